@@ -1,0 +1,88 @@
+"""Writing files so that a reader never sees a half-written one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at `path` complete, or not at all.
+
+    The bytes go to a temporary file in the same folder, which takes the place
+    of `path` only after they have reached the disk. Whatever interrupts the
+    block (an exception, Ctrl-C, a full disk) removes the temporary file and
+    leaves `path` as it was. A symbolic link is followed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the file shall be; its folder must exist.
+
+    Yields
+    ------
+    file : binary file object
+        Open for writing. The new file has the permissions of any new file.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or not writable, the disk is full, or `path`
+        is no regular file. The `errno` is that of the cause, and `filename`
+        is `path`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "notes.txt")
+    ...     with atomic_write(path) as file:
+    ...         _ = file.write(b"done")
+    ...     path.read_bytes()
+    b'done'
+    """
+    target = Path(os.path.realpath(path))
+    _check_target(target, path)
+    # A name of its own length: target.name plus a suffix could exceed the file system's limit.
+    temporary = target.parent / f".cvxnn-{secrets.token_hex(8)}.tmp"
+    try:
+        # Mode "x" rather than tempfile: it applies the umask, where tempfile insists on 0600.
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and _is_about(error, temporary):
+            raise OSError(error.errno, _sentence(error, target), os.fspath(path)) from error
+        raise
+
+
+def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
+    """Refuse a folder or a device: replacing one would not be writing to it."""
+    if target.is_dir():
+        raise OSError(errno.EISDIR, "Cannot write the file, it is a folder", os.fspath(path))
+    if target.exists() and not target.is_file():
+        message = "Cannot write the file, it is not a regular file"
+        raise OSError(errno.EINVAL, message, os.fspath(path))
+
+
+def _is_about(error: OSError, temporary: Path) -> bool:
+    """Whether the error is ours: about the temporary file, or an unnamed open file (full disk)."""
+    if error.errno is None:
+        return False
+    return error.filename is None or os.fspath(error.filename) == os.fspath(temporary)
+
+
+def _sentence(error: OSError, target: Path) -> str:
+    if not target.parent.is_dir():
+        return "Cannot write the file, its folder does not exist"
+    return f"Cannot write the file ({error.strerror})"

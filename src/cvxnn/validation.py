@@ -1,0 +1,304 @@
+"""Checks of arguments at the public face; the rooms below trust their inputs.
+
+Every check returns the argument in the one form that the library computes
+with, or raises :class:`~cvxnn.errors.InputError` with a sentence that names the
+argument, what was wrong and what is accepted. Checks of an array are linear in
+its size; an array that is float64 and C-contiguous already is not copied.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+
+LARGEST_ENTRY = 1e100
+"""Data beyond this are refused: sums of their squares and products would overflow."""
+
+
+def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
+    """Return the data as a float64, C-contiguous array of shape (n, d).
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Real numbers: an array, nested lists or a data frame; n and d at least 1.
+    name : str
+        How error messages call the argument.
+
+    Raises
+    ------
+    InputError
+        If `X` is sparse, not numeric, complex, not 2-D, empty, not finite, or
+        has entries beyond `LARGEST_ENTRY`.
+
+    Examples
+    --------
+    >>> check_data([[1, 2], [3, 4]])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    array = as_real_array(X, name)
+    if array.ndim != 2:
+        hint = f"; use {name}.reshape(-1, 1) for one feature or {name}.reshape(1, -1) for one row"
+        raise InputError(
+            f"{name} must be 2-D, of shape (n, d), got shape {array.shape}"
+            f"{hint if array.ndim == 1 else ''}."
+        )
+    if array.size == 0:
+        raise InputError(
+            f"{name} must have at least one row and one column, got shape {array.shape}."
+        )
+    check_finite(array, name)
+    _check_magnitude(array, name)
+    return array
+
+
+def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
+    """Return the targets as a float64 array of shape (n,).
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, 1)
+        Real numbers, one for each row of the data.
+    n : int
+        Rows of the data.
+    name : str
+        How error messages call the argument.
+
+    Raises
+    ------
+    InputError
+        If `y` is sparse, not numeric, complex, of another shape, not finite,
+        or has entries beyond `LARGEST_ENTRY`.
+
+    Examples
+    --------
+    >>> check_target([[1], [2]], n=2)
+    array([1., 2.])
+    """
+    array = as_real_array(y, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.ravel()
+    if array.ndim != 1:
+        raise InputError(f"{name} must be 1-D, of shape ({n},), got shape {array.shape}.")
+    if array.size != n:
+        raise InputError(
+            f"{name} has {_plural(array.size, 'entry', 'entries')} "
+            f"but X has {_plural(n, 'row', 'rows')}."
+        )
+    check_finite(array, name)
+    _check_magnitude(array, name)
+    return array
+
+
+def check_positive(value: object, name: str) -> float:
+    """Return a finite number above 0 as a float, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_positive(1, "beta")
+    1.0
+    """
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = np.inf
+        if 0.0 < number < np.inf:
+            return number
+    raise InputError(f"{name} must be a finite number above 0, got {_shown(value)}.")
+
+
+def check_optional_positive(value: object, name: str) -> float | None:
+    """Return None for None, and otherwise what :func:`check_positive` does.
+
+    Examples
+    --------
+    >>> check_optional_positive(None, "time_limit") is None
+    True
+    """
+    if value is None:
+        return None
+    try:
+        return check_positive(value, name)
+    except InputError:
+        raise InputError(
+            f"{name} must be None or a finite number above 0, got {_shown(value)}."
+        ) from None
+
+
+def check_count(value: object, name: str, minimum: int = 1) -> int:
+    """Return an integer of at least `minimum` as an int, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_count(3, "n_samples")
+    3
+    """
+    if (
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and (count := int(value)) >= minimum
+    ):
+        return count
+    raise InputError(f"{name} must be an integer of at least {minimum}, got {_shown(value)}.")
+
+
+def check_choice(value: object, name: str, choices: Collection[str]) -> str:
+    """Return `value` if it is one of the `choices`, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_choice("exact", "method", ("exact", "sampled"))
+    'exact'
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    accepted = ", ".join(repr(choice) for choice in choices)
+    raise InputError(f"{name} must be one of {accepted}, got {_shown(value)}.")
+
+
+def check_random_state(random_state: object) -> np.random.Generator:
+    """Return the generator that a `random_state` argument stands for.
+
+    Parameters
+    ----------
+    random_state : None, int, Generator or RandomState
+        None draws a fresh seed, an int of at least 0 is a seed, a Generator is
+        used as it is, and a RandomState draws a seed (which advances it).
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> check_random_state(0).integers(10)
+    np.int64(8)
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(int(random_state.randint(2**32, dtype=np.uint32)))
+    if random_state is None:
+        return np.random.default_rng()
+    try:
+        return np.random.default_rng(check_count(random_state, "random_state", minimum=0))
+    except InputError:
+        raise InputError(
+            "random_state must be None, an integer of at least 0, a numpy Generator or a numpy "
+            f"RandomState, got {_shown(random_state)}."
+        ) from None
+
+
+def as_real_array(value: object, name: str) -> NDArray[np.float64]:
+    """Return real numbers as a float64, C-contiguous array of whatever shape they have.
+
+    Parameters
+    ----------
+    value : array-like
+        Numbers or booleans; not text, not complex, not sparse, not masked.
+    name : str
+        How error messages call the argument.
+
+    Raises
+    ------
+    InputError
+        If `value` is anything else. NaN and infinite entries pass, see
+        :func:`check_finite`.
+
+    Examples
+    --------
+    >>> as_real_array([True, False], "y")
+    array([1., 0.])
+    """
+    if hasattr(value, "toarray"):
+        raise InputError(
+            f"{name} must be a dense array, got a sparse {type(value).__name__}; "
+            f"convert it with {name}.toarray()."
+        )
+    if np.ma.is_masked(value):
+        raise InputError(f"{name} must have no masked entries; fill or drop them.")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{name} must be a rectangular array of numbers, got a {type(value).__name__} "
+            "that numpy cannot read as one."
+        ) from error
+    _check_numeric(array, name)
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(array, dtype=np.float64, order="C")
+    except OverflowError as error:
+        raise InputError(
+            f"{name} must fit into float64, got larger integers; rescale {name}."
+        ) from error
+
+
+def check_finite(array: NDArray[np.float64], name: str) -> None:
+    """Raise `InputError` if a 1-D or 2-D array has a NaN or an infinite entry.
+
+    Examples
+    --------
+    >>> check_finite(np.array([1.0, np.nan]), "y")
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: y must be finite, got 1 NaN or infinite entry, the first at entry 1.
+    """
+    finite = np.isfinite(array)
+    if finite.all():
+        return
+    count = array.size - int(np.count_nonzero(finite))
+    found = _plural(count, "NaN or infinite entry", "NaN or infinite entries")
+    raise InputError(
+        f"{name} must be finite, got {found}, "
+        f"the first at {_place(int(np.argmin(finite)), array.shape)}."
+    )
+
+
+def _check_numeric(array: NDArray[np.generic], name: str) -> None:
+    """Refuse what numpy might convert to float64, but should not: text, dates, complex."""
+    if array.dtype.kind == "O":
+        for entry in array.flat:
+            if not isinstance(entry, (numbers.Real, np.bool_)):
+                raise InputError(
+                    f"{name} must be numeric, got an entry of type {type(entry).__name__}."
+                )
+    elif array.dtype.kind == "c":
+        raise InputError(f"{name} must be real, got complex numbers (dtype {array.dtype}).")
+    elif array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
+
+
+def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
+    if max(array.max(), -array.min()) <= LARGEST_ENTRY:
+        return
+    index = int(np.argmax(np.abs(array)))
+    raise InputError(
+        f"{name} must have no entry beyond {LARGEST_ENTRY:g} in magnitude, got "
+        f"{array.flat[index]:.3g} at {_place(index, array.shape)}; rescale {name}."
+    )
+
+
+def _place(flat_index: int, shape: tuple[int, ...]) -> str:
+    """Where an entry is, counted from 0 as numpy does."""
+    index = np.unravel_index(flat_index, shape)
+    if len(index) == 2:
+        return f"row {index[0]}, column {index[1]}"
+    return f"entry {index[0]}"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _shown(value: object) -> str:
+    """The value as a message shows it: its repr, or its type where that is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"a value of type {type(value).__name__}"

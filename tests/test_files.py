@@ -1,0 +1,167 @@
+"""atomic_write: the file is there complete, or as it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from cvxnn import files
+from cvxnn.files import atomic_write
+
+
+def test_file_has_the_bytes_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    with atomic_write(path) as file:
+        file.write(b"one")
+        file.write(b"two")
+    assert path.read_bytes() == b"onetwo"
+    assert os.listdir(tmp_path) == ["out.bin"]
+
+
+def test_path_may_be_text_and_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with atomic_write("out.bin") as file:
+        file.write(b"x")
+    assert (tmp_path / "out.bin").read_bytes() == b"x"
+
+
+def test_nothing_is_visible_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    with atomic_write(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    "interruption",
+    [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1), OSError("without errno")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("existing", [True, False])
+def test_interruption_passes_and_leaves_the_folder_as_it_was(
+    tmp_path: Path, interruption: BaseException, existing: bool
+) -> None:
+    path = tmp_path / "out.bin"
+    if existing:
+        path.write_bytes(b"old")
+    with pytest.raises(type(interruption)) as caught, atomic_write(path) as file:
+        file.write(b"half")
+        raise interruption
+    assert caught.value is interruption
+    assert os.listdir(tmp_path) == (["out.bin"] if existing else [])
+    assert not existing or path.read_bytes() == b"old"
+
+
+def test_failing_write_names_the_path_and_keeps_the_errno(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits on file sizes are Unix")
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with (
+            pytest.raises(OSError, match="Cannot write the file") as caught,
+            atomic_write(path) as file,
+        ):
+            file.write(bytes(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out.bin"]
+
+
+def test_failing_fsync_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    path = tmp_path / "out.bin"
+    with pytest.raises(OSError, match="No space left") as caught, atomic_write(path) as file:
+        file.write(b"x")
+    assert caught.value.errno == errno.ENOSPC
+    assert str(path) in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_errors_about_other_files_pass_unchanged(tmp_path: Path) -> None:
+    other = tmp_path / "other.bin"
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "out.bin"):
+        other.read_bytes()
+    assert caught.value.filename == str(other)
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "out.bin"
+    with (
+        pytest.raises(FileNotFoundError, match="its folder does not exist") as caught,
+        atomic_write(path),
+    ):
+        pytest.fail("the block must not run")
+    assert caught.value.errno == errno.ENOENT
+    assert str(path) in str(caught.value)
+
+
+def test_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by chmod: a test that runs as root may write anywhere.
+    def denied(path: Path, mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "open", denied, raising=False)
+    path = tmp_path / "out.bin"
+    with pytest.raises(PermissionError, match="Permission denied") as caught, atomic_write(path):
+        pytest.fail("the block must not run")
+    assert caught.value.errno == errno.EACCES
+    assert caught.value.filename == str(path)
+
+
+def test_folder_as_path(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder"), atomic_write(tmp_path):
+        pytest.fail("the block must not run")
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_special_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"), atomic_write(path):
+        pytest.fail("the block must not run")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Unix permissions")
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with atomic_write(tmp_path / "out.bin") as file:
+            file.write(b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.bin").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need rights on Windows")
+def test_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "target.bin", tmp_path / "link.bin"
+    link.symlink_to(target)
+    with atomic_write(link) as file:
+        file.write(b"x")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"x"
+
+
+def test_longest_file_name(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 255)
+    with atomic_write(path) as file:
+        file.write(b"x")
+    assert path.read_bytes() == b"x"

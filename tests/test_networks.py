@@ -1,0 +1,279 @@
+"""TwoLayerNetwork: values, objective, balance and identity; files are in test_model_files."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from cvxnn import networks
+from cvxnn.errors import InputError
+from cvxnn.losses import SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+
+Array = NDArray[np.float64]
+
+
+def entries(largest: float = 10.0) -> st.SearchStrategy[float]:
+    """Numbers whose squares and products do not underflow."""
+    return st.floats(-largest, largest).map(lambda value: value if abs(value) > 1e-50 else 0.0)
+
+
+@st.composite
+def networks_and_data(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array]:
+    n, m, d = draw(st.integers(0, 5)), draw(st.integers(0, 5)), draw(st.integers(1, 4))
+    hidden = draw(arrays(np.float64, (m, d), elements=entries()))
+    output = draw(arrays(np.float64, m, elements=entries()))
+    X = draw(arrays(np.float64, (n, d), elements=entries()))
+    return TwoLayerNetwork(hidden, output), X
+
+
+def naive_forward(network: TwoLayerNetwork, X: Array) -> list[float]:
+    """f(X) in Python floats, summed without rounding error."""
+    return [
+        math.fsum(
+            max(math.fsum(x * u for x, u in zip(row, weights, strict=True)), 0.0) * a
+            for weights, a in zip(network.hidden_weights, network.output_weights, strict=True)
+        )
+        for row in X
+    ]
+
+
+def magnitude(network: TwoLayerNetwork, X: Array) -> Array:
+    """Row by row, the size of the terms of f: what rounding is relative to."""
+    terms: Array = np.abs(X) @ np.abs(network.hidden_weights).T @ np.abs(network.output_weights)
+    return terms
+
+
+def random_network(m: int = 3, d: int = 2, seed: int = 0) -> TwoLayerNetwork:
+    rng = np.random.default_rng(seed)
+    return TwoLayerNetwork(rng.standard_normal((m, d)), rng.standard_normal(m))
+
+
+@given(networks_and_data())
+def test_forward_is_the_naive_loop(case: tuple[TwoLayerNetwork, Array]) -> None:
+    network, X = case
+    values = network.forward(X)
+    assert values.shape == (len(X),)
+    assert (np.abs(values - naive_forward(network, X)) <= 1e-13 * magnitude(network, X)).all()
+
+
+@given(networks_and_data(), st.randoms(use_true_random=False))
+def test_order_of_neurons_does_not_matter(case: tuple[TwoLayerNetwork, Array], random: Any) -> None:
+    network, X = case
+    order = list(range(network.n_neurons))
+    random.shuffle(order)
+    shuffled = TwoLayerNetwork(network.hidden_weights[order], network.output_weights[order])
+    difference = np.abs(shuffled(X) - network(X))
+    assert (difference <= 1e-13 * magnitude(network, X)).all()
+    assert shuffled.penalty() == pytest.approx(network.penalty(), rel=1e-14)
+
+
+@given(networks_and_data())
+def test_activations_make_up_the_values(case: tuple[TwoLayerNetwork, Array]) -> None:
+    network, X = case
+    activations = network.activations(X)
+    assert activations.shape == (len(X), network.n_neurons)
+    assert (activations >= 0.0).all()
+    np.testing.assert_allclose(
+        activations @ network.output_weights, network(X), rtol=1e-12, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("buffer_bytes", [1, 24, 100, 10**9])
+def test_chunks_of_rows_give_the_same_values(
+    buffer_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, X = random_network(), np.random.default_rng(1).standard_normal((50, 2))
+    monkeypatch.setattr(networks, "_BUFFER_BYTES", buffer_bytes)
+    np.testing.assert_allclose(network(X), naive_forward(network, X), rtol=1e-12, atol=1e-14)
+
+
+def test_shapes_of_forward() -> None:
+    network = TwoLayerNetwork([[1.0, -1.0]], [2.0])
+    single = network.forward([3.0, 1.0])
+    assert type(single) is float
+    assert single == 4.0
+    assert network.forward(np.empty((0, 2))).shape == (0,)
+    assert network([[3, 1]]).tolist() == [4.0]
+    assert network.activations([3.0, 1.0]).tolist() == [2.0]
+
+
+def test_network_without_neurons_is_zero() -> None:
+    network = TwoLayerNetwork(np.empty((0, 3)), [])
+    assert (network.n_neurons, network.n_features) == (0, 3)
+    assert network(np.ones((2, 3))).tolist() == [0.0, 0.0]
+    assert network([1.0, 2.0, 3.0]) == 0.0
+    assert network.penalty() == 0.0
+    assert network.balance() == network
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (np.ones((2, 3)), "network has 2 features, got shape"),
+        (np.ones(3), "network has 2 features, got shape"),
+        (np.ones((1, 2, 2)), "X must be of shape"),
+        (1.0, "X must be of shape"),
+        ([[1.0, np.nan]], "X must be finite"),
+        ([np.inf, 0.0], "X must be finite"),
+        ([["a", "b"]], "X must be numeric"),
+    ],
+)
+def test_forward_refuses(X: Any, says: str) -> None:
+    network = random_network()
+    with pytest.raises(InputError, match=says):
+        network.forward(X)
+    with pytest.raises(InputError, match=says):
+        network.activations(X)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output", "says"),
+    [
+        ([1.0, 2.0], [1.0], "hidden_weights must be 2-D"),
+        ([], [], "hidden_weights must be 2-D"),
+        (np.empty((2, 0)), [1.0, 1.0], "d at least 1"),
+        ([[1.0]], [1.0, 2.0], "output_weights must be of shape"),
+        ([[1.0]], [[1.0]], "output_weights must be of shape"),
+        ([[1.0]], 1.0, "output_weights must be of shape"),
+        ([[np.nan]], [1.0], "hidden_weights must be finite"),
+        ([[1.0]], [np.inf], "output_weights must be finite"),
+        ([["a"]], [1.0], "hidden_weights must be numeric"),
+        ([[1.0]], [1j], "output_weights must be real"),
+    ],
+)
+def test_constructor_refuses(hidden: Any, output: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        TwoLayerNetwork(hidden, output)
+
+
+def test_weights_are_private_and_cannot_be_written() -> None:
+    hidden, output = np.asfortranarray(np.ones((3, 2))), np.ones(3)
+    network = TwoLayerNetwork(hidden, output)
+    hidden[:], output[:] = 7.0, 7.0
+    assert network.hidden_weights.flags.c_contiguous
+    assert (network.hidden_weights == 1.0).all()
+    assert (network.output_weights == 1.0).all()
+    for weights in (network.hidden_weights, network.output_weights):
+        with pytest.raises(ValueError, match="read-only"):
+            weights[0] = 2.0
+    with pytest.raises(AttributeError):
+        network.hidden_weights = hidden  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copies_are_equal_and_read_only(duplicate: Any) -> None:
+    network = random_network()
+    assert duplicate(network) == network
+    assert not duplicate(network).hidden_weights.flags.writeable
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_are_equal_and_read_only(protocol: int) -> None:
+    network = random_network()
+    restored = pickle.loads(pickle.dumps(network, protocol))
+    assert restored == network
+    assert not restored.output_weights.flags.writeable
+
+
+def test_equality_is_of_weights_in_order() -> None:
+    network = TwoLayerNetwork([[1.0], [2.0]], [3.0, 0.0])
+    same = TwoLayerNetwork([[1], [2]], [3, -0.0])
+    assert network == same
+    assert hash(network) == hash(same)
+    assert network != TwoLayerNetwork([[2.0], [1.0]], [0.0, 3.0])
+    assert network != TwoLayerNetwork([[1.0], [2.0]], [3.0, 5e-324])
+    assert TwoLayerNetwork(np.empty((0, 1)), []) != TwoLayerNetwork(np.empty((0, 2)), [])
+    assert network != "network"
+    assert len({network, same, random_network()}) == 2
+
+
+def test_repr() -> None:
+    assert repr(random_network(3, 2)) == "TwoLayerNetwork(n_neurons=3, n_features=2)"
+
+
+def test_objective_by_hand() -> None:
+    network = TwoLayerNetwork([[1.0, 2.0], [0.0, -1.0]], [2.0, 3.0])
+    X, y = [[1.0, 1.0], [0.0, -2.0]], [5.0, 8.0]
+    # Values are 6 and 6; weights squared add up to 1 + 4 + 1 + 4 + 9.
+    assert network.penalty() == 9.5
+    assert network.objective(X, y, beta=2.0) == 0.5 * (1.0 + 4.0) + 19.0
+    assert network.objective(X, y, 2.0, loss=SquaredLoss()) == network.objective(X, y, 2.0)
+
+
+def test_objective_uses_the_loss_given() -> None:
+    class Halved(SquaredLoss):
+        def value(self, prediction: Array, y: Array) -> float:
+            return super().value(prediction, y) / 2.0
+
+    network = TwoLayerNetwork([[1.0]], [1.0])
+    assert network.objective([[3.0]], [1.0], beta=1.0, loss=Halved()) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (([[1.0, 1.0]], [1.0, 2.0], 1.0), "y has 2 entries but X has 1 row"),
+        (([[1.0]], [1.0], 1.0), "network has 2 features"),
+        (([1.0, 1.0], [1.0], 1.0), "X must be 2-D"),
+        (([[1.0, 1.0]], [1.0], 0.0), "beta must be a finite number above 0"),
+        (([[1.0, 1.0]], [1.0], None), "beta must be a finite number above 0"),
+    ],
+)
+def test_objective_refuses(arguments: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        random_network().objective(*arguments)
+
+
+@given(networks_and_data())
+def test_balance_keeps_the_function_and_saves_penalty(
+    case: tuple[TwoLayerNetwork, Array],
+) -> None:
+    network, X = case
+    balanced = network.balance()
+    assert (np.abs(balanced(X) - network(X)) <= 1e-9 * magnitude(network, X)).all()
+    assert balanced.penalty() <= network.penalty() * (1.0 + 1e-13)
+    norms = np.linalg.norm(balanced.hidden_weights, axis=1)
+    np.testing.assert_allclose(norms, np.abs(balanced.output_weights), rtol=1e-12)
+    assert (balanced.output_weights != 0.0).all()
+    products = np.linalg.norm(network.hidden_weights, axis=1) * np.abs(network.output_weights)
+    assert balanced.penalty() == pytest.approx(products.sum(), rel=1e-12, abs=1e-300)
+
+
+def test_balance_drops_neurons_that_do_nothing() -> None:
+    network = TwoLayerNetwork([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]], [5.0, -5.0, 0.0])
+    balanced = network.balance()
+    np.testing.assert_allclose(balanced.hidden_weights, [[3.0, 4.0]], rtol=1e-15)
+    np.testing.assert_allclose(balanced.output_weights, [-5.0], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("u", "a"),
+    [
+        (1e300, 1e-300),
+        (1e-300, 1e300),
+        (1e200, 1e200),
+        (1e-200, 1e-200),
+        (1.7e308, 1e-308),
+        (1e-308, -1.7e308),
+        (1e308, 1e250),
+        (5e-324, 1.0),
+        (1.0, -5e-324),
+    ],
+)
+def test_balance_of_extreme_scales(u: float, a: float) -> None:
+    balanced = TwoLayerNetwork([[u, -u, 0.0]], [a]).balance()
+    # log2 keeps the expected size ||u|| |a| = sqrt(2) u |a| within range.
+    expected = 2.0 ** ((math.log2(u) + math.log2(abs(a)) + 0.5) / 2.0)
+    assert balanced.output_weights[0] == pytest.approx(math.copysign(expected, a), rel=1e-12)
+    component = expected / math.sqrt(2.0)
+    np.testing.assert_allclose(balanced.hidden_weights, [[component, -component, 0.0]], rtol=1e-12)

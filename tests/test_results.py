@@ -1,0 +1,104 @@
+"""Gaps, statuses, and the objects that carry them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.results import Certificate, Progress, Solution, Status, relative_gap
+
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("objective", "dual_bound", "gap"),
+    [
+        (2.0, 1.5, 0.25),
+        (2.0, 2.0, 0.0),
+        (2.0, 2.0 + 1e-12, 0.0),
+        (0.0, 0.0, 0.0),
+        (4.0, 0.0, 1.0),
+        (4.0, -4.0, 2.0),
+        (-4.0, -5.0, 0.25),
+        (3.0, -INF, INF),
+        (0.0, -INF, INF),
+    ],
+)
+def test_relative_gap(objective: float, dual_bound: float, gap: float) -> None:
+    assert relative_gap(objective, dual_bound) == gap
+
+
+@given(st.floats(0.0, 1e100), st.floats(-1e100, 1e100))
+def test_relative_gap_is_never_negative_and_zero_only_without_a_difference(
+    objective: float, dual_bound: float
+) -> None:
+    gap = relative_gap(objective, dual_bound)
+    assert gap >= 0.0
+    assert (gap == 0.0) == (dual_bound >= objective)
+
+
+@given(st.floats(1e-3, 1e3), st.floats(0.0, 1e3), st.integers(-20, 20))
+def test_relative_gap_has_no_unit(objective: float, dual_bound: float, power: int) -> None:
+    # Powers of two are exact, so the equality is.
+    unit = 2.0**power
+    assert relative_gap(unit * objective, unit * dual_bound) == relative_gap(objective, dual_bound)
+
+
+@pytest.mark.parametrize("status", list(Status), ids=lambda status: status.name)
+def test_every_status_is_a_sentence(status: Status) -> None:
+    sentence = status.value
+    assert sentence.endswith(".")
+    assert len(sentence.split()) >= 5
+    assert "\n" not in sentence
+
+
+def test_statuses_are_distinct_and_two_of_them_are_success() -> None:
+    # Two members with one sentence would be one member under two names.
+    assert len(Status.__members__) == len(list(Status)) == 7
+    success = {status for status in Status if status.is_success}
+    assert success == {Status.OPTIMAL, Status.OPTIMAL_FOR_PATTERNS}
+
+
+def make_solution(history: tuple[Progress, ...] = ()) -> Solution:
+    return Solution(
+        network=TwoLayerNetwork([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0]),
+        objective=2.0,
+        dual_bound=1.0,
+        status=Status.STATIONARY,
+        method="exact",
+        beta=0.1,
+        tol=1e-6,
+        n_patterns=4,
+        program_gap=0.5,
+        elapsed=0.0,
+        history=history,
+    )
+
+
+def test_solution_reads_gap_and_sizes_from_its_parts() -> None:
+    progress = Progress(0, 0.0, objective=4.0, dual_bound=1.0, n_blocks=1, n_neurons=1)
+    solution = make_solution(history=(progress, progress))
+    assert solution.gap == 0.5
+    assert solution.n_neurons == 2
+    assert solution.n_iter == 2
+    assert progress.gap == 0.75
+    assert make_solution().n_iter == 0
+
+
+def test_certificate_gap() -> None:
+    assert Certificate(objective=2.0, dual_bound=1.0, oracle_bound=0.2).gap == 0.5
+    assert Certificate(objective=2.0, dual_bound=-INF, oracle_bound=INF).gap == INF
+
+
+def test_results_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_solution().objective = 0.0  # type: ignore[misc]
+
+
+def test_history_does_not_flood_the_repr() -> None:
+    assert "history" not in repr(make_solution())
