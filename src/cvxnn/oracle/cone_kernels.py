@@ -1,0 +1,354 @@
+"""Kernels of conic projection: pricing cells, and proving that cells cover space (numba)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@numba.njit(cache=True, nogil=True)
+def _dot(a: Array, b: Array) -> float:
+    s = 0.0
+    for i in range(len(a)):
+        s += a[i] * b[i]
+    return s
+
+
+@numba.njit(cache=True, nogil=True)
+def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> bool:
+    """Extend the QR factorisation of the active rows by one; False if dependent.
+
+    Orthogonalised twice: cells are often slivers between almost parallel rows,
+    where a Gram matrix would lose half of the digits.
+    """
+    r = len(row)
+    for i in range(r):
+        q[size, i] = sign * row[i]
+    for k in range(size):
+        factor[k, size] = 0.0
+    for _ in range(2):
+        for k in range(size):
+            s = _dot(q[k], q[size])
+            factor[k, size] += s
+            for i in range(r):
+                q[size, i] -= s * q[k, i]
+    norm = np.sqrt(_dot(q[size], q[size]))
+    if norm <= 1e-13:
+        return False
+    factor[size, size] = norm
+    for i in range(r):
+        q[size, i] /= norm
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> None:
+    """Least-squares multipliers of the active rows for the target ``-g``."""
+    for k in range(size - 1, -1, -1):
+        s = -_dot(q[k], g)
+        for i in range(k + 1, size):
+            s -= factor[k, i] * out[i]
+        out[k] = s / factor[k, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _residual(
+    g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
+) -> float:
+    """``z = g + sum rho_j signs_j normals_j`` over the active rows, and its norm."""
+    for i in range(len(g)):
+        z[i] = g[i]
+    for k in range(size):
+        j = active[k]
+        w = rho[k] * signs[j]
+        for i in range(len(g)):
+            z[i] += w * normals[j, i]
+    return np.sqrt(_dot(z, z))
+
+
+@numba.njit(cache=True, nogil=True)
+def _most_violated(
+    z: Array, normals: Array, signs: Array, rows: Array, barred: Array, active: Array, size: int,
+    tolerance: float,
+) -> int:  # fmt: skip
+    """The position in `rows` of the most violated constraint that may enter, or -1."""
+    worst = -tolerance
+    entering = -1
+    for i in range(len(rows)):
+        j = rows[i]
+        slack = signs[j] * _dot(normals[j], z)
+        if slack < worst and not barred[i]:
+            used = False
+            for k in range(size):
+                if active[k] == j:
+                    used = True
+            if not used:
+                worst = slack
+                entering = i
+    return entering
+
+
+@numba.njit(cache=True, nogil=True)
+def project(
+    g: Array,
+    normals: Array,
+    signs: Array,
+    rows: Array,
+    enough: float,
+    active: Array,
+    rho: Array,
+    z: Array,
+    q: Array,
+    factor: Array,
+    barred: Array,
+) -> tuple[float, int]:
+    """Project `g` on ``{u : signs_j normals_j'u >= 0, j in rows}`` (Lawson and Hanson).
+
+    Minimises ``||g + sum_j rho_j signs_j normals_j||`` over ``rho >= 0``; by
+    Moreau the minimum is the largest ``g'u`` over the cone and the unit ball.
+    Every iterate is feasible, so its norm is an upper bound: the search may
+    stop early, at `enough`, and what it returns is still a proof.
+
+    Returns the norm and the number of multipliers; the rows are in `active`,
+    their multipliers (>= 0) in `rho`, the projection in `z`. The other arrays
+    are scratch space.
+    """
+    r = len(g)
+    size = 0
+    norm = _residual(g, normals, signs, active, size, rho, z)
+    scale = norm
+    trial = np.empty(r + 1)
+    barred[: len(rows)] = False
+    for _ in range(4 * (r + 5)):
+        if norm <= enough or norm <= 1e-15 * scale or size == r:
+            break
+        position = _most_violated(z, normals, signs, rows, barred, active, size, 1e-14 * scale)
+        if position < 0:
+            break
+        j = rows[position]
+        if not _append_row(normals[j], signs[j], size, q, factor):
+            barred[position] = True
+            continue
+        active[size] = j
+        rho[size] = 0.0
+        size += 1
+        _multipliers(g, size, q, factor, trial)
+        if trial[size - 1] <= 0.0:
+            # Rounding: this row cannot help.
+            size -= 1
+            barred[position] = True
+            continue
+        while True:
+            step = 1.0
+            for k in range(size):
+                if trial[k] < 0.0:
+                    step = min(step, rho[k] / (rho[k] - trial[k]))
+            kept = 0
+            for k in range(size):
+                value = rho[k] + step * (trial[k] - rho[k])
+                if trial[k] < 0.0 and value <= 1e-15 * scale:
+                    continue
+                active[kept] = active[k]
+                rho[kept] = max(value, 0.0)
+                kept += 1
+            if kept == size:
+                break
+            size = 0
+            for k in range(kept):
+                a = active[k]
+                if _append_row(normals[a], signs[a], size, q, factor):
+                    active[size] = a
+                    rho[size] = rho[k]
+                    size += 1
+            _multipliers(g, size, q, factor, trial)
+        previous = norm
+        norm = _residual(g, normals, signs, active, size, rho, z)
+        if norm > previous:
+            barred[position] = True
+    return norm, size
+
+
+@numba.njit(cache=True, nogil=True)
+def _signs_of(word: Array, p: int, signs: Array) -> None:
+    for j in range(p):
+        on = (word[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
+        signs[j] = 1.0 if on else -1.0
+
+
+@numba.njit(cache=True, nogil=True)
+def price_cells(
+    words: Array,
+    normals: Array,
+    starts: Array,
+    rows: Array,
+    positive: Array,
+    negative: Array,
+    cover: Array,
+    enough: float,
+) -> tuple[Array, Array]:
+    """Bound ``max s v'(Xu)_+`` over every cell and the unit ball, for s = +1 and -1.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (M, ceil(p / 64))
+        Sides of the cells.
+    normals : ndarray, shape (p, r)
+        Unit normals.
+    starts, rows : ndarray of int64
+        CSR: the rows that bound each cell (all rows where `starts` is empty).
+    positive, negative : ndarray, shape (p,)
+        Summed weights ``v_i scale_i`` of the rows along and against each normal.
+    cover : ndarray, shape (M,)
+        How far beyond any other hyperplane each cell's cone may reach.
+    enough : float
+        A cell whose bound reaches this value is not examined further.
+
+    Returns
+    -------
+    bounds : ndarray, shape (2, M)
+        Upper bounds, rounding included.
+    points : ndarray, shape (2, M, r)
+        The projections behind them; zero where the search stopped at `enough`.
+    """
+    m = words.shape[0]
+    p, r = normals.shape
+    bounds = np.zeros((2, m))
+    points = np.zeros((2, m, r))
+    signs = np.empty(p)
+    every = np.arange(p)
+    active = np.empty(r + 1, dtype=np.int64)
+    rho = np.empty(r + 1)
+    z = np.empty(r)
+    g = np.empty(r)
+    h = np.empty(r)
+    q = np.empty((r + 1, r))
+    factor = np.zeros((r + 1, r + 1))
+    barred = np.empty(p, dtype=np.bool_)
+    base = np.zeros(r)
+    mass = 0.0
+    for j in range(p):
+        mass += abs(positive[j]) + abs(negative[j])
+        for i in range(r):
+            base[i] += negative[j] * normals[j, i]
+    eps = 2.220446049250313e-16
+    for cell in range(m):
+        _signs_of(words[cell], p, signs)
+        for i in range(r):
+            g[i] = base[i]
+        for j in range(p):
+            if signs[j] > 0:
+                w = positive[j] - negative[j]
+                for i in range(r):
+                    g[i] += w * normals[j, i]
+        own = every if len(starts) == 0 else rows[starts[cell] : starts[cell + 1]]
+        beyond = cover[cell] * mass
+        for half in range(2):
+            for i in range(r):
+                h[i] = g[i] if half == 0 else -g[i]
+            norm, size = project(
+                h, normals, signs, own, enough - beyond, active, rho, z, q, factor, barred
+            )
+            total = mass
+            for k in range(size):
+                total += rho[k]
+            # Any summation of N products errs by at most N eps times the sum of
+            # their moduli; 2 p terms build g, r + 1 multipliers are added.
+            margin = 2.0 * eps * (2 * p + 2 * r + 8) * total
+            bounds[half, cell] = norm * (1.0 + 4.0 * eps * (r + 4)) + margin + beyond
+            if norm > enough - beyond:
+                points[half, cell] = z
+    return bounds, points
+
+
+@numba.njit(cache=True, nogil=True)
+def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Array:
+    """How far beyond a hyperplane the outer cone of a cell can reach, at most.
+
+    The outer cone of a cell is cut out by its flippable rows only. For every
+    other row k, multipliers ``lambda >= 0`` with
+    ``signs_k x_k = sum_j lambda_j signs_j x_j + e`` over the flippable rows j
+    show ``signs_k x_k'u >= -||e||`` on the cone and the unit ball.
+
+    Returns
+    -------
+    ndarray, shape (M,)
+        For each cell the largest ``||e||`` over the rows, rounding included.
+    """
+    m = words.shape[0]
+    p, r = normals.shape
+    errors = np.zeros(m)
+    eps = 2.220446049250313e-16
+    signs = np.empty(p)
+    flippable = np.empty(p, dtype=np.bool_)
+    active = np.empty(r + 1, dtype=np.int64)
+    rho = np.empty(r + 1)
+    z = np.empty(r)
+    target = np.empty(r)
+    q = np.empty((r + 1, r))
+    factor = np.zeros((r + 1, r + 1))
+    barred = np.empty(p, dtype=np.bool_)
+    # Bases that explained an earlier row of the same cell usually explain more.
+    max_bases = 8
+    bases = np.empty((max_bases, r, r))
+    inverses = np.empty((max_bases, r, r))
+    weights = np.empty(r)
+    for cell in range(m):
+        _signs_of(words[cell], p, signs)
+        own = rows[starts[cell] : starts[cell + 1]]
+        if len(own) == p:
+            continue
+        flippable[:] = False
+        for i in range(len(own)):
+            flippable[own[i]] = True
+        n_bases = 0
+        for k in range(p):
+            if flippable[k]:
+                continue
+            explained = False
+            for b in range(min(n_bases, max_bases)):
+                total = 0.0
+                explained = True
+                for i in range(r):
+                    s = 0.0
+                    for l in range(r):
+                        s += signs[k] * normals[k, l] * inverses[b, l, i]
+                    weights[i] = s
+                    if s < 0.0:
+                        explained = False
+                        break
+                    total += s
+                if explained:
+                    square = 0.0
+                    for l in range(r):
+                        e = signs[k] * normals[k, l]
+                        for i in range(r):
+                            e -= weights[i] * bases[b, i, l]
+                        square += e * e
+                    error = np.sqrt(square) + 2.0 * eps * (r + 4) * (1.0 + total)
+                    errors[cell] = max(errors[cell], error)
+                    break
+            if explained:
+                continue
+            for i in range(r):
+                target[i] = -signs[k] * normals[k, i]
+            norm, size = project(
+                target, normals, signs, own, 0.0, active, rho, z, q, factor, barred
+            )
+            total = 0.0
+            for i in range(size):
+                total += rho[i]
+            errors[cell] = max(errors[cell], norm + 2.0 * eps * (r + 4) * (1.0 + total))
+            if size == r and norm < 1e-9:
+                b = n_bases % max_bases
+                for i in range(r):
+                    for l in range(r):
+                        bases[b, i, l] = signs[active[i]] * normals[active[i], l]
+                if abs(np.linalg.det(bases[b])) > 1e-100:
+                    inverses[b] = np.linalg.inv(bases[b])
+                    n_bases += 1
+    return errors

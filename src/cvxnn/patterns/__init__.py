@@ -1,0 +1,7 @@
+"""Activation patterns of a data matrix: counting, enumeration, sampling."""
+
+from cvxnn.patterns.counting import count_patterns_bound
+from cvxnn.patterns.enumeration import enumerate_patterns
+from cvxnn.patterns.pattern_set import PatternSet
+
+__all__ = ["PatternSet", "count_patterns_bound", "enumerate_patterns"]

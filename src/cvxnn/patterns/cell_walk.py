@@ -1,0 +1,410 @@
+"""Kernels that walk all cells of a central arrangement (numba)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@numba.njit(cache=True, nogil=True)
+def _key(index: int) -> np.uint64:
+    """A fixed pseudo-random 64-bit word for a row (splitmix64)."""
+    z = np.uint64(index + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(table: Array, hashes: Array, count: int) -> Array:
+    """A hash table of twice the size, with the first `count` cells in it."""
+    bigger = np.full(2 * len(table), -1, dtype=np.int64)
+    mask = np.uint64(len(bigger) - 1)
+    for cell in range(count):
+        slot = hashes[cell] & mask
+        while bigger[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        bigger[slot] = cell
+    return bigger
+
+
+@numba.njit(cache=True, nogil=True)
+def _enlarge(rows: Array) -> Array:
+    """The same rows in an array of twice the length."""
+    out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
+    out[: rows.shape[0]] = rows
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint64) -> np.uint64:
+    """The slot that holds `word`, or the free slot where it belongs."""
+    mask = np.uint64(len(table) - 1)
+    slot = code & mask
+    while table[slot] >= 0:
+        cell = table[slot]
+        if hashes[cell] == code:
+            same = True
+            for w in range(cells.shape[1]):
+                if cells[cell, w] != word[w]:
+                    same = False
+                    break
+            if same:
+                return slot
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@numba.njit(cache=True, nogil=True)
+def _restrict(rows: Array, labels: Array, chosen: int) -> Array:
+    """Rows projected off the chosen one; rows of its class become zero."""
+    p, r = rows.shape
+    out = np.empty((p, r))
+    q = rows[chosen] / np.sqrt((rows[chosen] ** 2).sum())
+    for j in range(p):
+        if labels[j] == chosen:
+            out[j] = 0.0
+            continue
+        s = 0.0
+        for i in range(r):
+            s += rows[j, i] * q[i]
+        for i in range(r):
+            out[j, i] = rows[j, i] - s * q[i]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _classes(rows: Array, parent: Array, vanished: int, tol: float) -> tuple[Array, Array]:
+    """Parallel classes of restricted rows: label (first row of the class) and sign.
+
+    Rows of the class `vanished`, and rows that had vanished before, get -1.
+    """
+    p, r = rows.shape
+    labels = np.full(p, -1, dtype=np.int64)
+    signs = np.ones(p)
+    norms = np.sqrt((rows**2).sum(axis=1))
+    for j in range(p):
+        if parent[j] < 0 or parent[j] == vanished:
+            continue
+        labels[j] = j
+        for k in range(j):
+            if labels[k] != k:
+                continue
+            dot = 0.0
+            for i in range(r):
+                dot += rows[j, i] * rows[k, i]
+            sign = 1.0 if dot >= 0 else -1.0
+            distance = 0.0
+            for i in range(r):
+                distance += (rows[j, i] / norms[j] - sign * rows[k, i] / norms[k]) ** 2
+            if np.sqrt(distance) <= tol + 1e-14 / min(norms[j], norms[k]):
+                labels[j] = k
+                signs[j] = sign
+                break
+    return labels, signs
+
+
+@numba.njit(cache=True, nogil=True)
+def _plane(chosen: Array, r: int) -> Array:
+    """Orthonormal basis (2, r) of the complement of the r - 2 chosen normals."""
+    basis = np.zeros((r, r))
+    filled = 0
+    for i in range(chosen.shape[0] + r):
+        v = np.zeros(r)
+        if i < chosen.shape[0]:
+            v[:] = chosen[i]
+        elif filled < r:
+            # The unit vector that is farthest from what is spanned already.
+            best = -1.0
+            for e in range(r):
+                left = 1.0
+                for b in range(filled):
+                    left -= basis[b, e] ** 2
+                if left > best:
+                    best = left
+                    v[:] = 0.0
+                    v[e] = 1.0
+        else:
+            break
+        for _ in range(2):
+            for b in range(filled):
+                v -= (v @ basis[b]) * basis[b]
+        basis[filled] = v / np.sqrt((v**2).sum())
+        filled += 1
+    return basis[r - 2 :]
+
+
+@numba.njit(cache=True, nogil=True)
+def _lines_of_plane(rows: Array, labels: Array, plane: Array, tol: float) -> tuple[Array, Array, Array]:
+    """Where rows vanish on the circle of a plane: rows sorted by angle, angles, group starts.
+
+    Angles lie in an interval of length pi that starts after the widest gap, so
+    that a group of equal lines is never cut in two.
+    """
+    p = rows.shape[0]
+    angles = np.empty(p)
+    slack = np.empty(p)
+    index = np.empty(p, dtype=np.int64)
+    m = 0
+    for j in range(p):
+        if labels[j] < 0:
+            continue
+        a = (rows[j] * plane[0]).sum()
+        b = (rows[j] * plane[1]).sum()
+        angle = np.arctan2(-a, b)
+        if angle < 0:
+            angle += np.pi
+        if angle >= np.pi:
+            angle -= np.pi
+        angles[m] = angle
+        slack[m] = tol + 1e-14 / np.sqrt(a * a + b * b)
+        index[m] = j
+        m += 1
+    order = np.argsort(angles[:m])
+    widest, cut = -1.0, 0
+    for i in range(m):
+        before = angles[order[i - 1]] - (np.pi if i == 0 else 0.0)
+        if angles[order[i]] - before > widest:
+            widest, cut = angles[order[i]] - before, i
+    line_rows = np.empty(m, dtype=np.int64)
+    line_angles = np.empty(m)
+    starts = np.empty(m + 1, dtype=np.int64)
+    groups = 0
+    previous = 0.0
+    for i in range(m):
+        k = order[(cut + i) % m]
+        line_rows[i] = index[k]
+        line_angles[i] = angles[k] + (np.pi if cut + i >= m else 0.0)
+        if i == 0 or line_angles[i] - line_angles[i - 1] > max(slack[k], previous):
+            starts[groups] = i
+            groups += 1
+        previous = slack[k]
+    starts[groups] = m
+    return line_rows, line_angles, starts[: groups + 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _set_signs(word: Array, code: np.uint64, rows: Array, on: Array) -> np.uint64:
+    """Set the bits of `rows` in `word` to `on`; the updated hash comes back."""
+    for i in range(len(rows)):
+        j = rows[i]
+        bit = np.uint64(1) << np.uint64(j & 63)
+        if ((word[j >> 6] & bit) != 0) != on[i]:
+            word[j >> 6] ^= bit
+            code ^= _key(j)
+    return code
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_flats(
+    coordinates: Array,
+    first: int,
+    tol: float,
+    table: Array,
+    hashes: Array,
+    cells: Array,
+    centres: Array,
+    count: int,
+) -> tuple[Array, Array, Array, Array, int]:
+    """Insert every cell that touches hyperplane `first` (all cells when r = 2).
+
+    Goes down through restrictions ``H_k1``, ``H_k1 & H_k2``, ... to planes. In a
+    plane the lines are sorted by angle; each arc between two lines, with every
+    choice of sides for the hyperplanes that contain the plane, is a face of one
+    cell. A flat in general position is visited once, for increasing rows; one
+    where more hyperplanes meet is visited from each of them, because each sees
+    only the cells at its own side.
+    """
+    p, r = coordinates.shape
+    depth = r - 2
+    words = cells.shape[1]
+    rows_at = np.empty((depth + 1, p, r))
+    labels_at = np.full((depth + 1, p), -1, dtype=np.int64)
+    signs_at = np.ones((depth + 1, p))
+    chosen = np.full(depth + 1, -1, dtype=np.int64)
+    simple = np.ones(depth + 1, dtype=np.bool_)
+    normals = np.zeros((depth, r))
+    rows_at[0] = coordinates
+    labels_at[0] = np.arange(p)
+    level = 0
+    while level >= 0:
+        if level == depth:
+            plane = _plane(normals, r)
+            line_rows, angles, starts = _lines_of_plane(
+                coordinates, labels_at[level], plane, tol
+            )
+            table, hashes, cells, centres, count = _insert_arcs(
+                coordinates, plane, line_rows, angles, starts,
+                labels_at, signs_at, chosen, depth,
+                table, hashes, cells, centres, count,
+            )  # fmt: skip
+            level -= 1
+            continue
+        # Next class of this level that a sorted walk does not skip.
+        k = chosen[level] + 1
+        if level == 0:
+            k = first if chosen[0] < 0 else p
+        found = False
+        while k < p and not found:
+            if labels_at[level, k] == k:
+                members = 0
+                for j in range(p):
+                    if labels_at[level, j] == k:
+                        members += 1
+                prefix = True if level == 0 else simple[level - 1]
+                single = prefix and members == 1
+                if not (single and level > 0 and k < chosen[level - 1]):
+                    simple[level] = single
+                    found = True
+                    break
+            k += 1
+        if not found:
+            chosen[level] = -1
+            level -= 1
+            continue
+        chosen[level] = k
+        normals[level] = rows_at[level, k]
+        rows_at[level + 1] = _restrict(rows_at[level], labels_at[level], k)
+        if level + 1 < depth:
+            labels, signs = _classes(rows_at[level + 1], labels_at[level], k, tol)
+            labels_at[level + 1] = labels
+            signs_at[level + 1] = signs
+        else:
+            # The plane below groups its lines by angle; it only needs to know
+            # which rows are left.
+            for j in range(p):
+                gone = labels_at[level, j] < 0 or labels_at[level, j] == k
+                labels_at[level + 1, j] = -1 if gone else j
+        chosen[level + 1] = -1
+        level += 1
+    return table, hashes, cells, centres, count
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert_arcs(
+    coordinates: Array,
+    plane: Array,
+    line_rows: Array,
+    angles: Array,
+    starts: Array,
+    labels_at: Array,
+    signs_at: Array,
+    chosen: Array,
+    depth: int,
+    table: Array,
+    hashes: Array,
+    cells: Array,
+    centres: Array,
+    count: int,
+) -> tuple[Array, Array, Array, Array, int]:
+    """Insert the cells around one plane: both halves of each arc, all sides of the flat."""
+    p, r = coordinates.shape
+    words = cells.shape[1]
+    groups = len(starts) - 1
+    word = np.zeros(words, dtype=np.uint64)
+    code = np.uint64(0)
+    every = np.zeros(words, dtype=np.uint64)
+    every_code = np.uint64(0)
+    for j in range(p):
+        every[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+        every_code ^= _key(j)
+    for g in range(groups):
+        left = angles[starts[g + 1] - 1]
+        right = angles[starts[g + 1]] if g + 1 < groups else angles[0] + np.pi
+        middle = 0.5 * (left + right)
+        centre = np.cos(middle) * plane[0] + np.sin(middle) * plane[1]
+        if g == 0:
+            on = (coordinates[line_rows] @ centre) > 0
+            code = _set_signs(word, code, line_rows, on)
+        else:
+            for i in range(starts[g], starts[g + 1]):
+                j = line_rows[i]
+                word[j >> 6] ^= np.uint64(1) << np.uint64(j & 63)
+                code ^= _key(j)
+        for sides in range(1 << depth):
+            for level in range(depth):
+                for j in range(p):
+                    if labels_at[level, j] == chosen[level]:
+                        on_j = (signs_at[level, j] > 0) == (((sides >> level) & 1) == 1)
+                        bit = np.uint64(1) << np.uint64(j & 63)
+                        if ((word[j >> 6] & bit) != 0) != on_j:
+                            word[j >> 6] ^= bit
+                            code ^= _key(j)
+            for half in range(2):
+                if 4 * (count + 1) > 3 * len(table):
+                    table = _grow(table, hashes, count)
+                if count == len(cells):
+                    cells = _enlarge(cells)
+                    centres = _enlarge(centres)
+                    longer = np.zeros(2 * len(hashes), dtype=np.uint64)
+                    longer[: len(hashes)] = hashes
+                    hashes = longer
+                slot = _find(table, hashes, cells, word, code)
+                if table[slot] < 0:
+                    table[slot] = count
+                    hashes[count] = code
+                    cells[count] = word
+                    count += 1
+                cell = table[slot]
+                if half == 0:
+                    centres[cell] += centre
+                else:
+                    centres[cell] -= centre
+                # The opposite cell: all signs change (twice, so back again).
+                word ^= every
+                code ^= every_code
+    return table, hashes, cells, centres, count
+
+
+@numba.njit(cache=True, nogil=True)
+def flippable_rows(words: Array, p: int) -> tuple[Array, Array, Array]:
+    """For each cell the rows whose flip gives another cell of the set, and that cell (CSR).
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (M, ceil(p / 64))
+        Distinct sign vectors as bits.
+    p : int
+        Number of hyperplanes.
+
+    Returns
+    -------
+    starts : ndarray of int64, shape (M + 1,)
+    rows, neighbours : ndarray of int64, shape (starts[-1],)
+    """
+    m = words.shape[0]
+    hashes = np.zeros(m, dtype=np.uint64)
+    for cell in range(m):
+        code = np.uint64(0)
+        for j in range(p):
+            if (words[cell, j >> 6] >> np.uint64(j & 63)) & np.uint64(1):
+                code ^= _key(j)
+        hashes[cell] = code
+    size = 64
+    while 3 * size < 4 * (m + 1):
+        size *= 2
+    table = _grow(np.full(size, -1, dtype=np.int64), hashes, m)
+    starts = np.zeros(m + 1, dtype=np.int64)
+    found = np.empty((max(16, 8 * m), 2), dtype=np.int64)
+    total = 0
+    word = np.zeros(words.shape[1], dtype=np.uint64)
+    for cell in range(m):
+        word[:] = words[cell]
+        for j in range(p):
+            bit = np.uint64(1) << np.uint64(j & 63)
+            word[j >> 6] ^= bit
+            slot = _find(table, hashes, words, word, hashes[cell] ^ _key(j))
+            word[j >> 6] ^= bit
+            if table[slot] >= 0:
+                if total == len(found):
+                    found = _enlarge(found)
+                found[total, 0] = j
+                found[total, 1] = table[slot]
+                total += 1
+        starts[cell + 1] = total
+    return starts, found[:total, 0].copy(), found[:total, 1].copy()

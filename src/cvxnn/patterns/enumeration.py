@@ -1,0 +1,194 @@
+"""All activation patterns of a data matrix, also for degenerate data."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from cvxnn.errors import TooManyPatternsError
+from cvxnn.patterns.cell_walk import walk_flats
+from cvxnn.patterns.counting import count_patterns_bound
+from cvxnn.patterns.pattern_set import PatternSet
+from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, Reduction, reduce_rows
+from cvxnn.validation import check_count, check_data
+
+FloatArray = NDArray[np.float64]
+WordArray = NDArray[np.uint64]
+
+DEFAULT_MAX_BYTES = 1 << 31
+
+
+def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> PatternSet:
+    """All activation patterns ``1[X u > 0]`` of the full-dimensional cells of X.
+
+    Complete for any data: duplicated, parallel and zero rows, integer grids,
+    constant and collinear columns, ``rank(X) < d`` and ``n < d``. Patterns of
+    lower-dimensional cells are left out, as in program (5): their cones are
+    faces of the closed cones of the cells around them.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, d)
+        Data; a bias is a column of ones.
+    max_bytes : int, default 2 GiB
+        Memory that the enumeration may take; decided by the bound (4) for the
+        distinct hyperplanes of X, before any work starts.
+
+    Returns
+    -------
+    PatternSet
+        Complete, in a fixed order, with one interior direction for each pattern.
+
+    Raises
+    ------
+    InputError
+        If X is not a finite, non-empty numeric matrix.
+    TooManyPatternsError
+        If the bound does not fit into `max_bytes`.
+
+    Notes
+    -----
+    Rows are merged when parallel to 1e-10 and X is reduced to its rank r. The
+    walk restricts the arrangement to every (r - 2)-fold intersection of
+    hyperplanes, where it is a set of lines sorted by angle: each arc, with each
+    choice of sides, gives one cell. Time is O(C(p, r - 2) p 2^(r - 2)) words
+    for p distinct hyperplanes in general position.
+
+    References
+    ----------
+    Seed paper, Table 1 and (4); H. Edelsbrunner, Algorithms in Combinatorial
+    Geometry, 1987, for arrangements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
+    >>> patterns = enumerate_patterns(X)
+    >>> len(patterns)
+    10
+    >>> bool(((X @ patterns.directions.T > 0).T == patterns.masks).all())
+    True
+    """
+    X = check_data(X)
+    max_bytes = check_count(max_bytes, "max_bytes")
+    reduction = reduce_rows(X)
+    _refuse_if_too_large(reduction, X.shape, max_bytes)
+    words, centres = enumerate_cells(reduction.coordinates)
+    directions = centres @ reduction.to_direction.T
+    if reduction.rank == 0:
+        directions = np.eye(1, X.shape[1])
+    return _realise(X, reduction, words, directions)
+
+
+def enumerate_cells(coordinates: FloatArray) -> tuple[WordArray, FloatArray]:
+    """Cells of the arrangement of pairwise non-parallel unit rows that span R^r.
+
+    Returns
+    -------
+    words : ndarray of uint64, shape (M, ceil(p / 64))
+        Bit j: the side of hyperplane j.
+    centres : ndarray, shape (M, r)
+        An interior direction of each cell.
+    """
+    p, r = coordinates.shape
+    n_words = max(1, -(-p // 64))
+    if r <= 1:
+        words = np.zeros((1 + r, n_words), dtype=np.uint64)
+        words[1:, 0] = 1
+        return words, np.array([[-1.0], [1.0]])[: 1 + r, :r] * (coordinates[0] if r else 1.0)
+    capacity = 1 << 10
+    state = (
+        np.full(2 * capacity, -1, dtype=np.int64),
+        np.zeros(capacity, dtype=np.uint64),
+        np.zeros((capacity, n_words), dtype=np.uint64),
+        np.zeros((capacity, r)),
+        0,
+    )
+    # One kernel call for each hyperplane, so that an interrupt gets through.
+    for first in range(p if r > 2 else 1):
+        state = walk_flats(coordinates, first, PARALLEL_TOLERANCE, *state)
+    _, _, words, centres, count = state
+    order = np.lexsort(words[:count].T)
+    return words[order], centres[order]
+
+
+def _refuse_if_too_large(reduction: Reduction, shape: tuple[int, int], max_bytes: int) -> None:
+    p, rank = reduction.n_classes, reduction.rank
+    bound = count_patterns_bound(p, rank)
+    # Words, centre, hash and two to four table slots, then mask and direction.
+    each = 8 * -(-p // 64) + 8 * rank + 40 + -(-shape[0] // 8) + 16 * shape[1]
+    needed = 2 * bound * each
+    if needed > max_bytes:
+        raise TooManyPatternsError(
+            f"X has {p} distinct hyperplanes of rank {rank}: up to {float(bound):.3g} patterns, "
+            f"which need about {needed / 2**30:.3g} GiB (limit {max_bytes / 2**30:.3g} GiB). "
+            "Use method='sampled' or sample_patterns for a subset of them, "
+            "or raise max_bytes if that much memory is there."
+        )
+
+
+def _realise(
+    X: FloatArray, reduction: Reduction, words: WordArray, directions: FloatArray
+) -> PatternSet:
+    """Masks of the rows from the sides of the hyperplanes, and directions that produce them."""
+    masks_packed = _row_masks(reduction, words)
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    wrong = np.flatnonzero(_pack_mismatch(X, directions, masks_packed))
+    keep = np.ones(len(directions), dtype=bool)
+    for cell in wrong:
+        better = _widest_direction(X, np.unpackbits(masks_packed[cell], count=len(X)) > 0)
+        keep[cell] = better is not None
+        if better is not None:
+            directions[cell] = better
+    return PatternSet(masks_packed[keep], directions[keep], len(X), is_complete=True)
+
+
+def _row_masks(reduction: Reduction, words: WordArray) -> NDArray[np.uint8]:
+    """Masks of the n rows, packed, from the sides of the p hyperplanes; in chunks."""
+    n = len(reduction.scale)
+    alive = reduction.class_of_row >= 0
+    column = np.where(alive, reduction.class_of_row, 0)
+    packed = np.empty((len(words), -(-n // 8)), dtype=np.uint8)
+    step = max(1, (1 << 25) // max(n, 1))
+    for start in range(0, len(words), step):
+        part = words[start : start + step]
+        sides = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
+        on = (sides[:, column] == (reduction.scale > 0)) & alive
+        packed[start : start + step] = np.packbits(on, axis=1)
+    return packed
+
+
+def _pack_mismatch(
+    X: FloatArray, directions: FloatArray, packed: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Which directions do not produce their mask in floating point."""
+    out = np.empty(len(directions), dtype=bool)
+    step = max(1, (1 << 25) // (8 * len(X)))
+    for start in range(0, len(directions), step):
+        part = slice(start, start + step)
+        produced = np.packbits(directions[part] @ X.T > 0, axis=1)
+        out[part] = (produced != packed[part]).any(axis=1)
+    return out
+
+
+def _widest_direction(X: FloatArray, mask: NDArray[np.bool_]) -> FloatArray | None:
+    """The direction that keeps farthest from all hyperplanes, if floating point can see it.
+
+    A cell thinner than rounding has no direction that produces its mask; such a
+    sliver is left out, and the certificate accounts for what it covers.
+    """
+    lengths = np.linalg.norm(X, axis=1)
+    rows = lengths > 0
+    signed = np.where(mask, 1.0, -1.0)[rows, None] * X[rows] / lengths[rows, None]
+    d = X.shape[1]
+    result = linprog(
+        np.r_[np.zeros(d), -1.0],
+        A_ub=np.c_[-signed, np.ones(len(signed))],
+        b_ub=np.zeros(len(signed)),
+        bounds=[(-1.0, 1.0)] * d + [(0.0, None)],
+    )
+    if result.x is None:
+        return None
+    u: FloatArray = result.x[:d]
+    return u if bool(((X @ u > 0) == mask).all()) else None

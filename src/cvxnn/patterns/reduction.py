@@ -1,0 +1,131 @@
+"""The rows of X up to scale and rank: what decides the arrangement, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Unit rows closer than this (after whitening) are one hyperplane. Data that
+# went through a standardisation carries errors of about 1e-16 times a modest
+# condition number, so exact equality would split hyperplanes into slivers.
+PARALLEL_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """``x_i ~ scale_i * basis @ normals[class_of_row_i]`` for every row of X.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (d, r)
+        Orthonormal basis of the row space; the identity when r = d.
+    normals : ndarray, shape (p, r)
+        One unit normal for each hyperplane (class of parallel rows).
+    coordinates : ndarray, shape (p, r)
+        The same hyperplanes in coordinates where they are spread evenly.
+    to_direction : ndarray, shape (d, r)
+        Maps a point of those coordinates to a ``u`` in R^d on the same sides.
+    class_of_row : ndarray of int, shape (n,)
+        -1 for zero rows.
+    scale : ndarray, shape (n,)
+        Signed length; negative where the row points against its normal.
+    row_error : ndarray, shape (n,)
+        Upper bound on ``||x_i - scale_i * basis @ normals[class]||``, rounding
+        of its own computation included.
+    """
+
+    basis: FloatArray
+    normals: FloatArray
+    coordinates: FloatArray
+    to_direction: FloatArray
+    class_of_row: IntArray
+    scale: FloatArray
+    row_error: FloatArray
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank of X."""
+        return self.normals.shape[1]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of distinct hyperplanes."""
+        return len(self.normals)
+
+    @property
+    def representatives(self) -> IntArray:
+        """The first row of each class; all of them have positive scale."""
+        rows = np.flatnonzero(self.class_of_row >= 0)
+        _, first = np.unique(self.class_of_row[rows], return_index=True)
+        return rows[first]
+
+
+def reduce_rows(X: FloatArray) -> Reduction:
+    """Merge parallel rows of X and reduce it to its rank; O(n d^2 + n log n)."""
+    lengths = np.linalg.norm(X, axis=1)
+    alive = np.flatnonzero(lengths > np.finfo(float).tiny)
+    column_scale, right, singular = _row_space(X[alive])
+    rank = len(singular)
+    if rank == X.shape[1]:
+        basis = np.eye(rank)
+    else:
+        basis = np.linalg.qr(column_scale[:, None] * right)[0]
+    to_direction = right / singular / column_scale[:, None]
+    coordinates = X[alive] @ to_direction
+    coordinates /= np.linalg.norm(coordinates, axis=1, keepdims=True)
+    labels, first, signs = _merge_parallel(coordinates)
+
+    class_of_row = np.full(len(X), -1, dtype=np.int64)
+    class_of_row[alive] = labels
+    normals = X[alive[first]] @ basis
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    scale = np.zeros(len(X))
+    scale[alive] = signs * lengths[alive]
+    error = X - (scale[:, None] * normals[class_of_row]) @ basis.T if rank else X
+    rounding = 8 * (sum(X.shape) - len(X) + rank + 4) * np.finfo(float).eps
+    row_error = np.linalg.norm(error, axis=1) * (1 + rounding) + rounding * lengths
+    return Reduction(
+        basis, normals, coordinates[first], to_direction, class_of_row, scale, row_error
+    )
+
+
+def _row_space(X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Column scales, and right singular vectors and values of the scaled unit rows.
+
+    Scaling first makes the rank a property of the data, not of its units.
+    """
+    column_scale = np.abs(X).max(axis=0, initial=0.0)
+    column_scale[column_scale == 0.0] = 1.0
+    scaled = X / column_scale
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    _, singular, right = np.linalg.svd(scaled / np.where(lengths > 0, lengths, 1), full_matrices=False)
+    tolerance = 64 * max(X.shape, default=0) * np.finfo(float).eps * singular.max(initial=0.0)
+    rank = int(np.count_nonzero(singular > tolerance))
+    return column_scale, right[:rank].T, singular[:rank]
+
+
+def _merge_parallel(rows: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Classes of unit rows equal up to sign: labels, first row of each class, signs."""
+    n = len(rows)
+    if rows.shape[1] == 0 or n == 0:
+        return np.zeros(n, dtype=np.int64), np.arange(min(n, 1)), np.ones(n)
+    tree = cKDTree(np.vstack([rows, -rows]))
+    pairs = tree.query_pairs(PARALLEL_TOLERANCE, output_type="ndarray") % n
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    # Number the classes by their first row, so that the result follows the data.
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    position = np.empty_like(order)
+    position[order] = np.arange(len(order))
+    labels, first = position[inverse], first[order]
+    signs = np.where(np.einsum("ij,ij->i", rows, rows[first[labels]]) < 0, -1.0, 1.0)
+    return labels.astype(np.int64), first.astype(np.int64), signs
