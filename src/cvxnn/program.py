@@ -1,0 +1,223 @@
+"""The convex program (5) on a set of blocks: objective, cones, recovery, dual.
+
+A *block* is one ``v_i`` or ``w_i`` of the program: a pattern and an output sign.
+With ``s_c`` the sign and ``D_c`` the pattern of block c the program reads
+
+    minimise    l( sum_c s_c D_c X z_c , y ) + beta * sum_c ||z_c||
+    subject to  (2 D_c - I) X z_c >= 0     for every block c.
+
+``D_c`` lives as n bits; every product is a mask times ``X Z'``, taken in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.patterns import PatternSet
+
+FloatArray = NDArray[np.float64]
+
+# Bytes of the (rows x blocks) products that exist at one time.
+_CHUNK_BYTES = 1 << 25
+
+
+@dataclass(frozen=True)
+class KKTResiduals:
+    """How far a point is from satisfying the optimality conditions, each >= 0.
+
+    Attributes
+    ----------
+    stationarity : float
+        Largest ``||s_c X'D_c v + G_c' rho_c - beta z_c / ||z_c||  ||`` over the
+        non-zero blocks, divided by beta.
+    dual_infeasibility : float
+        Largest ``||s_c X'D_c v + G_c' rho_c|| / beta - 1`` over all blocks:
+        the violation of (11b, 11c).
+    cone_violation : float
+        Largest ``-(2 D_c - I) X z_c`` over rows and blocks.
+    complementarity : float
+        ``sum_c rho_c' G_c z_c`` divided by the objective.
+    """
+
+    stationarity: float
+    dual_infeasibility: float
+    cone_violation: float
+    complementarity: float
+
+    @property
+    def largest(self) -> float:
+        """The worst of the four."""
+        return max(
+            self.stationarity, self.dual_infeasibility, self.cone_violation, self.complementarity
+        )
+
+
+class ConvexProgram:
+    """Program (5) of the seed paper, on chosen blocks.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Data; a bias is a column of ones.
+    y : ndarray, shape (n,)
+        Targets.
+    beta : float
+        Weight of the group norm; the same beta as in objective (2).
+    patterns : PatternSet
+        The patterns that blocks refer to.
+    block_patterns : ndarray of int, shape (C,), optional
+        Pattern of each block. By default every pattern twice: first all
+        ``v_i``, then all ``w_i``.
+    block_signs : ndarray, shape (C,), optional
+        +1 for a ``v_i``, -1 for a ``w_i``.
+    loss : Loss, optional
+        Squared loss by default.
+
+    Notes
+    -----
+    Storage is ``X`` and the packed patterns; a product with ``A = [s_c D_c X]``
+    costs O(n d C) time and a bounded buffer.
+
+    References
+    ----------
+    M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (5), (6), (11).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.patterns import PatternSet
+    >>> X, y = np.array([[-1.0, 1.0], [2.0, 1.0]]), np.array([0.0, 1.0])
+    >>> patterns = PatternSet.from_directions(X, np.array([[1.0, 0.0]]))
+    >>> program = ConvexProgram(X, y, 0.1, patterns)
+    >>> Z = np.array([[0.3, 0.4], [0.0, 0.0]])
+    >>> round(program.objective(Z), 6)
+    0.05
+    >>> program.recover(Z)
+    TwoLayerNetwork(n_neurons=1, n_features=2)
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        patterns: PatternSet,
+        block_patterns: NDArray[np.integer] | None = None,
+        block_signs: FloatArray | None = None,
+        loss: Loss | None = None,
+    ) -> None:
+        self.X = X
+        self.y = y
+        self.beta = beta
+        self.patterns = patterns
+        self.loss = SquaredLoss() if loss is None else loss
+        if block_patterns is None:
+            block_patterns = np.tile(np.arange(len(patterns)), 2)
+            block_signs = np.repeat([1.0, -1.0], len(patterns))
+        if block_signs is None or len(block_signs) != len(block_patterns):
+            raise ValueError("block_signs needs one sign for each entry of block_patterns")
+        self.block_patterns = block_patterns
+        self.block_signs = block_signs
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks C."""
+        return len(self.block_patterns)
+
+    def _chunks(self) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+        step = max(1, _CHUNK_BYTES // (8 * len(self.X)))
+        for start in range(0, self.n_blocks, step):
+            part = slice(start, start + step)
+            yield part, self.patterns.unpack(self.block_patterns[part])
+
+    def prediction(self, Z: FloatArray) -> FloatArray:
+        """``sum_c s_c D_c X z_c``, shape (n,), for blocks `Z` of shape (C, d)."""
+        total = np.zeros(len(self.X))
+        for part, masks in self._chunks():
+            signed = self.block_signs[part, None] * Z[part]
+            total += np.einsum("cn,nc->n", masks, self.X @ signed.T)
+        return total
+
+    def correlations(self, v: FloatArray) -> FloatArray:
+        """``s_c X' D_c v`` for every block, shape (C, d): the adjoint of the prediction."""
+        out = np.empty((self.n_blocks, self.X.shape[1]))
+        for part, masks in self._chunks():
+            out[part] = self.block_signs[part, None] * ((masks * v) @ self.X)
+        return out
+
+    def objective(self, Z: FloatArray) -> float:
+        """Value of (5) at `Z`, shape (C, d): ``l(prediction, y) + beta * sum_c ||z_c||``.
+
+        Equal to objective (2) of :meth:`recover` when every ``z_c`` is in its cone.
+        """
+        norms = np.linalg.norm(Z, axis=1)
+        return self.loss.value(self.prediction(Z), self.y) + self.beta * float(norms.sum())
+
+    def slacks(self, Z: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """``(2 D_c - I) X z_c`` in chunks of blocks: pairs of a slice and a (k, n) array."""
+        for part, masks in self._chunks():
+            products = Z[part] @ self.X.T
+            yield part, np.where(masks, products, -products)
+
+    def cone_violation(self, Z: FloatArray) -> float:
+        """Largest ``-(2 D_c - I) X z_c`` over rows and blocks; not positive inside the cones."""
+        return max((float(-slack.min()) for _, slack in self.slacks(Z)), default=0.0)
+
+    def recover(self, Z: FloatArray) -> TwoLayerNetwork:
+        """The network of Theorem 1, (6a) and (6b): one neuron for each non-zero block."""
+        norms = np.linalg.norm(Z, axis=1)
+        alive = norms > 0.0
+        root = np.sqrt(norms[alive])
+        return TwoLayerNetwork(Z[alive] / root[:, None], self.block_signs[alive] * root)
+
+    def dual_objective(self, v: FloatArray) -> float:
+        """Objective (11a) at `v`: ``-l*(-v)``, for squared loss ``v'y - 1/2 ||v||^2``."""
+        return -self.loss.conjugate(v, self.y)
+
+    def dual_norms(self, v: FloatArray, multipliers: FloatArray) -> FloatArray:
+        """``||s_c X'D_c v + G_c' rho_c||`` for every block: (11b, 11c) ask for <= beta.
+
+        In the notation of (11) the multipliers of one block, shape (n,), are
+        ``a_i`` on the rows of S_i and ``b_i`` on the others, all >= 0.
+        """
+        return np.linalg.norm(self._cone_gradients(v, multipliers), axis=1)
+
+    def _cone_gradients(self, v: FloatArray, multipliers: FloatArray) -> FloatArray:
+        gradients = self.correlations(v)
+        for part, masks in self._chunks():
+            gradients[part] += np.where(masks, multipliers[part], -multipliers[part]) @ self.X
+        return gradients
+
+    def kkt_residuals(
+        self, Z: FloatArray, multipliers: FloatArray, v: FloatArray | None = None
+    ) -> KKTResiduals:
+        """Residuals of the optimality conditions at blocks `Z` and cone multipliers.
+
+        Parameters
+        ----------
+        Z : ndarray, shape (C, d)
+        multipliers : ndarray, shape (C, n)
+            Non-negative multipliers ``rho_c`` of the cone constraints.
+        v : ndarray, shape (n,), optional
+            Dual point; minus the gradient of the loss by default.
+        """
+        if v is None:
+            v = -self.loss.gradient(self.prediction(Z), self.y)
+        norms = np.linalg.norm(Z, axis=1)
+        alive = norms > 0.0
+        gradients = self._cone_gradients(v, multipliers)
+        stationarity = gradients[alive] - self.beta * Z[alive] / norms[alive, None]
+        dual_norms = np.linalg.norm(gradients, axis=1)
+        products = sum(float((multipliers[part] * slack).sum()) for part, slack in self.slacks(Z))
+        return KKTResiduals(
+            stationarity=float(np.linalg.norm(stationarity, axis=1).max(initial=0.0)) / self.beta,
+            dual_infeasibility=float((dual_norms / self.beta - 1.0).max(initial=0.0)),
+            cone_violation=max(self.cone_violation(Z), 0.0),
+            complementarity=abs(products) / max(abs(self.objective(Z)), 1e-300),
+        )

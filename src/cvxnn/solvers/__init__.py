@@ -1,0 +1,1 @@
+"""Solvers of the convex program (5): one algorithm to a file."""

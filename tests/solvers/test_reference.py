@@ -1,0 +1,272 @@
+"""The two reference solvers against each other, stored optima, and the KKT conditions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from kkt import assert_certified, assert_optimal_blocks
+from problems import (
+    PROBLEMS,
+    SMALL_PROBLEMS,
+    Problem,
+    arrangement,
+    brute_force_cells,
+    brute_force_patterns,
+    cover,
+    problem_ids,
+    problem_named,
+)
+
+from cvxnn.errors import InputError
+from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.patterns import PatternSet
+from cvxnn.program import ConvexProgram
+from cvxnn.results import Solution, Status
+from cvxnn.solvers.reference import ReferenceSolution, solve_with_clarabel, solve_with_cvxpy
+
+small_problems = pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+
+
+def full_program(problem: Problem) -> ConvexProgram:
+    return ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+
+
+@cache
+def _clarabel(name: str) -> ReferenceSolution:
+    return solve_with_clarabel(full_program(problem_named(name)))
+
+
+@small_problems
+def test_number_of_patterns(problem: Problem) -> None:
+    assert len(arrangement(problem)) == problem.n_patterns
+
+
+@small_problems
+def test_clarabel_is_optimal(problem: Problem) -> None:
+    solution = _clarabel(problem.name)
+    assert solution.status == "Solved"
+    assert solution.iterations > 0 and solution.seconds > 0.0
+    program = full_program(problem)
+    assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
+    assert solution.objective == program.objective(solution.Z)
+    assert solution.dual_objective == program.dual_objective(solution.v)
+
+
+@pytest.mark.parametrize(
+    "problem", [p for p in SMALL_PROBLEMS if p.objective is not None], ids=problem_ids
+)
+def test_known_optimum(problem: Problem) -> None:
+    np.testing.assert_allclose(
+        _clarabel(problem.name).objective, problem.objective, rtol=1e-7, atol=1e-12
+    )
+
+
+@small_problems
+def test_cvxpy_agrees(problem: Problem) -> None:
+    pytest.importorskip("cvxpy")
+    program = full_program(problem)
+    solution = solve_with_cvxpy(program)
+    assert solution.status == "optimal"
+    assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
+    np.testing.assert_allclose(
+        solution.objective, _clarabel(problem.name).objective, rtol=1e-7, atol=1e-12
+    )
+
+
+@small_problems
+def test_recovered_network_has_the_objective_of_the_program(problem: Problem) -> None:
+    """Theorem 1: (2) at the network of (6a), (6b) is (5) at the blocks."""
+    solution = _clarabel(problem.name)
+    network = full_program(problem).recover(solution.Z)
+    hidden, output = network.hidden_weights, network.output_weights
+    residual = np.maximum(problem.X @ hidden.T, 0.0) @ output - problem.y
+    penalty = 0.5 * problem.beta * ((hidden**2).sum() + (output**2).sum())
+    np.testing.assert_allclose(
+        0.5 * residual @ residual + penalty, solution.objective, rtol=1e-6, atol=1e-12
+    )
+
+
+def test_another_solver_behind_cvxpy() -> None:
+    pytest.importorskip("cvxpy")
+    program = full_program(problem_named("wide"))
+    solution = solve_with_cvxpy(program, solver="SCS", tol=1e-6)
+    assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-3)
+
+
+def test_blocks_in_any_order_and_number() -> None:
+    problem = problem_named("duplicated_rows")
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, problem.n_patterns, size=15)
+    signs = rng.choice([-1.0, 1.0], size=15)
+    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem), blocks, signs)
+    solution = solve_with_clarabel(program)
+    assert solution.Z.shape == (15, 3)
+    assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
+    assert solution.objective >= _clarabel(problem.name).objective
+
+
+def test_no_blocks() -> None:
+    problem = problem_named("constant_y")
+    none = np.zeros(0, dtype=np.intp)
+    program = ConvexProgram(
+        problem.X, problem.y, problem.beta, arrangement(problem), none, np.zeros(0)
+    )
+    solution = solve_with_clarabel(program)
+    assert solution.Z.shape == (0, 3) and solution.multipliers.shape == (0, 8)
+    np.testing.assert_allclose(solution.objective, 0.5 * problem.y @ problem.y)
+    np.testing.assert_allclose(solution.v, problem.y)
+
+
+def test_iteration_limit_still_returns_a_point() -> None:
+    solution = solve_with_clarabel(full_program(problem_named("grid_3x3")), max_iter=2)
+    assert solution.status == "MaxIterations" and solution.iterations == 2
+    assert np.isfinite(solution.Z).all()
+
+
+class _OtherLoss(Loss):
+    value = gradient = curvature = conjugate = dual_scaling = None
+
+
+@pytest.mark.parametrize("solve", [solve_with_clarabel, solve_with_cvxpy])
+def test_other_losses_are_refused(
+    solve: Callable[[ConvexProgram], ReferenceSolution],
+) -> None:
+    problem = problem_named("wide")
+    program = ConvexProgram(
+        problem.X, problem.y, problem.beta, arrangement(problem), loss=_OtherLoss()
+    )
+    with pytest.raises(InputError, match=r"SquaredLoss only, got _OtherLoss"):
+        solve(program)
+
+
+def test_unknown_cvxpy_solver_is_refused() -> None:
+    with pytest.raises(InputError, match=r"solver must be one of .*CLARABEL.*, got 'NONE'"):
+        solve_with_cvxpy(full_program(problem_named("wide")), solver="NONE")
+
+
+def test_missing_cvxpy_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cvxpy", None)
+    with pytest.raises(ImportError, match=r"pip install 'cvxnn\[cvxpy\]'"):
+        solve_with_cvxpy(full_program(problem_named("wide")))
+
+
+# The checkers themselves: they accept what is right and refuse what is wrong.
+
+
+@pytest.mark.parametrize("wrong", ["Z", "Z negative", "v", "multipliers", "multipliers negative"])
+def test_checker_refuses_blocks_that_are_not_optimal(wrong: str) -> None:
+    program = full_program(problem_named("duplicated_rows"))
+    solution = _clarabel("duplicated_rows")
+    Z, multipliers, v = solution.Z, solution.multipliers, solution.v
+    if wrong == "Z":
+        Z = 1.01 * Z
+    elif wrong == "Z negative":
+        Z = -Z
+    elif wrong == "v":
+        v = 0.99 * v
+    elif wrong == "multipliers":
+        multipliers = multipliers + 0.01
+    else:
+        multipliers = multipliers - 0.01
+    with pytest.raises(AssertionError):
+        assert_optimal_blocks(program, Z, multipliers, v, tol=1e-7)
+
+
+def one_row_solution() -> tuple[Problem, Solution]:
+    """The optimum of one row in closed form: ``f = y - beta / ||x||``, one neuron along x."""
+    problem = problem_named("one_row")
+    x = problem.X[0]
+    length = float(np.linalg.norm(x))
+    weight = np.sqrt((problem.y[0] - problem.beta / length) / length)
+    network = TwoLayerNetwork(weight * x[None] / length, np.array([weight]))
+    solution = Solution(
+        network=network,
+        objective=problem.objective,
+        dual_bound=problem.objective * (1.0 - 1e-8),
+        status=Status.OPTIMAL,
+        method="exact",
+        beta=problem.beta,
+        tol=1e-6,
+        n_patterns=2,
+        program_gap=1e-8,
+        elapsed=0.0,
+    )
+    return problem, solution
+
+
+def test_checker_accepts_a_true_certificate() -> None:
+    problem, solution = one_row_solution()
+    assert_certified(solution, problem.X, problem.y, problem.beta, optimum=problem.objective)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"objective": 0.19},
+        {"dual_bound": 0.196},
+        {"dual_bound": 0.19},
+        {"dual_bound": float("nan")},
+        {"beta": 0.4},
+        {"network": TwoLayerNetwork([[3.0, -4.0]], [1.0])},
+    ],
+    ids=lambda claim: next(iter(claim)),
+)
+def test_checker_refuses_a_false_certificate(claim: dict[str, object]) -> None:
+    problem, solution = one_row_solution()
+    with pytest.raises(AssertionError):
+        assert_certified(
+            replace(solution, **claim), problem.X, problem.y, problem.beta, optimum=0.195
+        )
+
+
+def test_checker_refuses_dependent_and_unbalanced_neurons() -> None:
+    problem, solution = one_row_solution()
+    hidden, output = solution.network.hidden_weights, solution.network.output_weights
+    half = np.sqrt(0.5)
+    X, y = np.vstack([problem.X, np.zeros((1, 2))]), np.append(problem.y, 0.0)
+    assert_certified(solution, X, y, problem.beta)
+    split = TwoLayerNetwork(half * np.vstack([hidden, hidden]), half * np.tile(output, 2))
+    with pytest.raises(AssertionError):
+        assert_certified(replace(solution, network=split), X, y, problem.beta)
+    network = TwoLayerNetwork(2.0 * hidden, 0.5 * output)
+    squares = (network.hidden_weights**2).sum() + (network.output_weights**2).sum()
+    fit = problem.objective - problem.beta * output[0] ** 2
+    worse = replace(
+        solution,
+        network=network,
+        objective=float(fit + 0.5 * problem.beta * squares),
+        status=Status.ITERATION_LIMIT,
+    )
+    with pytest.raises(AssertionError, match="Not equal to tolerance rtol=1e-09"):
+        assert_certified(worse, X, y, problem.beta)
+
+
+# The brute force itself: it decides what the library's enumeration is measured by.
+
+
+@pytest.mark.parametrize(
+    ("n", "d"), [(1, 1), (1, 3), (2, 2), (3, 5), (6, 2), (7, 3), (7, 4), (6, 5)]
+)
+def test_brute_force_in_general_position(n: int, d: int) -> None:
+    X = np.random.default_rng(10 * n + d).standard_normal((n, d))
+    assert len(brute_force_patterns(X)) == cover(n, min(n, d))
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_brute_force_misses_no_random_pattern(d: int) -> None:
+    rng = np.random.default_rng(d)
+    X = rng.integers(-2, 3, size=(9, d)).astype(float)
+    found = PatternSet.from_directions(X, rng.standard_normal((20_000, d)))
+    masks, directions = brute_force_cells(X)
+    assert {row.tobytes() for row in found.packed} == brute_force_patterns(X)
+    assert np.array_equal(directions @ X.T > 0, masks)
+
+
+def test_problems_have_distinct_names() -> None:
+    assert len({problem.name for problem in PROBLEMS}) == len(PROBLEMS)
