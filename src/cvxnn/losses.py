@@ -15,8 +15,15 @@ class Loss(ABC):
 
     The training problem is ``min_f l(f, y) + beta * (gauge of f)``; its dual is
     ``max_v -l*(-v)`` subject to ``M(v) <= beta``, and ``v = -gradient`` at an
-    optimum. A loss knows these four functions and nothing about networks.
+    optimum. A loss knows these functions and nothing about networks.
+
+    Attributes
+    ----------
+    is_quadratic : bool
+        Whether the curvature is the same everywhere.
     """
+
+    is_quadratic: bool = False
 
     @abstractmethod
     def value(self, prediction: Vector, y: Vector) -> float:
@@ -35,6 +42,10 @@ class Loss(ABC):
         """``l*(-v) = sup_f  -v'f - l(f, y)``; ``+inf`` outside its domain."""
 
     @abstractmethod
+    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+        """Bound on the rounding error of :meth:`conjugate`, for certificates."""
+
+    @abstractmethod
     def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
         """The ``t`` in ``[0, largest]`` that maximises ``-l*(-t v)``."""
 
@@ -50,6 +61,8 @@ class SquaredLoss(Loss):
     2.5
     """
 
+    is_quadratic = True
+
     def value(self, prediction: Vector, y: Vector) -> float:
         residual = prediction - y
         return 0.5 * float(residual @ residual)
@@ -62,6 +75,11 @@ class SquaredLoss(Loss):
 
     def conjugate(self, dual: Vector, y: Vector) -> float:
         return 0.5 * float(dual @ dual) - float(dual @ y)
+
+    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+        # Two inner products of n terms; one eps more for a scaled dual point.
+        moduli = float(np.abs(dual) @ np.abs(y)) + float(dual @ dual)
+        return 2.0 * (len(y) + 8) * float(np.finfo(float).eps) * moduli
 
     def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
         square = float(direction @ direction)

@@ -96,10 +96,18 @@ class CellOracle:
             self.starts, self.rows, self.neighbours = flippable_rows(
                 self._words, reduction.n_classes
             )
-            self.cover = cover_errors(self._words, self.normals, self.starts, self.rows)
+            self.cover = self._prove_coverage()
         else:
             self.starts = self.rows = self.neighbours = np.zeros(0, dtype=np.int64)
             self.cover = np.zeros(len(patterns))
+
+    def _prove_coverage(self) -> FloatArray:
+        # Which rows are redundant does not depend on the units of the columns;
+        # powers of two change them without rounding.
+        largest = np.abs(self.normals).max(axis=0, initial=0.0)
+        units = np.exp2(-np.rint(np.log2(np.where(largest > 0.0, largest, 1.0))))
+        errors = cover_errors(self._words, self.normals * units, self.starts, self.rows)
+        return np.asarray(errors * units.max(initial=0.0))
 
     @property
     def n_cells(self) -> int:

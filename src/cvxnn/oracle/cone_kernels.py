@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+EPS = 2.220446049250313e-16
+
 
 @numba.njit(cache=True, nogil=True)
 def _dot(a: Array, b: Array) -> float:
@@ -235,7 +237,6 @@ def price_cells(
         mass += abs(positive[j]) + abs(negative[j])
         for i in range(r):
             base[i] += negative[j] * normals[j, i]
-    eps = 2.220446049250313e-16
     for cell in range(m):
         _signs_of(words[cell], p, signs)
         for i in range(r):
@@ -258,11 +259,63 @@ def price_cells(
                 total += rho[k]
             # Any summation of N products errs by at most N eps times the sum of
             # their moduli; 2 p terms build g, r + 1 multipliers are added.
-            margin = 2.0 * eps * (2 * p + 2 * r + 8) * total
-            bounds[half, cell] = norm * (1.0 + 4.0 * eps * (r + 4)) + margin + beyond
+            margin = 2.0 * EPS * (2 * p + 2 * r + 8) * total
+            bounds[half, cell] = norm * (1.0 + 4.0 * EPS * (r + 4)) + margin + beyond
             if norm > enough - beyond:
                 points[half, cell] = z
     return bounds, points
+
+
+@numba.njit(cache=True, nogil=True)
+def _inverse_bound(basis: Array, inverse: Array) -> float:
+    """Proven bound on ``||basis^-1||`` from a computed inverse; inf if it proves nothing."""
+    r = len(basis)
+    square = 0.0
+    defect = 0.0
+    for i in range(r):
+        for j in range(r):
+            square += inverse[i, j] ** 2
+            s = 1.0 if i == j else 0.0
+            moduli = 0.0
+            for k in range(r):
+                s -= basis[i, k] * inverse[k, j]
+                moduli += abs(basis[i, k] * inverse[k, j])
+            defect += (abs(s) + 4.0 * EPS * (r + 2) * moduli) ** 2
+    if not defect < 0.25:
+        return np.inf
+    return 2.0 * np.sqrt(square)
+
+
+@numba.njit(cache=True, nogil=True)
+def _explain(
+    row: Array, sign: float, basis: Array, inverse: Array, bound: float, weights: Array
+) -> float:
+    """How far a row is from a non-negative combination of basis rows; inf if it is none.
+
+    With weights w > 0 and ``sign row = w'basis + e`` the rest is
+    ``e = m'basis`` for some ``|m| <= ||basis^-1|| ||e||``. Weights that are
+    larger than that absorb it: then the row *is* such a combination, exactly.
+    """
+    r = len(row)
+    total = 0.0
+    least = np.inf
+    for i in range(r):
+        w = 0.0
+        for k in range(r):
+            w += sign * row[k] * inverse[k, i]
+        if w < 0.0:
+            return np.inf
+        weights[i] = w
+        total += w
+        least = min(least, w)
+    square = 0.0
+    for k in range(r):
+        e = sign * row[k]
+        for i in range(r):
+            e -= weights[i] * basis[i, k]
+        square += e * e
+    error = np.sqrt(square) + 2.0 * EPS * (r + 4) * (1.0 + total)
+    return 0.0 if least > bound * error else error
 
 
 @numba.njit(cache=True, nogil=True)
@@ -277,12 +330,12 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     Returns
     -------
     ndarray, shape (M,)
-        For each cell the largest ``||e||`` over the rows, rounding included.
+        For each cell the largest ``||e||`` over the rows, rounding included;
+        exactly 0 where all rows are strictly redundant.
     """
     m = words.shape[0]
     p, r = normals.shape
     errors = np.zeros(m)
-    eps = 2.220446049250313e-16
     signs = np.empty(p)
     flippable = np.empty(p, dtype=np.bool_)
     active = np.empty(r + 1, dtype=np.int64)
@@ -296,6 +349,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     max_bases = 8
     bases = np.empty((max_bases, r, r))
     inverses = np.empty((max_bases, r, r))
+    bounds = np.empty(max_bases)
     weights = np.empty(r)
     for cell in range(m):
         _signs_of(words[cell], p, signs)
@@ -309,46 +363,33 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
         for k in range(p):
             if flippable[k]:
                 continue
-            explained = False
+            error = np.inf
             for b in range(min(n_bases, max_bases)):
-                total = 0.0
-                explained = True
-                for i in range(r):
-                    s = 0.0
-                    for l in range(r):
-                        s += signs[k] * normals[k, l] * inverses[b, l, i]
-                    weights[i] = s
-                    if s < 0.0:
-                        explained = False
-                        break
-                    total += s
-                if explained:
-                    square = 0.0
-                    for l in range(r):
-                        e = signs[k] * normals[k, l]
-                        for i in range(r):
-                            e -= weights[i] * bases[b, i, l]
-                        square += e * e
-                    error = np.sqrt(square) + 2.0 * eps * (r + 4) * (1.0 + total)
-                    errors[cell] = max(errors[cell], error)
+                found = _explain(normals[k], signs[k], bases[b], inverses[b], bounds[b], weights)
+                error = min(error, found)
+                if error == 0.0:
                     break
-            if explained:
-                continue
-            for i in range(r):
-                target[i] = -signs[k] * normals[k, i]
-            norm, size = project(
-                target, normals, signs, own, 0.0, active, rho, z, q, factor, barred
-            )
-            total = 0.0
-            for i in range(size):
-                total += rho[i]
-            errors[cell] = max(errors[cell], norm + 2.0 * eps * (r + 4) * (1.0 + total))
-            if size == r and norm < 1e-9:
-                b = n_bases % max_bases
+            if error > 0.0:
                 for i in range(r):
-                    for l in range(r):
-                        bases[b, i, l] = signs[active[i]] * normals[active[i], l]
-                if abs(np.linalg.det(bases[b])) > 1e-100:
-                    inverses[b] = np.linalg.inv(bases[b])
-                    n_bases += 1
+                    target[i] = -signs[k] * normals[k, i]
+                norm, size = project(
+                    target, normals, signs, own, 0.0, active, rho, z, q, factor, barred
+                )
+                total = 0.0
+                for i in range(size):
+                    total += rho[i]
+                error = min(error, norm + 2.0 * EPS * (r + 4) * (1.0 + total))
+                if size == r and norm < 1e-6:
+                    b = n_bases % max_bases
+                    for i in range(r):
+                        bases[b, i] = signs[active[i]] * normals[active[i]]
+                    if abs(np.linalg.det(bases[b])) > 1e-100:
+                        inverses[b] = np.linalg.inv(bases[b])
+                        bounds[b] = _inverse_bound(bases[b], inverses[b])
+                        n_bases += 1
+                        found = _explain(
+                            normals[k], signs[k], bases[b], inverses[b], bounds[b], weights
+                        )
+                        error = min(error, found)
+            errors[cell] = max(errors[cell], error)
     return errors

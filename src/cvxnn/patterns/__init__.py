@@ -3,5 +3,6 @@
 from cvxnn.patterns.counting import count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_patterns
 from cvxnn.patterns.pattern_set import PatternSet
+from cvxnn.patterns.sampling import sample_patterns
 
-__all__ = ["PatternSet", "count_patterns_bound", "enumerate_patterns"]
+__all__ = ["PatternSet", "count_patterns_bound", "enumerate_patterns", "sample_patterns"]

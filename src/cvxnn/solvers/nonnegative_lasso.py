@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# A column whose part outside the span of the active ones is below this share
+# of its length counts as dependent.
+_DEPENDENT = 1e-11
+
 
 def nonnegative_lasso(
     atoms: FloatArray, y: FloatArray, beta: float, start: FloatArray | None = None
@@ -24,7 +28,7 @@ def nonnegative_lasso(
     y : ndarray, shape (n,)
     beta : float
     start : ndarray, shape (k,), optional
-        A guess; its support, thinned to independent columns, starts the set.
+        A guess; its support, heaviest first, starts the active set.
 
     Returns
     -------
@@ -32,86 +36,124 @@ def nonnegative_lasso(
 
     Notes
     -----
-    Lawson and Hanson's method with a shift in the right-hand side; the
-    subproblems are solved by QR, since columns of neighbouring cells are nearly
-    parallel and a Gram matrix would lose half of the digits. O(k^2 n) per step.
+    Lawson and Hanson's method with a shift in the right-hand side. The active
+    columns are kept in a QR factorisation that grows and shrinks by one column
+    at a time, O(n k) each: columns of neighbouring cells are nearly parallel,
+    and a Gram matrix would lose half of the digits. A column that depends on
+    the active ones enters by exchange.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nonnegative_lasso(np.eye(2), np.array([3.0, 0.5]), 1.0)
+    array([2., 0.])
     """
-    n, k = atoms.shape
-    c = np.zeros(k)
+    k = atoms.shape[1]
     lengths = np.linalg.norm(atoms, axis=0)
-    usable = lengths > 0
-    passive = np.zeros(k, dtype=bool)
+    active = _ActiveSet(atoms, y, beta, lengths)
     if start is not None:
-        passive = _independent(atoms / np.where(usable, lengths, 1.0), (start > 0) & usable, start)
-        c[passive] = start[passive]
-        c, passive = _descend(atoms, y, beta, c, passive)
-    barred = ~usable
-    for _ in range(3 * k + 10):
-        slope = atoms.T @ (y - atoms @ c) - beta
-        slope[passive | barred] = -np.inf
+        for j in np.argsort(-start, kind="stable"):
+            if start[j] > 0.0 and lengths[j] > 0.0:
+                active.append(int(j), float(start[j]))
+        active.descend()
+    barred = lengths == 0.0
+    floor = 1e-13 * np.maximum(beta, lengths * float(np.linalg.norm(y)))
+    for _ in range(10 * k + 10):
+        slope = atoms.T @ active.residual() - beta - floor
+        slope[barred] = -np.inf
+        slope[active.members] = -np.inf
         entering = int(np.argmax(slope)) if k else 0
-        if k == 0 or slope[entering] <= 1e-13 * max(beta, lengths[entering] * np.linalg.norm(y)):
+        if k == 0 or slope[entering] <= 0.0:
             break
-        trial = passive.copy()
-        trial[entering] = True
-        moved, kept = _descend(atoms, y, beta, c, trial)
-        if not kept[entering]:
+        if active.enter(entering):
+            barred = lengths == 0.0
+        else:
             barred[entering] = True
-            continue
-        c, passive = moved, kept
-        barred = ~usable
-    return c
+    weights = np.zeros(k)
+    weights[active.members] = active.weights
+    return weights
 
 
-def _independent(units: FloatArray, chosen: NDArray[np.bool_], size: FloatArray) -> NDArray[np.bool_]:
-    """A subset of the chosen columns that is linearly independent, heaviest first."""
-    index = np.flatnonzero(chosen)
-    keep = np.zeros(len(chosen), dtype=bool)
-    if len(index) == 0:
-        return keep
-    weighted = units[:, index] * size[index]
-    _, triangle, order = scipy.linalg.qr(weighted, mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(triangle))
-    good = diagonal > 1e-11 * diagonal[0]
-    keep[index[order[: len(diagonal)][good]]] = True
-    return keep
+class _ActiveSet:
+    """Columns with positive weight, their QR factorisation, and moves between vertices."""
 
+    def __init__(
+        self, atoms: FloatArray, y: FloatArray, beta: float, lengths: FloatArray
+    ) -> None:
+        self.atoms, self.y, self.beta, self.lengths = atoms, y, beta, lengths
+        self.members: list[int] = []
+        self.weights = np.zeros(0)
+        self.Q = np.zeros((len(y), 0))
+        self.R = np.zeros((0, 0))
 
-def _descend(
-    atoms: FloatArray, y: FloatArray, beta: float, c: FloatArray, passive: NDArray[np.bool_]
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Move to the minimiser on the passive columns, dropping those that reach zero."""
-    passive = passive.copy()
-    while passive.any():
-        index = np.flatnonzero(passive)
-        target = _stationary(atoms[:, index], y, beta)
-        if (target > 0).all():
-            c = np.zeros_like(c)
-            c[index] = target
-            return c, passive
-        current = c[index]
-        falling = target <= 0
-        step = float((current[falling] / (current[falling] - target[falling])).min())
-        moved = current + step * (target - current)
-        moved[falling & (moved <= 1e-15 * max(float(moved.max()), 1e-300))] = 0.0
-        if not (moved[falling] == 0.0).any():
-            moved[np.flatnonzero(falling)[np.argmin(moved[falling])]] = 0.0
-        c = np.zeros_like(c)
-        c[index] = np.maximum(moved, 0.0)
-        passive[index[moved == 0.0]] = False
-        passive[index[(moved <= 0.0)]] = False
-    return np.zeros_like(c), passive
+    def residual(self) -> FloatArray:
+        return self.y - self.atoms[:, self.members] @ self.weights
 
+    def append(self, j: int, weight: float) -> FloatArray | None:
+        """Take column j in; if it depends on the others, give its combination instead."""
+        column = self.atoms[:, j]
+        along = self.Q.T @ column
+        rest = column - self.Q @ along
+        again = self.Q.T @ rest
+        rest, along = rest - self.Q @ again, along + again
+        length = float(np.linalg.norm(rest))
+        if length <= _DEPENDENT * self.lengths[j]:
+            return np.asarray(scipy.linalg.solve_triangular(self.R, along))
+        m = len(self.members)
+        R = np.zeros((m + 1, m + 1))
+        R[:m, :m], R[:m, m], R[m, m] = self.R, along, length
+        self.R = R
+        self.Q = np.column_stack([self.Q, rest / length])
+        self.members.append(j)
+        self.weights = np.append(self.weights, weight)
+        return None
 
-def _stationary(columns: FloatArray, y: FloatArray, beta: float) -> FloatArray:
-    """Solve ``A'A c = A'y - beta`` through the triangle of A, refined once."""
-    orthogonal, triangle = np.linalg.qr(columns)
-    diagonal = np.abs(np.diag(triangle))
-    if len(diagonal) < columns.shape[1] or diagonal.min() <= 1e-13 * diagonal.max():
-        solution: FloatArray = np.linalg.lstsq(
-            columns.T @ columns, columns.T @ y - beta, rcond=1e-13
-        )[0]
-        return solution
-    shift = scipy.linalg.solve_triangular(triangle, np.full(len(diagonal), beta), trans="T")
-    result: FloatArray = scipy.linalg.solve_triangular(triangle, orthogonal.T @ y - shift)
-    return result
+    def remove(self, position: int) -> None:
+        m = len(self.members)
+        if m == 1:
+            self.Q, self.R = np.zeros((len(self.y), 0)), np.zeros((0, 0))
+        else:
+            Q, R = scipy.linalg.qr_delete(self.Q, self.R, position, which="col")
+            self.Q, self.R = Q[:, : m - 1], R[: m - 1]
+        del self.members[position]
+        self.weights = np.delete(self.weights, position)
+
+    def enter(self, j: int) -> bool:
+        """Bring column j in and move to the next vertex; False if rounding forbids it."""
+        combination = self.append(j, 0.0)
+        if combination is not None:
+            # Exchange: c_j grows while the output stays, until a weight is used up.
+            falling = combination > 0.0
+            if not falling.any():
+                return False
+            ratios = np.where(falling, self.weights / np.where(falling, combination, 1.0), np.inf)
+            leaving = int(np.argmin(ratios))
+            step = float(ratios[leaving])
+            self.weights = np.maximum(self.weights - step * combination, 0.0)
+            self.remove(leaving)
+            if self.append(j, step) is not None:
+                return False
+        self.descend()
+        return j in self.members
+
+    def descend(self) -> None:
+        """Move to the minimiser on the members, dropping those that reach zero."""
+        while self.members:
+            target = self._stationary()
+            falling = target <= 0.0
+            if not falling.any():
+                self.weights = target
+                return
+            drop = self.weights[falling] - target[falling]
+            ratios = np.where(drop > 0.0, self.weights[falling] / np.where(drop > 0, drop, 1), 0.0)
+            step = float(ratios.min())
+            leaving = int(np.flatnonzero(falling)[np.argmin(ratios)])
+            self.weights = np.maximum(self.weights + step * (target - self.weights), 0.0)
+            self.remove(leaving)
+
+    def _stationary(self) -> FloatArray:
+        """Solve ``A'A c = A'y - beta`` on the members through R."""
+        shift = scipy.linalg.solve_triangular(
+            self.R, np.full(len(self.members), self.beta), trans="T"
+        )
+        return np.asarray(scipy.linalg.solve_triangular(self.R, self.Q.T @ self.y - shift))

@@ -1,0 +1,79 @@
+"""Lower bounds and gaps: computed here from proofs, never by a solver."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle.cells import CellOracle
+from cvxnn.oracle.spectral import spectral_bound
+from cvxnn.results import Certificate
+
+FloatArray = NDArray[np.float64]
+
+
+def dual_bound(
+    loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float
+) -> float:
+    """Lower bound on the optimal value of (2) from any dual point v.
+
+    The point ``t v`` is feasible for (11) as soon as ``t M(v) <= beta``, and the
+    bound is ``-l*(-t v)`` at the best such t.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray, shape (n,)
+    v : ndarray, shape (n,)
+        Any vector; the better the closer to minus the gradient at the optimum.
+    beta : float
+    oracle_bound : float
+        Proven upper bound on ``M(v) = max_{||u|| <= 1} |v'(Xu)_+|``.
+
+    Returns
+    -------
+    float
+        Not above the optimal value, rounding included.
+
+    Notes
+    -----
+    Source: seed paper, (8) and (11); handbook B.10. O(n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
+    >>> y = np.array([2.0])
+    >>> round(dual_bound(SquaredLoss(), y, y, 0.5, 2.0), 6)  # 1/2 y^2 - 1/2 (y - beta)^2
+    0.875
+    """
+    eps = float(np.finfo(float).eps)
+    largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound > 0.0 else np.inf
+    dual = loss.dual_scaling(v, y, largest) * v
+    return -loss.conjugate(dual, y) - loss.conjugate_error(dual, y)
+
+
+def certify_over_cells(
+    network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float, loss: Loss, oracle: CellOracle
+) -> Certificate:
+    """Certificate of a network from its own residual and the cells of an oracle.
+
+    Covers all networks when the oracle is complete, else those whose neurons
+    lie in its cells. Objective and bound are recomputed from the weights.
+    """
+    objective = network.objective(X, y, beta, loss)
+    v = -loss.gradient(network.forward(X), y)
+    bound = oracle.price(v, enough=beta).bound
+    return Certificate(objective, dual_bound(loss, y, v, beta, bound), bound)
+
+
+def certify_by_spectrum(
+    network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float, loss: Loss
+) -> Certificate:
+    """Certificate without any patterns; cheap, valid for all networks, usually loose."""
+    objective = network.objective(X, y, beta, loss)
+    v = -loss.gradient(network.forward(X), y)
+    bound = spectral_bound(X, v)
+    return Certificate(objective, dual_bound(loss, y, v, beta, bound), bound)

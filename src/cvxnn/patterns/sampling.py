@@ -1,0 +1,112 @@
+"""A random subset of the activation patterns."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.patterns.pattern_set import PatternSet
+from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.validation import check_choice, check_count, check_data, check_random_state
+
+FloatArray = NDArray[np.float64]
+
+SCHEMES = ("gaussian", "data")
+
+
+def sample_patterns(
+    X: FloatArray,
+    n_samples: int,
+    random_state: int | np.random.Generator | None = None,
+    *,
+    scheme: str = "gaussian",
+) -> PatternSet:
+    """The distinct patterns of random directions.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, d)
+        Data; a bias is a column of ones.
+    n_samples : int
+        Directions to draw; the patterns are usually fewer.
+    random_state : int, numpy Generator or None
+        Source of the draws.
+    scheme : {"gaussian", "data"}
+        ``"gaussian"``: ``u ~ N(0, I)`` as in the seed paper. It meets a cell with
+        the probability of its solid angle, so badly scaled data hide most cells:
+        half of them for raw one-dimensional data with a bias. ``"data"``: a
+        direction orthogonal to r - 1 random rows, moved off these rows to a
+        random side of each. It picks among the rays of the arrangement, however
+        narrow the cells around them are.
+
+    Returns
+    -------
+    PatternSet
+        In the order of the draws; ``is_complete`` is False.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
+
+    Notes
+    -----
+    O(n_samples n d), and O(n_samples r^3) for ``"data"``.
+
+    References
+    ----------
+    Seed paper, section 4.2 ("Approximate"); M. Pilanci, arXiv 2309.16512, and
+    handbook B.12 for directions through data points.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([np.arange(20.0), np.ones(20)])
+    >>> len(sample_patterns(X, 200, 0)) < len(sample_patterns(X, 200, 0, scheme="data"))
+    True
+    """
+    X = check_data(X)
+    n_samples = check_count(n_samples, "n_samples")
+    scheme = check_choice(scheme, "scheme", SCHEMES)
+    rng = check_random_state(random_state)
+    if scheme == "gaussian":
+        return PatternSet.from_directions(X, rng.standard_normal((n_samples, X.shape[1])))
+    return PatternSet.from_directions(X, _directions_through_rows(X, n_samples, rng))
+
+
+def _directions_through_rows(
+    X: FloatArray, n_samples: int, rng: np.random.Generator
+) -> FloatArray:
+    """Directions next to rays of the arrangement, shape (n_samples, d)."""
+    reduction = reduce_rows(X)
+    rows, r = reduction.coordinates, reduction.rank
+    if r == 0:
+        return np.ones((n_samples, X.shape[1]))
+    chosen = _subsets(len(rows), r - 1, n_samples, rng)
+    normals = rows[chosen]
+    _, _, right = np.linalg.svd(normals) if r > 1 else (None, None, np.ones((n_samples, 1, 1)))
+    rays = right[:, -1, :] * rng.choice([-1.0, 1.0], (n_samples, 1))
+    sides = rng.choice([-1.0, 1.0], (n_samples, r - 1, 1))
+    off = (np.linalg.pinv(normals) @ sides)[:, :, 0] if r > 1 else np.zeros((n_samples, 1))
+    directions = np.empty((n_samples, r))
+    step = max(1, (1 << 23) // len(rows))
+    for start in range(0, n_samples, step):
+        part = slice(start, start + step)
+        directions[part] = rays[part] + _short_step(rows, rays[part], off[part]) * off[part]
+    return directions @ reduction.to_direction.T
+
+
+def _subsets(p: int, size: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Random subsets of ``range(p)``, shape (count, size); drawn row by row."""
+    return np.array(
+        [rng.choice(p, size, replace=False, shuffle=False) for _ in range(count)], dtype=np.int64
+    ).reshape(count, size)
+
+
+def _short_step(rows: FloatArray, rays: FloatArray, off: FloatArray) -> FloatArray:
+    """Half of the step at which the first other row would change its side, shape (k, 1)."""
+    at, rate = np.abs(rays @ rows.T), np.abs(off @ rows.T)
+    passed = at > 1e-9
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(passed & (rate > 0.0), at / rate, np.inf)
+    return np.asarray(np.minimum(0.5 * ratios.min(axis=1, keepdims=True), 1.0))

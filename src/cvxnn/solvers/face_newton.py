@@ -1,0 +1,245 @@
+"""Newton's method on all neurons at once, each inside the face of its cell.
+
+A neuron is a ray ``w_j = c_j u_j``. As long as it stays in the closed cell it
+is in, and on the hyperplanes it lies on (its *tight* rows), the objective
+
+    1/2 || sum_j s_j D_j X w_j - y ||^2 + beta * sum_j ||w_j||
+
+is smooth and convex in all w_j together. From the output of an interior-point
+method a few steps give the last ten digits, which the certificate needs: a
+dual point errs linearly where the objective errs quadratically.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+
+FloatArray = NDArray[np.float64]
+
+# A row counts as tight when |x'u| is below this times |x|, for unit u.
+TIGHT = 1e-9
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Neurons as unit directions, positive weights and signs.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (k, r)
+    weights : ndarray, shape (k,)
+        ``||w_j|| > 0``.
+    signs : ndarray, shape (k,)
+    """
+
+    directions: FloatArray
+    weights: FloatArray
+    signs: FloatArray
+
+    @classmethod
+    def none(cls, r: int) -> Neurons:
+        """No neurons."""
+        return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
+
+    def select(self, index: NDArray[np.bool_]) -> Neurons:
+        """The neurons in `index`."""
+        return Neurons(self.directions[index], self.weights[index], self.signs[index])
+
+    def joined(self, directions: FloatArray, signs: FloatArray) -> Neurons:
+        """With candidates of weight zero appended."""
+        return Neurons(
+            np.vstack([self.directions, directions]),
+            np.concatenate([self.weights, np.zeros(len(signs))]),
+            np.concatenate([self.signs, signs]),
+        )
+
+
+def atoms(X: FloatArray, neurons: Neurons) -> FloatArray:
+    """Columns ``s_j (X u_j)_+``, shape (n, k)."""
+    return np.asarray(np.maximum(X @ neurons.directions.T, 0.0) * neurons.signs)
+
+
+def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+    """Objective (2) of the balanced network with these neurons."""
+    residual = atoms(X, neurons) @ neurons.weights - y
+    return 0.5 * float(residual @ residual) + beta * float(neurons.weights.sum())
+
+
+def refine(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, steps: int = 20) -> Neurons:
+    """Best weights, merged cells, and Newton steps on the faces; never worsens.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    y : ndarray, shape (n,)
+    beta : float
+    neurons : Neurons
+        Weights may be zero (candidates).
+    steps : int
+        Newton steps at most.
+
+    Returns
+    -------
+    Neurons
+        With linearly independent activations, so at most n.
+    """
+    neurons = reweigh(X, y, beta, neurons)
+    neurons = merge_cells(X, neurons)
+    value = neuron_objective(X, y, beta, neurons)
+    for _ in range(steps):
+        if len(neurons.weights) == 0:
+            break
+        moved = _newton_step(X, y, beta, neurons)
+        reached = neuron_objective(X, y, beta, moved)
+        if not reached < value:
+            break
+        small = value - reached <= 1e-15 * value
+        neurons, value = moved, reached
+        if small:
+            break
+    return reweigh(X, y, beta, neurons)
+
+
+def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+    """The best weights for the given directions, without the neurons they drop."""
+    columns = atoms(X, neurons)
+    weights = nonnegative_lasso(columns, y, beta, neurons.weights)
+    moved = Neurons(neurons.directions, weights, neurons.signs)
+    return moved.select(weights > 0.0)
+
+
+def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
+    """Add up neurons of one sign that share a closed cell.
+
+    The output stays and the penalty does not grow: on a closed cell the ReLU is
+    linear, and ``||p + q|| <= ||p|| + ||q||`` (handbook B.0, merging).
+    """
+    lengths = np.linalg.norm(X, axis=1)
+    keep = list(range(len(neurons.weights)))
+    w = neurons.directions * neurons.weights[:, None]
+    sides = _sides(X, neurons.directions, lengths)
+    for j in range(len(keep)):
+        for i in keep:
+            if i >= j:
+                break
+            if neurons.signs[i] == neurons.signs[j] and not (sides[i] * sides[j] < 0).any():
+                w[i] += w[j]
+                sides[i] = np.where(sides[i] == 0, sides[j], sides[i])
+                keep.remove(j)
+                break
+    norms = np.linalg.norm(w[keep], axis=1)
+    return Neurons(w[keep] / norms[:, None], norms, neurons.signs[keep])
+
+
+def _sides(X: FloatArray, directions: FloatArray, lengths: FloatArray) -> FloatArray:
+    """-1, 0 (tight) or 1 for every neuron and row."""
+    products = directions @ X.T
+    return np.where(np.abs(products) <= TIGHT * lengths, 0.0, np.sign(products))
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """The face each neuron lies on: tight rows, basis, and linear map to the output."""
+
+    sides: FloatArray
+    bases: list[FloatArray]
+    J: FloatArray
+    parts: list[slice]
+
+    @classmethod
+    def of(cls, X: FloatArray, neurons: Neurons) -> _Faces:
+        lengths = np.linalg.norm(X, axis=1)
+        sides = _sides(X, neurons.directions, lengths)
+        tight = (sides == 0.0) & (lengths > 0.0)
+        bases = [_face_basis(X[t], u) for t, u in zip(tight, neurons.directions, strict=True)]
+        columns = [
+            s * ((X * (side > 0)[:, None]) @ basis)
+            for s, side, basis in zip(neurons.signs, sides, bases, strict=True)
+        ]
+        ends = np.cumsum([basis.shape[1] for basis in bases])
+        parts = [slice(end - basis.shape[1], end) for end, basis in zip(ends, bases, strict=True)]
+        return cls(sides, bases, np.hstack(columns), parts)
+
+    def along(self, neurons: Neurons) -> FloatArray:
+        """The unit directions in the bases of their faces, stacked."""
+        return np.concatenate(
+            [basis.T @ u for basis, u in zip(self.bases, neurons.directions, strict=True)]
+        )
+
+
+def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
+    """The residual of the network, corrected to be stationary on the faces.
+
+    At an optimum ``J'v = beta b`` for the face columns J of all neurons. The
+    plain residual misses this by the rounding of ``f(X)``, a sum of large terms
+    that cancel; beside a small beta that error can ruin a bound. Any v gives a
+    valid bound, so the correction needs no proof of its own.
+    """
+    v = y - atoms(X, neurons) @ neurons.weights
+    if len(neurons.weights) == 0:
+        return v
+    faces = _Faces.of(X, neurons)
+    target = beta * faces.along(neurons)
+    for _ in range(2):
+        v = v + np.linalg.lstsq(faces.J.T, target - faces.J.T @ v, rcond=1e-12)[0]
+    return v
+
+
+def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+    """One step for all neurons, cut where the first of them reaches a kink or zero."""
+    faces = _Faces.of(X, neurons)
+    residual = atoms(X, neurons) @ neurons.weights - y
+    along = faces.along(neurons)
+    gradient = faces.J.T @ residual + beta * along
+    curvature = np.zeros((len(along), len(along)))
+    for part, c in zip(faces.parts, neurons.weights, strict=True):
+        b = along[part]
+        curvature[part, part] = np.sqrt(beta / c) * (np.eye(len(b)) - np.outer(b, b))
+    step = _solve_normal(np.vstack([faces.J, curvature]), -gradient)
+    moves = np.array(
+        [basis @ step[part] for part, basis in zip(faces.parts, faces.bases, strict=True)]
+    )
+    w = neurons.directions * neurons.weights[:, None]
+    w = w + _longest_step(X, w, moves, faces.sides) * moves
+    norms = np.linalg.norm(w, axis=1)
+    alive = norms > 1e-13 * norms.max(initial=0.0)
+    return Neurons(w[alive] / norms[alive, None], norms[alive], neurons.signs[alive])
+
+
+def _face_basis(tight: FloatArray, u: FloatArray) -> FloatArray:
+    """Orthonormal basis (r, q) of the directions that keep the tight rows tight."""
+    r = len(u)
+    if len(tight) == 0:
+        return np.eye(r)
+    rows = tight / np.linalg.norm(tight, axis=1, keepdims=True)
+    _, singular, right = np.linalg.svd(rows)
+    rank = int(np.count_nonzero(singular > 1e-7))
+    return right[rank:].T if rank < r else u[:, None]
+
+
+def _solve_normal(tall: FloatArray, rhs: FloatArray) -> FloatArray:
+    """Solve ``T'T x = rhs`` through the triangle of T, refined; least norm if singular."""
+    triangle = scipy.linalg.qr(tall, mode="r", check_finite=False)[0][: tall.shape[1]]
+    diagonal = np.abs(np.diag(triangle))
+    if len(diagonal) < len(rhs) or diagonal.min() <= 1e-13 * diagonal.max():
+        gram = tall.T @ tall
+        solution: FloatArray = np.linalg.lstsq(gram, rhs, rcond=1e-14)[0]
+        return solution
+    x = np.asarray(scipy.linalg.cho_solve((triangle, False), rhs))
+    left = rhs - tall.T @ (tall @ x)
+    return x + np.asarray(scipy.linalg.cho_solve((triangle, False), left))
+
+
+def _longest_step(X: FloatArray, w: FloatArray, moves: FloatArray, sides: FloatArray) -> float:
+    """The largest step up to 1 that keeps every neuron in its closed cell."""
+    at, rate = w @ X.T, moves @ X.T
+    leaving = (sides != 0.0) & (at * rate < 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(leaving, -at / rate, np.inf)
+    return float(min(1.0, ratios.min(initial=1.0)))

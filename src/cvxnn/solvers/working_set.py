@@ -1,0 +1,252 @@
+"""Column generation over a given set of cells: master, pricing, refinement.
+
+The master solves the program on a working set of blocks; the oracle prices
+every cell at the master's dual point, gives the lower bound, and names the
+blocks that are missing. Few blocks are ever needed: an optimum has at most n.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import dual_bound
+from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import CellOracle, Pricing
+from cvxnn.patterns import PatternSet
+from cvxnn.program import ConvexProgram
+from cvxnn.results import relative_gap
+from cvxnn.solvers.blocks import Blocks
+from cvxnn.solvers.face_newton import Neurons, dual_point, neuron_objective, refine
+from cvxnn.solvers.interior_point import InteriorPoint, InteriorPointResult
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# A block leaves the working set when its norm, as a share of the largest, is
+# below this times its dual slack: far on the dead side of complementarity.
+_DROP = 1e-2
+# Cells that improve by less than this are rounding.
+_MARGIN = 1e-10
+# Below this gap Newton's method takes over from the interior point.
+_REFINE = 1e-3
+# Bytes for the cone rows of one master; beyond it only the tightest rows enter.
+_CONE_BYTES = 1 << 28
+
+
+class WorkingSet:
+    """The program over the cells of an oracle, solved by column generation.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    patterns : PatternSet
+    oracle : CellOracle
+        Over the same patterns.
+    loss : Loss
+    random_state : numpy.random.Generator
+        Chooses the first working set.
+
+    Attributes
+    ----------
+    neurons : Neurons
+        Best network so far, in reduced coordinates.
+    objective : float
+        Its objective (2).
+    bound : float
+        Best lower bound so far over the cells of the oracle.
+    dual_point : ndarray, shape (n,)
+        The v behind that bound.
+    n_blocks : int
+        Blocks of the last master.
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        patterns: PatternSet,
+        oracle: CellOracle,
+        loss: Loss,
+        random_state: np.random.Generator,
+    ) -> None:
+        self.X = X @ oracle.basis
+        self.y, self.beta, self.loss = y, beta, loss
+        self.patterns, self.oracle = patterns, oracle
+        self.neurons = Neurons.none(self.X.shape[1])
+        self.objective = loss.value(np.zeros_like(y), y)
+        self.bound = -np.inf
+        self.n_blocks = 0
+        self.stalled = 0
+        self.dual_point = -loss.gradient(np.zeros_like(y), y)
+        self._pricing = self._price(self.dual_point)
+        self._block_cells, self._block_signs = self._first_blocks(random_state)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap of the program over the cells of the oracle."""
+        return relative_gap(self.objective, self.bound)
+
+    def network(self) -> TwoLayerNetwork:
+        """The best network so far, balanced, in the coordinates of X."""
+        root = np.sqrt(self.neurons.weights)
+        hidden = (self.neurons.directions * root[:, None]) @ self.oracle.basis.T
+        return TwoLayerNetwork(hidden, self.neurons.signs * root)
+
+    def step(self, tol: float) -> None:
+        """One round: master, pricing, and refinement once the gap is small."""
+        before = (self.objective, self.bound)
+        added = self._add_blocks() if self.n_blocks else 1
+        result, blocks = self._solve_master(tol)
+        self._offer(_plain_neurons(result.z, self._block_signs))
+        self._pricing = self._price(result.v)
+        if tol < self.gap < _REFINE:
+            self._refine(self._neurons_on_faces(result, blocks), tol)
+        self._drop_blocks(result)
+        improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
+        self.stalled = 0 if added or improved else self.stalled + 1
+
+    def finish(self) -> None:
+        """Leave a minimal network: cells merged, activations linearly independent."""
+        self._offer(refine(self.X, self.y, self.beta, self.neurons), at_most=1e-12)
+
+    def _price(self, v: FloatArray) -> Pricing:
+        pricing = self.oracle.price(v, enough=self.beta)
+        bound = dual_bound(self.loss, self.y, v, self.beta, pricing.bound)
+        if bound > self.bound:
+            self.bound, self.dual_point = bound, v
+        return pricing
+
+    def _offer(self, neurons: Neurons, at_most: float = 0.0) -> None:
+        """Keep these neurons if they are the best so far, or worse by `at_most` (relative)."""
+        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        if objective < self.objective * (1.0 + at_most):
+            self.neurons, self.objective = neurons, objective
+
+    def _refine(self, candidates: Neurons, tol: float) -> None:
+        """Refine the master's neurons and price their residual; repeat while it helps."""
+        self._offer(refine(self.X, self.y, self.beta, candidates))
+        for _ in range(4):
+            pricing = self._price(dual_point(self.X, self.y, self.beta, self.neurons))
+            if self.gap <= tol:
+                return
+            before = self.objective
+            cells, signs = self._improving(pricing)
+            points = pricing.points[np.where(signs > 0, 0, 1), cells]
+            units = points / np.linalg.norm(points, axis=1, keepdims=True)
+            self._offer(refine(self.X, self.y, self.beta, self.neurons.joined(units, signs)))
+            if not self.objective < before * (1.0 - 1e-12):
+                return
+
+    def _first_blocks(self, random_state: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """A spread of cells, both signs: enough to make the first dual point sensible."""
+        n_cells = self.oracle.n_cells
+        size = min(n_cells, max(3 * len(self.y), 64), 400)
+        cells = np.sort(random_state.choice(n_cells, size, replace=False))
+        return np.tile(cells, 2), np.repeat([1.0, -1.0], size)
+
+    def _improving(self, pricing: Pricing, most: int = 300) -> tuple[IntArray, FloatArray]:
+        """Cells whose bound exceeds beta: local maxima of the arrangement, best first."""
+        bounds = pricing.cell_bounds
+        above = (bounds > self.beta * (1.0 + _MARGIN)) & (pricing.points != 0.0).any(axis=2)
+        if len(self.oracle.neighbours):
+            starts = self.oracle.starts[:-1]
+            around = np.maximum.reduceat(bounds[:, self.oracle.neighbours], starts, axis=1)
+            above &= bounds >= around * (1.0 - 1e-12)
+        half, cells = np.nonzero(above)
+        best = np.argsort(-bounds[half, cells], kind="stable")[:most]
+        return cells[best], np.where(half[best] == 0, 1.0, -1.0)
+
+    def _add_blocks(self) -> int:
+        """Put improving cells into the working set; how many were not there yet."""
+        cells, signs = self._improving(self._pricing)
+        present = set(zip(self._block_cells.tolist(), self._block_signs.tolist(), strict=True))
+        new = [
+            k for k, key in enumerate(zip(cells.tolist(), signs.tolist(), strict=True))
+            if key not in present
+        ]  # fmt: skip
+        self._block_cells = np.concatenate([self._block_cells, cells[new]])
+        self._block_signs = np.concatenate([self._block_signs, signs[new]])
+        return len(new)
+
+    def _solve_master(self, tol: float) -> tuple[InteriorPointResult, Blocks]:
+        self.n_blocks = len(self._block_cells)
+        blocks = self._make_blocks()
+        wanted = min(max(1e-2 * self.gap, 0.1 * tol, 1e-10), 1e-2)
+        solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
+        return solver.solve(wanted), blocks
+
+    def _make_blocks(self) -> Blocks:
+        cells, signs = self._block_cells, self._block_signs
+        program = ConvexProgram(
+            self.X, self.y, self.beta, self.patterns, cells, signs, loss=self.loss
+        )
+        return Blocks.of(program, self._cone_rows(cells))
+
+    def _cone_rows(self, cells: IntArray) -> FloatArray:
+        """Rows of ``G_c``, unit length; facets where they are known, else tight rows."""
+        oracle = self.oracle
+        r = self.X.shape[1]
+        if len(oracle.starts):
+            counts = np.diff(oracle.starts)[cells]
+            own = [oracle.rows[oracle.starts[c] : oracle.starts[c + 1]] for c in cells]
+        else:
+            room = max(4 * r, _CONE_BYTES // (8 * r * max(len(cells), 1)))
+            own = self._tightest_rows(cells, min(room, len(oracle.normals)))
+            counts = np.array([len(rows) for rows in own])
+        cones = np.zeros((len(cells), max(int(counts.max(initial=0)), 1), r))
+        block = np.repeat(np.arange(len(cells)), counts)
+        slot = np.arange(len(block)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = np.concatenate(own) if own else np.zeros(0, dtype=np.int64)
+        side = np.where(oracle.sides(cells)[block, rows], 1.0, -1.0)
+        cones[block, slot] = side[:, None] * oracle.normals[rows]
+        return cones
+
+    def _tightest_rows(self, cells: IntArray, most: int) -> list[IntArray]:
+        everything = np.arange(len(self.oracle.normals))
+        if most >= len(everything):
+            return [everything] * len(cells)
+        inner = self.patterns.directions[cells] @ self.oracle.basis @ self.oracle.normals.T
+        return list(np.argpartition(np.abs(inner), most, axis=1)[:, :most])
+
+    def _neurons_on_faces(self, result: InteriorPointResult, blocks: Blocks) -> Neurons:
+        """The master's living blocks as neurons, set on the faces that they tend to."""
+        norms = np.linalg.norm(result.z, axis=1)
+        alive = np.flatnonzero(norms > self._slack(result) * norms.max(initial=0.0))
+        directions = np.empty((len(alive), self.X.shape[1]))
+        for k, c in enumerate(alive):
+            # Strict complementarity: the row is tight if its multiplier wins.
+            tight = result.multipliers[c] / self.beta > result.slacks[c] / norms[c]
+            tight &= (blocks.cones[c] ** 2).sum(1) > 0.0
+            directions[k] = _onto_face(result.z[c] / norms[c], blocks.cones[c][tight])
+        return Neurons(directions, norms[alive], self._block_signs[alive])
+
+    def _drop_blocks(self, result: InteriorPointResult) -> None:
+        norms = np.linalg.norm(result.z, axis=1)
+        keep = norms > _DROP * self._slack(result) * norms.max(initial=0.0)
+        self._block_cells = self._block_cells[keep]
+        self._block_signs = self._block_signs[keep]
+
+    def _slack(self, result: InteriorPointResult) -> FloatArray:
+        """How far each block's dual norm stays below beta, relative: 0 for a living block."""
+        return np.asarray(np.maximum(1.0 - result.tension / self.beta, 1e-12))
+
+
+def _plain_neurons(z: FloatArray, signs: FloatArray) -> Neurons:
+    """Every block as a neuron, as it stands."""
+    norms = np.linalg.norm(z, axis=1)
+    alive = norms > 0.0
+    return Neurons(z[alive] / norms[alive, None], norms[alive], signs[alive])
+
+
+def _onto_face(u: FloatArray, tight: FloatArray) -> FloatArray:
+    """u projected off the tight rows; u itself where they leave nothing of it."""
+    if len(tight) == 0:
+        return u
+    projected = u - tight.T @ np.linalg.lstsq(tight.T, u, rcond=1e-9)[0]
+    norm = float(np.linalg.norm(projected))
+    return projected / norm if norm > 0.5 else u
