@@ -14,9 +14,7 @@ from cvxnn.results import Certificate
 FloatArray = NDArray[np.float64]
 
 
-def dual_bound(
-    loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float
-) -> float:
+def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:
     """Lower bound on the optimal value of (2) from any dual point v.
 
     The point ``t v`` is feasible for (11) as soon as ``t M(v) <= beta``, and the
@@ -56,7 +54,12 @@ def dual_bound(
 
 
 def certify_over_cells(
-    network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float, loss: Loss, oracle: CellOracle
+    network: TwoLayerNetwork,
+    X: FloatArray,
+    y: FloatArray,
+    beta: float,
+    loss: Loss,
+    oracle: CellOracle,
 ) -> Certificate:
     """Certificate of a network from its own residual and the cells of an oracle.
 

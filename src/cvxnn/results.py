@@ -11,9 +11,7 @@ from cvxnn.networks import TwoLayerNetwork
 class Status(Enum):
     """How a run ended; each value is the sentence a user reads."""
 
-    OPTIMAL = (
-        "The certified gap is within tol: no two-layer ReLU network of any width does better by more."
-    )
+    OPTIMAL = "The certified gap is within tol: no two-layer ReLU network of any width does better by more."
     OPTIMAL_FOR_PATTERNS = (
         "The program restricted to the given patterns is solved to tol; "
         "the global gap is the one reported and may be large."
@@ -22,9 +20,13 @@ class Status(Enum):
         "No improving neuron was found, but the oracle could not certify that there is none; "
         "the gap reached is reported."
     )
-    ITERATION_LIMIT = "max_iter was reached; the best network so far is returned with the gap it has."
+    ITERATION_LIMIT = (
+        "max_iter was reached; the best network so far is returned with the gap it has."
+    )
     TIME_LIMIT = "time_limit was reached; the best network so far is returned with the gap it has."
-    INTERRUPTED = "The run was interrupted; the best network so far is returned with the gap it has."
+    INTERRUPTED = (
+        "The run was interrupted; the best network so far is returned with the gap it has."
+    )
     NUMERICAL_ERROR = (
         "Rounding stopped the progress before tol was reached; "
         "the best network so far is returned with the gap it has."

@@ -202,9 +202,10 @@ class _Run:
             while (status := self._stop(self.working_set)) is None:
                 self.working_set.step(self.tol)
                 self._report(self.working_set)
-            self.working_set.finish()
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
+        if self.working_set is not None:
+            self.working_set.finish()
         return self._solution(status)
 
     def _stop(self, working_set: WorkingSet) -> Status | None:
@@ -231,7 +232,7 @@ class _Run:
 
     def _solution(self, status: Status) -> Solution:
         """Recompute everything from the weights of the network that is returned."""
-        network, program_bound, bound = self._network_and_bounds()
+        network, program_bound, bound = self._network_and_bounds(status)
         objective = network.objective(self.X, self.y, self.beta, self.loss)
         if status is Status.OPTIMAL_FOR_PATTERNS:
             if relative_gap(objective, program_bound) > self.tol:
@@ -252,21 +253,25 @@ class _Run:
             history=tuple(self.history),
         )
 
-    def _network_and_bounds(self) -> tuple[TwoLayerNetwork, float, float]:
+    def _network_and_bounds(self, status: Status) -> tuple[TwoLayerNetwork, float, float]:
         """The best network, a bound over the program's cells, and one over all of space."""
         if self.working_set is None or self.oracle is None:
             network = TwoLayerNetwork(np.zeros((0, self.X.shape[1])), np.zeros(0))
-            return network, -np.inf, self._bound_over_space([self.y])
+            bound = dual_bound(self.loss, self.y, self.y, self.beta, spectral_bound(self.X, self.y))
+            return network, -np.inf, bound
         network = self.working_set.network()
-        certificate = certify_over_cells(
-            network, self.X, self.y, self.beta, self.loss, self.oracle
-        )
+        if status is Status.INTERRUPTED and self.oracle.is_complete:
+            # Whoever pressed Ctrl-C does not wait for one more pricing.
+            return network, self.working_set.bound, self.working_set.bound
+        certificate = certify_over_cells(network, self.X, self.y, self.beta, self.loss, self.oracle)
         program_bound = max(self.working_set.bound, certificate.dual_bound)
         if self.oracle.is_complete:
             return network, program_bound, program_bound
         residual = -self.loss.gradient(network.forward(self.X), self.y)
-        return network, program_bound, self._bound_over_space(
-            [self.working_set.dual_point, residual]
+        return (
+            network,
+            program_bound,
+            self._bound_over_space([self.working_set.dual_point, residual]),
         )
 
     def _bound_over_space(self, dual_points: list[FloatArray]) -> float:
@@ -277,7 +282,9 @@ class _Run:
             oracle = CellOracle(self.X, enumerate_patterns(self.X))
         bounds = []
         for v in dual_points:
-            largest = spectral_bound(self.X, v) if oracle is None else oracle.price(v, self.beta).bound
+            largest = (
+                spectral_bound(self.X, v) if oracle is None else oracle.price(v, self.beta).bound
+            )
             bounds.append(dual_bound(self.loss, self.y, v, self.beta, largest))
         return max(bounds)
 

@@ -130,7 +130,7 @@ def test_iteration_limit_still_returns_a_point() -> None:
 
 
 class _OtherLoss(Loss):
-    value = gradient = curvature = conjugate = dual_scaling = None
+    value = gradient = curvature = conjugate = conjugate_error = dual_scaling = None
 
 
 @pytest.mark.parametrize("solve", [solve_with_clarabel, solve_with_cvxpy])

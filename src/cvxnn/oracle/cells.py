@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from cvxnn.oracle.cone_kernels import cover_errors, price_cells
 from cvxnn.patterns import PatternSet
-from cvxnn.patterns.cell_walk import flippable_rows
+from cvxnn.patterns.cell_walk import flippable_rows, index_cells
 from cvxnn.patterns.reduction import reduce_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# Entries of (cells x normals) that one kernel call works through.
+_CHUNK_WORK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -93,21 +97,41 @@ class CellOracle:
         self._row_error = reduction.row_error
         self._words = _side_words(patterns, reduction.representatives)
         if self.is_complete:
-            self.starts, self.rows, self.neighbours = flippable_rows(
-                self._words, reduction.n_classes
-            )
+            self.starts, self.rows, self.neighbours = self._find_facets()
             self.cover = self._prove_coverage()
         else:
             self.starts = self.rows = self.neighbours = np.zeros(0, dtype=np.int64)
             self.cover = np.zeros(len(patterns))
+
+    def _chunks(self) -> Iterator[slice]:
+        """Slices of cells, so short that an interrupt gets through between kernel calls."""
+        step = max(1, _CHUNK_WORK // max(self.normals.size, 1))
+        for begin in range(0, self.n_cells, step):
+            yield slice(begin, min(begin + step, self.n_cells))
+
+    def _find_facets(self) -> tuple[IntArray, IntArray, IntArray]:
+        p = len(self.normals)
+        table, hashes = index_cells(self._words, p)
+        parts = [
+            flippable_rows(self._words, p, table, hashes, cells.start, cells.stop)
+            for cells in self._chunks()
+        ]
+        counts = np.concatenate([counts for counts, _ in parts])
+        found = np.vstack([found for _, found in parts])
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return starts, np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
 
     def _prove_coverage(self) -> FloatArray:
         # Which rows are redundant does not depend on the units of the columns;
         # powers of two change them without rounding.
         largest = np.abs(self.normals).max(axis=0, initial=0.0)
         units = np.exp2(-np.rint(np.log2(np.where(largest > 0.0, largest, 1.0))))
-        errors = cover_errors(self._words, self.normals * units, self.starts, self.rows)
-        return np.asarray(errors * units.max(initial=0.0))
+        normals = self.normals * units
+        errors = [
+            cover_errors(self._words[c], normals, self.starts[c.start : c.stop + 1], self.rows)
+            for c in self._chunks()
+        ]
+        return np.concatenate(errors) * float(units.max(initial=0.0))
 
     @property
     def n_cells(self) -> int:
@@ -136,10 +160,14 @@ class CellOracle:
         # A row may err by its distance from the reduced row, in its value and
         # once more where its sign differs from that of its hyperplane.
         shift = 2.0 * float(np.abs(v) @ self._row_error) * (1.0 + 1e-12)
-        bounds, points = price_cells(
-            self._words, self.normals, self.starts, self.rows,
-            positive, negative, self.cover, enough - shift,
-        )  # fmt: skip
+        bounds = np.empty((2, self.n_cells))
+        points = np.empty((2, self.n_cells, self.normals.shape[1]))
+        for c in self._chunks():
+            starts = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
+            bounds[:, c], points[:, c] = price_cells(
+                self._words[c], self.normals, starts, self.rows,
+                positive, negative, self.cover[c], enough - shift,
+            )  # fmt: skip
         bounds += shift
         return Pricing(float(bounds.max(initial=0.0)), bounds, points)
 

@@ -140,7 +140,9 @@ def _plane(chosen: Array, r: int) -> Array:
 
 
 @numba.njit(cache=True, nogil=True)
-def _lines_of_plane(rows: Array, labels: Array, plane: Array, tol: float) -> tuple[Array, Array, Array]:
+def _lines_of_plane(
+    rows: Array, labels: Array, plane: Array, tol: float
+) -> tuple[Array, Array, Array]:
     """Where rows vanish on the circle of a plane: rows sorted by angle, angles, group starts.
 
     Angles lie in an interval of length pi that starts after the widest gap, so
@@ -235,9 +237,7 @@ def walk_flats(
     while level >= 0:
         if level == depth:
             plane = _plane(normals, r)
-            line_rows, angles, starts = _lines_of_plane(
-                coordinates, labels_at[level], plane, tol
-            )
+            line_rows, angles, starts = _lines_of_plane(coordinates, labels_at[level], plane, tol)
             table, hashes, cells, centres, count = _insert_arcs(
                 coordinates, plane, line_rows, angles, starts,
                 labels_at, signs_at, chosen, depth,
@@ -362,21 +362,8 @@ def _insert_arcs(
 
 
 @numba.njit(cache=True, nogil=True)
-def flippable_rows(words: Array, p: int) -> tuple[Array, Array, Array]:
-    """For each cell the rows whose flip gives another cell of the set, and that cell (CSR).
-
-    Parameters
-    ----------
-    words : ndarray of uint64, shape (M, ceil(p / 64))
-        Distinct sign vectors as bits.
-    p : int
-        Number of hyperplanes.
-
-    Returns
-    -------
-    starts : ndarray of int64, shape (M + 1,)
-    rows, neighbours : ndarray of int64, shape (starts[-1],)
-    """
+def index_cells(words: Array, p: int) -> tuple[Array, Array]:
+    """Hash table over distinct cells (rows of `words`), and their hashes."""
     m = words.shape[0]
     hashes = np.zeros(m, dtype=np.uint64)
     for cell in range(m):
@@ -388,13 +375,40 @@ def flippable_rows(words: Array, p: int) -> tuple[Array, Array, Array]:
     size = 64
     while 3 * size < 4 * (m + 1):
         size *= 2
-    table = _grow(np.full(size, -1, dtype=np.int64), hashes, m)
-    starts = np.zeros(m + 1, dtype=np.int64)
-    found = np.empty((max(16, 8 * m), 2), dtype=np.int64)
+    return _grow(np.full(size, -1, dtype=np.int64), hashes, m), hashes
+
+
+@numba.njit(cache=True, nogil=True)
+def flippable_rows(
+    words: Array, p: int, table: Array, hashes: Array, begin: int, end: int
+) -> tuple[Array, Array]:
+    """For some cells the rows whose flip gives another cell of the set, and that cell.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (M, ceil(p / 64))
+        Distinct sign vectors as bits.
+    p : int
+        Number of hyperplanes.
+    table, hashes : ndarray
+        From :func:`index_cells`.
+    begin, end : int
+        The cells to look at.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (end - begin,)
+        Flippable rows of each cell.
+    found : ndarray of int64, shape (counts.sum(), 2)
+        Row and neighbouring cell, cell after cell.
+    """
+    counts = np.zeros(end - begin, dtype=np.int64)
+    found = np.empty((max(16, 8 * (end - begin)), 2), dtype=np.int64)
     total = 0
     word = np.zeros(words.shape[1], dtype=np.uint64)
-    for cell in range(m):
+    for cell in range(begin, end):
         word[:] = words[cell]
+        before = total
         for j in range(p):
             bit = np.uint64(1) << np.uint64(j & 63)
             word[j >> 6] ^= bit
@@ -406,5 +420,5 @@ def flippable_rows(words: Array, p: int) -> tuple[Array, Array, Array]:
                 found[total, 0] = j
                 found[total, 1] = table[slot]
                 total += 1
-        starts[cell + 1] = total
-    return starts, found[:total, 0].copy(), found[:total, 1].copy()
+        counts[cell - begin] = total - before
+    return counts, found[:total].copy()

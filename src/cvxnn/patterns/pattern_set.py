@@ -37,7 +37,12 @@ class PatternSet:
     """
 
     def __init__(
-        self, packed: NDArray[np.uint8], directions: FloatArray, n_rows: int, *, is_complete: bool = False
+        self,
+        packed: NDArray[np.uint8],
+        directions: FloatArray,
+        n_rows: int,
+        *,
+        is_complete: bool = False,
     ) -> None:
         self.packed = packed
         self.directions = directions
@@ -61,7 +66,9 @@ class PatternSet:
         return len(self.packed)
 
     def __repr__(self) -> str:
-        return f"PatternSet({len(self)} patterns of {self.n_rows} rows, complete={self.is_complete})"
+        return (
+            f"PatternSet({len(self)} patterns of {self.n_rows} rows, complete={self.is_complete})"
+        )
 
     @property
     def masks(self) -> BoolArray:
@@ -77,7 +84,9 @@ class PatternSet:
         return PatternSet(self.packed[index], self.directions[index], self.n_rows)
 
 
-def _pack_signs(X: FloatArray, directions: FloatArray, chunk_bytes: int = 1 << 26) -> NDArray[np.uint8]:
+def _pack_signs(
+    X: FloatArray, directions: FloatArray, chunk_bytes: int = 1 << 26
+) -> NDArray[np.uint8]:
     """``packbits(X u > 0)`` for each direction, in chunks: the products never all exist at once."""
     step = max(1, chunk_bytes // (8 * max(len(X), 1)))
     packed = np.empty((len(directions), -(-len(X) // 8)), dtype=np.uint8)

@@ -106,7 +106,9 @@ def _row_space(X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     column_scale[column_scale == 0.0] = 1.0
     scaled = X / column_scale
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    _, singular, right = np.linalg.svd(scaled / np.where(lengths > 0, lengths, 1), full_matrices=False)
+    _, singular, right = np.linalg.svd(
+        scaled / np.where(lengths > 0, lengths, 1), full_matrices=False
+    )
     tolerance = 64 * max(X.shape, default=0) * np.finfo(float).eps * singular.max(initial=0.0)
     rank = int(np.count_nonzero(singular > tolerance))
     return column_scale, right[:rank].T, singular[:rank]

@@ -74,9 +74,7 @@ def sample_patterns(
     return PatternSet.from_directions(X, _directions_through_rows(X, n_samples, rng))
 
 
-def _directions_through_rows(
-    X: FloatArray, n_samples: int, rng: np.random.Generator
-) -> FloatArray:
+def _directions_through_rows(X: FloatArray, n_samples: int, rng: np.random.Generator) -> FloatArray:
     """Directions next to rays of the arrangement, shape (n_samples, d)."""
     reduction = reduce_rows(X)
     rows, r = reduction.coordinates, reduction.rank

@@ -26,6 +26,7 @@ from cvxnn.solvers.second_order_cones import (
     cone_determinant,
     cone_step,
     ray_step,
+    row_dots,
 )
 
 FloatArray = NDArray[np.float64]
@@ -168,7 +169,9 @@ class InteriorPoint:
         gradient = self.blocks.adjoint(self.loss.gradient(np.zeros_like(self.y), self.y))
         pull = self.beta + float(np.linalg.norm(gradient, axis=1).max(initial=0.0))
         size = max(float(np.linalg.norm(self.y)), 1e-300)
-        reach = np.sqrt(((self.blocks.activity**2).sum(1) @ (self.blocks.X**2)).sum() / c)
+        reach = np.sqrt(
+            (row_dots(self.blocks.activity, self.blocks.activity) @ (self.blocks.X**2)).sum() / c
+        )
         unit = size / max(reach, 1e-300)
         return _Point(
             g=self.loss.gradient(np.zeros_like(self.y), self.y),
@@ -222,7 +225,7 @@ class InteriorPoint:
             return None
         mu = point.complementarity / self.degree
 
-        square0 = scaling.lambda0**2 + (scaling.lambda1**2).sum(1)
+        square0 = scaling.lambda0**2 + row_dots(scaling.lambda1, scaling.lambda1)
         square1 = 2.0 * scaling.lambda0[:, None] * scaling.lambda1
         target = (-square0, -square1, -point.slack * point.lam)
         affine = self._direction(point, scaling, system, theta, target, residuals)
@@ -232,7 +235,7 @@ class InteriorPoint:
 
         a0, a1 = scaling.apply_inverse(affine.t, affine.z)
         b0, b1 = scaling.apply(affine.u0, affine.u1)
-        cross0 = a0 * b0 + (a1 * b1).sum(1)
+        cross0 = a0 * b0 + row_dots(a1, b1)
         cross1 = a0[:, None] * b1 + b0[:, None] * a1
         target = (
             -square0 - cross0 + sigma * mu,
@@ -267,7 +270,7 @@ class InteriorPoint:
         corner, edge = scaling.corner, scaling.edge
         rhs = -in_z + p1 + self.blocks.cone_adjoint(ratio) - edge * ((p0 - in_t) / corner)[:, None]
         z, g = system.solve(rhs, in_g)
-        t = (p0 - in_t - (edge * z).sum(1)) / corner
+        t = (p0 - in_t - row_dots(edge, z)) / corner
         back0, back1 = scaling.inverse_squared(t, z)
         slack = self.blocks.cone_products(z) - in_slack
         return _Point(

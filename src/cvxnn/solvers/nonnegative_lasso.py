@@ -77,9 +77,7 @@ def nonnegative_lasso(
 class _ActiveSet:
     """Columns with positive weight, their QR factorisation, and moves between vertices."""
 
-    def __init__(
-        self, atoms: FloatArray, y: FloatArray, beta: float, lengths: FloatArray
-    ) -> None:
+    def __init__(self, atoms: FloatArray, y: FloatArray, beta: float, lengths: FloatArray) -> None:
         self.atoms, self.y, self.beta, self.lengths = atoms, y, beta, lengths
         self.members: list[int] = []
         self.weights = np.zeros(0)

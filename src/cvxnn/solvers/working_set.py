@@ -29,6 +29,8 @@ IntArray = NDArray[np.int64]
 _DROP = 1e-2
 # Cells that improve by less than this are rounding.
 _MARGIN = 1e-10
+# Variables of the blocks that one round may add.
+_BATCH_VARIABLES = 6_000
 # Below this gap Newton's method takes over from the interior point.
 _REFINE = 1e-3
 # Bytes for the cone rows of one master; beyond it only the tightest rows enter.
@@ -145,21 +147,34 @@ class WorkingSet:
     def _first_blocks(self, random_state: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """A spread of cells, both signs: enough to make the first dual point sensible."""
         n_cells = self.oracle.n_cells
-        size = min(n_cells, max(3 * len(self.y), 64), 400)
+        size = min(n_cells, max(3 * len(self.y), 64), self._batch)
         cells = np.sort(random_state.choice(n_cells, size, replace=False))
         return np.tile(cells, 2), np.repeat([1.0, -1.0], size)
 
-    def _improving(self, pricing: Pricing, most: int = 300) -> tuple[IntArray, FloatArray]:
+    @property
+    def _batch(self) -> int:
+        """Cells to take at a time: fewer in high rank, where a block costs r^2 per row."""
+        return int(np.clip(_BATCH_VARIABLES // max(self.X.shape[1], 1), 32, 400))
+
+    def _improving(self, pricing: Pricing) -> tuple[IntArray, FloatArray]:
         """Cells whose bound exceeds beta: local maxima of the arrangement, best first."""
         bounds = pricing.cell_bounds
         above = (bounds > self.beta * (1.0 + _MARGIN)) & (pricing.points != 0.0).any(axis=2)
         if len(self.oracle.neighbours):
-            starts = self.oracle.starts[:-1]
-            around = np.maximum.reduceat(bounds[:, self.oracle.neighbours], starts, axis=1)
-            above &= bounds >= around * (1.0 - 1e-12)
+            above &= bounds >= self._best_around(bounds) * (1.0 - 1e-12)
         half, cells = np.nonzero(above)
-        best = np.argsort(-bounds[half, cells], kind="stable")[:most]
+        best = np.argsort(-bounds[half, cells], kind="stable")[: self._batch]
         return cells[best], np.where(half[best] == 0, 1.0, -1.0)
+
+    def _best_around(self, bounds: FloatArray) -> FloatArray:
+        """The largest bound among the neighbours of each cell, shape (2, M)."""
+        starts = self.oracle.starts
+        has_neighbours = np.diff(starts) > 0
+        around = np.zeros_like(bounds)
+        around[:, has_neighbours] = np.maximum.reduceat(
+            bounds[:, self.oracle.neighbours], starts[:-1][has_neighbours], axis=1
+        )
+        return around
 
     def _add_blocks(self) -> int:
         """Put improving cells into the working set; how many were not there yet."""

@@ -1,0 +1,89 @@
+"""Two-layer ReLU networks trained to certified global optimality.
+
+Training is a convex program over the activation patterns of the data (Pilanci and
+Ergen, 2020): the result does not depend on a seed or a step size, and it comes with
+a lower bound that no two-layer ReLU network of any width can beat.
+
+Examples
+--------
+>>> import cvxnn
+>>> X, y = cvxnn.load_ring()
+>>> solution = cvxnn.solve(X, y, beta=1.0)
+>>> solution.status.name
+'OPTIMAL'
+>>> print(f"{solution.objective:.4f}, gap below tol: {solution.gap <= solution.tol}")
+9.7259, gap below tol: True
+>>> solution.network.forward(X).shape
+(50,)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cvxnn.datasets import load_ring
+    from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
+    from cvxnn.networks import TwoLayerNetwork
+    from cvxnn.patterns import (
+        PatternSet,
+        count_patterns_bound,
+        enumerate_patterns,
+        sample_patterns,
+    )
+    from cvxnn.program import ConvexProgram
+    from cvxnn.results import Certificate, Progress, Solution, Status
+    from cvxnn.training import solve
+
+__all__ = [
+    "Certificate",
+    "ConvexProgram",
+    "InputError",
+    "ModelFileError",
+    "PatternSet",
+    "Progress",
+    "Solution",
+    "Status",
+    "TooManyPatternsError",
+    "TwoLayerNetwork",
+    "count_patterns_bound",
+    "enumerate_patterns",
+    "load_ring",
+    "sample_patterns",
+    "solve",
+]
+
+# A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
+# and the help of the command line do not pay for numba.
+_HOMES = {
+    "Certificate": "cvxnn.results",
+    "ConvexProgram": "cvxnn.program",
+    "InputError": "cvxnn.errors",
+    "ModelFileError": "cvxnn.errors",
+    "PatternSet": "cvxnn.patterns",
+    "Progress": "cvxnn.results",
+    "Solution": "cvxnn.results",
+    "Status": "cvxnn.results",
+    "TooManyPatternsError": "cvxnn.errors",
+    "TwoLayerNetwork": "cvxnn.networks",
+    "count_patterns_bound": "cvxnn.patterns",
+    "enumerate_patterns": "cvxnn.patterns",
+    "load_ring": "cvxnn.datasets",
+    "sample_patterns": "cvxnn.patterns",
+    "solve": "cvxnn.training",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,206 @@
+"""solve(): certified on every registered problem, honest at every early end."""
+
+import numpy as np
+import pytest
+from kkt import assert_certified
+from problems import PROBLEMS, Problem, problem_ids, problem_named
+from sklearn.exceptions import ConvergenceWarning
+
+from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
+from cvxnn.program import ConvexProgram
+from cvxnn.results import Progress, Status
+from cvxnn.solvers.reference import solve_with_clarabel
+from cvxnn.training import solve
+
+
+def ring() -> tuple[np.ndarray, np.ndarray]:
+    problem = problem_named("d2_n50")
+    return problem.X, problem.y
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+def test_exact_is_certified_from_both_sides(problem: Problem) -> None:
+    solution = solve(problem.X, problem.y, problem.beta)
+    assert solution.status is Status.OPTIMAL
+    assert solution.gap <= 1e-6
+    assert solution.gap == solution.program_gap
+    if problem.n_patterns is not None:
+        assert solution.n_patterns == problem.n_patterns
+    optimum = problem.objective
+    if optimum is None:
+        program = ConvexProgram(problem.X, problem.y, problem.beta, enumerate_patterns(problem.X))
+        optimum = solve_with_clarabel(program).objective
+    assert_certified(solution, problem.X, problem.y, problem.beta, optimum=optimum)
+
+
+@pytest.mark.parametrize("scheme", ["gaussian", "data"])
+@pytest.mark.parametrize("name", ["d1_n50", "d2_n50_beta1", "d5_n10", "rank2_zero_row_n10"])
+def test_sampled_solves_its_own_program(name: str, scheme: str) -> None:
+    problem = problem_named(name)
+    X, y, beta = problem.X, problem.y, problem.beta
+    solution = solve(X, y, beta, "sampled", n_samples=40, scheme=scheme, random_state=3)
+    patterns = sample_patterns(X, 40, np.random.default_rng(3), scheme=scheme)
+    assert solution.n_patterns == len(patterns)
+    reference = solve_with_clarabel(ConvexProgram(X, y, beta, patterns))
+    assert solution.program_gap <= 1e-6
+    assert solution.objective <= reference.objective * (1 + 2e-6)
+    assert_certified(solution, X, y, beta, optimum=problem.objective)
+
+
+def test_sampled_claims_optimality_only_when_all_patterns_prove_it() -> None:
+    problem = problem_named("d2_n50_beta1")
+    few = solve(problem.X, problem.y, problem.beta, "sampled", n_samples=30)
+    assert few.status is Status.OPTIMAL_FOR_PATTERNS
+    assert few.gap > 1e-6
+    assert few.program_gap <= 1e-6
+    small = problem_named("d5_n10")
+    many = solve(small.X, small.y, small.beta, "sampled", n_samples=5000)
+    assert many.status is Status.OPTIMAL
+    assert many.gap <= 1e-6
+
+
+def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)
+    solution = solve(X, y, 5.0, "sampled", n_samples=60)
+    assert solution.status is Status.OPTIMAL_FOR_PATTERNS
+    assert 0.0 < solution.dual_bound < solution.objective
+    assert_certified(solution, X, y, 5.0)
+
+
+def test_given_patterns_are_used() -> None:
+    problem = problem_named("d3_no_bias_n16")
+    complete = enumerate_patterns(problem.X)
+    solution = solve(problem.X, problem.y, problem.beta, patterns=complete)
+    assert solution.status is Status.OPTIMAL
+    subset = complete.select(np.arange(5))
+    restricted = solve(problem.X, problem.y, problem.beta, "sampled", patterns=subset)
+    assert restricted.n_patterns == 5
+    assert restricted.objective > solution.objective * (1 + 1e-3)
+
+
+def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
+    problem = problem_named("d2_n50_beta1")
+    complete = enumerate_patterns(problem.X)
+    keep = np.random.default_rng(0).permutation(len(complete))[:50]
+    # A set that lies about being complete: the proof of coverage must notice.
+    lying = PatternSet(
+        complete.packed[keep], complete.directions[keep], len(problem.X), is_complete=True
+    )
+    with pytest.warns(ConvergenceWarning):
+        solution = solve(problem.X, problem.y, problem.beta, patterns=lying, max_iter=5)
+    assert solution.status is not Status.OPTIMAL
+    assert solution.dual_bound <= problem.objective * (1 + 1e-9)
+
+
+def test_same_answer_for_every_random_state() -> None:
+    X, y = ring()
+    first = solve(X, y, 1.0, random_state=0)
+    for seed in (1, 2, 3):
+        other = solve(X, y, 1.0, random_state=seed)
+        assert other.objective == pytest.approx(first.objective, rel=2e-6)
+    again = solve(X, y, 1.0, random_state=0)
+    assert again.network == first.network
+
+
+@pytest.mark.parametrize("method", ["exact", "sampled"])
+def test_interrupt_returns_the_best_network(method: str) -> None:
+    X, y = ring()
+    seen: list[Progress] = []
+
+    def interrupt(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    solution = solve(X, y, 1e-4, method, n_samples=300, callback=interrupt)
+    assert solution.status is Status.INTERRUPTED
+    assert solution.objective <= seen[-1].objective * (1 + 1e-12)
+    assert solution.n_neurons > 0
+    assert solution.n_iter == 2
+    assert_certified(solution, X, y, 1e-4, optimum=problem_named("d2_n50").objective)
+
+
+def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> PatternSet:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvxnn.training.enumerate_patterns", interrupt)
+    X, y = ring()
+    solution = solve(X, y, 1e-4)
+    assert solution.status is Status.INTERRUPTED
+    assert solution.n_neurons == 0
+    assert solution.objective == pytest.approx(0.5 * y @ y)
+    assert solution.dual_bound <= problem_named("d2_n50").objective
+
+
+def test_errors_of_a_callback_get_through() -> None:
+    X, y = ring()
+
+    def fail(_: Progress) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        solve(X, y, 1e-4, callback=fail)
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [({"max_iter": 1}, Status.ITERATION_LIMIT), ({"time_limit": 1e-9}, Status.TIME_LIMIT)],
+)
+def test_limits_warn_and_return_an_honest_gap(limit: dict[str, float], status: Status) -> None:
+    X, y = ring()
+    with pytest.warns(ConvergenceWarning, match="gap"):
+        solution = solve(X, y, 1e-4, **limit)
+    assert solution.status is status
+    assert solution.gap > 1e-6
+    assert_certified(solution, X, y, 1e-4, optimum=problem_named("d2_n50").objective)
+
+
+def test_history_is_monotone_and_complete() -> None:
+    X, y = ring()
+    seen: list[Progress] = []
+    solution = solve(X, y, 1e-4, callback=seen.append)
+    assert tuple(seen) == solution.history
+    objectives = [p.objective for p in seen]
+    bounds = [p.dual_bound for p in seen]
+    assert objectives == sorted(objectives, reverse=True)
+    assert bounds == sorted(bounds)
+    assert [p.iteration for p in seen] == list(range(len(seen)))
+
+
+def test_too_many_patterns_is_said_before_any_work() -> None:
+    X = np.random.default_rng(0).standard_normal((10_000, 8))
+    with pytest.raises(TooManyPatternsError, match="sampled"):
+        solve(X, np.ones(10_000), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"X": [[np.nan, 1.0], [0.0, 1.0]]}, "X"),
+        ({"X": [1.0, 2.0]}, "X"),
+        ({"X": np.zeros((0, 2)), "y": []}, "X"),
+        ({"y": ["a", "b"]}, "y"),
+        ({"y": [1.0]}, "y"),
+        ({"y": [np.inf, 1.0]}, "y"),
+        ({"beta": 0.0}, "beta"),
+        ({"beta": -1.0}, "beta"),
+        ({"beta": "much"}, "beta"),
+        ({"method": "magic"}, "method"),
+        ({"tol": 0.0}, "tol"),
+        ({"max_iter": 0}, "max_iter"),
+        ({"time_limit": -1.0}, "time_limit"),
+        ({"n_samples": 0, "method": "sampled"}, "n_samples"),
+        ({"random_state": "zero"}, "random_state"),
+        ({"scheme": "grid", "method": "sampled"}, "scheme"),
+        ({"patterns": enumerate_patterns(np.eye(3))}, "patterns"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_named(arguments: dict[str, object], name: str) -> None:
+    good: dict[str, object] = {"X": [[1.0, 1.0], [2.0, 1.0]], "y": [1.0, 2.0], "beta": 0.1}
+    with pytest.raises(InputError, match=name) as error:
+        solve(**(good | arguments))  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
