@@ -10,4 +10,4 @@ class TooManyPatternsError(InputError):
 
 
 class ModelFileError(ValueError):
-    """A model file is missing, damaged, or was not written by cvxnn."""
+    """A model file is damaged, or was not written by cvxnn."""

@@ -11,7 +11,10 @@ from cvxnn.networks import TwoLayerNetwork
 class Status(Enum):
     """How a run ended; each value is the sentence a user reads."""
 
-    OPTIMAL = "The certified gap is within tol: no two-layer ReLU network of any width does better by more."
+    OPTIMAL = (
+        "The certified gap is within tol: "
+        "no two-layer ReLU network of any width does better by more."
+    )
     OPTIMAL_FOR_PATTERNS = (
         "The program restricted to the given patterns is solved to tol; "
         "the global gap is the one reported and may be large."

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.certificates import certify_over_cells, dual_bound
 from cvxnn.errors import InputError
+from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle, spectral_bound
@@ -155,7 +156,9 @@ def solve(
             return enumerate_patterns(X)
         return sample_patterns(X, n_samples, rng, scheme=scheme)
 
-    solution = run.execute(make_patterns, rng)
+    with deferred_interrupts():
+        solution = run.execute(make_patterns, rng)
+        forget_interrupt()
     _warn_unless_successful(solution)
     return solution
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.cone_kernels import cover_errors, price_cells
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
@@ -108,6 +109,7 @@ class CellOracle:
         step = max(1, _CHUNK_WORK // max(self.normals.size, 1))
         for begin in range(0, self.n_cells, step):
             yield slice(begin, min(begin + step, self.n_cells))
+            check_interrupt()
 
     def _find_facets(self) -> tuple[IntArray, IntArray, IntArray]:
         p = len(self.normals)

@@ -224,7 +224,6 @@ def walk_flats(
     """
     p, r = coordinates.shape
     depth = r - 2
-    words = cells.shape[1]
     rows_at = np.empty((depth + 1, p, r))
     labels_at = np.full((depth + 1, p), -1, dtype=np.int64)
     signs_at = np.ones((depth + 1, p))
@@ -303,7 +302,7 @@ def _insert_arcs(
     count: int,
 ) -> tuple[Array, Array, Array, Array, int]:
     """Insert the cells around one plane: both halves of each arc, all sides of the flat."""
-    p, r = coordinates.shape
+    p = coordinates.shape[0]
     words = cells.shape[1]
     groups = len(starts) - 1
     word = np.zeros(words, dtype=np.uint64)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from cvxnn.errors import TooManyPatternsError
+from cvxnn.interrupts import check_interrupt, deferred_interrupts
 from cvxnn.patterns.cell_walk import walk_flats
 from cvxnn.patterns.counting import count_patterns_bound
 from cvxnn.patterns.pattern_set import PatternSet
@@ -74,7 +75,8 @@ def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> 
     max_bytes = check_count(max_bytes, "max_bytes")
     reduction = reduce_rows(X)
     _refuse_if_too_large(reduction, X.shape, max_bytes)
-    words, centres = enumerate_cells(reduction.coordinates)
+    with deferred_interrupts():
+        words, centres = enumerate_cells(reduction.coordinates)
     directions = centres @ reduction.to_direction.T
     if reduction.rank == 0:
         directions = np.eye(1, X.shape[1])
@@ -108,6 +110,7 @@ def enumerate_cells(coordinates: FloatArray) -> tuple[WordArray, FloatArray]:
     # One kernel call for each hyperplane, so that an interrupt gets through.
     for first in range(p if r > 2 else 1):
         state = walk_flats(coordinates, first, PARALLEL_TOLERANCE, *state)
+        check_interrupt()
     _, _, words, centres, count = state
     order = np.lexsort(words[:count].T)
     return words[order], centres[order]

@@ -74,10 +74,8 @@ def reduce_rows(X: FloatArray) -> Reduction:
     alive = np.flatnonzero(lengths > np.finfo(float).tiny)
     column_scale, right, singular = _row_space(X[alive])
     rank = len(singular)
-    if rank == X.shape[1]:
-        basis = np.eye(rank)
-    else:
-        basis = np.linalg.qr(column_scale[:, None] * right)[0]
+    full = rank == X.shape[1]
+    basis = np.eye(rank) if full else np.linalg.qr(column_scale[:, None] * right)[0]
     to_direction = right / singular / column_scale[:, None]
     coordinates = X[alive] @ to_direction
     coordinates /= np.linalg.norm(coordinates, axis=1, keepdims=True)

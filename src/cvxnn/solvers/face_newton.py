@@ -229,8 +229,7 @@ def _solve_normal(tall: FloatArray, rhs: FloatArray) -> FloatArray:
     diagonal = np.abs(np.diag(triangle))
     if len(diagonal) < len(rhs) or diagonal.min() <= 1e-13 * diagonal.max():
         gram = tall.T @ tall
-        solution: FloatArray = np.linalg.lstsq(gram, rhs, rcond=1e-14)[0]
-        return solution
+        return np.asarray(np.linalg.lstsq(gram, rhs, rcond=1e-14)[0])
     x = np.asarray(scipy.linalg.cho_solve((triangle, False), rhs))
     left = rhs - tall.T @ (tall @ x)
     return x + np.asarray(scipy.linalg.cho_solve((triangle, False), left))

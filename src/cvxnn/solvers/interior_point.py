@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.newton_system import NewtonSystem
@@ -127,9 +128,10 @@ class InteriorPoint:
     def solve(self, tol: float = 1e-9, max_iter: int = 100) -> InteriorPointResult:
         """Iterate to a relative gap of `tol`; the best iterate comes back in any case."""
         point = self._start()
-        best, best_gap, stalled, iteration = point, np.inf, 0, 0
+        best, best_gap, stalled, iterations = point, np.inf, 0, 0
         by_qr = False
-        for iteration in range(max_iter):
+        while iterations < max_iter:
+            check_interrupt()
             prediction = self.blocks.predict(point.z)
             residuals = self._residuals(point, prediction)
             gap = self._merit(point, prediction, residuals)
@@ -151,6 +153,7 @@ class InteriorPoint:
                     break
             else:
                 point = advanced
+            iterations += 1
         return InteriorPointResult(
             best.z,
             best.lam,
@@ -158,7 +161,7 @@ class InteriorPoint:
             np.linalg.norm(best.u1, axis=1),
             -best.g,
             best_gap,
-            iteration,
+            iterations,
             best_gap <= tol,
         )
 

@@ -1,0 +1,102 @@
+"""How a solution looks: a table for people, a record for programs."""
+
+from __future__ import annotations
+
+import math
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cvxnn.cli.errors import say
+from cvxnn.cli.outputs import write_json, write_stdout
+from cvxnn.cli.progress import format_gap, format_number
+from cvxnn.results import Solution
+
+
+def show_solution(
+    solution: Solution, title: str, *, model: Path | None = None, as_json: bool, quiet: bool = False
+) -> None:
+    """Print the solution on stdout; where no table says so, a missed goal goes to stderr."""
+    if as_json:
+        write_json(summary(solution) | {"model": None if model is None else str(model)})
+    elif not quiet:
+        _write_table(solution, title, model)
+    if (as_json or quiet) and not solution.status.is_success:
+        say(solution.status.value, "warning")
+
+
+def summary(solution: Solution) -> dict[str, Any]:
+    """The figures of a solution by name."""
+    return {
+        "status": solution.status.name,
+        "message": solution.status.value,
+        "objective": solution.objective,
+        "dual_bound": solution.dual_bound,
+        "gap": solution.gap,
+        "program_gap": solution.program_gap,
+        "n_neurons": solution.n_neurons,
+        "n_patterns": solution.n_patterns,
+        "n_iter": solution.n_iter,
+        "elapsed": solution.elapsed,
+        "method": solution.method,
+        "beta": solution.beta,
+        "tol": solution.tol,
+    }
+
+
+def _write_table(solution: Solution, title: str, model: Path | None) -> None:
+    colour = "green" if solution.status.is_success else "yellow"
+    sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.status.value)
+    # Drawn into a string first: rich would end the process with an error on a closed pipe.
+    terminal = Console()
+    page = StringIO()
+    console = Console(
+        file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
+    )
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print()
+    console.print(_figures(solution))
+    if model is not None:
+        console.print(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)), soft_wrap=True)
+    console.print()
+    console.print(Padding(sentence, (0, 2)))
+    write_stdout(page.getvalue())
+
+
+def _figures(solution: Solution) -> Padding:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="dim")
+    for row in _rows(solution):
+        table.add_row(*row)
+    return Padding(table, (0, 2))
+
+
+def _rows(solution: Solution) -> list[tuple[str, str, str]]:
+    objective = "1/2 ||f(X) - y||^2 + beta/2 ||weights||^2"
+    bound, gap = "no two-layer ReLU network is below it", "(objective - lower bound) / objective"
+    if not math.isfinite(solution.dual_bound):
+        bound, gap = "", "of the whole problem"
+    rows = [
+        ("objective", format_number(solution.objective), objective),
+        ("lower bound", format_number(solution.dual_bound), bound),
+        ("gap", format_gap(solution.gap), gap),
+    ]
+    if solution.method != "exact":
+        rows.append(("program gap", format_gap(solution.program_gap), "for these patterns only"))
+    return [
+        *rows,
+        ("neurons", str(solution.n_neurons), "of the network found"),
+        ("patterns", str(solution.n_patterns), "activation patterns in the program"),
+        ("time", f"{solution.elapsed:.2f} s", _count(solution.n_iter, "round")),
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,82 @@
+"""The one place that turns an error into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
+
+if TYPE_CHECKING:
+    from cvxnn.results import Status
+
+
+class ExitCode(IntEnum):
+    """What a command tells the shell."""
+
+    SUCCESS = 0
+    STOPPED_EARLY = 1
+    USER_ERROR = 2
+    INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def exit_code(status: Status) -> ExitCode:
+    """The exit code for the way a run ended."""
+    if status.is_success:
+        return ExitCode.SUCCESS
+    return ExitCode.INTERRUPTED if status.name == "INTERRUPTED" else ExitCode.STOPPED_EARLY
+
+
+class ReportingGroup(TyperGroup):
+    """The commands, each run inside :func:`reported_errors`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with reported_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Report what the user or the system did wrong in a sentence; a bug passes through.
+
+    An `OSError` without an `errno` comes from no system call: it is a bug too.
+    """
+    try:
+        yield
+    except TooManyPatternsError as error:
+        hint = "On the command line that is --method sampled."
+        _fail(f"{error} {hint}", ExitCode.USER_ERROR, error)
+    except (InputError, ModelFileError) as error:
+        _fail(str(error), ExitCode.USER_ERROR, error)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _fail(_system_sentence(error), ExitCode.USER_ERROR, error)
+    except KeyboardInterrupt as error:
+        _fail("Interrupted; nothing was written.", ExitCode.INTERRUPTED, error)
+
+
+def say(sentence: str, kind: str = "note") -> None:
+    """Print a sentence on stderr; `kind` is its first word: note, warning or error."""
+    colour = {"note": typer.colors.CYAN, "warning": typer.colors.YELLOW, "error": typer.colors.RED}
+    prefix = f"{kind}:"
+    if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+        prefix = typer.style(prefix, fg=colour[kind], bold=True)
+    typer.echo(f"{prefix} {sentence}", err=True)
+
+
+def _fail(sentence: str, code: ExitCode, error: BaseException) -> NoReturn:
+    say(sentence, "error")
+    raise typer.Exit(int(code)) from error
+
+
+def _system_sentence(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{reason}: {os.fspath(error.filename)!r}." if error.filename else f"{reason}."

@@ -1,0 +1,152 @@
+"""``cvxnn fit``: from a CSV file to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cvxnn import __version__
+from cvxnn.cli.errors import exit_code
+from cvxnn.cli.options import JsonOption, Method, MethodOption
+from cvxnn.errors import InputError
+
+if TYPE_CHECKING:
+    from cvxnn.cli.features import Features
+    from cvxnn.results import Solution
+
+_PROBLEM, _RUN, _OUTPUT = "Problem", "Run", "Output"
+
+_Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA.csv", help="Table with a header; all columns but the target are features."
+    ),
+]
+_Target = Annotated[
+    str, typer.Option(metavar="COLUMN", help="Column to predict.", rich_help_panel=_PROBLEM)
+]
+_Beta = Annotated[
+    float,
+    typer.Option(
+        metavar="B", help="Weight of the penalty on all squared weights.", rich_help_panel=_PROBLEM
+    ),
+]
+_Bias = Annotated[
+    bool,
+    typer.Option(
+        help="Append a column of ones, penalised like any other.", rich_help_panel=_PROBLEM
+    ),
+]
+_Standardize = Annotated[
+    bool,
+    typer.Option(
+        help="Give every feature mean 0 and deviation 1, in predict too.", rich_help_panel=_PROBLEM
+    ),
+]
+_NSamples = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Random directions of 'sampled' (500).", rich_help_panel=_RUN
+    ),
+]
+_Seed = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Seed of those directions.", rich_help_panel=_RUN),
+]
+_Tol = Annotated[
+    float, typer.Option(metavar="GAP", help="Relative gap to reach.", rich_help_panel=_RUN)
+]
+_MaxIter = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Rounds after which to stop.", rich_help_panel=_RUN),
+]
+_TimeLimit = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Time after which to stop.", rich_help_panel=_RUN),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL", help="Save the network as .npz or .safetensors.", rich_help_panel=_OUTPUT
+    ),
+]
+_Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="No progress and no table, only problems.", rich_help_panel=_OUTPUT
+    ),
+]
+
+
+def fit(
+    data: _Data,
+    target: _Target,
+    beta: _Beta,
+    bias: _Bias = True,
+    standardize: _Standardize = False,
+    method: MethodOption = Method.EXACT,
+    n_samples: _NSamples = None,
+    seed: _Seed = None,
+    tol: _Tol = 1e-6,
+    max_iter: _MaxIter = None,
+    time_limit: _TimeLimit = None,
+    out: _Out = None,
+    json: JsonOption = False,
+    quiet: _Quiet = False,
+) -> None:
+    """Train a network on a CSV file, to a certified global optimum.
+
+    Ctrl-C stops the run with the best network so far, which is saved and shown.
+    """
+    if n_samples is not None and method is not Method.SAMPLED:
+        raise InputError("--n-samples is for --method sampled; exact takes all patterns.")
+    from cvxnn.cli.features import read_training_data
+    from cvxnn.cli.outputs import check_model_name, check_writable
+    from cvxnn.cli.tables import open_table
+    from cvxnn.cli.training import train
+
+    if out is not None:
+        check_model_name(out)
+        check_writable(out)
+    with open_table(data) as table:
+        features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
+    limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
+    sampling = {"n_samples": n_samples, "random_state": seed}
+    solution = train(X, y, beta, show_progress=not quiet, method=method.value, **limits, **sampling)
+    _deliver(solution, features, data, out, as_json=json, quiet=quiet)
+    raise typer.Exit(exit_code(solution.status))
+
+
+def _deliver(
+    solution: Solution, features: Features, data: Path, out: Path | None, **style: bool
+) -> None:
+    """Save the network, then show the solution - also where saving fails."""
+    from cvxnn.cli.display import show_solution
+
+    title = f"{data.name}: {features.describe()} -> {features.target}"
+    saved = None
+    try:
+        if out is not None:
+            solution.network.save(out, metadata=_metadata(features, solution))
+            saved = out
+    finally:
+        # A disk that has become full shall not cost the user the result as well.
+        show_solution(solution, title, model=saved, **style)
+
+
+def _metadata(features: Features, solution: Solution) -> dict[str, Any]:
+    from cvxnn.cli.outputs import strict
+
+    return features.to_metadata() | strict(
+        {
+            "beta": solution.beta,
+            "method": solution.method,
+            "objective": solution.objective,
+            "dual_bound": solution.dual_bound,
+            "gap": solution.gap,
+            "status": solution.status.name,
+            "cvxnn_version": __version__,
+        }
+    )

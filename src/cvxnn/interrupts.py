@@ -1,0 +1,57 @@
+"""Ctrl-C at safe points only.
+
+Python raises KeyboardInterrupt between any two bytecodes, also inside the
+machinery that enters a compiled kernel, where it turns into a SystemError or is
+lost. Inside :func:`deferred_interrupts` the first Ctrl-C only sets a flag, and
+:func:`check_interrupt`, called between kernels, raises it. A second Ctrl-C
+raises at once: nobody is kept waiting against their will.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_pending = threading.Event()
+
+
+def _note(signum: int, frame: FrameType | None) -> None:
+    if _pending.is_set():
+        signal.default_int_handler(signum, frame)
+    _pending.set()
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[None]:
+    """Let Ctrl-C through at :func:`check_interrupt` only; may be nested.
+
+    Does nothing outside the main thread, and where the program has a SIGINT
+    handler of its own. An interrupt that no check has raised is raised at the
+    end, unless :func:`forget_interrupt` came before.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    _pending.clear()
+    signal.signal(signal.SIGINT, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    check_interrupt()
+
+
+def check_interrupt() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C was pressed since the last check."""
+    if _pending.is_set():
+        _pending.clear()
+        raise KeyboardInterrupt
+
+
+def forget_interrupt() -> None:
+    """Drop an interrupt that has not been raised: the work it would stop is done."""
+    _pending.clear()

@@ -1,0 +1,63 @@
+"""Running commands: inside the tests, and as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import cvxnn
+from cvxnn.cli import app
+
+Run = Callable[..., Result]
+
+V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a command; what the CLI does not turn into an exit code is raised."""
+
+    def invoke(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Start Python as a process that imports the package under test."""
+    source = str(Path(cvxnn.__file__).parents[1])
+
+    def popen(*arguments: object, **options: object) -> subprocess.Popen[str]:
+        command = [sys.executable, *(str(argument) for argument in arguments)]
+        environment = os.environ | {"PYTHONPATH": source, "COLUMNS": "100"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen(command, text=True, env=environment, **pipes)
+
+    return popen
+
+
+@pytest.fixture
+def v_shape(tmp_path: Path) -> Path:
+    """Data of y = |x|, which two neurons fit."""
+    path = tmp_path / "v.csv"
+    path.write_text(V_SHAPE)
+    return path
+
+
+@pytest.fixture
+def model(run: Run, v_shape: Path, tmp_path: Path) -> Path:
+    """A model of y = |x|."""
+    path = tmp_path / "v.npz"
+    result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", path, "--quiet")
+    assert result.exit_code == 0
+    return path

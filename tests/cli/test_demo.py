@@ -1,0 +1,100 @@
+"""cvxnn demo, and what the command line as a whole does."""
+
+import io
+import json
+import os
+
+import pytest
+from rich.console import Console
+
+import cvxnn
+from cvxnn.cli.progress import _Rounds, live_progress
+from cvxnn.results import Progress
+
+RING_OPTIMUM = 0.00405058686  # tests/data/optima.json, d2_n50: an independent solver
+
+
+def test_demo_certifies_the_ring(run):
+    result = run("demo", "--json")
+    record = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert record["status"] == "OPTIMAL"
+    assert record["objective"] == pytest.approx(RING_OPTIMUM, rel=2e-6)
+    assert record["dual_bound"] <= RING_OPTIMUM * (1 + 1e-8)
+    assert record["gap"] <= 1e-6
+    assert record["n_patterns"] == 2452
+    assert record["beta"] == 1e-4
+
+
+def test_demo_shows_a_table(run):
+    result = run("demo", "--method", "sampled")
+    assert result.exit_code == 0
+    for label in ("objective", "lower bound", "gap", "program gap", "neurons", "patterns", "time"):
+        assert f"\n  {label} " in result.stdout
+    assert "OPTIMAL_FOR_PATTERNS" in result.stdout
+
+
+def test_version(run, start):
+    assert run("--version").stdout == f"cvxnn {cvxnn.__version__}\n"
+    stdout, _ = start("-m", "cvxnn", "--version").communicate()
+    assert stdout == f"cvxnn {cvxnn.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"]])
+def test_help(run, command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+HEAVY = ("numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas")
+
+
+@pytest.mark.parametrize(
+    ("program", "absent"),
+    [
+        ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
+        ("from cvxnn.cli import app; app(['--help'], standalone_mode=False)", (*HEAVY, "numpy")),
+    ],
+)
+def test_import_and_help_load_nothing_heavy(start, program, absent):
+    report = f"import sys; print(*[name for name in {absent!r} if name in sys.modules], 'end')"
+    stdout, stderr = start("-c", f"{program}; {report}").communicate()
+    assert stderr == ""
+    assert stdout.splitlines()[-1] == "end"
+
+
+def test_live_view_shows_the_latest_rounds():
+    view = _Rounds()
+    for iteration in range(15):
+        view.add(Progress(iteration, 0.5, 2.0, float("-inf"), 3, 4))
+    console = Console(file=io.StringIO(), width=100)
+    console.print(view)
+    lines = console.file.getvalue().splitlines()
+    rounds = [line.split() for line in lines if line.split()[:1] and line.split()[0].isdigit()]
+    assert [int(cells[0]) for cells in rounds] == list(range(5, 15))
+    assert rounds[0][1:] == ["2", "none", "none", "3", "4", "0.5"]
+
+
+def test_no_live_view_without_a_terminal():
+    with live_progress(True) as callback:
+        assert callback is None
+
+
+def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
+    pty = pytest.importorskip("pty")
+    terminal, stderr = pty.openpty()
+    arguments = ("fit", v_shape, "--target", "y", "--beta", 0.01, "--json")
+    process = start("-m", "cvxnn", *arguments, stderr=stderr)
+    os.close(stderr)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    except OSError:  # Linux: the other end of the terminal is closed
+        pass
+    stdout, _ = process.communicate()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert json.loads(stdout)["status"] == "OPTIMAL"
+    assert b"Ctrl-C stops" in shown

@@ -1,0 +1,161 @@
+"""cvxnn predict: columns by name, predictions, errors."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from cvxnn.networks import TwoLayerNetwork, load_model
+
+
+def column(text):
+    header, *cells = text.splitlines()
+    assert header == "prediction"
+    return np.array([float(cell) for cell in cells])
+
+
+@pytest.fixture
+def expected(model):
+    return load_model(model)[0].forward(np.column_stack([np.arange(-2.0, 4.0), np.ones(6)]))
+
+
+def test_predictions_are_those_of_the_network_to_the_last_bit(run, model, v_shape, expected):
+    result = run("predict", model, v_shape)
+    assert result.exit_code == 0
+    assert np.array_equal(column(result.stdout), expected)
+    assert np.allclose(expected, [2, 1, 0, 1, 2, 3], atol=0.1)
+
+
+def test_mean_squared_error_goes_to_stderr(run, model, v_shape, expected):
+    error = float(np.mean((expected - [2, 1, 0, 1, 2, 3]) ** 2))
+    assert run("predict", model, v_shape).stderr == f"note: mean squared error on 'y': {error!r}\n"
+
+
+def test_other_columns_and_orders_do_not_matter(run, model, tmp_path, expected):
+    data = tmp_path / "new.csv"
+    names = ["Ann", "Bob, Jr", "Cy", "Di", "Eve", "Flo"]
+    rows = "".join(f'"{name}",{x}\n' for name, x in zip(names, range(-2, 4), strict=True))
+    data.write_text("who,x\n" + rows)
+    result = run("predict", model, data)
+    assert np.array_equal(column(result.stdout), expected)
+    assert result.stderr == ""
+
+
+def test_standardization_is_repeated(run, v_shape, tmp_path):
+    out = tmp_path / "m.npz"
+    arguments = ("--target", "y", "--beta", 0.01, "--standardize", "--out", out, "--quiet")
+    assert run("fit", v_shape, *arguments).exit_code == 0
+    x = np.arange(-2.0, 4.0)
+    X = np.column_stack([(x - x.mean()) / x.std(), np.ones(6)])
+    predictions = column(run("predict", out, v_shape).stdout)
+    assert np.array_equal(predictions, load_model(out)[0].forward(X))
+
+
+def test_one_new_row_is_not_standardized_by_itself(run, v_shape, tmp_path):
+    out, one = tmp_path / "m.npz", tmp_path / "one.csv"
+    arguments = ("--target", "y", "--beta", 0.01, "--standardize", "--out", out, "--quiet")
+    run("fit", v_shape, *arguments)
+    one.write_text("x\n3\n")
+    whole = column(run("predict", out, v_shape).stdout)
+    assert column(run("predict", out, one).stdout) == pytest.approx(whole[-1:], rel=1e-12)
+
+
+def test_out_gets_the_predictions_and_stdout_nothing(run, model, v_shape, tmp_path, expected):
+    out = tmp_path / "predictions.csv"
+    result = run("predict", model, v_shape, "--out", out)
+    assert result.stdout == ""
+    assert np.array_equal(column(out.read_text()), expected)
+
+
+def test_json(run, model, v_shape, tmp_path, expected):
+    record = json.loads(run("predict", model, v_shape, "--json").stdout)
+    error = np.mean((expected - [2, 1, 0, 1, 2, 3]) ** 2)
+    assert record == {
+        "n_rows": 6,
+        "mean_squared_error": pytest.approx(error, rel=1e-12),
+        "predictions": expected.tolist(),
+    }
+    out = tmp_path / "p.csv"
+    record = json.loads(run("predict", model, v_shape, "--json", "--out", out).stdout)
+    assert record["out"] == str(out)
+    assert "predictions" not in record
+    assert np.array_equal(column(out.read_text()), expected)
+
+
+@pytest.mark.parametrize("cell", ["", "?", "nan"])
+def test_unknown_targets_do_not_stop_predictions(run, model, tmp_path, cell):
+    data = tmp_path / "new.csv"
+    data.write_text(f"x,y\n1,1\n2,{cell}\n")
+    result = run("predict", model, data)
+    assert result.exit_code == 0
+    assert len(column(result.stdout)) == 2
+    assert result.stderr == (
+        "note: no mean squared error: column 'y' has cells that are no finite numbers.\n"
+    )
+
+
+def test_missing_feature_is_named(run, model, tmp_path):
+    data = tmp_path / "new.csv"
+    data.write_text("X,z\n1,2\n")
+    result = run("predict", model, data)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "has no column 'x'" in result.stderr
+    assert "Its columns are 'X', 'z'." in result.stderr
+
+
+def test_bad_cell_leaves_no_output_file(run, model, tmp_path):
+    data, out = tmp_path / "new.csv", tmp_path / "p.csv"
+    data.write_text("x\n1\ntwo\n")
+    result = run("predict", model, data, "--out", out)
+    assert result.exit_code == 2
+    assert "line 3, column 'x': 'two' is not a number" in result.stderr
+    assert not out.exists()
+
+
+def test_inputs_are_not_overwritten(run, model, v_shape):
+    before = v_shape.read_bytes(), model.read_bytes()
+    for path in (v_shape, model):
+        result = run("predict", model, v_shape, "--out", path)
+        assert result.exit_code == 2
+        assert "would overwrite an input" in result.stderr
+    assert (v_shape.read_bytes(), model.read_bytes()) == before
+
+
+def test_model_errors_are_sentences(run, v_shape, tmp_path):
+    damaged, unnamed = tmp_path / "damaged.npz", tmp_path / "unnamed.npz"
+    damaged.write_bytes(b"PK\x03\x04 nothing that follows makes sense")
+    TwoLayerNetwork([[1.0]], [1.0]).save(unnamed)
+    for path, sentence in [
+        (damaged, "is damaged"),
+        (unnamed, "does not say which columns the network reads"),
+        (tmp_path / "missing.npz", "There is no such model file"),
+        (tmp_path / "model.pt", "A model file ends in .npz or .safetensors"),
+        (tmp_path, "A model file ends in .npz or .safetensors"),
+    ]:
+        result = run("predict", path, v_shape)
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert result.stderr.startswith("error: ")
+        assert sentence in result.stderr
+
+
+def test_metadata_that_do_not_fit_the_network_are_refused(run, v_shape, tmp_path):
+    path = tmp_path / "m.npz"
+    metadata = {"feature_names": ["x"], "target": "y", "bias": False, "mean": None, "scale": None}
+    TwoLayerNetwork([[1.0, 1.0]], [1.0]).save(path, metadata=metadata)
+    result = run("predict", path, v_shape)
+    assert result.exit_code == 2
+    assert "names other features than its network has" in result.stderr
+
+
+def test_closed_pipe_ends_quietly(start, model, v_shape):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("-m", "cvxnn", "predict", model, v_shape, stdout=writing)
+    os.close(writing)
+    _, stderr = process.communicate()
+    assert process.returncode == 0
+    assert stderr.startswith("note: mean squared error")
+    assert len(stderr.splitlines()) == 1
