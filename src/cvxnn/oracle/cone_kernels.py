@@ -125,7 +125,8 @@ def project(
     norm = _residual(g, normals, signs, active, size, rho, z)
     scale = norm
     trial = np.empty(r + 1)
-    barred[: len(rows)] = False
+    for i in range(len(rows)):
+        barred[i] = False
     for _ in range(4 * (r + 5)):
         if norm <= enough or norm <= 1e-15 * scale or size == r:
             break
@@ -262,8 +263,40 @@ def price_cells(
             margin = 2.0 * EPS * (2 * p + 2 * r + 8) * total
             bounds[half, cell] = norm * (1.0 + 4.0 * EPS * (r + 4)) + margin + beyond
             if norm > enough - beyond:
-                points[half, cell] = z
+                for i in range(r):
+                    points[half, cell, i] = z[i]
     return bounds, points
+
+
+@numba.njit(cache=True, nogil=True)
+def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
+    """Inverse of a small matrix by Gauss and Jordan; False if it is singular."""
+    r = len(matrix)
+    for i in range(r):
+        for j in range(r):
+            work[i, j] = matrix[i, j]
+            work[i, r + j] = 1.0 if i == j else 0.0
+    for k in range(r):
+        pivot = k
+        for i in range(k + 1, r):
+            if abs(work[i, k]) > abs(work[pivot, k]):
+                pivot = i
+        if abs(work[pivot, k]) < 1e-100:
+            return False
+        for j in range(2 * r):
+            work[k, j], work[pivot, j] = work[pivot, j], work[k, j]
+        scale = work[k, k]
+        for j in range(2 * r):
+            work[k, j] /= scale
+        for i in range(r):
+            if i != k and work[i, k] != 0.0:
+                factor = work[i, k]
+                for j in range(2 * r):
+                    work[i, j] -= factor * work[k, j]
+    for i in range(r):
+        for j in range(r):
+            inverse[i, j] = work[i, r + j]
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -350,13 +383,15 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     bases = np.empty((max_bases, r, r))
     inverses = np.empty((max_bases, r, r))
     bounds = np.empty(max_bases)
+    work = np.empty((r, 2 * r))
     weights = np.empty(r)
     for cell in range(m):
         _signs_of(words[cell], p, signs)
         own = rows[starts[cell] : starts[cell + 1]]
         if len(own) == p:
             continue
-        flippable[:] = False
+        for k in range(p):
+            flippable[k] = False
         for i in range(len(own)):
             flippable[own[i]] = True
         n_bases = 0
@@ -382,9 +417,9 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                 if size == r and norm < 1e-6:
                     b = n_bases % max_bases
                     for i in range(r):
-                        bases[b, i] = signs[active[i]] * normals[active[i]]
-                    if abs(np.linalg.det(bases[b])) > 1e-100:
-                        inverses[b] = np.linalg.inv(bases[b])
+                        for l in range(r):
+                            bases[b, i, l] = signs[active[i]] * normals[active[i], l]
+                    if _invert(bases[b], inverses[b], work):
                         bounds[b] = _inverse_bound(bases[b], inverses[b])
                         n_bases += 1
                         found = _explain(

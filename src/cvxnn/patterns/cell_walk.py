@@ -37,8 +37,18 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
-    out[: rows.shape[0]] = rows
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            out[i, j] = rows[i, j]
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _dot(a: Array, b: Array) -> float:
+    s = 0.0
+    for i in range(len(a)):
+        s += a[i] * b[i]
+    return s
 
 
 @numba.njit(cache=True, nogil=True)
@@ -61,33 +71,32 @@ def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint6
 
 
 @numba.njit(cache=True, nogil=True)
-def _restrict(rows: Array, labels: Array, chosen: int) -> Array:
+def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
     """Rows projected off the chosen one; rows of its class become zero."""
     p, r = rows.shape
-    out = np.empty((p, r))
-    q = rows[chosen] / np.sqrt((rows[chosen] ** 2).sum())
+    q = rows[chosen]
+    square = _dot(q, q)
     for j in range(p):
-        if labels[j] == chosen:
-            out[j] = 0.0
-            continue
-        s = 0.0
+        share = _dot(rows[j], q) / square
         for i in range(r):
-            s += rows[j, i] * q[i]
-        for i in range(r):
-            out[j, i] = rows[j, i] - s * q[i]
-    return out
+            out[j, i] = 0.0 if labels[j] == chosen else rows[j, i] - share * q[i]
 
 
 @numba.njit(cache=True, nogil=True)
-def _classes(rows: Array, parent: Array, vanished: int, tol: float) -> tuple[Array, Array]:
+def _classes(
+    rows: Array, parent: Array, vanished: int, tol: float, labels: Array, signs: Array
+) -> None:
     """Parallel classes of restricted rows: label (first row of the class) and sign.
 
     Rows of the class `vanished`, and rows that had vanished before, get -1.
     """
     p, r = rows.shape
-    labels = np.full(p, -1, dtype=np.int64)
-    signs = np.ones(p)
-    norms = np.sqrt((rows**2).sum(axis=1))
+    for j in range(p):
+        labels[j] = -1
+        signs[j] = 1.0
+    norms = np.empty(p)
+    for j in range(p):
+        norms[j] = np.sqrt(_dot(rows[j], rows[j]))
     for j in range(p):
         if parent[j] < 0 or parent[j] == vanished:
             continue
@@ -95,10 +104,7 @@ def _classes(rows: Array, parent: Array, vanished: int, tol: float) -> tuple[Arr
         for k in range(j):
             if labels[k] != k:
                 continue
-            dot = 0.0
-            for i in range(r):
-                dot += rows[j, i] * rows[k, i]
-            sign = 1.0 if dot >= 0 else -1.0
+            sign = 1.0 if _dot(rows[j], rows[k]) >= 0 else -1.0
             distance = 0.0
             for i in range(r):
                 distance += (rows[j, i] / norms[j] - sign * rows[k, i] / norms[k]) ** 2
@@ -106,37 +112,37 @@ def _classes(rows: Array, parent: Array, vanished: int, tol: float) -> tuple[Arr
                 labels[j] = k
                 signs[j] = sign
                 break
-    return labels, signs
 
 
 @numba.njit(cache=True, nogil=True)
 def _plane(chosen: Array, r: int) -> Array:
     """Orthonormal basis (2, r) of the complement of the r - 2 chosen normals."""
     basis = np.zeros((r, r))
-    filled = 0
-    for i in range(chosen.shape[0] + r):
-        v = np.zeros(r)
-        if i < chosen.shape[0]:
-            v[:] = chosen[i]
-        elif filled < r:
+    depth = chosen.shape[0]
+    for filled in range(r):
+        v = basis[filled]
+        if filled < depth:
+            for i in range(r):
+                v[i] = chosen[filled, i]
+        else:
             # The unit vector that is farthest from what is spanned already.
-            best = -1.0
+            best, farthest = -1.0, 0
             for e in range(r):
                 left = 1.0
                 for b in range(filled):
                     left -= basis[b, e] ** 2
                 if left > best:
-                    best = left
-                    v[:] = 0.0
-                    v[e] = 1.0
-        else:
-            break
+                    best, farthest = left, e
+            v[farthest] = 1.0
         for _ in range(2):
             for b in range(filled):
-                v -= (v @ basis[b]) * basis[b]
-        basis[filled] = v / np.sqrt((v**2).sum())
-        filled += 1
-    return basis[r - 2 :]
+                share = _dot(v, basis[b])
+                for i in range(r):
+                    v[i] -= share * basis[b, i]
+        norm = np.sqrt(_dot(v, v))
+        for i in range(r):
+            v[i] /= norm
+    return basis[depth:]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -156,8 +162,8 @@ def _lines_of_plane(
     for j in range(p):
         if labels[j] < 0:
             continue
-        a = (rows[j] * plane[0]).sum()
-        b = (rows[j] * plane[1]).sum()
+        a = _dot(rows[j], plane[0])
+        b = _dot(rows[j], plane[1])
         angle = np.arctan2(-a, b)
         if angle < 0:
             angle += np.pi
@@ -191,18 +197,6 @@ def _lines_of_plane(
 
 
 @numba.njit(cache=True, nogil=True)
-def _set_signs(word: Array, code: np.uint64, rows: Array, on: Array) -> np.uint64:
-    """Set the bits of `rows` in `word` to `on`; the updated hash comes back."""
-    for i in range(len(rows)):
-        j = rows[i]
-        bit = np.uint64(1) << np.uint64(j & 63)
-        if ((word[j >> 6] & bit) != 0) != on[i]:
-            word[j >> 6] ^= bit
-            code ^= _key(j)
-    return code
-
-
-@numba.njit(cache=True, nogil=True)
 def walk_flats(
     coordinates: Array,
     first: int,
@@ -230,8 +224,10 @@ def walk_flats(
     chosen = np.full(depth + 1, -1, dtype=np.int64)
     simple = np.ones(depth + 1, dtype=np.bool_)
     normals = np.zeros((depth, r))
-    rows_at[0] = coordinates
-    labels_at[0] = np.arange(p)
+    for j in range(p):
+        labels_at[0, j] = j
+        for i in range(r):
+            rows_at[0, j, i] = coordinates[j, i]
     level = 0
     while level >= 0:
         if level == depth:
@@ -267,12 +263,14 @@ def walk_flats(
             level -= 1
             continue
         chosen[level] = k
-        normals[level] = rows_at[level, k]
-        rows_at[level + 1] = _restrict(rows_at[level], labels_at[level], k)
+        for i in range(r):
+            normals[level, i] = rows_at[level, k, i]
+        _restrict(rows_at[level], labels_at[level], k, rows_at[level + 1])
         if level + 1 < depth:
-            labels, signs = _classes(rows_at[level + 1], labels_at[level], k, tol)
-            labels_at[level + 1] = labels
-            signs_at[level + 1] = signs
+            _classes(
+                rows_at[level + 1], labels_at[level], k, tol,
+                labels_at[level + 1], signs_at[level + 1],
+            )  # fmt: skip
         else:
             # The plane below groups its lines by angle; it only needs to know
             # which rows are left.
@@ -302,9 +300,10 @@ def _insert_arcs(
     count: int,
 ) -> tuple[Array, Array, Array, Array, int]:
     """Insert the cells around one plane: both halves of each arc, all sides of the flat."""
-    p = coordinates.shape[0]
+    p, r = coordinates.shape
     words = cells.shape[1]
     groups = len(starts) - 1
+    centre = np.empty(r)
     word = np.zeros(words, dtype=np.uint64)
     code = np.uint64(0)
     every = np.zeros(words, dtype=np.uint64)
@@ -316,10 +315,14 @@ def _insert_arcs(
         left = angles[starts[g + 1] - 1]
         right = angles[starts[g + 1]] if g + 1 < groups else angles[0] + np.pi
         middle = 0.5 * (left + right)
-        centre = np.cos(middle) * plane[0] + np.sin(middle) * plane[1]
+        for i in range(r):
+            centre[i] = np.cos(middle) * plane[0, i] + np.sin(middle) * plane[1, i]
         if g == 0:
-            on = (coordinates[line_rows] @ centre) > 0
-            code = _set_signs(word, code, line_rows, on)
+            for i in range(len(line_rows)):
+                j = line_rows[i]
+                if _dot(coordinates[j], centre) > 0:
+                    word[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+                    code ^= _key(j)
         else:
             for i in range(starts[g], starts[g + 1]):
                 j = line_rows[i]
@@ -340,22 +343,23 @@ def _insert_arcs(
                 if count == len(cells):
                     cells = _enlarge(cells)
                     centres = _enlarge(centres)
-                    longer = np.zeros(2 * len(hashes), dtype=np.uint64)
-                    longer[: len(hashes)] = hashes
+                    longer = np.zeros(2 * count, dtype=np.uint64)
+                    for i in range(count):
+                        longer[i] = hashes[i]
                     hashes = longer
                 slot = _find(table, hashes, cells, word, code)
                 if table[slot] < 0:
                     table[slot] = count
                     hashes[count] = code
-                    cells[count] = word
+                    for w in range(words):
+                        cells[count, w] = word[w]
                     count += 1
                 cell = table[slot]
-                if half == 0:
-                    centres[cell] += centre
-                else:
-                    centres[cell] -= centre
+                for i in range(r):
+                    centres[cell, i] += centre[i] if half == 0 else -centre[i]
                 # The opposite cell: all signs change (twice, so back again).
-                word ^= every
+                for w in range(words):
+                    word[w] ^= every[w]
                 code ^= every_code
     return table, hashes, cells, centres, count
 
@@ -406,7 +410,8 @@ def flippable_rows(
     total = 0
     word = np.zeros(words.shape[1], dtype=np.uint64)
     for cell in range(begin, end):
-        word[:] = words[cell]
+        for w in range(len(word)):
+            word[w] = words[cell, w]
         before = total
         for j in range(p):
             bit = np.uint64(1) << np.uint64(j & 63)
@@ -420,4 +425,4 @@ def flippable_rows(
                 found[total, 1] = table[slot]
                 total += 1
         counts[cell - begin] = total - before
-    return counts, found[:total].copy()
+    return counts, found[:total]

@@ -89,7 +89,10 @@ def refine(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, steps: i
     Neurons
         With linearly independent activations, so at most n.
     """
-    neurons = reweigh(X, y, beta, neurons)
+    weighted = neurons.weights > 0.0
+    merged = merge_cells(X, neurons.select(weighted))
+    candidates = neurons.select(~weighted)
+    neurons = reweigh(X, y, beta, merged.joined(candidates.directions, candidates.signs))
     neurons = merge_cells(X, neurons)
     value = neuron_objective(X, y, beta, neurons)
     for _ in range(steps):
@@ -120,21 +123,21 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
     The output stays and the penalty does not grow: on a closed cell the ReLU is
     linear, and ``||p + q|| <= ||p|| + ||q||`` (handbook B.0, merging).
     """
-    lengths = np.linalg.norm(X, axis=1)
-    keep = list(range(len(neurons.weights)))
     w = neurons.directions * neurons.weights[:, None]
-    sides = _sides(X, neurons.directions, lengths)
-    for j in range(len(keep)):
-        for i in keep:
-            if i >= j:
-                break
-            if neurons.signs[i] == neurons.signs[j] and not (sides[i] * sides[j] < 0).any():
-                w[i] += w[j]
-                sides[i] = np.where(sides[i] == 0, sides[j], sides[i])
-                keep.remove(j)
-                break
-    norms = np.linalg.norm(w[keep], axis=1)
-    return Neurons(w[keep] / norms[:, None], norms, neurons.signs[keep])
+    sides = _sides(X, neurons.directions, np.linalg.norm(X, axis=1))
+    kept = np.zeros(0, dtype=np.int64)
+    for j in range(len(w)):
+        rivals = kept[neurons.signs[kept] == neurons.signs[j]]
+        together = rivals[~(sides[rivals] * sides[j] < 0.0).any(axis=1)]
+        if len(together) == 0:
+            kept = np.append(kept, j)
+            continue
+        i = together[0]
+        w[i] += w[j]
+        # The sum lies on the side of whichever of the two is off the hyperplane.
+        sides[i] = np.where(sides[i] == 0.0, sides[j], sides[i])
+    norms = np.linalg.norm(w[kept], axis=1)
+    return Neurons(w[kept] / norms[:, None], norms, neurons.signs[kept])
 
 
 def _sides(X: FloatArray, directions: FloatArray, lengths: FloatArray) -> FloatArray:

@@ -231,7 +231,8 @@ class InteriorPoint:
         square0 = scaling.lambda0**2 + row_dots(scaling.lambda1, scaling.lambda1)
         square1 = 2.0 * scaling.lambda0[:, None] * scaling.lambda1
         target = (-square0, -square1, -point.slack * point.lam)
-        affine = self._direction(point, scaling, system, theta, target, residuals)
+        # The predictor only sets the centring: it needs no last digits.
+        affine = self._direction(point, scaling, system, theta, target, residuals, refined=False)
         length = min(1.0, self._step_length(point, affine))
         reached = point.moved(affine, length).complementarity / self.degree
         sigma = min(1.0, max(0.0, reached / mu)) ** 3
@@ -246,7 +247,7 @@ class InteriorPoint:
             -point.slack * point.lam - affine.slack * affine.lam + sigma * mu,
         )
         damped = tuple((1.0 - sigma) * part for part in residuals)
-        step = self._direction(point, scaling, system, theta, target, damped)  # type: ignore[arg-type]
+        step = self._direction(point, scaling, system, theta, target, damped, refined=True)  # type: ignore[arg-type]
         moved = point.moved(step, min(1.0, 0.99 * self._step_length(point, step)))
         return moved if moved.is_interior else None
 
@@ -266,13 +267,14 @@ class InteriorPoint:
         theta: FloatArray,
         target: tuple[FloatArray, FloatArray, FloatArray],
         residuals: _Residuals,
+        refined: bool,
     ) -> _Point:
         in_g, in_z, in_t, in_slack = residuals
         p0, p1 = scaling.apply_inverse(*scaling.divide(target[0], target[1]))
         ratio = target[2] / point.slack + theta * in_slack
         corner, edge = scaling.corner, scaling.edge
         rhs = -in_z + p1 + self.blocks.cone_adjoint(ratio) - edge * ((p0 - in_t) / corner)[:, None]
-        z, g = system.solve(rhs, in_g)
+        z, g = system.solve(rhs, in_g, refined)
         t = (p0 - in_t - row_dots(edge, z)) / corner
         back0, back1 = scaling.inverse_squared(t, z)
         slack = self.blocks.cone_products(z) - in_slack
@@ -288,9 +290,14 @@ class InteriorPoint:
 
     @staticmethod
     def _step_length(point: _Point, step: _Point) -> float:
+        both = np.concatenate
         return min(
-            cone_step(point.t, point.z, step.t, step.z),
-            cone_step(point.u0, point.u1, step.u0, step.u1),
+            cone_step(
+                both([point.t, point.u0]),
+                both([point.z, point.u1]),
+                both([step.t, step.u0]),
+                both([step.z, step.u1]),
+            ),
             ray_step(point.slack, step.slack),
             ray_step(point.lam, step.lam),
         )

@@ -80,13 +80,17 @@ class NewtonSystem:
         system[np.diag_indices(c * r)] += 1.0
         return system
 
-    def solve(self, rhs: FloatArray, in_g: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``dz`` (C, r) and ``dg`` (n,), refined once.
+    def solve(
+        self, rhs: FloatArray, in_g: FloatArray, refined: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """``dz`` (C, r) and ``dg`` (n,), if wanted refined once.
 
         Both are unknowns of their own: recomputing the gradient from z would put
         the rounding of a large z into a small dual residual.
         """
         z, g = self._solve_once(rhs, in_g)
+        if not refined:
+            return z, g
         z_left = rhs - self.blocks.adjoint(g) - self._apply_diagonal(z)
         g_left = in_g + self.curvature * self.blocks.predict(z) - g
         dz, dg = self._solve_once(z_left, g_left)

@@ -99,17 +99,21 @@ def cone_determinant(x0: FloatArray, x1: FloatArray) -> FloatArray:
 
 def cone_step(x0: FloatArray, x1: FloatArray, d0: FloatArray, d1: FloatArray) -> float:
     """The largest step that keeps ``x + step d`` in the second-order cones."""
-    a = d0**2 - row_dots(d1, d1)
+    a = d0 * d0 - row_dots(d1, d1)
     b = 2.0 * (x0 * d0 - row_dots(x1, d1))
     c = cone_determinant(x0, x1)
-    root = np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0))
-    q = -0.5 * (b + np.where(b >= 0, root, -root))
+    square = b * b - 4.0 * a * c
+    q = -0.5 * (b + np.copysign(np.sqrt(np.maximum(square, 0.0)), b))
     with np.errstate(divide="ignore", invalid="ignore"):
-        candidates = np.stack([q / a, c / q, -x0 / d0])
-    real = np.broadcast_to(b * b - 4.0 * a * c >= 0.0, candidates.shape).copy()
-    real[2] = d0 < 0
-    valid = real & np.isfinite(candidates) & (candidates > 0.0)
-    return float(np.where(valid, candidates, np.inf).min(initial=np.inf))
+        first, second, apex = q / a, c / q, -x0 / d0
+    real = square >= 0.0
+    # Comparisons with nan are false, and drop the degenerate cases.
+    steps = [
+        first[real & (first > 0.0)],
+        second[real & (second > 0.0)],
+        apex[(d0 < 0.0) & (apex > 0.0)],
+    ]
+    return float(min(step.min(initial=np.inf) for step in steps))
 
 
 def ray_step(x: FloatArray, d: FloatArray) -> float:

@@ -24,9 +24,9 @@ from cvxnn.solvers.interior_point import InteriorPoint, InteriorPointResult
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# A block leaves the working set when its norm, as a share of the largest, is
-# below this times its dual slack: far on the dead side of complementarity.
-_DROP = 1e-2
+# Blocks below this share of the largest norm leave the working set. An early,
+# inexact master leaves all of them above it, rightly: it cannot tell yet.
+_DROP = 1e-5
 # Cells that improve by less than this are rounding.
 _MARGIN = 1e-10
 # Variables of the blocks that one round may add.
@@ -130,19 +130,20 @@ class WorkingSet:
             self.neurons, self.objective = neurons, objective
 
     def _refine(self, candidates: Neurons, tol: float) -> None:
-        """Refine the master's neurons and price their residual; repeat while it helps."""
-        self._offer(refine(self.X, self.y, self.beta, candidates))
-        for _ in range(4):
+        """Refine the master's neurons and price their dual point, while that gains digits.
+
+        Where it does not, blocks are missing, and they are the master's business.
+        """
+        for attempt in range(4):
+            before = self.gap
+            self._offer(refine(self.X, self.y, self.beta, candidates))
             pricing = self._price(dual_point(self.X, self.y, self.beta, self.neurons))
-            if self.gap <= tol:
+            if self.gap <= tol or (attempt and self.gap > 0.5 * before):
                 return
-            before = self.objective
             cells, signs = self._improving(pricing)
             points = pricing.points[np.where(signs > 0, 0, 1), cells]
             units = points / np.linalg.norm(points, axis=1, keepdims=True)
-            self._offer(refine(self.X, self.y, self.beta, self.neurons.joined(units, signs)))
-            if not self.objective < before * (1.0 - 1e-12):
-                return
+            candidates = self.neurons.joined(units, signs)
 
     def _first_blocks(self, random_state: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """A spread of cells, both signs: enough to make the first dual point sensible."""
@@ -191,7 +192,7 @@ class WorkingSet:
     def _solve_master(self, tol: float) -> tuple[InteriorPointResult, Blocks]:
         self.n_blocks = len(self._block_cells)
         blocks = self._make_blocks()
-        wanted = min(max(1e-2 * self.gap, 0.1 * tol, 1e-10), 1e-2)
+        wanted = min(max(1e-3 * self.gap, 0.1 * tol, 1e-10), 1e-2)
         solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
         return solver.solve(wanted), blocks
 
@@ -242,7 +243,7 @@ class WorkingSet:
 
     def _drop_blocks(self, result: InteriorPointResult) -> None:
         norms = np.linalg.norm(result.z, axis=1)
-        keep = norms > _DROP * self._slack(result) * norms.max(initial=0.0)
+        keep = norms > _DROP * norms.max(initial=0.0)
         self._block_cells = self._block_cells[keep]
         self._block_signs = self._block_signs[keep]
 
