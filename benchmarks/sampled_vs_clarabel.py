@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 from harness import median_time, network_objective, print_table, reference_problem, warm_up
 
 import cvxnn
@@ -22,9 +21,7 @@ def compare(name: str, n_samples: int, repeats: int) -> list[object]:
     program = cvxnn.ConvexProgram(X, y, beta, patterns)
     theirs = solve_with_clarabel(program, tol=1e-6)
     network = program.recover(theirs.Z)
-    objective = network_objective(
-        X, y, beta, np.asarray(network.hidden_weights), np.asarray(network.output_weights)
-    )
+    objective = network_objective(X, y, beta, network.hidden_weights, network.output_weights)
     return [
         name,
         len(patterns),

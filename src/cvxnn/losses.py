@@ -79,7 +79,8 @@ class SquaredLoss(Loss):
     def conjugate_error(self, dual: Vector, y: Vector) -> float:
         # Two inner products of n terms; one eps more for a scaled dual point.
         moduli = float(np.abs(dual) @ np.abs(y)) + float(dual @ dual)
-        return 2.0 * (len(y) + 8) * float(np.finfo(float).eps) * moduli
+        # The last term covers products that underflow.
+        return 2.0 * (len(y) + 8) * float(np.finfo(float).eps) * moduli + len(y) * 1e-300
 
     def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
         square = float(direction @ direction)

@@ -47,7 +47,7 @@ def solve(
     *,
     patterns: PatternSet | None = None,
     n_samples: int = 500,
-    scheme: str = "gaussian",
+    scheme: str = "data",
     tol: float = 1e-6,
     max_iter: int = 100,
     time_limit: float | None = None,
@@ -79,7 +79,7 @@ def solve(
         Patterns to use instead of enumerating or sampling them.
     n_samples : int, default 500
         Directions drawn by ``"sampled"``.
-    scheme : {"gaussian", "data"}
+    scheme : {"data", "gaussian"}
         How they are drawn, see :func:`cvxnn.sample_patterns`.
     tol : float, default 1e-6
         Relative gap ``(objective - dual_bound) / objective`` to reach.
@@ -148,6 +148,8 @@ def solve(
             f"patterns belong to {patterns.n_rows} rows but X has {len(X)}; "
             "make them from the same X"
         )
+    if patterns is not None and len(patterns) == 0:
+        raise InputError("patterns is empty; it needs one pattern at least")
 
     def make_patterns() -> PatternSet:
         if patterns is not None:

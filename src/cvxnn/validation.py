@@ -19,6 +19,9 @@ from cvxnn.errors import InputError
 LARGEST_ENTRY = 1e100
 """Data beyond this are refused: sums of their squares and products would overflow."""
 
+SMALLEST_ENTRY = 1e-100
+"""Data below this, but not 0, are refused: their squares would vanish, and proofs with them."""
+
 
 def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
     """Return the data as a float64, C-contiguous array of shape (n, d).
@@ -34,7 +37,7 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
     ------
     InputError
         If `X` is sparse, not numeric, complex, not 2-D, empty, not finite, or
-        has entries beyond `LARGEST_ENTRY`.
+        has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY`.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
     ------
     InputError
         If `y` is sparse, not numeric, complex, of another shape, not finite,
-        or has entries beyond `LARGEST_ENTRY`.
+        or has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY`.
 
     Examples
     --------
@@ -277,13 +280,21 @@ def _check_numeric(array: NDArray[np.generic], name: str) -> None:
 
 
 def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
-    if max(array.max(), -array.min()) <= LARGEST_ENTRY:
-        return
-    index = int(np.argmax(np.abs(array)))
-    raise InputError(
-        f"{name} must have no entry beyond {LARGEST_ENTRY:g} in magnitude, got "
-        f"{array.flat[index]:.3g} at {_place(index, array.shape)}; rescale {name}."
-    )
+    size = np.abs(array)
+    if size.max() > LARGEST_ENTRY:
+        index = int(np.argmax(size))
+        raise InputError(
+            f"{name} must have no entry beyond {LARGEST_ENTRY:g} in magnitude, got "
+            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; rescale {name}."
+        )
+    tiny = (size > 0.0) & (size < SMALLEST_ENTRY)
+    if tiny.any():
+        index = int(np.argmax(tiny))
+        raise InputError(
+            f"{name} must have no entry below {SMALLEST_ENTRY:g} in magnitude except 0, got "
+            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; round it to 0 or "
+            f"rescale {name}."
+        )
 
 
 def _place(flat_index: int, shape: tuple[int, ...]) -> str:

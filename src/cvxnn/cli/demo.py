@@ -17,6 +17,8 @@ def demo(method: MethodOption = Method.EXACT, json: JsonOption = False) -> None:
     from cvxnn.datasets import load_ring
 
     X, y = load_ring()
+    # The first run of an installation compiles kernels; the time shown is without that.
+    train(X[:8], y[:8], 1.0, show_progress=True, method=method.value)
     # A fixed seed: two people who run the demo shall see the same.
     solution = train(X, y, _BETA, show_progress=True, method=method.value, random_state=0)
     title = f"ring: {len(X)} points in the plane and a bias -> label"

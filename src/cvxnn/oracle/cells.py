@@ -133,7 +133,8 @@ class CellOracle:
             cover_errors(self._words[c], normals, self.starts[c.start : c.stop + 1], self.rows)
             for c in self._chunks()
         ]
-        return np.concatenate(errors) * float(units.max(initial=0.0))
+        # Unit normals: nothing in the unit ball is farther than 1 from a hyperplane.
+        return np.minimum(np.concatenate(errors) / float(units.min(initial=np.inf)), 1.0 + 1e-12)
 
     @property
     def n_cells(self) -> int:
@@ -156,12 +157,21 @@ class CellOracle:
         enough : float
             Usually beta: only cells above it can improve the network.
         """
+        # By a power of two, so without rounding: squares of a small v would vanish.
+        largest = float(np.abs(v).max(initial=0.0))
+        unit = float(np.exp2(np.floor(np.log2(largest)))) if largest > 0.0 else 1.0
+        pricing = self._price_scaled(v / unit, enough / unit)
+        return Pricing(pricing.bound * unit, pricing.cell_bounds * unit, pricing.points * unit)
+
+    def _price_scaled(self, v: FloatArray, enough: float) -> Pricing:
         weights = v * self._scale
         positive = self._sum_by_class(np.where(self._scale > 0, weights, 0.0))
         negative = self._sum_by_class(np.where(self._scale < 0, weights, 0.0))
         # A row may err by its distance from the reduced row, in its value and
         # once more where its sign differs from that of its hyperplane.
         shift = 2.0 * float(np.abs(v) @ self._row_error) * (1.0 + 1e-12)
+        # The sums over a class err by a rounding for each of its rows.
+        shift += 2.0 * len(v) * float(np.finfo(float).eps) * float(np.abs(weights).sum())
         bounds = np.empty((2, self.n_cells))
         points = np.empty((2, self.n_cells, self.normals.shape[1]))
         for c in self._chunks():

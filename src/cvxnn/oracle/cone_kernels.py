@@ -125,12 +125,18 @@ def project(
     norm = _residual(g, normals, signs, active, size, rho, z)
     scale = norm
     trial = np.empty(r + 1)
+    # The projection from the orthonormal basis, without the cancellation of large
+    # multipliers: it decides which row enters. The norm of z stays the proof.
+    side = np.empty(r)
+    for i in range(r):
+        side[i] = g[i]
     for i in range(len(rows)):
         barred[i] = False
     for _ in range(4 * (r + 5)):
         if norm <= enough or norm <= 1e-15 * scale or size == r:
             break
-        position = _most_violated(z, normals, signs, rows, barred, active, size, 1e-14 * scale)
+        tolerance = 1e-14 * np.sqrt(_dot(side, side))
+        position = _most_violated(side, normals, signs, rows, barred, active, size, tolerance)
         if position < 0:
             break
         j = rows[position]
@@ -169,6 +175,13 @@ def project(
                     rho[size] = rho[k]
                     size += 1
             _multipliers(g, size, q, factor, trial)
+        for i in range(r):
+            side[i] = g[i]
+        for _ in range(2):
+            for k in range(size):
+                t = _dot(q[k], side)
+                for i in range(r):
+                    side[i] -= t * q[k, i]
         previous = norm
         norm = _residual(g, normals, signs, active, size, rho, z)
         if norm > previous:
@@ -269,6 +282,16 @@ def price_cells(
 
 
 @numba.njit(cache=True, nogil=True)
+def _rounding(r: int, total: float) -> float:
+    """Rounding of ``row - sum w_j row_j`` with ``sum w_j = total``, in norm.
+
+    Columns scaled by powers of two have entries up to sqrt(2), so that the rows
+    are no longer than sqrt(2 r).
+    """
+    return 2.0 * EPS * (r + 4) * np.sqrt(2.0 * r) * (1.0 + total)
+
+
+@numba.njit(cache=True, nogil=True)
 def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
     """Inverse of a small matrix by Gauss and Jordan; False if it is singular."""
     r = len(matrix)
@@ -347,7 +370,7 @@ def _explain(
         for i in range(r):
             e -= weights[i] * basis[i, k]
         square += e * e
-    error = np.sqrt(square) + 2.0 * EPS * (r + 4) * (1.0 + total)
+    error = np.sqrt(square) + _rounding(r, total)
     return 0.0 if least > bound * error else error
 
 
@@ -413,12 +436,12 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                 total = 0.0
                 for i in range(size):
                     total += rho[i]
-                error = min(error, norm + 2.0 * EPS * (r + 4) * (1.0 + total))
+                error = min(error, norm + _rounding(r, total))
                 if size == r and norm < 1e-6:
                     b = n_bases % max_bases
                     for i in range(r):
-                        for l in range(r):
-                            bases[b, i, l] = signs[active[i]] * normals[active[i], l]
+                        for j in range(r):
+                            bases[b, i, j] = signs[active[i]] * normals[active[i], j]
                     if _invert(bases[b], inverses[b], work):
                         bounds[b] = _inverse_bound(bases[b], inverses[b])
                         n_bases += 1

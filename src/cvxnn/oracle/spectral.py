@@ -36,6 +36,12 @@ def spectral_bound(X: FloatArray, v: FloatArray) -> float:
     True
     """
     n, d = X.shape
+    # Scaled by a power of two, so without rounding: squares of a small v would vanish.
+    largest = float(np.abs(v).max(initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    unit = float(np.exp2(np.floor(np.log2(largest))))
+    v = v / unit
     lengths = np.linalg.norm(X, axis=1)
     units = X / np.where(lengths > 0.0, lengths, 1.0)[:, None]
     linear = float(np.linalg.norm(X.T @ v))
@@ -43,8 +49,8 @@ def spectral_bound(X: FloatArray, v: FloatArray) -> float:
     for sign in (1.0, -1.0):
         weights = np.maximum(sign * v, 0.0) * lengths
         matrix = (units * weights[:, None]).T @ units
-        largest = max(float(np.linalg.eigvalsh(matrix)[-1]), 0.0)
-        worst = max(worst, float(np.sqrt(weights.sum() * largest)))
+        top = max(float(np.linalg.eigvalsh(matrix)[-1]), 0.0)
+        worst = max(worst, float(np.sqrt(weights.sum() * top)))
     # The sums err by n eps of their moduli at most, the largest eigenvalue by d^3 eps of itself.
     margin = 4.0 * (n + d**3 + 8) * float(np.finfo(float).eps) * float(np.abs(v) @ lengths)
-    return 0.5 * linear + 0.5 * worst + margin
+    return (0.5 * linear + 0.5 * worst + margin) * unit

@@ -77,14 +77,13 @@ def reduce_rows(X: FloatArray) -> Reduction:
     full = rank == X.shape[1]
     basis = np.eye(rank) if full else np.linalg.qr(column_scale[:, None] * right)[0]
     to_direction = right / singular / column_scale[:, None]
-    coordinates = X[alive] @ to_direction
-    coordinates /= np.linalg.norm(coordinates, axis=1, keepdims=True)
+    coordinates = _unit_rows(_unit_rows(X[alive]) @ to_direction)
     labels, first, signs = _merge_parallel(coordinates)
 
     class_of_row = np.full(len(X), -1, dtype=np.int64)
     class_of_row[alive] = labels
     normals = X[alive[first]] @ basis
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = _unit_rows(normals)
     scale = np.zeros(len(X))
     scale[alive] = signs * lengths[alive]
     error = X - (scale[:, None] * normals[class_of_row]) @ basis.T if rank else X
@@ -112,15 +111,32 @@ def _row_space(X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return column_scale, right[:rank].T, singular[:rank]
 
 
+def _unit_rows(rows: FloatArray) -> FloatArray:
+    """Rows of length 1, whatever their length was; zero rows stay zero."""
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    # The largest entry first: the squares of small entries would underflow.
+    rows = rows / np.where(largest > 0.0, largest, 1.0)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0.0, lengths, 1.0))
+
+
 def _merge_parallel(rows: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     """Classes of unit rows equal up to sign: labels, first row of each class, signs."""
     n = len(rows)
     if rows.shape[1] == 0 or n == 0:
         return np.zeros(n, dtype=np.int64), np.arange(min(n, 1)), np.ones(n)
-    tree = cKDTree(np.vstack([rows, -rows]))
-    pairs = tree.query_pairs(PARALLEL_TOLERANCE, output_type="ndarray") % n
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
+    # One row for each box of a grid: pairs of equal rows would be quadratically many.
+    leading = np.abs(rows).argmax(axis=1)
+    positive = rows * np.sign(rows[np.arange(n), leading])[:, None]
+    width = 0.25 * PARALLEL_TOLERANCE / np.sqrt(rows.shape[1])
+    _, member, box = np.unique(
+        np.floor(positive / width), axis=0, return_index=True, return_inverse=True
+    )
+    box, m = box.reshape(n), len(member)
+    tree = cKDTree(np.vstack([rows[member], -rows[member]]))
+    pairs = tree.query_pairs(PARALLEL_TOLERANCE, output_type="ndarray") % m
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(m, m))
+    labels = connected_components(graph, directed=False)[1][box]
     # Number the classes by their first row, so that the result follows the data.
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(first)

@@ -1,0 +1,528 @@
+"""The bound over cells against maxima that are bracketed by other means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, with_bias
+from scipy.optimize import nnls
+
+from cvxnn.oracle import CellOracle
+from cvxnn.oracle.cone_kernels import cover_errors, price_cells, project
+from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Generator = np.random.Generator
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+# ------------------------------------------------------------------ maxima by other means
+
+
+def value(X: FloatArray, v: FloatArray, directions: FloatArray) -> float:
+    """The largest ``|v'(Xu)_+|`` over the given directions, scaled to the unit sphere."""
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    units = directions[lengths[:, 0] > 0.0] / lengths[lengths[:, 0] > 0.0]
+    return float(np.abs(np.maximum(units @ X.T, 0.0) @ v).max(initial=0.0))
+
+
+def project_on_cone(rows: FloatArray, g: FloatArray) -> tuple[float, FloatArray]:
+    """Distance of -g from the cone of `rows`: the maximum of g'u with ``rows u >= 0``; and z."""
+    lengths = np.linalg.norm(rows, axis=1)
+    rows = rows[lengths > 0.0] / lengths[lengths > 0.0, None]
+    size = float(np.linalg.norm(g))
+    if size == 0.0 or len(rows) == 0:
+        return size, g
+    rho, distance = nnls(rows.T, -g / size)
+    return size * float(distance), size * (g / size + rows.T @ rho)
+
+
+def maximum_over_cells(X: FloatArray, v: FloatArray, masks: np.ndarray) -> tuple[float, FloatArray]:
+    """Maximum of ``|v'(Xu)_+|`` over cells and the unit ball by scipy, and the maximisers."""
+    best, points = 0.0, []
+    for mask in masks:
+        for s in (1.0, -1.0):
+            norm, z = project_on_cone(
+                np.where(mask, 1.0, -1.0)[:, None] * X, s * (X.T @ (mask * v))
+            )
+            best = max(best, norm)
+            points.append(z)
+    return best, np.array(points)
+
+
+def directions_everywhere(X: FloatArray, rng: Generator) -> FloatArray:
+    """Random directions, all rays of the arrangement, and points next to them; no cells used."""
+    d = X.shape[1]
+    live = X[X.any(axis=1)]
+    random = rng.standard_normal((200, d))
+    if len(live) == 0:
+        return random
+    columns = np.where(live.any(axis=0), np.abs(live).max(axis=0), 1.0)
+    live = live / columns
+    live = live / np.linalg.norm(live, axis=1, keepdims=True)
+    subsets = list(combinations(range(len(live)), min(d, len(live)) - 1))
+    chosen = rng.permutation(len(subsets))[:60]
+    rays = []
+    for k in chosen:
+        _, _, right = np.linalg.svd(live[list(subsets[k])].reshape(-1, d))
+        rays += [right[-1], -right[-1]]
+    near = [ray + 1e-5 * rng.standard_normal((4, d)) for ray in rays]
+    points = np.vstack([rays, *near]) / columns
+    return np.vstack([random, points])
+
+
+def bracket(X: FloatArray, v: FloatArray, masks: np.ndarray, rng: Generator) -> tuple[float, float]:
+    """Lower and upper bound on the true maximum over all of space.
+
+    The lower one is a value of the function: right even where `masks` are not all cells.
+    """
+    upper, points = maximum_over_cells(X, v, masks)
+    return value(X, v, np.vstack([points, directions_everywhere(X, rng)])), upper
+
+
+def rounding(X: FloatArray, v: FloatArray) -> float:
+    """What the sums of the tests themselves may err by."""
+    return 1e-14 * float(np.abs(v) @ np.linalg.norm(X, axis=1))
+
+
+# ------------------------------------------------------------------------------ instances
+
+
+def gaussian(rng: Generator, n: int, d: int) -> FloatArray:
+    return rng.standard_normal((n, d))
+
+
+def integers(rng: Generator, n: int, d: int) -> FloatArray:
+    return rng.integers(-2, 3, (n, d)).astype(np.float64)
+
+
+def duplicated(rng: Generator, n: int, d: int) -> FloatArray:
+    rows = rng.standard_normal((n, d))[rng.integers(0, max(n // 2, 1), n)]
+    return rows * rng.choice([-2.0, 0.0, 0.3, 1.0], (n, 1))
+
+
+def scaled_columns(rng: Generator, n: int, d: int) -> FloatArray:
+    return rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, d)
+
+
+def scaled_rows(rng: Generator, n: int, d: int) -> FloatArray:
+    return rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, (n, 1))
+
+
+def standardised(rng: Generator, n: int, d: int) -> FloatArray:
+    grid = integers(rng, n, max(d - 1, 1))
+    spread = grid.std(axis=0)
+    return with_bias((grid - grid.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
+
+
+def rank_deficient(rng: Generator, n: int, d: int) -> FloatArray:
+    return rng.standard_normal((n, max(d - 1, 1))) @ rng.standard_normal((max(d - 1, 1), d))
+
+
+def nearly_degenerate(rng: Generator, n: int, d: int) -> FloatArray:
+    """Integer rows with perturbations far below, at and above the tolerance of merging."""
+    return integers(rng, n, d) + 10.0 ** rng.integers(-16, -6, (n, 1)) * rng.standard_normal((n, d))
+
+
+KINDS: list[Callable[[Generator, int, int], FloatArray]] = [
+    gaussian,
+    integers,
+    duplicated,
+    scaled_columns,
+    scaled_rows,
+    standardised,
+    rank_deficient,
+    nearly_degenerate,
+]
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def random_dual(rng: Generator, X: FloatArray) -> FloatArray:
+    """Noise, sparse, integer (many ties), cancelling, or badly scaled dual points."""
+    n = len(X)
+    noise = rng.standard_normal(n)
+    return [
+        noise,
+        noise * (rng.random(n) < 0.4),
+        rng.integers(-1, 2, n).astype(np.float64),
+        noise - X @ np.linalg.lstsq(X, noise, rcond=None)[0],
+        noise * 10.0 ** rng.integers(-6, 7, n),
+    ][rng.integers(5)]
+
+
+def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, seed: int) -> Any:
+    for k in range(count):
+        rng = np.random.default_rng([seed, k])
+        n, d = int(rng.integers(1, 8)), int(rng.integers(1, 5))
+        X = kind(rng, n, d)
+        yield rng, X, random_dual(rng, X)
+
+
+# ------------------------------------------------------------------------------ the bound
+
+
+@kinds
+def test_never_below_the_maximum(kind: Callable[[Generator, int, int], FloatArray]) -> None:
+    for rng, X, v in instances(kind, 500, 0):
+        patterns = enumerate_patterns(X)
+        bound = CellOracle(X, patterns).price(v).bound
+        lower, _ = bracket(X, v, patterns.masks[:64], rng)
+        assert bound >= lower * (1.0 - 1e-14)
+
+
+@kinds
+def test_equal_to_the_maximum(kind: Callable[[Generator, int, int], FloatArray]) -> None:
+    for rng, X, v in instances(kind, 300, 1):
+        patterns = enumerate_patterns(X)
+        oracle = CellOracle(X, patterns)
+        lower, upper = bracket(X, v, patterns.masks, rng)
+        # What lies beyond the cells is part of the bound, and tested for itself below.
+        lengths = np.linalg.norm(X, axis=1)
+        slack = float(oracle.cover.max()) + (1e-8 if kind is nearly_degenerate else 0.0)
+        allowed = 100.0 * rounding(X, v) + slack * float(np.abs(v) @ lengths)
+        bound = oracle.price(v).bound
+        assert lower * (1.0 - 1e-14) <= bound <= upper * (1.0 + 1e-9) + allowed
+        assert upper <= lower * (1.0 + 1e-9) + allowed
+
+
+@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+def test_registered_problems(problem: Problem) -> None:
+    X, rng = problem.X, np.random.default_rng(0)
+    oracle = CellOracle(X, enumerate_patterns(X))
+    for v in (problem.y, rng.standard_normal(len(X))):
+        lower, upper = bracket(X, v, arrangement(problem).masks, rng)
+        bound = oracle.price(v).bound
+        assert lower * (1.0 - 1e-14) <= bound <= upper * (1.0 + 1e-9) + 100.0 * rounding(X, v)
+
+
+@given(seed=seeds, n=st.integers(1, 6), d=st.integers(1, 4))
+def test_bounds_and_points_of_single_cells(seed: int, n: int, d: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
+    patterns = enumerate_patterns(X)
+    oracle = CellOracle(X, patterns)
+    pricing = oracle.price(v)
+    assert pricing.bound == pricing.cell_bounds.max()
+    for half, s in enumerate((1.0, -1.0)):
+        for cell, mask in enumerate(patterns.masks):
+            signed = np.where(mask, 1.0, -1.0)[:, None] * X
+            norm, _ = project_on_cone(signed, s * (X.T @ (mask * v)))
+            point = oracle.basis @ pricing.points[half, cell]
+            np.testing.assert_allclose(pricing.cell_bounds[half, cell], norm, rtol=0, atol=1e-11)
+            np.testing.assert_allclose(np.linalg.norm(point), norm, rtol=0, atol=1e-11)
+            assert (signed @ point >= -1e-12).all()
+            # At the maximiser the function takes the maximum: ||z|| times it is ||z||^2.
+            np.testing.assert_allclose(
+                s * (v @ np.maximum(X @ point, 0.0)), norm**2, rtol=0, atol=1e-11
+            )
+
+
+def test_both_signs_of_v() -> None:
+    for _, X, v in instances(gaussian, 50, 2):
+        oracle = CellOracle(X, enumerate_patterns(X))
+        plus, minus = oracle.price(v), oracle.price(-v)
+        assert plus.bound == minus.bound
+        np.testing.assert_array_equal(plus.cell_bounds, minus.cell_bounds[::-1])
+        np.testing.assert_array_equal(plus.points, minus.points[::-1])
+
+
+@pytest.mark.parametrize("X", [np.eye(3), np.zeros((2, 3)), np.zeros((1, 1))])
+def test_zero_dual_points_and_zero_data(X: FloatArray) -> None:
+    oracle = CellOracle(X, enumerate_patterns(X))
+    assert oracle.price(np.zeros(len(X))).bound == 0.0
+    if not X.any():
+        assert oracle.price(np.ones(len(X))).bound == 0.0
+
+
+def test_the_unit_vectors_in_closed_form() -> None:
+    """For X = I the maximum is the larger norm of the two parts of v."""
+    rng = np.random.default_rng(3)
+    for n in range(1, 7):
+        v = rng.standard_normal(n)
+        bound = CellOracle(np.eye(n), enumerate_patterns(np.eye(n))).price(v).bound
+        expected = max(np.linalg.norm(np.maximum(v, 0)), np.linalg.norm(np.maximum(-v, 0)))
+        np.testing.assert_allclose(bound, expected, rtol=1e-12)
+
+
+# ------------------------------------------------------------------------------- coverage
+
+
+@given(seed=seeds, n=st.integers(1, 8), d=st.integers(1, 4))
+def test_cover_is_zero_in_general_position(seed: int, n: int, d: int) -> None:
+    X = np.random.default_rng(seed).standard_normal((n, d))
+    assert not CellOracle(X, enumerate_patterns(X)).cover.any()
+
+
+@pytest.mark.parametrize("kind", [integers, duplicated, standardised, rank_deficient])
+def test_cover_is_tiny_on_degenerate_data(
+    kind: Callable[[Generator, int, int], FloatArray],
+) -> None:
+    for _, X, _ in instances(kind, 80, 3):
+        assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-11
+
+
+@pytest.mark.parametrize("kept", ["most", "half", "few", "one"])
+@kinds
+def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(
+    kind: Callable[[Generator, int, int], FloatArray], kept: str
+) -> None:
+    for rng, X, v in instances(kind, 25, 4):
+        patterns = enumerate_patterns(X)
+        m = len(patterns)
+        size = max(1, {"most": m - 1, "half": m // 2, "few": m // 8, "one": 1}[kept])
+        chosen = rng.permutation(m)[:size]
+        claimed = PatternSet(
+            patterns.packed[chosen], patterns.directions[chosen], len(X), is_complete=True
+        )
+        oracle = CellOracle(X, claimed)
+        lower, _ = bracket(X, v, patterns.masks, rng)
+        assert oracle.is_complete
+        assert oracle.price(v).bound >= lower * (1.0 - 1e-14)
+
+
+def test_a_missing_cell_with_the_maximum_is_noticed() -> None:
+    X = np.random.default_rng(8).standard_normal((6, 3))
+    v = np.random.default_rng(9).standard_normal(6)
+    patterns = enumerate_patterns(X)
+    complete = CellOracle(X, patterns).price(v)
+    best = int(complete.cell_bounds.max(axis=0).argmax())
+    others = np.delete(np.arange(len(patterns)), best)
+    claimed = PatternSet(patterns.packed[others], patterns.directions[others], 6, is_complete=True)
+    oracle = CellOracle(X, claimed)
+    assert oracle.cover.any()
+    assert oracle.price(v).bound >= complete.bound * (1.0 - 1e-14)
+    # The same cells without the claim: the bound is about these cells, and lower.
+    assert CellOracle(X, patterns.select(others)).price(v).bound < complete.bound
+
+
+@kinds
+def test_incomplete_sets_bound_the_maximum_over_their_own_cells(
+    kind: Callable[[Generator, int, int], FloatArray],
+) -> None:
+    for _, X, v in instances(kind, 40, 5):
+        patterns = sample_patterns(X, 6, 0)
+        oracle = CellOracle(X, patterns)
+        assert not oracle.is_complete
+        bound = oracle.price(v).bound
+        inside, _ = maximum_over_cells(X, v, patterns.masks)
+        assert bound >= value(X, v, patterns.directions) * (1.0 - 1e-14)
+        # Rows that differ by less than the tolerance count as one.
+        allowed = 100.0 * rounding(X, v)
+        if kind is not nearly_degenerate:
+            assert inside - allowed <= bound <= inside * (1.0 + 1e-9) + allowed
+
+
+def test_cover_does_not_grow_with_the_units_of_a_column() -> None:
+    """A grid far from the origin: the cells do not reach farther, and the bound stays tight."""
+    X = with_bias(1e8 + np.array([[a, b] for a in range(5) for b in range(5)], dtype=np.float64))
+    assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-6
+
+
+def test_cover_stays_small_where_three_rows_almost_coincide() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        rows = rng.standard_normal((5, 3))
+        X = np.vstack([rows, rows[0] + 1e-8 * rng.standard_normal((2, 3))])
+        assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-3
+
+
+@pytest.mark.parametrize("kind", [gaussian, integers, nearly_degenerate])
+def test_cover_is_at_most_the_whole_unit_ball(
+    kind: Callable[[Generator, int, int], FloatArray],
+) -> None:
+    """Unit normals: nothing in the unit ball is farther than 1 from a hyperplane."""
+    for _, X, _ in instances(kind, 60, 7):
+        patterns = enumerate_patterns(X)
+        one = PatternSet(patterns.packed[:1], patterns.directions[:1], len(X), is_complete=True)
+        assert CellOracle(X, one).cover.max() <= 1.0 + 1e-12
+
+
+# ---------------------------------------------------------------------- rounding and range
+
+
+def test_rounding_of_many_equal_rows_is_in_the_bound() -> None:
+    X = np.ones((2001, 1))
+    # Each small weight is lost when it is added to 1.
+    v = np.r_[1.0, np.full(2000, 1.1e-16)]
+    assert CellOracle(X, enumerate_patterns(X)).price(v).bound >= math.fsum(v)
+
+
+def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
+    X = np.array([[1.0, 0.0], [0.0, 1e-99]])
+    assert CellOracle(X, enumerate_patterns(X)).price(np.array([0.0, 1.0])).bound >= 1e-99
+    assert (
+        CellOracle(np.eye(2), enumerate_patterns(np.eye(2))).price(np.array([1e-170, 0.0])).bound
+        >= 1e-170
+    )
+
+
+# --------------------------------------------------------------------------------- enough
+
+
+@kinds
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9, 1.1])
+def test_enough(kind: Callable[[Generator, int, int], FloatArray], fraction: float) -> None:
+    """Bounds stay proofs, cleared cells stay below, and cells above are priced as before."""
+    for rng, X, v in instances(kind, 25, 6):
+        patterns = enumerate_patterns(X)
+        oracle = CellOracle(X, patterns)
+        exact = oracle.price(v)
+        enough = fraction * exact.bound
+        pricing = oracle.price(v, enough=enough)
+        above = exact.cell_bounds > enough
+        np.testing.assert_array_equal(pricing.cell_bounds[above], exact.cell_bounds[above])
+        np.testing.assert_array_equal(pricing.points[above], exact.points[above])
+        assert (pricing.cell_bounds >= exact.cell_bounds * (1.0 - 1e-12) - rounding(X, v)).all()
+        assert (pricing.cell_bounds[~above] <= enough * (1.0 + 1e-12) + 100 * rounding(X, v)).all()
+        lower = value(X, v, np.vstack([patterns.directions, directions_everywhere(X, rng)]))
+        assert pricing.bound >= lower * (1.0 - 1e-14)
+
+
+def test_cells_cleared_early_have_no_points() -> None:
+    X = np.random.default_rng(10).standard_normal((8, 3))
+    oracle = CellOracle(X, enumerate_patterns(X))
+    pricing = oracle.price(np.ones(8), enough=1e9)
+    assert not pricing.points.any()
+    assert (pricing.cell_bounds <= 1e9).all()
+
+
+# ----------------------------------------------------------------------------- the others
+
+
+def test_sides_of_cells() -> None:
+    X = np.random.default_rng(11).standard_normal((70, 2))
+    X = np.vstack([-X[:3], X])
+    patterns = enumerate_patterns(X)
+    oracle = CellOracle(X, patterns)
+    cells = np.array([5, 0, 77])
+    # Rows 3 to 5 are parallel to the first three.
+    np.testing.assert_array_equal(
+        oracle.sides(cells), np.delete(patterns.masks[cells], [3, 4, 5], axis=1)
+    )
+    centres = patterns.directions @ oracle.basis
+    np.testing.assert_array_equal(
+        centres @ oracle.normals.T > 0, oracle.sides(np.arange(oracle.n_cells))
+    )
+
+
+def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(12).integers(-2, 3, (9, 3)).astype(np.float64)
+    v = np.random.default_rng(13).standard_normal(9)
+    patterns = enumerate_patterns(X)
+    whole = CellOracle(X, patterns)
+    monkeypatch.setattr("cvxnn.oracle.cells._CHUNK_WORK", 7 * whole.normals.size)
+    parts = CellOracle(X, patterns)
+    for name in ("starts", "rows", "neighbours", "cover"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    np.testing.assert_array_equal(whole.price(v).cell_bounds, parts.price(v).cell_bounds)
+    np.testing.assert_array_equal(whole.price(v).points, parts.price(v).points)
+
+
+# -------------------------------------------- the kernels, each against a few lines of scipy
+
+
+def run_project(
+    g: FloatArray, rows: FloatArray, signs: FloatArray, chosen: np.ndarray, enough: float = 0.0
+) -> tuple[float, FloatArray, np.ndarray, FloatArray]:
+    """Norm, multipliers, rows and projection, from the kernel and fresh scratch space."""
+    p, r = rows.shape
+    active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
+    norm, size = project(
+        g, rows, signs, chosen, enough, active, rho, z,
+        np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(p, dtype=np.bool_),
+    )  # fmt: skip
+    return norm, rho[:size], active[:size], z
+
+
+def words_of(sides: np.ndarray) -> np.ndarray:
+    """Sides of up to 64 hyperplanes as one word for each cell."""
+    return (sides.astype(np.uint64) << np.arange(sides.shape[1], dtype=np.uint64)).sum(
+        axis=1, keepdims=True, dtype=np.uint64
+    )
+
+
+def unit_rows(rng: Generator, p: int, r: int) -> FloatArray:
+    rows = rng.integers(-2, 3, (p, r)) + rng.choice([0.0, 1.0]) * rng.standard_normal((p, r))
+    rows[~rows.any(axis=1)] = 1.0
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@given(seed=seeds, p=st.integers(1, 8), r=st.integers(1, 5), scale=st.sampled_from([1e-9, 1, 1e9]))
+def test_project_is_nnls(seed: int, p: int, r: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows, signs = unit_rows(rng, p, r), rng.choice([-1.0, 1.0], p)
+    g = scale * rng.standard_normal(r)
+    chosen = np.flatnonzero(rng.random(p) < 0.8)
+    norm, rho, active, z = run_project(g, rows, signs, chosen)
+    expected, point = project_on_cone(signs[chosen, None] * rows[chosen], g)
+    np.testing.assert_allclose(norm, expected, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(z, point, rtol=0, atol=1e-12 * scale)
+    # What makes the norm a proof, whatever the algorithm did.
+    assert (rho >= 0.0).all()
+    assert np.isin(active, chosen).all()
+    rebuilt = g + (rho * signs[active]) @ rows[active]
+    np.testing.assert_allclose(z, rebuilt, rtol=0, atol=1e-14 * scale * (1 + rho.sum() / scale))
+    np.testing.assert_allclose(np.linalg.norm(z), norm, rtol=1e-14)
+
+
+@given(seed=seeds, fraction=st.floats(0.0, 2.0))
+def test_project_may_stop_at_enough(seed: int, fraction: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows, signs, g = unit_rows(rng, 7, 4), np.ones(7), rng.standard_normal(4)
+    enough = fraction * float(np.linalg.norm(g))
+    exact = run_project(g, rows, signs, np.arange(7))[0]
+    norm = run_project(g, rows, signs, np.arange(7), enough)[0]
+    assert norm >= exact * (1.0 - 1e-12)
+    assert norm <= enough or norm == exact
+
+
+@given(seed=seeds, p=st.integers(1, 7), r=st.integers(1, 4), with_facets=st.booleans())
+def test_price_cells_is_nnls(seed: int, p: int, r: int, with_facets: bool) -> None:
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(rng, p, r)
+    sides = rng.random((5, p)) < 0.5
+    words = np.array(
+        [[sum(1 << j for j in np.flatnonzero(side))] for side in sides], dtype=np.uint64
+    )
+    positive, negative = rng.standard_normal((2, p))
+    parts = [np.flatnonzero(rng.random(p) < 0.6) for _ in sides]
+    starts = np.cumsum([0, *map(len, parts)]) if with_facets else np.zeros(0, dtype=np.int64)
+    cover = rng.choice([0.0, 0.1], 5)
+    bounds, points = price_cells(
+        words, rows, starts, np.concatenate(parts), positive, negative, cover, 0.0
+    )
+    mass = np.abs(positive).sum() + np.abs(negative).sum()
+    for cell, half in product(range(5), range(2)):
+        own = parts[cell] if with_facets else np.arange(p)
+        signs = np.where(sides[cell], 1.0, -1.0)
+        g = np.where(sides[cell], positive, negative) @ rows * (1.0, -1.0)[half]
+        norm, z = project_on_cone(signs[own, None] * rows[own], g)
+        expected = norm + cover[cell] * mass
+        np.testing.assert_allclose(bounds[half, cell], expected, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(points[half, cell], z, rtol=0, atol=1e-11)
+        assert bounds[half, cell] >= expected * (1.0 - 1e-15)
+
+
+@given(seed=seeds, p=st.integers(1, 8), r=st.integers(1, 4))
+def test_cover_errors_are_how_far_outer_cones_reach(seed: int, p: int, r: int) -> None:
+    """For every row that is not chosen the distance of the row from the cone of the chosen."""
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(rng, p, r)
+    sides = rows @ rng.standard_normal((r, 4)) > 0
+    words = words_of(sides.T)
+    parts = [np.flatnonzero(rng.random(p) < 0.7) for _ in range(4)]
+    errors = cover_errors(words, rows, np.cumsum([0, *map(len, parts)]), np.concatenate(parts))
+    for side, own, error in zip(sides.T, parts, errors, strict=True):
+        signed = np.where(side, 1.0, -1.0)[:, None] * rows
+        others = np.setdiff1d(np.arange(p), own)
+        reach = [project_on_cone(signed[own], -signed[k])[0] for k in others]
+        np.testing.assert_allclose(error, max(reach, default=0.0), rtol=0, atol=1e-12)
+        assert error == 0.0 or error >= max(reach) * (1.0 - 1e-14)

@@ -1,0 +1,98 @@
+"""The bound without patterns against exact maxima."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids
+from scipy.optimize import nnls
+
+from cvxnn.oracle import CellOracle, spectral_bound
+from cvxnn.patterns import enumerate_patterns
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def exact_maximum(X: FloatArray, v: FloatArray, masks: np.ndarray) -> float:
+    """Largest ``|v'(Xu)_+|`` over the unit ball: a value of the function, at scipy's maximiser."""
+    best = 0.0
+    for mask in masks:
+        signed = np.where(mask, 1.0, -1.0)[:, None] * X
+        for s in (1.0, -1.0):
+            g = s * (X.T @ (mask * v))
+            z = g + signed.T @ nnls(signed.T, -g)[0]
+            size = float(np.linalg.norm(z))
+            if size > 1e-9:
+                best = max(best, abs(float(v @ np.maximum(X @ (z / size), 0.0))))
+    return best
+
+
+@given(seed=seeds, n=st.integers(1, 7), d=st.integers(1, 4), integer=st.booleans())
+def test_never_below_the_maximum(seed: int, n: int, d: int, integer: bool) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (n, d)).astype(np.float64) if integer else rng.standard_normal((n, d))
+    v = rng.standard_normal(n) * (rng.random(n) < 0.7)
+    bound = spectral_bound(X, v)
+    patterns = enumerate_patterns(X)
+    assert bound >= exact_maximum(X, v, patterns.masks) * (1.0 - 1e-14)
+    assert bound >= CellOracle(X, patterns).price(v).bound * (1.0 - 1e-10)
+    # Each half of it is at most sum_i |v_i| ||x_i||.
+    assert bound <= float(np.abs(v) @ np.linalg.norm(X, axis=1)) * (1.0 + 1e-11)
+
+
+@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+def test_registered_problems(problem: Problem) -> None:
+    X, y = problem.X, problem.y
+    scale = np.abs(X).max()
+    exact = scale * exact_maximum(X / scale, y, arrangement(problem).masks) if scale > 0 else 0.0
+    assert spectral_bound(X, y) >= exact * (1.0 - 1e-13)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
+def test_never_below_the_maximum_on_badly_scaled_data(scale: float) -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((6, 3))
+        X[rng.integers(6)] *= scale
+        X[:, rng.integers(3)] *= scale
+        v = rng.standard_normal(6)
+        u = np.vstack([rng.standard_normal((500, 3)), X, -X, np.eye(3), -np.eye(3)])
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+        reached = float(np.abs(np.maximum(u @ X.T, 0.0) @ v).max())
+        assert np.isfinite(spectral_bound(X, v))
+        assert spectral_bound(X, v) >= reached * (1.0 - 1e-14)
+
+
+@given(seed=seeds, factor=st.floats(1e-6, 1e6))
+def test_scales_with_v_and_not_with_its_sign(seed: int, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    X, v = rng.standard_normal((5, 3)), rng.standard_normal(5)
+    np.testing.assert_allclose(spectral_bound(X, factor * v), factor * spectral_bound(X, v))
+    np.testing.assert_allclose(spectral_bound(X, -v), spectral_bound(X, v), rtol=1e-14)
+
+
+def test_exact_for_one_row_and_for_equal_rows() -> None:
+    row = np.array([[3.0, -4.0]])
+    np.testing.assert_allclose(spectral_bound(row, np.array([-2.0])), 10.0, rtol=1e-12)
+    rows = np.repeat(row, 4, axis=0)
+    np.testing.assert_allclose(spectral_bound(rows, np.full(4, 0.5)), 10.0, rtol=1e-12)
+
+
+def test_zero_dual_point_and_zero_rows() -> None:
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    v = np.random.default_rng(1).standard_normal(5)
+    assert spectral_bound(X, np.zeros(5)) == 0.0
+    assert spectral_bound(np.zeros((5, 3)), v) == 0.0
+    with_zero = np.vstack([X[:3], np.zeros(3), X[3:]])
+    padded = np.insert(v, 3, 100.0)
+    np.testing.assert_allclose(spectral_bound(with_zero, padded), spectral_bound(X, v), rtol=1e-12)
+
+
+def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
+    assert spectral_bound(np.array([[1.0, 0.0], [0.0, 1e-99]]), np.array([0.0, 1.0])) >= 1e-99

@@ -1,0 +1,96 @@
+"""Sampled patterns against complete sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, with_bias
+
+from cvxnn.errors import InputError
+from cvxnn.patterns import sample_patterns
+
+schemes = pytest.mark.parametrize("scheme", ["gaussian", "data"])
+
+
+@schemes
+@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+def test_every_sample_is_a_pattern(problem: Problem, scheme: str) -> None:
+    patterns = sample_patterns(problem.X, 200, 0, scheme=scheme)
+    found = {row.tobytes() for row in patterns.packed}
+    assert len(found) == len(patterns) > 0
+    assert found <= {row.tobytes() for row in arrangement(problem).packed}
+    np.testing.assert_array_equal(patterns.masks, patterns.directions @ problem.X.T > 0)
+    assert not patterns.is_complete
+
+
+# Where more than r - 1 hyperplanes meet in a ray, as on a grid, some patterns are rare.
+@pytest.mark.parametrize(
+    "problem", [p for p in SMALL_PROBLEMS if not p.name.startswith("grid")], ids=problem_ids
+)
+def test_the_data_scheme_finds_every_pattern_in_the_end(problem: Problem) -> None:
+    complete = arrangement(problem)
+    patterns = sample_patterns(problem.X, 40 * len(complete), 0, scheme="data")
+    assert len(patterns) >= 0.99 * len(complete)
+
+
+@schemes
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_seed_decides_the_draws(scheme: str, seed: int) -> None:
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    first = sample_patterns(X, 20, seed, scheme=scheme)
+    again = sample_patterns(X, 20, np.random.default_rng(seed), scheme=scheme)
+    np.testing.assert_array_equal(first.packed, again.packed)
+    np.testing.assert_array_equal(first.directions, again.directions)
+
+
+@schemes
+def test_another_seed_draws_others(scheme: str) -> None:
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    first, other = (sample_patterns(X, 20, seed, scheme=scheme) for seed in (0, 1))
+    assert not np.array_equal(first.directions, other.directions)
+
+
+def test_raw_data_with_a_bias_hide_half_of_their_patterns_from_gaussian_directions() -> None:
+    X = with_bias(np.sort(np.random.default_rng(0).uniform(10.0, 500.0, 50))[:, None])
+    gaussian = sample_patterns(X, 2000, 0)
+    data = sample_patterns(X, 2000, 0, scheme="data")
+    assert len(gaussian) <= 60
+    assert len(data) >= 98  # of 100
+
+
+@schemes
+def test_zero_data(scheme: str) -> None:
+    patterns = sample_patterns(np.zeros((3, 2)), 10, 0, scheme=scheme)
+    np.testing.assert_array_equal(patterns.masks, np.zeros((1, 3), dtype=bool))
+
+
+@schemes
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1), (3, 6)])
+def test_few_rows_or_columns(scheme: str, shape: tuple[int, int]) -> None:
+    X = np.random.default_rng(2).standard_normal(shape)
+    patterns = sample_patterns(X, 300, 0, scheme=scheme)
+    assert len(patterns) == 2 ** min(shape)
+    np.testing.assert_array_equal(patterns.masks, patterns.directions @ X.T > 0)
+
+
+@schemes
+def test_rank_deficient_data(scheme: str) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((6, 2)) @ rng.standard_normal((2, 5))
+    patterns = sample_patterns(X, 2000, 0, scheme=scheme)
+    assert 10 <= len(patterns) <= 12
+
+
+def test_refuses_bad_arguments() -> None:
+    X = np.eye(2)
+    with pytest.raises(InputError, match=r"scheme must be one of .*'data'"):
+        sample_patterns(X, 10, scheme="uniform")
+    for n_samples in (0, -3, 2.5):
+        with pytest.raises(InputError, match="n_samples must be an integer of at least 1"):
+            sample_patterns(X, n_samples)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="X must be 2-D"):
+        sample_patterns(np.ones(3), 10)
+    with pytest.raises(InputError, match="random_state"):
+        sample_patterns(X, 10, "seed")  # type: ignore[arg-type]

@@ -1,0 +1,178 @@
+"""Lower bounds against optimal values that the library did not compute."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+
+from cvxnn.certificates import certify_by_spectrum, certify_over_cells, dual_bound
+from cvxnn.losses import SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import CellOracle, spectral_bound
+from cvxnn.patterns import enumerate_patterns, sample_patterns
+from cvxnn.program import ConvexProgram
+from cvxnn.solvers.reference import solve_with_clarabel
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+LOSS = SquaredLoss()
+# Stored optima come from a solver with a relative tolerance of 1e-9; a dual point in
+# 60 digits shows that of fig3_n5 to be 2.3e-9 too low.
+ABOVE = 1.0 + 1e-8
+
+known = pytest.mark.parametrize(
+    "problem", [p for p in PROBLEMS if p.objective is not None], ids=problem_ids
+)
+quick = pytest.mark.parametrize(
+    "problem", [p for p in SMALL_PROBLEMS if (p.n_patterns or 0) <= 100], ids=problem_ids
+)
+
+
+@cache
+def _oracle(name: str) -> CellOracle:
+    X = problem_named(name).X
+    return CellOracle(X, enumerate_patterns(X))
+
+
+def random_network(rng: np.random.Generator, problem: Problem) -> TwoLayerNetwork:
+    """A few neurons, in all units; sometimes scaled so that the network fits y as it can."""
+    d = problem.X.shape[1]
+    m = int(rng.integers(1, 6))
+    hidden = rng.standard_normal((m, d)) / np.abs(problem.X).max(axis=0).clip(1e-3)
+    features = np.maximum(problem.X @ hidden.T, 0.0)
+    output = rng.standard_normal(m) * 10.0 ** rng.integers(-2, 2)
+    if rng.random() < 0.5:
+        output = np.linalg.lstsq(features, problem.y, rcond=None)[0]
+    return TwoLayerNetwork(hidden, output)
+
+
+def dual_points(problem: Problem) -> list[FloatArray]:
+    """y, noise of different sizes, and residuals of random networks."""
+    rng = np.random.default_rng(4)
+    y, n = problem.y, len(problem.y)
+    points = [y, -y, 1e-3 * y, 1e3 * y, np.zeros(n)]
+    points += [10.0 ** rng.integers(-3, 3) * rng.standard_normal(n) for _ in range(10)]
+    points += [y + 0.1 * rng.standard_normal(n) for _ in range(10)]
+    points += [y - random_network(rng, problem).forward(problem.X) for _ in range(20)]
+    return points
+
+
+@known
+def test_no_dual_point_bounds_above_the_optimum(problem: Problem) -> None:
+    assert problem.objective is not None
+    oracle = _oracle(problem.name)
+    bounds = []
+    for v in dual_points(problem):
+        for largest in (oracle.price(v).bound, spectral_bound(problem.X, v)):
+            bounds.append(dual_bound(LOSS, problem.y, v, problem.beta, largest))
+    assert max(bounds) <= problem.objective * ABOVE
+    # y and 0 are dual points with a bound of at least 0.
+    assert max(bounds) >= -1e-12
+
+
+@known
+def test_a_smaller_oracle_bound_gives_a_larger_dual_bound(problem: Problem) -> None:
+    oracle = _oracle(problem.name)
+    for v in dual_points(problem):
+        M = oracle.price(v).bound
+        bounds = [dual_bound(LOSS, problem.y, v, problem.beta, M * f) for f in (1.0, 1.5, 10.0)]
+        assert bounds[0] >= bounds[1] >= bounds[2] - 1e-12
+
+
+@quick
+def test_tight_at_the_dual_point_of_clarabel(problem: Problem) -> None:
+    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+    solution = solve_with_clarabel(program)
+    oracle_bound = _oracle(problem.name).price(solution.v).bound
+    bound = dual_bound(LOSS, problem.y, solution.v, problem.beta, oracle_bound)
+    assert bound <= solution.objective * (1.0 + 1e-12)
+    assert bound >= solution.objective * (1.0 - 1e-6) - 1e-12
+    if problem.objective is not None:
+        assert bound <= problem.objective * ABOVE
+
+
+@known
+def test_certificates_of_random_networks(problem: Problem) -> None:
+    assert problem.objective is not None
+    X, y, beta = problem.X, problem.y, problem.beta
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        network = random_network(rng, problem)
+        over_cells = certify_over_cells(network, X, y, beta, LOSS, _oracle(problem.name))
+        by_spectrum = certify_by_spectrum(network, X, y, beta, LOSS)
+        for certificate in (over_cells, by_spectrum):
+            assert certificate.objective == network.objective(X, y, beta)
+            assert certificate.dual_bound <= problem.objective * ABOVE
+            assert certificate.objective >= problem.objective / ABOVE
+        if over_cells.oracle_bound > beta:
+            assert by_spectrum.oracle_bound >= over_cells.oracle_bound * (1.0 - 1e-10)
+
+
+@quick
+def test_certificate_of_the_optimal_network(problem: Problem) -> None:
+    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+    network = program.recover(solve_with_clarabel(program).Z)
+    certificate = certify_over_cells(
+        network, problem.X, problem.y, problem.beta, LOSS, _oracle(problem.name)
+    )
+    gap = certificate.objective - certificate.dual_bound
+    assert gap >= -1e-12 * certificate.objective
+    # Clarabel's residual is dual feasible up to a factor, by which the bound is smaller.
+    excess = 1.0 - min(problem.beta / max(certificate.oracle_bound, 1e-300), 1.0)
+    assert gap <= (excess + 1e-6) * certificate.objective + 1e-12
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 8), d=st.integers(1, 4))
+def test_bounds_of_random_problems_are_below_all_networks(seed: int, n: int, d: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (n, d)).astype(np.float64)
+    y, beta = rng.standard_normal(n), 10.0 ** rng.uniform(-4, 1)
+    problem = Problem("random", X, y, beta)
+    oracle = CellOracle(X, enumerate_patterns(X))
+    networks = [random_network(rng, problem) for _ in range(8)]
+    networks += [network.balance() for network in networks]
+    networks.append(TwoLayerNetwork(np.zeros((0, d)), np.zeros(0)))
+    certificates = [certify_over_cells(net, X, y, beta, LOSS, oracle) for net in networks]
+    certificates += [certify_by_spectrum(net, X, y, beta, LOSS) for net in networks]
+    best = min(certificate.objective for certificate in certificates)
+    assert max(certificate.dual_bound for certificate in certificates) <= best
+
+
+def test_an_incomplete_oracle_certifies_the_networks_in_its_cells() -> None:
+    problem = problem_named("d1_n50")
+    assert problem.objective is not None
+    oracle = CellOracle(problem.X, sample_patterns(problem.X, 5, 0))
+    program = ConvexProgram(problem.X, problem.y, problem.beta, sample_patterns(problem.X, 5, 0))
+    solution = solve_with_clarabel(program)
+    network = program.recover(solution.Z)
+    X, y, beta = problem.X, problem.y, problem.beta
+    restricted = certify_over_cells(network, X, y, beta, LOSS, oracle)
+    assert problem.objective * 1.01 < restricted.dual_bound <= solution.objective
+    np.testing.assert_allclose(restricted.dual_bound, solution.objective, rtol=1e-6)
+    globally = certify_over_cells(network, X, y, beta, LOSS, _oracle(problem.name))
+    assert globally.dual_bound <= problem.objective * ABOVE
+
+
+def test_one_row_in_closed_form() -> None:
+    """``x = (3, -4)``: ``min_f 1/2 (f - y)^2 + beta |f| / 5``; the residual is beta / 5."""
+    y, beta = np.array([2.0]), 0.5
+    optimum = 0.1 * 2.0 - 0.5 * 0.1**2
+    for v in (0.1, 1.0, 7.0):
+        bound = dual_bound(LOSS, y, np.array([v]), beta, 5.0 * v)
+        np.testing.assert_allclose(bound, optimum, rtol=1e-12)
+        assert bound <= optimum
+    # The other sign proves nothing better than 0.
+    assert -1e-15 <= dual_bound(LOSS, y, np.array([-1.0]), beta, 5.0) <= 0.0
+
+
+def test_where_the_oracle_bound_is_zero_the_best_multiple_is_free() -> None:
+    y = np.array([1.0, -2.0])
+    for v in (y, 100.0 * y, 0.01 * y):
+        np.testing.assert_allclose(dual_bound(LOSS, y, v, 0.1, 0.0), 2.5, rtol=1e-13)
+    assert dual_bound(LOSS, y, np.zeros(2), 0.1, 0.0) == 0.0
