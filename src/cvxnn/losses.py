@@ -77,6 +77,8 @@ class SquaredLoss(Loss):
         return 0.5 * float(dual @ dual) - float(dual @ y)
 
     def conjugate_error(self, dual: Vector, y: Vector) -> float:
+        if not dual.any():
+            return 0.0
         # Two inner products of n terms; one eps more for a scaled dual point.
         moduli = float(np.abs(dual) @ np.abs(y)) + float(dual @ dual)
         # The last term covers products that underflow.

@@ -54,7 +54,7 @@ def test_another_seed_draws_others(scheme: str) -> None:
 
 def test_raw_data_with_a_bias_hide_half_of_their_patterns_from_gaussian_directions() -> None:
     X = with_bias(np.sort(np.random.default_rng(0).uniform(10.0, 500.0, 50))[:, None])
-    gaussian = sample_patterns(X, 2000, 0)
+    gaussian = sample_patterns(X, 2000, 0, scheme="gaussian")
     data = sample_patterns(X, 2000, 0, scheme="data")
     assert len(gaussian) <= 60
     assert len(data) >= 98  # of 100

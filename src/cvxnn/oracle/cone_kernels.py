@@ -282,13 +282,9 @@ def price_cells(
 
 
 @numba.njit(cache=True, nogil=True)
-def _rounding(r: int, total: float) -> float:
-    """Rounding of ``row - sum w_j row_j`` with ``sum w_j = total``, in norm.
-
-    Columns scaled by powers of two have entries up to sqrt(2), so that the rows
-    are no longer than sqrt(2 r).
-    """
-    return 2.0 * EPS * (r + 4) * np.sqrt(2.0 * r) * (1.0 + total)
+def _rounding(r: int, longest: float, total: float) -> float:
+    """Rounding of ``row - sum w_j row_j`` in norm, for ``sum w_j = total``."""
+    return 2.0 * EPS * (r + 4) * longest * (1.0 + total)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -344,7 +340,13 @@ def _inverse_bound(basis: Array, inverse: Array) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _explain(
-    row: Array, sign: float, basis: Array, inverse: Array, bound: float, weights: Array
+    row: Array,
+    sign: float,
+    longest: float,
+    basis: Array,
+    inverse: Array,
+    bound: float,
+    weights: Array,
 ) -> float:
     """How far a row is from a non-negative combination of basis rows; inf if it is none.
 
@@ -370,7 +372,7 @@ def _explain(
         for i in range(r):
             e -= weights[i] * basis[i, k]
         square += e * e
-    error = np.sqrt(square) + _rounding(r, total)
+    error = np.sqrt(square) + _rounding(r, longest, total)
     return 0.0 if least > bound * error else error
 
 
@@ -392,6 +394,9 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     m = words.shape[0]
     p, r = normals.shape
     errors = np.zeros(m)
+    longest = 0.0
+    for k in range(p):
+        longest = max(longest, np.sqrt(_dot(normals[k], normals[k])))
     signs = np.empty(p)
     flippable = np.empty(p, dtype=np.bool_)
     active = np.empty(r + 1, dtype=np.int64)
@@ -423,7 +428,9 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                 continue
             error = np.inf
             for b in range(min(n_bases, max_bases)):
-                found = _explain(normals[k], signs[k], bases[b], inverses[b], bounds[b], weights)
+                found = _explain(
+                    normals[k], signs[k], longest, bases[b], inverses[b], bounds[b], weights
+                )
                 error = min(error, found)
                 if error == 0.0:
                     break
@@ -436,7 +443,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                 total = 0.0
                 for i in range(size):
                     total += rho[i]
-                error = min(error, norm + _rounding(r, total))
+                error = min(error, norm + _rounding(r, longest, total))
                 if size == r and norm < 1e-6:
                     b = n_bases % max_bases
                     for i in range(r):
@@ -446,7 +453,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                         bounds[b] = _inverse_bound(bases[b], inverses[b])
                         n_bases += 1
                         found = _explain(
-                            normals[k], signs[k], bases[b], inverses[b], bounds[b], weights
+                            normals[k], signs[k], longest, bases[b], inverses[b], bounds[b], weights
                         )
                         error = min(error, found)
             errors[cell] = max(errors[cell], error)

@@ -63,7 +63,7 @@ def sample_patterns(
     >>> import numpy as np
     >>> X = np.column_stack([np.arange(20.0), np.ones(20)])
     >>> len(sample_patterns(X, 200, 0)), len(sample_patterns(X, 200, 0, scheme="gaussian"))
-    (40, 22)
+    (40, 18)
     """
     X = check_data(X)
     n_samples = check_count(n_samples, "n_samples")
