@@ -125,9 +125,14 @@ class InteriorPoint:
         self._over_rows = len(y) < c * r
         self._gram: FloatArray | None = None
 
-    def solve(self, tol: float = 1e-9, max_iter: int = 100) -> InteriorPointResult:
-        """Iterate to a relative gap of `tol`; the best iterate comes back in any case."""
-        point = self._start()
+    def solve(
+        self, tol: float = 1e-9, max_iter: int = 100, v: FloatArray | None = None
+    ) -> InteriorPointResult:
+        """Iterate to a relative gap of `tol`; the best iterate comes back in any case.
+
+        A dual point `v` of a similar program, if there is one, saves iterations.
+        """
+        point = self._start(v)
         best, best_gap, stalled, iterations = point, np.inf, 0, 0
         by_qr = False
         while iterations < max_iter:
@@ -165,19 +170,19 @@ class InteriorPoint:
             best_gap <= tol,
         )
 
-    def _start(self) -> _Point:
+    def _start(self, v: FloatArray | None) -> _Point:
         c, m, r = self.blocks.cones.shape
-        # A start on the scale of the answer: z that would fit y, a dual that
-        # balances the gradient at zero.
-        gradient = self.blocks.adjoint(self.loss.gradient(np.zeros_like(self.y), self.y))
-        pull = self.beta + float(np.linalg.norm(gradient, axis=1).max(initial=0.0))
+        # A start on the scale of the answer: z that would fit y, and duals that
+        # balance the gradient; a good v makes them smaller by its quality.
+        g = self.loss.gradient(np.zeros_like(self.y), self.y) if v is None else -v
+        pull = self.beta + float(np.linalg.norm(self.blocks.adjoint(g), axis=1).max(initial=0.0))
         size = max(float(np.linalg.norm(self.y)), 1e-300)
         reach = np.sqrt(
             (row_dots(self.blocks.activity, self.blocks.activity) @ (self.blocks.X**2)).sum() / c
         )
         unit = size / max(reach, 1e-300)
         return _Point(
-            g=self.loss.gradient(np.zeros_like(self.y), self.y),
+            g=g,
             t=np.full(c, unit),
             z=np.zeros((c, r)),
             u0=np.full(c, pull),

@@ -11,6 +11,9 @@ FloatArray = NDArray[np.float64]
 # A column whose part outside the span of the active ones is below this share
 # of its length counts as dependent.
 _DEPENDENT = 1e-11
+# Entering columns that may fail to lower the objective before the rest is taken
+# for rounding: near interpolation slopes carry the error of sums that cancel.
+_PATIENCE = 5
 
 
 def nonnegative_lasso(
@@ -58,7 +61,13 @@ def nonnegative_lasso(
         active.descend()
     barred = lengths == 0.0
     floor = 1e-13 * np.maximum(beta, lengths * float(np.linalg.norm(y)))
+    best, stale = np.inf, 0
     for _ in range(10 * k + 10):
+        value = active.objective()
+        stale = 0 if value < best * (1.0 - 1e-14) else stale + 1
+        best = min(best, value)
+        if stale > _PATIENCE:
+            break
         slope = atoms.T @ active.residual() - beta - floor
         slope[barred] = -np.inf
         slope[active.members] = -np.inf
@@ -86,6 +95,10 @@ class _ActiveSet:
 
     def residual(self) -> FloatArray:
         return self.y - self.atoms[:, self.members] @ self.weights
+
+    def objective(self) -> float:
+        residual = self.residual()
+        return 0.5 * float(residual @ residual) + self.beta * float(self.weights.sum())
 
     def append(self, j: int, weight: float) -> FloatArray | None:
         """Take column j in; if it depends on the others, give its combination instead."""

@@ -194,7 +194,7 @@ class WorkingSet:
         blocks = self._make_blocks()
         wanted = min(max(1e-3 * self.gap, 0.1 * tol, 1e-10), 1e-2)
         solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
-        return solver.solve(wanted), blocks
+        return solver.solve(wanted, v=self.dual_point), blocks
 
     def _make_blocks(self) -> Blocks:
         cells, signs = self._block_cells, self._block_signs
