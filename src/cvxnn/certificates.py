@@ -37,7 +37,7 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
 
     Notes
     -----
-    Source: seed paper, (8) and (11); handbook B.10. O(n).
+    Source: seed paper, (8) and (11). O(n).
 
     Examples
     --------

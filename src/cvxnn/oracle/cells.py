@@ -77,8 +77,8 @@ class CellOracle:
     -----
     O(M p r) per pricing after the first; a few multiples of that for the proof
     of coverage, once. By Moreau's decomposition the maximum over a cone K is
-    the norm of the projection of ``X'Dv`` on K: handbook of Pilanci and Ergen's
-    program, (10) of the seed paper.
+    the norm of the projection of ``X'Dv`` on K, the least norm in (10) of the
+    seed paper.
 
     Examples
     --------

@@ -55,8 +55,8 @@ def sample_patterns(
 
     References
     ----------
-    Seed paper, section 4.2 ("Approximate"); M. Pilanci, arXiv 2309.16512, and
-    handbook B.12 for directions through data points.
+    Seed paper, section 4.2 ("Approximate"); M. Pilanci, arXiv 2309.16512, for
+    directions through data points.
 
     Examples
     --------

@@ -121,7 +121,7 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
     """Add up neurons of one sign that share a closed cell.
 
     The output stays and the penalty does not grow: on a closed cell the ReLU is
-    linear, and ``||p + q|| <= ||p|| + ||q||`` (handbook B.0, merging).
+    linear, and ``||p + q|| <= ||p|| + ||q||``.
     """
     w = neurons.directions * neurons.weights[:, None]
     sides = _sides(X, neurons.directions, np.linalg.norm(X, axis=1))
