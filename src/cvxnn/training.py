@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from cvxnn.certificates import certify_over_cells, dual_bound
 from cvxnn.errors import InputError
@@ -35,6 +36,9 @@ METHODS = ("exact", "sampled")
 
 # Up to this many patterns a sampled run enumerates them all for its bound.
 _SMALL_ARRANGEMENT = 5_000
+# Up to this many rows the matrices are so small that threads of the BLAS cost
+# more than they bring: a factor of two on two cores, more on many.
+_SINGLE_THREADED_ROWS = 128
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
 
@@ -158,7 +162,8 @@ def solve(
             return enumerate_patterns(X)
         return sample_patterns(X, n_samples, rng, scheme=scheme)
 
-    with deferred_interrupts():
+    threads = 1 if len(X) <= _SINGLE_THREADED_ROWS else None
+    with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
         solution = run.execute(make_patterns, rng)
         forget_interrupt()
     _warn_unless_successful(solution)
