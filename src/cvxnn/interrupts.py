@@ -1,4 +1,4 @@
-"""Ctrl-C at safe points only.
+"""Ctrl-C at safe points only, and deadlines.
 
 Python raises KeyboardInterrupt between any two bytecodes, also inside the
 machinery that enters a compiled kernel, where it turns into a SystemError or is
@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
 
 _pending = threading.Event()
@@ -55,3 +56,15 @@ def check_interrupt() -> None:
 def forget_interrupt() -> None:
     """Drop an interrupt that has not been raised: the work it would stop is done."""
     _pending.clear()
+
+
+class Deadline:
+    """A point in time, `seconds` from now; never if `seconds` is None."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = float("inf") if seconds is None else perf_counter() + seconds
+
+    @property
+    def passed(self) -> bool:
+        """Whether it lies behind."""
+        return perf_counter() >= self._end

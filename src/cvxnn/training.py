@@ -12,11 +12,12 @@ from threadpoolctl import threadpool_limits
 
 from cvxnn.certificates import certify_over_cells, dual_bound
 from cvxnn.errors import InputError
-from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle, spectral_bound
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
+from cvxnn.patterns.sampling import SCHEMES
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.solvers.working_set import WorkingSet
 from cvxnn.validation import (
@@ -90,7 +91,7 @@ def solve(
     max_iter : int, default 100
         Rounds of column generation.
     time_limit : float, optional
-        Seconds; checked between rounds.
+        Seconds; checked in every step of the solvers, not inside the enumeration.
     random_state : int, numpy Generator or None, default 0
         Source of the sampled patterns and of the first working set.
     callback : callable, optional
@@ -140,20 +141,16 @@ def solve(
         y,
         check_positive(beta, "beta"),
         check_choice(method, "method", METHODS),
-        tol=check_positive(tol, "tol"),
+        tol=_check_tolerance(tol),
         max_iter=check_count(max_iter, "max_iter"),
         time_limit=check_optional_positive(time_limit, "time_limit"),
-        callback=callback,
+        callback=_check_callback(callback),
     )
     rng = check_random_state(random_state)
     n_samples = check_count(n_samples, "n_samples")
-    if patterns is not None and patterns.n_rows != len(X):
-        raise InputError(
-            f"patterns belong to {patterns.n_rows} rows but X has {len(X)}; "
-            "make them from the same X"
-        )
-    if patterns is not None and len(patterns) == 0:
-        raise InputError("patterns is empty; it needs one pattern at least")
+    scheme = check_choice(scheme, "scheme", SCHEMES)
+    if patterns is not None:
+        _check_patterns(patterns, X)
 
     def make_patterns() -> PatternSet:
         if patterns is not None:
@@ -168,6 +165,34 @@ def solve(
         forget_interrupt()
     _warn_unless_successful(solution)
     return solution
+
+
+def _check_tolerance(tol: float) -> float:
+    tol = check_positive(tol, "tol")
+    if tol >= 1.0:
+        raise InputError(f"tol must be below 1, it is a relative gap; got {tol:g}.")
+    return tol
+
+
+def _check_callback(callback: Callback | None) -> Callback | None:
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback must be callable or None, got {type(callback).__name__}.")
+    return callback
+
+
+def _check_patterns(patterns: PatternSet, X: FloatArray) -> None:
+    if not isinstance(patterns, PatternSet):
+        raise InputError(f"patterns must be a PatternSet or None, got {type(patterns).__name__}.")
+    if len(patterns) == 0:
+        raise InputError("patterns is empty; it needs one pattern at least.")
+    if not patterns.belongs_to(X):
+        raise InputError("patterns do not belong to X: their directions give other masks on it.")
+
+
+def _power_of_two(array: FloatArray) -> float:
+    """The power of two next to the largest modulus; 1 for zeros."""
+    largest = float(np.abs(array).max())
+    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0
 
 
 class _Run:
@@ -186,14 +211,32 @@ class _Run:
         callback: Callback | None,
     ) -> None:
         self.X, self.y, self.beta, self.method = X, y, beta, method
-        self.tol, self.max_iter, self.time_limit = tol, max_iter, time_limit
-        self.callback = callback
+        self.tol, self.max_iter, self.callback = tol, max_iter, callback
+        self.deadline = Deadline(time_limit)
         self.loss: Loss = SquaredLoss()
         self.start = time.perf_counter()
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
         self.oracle: CellOracle | None = None
         self.working_set: WorkingSet | None = None
+        self._set_units()
+
+    def _set_units(self) -> None:
+        """Data of size 1 for the solvers, by powers of two, so without rounding.
+
+        With X = a X', y = b y' and beta = a b beta' objective (2) of the neurons
+        u sqrt(b / a), a_j sqrt(b / a) is b^2 times that of the scaled problem.
+        """
+        unit_X, unit_y = _power_of_two(self.X), _power_of_two(self.y)
+        self.scaled_X, self.scaled_y = self.X / unit_X, self.y / unit_y
+        self.scaled_beta = self.beta / unit_X / unit_y
+        if not 1e-150 < self.scaled_beta < 1e150:
+            raise InputError(
+                f"beta = {self.beta:g} is out of all proportion to X and y, of size "
+                f"{unit_X:g} and {unit_y:g}; rescale one of them."
+            )
+        self.objective_unit = unit_y**2
+        self.weight_unit = float(np.sqrt(unit_y / unit_X))
 
     @property
     def elapsed(self) -> float:
@@ -205,25 +248,41 @@ class _Run:
         """Run to the end, a limit or an interrupt, and return the best there is."""
         try:
             self.patterns = make_patterns()
-            self.oracle = CellOracle(self.X, self.patterns)
+            self.oracle = CellOracle(self.scaled_X, self.patterns)
             self.working_set = WorkingSet(
-                self.X, self.y, self.beta, self.patterns, self.oracle, self.loss, rng
+                self.scaled_X,
+                self.scaled_y,
+                self.scaled_beta,
+                self.patterns,
+                self.oracle,
+                self.loss,
+                rng,
+                self.deadline,
             )
             while (status := self._stop(self.working_set)) is None:
                 self.working_set.step(self.tol)
                 self._report(self.working_set)
+            self.working_set.finish(self.tol, polish=status is not Status.TIME_LIMIT)
+            return self._solution(status)
         except KeyboardInterrupt:
-            status = Status.INTERRUPTED
+            return self._interrupted()
+
+    def _interrupted(self) -> Solution:
+        """The best network so far, without one more pricing: somebody is waiting."""
         if self.working_set is not None:
-            self.working_set.finish()
-        return self._solution(status)
+            try:
+                self.working_set.finish(self.tol, polish=False)
+            except KeyboardInterrupt:
+                # A second Ctrl-C: the network stays as it is.
+                return self._solution(Status.INTERRUPTED)
+        return self._solution(Status.INTERRUPTED)
 
     def _stop(self, working_set: WorkingSet) -> Status | None:
         if working_set.gap <= self.tol:
             return Status.OPTIMAL_FOR_PATTERNS
         if len(self.history) >= self.max_iter:
             return Status.ITERATION_LIMIT
-        if self.time_limit is not None and self.elapsed >= self.time_limit:
+        if self.deadline.passed:
             return Status.TIME_LIMIT
         return Status.NUMERICAL_ERROR if working_set.stalled >= _PATIENCE else None
 
@@ -231,8 +290,8 @@ class _Run:
         progress = Progress(
             iteration=len(self.history),
             elapsed=self.elapsed,
-            objective=working_set.objective,
-            dual_bound=working_set.bound,
+            objective=working_set.objective * self.objective_unit,
+            dual_bound=working_set.bound * self.objective_unit,
             n_blocks=working_set.n_blocks,
             n_neurons=len(working_set.neurons.weights),
         )
@@ -242,7 +301,12 @@ class _Run:
 
     def _solution(self, status: Status) -> Solution:
         """Recompute everything from the weights of the network that is returned."""
-        network, program_bound, bound = self._network_and_bounds(status)
+        scaled, program_bound, bound = self._network_and_bounds(status)
+        network = TwoLayerNetwork(
+            np.asarray(scaled.hidden_weights) * self.weight_unit,
+            np.asarray(scaled.output_weights) * self.weight_unit,
+        )
+        program_bound, bound = program_bound * self.objective_unit, bound * self.objective_unit
         objective = network.objective(self.X, self.y, self.beta, self.loss)
         if status is Status.OPTIMAL_FOR_PATTERNS:
             if relative_gap(objective, program_bound) > self.tol:
@@ -264,38 +328,36 @@ class _Run:
         )
 
     def _network_and_bounds(self, status: Status) -> tuple[TwoLayerNetwork, float, float]:
-        """The best network, a bound over the program's cells, and one over all of space."""
+        """In the units of the solvers: the best network, a bound over the program's
+        cells, and one over all of space."""
+        X, y, beta = self.scaled_X, self.scaled_y, self.scaled_beta
         if self.working_set is None or self.oracle is None:
-            network = TwoLayerNetwork(np.zeros((0, self.X.shape[1])), np.zeros(0))
-            bound = dual_bound(self.loss, self.y, self.y, self.beta, spectral_bound(self.X, self.y))
-            return network, -np.inf, bound
+            network = TwoLayerNetwork(np.zeros((0, X.shape[1])), np.zeros(0))
+            return network, -np.inf, dual_bound(self.loss, y, y, beta, spectral_bound(X, y))
         network = self.working_set.network()
-        if status is Status.INTERRUPTED and self.oracle.is_complete:
-            # Whoever pressed Ctrl-C does not wait for one more pricing.
-            return network, self.working_set.bound, self.working_set.bound
-        certificate = certify_over_cells(network, self.X, self.y, self.beta, self.loss, self.oracle)
-        program_bound = max(self.working_set.bound, certificate.dual_bound)
+        bound, dual_point = self.working_set.bound, self.working_set.dual_point
+        if status is Status.INTERRUPTED:
+            if self.oracle.is_complete:
+                return network, bound, bound
+            largest = spectral_bound(X, dual_point)
+            return network, bound, dual_bound(self.loss, y, dual_point, beta, largest)
+        certificate = certify_over_cells(network, X, y, beta, self.loss, self.oracle)
+        bound = max(bound, certificate.dual_bound)
         if self.oracle.is_complete:
-            return network, program_bound, program_bound
-        residual = -self.loss.gradient(network.forward(self.X), self.y)
-        return (
-            network,
-            program_bound,
-            self._bound_over_space([self.working_set.dual_point, residual]),
-        )
+            return network, bound, bound
+        residual = -self.loss.gradient(network.forward(X), y)
+        return network, bound, self._bound_over_space([dual_point, residual])
 
     def _bound_over_space(self, dual_points: list[FloatArray]) -> float:
         """A bound for all networks, from every pattern if they are few, else without any."""
-        n, d = self.X.shape
+        X, y, beta = self.scaled_X, self.scaled_y, self.scaled_beta
         oracle: CellOracle | None = None
-        if count_patterns_bound(n, min(n, d)) <= _SMALL_ARRANGEMENT:
-            oracle = CellOracle(self.X, enumerate_patterns(self.X))
+        if count_patterns_bound(len(X), min(X.shape)) <= _SMALL_ARRANGEMENT:
+            oracle = CellOracle(X, enumerate_patterns(X))
         bounds = []
         for v in dual_points:
-            largest = (
-                spectral_bound(self.X, v) if oracle is None else oracle.price(v, self.beta).bound
-            )
-            bounds.append(dual_bound(self.loss, self.y, v, self.beta, largest))
+            largest = spectral_bound(X, v) if oracle is None else oracle.price(v, beta).bound
+            bounds.append(dual_bound(self.loss, y, v, beta, largest))
         return max(bounds)
 
 

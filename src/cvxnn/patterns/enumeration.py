@@ -124,11 +124,18 @@ def _refuse_if_too_large(reduction: Reduction, shape: tuple[int, int], max_bytes
     needed = 2 * bound * each
     if needed > max_bytes:
         raise TooManyPatternsError(
-            f"X has {p} distinct hyperplanes of rank {rank}: up to {float(bound):.3g} patterns, "
-            f"which need about {needed / 2**30:.3g} GiB (limit {max_bytes / 2**30:.3g} GiB). "
+            f"X has {p} distinct hyperplanes of rank {rank}: up to {_roughly(bound)} patterns, "
+            f"which need about {_roughly(needed >> 30)} GiB (limit {max_bytes / 2**30:.3g} GiB). "
             "Use method='sampled' or sample_patterns for a subset of them, "
             "or raise max_bytes if that much memory is there."
         )
+
+
+def _roughly(count: int) -> str:
+    """Three digits of a count, also where it exceeds every float."""
+    if count < 10**300:
+        return f"{float(count):.3g}"
+    return f"10^{int(count.bit_length() * 0.30103)}"
 
 
 def _realise(

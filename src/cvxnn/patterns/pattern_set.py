@@ -62,6 +62,12 @@ class PatternSet:
         first.sort()
         return cls(packed[first], directions[first], len(X), is_complete=is_complete)
 
+    def belongs_to(self, X: FloatArray) -> bool:
+        """Whether the directions produce the masks on the data X; O(M n d)."""
+        if (len(X), X.shape[1]) != (self.n_rows, self.directions.shape[1]):
+            return False
+        return bool((_pack_signs(X, self.directions) == self.packed).all())
+
     def __len__(self) -> int:
         return len(self.packed)
 

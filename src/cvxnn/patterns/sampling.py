@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import check_interrupt
 from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.validation import check_choice, check_count, check_data, check_random_state
@@ -80,18 +81,29 @@ def _directions_through_rows(X: FloatArray, n_samples: int, rng: np.random.Gener
     rows, r = reduction.coordinates, reduction.rank
     if r == 0:
         return np.ones((n_samples, X.shape[1]))
-    chosen = _subsets(len(rows), r - 1, n_samples, rng)
-    normals = rows[chosen]
-    _, _, right = np.linalg.svd(normals) if r > 1 else (None, None, np.ones((n_samples, 1, 1)))
-    rays = right[:, -1, :] * rng.choice([-1.0, 1.0], (n_samples, 1))
-    sides = rng.choice([-1.0, 1.0], (n_samples, r - 1, 1))
-    off = (np.linalg.pinv(normals) @ sides)[:, :, 0] if r > 1 else np.zeros((n_samples, 1))
     directions = np.empty((n_samples, r))
-    step = max(1, (1 << 23) // len(rows))
+    # What a chunk needs: its normals and their factors, and its products with the rows.
+    step = max(1, (1 << 24) // max(len(rows), 4 * r * r))
     for start in range(0, n_samples, step):
-        part = slice(start, start + step)
-        directions[part] = rays[part] + _short_step(rows, rays[part], off[part]) * off[part]
+        part = directions[start : start + step]
+        part[:] = _rays_and_sides(rows, len(part), rng)
+        check_interrupt()
     return directions @ reduction.to_direction.T
+
+
+def _rays_and_sides(rows: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Random rays of the arrangement, each moved to a random side of its r - 1 rows."""
+    r = rows.shape[1]
+    normals = rows[_subsets(len(rows), r - 1, count, rng)]
+    # Columns of Q: a basis of the span of the rows, then the ray.
+    Q, R = np.linalg.qr(normals.transpose(0, 2, 1), mode="complete")
+    rays = Q[:, :, -1] * rng.choice([-1.0, 1.0], (count, 1))
+    sides = rng.choice([-1.0, 1.0], (count, r - 1, 1))
+    triangle = R[:, : r - 1].transpose(0, 2, 1)
+    # Dependent rows (a degenerate subset) get a direction all the same.
+    triangle[:, np.arange(r - 1), np.arange(r - 1)] += 1e-12
+    off = (Q[:, :, : r - 1] @ np.linalg.solve(triangle, sides))[:, :, 0]
+    return rays + _short_step(rows, rays, off) * off
 
 
 def _subsets(p: int, size: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

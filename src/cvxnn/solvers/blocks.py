@@ -62,7 +62,7 @@ class Blocks:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r); rows in chunks."""
         c, r = self.shape
         total = np.zeros((c * r, c * r))
-        step = max(1, (1 << 25) // (8 * c * r))
+        step = max(1, (1 << 25) // max(8 * c * r, 1))
         for start in range(0, len(self.X), step):
             part = slice(start, start + step)
             rows = (self.activity[part, :, None] * self.X[part, None, :]).reshape(-1, c * r)

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
@@ -71,8 +72,17 @@ def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons
     return 0.5 * float(residual @ residual) + beta * float(neurons.weights.sum())
 
 
-def refine(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, steps: int = 20) -> Neurons:
-    """Best weights, merged cells, and Newton steps on the faces; never worsens.
+def refine(
+    X: FloatArray,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    *,
+    steps: int = 20,
+    merge: bool = True,
+    deadline: Deadline | None = None,
+) -> Neurons:
+    """Best weights, merged cells, and Newton steps on the faces.
 
     Parameters
     ----------
@@ -83,20 +93,30 @@ def refine(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, steps: i
         Weights may be zero (candidates).
     steps : int
         Newton steps at most.
+    merge : bool
+        Whether neurons that share a closed cell become one. The sum of two
+        neurons on faces can lie in a third cell, which a program on chosen
+        patterns may not have.
+    deadline : Deadline, optional
+        Checked before every Newton step.
 
     Returns
     -------
     Neurons
-        With linearly independent activations, so at most n.
+        With linearly independent activations, so at most n; up to rounding, the
+        objective is not above that of the neurons given.
     """
+    deadline = Deadline() if deadline is None else deadline
+    combine = merge_cells if merge else _unchanged
     weighted = neurons.weights > 0.0
-    merged = merge_cells(X, neurons.select(weighted))
+    combined = combine(X, neurons.select(weighted))
     candidates = neurons.select(~weighted)
-    neurons = reweigh(X, y, beta, merged.joined(candidates.directions, candidates.signs))
-    neurons = merge_cells(X, neurons)
+    neurons = reweigh(X, y, beta, combined.joined(candidates.directions, candidates.signs))
+    neurons = combine(X, neurons)
     value = neuron_objective(X, y, beta, neurons)
     for _ in range(steps):
-        if len(neurons.weights) == 0:
+        check_interrupt()
+        if len(neurons.weights) == 0 or deadline.passed:
             break
         moved = _newton_step(X, y, beta, neurons)
         reached = neuron_objective(X, y, beta, moved)
@@ -107,6 +127,10 @@ def refine(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, steps: i
         if small:
             break
     return reweigh(X, y, beta, neurons)
+
+
+def _unchanged(X: FloatArray, neurons: Neurons) -> Neurons:
+    return neurons
 
 
 def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.newton_system import NewtonSystem
@@ -126,16 +126,28 @@ class InteriorPoint:
         self._gram: FloatArray | None = None
 
     def solve(
-        self, tol: float = 1e-9, max_iter: int = 100, v: FloatArray | None = None
+        self,
+        tol: float = 1e-9,
+        max_iter: int = 100,
+        v: FloatArray | None = None,
+        deadline: Deadline | None = None,
     ) -> InteriorPointResult:
         """Iterate to a relative gap of `tol`; the best iterate comes back in any case.
 
-        A dual point `v` of a similar program, if there is one, saves iterations.
+        Parameters
+        ----------
+        tol : float
+        max_iter : int
+        v : ndarray, shape (n,), optional
+            A dual point of a similar program; a good one saves iterations.
+        deadline : Deadline, optional
+            Checked before every iteration.
         """
+        deadline = Deadline() if deadline is None else deadline
         point = self._start(v)
         best, best_gap, stalled, iterations = point, np.inf, 0, 0
         by_qr = False
-        while iterations < max_iter:
+        while iterations < max_iter and not (iterations and deadline.passed):
             check_interrupt()
             prediction = self.blocks.predict(point.z)
             residuals = self._residuals(point, prediction)

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import check_interrupt
+
 FloatArray = NDArray[np.float64]
 
 # A column whose part outside the span of the active ones is below this share
@@ -63,6 +65,7 @@ def nonnegative_lasso(
     floor = 1e-13 * np.maximum(beta, lengths * float(np.linalg.norm(y)))
     best, stale = np.inf, 0
     for _ in range(10 * k + 10):
+        check_interrupt()
         value = active.objective()
         stale = 0 if value < best * (1.0 - 1e-14) else stale + 1
         best = min(best, value)

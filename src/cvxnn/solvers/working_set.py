@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import dual_bound
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle, Pricing
@@ -51,6 +52,8 @@ class WorkingSet:
     loss : Loss
     random_state : numpy.random.Generator
         Chooses the first working set.
+    deadline : Deadline, optional
+        Cuts a round short.
 
     Attributes
     ----------
@@ -75,7 +78,9 @@ class WorkingSet:
         oracle: CellOracle,
         loss: Loss,
         random_state: np.random.Generator,
+        deadline: Deadline | None = None,
     ) -> None:
+        self.deadline = Deadline() if deadline is None else deadline
         self.X = X @ oracle.basis
         self.y, self.beta, self.loss = y, beta, loss
         self.patterns, self.oracle = patterns, oracle
@@ -83,7 +88,7 @@ class WorkingSet:
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
         self.n_blocks = 0
-        self.stalled = 0
+        self.stalled = 0.0
         self.dual_point = -loss.gradient(np.zeros_like(y), y)
         self._pricing = self._price(self.dual_point)
         self._block_cells, self._block_signs = self._first_blocks(random_state)
@@ -110,11 +115,29 @@ class WorkingSet:
             self._refine(self._neurons_on_faces(result, blocks), tol)
         self._drop_blocks(result)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
-        self.stalled = 0 if added or improved else self.stalled + 1
+        # New blocks may need a few rounds to show; then they are no excuse.
+        self.stalled = 0 if improved else self.stalled + (1 if not added else 0.25)
 
-    def finish(self) -> None:
-        """Leave a minimal network: cells merged, activations linearly independent."""
-        self._offer(refine(self.X, self.y, self.beta, self.neurons), at_most=1e-12)
+    def finish(self, tol: float, *, polish: bool) -> None:
+        """Leave a minimal network: activations linearly independent, cells merged.
+
+        Without `polish` there are no Newton steps, for whoever is in a hurry.
+        """
+        finished = self._refined(self.neurons, steps=20 if polish else 0)
+        too_many = len(self.neurons.weights) > len(self.y)
+        self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
+
+    def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
+        return refine(
+            self.X,
+            self.y,
+            self.beta,
+            neurons,
+            steps=steps,
+            # On chosen patterns every neuron stays in the cell it has.
+            merge=self.oracle.is_complete,
+            deadline=self.deadline,
+        )
 
     def _price(self, v: FloatArray) -> Pricing:
         pricing = self.oracle.price(v, enough=self.beta)
@@ -136,9 +159,9 @@ class WorkingSet:
         """
         for attempt in range(4):
             before = self.gap
-            self._offer(refine(self.X, self.y, self.beta, candidates))
+            self._offer(self._refined(candidates))
             pricing = self._price(dual_point(self.X, self.y, self.beta, self.neurons))
-            if self.gap <= tol or (attempt and self.gap > 0.5 * before):
+            if self.gap <= tol or self.deadline.passed or (attempt and self.gap > 0.5 * before):
                 return
             cells, signs = self._improving(pricing)
             points = pricing.points[np.where(signs > 0, 0, 1), cells]
@@ -155,7 +178,10 @@ class WorkingSet:
     @property
     def _batch(self) -> int:
         """Cells to take at a time: fewer in high rank, where a block costs r^2 per row."""
-        return int(np.clip(_BATCH_VARIABLES // max(self.X.shape[1], 1), 32, 400))
+        n, r = self.X.shape
+        # Many rows mean a system over the blocks, quadratic in their variables.
+        variables = _BATCH_VARIABLES if n <= _BATCH_VARIABLES // 3 else _BATCH_VARIABLES // 4
+        return int(np.clip(variables // max(r, 1), 32, 400))
 
     def _improving(self, pricing: Pricing) -> tuple[IntArray, FloatArray]:
         """Cells whose bound exceeds beta: local maxima of the arrangement, best first."""
@@ -194,7 +220,7 @@ class WorkingSet:
         blocks = self._make_blocks()
         wanted = min(max(1e-3 * self.gap, 0.1 * tol, 1e-10), 1e-2)
         solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
-        return solver.solve(wanted, v=self.dual_point), blocks
+        return solver.solve(wanted, v=self.dual_point, deadline=self.deadline), blocks
 
     def _make_blocks(self) -> Blocks:
         cells, signs = self._block_cells, self._block_signs
