@@ -1,5 +1,8 @@
 """solve(): certified on every registered problem, honest at every early end."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from kkt import assert_certified
@@ -190,6 +193,10 @@ def test_too_many_patterns_is_said_before_any_work() -> None:
         ({"beta": "much"}, "beta"),
         ({"method": "magic"}, "method"),
         ({"tol": 0.0}, "tol"),
+        ({"tol": 2.0}, "tol"),
+        ({"callback": 3}, "callback"),
+        ({"scheme": "grid"}, "scheme"),
+        ({"patterns": [[True, False]]}, "patterns"),
         ({"max_iter": 0}, "max_iter"),
         ({"time_limit": -1.0}, "time_limit"),
         ({"n_samples": 0, "method": "sampled"}, "n_samples"),
@@ -204,3 +211,85 @@ def test_bad_input_is_named(arguments: dict[str, object], name: str) -> None:
     with pytest.raises(InputError, match=name) as error:
         solve(**(good | arguments))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
+
+
+# ------------------------------------------------------------------ found by review
+
+
+@pytest.mark.parametrize("method", ["exact", "sampled"])
+@pytest.mark.parametrize("gap", [1.0, 1e-6])
+def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
+    X, y = ring()
+
+    def press(progress: Progress) -> None:
+        if progress.gap <= gap:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    solution = solve(X, y, 0.1, method, callback=press)
+    assert solution.status is Status.INTERRUPTED
+    assert solution.n_neurons > 0
+    assert_certified(solution, X, y, 0.1)
+
+
+def test_sampled_network_stays_in_the_sampled_cells() -> None:
+    X, y = ring()
+    patterns = sample_patterns(X, 500, 0)
+    solution = solve(X, y, 1e-4, "sampled", patterns=patterns)
+    reference = solve_with_clarabel(ConvexProgram(X, y, 1e-4, patterns))
+    assert solution.objective == pytest.approx(reference.objective, rel=1e-6)
+    hidden = np.asarray(solution.network.hidden_weights)
+    products = hidden @ X.T / np.linalg.norm(X, axis=1)
+    products /= np.linalg.norm(hidden, axis=1, keepdims=True)
+    signs = np.where(patterns.masks, 1.0, -1.0)
+    for row in products:
+        assert (signs * row).min(axis=1).max() >= -1e-7
+
+
+@pytest.mark.parametrize(
+    ("size_X", "size_y"), [(1e50, 1e50), (1e99, 1e99), (1e-90, 1.0), (1e-95, 1e-95), (1e30, 1e-30)]
+)
+def test_every_accepted_scale_trains_alike(size_X: float, size_y: float) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 2)), rng.standard_normal(20)
+    plain = solve(X, y, 0.1)
+    scaled = solve(X * size_X, y * size_y, 0.1 * size_X * size_y)
+    assert scaled.status is Status.OPTIMAL
+    assert scaled.objective == pytest.approx(plain.objective * size_y**2, rel=2e-6)
+    assert scaled.dual_bound <= scaled.objective
+
+
+def test_rows_that_do_not_fit_are_added_when_violated(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
+    full = solve(X, y, 0.5, "sampled", n_samples=40)
+    monkeypatch.setattr("cvxnn.solvers.working_set._CONE_BYTES", 1)
+    few = solve(X, y, 0.5, "sampled", n_samples=40)
+    assert few.program_gap <= 1e-6
+    assert few.objective == pytest.approx(full.objective, rel=2e-6)
+
+
+def test_time_limit_cuts_a_round_short() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((100, 20)), rng.standard_normal(100)
+    with pytest.warns(ConvergenceWarning):
+        solution = solve(X, y, 0.1, "sampled", n_samples=100, time_limit=1e-3)
+    assert solution.status is Status.TIME_LIMIT
+    assert_certified(solution, X, y, 0.1)
+
+
+def test_a_count_beyond_every_float_is_still_said() -> None:
+    X = np.random.default_rng(0).standard_normal((1100, 1100))
+    with pytest.raises(TooManyPatternsError, match=r"10\^331 patterns"):
+        solve(X, np.ones(1100), 1.0)
+
+
+def test_patterns_of_other_data_are_refused() -> None:
+    X, y = ring()
+    for other in (X + 5.0, X[:, :2]):
+        with pytest.raises(InputError, match="do not belong to X"):
+            solve(X, y, 0.1, patterns=enumerate_patterns(other))
+
+
+def test_beta_out_of_proportion_is_refused() -> None:
+    with pytest.raises(InputError, match="beta = 1e-300"):
+        solve([[1.0]], [1.0], 1e-300)

@@ -52,9 +52,10 @@ class CellOracle:
     flippable row that u violates, again and again: each flip reduces the number
     of violated rows, so this ends in a cell whose outer cone holds u. The outer
     cones of any non-empty set of cells cover space. What remains is how far an
-    outer cone reaches beyond the rows that are not flippable (not at all if the
-    set is complete); multipliers bound that reach, and the bound on the oracle
-    grows by it. A missing cell thus shows as a loose bound, never as a wrong one.
+    outer cone reaches beyond the rows that are not flippable: not at all if the
+    set is complete and rounding does not blur which rows are redundant.
+    Multipliers bound that reach, and the bound on the oracle grows by it. A
+    missing cell thus shows as a loose bound, never as a wrong one.
 
     Parameters
     ----------

@@ -26,7 +26,8 @@ def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> 
     Complete for any data: duplicated, parallel and zero rows, integer grids,
     constant and collinear columns, ``rank(X) < d`` and ``n < d``. Patterns of
     lower-dimensional cells are left out, as in program (5): their cones are
-    faces of the closed cones of the cells around them.
+    faces of the closed cones of the cells around them. So are cells too thin
+    for float64, in which no direction can be told from its neighbours.
 
     Parameters
     ----------

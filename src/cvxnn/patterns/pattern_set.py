@@ -24,7 +24,8 @@ class PatternSet:
     n_rows : int
         n, the number of rows of the data.
     is_complete : bool
-        Whether the set claims to hold every pattern of the data.
+        Whether the set claims to hold every pattern of the data. A claim, which
+        the oracle proves or pays for; not a fact to rely on.
 
     Examples
     --------

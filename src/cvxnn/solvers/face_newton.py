@@ -23,7 +23,8 @@ from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
 
-# A row counts as tight when |x'u| is below this times |x|, for unit u.
+# A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
+# to what cancels, so that the units of the columns do not matter.
 TIGHT = 1e-9
 
 
@@ -148,7 +149,7 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
     linear, and ``||p + q|| <= ||p|| + ||q||``.
     """
     w = neurons.directions * neurons.weights[:, None]
-    sides = _sides(X, neurons.directions, np.linalg.norm(X, axis=1))
+    sides = _sides(X, neurons.directions)
     kept = np.zeros(0, dtype=np.int64)
     for j in range(len(w)):
         rivals = kept[neurons.signs[kept] == neurons.signs[j]]
@@ -164,10 +165,11 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
     return Neurons(w[kept] / norms[:, None], norms, neurons.signs[kept])
 
 
-def _sides(X: FloatArray, directions: FloatArray, lengths: FloatArray) -> FloatArray:
+def _sides(X: FloatArray, directions: FloatArray) -> FloatArray:
     """-1, 0 (tight) or 1 for every neuron and row."""
     products = directions @ X.T
-    return np.where(np.abs(products) <= TIGHT * lengths, 0.0, np.sign(products))
+    size = np.abs(directions) @ np.abs(X).T
+    return np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class _Faces:
     @classmethod
     def of(cls, X: FloatArray, neurons: Neurons) -> _Faces:
         lengths = np.linalg.norm(X, axis=1)
-        sides = _sides(X, neurons.directions, lengths)
+        sides = _sides(X, neurons.directions)
         tight = (sides == 0.0) & (lengths > 0.0)
         bases = [_face_basis(X[t], u) for t, u in zip(tight, neurons.directions, strict=True)]
         columns = [

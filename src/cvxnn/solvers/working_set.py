@@ -34,7 +34,10 @@ _MARGIN = 1e-10
 _BATCH_VARIABLES = 6_000
 # Below this gap Newton's method takes over from the interior point.
 _REFINE = 1e-3
-# Bytes for the cone rows of one master; beyond it only the tightest rows enter.
+# Violation of a cone row, relative to its block, that the master has to mend.
+_VIOLATION = 1e-7
+_ROW_ROUNDS = 8
+# Bytes for the cone rows of one master; beyond it the tightest rows enter first.
 _CONE_BYTES = 1 << 28
 
 
@@ -88,6 +91,7 @@ class WorkingSet:
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
         self.n_blocks = 0
+        self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
         self.dual_point = -loss.gradient(np.zeros_like(y), y)
         self._pricing = self._price(self.dual_point)
@@ -217,10 +221,36 @@ class WorkingSet:
 
     def _solve_master(self, tol: float) -> tuple[InteriorPointResult, Blocks]:
         self.n_blocks = len(self._block_cells)
-        blocks = self._make_blocks()
         wanted = min(max(1e-3 * self.gap, 0.1 * tol, 1e-10), 1e-2)
-        solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
-        return solver.solve(wanted, v=self.dual_point, deadline=self.deadline), blocks
+        for _ in range(_ROW_ROUNDS):
+            blocks = self._make_blocks()
+            solver = InteriorPoint(blocks, self.y, self.beta, self.loss)
+            result = solver.solve(wanted, v=self.dual_point, deadline=self.deadline)
+            if self.deadline.passed or not self._add_violated_rows(result):
+                break
+        return result, blocks
+
+    def _add_violated_rows(self, result: InteriorPointResult) -> bool:
+        """Where not all cone rows fit into the master: add those its blocks violate."""
+        oracle, cells = self.oracle, self._block_cells
+        if len(oracle.starts) or self._row_room >= len(oracle.normals):
+            return False
+        norms = np.linalg.norm(result.z, axis=1)
+        slacks = np.where(oracle.sides(cells), 1.0, -1.0) * (result.z @ oracle.normals.T)
+        wrong = slacks < -_VIOLATION * np.maximum(norms, 1e-6 * norms.max(initial=0.0))[:, None]
+        added = 0
+        for c in np.flatnonzero(wrong.any(axis=1)):
+            worst = np.argsort(slacks[c])[: min(int(wrong[c].sum()), 2 * self.X.shape[1])]
+            known = self._extra_rows.get(int(cells[c]), worst[:0])
+            self._extra_rows[int(cells[c])] = np.union1d(known, worst)
+            added += len(self._extra_rows[int(cells[c])]) - len(known)
+        return added > 0
+
+    @property
+    def _row_room(self) -> int:
+        """Cone rows of a block for which there is memory."""
+        r, n_blocks = self.X.shape[1], max(len(self._block_cells), 1)
+        return max(4 * r, _CONE_BYTES // (8 * r * n_blocks))
 
     def _make_blocks(self) -> Blocks:
         cells, signs = self._block_cells, self._block_signs
@@ -237,8 +267,7 @@ class WorkingSet:
             counts = np.diff(oracle.starts)[cells]
             own = [oracle.rows[oracle.starts[c] : oracle.starts[c + 1]] for c in cells]
         else:
-            room = max(4 * r, _CONE_BYTES // (8 * r * max(len(cells), 1)))
-            own = self._tightest_rows(cells, min(room, len(oracle.normals)))
+            own = self._tightest_rows(cells, self._row_room)
             counts = np.array([len(rows) for rows in own])
         cones = np.zeros((len(cells), max(int(counts.max(initial=0)), 1), r))
         block = np.repeat(np.arange(len(cells)), counts)
@@ -253,7 +282,11 @@ class WorkingSet:
         if most >= len(everything):
             return [everything] * len(cells)
         inner = self.patterns.directions[cells] @ self.oracle.basis @ self.oracle.normals.T
-        return list(np.argpartition(np.abs(inner), most, axis=1)[:, :most])
+        tightest = np.argpartition(np.abs(inner), most, axis=1)[:, :most]
+        return [
+            np.union1d(rows, self._extra_rows.get(int(cell), rows[:0]))
+            for cell, rows in zip(cells, tightest, strict=True)
+        ]
 
     def _neurons_on_faces(self, result: InteriorPointResult, blocks: Blocks) -> Neurons:
         """The master's living blocks as neurons, set on the faces that they tend to."""

@@ -1,0 +1,72 @@
+"""Ctrl-C as a flag that is raised at safe points, and deadlines."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+
+
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_interrupt_waits_for_the_next_check() -> None:
+    passed = []
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        press_ctrl_c()
+        passed.append("still running")
+        check_interrupt()
+        passed.append("not reached")
+    assert passed == ["still running"]
+
+
+def test_second_interrupt_is_raised_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        press_ctrl_c()
+        press_ctrl_c()
+        # The signal is handled at the next bytecode, before this line.
+        pytest.fail("the second interrupt was lost")
+
+
+def test_interrupt_without_a_check_is_raised_at_the_end() -> None:
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        press_ctrl_c()
+
+
+def test_forgotten_interrupt_is_gone() -> None:
+    with deferred_interrupts():
+        press_ctrl_c()
+        forget_interrupt()
+        check_interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_nesting_leaves_the_handler_to_the_outer_block() -> None:
+    with deferred_interrupts():
+        handler = signal.getsignal(signal.SIGINT)
+        with deferred_interrupts():
+            assert signal.getsignal(signal.SIGINT) is handler
+        assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_are_left_alone() -> None:
+    seen = []
+
+    def work() -> None:
+        with deferred_interrupts():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
+
+
+def test_deadline() -> None:
+    assert not Deadline().passed
+    assert not Deadline(1e6).passed
+    assert Deadline(0.0).passed
