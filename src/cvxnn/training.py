@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from cvxnn.certificates import certify_over_cells, dual_bound
+from cvxnn.certificates import certify_by_spectrum, certify_over_cells, dual_bound
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, SquaredLoss
@@ -333,7 +333,8 @@ class _Run:
         X, y, beta = self.scaled_X, self.scaled_y, self.scaled_beta
         if self.working_set is None or self.oracle is None:
             network = TwoLayerNetwork(np.zeros((0, X.shape[1])), np.zeros(0))
-            return network, -np.inf, dual_bound(self.loss, y, y, beta, spectral_bound(X, y))
+            certificate = certify_by_spectrum(network, X, y, beta, self.loss)
+            return network, -np.inf, certificate.dual_bound
         network = self.working_set.network()
         bound, dual_point = self.working_set.bound, self.working_set.dual_point
         if status is Status.INTERRUPTED:
