@@ -38,7 +38,7 @@ _REFINE = 1e-3
 _VIOLATION = 1e-7
 _ROW_ROUNDS = 8
 # Bytes for the cone rows of one master; beyond it the tightest rows enter first.
-_CONE_BYTES = 1 << 28
+_CONE_BYTES = 1 << 26
 
 
 class WorkingSet:
