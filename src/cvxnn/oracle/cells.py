@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.cone_kernels import cover_errors, price_cells
+from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
 from cvxnn.patterns.reduction import reduce_rows
@@ -95,8 +96,7 @@ class CellOracle:
         reduction = reduce_rows(X)
         self.is_complete = patterns.is_complete
         self.basis, self.normals = reduction.basis, reduction.normals
-        self._class_of_row, self._scale = reduction.class_of_row, reduction.scale
-        self._row_error = reduction.row_error
+        self._reduction = reduction
         self._words = _side_words(patterns, reduction.representatives)
         if self.is_complete:
             self.starts, self.rows, self.neighbours = self._find_facets()
@@ -158,37 +158,18 @@ class CellOracle:
         enough : float
             Usually beta: only cells above it can improve the network.
         """
-        # By a power of two, so without rounding: squares of a small v would vanish.
-        largest = float(np.abs(v).max(initial=0.0))
-        unit = float(np.exp2(np.floor(np.log2(largest)))) if largest > 0.0 else 1.0
-        pricing = self._price_scaled(v / unit, enough / unit)
-        return Pricing(pricing.bound * unit, pricing.cell_bounds * unit, pricing.points * unit)
-
-    def _price_scaled(self, v: FloatArray, enough: float) -> Pricing:
-        weights = v * self._scale
-        positive = self._sum_by_class(np.where(self._scale > 0, weights, 0.0))
-        negative = self._sum_by_class(np.where(self._scale < 0, weights, 0.0))
-        # A row may err by its distance from the reduced row, in its value and
-        # once more where its sign differs from that of its hyperplane.
-        shift = 2.0 * float(np.abs(v) @ self._row_error) * (1.0 + 1e-12)
-        # The sums over a class err by a rounding for each of its rows.
-        shift += 2.0 * len(v) * float(np.finfo(float).eps) * float(np.abs(weights).sum())
+        weights = HyperplaneWeights.of(self._reduction, v)
+        enough = enough / weights.unit - weights.error
         bounds = np.empty((2, self.n_cells))
         points = np.empty((2, self.n_cells, self.normals.shape[1]))
         for c in self._chunks():
             starts = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
             bounds[:, c], points[:, c] = price_cells(
                 self._words[c], self.normals, starts, self.rows,
-                positive, negative, self.cover[c], enough - shift,
+                weights.positive, -weights.negative, self.cover[c], enough,
             )  # fmt: skip
-        bounds += shift
-        return Pricing(float(bounds.max(initial=0.0)), bounds, points)
-
-    def _sum_by_class(self, weights: FloatArray) -> FloatArray:
-        alive = self._class_of_row >= 0
-        return np.bincount(
-            self._class_of_row[alive], weights=weights[alive], minlength=len(self.normals)
-        ).astype(np.float64)
+        bounds = (bounds + weights.error) * weights.unit
+        return Pricing(float(bounds.max(initial=0.0)), bounds, points * weights.unit)
 
 
 def _side_words(patterns: PatternSet, representatives: IntArray) -> NDArray[np.uint64]:
