@@ -65,6 +65,15 @@ class Deadline:
         self._end = float("inf") if seconds is None else perf_counter() + seconds
 
     @property
+    def remaining(self) -> float:
+        """Seconds until then, at least 0."""
+        return max(self._end - perf_counter(), 0.0)
+
+    def share(self, fraction: float) -> Deadline:
+        """The point that leaves this fraction of the remaining time before it."""
+        return Deadline(fraction * self.remaining)
+
+    @property
     def passed(self) -> bool:
         """Whether it lies behind."""
         return perf_counter() >= self._end

@@ -19,58 +19,16 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
-from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+from cvxnn.solvers.neurons import (
+    Neurons,
+    merge_cells,
+    neuron_objective,
+    residual,
+    reweigh,
+    sides_of,
+)
 
 FloatArray = NDArray[np.float64]
-
-# A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
-# to what cancels, so that the units of the columns do not matter.
-TIGHT = 1e-9
-
-
-@dataclass(frozen=True)
-class Neurons:
-    """Neurons as unit directions, positive weights and signs.
-
-    Attributes
-    ----------
-    directions : ndarray, shape (k, r)
-    weights : ndarray, shape (k,)
-        ``||w_j|| > 0``.
-    signs : ndarray, shape (k,)
-    """
-
-    directions: FloatArray
-    weights: FloatArray
-    signs: FloatArray
-
-    @classmethod
-    def none(cls, r: int) -> Neurons:
-        """No neurons."""
-        return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
-
-    def select(self, index: NDArray[np.bool_]) -> Neurons:
-        """The neurons in `index`."""
-        return Neurons(self.directions[index], self.weights[index], self.signs[index])
-
-    def joined(self, directions: FloatArray, signs: FloatArray) -> Neurons:
-        """With candidates of weight zero appended."""
-        return Neurons(
-            np.vstack([self.directions, directions]),
-            np.concatenate([self.weights, np.zeros(len(signs))]),
-            np.concatenate([self.signs, signs]),
-        )
-
-
-def atoms(X: FloatArray, neurons: Neurons) -> FloatArray:
-    """Columns ``s_j (X u_j)_+``, shape (n, k)."""
-    return np.asarray(np.maximum(X @ neurons.directions.T, 0.0) * neurons.signs)
-
-
-def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
-    """Objective (2) of the balanced network with these neurons."""
-    residual = atoms(X, neurons) @ neurons.weights - y
-    return 0.5 * float(residual @ residual) + beta * float(neurons.weights.sum())
 
 
 def refine(
@@ -134,49 +92,11 @@ def _unchanged(X: FloatArray, neurons: Neurons) -> Neurons:
     return neurons
 
 
-def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
-    """The best weights for the given directions, without the neurons they drop."""
-    columns = atoms(X, neurons)
-    weights = nonnegative_lasso(columns, y, beta, neurons.weights)
-    moved = Neurons(neurons.directions, weights, neurons.signs)
-    return moved.select(weights > 0.0)
-
-
-def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
-    """Add up neurons of one sign that share a closed cell.
-
-    The output stays and the penalty does not grow: on a closed cell the ReLU is
-    linear, and ``||p + q|| <= ||p|| + ||q||``.
-    """
-    w = neurons.directions * neurons.weights[:, None]
-    sides = _sides(X, neurons.directions)
-    kept = np.zeros(0, dtype=np.int64)
-    for j in range(len(w)):
-        rivals = kept[neurons.signs[kept] == neurons.signs[j]]
-        together = rivals[~(sides[rivals] * sides[j] < 0.0).any(axis=1)]
-        if len(together) == 0:
-            kept = np.append(kept, j)
-            continue
-        i = together[0]
-        w[i] += w[j]
-        # The sum lies on the side of whichever of the two is off the hyperplane.
-        sides[i] = np.where(sides[i] == 0.0, sides[j], sides[i])
-    norms = np.linalg.norm(w[kept], axis=1)
-    return Neurons(w[kept] / norms[:, None], norms, neurons.signs[kept])
-
-
-def _sides(X: FloatArray, directions: FloatArray) -> FloatArray:
-    """-1, 0 (tight) or 1 for every neuron and row."""
-    products = directions @ X.T
-    size = np.abs(directions) @ np.abs(X).T
-    return np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
-
-
 @dataclass(frozen=True)
 class _Faces:
     """The face each neuron lies on: tight rows, basis, and linear map to the output."""
 
-    sides: FloatArray
+    sides: NDArray[np.int8]
     bases: list[FloatArray]
     J: FloatArray
     parts: list[slice]
@@ -184,8 +104,8 @@ class _Faces:
     @classmethod
     def of(cls, X: FloatArray, neurons: Neurons) -> _Faces:
         lengths = np.linalg.norm(X, axis=1)
-        sides = _sides(X, neurons.directions)
-        tight = (sides == 0.0) & (lengths > 0.0)
+        sides = sides_of(X, neurons.directions)
+        tight = (sides == 0) & (lengths > 0.0)
         bases = [_face_basis(X[t], u) for t, u in zip(tight, neurons.directions, strict=True)]
         columns = [
             s * ((X * (side > 0)[:, None]) @ basis)
@@ -210,7 +130,7 @@ def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> F
     that cancel; beside a small beta that error can ruin a bound. Any v gives a
     valid bound, so the correction needs no proof of its own.
     """
-    v = y - atoms(X, neurons) @ neurons.weights
+    v = residual(X, y, neurons)
     if len(neurons.weights) == 0:
         return v
     faces = _Faces.of(X, neurons)
@@ -223,9 +143,8 @@ def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> F
 def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
     faces = _Faces.of(X, neurons)
-    residual = atoms(X, neurons) @ neurons.weights - y
     along = faces.along(neurons)
-    gradient = faces.J.T @ residual + beta * along
+    gradient = beta * along - faces.J.T @ residual(X, y, neurons)
     curvature = np.zeros((len(along), len(along)))
     for part, c in zip(faces.parts, neurons.weights, strict=True):
         b = along[part]
@@ -234,11 +153,9 @@ def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) ->
     moves = np.array(
         [basis @ step[part] for part, basis in zip(faces.parts, faces.bases, strict=True)]
     )
-    w = neurons.directions * neurons.weights[:, None]
+    w = neurons.rays
     w = w + _longest_step(X, w, moves, faces.sides) * moves
-    norms = np.linalg.norm(w, axis=1)
-    alive = norms > 1e-13 * norms.max(initial=0.0)
-    return Neurons(w[alive] / norms[alive, None], norms[alive], neurons.signs[alive])
+    return Neurons.of(w, neurons.signs)
 
 
 def _face_basis(tight: FloatArray, u: FloatArray) -> FloatArray:
@@ -264,10 +181,12 @@ def _solve_normal(tall: FloatArray, rhs: FloatArray) -> FloatArray:
     return x + np.asarray(scipy.linalg.cho_solve((triangle, False), left))
 
 
-def _longest_step(X: FloatArray, w: FloatArray, moves: FloatArray, sides: FloatArray) -> float:
+def _longest_step(
+    X: FloatArray, w: FloatArray, moves: FloatArray, sides: NDArray[np.int8]
+) -> float:
     """The largest step up to 1 that keeps every neuron in its closed cell."""
     at, rate = w @ X.T, moves @ X.T
-    leaving = (sides != 0.0) & (at * rate < 0.0)
+    leaving = (sides != 0) & (at * rate < 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(leaving, -at / rate, np.inf)
     return float(min(1.0, ratios.min(initial=1.0)))

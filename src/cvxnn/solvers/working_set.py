@@ -19,8 +19,9 @@ from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 from cvxnn.results import relative_gap
 from cvxnn.solvers.blocks import Blocks
-from cvxnn.solvers.face_newton import Neurons, dual_point, neuron_objective, refine
+from cvxnn.solvers.face_newton import dual_point, refine
 from cvxnn.solvers.interior_point import InteriorPoint, InteriorPointResult
+from cvxnn.solvers.neurons import Neurons, neuron_objective
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

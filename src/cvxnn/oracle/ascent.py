@@ -1,0 +1,225 @@
+"""The ascent oracle: many local maxima of |v'(Xu)_+| on the sphere, without a proof."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.oracle.ascent_kernels import climb
+from cvxnn.oracle.cone_kernels import project
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Evaluations of the first, short climb of every start, and of the survivors'.
+_SCOUT_STEPS = 8
+_CLIMB_STEPS = 40
+# Share of `enough` that a scout has to reach to be worth a climb.
+_PROMISING = 0.5
+# Directions with a cosine above this are one: coarsely for scouts, then finely.
+_SAME_SCOUT = 1.0 - 1e-3
+_SAME = 1.0 - 1e-5
+# Products of entries that one kernel call may compute: some 50 ms.
+_CHUNK_WORK = 1 << 25
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Neurons that would lower the objective, best first.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (m, r)
+        Unit vectors u.
+    signs : ndarray, shape (m,)
+        Signs s of the output weight.
+    values : ndarray, shape (m,)
+        ``s v'(Xu)_+``, a lower bound on the oracle each.
+    """
+
+    directions: FloatArray
+    signs: FloatArray
+    values: FloatArray
+
+    @property
+    def largest(self) -> float:
+        """The best value, 0 where there is none."""
+        return float(self.values.max(initial=0.0))
+
+
+class AscentOracle:
+    """Climbs from random directions in the geometry of the data, both signs.
+
+    Directions drawn as ``to_direction @ g``, g Gaussian, are spread evenly over
+    the hyperplanes of the data; a standard normal direction would miss most
+    maxima of data that are not centred or not of one scale.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    to_direction : ndarray, shape (r, r)
+        Maps evenly spread directions to those of the data.
+    random_state : numpy.random.Generator
+        The only source of randomness: the same state gives the same proposals.
+
+    Notes
+    -----
+    A lower bound on the oracle refutes optimality, it cannot certify it. O(n r)
+    for every evaluation of a start, no memory beyond the starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> oracle = AscentOracle(np.eye(2), np.eye(2), np.random.default_rng(0))
+    >>> proposals = oracle.search(np.array([3.0, -4.0]), enough=1.0, n_starts=20)
+    >>> proposals.values.round(6).tolist(), proposals.signs.tolist()
+    ([4.0, 3.0], [-1.0, 1.0])
+    """
+
+    def __init__(
+        self, X: FloatArray, to_direction: FloatArray, random_state: np.random.Generator
+    ) -> None:
+        self.X = np.ascontiguousarray(X)
+        self._columns = np.ascontiguousarray(X.T)
+        self.to_direction = to_direction
+        self.random_state = random_state
+        lengths = np.linalg.norm(X, axis=1)
+        self._normals = X / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        self._rows = np.flatnonzero(lengths > 0.0)
+
+    def search(
+        self,
+        v: FloatArray,
+        enough: float,
+        n_starts: int,
+        *,
+        starts: FloatArray | None = None,
+        most: int = 100,
+        polish: bool = False,
+        deadline: Deadline | None = None,
+    ) -> Proposals:
+        """Local maxima above `enough` for both signs, at most `most` for each.
+
+        Parameters
+        ----------
+        v : ndarray, shape (n,)
+            Dual point.
+        enough : float
+            Usually beta: only neurons above it can lower the objective.
+        n_starts : int
+            Random starts.
+        starts : ndarray, shape (k, r), optional
+            Further starts, such as the neurons of the network.
+        most : int
+        polish : bool
+            Whether to end at the exact maximiser over the closed cell.
+        deadline : Deadline, optional
+        """
+        drawn = self._draw(n_starts)
+        if starts is not None:
+            drawn = np.vstack([drawn, starts])
+        found = []
+        # One thread for each sign; the kernels release the interpreter lock.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for sign, (directions, values) in zip(
+                (1.0, -1.0), self._climb_both(pool, v, drawn, enough, most, deadline), strict=True
+            ):
+                if polish:
+                    directions, values = self._polish(sign * v, directions, values, deadline)
+                above = values > enough
+                found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
+        directions, signs, values = (np.concatenate(part) for part in zip(*found, strict=True))
+        best = np.argsort(-values, kind="stable")
+        return Proposals(directions[best], signs[best], values[best])
+
+    def _draw(self, n_starts: int) -> FloatArray:
+        r = self.X.shape[1]
+        drawn = self.random_state.standard_normal((n_starts, r)) @ self.to_direction.T
+        norms = np.linalg.norm(drawn, axis=1, keepdims=True)
+        return np.asarray(drawn / np.where(norms > 0.0, norms, 1.0))
+
+    def _climb_both(
+        self,
+        pool: ThreadPoolExecutor,
+        v: FloatArray,
+        starts: FloatArray,
+        enough: float,
+        most: int,
+        deadline: Deadline | None,
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        """Scouts from all starts, then longer climbs of the promising ones."""
+        scouts = self._climb(pool, v, [starts, starts], _SCOUT_STEPS, deadline)
+        promising = []
+        for directions, values in scouts:
+            good = values > _PROMISING * enough
+            promising.append(_distinct(directions[good], values[good], 4 * most, _SAME_SCOUT)[0])
+        climbed = self._climb(pool, v, promising, _CLIMB_STEPS, deadline)
+        return [_distinct(directions, values, most, _SAME) for directions, values in climbed]
+
+    def _climb(
+        self,
+        pool: ThreadPoolExecutor,
+        v: FloatArray,
+        starts: list[FloatArray],
+        n_steps: int,
+        deadline: Deadline | None,
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        """Climb from `starts` for v and for -v, in pieces that an interrupt gets between."""
+        directions = [np.ascontiguousarray(part).copy() for part in starts]
+        steps = [np.ones(len(part)) for part in starts]
+        values = [np.full(len(part), -np.inf) for part in starts]
+        duals = [v, -v]
+        size = max(1, _CHUNK_WORK // max(self.X.size * n_steps, 1))
+        for begin in range(0, max(map(len, starts)), size):
+            part = slice(begin, begin + size)
+            tasks = [
+                pool.submit(climb, self._columns, w, d[part], s[part], f[part], n_steps)
+                for w, d, s, f in zip(duals, directions, steps, values, strict=True)
+            ]
+            for task in tasks:
+                task.result()
+            check_interrupt()
+            if deadline is not None and deadline.passed:
+                break
+        return list(zip(directions, values, strict=True))
+
+    def _polish(
+        self, v: FloatArray, directions: FloatArray, values: FloatArray, deadline: Deadline | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Move every direction to the maximiser of its closed cell, by conic projection."""
+        directions, values = directions.copy(), values.copy()
+        n, r = self.X.shape
+        active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
+        q, factor, barred = np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(n, dtype=bool)
+        for k, u in enumerate(directions):
+            on = self.X @ u > 0.0
+            g = (v * on) @ self.X
+            norm, _ = project(
+                g, self._normals, np.where(on, 1.0, -1.0), self._rows, 0.0,
+                active, rho, z, q, factor, barred[: len(self._rows)],
+            )  # fmt: skip
+            if norm > 0.0:
+                reached = float(v @ np.maximum(self.X @ (z / norm), 0.0))
+                if reached > values[k]:
+                    directions[k], values[k] = z / norm, reached
+            check_interrupt()
+            if deadline is not None and deadline.passed:
+                break
+        return directions, values
+
+
+def _distinct(
+    directions: FloatArray, values: FloatArray, most: int, same: float
+) -> tuple[FloatArray, FloatArray]:
+    """The best directions, best first, no two with a cosine above `same`."""
+    kept: list[int] = []
+    for k in np.argsort(-values, kind="stable"):
+        if len(kept) == most:
+            break
+        if not (directions[kept] @ directions[k] > same).any():
+            kept.append(int(k))
+    return directions[kept], values[kept]

@@ -1,0 +1,112 @@
+"""Kernels of the ascent oracle: climbing on the sphere from many starts (numba)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# Sums may be reordered here, for speed: nothing in this file is part of a proof.
+_FAST = {"reassoc", "contract", "nsz"}
+
+
+# Rows at a time: their products stay in the fastest cache.
+_BLOCK = 128
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array) -> float:
+    """``v'(Xu)_+`` and its gradient at u; loops run along the rows, so that they vectorise."""
+    r, n = columns.shape
+    value = 0.0
+    for j in range(r):
+        gradient[j] = 0.0
+    for start in range(0, n, _BLOCK):
+        size = min(_BLOCK, n - start)
+        for i in range(size):
+            block[i] = 0.0
+        for j in range(r):
+            for i in range(size):
+                block[i] += columns[j, start + i] * u[j]
+        for i in range(size):
+            t = block[i]
+            w = v[start + i] if t > 0.0 else 0.0
+            value += w * t
+            block[i] = w
+        for j in range(r):
+            total = 0.0
+            for i in range(size):
+                total += columns[j, start + i] * block[i]
+            gradient[j] += total
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(u: Array, target: Array, step: float, out: Array) -> bool:
+    """The unit vector along ``(1 - step) u + step target / ||target||``; False if it is zero."""
+    length = 0.0
+    for j in range(len(u)):
+        length += target[j] * target[j]
+    length = np.sqrt(length)
+    if length == 0.0:
+        return False
+    norm = 0.0
+    for j in range(len(u)):
+        out[j] = (1.0 - step) * u[j] + step * target[j] / length
+        norm += out[j] * out[j]
+    norm = np.sqrt(norm)
+    if norm < 1e-12:
+        return False
+    for j in range(len(u)):
+        out[j] /= norm
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def climb(
+    columns: Array, v: Array, directions: Array, steps: Array, values: Array, n_steps: int
+) -> None:
+    """Raise ``v'(Xu)_+`` from every row of `directions`, in place.
+
+    Each step goes from u towards its normalised gradient, the fixed point at a
+    local maximum inside a cell; the step doubles when it raised the value and
+    halves when it did not, which is what happens at a kink.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (r, n)
+        The transpose of X.
+    v : ndarray, shape (n,)
+    directions : ndarray, shape (m, r)
+        Unit vectors.
+    steps : ndarray, shape (m,)
+        Step sizes, kept between calls; 1 at the beginning.
+    values : ndarray, shape (m,)
+        Written: the values reached.
+    n_steps : int
+        Evaluations for each start, O(n r) each.
+    """
+    m, r = directions.shape
+    gradient = np.empty(r)
+    trial = np.empty(r)
+    ahead = np.empty(r)
+    block = np.empty(_BLOCK)
+    for k in range(m):
+        u = directions[k]
+        values[k] = _evaluate(columns, v, u, gradient, block)
+        for _ in range(n_steps):
+            if steps[k] < 1e-7 or not _move(u, gradient, steps[k], trial):
+                break
+            value = _evaluate(columns, v, trial, ahead, block)
+            if value > values[k] + 1e-15 * abs(values[k]):
+                values[k] = value
+                for j in range(r):
+                    u[j] = trial[j]
+                    gradient[j] = ahead[j]
+                steps[k] = min(1.0, 2.0 * steps[k])
+            else:
+                steps[k] *= 0.5

@@ -1,0 +1,193 @@
+"""The global method: neurons are proposed and moved until the oracle proves that none is missing.
+
+The state is a handful of neurons, not a list of cells. A round adds local
+maxima of the oracle's function above beta, gives all neurons their best weights
+(a non-negative Lasso), and moves them: by sliding while there is far to go, by
+Newton's method over the kinks when they are near. When the ascent finds no
+neuron that would help, the exact oracle finds one or proves that there is none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import dual_bound
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle.ascent import Proposals
+from cvxnn.oracle.branch_and_bound import BranchAndBound
+from cvxnn.oracle.spectral import spectral_bound
+from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.results import relative_gap
+from cvxnn.solvers.face_newton import dual_point
+from cvxnn.solvers.neuron_search import NeuronSearch
+from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+
+FloatArray = NDArray[np.float64]
+
+# Rows from which a search starts on a part of them, an eighth at a time.
+_MANY_ROWS = 4_000
+_PART = 8
+# Excess over beta at which a search on a part of the rows has done its work.
+_COARSE = 0.05
+_COARSE_ROUNDS = 12
+# Share of the time for the search; the rest is for the certificate.
+_SEARCH_SHARE = 0.85
+# Neurons of the exact oracle that one round takes up.
+_MOST_EXACT = 60
+# Up to this many rows the dual point is corrected on the faces of the neurons.
+_CORRECTED_ROWS = 2_000
+
+
+class GlobalSearch:
+    """Search for the global optimum of (2), without a list of cells.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+        The squared loss.
+    random_state : numpy.random.Generator
+        Where ascents start; the optimum does not depend on it.
+    deadline : Deadline, optional
+
+    Attributes
+    ----------
+    neurons : Neurons
+        Best network so far, in reduced coordinates.
+    objective : float
+        Its objective (2).
+    bound : float
+        Best lower bound so far, for networks of any width.
+    dual_point : ndarray, shape (n,)
+        The v behind that bound.
+    n_blocks : int
+        Neurons proposed in the last round.
+    stationary : bool
+        Whether no neuron is known that would help, but none excluded either.
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        random_state: np.random.Generator,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._end = Deadline() if deadline is None else deadline
+        self.deadline = self._end.share(_SEARCH_SHARE)
+        self._reduction = reduce_rows(X)
+        self.X = np.ascontiguousarray(X @ self._reduction.basis)
+        self.y, self.beta, self.loss = y, beta, loss
+        self._oracle = BranchAndBound(self._reduction)
+        self.neurons = Neurons.none(self.X.shape[1])
+        self.objective = loss.value(np.zeros_like(y), y)
+        self.bound = -np.inf
+        self.dual_point = -loss.gradient(np.zeros_like(y), y)
+        self._take_bound(self.dual_point, spectral_bound(X, self.dual_point))
+        self._searches = self._split(random_state)
+        self._rounds = 0
+        self.n_blocks = 0
+        self.stalled = 0.0
+        self.stationary = False
+
+    def _split(self, random_state: np.random.Generator) -> list[NeuronSearch]:
+        """Searches on growing parts of the rows; the last has them all."""
+        n = len(self.y)
+        order = random_state.permutation(n) if n > _MANY_ROWS else np.arange(n)
+        sizes = [n]
+        while sizes[-1] > _MANY_ROWS:
+            sizes.append(sizes[-1] // _PART)
+        to_direction = self._reduction.basis.T @ self._reduction.to_direction
+        searches = []
+        for size in reversed(sizes):
+            rows = np.sort(order[:size])
+            searches.append(
+                NeuronSearch(
+                    self.X[rows], self.y[rows], self.beta * size / n,
+                    to_direction, random_state, self.deadline,
+                )
+            )  # fmt: skip
+        return searches
+
+    @property
+    def gap(self) -> float:
+        """Relative gap."""
+        return relative_gap(self.objective, self.bound)
+
+    def network(self) -> TwoLayerNetwork:
+        """The best network so far, balanced, in the coordinates of X."""
+        root = np.sqrt(self.neurons.weights)
+        hidden = (self.neurons.directions * root[:, None]) @ self._reduction.basis.T
+        return TwoLayerNetwork(hidden, self.neurons.signs * root)
+
+    def step(self, tol: float) -> None:
+        """One round; on a part of the rows, while they are many."""
+        if len(self._searches) > 1:
+            self._coarse_round()
+        else:
+            self._full_round(tol)
+
+    def _coarse_round(self) -> None:
+        search = self._searches[0]
+        proposals = search.propose(_COARSE)
+        self.n_blocks = len(proposals.signs)
+        search.improve(proposals, converge=False)
+        self._rounds += 1
+        if self.n_blocks == 0 or self._rounds >= _COARSE_ROUNDS:
+            del self._searches[0]
+            self._rounds = 0
+            self._searches[0].start_from(search.neurons)
+        self._offer(search.neurons)
+
+    def _full_round(self, tol: float) -> None:
+        search = self._searches[0]
+        before = (self.objective, self.bound)
+        proposals = search.propose(tol / 4.0)
+        if len(proposals.signs) == 0:
+            search.improve(proposals, converge=True)
+            self._offer(search.neurons)
+            proposals = self._price(tol, self.deadline)
+            self.stationary = len(proposals.signs) == 0 and self.gap > tol
+        self.n_blocks = len(proposals.signs)
+        if self.n_blocks:
+            near = proposals.largest <= self.beta * (1.0 + 100.0 * tol)
+            search.improve(proposals, converge=near)
+            self._offer(search.neurons)
+        improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
+        self.stalled = 0 if improved else self.stalled + 1
+
+    def _price(self, tol: float, deadline: Deadline) -> Proposals:
+        """Ask the exact oracle for a bound, and for neurons that would help."""
+        v = self._best_dual_point()
+        result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
+        self._take_bound(v, result.bound)
+        directions = result.directions[:_MOST_EXACT] @ self._reduction.basis
+        return Proposals(directions, result.signs[:_MOST_EXACT], result.values[:_MOST_EXACT])
+
+    def _best_dual_point(self) -> FloatArray:
+        """The residual of the network, where that is affordable stationary to rounding."""
+        if len(self.y) <= _CORRECTED_ROWS:
+            return dual_point(self.X, self.y, self.beta, self.neurons)
+        return residual(self.X, self.y, self.neurons)
+
+    def _take_bound(self, v: FloatArray, oracle_bound: float) -> None:
+        bound = dual_bound(self.loss, self.y, v, self.beta, oracle_bound)
+        if bound > self.bound:
+            self.bound, self.dual_point = bound, v
+
+    def _offer(self, neurons: Neurons) -> None:
+        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        if objective < self.objective:
+            self.neurons, self.objective = neurons, objective
+
+    def finish(self, tol: float, *, polish: bool) -> None:
+        """Use the time that is left for a certificate, unless there is one."""
+        if polish and self.gap > tol and not self._end.passed:
+            self._price(max(tol, 1e-3), self._end)

@@ -1,0 +1,215 @@
+"""Newton's method on all neurons at once that sees the kinks ahead.
+
+Between two hyperplanes objective (2) is smooth in the rays ``w_j = c_j u_j``;
+at ``x_i'w_j = 0`` it has a kink. Where the residual and the sign of the neuron
+disagree (``s_j r_i < 0``) the kink is convex, and minimisers like to sit on it;
+where they agree it is concave, and crossing it can only help. The model keeps
+the second-order part of the smooth objective and the convex kinks next to each
+neuron, each with the price of crossing it. Its minimiser is found by an
+interior-point method, so that all neurons find their faces together instead of
+one kink a step; once the faces are right, convergence is quadratic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.solvers.kink_program import Kinks, minimise_with_kinks
+from cvxnn.solvers.neurons import Neurons, neuron_objective, residual, row_chunks
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Hyperplanes next to each neuron whose kinks are in the model.
+_NEAR = 20
+# A neuron counts as on a hyperplane, and the row as off, within this angle.
+_ON_KINK = 1e-12
+# A step that does not lower the objective is halved so often, then damped more.
+_HALVINGS = 3
+_MOST_DAMPING = 1e4
+# Gain, relative to the objective, that rounding can pretend.
+_ROUNDING = 1e-15
+
+
+def descend_over_kinks(
+    X: FloatArray,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    *,
+    steps: int,
+    enough: float = 0.0,
+    deadline: Deadline | None = None,
+) -> Neurons:
+    """Newton steps on objective (2) until one gains less than `enough`, relative.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    y : ndarray, shape (n,)
+    beta : float
+    neurons : Neurons
+    steps : int
+        At most so many.
+    enough : float
+    deadline : Deadline, optional
+        Checked before every step.
+
+    Returns
+    -------
+    Neurons
+        Objective not above that of the neurons given.
+
+    Notes
+    -----
+    For k neurons O(n (k r)^2) a step for the matrix and O((k r)^3) for the model.
+    """
+    deadline = Deadline() if deadline is None else deadline
+    enough = max(enough, _ROUNDING)
+    value = neuron_objective(X, y, beta, neurons)
+    damping = 0.0
+    for _ in range(steps):
+        check_interrupt()
+        if len(neurons.weights) == 0 or deadline.passed:
+            break
+        model = _Model.of(X, y, beta, neurons)
+        gain, promised = 0.0, np.inf
+        while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
+            check_interrupt()
+            if deadline.passed:
+                break
+            moved, reached, promised = _step(X, y, beta, neurons, value, model.damped(damping))
+            gain = value - reached
+            damping = max(8.0 * damping, 1e-2) if gain <= 0.0 else damping
+        if gain > 0.0:
+            neurons, value = moved, reached
+            damping = damping / 16.0 if damping > 1e-2 else 0.0
+        if gain <= enough * value:
+            break
+    return neurons
+
+
+def _step(
+    X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, value: float, model: _Model
+) -> tuple[Neurons, float, float]:
+    """Towards the minimiser of the model, halved until the objective falls.
+
+    Returns the neurons, their objective, and the fall that the model promised.
+    """
+    solution = minimise_with_kinks(model.H, model.g, model.kinks)
+    target = _onto_kinks(neurons.rays + solution.moves, model.kinks, solution.tight)
+    promised = model.fall(solution.moves)
+    length = 1.0
+    for _ in range(_HALVINGS):
+        rays = (1.0 - length) * neurons.rays + length * target
+        moved = Neurons.of(rays, neurons.signs)
+        reached = neuron_objective(X, y, beta, moved)
+        if reached < value:
+            return moved, reached, promised
+        length *= 0.5
+    return neurons, value, promised
+
+
+def _onto_kinks(rays: FloatArray, kinks: Kinks, tight: NDArray[np.bool_]) -> FloatArray:
+    """The rays, moved onto the hyperplanes that they lie next to."""
+    rays = rays.copy()
+    for j in np.unique(kinks.owner[tight]):
+        rows = kinks.rows[tight & (kinks.owner == j)]
+        if len(rows) < rays.shape[1]:
+            off = np.linalg.lstsq(rows.T, rays[j], rcond=1e-9)[0]
+            rays[j] -= rows.T @ off
+    return rays
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Second-order part ``1/2 d'Hd + g'd`` of objective (2), and the kinks nearby."""
+
+    H: FloatArray
+    g: FloatArray
+    kinks: Kinks
+    stiffness: FloatArray
+
+    def fall(self, moves: FloatArray) -> float:
+        """How much the moves lower the model."""
+        d = moves.ravel()
+        return -float(0.5 * d @ (self.H @ d) + self.g.ravel() @ d) - self.kinks.cost(moves)
+
+    def damped(self, damping: float) -> _Model:
+        """With a price on moves, relative to the length of each ray."""
+        if damping == 0.0:
+            return self
+        r = len(self.H) // len(self.stiffness)
+        H = self.H + np.diag(np.repeat(damping * self.stiffness, r))
+        return replace(self, H=H)
+
+    @classmethod
+    def of(cls, X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> _Model:
+        k, r = neurons.directions.shape
+        left = residual(X, y, neurons)
+        H = np.zeros((k * r, k * r))
+        g = beta * neurons.directions
+        nearest = _Nearest(k, min(_NEAR, len(X)))
+        lengths = np.linalg.norm(X, axis=1)
+        for rows in row_chunks(len(X), k * r):
+            products = X[rows] @ neurons.directions.T
+            on = (products > _ON_KINK * lengths[rows, None]) * neurons.signs
+            J = (on[:, :, None] * X[rows][:, None, :]).reshape(-1, k * r)
+            H += J.T @ J
+            g -= (J.T @ left[rows]).reshape(k, r)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                angles = np.abs(products) / lengths[rows, None]
+            nearest.look(rows.start, np.where(lengths[rows, None] > 0.0, angles, np.inf))
+        blocks = H.reshape(k, r, k, r)
+        every = np.arange(k)
+        across = np.eye(r) - neurons.directions[:, :, None] * neurons.directions[:, None, :]
+        stiffness = beta / neurons.weights
+        blocks[every, :, every, :] += stiffness[:, None, None] * across
+        H[np.diag_indices(k * r)] += 1e-13 * np.trace(H) / (k * r)
+        kinks = _convex_kinks(X, lengths, left, neurons, nearest.rows)
+        return cls(H, g, kinks, stiffness)
+
+
+class _Nearest:
+    """For every neuron the rows of smallest angle to its hyperplane, collected by chunks."""
+
+    def __init__(self, k: int, most: int) -> None:
+        self._most = most
+        self.rows = np.zeros((0, k), dtype=np.int64)
+        self._angles = np.zeros((0, k))
+
+    def look(self, start: int, angles: FloatArray) -> None:
+        """Take notice of rows from `start` on; angles of shape (chunk, k)."""
+        rows = np.broadcast_to(np.arange(start, start + len(angles))[:, None], angles.shape)
+        if len(angles) > self._most:
+            best = np.argpartition(angles, self._most - 1, axis=0)[: self._most]
+            rows, angles = best + start, np.take_along_axis(angles, best, axis=0)
+        rows, angles = np.vstack([self.rows, rows]), np.vstack([self._angles, angles])
+        if len(angles) > self._most:
+            best = np.argpartition(angles, self._most - 1, axis=0)[: self._most]
+            rows = np.take_along_axis(rows, best, axis=0)
+            angles = np.take_along_axis(angles, best, axis=0)
+        self.rows, self._angles = rows, angles
+
+
+def _convex_kinks(
+    X: FloatArray, lengths: FloatArray, left: FloatArray, neurons: Neurons, nearest: IntArray
+) -> Kinks:
+    """The kinks of the nearest rows that hold a neuron back, in unit rows."""
+    held = (left[nearest] * neurons.signs < 0.0) & (lengths[nearest] > 0.0)
+    owner, place = np.nonzero(held.T)
+    rows = nearest[place, owner]
+    normals = X[rows] / lengths[rows, None]
+    sines = np.einsum("ij,ij->i", normals, neurons.directions[owner])
+    side = np.where(sines > _ON_KINK, 1.0, -1.0)
+    return Kinks(
+        rows=side[:, None] * normals,
+        owner=owner,
+        slack=np.abs(sines) * neurons.weights[owner],
+        price=np.abs(left[rows]) * lengths[rows],
+        curvature=lengths[rows] ** 2,
+    )

@@ -1,0 +1,126 @@
+"""One round of the global method: propose neurons, weigh them, move them, merge them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline
+from cvxnn.oracle.ascent import AscentOracle, Proposals
+from cvxnn.solvers.kink_newton import descend_over_kinks
+from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.sliding import slide
+
+FloatArray = NDArray[np.float64]
+
+# Random starts of an ascent: at first, and at most.
+_STARTS = 200
+_MOST_STARTS = 4_000
+# Rows times starts of one ascent: beyond it there are fewer starts.
+_ASCENT_WORK = 1 << 25
+# Neurons of each sign that one round may add.
+_MOST_NEW = 60
+# While a proposal exceeds beta by this factor, neurons have far to go.
+_FAR = 1.2
+_SLIDE_STEPS = 200
+# Newton steps of a round while there are many new neurons, and to converge.
+_FEW_STEPS, _MANY_STEPS = 4, 12
+# Variables of the model with kinks: beyond it a step costs more than it brings.
+_NEWTON_VARIABLES = 2_000
+
+
+class NeuronSearch:
+    """Neurons for one set of rows, improved round by round.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    y : ndarray, shape (n,)
+    beta : float
+    to_direction : ndarray, shape (r, r)
+        Maps evenly spread directions to those of the data.
+    random_state : numpy.random.Generator
+    deadline : Deadline
+
+    Attributes
+    ----------
+    neurons : Neurons
+        The best so far.
+    objective : float
+        Their objective (2).
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        to_direction: FloatArray,
+        random_state: np.random.Generator,
+        deadline: Deadline,
+    ) -> None:
+        self.X, self.y, self.beta = X, y, beta
+        self.deadline = deadline
+        self._ascent = AscentOracle(X, to_direction, random_state)
+        self._n_starts = _STARTS
+        self.neurons = Neurons.none(X.shape[1])
+        self.objective = 0.5 * float(y @ y)
+
+    def start_from(self, neurons: Neurons) -> None:
+        """Take over neurons found elsewhere."""
+        self._offer(reweigh(self.X, self.y, self.beta, neurons))
+
+    def residual(self) -> FloatArray:
+        """``y - f(X)``, shape (n,)."""
+        return residual(self.X, self.y, self.neurons)
+
+    def propose(self, margin: float) -> Proposals:
+        """Neurons above ``beta (1 + margin)``; more starts where they become rare."""
+        most_starts = max(_STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // len(self.y)))
+        proposals = self._ascent.search(
+            self.residual(),
+            self.beta * (1.0 + margin),
+            min(self._n_starts, most_starts),
+            most=_MOST_NEW,
+            polish=True,
+            deadline=self.deadline,
+        )
+        if len(proposals.signs) < _MOST_NEW:
+            self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
+        return proposals
+
+    def improve(self, proposals: Proposals, *, converge: bool) -> None:
+        """Add the proposals and bring all neurons to rest.
+
+        Parameters
+        ----------
+        proposals : Proposals
+        converge : bool
+            Whether to take Newton steps until rounding ends them.
+        """
+        X, y, beta = self.X, self.y, self.beta
+        joined = self.neurons.joined(proposals.directions, proposals.signs)
+        neurons = reweigh(X, y, beta, joined)
+        self._offer(neurons)
+        movable = neurons.directions.size <= _NEWTON_VARIABLES
+        if proposals.largest > _FAR * beta or not movable:
+            neurons = slide(X, y, beta, neurons, steps=_SLIDE_STEPS, deadline=self.deadline)
+            neurons = self._tidy(neurons)
+        if neurons.directions.size <= _NEWTON_VARIABLES:
+            neurons = descend_over_kinks(
+                X, y, beta, neurons,
+                steps=_MANY_STEPS if converge else _FEW_STEPS,
+                enough=0.0 if converge else 1e-9,
+                deadline=self.deadline,
+            )  # fmt: skip
+            neurons = self._tidy(neurons)
+        self._offer(neurons)
+
+    def _tidy(self, neurons: Neurons) -> Neurons:
+        """Merged, and with linearly independent activations."""
+        return reweigh(self.X, self.y, self.beta, merge_cells(self.X, neurons))
+
+    def _offer(self, neurons: Neurons) -> None:
+        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        if objective < self.objective:
+            self.neurons, self.objective = neurons, objective

@@ -1,0 +1,144 @@
+"""Neurons as rays: the state of every method that moves neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+
+FloatArray = NDArray[np.float64]
+
+# A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
+# to what cancels, so that the units of the columns do not matter.
+TIGHT = 1e-9
+# A neuron this much shorter than the longest is none.
+_NOTHING = 1e-13
+# Entries of (rows x neurons) that are formed at a time.
+_CHUNK = 1 << 21
+# Rows that show that two neurons share no cell, in nearly all cases.
+_PROBES = 256
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Neurons as unit directions, positive weights and signs.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (k, r)
+    weights : ndarray, shape (k,)
+        ``||w_j|| > 0``.
+    signs : ndarray, shape (k,)
+    """
+
+    directions: FloatArray
+    weights: FloatArray
+    signs: FloatArray
+
+    @classmethod
+    def of(cls, w: FloatArray, signs: FloatArray) -> Neurons:
+        """From rays ``w_j = c_j u_j``, shape (k, r); those of length zero are dropped."""
+        norms = np.linalg.norm(w, axis=1)
+        alive = norms > _NOTHING * norms.max(initial=0.0)
+        return cls(w[alive] / norms[alive, None], norms[alive], signs[alive])
+
+    @property
+    def rays(self) -> FloatArray:
+        """``w_j = c_j u_j``, shape (k, r)."""
+        return self.directions * self.weights[:, None]
+
+    @classmethod
+    def none(cls, r: int) -> Neurons:
+        """No neurons."""
+        return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
+
+    def select(self, index: NDArray[np.bool_]) -> Neurons:
+        """The neurons in `index`."""
+        return Neurons(self.directions[index], self.weights[index], self.signs[index])
+
+    def joined(self, directions: FloatArray, signs: FloatArray) -> Neurons:
+        """With candidates of weight zero appended."""
+        return Neurons(
+            np.vstack([self.directions, directions]),
+            np.concatenate([self.weights, np.zeros(len(signs))]),
+            np.concatenate([self.signs, signs]),
+        )
+
+
+def atoms(X: FloatArray, neurons: Neurons) -> FloatArray:
+    """Columns ``s_j (X u_j)_+``, shape (n, k)."""
+    return np.asarray(np.maximum(X @ neurons.directions.T, 0.0) * neurons.signs)
+
+
+def row_chunks(n: int, width: int) -> Iterator[slice]:
+    """Slices of n rows such that an array of so many columns stays small."""
+    step = max(1, _CHUNK // max(width, 1))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def residual(X: FloatArray, y: FloatArray, neurons: Neurons) -> FloatArray:
+    """``y - f(X)``, shape (n,), without an (n, k) array."""
+    left = y.copy()
+    for rows in row_chunks(len(y), len(neurons.weights)):
+        left[rows] -= np.maximum(X[rows] @ neurons.rays.T, 0.0) @ neurons.signs
+    return left
+
+
+def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+    """Objective (2) of the balanced network with these neurons."""
+    left = residual(X, y, neurons)
+    return 0.5 * float(left @ left) + beta * float(neurons.weights.sum())
+
+
+def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+    """The best weights for the given directions, without the neurons they drop."""
+    columns, target = atoms(X, neurons), y
+    k = columns.shape[1]
+    if len(y) > 2 * (k + 1):
+        # The same program in k + 1 rows: distances are all that counts.
+        tall = np.column_stack([columns, target])
+        triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
+        columns, target = triangle[: k + 1, :k], triangle[: k + 1, k]
+    weights = nonnegative_lasso(columns, target, beta, neurons.weights)
+    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+
+
+def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
+    """Add up neurons of one sign that share a closed cell.
+
+    The output stays and the penalty does not grow: on a closed cell the ReLU is
+    linear, and ``||p + q|| <= ||p|| + ||q||``.
+    """
+    w = neurons.rays
+    sides = sides_of(X, neurons.directions)
+    probes = np.ascontiguousarray(sides[:, :: max(1, len(X) // _PROBES)])
+    kept = np.zeros(0, dtype=np.int64)
+    for j in range(len(w)):
+        rivals = kept[neurons.signs[kept] == neurons.signs[j]]
+        for part in (probes, sides):
+            rivals = rivals[~(part[rivals] * part[j] < 0).any(axis=1)]
+        if len(rivals) == 0:
+            kept = np.append(kept, j)
+            continue
+        i = rivals[0]
+        w[i] += w[j]
+        # The sum lies on the side of whichever of the two is off the hyperplane.
+        for part in (probes, sides):
+            part[i] = np.where(part[i] == 0, part[j], part[i])
+    return Neurons.of(w[kept], neurons.signs[kept])
+
+
+def sides_of(X: FloatArray, directions: FloatArray) -> NDArray[np.int8]:
+    """-1, 0 (tight) or 1 for every neuron and row, shape (k, n)."""
+    sides = np.empty((len(directions), len(X)), dtype=np.int8)
+    for rows in row_chunks(len(X), len(directions)):
+        products = directions @ X[rows].T
+        size = np.abs(directions) @ np.abs(X[rows]).T
+        sides[:, rows] = np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
+    return sides
