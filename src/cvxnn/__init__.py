@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cvxnn.certification import certify
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.networks import TwoLayerNetwork
@@ -35,20 +36,32 @@ if TYPE_CHECKING:
         sample_patterns,
     )
     from cvxnn.program import ConvexProgram
-    from cvxnn.results import Certificate, Progress, Solution, Status
+    from cvxnn.results import (
+        Certificate,
+        ImprovingNeuron,
+        NetworkCertificate,
+        Progress,
+        Solution,
+        Status,
+        Verdict,
+    )
     from cvxnn.training import solve
 
 __all__ = [
     "Certificate",
     "ConvexProgram",
+    "ImprovingNeuron",
     "InputError",
     "ModelFileError",
+    "NetworkCertificate",
     "PatternSet",
     "Progress",
     "Solution",
     "Status",
     "TooManyPatternsError",
     "TwoLayerNetwork",
+    "Verdict",
+    "certify",
     "count_patterns_bound",
     "enumerate_patterns",
     "load_ring",
@@ -61,14 +74,18 @@ __all__ = [
 _HOMES = {
     "Certificate": "cvxnn.results",
     "ConvexProgram": "cvxnn.program",
+    "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
     "ModelFileError": "cvxnn.errors",
+    "NetworkCertificate": "cvxnn.results",
     "PatternSet": "cvxnn.patterns",
     "Progress": "cvxnn.results",
     "Solution": "cvxnn.results",
     "Status": "cvxnn.results",
     "TooManyPatternsError": "cvxnn.errors",
     "TwoLayerNetwork": "cvxnn.networks",
+    "Verdict": "cvxnn.results",
+    "certify": "cvxnn.certification",
     "count_patterns_bound": "cvxnn.patterns",
     "enumerate_patterns": "cvxnn.patterns",
     "load_ring": "cvxnn.datasets",

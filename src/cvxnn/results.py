@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cvxnn.networks import TwoLayerNetwork
 
 
@@ -174,3 +177,116 @@ class Solution:
     def n_iter(self) -> int:
         """Rounds that were run."""
         return len(self.history)
+
+
+class Verdict(Enum):
+    """What :func:`cvxnn.certify` found; each value is the sentence a user reads."""
+
+    OPTIMAL = Status.OPTIMAL.value
+    IMPROVABLE = "The network is not optimal: a better one is known."
+    UNDECIDED = (
+        "No better network was found, but the lower bound does not prove that there is none; "
+        "the gap reached is reported, and more time may narrow it."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ImprovingNeuron:
+    """A neuron that lowers the objective of a network when it is added to it.
+
+    Attributes
+    ----------
+    direction : ndarray, shape (d,)
+        Its unit direction u.
+    sign : float
+        1 or -1, the sign s of its output weight.
+    value : float
+        ``s r'(Xu)_+`` at the residual r of the network; above beta.
+    size : float
+        The c > 0 that is best for the neuron ``c s (Xu)_+``:
+        ``(value - beta) / ||(Xu)_+||^2``.
+    decrease : float
+        By how much the objective falls then: ``(value - beta)^2 / (2 ||(Xu)_+||^2)``.
+
+    Examples
+    --------
+    >>> neuron = ImprovingNeuron(np.array([1.0]), -1.0, value=3.0, size=4.0, decrease=4.0)
+    >>> neuron.hidden_weights, neuron.output_weight
+    (array([2.]), -2.0)
+    """
+
+    direction: NDArray[np.float64]
+    sign: float
+    value: float
+    size: float
+    decrease: float
+
+    @property
+    def hidden_weights(self) -> NDArray[np.float64]:
+        """``sqrt(c) u``, shape (d,): balanced with :attr:`output_weight`."""
+        return float(np.sqrt(self.size)) * self.direction
+
+    @property
+    def output_weight(self) -> float:
+        """``s sqrt(c)``."""
+        return self.sign * float(np.sqrt(self.size))
+
+    def added_to(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
+        """The network with this neuron as its last."""
+        return TwoLayerNetwork(
+            np.vstack([network.hidden_weights, self.hidden_weights]),
+            np.append(network.output_weights, self.output_weight),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCertificate(Certificate):
+    """How far a given network is from the best one; what :func:`cvxnn.certify` returns.
+
+    A better network is one whose objective is lower by more than ``tol`` times
+    the objective: below that the network is optimal as far as anyone asked.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Optimal within `tol`, improvable, or undecided.
+    network : TwoLayerNetwork
+        The network as it was read; its objective is the one reported.
+    has_ones : bool
+        Whether a column of ones was appended to X for the biases of the
+        network: the last weight of every neuron is then on it.
+    balanced_objective : float
+        The objective after :meth:`TwoLayerNetwork.balance`, the least that
+        rescaling the neurons, which does not change the function, can reach.
+    largest_value : float
+        The largest ``|r'(Xu)_+|`` that was found, ``||u|| = 1``; at most
+        `oracle_bound`.
+    improving_neuron : ImprovingNeuron, optional
+        Of the neurons that were found, the one that lowers the objective most;
+        None where none makes the network a better one.
+    better_network : Solution, optional
+        A better network that the search for a bound came across; on the same
+        columns as `network`.
+    notes : tuple of str
+        Where the conventions of the network differ from those of objective
+        (2), and what was done about it, in sentences.
+    beta, tol : float
+        The arguments of the call.
+    interrupted : bool
+        Whether Ctrl-C ended the search.
+    elapsed : float
+        Seconds.
+    """
+
+    verdict: Verdict
+    network: TwoLayerNetwork
+    has_ones: bool
+    balanced_objective: float
+    largest_value: float
+    improving_neuron: ImprovingNeuron | None
+    better_network: Solution | None = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+    beta: float
+    tol: float
+    interrupted: bool
+    elapsed: float

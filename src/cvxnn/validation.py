@@ -9,12 +9,15 @@ its size; an array that is float64 and C-contiguous already is not copied.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 LARGEST_ENTRY = 1e100
 """Data beyond this are refused: sums of their squares and products would overflow."""
@@ -133,6 +136,21 @@ def check_optional_positive(value: object, name: str) -> float | None:
         raise InputError(
             f"{name} must be None or a finite number above 0, got {_shown(value)}."
         ) from None
+
+
+def check_tolerance(tol: object) -> float:
+    """A relative gap: positive and below 1."""
+    value = check_positive(tol, "tol")
+    if value >= 1.0:
+        raise InputError(f"tol must be below 1, it is a relative gap; got {value:g}.")
+    return value
+
+
+def check_callback(callback: _Function | None) -> _Function | None:
+    """A function, or None."""
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback must be callable or None, got {type(callback).__name__}.")
+    return callback
 
 
 def check_count(value: object, name: str, minimum: int = 1) -> int:

@@ -1,4 +1,4 @@
-"""The command line: ``cvxnn fit``, ``cvxnn predict`` and ``cvxnn demo``.
+"""The command line: ``cvxnn fit``, ``predict``, ``certify`` and ``demo``.
 
 A command imports what it computes with when it runs, so that ``cvxnn --help``
 does not wait for numba.
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cvxnn import __version__
+from cvxnn.cli.certify import certify
 from cvxnn.cli.demo import demo
 from cvxnn.cli.errors import ReportingGroup
 from cvxnn.cli.fit import fit
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(fit)
 app.command(no_args_is_help=True)(predict)
+app.command(no_args_is_help=True)(certify)
 app.command()(demo)
 
 
@@ -49,8 +51,8 @@ def describe(
     """Train two-layer ReLU networks to certified global optimality.
 
     Exit codes: 0 success; 1 stopped before the tolerance was reached (the model
-    is saved); 2 a mistake in the options or the data; 130 interrupted (the model
-    is saved).
+    is saved), or not certified; 2 a mistake in the options or the data; 130
+    interrupted (the model is saved).
     """
 
 

@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.ascent import Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.spectral import spectral_bound
-from cvxnn.patterns.reduction import reduce_rows
-from cvxnn.results import relative_gap
+from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
-from cvxnn.solvers.neuron_search import NeuronSearch
+from cvxnn.solvers.neuron_search import AS_GOOD, NeuronSearch
 from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
@@ -35,13 +34,19 @@ _COARSE = 0.05
 _COARSE_ROUNDS = 12
 # Share of the time for the search; the rest is for the certificate.
 _SEARCH_SHARE = 0.85
+# Up to this rank the exact oracle is quick: it takes over from the ascent when a
+# round of that finds fewer neurons.
+_QUICK_RANK = 4
+_FEW = 8
+# Tolerance of a certificate that is made when time is up.
+_LAST_TOLERANCE = 1e-3
 # Neurons of the exact oracle that one round takes up.
 _MOST_EXACT = 60
 # Up to this many rows the dual point is corrected on the faces of the neurons.
 _CORRECTED_ROWS = 2_000
 
 
-class GlobalSearch:
+class GlobalSearch(Search):
     """Search for the global optimum of (2), without a list of cells.
 
     Parameters
@@ -53,6 +58,8 @@ class GlobalSearch:
         The squared loss.
     random_state : numpy.random.Generator
         Where ascents start; the optimum does not depend on it.
+    reduction : Reduction, optional
+        ``reduce_rows(X)``, where it is known already.
     deadline : Deadline, optional
 
     Attributes
@@ -78,14 +85,16 @@ class GlobalSearch:
         beta: float,
         loss: Loss,
         random_state: np.random.Generator,
+        reduction: Reduction | None = None,
         deadline: Deadline | None = None,
     ) -> None:
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
-        self._reduction = reduce_rows(X)
-        self.X = np.ascontiguousarray(X @ self._reduction.basis)
+        self._reduction = reduce_rows(X) if reduction is None else reduction
+        self.basis = self._reduction.basis
+        self.X = np.ascontiguousarray(X @ self.basis)
         self.y, self.beta, self.loss = y, beta, loss
-        self._oracle = BranchAndBound(self._reduction)
+        self._oracle = BranchAndBound(X, self._reduction)
         self.neurons = Neurons.none(self.X.shape[1])
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
@@ -93,6 +102,8 @@ class GlobalSearch:
         self._take_bound(self.dual_point, spectral_bound(X, self.dual_point))
         self._searches = self._split(random_state)
         self._rounds = 0
+        self._exact = False
+        self._few = _FEW if self.X.shape[1] <= _QUICK_RANK else 1
         self.n_blocks = 0
         self.stalled = 0.0
         self.stationary = False
@@ -104,7 +115,7 @@ class GlobalSearch:
         sizes = [n]
         while sizes[-1] > _MANY_ROWS:
             sizes.append(sizes[-1] // _PART)
-        to_direction = self._reduction.basis.T @ self._reduction.to_direction
+        to_direction = self.basis.T @ self._reduction.to_direction
         searches = []
         for size in reversed(sizes):
             rows = np.sort(order[:size])
@@ -115,17 +126,6 @@ class GlobalSearch:
                 )
             )  # fmt: skip
         return searches
-
-    @property
-    def gap(self) -> float:
-        """Relative gap."""
-        return relative_gap(self.objective, self.bound)
-
-    def network(self) -> TwoLayerNetwork:
-        """The best network so far, balanced, in the coordinates of X."""
-        root = np.sqrt(self.neurons.weights)
-        hidden = (self.neurons.directions * root[:, None]) @ self._reduction.basis.T
-        return TwoLayerNetwork(hidden, self.neurons.signs * root)
 
     def step(self, tol: float) -> None:
         """One round; on a part of the rows, while they are many."""
@@ -149,16 +149,20 @@ class GlobalSearch:
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]
         before = (self.objective, self.bound)
-        proposals = search.propose(tol / 4.0)
-        if len(proposals.signs) == 0:
-            search.improve(proposals, converge=True)
-            self._offer(search.neurons)
+        if not self._exact:
+            proposals = search.propose(tol / 4.0)
+            # Where the exact oracle is quick, it costs less than the starts that
+            # would find the rest; once asked, it keeps the word.
+            self._exact = len(proposals.signs) < self._few
+            if self._exact:
+                search.improve(proposals, converge=True)
+                self._offer(search.neurons)
+        if self._exact:
             proposals = self._price(tol, self.deadline)
             self.stationary = len(proposals.signs) == 0 and self.gap > tol
         self.n_blocks = len(proposals.signs)
         if self.n_blocks:
-            near = proposals.largest <= self.beta * (1.0 + 100.0 * tol)
-            search.improve(proposals, converge=near)
+            search.improve(proposals, converge=self._exact)
             self._offer(search.neurons)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
@@ -168,8 +172,9 @@ class GlobalSearch:
         v = self._best_dual_point()
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
         self._take_bound(v, result.bound)
-        directions = result.directions[:_MOST_EXACT] @ self._reduction.basis
-        return Proposals(directions, result.signs[:_MOST_EXACT], result.values[:_MOST_EXACT])
+        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))[:_MOST_EXACT]
+        directions = result.directions[worth] @ self.basis
+        return Proposals(directions, result.signs[worth], result.values[worth])
 
     def _best_dual_point(self) -> FloatArray:
         """The residual of the network, where that is affordable stationary to rounding."""
@@ -184,10 +189,10 @@ class GlobalSearch:
 
     def _offer(self, neurons: Neurons) -> None:
         objective = neuron_objective(self.X, self.y, self.beta, neurons)
-        if objective < self.objective:
+        if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective
 
-    def finish(self, tol: float, *, polish: bool) -> None:
+    def finish(self, tol: float, *, hurry: bool) -> None:
         """Use the time that is left for a certificate, unless there is one."""
-        if polish and self.gap > tol and not self._end.passed:
-            self._price(max(tol, 1e-3), self._end)
+        if not hurry and self.gap > tol and not self.stationary and not self._end.passed:
+            self._price(max(tol, _LAST_TOLERANCE), self._end)

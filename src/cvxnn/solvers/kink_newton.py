@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.solvers.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.kink_program import Kinks, minimise_with_kinks
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual, row_chunks
+from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Hyperplanes next to each neuron whose kinks are in the model.
 _NEAR = 20
-# A neuron counts as on a hyperplane, and the row as off, within this angle.
-_ON_KINK = 1e-12
 # A step that does not lower the objective is halved so often, then damped more.
 _HALVINGS = 3
 _MOST_DAMPING = 1e4
@@ -43,6 +42,7 @@ def descend_over_kinks(
     *,
     steps: int,
     enough: float = 0.0,
+    faces: FaceGram | None = None,
     deadline: Deadline | None = None,
 ) -> Neurons:
     """Newton steps on objective (2) until one gains less than `enough`, relative.
@@ -56,6 +56,8 @@ def descend_over_kinks(
     steps : int
         At most so many.
     enough : float
+    faces : FaceGram, optional
+        From :func:`faces_for` the same X; spares the next call a new Gram matrix.
     deadline : Deadline, optional
         Checked before every step.
 
@@ -66,9 +68,11 @@ def descend_over_kinks(
 
     Notes
     -----
-    For k neurons O(n (k r)^2) a step for the matrix and O((k r)^3) for the model.
+    For k neurons O(n k r) a step, O((k r)^3) for the model, and O(k r^2) for
+    every row that changes sides; O(n (k r)^2) for the first matrix.
     """
     deadline = Deadline() if deadline is None else deadline
+    faces = faces_for(X) if faces is None else faces
     enough = max(enough, _ROUNDING)
     value = neuron_objective(X, y, beta, neurons)
     damping = 0.0
@@ -76,7 +80,7 @@ def descend_over_kinks(
         check_interrupt()
         if len(neurons.weights) == 0 or deadline.passed:
             break
-        model = _Model.of(X, y, beta, neurons)
+        model = _Model.of(X, y, beta, neurons, faces)
         gain, promised = 0.0, np.inf
         while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
             check_interrupt()
@@ -91,6 +95,11 @@ def descend_over_kinks(
         if gain <= enough * value:
             break
     return neurons
+
+
+def faces_for(X: FloatArray) -> FaceGram:
+    """The Gram matrix that :func:`descend_over_kinks` keeps up to date, for rows X."""
+    return FaceGram(X, min(_NEAR, len(X)))
 
 
 def _step(
@@ -148,68 +157,38 @@ class _Model:
         return replace(self, H=H)
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> _Model:
+    def of(
+        cls, X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, faces: FaceGram
+    ) -> _Model:
         k, r = neurons.directions.shape
         left = residual(X, y, neurons)
-        H = np.zeros((k * r, k * r))
-        g = beta * neurons.directions
-        nearest = _Nearest(k, min(_NEAR, len(X)))
-        lengths = np.linalg.norm(X, axis=1)
-        for rows in row_chunks(len(X), k * r):
-            products = X[rows] @ neurons.directions.T
-            on = (products > _ON_KINK * lengths[rows, None]) * neurons.signs
-            J = (on[:, :, None] * X[rows][:, None, :]).reshape(-1, k * r)
-            H += J.T @ J
-            g -= (J.T @ left[rows]).reshape(k, r)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                angles = np.abs(products) / lengths[rows, None]
-            nearest.look(rows.start, np.where(lengths[rows, None] > 0.0, angles, np.inf))
-        blocks = H.reshape(k, r, k, r)
+        faces.update(neurons.directions)
+        H = (faces.blocks * np.outer(neurons.signs, neurons.signs)[:, None, :, None]).copy()
+        pull = np.empty((k, r))
+        for a in range(r):
+            pull[:, a] = (left * X[:, a]) @ faces.on
+        stiffness = beta / neurons.weights
         every = np.arange(k)
         across = np.eye(r) - neurons.directions[:, :, None] * neurons.directions[:, None, :]
-        stiffness = beta / neurons.weights
-        blocks[every, :, every, :] += stiffness[:, None, None] * across
+        H[every, :, every, :] += stiffness[:, None, None] * across
+        H = H.reshape(k * r, k * r)
         H[np.diag_indices(k * r)] += 1e-13 * np.trace(H) / (k * r)
-        kinks = _convex_kinks(X, lengths, left, neurons, nearest.rows)
-        return cls(H, g, kinks, stiffness)
+        g = beta * neurons.directions - neurons.signs[:, None] * pull
+        return cls(H, g, _convex_kinks(X, left, neurons, faces.near), stiffness)
 
 
-class _Nearest:
-    """For every neuron the rows of smallest angle to its hyperplane, collected by chunks."""
-
-    def __init__(self, k: int, most: int) -> None:
-        self._most = most
-        self.rows = np.zeros((0, k), dtype=np.int64)
-        self._angles = np.zeros((0, k))
-
-    def look(self, start: int, angles: FloatArray) -> None:
-        """Take notice of rows from `start` on; angles of shape (chunk, k)."""
-        rows = np.broadcast_to(np.arange(start, start + len(angles))[:, None], angles.shape)
-        if len(angles) > self._most:
-            best = np.argpartition(angles, self._most - 1, axis=0)[: self._most]
-            rows, angles = best + start, np.take_along_axis(angles, best, axis=0)
-        rows, angles = np.vstack([self.rows, rows]), np.vstack([self._angles, angles])
-        if len(angles) > self._most:
-            best = np.argpartition(angles, self._most - 1, axis=0)[: self._most]
-            rows = np.take_along_axis(rows, best, axis=0)
-            angles = np.take_along_axis(angles, best, axis=0)
-        self.rows, self._angles = rows, angles
-
-
-def _convex_kinks(
-    X: FloatArray, lengths: FloatArray, left: FloatArray, neurons: Neurons, nearest: IntArray
-) -> Kinks:
+def _convex_kinks(X: FloatArray, left: FloatArray, neurons: Neurons, near: IntArray) -> Kinks:
     """The kinks of the nearest rows that hold a neuron back, in unit rows."""
-    held = (left[nearest] * neurons.signs < 0.0) & (lengths[nearest] > 0.0)
-    owner, place = np.nonzero(held.T)
-    rows = nearest[place, owner]
-    normals = X[rows] / lengths[rows, None]
+    owner, place = np.nonzero((near >= 0) & (left[near] * neurons.signs[:, None] < 0.0))
+    rows = near[owner, place]
+    lengths = np.linalg.norm(X[rows], axis=1)
+    normals = X[rows] / lengths[:, None]
     sines = np.einsum("ij,ij->i", normals, neurons.directions[owner])
-    side = np.where(sines > _ON_KINK, 1.0, -1.0)
+    side = np.where(sines > ON_KINK, 1.0, -1.0)
     return Kinks(
         rows=side[:, None] * normals,
         owner=owner,
         slack=np.abs(sines) * neurons.weights[owner],
-        price=np.abs(left[rows]) * lengths[rows],
-        curvature=lengths[rows] ** 2,
+        price=np.abs(left[rows]) * lengths,
+        curvature=lengths**2,
     )

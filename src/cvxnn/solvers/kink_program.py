@@ -149,8 +149,8 @@ def minimise_with_kinks(H: FloatArray, g: FloatArray, kinks: Kinks) -> KinkSolut
     for _ in range(_MAX_ITER):
         dual = (H @ point.moves.ravel()).reshape(g.shape) + g - kinks.spread(point.lam, len(g))
         primal = kinks.slack + kinks.products(point.moves) + point.p - point.s
-        done = point.gap <= 1e-10 * first and float(np.abs(dual).max()) <= 1e-9 * size
-        if done or point.gap <= 1e-13 * first:
+        done = point.gap <= 1e-15 * first and float(np.abs(dual).max()) <= 1e-13 * size
+        if done or point.gap <= 1e-18 * first:
             break
         stepped = _iterate(H, kinks, point, dual, primal)
         if stepped is None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle.ascent import AscentOracle, Proposals
-from cvxnn.solvers.kink_newton import descend_over_kinks
+from cvxnn.solvers.kink_newton import descend_over_kinks, faces_for
 from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.sliding import slide
 
@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 # Random starts of an ascent: at first, and at most.
 _STARTS = 200
-_MOST_STARTS = 4_000
+_MOST_STARTS = 1_000
 # Rows times starts of one ascent: beyond it there are fewer starts.
 _ASCENT_WORK = 1 << 25
 # Neurons of each sign that one round may add.
@@ -23,10 +23,15 @@ _MOST_NEW = 60
 # While a proposal exceeds beta by this factor, neurons have far to go.
 _FAR = 1.2
 _SLIDE_STEPS = 200
+# Rows times neurons times steps of one slide.
+_SLIDE_WORK = 1 << 28
 # Newton steps of a round while there are many new neurons, and to converge.
 _FEW_STEPS, _MANY_STEPS = 4, 12
 # Variables of the model with kinks: beyond it a step costs more than it brings.
 _NEWTON_VARIABLES = 2_000
+# Relative difference of objectives that is rounding. The residual, on which the
+# certificate rests, errs by the root of what the objective errs by.
+AS_GOOD = 1e-13
 
 
 class NeuronSearch:
@@ -62,6 +67,7 @@ class NeuronSearch:
         self.X, self.y, self.beta = X, y, beta
         self.deadline = deadline
         self._ascent = AscentOracle(X, to_direction, random_state)
+        self._faces = faces_for(X)
         self._n_starts = _STARTS
         self.neurons = Neurons.none(X.shape[1])
         self.objective = 0.5 * float(y @ y)
@@ -104,13 +110,15 @@ class NeuronSearch:
         self._offer(neurons)
         movable = neurons.directions.size <= _NEWTON_VARIABLES
         if proposals.largest > _FAR * beta or not movable:
-            neurons = slide(X, y, beta, neurons, steps=_SLIDE_STEPS, deadline=self.deadline)
+            steps = min(_SLIDE_STEPS, max(20, _SLIDE_WORK // max(len(y) * len(neurons.weights), 1)))
+            neurons = slide(X, y, beta, neurons, steps=steps, deadline=self.deadline)
             neurons = self._tidy(neurons)
         if neurons.directions.size <= _NEWTON_VARIABLES:
             neurons = descend_over_kinks(
                 X, y, beta, neurons,
                 steps=_MANY_STEPS if converge else _FEW_STEPS,
                 enough=0.0 if converge else 1e-9,
+                faces=self._faces,
                 deadline=self.deadline,
             )  # fmt: skip
             neurons = self._tidy(neurons)
@@ -121,6 +129,7 @@ class NeuronSearch:
         return reweigh(self.X, self.y, self.beta, merge_cells(self.X, neurons))
 
     def _offer(self, neurons: Neurons) -> None:
+        """Take neurons that are better, or as good: they may be closer to rest."""
         objective = neuron_objective(self.X, self.y, self.beta, neurons)
-        if objective < self.objective:
+        if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle, Pricing
-from cvxnn.patterns import PatternSet
+from cvxnn.oracle import CellOracle, Pricing, spectral_bound
+from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns
 from cvxnn.program import ConvexProgram
-from cvxnn.results import relative_gap
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.face_newton import dual_point, refine
 from cvxnn.solvers.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.neurons import Neurons, neuron_objective
+from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -38,11 +37,13 @@ _REFINE = 1e-3
 # Violation of a cone row, relative to its block, that the master has to mend.
 _VIOLATION = 1e-7
 _ROW_ROUNDS = 8
+# Up to this many patterns a program on some of them is priced over all, in the end.
+_SMALL_ARRANGEMENT = 5_000
 # Bytes for the cone rows of one master; beyond it the tightest rows enter first.
 _CONE_BYTES = 1 << 26
 
 
-class WorkingSet:
+class WorkingSet(Search):
     """The program over the cells of an oracle, solved by column generation.
 
     Parameters
@@ -85,6 +86,7 @@ class WorkingSet:
         deadline: Deadline | None = None,
     ) -> None:
         self.deadline = Deadline() if deadline is None else deadline
+        self._data, self.basis = X, oracle.basis
         self.X = X @ oracle.basis
         self.y, self.beta, self.loss = y, beta, loss
         self.patterns, self.oracle = patterns, oracle
@@ -97,17 +99,6 @@ class WorkingSet:
         self.dual_point = -loss.gradient(np.zeros_like(y), y)
         self._pricing = self._price(self.dual_point)
         self._block_cells, self._block_signs = self._first_blocks(random_state)
-
-    @property
-    def gap(self) -> float:
-        """Relative gap of the program over the cells of the oracle."""
-        return relative_gap(self.objective, self.bound)
-
-    def network(self) -> TwoLayerNetwork:
-        """The best network so far, balanced, in the coordinates of X."""
-        root = np.sqrt(self.neurons.weights)
-        hidden = (self.neurons.directions * root[:, None]) @ self.oracle.basis.T
-        return TwoLayerNetwork(hidden, self.neurons.signs * root)
 
     def step(self, tol: float) -> None:
         """One round: master, pricing, and refinement once the gap is small."""
@@ -123,14 +114,35 @@ class WorkingSet:
         # New blocks may need a few rounds to show; then they are no excuse.
         self.stalled = 0 if improved else self.stalled + (1 if not added else 0.25)
 
-    def finish(self, tol: float, *, polish: bool) -> None:
-        """Leave a minimal network: activations linearly independent, cells merged.
-
-        Without `polish` there are no Newton steps, for whoever is in a hurry.
-        """
+    def finish(self, tol: float, *, hurry: bool) -> None:
+        """Leave a minimal network: activations linearly independent, cells merged."""
+        polish = not hurry and not self.deadline.passed
         finished = self._refined(self.neurons, steps=20 if polish else 0)
         too_many = len(self.neurons.weights) > len(self.y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
+
+    def final_bounds(self, *, hurry: bool) -> tuple[float, float]:
+        """Also from the residual of the network; without a price per cell in a hurry."""
+        residuals = [] if hurry else [residual(self.X, self.y, self.neurons)]
+        for v in residuals:
+            self._price(v)
+        if self.oracle.is_complete:
+            return self.bound, self.bound
+        return self.bound, self._bound_over_space([self.dual_point, *residuals], hurry=hurry)
+
+    def _bound_over_space(self, dual_points: list[FloatArray], *, hurry: bool) -> float:
+        """A bound for all networks, from every pattern if they are few, else without any."""
+        oracle: CellOracle | None = None
+        if not hurry and count_patterns_bound(*self.X.shape) <= _SMALL_ARRANGEMENT:
+            oracle = CellOracle(self._data, enumerate_patterns(self._data))
+        bounds = []
+        for v in dual_points:
+            if oracle is None:
+                largest = spectral_bound(self._data, v)
+            else:
+                largest = oracle.price(v, self.beta).bound
+            bounds.append(dual_bound(self.loss, self.y, v, self.beta, largest))
+        return max(bounds)
 
     def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
         return refine(

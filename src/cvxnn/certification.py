@@ -1,0 +1,410 @@
+"""How far a trained network is from the best one: :func:`certify`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.certificates import dual_bound
+from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.foreign_networks import ReadNetwork, read_network
+from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+from cvxnn.losses import SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import CellOracle, spectral_bound
+from cvxnn.patterns import count_patterns_bound, enumerate_patterns
+from cvxnn.results import (
+    ImprovingNeuron,
+    NetworkCertificate,
+    Progress,
+    Solution,
+    Status,
+    Verdict,
+    relative_gap,
+)
+from cvxnn.training import solve
+from cvxnn.validation import (
+    check_optional_positive,
+    check_positive,
+    check_random_state,
+    check_target,
+)
+
+FloatArray = NDArray[np.float64]
+Callback = Callable[[Progress], object]
+
+# Up to this many patterns the oracle enumerates them all.
+_SMALL_ARRANGEMENT = 20_000
+# Directions of the oracle that are tried as neurons.
+_CANDIDATES = 32
+# Where the patterns are too many: random directions, and steps that each climbs.
+_STARTS, _CLIMBS = 256, 20
+# A gap that rescaling the neurons closes by this share of the objective is worth a note.
+_UNBALANCED = 1e-6
+
+
+def certify(
+    network: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = 60.0,
+    random_state: int | np.random.Generator | None = 0,
+    callback: Callback | None = None,
+) -> NetworkCertificate:
+    """Prove how far a two-layer ReLU network is from the best one, however it was trained.
+
+    The objective is (2) of the seed paper,
+
+        1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
+
+    a sum over the rows (not a mean). Every bias is penalised: a hidden bias is a
+    weight on a column of ones, an output bias c is one more neuron on it, which
+    costs ``beta |c|``. Where that is not how the network was trained, `notes`
+    of the result say so.
+
+    Parameters
+    ----------
+    network : object
+        A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
+        of shapes (m, d) and (m,); a ``torch.nn.Sequential(Linear, ReLU,
+        Linear)`` with one output, with or without biases; or a fitted
+        ``sklearn.neural_network.MLPRegressor`` with one hidden layer of ReLU.
+        Its weights are taken to float64, in which everything is computed.
+    X : array-like, shape (n, d)
+        Data as the network itself takes them: the column of ones for the biases
+        of a torch or scikit-learn network is appended here.
+    y : array-like, shape (n,)
+        Targets.
+    beta : float
+        Regularisation, > 0.
+    tol : float, default 1e-6
+        Relative gap ``(objective - dual_bound) / objective`` below which the
+        network counts as optimal; in ]0, 1[.
+    time_limit : float or None, default 60.0
+        Seconds after which the search for a better bound stops, None for never.
+        Unlike training, the question has an honest answer at any time, and a
+        complete one may take time exponential in d: a call without a limit
+        might not return. A minute is what small problems, and large ones with
+        few features, need at most.
+    random_state : int, numpy Generator or None, default 0
+        Source of the directions and the working set that the search starts from.
+    callback : callable, optional
+        Called with a :class:`Progress` after every round of the search. These
+        are of the network that is trained for its bound, not of the one given.
+
+    Returns
+    -------
+    NetworkCertificate
+        With objective, lower bound, gap, verdict and, if there is one, the best
+        improving neuron; also when the time is up or Ctrl-C is pressed: then
+        with the bound so far.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
+
+    Notes
+    -----
+    A balanced network is optimal if and only if no neuron has
+    ``|r'(Xu)_+| > beta`` at its residual r and its own neurons attain beta. Two
+    dual points are tried: the residual, which suffices for an optimal network,
+    and, where its bound is too low, the one that training a network of our own
+    leads to, because the optimal value is the same number whichever dual point
+    proves it.
+
+    What other objectives correspond to: ``torch.nn.MSELoss()`` over all n rows
+    with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
+    ``beta = n w / 2``, but for an output bias c, which it lets cost
+    ``beta c^2 / 2``; `MLPRegressor` with ``alpha`` is 1 / n times (2) with
+    ``beta = alpha``, but without a penalty on its biases.
+
+    References
+    ----------
+    Seed paper, (2), (8) and (11); M. Pilanci and T. Ergen, ICML 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.training import solve
+    >>> X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.0])
+    >>> certificate = certify(([[1.0]], [0.5]), X, y, beta=1.0)
+    >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
+    IMPROVABLE 1.2500
+    >>> certificate = certify(solve(X, y, beta=1.0).network, X, y, beta=1.0)
+    >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
+    OPTIMAL 0.9000
+    """
+    read = read_network(network)
+    data = read.data(X)
+    run = _Run(
+        read,
+        data,
+        check_target(y, len(data)),
+        check_positive(beta, "beta"),
+        tol=_check_tolerance(tol),
+        time_limit=check_optional_positive(time_limit, "time_limit"),
+        rng=check_random_state(random_state),
+        callback=_check_callback(callback),
+    )
+    with deferred_interrupts():
+        run.execute()
+        certificate = run.certificate()
+        forget_interrupt()
+    return certificate
+
+
+def _check_tolerance(tol: float) -> float:
+    tol = check_positive(tol, "tol")
+    if tol >= 1.0:
+        raise InputError(f"tol must be below 1, it is a relative gap; got {tol:g}.")
+    return tol
+
+
+def _check_callback(callback: Callback | None) -> Callback | None:
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback must be callable or None, got {type(callback).__name__}.")
+    return callback
+
+
+class _Run:
+    """One call of :func:`certify`: what is known so far, at any time a valid answer."""
+
+    def __init__(
+        self,
+        read: ReadNetwork,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        *,
+        tol: float,
+        time_limit: float | None,
+        rng: np.random.Generator,
+        callback: Callback | None,
+    ) -> None:
+        self.read, self.network, self.X, self.y, self.beta = read, read.network, X, y, beta
+        self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
+        self.start, self.deadline = time.perf_counter(), Deadline(time_limit)
+        self.objective = _finite_objective(self.network, X, y, beta)
+        self.balanced_objective = _finite_objective(self.network.balance(), X, y, beta)
+        self.residual = y - self.network.forward(X)
+        self.oracle_bound = spectral_bound(X, self.residual)
+        self.dual_bound = self._bound_of_residual()
+        self.largest_value = 0.0
+        self.neuron: ImprovingNeuron | None = None
+        self.solution: Solution | None = None
+        self.interrupted = False
+
+    @property
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.start
+
+    def execute(self) -> None:
+        """Price the residual, then search for a better bound; Ctrl-C keeps what there is."""
+        try:
+            self._price_residual()
+            if self._gap() > self.tol:
+                self._search()
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+    def certificate(self) -> NetworkCertificate:
+        """What is known, with the verdict it allows."""
+        return NetworkCertificate(
+            objective=self.objective,
+            dual_bound=self.dual_bound,
+            oracle_bound=self.oracle_bound,
+            verdict=self._verdict(),
+            network=self.network,
+            has_ones=self.read.has_ones,
+            balanced_objective=self.balanced_objective,
+            largest_value=self.largest_value,
+            improving_neuron=self.neuron,
+            better_network=self.solution,
+            notes=self._notes(),
+            beta=self.beta,
+            tol=self.tol,
+            interrupted=self.interrupted,
+            elapsed=self.elapsed,
+        )
+
+    def _gap(self) -> float:
+        return relative_gap(self.objective, self.dual_bound)
+
+    def _is_better(self, objective: float) -> bool:
+        return self.objective - objective > self.tol * self.objective
+
+    def _verdict(self) -> Verdict:
+        if self._gap() <= self.tol:
+            return Verdict.OPTIMAL
+        known = self.neuron is not None or self.solution is not None
+        if known or self._is_better(self.balanced_objective):
+            return Verdict.IMPROVABLE
+        return Verdict.UNDECIDED
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = self.read.notes(self.X, self.beta)
+        if self.balanced_objective < self.objective * (1.0 - _UNBALANCED):
+            notes += (
+                "Balancing its neurons (TwoLayerNetwork.balance), which does not change the "
+                f"function, lowers the objective to {self.balanced_objective:.10g}.",
+            )
+        return notes
+
+    def _bound_of_residual(self) -> float:
+        return dual_bound(SquaredLoss(), self.y, self.residual, self.beta, self.oracle_bound)
+
+    def _price_residual(self) -> None:
+        prices = _price(self.X, self.residual, self.beta, self.deadline, self.rng)
+        self.oracle_bound = min(self.oracle_bound, prices.bound)
+        self.dual_bound = max(self.dual_bound, self._bound_of_residual())
+        self.largest_value = float(prices.values.max(initial=0.0))
+        neuron = _best_neuron(self.X, self.residual, self.beta, prices)
+        if neuron is not None and self._is_better(self.objective - neuron.decrease):
+            self.neuron = neuron
+
+    def _search(self) -> None:
+        """Train on the same data: the bound holds for every network, also for this one."""
+        seconds = None if self.time_limit is None else self.time_limit - self.elapsed
+        if seconds is not None and seconds <= 0.0:
+            return
+        solution = _train(self.X, self.y, self.beta, self.tol, seconds, self.rng, self.callback)
+        if solution is None:
+            return
+        self.interrupted = solution.status is Status.INTERRUPTED
+        self.dual_bound = max(self.dual_bound, solution.dual_bound)
+        if self._is_better(solution.objective):
+            self.solution = solution
+
+
+def _finite_objective(network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        objective = network.objective(X, y, beta)
+    if not np.isfinite(objective):
+        raise InputError(
+            "The objective of the network is beyond float64: its weights are too large for X."
+        )
+    return objective
+
+
+def _train(
+    X: FloatArray,
+    y: FloatArray,
+    beta: float,
+    tol: float,
+    seconds: float | None,
+    rng: np.random.Generator,
+    callback: Callback | None,
+) -> Solution | None:
+    """A network of our own with its bound; None where the data have too many patterns."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # The certificate says how far the bound is.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            # The network to certify may use up tol by itself: the bound must be closer.
+            return solve(
+                X, y, beta, "exact", tol=tol / 4.0, time_limit=seconds, random_state=rng,
+                callback=callback,
+            )  # fmt: skip
+        except TooManyPatternsError:
+            return None
+
+
+@dataclass(frozen=True)
+class _Prices:
+    """The oracle at one dual point: a proven bound, and directions that were found.
+
+    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions`` (k, d).
+    """
+
+    bound: float
+    directions: FloatArray
+    signs: FloatArray
+    values: FloatArray
+
+
+def _price(
+    X: FloatArray, v: FloatArray, beta: float, deadline: Deadline, rng: np.random.Generator
+) -> _Prices:
+    """Bound ``max |v'(Xu)_+|`` and find directions where it is large.
+
+    Over all cells where they are few, else from the spectrum and a random search.
+    """
+    if count_patterns_bound(len(X), min(X.shape)) > _SMALL_ARRANGEMENT:
+        found = _climb(X, v, deadline, rng)
+        return _evaluated(X, v, spectral_bound(X, v), *found)
+    oracle = CellOracle(X, enumerate_patterns(X))
+    pricing = oracle.price(v, enough=beta)
+    norms = np.linalg.norm(pricing.points, axis=2)
+    sides, cells = np.unravel_index(np.argsort(-norms, axis=None)[:_CANDIDATES], norms.shape)
+    directions = pricing.points[sides, cells] @ oracle.basis.T
+    return _evaluated(X, v, pricing.bound, directions, np.where(sides == 0, 1.0, -1.0))
+
+
+def _climb(
+    X: FloatArray, v: FloatArray, deadline: Deadline, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Random directions, each moved to the best one of its cell ignoring the cell's walls."""
+    signs = np.where(np.arange(_STARTS) % 2 == 0, 1.0, -1.0)
+    directions = _unit_rows(rng.standard_normal((_STARTS, X.shape[1])))
+    best, values = directions, np.full(_STARTS, -np.inf)
+    for _ in range(_CLIMBS):
+        products = X @ directions.T
+        latest = signs * (v @ np.maximum(products, 0.0))
+        rises = latest > values
+        best = np.where(rises[:, np.newaxis], directions, best)
+        values = np.where(rises, latest, values)
+        check_interrupt()
+        if deadline.passed:
+            break
+        weights = np.where(products > 0.0, v[:, np.newaxis] * signs, 0.0)
+        directions = _unit_rows(weights.T @ X)
+    order = np.argsort(-values)[:_CANDIDATES]
+    return best[order], signs[order]
+
+
+def _unit_rows(rows: FloatArray) -> FloatArray:
+    """Rows of length 1; zero rows stay. Squares of large or small entries are not formed."""
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows = rows / np.where(largest > 0.0, largest, 1.0)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0.0, lengths, 1.0)
+
+
+def _evaluated(
+    X: FloatArray, v: FloatArray, bound: float, directions: FloatArray, signs: FloatArray
+) -> _Prices:
+    directions = _unit_rows(directions)
+    values = signs * (v @ np.maximum(X @ directions.T, 0.0))
+    return _Prices(bound, directions, signs, values)
+
+
+def _best_neuron(
+    X: FloatArray, v: FloatArray, beta: float, prices: _Prices
+) -> ImprovingNeuron | None:
+    """The direction whose neuron lowers the objective most, at the size that is best for it."""
+    lengths = np.linalg.norm(np.maximum(X @ prices.directions.T, 0.0), axis=0)
+    improves = (prices.values > beta) & (lengths > 0.0)
+    if not improves.any():
+        return None
+    # The root of twice the decrease: its square might leave the range of float64 too early.
+    falls = np.where(improves, (prices.values - beta) / np.where(improves, lengths, 1.0), 0.0)
+    j = int(np.argmax(falls))
+    return ImprovingNeuron(
+        direction=prices.directions[j],
+        sign=float(prices.signs[j]),
+        value=float(prices.values[j]),
+        size=float(falls[j] / lengths[j]),
+        decrease=0.5 * float(falls[j]) ** 2,
+    )

@@ -1,0 +1,319 @@
+"""``cvxnn certify``: how far a saved network is from the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cvxnn.cli.errors import ExitCode, say
+from cvxnn.cli.options import JsonOption
+from cvxnn.errors import InputError, ModelFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from cvxnn.cli.features import Features
+    from cvxnn.cli.tables import Table
+    from cvxnn.networks import TwoLayerNetwork
+    from cvxnn.results import ImprovingNeuron, NetworkCertificate
+
+# Terms of a neuron that are written out.
+_SHOWN_TERMS = 8
+
+_Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model that 'cvxnn fit --out' saved.")
+]
+_Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA.csv", help="Table with the model's features and the target, in any order."
+    ),
+]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column it predicts; the model's own.", rich_help_panel="Problem"
+    ),
+]
+_Beta = Annotated[
+    float | None,
+    typer.Option(
+        metavar="B",
+        help="Weight of the penalty on all squared weights; the model's own.",
+        rich_help_panel="Problem",
+    ),
+]
+_Tol = Annotated[
+    float,
+    typer.Option(metavar="GAP", help="Relative gap that is optimal.", rich_help_panel="Run"),
+]
+_TimeLimit = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", help="Time after which to stop the search.", rich_help_panel="Run"
+    ),
+]
+
+
+def certify(
+    model: _Model,
+    data: _Data,
+    target: _Target = None,
+    beta: _Beta = None,
+    tol: _Tol = 1e-6,
+    time_limit: _TimeLimit = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Prove how far a saved network is from the best one on a CSV file.
+
+    Exit codes: 0 the network is optimal, up to --tol; 1 it is not, or that could
+    not be proven in the time; 2 a mistake in the options or the data; 130
+    interrupted. Ctrl-C stops the search with the bound so far.
+
+    A model that was not saved by 'cvxnn fit' names no columns: give --target
+    and --beta, and all other columns are its features.
+    """
+    network, features, X, y, beta = _problem(model, data, target, beta)
+    certificate = _certify(network, X, y, beta, tol=tol, time_limit=time_limit)
+    if json:
+        _show_json(certificate, features, model)
+    else:
+        title = f"{model.name} on {data.name}: {features.describe()} -> {features.target}"
+        _show_table(certificate, features, f"{title}, beta {beta:g}")
+    raise typer.Exit(_exit_code(certificate))
+
+
+def _problem(
+    model: Path, data: Path, target: str | None, beta: float | None
+) -> tuple[TwoLayerNetwork, Features, NDArray[np.float64], NDArray[np.float64], float]:
+    """The network, its columns, X, y and beta."""
+    from cvxnn.cli.outputs import check_model_name
+    from cvxnn.cli.tables import open_table
+    from cvxnn.networks import load_model
+
+    check_model_name(model)
+    network, metadata = load_model(model)
+    beta = _beta(metadata, model) if beta is None else beta
+    with open_table(data) as table:
+        features = _features(metadata, network.n_features, model, target, table)
+        for name in (*features.names, features.target):
+            table.require(name)
+        values = table.read([*features.names, features.target])
+    return network, features, features.matrix(values[:, :-1]), values[:, -1], beta
+
+
+def _beta(metadata: Mapping[str, Any], model: Path) -> float:
+    beta = metadata.get("beta")
+    if beta is None:
+        raise InputError(f"{model} does not say what beta is; give it with --beta.")
+    if isinstance(beta, bool) or not isinstance(beta, int | float):
+        raise ModelFileError(f"{model} has a beta that is no number; give it with --beta.")
+    return float(beta)
+
+
+def _features(
+    metadata: Mapping[str, Any],
+    n_features: int,
+    model: Path,
+    target: str | None,
+    table: Table,
+) -> Features:
+    """The columns that the model names, or else all but the target."""
+    from dataclasses import replace
+
+    from cvxnn.cli.features import Features
+
+    if "feature_names" in metadata:
+        features = Features.from_metadata(metadata, n_features, str(model))
+        return features if target is None else replace(features, target=target)
+    if target is None:
+        raise InputError(f"{model} does not say what it predicts; give the column with --target.")
+    table.require(target)
+    names = tuple(name for name in table.columns if name != target)
+    has_bias = len(names) == n_features - 1
+    if not has_bias and len(names) != n_features:
+        raise InputError(
+            f"{model} names no columns, and its network reads {n_features} features where the "
+            f"table has {len(names)} besides {target!r}."
+        )
+    with_bias = " and a column of ones" if has_bias else ""
+    say(f"{model} names no columns: it is given all but {target!r}, in their order{with_bias}.")
+    return Features(names, target, has_bias)
+
+
+def _certify(
+    network: TwoLayerNetwork,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    beta: float,
+    **options: Any,
+) -> NetworkCertificate:
+    from cvxnn.cli.progress import live_progress
+
+    with live_progress(True) as callback:
+        # Here and not above: it takes seconds, which the live view shows passing.
+        from cvxnn.certification import certify as compute
+
+        return compute(network, X, y, beta, callback=callback, **options)
+
+
+def _exit_code(certificate: NetworkCertificate) -> ExitCode:
+    if certificate.verdict.name == "OPTIMAL":
+        return ExitCode.SUCCESS
+    return ExitCode.INTERRUPTED if certificate.interrupted else ExitCode.STOPPED_EARLY
+
+
+def _show_json(certificate: NetworkCertificate, features: Features, model: Path) -> None:
+    from cvxnn.cli.outputs import write_json
+
+    better, neuron = certificate.better_network, certificate.improving_neuron
+    write_json(
+        {
+            "verdict": certificate.verdict.name,
+            "message": certificate.verdict.value,
+            "objective": certificate.objective,
+            "dual_bound": certificate.dual_bound,
+            "gap": certificate.gap,
+            "balanced_objective": certificate.balanced_objective,
+            "best_objective": None if better is None else better.objective,
+            "largest_value": certificate.largest_value,
+            "oracle_bound": certificate.oracle_bound,
+            "improving_neuron": None if neuron is None else _neuron_record(neuron),
+            "notes": certificate.notes,
+            "n_neurons": certificate.network.n_neurons,
+            "features": features.names,
+            "bias": features.bias,
+            "target": features.target,
+            "beta": certificate.beta,
+            "tol": certificate.tol,
+            "interrupted": certificate.interrupted,
+            "elapsed": certificate.elapsed,
+            "model": str(model),
+        }
+    )
+    if certificate.verdict.name != "OPTIMAL":
+        say(certificate.verdict.value, "warning")
+
+
+def _neuron_record(neuron: ImprovingNeuron) -> dict[str, Any]:
+    return {
+        "hidden_weights": neuron.hidden_weights.tolist(),
+        "output_weight": neuron.output_weight,
+        "value": neuron.value,
+        "decrease": neuron.decrease,
+    }
+
+
+def _show_table(certificate: NetworkCertificate, features: Features, title: str) -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from cvxnn.cli.outputs import write_stdout
+
+    parts: list[RenderableType] = [
+        _figures(certificate),
+        "",
+        Padding(_verdict(certificate), (0, 2)),
+    ]
+    if certificate.improving_neuron is not None:
+        parts += ["", Padding(_neuron(certificate.improving_neuron, features), (0, 2))]
+    for note in certificate.notes:
+        parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
+    # Drawn into a string first: rich would end the process with an error on a closed pipe.
+    terminal, page = Console(), StringIO()
+    console = Console(
+        file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
+    )
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print()
+    for part in parts:
+        console.print(part)
+    write_stdout(page.getvalue())
+
+
+def _figures(certificate: NetworkCertificate) -> Padding:
+    from rich.padding import Padding
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="dim")
+    for row in _rows(certificate):
+        table.add_row(*row)
+    return Padding(table, (0, 2))
+
+
+def _rows(certificate: NetworkCertificate) -> list[tuple[str, str, str]]:
+    from cvxnn.cli.progress import format_gap, format_number
+
+    better = certificate.better_network
+    rows = [
+        (
+            "objective",
+            format_number(certificate.objective),
+            "1/2 ||f(X) - y||^2 + beta/2 ||weights||^2",
+        ),
+        (
+            "lower bound",
+            format_number(certificate.dual_bound),
+            "no two-layer ReLU network is below it",
+        ),
+        ("gap", format_gap(certificate.gap), "(objective - lower bound) / objective"),
+        ("neurons", str(certificate.network.n_neurons), "of the network"),
+    ]
+    if better is not None:
+        size = f"{better.n_neurons} neuron{'' if better.n_neurons == 1 else 's'}"
+        found = format_number(better.objective)
+        rows.append(("best found", found, f"objective of a network with {size}"))
+    return [*rows, ("time", f"{certificate.elapsed:.2f} s", "")]
+
+
+def _verdict(certificate: NetworkCertificate) -> Text:
+    from rich.text import Text
+
+    verdict = certificate.verdict
+    colour = "green" if verdict.name == "OPTIMAL" else "yellow"
+    ending = " The search was interrupted." if certificate.interrupted else ""
+    return Text.assemble((verdict.name, f"bold {colour}"), "  ", verdict.value, ending)
+
+
+def _neuron(neuron: ImprovingNeuron, features: Features) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(
+        f"One more neuron lowers the objective by {neuron.decrease:.4g}:\n    ",
+        (_formula(neuron, features), "bold"),
+    )
+
+
+def _formula(neuron: ImprovingNeuron, features: Features) -> str:
+    """What the neuron adds to the prediction, from the columns as they are in the table."""
+    import numpy as np
+
+    count = len(features.names)
+    weights = neuron.hidden_weights[:count]
+    constant = float(neuron.hidden_weights[count]) if features.bias else 0.0
+    shown = np.sort(np.argsort(-np.abs(weights), kind="stable")[:_SHOWN_TERMS])
+    if features.mean is not None and features.scale is not None:
+        weights = weights / features.scale
+        constant -= float(weights @ features.mean)
+    terms = [(float(weights[k]), f" {features.names[k]}") for k in shown]
+    text = "".join(
+        f" {'-' if weight < 0.0 else '+'} {abs(weight):.4g}{name}"
+        for weight, name in [*terms, (constant, "")]
+        if weight != 0.0
+    )
+    if count > len(shown):
+        text += f" + {count - len(shown)} smaller"
+    text = f"-{text[3:]}" if text.startswith(" - ") else text[3:]
+    return f"{'-' if neuron.sign < 0.0 else '+'} {abs(neuron.output_weight):.4g} relu({text})"

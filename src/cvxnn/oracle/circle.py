@@ -1,0 +1,225 @@
+"""Rows of rank two in circular order: their arrangement is a sorted list of angles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_EPS = float(np.finfo(float).eps)
+# Neighbouring normals keep their order in float64 if their cross product is above this.
+_DISTINCT = 16.0 * _EPS
+# Roundings in a sum over the rows, as a multiple of eps: see RankTwoOracle.
+_ROUNDING = 16.0
+# Rows that show how the angles are spread, where they suffice.
+_SAMPLE = 4096
+# Above this ratio of singular values the Gram matrix tells them apart.
+_WELL_CONDITIONED = 1e-3
+
+
+@dataclass(frozen=True)
+class CircularRows:
+    """The rows of X of rank two at most, sorted by angle over the full circle.
+
+    Rows whose lines are closer than ``PARALLEL_TOLERANCE`` (after whitening)
+    are one hyperplane, a *class*. The p normals lie in one half of the circle,
+    in counterclockwise order; position k < p of the circle holds the rows along
+    normal k, position p + k those against it. A neuron is active on the rows of
+    p consecutive positions.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (d, r)
+        Orthonormal basis of the row space, r <= 2; the identity when r = d.
+    order : ndarray of int, shape (m,)
+        The rows of X that are not zero, in circular order.
+    rows : ndarray, shape (m, 2)
+        Those rows in reduced coordinates ``w = basis' u``; the second is zero in
+        rank one.
+    starts : ndarray of int, shape (2 p + 1,)
+        Rows ``starts[q]:starts[q + 1]`` are at position q.
+    normals : ndarray, shape (p, 2)
+        Unit normals of the hyperplanes.
+    row_error : ndarray, shape (m,)
+        For unit u, row i of X and its place here give the ReLU values that
+        differ by this at most: distance from the plane, from the normal where
+        their signs differ, and rounding.
+    """
+
+    basis: FloatArray
+    order: IntArray
+    rows: FloatArray
+    starts: IntArray
+    normals: FloatArray
+    row_error: FloatArray
+
+    @property
+    def n_classes(self) -> int:
+        """Number of distinct hyperplanes p."""
+        return len(self.normals)
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank of X."""
+        return self.basis.shape[1]
+
+    def class_of_row(self) -> IntArray:
+        """The hyperplane of each sorted row, shape (m,)."""
+        return np.repeat(np.arange(2 * self.n_classes), np.diff(self.starts)) % max(
+            self.n_classes, 1
+        )
+
+    @classmethod
+    def of(cls, X: FloatArray) -> CircularRows:
+        """Sort the rows of X; O(n d^2 + n log n).
+
+        Raises
+        ------
+        ValueError
+            If the rank of X is above two.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = np.array([3.0, -1.0, 2.0, -1.0])
+        >>> CircularRows.of(np.column_stack([x, np.ones(4)])).order
+        array([0, 2, 1, 3])
+        """
+        alive = np.flatnonzero(_lengths(X))
+        points = X if len(alive) == len(X) else X[alive]
+        basis, whiten = _plane(points)
+        if basis.shape[1] > 2:
+            raise ValueError(f"the rows of X have rank {basis.shape[1]}, above 2")
+        if basis.shape[1] == 0:
+            empty, none = np.zeros((0, 2)), np.zeros(0, dtype=np.int64)
+            return cls(basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0))
+        rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
+        units = rows / _lengths(rows)[:, None]
+        order, against, labels = _sort(units, _square(basis.T @ whiten))
+        order, starts = _by_position(order, against, labels)
+        sorted_rows, units = rows.take(order, axis=0), units.take(order, axis=0)
+        normals, row_error = _normals(sorted_rows, units, starts)
+        if basis.shape[1] < X.shape[1]:
+            outside = points[order] - sorted_rows[:, : basis.shape[1]] @ basis.T
+            row_error += _lengths(outside) * (1.0 + 1e-12)
+            row_error += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
+        return cls(basis, alive[order], sorted_rows, starts, normals, row_error)
+
+
+def _lengths(X: FloatArray) -> FloatArray:
+    """Lengths of the rows; no square of a small entry vanishes."""
+    lengths = np.zeros(len(X))
+    for j in range(X.shape[1]):
+        lengths = np.hypot(lengths, X[:, j])
+    return lengths
+
+
+def _pad(rows: FloatArray) -> FloatArray:
+    """Two columns, whatever the rank."""
+    if rows.shape[1] == 2:
+        return rows
+    return np.column_stack([rows, np.zeros(len(rows))])
+
+
+def _square(whiten: FloatArray) -> FloatArray:
+    """A 2 x 2 map, whatever the rank."""
+    square = np.eye(2)
+    square[: len(whiten), : len(whiten)] = whiten
+    return square
+
+
+def _plane(X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Basis (d, r) of the row space, and a map (d, r) that spreads the rows' angles evenly.
+
+    Scaling the columns first makes the rank a property of the data, not of its units.
+    """
+    n, d = X.shape
+    if d == 2 and n > 2 * _SAMPLE:
+        basis, whiten = _plane(X[:: n // _SAMPLE])
+        if basis.shape[1] == 2 and np.linalg.cond(whiten) < 1.0 / _WELL_CONDITIONED:
+            return basis, whiten
+    column_scale = np.abs(X).max(axis=0, initial=0.0)
+    column_scale[column_scale == 0.0] = 1.0
+    scaled = X / column_scale
+    lengths = _lengths(scaled)
+    singular, right = _singular(scaled / np.where(lengths > 0.0, lengths, 1.0)[:, None])
+    tolerance = 64 * max(n, d) * _EPS * singular.max(initial=0.0)
+    rank = int(np.count_nonzero(singular > tolerance))
+    right, singular = right[:, :rank], singular[:rank]
+    basis = np.eye(d) if rank == d else np.linalg.qr(column_scale[:, None] * right)[0]
+    whiten = right / singular / column_scale[:, None]
+    # Counterclockwise in both coordinates.
+    if rank == 2 and np.linalg.det(basis.T @ whiten) < 0.0:
+        whiten[:, 1] *= -1.0
+    return basis, whiten
+
+
+def _singular(units: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values, largest first, and right singular vectors as columns."""
+    squares, right = np.linalg.eigh(units.T @ units)
+    if squares.size == 0 or squares[0] > _WELL_CONDITIONED**2 * squares[-1]:
+        return np.sqrt(squares[::-1]), right[:, ::-1]
+    _, singular, transposed = np.linalg.svd(np.linalg.qr(units, mode="r"), full_matrices=False)
+    return singular, transposed.T
+
+
+def _sort(units: FloatArray, whiten: FloatArray) -> tuple[IntArray, NDArray[np.bool_], IntArray]:
+    """Order by angle in a half circle, which rows point the other way, and their classes."""
+    z = units @ whiten
+    against = (z[:, 1] < 0.0) | ((z[:, 1] == 0.0) & (z[:, 0] < 0.0))
+    z[against] *= -1.0
+    angle = np.arctan2(z[:, 1], z[:, 0])
+    order = np.argsort(angle, kind="stable")
+    angle, against = angle[order], against[order]
+    far = np.diff(angle) > PARALLEL_TOLERANCE
+    if angle[0] + np.pi - angle[-1] <= PARALLEL_TOLERANCE and far.any():
+        # The last class goes on at the beginning, on the other side.
+        cut = int(np.flatnonzero(far)[-1]) + 1
+        against[cut:] ^= True
+        order, against = np.roll(order, len(order) - cut), np.roll(against, len(order) - cut)
+        far = np.concatenate([far[cut:], [False], far[: cut - 1]])
+    labels = np.zeros(len(order), dtype=np.int64)
+    np.cumsum(far & (_crosses(units.take(order, axis=0), against) > _DISTINCT), out=labels[1:])
+    return order, against, labels
+
+
+def _crosses(units: FloatArray, against: NDArray[np.bool_]) -> FloatArray:
+    """Cross products of neighbours: where they are positive, the order is proven."""
+    crosses = units[:-1, 0] * units[1:, 1] - units[:-1, 1] * units[1:, 0]
+    return np.where(against[:-1] != against[1:], -crosses, crosses)
+
+
+def _by_position(
+    order: IntArray, against: NDArray[np.bool_], labels: IntArray
+) -> tuple[IntArray, IntArray]:
+    """The rows along the normals first, those against them last; starts of the positions."""
+    p = int(labels[-1]) + 1
+    counts = np.bincount(labels + p * against, minlength=2 * p)
+    if against.any():
+        order = np.concatenate([order[~against], order[against]])
+    return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _normals(
+    rows: FloatArray, units: FloatArray, starts: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """The first unit row of each class, and the error of taking it for the others."""
+    p = len(starts) // 2
+    along = starts[1 : p + 1] > starts[:p]
+    normals = units.take(starts[:p], axis=0, mode="clip")
+    normals[~along] = -units[starts[p : 2 * p][~along]]
+    row_error = _ROUNDING * _EPS * _lengths(rows)
+    counts = np.diff(starts)
+    shared = np.tile(counts[:p] + counts[p:] > 1, 2)
+    if shared.any():
+        members = np.flatnonzero(np.repeat(shared, counts))
+        own = np.repeat(np.vstack([normals, -normals])[shared], counts[shared], axis=0)
+        own *= _lengths(rows[members])[:, None]
+        row_error[members] += _lengths(rows[members] - own)
+    return normals, row_error

@@ -1,0 +1,185 @@
+"""The exact oracle for data of rank two at most: one feature and a bias, or two features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import check_interrupt
+from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.rank_two_kernels import (
+    STATE_SIZE,
+    end_walk,
+    start_walk,
+    walk_circle,
+    weighted_sum,
+)
+
+FloatArray = NDArray[np.float64]
+
+# Rows that one kernel call works through: some 10 ms.
+_CHUNK_ROWS = 1 << 20
+_BUFFER = 4096
+
+
+@dataclass(frozen=True)
+class RankTwoPricing:
+    """What the oracle found for one dual point v.
+
+    Attributes
+    ----------
+    bound : float
+        Proven upper bound on ``M(v) = max |v'(Xu)_+|`` over the unit ball.
+    values : ndarray, shape (m,)
+        Local maxima above what was asked for, largest first.
+    points : ndarray, shape (m, r)
+        The unit directions that attain them, in reduced coordinates.
+    signs : ndarray, shape (m,)
+        The s of ``s v'(Xu)_+``.
+    directions : ndarray, shape (m, d)
+        The same directions in the coordinates of X.
+    """
+
+    bound: float
+    values: FloatArray
+    points: FloatArray
+    signs: FloatArray
+    directions: FloatArray
+
+
+class RankTwoOracle:
+    """Prices all directions at once by prefix sums over the rows sorted by angle.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), or CircularRows
+        Data of rank two at most.
+
+    Attributes
+    ----------
+    circle : CircularRows
+        The sorted rows.
+    is_complete : bool
+        True: the bound covers all of space.
+    basis : ndarray, shape (d, r)
+        Reduced coordinates ``w = basis' u``.
+
+    Notes
+    -----
+    O(n log n) once, O(n) per pricing. On each of the 2 p arcs between
+    neighbouring hyperplanes the function is linear, ``g'u``; its largest value
+    on the closed arc is ``||g||`` if g points into the arc, else it is at an
+    end point.
+
+    Rounding: the bound is the largest value met plus ``sum_i |v_i| e_i`` for the
+    ``row_error`` e of the sorted rows. Besides the distances of rows from their
+    place this has ``16 eps ||x_i||`` for, in units of ``eps/2 sum_i |v_i| ||x_i||``:
+    1 for the products, 1 for a compensated sum (Ogita, Rump and Oishi 2005, of
+    second order in ``n eps``), both in total and prefix sum, and 1 for their
+    difference: 5; 5 for the rounding of norms and of products with unit normals,
+    which err by 3 themselves; and 10 + 5 where these errors send the maximum of
+    an arc to its end point, which costs at most the error of the slope: 30 in
+    all, including 5 for the unit normals against the rows they come from. The
+    order of the normals is proven by cross products.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> oracle = RankTwoOracle(np.eye(2))
+    >>> pricing = oracle.price(np.array([3.0, -4.0]))
+    >>> round(pricing.bound, 9), pricing.values, pricing.signs
+    (4.0, array([4., 3.]), array([-1.,  1.]))
+    """
+
+    def __init__(self, X: FloatArray | CircularRows) -> None:
+        self.circle = X if isinstance(X, CircularRows) else CircularRows.of(X)
+        self.is_complete = True
+        self.basis = self.circle.basis
+
+    def price(
+        self, v: FloatArray, enough: float = 0.0, *, most: int = 200, depth: float = 0.0
+    ) -> RankTwoPricing:
+        """Bound the oracle at v, and find the local maxima above `enough`.
+
+        Parameters
+        ----------
+        v : ndarray, shape (n,)
+            Dual point.
+        enough : float
+            Usually beta: only directions above it can improve the network.
+        most : int
+            How many local maxima to return, the largest ones.
+        depth : float
+            Of maxima of one sign between which the function does not fall by
+            this share of their excess over `enough`, only the largest counts;
+            0 for all. Noise gives every hill a thousand summits.
+        """
+        return self.price_sorted(v[self.circle.order], enough, most=most, depth=depth)
+
+    def price_sorted(
+        self, v: FloatArray, enough: float = 0.0, *, most: int = 200, depth: float = 0.0
+    ) -> RankTwoPricing:
+        """The same for the entries of v at the rows of `circle`, in their order."""
+        circle = self.circle
+        largest = float(np.abs(v).max(initial=0.0))
+        if circle.n_classes == 0 or largest == 0.0:
+            return self._pricing(0.0, np.zeros(0), np.zeros((0, 3)))
+        unit = float(np.exp2(np.floor(np.log2(largest))))
+        error = float(np.abs(v) @ circle.row_error) * (1.0 + 1e-9)
+        totals = self._totals(v, 1.0 / unit)
+        top, values, points = self._walk(v, 1.0 / unit, totals, enough / unit, most, depth)
+        best = np.argsort(-values, kind="stable")[:most]
+        return self._pricing(top * unit + error, values[best] * unit, points[best])
+
+    def _pricing(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPricing:
+        reduced = points[:, : self.circle.rank]
+        return RankTwoPricing(bound, values, reduced, points[:, 2], reduced @ self.basis.T)
+
+    def _totals(self, v: FloatArray, unit: float) -> FloatArray:
+        """A and -B: sums over the rows along and against the normals, shape (2, 2)."""
+        circle = self.circle
+        half = int(circle.starts[circle.n_classes])
+        totals = np.zeros((2, 4))
+        for sums, begin, end in zip(totals, (0, half), (half, len(v)), strict=True):
+            for at in range(begin, end, _CHUNK_ROWS):
+                weighted_sum(circle.rows, v, unit, at, min(at + _CHUNK_ROWS, end), sums)
+                check_interrupt()
+        return (totals[:, ::2] + totals[:, 1::2]) * np.array([[1.0], [-1.0]])
+
+    def _walk(
+        self, v: FloatArray, unit: float, totals: FloatArray, enough: float, most: int, depth: float
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """The largest value on the circle, and the local maxima met."""
+        circle = self.circle
+        state = np.zeros(STATE_SIZE)
+        start_walk(circle.normals, totals, state)
+        values, points = np.empty(_BUFFER + 2 * most), np.empty((_BUFFER + 2 * most, 3))
+        kept_values, kept_points = np.zeros(0), np.zeros((0, 3))
+        at, p = 0, circle.n_classes
+        while at < p:
+            at, found = walk_circle(
+                circle.rows, circle.starts, circle.normals, v, unit, totals,
+                at, min(at + _CHUNK_ROWS, p), enough, depth, state, values, points,
+            )  # fmt: skip
+            check_interrupt()
+            kept_values, kept_points = _best(
+                np.concatenate([kept_values, values[:found]]),
+                np.concatenate([kept_points, points[:found]]),
+                most,
+            )
+        found = end_walk(enough, state, values, points)
+        return (
+            float(state[4]),
+            np.concatenate([kept_values, values[:found]]),
+            np.concatenate([kept_points, points[:found]]),
+        )
+
+
+def _best(values: FloatArray, points: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:
+    """The largest `most`, in the order they were met."""
+    if len(values) <= most:
+        return values, points
+    keep = np.sort(np.argpartition(-values, most)[:most])
+    return values[keep], points[keep]

@@ -1,0 +1,160 @@
+"""Kernels of the rank-two oracle: one walk around the circle (numba)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# Layout of the state of a walk: the prefix sum (two components, each with its
+# compensation), the largest value so far, then five numbers for each of the
+# four functions: pending maximum, lowest value since, its direction, last slope.
+STATE_SIZE = 25
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(high: float, low: float, x: float) -> tuple[float, float]:
+    """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
+    total = high + x
+    back = total - high
+    return total, low + ((high - (total - back)) + (x - back))
+
+
+@numba.njit(cache=True, nogil=True)
+def weighted_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums: Array) -> None:
+    """Add ``sum_i v_i unit x_i`` over the rows begin:end to `sums` (x, y, each with its rest)."""
+    x, x_low, y, y_low = sums[0], sums[1], sums[2], sums[3]
+    for i in range(begin, end):
+        weight = v[i] * unit
+        x, x_low = _add(x, x_low, weight * rows[i, 0])
+        y, y_low = _add(y, y_low, weight * rows[i, 1])
+    sums[0], sums[1], sums[2], sums[3] = x, x_low, y, y_low
+
+
+@numba.njit(cache=True, nogil=True)
+def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int:
+    """Write out the pending maximum of function f."""
+    at = 5 + 5 * f
+    values[found] = state[at]
+    sign = 1.0 if f % 2 == 0 else -1.0
+    # The functions on the second half of the circle are walked on the first one.
+    turn = 1.0 if f < 2 else -1.0
+    points[found, 0] = turn * state[at + 2]
+    points[found, 1] = turn * state[at + 3]
+    points[found, 2] = sign
+    return found + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _meet(
+    value: float, x: float, y: float, f: int, enough: float, depth: float,
+    state: Array, values: Array, points: Array, found: int,
+) -> int:  # fmt: skip
+    """A local maximum at the direction (x, y): it becomes pending, or is one with the last."""
+    at = 5 + 5 * f
+    pending, valley = state[at], state[at + 1]
+    if value > state[4]:
+        state[4] = value
+    if pending > enough:
+        if value >= pending:
+            if pending - valley >= depth * (pending - enough):
+                found = _emit(values, points, found, f, state)
+        elif value - valley < depth * (value - enough):
+            return found
+        else:
+            found = _emit(values, points, found, f, state)
+    if value > enough:
+        state[at], state[at + 1] = value, value
+        state[at + 2], state[at + 3] = x, y
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_circle(
+    rows: Array, starts: Array, normals: Array, v: Array, unit: float, totals: Array,
+    begin: int, end: int, enough: float, depth: float, state: Array, values: Array, points: Array,
+) -> tuple[int, int]:  # fmt: skip
+    """Local maxima of ``s v'(Xu)_+`` on the circle, from class `begin` until `end`.
+
+    On the first half of the circle the active rows are those along the normals
+    not passed yet and those against the passed ones: their sum is
+    ``G = A - C`` for the total A of the rows along and the prefix sum C of
+    both. On the second half, walked at -u, it is ``G = -B - C``. A slope is
+    ``-s G'n``, so that a maximum is where ``s G'n`` turns from - to +.
+
+    Stops where the buffers may overflow; returns the class to go on with and
+    the number of maxima written.
+    """
+    p = len(normals)
+    found = 0
+    cx, cx_low, cy, cy_low = state[0], state[1], state[2], state[3]
+    room = len(values) - 8
+    for k in range(begin, end):
+        if found > room:
+            state[0], state[1], state[2], state[3] = cx, cx_low, cy, cy_low
+            return k, found
+        nx, ny = normals[k, 0], normals[k, 1]
+        old_x, old_y = cx + cx_low, cy + cy_low
+        for i in range(starts[k], starts[k + 1]):
+            weight = v[i] * unit
+            cx, cx_low = _add(cx, cx_low, weight * rows[i, 0])
+            cy, cy_low = _add(cy, cy_low, weight * rows[i, 1])
+        for i in range(starts[p + k], starts[p + k + 1]):
+            weight = -v[i] * unit
+            cx, cx_low = _add(cx, cx_low, weight * rows[i, 0])
+            cy, cy_low = _add(cy, cy_low, weight * rows[i, 1])
+        new_x, new_y = cx + cx_low, cy + cy_low
+        for half in range(2):
+            total_x, total_y = totals[half, 0], totals[half, 1]
+            gx, gy = total_x - old_x, total_y - old_y
+            hx, hy = total_x - new_x, total_y - new_y
+            before = gx * nx + gy * ny
+            after = hx * nx + hy * ny
+            turn = hy * nx - hx * ny
+            for side in range(2):
+                f = 2 * half + side
+                at = 5 + 5 * f
+                s = 1.0 if side == 0 else -1.0
+                last = s * state[at + 4]
+                if last < 0.0 and s * before > 0.0:
+                    value = np.sqrt(gx * gx + gy * gy)
+                    found = _meet(
+                        value, s * gx / value, s * gy / value, f, enough, depth,
+                        state, values, points, found,
+                    )  # fmt: skip
+                if s * before <= 0.0 and s * after >= 0.0:
+                    found = _meet(s * turn, -ny, nx, f, enough, depth, state, values, points, found)
+                elif s * turn < state[at + 1]:
+                    state[at + 1] = s * turn
+            state[5 + 10 * half + 4] = after
+            state[5 + 10 * half + 9] = after
+    state[0], state[1], state[2], state[3] = cx, cx_low, cy, cy_low
+    return end, found
+
+
+@numba.njit(cache=True, nogil=True)
+def start_walk(normals: Array, totals: Array, state: Array) -> None:
+    """State before the first class: the last normal, turned round, lies behind."""
+    p = len(normals)
+    state[:4] = 0.0
+    state[4] = 0.0
+    for f in range(4):
+        half = f // 2
+        at = 5 + 5 * f
+        state[at] = -np.inf
+        state[at + 1] = np.inf
+        state[at + 4] = -(totals[half, 0] * normals[p - 1, 0] + totals[half, 1] * normals[p - 1, 1])
+
+
+@numba.njit(cache=True, nogil=True)
+def end_walk(enough: float, state: Array, values: Array, points: Array) -> int:
+    """Write out what is pending at the end of the walk."""
+    found = 0
+    for f in range(4):
+        if state[5 + 5 * f] > enough:
+            found = _emit(values, points, found, f, state)
+    return found

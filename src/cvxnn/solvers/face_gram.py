@@ -1,0 +1,170 @@
+"""The patterns of all neurons and their Gram matrix, kept up to date as neurons move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import check_interrupt
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# A neuron counts as on a hyperplane, and the row as off, within this angle.
+ON_KINK = 1e-12
+# Products (rows x neurons x r) that one kernel call forms.
+_CHUNK_WORK = 1 << 24
+# A column is formed anew when more than this share of its rows changed sides.
+_MANY_FLIPS = 1.0 / 16.0
+# Updates after which rounding is cleared away.
+_REFRESH = 100
+
+
+class FaceGram:
+    """``G_jl = X'D_j D_l X`` for the patterns D_j of the neurons.
+
+    A Newton step moves neurons over a few hyperplanes only. Each row that
+    changes sides changes one row and column of blocks by a rank-one term:
+    O(k r^2) instead of the O(n k^2 r^2) of a new matrix.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    most_near : int
+        Nearest hyperplanes to list for each neuron.
+
+    Attributes
+    ----------
+    on : ndarray of uint8, shape (n, k)
+        Patterns, row by row.
+    blocks : ndarray, shape (k, r, k, r)
+    near : ndarray of int, shape (k, most_near)
+        Rows of the hyperplanes at the smallest angles to each neuron; -1 where
+        there are fewer.
+    """
+
+    def __init__(self, X: FloatArray, most_near: int) -> None:
+        self.X = np.ascontiguousarray(X)
+        self._lengths = np.linalg.norm(X, axis=1)
+        self._most_near = most_near
+        self._directions = np.zeros((0, X.shape[1]))
+        self.on = np.zeros((len(X), 0), dtype=np.uint8)
+        self.blocks = np.zeros((0, X.shape[1], 0, X.shape[1]))
+        self.near = np.zeros((0, most_near), dtype=np.int64)
+        self._updates = 0
+
+    def update(self, directions: FloatArray) -> None:
+        """Follow the neurons to these unit directions, shape (k, r)."""
+        k, r = directions.shape
+        on = self._survey(directions)
+        if len(self._directions) == 0 or self._updates >= _REFRESH:
+            before = np.zeros((len(self.X), k), dtype=np.uint8)
+            blocks = np.zeros((k, r, k, r))
+            self._updates = 0
+        else:
+            # Any old column can stand for a new one; the most similar has the fewest flips.
+            source = (directions @ self._directions.T).argmax(axis=1)
+            before = np.ascontiguousarray(self.on[:, source])
+            blocks = np.ascontiguousarray(self.blocks[source][:, :, source])
+        owner, rows = np.nonzero((on != before).T)
+        counts = np.bincount(owner, minlength=k)
+        fresh = counts > _MANY_FLIPS * len(self.X)
+        kept = ~fresh[owner]
+        _flip(self.X, before, blocks, owner[kept], rows[kept], fresh)
+        self.on, self.blocks, self._directions = on, blocks, directions
+        if fresh.any():
+            self._form(np.flatnonzero(fresh))
+        self._updates += 1
+
+    def _survey(self, directions: FloatArray) -> NDArray[np.uint8]:
+        """Patterns of the directions, and the hyperplanes next to each."""
+        k, r = directions.shape
+        on = np.empty((len(self.X), k), dtype=np.uint8)
+        self.near = np.full((k, self._most_near), -1, dtype=np.int64)
+        sines = np.full((k, self._most_near), np.inf)
+        columns = np.ascontiguousarray(directions.T)
+        step = max(1, _CHUNK_WORK // max(k * r, 1))
+        for start in range(0, len(self.X), step):
+            stop = min(start + step, len(self.X))
+            _survey_rows(self.X, self._lengths, columns, start, stop, on, self.near, sines)
+            check_interrupt()
+        return on
+
+    def _form(self, fresh: IntArray) -> None:
+        """The blocks of the columns `fresh` with all columns, from the data."""
+        n, r = self.X.shape
+        k = self.on.shape[1]
+        tall = np.zeros((len(fresh) * r, k * r))
+        step = max(1, _CHUNK_WORK // (4 * k * r))
+        for start in range(0, n, step):
+            part = self.X[start : start + step]
+            on = self.on[start : start + step]
+            J = (on[:, :, None] * part[:, None, :]).reshape(-1, k * r)
+            own = J.reshape(-1, k, r)[:, fresh].reshape(-1, len(fresh) * r)
+            tall += own.T @ J
+            check_interrupt()
+        formed = tall.reshape(len(fresh), r, k, r)
+        self.blocks[fresh] = formed
+        self.blocks[:, :, fresh] = formed.transpose(2, 3, 0, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _survey_rows(
+    X: Array, lengths: Array, columns: Array, start: int, stop: int, on: Array, near: Array,
+    sines: Array,
+) -> None:  # fmt: skip
+    """Write patterns of rows start..stop, and keep the smallest sines for each neuron."""
+    r, k = columns.shape
+    most = near.shape[1]
+    products = np.empty(k)
+    worst = np.empty(k)
+    for j in range(k):
+        worst[j] = sines[j, most - 1]
+    for i in range(start, stop):
+        for j in range(k):
+            products[j] = 0.0
+        for c in range(r):
+            for j in range(k):
+                products[j] += X[i, c] * columns[c, j]
+        kink = ON_KINK * lengths[i]
+        for j in range(k):
+            on[i, j] = 1 if products[j] > kink else 0
+        if lengths[i] == 0.0:
+            continue
+        for j in range(k):
+            sine = abs(products[j])
+            if sine < worst[j] * lengths[i]:
+                # Insertion into a short sorted list.
+                sine /= lengths[i]
+                place = most - 1
+                while place > 0 and sines[j, place - 1] > sine:
+                    sines[j, place] = sines[j, place - 1]
+                    near[j, place] = near[j, place - 1]
+                    place -= 1
+                sines[j, place] = sine
+                near[j, place] = i
+                worst[j] = sines[j, most - 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _flip(X: Array, on: Array, blocks: Array, owner: Array, rows: Array, skipped: Array) -> None:
+    """Let row rows[f] change sides for neuron owner[f], one after the other."""
+    r = X.shape[1]
+    k = on.shape[1]
+    for f in range(len(owner)):
+        j, i = owner[f], rows[f]
+        sign = -1.0 if on[i, j] == 1 else 1.0
+        on[i, j] = 1 - on[i, j]
+        for m in range(k):
+            if skipped[m] or (m != j and on[i, m] == 0):
+                continue
+            for a in range(r):
+                for b in range(r):
+                    change = sign * X[i, a] * X[i, b]
+                    blocks[j, a, m, b] += change
+                    if m != j:
+                        blocks[m, b, j, a] += change

@@ -1,0 +1,307 @@
+"""Second moments of the active rows: what the squared loss knows of data of rank two.
+
+With the rows sorted by angle a neuron is active on a contiguous part of the
+circle, and so are two neurons together. All that Newton's method needs of n
+rows are sums of ``x x'`` and ``x y`` over such parts: differences of prefix sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import check_interrupt
+from cvxnn.oracle.circle import CircularRows
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Rows between two stored prefix sums, and rows of one kernel call.
+_BLOCK = 64
+_CHUNK_ROWS = 1 << 20
+# Up to so many rows, sums over residuals keep digits that moments lose.
+_FEW_ROWS = 2000
+# Five sums (xx, xz, zz, xy, zy for rows (x, z)), each with what rounding took from it.
+_SUMS = 10
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(high: float, low: float, x: float) -> tuple[float, float]:
+    """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
+    total = high + x
+    back = total - high
+    return total, low + ((high - (total - back)) + (x - back))
+
+
+@numba.njit(cache=True, nogil=True)
+def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> None:
+    """Add the five products of the rows begin:end to `sums`."""
+    for i in range(begin, end):
+        x, z, t = rows[i, 0], rows[i, 1], y[i]
+        sums[0], sums[1] = _add(sums[0], sums[1], x * x)
+        sums[2], sums[3] = _add(sums[2], sums[3], x * z)
+        sums[4], sums[5] = _add(sums[4], sums[5], z * z)
+        sums[6], sums[7] = _add(sums[6], sums[7], x * t)
+        sums[8], sums[9] = _add(sums[8], sums[9], z * t)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_prefix(rows: Array, y: Array, begin: int, end: int, prefix: Array) -> None:
+    """Prefix sums at the ends of the blocks begin:end."""
+    for block in range(begin, end):
+        for k in range(_SUMS):
+            prefix[block + 1, k] = prefix[block, k]
+        last = min((block + 1) * _BLOCK, len(rows))
+        _accumulate(rows, y, block * _BLOCK, last, prefix[block + 1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
+    """Prefix sums at places `at` of the circle, gone around twice."""
+    n = len(rows)
+    out = np.empty((len(at), _SUMS))
+    for m in range(len(at)):
+        row = at[m] % n
+        for k in range(_SUMS):
+            out[m, k] = prefix[row // _BLOCK, k]
+        _accumulate(rows, y, row // _BLOCK * _BLOCK, row, out[m])
+        for k in range(0, _SUMS, 2):
+            for _ in range(at[m] // n):
+                out[m, k], low = _add(out[m, k], out[m, k + 1], prefix[-1, k])
+                out[m, k + 1] = low + prefix[-1, k + 1]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _locate(normals: Array, w: Array, tolerance: float, arcs: Array, tight: Array) -> None:
+    """The arc of each neuron, and the class that it lies on, or -1.
+
+    Arc a has the rows of the positions ``a, ..., a + p - 1``. Signs change once
+    along the normals, so a binary search finds the arc.
+    """
+    p = len(normals)
+    for j in range(len(w)):
+        x, z = w[j, 0], w[j, 1]
+        first = normals[0, 0] * x + normals[0, 1] * z > 0.0
+        low, high = 0, p
+        while high - low > 1:
+            middle = (low + high) // 2
+            if (normals[middle, 0] * x + normals[middle, 1] * z > 0.0) == first:
+                low = middle
+            else:
+                high = middle
+        arc = (high + p) % (2 * p) if first else high
+        arcs[j] = arc
+        tight[j] = -1
+        for k in ((arc + p - 1) % p, arc % p):
+            at_x, at_z = normals[k, 0] * x, normals[k, 1] * z
+            if abs(at_x + at_z) <= tolerance * (abs(at_x) + abs(at_z)):
+                tight[j] = k
+
+
+@numba.njit(cache=True, nogil=True)
+def _gram(n: int, low: Array, high: Array, at_low: Array, at_high: Array, total: Array,
+          signs: Array) -> Array:  # fmt: skip
+    """``s_i s_j sum x x'`` over the rows that i and j share, as a (2 k, 2 k) matrix."""
+    k = len(low)
+    gram = np.zeros((2 * k, 2 * k))
+    sums = np.empty(3)
+    for i in range(k):
+        for j in range(i, k):
+            for c in range(3):
+                sums[c] = 0.0
+            for turn in range(-1, 2):
+                # The part of j, moved by a whole turn.
+                begin_j, end_j = low[j] + turn * n, high[j] + turn * n
+                if min(high[i], end_j) <= max(low[i], begin_j):
+                    continue
+                for c in range(3):
+                    d = 2 * c
+                    if end_j < high[i]:
+                        upper = at_high[j, d] + turn * total[d]
+                        rest = at_high[j, d + 1] + turn * total[d + 1]
+                    else:
+                        upper, rest = at_high[i, d], at_high[i, d + 1]
+                    if begin_j > low[i]:
+                        lower = at_low[j, d] + turn * total[d]
+                        rest -= at_low[j, d + 1] + turn * total[d + 1]
+                    else:
+                        lower = at_low[i, d]
+                        rest -= at_low[i, d + 1]
+                    sums[c] += (upper - lower) + rest
+            s = signs[i] * signs[j]
+            gram[2 * i, 2 * j] = gram[2 * j, 2 * i] = s * sums[0]
+            gram[2 * i, 2 * j + 1] = gram[2 * j + 1, 2 * i] = s * sums[1]
+            gram[2 * i + 1, 2 * j] = gram[2 * j, 2 * i + 1] = s * sums[1]
+            gram[2 * i + 1, 2 * j + 1] = gram[2 * j + 1, 2 * i + 1] = s * sums[2]
+    return gram
+
+
+@numba.njit(cache=True, nogil=True)
+def _piecewise(rows: Array, ends: Array, slopes: Array, begin: int, end: int, out: Array) -> None:
+    """``out_i = x_i'slopes_m`` for the rows i of piece m, the rows begin:end only."""
+    m = 0
+    for i in range(begin, end):
+        while i >= ends[m]:
+            m += 1
+        out[i] = rows[i, 0] * slopes[m, 0] + rows[i, 1] * slopes[m, 1]
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """The squared loss as a function of neurons that stay in their arcs.
+
+    ``1/2 ||J w - y||^2 = 1/2 w'H w - b'w + 1/2 y'y`` for the stacked w_j.
+
+    Attributes
+    ----------
+    arcs : ndarray of int, shape (k,)
+    tight : ndarray of int, shape (k,)
+        The hyperplane a neuron lies on, or -1.
+    gram : ndarray, shape (2 k, 2 k)
+        H.
+    target : ndarray, shape (2 k,)
+        b.
+    """
+
+    arcs: IntArray
+    tight: IntArray
+    gram: FloatArray
+    target: FloatArray
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Parts of the sorted rows on each of which a network is linear.
+
+    Attributes
+    ----------
+    tight : ndarray of int, shape (k,)
+        The hyperplane a neuron lies on, or -1.
+    ends : ndarray of int, shape (m + 1,)
+        Piece m has the rows ``ends[m]:ends[m + 1]``.
+    on : ndarray of bool, shape (m, k)
+        Which neurons are active on it.
+    """
+
+    tight: IntArray
+    ends: IntArray
+    on: NDArray[np.bool_]
+
+
+class Moments:
+    """Prefix sums of second moments over the rows in circular order.
+
+    Parameters
+    ----------
+    circle : CircularRows
+        With one row at least.
+    y : ndarray, shape (m,)
+        Targets of its rows, in their order.
+
+    Notes
+    -----
+    O(n) once; then O(k log n + k^2) for k neurons. Sums are kept in twice the
+    working precision: the moments of a few rows are differences of large sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.oracle.circle import CircularRows
+    >>> circle = CircularRows.of(np.array([[1.0, 1.0], [2.0, 1.0]]))
+    >>> moments = Moments(circle, np.ones(2)[circle.order])
+    >>> moments.quadratic(np.array([[1.0, 0.0]]), np.ones(1)).gram
+    array([[5., 3.],
+           [3., 2.]])
+    """
+
+    def __init__(self, circle: CircularRows, y: FloatArray) -> None:
+        self.circle, self.y = circle, y
+        self.half_squares = 0.5 * float(y @ y)
+        n_blocks = -(-len(y) // _BLOCK)
+        self._prefix = np.zeros((n_blocks + 1, _SUMS))
+        step = _CHUNK_ROWS // _BLOCK
+        for begin in range(0, n_blocks, step):
+            _fill_prefix(circle.rows, y, begin, min(begin + step, n_blocks), self._prefix)
+            check_interrupt()
+
+    def locate(self, w: FloatArray, tolerance: float) -> tuple[IntArray, IntArray]:
+        """The arc of each neuron, and the hyperplane that it lies on or -1; shapes (k,)."""
+        arcs, tight = np.empty(len(w), dtype=np.int64), np.empty(len(w), dtype=np.int64)
+        _locate(self.circle.normals, w, tolerance, arcs, tight)
+        return arcs, tight
+
+    def ranges(self, arcs: IntArray) -> tuple[IntArray, IntArray]:
+        """First and last-plus-one active row of each arc, counted on around the circle."""
+        p, starts = self.circle.n_classes, self.circle.starts
+        last = arcs + p
+        turns = last >= 2 * p
+        return starts[arcs], starts[last - 2 * p * turns] + len(self.y) * turns
+
+    def quadratic(self, w: FloatArray, signs: FloatArray, tolerance: float = 0.0) -> Quadratic:
+        """Gram matrix and target of neurons ``s_j (X w_j)_+``."""
+        arcs, tight = self.locate(w, tolerance)
+        low, high = self.ranges(arcs)
+        rows, prefix = self.circle.rows, self._prefix
+        at = _prefix_at(rows, self.y, prefix, np.concatenate([low, high]))
+        at_low, at_high = at[: len(w)], at[len(w) :]
+        gram = _gram(len(self.y), low, high, at_low, at_high, prefix[-1], signs)
+        parts = at_high[:, 6:] - at_low[:, 6:]
+        target = signs[:, None] * (parts[:, ::2] + parts[:, 1::2])
+        return Quadratic(arcs, tight, gram, target.reshape(-1))
+
+    def pieces(self, w: FloatArray, tolerance: float = 0.0) -> Pieces:
+        """The parts of the circle where no neuron turns on or off; O(k^2 + k log n)."""
+        n = len(self.y)
+        arcs, tight = self.locate(w, tolerance)
+        low, high = self.ranges(arcs)
+        ends = np.unique(np.concatenate([low, np.where(high > n, high - n, high), [0, n]]))
+        begins = ends[:-1, None]
+        on = ((begins >= low) & (begins < high)) | (begins + n < high)
+        return Pieces(tight, ends, on)
+
+    def prediction(self, w: FloatArray, signs: FloatArray) -> FloatArray:
+        """``f_i = sum_j s_j (x_i'w_j)_+`` for the rows in circular order; O(n + k^2)."""
+        pieces = self.pieces(w)
+        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
+        n = len(self.y)
+        out = np.empty(n)
+        for begin in range(0, n, _CHUNK_ROWS):
+            end = min(begin + _CHUNK_ROWS, n)
+            _piecewise(self.circle.rows, pieces.ends[1:], slopes, begin, end, out)
+            check_interrupt()
+        return out
+
+    def of_pieces(self, pieces: Pieces) -> tuple[FloatArray, FloatArray]:
+        """``sum x x'`` and ``sum x y`` over each piece, shapes (m, 2, 2) and (m, 2)."""
+        at = _prefix_at(self.circle.rows, self.y, self._prefix, pieces.ends)
+        sums = np.diff(at[:, ::2], axis=0) + np.diff(at[:, 1::2], axis=0)
+        return sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2), sums[:, 3:]
+
+    def loss(self, w: FloatArray, signs: FloatArray) -> float:
+        """``1/2 ||f - y||^2``, from the rows themselves where they are few."""
+        if len(self.y) <= _FEW_ROWS:
+            residual = self.y - self.prediction(w, signs)
+            return 0.5 * float(residual @ residual)
+        pieces = self.pieces(w)
+        squares, products = self.of_pieces(pieces)
+        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
+        fitted = np.einsum("mab,mb->ma", squares, slopes)
+        return self.half_squares + float((slopes * (0.5 * fitted - products)).sum())
+
+    def gradients(
+        self, pieces: Pieces, w: FloatArray, signs: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """``sum x x'`` and ``sum x (y - f)`` over each piece, shapes (m, 2, 2) and (m, 2)."""
+        squares, products = self.of_pieces(pieces)
+        if len(self.y) <= _FEW_ROWS:
+            residual = self.y - self.prediction(w, signs)
+            moved = self.circle.rows * residual[:, None]
+            return squares, np.add.reduceat(moved, pieces.ends[:-1], axis=0)
+        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
+        return squares, products - np.einsum("mab,mb->ma", squares, slopes)

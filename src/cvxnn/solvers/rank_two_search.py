@@ -1,0 +1,227 @@
+"""Global search for data of rank two: one feature and a bias, or two features."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import dual_bound
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
+from cvxnn.results import relative_gap
+from cvxnn.solvers.face_newton import dual_point, refine
+from cvxnn.solvers.moment_newton import merge_arcs, newton, reweigh
+from cvxnn.solvers.moments import Moments
+from cvxnn.solvers.neurons import Neurons, residual
+
+FloatArray = NDArray[np.float64]
+
+# New neurons of one round at most, and how much the function has to fall
+# between two of them: noise gives every hill a thousand summits.
+_BATCH = 200
+_DEPTH = 0.05
+# Directions that improve by less than this are rounding.
+_MARGIN = 1e-10
+_NEWTON_STEPS = 10
+# Newton's method on explicit rows keeps the digits that moments lose. It is the
+# last resort where moments gain nothing, as long as it is affordable: entries of
+# the matrices, and flops of one factorisation. Up to `_FEW_ROWS` it ends every search.
+_DENSE_ENTRIES = 4e6
+_DENSE_FLOPS = 1e8
+_FEW_ROWS = 2000
+_REFINE = 1e-2
+
+
+class RankTwoSearch:
+    """Global search: all improving neurons, best weights, Newton steps, certificate.
+
+    Every round prices all directions exactly, adds the local maxima, and then
+    works with moments only: no n-vector is touched until the next pricing.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Of rank two at most.
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+        The squared loss.
+    deadline : Deadline, optional
+        Cuts a round short.
+
+    Attributes
+    ----------
+    oracle : RankTwoOracle
+    neurons : Neurons
+        Best network so far, in reduced coordinates.
+    objective : float
+        Its objective (2); it never rises.
+    bound : float
+        Best lower bound so far on the optimum over all networks; it never falls.
+    n_blocks : int
+        Neurons and candidates of the last round.
+    stalled : int
+        Rounds without progress since the last one that made some.
+
+    Notes
+    -----
+    O(n log n) once and O(n) per round, besides O(k^3) for k neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
+    >>> y = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+    >>> search = RankTwoSearch(X, y, 1e-4, SquaredLoss())
+    >>> while search.gap > 1e-6:
+    ...     search.step(1e-6)
+    >>> search.finish(1e-6, polish=True)
+    >>> f"{search.objective:.8f}"
+    '0.00087694'
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        deadline: Deadline | None = None,
+    ) -> None:
+        assert isinstance(loss, SquaredLoss)
+        self.deadline = Deadline() if deadline is None else deadline
+        self.beta, self.loss = beta, loss
+        self.oracle = RankTwoOracle(X)
+        order = self.oracle.circle.order
+        self._y = y[order]
+        # Zero rows change nothing but the value of the objective.
+        dead = np.ones(len(y), dtype=np.bool_)
+        dead[order] = False
+        self._order = np.concatenate([order, np.flatnonzero(dead)])
+        self._y_dead = y[dead]
+        self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
+        self.neurons = Neurons.none(self.oracle.circle.rank)
+        self.objective = loss.value(np.zeros_like(y), y)
+        self.bound, self._best_v = -np.inf, self._y
+        self.n_blocks, self.stalled = 0, 0
+        self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
+        self._pricing = self._price(self._y)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap over all networks."""
+        return relative_gap(self.objective, self.bound)
+
+    @property
+    def dual_point(self) -> FloatArray:
+        """The v behind `bound`, shape (n,)."""
+        v = np.empty(len(self._order))
+        v[self._order] = self._with_dead(self._best_v)
+        return v
+
+    def network(self) -> TwoLayerNetwork:
+        """The best network so far, balanced, in the coordinates of X."""
+        root = np.sqrt(self.neurons.weights)
+        hidden = (self.neurons.directions * root[:, None]) @ self.oracle.basis.T
+        return TwoLayerNetwork(hidden, self.neurons.signs * root)
+
+    def step(self, tol: float) -> None:
+        """One round: new neurons, weights, Newton steps, pricing."""
+        before = (self.objective, self.bound, self.gap)
+        neurons = self._descend(self._pricing.points, self._pricing.signs)
+        v = self._offer(neurons)
+        self._pricing = self._price(v)
+        slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
+        few = len(self._y) <= _FEW_ROWS or self.stalled > 0
+        if slow and few and tol < self.gap and self._affordable and not self.deadline.passed:
+            self._refine(tol)
+        improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
+        self.stalled = 0 if improved else self.stalled + 1
+
+    def finish(self, tol: float, *, polish: bool) -> None:
+        """Leave a minimal network: activations linearly independent, arcs merged.
+
+        Without `polish` there are no Newton steps, for whoever is in a hurry.
+        """
+        if len(self._y) <= _FEW_ROWS:
+            finished = self._refined(self.neurons, steps=20 if polish else 0)
+        else:
+            none = np.zeros((0, 2))
+            finished = self._descend(none, none[:, 0], steps=_NEWTON_STEPS if polish else 0)
+        too_many = len(self.neurons.weights) > len(self._y)
+        self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
+
+    @property
+    def _affordable(self) -> bool:
+        """Whether Newton's method on explicit rows is."""
+        n, k = len(self._y), len(self.neurons.weights)
+        return n * k <= _DENSE_ENTRIES and n * (2 * k) ** 2 <= _DENSE_FLOPS
+
+    @property
+    def _rows(self) -> FloatArray:
+        """The sorted rows in reduced coordinates, shape (m, r)."""
+        return self.oracle.circle.rows[:, : self.oracle.circle.rank]
+
+    def _with_dead(self, v: FloatArray) -> FloatArray:
+        return np.concatenate([v, self._y_dead]) if len(self._y_dead) else v
+
+    def _price(self, v: FloatArray) -> RankTwoPricing:
+        """Price v, on the sorted rows, and keep its bound if it is the best."""
+        enough = self.beta * (1.0 + _MARGIN)
+        pricing = self.oracle.price_sorted(v, enough, most=_BATCH, depth=_DEPTH)
+        bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, pricing.bound)
+        if bound > self.bound:
+            self.bound, self._best_v = bound, v
+        return pricing
+
+    def _descend(
+        self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
+    ) -> Neurons:
+        """The best neurons with the candidates: weights, merging, Newton steps."""
+        self.n_blocks = len(self.neurons.weights) + len(candidates)
+        if self.n_blocks == 0 or self._moments is None:
+            return self.neurons
+        moments, beta = self._moments, self.beta
+        signs = np.concatenate([self.neurons.signs, signs])
+        rays, signs = reweigh(moments, beta, _pad(self.neurons.rays), _pad(candidates), signs)
+        rays, signs = merge_arcs(moments, rays, signs)
+        if not self.deadline.passed:
+            rays, signs = newton(moments, beta, rays, signs, steps)
+        return Neurons.of(rays[:, : self.oracle.circle.rank], signs)
+
+    def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
+        """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
+
+        Returns their residual on the sorted rows.
+        """
+        if len(self._y) <= _FEW_ROWS or self._moments is None:
+            v = residual(self._rows, self._y, neurons)
+        else:
+            v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
+        squares = float(v @ v) + float(self._y_dead @ self._y_dead)
+        objective = 0.5 * squares + self.beta * float(neurons.weights.sum())
+        if objective < self.objective * (1.0 + at_most):
+            self.neurons, self.objective = neurons, objective
+        return v
+
+    def _refine(self, tol: float) -> None:
+        """Newton's method on explicit rows, and the dual point it gives, while that gains."""
+        for _ in range(4):
+            before = self.gap
+            candidates = self.neurons.joined(self._pricing.points, self._pricing.signs)
+            self._offer(self._refined(candidates))
+            self._pricing = self._price(dual_point(self._rows, self._y, self.beta, self.neurons))
+            if self.gap <= tol or self.deadline.passed or self.gap > 0.5 * before:
+                return
+
+    def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
+        return refine(self._rows, self._y, self.beta, neurons, steps=steps, deadline=self.deadline)
+
+
+def _pad(rays: FloatArray) -> FloatArray:
+    """Two coordinates, whatever the rank."""
+    if rays.shape[1] == 2:
+        return rays
+    return np.column_stack([rays, np.zeros((len(rays), 2 - rays.shape[1]))])

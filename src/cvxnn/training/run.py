@@ -1,0 +1,153 @@
+"""One training run: rounds, limits, and what it leaves behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import certify_by_spectrum
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.patterns import PatternSet
+from cvxnn.results import Progress, Solution, Status, relative_gap
+from cvxnn.solvers.search import Search
+from cvxnn.training.methods import Method
+from cvxnn.training.units import ScaledProblem
+
+FloatArray = NDArray[np.float64]
+Callback = Callable[[Progress], object]
+
+# Rounds without progress after which rounding is taken to be the reason.
+_PATIENCE = 3
+
+
+class Run:
+    """A search driven to the gap, a limit or an interrupt.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    method : Method
+    tol : float
+    max_iter : int
+    time_limit : float or None
+    callback : callable or None
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        method: Method,
+        *,
+        tol: float,
+        max_iter: int,
+        time_limit: float | None,
+        callback: Callback | None,
+    ) -> None:
+        self.X, self.y, self.beta, self.method = X, y, beta, method
+        self.tol, self.max_iter, self.callback = tol, max_iter, callback
+        self.deadline = Deadline(time_limit)
+        self.loss: Loss = SquaredLoss()
+        self.start = time.perf_counter()
+        self.problem = ScaledProblem.of(X, y, beta)
+        self.history: list[Progress] = []
+        self.patterns: PatternSet | None = None
+        self.search: Search | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.start
+
+    def execute(self) -> Solution:
+        """Run to the end, a limit or an interrupt, and return the best there is."""
+        try:
+            self.patterns = self.method.list_patterns(self.X)
+            search = self.method.search(self.problem, self.patterns, self.loss, self.deadline)
+            self.search = search
+            while (status := self._stop(search)) is None:
+                search.step(self.tol)
+                self._report(search)
+            search.finish(self.tol, hurry=False)
+            return self._solution(status)
+        except KeyboardInterrupt:
+            return self._interrupted()
+
+    def _interrupted(self) -> Solution:
+        """The best network so far, without one more pricing: somebody is waiting."""
+        if self.search is not None:
+            try:
+                self.search.finish(self.tol, hurry=True)
+            except KeyboardInterrupt:
+                # A second Ctrl-C: the network stays as it is.
+                return self._solution(Status.INTERRUPTED)
+        return self._solution(Status.INTERRUPTED)
+
+    def _stop(self, search: Search) -> Status | None:
+        if search.gap <= self.tol:
+            return Status.OPTIMAL_FOR_PATTERNS
+        if len(self.history) >= self.max_iter:
+            return Status.ITERATION_LIMIT
+        if search.deadline.passed:
+            return Status.TIME_LIMIT
+        if search.stationary:
+            return Status.STATIONARY
+        return Status.NUMERICAL_ERROR if search.stalled >= _PATIENCE else None
+
+    def _report(self, search: Search) -> None:
+        unit = self.problem.objective_unit
+        progress = Progress(
+            iteration=len(self.history),
+            elapsed=self.elapsed,
+            objective=search.objective * unit,
+            dual_bound=search.bound * unit,
+            n_blocks=search.n_blocks,
+            n_neurons=len(search.neurons.weights),
+        )
+        self.history.append(progress)
+        if self.callback is not None:
+            self.callback(progress)
+
+    def _solution(self, status: Status) -> Solution:
+        """Recompute everything from the weights of the network that is returned."""
+        hurry = status is Status.INTERRUPTED
+        if self.search is None:
+            scaled = self.problem.empty_network
+            bounds = (-np.inf, self._bound_without_search())
+        else:
+            scaled = self.search.network()
+            bounds = self.search.final_bounds(hurry=hurry)
+        program_bound, bound = (value * self.problem.objective_unit for value in bounds)
+        network = self.problem.unscaled(scaled)
+        objective = network.objective(self.X, self.y, self.beta, self.loss)
+        if status is Status.OPTIMAL_FOR_PATTERNS and (
+            relative_gap(objective, program_bound) > self.tol
+        ):
+            status = Status.NUMERICAL_ERROR
+        if not hurry and relative_gap(objective, bound) <= self.tol:
+            status = Status.OPTIMAL
+        return Solution(
+            network=network,
+            objective=objective,
+            dual_bound=bound,
+            status=status,
+            method=self.method.name,
+            beta=self.beta,
+            tol=self.tol,
+            n_patterns=0 if self.patterns is None else len(self.patterns),
+            program_gap=relative_gap(objective, program_bound),
+            elapsed=self.elapsed,
+            history=tuple(self.history),
+        )
+
+    def _bound_without_search(self) -> float:
+        X, y, beta = self.problem.X, self.problem.y, self.problem.beta
+        certificate = certify_by_spectrum(self.problem.empty_network, X, y, beta, self.loss)
+        return certificate.dual_bound

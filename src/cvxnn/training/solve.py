@@ -1,0 +1,199 @@
+"""The function :func:`solve`: arguments checked, one run, a warning where it fell short."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from cvxnn.errors import InputError
+from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.patterns import PatternSet
+from cvxnn.patterns.sampling import SCHEMES
+from cvxnn.results import Solution, Status
+from cvxnn.training.methods import METHODS, Method
+from cvxnn.training.run import Callback, Run
+from cvxnn.validation import (
+    check_callback,
+    check_choice,
+    check_count,
+    check_data,
+    check_optional_positive,
+    check_positive,
+    check_random_state,
+    check_target,
+    check_tolerance,
+)
+
+FloatArray = NDArray[np.float64]
+
+# Up to this many rows the matrices are so small that threads of the BLAS cost
+# more than they bring: a factor of two on two cores, more on many.
+_SINGLE_THREADED_ROWS = 128
+
+
+def solve(
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    method: str = "global",
+    *,
+    patterns: PatternSet | None = None,
+    n_samples: int = 500,
+    scheme: str = "data",
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = 0,
+    callback: Callback | None = None,
+) -> Solution:
+    """Train a two-layer ReLU network through the convex program (5).
+
+    Minimises objective (2),
+
+        1/2 ||sum_j (X u_j)_+ a_j - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
+
+    a sum over the rows (not a mean), over networks of any width. A bias is a
+    column of ones in X, penalised like every other weight.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, d)
+        Data.
+    y : array-like, shape (n,)
+        Targets.
+    beta : float
+        Regularisation, > 0.
+    method : {"global", "exact", "sampled"}
+        ``"global"``: a global optimum of (2) with a certificate; neurons are
+        generated as they are needed, so that n may be large. ``"exact"``: the
+        same optimum from the program on all patterns of X, which must fit into
+        memory. ``"sampled"``: only the patterns of random directions; optimal
+        for those.
+    patterns : PatternSet, optional
+        For ``"exact"`` and ``"sampled"``: patterns to use instead of
+        enumerating or sampling them.
+    n_samples : int, default 500
+        Directions drawn by ``"sampled"``.
+    scheme : {"data", "gaussian"}
+        How they are drawn, see :func:`cvxnn.sample_patterns`.
+    tol : float, default 1e-6
+        Relative gap ``(objective - dual_bound) / objective`` to reach.
+    max_iter : int, default 100
+        Rounds of the method.
+    time_limit : float, optional
+        Seconds; checked in every step of the solvers, not inside the enumeration.
+        ``"global"`` keeps some of them for the certificate.
+    random_state : int, numpy Generator or None, default 0
+        Source of the sampled patterns and of the starts of a search. The optimum
+        does not depend on it.
+    callback : callable, optional
+        Called with a :class:`cvxnn.Progress` after every round.
+
+    Returns
+    -------
+    Solution
+        Also when a limit is reached or Ctrl-C is pressed: the best network so
+        far, with the gap it has.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
+    TooManyPatternsError
+        If ``"exact"`` would not fit into memory; before any work starts.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the gap asked for was not reached.
+
+    Notes
+    -----
+    ``"global"`` follows what the data allow. For rank 2 (one feature and a
+    bias) a round costs O(n). With few patterns it is ``"exact"``. Otherwise k
+    neurons are proposed by ascent, weighed by a non-negative Lasso and moved by
+    Newton's method, O(n k r) a round, and branch and bound certifies the end:
+    its time does not depend much on n, but grows exponentially with the rank r.
+    Where it cannot finish, the status is STATIONARY.
+
+    A round of the others solves the program on a working set by a structured
+    interior-point method, and prices every cell of the arrangement by conic
+    projection; M cells of rank r cost O(M n r) per round, the master O(n^2 C r)
+    for C blocks.
+
+    References
+    ----------
+    M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (2), (5),
+    (11) and Theorem 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
+    >>> solution = solve(X, [1.0, -1.0, 1.0, -1.0, 1.0], beta=1e-4)
+    >>> solution.status.name, solution.n_neurons, f"{solution.objective:.8f}"
+    ('OPTIMAL', 5, '0.00087694')
+    """
+    X = check_data(X)
+    y = check_target(y, len(X))
+    chosen = Method(
+        name=check_choice(method, "method", METHODS),
+        patterns=patterns,
+        n_samples=check_count(n_samples, "n_samples"),
+        scheme=check_choice(scheme, "scheme", SCHEMES),
+        random_state=check_random_state(random_state),
+    )
+    run = Run(
+        X,
+        y,
+        check_positive(beta, "beta"),
+        chosen,
+        tol=check_tolerance(tol),
+        max_iter=check_count(max_iter, "max_iter"),
+        time_limit=check_optional_positive(time_limit, "time_limit"),
+        callback=check_callback(callback),
+    )
+    if patterns is not None:
+        _check_patterns(patterns, X, method)
+    threads = 1 if len(X) <= _SINGLE_THREADED_ROWS else None
+    with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
+        solution = run.execute()
+        forget_interrupt()
+    _warn_unless_successful(solution, X)
+    return solution
+
+
+def _check_patterns(patterns: PatternSet, X: FloatArray, method: str) -> None:
+    if method == "global":
+        raise InputError('patterns are for method="exact" and "sampled"; "global" needs none.')
+    if not isinstance(patterns, PatternSet):
+        raise InputError(f"patterns must be a PatternSet or None, got {type(patterns).__name__}.")
+    if len(patterns) == 0:
+        raise InputError("patterns is empty; it needs one pattern at least.")
+    if not patterns.belongs_to(X):
+        raise InputError("patterns do not belong to X: their directions give other masks on it.")
+
+
+def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
+    if solution.status.is_success or solution.status is Status.INTERRUPTED:
+        return
+    from sklearn.exceptions import ConvergenceWarning
+
+    advice = {
+        Status.ITERATION_LIMIT: "raise max_iter",
+        Status.TIME_LIMIT: "raise time_limit",
+        Status.STATIONARY: (
+            f"a proof takes more time (a larger time_limit) or a smaller rank of X (now "
+            f"{np.linalg.matrix_rank(X)}): fewer or projected features"
+        ),
+        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
+    }[solution.status]
+    warnings.warn(
+        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.tol:.1e}: {advice}.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,68 @@
+"""The problem in the units of the solvers: data of size one, without rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.networks import TwoLayerNetwork
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScaledProblem:
+    """X, y and beta divided by powers of two, and the way back.
+
+    With X = a X', y = b y' and beta = a b beta' objective (2) of the neurons
+    u sqrt(b / a), a_j sqrt(b / a) is b^2 times that of the scaled problem.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    objective_unit : float
+        Objectives of the original problem over those of this one.
+    weight_unit : float
+        The same for weights.
+    """
+
+    X: FloatArray
+    y: FloatArray
+    beta: float
+    objective_unit: float
+    weight_unit: float
+
+    @classmethod
+    def of(cls, X: FloatArray, y: FloatArray, beta: float) -> ScaledProblem:
+        """Scale a problem; InputError if beta does not fit the data at all."""
+        unit_X, unit_y = _power_of_two(X), _power_of_two(y)
+        scaled_beta = beta / unit_X / unit_y
+        if not 1e-150 < scaled_beta < 1e150:
+            raise InputError(
+                f"beta = {beta:g} is out of all proportion to X and y, of size "
+                f"{unit_X:g} and {unit_y:g}; rescale one of them."
+            )
+        return cls(X / unit_X, y / unit_y, scaled_beta, unit_y**2, float(np.sqrt(unit_y / unit_X)))
+
+    def unscaled(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
+        """The network in the units of the original problem."""
+        return TwoLayerNetwork(
+            np.asarray(network.hidden_weights) * self.weight_unit,
+            np.asarray(network.output_weights) * self.weight_unit,
+        )
+
+    @property
+    def empty_network(self) -> TwoLayerNetwork:
+        """The network without neurons."""
+        return TwoLayerNetwork(np.zeros((0, self.X.shape[1])), np.zeros(0))
+
+
+def _power_of_two(array: FloatArray) -> float:
+    """The power of two next to the largest modulus; 1 for zeros."""
+    largest = float(np.abs(array).max())
+    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0

@@ -1,0 +1,182 @@
+"""cvxnn certify: verdicts, exit codes, the neuron in the columns of the table, errors."""
+
+import json
+import re
+import signal
+
+import numpy as np
+import pytest
+
+from cvxnn.networks import TwoLayerNetwork, load_model
+
+X = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
+Y = np.abs(X[:, 0])
+
+
+@pytest.fixture
+def poor(tmp_path):
+    """A network for y = |x| that misses the left half, with no word on its columns."""
+    path = tmp_path / "poor.npz"
+    TwoLayerNetwork([[1.0, 0.0]], [0.9]).save(path)
+    return path
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_a_fitted_model_is_optimal(run, model, v_shape):
+    result = run("certify", model, v_shape)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    text = words(result.stdout)
+    assert text.startswith("v.npz on v.csv: 1 feature and a bias -> y, beta 0.01")
+    assert "OPTIMAL The certified gap is within tol" in text
+    assert "One more neuron" not in text
+
+
+def test_the_model_knows_its_beta_and_another_one_may_be_asked_for(run, model, v_shape):
+    network, metadata = load_model(model)
+    record = json.loads(run("certify", model, v_shape, "--json").stdout)
+    assert record["verdict"] == "OPTIMAL"
+    assert record["beta"] == 0.01
+    assert record["objective"] == pytest.approx(metadata["objective"], rel=1e-12)
+    result = run("certify", model, v_shape, "--beta", 0.5, "--json")
+    record = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert record["verdict"] == "IMPROVABLE"
+    assert record["objective"] == pytest.approx(network.objective(X, Y, 0.5), rel=1e-12)
+    assert record["best_objective"] < record["objective"]
+    assert result.stderr == "warning: The network is not optimal: a better one is known.\n"
+
+
+def test_a_poor_network_gets_a_neuron(run, poor, v_shape):
+    result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
+    assert result.exit_code == 1
+    text = words(result.stdout)
+    assert "IMPROVABLE The network is not optimal" in text
+    assert "One more neuron lowers the objective by" in text
+    formula = re.search(r"\+ (\S+) relu\((\S+) x(?: ([+-]) (\S+))?\)", text)
+    output, slope = float(formula[1]), float(formula[2])
+    constant = float(f"{formula[3]}{formula[4]}") if formula[3] else 0.0
+    network = TwoLayerNetwork([[1.0, 0.0], [slope, constant]], [0.9, output])
+    promised = float(re.search(r"lowers the objective by (\S+):", text)[1])
+    before = TwoLayerNetwork([[1.0, 0.0]], [0.9]).objective(X, Y, 0.1)
+    assert before - network.objective(X, Y, 0.1) == pytest.approx(promised, rel=1e-3)
+
+
+def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
+    result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1, "--json")
+    note, warning = result.stderr.splitlines()
+    assert note == (
+        f"note: {poor} names no columns: it is given all but 'y', in their order and a column "
+        "of ones."
+    )
+    assert warning.startswith("warning: The network is not optimal")
+    record = json.loads(result.stdout)
+    assert (record["features"], record["bias"], record["target"]) == (["x"], True, "y")
+    assert len(record["improving_neuron"]["hidden_weights"]) == 2
+    network = load_model(poor)[0]
+    assert record["objective"] == pytest.approx(network.objective(X, Y, 0.1), rel=1e-12)
+
+
+def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
+    y = np.abs(values[:, 0] - 5.0) - 0.01 * values[:, 1]
+    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
+    header = "height,body mass,y"
+    np.savetxt(data, np.column_stack([values, y]), delimiter=",", header=header, comments="")
+    fit = ("--target", "y", "--standardize", "--out", path, "--quiet")
+    assert run("fit", data, "--beta", 3, *fit).exit_code == 0
+    record = json.loads(run("certify", path, data, "--beta", 0.3, "--json").stdout)
+    text = words(run("certify", path, data, "--beta", 0.3).stdout)
+    formula = re.search(
+        r"([+-]) (\S+) relu\((\S+) height ([+-]) (\S+) body mass ([+-]) (\S+)\)", text
+    )
+    sign, output, first, *rest = formula.groups()
+    second, constant = float("".join(rest[:2])), float("".join(rest[2:]))
+    shown = float(sign + output) * np.maximum(values @ [float(first), second] + constant, 0.0)
+    neuron = record["improving_neuron"]
+    scaled = np.column_stack([(values - values.mean(0)) / values.std(0), np.ones(30)])
+    exact = neuron["output_weight"] * np.maximum(scaled @ neuron["hidden_weights"], 0.0)
+    assert shown == pytest.approx(exact, abs=2e-3 * np.abs(exact).max())
+
+
+def test_many_columns_are_cut_short(run, tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((8, 12))
+    names = [f"c{k}" for k in range(12)]
+    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
+    table = np.column_stack([values, values[:, 0]])
+    np.savetxt(data, table, delimiter=",", header=",".join([*names, "y"]), comments="")
+    TwoLayerNetwork(np.zeros((0, 12)), np.zeros(0)).save(path)
+    result = run("certify", path, data, "--target", "y", "--beta", 0.01, "--time-limit", 2)
+    text = words(result.stdout)
+    assert "+ 4 smaller)" in text
+    assert "Note" not in text
+
+
+def test_notes_are_printed(run, tmp_path, v_shape):
+    path = tmp_path / "m.npz"
+    TwoLayerNetwork([[4.0, 0.0]], [0.25]).save(path)
+    text = words(run("certify", path, v_shape, "--target", "y", "--beta", 0.1).stdout)
+    assert "Note Balancing its neurons (TwoLayerNetwork.balance)" in text
+
+
+def test_other_targets_may_be_named(run, model, tmp_path):
+    data = tmp_path / "new.csv"
+    data.write_text("z,x\n" + "".join(f"{abs(x)},{x}\n" for x in range(-2, 4)))
+    result = run("certify", model, data)
+    assert result.exit_code == 2
+    assert "has no column 'y'" in result.stderr
+    assert run("certify", model, data, "--target", "z").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "does not say what beta is; give it with --beta."),
+        (("--beta", 1), "does not say what it predicts; give the column with --target."),
+        (("--beta", 1, "--target", "z"), "has no column 'z'"),
+        (("--beta", 0, "--target", "y"), "beta must be a finite number above 0"),
+        (("--beta", 1, "--target", "y", "--tol", 2), "tol must be below 1"),
+        (("--beta", 1, "--target", "y", "--time-limit", -1), "time_limit must be"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_sentences(run, poor, v_shape, options, sentence):
+    result = run("certify", poor, v_shape, *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "error: " in result.stderr
+    assert sentence in result.stderr
+
+
+def test_models_that_do_not_fit_are_refused(run, tmp_path, v_shape):
+    wide, odd = tmp_path / "wide.npz", tmp_path / "odd.npz"
+    TwoLayerNetwork([[1.0] * 5], [1.0]).save(wide)
+    TwoLayerNetwork([[1.0]], [1.0]).save(odd, metadata={"beta": "one"})
+    result = run("certify", wide, v_shape, "--target", "y", "--beta", 1)
+    assert result.exit_code == 2
+    assert "its network reads 5 features where the table has 1 besides 'y'" in result.stderr
+    result = run("certify", odd, v_shape, "--target", "y")
+    assert result.exit_code == 2
+    assert "has a beta that is no number" in result.stderr
+
+
+def test_ctrl_c_shows_the_bound_so_far(run, poor, v_shape, monkeypatch):
+    def press(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvxnn.certification._train", press)
+    result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
+    assert result.exit_code == 128 + signal.SIGINT
+    assert "The search was interrupted." in words(result.stdout)
+    assert "lower bound" in result.stdout
+
+
+def test_help_names_the_exit_codes(run):
+    result = run("certify", "--help")
+    assert result.exit_code == 0
+    assert "0 the network is optimal" in words(result.stdout)
