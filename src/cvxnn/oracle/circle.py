@@ -88,8 +88,8 @@ class CircularRows:
         --------
         >>> import numpy as np
         >>> x = np.array([3.0, -1.0, 2.0, -1.0])
-        >>> CircularRows.of(np.column_stack([x, np.ones(4)])).order
-        array([0, 2, 1, 3])
+        >>> CircularRows.of(np.column_stack([x, np.ones(4)])).order  # equal rows are one class
+        array([1, 3, 0, 2])
         """
         alive = np.flatnonzero(_lengths(X))
         points = X if len(alive) == len(X) else X[alive]

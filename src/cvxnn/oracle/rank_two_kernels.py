@@ -67,6 +67,7 @@ def _meet(
             return found
         else:
             found = _emit(values, points, found, f, state)
+            state[at] = -np.inf
     if value > enough:
         state[at], state[at + 1] = value, value
         state[at + 2], state[at + 3] = x, y
@@ -140,8 +141,8 @@ def walk_circle(
 def start_walk(normals: Array, totals: Array, state: Array) -> None:
     """State before the first class: the last normal, turned round, lies behind."""
     p = len(normals)
-    state[:4] = 0.0
-    state[4] = 0.0
+    for i in range(5):
+        state[i] = 0.0
     for f in range(4):
         half = f // 2
         at = 5 + 5 * f

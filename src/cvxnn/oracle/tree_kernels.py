@@ -16,78 +16,28 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 EPS = 2.220446049250313e-16
+# Rows that are added up plainly, before a compensated addition.
+BLOCK = 64
 
 # What `advance` comes back with.
 DONE, PAUSED, FOUND, FULL = 0, 1, 2, 3
-# How the search for the shortest certificate ended.
-CLOSED, HOPELESS, CONVERGED, STUCK = 0, 1, 2, 3
-# Columns of the integers of a node.
+# Columns of the integers of a node, and entries of the limits: see `advance`.
 OFFSET, COUNT, DEPTH, LEFT, RIGHT, REPLACED, FRESH = 0, 1, 2, 3, 4, 5, 6
-N_LINKS = 7
-# Entries of the limits: see `advance`.
 CLOSING, REPORT, INCUMBENT, LARGEST, LOST, GROWTH, FLOOR, MASS = 0, 1, 2, 3, 4, 5, 6, 7
-N_LIMITS = 8
+N_LINKS, N_LIMITS = 7, 8
 
 
 @numba.njit(cache=True, nogil=True)
-def _factorise(w: Array, lu: Array, order: Array) -> bool:
-    """LU factors of the generators, with pivots; False if they are dependent."""
-    r = len(w)
-    for i in range(r):
-        order[i] = i
-        for j in range(r):
-            lu[i, j] = w[i, j]
-    for k in range(r):
-        pivot = k
-        for i in range(k + 1, r):
-            if abs(lu[i, k]) > abs(lu[pivot, k]):
-                pivot = i
-        if abs(lu[pivot, k]) < 1e-14:
-            return False
-        for j in range(r):
-            lu[k, j], lu[pivot, j] = lu[pivot, j], lu[k, j]
-        order[k], order[pivot] = order[pivot], order[k]
-        for i in range(k + 1, r):
-            lu[i, k] /= lu[k, k]
-            for j in range(k + 1, r):
-                lu[i, j] -= lu[i, k] * lu[k, j]
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _solve(lu: Array, order: Array, c: Array, x: Array) -> None:
-    """Solve ``w_j'x = c_j`` for all j."""
-    r = len(x)
-    for i in range(r):
-        x[i] = c[order[i]]
-        for j in range(i):
-            x[i] -= lu[i, j] * x[j]
-    for i in range(r - 1, -1, -1):
-        for j in range(i + 1, r):
-            x[i] -= lu[i, j] * x[j]
-        x[i] /= lu[i, i]
+def _dot(x: Array, y: Array) -> float:
+    s = 0.0
+    for i in range(len(x)):
+        s += x[i] * y[i]
+    return s
 
 
 @numba.njit(cache=True, nogil=True)
 def _norm(x: Array) -> float:
-    s = 0.0
-    for i in range(len(x)):
-        s += x[i] * x[i]
-    return np.sqrt(s)
-
-
-@numba.njit(cache=True, nogil=True)
-def _find_facets(w: Array, lu: Array, order: Array, facets: Array, heights: Array) -> None:
-    """Unit normals of the facets, ``lambda_j = facets_j'u / heights_j``."""
-    r = len(w)
-    unit = np.zeros(r)
-    for j in range(r):
-        unit[j] = 1.0
-        _solve(lu, order, unit, facets[j])
-        unit[j] = 0.0
-        heights[j] = 1.0 / _norm(facets[j])
-        for i in range(r):
-            facets[j, i] *= heights[j]
+    return np.sqrt(_dot(x, x))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -100,9 +50,7 @@ def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
         factor[k, size] = 0.0
     for _ in range(2):
         for k in range(size):
-            s = 0.0
-            for i in range(r):
-                s += q[k, i] * q[size, i]
+            s = _dot(q[k], q[size])
             factor[k, size] += s
             for i in range(r):
                 q[size, i] -= s * q[k, i]
@@ -116,19 +64,46 @@ def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
+def _solve(q: Array, factor: Array, c: Array, x: Array) -> None:
+    """Solve ``w_j'x = c_j`` for all j, from the QR factors of the generators."""
+    r = len(x)
+    y = np.empty(r)
+    x.fill(0.0)
+    for j in range(r):
+        y[j] = c[j]
+        for k in range(j):
+            y[j] -= factor[k, j] * y[k]
+        y[j] /= factor[j, j]
+        for i in range(r):
+            x[i] += y[j] * q[j, i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_facets(q: Array, factor: Array, facets: Array, heights: Array) -> None:
+    """Unit normals of the facets, ``lambda_j = facets_j'u / heights_j``."""
+    r = len(heights)
+    unit = np.zeros(r)
+    for j in range(r):
+        unit[j] = 1.0
+        _solve(q, factor, unit, facets[j])
+        unit[j] = 0.0
+        heights[j] = 1.0 / _norm(facets[j])
+        for i in range(r):
+            facets[j, i] *= heights[j]
+
+
+@numba.njit(cache=True, nogil=True)
 def _nearest_point(
     items: Array, kinds: Array, size: int, q: Array, factor: Array, best: Array, z: Array
 ) -> bool:
-    """The shortest vector of the affine hull of the points, plus the span of the rays.
+    """The shortest vector of the affine hull of the points plus the span of the rays.
 
-    Its weights go to `best`, those of the points sum to one. False if the items
-    are dependent.
+    `best` becomes its weights. False if the items are dependent.
     """
     r = len(z)
-    base = 0
+    base, rank = 0, 0
     while kinds[base] >= 0:
         base += 1
-    rank = 0
     for k in range(size):
         if k != base:
             for i in range(r):
@@ -138,30 +113,21 @@ def _nearest_point(
             rank += 1
     for i in range(r):
         z[i] = items[base, i]
-    # Once more for the digits that cancel.
-    for repeat in range(2):
-        for k in range(rank):
-            s = 0.0
-            for i in range(r):
-                s += q[k, i] * z[i]
-            for i in range(r):
-                z[i] -= s * q[k, i]
-            factor[k, r] = s if repeat == 0 else factor[k, r] + s
+    for k in range(2 * rank):
+        # Twice, for the digits that cancel.
+        s = _dot(q[k % rank], z)
+        for i in range(r):
+            z[i] -= s * q[k % rank, i]
+        factor[k % rank, r] = s if k < rank else factor[k % rank, r] + s
     best[base] = 1.0
-    column = rank - 1
-    for k in range(size - 1, -1, -1):
-        if k == base:
-            continue
+    # Columns to items, from the last: those before `base` have the same number.
+    for column in range(rank - 1, -1, -1):
         s = -factor[column, r]
-        other = rank - 1
-        for j in range(size - 1, k, -1):
-            if j != base:
-                s -= factor[column, other] * best[j]
-                other -= 1
+        for other in range(column + 1, rank):
+            s -= factor[column, other] * best[other + (other >= base)]
+        k = column + (column >= base)
         best[k] = s / factor[column, column]
-        column -= 1
-    for k in range(size):
-        if k != base and kinds[k] < 0:
+        if kinds[k] < 0:
             best[base] -= best[k]
     return True
 
@@ -173,18 +139,16 @@ def _reduce(
 ) -> int:  # fmt: skip
     """Shortest vector of the convex hull of the points plus the cone of the rays, about.
 
-    Drops items until the remaining weights are positive (the minor cycle of
-    Wolfe's algorithm). Returns the number of items left, 0 if they are dependent.
+    Wolfe's minor cycle. Returns the number of items left, 0 if they are dependent.
     """
     r = len(z)
     while True:
         if not _nearest_point(items, kinds, size, q, factor, best, z):
             return 0
-        step = 1.0
-        blocking = -1
+        step, blocking = 1.0, -1
         for k in range(size):
             if best[k] <= 0.0:
-                own = weights[k] / (weights[k] - best[k]) if weights[k] > 0.0 else 0.0
+                own = weights[k] / max(weights[k] - best[k], 1e-300)
                 if own < step:
                     step, blocking = own, k
         for k in range(size):
@@ -192,18 +156,10 @@ def _reduce(
         if blocking < 0:
             return size
         size -= 1
-        points = 0
-        for k in range(size):
-            if k >= blocking:
-                kinds[k] = kinds[k + 1]
-                weights[k] = max(0.0, weights[k + 1])
-                for i in range(r):
-                    items[k, i] = items[k + 1, i]
-                    cuts[k, i] = cuts[k + 1, i]
-            if kinds[k] < 0:
-                points += 1
-        if points == 0:
-            return 0
+        for k in range(blocking, size):
+            kinds[k], weights[k] = kinds[k + 1], max(0.0, weights[k + 1])
+            for i in range(r):
+                items[k, i], cuts[k, i] = items[k + 1, i], cuts[k + 1, i]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -212,10 +168,9 @@ def _cut(
 ) -> float:
     """The over-estimator that is tight at ``sum_j share_j w_j``, and the function there."""
     r = len(share)
-    value = 0.0
+    value = _dot(share, settled)
     for j in range(r):
         out[j] = settled[j] + chords[j]
-        value += share[j] * settled[j]
     for k in range(begin, end):
         s = 0.0
         for j in range(r):
@@ -230,80 +185,66 @@ def _cut(
 
 
 @numba.njit(cache=True, nogil=True)
-def _find_share(
-    z: Array, w: Array, facets: Array, heights: Array, share: Array, out: Array
-) -> tuple[int, float]:
-    """Coordinates of ``z / |z|`` in the cone, clipped to it; the facet most violated, or -1.
-
-    `out` becomes the unit vector with these coordinates; its cosine to z is returned.
-    """
+def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array, out: Array) -> int:
+    """Coordinates of z, clipped to the cone and scaled, and their point; the facet it violates."""
     r = len(z)
-    norm = _norm(z)
-    worst = -1e-13 * norm
+    worst = -1e-13 * _norm(z)
     facet = -1
-    for i in range(r):
-        out[i] = 0.0
+    out.fill(0.0)
     for j in range(r):
-        s = 0.0
-        for i in range(r):
-            s += facets[j, i] * z[i]
+        s = _dot(facets[j], z)
         if s < worst:
             worst, facet = s, j
         share[j] = max(0.0, s) / heights[j]
         for i in range(r):
             out[i] += share[j] * w[j, i]
     length = _norm(out)
-    if length == 0.0:
-        return facet, 0.0
-    cosine = 0.0
-    for j in range(r):
-        share[j] /= length
-        out[j] /= length
-        cosine += out[j] * z[j]
-    return facet, cosine / norm
+    if length > 0.0:
+        for j in range(r):
+            share[j] /= length
+            out[j] /= length
+    return facet
 
 
 @numba.njit(cache=True, nogil=True)
 def _shorten(
     goal: float, first: Array, settled: Array, chords: Array, entries: Array, begin: int,
-    end: int, w: Array, lu: Array, order: Array, z: Array, mixed: Array, point: Array,
-) -> tuple[int, float]:  # fmt: skip
+    end: int, w: Array, z: Array, mixed: Array, value: float, point: Array,
+) -> float:  # fmt: skip
     """Shorten the certificate z of a node by Wolfe's algorithm.
 
-    The points are ``d`` with ``w_j'd = c_j`` for over-estimators c with slopes 0
-    and 1 (`first` is one); the rays are the normals of the facets. Ends when z is
-    no longer than `goal`, or when a point of the cone shows that no slopes can
-    make it so. Returns how it ended and the largest value of the function that
-    was met, at `point`; `mixed` is the over-estimator that z belongs to.
+    The points are ``d`` with ``w_j'd = c_j`` for over-estimators c with slopes 0 and 1
+    (`first` is one); the rays are the normals of the facets. Ends when z is no longer
+    than `goal`, or when a point of the cone shows that no slopes can make it so. `mixed`
+    becomes the over-estimator of z. Returns the largest of `value` and the values of the
+    function that were met, and its `point`.
     """
     r = len(z)
+    basis, triangle = np.empty((r, r)), np.empty((r, r))
     q, factor = np.empty((r + 1, r)), np.empty((r + 1, r + 1))
     facets, heights = np.empty((r, r)), np.empty(r)
     items, cuts = np.zeros((r + 2, r)), np.zeros((r + 2, r))
     kinds = np.full(r + 2, -1)
     weights, best = np.zeros(r + 2), np.empty(r + 2)
-    share, here, last = np.empty(r), np.empty(r), np.empty(r)
-    value = -np.inf
-    status = STUCK
+    share, here, trial = np.empty(r), np.empty(r), np.empty(r)
+    mixed.fill(np.inf)
+    z.fill(0.0)
+    for j in range(r):
+        # A cone as thin as the rounding: no certificate.
+        if not _append(w[j], j, basis, triangle):
+            return value
+    _solve(basis, triangle, first, z)
     for i in range(r):
-        cuts[0, i] = first[i]
-        mixed[i] = first[i]
-    _solve(lu, order, first, z)
-    if _norm(z) <= goal:
-        return CLOSED, value
-    _find_facets(w, lu, order, facets, heights)
-    for i in range(r):
-        items[0, i] = z[i]
-        last[i] = z[i]
+        items[0, i], cuts[0, i], mixed[i] = z[i], first[i], first[i]
     weights[0] = 1.0
-    size = 1
+    size, norm = 1, _norm(z)
+    _find_facets(basis, triangle, facets, heights)
     for _ in range(6 * r + 12):
-        norm = _norm(z)
-        facet, cosine = _find_share(z, w, facets, heights, share, here)
-        kinds[size] = facet
-        weights[size] = 0.0
-        for i in range(r):
-            cuts[size, i] = 0.0
+        if norm <= goal:
+            break
+        facet = _find_share(z, w, facets, heights, share, here)
+        kinds[size], weights[size] = facet, 0.0
+        cuts[size].fill(0.0)
         if facet >= 0:
             for i in range(r):
                 items[size, i] = facets[facet, i]
@@ -313,59 +254,57 @@ def _shorten(
                 value = other
                 for i in range(r):
                     point[i] = here[i]
-            tight = 0.0
-            for j in range(r):
-                tight += share[j] * cuts[size, j]
-            if tight > goal:
-                status = HOPELESS
+            # The value of the concave over-estimator here: nothing comes below it.
+            tight = _dot(share, cuts[size])
+            if tight > goal or tight >= norm * (1.0 - 1e-15):
                 break
-            if tight >= norm * (1.0 - 1e-15):
-                status = CONVERGED
-                break
-            _solve(lu, order, cuts[size], items[size])
-        size = _reduce(items, cuts, kinds, weights, size + 1, q, factor, best, z)
-        if size == 0:
-            # Dependent up to rounding: what the last round left is as good.
-            for j in range(r):
-                z[j] = last[j]
+            _solve(basis, triangle, cuts[size], items[size])
+        size = _reduce(items, cuts, kinds, weights, size + 1, q, factor, best, trial)
+        length = _norm(trial)
+        if size == 0 or length >= norm * (1.0 - 1e-15):
             break
+        norm = length
         for j in range(r):
-            last[j] = z[j]
+            z[j] = trial[j]
             mixed[j] = 0.0
             for k in range(size):
                 mixed[j] += weights[k] * cuts[k, j]
-        if _norm(z) <= goal:
-            status = CLOSED
-            break
-    return status, value
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle(node: int, sums: Array, block: Array) -> None:
+    """Add the sums of a block of rows, by two-sums, whose rounding does not pile up."""
+    for j in range(len(block)):
+        high = sums[0, node, j]
+        s = high + block[j]
+        part = s - high
+        sums[0, node, j] = s
+        sums[1, node, j] += (high - (s - part)) + (block[j] - part)
+        block[j] = 0.0
 
 
 @numba.njit(cache=True, nogil=True)
 def _read_products(
     node: int, links: Array, scale: float, sums: Array, entries: Array, chords: Array,
-    first: Array, gaps: Array,
+    first: Array, block: Array,
 ) -> tuple[int, int, float, float]:  # fmt: skip
     """Pass the rows of a parent on to a child: settle those of one sign, keep the others.
 
-    Returns the first and last position of the kept rows, the sum of their
-    largest contributions, and their value at the sum of the generators. `chords`
-    becomes the over-estimator of the convex kinks at the generators, `first` that
-    of the concave ones which is tight at the centre, and `gaps` how far the
-    chords rise above the function on each edge.
+    Returns where these lie, the sum of their largest contributions, and their value at
+    the sum of the generators. `chords` and `first` become the over-estimators of convex
+    and concave kinks, the latter tight at the centre.
     """
     r = len(chords)
     begin, count, replaced = links[node, OFFSET], links[node, COUNT], links[node, REPLACED]
     left, right = 1 + links[node, LEFT], 1 + links[node, RIGHT]
     # The second child may overwrite the rows: nobody else will read them.
     kept = begin + count if links[node, FRESH] else begin
-    last = kept
-    spread = 0.0
-    value = 0.0
-    for i in range(r):
-        chords[i] = 0.0
-        first[i] = 0.0
-        for j in range(i):
-            gaps[i, j] = 0.0
+    last, in_block = kept, 0
+    spread, value = 0.0, 0.0
+    chords.fill(0.0)
+    first.fill(0.0)
+    block.fill(0.0)
     for k in range(begin, begin + count):
         omega = entries[k, 0]
         middle = (entries[k, left] + entries[k, right]) * scale
@@ -380,68 +319,68 @@ def _read_products(
             continue
         if low >= 0.0:
             for j in range(r):
-                # Two-sum: the rounding of thousands of additions stays that of one.
-                t = omega * entries[last, 1 + j]
-                s = sums[0, node, j] + t
-                b = s - sums[0, node, j]
-                sums[1, node, j] += (sums[0, node, j] - (s - b)) + (t - b)
-                sums[0, node, j] = s
+                block[j] += omega * entries[last, 1 + j]
+            in_block += 1
+            if in_block == BLOCK:
+                _settle(node, sums, block)
+                in_block = 0
             continue
         entries[last, 0] = omega
         spread += abs(omega) * max(-low, high)
         if total > 0.0:
             value += omega * total
-        if omega < 0.0:
-            if total > 0.0:
-                for j in range(r):
-                    first[j] += omega * entries[last, 1 + j]
-        else:
-            for i in range(r):
-                p = entries[last, 1 + i]
-                chords[i] += omega * max(p, 0.0)
-                for j in range(i):
-                    other = entries[last, 1 + j]
-                    if p * other < 0.0:
-                        gaps[i, j] += omega * min(abs(p), abs(other))
+        for j in range(r):
+            p = entries[last, 1 + j]
+            if omega > 0.0:
+                chords[j] += omega * max(p, 0.0)
+            elif total > 0.0:
+                first[j] += omega * p
         last += 1
+    _settle(node, sums, block)
     return kept, last, spread, value
 
 
 @numba.njit(cache=True, nogil=True)
-def _choose_edge(w: Array, gaps: Array) -> tuple[int, int]:
-    """The edge with the largest gap of the chords; the longest one if there is none."""
+def _choose_edge(w: Array, entries: Array, begin: int, end: int, gaps: Array) -> tuple[int, int]:
+    """The edge where the chords rise most above the function; if they do not, the longest."""
     r = len(w)
-    left, right = 0, 1
-    best = 0.0
-    for i in range(r):
-        for j in range(i):
-            if gaps[i, j] > best:
-                best, left, right = gaps[i, j], j, i
-    if best > 0.0:
-        return left, right
+    left, right, best, length = 0, 1, 0.0, 0.0
+    gaps.fill(0.0)
+    for k in range(begin, end):
+        omega = entries[k, 0]
+        if omega > 0.0:
+            for i in range(r):
+                p = entries[k, 1 + i]
+                for j in range(i):
+                    # The chord is above by the smaller modulus where the signs differ.
+                    other = entries[k, 1 + j]
+                    gap = max(min(p, -other), min(-p, other))
+                    gaps[i, j] += omega * max(gap, 0.0)
     for i in range(r):
         for j in range(i):
             s = 0.0
             for k in range(r):
                 s += (w[i, k] - w[j, k]) ** 2
-            if s > best:
-                best, left, right = s, j, i
+            if gaps[i, j] > best or (best == 0.0 and s > length):
+                best, length, left, right = gaps[i, j], s, j, i
     return left, right
 
 
 @numba.njit(cache=True, nogil=True)
 def _split(
     node: int, begin: int, end: int, bound: float, c: Array, w: Array, gaps: Array,
-    generators: Array, sums: Array, reals: Array, links: Array,
+    generators: Array, sums: Array, reals: Array, links: Array, entries: Array,
 ) -> None:  # fmt: skip
     """Replace a node by its two halves."""
     r = len(w)
-    left, right = _choose_edge(w, gaps)
+    left, right = _choose_edge(w, entries, begin, end, gaps)
     s = 0.0
     for i in range(r):
         s += (w[left, i] + w[right, i]) ** 2
     scale = 1.0 / np.sqrt(s)
     depth = links[node, DEPTH] + 1
+    leading = (sums[0, node, left] + sums[0, node, right]) * scale
+    trailing = (sums[1, node, left] + sums[1, node, right]) * scale
     # The half with the larger values is pushed last, so it comes first.
     larger = left if c[left] > c[right] else right
     for half in range(1, -1, -1):
@@ -450,23 +389,15 @@ def _split(
         for j in range(r):
             for i in range(r):
                 generators[child, j, i] = w[j, i]
-            for part in range(2):
-                sums[part, child, j] = sums[part, node, j]
+            sums[0, child, j], sums[1, child, j] = sums[0, node, j], sums[1, node, j]
         for i in range(r):
             generators[child, replaced, i] = (w[left, i] + w[right, i]) * scale
-        reals[child, 0] = bound
-        reals[child, 1] = scale
-        links[child, OFFSET] = begin
-        links[child, COUNT] = end - begin
+        sums[0, child, replaced], sums[1, child, replaced] = leading, trailing
+        reals[child, 0], reals[child, 1] = bound, scale
+        links[child, OFFSET], links[child, COUNT] = begin, end - begin
+        links[child, LEFT], links[child, RIGHT] = left, right
+        links[child, REPLACED], links[child, FRESH] = replaced, half
         links[child, DEPTH] = depth
-        links[child, LEFT] = left
-        links[child, RIGHT] = right
-        links[child, REPLACED] = replaced
-        links[child, FRESH] = half
-    for half in range(1, -1, -1):
-        for part in range(2):
-            low, high = sums[part, node, left], sums[part, node, right]
-            sums[part, node + half, links[node + half, REPLACED]] = (low + high) * scale
 
 
 @numba.njit(cache=True, nogil=True)
@@ -476,43 +407,23 @@ def advance(
 ) -> int:  # fmt: skip
     """Work on a stack of nodes until it is empty, `max_work` is used up, or a point is found.
 
-    Parameters
-    ----------
-    generators : ndarray, shape (s, r, r)
-        The stack; row j of a node is its generator ``w_j``.
-    sums : ndarray, shape (2, s, r)
-        The linear part at the generators: leading and trailing digits.
-    reals : ndarray, shape (s, 2)
-        Upper bound of the parent, and the factor that made the newest generator.
-    links : ndarray of int64, shape (s, 7)
-        Where the rows of the parent lie, and which edge of it was bisected.
-    entries : ndarray, shape (a, r + 1)
-        Rows of undecided sign: ``omega_k`` and the products ``n_k'w_j``.
-    limits : ndarray, shape (8,)
-        CLOSING: nodes with at most this bound are closed; REPORT: points above
-        it are returned; INCUMBENT: largest value seen; LARGEST: largest bound
-        of a closed node; LOST: largest bound of a node given up; GROWTH, FLOOR:
-        a new incumbent t sets CLOSING to ``t GROWTH + FLOOR``; MASS: sum of all
-        moduli, for the rounding.
-    counters : ndarray of int64, shape (2,)
-        Nodes on the stack, nodes visited.
-    point : ndarray, shape (r,)
-        A point above REPORT, when FOUND comes back.
-    max_work : int
-        Rows to look at.
+    A node has ``generators`` (s, r, r); ``sums`` (2, s, r), its linear part at these in
+    leading and trailing digits; ``reals`` (s, 2), the bound of its parent and the factor
+    of its newest generator; ``links`` (s, 7), where the rows of its parent lie and which
+    edge was bisected. ``entries`` (a, r + 1) are rows of undecided sign, ``omega_k`` and
+    the products ``n_k'w_j``; FULL comes back when they must grow. ``counters``: nodes on
+    the stack, nodes visited.
 
-    Returns
-    -------
-    int
-        DONE, PAUSED, FOUND, or FULL: `entries` must grow.
+    Of the ``limits``, nodes with a bound up to CLOSING are closed; points above REPORT
+    come back as FOUND in `point`; INCUMBENT is the largest value seen, LARGEST the largest
+    bound of a closed node, LOST that of a node given up. A new incumbent t raises CLOSING
+    to ``t GROWTH + FLOOR``. MASS is the sum of all moduli, for the rounding.
     """
-    r = generators.shape[1]
+    r, work = generators.shape[1], 0
     root = np.sqrt(float(r))
-    lu, order = np.empty((r, r)), np.empty(r, dtype=np.int64)
-    w, gaps = np.empty((r, r)), np.zeros((r, r))
+    w, gaps, block = np.empty((r, r)), np.empty((r, r)), np.empty(r)
     chords, first, settled = np.empty(r), np.empty(r), np.empty(r)
     z, mixed, centre, here = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
-    work = 0
     while counters[0] > 0:
         if work >= max_work:
             return PAUSED
@@ -522,79 +433,66 @@ def advance(
             counters[0] -= 1
             limits[LARGEST] = max(limits[LARGEST], bound)
             continue
-        count = links[node, COUNT]
-        if links[node, OFFSET] + 2 * count > len(entries):
+        if links[node, OFFSET] + 2 * links[node, COUNT] > len(entries):
             return FULL
         counters[0] -= 1
         counters[1] += 1
         begin, end, spread, value = _read_products(
-            node, links, reals[node, 1], sums, entries, chords, first, gaps
+            node, links, reals[node, 1], sums, entries, chords, first, block
         )
-        work += count + 16
-        # A proof needs no more than this and the certificate: see BranchAndBound.
+        work += links[node, COUNT] + 16
+        # The rounding: see BranchAndBound.
         depth = root * links[node, DEPTH]
-        error = EPS * ((2.0 * depth + 4.0) * limits[MASS] + (end - begin + r + 4) * spread)
-        for i in range(r):
-            centre[i] = 0.0
-        top, tight = 0.0, 0.0
+        error = EPS * (2.0 * depth + 2.0 * r + BLOCK + 6.0) * limits[MASS]
+        error += EPS * (end - begin + r + 4.0) * spread
+        top, tight, nearest = 0.0, 0.0, np.inf
         for j in range(r):
             settled[j] = sums[0, node, j] + sums[1, node, j]
             value += settled[j]
             first[j] += settled[j] + chords[j]
             tight += first[j]
             top = max(top, first[j])
+            centre[j] = 0.0
             for i in range(r):
                 w[j, i] = generators[node, j, i]
-                centre[i] += w[j, i]
-        nearest = np.inf
+                centre[j] += generators[node, i, j]
         for j in range(r):
-            s = 0.0
-            for i in range(r):
-                s += w[j, i] * centre[i]
-            nearest = min(nearest, s)
+            nearest = min(nearest, _dot(w[j], centre))
         norm = _norm(centre)
         value /= norm
         reach = norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
         bound = min(bound, (top + error) * reach)
         found = value > limits[REPORT]
-        if found:
-            for i in range(r):
-                point[i] = centre[i] / norm
+        for i in range(r):
+            here[i] = centre[i] / norm
+        mixed[0] = 0.0
         goal = limits[CLOSING] * (1.0 - 16.0 * (r + depth) * EPS) - 2.0 * root * error
         # Where the over-estimator is too large at the centre, no slopes can help.
         if bound > limits[CLOSING] and tight <= goal * norm:
-            if not _factorise(w, lu, order):
-                limits[LOST] = max(limits[LOST], bound)
-                continue
-            status, other = _shorten(
-                goal, first, settled, chords, entries, begin, end, w, lu, order, z, mixed, here
+            other = _shorten(
+                goal, first, settled, chords, entries, begin, end, w, z, mixed, value, here
             )
-            if other > max(value, limits[REPORT]):
-                found = True
-                for i in range(r):
-                    point[i] = here[i]
+            work += links[node, COUNT]
+            found |= other > limits[REPORT]
             value = max(value, other)
-            work += count
+            norm = _norm(z)
             short = 0.0
             for j in range(r):
-                s = mixed[j]
-                for i in range(r):
-                    s -= w[j, i] * z[i]
-                short = max(short, s)
-            norm = _norm(z)
-            error += short + EPS * (depth + r + 4.0) * norm
+                short = max(short, mixed[j] - _dot(w[j], z))
+            error += EPS * (depth + r + 4.0) * norm + short
             bound = min(bound, norm * (1.0 + EPS * (r + 4.0)) + root * (1.0 + 1e-9) * error)
         if value > limits[INCUMBENT]:
             limits[INCUMBENT] = value
-            closing = value * limits[GROWTH] + limits[FLOOR]
-            limits[CLOSING] = max(limits[CLOSING], closing)
+            limits[CLOSING] = max(limits[CLOSING], value * limits[GROWTH] + limits[FLOOR])
         if bound <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], bound)
-        elif counters[0] + 2 > len(links) or r == 1:
+        elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:
             limits[LOST] = max(limits[LOST], bound)
         else:
-            _split(node, begin, end, bound, first, w, gaps, generators, sums, reals, links)
+            _split(node, begin, end, bound, first, w, gaps, generators, sums, reals, links, entries)
             counters[0] += 2
         if found:
+            for i in range(r):
+                point[i] = here[i]
             return FOUND
     return DONE

@@ -46,14 +46,15 @@ def gram_lasso(gram: FloatArray, target: FloatArray, start: FloatArray) -> Float
     >>> gram_lasso(np.eye(2), np.array([2.0, -0.5]), np.zeros(2))
     array([2., 0.])
     """
-    lengths = np.sqrt(np.diag(gram))
+    lengths = np.sqrt(np.maximum(np.diag(gram), 0.0))
     barred = lengths == 0.0
     scale = 1.0 / np.where(barred, 1.0, lengths)
     gram, target = gram * scale * scale[:, None], target * scale
     heaviest = np.argsort(-start, kind="stable")
     members = [int(j) for j in heaviest if start[j] > 0.0 and not barred[j]]
     weights = start / scale
-    members = _descend(gram, target, members, weights, barred)
+    members = _descend(gram, target, members, weights)
+    empty = barred.copy()
     for _ in range(10 * len(target) + 10):
         check_interrupt()
         slope = target - gram[:, members] @ weights[members]
@@ -64,9 +65,12 @@ def gram_lasso(gram: FloatArray, target: FloatArray, start: FloatArray) -> Float
             break
         entering = int(np.argmax(slope))
         members = _exchange(gram, members, entering, weights)
-        members = _descend(gram, target, [*members, entering], weights, barred)
-        # What does not stay would come back for ever.
-        barred[entering] |= entering not in members
+        members = _descend(gram, target, [*members, entering], weights)
+        if entering in members:
+            barred = empty.copy()
+        else:
+            # Rounding: it would come back for ever.
+            barred[entering] = True
     return weights * scale
 
 
@@ -103,17 +107,14 @@ def _descend(
     target: FloatArray,
     members: list[int],
     weights: FloatArray,
-    barred: NDArray[np.bool_],
 ) -> list[int]:
     """Move `weights` to the minimiser on the members; those left of them.
 
-    Members that reach zero leave; members that depend on those before them
-    leave too, for good.
+    Members that reach zero leave, and so do members that depend on those before.
     """
     while members:
         factor, dependent = _cholesky(gram[np.ix_(members, members)])
         if dependent >= 0:
-            barred[members[dependent]] = True
             del members[dependent]
             continue
         goal = scipy.linalg.cho_solve((factor, True), target[members], check_finite=False)

@@ -8,28 +8,30 @@ hyperplanes as it likes: what counts is that the exact objective falls.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import check_interrupt
 from cvxnn.solvers.gram_lasso import gram_lasso
 from cvxnn.solvers.moments import Moments
+from cvxnn.solvers.neurons import TIGHT, Neurons
+from cvxnn.solvers.slope_chain import SlopeChain
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# As in face_newton: a neuron lies on a hyperplane if what is left of two terms
-# that cancel is below this share.
-TIGHT = 1e-9
-# Trial steps of a line search, each this much shorter than the last.
-_TRIALS = 8
-_SHORTER = 0.3
+# Trial steps of a line search that does not look at kinks.
+_LENGTHS = (1.0, 0.3, 0.1)
+# Curvature along a neuron as a share of that across, where the objective has none.
+_ALONG = 1e-10
+# Damping of the correction of a dual point, relative to the features.
+_DAMPING = 1e-14
+# A neuron this much shorter than the longest is none, nor is one that does so little.
+_NOTHING = 1e-13
 # Gains below this share of the objective are not worth another step.
 _SMALL_GAIN = 1e-13
-# Added to the diagonal of the scaled Hessian: rounding can make it indefinite.
-_DAMPING = 1e-13
 
 
 def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> float:
@@ -37,33 +39,23 @@ def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
     return moments.loss(rays, signs) + beta * float(np.linalg.norm(rays, axis=1).sum())
 
 
-def reweigh(
-    moments: Moments, beta: float, rays: FloatArray, candidates: FloatArray, signs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The best weights for the directions of rays and candidates (unit vectors).
+def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neurons:
+    """The best weights for the given directions, without the neurons they drop.
 
-    Parameters
-    ----------
-    moments : Moments
-    beta : float
-    rays : ndarray, shape (k, 2)
-    candidates : ndarray, shape (m, 2)
-    signs : ndarray, shape (k + m,)
-
-    Returns
-    -------
-    rays, signs : ndarray
-        Those with positive weight; their activations are linearly independent.
+    The same as :func:`cvxnn.solvers.neurons.reweigh` for any number of rows, with
+    half of the digits. The activations of the answer are linearly independent.
     """
-    norms = np.linalg.norm(rays, axis=1)
-    units = np.vstack([rays / norms[:, None], candidates])
+    units = np.zeros((len(neurons.weights), 2))
+    units[:, : neurons.directions.shape[1]] = neurons.directions
     k = len(units)
-    quadratic = moments.quadratic(units, signs)
-    gram = np.einsum("ia,iajb,jb->ij", units, quadratic.gram.reshape(k, 2, k, 2), units)
-    target = (units * quadratic.target.reshape(k, 2)).sum(axis=1) - beta
-    weights = gram_lasso(gram, target, np.concatenate([norms, np.zeros(len(candidates))]))
-    alive = weights > 0.0
-    return units[alive] * weights[alive, None], signs[alive]
+    full, products = moments.gram(units, neurons.signs)
+    gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
+    # Active on the hyperplane it lies on only: what is left is rounding.
+    nothing = np.diag(gram) <= _NOTHING * np.diag(full).reshape(k, 2).sum(axis=1)
+    gram[nothing] = gram[:, nothing] = 0.0
+    target = (units * products.reshape(k, 2)).sum(axis=1) - beta
+    weights = gram_lasso(gram, target, neurons.weights)
+    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 
 def merge_arcs(
@@ -142,55 +134,72 @@ def _step(
     moves = _direction(moments, beta, rays, signs)
     # A neuron that would turn round stops at zero, and is gone.
     shrinking = -(moves * units).sum(axis=1) / norms
-    longest = min(1.0, 1.0 / max(float(shrinking.max()), 1e-300))
-    gone = shrinking * longest >= 1.0 - 1e-12
-    length = longest
-    for trial in range(_TRIALS):
-        moved, kept = rays + length * moves, signs
-        if trial == 0 and gone.any():
-            moved, kept = moved[~gone], signs[~gone]
+    ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
+    best = rays, signs, value
+    for lengths in _trials(_kinks_ahead(moments, rays, moves), ends):
+        moved = rays + lengths[:, None] * moves
+        reach = np.linalg.norm(moved, axis=1)
+        alive = (lengths < ends) & (reach > _NOTHING * reach.max())
+        moved, kept = moved[alive], signs[alive]
         reached = objective(moments, beta, moved, kept)
-        if reached < value:
-            return moved, kept, reached
-        length *= _SHORTER
-    return rays, signs, value
+        if reached < best[2]:
+            best = moved, kept, reached
+    return best
+
+
+def _trials(kinks: FloatArray, ends: FloatArray) -> Iterator[FloatArray]:
+    """Step lengths for each neuron: across kinks; each to its next one; all to the first.
+
+    Within their arcs the objective is smooth and convex, so the last one gains.
+    """
+    for length in _LENGTHS:
+        yield np.minimum(length, ends)
+    events = np.minimum(np.minimum(kinks, ends), 1.0)
+    yield events
+    yield np.full(len(ends), events.min())
+
+
+def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> FloatArray:
+    """The step at which each neuron reaches the end of its arc, shape (k,)."""
+    arcs, tight = moments.locate(rays, TIGHT)
+    p = moments.circle.n_classes
+    steps = np.full(len(rays), np.inf)
+    for ends in ((arcs + p - 1) % p, arcs % p):
+        normals = moments.circle.normals[ends]
+        at, rate = (normals * rays).sum(axis=1), (normals * moves).sum(axis=1)
+        ahead = (ends != tight) & (at * rate < 0.0)
+        steps[ahead] = np.minimum(steps[ahead], -at[ahead] / rate[ahead])
+    return steps
 
 
 def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
-    """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2).
-
-    The Gram matrix of ReLU features has the square of their large condition
-    number. With the slopes G_m of the network on its pieces as variables beside
-    the moves z of the neurons, the data term is block diagonal, and what is left
-    is a sparse chain, ``G_{m+1} - G_m = sum of what turns on or off``.
-    """
-    k = len(rays)
+    """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
     norms = np.linalg.norm(rays, axis=1)
     units = rays / norms[:, None]
-    pieces = moments.pieces(rays, TIGHT)
-    basis = _basis(units, pieces.tight >= 0)
-    across = np.eye(2) - units[:, :, None] * units[:, None, :]
-    across += _DAMPING * np.eye(2)
-    penalty = scipy.sparse.block_diag(list((beta / norms)[:, None, None] * across), format="csr")
-    squares, slope = moments.gradients(pieces, rays, signs)
-    data = scipy.sparse.block_diag(list(squares), format="csr")
-    m = len(slope)
-    turning = np.vstack([pieces.on[:1], np.diff(pieces.on.astype(np.int8), axis=0)]) * signs
-    jumps = scipy.sparse.kron(scipy.sparse.csr_matrix(turning), np.eye(2), format="csr") @ basis
-    chain = scipy.sparse.eye(2 * m) - scipy.sparse.eye(2 * m, k=-2)
-    system = scipy.sparse.bmat(
-        [[basis.T @ penalty @ basis, None, -jumps.T], [None, data, chain.T], [-jumps, chain, None]],
-        format="csc",
-    )
-    right = np.concatenate(
-        [-beta * (basis.T @ units.reshape(-1)), slope.reshape(-1), np.zeros(2 * m)]
-    )
-    z = scipy.sparse.linalg.splu(system).solve(right)[: basis.shape[1]]
-    return (basis @ z).reshape(k, 2)
+    # A little curvature along the neuron too: a step may do nothing but grow.
+    across = (1.0 + _ALONG) * np.eye(2) - units[:, :, None] * units[:, None, :]
+    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    gradient = moments.gradient(chain.pieces, rays, signs)
+    return chain.solve((beta / norms)[:, None, None] * across, -beta * units, gradient)[0]
 
 
-def _basis(units: FloatArray, tight: NDArray[np.bool_]) -> scipy.sparse.csr_matrix:
-    """Block diagonal: two coordinates for a free neuron, its own direction for a tight one."""
-    k = len(units)
-    blocks = [u[:, None] if t else np.eye(2) for u, t in zip(units, tight, strict=True)]
-    return scipy.sparse.block_diag(blocks, format="csr")
+def stationary_residual(
+    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
+) -> FloatArray:
+    """The residual of the network, corrected to be stationary for its neurons; O(n).
+
+    At an optimum ``J'v = beta u`` for the columns J of all neurons. The plain
+    residual misses this by the rounding of ``f(X)``, a sum of large terms that
+    cancel; beside a small beta that error can ruin a bound. Any v gives a valid
+    bound, so the correction needs no proof of its own.
+    """
+    v = moments.y - moments.prediction(rays, signs)
+    if len(rays) == 0:
+        return v
+    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    none = _DAMPING * chain.sizes()[:, None, None] * np.eye(2)
+    for _ in range(2):
+        changes = chain.solve(none, -beta * units, moments.slopes_of(chain.pieces, v))[1]
+        v = v - moments.add_slopes(chain.pieces, changes)
+    return v

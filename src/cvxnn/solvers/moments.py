@@ -153,29 +153,6 @@ def _piecewise(rows: Array, ends: Array, slopes: Array, begin: int, end: int, ou
 
 
 @dataclass(frozen=True)
-class Quadratic:
-    """The squared loss as a function of neurons that stay in their arcs.
-
-    ``1/2 ||J w - y||^2 = 1/2 w'H w - b'w + 1/2 y'y`` for the stacked w_j.
-
-    Attributes
-    ----------
-    arcs : ndarray of int, shape (k,)
-    tight : ndarray of int, shape (k,)
-        The hyperplane a neuron lies on, or -1.
-    gram : ndarray, shape (2 k, 2 k)
-        H.
-    target : ndarray, shape (2 k,)
-        b.
-    """
-
-    arcs: IntArray
-    tight: IntArray
-    gram: FloatArray
-    target: FloatArray
-
-
-@dataclass(frozen=True)
 class Pieces:
     """Parts of the sorted rows on each of which a network is linear.
 
@@ -193,6 +170,10 @@ class Pieces:
     ends: IntArray
     on: NDArray[np.bool_]
 
+    def slopes(self, w: FloatArray, signs: FloatArray) -> FloatArray:
+        """The slope of the network on each piece, shape (m, 2)."""
+        return self.on.astype(np.float64) @ (signs[:, None] * w)
+
 
 class Moments:
     """Prefix sums of second moments over the rows in circular order.
@@ -203,6 +184,11 @@ class Moments:
         With one row at least.
     y : ndarray, shape (m,)
         Targets of its rows, in their order.
+
+    Attributes
+    ----------
+    few_rows : bool
+        Whether they are so few that work of O(n) costs nothing.
 
     Notes
     -----
@@ -215,14 +201,15 @@ class Moments:
     >>> from cvxnn.oracle.circle import CircularRows
     >>> circle = CircularRows.of(np.array([[1.0, 1.0], [2.0, 1.0]]))
     >>> moments = Moments(circle, np.ones(2)[circle.order])
-    >>> moments.quadratic(np.array([[1.0, 0.0]]), np.ones(1)).gram
+    >>> moments.gram(np.array([[1.0, 0.0]]), np.ones(1))[0]
     array([[5., 3.],
            [3., 2.]])
     """
 
     def __init__(self, circle: CircularRows, y: FloatArray) -> None:
         self.circle, self.y = circle, y
-        self.half_squares = 0.5 * float(y @ y)
+        self.few_rows = len(y) <= _FEW_ROWS
+        self._half_squares = 0.5 * float(y @ y)
         n_blocks = -(-len(y) // _BLOCK)
         self._prefix = np.zeros((n_blocks + 1, _SUMS))
         step = _CHUNK_ROWS // _BLOCK
@@ -243,17 +230,18 @@ class Moments:
         turns = last >= 2 * p
         return starts[arcs], starts[last - 2 * p * turns] + len(self.y) * turns
 
-    def quadratic(self, w: FloatArray, signs: FloatArray, tolerance: float = 0.0) -> Quadratic:
-        """Gram matrix and target of neurons ``s_j (X w_j)_+``."""
-        arcs, tight = self.locate(w, tolerance)
-        low, high = self.ranges(arcs)
-        rows, prefix = self.circle.rows, self._prefix
-        at = _prefix_at(rows, self.y, prefix, np.concatenate([low, high]))
+    def gram(self, w: FloatArray, signs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """J'J and J'y for the columns ``s_j D_j X`` of neurons that stay in their arcs.
+
+        Shapes (2 k, 2 k) and (2 k,); O(k^2 + k log n).
+        """
+        low, high = self.ranges(self.locate(w, 0.0)[0])
+        at = _prefix_at(self.circle.rows, self.y, self._prefix, np.concatenate([low, high]))
         at_low, at_high = at[: len(w)], at[len(w) :]
-        gram = _gram(len(self.y), low, high, at_low, at_high, prefix[-1], signs)
+        gram = _gram(len(self.y), low, high, at_low, at_high, self._prefix[-1], signs)
         parts = at_high[:, 6:] - at_low[:, 6:]
-        target = signs[:, None] * (parts[:, ::2] + parts[:, 1::2])
-        return Quadratic(arcs, tight, gram, target.reshape(-1))
+        products = signs[:, None] * (parts[:, ::2] + parts[:, 1::2])
+        return gram, products.reshape(-1)
 
     def pieces(self, w: FloatArray, tolerance: float = 0.0) -> Pieces:
         """The parts of the circle where no neuron turns on or off; O(k^2 + k log n)."""
@@ -268,7 +256,37 @@ class Moments:
     def prediction(self, w: FloatArray, signs: FloatArray) -> FloatArray:
         """``f_i = sum_j s_j (x_i'w_j)_+`` for the rows in circular order; O(n + k^2)."""
         pieces = self.pieces(w)
-        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
+        return self.add_slopes(pieces, pieces.slopes(w, signs))
+
+    def squares(self, pieces: Pieces) -> FloatArray:
+        """``sum x x'`` over each piece, shape (m, 2, 2)."""
+        return self._sums(pieces)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+
+    def slopes_of(self, pieces: Pieces, v: FloatArray) -> FloatArray:
+        """``sum x_i v_i`` over each piece for any v, shape (m, 2); O(n)."""
+        return np.add.reduceat(self.circle.rows * v[:, None], pieces.ends[:-1], axis=0)
+
+    def gradient(self, pieces: Pieces, w: FloatArray, signs: FloatArray) -> FloatArray:
+        """``sum x_i (y_i - f_i)`` over each piece, shape (m, 2)."""
+        if self.few_rows:
+            return self.slopes_of(pieces, self.y - self.prediction(w, signs))
+        sums, slopes = self._sums(pieces), pieces.slopes(w, signs)
+        squares = sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        return sums[:, 3:] - np.einsum("mab,mb->ma", squares, slopes)
+
+    def loss(self, w: FloatArray, signs: FloatArray) -> float:
+        """``1/2 ||f - y||^2``, from the rows themselves where they are few."""
+        if self.few_rows:
+            residual = self.y - self.prediction(w, signs)
+            return 0.5 * float(residual @ residual)
+        pieces = self.pieces(w)
+        sums, slopes = self._sums(pieces), pieces.slopes(w, signs)
+        squares = sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        fitted = np.einsum("mab,mb->ma", squares, slopes)
+        return self._half_squares + float((slopes * (0.5 * fitted - sums[:, 3:])).sum())
+
+    def add_slopes(self, pieces: Pieces, slopes: FloatArray) -> FloatArray:
+        """``x_i'slopes_m`` for all rows i and their pieces m, shape (n,); O(n)."""
         n = len(self.y)
         out = np.empty(n)
         for begin in range(0, n, _CHUNK_ROWS):
@@ -277,31 +295,7 @@ class Moments:
             check_interrupt()
         return out
 
-    def of_pieces(self, pieces: Pieces) -> tuple[FloatArray, FloatArray]:
-        """``sum x x'`` and ``sum x y`` over each piece, shapes (m, 2, 2) and (m, 2)."""
+    def _sums(self, pieces: Pieces) -> FloatArray:
+        """The five sums over each piece, shape (m, 5)."""
         at = _prefix_at(self.circle.rows, self.y, self._prefix, pieces.ends)
-        sums = np.diff(at[:, ::2], axis=0) + np.diff(at[:, 1::2], axis=0)
-        return sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2), sums[:, 3:]
-
-    def loss(self, w: FloatArray, signs: FloatArray) -> float:
-        """``1/2 ||f - y||^2``, from the rows themselves where they are few."""
-        if len(self.y) <= _FEW_ROWS:
-            residual = self.y - self.prediction(w, signs)
-            return 0.5 * float(residual @ residual)
-        pieces = self.pieces(w)
-        squares, products = self.of_pieces(pieces)
-        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
-        fitted = np.einsum("mab,mb->ma", squares, slopes)
-        return self.half_squares + float((slopes * (0.5 * fitted - products)).sum())
-
-    def gradients(
-        self, pieces: Pieces, w: FloatArray, signs: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """``sum x x'`` and ``sum x (y - f)`` over each piece, shapes (m, 2, 2) and (m, 2)."""
-        squares, products = self.of_pieces(pieces)
-        if len(self.y) <= _FEW_ROWS:
-            residual = self.y - self.prediction(w, signs)
-            moved = self.circle.rows * residual[:, None]
-            return squares, np.add.reduceat(moved, pieces.ends[:-1], axis=0)
-        slopes = pieces.on.astype(np.float64) @ (signs[:, None] * w)
-        return squares, products - np.einsum("mab,mb->ma", squares, slopes)
+        return np.diff(at[:, ::2], axis=0) + np.diff(at[:, 1::2], axis=0)

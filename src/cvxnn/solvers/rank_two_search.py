@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
-from cvxnn.results import relative_gap
-from cvxnn.solvers.face_newton import dual_point, refine
-from cvxnn.solvers.moment_newton import merge_arcs, newton, reweigh
+from cvxnn.solvers.moment_newton import (
+    merge_arcs,
+    newton,
+    reweigh_by_moments,
+    stationary_residual,
+)
 from cvxnn.solvers.moments import Moments
-from cvxnn.solvers.neurons import Neurons, residual
+from cvxnn.solvers.neurons import Neurons, residual, reweigh
+from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
@@ -25,16 +28,12 @@ _DEPTH = 0.05
 # Directions that improve by less than this are rounding.
 _MARGIN = 1e-10
 _NEWTON_STEPS = 10
-# Newton's method on explicit rows keeps the digits that moments lose. It is the
-# last resort where moments gain nothing, as long as it is affordable: entries of
-# the matrices, and flops of one factorisation. Up to `_FEW_ROWS` it ends every search.
-_DENSE_ENTRIES = 4e6
-_DENSE_FLOPS = 1e8
+# Up to so many rows explicit columns give the weights, once the Gram matrix,
+# with half of their digits, gains nothing more.
 _FEW_ROWS = 2000
-_REFINE = 1e-2
 
 
-class RankTwoSearch:
+class RankTwoSearch(Search):
     """Global search: all improving neurons, best weights, Newton steps, certificate.
 
     Every round prices all directions exactly, adds the local maxima, and then
@@ -62,7 +61,7 @@ class RankTwoSearch:
         Best lower bound so far on the optimum over all networks; it never falls.
     n_blocks : int
         Neurons and candidates of the last round.
-    stalled : int
+    stalled : float
         Rounds without progress since the last one that made some.
 
     Notes
@@ -77,7 +76,7 @@ class RankTwoSearch:
     >>> search = RankTwoSearch(X, y, 1e-4, SquaredLoss())
     >>> while search.gap > 1e-6:
     ...     search.step(1e-6)
-    >>> search.finish(1e-6, polish=True)
+    >>> search.finish(1e-6, hurry=False)
     >>> f"{search.objective:.8f}"
     '0.00087694'
     """
@@ -94,6 +93,7 @@ class RankTwoSearch:
         self.deadline = Deadline() if deadline is None else deadline
         self.beta, self.loss = beta, loss
         self.oracle = RankTwoOracle(X)
+        self.basis = self.oracle.basis
         order = self.oracle.circle.order
         self._y = y[order]
         # Zero rows change nothing but the value of the objective.
@@ -105,14 +105,10 @@ class RankTwoSearch:
         self.neurons = Neurons.none(self.oracle.circle.rank)
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound, self._best_v = -np.inf, self._y
-        self.n_blocks, self.stalled = 0, 0
+        self.n_blocks, self.stalled = 0, 0.0
+        self._careful = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._pricing = self._price(self._y)
-
-    @property
-    def gap(self) -> float:
-        """Relative gap over all networks."""
-        return relative_gap(self.objective, self.bound)
 
     @property
     def dual_point(self) -> FloatArray:
@@ -121,43 +117,33 @@ class RankTwoSearch:
         v[self._order] = self._with_dead(self._best_v)
         return v
 
-    def network(self) -> TwoLayerNetwork:
-        """The best network so far, balanced, in the coordinates of X."""
-        root = np.sqrt(self.neurons.weights)
-        hidden = (self.neurons.directions * root[:, None]) @ self.oracle.basis.T
-        return TwoLayerNetwork(hidden, self.neurons.signs * root)
-
     def step(self, tol: float) -> None:
         """One round: new neurons, weights, Newton steps, pricing."""
         before = (self.objective, self.bound, self.gap)
         neurons = self._descend(self._pricing.points, self._pricing.signs)
         v = self._offer(neurons)
         self._pricing = self._price(v)
-        slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
-        few = len(self._y) <= _FEW_ROWS or self.stalled > 0
-        if slow and few and tol < self.gap and self._affordable and not self.deadline.passed:
-            self._refine(tol)
+        if self._few_rows and tol < self.gap:
+            self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
-        self.stalled = 0 if improved else self.stalled + 1
+        # With explicit columns the last digits may show in the bound only after some rounds.
+        self.stalled = 0.0 if improved else self.stalled + (0.25 if self._careful else 1.0)
+        slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
+        if slow and self._few_rows and not self._careful:
+            self._careful, self.stalled = True, 0.0
 
-    def finish(self, tol: float, *, polish: bool) -> None:
-        """Leave a minimal network: activations linearly independent, arcs merged.
-
-        Without `polish` there are no Newton steps, for whoever is in a hurry.
-        """
-        if len(self._y) <= _FEW_ROWS:
-            finished = self._refined(self.neurons, steps=20 if polish else 0)
-        else:
-            none = np.zeros((0, 2))
-            finished = self._descend(none, none[:, 0], steps=_NEWTON_STEPS if polish else 0)
+    def finish(self, tol: float, *, hurry: bool) -> None:
+        """Leave a minimal network: activations linearly independent, arcs merged."""
+        self._careful = True
+        none = np.zeros((0, self.oracle.circle.rank))
+        finished = self._descend(none, np.zeros(0), steps=0 if hurry else _NEWTON_STEPS)
+        finished = self._reweigh(finished)
         too_many = len(self.neurons.weights) > len(self._y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
     @property
-    def _affordable(self) -> bool:
-        """Whether Newton's method on explicit rows is."""
-        n, k = len(self._y), len(self.neurons.weights)
-        return n * k <= _DENSE_ENTRIES and n * (2 * k) ** 2 <= _DENSE_FLOPS
+    def _few_rows(self) -> bool:
+        return len(self._y) <= _FEW_ROWS
 
     @property
     def _rows(self) -> FloatArray:
@@ -176,27 +162,44 @@ class RankTwoSearch:
             self.bound, self._best_v = bound, v
         return pricing
 
+    def _price_stationary(self, neurons: Neurons) -> None:
+        """Price the corrected residual too; where it is the better one, it is the truth."""
+        if self._moments is None or self.deadline.passed:
+            return
+        v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+        before = self.bound
+        pricing = self._price(v)
+        if self.bound > before:
+            self._pricing = pricing
+
     def _descend(
         self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
     ) -> Neurons:
         """The best neurons with the candidates: weights, merging, Newton steps."""
-        self.n_blocks = len(self.neurons.weights) + len(candidates)
-        if self.n_blocks == 0 or self._moments is None:
-            return self.neurons
-        moments, beta = self._moments, self.beta
-        signs = np.concatenate([self.neurons.signs, signs])
-        rays, signs = reweigh(moments, beta, _pad(self.neurons.rays), _pad(candidates), signs)
-        rays, signs = merge_arcs(moments, rays, signs)
+        neurons = self.neurons.joined(candidates, signs)
+        self.n_blocks = len(neurons.weights)
+        if self._moments is None or self.n_blocks == 0:
+            return neurons
+        neurons = self._reweigh(neurons)
+        rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
         if not self.deadline.passed:
-            rays, signs = newton(moments, beta, rays, signs, steps)
+            rays, signs = newton(self._moments, self.beta, rays, signs, steps)
         return Neurons.of(rays[:, : self.oracle.circle.rank], signs)
+
+    def _reweigh(self, neurons: Neurons) -> Neurons:
+        """The best weights for these directions, on linearly independent activations."""
+        if self._moments is None or len(neurons.weights) == 0:
+            return neurons
+        if self._few_rows and self._careful:
+            return reweigh(self._rows, self._y, self.beta, neurons)
+        return reweigh_by_moments(self._moments, self.beta, neurons)
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
 
         Returns their residual on the sorted rows.
         """
-        if len(self._y) <= _FEW_ROWS or self._moments is None:
+        if self._few_rows or self._moments is None:
             v = residual(self._rows, self._y, neurons)
         else:
             v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
@@ -205,19 +208,6 @@ class RankTwoSearch:
         if objective < self.objective * (1.0 + at_most):
             self.neurons, self.objective = neurons, objective
         return v
-
-    def _refine(self, tol: float) -> None:
-        """Newton's method on explicit rows, and the dual point it gives, while that gains."""
-        for _ in range(4):
-            before = self.gap
-            candidates = self.neurons.joined(self._pricing.points, self._pricing.signs)
-            self._offer(self._refined(candidates))
-            self._pricing = self._price(dual_point(self._rows, self._y, self.beta, self.neurons))
-            if self.gap <= tol or self.deadline.passed or self.gap > 0.5 * before:
-                return
-
-    def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
-        return refine(self._rows, self._y, self.beta, neurons, steps=steps, deadline=self.deadline)
 
 
 def _pad(rays: FloatArray) -> FloatArray:
