@@ -24,7 +24,7 @@ def ring() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
 def test_exact_is_certified_from_both_sides(problem: Problem) -> None:
-    solution = solve(problem.X, problem.y, problem.beta)
+    solution = solve(problem.X, problem.y, problem.beta, "exact")
     assert solution.status is Status.OPTIMAL
     assert solution.gap <= 1e-6
     assert solution.gap == solution.program_gap
@@ -35,6 +35,19 @@ def test_exact_is_certified_from_both_sides(problem: Problem) -> None:
         program = ConvexProgram(problem.X, problem.y, problem.beta, enumerate_patterns(problem.X))
         optimum = solve_with_clarabel(program).objective
     assert_certified(solution, problem.X, problem.y, problem.beta, optimum=optimum)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+def test_global_is_certified_and_the_same_for_every_random_state(problem: Problem) -> None:
+    X, y, beta = problem.X, problem.y, problem.beta
+    first, second = (solve(X, y, beta, random_state=state) for state in (0, 1))
+    for solution in (first, second):
+        assert solution.status is Status.OPTIMAL
+        assert_certified(solution, X, y, beta, optimum=problem.objective)
+    size = max(abs(first.objective), 1e-300)
+    assert abs(second.objective - first.objective) <= 1e-8 * size
+    exact = solve(X, y, beta, "exact")
+    assert first.objective <= exact.objective + 1e-8 * size
 
 
 @pytest.mark.parametrize("scheme", ["gaussian", "data"])
@@ -75,7 +88,7 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
 def test_given_patterns_are_used() -> None:
     problem = problem_named("d3_no_bias_n16")
     complete = enumerate_patterns(problem.X)
-    solution = solve(problem.X, problem.y, problem.beta, patterns=complete)
+    solution = solve(problem.X, problem.y, problem.beta, "exact", patterns=complete)
     assert solution.status is Status.OPTIMAL
     subset = complete.select(np.arange(5))
     restricted = solve(problem.X, problem.y, problem.beta, "sampled", patterns=subset)
@@ -92,7 +105,7 @@ def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
         complete.packed[keep], complete.directions[keep], len(problem.X), is_complete=True
     )
     with pytest.warns(ConvergenceWarning):
-        solution = solve(problem.X, problem.y, problem.beta, patterns=lying, max_iter=5)
+        solution = solve(problem.X, problem.y, problem.beta, "exact", patterns=lying, max_iter=5)
     assert solution.status is not Status.OPTIMAL
     assert solution.dual_bound <= problem.objective * (1 + 1e-9)
 
@@ -107,7 +120,7 @@ def test_same_answer_for_every_random_state() -> None:
     assert again.network == first.network
 
 
-@pytest.mark.parametrize("method", ["exact", "sampled"])
+@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
 def test_interrupt_returns_the_best_network(method: str) -> None:
     X, y = ring()
     seen: list[Progress] = []
@@ -129,7 +142,7 @@ def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> No
     def interrupt(*_: object, **__: object) -> PatternSet:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.enumerate_patterns", interrupt)
+    monkeypatch.setattr("cvxnn.training.methods.enumerate_patterns", interrupt)
     X, y = ring()
     solution = solve(X, y, 1e-4)
     assert solution.status is Status.INTERRUPTED
@@ -176,7 +189,7 @@ def test_history_is_monotone_and_complete() -> None:
 def test_too_many_patterns_is_said_before_any_work() -> None:
     X = np.random.default_rng(0).standard_normal((10_000, 8))
     with pytest.raises(TooManyPatternsError, match="sampled"):
-        solve(X, np.ones(10_000), 1.0)
+        solve(X, np.ones(10_000), 1.0, "exact")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +215,8 @@ def test_too_many_patterns_is_said_before_any_work() -> None:
         ({"n_samples": 0, "method": "sampled"}, "n_samples"),
         ({"random_state": "zero"}, "random_state"),
         ({"scheme": "grid", "method": "sampled"}, "scheme"),
-        ({"patterns": enumerate_patterns(np.eye(3))}, "patterns"),
+        ({"patterns": enumerate_patterns(np.eye(3)), "method": "exact"}, "patterns"),
+        ({"patterns": enumerate_patterns(np.eye(2))}, "global"),
     ],
     ids=str,
 )
@@ -216,7 +230,7 @@ def test_bad_input_is_named(arguments: dict[str, object], name: str) -> None:
 # ------------------------------------------------------------------ found by review
 
 
-@pytest.mark.parametrize("method", ["exact", "sampled"])
+@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
 @pytest.mark.parametrize("gap", [1.0, 1e-6])
 def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
     X, y = ring()
@@ -280,14 +294,14 @@ def test_time_limit_cuts_a_round_short() -> None:
 def test_a_count_beyond_every_float_is_still_said() -> None:
     X = np.random.default_rng(0).standard_normal((1100, 1100))
     with pytest.raises(TooManyPatternsError, match=r"10\^331 patterns"):
-        solve(X, np.ones(1100), 1.0)
+        solve(X, np.ones(1100), 1.0, "exact")
 
 
 def test_patterns_of_other_data_are_refused() -> None:
     X, y = ring()
     for other in (X + 5.0, X[:, :2]):
         with pytest.raises(InputError, match="do not belong to X"):
-            solve(X, y, 0.1, patterns=enumerate_patterns(other))
+            solve(X, y, 0.1, "exact", patterns=enumerate_patterns(other))
 
 
 def test_beta_out_of_proportion_is_refused() -> None:

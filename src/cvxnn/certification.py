@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.certificates import dual_bound
-from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.errors import InputError
 from cvxnn.foreign_networks import ReadNetwork, read_network
-from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle, spectral_bound
-from cvxnn.patterns import count_patterns_bound, enumerate_patterns
+from cvxnn.oracle import AscentOracle, BranchAndBound, spectral_bound
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -30,21 +30,23 @@ from cvxnn.results import (
 )
 from cvxnn.training import solve
 from cvxnn.validation import (
+    check_callback,
     check_optional_positive,
     check_positive,
     check_random_state,
     check_target,
+    check_tolerance,
 )
 
 FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
-# Up to this many patterns the oracle enumerates them all.
-_SMALL_ARRANGEMENT = 20_000
-# Directions of the oracle that are tried as neurons.
-_CANDIDATES = 32
-# Where the patterns are too many: random directions, and steps that each climbs.
-_STARTS, _CLIMBS = 256, 20
+# Directions of the ascent that are tried as neurons, and its starts.
+_CANDIDATES, _STARTS = 32, 256
+# Tolerance of the first look at the residual of the network, and the share of
+# the time for it: a bound from training is usually better.
+_COARSE = 1e-3
+_RESIDUAL_SHARE = 0.3
 # A gap that rescaling the neurons closes by this share of the objective is worth a note.
 _UNBALANCED = 1e-6
 
@@ -151,29 +153,16 @@ def certify(
         data,
         check_target(y, len(data)),
         check_positive(beta, "beta"),
-        tol=_check_tolerance(tol),
+        tol=check_tolerance(tol),
         time_limit=check_optional_positive(time_limit, "time_limit"),
         rng=check_random_state(random_state),
-        callback=_check_callback(callback),
+        callback=check_callback(callback),
     )
     with deferred_interrupts():
         run.execute()
         certificate = run.certificate()
         forget_interrupt()
     return certificate
-
-
-def _check_tolerance(tol: float) -> float:
-    tol = check_positive(tol, "tol")
-    if tol >= 1.0:
-        raise InputError(f"tol must be below 1, it is a relative gap; got {tol:g}.")
-    return tol
-
-
-def _check_callback(callback: Callback | None) -> Callback | None:
-    if callback is not None and not callable(callback):
-        raise InputError(f"callback must be callable or None, got {type(callback).__name__}.")
-    return callback
 
 
 class _Run:
@@ -264,13 +253,18 @@ class _Run:
         return dual_bound(SquaredLoss(), self.y, self.residual, self.beta, self.oracle_bound)
 
     def _price_residual(self) -> None:
-        prices = _price(self.X, self.residual, self.beta, self.deadline, self.rng)
-        self.oracle_bound = min(self.oracle_bound, prices.bound)
-        self.dual_bound = max(self.dual_bound, self._bound_of_residual())
-        self.largest_value = float(prices.values.max(initial=0.0))
-        neuron = _best_neuron(self.X, self.residual, self.beta, prices)
-        if neuron is not None and self._is_better(self.objective - neuron.decrease):
-            self.neuron = neuron
+        """Coarsely, and to the end where the network turns out to be nearly optimal."""
+        for tol in (_COARSE, 0.5 * self.tol):
+            deadline = self.deadline.share(_RESIDUAL_SHARE)
+            prices = _price(self.X, self.residual, self.beta, tol, deadline, self.rng)
+            self.oracle_bound = min(self.oracle_bound, prices.bound)
+            self.dual_bound = max(self.dual_bound, self._bound_of_residual())
+            self.largest_value = max(self.largest_value, float(prices.values.max(initial=0.0)))
+            neuron = _best_neuron(self.X, self.residual, self.beta, prices)
+            if neuron is not None and self._is_better(self.objective - neuron.decrease):
+                self.neuron = neuron
+            if self._gap() > 10.0 * _COARSE or self.neuron is not None:
+                return
 
     def _search(self) -> None:
         """Train on the same data: the bound holds for every network, also for this one."""
@@ -278,8 +272,6 @@ class _Run:
         if seconds is not None and seconds <= 0.0:
             return
         solution = _train(self.X, self.y, self.beta, self.tol, seconds, self.rng, self.callback)
-        if solution is None:
-            return
         self.interrupted = solution.status is Status.INTERRUPTED
         self.dual_bound = max(self.dual_bound, solution.dual_bound)
         if self._is_better(solution.objective):
@@ -304,21 +296,17 @@ def _train(
     seconds: float | None,
     rng: np.random.Generator,
     callback: Callback | None,
-) -> Solution | None:
-    """A network of our own with its bound; None where the data have too many patterns."""
+) -> Solution:
+    """A network of our own with its bound."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         # The certificate says how far the bound is.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
-            # The network to certify may use up tol by itself: the bound must be closer.
-            return solve(
-                X, y, beta, "exact", tol=tol / 4.0, time_limit=seconds, random_state=rng,
-                callback=callback,
-            )  # fmt: skip
-        except TooManyPatternsError:
-            return None
+        # The network to certify may use up tol by itself: the bound must be closer.
+        return solve(
+            X, y, beta, tol=tol / 4.0, time_limit=seconds, random_state=rng, callback=callback
+        )
 
 
 @dataclass(frozen=True)
@@ -335,59 +323,26 @@ class _Prices:
 
 
 def _price(
-    X: FloatArray, v: FloatArray, beta: float, deadline: Deadline, rng: np.random.Generator
+    X: FloatArray,
+    v: FloatArray,
+    beta: float,
+    tol: float,
+    deadline: Deadline,
+    rng: np.random.Generator,
 ) -> _Prices:
-    """Bound ``max |v'(Xu)_+|`` and find directions where it is large.
-
-    Over all cells where they are few, else from the spectrum and a random search.
-    """
-    if count_patterns_bound(len(X), min(X.shape)) > _SMALL_ARRANGEMENT:
-        found = _climb(X, v, deadline, rng)
-        return _evaluated(X, v, spectral_bound(X, v), *found)
-    oracle = CellOracle(X, enumerate_patterns(X))
-    pricing = oracle.price(v, enough=beta)
-    norms = np.linalg.norm(pricing.points, axis=2)
-    sides, cells = np.unravel_index(np.argsort(-norms, axis=None)[:_CANDIDATES], norms.shape)
-    directions = pricing.points[sides, cells] @ oracle.basis.T
-    return _evaluated(X, v, pricing.bound, directions, np.where(sides == 0, 1.0, -1.0))
-
-
-def _climb(
-    X: FloatArray, v: FloatArray, deadline: Deadline, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Random directions, each moved to the best one of its cell ignoring the cell's walls."""
-    signs = np.where(np.arange(_STARTS) % 2 == 0, 1.0, -1.0)
-    directions = _unit_rows(rng.standard_normal((_STARTS, X.shape[1])))
-    best, values = directions, np.full(_STARTS, -np.inf)
-    for _ in range(_CLIMBS):
-        products = X @ directions.T
-        latest = signs * (v @ np.maximum(products, 0.0))
-        rises = latest > values
-        best = np.where(rises[:, np.newaxis], directions, best)
-        values = np.where(rises, latest, values)
-        check_interrupt()
-        if deadline.passed:
-            break
-        weights = np.where(products > 0.0, v[:, np.newaxis] * signs, 0.0)
-        directions = _unit_rows(weights.T @ X)
-    order = np.argsort(-values)[:_CANDIDATES]
-    return best[order], signs[order]
-
-
-def _unit_rows(rows: FloatArray) -> FloatArray:
-    """Rows of length 1; zero rows stay. Squares of large or small entries are not formed."""
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    rows = rows / np.where(largest > 0.0, largest, 1.0)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0.0, lengths, 1.0)
-
-
-def _evaluated(
-    X: FloatArray, v: FloatArray, bound: float, directions: FloatArray, signs: FloatArray
-) -> _Prices:
-    directions = _unit_rows(directions)
-    values = signs * (v @ np.maximum(X @ directions.T, 0.0))
-    return _Prices(bound, directions, signs, values)
+    """Bound ``max |v'(Xu)_+|`` to `tol`, and find directions where it exceeds beta."""
+    reduction = reduce_rows(X)
+    basis = reduction.basis
+    ascent = AscentOracle(X @ basis, basis.T @ reduction.to_direction, rng)
+    found = ascent.search(v, beta, _STARTS, most=_CANDIDATES, polish=True, deadline=deadline)
+    climbed = found.directions @ basis.T
+    tree = BranchAndBound(X, reduction).price(v, beta, tol=tol, starts=climbed, deadline=deadline)
+    return _Prices(
+        tree.bound,
+        np.vstack([climbed, tree.directions]),
+        np.concatenate([found.signs, tree.signs]),
+        np.concatenate([found.values, tree.values]),
+    )
 
 
 def _best_neuron(

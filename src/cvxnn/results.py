@@ -137,14 +137,14 @@ class Solution:
     status : Status
         How the run ended.
     method : str
-        ``"exact"`` or ``"sampled"``.
+        ``"global"``, ``"exact"`` or ``"sampled"``.
     beta, tol : float
         The arguments of the run.
     n_patterns : int
-        Patterns in the program.
+        Patterns in the program; 0 for ``"global"``, which lists none.
     program_gap : float
         Relative gap of the program that was solved: for ``"sampled"`` it
-        covers the sampled patterns only, for ``"exact"`` it equals `gap`.
+        covers the sampled patterns only, for the others it equals `gap`.
     elapsed : float
         Seconds.
     history : tuple of Progress

@@ -5,14 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn.solvers.face_newton import (
-    Neurons,
-    atoms,
-    dual_point,
-    merge_cells,
-    neuron_objective,
-    refine,
-)
+from cvxnn.solvers.face_newton import Neurons, dual_point, neuron_objective, refine
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
@@ -32,33 +25,6 @@ def test_refine_never_worsens_and_thins_out(seed: int, n: int, r: int) -> None:
     assert len(refined.weights) <= n
     np.testing.assert_allclose(np.linalg.norm(refined.directions, axis=1), 1.0, rtol=1e-12)
     assert (refined.weights > 0).all()
-
-
-@given(seed=st.integers(0, 2**32 - 1))
-def test_merging_keeps_the_output(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    X = rng.integers(-2, 3, (8, 2)).astype(float)
-    neurons = random_neurons(rng, 20, 2)
-    merged = merge_cells(X, neurons)
-    output = atoms(X, neurons) @ neurons.weights
-    np.testing.assert_allclose(atoms(X, merged) @ merged.weights, output, atol=1e-8)
-    assert merged.weights.sum() <= neurons.weights.sum() * (1 + 1e-12)
-    # Eight rows of rank two have at most 16 cells, each with two signs.
-    assert len(merged.weights) <= len(neurons.weights)
-
-
-def test_two_neurons_of_one_cell_become_one() -> None:
-    X = np.eye(2)
-    pair = Neurons(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([3.0, 4.0]), np.ones(2))
-    merged = merge_cells(X, pair)
-    np.testing.assert_allclose(merged.weights, [5.0])
-    np.testing.assert_allclose(merged.directions, [[0.6, 0.8]])
-
-
-def test_opposite_signs_do_not_merge() -> None:
-    X = np.eye(2)
-    pair = Neurons(np.array([[1.0, 0.0], [0.0, 1.0]]), np.ones(2), np.array([1.0, -1.0]))
-    assert len(merge_cells(X, pair).weights) == 2
 
 
 def test_newton_reaches_the_closed_form_of_one_cell() -> None:

@@ -10,7 +10,7 @@ from cvxnn.cli.options import JsonOption, Method, MethodOption
 _BETA = 1e-4
 
 
-def demo(method: MethodOption = Method.EXACT, json: JsonOption = False) -> None:
+def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None:
     """Solve the ring data of the paper (50 points, beta 1e-4) and show the certificate."""
     from cvxnn.cli.display import show_solution
     from cvxnn.cli.training import train

@@ -88,12 +88,13 @@ def _rows(solution: Solution) -> list[tuple[str, str, str]]:
         ("lower bound", format_number(solution.dual_bound), bound),
         ("gap", format_gap(solution.gap), gap),
     ]
-    if solution.method != "exact":
+    if solution.method == "sampled":
         rows.append(("program gap", format_gap(solution.program_gap), "for these patterns only"))
+    rows.append(("neurons", str(solution.n_neurons), "of the network found"))
+    if solution.method != "global":
+        rows.append(("patterns", str(solution.n_patterns), "activation patterns in the program"))
     return [
         *rows,
-        ("neurons", str(solution.n_neurons), "of the network found"),
-        ("patterns", str(solution.n_patterns), "activation patterns in the program"),
         ("time", f"{solution.elapsed:.2f} s", _count(solution.n_iter, "round")),
     ]
 

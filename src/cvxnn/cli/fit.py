@@ -86,7 +86,7 @@ def fit(
     beta: _Beta,
     bias: _Bias = True,
     standardize: _Standardize = False,
-    method: MethodOption = Method.EXACT,
+    method: MethodOption = Method.GLOBAL,
     n_samples: _NSamples = None,
     seed: _Seed = None,
     tol: _Tol = 1e-6,
@@ -101,7 +101,7 @@ def fit(
     Ctrl-C stops the run with the best network so far, which is saved and shown.
     """
     if n_samples is not None and method is not Method.SAMPLED:
-        raise InputError("--n-samples is for --method sampled; exact takes all patterns.")
+        raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
     from cvxnn.cli.features import read_training_data
     from cvxnn.cli.outputs import check_model_name, check_writable
     from cvxnn.cli.tables import open_table

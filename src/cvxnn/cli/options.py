@@ -9,8 +9,9 @@ import typer
 
 
 class Method(StrEnum):
-    """Which activation patterns the convex program is solved on."""
+    """How the optimum is searched."""
 
+    GLOBAL = "global"
     EXACT = "exact"
     SAMPLED = "sampled"
 
@@ -18,7 +19,8 @@ class Method(StrEnum):
 MethodOption = Annotated[
     Method,
     typer.Option(
-        help="All activation patterns, or those of random directions.", rich_help_panel="Run"
+        help="Generate neurons until none is missing; list all patterns; or sample some.",
+        rich_help_panel="Run",
     ),
 ]
 JsonOption = Annotated[

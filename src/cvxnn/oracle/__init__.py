@@ -1,6 +1,18 @@
 """The oracle: the largest ``|v'(Xu)_+|`` over the unit ball, bounded with proof."""
 
+from cvxnn.oracle.ascent import AscentOracle, Proposals
+from cvxnn.oracle.branch_and_bound import BranchAndBound, TreeResult
 from cvxnn.oracle.cells import CellOracle, Pricing
+from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.spectral import spectral_bound
 
-__all__ = ["CellOracle", "Pricing", "spectral_bound"]
+__all__ = [
+    "AscentOracle",
+    "BranchAndBound",
+    "CellOracle",
+    "Pricing",
+    "Proposals",
+    "RankTwoOracle",
+    "TreeResult",
+    "spectral_bound",
+]

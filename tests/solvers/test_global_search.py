@@ -1,0 +1,229 @@
+"""The global search against other methods, for ranks from three on, and its own claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import SMALL_PROBLEMS, Problem, problem_ids, problem_named, with_bias
+
+import cvxnn
+from cvxnn.certificates import dual_bound
+from cvxnn.datasets import load_ring
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import SquaredLoss
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import enumerate_patterns
+from cvxnn.solvers import global_search
+from cvxnn.solvers.global_search import GlobalSearch
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+SPATIAL = [p for p in SMALL_PROBLEMS if np.linalg.matrix_rank(p.X) >= 3]
+# Below rank three another search is used; small ones are a test of this one all the same.
+FLAT = [p for p in SMALL_PROBLEMS if np.linalg.matrix_rank(p.X) < 3 and len(p.X) <= 10]
+
+
+def search_for(
+    X: FloatArray, y: FloatArray, beta: float, seed: int = 0, deadline: Deadline | None = None
+) -> GlobalSearch:
+    return GlobalSearch(X, y, beta, SquaredLoss(), np.random.default_rng(seed), deadline=deadline)
+
+
+def search_to(
+    X: FloatArray, y: FloatArray, beta: float, seed: int = 0, tol: float = 1e-6, most: int = 25
+) -> GlobalSearch:
+    """Run a search to its end; no round may make anything worse."""
+    # The deadline is for searches that go wrong: the others take less than a second.
+    search = search_for(X, y, beta, seed, Deadline(10.0))
+    for _ in range(most):
+        if search.gap <= tol or search.stationary or search.deadline.passed:
+            break
+        objective, bound = search.objective, search.bound
+        search.step(tol)
+        assert search.objective <= objective * (1.0 + 1e-12)
+        assert search.bound >= bound
+    assert search.gap <= tol
+    search.finish(tol, hurry=False)
+    return search
+
+
+def exact_objective(X: FloatArray, y: FloatArray, beta: float) -> float:
+    return cvxnn.solve(X, y, beta, "exact", tol=1e-9).objective
+
+
+def check_claims(search: GlobalSearch, X: FloatArray, y: FloatArray, beta: float) -> None:
+    """Objective and bound from the network and the dual point, with another oracle."""
+    network = search.network()
+    assert network.objective(X, y, beta) == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
+    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point).bound
+    bound = dual_bound(SquaredLoss(), y, search.dual_point, beta, largest)
+    assert search.bound <= bound + 1e-9 * abs(bound)
+    assert search.bound <= search.objective * (1.0 + 1e-12)
+
+
+def random_problem(seed: int) -> tuple[FloatArray, FloatArray, float]:
+    """Data of rank three or four with 20 to 40 rows."""
+    rng = np.random.default_rng(seed)
+    r = 3 + seed % 2
+    n = int(rng.integers(20, 41)) if r == 3 else 20
+    X = with_bias(rng.standard_normal((n, r - 1))) if seed % 3 else rng.standard_normal((n, r))
+    return X, rng.standard_normal(n), float(rng.choice([0.1, 1.0]))
+
+
+# ------------------------------------------------------------------ the optimum
+
+
+@pytest.mark.parametrize("problem", [*SPATIAL, *FLAT], ids=problem_ids)
+def test_the_registry(problem: Problem) -> None:
+    search = search_to(problem.X, problem.y, problem.beta)
+    optimum = problem.objective
+    if optimum is None:
+        optimum = exact_objective(problem.X, problem.y, problem.beta)
+    # Stored optima have eight digits.
+    assert search.objective == pytest.approx(optimum, rel=1e-8, abs=1e-300)
+    assert search.bound <= optimum * (1.0 + 1e-8)
+    check_claims(search, problem.X, problem.y, problem.beta)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_exact_method_finds_the_same(seed: int) -> None:
+    X, y, beta = random_problem(seed)
+    search = search_to(X, y, beta)
+    assert search.objective == pytest.approx(exact_objective(X, y, beta), rel=1e-8)
+    check_claims(search, X, y, beta)
+
+
+def test_the_ring() -> None:
+    X, y = load_ring()
+    search = search_to(X, y, 1.0)
+    assert search.objective == pytest.approx(exact_objective(X, y, 1.0), rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_the_optimum_does_not_depend_on_the_random_state(seed: int) -> None:
+    X, y, beta = random_problem(seed)
+    values = [search_to(X, y, beta, state).objective for state in (0, 1, 2)]
+    np.testing.assert_allclose(values, values[0], rtol=1e-8)
+
+
+def test_the_same_state_gives_the_same_network() -> None:
+    X, y, beta = random_problem(3)
+    first, again = (search_to(X, y, beta, 7) for _ in range(2))
+    np.testing.assert_array_equal(first.neurons.rays, again.neurons.rays)
+    assert first.bound == again.bound
+
+
+# ------------------------------------------------------------------ degenerate data
+
+
+def test_rows_that_come_twice_weigh_twice() -> None:
+    X, y, beta = random_problem(1)
+    once = search_to(X, y, beta)
+    twice = search_to(np.vstack([X, X]), np.append(y, y), 2.0 * beta)
+    assert twice.objective == pytest.approx(2.0 * once.objective, rel=1e-8)
+
+
+def test_zero_rows_cost_what_they_cost() -> None:
+    X, y, beta = random_problem(2)
+    plain = search_to(X, y, beta)
+    padded = search_to(np.vstack([X[:5], np.zeros((2, X.shape[1])), X[5:]]),
+                       np.concatenate([y[:5], [1.0, -2.0], y[5:]]), beta)  # fmt: skip
+    assert padded.objective == pytest.approx(plain.objective + 2.5, rel=1e-8)
+
+
+def test_dependent_columns() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((25, 3)) @ rng.standard_normal((3, 5))
+    y = rng.standard_normal(25)
+    search = search_to(X, y, 0.5)
+    assert search.network().hidden_weights.shape[1] == 5
+    assert search.objective == pytest.approx(exact_objective(X, y, 0.5), rel=1e-8)
+    check_claims(search, X, y, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_of_a_grid(seed: int) -> None:
+    # Neurons lie on hyperplanes with normals along the axes, up to rounding.
+    side = np.arange(-2.0, 3.0)
+    X = with_bias(np.array([[a, b] for a in side for b in side]))
+    rng = np.random.default_rng(seed)
+    y = np.abs(X[:, 0]) + 0.5 * np.maximum(X[:, 1], 0.0) + 0.3 * rng.standard_normal(len(X))
+    search = search_to(X, y, 0.1)
+    assert search.objective == pytest.approx(exact_objective(X, y, 0.1), rel=1e-8)
+
+
+def test_the_empty_network_is_optimal_for_a_large_beta() -> None:
+    problem = problem_named("beta_above_max")
+    search = search_to(problem.X, problem.y, 10.0 * problem.beta)
+    assert len(search.neurons.weights) == 0
+    assert search.objective == pytest.approx(0.5 * float(problem.y @ problem.y))
+
+
+# ------------------------------------------------------------------ limits
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2])
+def test_a_deadline_leaves_a_valid_bound(seconds: float) -> None:
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((40, 4)), rng.standard_normal(40)
+    search = search_for(X, y, 0.1, deadline=Deadline(seconds))
+    while not search.deadline.passed and search.gap > 1e-6:
+        search.step(1e-6)
+    search.finish(1e-6, hurry=False)
+    optimum = search_to(X, y, 0.1).objective
+    assert search.objective >= optimum * (1.0 - 1e-9)
+    assert np.isfinite(search.bound) and search.bound <= optimum * (1.0 + 1e-9)
+
+
+def test_a_hurry_asks_for_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y, beta = random_problem(4)
+    search = search_for(X, y, beta)
+    monkeypatch.setattr(search, "_price", None)
+    bound = search.bound
+    search.finish(1e-6, hurry=True)
+    assert search.bound == bound
+
+
+def test_progress_counts() -> None:
+    X, y, beta = random_problem(5)
+    search = search_for(X, y, beta)
+    assert search.objective == pytest.approx(0.5 * float(y @ y))
+    search.step(1e-6)
+    assert search.n_blocks > 0 and search.stalled == 0
+    assert search.objective < 0.5 * float(y @ y)
+
+
+# ------------------------------------------------------------------ from coarse to fine
+
+
+@pytest.mark.parametrize("state", [0, 1])
+def test_many_rows_start_from_a_part(state: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    X = with_bias(rng.standard_normal((100, 2)))
+    y = np.maximum(X @ [1.0, 2.0, -0.5], 0.0) + 0.3 * rng.standard_normal(100)
+    whole = search_to(X, y, 2.0)
+    monkeypatch.setattr(global_search, "_MANY_ROWS", 40)
+    search = search_for(X, y, 2.0, state)
+    assert [len(part.y) for part in search._searches] == [12, 100]
+    parts = search_to(X, y, 2.0, state)
+    assert parts.objective == pytest.approx(whole.objective, rel=1e-8)
+    assert parts.bound <= whole.objective * (1.0 + 1e-9)
+
+
+def test_parts_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    X, y = rng.standard_normal((400, 3)), rng.standard_normal(400)
+    monkeypatch.setattr(global_search, "_MANY_ROWS", 40)
+    search = search_for(X, y, 20.0)
+    assert [len(part.y) for part in search._searches] == [6, 50, 400]
+    betas = [part.beta for part in search._searches]
+    np.testing.assert_allclose(betas, [0.3, 2.5, 20.0])
+    for _ in range(60):
+        objective = search.objective
+        search.step(1e-6)
+        assert search.objective <= objective * (1.0 + 1e-12)
+        if search.gap <= 1e-6:
+            break
+    assert search.gap <= 1e-6 and len(search._searches) == 1

@@ -1,0 +1,195 @@
+"""Neurons as rays: outputs, best weights, and what merging keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvxnn.solvers import neurons as neurons_module
+from cvxnn.solvers.neurons import (
+    Neurons,
+    atoms,
+    merge_cells,
+    neuron_objective,
+    residual,
+    reweigh,
+    row_chunks,
+    sides_of,
+)
+from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
+    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k))
+
+
+# ------------------------------------------------------------------ rays
+
+
+def test_rays_give_the_neurons_back() -> None:
+    rays = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0], [1e-20, 0.0]])
+    neurons = Neurons.of(rays, np.array([1.0, 1.0, -1.0, -1.0]))
+    np.testing.assert_allclose(neurons.weights, [5.0, 2.0])
+    np.testing.assert_allclose(neurons.directions, [[0.6, 0.8], [0.0, -1.0]])
+    np.testing.assert_array_equal(neurons.signs, [1.0, -1.0])
+    np.testing.assert_allclose(neurons.rays, rays[[0, 2]])
+
+
+def test_rays_that_are_all_zero_leave_no_neurons() -> None:
+    neurons = Neurons.of(np.zeros((3, 2)), np.ones(3))
+    assert neurons.directions.shape == (0, 2)
+    assert Neurons.of(np.zeros((0, 2)), np.zeros(0)).rays.shape == (0, 2)
+
+
+def test_candidates_join_with_weight_zero() -> None:
+    start = random_neurons(np.random.default_rng(0), 3, 2)
+    joined = start.joined(np.eye(2), np.array([1.0, -1.0]))
+    np.testing.assert_array_equal(joined.weights[3:], 0.0)
+    back = joined.select(joined.weights > 0.0)
+    np.testing.assert_array_equal(back.rays, start.rays)
+    np.testing.assert_array_equal(back.signs, start.signs)
+
+
+# ------------------------------------------------------------------ outputs
+
+
+@given(n=st.integers(0, 50), width=st.integers(0, 9))
+def test_chunks_cover_every_row_once(n: int, width: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neurons_module, "_CHUNK", 20)
+        chunks = list(row_chunks(n, width))
+    rows = np.arange(n)
+    np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
+    assert all(len(rows[c]) * width <= 20 for c in chunks)
+
+
+@given(seed=seeds, n=st.integers(1, 30), k=st.integers(0, 6), r=st.integers(1, 4))
+def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
+    neurons = random_neurons(rng, k, r)
+    dense = y - np.maximum(X @ neurons.rays.T, 0.0) @ neurons.signs
+    objective = 0.5 * dense @ dense + 0.3 * neurons.weights.sum()
+    for chunk in (1 << 21, 7):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(neurons_module, "_CHUNK", chunk)
+            np.testing.assert_allclose(residual(X, y, neurons), dense, atol=1e-13)
+            value = neuron_objective(X, y, 0.3, neurons)
+        assert value == pytest.approx(objective, rel=1e-13)
+    np.testing.assert_allclose(y - atoms(X, neurons) @ neurons.weights, dense, atol=1e-13)
+
+
+def test_no_neurons() -> None:
+    none = Neurons.none(2)
+    X, y = np.eye(2), np.ones(2)
+    np.testing.assert_array_equal(residual(X, y, none), y)
+    assert neuron_objective(X, y, 1.0, none) == pytest.approx(1.0)
+    assert len(merge_cells(X, none).weights) == 0
+    assert len(reweigh(X, y, 1.0, none).weights) == 0
+
+
+# ------------------------------------------------------------------ best weights
+
+
+@given(seed=seeds, n=st.sampled_from([3, 10, 40, 100]), k=st.integers(1, 8))
+def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
+    # With 40 and 100 rows the program is compressed to k + 1.
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+    neurons = random_neurons(rng, k, 3)
+    found = reweigh(X, y, 0.5, neurons)
+    assert (found.weights > 0.0).all()
+    value = neuron_objective(X, y, 0.5, found)
+    assert value <= neuron_objective(X, y, 0.5, neurons) * (1.0 + 1e-12)
+    weights = nonnegative_lasso(atoms(X, neurons), y, 0.5, neurons.weights)
+    direct = Neurons(neurons.directions, weights, neurons.signs)
+    assert value == pytest.approx(neuron_objective(X, y, 0.5, direct), rel=1e-11)
+    # No atom, used or not, would lower the objective.
+    slopes = atoms(X, neurons).T @ residual(X, y, found)
+    assert (slopes <= 0.5 + 1e-9 * np.linalg.norm(y)).all()
+    kept = atoms(X, found).T @ residual(X, y, found)
+    np.testing.assert_allclose(kept, 0.5, atol=1e-9 * np.linalg.norm(y))
+
+
+@pytest.mark.parametrize("n", [7, 60])
+def test_equal_directions_are_no_trouble(n: int) -> None:
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+    one = random_neurons(rng, 4, 3)
+    twice = one.joined(one.directions, one.signs)
+    values = [neuron_objective(X, y, 0.1, reweigh(X, y, 0.1, z)) for z in (one, twice)]
+    assert values[1] == pytest.approx(values[0], rel=1e-11)
+
+
+@pytest.mark.parametrize("n", [5, 60])
+def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+    assert len(reweigh(X, y, 1e3, random_neurons(rng, 4, 3)).weights) == 0
+
+
+# ------------------------------------------------------------------ merging
+
+
+@given(seed=seeds, n=st.sampled_from([8, 300]))
+def test_merging_keeps_the_output(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (n, 2)).astype(float)
+    neurons = random_neurons(rng, 40, 2)
+    merged = merge_cells(X, neurons)
+    np.testing.assert_allclose(
+        residual(X, np.zeros(n), merged), residual(X, np.zeros(n), neurons), atol=1e-8
+    )
+    assert merged.weights.sum() <= neurons.weights.sum() * (1 + 1e-12)
+    # Rows with entries up to 2 lie on 8 lines: at most 16 cells, each with two signs.
+    assert len(merged.weights) <= 32
+    for sign in (1.0, -1.0):
+        patterns = sides_of(X, merged.directions[merged.signs == sign])
+        for i, first in enumerate(patterns):
+            assert (patterns[i + 1 :] * first < 0).any(axis=1).all()
+
+
+def test_two_neurons_of_one_cell_become_one() -> None:
+    pair = Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones(2))
+    merged = merge_cells(np.eye(2), pair)
+    np.testing.assert_allclose(merged.weights, [5.0])
+    np.testing.assert_allclose(merged.directions, [[0.6, 0.8]])
+
+
+def test_opposite_signs_do_not_merge() -> None:
+    pair = Neurons(np.eye(2), np.ones(2), np.array([1.0, -1.0]))
+    assert len(merge_cells(np.eye(2), pair).weights) == 2
+
+
+def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
+    # The middle one could go with either side; the two sides never share a cell.
+    X = np.array([[1.0, 0.0], [0.0, 1.0]])
+    three = Neurons.of(np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]), np.ones(3))
+    merged = merge_cells(X, three)
+    assert len(merged.weights) == 2
+    np.testing.assert_allclose(
+        residual(X, np.zeros(2), merged), residual(X, np.zeros(2), three), atol=1e-12
+    )
+
+
+def test_sides_do_not_depend_on_the_units_of_the_columns() -> None:
+    X = np.array([[1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [-1.0, 0.5]])
+    u = np.array([[0.5, 0.5]])
+    expected = [[0, 1, 0, -1]]
+    assert sides_of(X, u).tolist() == expected
+    scale = np.array([2.0**-40, 2.0**30])
+    assert sides_of(X * scale, u / scale).tolist() == expected
+
+
+def test_rounding_of_a_direction_does_not_take_it_off_an_axis() -> None:
+    # 1e-17 is the rounding of the length of u, whatever else cancels in x'u.
+    X = np.array([[0.0, 1.0], [0.0, -1e3], [1.0, 0.0]])
+    assert sides_of(X, np.array([[1.0, 1e-17]])).tolist() == [[0, 0, 1]]

@@ -1,0 +1,120 @@
+"""Sliding: never worse, stationary where the objective is smooth, and interruptible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cvxnn.interrupts import Deadline
+from cvxnn.solvers import neurons as neurons_module
+from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.sliding import slide
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
+    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k))
+
+
+def smooth(seed: int) -> tuple[FloatArray, FloatArray, Neurons]:
+    """Positive data and neurons: no kink far and wide."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(0.1, 1.0, (15, 3))
+    y = X @ np.array([3.0, 2.0, 4.0]) + 0.1 * rng.standard_normal(15)
+    return X, y, Neurons.of(rng.uniform(0.5, 1.0, (1, 3)), np.ones(1))
+
+
+@given(seed=seeds, n=st.integers(1, 30), r=st.integers(1, 4), steps=st.sampled_from([1, 5, 60]))
+@settings(max_examples=40)
+def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
+    neurons = random_neurons(rng, 6, r)
+    moved = slide(X, y, 0.1, neurons, steps=steps)
+    before, after = (neuron_objective(X, y, 0.1, z) for z in (neurons, moved))
+    assert after <= before * (1.0 + 1e-12)
+    assert (moved.weights > 0.0).all()
+    np.testing.assert_allclose(np.linalg.norm(moved.directions, axis=1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("chunk", [1 << 21, 4])
+def test_ends_where_the_gradient_vanishes(
+    seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neurons_module, "_CHUNK", chunk)
+    X, y, start = smooth(seed)
+    moved = slide(X, y, 0.2, start, steps=500)
+    assert len(moved.weights) == 1 and (X @ moved.directions[0] > 0.0).all()
+    np.testing.assert_allclose(X.T @ residual(X, y, moved), 0.2 * moved.directions[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
+    X, y, start = smooth(seed)
+    moved = slide(X, y, 0.2, start, steps=500)
+    value = neuron_objective(X, y, 0.2, moved)
+    step = 1e-5
+    for axis in np.eye(3):
+        ends = [
+            neuron_objective(X, y, 0.2, Neurons.of(moved.rays + t * axis, moved.signs))
+            for t in (step, -step)
+        ]
+        assert abs(ends[0] - ends[1]) / (2.0 * step) <= 1e-5
+        assert min(ends) >= value - 1e-12
+
+
+def test_more_steps_are_not_worse() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
+    start = random_neurons(rng, 10, 3)
+    values = [neuron_objective(X, y, 0.1, slide(X, y, 0.1, start, steps=s)) for s in (1, 4, 16, 64)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 0.5 * neuron_objective(X, y, 0.1, start)
+
+
+def test_a_neuron_that_is_off_everywhere_disappears() -> None:
+    X, y, start = smooth(0)
+    both = Neurons(
+        np.vstack([start.directions, -start.directions]),
+        np.append(start.weights, 1.0),
+        np.array([1.0, -1.0]),
+    )
+    moved = slide(X, y, 0.2, both, steps=500)
+    assert moved.weights.sum() == pytest.approx(moved.weights.max(), rel=1e-5)
+    alone = slide(X, y, 0.2, start, steps=500)
+    assert neuron_objective(X, y, 0.2, moved) == pytest.approx(
+        neuron_objective(X, y, 0.2, alone), rel=1e-8
+    )
+
+
+def test_with_an_expensive_penalty_nothing_is_left_of_the_neurons() -> None:
+    X, y, start = smooth(1)
+    moved = slide(X, y, 1e4, start, steps=200)
+    assert moved.weights.sum() < 1e-6
+
+
+def test_no_neurons() -> None:
+    none = Neurons.none(2)
+    assert slide(np.eye(2), np.ones(2), 1.0, none, steps=10) is none
+
+
+def test_zero_rows_are_harmless() -> None:
+    X, y, start = smooth(2)
+    padded = slide(np.vstack([X, np.zeros((2, 3))]), np.append(y, [1.0, 2.0]), 0.2, start, steps=99)
+    np.testing.assert_allclose(padded.rays, slide(X, y, 0.2, start, steps=99).rays, rtol=1e-4)
+
+
+def test_a_deadline_stops_after_one_iteration() -> None:
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
+    start = random_neurons(rng, 10, 3)
+    stopped = slide(X, y, 0.1, start, steps=500, deadline=Deadline(0.0))
+    np.testing.assert_array_equal(stopped.rays, slide(X, y, 0.1, start, steps=1).rays)
