@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
-from cvxnn.oracle import CellOracle
+from cvxnn.interrupts import Deadline
+from cvxnn.oracle import spectral_bound
+from cvxnn.oracle.branch_and_bound import BranchAndBound
+from cvxnn.oracle.rank_two import RankTwoOracle
 
 FloatArray = NDArray[np.float64]
 Result = TypeVar("Result")
+
+# The tables show how a run ended.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 OPTIMA = Path(__file__).resolve().parents[1] / "tests" / "data" / "optima.json"
 
@@ -43,10 +52,33 @@ def warm_up() -> None:
         cvxnn.solve(X, y, 0.1, method)
 
 
-def median_time(run: Callable[[], Result], repeats: int) -> tuple[float, Result]:
-    """Median wall-clock seconds of `repeats` calls, and the result of the last."""
-    seconds = []
-    for _ in range(repeats):
+def warm_up_global() -> None:
+    """The same for what ``method="global"`` uses on rank 2, and above it on many rows."""
+    rng = np.random.default_rng(0)
+    for d, n in ((2, 200), (3, 400), (4, 200)):
+        X, y = smooth_target(n, d, rng)
+        beta = 0.02 * float(np.linalg.norm(X.T @ y))
+        solution = cvxnn.solve(X, y, beta, time_limit=20.0)
+        exact_gap(X, y, beta, solution.network, 1e-3)
+
+
+def smooth_target(n: int, d: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Normal data with a column of ones: a sine in one feature, a hinge in another, noise."""
+    X = rng.standard_normal((n, d))
+    X[:, -1] = 1.0
+    hinge = np.maximum(X[:, 1], 0.0) if d > 2 else 0.0
+    return X, np.sin(2.0 * X[:, 0]) + hinge + 0.3 * rng.standard_normal(n)
+
+
+def median_time(
+    run: Callable[[], Result], repeats: int, budget: float = np.inf
+) -> tuple[float, Result]:
+    """Median wall-clock seconds of `repeats` calls, and the result of the last.
+
+    No call starts after `budget` seconds.
+    """
+    seconds: list[float] = []
+    while len(seconds) < repeats and (not seconds or sum(seconds) < budget):
         start = time.perf_counter()
         result = run()
         seconds.append(time.perf_counter() - start)
@@ -62,8 +94,87 @@ def network_objective(
     return 0.5 * float(residual @ residual) + 0.5 * beta * penalty
 
 
+class Bound(Protocol):
+    """What an oracle returns: at least the number `bound`, which is proven."""
+
+    @property
+    def bound(self) -> float: ...
+
+
+class Oracle(Protocol):
+    """Bounds ``|v'(Xu)_+|`` over the unit ball, no more tightly than to `enough`."""
+
+    def price(self, v: FloatArray, enough: float, /) -> Bound: ...
+
+
+@dataclass(frozen=True)
+class SpectralOracle:
+    """A cheap bound for every rank, far from tight."""
+
+    X: FloatArray
+
+    def price(self, v: FloatArray, enough: float, /) -> Bound:
+        return SpectralBound(spectral_bound(self.X, v))
+
+
+@dataclass(frozen=True)
+class SpectralBound:
+    """The bound of one dual point."""
+
+    bound: float
+
+
+@dataclass(frozen=True)
+class TreeOracle:
+    """Branch and bound to a tolerance, with directions to start from."""
+
+    X: FloatArray
+    tol: float
+    starts: FloatArray | None = None
+    seconds: float = 120.0
+
+    def price(self, v: FloatArray, enough: float, /) -> Bound:
+        tree = BranchAndBound(self.X)
+        return tree.price(
+            v, enough, tol=self.tol, starts=self.starts, deadline=Deadline(self.seconds)
+        )
+
+
+def exact_gap(
+    X: FloatArray, y: FloatArray, beta: float, network: cvxnn.TwoLayerNetwork, tol: float
+) -> tuple[float, float]:
+    """Lower bound and relative gap of a network, from an oracle of our choice.
+
+    The dual point is the residual; the oracle adds 0.3 `tol` to the gap at most,
+    unless two minutes do not suffice for the branch and bound.
+    """
+    hidden, output = network.hidden_weights, network.output_weights
+    oracle: Oracle = TreeOracle(X, 0.3 * tol, hidden)
+    if X.shape[1] <= 2:
+        oracle = RankTwoOracle(X)
+    objective = network_objective(X, y, beta, hidden, output)
+    residual = y - np.maximum(X @ hidden.T, 0.0) @ output
+    bound = certified_bound(X, y, beta, residual, oracle)
+    return bound, (objective - bound) / objective
+
+
+def balance(hidden: Any, output: Any) -> tuple[FloatArray, FloatArray]:
+    """The same function with the smallest penalty: equal norms in both layers."""
+    hidden, output = np.asarray(hidden, dtype=float), np.asarray(output, dtype=float)
+    norms, sizes = np.linalg.norm(hidden, axis=1), np.abs(output)
+    used = (norms > 0.0) & (sizes > 0.0)
+    factor = np.sqrt(sizes[used] / norms[used])
+    return hidden[used] * factor[:, None], output[used] / factor
+
+
+def count_neurons(hidden: FloatArray, output: FloatArray) -> int:
+    """Neurons that are more than the dust a solver leaves: above 1e-6 of the largest."""
+    sizes = np.linalg.norm(hidden, axis=1) * np.abs(output)
+    return int((sizes > 1e-6 * sizes.max(initial=0.0)).sum())
+
+
 def certified_bound(
-    X: FloatArray, y: FloatArray, beta: float, v: FloatArray, oracle: CellOracle
+    X: FloatArray, y: FloatArray, beta: float, v: FloatArray, oracle: Oracle
 ) -> float:
     """Lower bound from a dual point: scaled until the oracle proves it feasible."""
     largest = beta / max(oracle.price(v, beta).bound, 1e-300)
@@ -71,10 +182,10 @@ def certified_bound(
     return scale * float(v @ y) - 0.5 * scale**2 * float(v @ v)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A Markdown table."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A Markdown table, a row as soon as it is there."""
     print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
+    print("|" + "---|" * len(header), flush=True)
     for row in rows:
         print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
     print()

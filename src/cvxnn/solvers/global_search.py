@@ -42,8 +42,9 @@ _FEW = 8
 _LAST_TOLERANCE = 1e-3
 # Neurons of the exact oracle that one round takes up.
 _MOST_EXACT = 60
-# Up to this many rows the dual point is corrected on the faces of the neurons.
-_CORRECTED_ROWS = 2_000
+# Up to this many entries the dual point is corrected on the faces of the neurons.
+_CORRECTED_ENTRIES = 600_000
+_ROUNDING = 1e-6
 
 
 class GlobalSearch(Search):
@@ -177,10 +178,14 @@ class GlobalSearch(Search):
         return Proposals(directions, result.signs[worth], result.values[worth])
 
     def _best_dual_point(self) -> FloatArray:
-        """The residual of the network, where that is affordable stationary to rounding."""
-        if len(self.y) <= _CORRECTED_ROWS:
-            return dual_point(self.X, self.y, self.beta, self.neurons)
-        return residual(self.X, self.y, self.neurons)
+        """The residual of the network, made stationary where that only mends rounding."""
+        left = residual(self.X, self.y, self.neurons)
+        if len(self.y) * self.neurons.directions.size > _CORRECTED_ENTRIES:
+            return left
+        v = dual_point(self.X, self.y, self.beta, self.neurons)
+        # Which rows are tight is a guess; a wrong one asks for a large correction.
+        small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
+        return v if small else left
 
     def _take_bound(self, v: FloatArray, oracle_bound: float) -> None:
         bound = dual_bound(self.loss, self.y, v, self.beta, oracle_bound)
@@ -195,4 +200,8 @@ class GlobalSearch(Search):
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Use the time that is left for a certificate, unless there is one."""
         if not hurry and self.gap > tol and not self.stationary and not self._end.passed:
-            self._price(max(tol, _LAST_TOLERANCE), self._end)
+            v = residual(self.X, self.y, self.neurons)
+            result = self._oracle.price(
+                v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=self._end
+            )
+            self._take_bound(v, result.bound)
