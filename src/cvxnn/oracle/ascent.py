@@ -119,7 +119,7 @@ class AscentOracle:
             Whether to end at the exact maximiser over the closed cell.
         deadline : Deadline, optional
         """
-        drawn = self._draw(n_starts)
+        drawn = self.draw(n_starts)
         if starts is not None:
             drawn = np.vstack([drawn, starts])
         found = []
@@ -136,7 +136,8 @@ class AscentOracle:
         best = np.argsort(-values, kind="stable")
         return Proposals(directions[best], signs[best], values[best])
 
-    def _draw(self, n_starts: int) -> FloatArray:
+    def draw(self, n_starts: int) -> FloatArray:
+        """Unit directions, spread evenly over the hyperplanes of the data."""
         r = self.X.shape[1]
         drawn = self.random_state.standard_normal((n_starts, r)) @ self.to_direction.T
         norms = np.linalg.norm(drawn, axis=1, keepdims=True)

@@ -149,11 +149,15 @@ class BranchAndBound:
         """
         weights = HyperplaneWeights.of(self._reduction, v)
         rank = self._reduction.rank
+        if rank > MAX_RANK:
+            none = np.zeros(0)
+            directions = np.zeros((0, self._X.shape[1]))
+            return TreeResult(spectral_bound(self._X, v), directions, none, none, 0, not v.any())
         search = Search(
             self._reduction.normals, weights, max(enough, 0.0) / weights.unit, tol,
             deadline, max_nodes, stop_at,
         )  # fmt: skip
-        if 0 < rank <= MAX_RANK and search.mass > 0.0:
+        if rank > 0 and search.mass > 0.0:
             search.seed(self._seeds(v, starts))
             search.run()
         finished = search.finished or rank == 0

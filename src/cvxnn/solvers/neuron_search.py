@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle.ascent import AscentOracle, Proposals
 from cvxnn.solvers.kink_newton import descend_over_kinks, faces_for
-from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.neurons import Neurons, atoms, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.sliding import slide
 
 FloatArray = NDArray[np.float64]
@@ -19,16 +19,20 @@ _MOST_STARTS = 1_000
 # Rows times starts of one ascent: beyond it there are fewer starts.
 _ASCENT_WORK = 1 << 25
 # Neurons of each sign that one round may add.
-_MOST_NEW = 60
+_MOST_NEW, _WIDE_MOST_NEW = 60, 150
 # While a proposal exceeds beta by this factor, neurons have far to go.
 _FAR = 1.2
-_SLIDE_STEPS = 200
+_SLIDE_STEPS, _WIDE_SLIDE_STEPS = 200, 1_000
 # Rows times neurons times steps of one slide.
-_SLIDE_WORK = 1 << 28
+_SLIDE_WORK = 1 << 29
 # Newton steps of a round while there are many new neurons, and to converge.
 _FEW_STEPS, _MANY_STEPS = 4, 12
 # Variables of the model with kinks: beyond it a step costs more than it brings.
-_NEWTON_VARIABLES = 2_000
+_NEWTON_VARIABLES, _WIDE_NEWTON_VARIABLES = 2_000, 700
+# From this rank on proposals start small and travel, instead of being weighed first.
+_WIDE_RANK = 8
+_SMALL = 0.1
+_WIDE = 400
 # Relative difference of objectives that is rounding. The residual, on which the
 # certificate rests, errs by the root of what the objective errs by.
 AS_GOOD = 1e-13
@@ -72,6 +76,10 @@ class NeuronSearch:
         self.neurons = Neurons.none(X.shape[1])
         self.objective = 0.5 * float(y @ y)
 
+    @property
+    def _is_wide(self) -> bool:
+        return self.X.shape[1] >= _WIDE_RANK
+
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
         self._offer(reweigh(self.X, self.y, self.beta, neurons))
@@ -82,16 +90,24 @@ class NeuronSearch:
 
     def propose(self, margin: float) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare."""
+        if self._is_wide and len(self.neurons.weights) == 0:
+            # One neuron of each sign would be no start: hundreds find their places together.
+            directions = self._ascent.draw(_WIDE)
+            signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
+            values = signs * (self.y @ np.maximum(self.X @ directions.T, 0.0))
+            if values.max() > _FAR * self.beta:
+                return Proposals(directions, signs, values)
+        most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
         most_starts = max(_STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // len(self.y)))
         proposals = self._ascent.search(
             self.residual(),
             self.beta * (1.0 + margin),
             min(self._n_starts, most_starts),
-            most=_MOST_NEW,
+            most=most,
             polish=True,
             deadline=self.deadline,
         )
-        if len(proposals.signs) < _MOST_NEW:
+        if len(proposals.signs) < most:
             self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
         return proposals
 
@@ -105,15 +121,16 @@ class NeuronSearch:
             Whether to take Newton steps until rounding ends them.
         """
         X, y, beta = self.X, self.y, self.beta
-        joined = self.neurons.joined(proposals.directions, proposals.signs)
-        neurons = reweigh(X, y, beta, joined)
-        self._offer(neurons)
-        movable = neurons.directions.size <= _NEWTON_VARIABLES
+        neurons = self._with(proposals)
+        limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
+        movable = neurons.directions.size <= limit
         if proposals.largest > _FAR * beta or not movable:
-            steps = min(_SLIDE_STEPS, max(20, _SLIDE_WORK // max(len(y) * len(neurons.weights), 1)))
+            work = len(y) * max(len(neurons.weights), 1)
+            most = _WIDE_SLIDE_STEPS if self._is_wide else _SLIDE_STEPS
+            steps = min(most, max(20, _SLIDE_WORK // work))
             neurons = slide(X, y, beta, neurons, steps=steps, deadline=self.deadline)
             neurons = self._tidy(neurons)
-        if neurons.directions.size <= _NEWTON_VARIABLES:
+        if neurons.directions.size <= limit:
             neurons = descend_over_kinks(
                 X, y, beta, neurons,
                 steps=_MANY_STEPS if converge else _FEW_STEPS,
@@ -123,6 +140,23 @@ class NeuronSearch:
             )  # fmt: skip
             neurons = self._tidy(neurons)
         self._offer(neurons)
+
+    def _with(self, proposals: Proposals) -> Neurons:
+        """The neurons and the proposals, with weights to start from.
+
+        In high rank the best weights of the moment would drop nearly all of the
+        proposals, and each needs to travel: all of them start small.
+        """
+        joined = self.neurons.joined(proposals.directions, proposals.signs)
+        if not self._is_wide or proposals.largest <= _FAR * self.beta:
+            neurons = reweigh(self.X, self.y, self.beta, joined)
+            self._offer(neurons)
+            return neurons
+        lengths = np.linalg.norm(atoms(self.X, joined), axis=0)
+        sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
+        small = _SMALL * sizes / max(len(proposals.signs), 1)
+        weights = np.where(joined.weights > 0.0, joined.weights, small)
+        return Neurons(joined.directions, weights, joined.signs)
 
     def _tidy(self, neurons: Neurons) -> Neurons:
         """Merged, and with linearly independent activations."""
