@@ -85,6 +85,21 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
     assert_certified(solution, X, y, 5.0)
 
 
+def test_global_without_a_proof_is_stationary_and_says_what_would_help() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 11)), rng.standard_normal(40)
+    with pytest.warns(ConvergenceWarning, match=r"time_limit.*smaller rank of X \(now 11\)"):
+        solution = solve(X, y, 4.0)
+    assert solution.status is Status.STATIONARY
+    assert 0.0 < solution.dual_bound < solution.objective
+    assert_certified(solution, X, y, 4.0)
+    # No seed and no sample of patterns does better.
+    for state in (1, 2):
+        with pytest.warns(ConvergenceWarning):
+            other = solve(X, y, 4.0, random_state=state)
+        assert other.objective == pytest.approx(solution.objective, rel=1e-5)
+
+
 def test_given_patterns_are_used() -> None:
     problem = problem_named("d3_no_bias_n16")
     complete = enumerate_patterns(problem.X)

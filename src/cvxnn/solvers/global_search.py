@@ -30,8 +30,8 @@ FloatArray = NDArray[np.float64]
 _MANY_ROWS = 4_000
 _PART = 8
 # Excess over beta at which a search on a part of the rows has done its work.
-_COARSE = 0.05
-_COARSE_ROUNDS = 12
+_COARSE = 0.01
+_COARSE_ROUNDS = 20
 # Share of the time for the search; the rest is for the certificate.
 _SEARCH_SHARE = 0.85
 # Up to this rank the exact oracle is quick: it takes over from the ascent when a

@@ -29,9 +29,9 @@ from cvxnn.validation import (
 
 FloatArray = NDArray[np.float64]
 
-# Up to this many rows the matrices are so small that threads of the BLAS cost
-# more than they bring: a factor of two on two cores, more on many.
-_SINGLE_THREADED_ROWS = 128
+# Up to this many rows the matrices of a method are so small that threads of the
+# BLAS cost more than they bring: a factor of two on two cores, more on many.
+_SINGLE_THREADED_ROWS = {"global": 20_000, "exact": 128, "sampled": 128}
 
 
 def solve(
@@ -158,7 +158,7 @@ def solve(
     )
     if patterns is not None:
         _check_patterns(patterns, X, method)
-    threads = 1 if len(X) <= _SINGLE_THREADED_ROWS else None
+    threads = 1 if len(X) <= _SINGLE_THREADED_ROWS[method] else None
     with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
         solution = run.execute()
         forget_interrupt()
