@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import RenderableType
-    from rich.padding import Padding
     from rich.text import Text
 
     from cvxnn.cli.features import Features
@@ -217,10 +216,11 @@ def _show_table(certificate: NetworkCertificate, features: Features, title: str)
     from rich.padding import Padding
     from rich.text import Text
 
+    from cvxnn.cli.display import figures
     from cvxnn.cli.outputs import write_stdout
 
     parts: list[RenderableType] = [
-        _figures(certificate),
+        figures(_rows(certificate)),
         "",
         Padding(_verdict(certificate), (0, 2)),
     ]
@@ -238,19 +238,6 @@ def _show_table(certificate: NetworkCertificate, features: Features, title: str)
     for part in parts:
         console.print(part)
     write_stdout(page.getvalue())
-
-
-def _figures(certificate: NetworkCertificate) -> Padding:
-    from rich.padding import Padding
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(style="dim")
-    for row in _rows(certificate):
-        table.add_row(*row)
-    return Padding(table, (0, 2))
 
 
 def _rows(certificate: NetworkCertificate) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def _write_table(solution: Solution, title: str, model: Path | None) -> None:
     )
     console.print(Text(title, style="bold"), soft_wrap=True)
     console.print()
-    console.print(_figures(solution))
+    console.print(figures(_rows(solution)))
     if model is not None:
         console.print(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)), soft_wrap=True)
     console.print()
@@ -68,12 +69,13 @@ def _write_table(solution: Solution, title: str, model: Path | None) -> None:
     write_stdout(page.getvalue())
 
 
-def _figures(solution: Solution) -> Padding:
+def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:
+    """A table of names, values and what they mean."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(style="dim")
-    for row in _rows(solution):
+    for row in rows:
         table.add_row(*row)
     return Padding(table, (0, 2))
 

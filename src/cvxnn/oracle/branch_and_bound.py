@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle.spectral import spectral_bound
-from cvxnn.oracle.tree_search import CAPACITY, Search
+from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 
@@ -153,7 +153,7 @@ class BranchAndBound:
             none = np.zeros(0)
             directions = np.zeros((0, self._X.shape[1]))
             return TreeResult(spectral_bound(self._X, v), directions, none, none, 0, not v.any())
-        search = Search(
+        search = TreeSearch(
             self._reduction.normals, weights, max(enough, 0.0) / weights.unit, tol,
             deadline, max_nodes, stop_at,
         )  # fmt: skip
@@ -181,7 +181,7 @@ class BranchAndBound:
         return points[lengths > 0.0] / lengths[lengths > 0.0, None]
 
     def _collect(
-        self, v: FloatArray, enough: float, search: Search
+        self, v: FloatArray, enough: float, search: TreeSearch
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         if not search.found:
             return np.zeros((0, self._X.shape[1])), np.zeros(0), np.zeros(0)

@@ -219,7 +219,7 @@ class _Job:
         return visited
 
 
-class Search:
+class TreeSearch:
     """One pricing: all orthants and signs, in passes of falling tolerance."""
 
     def __init__(
@@ -312,7 +312,7 @@ class Search:
 class _Pass:
     """All orthants at one tolerance, a few at a time; can be continued."""
 
-    def __init__(self, search: Search, tolerance: float, worker_map: WorkerMap) -> None:
+    def __init__(self, search: TreeSearch, tolerance: float, worker_map: WorkerMap) -> None:
         self._search = search
         self._tolerance = tolerance
         self._map = worker_map
