@@ -272,3 +272,18 @@ def test_interrupt_stops_the_search():
     with pytest.raises(KeyboardInterrupt):
         tree.price(y)
     assert tree.price(y).finished
+
+
+def test_many_tiny_rows_beside_a_large_one() -> None:
+    """Each alone vanishes in the sum it is added to; together they do not."""
+    rng = np.random.default_rng(0)
+    m = 200_000
+    height, angle = rng.uniform(0.58, 0.66, m), rng.uniform(0.2, 0.25, m) * np.pi
+    width = np.sqrt(1.0 - height**2)
+    tiny = np.column_stack([height, -width * np.cos(angle), -width * np.sin(angle)])
+    X = np.vstack([[[0.95, 0.2, 0.2]], tiny])
+    v = np.append(1.0, np.full(m, -1e-16))
+    exact_X, exact_v = X.astype(np.longdouble), v.astype(np.longdouble)
+    u = exact_X.T @ exact_v
+    u /= np.sqrt(u @ u)
+    assert BranchAndBound(X).price(v, tol=1e-15).bound >= exact_v @ np.maximum(exact_X @ u, 0.0)

@@ -22,6 +22,7 @@ Generator = np.random.Generator
 seeds = st.integers(0, 2**32 - 1)
 KINDS = (
     "bias", "two features", "grid", "grid and bias", "low rank", "one feature",
+    "tenths",
     "repeated", "parallel", "badly scaled", "far from the origin", "zero rows", "constant",
 )  # fmt: skip
 PLANAR = [p for p in PROBLEMS if np.linalg.matrix_rank(p.X) <= 2]
@@ -34,6 +35,8 @@ def make_rows(kind: str, rng: Generator, n: int) -> FloatArray:
         "bias": with_bias(x),
         "two features": plane,
         "grid": rng.integers(-2, 3, (n, 2)).astype(float),
+        # Integers would cancel without rounding.
+        "tenths": 0.1 * rng.integers(-3, 4, (n, 2)),
         "grid and bias": with_bias(rng.integers(-3, 4, n).astype(float)),
         "low rank": plane @ rng.standard_normal((2, 4)),
         "one feature": x[:, None],
@@ -98,6 +101,22 @@ def test_bound_is_tight_and_never_below(kind: str, seed: int, n: int) -> None:
         anywhere = rng.standard_normal((200, X.shape[1]))
         anywhere /= np.linalg.norm(anywhere, axis=1, keepdims=True)
     assert np.abs(value(X, v, anywhere)).max() <= bound
+
+
+def test_a_slope_of_zero_at_the_end_of_the_walk() -> None:
+    """Its two computations rounded to opposite signs once, and the maximum was lost."""
+    X = 0.1 * np.array([[-1, -2], [3, 2], [3, -2], [0, 3], [-3, -3]])
+    v = 0.1 * np.array([-1, 0, -3, 0, 2])
+    bound = RankTwoOracle(X).price(v).bound
+    assert brute_force(X, v) <= bound <= brute_force(X, v) + rounding(X, v)
+
+
+@given(seed=seeds, n=st.integers(3, 8))
+def test_dual_points_of_one_decimal(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, v = make_rows("tenths", rng, n), 0.1 * rng.integers(-3, 4, n)
+    bound = RankTwoOracle(X).price(v).bound
+    assert brute_force(X, v) - rounding(X, v) <= bound <= brute_force(X, v) + rounding(X, v)
 
 
 @pytest.mark.parametrize("exponent", [-900, -300, 300, 900])

@@ -113,6 +113,11 @@ def walk_circle(
             total_x, total_y = totals[half, 0], totals[half, 1]
             gx, gy = total_x - old_x, total_y - old_y
             hx, hy = total_x - new_x, total_y - new_y
+            if k == p - 1:
+                # The walk goes on at the start of the other half, from this very float:
+                # computed as a difference, a slope of zero could get one sign here and
+                # the opposite one there, and the maximum would be on neither side.
+                hx, hy = -totals[1 - half, 0], -totals[1 - half, 1]
             before = gx * nx + gy * ny
             after = hx * nx + hy * ny
             turn = hy * nx - hx * ny

@@ -170,7 +170,7 @@ def _cut(
     r = len(share)
     value = _dot(share, settled)
     for j in range(r):
-        out[j] = settled[j] + chords[j]
+        out[j] = 0.0
     for k in range(begin, end):
         s = 0.0
         for j in range(r):
@@ -181,6 +181,9 @@ def _cut(
             if omega < 0.0:
                 for j in range(r):
                     out[j] += omega * entries[k, 1 + j]
+    # Last: many small terms, added one by one to a large one, would each be rounded to it.
+    for j in range(r):
+        out[j] += settled[j] + chords[j]
     return value
 
 
