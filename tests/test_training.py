@@ -85,10 +85,20 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
     assert_certified(solution, X, y, 5.0)
 
 
+def test_max_iter_ends_a_run_whose_proof_would_take_long() -> None:
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((300, 8)), rng.standard_normal(300)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        solution = solve(X, y, 2.0, max_iter=1)
+    assert solution.status is Status.ITERATION_LIMIT
+    assert len(solution.history) == 1
+    assert_certified(solution, X, y, 2.0)
+
+
 def test_global_without_a_proof_is_stationary_and_says_what_would_help() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 11)), rng.standard_normal(40)
-    with pytest.warns(ConvergenceWarning, match=r"time_limit.*smaller rank of X \(now 11\)"):
+    with pytest.warns(ConvergenceWarning, match=r"rank of X of 9 at most \(now 11\)"):
         solution = solve(X, y, 4.0)
     assert solution.status is Status.STATIONARY
     assert 0.0 < solution.dual_bound < solution.objective
@@ -322,3 +332,14 @@ def test_patterns_of_other_data_are_refused() -> None:
 def test_beta_out_of_proportion_is_refused() -> None:
     with pytest.raises(InputError, match="beta = 1e-300"):
         solve([[1.0]], [1.0], 1e-300)
+
+
+def test_a_zero_slope_at_the_wrap_of_rank_two_hides_no_neuron() -> None:
+    X = 0.1 * np.array([[-1, -2], [3, 2], [3, -2], [0, 3], [-3, -3]])
+    y = 0.1 * np.array([-1, 0, -3, 0, 2])
+    for beta in (0.08, 0.05, 0.03, 0.01):
+        best = solve(X, y, beta, "exact")
+        found = solve(X, y, beta)
+        assert found.status is Status.OPTIMAL
+        assert found.objective == pytest.approx(best.objective, rel=1e-6)
+        assert_certified(found, X, y, beta)

@@ -41,6 +41,10 @@ def deferred_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, _note)
     try:
         yield
+    except BaseException:
+        # Whoever failed has ended the work; the next run shall not be stopped for it.
+        _pending.clear()
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     check_interrupt()

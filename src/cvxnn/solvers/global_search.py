@@ -9,6 +9,8 @@ neuron that would help, the exact oracle finds one or proves that there is none.
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +42,8 @@ _QUICK_RANK = 4
 _FEW = 8
 # Tolerance of a certificate that is made when time is up.
 _LAST_TOLERANCE = 1e-3
+# Seconds that it may take, however short the search was.
+_LEAST_PROOF = 1.0
 # Neurons of the exact oracle that one round takes up.
 _MOST_EXACT = 60
 # Up to this many entries the dual point is corrected on the faces of the neurons.
@@ -89,6 +93,7 @@ class GlobalSearch(Search):
         reduction: Reduction | None = None,
         deadline: Deadline | None = None,
     ) -> None:
+        self._begun = perf_counter()
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
         self._reduction = reduce_rows(X) if reduction is None else reduction
@@ -198,10 +203,16 @@ class GlobalSearch(Search):
             self.neurons, self.objective = neurons, objective
 
     def finish(self, tol: float, *, hurry: bool) -> None:
-        """Use the time that is left for a certificate, unless there is one."""
+        """Use the time that is left for a certificate, unless there is one.
+
+        No more than the search took, as long as nobody set a limit: a proof may
+        take exponential time, and `max_iter` has to end a run.
+        """
         if not hurry and self.gap > tol and not self.stationary and not self._end.passed:
             v = residual(self.X, self.y, self.neurons)
+            spent = max(perf_counter() - self._begun, _LEAST_PROOF)
+            deadline = Deadline(min(self._end.remaining, spent))
             result = self._oracle.price(
-                v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=self._end
+                v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=deadline
             )
             self._take_bound(v, result.bound)

@@ -22,6 +22,8 @@ Callback = Callable[[Progress], object]
 
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
+# A bound above the objective by more than this share is not rounding: one is wrong.
+_CONTRADICTION = 1e-6
 
 
 class Run:
@@ -133,6 +135,8 @@ class Run:
             status = Status.NUMERICAL_ERROR
         if not hurry and relative_gap(objective, bound) <= self.tol:
             status = Status.OPTIMAL
+        if bound > objective * (1.0 + _CONTRADICTION):
+            status = Status.NUMERICAL_ERROR
         return Solution(
             network=network,
             objective=objective,

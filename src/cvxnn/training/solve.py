@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
 from cvxnn.results import Solution, Status
@@ -177,6 +178,16 @@ def _check_patterns(patterns: PatternSet, X: FloatArray, method: str) -> None:
         raise InputError("patterns do not belong to X: their directions give other masks on it.")
 
 
+def _advise_on_proof(rank: int) -> str:
+    projected = "fewer or projected features"
+    if rank > MAX_RANK:
+        return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {projected}"
+    return (
+        "a proof takes more time (a larger time_limit) or a smaller rank of X "
+        f"(now {rank}): {projected}"
+    )
+
+
 def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
@@ -185,10 +196,7 @@ def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: (
-            f"a proof takes more time (a larger time_limit) or a smaller rank of X (now "
-            f"{np.linalg.matrix_rank(X)}): fewer or projected features"
-        ),
+        Status.STATIONARY: _advise_on_proof(int(np.linalg.matrix_rank(X))),
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
     }[solution.status]
     warnings.warn(
