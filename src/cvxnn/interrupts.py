@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from time import perf_counter
 from types import FrameType
 
@@ -76,6 +77,11 @@ class Deadline:
     def share(self, fraction: float) -> Deadline:
         """The point that leaves this fraction of the remaining time before it."""
         return Deadline(fraction * self.remaining)
+
+    @property
+    def limited(self) -> bool:
+        """Whether it ever comes."""
+        return isfinite(self._end)
 
     @property
     def passed(self) -> bool:

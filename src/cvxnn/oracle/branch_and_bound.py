@@ -85,9 +85,10 @@ class BranchAndBound:
     sum_k |omega_k|`` (and that of the base), and S the sum of the largest
     ``|omega_k n_k'w_j|`` of the undecided rows,
 
-        |error of c_j| <= E = eps ((2 sqrt(r) D + 2 r + 70) mass + (m + r + 4) S)
+        |error of c_j| <= E = eps ((2 sqrt(r) D + 3 r + 74) mass + (m + r + 4) S)
 
-    (sums of settled rows are compensated, in blocks of 64), and z, which violates
+    (sums of settled rows are compensated, in blocks of 64; over-estimators are averaged
+    with r + 2 weights that are divided by their sum), and z, which violates
     ``w_j'z >= c_j`` by at most ``delta`` as computed, proves
 
         f <= ||z|| + sqrt(r) (delta + E + eps (sqrt(r) D + r + 4) ||z||)

@@ -44,10 +44,8 @@ def _norm(x: Array) -> float:
 def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
     """Extend a QR factorisation by a vector (orthogonalised twice); False if dependent."""
     r = len(vector)
-    for i in range(r):
-        q[size, i] = vector[i]
-    for k in range(size):
-        factor[k, size] = 0.0
+    q[size] = vector
+    factor[:size, size] = 0.0
     for _ in range(2):
         for k in range(size):
             s = _dot(q[k], q[size])
@@ -111,8 +109,7 @@ def _nearest_point(
             if rank == r or not _append(z, rank, q, factor):
                 return False
             rank += 1
-    for i in range(r):
-        z[i] = items[base, i]
+    z[:] = items[base]
     for k in range(2 * rank):
         # Twice, for the digits that cancel.
         s = _dot(q[k % rank], z)
@@ -158,8 +155,7 @@ def _reduce(
         size -= 1
         for k in range(blocking, size):
             kinds[k], weights[k] = kinds[k + 1], max(0.0, weights[k + 1])
-            for i in range(r):
-                items[k, i], cuts[k, i] = items[k + 1, i], cuts[k + 1, i]
+            items[k], cuts[k] = items[k + 1], cuts[k + 1]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -169,8 +165,7 @@ def _cut(
     """The over-estimator that is tight at ``sum_j share_j w_j``, and the function there."""
     r = len(share)
     value = _dot(share, settled)
-    for j in range(r):
-        out[j] = 0.0
+    out.fill(0.0)
     for k in range(begin, end):
         s = 0.0
         for j in range(r):
@@ -237,8 +232,8 @@ def _shorten(
         if not _append(w[j], j, basis, triangle):
             return value
     _solve(basis, triangle, first, z)
-    for i in range(r):
-        items[0, i], cuts[0, i], mixed[i] = z[i], first[i], first[i]
+    items[0], cuts[0] = z, first
+    mixed[:] = first
     weights[0] = 1.0
     size, norm = 1, _norm(z)
     _find_facets(basis, triangle, facets, heights)
@@ -249,14 +244,12 @@ def _shorten(
         kinds[size], weights[size] = facet, 0.0
         cuts[size].fill(0.0)
         if facet >= 0:
-            for i in range(r):
-                items[size, i] = facets[facet, i]
+            items[size] = facets[facet]
         else:
             other = _cut(share, settled, chords, entries, begin, end, cuts[size])
             if other > value:
                 value = other
-                for i in range(r):
-                    point[i] = here[i]
+                point[:] = here
             # The value of the concave over-estimator here: nothing comes below it.
             tight = _dot(share, cuts[size])
             if tight > goal or tight >= norm * (1.0 - 1e-15):
@@ -267,11 +260,17 @@ def _shorten(
         if size == 0 or length >= norm * (1.0 - 1e-15):
             break
         norm = length
-        for j in range(r):
-            z[j] = trial[j]
-            mixed[j] = 0.0
-            for k in range(size):
+        z[:] = trial
+        mixed.fill(0.0)
+        total = 0.0
+        for k in range(size):
+            if kinds[k] < 0:
+                total += weights[k]
+            for j in range(r):
                 mixed[j] += weights[k] * cuts[k, j]
+        # An average of over-estimators only if their weights sum to one exactly.
+        for j in range(r):
+            mixed[j] /= total
     return value
 
 
@@ -389,10 +388,8 @@ def _split(
     for half in range(1, -1, -1):
         child = node + half
         replaced = left + right - larger if half == 1 else larger
-        for j in range(r):
-            for i in range(r):
-                generators[child, j, i] = w[j, i]
-            sums[0, child, j], sums[1, child, j] = sums[0, node, j], sums[1, node, j]
+        generators[child] = w
+        sums[:, child] = sums[:, node]
         for i in range(r):
             generators[child, replaced, i] = (w[left, i] + w[right, i]) * scale
         sums[0, child, replaced], sums[1, child, replaced] = leading, trailing
@@ -446,7 +443,7 @@ def advance(
         work += links[node, COUNT] + 16
         # The rounding: see BranchAndBound.
         depth = root * links[node, DEPTH]
-        error = EPS * (2.0 * depth + 2.0 * r + BLOCK + 6.0) * limits[MASS]
+        error = EPS * (2.0 * depth + 3.0 * r + BLOCK + 10.0) * limits[MASS]
         error += EPS * (end - begin + r + 4.0) * spread
         top, tight, nearest = 0.0, 0.0, np.inf
         for j in range(r):
@@ -495,7 +492,6 @@ def advance(
             _split(node, begin, end, bound, first, w, gaps, generators, sums, reals, links, entries)
             counters[0] += 2
         if found:
-            for i in range(r):
-                point[i] = here[i]
+            point[:] = here
             return FOUND
     return DONE

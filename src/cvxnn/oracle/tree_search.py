@@ -230,7 +230,8 @@ class TreeSearch:
         self.functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
         self.mass = float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
         self.enough, self.tol = enough, tol
-        self.deadline, self.max_nodes, self.stop_at = deadline, max_nodes, stop_at
+        self.deadline = deadline or Deadline()
+        self.max_nodes, self.stop_at = max_nodes, stop_at
         self.found: list[Peak] = []
         self.incumbent = enough
         self.n_nodes = 0
@@ -271,7 +272,7 @@ class TreeSearch:
 
     @property
     def limited(self) -> bool:
-        return self.max_nodes is not None or self.deadline is not None
+        return self.max_nodes is not None or self.deadline.limited
 
     def closing(self, tolerance: float) -> float:
         """Bound at which a node need not be looked at again."""
@@ -282,7 +283,7 @@ class TreeSearch:
         check_interrupt()
         if self.max_nodes is not None and self.n_nodes >= self.max_nodes:
             return True
-        if self.deadline is not None and self.deadline.passed:
+        if self.deadline.passed:
             return True
         above = sum(peak.value > self.enough for peak in self.found)
         return self.stop_at is not None and above >= self.stop_at
