@@ -138,7 +138,6 @@ def _reduce(
 
     Wolfe's minor cycle. Returns the number of items left, 0 if they are dependent.
     """
-    r = len(z)
     while True:
         if not _nearest_point(items, kinds, size, q, factor, best, z):
             return 0
