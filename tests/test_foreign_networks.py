@@ -37,6 +37,9 @@ class Layer:
         self._forward_hooks: dict[int, object] = {}
         self._forward_pre_hooks: dict[int, object] = {}
 
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        return self.forward(rows)
+
 
 class Linear(Layer):
     def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None:
@@ -67,9 +70,9 @@ class Sequential(Layer):
     def __iter__(self) -> Any:
         return iter(self.layers)
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
+    def forward(self, rows: np.ndarray) -> np.ndarray:
         for layer in self.layers:
-            rows = layer.forward(rows)
+            rows = layer(rows)
         return rows
 
 
@@ -157,13 +160,24 @@ def test_other_torch_networks_are_refused(nn: Any, layers: Callable[..., Any], s
     assert sentence in str(error.value)
 
 
-def test_a_layer_that_computes_something_else_is_refused(nn: Any):
-    class Doubled(nn.Linear):
+@pytest.mark.parametrize("method", ["forward", "__call__"])
+def test_a_layer_that_computes_something_else_is_refused(nn: Any, method: str):
+    def doubled(self: Any, rows: Any) -> Any:
+        return 2.0 * getattr(nn.Linear, method)(self, rows)
+
+    Doubled = type("Doubled", (nn.Linear,), {method: doubled})
+    with pytest.raises(InputError, match=r"Sequential\(Doubled, ReLU, Linear\); .* as a pair"):
+        read_network(nn.Sequential(Doubled(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+
+
+def test_a_subclass_of_sequential_is_refused(nn: Any):
+    class Doubled(nn.Sequential):
         def forward(self, rows: Any) -> Any:
             return 2.0 * super().forward(rows)
 
-    with pytest.raises(InputError, match=r"Sequential\(Doubled, ReLU, Linear\)"):
-        read_network(nn.Sequential(Doubled(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    with pytest.raises(InputError, match=r"The network is a Doubled, .* as a pair") as error:
+        read_network(Doubled(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    assert "\n" not in str(error.value)
 
 
 def test_weights_that_are_nan_are_named(nn: Any):
@@ -176,11 +190,18 @@ def test_weights_that_are_nan_are_named(nn: Any):
         read_network(model)
 
 
-def test_hooks_are_refused(nn: Any):
+@pytest.mark.parametrize("place", [None, 0, 1, 2])
+@pytest.mark.parametrize("change", ["_forward_hooks", "_forward_pre_hooks", "forward"])
+def test_hooks_and_patched_modules_are_refused(nn: Any, change: str, place: int | None):
     layers = nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)
-    layers[1]._forward_hooks[0] = print
-    with pytest.raises(InputError, match="has hooks"):
-        read_network(nn.Sequential(*layers))
+    model = nn.Sequential(*layers)
+    module = model if place is None else layers[place]
+    if change == "forward":
+        module.forward = lambda rows: 2.0 * type(module).forward(module, rows)
+    else:
+        getattr(module, change)[0] = print
+    with pytest.raises(InputError, match=r"has hooks or a forward of its own.* as a pair"):
+        read_network(model)
 
 
 # ------------------------------------------------------------------ torch only
@@ -223,6 +244,15 @@ def test_parametrized_weights_are_the_ones_in_use():
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3, dtype=torch.float64))
     model = nn.Sequential(layer, nn.ReLU(), nn.Linear(3, 1, dtype=torch.float64))
     assert np.abs(function(read_network(model), X) - evaluate(nn, model, X)).max() <= 1e-12
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_weights_that_a_hook_computes_are_refused():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    layer = nn.utils.weight_norm(nn.Linear(2, 3))
+    with pytest.raises(InputError, match="has hooks"):
+        read_network(nn.Sequential(layer, nn.ReLU(), nn.Linear(3, 1)))
 
 
 def test_torch_is_not_imported():
@@ -295,6 +325,17 @@ def test_columns_of_a_data_frame_must_be_in_the_order_of_training():
 )
 def test_other_models_of_scikit_learn_are_refused(model: Any, sentence: str):
     with pytest.raises(InputError, match=sentence):
+        read_network(model)
+
+
+def test_a_subclass_of_a_regressor_is_refused():
+    class Rounded(MLPRegressor):
+        def predict(self, X: Any) -> Any:
+            return np.rint(super().predict(X))
+
+    model = fitted()
+    model.__class__ = Rounded
+    with pytest.raises(InputError, match=r"The network is a Rounded, .* MLPRegressor .* as a pair"):
         read_network(model)
 
 

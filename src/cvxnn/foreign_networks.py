@@ -25,6 +25,7 @@ _ACCEPTED = (
     "torch.nn.Sequential(Linear, ReLU, Linear) or a fitted sklearn.neural_network.MLPRegressor "
     "with one hidden layer of ReLU"
 )
+_AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
 
 
 @dataclass(frozen=True)
@@ -200,12 +201,13 @@ def _read_pair(pair: tuple[Any, ...] | list[Any]) -> ReadNetwork:
 
 def _read_torch(model: Any) -> ReadNetwork:
     nn = sys.modules["torch.nn"]
+    _check_class(model, nn.Sequential)
     layers, kinds = list(model), (nn.Linear, nn.ReLU, nn.Linear)
     if len(layers) != 3 or not all(map(_computes_as, layers, kinds)):
         names = ", ".join(type(layer).__name__ for layer in layers)
         raise InputError(
             "A torch network must be a Sequential(Linear, ReLU, Linear), "
-            f"got a Sequential({names}); pass any other as its pair of weights."
+            f"got a Sequential({names}); {_AS_PAIR}."
         )
     first, _, last = layers
     read = _from_layers(
@@ -214,17 +216,42 @@ def _read_torch(model: Any) -> ReadNetwork:
         _weights(last.weight, "network[2].weight"),
         None if last.bias is None else _weights(last.bias, "network[2].bias"),
     )
-    if any(module._forward_pre_hooks or module._forward_hooks for module in (model, *layers)):
-        raise InputError("The torch network has hooks, which may change it; remove them first.")
+    # After the weights: the hook of a lazy layer says less than that it has no values.
+    if any(map(_is_changed, (model, *layers))):
+        raise InputError(
+            "The torch network has hooks or a forward of its own, which may change what it "
+            f"computes; remove them, or {_AS_PAIR}."
+        )
     return read
 
 
+def _check_class(model: Any, kind: type) -> None:
+    """Refuse subclasses: what they compute is their own affair."""
+    if type(model) is not kind:
+        raise InputError(
+            f"The network is a {type(model).__name__}, which may compute something else than "
+            f"the {kind.__name__} it is derived from; {_AS_PAIR}."
+        )
+
+
 def _computes_as(layer: Any, kind: Any) -> bool:
-    """Whether a layer is of this class, or of a subclass that computes the same."""
-    return isinstance(layer, kind) and type(layer).forward is kind.forward
+    """Whether a layer is of this class, or of a subclass that computes the same.
+
+    A layer with a parametrization is of a subclass, whose weight is the one in use.
+    """
+    own = type(layer)
+    return isinstance(layer, kind) and all(
+        getattr(own, name) is getattr(kind, name) for name in ("forward", "__call__")
+    )
+
+
+def _is_changed(module: Any) -> bool:
+    """Whether this one module may compute something else than its class does."""
+    return bool(module._forward_pre_hooks or module._forward_hooks or "forward" in vars(module))
 
 
 def _read_sklearn(model: Any) -> ReadNetwork:
+    _check_class(model, sys.modules["sklearn.neural_network"].MLPRegressor)
     _check_regressor(model)
     (hidden, output), (biases, output_biases) = model.coefs_, model.intercepts_
     names = getattr(model, "feature_names_in_", None)
