@@ -221,6 +221,15 @@ def test_no_time_at_all_still_gives_a_bound():
     assert_consistent(certificate, ONES, TARGET)
 
 
+@pytest.mark.parametrize("beta", [1e-200, 1e200, 5e-324])
+def test_beta_out_of_proportion_is_refused_before_any_work(
+    beta: float, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cvxnn.certification._Run", None)
+    with pytest.raises(InputError, match="out of all proportion to X and y"):
+        certify(BEST.network, ONES, TARGET, beta)
+
+
 def test_undecided_where_nothing_is_known():
     certificate = certify(BEST.network, ONES, TARGET, BETA, time_limit=1e-9)
     assert certificate.verdict is Verdict.UNDECIDED

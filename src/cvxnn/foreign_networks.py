@@ -207,7 +207,8 @@ def _read_torch(model: Any) -> ReadNetwork:
         names = ", ".join(type(layer).__name__ for layer in layers)
         raise InputError(
             "A torch network must be a Sequential(Linear, ReLU, Linear), "
-            f"got a Sequential({names}); {_AS_PAIR}."
+            f"got a Sequential({names}); pass a ReLU network of another form as a pair "
+            "(hidden_weights, output_weights)."
         )
     first, _, last = layers
     read = _from_layers(
