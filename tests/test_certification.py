@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
-from cvxnn.certification import certify
+from cvxnn.certification import _pricer, _TreePricer, certify
 from cvxnn.errors import InputError
+from cvxnn.interrupts import Deadline
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
@@ -181,6 +183,46 @@ def test_an_optimal_residual_needs_no_search():
     assert rounds
 
 
+def rank_two(n: int) -> np.ndarray:
+    """Three columns of rank two."""
+    x = np.random.default_rng(2).standard_normal(n)
+    return np.column_stack([x, np.ones(n), x + 1.0])
+
+
+@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(200)])
+def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    y = np.sin(3.0 * X[:, 0])
+    network = perturbed(solve(X, y, BETA).network)
+    with monkeypatch.context() as patch:
+        patch.setattr("cvxnn.certification._TreePricer", None)
+        certificate = certify(network, X, y, BETA)
+        assert certify(solve(X, y, BETA).network, X, y, BETA).verdict is Verdict.OPTIMAL
+    assert certificate.largest_value == pytest.approx(certificate.oracle_bound, rel=1e-9)
+    assert_consistent(certificate, X, y)
+    pricer = _TreePricer(X, reduce_rows(X), np.random.default_rng(0))
+    tree = pricer.price(y - network.forward(X), BETA, 1e-6, Deadline())
+    assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
+
+
+def test_many_rows_of_rank_two_take_no_time():
+    X = rank_two(100_000)
+    y = np.sin(3.0 * X[:, 0])
+    best = solve(X, y, 100.0, tol=1e-7)
+    certificate = certify(best.network, X, y, 100.0, time_limit=20.0)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert_consistent(certificate, X, y)
+
+
+@pytest.mark.parametrize(("size_X", "size_y"), [(1e98, 1e-98), (1e-98, 1e98), (1e-98, 1e-98)])
+def test_rank_two_of_every_scale(size_X: float, size_y: float):
+    X, y = rank_two(50) * size_X, np.abs(rank_two(50)[:, 0]) * size_y
+    pricer = _pricer(X, np.random.default_rng(0))
+    plain = _pricer(X / size_X, np.random.default_rng(0)).price(y / size_y, 0.1, 1e-6, Deadline())
+    prices = pricer.price(y, 0.1 * size_X * size_y, 1e-6, Deadline())
+    assert prices.bound == pytest.approx(plain.bound * size_X * size_y, rel=1e-9)
+    assert prices.values == pytest.approx(plain.values * size_X * size_y, rel=1e-9)
+
+
 def test_an_unbalanced_network_is_the_same_function_at_a_higher_price():
     factors = np.linspace(1.0, 3.0, BEST.n_neurons)
     hidden = BEST.network.hidden_weights * factors[:, np.newaxis]
@@ -251,7 +293,7 @@ def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.Monke
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.certification._price", press)
+    monkeypatch.setattr("cvxnn.certification._pricer", press)
     certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
     assert certificate.interrupted
     assert certificate.verdict is Verdict.UNDECIDED

@@ -17,8 +17,8 @@ from cvxnn.foreign_networks import ReadNetwork, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import AscentOracle, BranchAndBound, spectral_bound
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.oracle import AscentOracle, BranchAndBound, RankTwoOracle, spectral_bound
+from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -42,8 +42,11 @@ from cvxnn.validation import (
 FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
-# Directions of the ascent that are tried as neurons, and its starts.
+# Directions of the oracle that are tried as neurons, and its starts.
 _CANDIDATES, _STARTS = 32, 256
+# Share of its excess over beta by which the function falls between two directions
+# of rank two: noise gives every hill a thousand summits.
+_DEPTH = 0.05
 # Tolerance of the first look at the residual of the network, and the share of
 # the time for it: a bound from training is usually better.
 _COARSE = 1e-3
@@ -259,16 +262,17 @@ class _Run:
 
     def _price_residual(self) -> None:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""
+        pricer = _pricer(self.X, self.rng)
         for tol in (_COARSE, 0.5 * self.tol):
             deadline = self.deadline.share(_RESIDUAL_SHARE)
-            prices = _price(self.X, self.residual, self.beta, tol, deadline, self.rng)
+            prices = pricer.price(self.residual, self.beta, tol, deadline)
             self.oracle_bound = min(self.oracle_bound, prices.bound)
             self.dual_bound = max(self.dual_bound, self._bound_of_residual())
             self.largest_value = max(self.largest_value, float(prices.values.max(initial=0.0)))
-            neuron = _best_neuron(self.X, self.residual, self.beta, prices)
+            neuron = _best_neuron(self.beta, prices)
             if neuron is not None and self._is_better(self.objective - neuron.decrease):
                 self.neuron = neuron
-            if self._gap() > 10.0 * _COARSE or self.neuron is not None:
+            if pricer.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
 
     def _search(self) -> None:
@@ -318,53 +322,88 @@ def _train(
 class _Prices:
     """The oracle at one dual point: a proven bound, and directions that were found.
 
-    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions`` (k, d).
+    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions``
+    (k, d), ``lengths`` are those of ``(X u)_+``.
     """
 
     bound: float
     directions: FloatArray
     signs: FloatArray
     values: FloatArray
+    lengths: FloatArray
+
+    @classmethod
+    def of(
+        cls, X: FloatArray, v: FloatArray, bound: float, directions: FloatArray, signs: FloatArray
+    ) -> _Prices:
+        """The prices of directions, computed from X itself."""
+        values, lengths = np.zeros(len(signs)), np.zeros(len(signs))
+        # One by one: the activations of all at once might not fit into memory.
+        for j, direction in enumerate(directions):
+            active = np.maximum(X @ direction, 0.0)
+            values[j], lengths[j] = signs[j] * float(v @ active), np.linalg.norm(active)
+        return cls(bound, directions, signs, values, lengths)
 
 
-def _price(
-    X: FloatArray,
-    v: FloatArray,
-    beta: float,
-    tol: float,
-    deadline: Deadline,
-    rng: np.random.Generator,
-) -> _Prices:
-    """Bound ``max |v'(Xu)_+|`` to `tol`, and find directions where it exceeds beta."""
+class _RankTwoPricer:
+    """The oracle for data of rank two at most, which needs no search."""
+
+    is_exact = True
+
+    def __init__(self, X: FloatArray) -> None:
+        self.X, self.oracle = X, RankTwoOracle(X)
+
+    def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
+        """The maximum up to rounding, whatever `tol`; no time to speak of."""
+        found = self.oracle.price(v, beta, most=_CANDIDATES, depth=_DEPTH)
+        return _Prices.of(self.X, v, found.bound, found.directions, found.signs)
+
+
+class _TreePricer:
+    """The oracle for any data: an ascent finds directions, branch and bound proves."""
+
+    is_exact = False
+
+    def __init__(self, X: FloatArray, reduction: Reduction, rng: np.random.Generator) -> None:
+        basis = reduction.basis
+        self.X, self.basis = X, basis
+        self.ascent = AscentOracle(X @ basis, basis.T @ reduction.to_direction, rng)
+        self.tree = BranchAndBound(X, reduction)
+
+    def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
+        """Bound ``max |v'(Xu)_+|`` to `tol`, and find directions where it exceeds beta."""
+        found = self.ascent.search(
+            v, beta, _STARTS, most=_CANDIDATES, polish=True, deadline=deadline
+        )
+        climbed = found.directions @ self.basis.T
+        tree = self.tree.price(v, beta, tol=tol, starts=climbed, deadline=deadline)
+        directions = np.vstack([climbed, tree.directions])
+        return _Prices.of(
+            self.X, v, tree.bound, directions, np.concatenate([found.signs, tree.signs])
+        )
+
+
+def _pricer(X: FloatArray, rng: np.random.Generator) -> _RankTwoPricer | _TreePricer:
+    """The quickest oracle for X, by its rank as in training."""
+    if X.shape[1] <= 2:
+        return _RankTwoPricer(X)
     reduction = reduce_rows(X)
-    basis = reduction.basis
-    ascent = AscentOracle(X @ basis, basis.T @ reduction.to_direction, rng)
-    found = ascent.search(v, beta, _STARTS, most=_CANDIDATES, polish=True, deadline=deadline)
-    climbed = found.directions @ basis.T
-    tree = BranchAndBound(X, reduction).price(v, beta, tol=tol, starts=climbed, deadline=deadline)
-    return _Prices(
-        tree.bound,
-        np.vstack([climbed, tree.directions]),
-        np.concatenate([found.signs, tree.signs]),
-        np.concatenate([found.values, tree.values]),
-    )
+    return _RankTwoPricer(X) if reduction.rank <= 2 else _TreePricer(X, reduction, rng)
 
 
-def _best_neuron(
-    X: FloatArray, v: FloatArray, beta: float, prices: _Prices
-) -> ImprovingNeuron | None:
+def _best_neuron(beta: float, prices: _Prices) -> ImprovingNeuron | None:
     """The direction whose neuron lowers the objective most, at the size that is best for it."""
-    lengths = np.linalg.norm(np.maximum(X @ prices.directions.T, 0.0), axis=0)
-    improves = (prices.values > beta) & (lengths > 0.0)
+    values, lengths = prices.values, prices.lengths
+    improves = (values > beta) & (lengths > 0.0)
     if not improves.any():
         return None
     # The root of twice the decrease: its square might leave the range of float64 too early.
-    falls = np.where(improves, (prices.values - beta) / np.where(improves, lengths, 1.0), 0.0)
+    falls = np.where(improves, (values - beta) / np.where(improves, lengths, 1.0), 0.0)
     j = int(np.argmax(falls))
     return ImprovingNeuron(
         direction=prices.directions[j],
         sign=float(prices.signs[j]),
-        value=float(prices.values[j]),
+        value=float(values[j]),
         size=float(falls[j] / lengths[j]),
         decrease=0.5 * float(falls[j]) ** 2,
     )
