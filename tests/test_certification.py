@@ -183,6 +183,14 @@ def test_an_optimal_residual_needs_no_search():
     assert rounds
 
 
+def test_tensors_are_taken_as_they_are():
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(array, requires_grad=True) for array in (ONES, TARGET)]
+    certificate = certify(as_torch(BEST.network), tensors[0][:, :-1], tensors[1], BETA)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert_consistent(certificate, FEATURES, TARGET)
+
+
 def rank_two(n: int) -> np.ndarray:
     """Three columns of rank two."""
     x = np.random.default_rng(2).standard_normal(n)

@@ -220,11 +220,25 @@ def test_torch_weights_of_every_kind_are_read_in_float64():
     assert rounded.hidden_weights.dtype == np.float64
 
 
-def test_a_pair_of_parameters_is_read():
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_a_pair_of_parameters_is_read(dtype: str):
     torch = pytest.importorskip("torch")
-    first, last = torch.nn.Linear(2, 3, bias=False), torch.nn.Linear(3, 1, bias=False)
-    network = read_network((first.weight, last.weight[0])).network
+    kind = {"bias": False, "dtype": getattr(torch, dtype)}
+    first, last = torch.nn.Linear(2, 3, **kind), torch.nn.Linear(3, 1, **kind)
+    network = read_network((first.weight, last.weight)).network
     assert np.array_equal(network.hidden_weights, first.weight.detach().double().numpy())
+    assert np.array_equal(network.output_weights, last.weight[0].detach().double().numpy())
+
+
+def test_data_that_are_tensors_are_read():
+    torch = pytest.importorskip("torch")
+    read = read_network(([[1.0, -1.0]], [2.0]))
+    assert np.array_equal(read.data(torch.from_numpy(X).requires_grad_()), X)
+    assert np.abs(read.data(torch.from_numpy(X).bfloat16()) - X).max() <= 0.02
+    with pytest.raises(InputError, match=r"X must be dense, .* X.to_dense\(\)"):
+        read.data(torch.from_numpy(X).to_sparse())
+    with pytest.raises(InputError, match="X must be real"):
+        read.data(torch.from_numpy(X).cfloat())
 
 
 def test_torch_networks_without_values_are_refused():
@@ -361,6 +375,15 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
     assert read_network(network).notes(X, 1.0) == ()
 
 
+@pytest.mark.parametrize("m", [0, 1, 3])
+@pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1)])
+def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m: int, shape: tuple[int, ...]):
+    output = np.arange(float(m))
+    shaped = output.reshape(shape if m else tuple(max(size, 0) for size in shape))
+    network = read_network((np.ones((m, 2)), shaped)).network
+    assert np.array_equal(network.output_weights, output)
+
+
 @pytest.mark.parametrize(
     ("network", "sentence"),
     [
@@ -368,6 +391,7 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
         (np.eye(2), "got a ndarray"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
+        (([[1.0]] * 2, np.ones((2, 2))), r"output_weights must be of shape \(2,\)"),
         (([[np.nan]], [1.0]), "hidden_weights must be finite"),
         (SimpleNamespace(network=TwoLayerNetwork([[1.0]], [1.0])), "pass its attribute network"),
     ],

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.certificates import dual_bound
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks import ReadNetwork, read_network
+from cvxnn.foreign_networks import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
@@ -68,92 +68,93 @@ def certify(
 ) -> NetworkCertificate:
     """Prove how far a two-layer ReLU network is from the best one, however it was trained.
 
-        The objective is (2) of the seed paper,
+    The objective is (2) of the seed paper,
 
-            1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
+        1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 
-        a sum over the rows (not a mean). Every bias is penalised: a hidden bias is a
-        weight on a column of ones, an output bias c is one more neuron on it, which
-        costs ``beta |c|``. Where that is not how the network was trained, `notes`
-        of the result say so.
+    a sum over the rows (not a mean). Every bias is penalised: a hidden bias is a
+    weight on a column of ones, an output bias c is one more neuron on it, which
+    costs ``beta |c|``. Where that is not how the network was trained, `notes`
+    of the result say so.
 
-        Parameters
-        ----------
-        network : object
-            A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
-            of shapes (m, d) and (m,); a ``torch.nn.Sequential(Linear, ReLU,
-            Linear)`` with one output, with or without biases; or a fitted
-            ``sklearn.neural_network.MLPRegressor`` with one hidden layer of ReLU.
-            Its weights are taken to float64, in which everything is computed.
-        X : array-like, shape (n, d)
-            Data as the network itself takes them: the column of ones for the biases
-            of a torch or scikit-learn network is appended here.
-        y : array-like, shape (n,)
-            Targets.
-        beta : float
-            Regularisation, > 0.
-        tol : float, default 1e-6
-            Relative gap ``(objective - dual_bound) / objective`` below which the
-            network counts as optimal; in ]0, 1[.
-        time_limit : float or None, default 60.0
-            Seconds after which the search for a better bound stops, None for never.
-            Unlike training, the question has an honest answer at any time, and a
-            complete one may take time exponential in d: a call without a limit
-            might not return. A minute is what small problems, and large ones with
-            few features, need at most.
-        random_state : int, numpy Generator or None, default 0
-            Source of the directions and the working set that the search starts from.
-        callback : callable, optional
-            Called with a :class:`Progress` after every round of the search. These
-            are of the network that is trained for its bound, not of the one given.
+    Parameters
+    ----------
+    network : object
+        A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
+        of shapes (m, d) and (m,), (1, m) or (m, 1); a
+        ``torch.nn.Sequential(Linear, ReLU, Linear)`` with one output, with or
+        without biases; or a fitted ``sklearn.neural_network.MLPRegressor`` with
+        one hidden layer of ReLU. Its weights are taken to float64, in which
+        everything is computed.
+    X : array-like, shape (n, d)
+        Data as the network itself takes them: the column of ones for the biases
+        of a torch or scikit-learn network is appended here. Tensors of torch
+        are taken as well, also where they require gradients.
+    y : array-like, shape (n,)
+        Targets.
+    beta : float
+        Regularisation, > 0.
+    tol : float, default 1e-6
+        Relative gap ``(objective - dual_bound) / objective`` below which the
+        network counts as optimal; in ]0, 1[.
+    time_limit : float or None, default 60.0
+        Seconds after which the search for a better bound stops, None for never.
+        Unlike training, the question has an honest answer at any time, and a
+        complete one may take time exponential in d: a call without a limit
+        might not return. A minute is what small problems, and large ones with
+        few features, need at most.
+    random_state : int, numpy Generator or None, default 0
+        Source of the directions and the working set that the search starts from.
+    callback : callable, optional
+        Called with a :class:`Progress` after every round of the search. These
+        are of the network that is trained for its bound, not of the one given.
 
-        Returns
-        -------
-        NetworkCertificate
-            With objective, lower bound, gap, verdict and, if there is one, the best
-            improving neuron; also when the time is up or Ctrl-C is pressed: then
-            with the bound so far.
+    Returns
+    -------
+    NetworkCertificate
+        With objective, lower bound, gap, verdict and, if there is one, the best
+        improving neuron; also when the time is up or Ctrl-C is pressed: then
+        with the bound so far.
 
-        Raises
-        ------
-        InputError
-            If an argument is not as described.
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
 
-        Notes
-        -----
-        A balanced network is optimal if and only if no neuron has
-        ``|r'(Xu)_+| > beta`` at its residual r and its own neurons attain beta. Two
-        dual points are tried: the residual, which suffices for an optimal network,
-        and, where its bound is too low, the one that training a network of our own
-        leads to, because the optimal value is the same number whichever dual point
-        proves it.
+    Notes
+    -----
+    A balanced network is optimal if and only if no neuron has
+    ``|r'(Xu)_+| > beta`` at its residual r and its own neurons attain beta. Two
+    dual points are tried: the residual, which suffices for an optimal network,
+    and, where its bound is too low, the one that training a network of our own
+    leads to, because the optimal value is the same number whichever dual point
+    proves it.
 
-        What other objectives correspond to: ``torch.nn.MSELoss()`` over all n rows
-        with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
-        ``beta = n w / 2``, but for an output bias c, which it lets cost
-        ``beta c^2 / 2``; `MLPRegressor` with ``alpha`` is 1 / n times (2) with
-        ``beta = alpha``, but without a penalty on its biases.
+    What other objectives correspond to: ``torch.nn.MSELoss()`` over all n rows
+    with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
+    ``beta = n w / 2``, but for an output bias c, which it lets cost
+    ``beta c^2 / 2``; `MLPRegressor` with ``alpha`` is 1 / n times (2) with
+    ``beta = alpha``, but without a penalty on its biases.
 
-        References
-        ----------
-        Seed paper, (2), (8) and (11); M. Pilanci and T. Ergen, ICML 2020.
+    References
+    ----------
+    Seed paper, (2), (8) and (11); M. Pilanci and T. Ergen, ICML 2020.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from cvxnn.training import solve
-    from cvxnn.training.units import ScaledProblem
-        >>> X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.0])
-        >>> certificate = certify(([[1.0]], [0.5]), X, y, beta=1.0)
-        >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
-        IMPROVABLE 1.2500
-        >>> certificate = certify(solve(X, y, beta=1.0).network, X, y, beta=1.0)
-        >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
-        OPTIMAL 0.9000
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.training import solve
+    >>> X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.0])
+    >>> certificate = certify(([[1.0]], [0.5]), X, y, beta=1.0)
+    >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
+    IMPROVABLE 1.2500
+    >>> certificate = certify(solve(X, y, beta=1.0).network, X, y, beta=1.0)
+    >>> print(certificate.verdict.name, f"{certificate.objective:.4f}")
+    OPTIMAL 0.9000
     """
     read = read_network(network)
     data = read.data(X)
-    target, beta = check_target(y, len(data)), check_positive(beta, "beta")
+    target, beta = check_target(detached(y, "y"), len(data)), check_positive(beta, "beta")
     # Training might refuse beta too, but only after the residual has been priced.
     ScaledProblem.of(data, target, beta)
     run = _Run(

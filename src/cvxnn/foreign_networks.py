@@ -70,7 +70,7 @@ class ReadNetwork:
             them in another order.
         """
         self._check_names(X)
-        rows = check_data(X)
+        rows = check_data(detached(X, "X"))
         if rows.shape[1] != self.n_features:
             raise InputError(self._width_sentence(rows))
         return np.column_stack([rows, np.ones(len(rows))]) if self.has_ones else rows
@@ -153,7 +153,7 @@ def read_network(network: Any) -> ReadNetwork:
     ----------
     network : object
         A :class:`~cvxnn.TwoLayerNetwork`; a pair of arrays ``hidden_weights``
-        (m, d) and ``output_weights`` (m,); a ``torch.nn.Sequential(Linear,
+        (m, d) and ``output_weights`` (m,), (1, m) or (m, 1); a ``torch.nn.Sequential(Linear,
         ReLU, Linear)`` with one output, with or without biases; or a fitted
         ``sklearn.neural_network.MLPRegressor`` with one hidden layer of ReLU
         and one output.
@@ -195,8 +195,14 @@ def _read_pair(pair: tuple[Any, ...] | list[Any]) -> ReadNetwork:
         raise InputError(f"network must be {_ACCEPTED}; got a sequence of {len(pair)}.")
     hidden, output = pair
     return ReadNetwork(
-        TwoLayerNetwork(_detached(hidden, "hidden_weights"), _detached(output, "output_weights"))
+        TwoLayerNetwork(detached(hidden, "hidden_weights"), _as_vector(output, "output_weights"))
     )
+
+
+def _as_vector(value: Any, name: str) -> FloatArray:
+    """One row or one column as a vector: so a layer of one output stores its weights."""
+    array = as_real_array(detached(value, name), name)
+    return array.ravel() if array.ndim == 2 and 1 in array.shape else array
 
 
 def _read_torch(model: Any) -> ReadNetwork:
@@ -314,19 +320,38 @@ def _from_layers(
 
 
 def _weights(value: Any, name: str) -> FloatArray:
-    array = as_real_array(_detached(value, name), name)
+    array = as_real_array(detached(value, name), name)
     check_finite(array, name)
     return array
 
 
-def _detached(value: Any, name: str) -> Any:
-    """A tensor as a float64 array, wherever it lives; anything else as it is."""
+def detached(value: Any, name: str) -> Any:
+    """A torch tensor as a float64 array, wherever it lives; anything else as it is.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+        How error messages call it.
+
+    Raises
+    ------
+    InputError
+        If it is a tensor without values.
+
+    Examples
+    --------
+    >>> detached([1.0, 2.0], "y")
+    [1.0, 2.0]
+    """
     tensor = getattr(sys.modules.get("torch"), "Tensor", None)
     if tensor is None or not isinstance(value, tensor):
         return value
     if value.is_meta or type(value).__name__ == "UninitializedParameter":
         raise InputError(f"{name} has no values yet.")
     value = value.detach().cpu()
+    if value.is_sparse:
+        raise InputError(f"{name} must be dense, got a sparse tensor; use {name}.to_dense().")
     # numpy has no bfloat16.
     return (value.double() if value.is_floating_point() else value).numpy()
 
