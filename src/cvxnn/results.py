@@ -259,8 +259,9 @@ class NetworkCertificate(Certificate):
         The objective after :meth:`TwoLayerNetwork.balance`, the least that
         rescaling the neurons, which does not change the function, can reach.
     largest_value : float
-        The largest ``|r'(Xu)_+|`` that was found, ``||u|| = 1``; at most
-        `oracle_bound`.
+        The largest ``|r'(Xu)_+|`` above beta that was found at the residual r of
+        the network, over ``||u|| = 1``; 0 where none was. A lower bound of the
+        maximum, of which `oracle_bound` is an upper bound.
     improving_neuron : ImprovingNeuron, optional
         Of the neurons that were found, the one that lowers the objective most;
         None where none makes the network a better one.
