@@ -176,6 +176,13 @@ def test_ctrl_c_shows_the_bound_so_far(run, poor, v_shape, monkeypatch):
     assert "lower bound" in result.stdout
 
 
+def test_a_feature_of_the_model_is_no_target(run, model, v_shape):
+    result = run("certify", model, v_shape, "--target", "x")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "The column 'x' is a feature of" in words(result.stderr)
+
+
 def test_help_names_the_exit_codes(run):
     result = run("certify", "--help")
     assert result.exit_code == 0

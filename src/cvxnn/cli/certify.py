@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,6 +131,10 @@ def _features(
 
     if "feature_names" in metadata:
         features = Features.from_metadata(metadata, n_features, str(model))
+        if target in features.names:
+            raise InputError(
+                f"The column {target!r} is a feature of {model}; give another one with --target."
+            )
         return features if target is None else replace(features, target=target)
     if target is None:
         raise InputError(f"{model} does not say what it predicts; give the column with --target.")
@@ -212,12 +215,10 @@ def _neuron_record(neuron: ImprovingNeuron) -> dict[str, Any]:
 
 
 def _show_table(certificate: NetworkCertificate, features: Features, title: str) -> None:
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    from cvxnn.cli.display import figures
-    from cvxnn.cli.outputs import write_stdout
+    from cvxnn.cli.display import draw_page, figures
 
     parts: list[RenderableType] = [
         figures(_rows(certificate)),
@@ -228,36 +229,16 @@ def _show_table(certificate: NetworkCertificate, features: Features, title: str)
         parts += ["", Padding(_neuron(certificate.improving_neuron, features), (0, 2))]
     for note in certificate.notes:
         parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
-    # Drawn into a string first: rich would end the process with an error on a closed pipe.
-    terminal, page = Console(), StringIO()
-    console = Console(
-        file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
-    )
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    console.print()
-    for part in parts:
-        console.print(part)
-    write_stdout(page.getvalue())
+    draw_page(title, parts)
 
 
 def _rows(certificate: NetworkCertificate) -> list[tuple[str, str, str]]:
-    from cvxnn.cli.progress import format_gap, format_number
+    from cvxnn.cli.display import certificate_rows
+    from cvxnn.cli.progress import format_number
 
     better = certificate.better_network
-    rows = [
-        (
-            "objective",
-            format_number(certificate.objective),
-            "1/2 ||f(X) - y||^2 + beta/2 ||weights||^2",
-        ),
-        (
-            "lower bound",
-            format_number(certificate.dual_bound),
-            "no two-layer ReLU network is below it",
-        ),
-        ("gap", format_gap(certificate.gap), "(objective - lower bound) / objective"),
-        ("neurons", str(certificate.network.n_neurons), "of the network"),
-    ]
+    rows = certificate_rows(certificate)
+    rows.append(("neurons", str(certificate.network.n_neurons), "of the network"))
     if better is not None:
         size = f"{better.n_neurons} neuron{'' if better.n_neurons == 1 else 's'}"
         found = format_number(better.objective)

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +16,7 @@ from rich.text import Text
 from cvxnn.cli.errors import say
 from cvxnn.cli.outputs import write_json, write_stdout
 from cvxnn.cli.progress import format_gap, format_number
-from cvxnn.results import Solution
+from cvxnn.results import NetworkCertificate, Solution
 
 
 def show_solution(
@@ -53,19 +53,21 @@ def summary(solution: Solution) -> dict[str, Any]:
 def _write_table(solution: Solution, title: str, model: Path | None) -> None:
     colour = "green" if solution.status.is_success else "yellow"
     sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.status.value)
+    parts: list[RenderableType] = [figures(_rows(solution))]
+    if model is not None:
+        parts.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)))
+    draw_page(title, [*parts, "", Padding(sentence, (0, 2))])
+
+
+def draw_page(title: str, parts: Iterable[RenderableType]) -> None:
+    """Print a title and what is below it; a bare `Text` stays one line, however long."""
     # Drawn into a string first: rich would end the process with an error on a closed pipe.
-    terminal = Console()
-    page = StringIO()
+    terminal, page = Console(), StringIO()
     console = Console(
         file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
     )
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    console.print()
-    console.print(figures(_rows(solution)))
-    if model is not None:
-        console.print(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)), soft_wrap=True)
-    console.print()
-    console.print(Padding(sentence, (0, 2)))
+    for part in (Text(title, style="bold"), "", *parts):
+        console.print(part, soft_wrap=isinstance(part, Text))
     write_stdout(page.getvalue())
 
 
@@ -80,16 +82,21 @@ def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:
     return Padding(table, (0, 2))
 
 
-def _rows(solution: Solution) -> list[tuple[str, str, str]]:
+def certificate_rows(solution: Solution | NetworkCertificate) -> list[tuple[str, str, str]]:
+    """The rows of a table that say how good a network is, and what is proven about it."""
     objective = "1/2 ||f(X) - y||^2 + beta/2 ||weights||^2"
     bound, gap = "no two-layer ReLU network is below it", "(objective - lower bound) / objective"
     if not math.isfinite(solution.dual_bound):
         bound, gap = "", "of the whole problem"
-    rows = [
+    return [
         ("objective", format_number(solution.objective), objective),
         ("lower bound", format_number(solution.dual_bound), bound),
         ("gap", format_gap(solution.gap), gap),
     ]
+
+
+def _rows(solution: Solution) -> list[tuple[str, str, str]]:
+    rows = certificate_rows(solution)
     if solution.method == "sampled":
         rows.append(("program gap", format_gap(solution.program_gap), "for these patterns only"))
     rows.append(("neurons", str(solution.n_neurons), "of the network found"))
