@@ -6,7 +6,13 @@ import threading
 
 import pytest
 
-from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import (
+    Deadline,
+    check_interrupt,
+    deferred_interrupts,
+    forget_interrupt,
+    interrupt_pending,
+)
 
 
 def press_ctrl_c() -> None:
@@ -44,6 +50,15 @@ def test_forgotten_interrupt_is_gone() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_failing_block_takes_its_interrupt_with_it() -> None:
+    with pytest.raises(ValueError, match="failed"), deferred_interrupts():
+        press_ctrl_c()
+        assert interrupt_pending()
+        raise ValueError("failed")
+    assert not interrupt_pending()
+    check_interrupt()
+
+
 def test_nesting_leaves_the_handler_to_the_outer_block() -> None:
     with deferred_interrupts():
         handler = signal.getsignal(signal.SIGINT)
@@ -70,3 +85,6 @@ def test_deadline() -> None:
     assert not Deadline().passed
     assert not Deadline(1e6).passed
     assert Deadline(0.0).passed
+    assert Deadline(1e6).limited
+    assert not Deadline().limited
+    assert not Deadline().share(0.5).limited

@@ -343,3 +343,14 @@ def test_a_zero_slope_at_the_wrap_of_rank_two_hides_no_neuron() -> None:
         assert found.status is Status.OPTIMAL
         assert found.objective == pytest.approx(best.objective, rel=1e-6)
         assert_certified(found, X, y, beta)
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-8, 1e-10])
+def test_nearly_parallel_rows_do_not_stop_the_global_method(noise: float) -> None:
+    """Their cells are slivers, on which the program loses its digits; the exact method tells."""
+    rng = np.random.default_rng(0)
+    points = rng.integers(-3, 4, (40, 2)) + noise * rng.standard_normal((40, 2))
+    X, y = np.column_stack([points, np.ones(40)]), rng.standard_normal(40)
+    solution = solve(X, y, 0.01)
+    assert solution.status is Status.OPTIMAL
+    assert_certified(solution, X, y, 0.01)

@@ -58,6 +58,11 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
+def interrupt_pending() -> bool:
+    """Whether the next check will raise: for work that hands over what it has first."""
+    return _pending.is_set()
+
+
 def forget_interrupt() -> None:
     """Drop an interrupt that has not been raised: the work it would stop is done."""
     _pending.clear()

@@ -34,6 +34,16 @@ def test_demo_shows_a_table(run):
     assert "OPTIMAL_FOR_PATTERNS" in result.stdout
 
 
+def test_ctrl_c_while_the_demo_warms_up(run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvxnn.training.methods.Method.search", interrupt)
+    result = run("demo")
+    assert result.exit_code == 130
+    assert result.stdout == ""
+
+
 def test_version(run, start):
     assert run("--version").stdout == f"cvxnn {cvxnn.__version__}\n"
     stdout, _ = start("-m", "cvxnn", "--version").communicate()

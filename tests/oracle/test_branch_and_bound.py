@@ -265,13 +265,17 @@ def test_results_do_not_depend_on_the_cores(monkeypatch):
         assert np.array_equal(other.values, threads.values)
 
 
-def test_interrupt_stops_the_search():
+def test_interrupt_stops_the_search_and_leaves_a_bound():
     X, y = ring(200)
     tree = BranchAndBound(X)
     interrupts._pending.set()
+    result = tree.price(y)
+    assert not result.finished
     with pytest.raises(KeyboardInterrupt):
-        tree.price(y)
-    assert tree.price(y).finished
+        interrupts.check_interrupt()
+    complete = tree.price(y)
+    assert complete.finished
+    assert complete.bound <= result.bound < np.inf
 
 
 def test_many_tiny_rows_beside_a_large_one() -> None:

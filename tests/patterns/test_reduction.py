@@ -76,12 +76,15 @@ def test_parallel_rows_are_one_class(seed: int, factor: float, sign: float) -> N
     check_reduction(X)
 
 
-@pytest.mark.parametrize(("distance", "classes"), [(1e-8, 5), (1e-12, 4)])
-def test_rows_merge_when_closer_than_the_tolerance(distance: float, classes: int) -> None:
-    rows = np.random.default_rng(3).standard_normal((4, 3))
-    X = np.vstack([rows, rows[0] + distance * np.cross(rows[0], rows[1])])
+@pytest.mark.parametrize("d", [3, 4, 30])
+@pytest.mark.parametrize(("distance", "merged"), [(1e-8, False), (1e-12, True)])
+def test_rows_merge_when_closer_than_the_tolerance(d: int, distance: float, merged: bool) -> None:
+    rows = np.random.default_rng(3).standard_normal((2 * d, d))
+    X = np.vstack([rows, rows[0] + distance * rows[1], -rows[2] + distance * rows[3]])
     reduction = reduce_rows(X)
-    assert reduction.n_classes == classes
+    np.testing.assert_array_equal(
+        reduction.class_of_row[-2:], [0, 2] if merged else [2 * d, 2 * d + 1]
+    )
     check_reduction(X)
 
 

@@ -146,7 +146,9 @@ class BranchAndBound:
         Returns
         -------
         TreeResult
-            The same for every number of cores, unless a deadline passes.
+            The same for every number of cores, unless a deadline passes. A Ctrl-C
+            that is deferred ends the search like a deadline; it is raised by the
+            caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
         weights = HyperplaneWeights.of(self._reduction, v)
         rank = self._reduction.rank

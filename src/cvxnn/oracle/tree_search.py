@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
 from cvxnn.oracle.cone_kernels import project
 from cvxnn.oracle.weights import HyperplaneWeights
@@ -279,8 +279,9 @@ class TreeSearch:
         return self.incumbent * (1.0 + tolerance) + self.floor
 
     def stopped(self) -> bool:
-        """Whether a limit is reached; raises a pending interrupt."""
-        check_interrupt()
+        """Whether a limit is reached, or Ctrl-C was pressed: the caller takes the bound first."""
+        if interrupt_pending():
+            return True
         if self.max_nodes is not None and self.n_nodes >= self.max_nodes:
             return True
         if self.deadline.passed:

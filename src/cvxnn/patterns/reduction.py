@@ -17,6 +17,8 @@ IntArray = NDArray[np.int64]
 # went through a standardisation carries errors of about 1e-16 times a modest
 # condition number, so exact equality would split hyperplanes into slivers.
 PARALLEL_TOLERANCE = 1e-10
+# Dimension up to which a tree finds neighbours in logarithmic time.
+_TREE_DIMENSION = 3
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,20 @@ def _unit_rows(rows: FloatArray) -> FloatArray:
     return np.asarray(rows / np.where(lengths > 0.0, lengths, 1.0))
 
 
+def _close_pairs(points: FloatArray) -> IntArray:
+    """Pairs of points closer than the tolerance, shape (k, 2)."""
+    d = points.shape[1]
+    if d <= _TREE_DIMENSION:
+        return cKDTree(points).query_pairs(PARALLEL_TOLERANCE, output_type="ndarray")
+    # A tree of high dimension looks at every pair. A projection brings no two points
+    # farther apart, and few together by chance: those are sorted out afterwards.
+    axes = np.linalg.qr(np.random.default_rng(0).standard_normal((d, _TREE_DIMENSION)))[0]
+    radius = PARALLEL_TOLERANCE + 8 * d * np.finfo(float).eps
+    pairs = cKDTree(points @ axes).query_pairs(radius, output_type="ndarray")
+    apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    return np.asarray(pairs[apart <= PARALLEL_TOLERANCE])
+
+
 def _merge_parallel(rows: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     """Classes of unit rows equal up to sign: labels, first row of each class, signs."""
     n = len(rows)
@@ -133,8 +149,7 @@ def _merge_parallel(rows: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         np.floor(positive / width), axis=0, return_index=True, return_inverse=True
     )
     box, m = box.reshape(n), len(member)
-    tree = cKDTree(np.vstack([rows[member], -rows[member]]))
-    pairs = tree.query_pairs(PARALLEL_TOLERANCE, output_type="ndarray") % m
+    pairs = _close_pairs(np.vstack([rows[member], -rows[member]])) % m
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(m, m))
     labels = connected_components(graph, directed=False)[1][box]
     # Number the classes by their first row, so that the result follows the data.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import dual_bound
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound
@@ -75,8 +75,6 @@ class GlobalSearch(Search):
         Its objective (2).
     bound : float
         Best lower bound so far, for networks of any width.
-    dual_point : ndarray, shape (n,)
-        The v behind that bound.
     n_blocks : int
         Neurons proposed in the last round.
     stationary : bool
@@ -104,8 +102,8 @@ class GlobalSearch(Search):
         self.neurons = Neurons.none(self.X.shape[1])
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
-        self.dual_point = -loss.gradient(np.zeros_like(y), y)
-        self._take_bound(self.dual_point, spectral_bound(X, self.dual_point))
+        v = -loss.gradient(np.zeros_like(y), y)
+        self._take_bound(v, spectral_bound(X, v))
         self._searches = self._split(random_state)
         self._rounds = 0
         self._exact = False
@@ -178,6 +176,7 @@ class GlobalSearch(Search):
         v = self._best_dual_point()
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
         self._take_bound(v, result.bound)
+        check_interrupt()
         worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))[:_MOST_EXACT]
         directions = result.directions[worth] @ self.basis
         return Proposals(directions, result.signs[worth], result.values[worth])
@@ -193,9 +192,7 @@ class GlobalSearch(Search):
         return v if small else left
 
     def _take_bound(self, v: FloatArray, oracle_bound: float) -> None:
-        bound = dual_bound(self.loss, self.y, v, self.beta, oracle_bound)
-        if bound > self.bound:
-            self.bound, self.dual_point = bound, v
+        self.bound = max(self.bound, dual_bound(self.loss, self.y, v, self.beta, oracle_bound))
 
     def _offer(self, neurons: Neurons) -> None:
         objective = neuron_objective(self.X, self.y, self.beta, neurons)
@@ -216,3 +213,4 @@ class GlobalSearch(Search):
                 v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=deadline
             )
             self._take_bound(v, result.bound)
+            check_interrupt()

@@ -69,3 +69,17 @@ class Method:
             patterns = enumerate_patterns(X)
         oracle = CellOracle(X, patterns)
         return WorkingSet(X, y, beta, patterns, oracle, loss, self.random_state, deadline)
+
+    def second_search(
+        self, problem: ScaledProblem, first: Search, loss: Loss, deadline: Deadline
+    ) -> Search | None:
+        """Another way to the same optimum, for when the first is stuck; None if there is none.
+
+        Rows that are nearly parallel make cells that are slivers, and masters on
+        these lose their digits; neurons that move freely do not see them. It starts
+        anew, because the network of the first search is stuck there, too.
+        """
+        if self.name != "global" or not isinstance(first, WorkingSet):
+            return None
+        X, y, beta = problem.X, problem.y, problem.beta
+        return GlobalSearch(X, y, beta, loss, self.random_state, deadline=deadline)

@@ -61,7 +61,7 @@ class Run:
         self.problem = ScaledProblem.of(X, y, beta)
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
-        self.search: Search | None = None
+        self.searches: list[Search] = []
 
     @property
     def elapsed(self) -> float:
@@ -73,20 +73,33 @@ class Run:
         try:
             self.patterns = self.method.list_patterns(self.X)
             search = self.method.search(self.problem, self.patterns, self.loss, self.deadline)
-            self.search = search
-            while (status := self._stop(search)) is None:
-                search.step(self.tol)
-                self._report(search)
-            search.finish(self.tol, hurry=False)
+            status = self._drive(search)
+            if status is Status.NUMERICAL_ERROR:
+                second = self.method.second_search(self.problem, search, self.loss, self.deadline)
+                if second is not None:
+                    status = self._drive(second)
+            self._best_search().finish(self.tol, hurry=False)
             return self._solution(status)
         except KeyboardInterrupt:
             return self._interrupted()
 
+    def _drive(self, search: Search) -> Status:
+        """Rounds until there is a reason to stop."""
+        self.searches.append(search)
+        while (status := self._stop(search)) is None:
+            search.step(self.tol)
+            self._report(search)
+        return status
+
+    def _best_search(self) -> Search:
+        """The one whose network is closest to optimal."""
+        return min(self.searches, key=lambda search: search.gap)
+
     def _interrupted(self) -> Solution:
         """The best network so far, without one more pricing: somebody is waiting."""
-        if self.search is not None:
+        if self.searches:
             try:
-                self.search.finish(self.tol, hurry=True)
+                self._best_search().finish(self.tol, hurry=True)
             except KeyboardInterrupt:
                 # A second Ctrl-C: the network stays as it is.
                 return self._solution(Status.INTERRUPTED)
@@ -120,12 +133,12 @@ class Run:
     def _solution(self, status: Status) -> Solution:
         """Recompute everything from the weights of the network that is returned."""
         hurry = status is Status.INTERRUPTED
-        if self.search is None:
+        if not self.searches:
             scaled = self.problem.empty_network
             bounds = (-np.inf, self._bound_without_search())
         else:
-            scaled = self.search.network()
-            bounds = self.search.final_bounds(hurry=hurry)
+            search = self._best_search()
+            scaled, bounds = search.network(), search.final_bounds(hurry=hurry)
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
         objective = network.objective(self.X, self.y, self.beta, self.loss)
