@@ -75,6 +75,8 @@ class GlobalSearch(Search):
         Its objective (2).
     bound : float
         Best lower bound so far, for networks of any width.
+    dual_point : ndarray, shape (n,)
+        The v behind that bound.
     n_blocks : int
         Neurons proposed in the last round.
     stationary : bool
@@ -102,8 +104,8 @@ class GlobalSearch(Search):
         self.neurons = Neurons.none(self.X.shape[1])
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
-        v = -loss.gradient(np.zeros_like(y), y)
-        self._take_bound(v, spectral_bound(X, v))
+        self.dual_point = -loss.gradient(np.zeros_like(y), y)
+        self._take_bound(self.dual_point, spectral_bound(X, self.dual_point))
         self._searches = self._split(random_state)
         self._rounds = 0
         self._exact = False
@@ -192,7 +194,9 @@ class GlobalSearch(Search):
         return v if small else left
 
     def _take_bound(self, v: FloatArray, oracle_bound: float) -> None:
-        self.bound = max(self.bound, dual_bound(self.loss, self.y, v, self.beta, oracle_bound))
+        bound = dual_bound(self.loss, self.y, v, self.beta, oracle_bound)
+        if bound > self.bound:
+            self.bound, self.dual_point = bound, v
 
     def _offer(self, neurons: Neurons) -> None:
         objective = neuron_objective(self.X, self.y, self.beta, neurons)
