@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +53,24 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
     largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound > 0.0 else np.inf
     dual = loss.dual_scaling(v, y, largest) * v
     return -loss.conjugate(dual, y) - loss.conjugate_error(dual, y)
+
+
+@dataclass(frozen=True)
+class DualProof:
+    """A dual point, and what is proven of it: ``M(v) <= oracle_bound``.
+
+    Attributes
+    ----------
+    v : ndarray, shape (n,)
+    oracle_bound : float
+    """
+
+    v: FloatArray
+    oracle_bound: float
+
+    def bound(self, loss: Loss, y: FloatArray, beta: float) -> float:
+        """The lower bound that it gives, see :func:`dual_bound`."""
+        return dual_bound(loss, y, self.v, beta, self.oracle_bound)
 
 
 def certify_over_cells(

@@ -64,6 +64,33 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
     return array
 
 
+def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
+    """Return weights of rows as float64, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If they are not finite numbers of at least 0, one for each row, or all 0.
+
+    Examples
+    --------
+    >>> check_weights([1, 0], 2)
+    array([1., 0.])
+    """
+    weights = as_real_array(sample_weight, "sample_weight")
+    if weights.shape != (n_rows,):
+        raise InputError(
+            f"sample_weight must have shape ({n_rows},), one for each row of X, "
+            f"got {weights.shape}."
+        )
+    check_finite(weights, "sample_weight")
+    if weights.min() < 0.0:
+        raise InputError(f"sample_weight must be at least 0, got {weights.min():g}.")
+    if not weights.any():
+        raise InputError("sample_weight must not be 0 for every row.")
+    return weights
+
+
 def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
     """Return the targets as a float64 array of shape (n,).
 

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import dual_bound
+from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
@@ -66,6 +66,10 @@ class GlobalSearch(Search):
     reduction : Reduction, optional
         ``reduce_rows(X)``, where it is known already.
     deadline : Deadline, optional
+    start : Neurons, optional
+        Neurons to begin with, in the coordinates of X.
+    certifies : bool
+        Whether the exact oracle is asked; without it the end is stationary.
 
     Attributes
     ----------
@@ -75,8 +79,8 @@ class GlobalSearch(Search):
         Its objective (2).
     bound : float
         Best lower bound so far, for networks of any width.
-    dual_point : ndarray, shape (n,)
-        The v behind that bound.
+    proof : DualProof
+        The dual point behind that bound.
     n_blocks : int
         Neurons proposed in the last round.
     stationary : bool
@@ -92,6 +96,9 @@ class GlobalSearch(Search):
         random_state: np.random.Generator,
         reduction: Reduction | None = None,
         deadline: Deadline | None = None,
+        *,
+        start: Neurons | None = None,
+        certifies: bool = True,
     ) -> None:
         self._begun = perf_counter()
         self._end = Deadline() if deadline is None else deadline
@@ -104,9 +111,10 @@ class GlobalSearch(Search):
         self.neurons = Neurons.none(self.X.shape[1])
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
-        self.dual_point = -loss.gradient(np.zeros_like(y), y)
-        self._take_bound(self.dual_point, spectral_bound(X, self.dual_point))
-        self._searches = self._split(random_state)
+        v = -loss.gradient(np.zeros_like(y), y)
+        self._take(DualProof(v, spectral_bound(X, v)))
+        self._certifies = certifies
+        self._searches = self._split(random_state, start)
         self._rounds = 0
         self._exact = False
         self._few = _FEW if self.X.shape[1] <= _QUICK_RANK else 1
@@ -114,12 +122,17 @@ class GlobalSearch(Search):
         self.stalled = 0.0
         self.stationary = False
 
-    def _split(self, random_state: np.random.Generator) -> list[NeuronSearch]:
-        """Searches on growing parts of the rows; the last has them all."""
+    def _split(
+        self, random_state: np.random.Generator, start: Neurons | None
+    ) -> list[NeuronSearch]:
+        """Searches on growing parts of the rows; the last has them all.
+
+        Neurons to start with have been on the parts: then it is the only one.
+        """
         n = len(self.y)
         order = random_state.permutation(n) if n > _MANY_ROWS else np.arange(n)
         sizes = [n]
-        while sizes[-1] > _MANY_ROWS:
+        while sizes[-1] > _MANY_ROWS and start is None:
             sizes.append(sizes[-1] // _PART)
         to_direction = self.basis.T @ self._reduction.to_direction
         searches = []
@@ -131,6 +144,10 @@ class GlobalSearch(Search):
                     to_direction, random_state, self.deadline,
                 )
             )  # fmt: skip
+        if start is not None:
+            directions = start.directions @ self.basis
+            searches[0].start_from(Neurons(directions, start.weights, start.signs))
+            self._offer(searches[0].neurons)
         return searches
 
     def step(self, tol: float) -> None:
@@ -159,15 +176,17 @@ class GlobalSearch(Search):
             proposals = search.propose(tol / 4.0)
             # Where the exact oracle is quick, it costs less than the starts that
             # would find the rest; once asked, it keeps the word.
-            self._exact = len(proposals.signs) < self._few
-            if self._exact:
+            few = len(proposals.signs) < self._few
+            self._exact = few and self._certifies
+            self.stationary = len(proposals.signs) == 0 and not self._certifies
+            if few:
                 search.improve(proposals, converge=True)
                 self._offer(search.neurons)
         if self._exact:
             proposals = self._price(tol, self.deadline)
             self.stationary = len(proposals.signs) == 0 and self.gap > tol
         self.n_blocks = len(proposals.signs)
-        if self.n_blocks:
+        if self.n_blocks and not (few and not self._exact):
             search.improve(proposals, converge=self._exact)
             self._offer(search.neurons)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
@@ -177,7 +196,7 @@ class GlobalSearch(Search):
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
-        self._take_bound(v, result.bound)
+        self._take(DualProof(v, result.bound))
         check_interrupt()
         worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))[:_MOST_EXACT]
         directions = result.directions[worth] @ self.basis
@@ -193,10 +212,10 @@ class GlobalSearch(Search):
         small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
         return v if small else left
 
-    def _take_bound(self, v: FloatArray, oracle_bound: float) -> None:
-        bound = dual_bound(self.loss, self.y, v, self.beta, oracle_bound)
+    def _take(self, proof: DualProof) -> None:
+        bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
-            self.bound, self.dual_point = bound, v
+            self.bound, self.proof = bound, proof
 
     def _offer(self, neurons: Neurons) -> None:
         objective = neuron_objective(self.X, self.y, self.beta, neurons)
@@ -209,12 +228,13 @@ class GlobalSearch(Search):
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
-        if not hurry and self.gap > tol and not self.stationary and not self._end.passed:
+        wanted = self._certifies and not hurry and not self.stationary
+        if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.X, self.y, self.neurons)
             spent = max(perf_counter() - self._begun, _LEAST_PROOF)
             deadline = Deadline(min(self._end.remaining, spent))
             result = self._oracle.price(
                 v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=deadline
             )
-            self._take_bound(v, result.bound)
+            self._take(DualProof(v, result.bound))
             check_interrupt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import dual_bound
+from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
@@ -104,18 +104,18 @@ class RankTwoSearch(Search):
         self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
         self.neurons = Neurons.none(self.oracle.circle.rank)
         self.objective = loss.value(np.zeros_like(y), y)
-        self.bound, self._best_v = -np.inf, self._y
+        self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
         self.n_blocks, self.stalled = 0, 0.0
         self._careful = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._pricing = self._price(self._y)
 
     @property
-    def dual_point(self) -> FloatArray:
-        """The v behind `bound`, shape (n,)."""
+    def proof(self) -> DualProof:  # type: ignore[override]
+        """What is behind `bound`, in the order of the data."""
         v = np.empty(len(self._order))
-        v[self._order] = self._with_dead(self._best_v)
-        return v
+        v[self._order] = self._with_dead(self._best.v)
+        return DualProof(v, self._best.oracle_bound)
 
     def step(self, tol: float) -> None:
         """One round: new neurons, weights, Newton steps, pricing."""
@@ -159,7 +159,7 @@ class RankTwoSearch(Search):
         pricing = self.oracle.price_sorted(v, enough, most=_BATCH, depth=_DEPTH)
         bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, pricing.bound)
         if bound > self.bound:
-            self.bound, self._best_v = bound, v
+            self.bound, self._best = bound, DualProof(v, pricing.bound)
         return pricing
 
     def _price_stationary(self, neurons: Neurons) -> None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import relative_gap
@@ -28,6 +29,8 @@ class Search(ABC):
         Its objective (2).
     bound : float
         Best lower bound so far on the problem that is searched.
+    proof : DualProof
+        What is behind it.
     n_blocks : int
         Size of the last round: blocks, or neurons proposed.
     stalled : float
@@ -42,6 +45,7 @@ class Search(ABC):
     neurons: Neurons
     objective: float
     bound: float
+    proof: DualProof
     n_blocks: int
     stalled: float
     stationary: bool = False
@@ -58,9 +62,14 @@ class Search(ABC):
         In a `hurry` - somebody has pressed Ctrl-C - nothing is done that takes long.
         """
 
-    def final_bounds(self, *, hurry: bool) -> tuple[float, float]:
-        """Lower bounds on the problem that was searched, and on (2) over all networks."""
-        return self.bound, self.bound
+    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
+        """The best on the problem that was searched, and on (2) over all networks."""
+        return self.proof, self.proof
+
+    @property
+    def dual_point(self) -> FloatArray:
+        """The v behind `bound`, shape (n,)."""
+        return self.proof.v
 
     @property
     def gap(self) -> float:

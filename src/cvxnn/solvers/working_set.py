@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import dual_bound
+from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
 from cvxnn.oracle import CellOracle, Pricing, spectral_bound
@@ -68,8 +68,8 @@ class WorkingSet(Search):
         Its objective (2).
     bound : float
         Best lower bound so far over the cells of the oracle.
-    dual_point : ndarray, shape (n,)
-        The v behind that bound.
+    proof : DualProof
+        The dual point behind that bound.
     n_blocks : int
         Blocks of the last master.
     """
@@ -96,8 +96,7 @@ class WorkingSet(Search):
         self.n_blocks = 0
         self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
-        self.dual_point = -loss.gradient(np.zeros_like(y), y)
-        self._pricing = self._price(self.dual_point)
+        self._pricing = self._price(-loss.gradient(np.zeros_like(y), y))
         self._block_cells, self._block_signs = self._first_blocks(random_state)
 
     def step(self, tol: float) -> None:
@@ -121,28 +120,28 @@ class WorkingSet(Search):
         too_many = len(self.neurons.weights) > len(self.y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
-    def final_bounds(self, *, hurry: bool) -> tuple[float, float]:
+    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """Also from the residual of the network; without a price per cell in a hurry."""
         residuals = [] if hurry else [residual(self.X, self.y, self.neurons)]
         for v in residuals:
             self._price(v)
         if self.oracle.is_complete:
-            return self.bound, self.bound
-        return self.bound, self._bound_over_space([self.dual_point, *residuals], hurry=hurry)
+            return self.proof, self.proof
+        return self.proof, self._proof_over_space([self.dual_point, *residuals], hurry=hurry)
 
-    def _bound_over_space(self, dual_points: list[FloatArray], *, hurry: bool) -> float:
-        """A bound for all networks, from every pattern if they are few, else without any."""
+    def _proof_over_space(self, dual_points: list[FloatArray], *, hurry: bool) -> DualProof:
+        """A proof for all networks, from every pattern if they are few, else without any."""
         oracle: CellOracle | None = None
         if not hurry and count_patterns_bound(*self.X.shape) <= _SMALL_ARRANGEMENT:
             oracle = CellOracle(self._data, enumerate_patterns(self._data))
-        bounds = []
+        proofs = []
         for v in dual_points:
             if oracle is None:
                 largest = spectral_bound(self._data, v)
             else:
                 largest = oracle.price(v, self.beta).bound
-            bounds.append(dual_bound(self.loss, self.y, v, self.beta, largest))
-        return max(bounds)
+            proofs.append(DualProof(v, largest))
+        return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
 
     def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
         return refine(
@@ -158,9 +157,10 @@ class WorkingSet(Search):
 
     def _price(self, v: FloatArray) -> Pricing:
         pricing = self.oracle.price(v, enough=self.beta)
-        bound = dual_bound(self.loss, self.y, v, self.beta, pricing.bound)
+        proof = DualProof(v, pricing.bound)
+        bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
-            self.bound, self.dual_point = bound, v
+            self.bound, self.proof = bound, proof
         return pricing
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> None:

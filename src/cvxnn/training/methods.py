@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import Loss
+from cvxnn.losses import SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.global_search import GlobalSearch
+from cvxnn.solvers.neurons import Neurons
+from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.rank_two_search import RankTwoSearch
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.working_set import WorkingSet
 from cvxnn.training.units import ScaledProblem
+
+FloatArray = NDArray[np.float64]
 
 METHODS = ("global", "exact", "sampled")
 
@@ -36,6 +41,10 @@ class Method:
     n_samples : int
     scheme : str
     random_state : numpy.random.Generator
+    warm_start : TwoLayerNetwork or None
+        Where ``"global"`` starts.
+    certifies : bool
+        Whether ``"global"`` asks the exact oracle.
     """
 
     name: str
@@ -43,8 +52,10 @@ class Method:
     n_samples: int
     scheme: str
     random_state: np.random.Generator
+    warm_start: TwoLayerNetwork | None = None
+    certifies: bool = True
 
-    def list_patterns(self, X: NDArray[np.float64]) -> PatternSet | None:
+    def list_patterns(self, X: FloatArray) -> PatternSet | None:
         """The patterns of the program; None for ``"global"``, which needs no list."""
         if self.patterns is not None or self.name == "global":
             return self.patterns
@@ -53,25 +64,13 @@ class Method:
         return sample_patterns(X, self.n_samples, self.random_state, scheme=self.scheme)
 
     def search(
-        self, problem: ScaledProblem, patterns: PatternSet | None, loss: Loss, deadline: Deadline
+        self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
     ) -> Search:
         """The search for the optimum over `patterns`, or over all networks."""
-        X, y, beta = problem.X, problem.y, problem.beta
-        if patterns is None:
-            if X.shape[1] <= 2:
-                return RankTwoSearch(X, y, beta, loss, deadline)
-            reduction = reduce_rows(X)
-            if reduction.rank <= 2:
-                return RankTwoSearch(X, y, beta, loss, deadline)
-            bound = count_patterns_bound(reduction.n_classes, reduction.rank)
-            if bound > _FEW_PATTERNS:
-                return GlobalSearch(X, y, beta, loss, self.random_state, reduction, deadline)
-            patterns = enumerate_patterns(X)
-        oracle = CellOracle(X, patterns)
-        return WorkingSet(X, y, beta, patterns, oracle, loss, self.random_state, deadline)
+        return self._search(problem, patterns, deadline, by_cells=True)
 
     def second_search(
-        self, problem: ScaledProblem, first: Search, loss: Loss, deadline: Deadline
+        self, problem: ScaledProblem, first: Search, deadline: Deadline
     ) -> Search | None:
         """Another way to the same optimum, for when the first is stuck; None if there is none.
 
@@ -79,7 +78,58 @@ class Method:
         these lose their digits; neurons that move freely do not see them. It starts
         anew, because the network of the first search is stuck there, too.
         """
-        if self.name != "global" or not isinstance(first, WorkingSet):
+        if self.name != "global" or isinstance(first, GlobalSearch | RankTwoSearch):
             return None
-        X, y, beta = problem.X, problem.y, problem.beta
-        return GlobalSearch(X, y, beta, loss, self.random_state, deadline=deadline)
+        return self._search(problem, None, deadline, by_cells=False)
+
+    def _search(
+        self,
+        problem: ScaledProblem,
+        patterns: PatternSet | None,
+        deadline: Deadline,
+        by_cells: bool,
+    ) -> Search:
+        X, y, beta, loss = problem.X, problem.y, problem.beta, problem.loss
+        rank_two, patterns = self._plan(X, patterns, by_cells)
+
+        def open_search(
+            X: FloatArray, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+        ) -> Search:
+            squared = SquaredLoss()
+            if rank_two:
+                return RankTwoSearch(X, y, beta, squared, deadline)
+            if patterns is not None:
+                oracle = CellOracle(X, patterns)
+                return WorkingSet(
+                    X, y, beta, patterns, oracle, squared, self.random_state, deadline
+                )
+            return GlobalSearch(
+                X, y, beta, squared, self.random_state, deadline=deadline,
+                start=start, certifies=certifies and self.certifies,
+            )  # fmt: skip
+
+        if isinstance(loss, SquaredLoss):
+            return open_search(X, y, beta, self.start(problem), True)
+        return ProximalNewton(X, y, beta, loss, open_search, deadline, self.start(problem))
+
+    def _plan(
+        self, X: FloatArray, patterns: PatternSet | None, by_cells: bool
+    ) -> tuple[bool, PatternSet | None]:
+        """Whether the search is that of rank two, and the patterns of one over cells."""
+        if patterns is not None:
+            return False, patterns
+        if X.shape[1] <= 2:
+            return True, None
+        reduction = reduce_rows(X)
+        if reduction.rank <= 2:
+            return True, None
+        bound = count_patterns_bound(reduction.n_classes, reduction.rank)
+        if by_cells and bound <= _FEW_PATTERNS:
+            return False, enumerate_patterns(X)
+        return False, None
+
+    def start(self, problem: ScaledProblem) -> Neurons | None:
+        """The network to start from, in the units of the problem; only "global" uses it."""
+        if self.warm_start is None:
+            return None
+        return problem.neurons(self.warm_start)

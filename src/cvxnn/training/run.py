@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.certificates import certify_by_spectrum
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.losses import Loss
 from cvxnn.patterns import PatternSet
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.solvers.search import Search
@@ -35,6 +35,7 @@ class Run:
     y : ndarray, shape (n,)
     beta : float
     method : Method
+    loss : Loss
     tol : float
     max_iter : int
     time_limit : float or None
@@ -47,6 +48,7 @@ class Run:
         y: FloatArray,
         beta: float,
         method: Method,
+        loss: Loss,
         *,
         tol: float,
         max_iter: int,
@@ -56,9 +58,9 @@ class Run:
         self.X, self.y, self.beta, self.method = X, y, beta, method
         self.tol, self.max_iter, self.callback = tol, max_iter, callback
         self.deadline = Deadline(time_limit)
-        self.loss: Loss = SquaredLoss()
+        self.loss = loss
         self.start = time.perf_counter()
-        self.problem = ScaledProblem.of(X, y, beta)
+        self.problem = ScaledProblem.of(X, y, beta, loss)
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
         self.searches: list[Search] = []
@@ -72,10 +74,10 @@ class Run:
         """Run to the end, a limit or an interrupt, and return the best there is."""
         try:
             self.patterns = self.method.list_patterns(self.X)
-            search = self.method.search(self.problem, self.patterns, self.loss, self.deadline)
+            search = self.method.search(self.problem, self.patterns, self.deadline)
             status = self._drive(search)
             if status is Status.NUMERICAL_ERROR:
-                second = self.method.second_search(self.problem, search, self.loss, self.deadline)
+                second = self.method.second_search(self.problem, search, self.deadline)
                 if second is not None:
                     status = self._drive(second)
             self._best_search().finish(self.tol, hurry=False)
@@ -138,7 +140,12 @@ class Run:
             bounds = (-np.inf, self._bound_without_search())
         else:
             search = self._best_search()
-            scaled, bounds = search.network(), search.final_bounds(hurry=hurry)
+            problem, scaled = self.problem, search.network()
+            program, space = search.final_proofs(hurry=hurry)
+            bounds = (
+                program.bound(problem.loss, problem.y, problem.beta),
+                space.bound(problem.loss, problem.y, problem.beta),
+            )
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
         objective = network.objective(self.X, self.y, self.beta, self.loss)
@@ -165,6 +172,8 @@ class Run:
         )
 
     def _bound_without_search(self) -> float:
-        X, y, beta = self.problem.X, self.problem.y, self.problem.beta
-        certificate = certify_by_spectrum(self.problem.empty_network, X, y, beta, self.loss)
+        problem = self.problem
+        certificate = certify_by_spectrum(
+            problem.empty_network, problem.X, problem.y, problem.beta, problem.loss
+        )
         return certificate.dual_bound

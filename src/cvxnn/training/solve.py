@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
@@ -26,6 +28,7 @@ from cvxnn.validation import (
     check_random_state,
     check_target,
     check_tolerance,
+    check_weights,
 )
 
 FloatArray = NDArray[np.float64]
@@ -41,6 +44,8 @@ def solve(
     beta: float,
     method: str = "global",
     *,
+    loss: str | Loss = "squared",
+    sample_weight: ArrayLike | None = None,
     patterns: PatternSet | None = None,
     n_samples: int = 500,
     scheme: str = "data",
@@ -48,6 +53,8 @@ def solve(
     max_iter: int = 100,
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = 0,
+    warm_start: TwoLayerNetwork | None = None,
+    certify: bool = True,
     callback: Callback | None = None,
 ) -> Solution:
     """Train a two-layer ReLU network through the convex program (5).
@@ -56,8 +63,9 @@ def solve(
 
         1/2 ||sum_j (X u_j)_+ a_j - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 
-    a sum over the rows (not a mean), over networks of any width. A bias is a
-    column of ones in X, penalised like every other weight.
+    a sum over the rows (not a mean), over networks of any width; or the same with
+    another convex loss in place of the square. A bias is a column of ones in X,
+    penalised like every other weight.
 
     Parameters
     ----------
@@ -73,6 +81,12 @@ def solve(
         same optimum from the program on all patterns of X, which must fit into
         memory. ``"sampled"``: only the patterns of random directions; optimal
         for those.
+    loss : {"squared", "huber", "logistic", "squared_hinge"} or Loss, default "squared"
+        ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The last
+        two are for labels, y of -1 and 1. Each is a sum over the rows.
+    sample_weight : array-like, shape (n,), optional
+        Weights of the rows in the loss, >= 0: a row of weight 2 counts like two
+        equal rows, one of weight 0 not at all.
     patterns : PatternSet, optional
         For ``"exact"`` and ``"sampled"``: patterns to use instead of
         enumerating or sampling them.
@@ -90,6 +104,12 @@ def solve(
     random_state : int, numpy Generator or None, default 0
         Source of the sampled patterns and of the starts of a search. The optimum
         does not depend on it.
+    warm_start : TwoLayerNetwork, optional
+        A network from which ``"global"`` starts on data of rank 3 and more, such as
+        the optimum for another beta. It saves time and does not change the optimum.
+    certify : bool, default True
+        False spares ``"global"`` the exact oracle, as long as it would have to
+        search: the end is STATIONARY then, with the bound that is known anyway.
     callback : callable, optional
         Called with a :class:`cvxnn.Progress` after every round.
 
@@ -120,6 +140,9 @@ def solve(
     its time does not depend much on n, but grows exponentially with the rank r.
     Where it cannot finish, the status is STATIONARY.
 
+    Any other loss is a sequence of weighted squares, which are squared losses on
+    scaled rows (proximal Newton): some ten times the work.
+
     A round of the others solves the program on a working set by a structured
     interior-point method, and prices every cell of the arrangement by conic
     projection; M cells of rank r cost O(M n r) per round, the master O(n^2 C r)
@@ -140,18 +163,22 @@ def solve(
     """
     X = check_data(X)
     y = check_target(y, len(X))
+    X, y, chosen_loss = _with_loss(X, y, loss, sample_weight)
     chosen = Method(
         name=check_choice(method, "method", METHODS),
         patterns=patterns,
         n_samples=check_count(n_samples, "n_samples"),
         scheme=check_choice(scheme, "scheme", SCHEMES),
         random_state=check_random_state(random_state),
+        warm_start=_check_warm_start(warm_start, X),
+        certifies=bool(certify),
     )
     run = Run(
         X,
         y,
         check_positive(beta, "beta"),
         chosen,
+        chosen_loss,
         tol=check_tolerance(tol),
         max_iter=check_count(max_iter, "max_iter"),
         time_limit=check_optional_positive(time_limit, "time_limit"),
@@ -165,6 +192,36 @@ def solve(
         forget_interrupt()
     _warn_unless_successful(solution, X)
     return solution
+
+
+def _with_loss(
+    X: FloatArray, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
+) -> tuple[FloatArray, FloatArray, Loss]:
+    """The rows that count, and the loss on them."""
+    chosen = as_loss(loss)
+    if chosen.has_labels and not np.isin(y, (-1.0, 1.0)).all():
+        raise InputError("y must have the labels -1 and 1 only for this loss.")
+    if sample_weight is None:
+        return X, y, chosen
+    weights = check_weights(sample_weight, len(X))
+    counted = weights > 0.0
+    if (weights[counted] == 1.0).all():
+        return X[counted], y[counted], chosen
+    return X[counted], y[counted], WeightedLoss(chosen, weights[counted])
+
+
+def _check_warm_start(network: object, X: FloatArray) -> TwoLayerNetwork | None:
+    if network is None:
+        return None
+    if not isinstance(network, TwoLayerNetwork):
+        raise InputError(
+            f"warm_start must be a TwoLayerNetwork or None, got {type(network).__name__}."
+        )
+    if network.n_features != X.shape[1]:
+        raise InputError(
+            f"warm_start must have the {X.shape[1]} features of X, got {network.n_features}."
+        )
+    return network
 
 
 def _check_patterns(patterns: PatternSet, X: FloatArray, method: str) -> None:

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.solvers.neurons import Neurons
 
 FloatArray = NDArray[np.float64]
 
@@ -18,13 +21,15 @@ class ScaledProblem:
     """X, y and beta divided by powers of two, and the way back.
 
     With X = a X', y = b y' and beta = a b beta' objective (2) of the neurons
-    u sqrt(b / a), a_j sqrt(b / a) is b^2 times that of the scaled problem.
+    u sqrt(b / a), a_j sqrt(b / a) is b^2 times that of the scaled problem. Labels
+    are not scaled: there b = 1.
 
     Attributes
     ----------
     X : ndarray, shape (n, d)
     y : ndarray, shape (n,)
     beta : float
+    loss : Loss
     objective_unit : float
         Objectives of the original problem over those of this one.
     weight_unit : float
@@ -34,20 +39,27 @@ class ScaledProblem:
     X: FloatArray
     y: FloatArray
     beta: float
+    loss: Loss
     objective_unit: float
     weight_unit: float
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray, beta: float) -> ScaledProblem:
+    def of(
+        cls, X: FloatArray, y: FloatArray, beta: float, loss: Loss | None = None
+    ) -> ScaledProblem:
         """Scale a problem; InputError if beta does not fit the data at all."""
-        unit_X, unit_y = _power_of_two(X), _power_of_two(y)
+        loss = SquaredLoss() if loss is None else loss
+        unit_X, unit_y = power_of_two(X), loss.unit(y)
         scaled_beta = beta / unit_X / unit_y
         if not 1e-150 < scaled_beta < 1e150:
             raise InputError(
                 f"beta = {beta:g} is out of all proportion to X and y, of size "
                 f"{unit_X:g} and {unit_y:g}; rescale one of them."
             )
-        return cls(X / unit_X, y / unit_y, scaled_beta, unit_y**2, float(np.sqrt(unit_y / unit_X)))
+        return cls(
+            X / unit_X, y / unit_y, scaled_beta, loss.in_units(unit_y),
+            unit_y**2, float(np.sqrt(unit_y / unit_X)),
+        )  # fmt: skip
 
     def unscaled(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
         """The network in the units of the original problem."""
@@ -56,13 +68,13 @@ class ScaledProblem:
             np.asarray(network.output_weights) * self.weight_unit,
         )
 
+    def neurons(self, network: TwoLayerNetwork) -> Neurons:
+        """A network in the units of the original problem as neurons of this one."""
+        output = np.asarray(network.output_weights) / self.weight_unit
+        hidden = np.asarray(network.hidden_weights) / self.weight_unit
+        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output))
+
     @property
     def empty_network(self) -> TwoLayerNetwork:
         """The network without neurons."""
         return TwoLayerNetwork(np.zeros((0, self.X.shape[1])), np.zeros(0))
-
-
-def _power_of_two(array: FloatArray) -> float:
-    """The power of two next to the largest modulus; 1 for zeros."""
-    largest = float(np.abs(array).max())
-    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0

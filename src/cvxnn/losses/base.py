@@ -1,0 +1,128 @@
+"""What a loss knows: value, gradient, curvature and conjugate of ``l(f, y)``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+Vector = NDArray[np.float64]
+
+_EPS = float(np.finfo(float).eps)
+
+
+class Loss(ABC):
+    """A convex loss ``l(f, y) = sum_i l_i(f_i, y_i)``, a plain sum over the rows.
+
+    The training problem is ``min_f l(f, y) + beta * (gauge of f)``; its dual is
+    ``max_v -l*(-v)`` subject to ``M(v) <= beta``, and ``v = -gradient`` at an
+    optimum. A loss knows these functions and nothing about networks. Methods in
+    the plural return one number for each row; all cost O(n).
+
+    Attributes
+    ----------
+    is_quadratic : bool
+        Whether the curvature is the same everywhere.
+    has_labels : bool
+        Whether targets are labels, -1 and 1, instead of real numbers.
+    """
+
+    is_quadratic: bool = False
+    has_labels: bool = False
+
+    @abstractmethod
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        """``l_i(f_i, y_i)``, shape (n,)."""
+
+    @abstractmethod
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        """``dl/df``, shape (n,)."""
+
+    @abstractmethod
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        """The diagonal of the Hessian in ``f``, shape (n,), non-negative."""
+
+    @abstractmethod
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        """Curvatures h > 0 of parabolas that touch ``l_i`` at f and are nowhere below it."""
+
+    @abstractmethod
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        """``l_i*(-v_i) = sup_f  -v_i f - l_i(f, y_i)``; ``+inf`` outside the domain."""
+
+    @abstractmethod
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        """Sums of the moduli of the terms of :meth:`conjugates`, for the error of rounding."""
+
+    @abstractmethod
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        """The f at which ``-gradient`` is the dual point, inside the domain."""
+
+    @abstractmethod
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        """The nearest point of the domain of the conjugate."""
+
+    @abstractmethod
+    def longest(self, direction: Vector, y: Vector) -> float:
+        """The largest t, possibly inf, for which ``t v`` is in the domain of the conjugate."""
+
+    def value(self, prediction: Vector, y: Vector) -> float:
+        """``l(f, y)``, summed over the rows."""
+        return float(self.values(prediction, y).sum())
+
+    def conjugate(self, dual: Vector, y: Vector) -> float:
+        """``l*(-v) = sup_f  -v'f - l(f, y)``; ``+inf`` outside its domain."""
+        return float(self.conjugates(dual, y).sum())
+
+    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+        """Bound on the rounding error of :meth:`conjugate`, for certificates."""
+        if not dual.any():
+            return 0.0
+        # Each term has a few roundings, their sum n; the last part covers underflow.
+        moduli = float(self.conjugate_moduli(dual, y).sum())
+        return 2.0 * (len(y) + 16) * _EPS * moduli + len(y) * 1e-300
+
+    def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
+        """The ``t`` in ``[0, largest]`` that maximises ``-l*(-t v)``.
+
+        Its derivative in t is ``v'f`` at the prediction f that ``t v`` belongs to.
+        """
+        # A step inside the domain, so that the rounding of t v cannot leave it.
+        end = min(largest, self.longest(direction, y) * (1.0 - 8.0 * _EPS))
+        if end <= 0.0 or not direction.any():
+            return 0.0
+
+        def slope(t: float) -> float:
+            return float(direction @ self.prediction(t * direction, y))
+
+        if slope(0.0) <= 0.0:
+            return 0.0
+        if not np.isfinite(end):
+            end = 1.0
+            while slope(end) > 0.0 and end < 1e300:
+                end *= 2.0
+        if slope(end) >= 0.0:
+            return end
+        return float(brentq(slope, 0.0, end, xtol=1e-300, rtol=4.0 * _EPS))
+
+    def unit(self, y: Vector) -> float:
+        """The power of two next to the size of y by which the problem may be scaled."""
+        return power_of_two(y)
+
+    def in_units(self, unit: float) -> Loss:
+        """The loss l' with ``l(unit f, unit y) = unit^2 l'(f, y)``."""
+        return self
+
+
+def power_of_two(array: NDArray[np.float64]) -> float:
+    """The power of two next to the largest modulus; 1 for zeros.
+
+    Examples
+    --------
+    >>> power_of_two(np.array([-3.0, 1.0]))
+    4.0
+    """
+    largest = float(np.abs(array).max(initial=0.0))
+    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0

@@ -1,0 +1,121 @@
+"""Losses for labels -1 and 1, functions of the margin ``m = y f``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from scipy.special import expit, xlog1py, xlogy
+
+from cvxnn.losses.base import Loss, Vector
+
+
+class MarginLoss(Loss):
+    """A loss of the margin ``m = y f``; dual points are ``v = y s`` with ``s = -l'(m) >= 0``."""
+
+    has_labels = True
+
+    @abstractmethod
+    def _pull(self, margin: Vector) -> Vector:
+        """``s = -dl/dm``."""
+
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        return -y * self._pull(y * prediction)
+
+    def unit(self, y: Vector) -> float:
+        return 1.0
+
+
+class LogisticLoss(MarginLoss):
+    """``sum_i log(1 + exp(-y_i f_i))``: minus the log-likelihood of ``P(y = 1) = 1 / (1 + e^-f)``.
+
+    Its conjugate is the negative entropy of ``s = y v`` in [0, 1] (handbook B.4). The
+    majorizing curvature is that of T. Jaakkola and M. Jordan (Stat. Comput. 10, 2000).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(LogisticLoss().value(np.zeros(2), np.array([1.0, -1.0])), 6)  # 2 log 2
+    1.386294
+    """
+
+    def _pull(self, margin: Vector) -> Vector:
+        return np.asarray(expit(-margin))
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        return np.logaddexp(0.0, -y * prediction)
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        return np.asarray(expit(prediction) * expit(-prediction))
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        half = 0.5 * np.abs(prediction)
+        return np.where(half > 1e-4, np.tanh(half) / np.maximum(4.0 * half, 1e-4), 0.25)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        s = y * dual
+        inside = (s >= 0.0) & (s <= 1.0)
+        s = np.where(inside, s, 0.0)
+        return np.where(inside, xlogy(s, s) + xlog1py(1.0 - s, -s), np.inf)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        s = np.clip(y * dual, 0.0, 1.0)
+        # The logarithm near s = 1 has the error of 1 - s: one eps more.
+        return np.asarray(np.abs(xlogy(s, s)) + np.abs(xlog1py(1.0 - s, -s)) + s)
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        # At the ends of the domain the prediction is infinite: as far as float64 goes.
+        s = np.clip(y * dual, 1e-300, 1.0 - 1e-16)
+        return y * (np.log1p(-s) - np.log(s))
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return y * np.clip(y * dual, 0.0, 1.0)
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        s = y * direction
+        if s.min(initial=0.0) < 0.0:
+            return 0.0
+        largest = float(s.max(initial=0.0))
+        return 1.0 / largest if largest > 0.0 else np.inf
+
+
+class SquaredHingeLoss(MarginLoss):
+    """``1/2 sum_i max(0, 1 - y_i f_i)^2``, with the factor 1/2 of the squared loss.
+
+    For ``s = y v >= 0`` the conjugate is ``sum_i s_i^2 / 2 - s_i``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SquaredHingeLoss().values(np.array([0.0, 2.0]), np.ones(2))
+    array([0.5, 0. ])
+    """
+
+    def _pull(self, margin: Vector) -> Vector:
+        return np.maximum(1.0 - margin, 0.0)
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        return 0.5 * self._pull(y * prediction) ** 2
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        return (y * prediction < 1.0).astype(np.float64)
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        return np.ones_like(y)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        s = y * dual
+        return np.where(s >= 0.0, 0.5 * s**2 - s, np.inf)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        s = np.abs(dual)
+        return s**2 + s
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        return y * (1.0 - y * dual)
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return y * np.maximum(y * dual, 0.0)
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        return np.inf if (y * direction).min(initial=0.0) >= 0.0 else 0.0

@@ -1,0 +1,118 @@
+"""Losses for real targets: squared and Huber."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cvxnn.losses.base import Loss, Vector
+from cvxnn.validation import check_positive
+
+
+class SquaredLoss(Loss):
+    """``l(f, y) = 1/2 ||f - y||^2``: the loss of objective (2) of the seed paper.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss = SquaredLoss()
+    >>> loss.value(np.zeros(2), np.array([1.0, 2.0]))
+    2.5
+    """
+
+    is_quadratic = True
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        return 0.5 * (prediction - y) ** 2
+
+    def value(self, prediction: Vector, y: Vector) -> float:
+        residual = prediction - y
+        return 0.5 * float(residual @ residual)
+
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        return prediction - y
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        return np.ones_like(y)
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        return np.ones_like(y)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        return 0.5 * dual**2 - dual * y
+
+    def conjugate(self, dual: Vector, y: Vector) -> float:
+        return 0.5 * float(dual @ dual) - float(dual @ y)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        return dual**2 + np.abs(dual * y)
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        return y - dual
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return dual
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        return np.inf
+
+    def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
+        square = float(direction @ direction)
+        if square == 0.0:
+            return 0.0
+        return float(np.clip(float(direction @ y) / square, 0.0, largest))
+
+
+class HuberLoss(Loss):
+    """``1/2 r^2`` for ``|r| <= delta``, beyond it ``delta |r| - delta^2 / 2``; ``r = f - y``.
+
+    Minus its gradient is the residual, clipped: a row far off pulls with delta at
+    most (P. J. Huber, Ann. Math. Statist. 35, 1964). The conjugate is that of the
+    squared loss on ``|v_i| <= delta`` (handbook B.4).
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        Where the loss becomes linear, in the units of y; > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> HuberLoss(1.0).values(np.array([0.5, 3.0]), np.zeros(2))
+    array([0.125, 2.5  ])
+    """
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = check_positive(delta, "delta")
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        size = np.abs(prediction - y)
+        inner = np.minimum(size, self.delta)
+        return inner * (size - 0.5 * inner)
+
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        return np.clip(prediction - y, -self.delta, self.delta)
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        return (np.abs(prediction - y) <= self.delta).astype(np.float64)
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        return self.delta / np.maximum(np.abs(prediction - y), self.delta)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        return np.where(np.abs(dual) <= self.delta, 0.5 * dual**2 - dual * y, np.inf)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        return dual**2 + np.abs(dual * y)
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        return y - dual
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return np.clip(dual, -self.delta, self.delta)
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        largest = float(np.abs(direction).max(initial=0.0))
+        return self.delta / largest if largest > 0.0 else np.inf
+
+    def in_units(self, unit: float) -> HuberLoss:
+        return HuberLoss(self.delta / unit)

@@ -1,0 +1,63 @@
+"""A loss with a weight for each row."""
+
+from __future__ import annotations
+
+from cvxnn.losses.base import Loss, Vector
+
+
+class WeightedLoss(Loss):
+    """``sum_i w_i l_i(f_i, y_i)``: a row of weight 2 counts like two equal rows.
+
+    The conjugate of ``w l`` at -v is ``w l*(-v / w)``.
+
+    Parameters
+    ----------
+    loss : Loss
+    weights : ndarray, shape (n,)
+        Positive; rows of weight zero are to be left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
+    >>> WeightedLoss(SquaredLoss(), np.array([2.0, 1.0])).value(np.zeros(2), np.array([1.0, 3.0]))
+    5.5
+    """
+
+    def __init__(self, loss: Loss, weights: Vector) -> None:
+        self.loss, self.weights = loss, weights
+        self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.values(prediction, y)
+
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.gradient(prediction, y)
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.curvature(prediction, y)
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.majorizer(prediction, y)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.conjugates(dual / self.weights, y)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        # The quotient has an error of its own.
+        return 2.0 * self.weights * self.loss.conjugate_moduli(dual / self.weights, y)
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        return self.loss.prediction(dual / self.weights, y)
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.project(dual / self.weights, y)
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        return self.loss.longest(direction / self.weights, y)
+
+    def unit(self, y: Vector) -> float:
+        return self.loss.unit(y)
+
+    def in_units(self, unit: float) -> WeightedLoss:
+        return WeightedLoss(self.loss.in_units(unit), self.weights)

@@ -1,0 +1,195 @@
+"""Losses other than the squared one: a sequence of weighted squares.
+
+At a prediction f the loss is replaced by ``1/2 sum_i h_i (g_i - z_i)^2`` with its
+gradient there and curvatures h; the penalty stays as it is. Because ReLU is
+positively homogeneous, a weighted square is the squared loss on the rows
+``sqrt(h_i) x_i`` and targets ``sqrt(h_i) z_i``: the same arrangement, so that every
+method for the squared loss is one for all smooth losses.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss
+from cvxnn.oracle.spectral import spectral_bound
+from cvxnn.solvers.neurons import Neurons, residual
+from cvxnn.solvers.search import Search
+
+FloatArray = NDArray[np.float64]
+
+# Share of the majorizing curvature that is kept everywhere: rows without curvature
+# of their own need some, and it makes the step shorter where Newton's fails.
+_FIRST_DAMPING, _LEAST_DAMPING = 0.1, 1e-5
+_FACTOR = 10.0
+# Relative accuracy of the first model, and of a model beside the gain of the last.
+_FIRST_TOLERANCE = 1e-2
+_FORCING = 0.1
+# Rounds of a model without progress after which it is taken as it is.
+_PATIENCE = 3
+_EPS = float(np.finfo(float).eps)
+
+
+class Opener(Protocol):
+    """Makes the search for a problem with squared loss."""
+
+    def __call__(
+        self, X: FloatArray, y: FloatArray, beta: float, start: Neurons, certifies: bool
+    ) -> Search: ...
+
+
+class ProximalNewton(Search):
+    """Search for the optimum with any smooth loss, by searches with squared loss.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+    open_search : callable
+        Makes the search for a model, from neurons to start with; where it
+        `certifies` its gap is proven.
+    deadline : Deadline
+    start : Neurons, optional
+        A network to begin with; it has to be better than none.
+
+    Notes
+    -----
+    A model that does not lower the objective is made again with more curvature,
+    up to the majorizing one, with which it cannot fail. Near the optimum the
+    curvature is that of the loss and convergence is quadratic. Models are
+    certified only when they have stopped to gain: the dual point of the last one,
+    times ``sqrt(h)``, is minus the gradient there, up to second order, and what is
+    proven of it on the scaled rows holds on the rows.
+
+    References
+    ----------
+    J. Lee, Y. Sun and M. Saunders, Proximal Newton-type methods for minimizing
+    composite functions, SIAM J. Optim. 24 (2014).
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        open_search: Opener,
+        deadline: Deadline,
+        start: Neurons | None = None,
+    ) -> None:
+        self.X, self.y, self.beta, self.loss = X, y, beta, loss
+        self.deadline = deadline
+        self._open = open_search
+        self.basis = np.eye(X.shape[1])
+        self._lengths = np.linalg.norm(X, axis=1)
+        self.neurons = Neurons.none(X.shape[1])
+        self._prediction = np.zeros_like(y)
+        self.objective = loss.value(self._prediction, y)
+        v = -loss.gradient(self._prediction, y)
+        self.proof = DualProof(v, spectral_bound(X, v))
+        self._space_proof = self.proof
+        self.bound = self._bound_of(self.proof)
+        self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
+        if start is not None:
+            self._offer(start)
+        self._gain, self._damping = np.inf, _FIRST_DAMPING
+        # Of a quadratic loss the first model is the loss.
+        self._certifies = loss.is_quadratic
+        self._model: Search | None = None
+        self._root = np.ones_like(y)
+        self._model_tol = 0.0
+
+    def step(self, tol: float) -> None:
+        """One round of a model; the next model, where it has come to its end."""
+        model = self._begin(tol) if self._model is None else self._model
+        if not self._is_done(model):
+            model.step(self._model_tol)
+            self.n_blocks = model.n_blocks
+        if self._is_done(model):
+            self._end(model, tol)
+
+    def finish(self, tol: float, *, hurry: bool) -> None:
+        """Take over what the model under way has reached."""
+        if self._model is not None:
+            self._harvest(self._model, hurry=hurry)
+
+    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
+        """The best on the problem that was searched, and on (2) over all networks."""
+        return self.proof, self._space_proof
+
+    def _begin(self, tol: float) -> Search:
+        """The model at the best network so far."""
+        gradient = self.loss.gradient(self._prediction, self.y)
+        curvature = np.maximum(
+            self.loss.curvature(self._prediction, self.y),
+            self._damping * self.loss.majorizer(self._prediction, self.y),
+        )
+        self._root = root = np.sqrt(curvature)
+        target = root * self._prediction - gradient / root
+        # The objective of a model has an offset, which its relative gap must not see.
+        offset = 0.5 * float((gradient / root) @ (gradient / root))
+        share = self.objective / max(self.objective + offset, 1e-300)
+        wanted = 0.3 * tol
+        if not self._certifies:
+            wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
+        self._model_tol = max(wanted * share, 1e-13)
+        model = self._open(self.X * root[:, None], target, self.beta, self.neurons, self._certifies)
+        self._model = model
+        return model
+
+    def _is_done(self, model: Search) -> bool:
+        reached = model.gap <= self._model_tol or model.stationary
+        return reached or model.stalled >= _PATIENCE or self.deadline.passed
+
+    def _end(self, model: Search, tol: float) -> None:
+        """Take over the network of a model, and decide what the next one is like."""
+        before = (self.objective, self.bound)
+        self._harvest(model, hurry=not self._certifies)
+        self._model = None
+        self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)
+        if self._gain > 0.0:
+            self._damping = max(self._damping / _FACTOR, _LEAST_DAMPING)
+        elif self._damping < 1.0:
+            self._damping = min(self._damping * _FACTOR, 1.0)
+        small = self._gain <= 0.1 * tol
+        self.stationary = small and self._certifies and model.stationary and self.gap > tol
+        self._certifies |= small
+        better = self._gain > 1e-12 or self.bound > before[1]
+        self.stalled = 0.0 if better else self.stalled + 1.0
+
+    def _harvest(self, model: Search, *, hurry: bool) -> None:
+        model.finish(self._model_tol, hurry=hurry)
+        found = model.neurons
+        self._offer(Neurons(found.directions @ model.basis.T, found.weights, found.signs))
+        program, space = model.final_proofs(hurry=hurry)
+        self.proof = max(self.proof, self._on_the_rows(program), key=self._bound_of)
+        self._space_proof = max(self._space_proof, self._on_the_rows(space), key=self._bound_of)
+        self.bound = self._bound_of(self.proof)
+
+    def _offer(self, neurons: Neurons) -> None:
+        prediction = -residual(self.X, np.zeros_like(self.y), neurons)
+        objective = self.loss.value(prediction, self.y) + self.beta * float(neurons.weights.sum())
+        if objective < self.objective:
+            self.neurons, self.objective, self._prediction = neurons, objective, prediction
+
+    def _bound_of(self, proof: DualProof) -> float:
+        return proof.bound(self.loss, self.y, self.beta)
+
+    def _on_the_rows(self, proof: DualProof) -> DualProof:
+        """A proof for a model, carried over to X: ``v'(Xu)_+ = v~'(X~u)_+`` for ``v = sqrt(h) v~``.
+
+        The products with ``sqrt(h)`` round; and v is moved into the domain of the
+        conjugate, which changes ``v'(Xu)_+`` by ``sum_i |change_i| ||x_i||`` at most.
+        """
+        v = self._root * proof.v
+        inside = self.loss.project(v, self.y)
+        moved = float(np.abs(inside - v) @ self._lengths)
+        rounding = 8.0 * _EPS * float(np.abs(v) @ self._lengths)
+        return DualProof(inside, (proof.oracle_bound + moved + rounding) * (1.0 + 64.0 * _EPS))
