@@ -177,20 +177,21 @@ class GlobalSearch(Search):
             # Where the exact oracle is quick, it costs less than the starts that
             # would find the rest; once asked, it keeps the word.
             few = len(proposals.signs) < self._few
+            self._add(proposals, converge=few)
             self._exact = few and self._certifies
             self.stationary = len(proposals.signs) == 0 and not self._certifies
-            if few:
-                search.improve(proposals, converge=True)
-                self._offer(search.neurons)
         if self._exact:
             proposals = self._price(tol, self.deadline)
             self.stationary = len(proposals.signs) == 0 and self.gap > tol
+            if len(proposals.signs):
+                self._add(proposals, converge=True)
         self.n_blocks = len(proposals.signs)
-        if self.n_blocks and not (few and not self._exact):
-            search.improve(proposals, converge=self._exact)
-            self._offer(search.neurons)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
+
+    def _add(self, proposals: Proposals, *, converge: bool) -> None:
+        self._searches[0].improve(proposals, converge=converge)
+        self._offer(self._searches[0].neurons)
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
@@ -23,10 +24,14 @@ from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# Share of the majorizing curvature that is kept everywhere: rows without curvature
-# of their own need some, and it makes the step shorter where Newton's fails.
-_FIRST_DAMPING, _LEAST_DAMPING = 0.1, 1e-5
-_FACTOR = 10.0
+# Share of the majorizing curvature that every row has: some have none of their own.
+# The first model has all of it, each further one a tenth of the last, down to the
+# smaller share for rows that do not pull: only the square of a gradient over a small
+# curvature is a large offset, in which the digits of the objective would drown.
+_LEAST_SHARE, _LEAST_SHARE_AT_REST, _SHARE_FACTOR = 1e-3, 1e-8, 0.1
+# A model that is not certified is left when a round gains less than this share of
+# what all its rounds did: the next model knows better.
+_SLOW = 0.1
 # Relative accuracy of the first model, and of a model beside the gain of the last.
 _FIRST_TOLERANCE = 1e-2
 _FORCING = 0.1
@@ -61,9 +66,9 @@ class ProximalNewton(Search):
 
     Notes
     -----
-    A model that does not lower the objective is made again with more curvature,
-    up to the majorizing one, with which it cannot fail. Near the optimum the
-    curvature is that of the loss and convergence is quadratic. Models are
+    The objective is convex on the segment of networks between two of them, neurons
+    side by side with weights 1 - t and t, and a step goes to its minimum there: no
+    model can fail. Near the optimum t is 1 and convergence quadratic. Models are
     certified only when they have stopped to gain: the dual point of the last one,
     times ``sqrt(h)``, is minus the gradient there, up to second order, and what is
     proven of it on the scaled rows holds on the rows.
@@ -99,7 +104,7 @@ class ProximalNewton(Search):
         self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
         if start is not None:
             self._offer(start)
-        self._gain, self._damping = np.inf, _FIRST_DAMPING
+        self._gain, self._share = np.inf, 1.0
         # Of a quadratic loss the first model is the loss.
         self._certifies = loss.is_quadratic
         self._model: Search | None = None
@@ -110,8 +115,11 @@ class ProximalNewton(Search):
         """One round of a model; the next model, where it has come to its end."""
         model = self._begin(tol) if self._model is None else self._model
         if not self._is_done(model):
+            before = min(model.objective, self._first)
             model.step(self._model_tol)
             self.n_blocks = model.n_blocks
+            gained = before - model.objective
+            self._slow = not self._certifies and gained < _SLOW * (self._first - model.objective)
         if self._is_done(model):
             self._end(model, tol)
 
@@ -127,25 +135,33 @@ class ProximalNewton(Search):
     def _begin(self, tol: float) -> Search:
         """The model at the best network so far."""
         gradient = self.loss.gradient(self._prediction, self.y)
-        curvature = np.maximum(
-            self.loss.curvature(self._prediction, self.y),
-            self._damping * self.loss.majorizer(self._prediction, self.y),
-        )
+        curvature = self._curvature(gradient)
         self._root = root = np.sqrt(curvature)
         target = root * self._prediction - gradient / root
         # The objective of a model has an offset, which its relative gap must not see.
         offset = 0.5 * float((gradient / root) @ (gradient / root))
-        share = self.objective / max(self.objective + offset, 1e-300)
+        visible = self.objective / max(self.objective + offset, 1e-300)
         wanted = 0.3 * tol
         if not self._certifies:
             wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
-        self._model_tol = max(wanted * share, 1e-13)
+        self._model_tol = max(wanted * visible, 1e-13)
         model = self._open(self.X * root[:, None], target, self.beta, self.neurons, self._certifies)
         self._model = model
+        self._first = offset + self.beta * float(self.neurons.weights.sum())
+        self._slow = False
         return model
 
+    def _curvature(self, gradient: FloatArray) -> FloatArray:
+        pull = np.abs(gradient)
+        share = _LEAST_SHARE * pull / max(float(pull.max()), 1e-300)
+        share = np.maximum(share, max(self._share, _LEAST_SHARE_AT_REST))
+        return np.maximum(
+            self.loss.curvature(self._prediction, self.y),
+            share * self.loss.majorizer(self._prediction, self.y),
+        )
+
     def _is_done(self, model: Search) -> bool:
-        reached = model.gap <= self._model_tol or model.stationary
+        reached = model.gap <= self._model_tol or model.stationary or self._slow
         return reached or model.stalled >= _PATIENCE or self.deadline.passed
 
     def _end(self, model: Search, tol: float) -> None:
@@ -154,10 +170,7 @@ class ProximalNewton(Search):
         self._harvest(model, hurry=not self._certifies)
         self._model = None
         self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)
-        if self._gain > 0.0:
-            self._damping = max(self._damping / _FACTOR, _LEAST_DAMPING)
-        elif self._damping < 1.0:
-            self._damping = min(self._damping * _FACTOR, 1.0)
+        self._share *= _SHARE_FACTOR
         small = self._gain <= 0.1 * tol
         self.stationary = small and self._certifies and model.stationary and self.gap > tol
         self._certifies |= small
@@ -165,19 +178,34 @@ class ProximalNewton(Search):
         self.stalled = 0.0 if better else self.stalled + 1.0
 
     def _harvest(self, model: Search, *, hurry: bool) -> None:
+        """Take over network and proofs of a model."""
         model.finish(self._model_tol, hurry=hurry)
         found = model.neurons
-        self._offer(Neurons(found.directions @ model.basis.T, found.weights, found.signs))
+        neurons = Neurons(found.directions @ model.basis.T, found.weights, found.signs)
+        self._offer(neurons)
         program, space = model.final_proofs(hurry=hurry)
         self.proof = max(self.proof, self._on_the_rows(program), key=self._bound_of)
         self._space_proof = max(self._space_proof, self._on_the_rows(space), key=self._bound_of)
         self.bound = self._bound_of(self.proof)
 
     def _offer(self, neurons: Neurons) -> None:
-        prediction = -residual(self.X, np.zeros_like(self.y), neurons)
-        objective = self.loss.value(prediction, self.y) + self.beta * float(neurons.weights.sum())
+        """Move to the best network between the present one and these neurons."""
+        end = -residual(self.X, np.zeros_like(self.y), neurons)
+        start, move = self._prediction, end - self._prediction
+        growth = self.beta * float(neurons.weights.sum() - self.neurons.weights.sum())
+
+        def slope(t: float) -> float:
+            return float(self.loss.gradient(start + t * move, self.y) @ move) + growth
+
+        if slope(1.0) <= 0.0:
+            t = 1.0
+        else:
+            t = float(brentq(slope, 0.0, 1.0)) if slope(0.0) < 0.0 else 0.0
+        between = _between(self.neurons, neurons, t)
+        prediction = end if t == 1.0 else start + t * move
+        objective = self.loss.value(prediction, self.y) + self.beta * float(between.weights.sum())
         if objective < self.objective:
-            self.neurons, self.objective, self._prediction = neurons, objective, prediction
+            self.neurons, self.objective, self._prediction = between, objective, prediction
 
     def _bound_of(self, proof: DualProof) -> float:
         return proof.bound(self.loss, self.y, self.beta)
@@ -193,3 +221,14 @@ class ProximalNewton(Search):
         moved = float(np.abs(inside - v) @ self._lengths)
         rounding = 8.0 * _EPS * float(np.abs(v) @ self._lengths)
         return DualProof(inside, (proof.oracle_bound + moved + rounding) * (1.0 + 64.0 * _EPS))
+
+
+def _between(first: Neurons, second: Neurons, t: float) -> Neurons:
+    """``(1 - t)`` of one network beside t of the other."""
+    if t == 1.0:
+        return second
+    return Neurons(
+        np.vstack([first.directions, second.directions]),
+        np.concatenate([(1.0 - t) * first.weights, t * second.weights]),
+        np.concatenate([first.signs, second.signs]),
+    )
