@@ -28,6 +28,16 @@ if TYPE_CHECKING:
     from cvxnn.certification import certify
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
+    from cvxnn.estimators import (
+        ConvexReLUClassifier,
+        ConvexReLUClassifierCV,
+        ConvexReLURegressor,
+        ConvexReLURegressorCV,
+        RegularizationPath,
+        largest_beta,
+        regularization_path,
+    )
+    from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.patterns import (
         PatternSet,
@@ -50,13 +60,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "ConvexProgram",
+    "ConvexReLUClassifier",
+    "ConvexReLUClassifierCV",
+    "ConvexReLURegressor",
+    "ConvexReLURegressorCV",
+    "HuberLoss",
     "ImprovingNeuron",
     "InputError",
+    "LogisticLoss",
     "ModelFileError",
     "NetworkCertificate",
     "PatternSet",
     "Progress",
+    "RegularizationPath",
     "Solution",
+    "SquaredHingeLoss",
+    "SquaredLoss",
     "Status",
     "TooManyPatternsError",
     "TwoLayerNetwork",
@@ -64,7 +83,9 @@ __all__ = [
     "certify",
     "count_patterns_bound",
     "enumerate_patterns",
+    "largest_beta",
     "load_ring",
+    "regularization_path",
     "sample_patterns",
     "solve",
 ]
@@ -74,13 +95,22 @@ __all__ = [
 _HOMES = {
     "Certificate": "cvxnn.results",
     "ConvexProgram": "cvxnn.program",
+    "ConvexReLUClassifier": "cvxnn.estimators",
+    "ConvexReLUClassifierCV": "cvxnn.estimators",
+    "ConvexReLURegressor": "cvxnn.estimators",
+    "ConvexReLURegressorCV": "cvxnn.estimators",
+    "HuberLoss": "cvxnn.losses",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
+    "LogisticLoss": "cvxnn.losses",
     "ModelFileError": "cvxnn.errors",
     "NetworkCertificate": "cvxnn.results",
     "PatternSet": "cvxnn.patterns",
     "Progress": "cvxnn.results",
+    "RegularizationPath": "cvxnn.estimators",
     "Solution": "cvxnn.results",
+    "SquaredHingeLoss": "cvxnn.losses",
+    "SquaredLoss": "cvxnn.losses",
     "Status": "cvxnn.results",
     "TooManyPatternsError": "cvxnn.errors",
     "TwoLayerNetwork": "cvxnn.networks",
@@ -88,7 +118,9 @@ _HOMES = {
     "certify": "cvxnn.certification",
     "count_patterns_bound": "cvxnn.patterns",
     "enumerate_patterns": "cvxnn.patterns",
+    "largest_beta": "cvxnn.estimators",
     "load_ring": "cvxnn.datasets",
+    "regularization_path": "cvxnn.estimators",
     "sample_patterns": "cvxnn.patterns",
     "solve": "cvxnn.training",
 }

@@ -91,6 +91,19 @@ def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
     return weights
 
 
+def check_flag(value: object, name: str) -> bool:
+    """Return a boolean, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_flag(True, "fit_intercept")
+    True
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, got {_shown(value)}.")
+    return bool(value)
+
+
 def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
     """Return the targets as a float64 array of shape (n,).
 

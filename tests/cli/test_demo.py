@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import cvxnn
-from cvxnn.cli.progress import _Rounds, live_progress
+from cvxnn.progress import _Rounds, live_progress
 from cvxnn.results import Progress
 
 RING_OPTIMUM = 0.00405058686  # tests/data/optima.json, d2_n50: an independent solver

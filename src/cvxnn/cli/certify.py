@@ -158,7 +158,7 @@ def _certify(
     beta: float,
     **options: Any,
 ) -> NetworkCertificate:
-    from cvxnn.cli.progress import live_progress
+    from cvxnn.progress import live_progress
 
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
@@ -234,7 +234,7 @@ def _show_table(certificate: NetworkCertificate, features: Features, title: str)
 
 def _rows(certificate: NetworkCertificate) -> list[tuple[str, str, str]]:
     from cvxnn.cli.display import certificate_rows
-    from cvxnn.cli.progress import format_number
+    from cvxnn.progress import format_number
 
     better = certificate.better_network
     rows = certificate_rows(certificate)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cvxnn.cli.errors import say
 from cvxnn.cli.outputs import write_json, write_stdout
-from cvxnn.cli.progress import format_gap, format_number
+from cvxnn.progress import format_gap, format_number
 from cvxnn.results import NetworkCertificate, Solution
 
 

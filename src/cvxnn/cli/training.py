@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.cli.progress import live_progress
+from cvxnn.progress import live_progress
 from cvxnn.results import Solution
 
 

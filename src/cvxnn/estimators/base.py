@@ -1,0 +1,208 @@
+"""What the estimators share: parameters, rows in canonical order, one training."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from cvxnn.errors import InputError
+from cvxnn.losses import HuberLoss, Loss, as_loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.progress import live_progress
+from cvxnn.results import Solution, Status
+from cvxnn.training import solve
+from cvxnn.training.methods import METHODS
+from cvxnn.validation import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_optional_positive,
+    check_positive,
+    check_random_state,
+    check_tolerance,
+    check_weights,
+)
+
+FloatArray = NDArray[np.float64]
+
+# How badly a run can end, for the one status of several networks.
+_WORST_FIRST = (
+    Status.NUMERICAL_ERROR,
+    Status.INTERRUPTED,
+    Status.TIME_LIMIT,
+    Status.ITERATION_LIMIT,
+    Status.STATIONARY,
+    Status.OPTIMAL_FOR_PATTERNS,
+    Status.OPTIMAL,
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Data with the column of ones, targets and weights, in an order of their own.
+
+    Equal rows are one row with the sum of their weights, and rows of weight zero are
+    gone: so weights, repetition and order give the same numbers to the last digit.
+
+    Attributes
+    ----------
+    X : ndarray, shape (k, d)
+    y : ndarray, shape (k,)
+    weights : ndarray, shape (k,), or None where all are 1
+    """
+
+    X: FloatArray
+    y: FloatArray
+    weights: FloatArray | None
+
+    @classmethod
+    def of(cls, X: FloatArray, y: FloatArray, weights: FloatArray | None) -> Rows:
+        """Merge and sort; O(n d log n)."""
+        weights = np.ones(len(X)) if weights is None else weights
+        counted = weights > 0.0
+        if not counted.any():
+            raise InputError("sample_weight must not be 0 for every row.")
+        table = np.column_stack([X, y])[counted]
+        unique, member = np.unique(table, axis=0, return_inverse=True)
+        total = np.bincount(member.reshape(-1), weights=weights[counted])
+        data = np.ascontiguousarray(unique[:, :-1])
+        return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
+
+
+def weights_of(sample_weight: ArrayLike | None, n_rows: int) -> FloatArray | None:
+    """Weights of rows from what scikit-learn allows: None, one number, or one for each."""
+    if sample_weight is None:
+        return None
+    if np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n_rows, sample_weight)
+    return check_weights(sample_weight, n_rows)
+
+
+class ConvexReLU(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators; not for use by itself."""
+
+    # What a parameter has to be: a function that raises InputError if it is not.
+    _parameter_constraints: ClassVar[dict[str, Callable[[Any, str], object]]] = {
+        "beta": check_positive,
+        "method": partial(check_choice, choices=METHODS),
+        "fit_intercept": check_flag,
+        "n_samples": check_count,
+        "tol": lambda value, name: check_tolerance(value),
+        "max_iter": check_count,
+        "time_limit": check_optional_positive,
+        "random_state": lambda value, name: check_random_state(value),
+    }
+
+    def _check_parameters(self) -> None:
+        for name, check in self._parameter_constraints.items():
+            check(getattr(self, name), name)
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train on X of shape (n, d) and y of shape (n,).
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            Dense.
+        y : array-like, shape (n,)
+            Numbers, or for a classifier labels.
+        sample_weight : array-like, shape (n,), optional
+            >= 0; a weight of 2 is a row twice.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described.
+        """
+        self._check_parameters()
+        self._keep([self._train(rows) for rows in self._problems(X, y, sample_weight)])
+        self._warn()
+        return self
+
+    @abstractmethod
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
+        """Validated data, one problem for each network."""
+
+    @abstractmethod
+    def _keep(self, solutions: list[Solution]) -> None:
+        """Set the fitted attributes."""
+
+    def _with_intercept(self, X: FloatArray) -> FloatArray:
+        """X as the network reads it."""
+        return np.column_stack([X, np.ones(len(X))]) if self.fit_intercept else X
+
+    def _train(
+        self,
+        rows: Rows,
+        *,
+        beta: float | None = None,
+        warm_start: TwoLayerNetwork | None = None,
+        **options: Any,
+    ) -> Solution:
+        """One network; warnings of the solver are left to :meth:`_warn`."""
+        arguments: dict[str, Any] = {
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "time_limit": self.time_limit,
+        } | options
+        with warnings.catch_warnings(), live_progress(bool(self.verbose)) as callback:
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return solve(
+                rows.X,
+                rows.y,
+                self.beta if beta is None else beta,
+                self.method,
+                loss=self._loss(),
+                sample_weight=rows.weights,
+                n_samples=self.n_samples,
+                random_state=self.random_state,
+                warm_start=warm_start,
+                callback=callback,
+                **arguments,
+            )
+
+    def _loss(self) -> Loss:
+        if self.loss == "huber":
+            return HuberLoss(self.delta)
+        return as_loss(self.loss)
+
+    def _take(self, solutions: list[Solution]) -> None:
+        """The fitted attributes of one network, or of one for each class."""
+        self.objective_ = float(sum(solution.objective for solution in solutions))
+        self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
+        difference = max(self.objective_ - self.dual_bound_, 0.0)
+        self.dual_gap_ = difference / max(abs(self.objective_), 1e-300) if difference else 0.0
+        statuses = {solution.status for solution in solutions}
+        self.status_ = next(status for status in _WORST_FIRST if status in statuses)
+        self.n_neurons_ = sum(solution.n_neurons for solution in solutions)
+        self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
+
+    def _warn(self) -> None:
+        """A ConvergenceWarning where the method did not do what it promises."""
+        advice = {
+            Status.ITERATION_LIMIT: "raise max_iter",
+            Status.TIME_LIMIT: "raise time_limit",
+            Status.STATIONARY: "a proof takes fewer or projected features, or a larger time_limit",
+            Status.INTERRUPTED: "fit again to go on",
+            Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
+        }.get(self.status_)
+        if advice is not None:
+            warnings.warn(
+                f"{self.status_.value} The gap is {self.dual_gap_:.1e}, tol is {self.tol:.1e}: "
+                f"{advice}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
