@@ -87,7 +87,7 @@ def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
     if weights.min() < 0.0:
         raise InputError(f"sample_weight must be at least 0, got {weights.min():g}.")
     if not weights.any():
-        raise InputError("sample_weight must not be 0 for every row.")
+        raise InputError("sample_weight must not be zero for every row.")
     return weights
 
 

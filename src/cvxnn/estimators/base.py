@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
@@ -69,11 +69,9 @@ class Rows:
         """Merge and sort; O(n d log n)."""
         weights = np.ones(len(X)) if weights is None else weights
         counted = weights > 0.0
-        if not counted.any():
-            raise InputError("sample_weight must not be 0 for every row.")
         table = np.column_stack([X, y])[counted]
         unique, member = np.unique(table, axis=0, return_inverse=True)
-        total = np.bincount(member.reshape(-1), weights=weights[counted])
+        total = np.bincount(member.reshape(-1), weights[counted]).astype(np.float64)
         data = np.ascontiguousarray(unique[:, :-1])
         return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
 
@@ -82,8 +80,8 @@ def weights_of(sample_weight: ArrayLike | None, n_rows: int) -> FloatArray | Non
     """Weights of rows from what scikit-learn allows: None, one number, or one for each."""
     if sample_weight is None:
         return None
-    if np.ndim(sample_weight) == 0:
-        sample_weight = np.full(n_rows, sample_weight)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, float(sample_weight))
     return check_weights(sample_weight, n_rows)
 
 

@@ -30,7 +30,7 @@ def _has_probabilities(classifier: ConvexReLUClassifier) -> bool:
     return True
 
 
-class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
+class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):  # type: ignore[misc]
     """Two-layer ReLU network for classification, trained to a certified global optimum.
 
     For two classes, y = -1 and 1, it minimises
@@ -141,7 +141,7 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
         best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
 

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 REGRESSION_LOSSES = ("squared", "huber")
 
 
-class ConvexReLURegressor(RegressorMixin, ConvexReLU):
+class ConvexReLURegressor(RegressorMixin, ConvexReLU):  # type: ignore[misc]
     """Two-layer ReLU network for regression, trained to a certified global optimum.
 
     Minimises
