@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,8 +31,9 @@ Callback = Callable[[float], object]
 
 OPTIMIZERS = ("sgd", "adam", "lbfgs")
 
-# Default step sizes: SGD in units of (1 - momentum) / curvature, the others absolute.
-_SGD_SHARE, _ADAM_STEP, _LBFGS_STEP = 1.0, 1e-3, 1.0
+# Default step sizes: SGD in units of 1 / curvature, the others absolute. A quadratic allows
+# 2 (1 + momentum) units; half a unit leaves room for the curvature to grow on the way.
+_SGD_SHARE, _ADAM_STEP, _LBFGS_STEP = 0.5, 1e-3, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +153,12 @@ def local_search(
         Gradient descent with momentum, Adam, or L-BFGS with a strong Wolfe
         line search; each as in ``torch.optim``.
     step_size : float, optional
-        If None: for SGD ``(1 - momentum) / L``, with L the largest eigenvalue
-        of the Gauss-Newton matrix of f(X) at the initial networks, so that it
-        falls with the square of the features; 1e-3 for Adam; 1 for L-BFGS, the
-        first step of its line search.
+        If None: for SGD ``1 / (2L)``, with L the largest eigenvalue of the
+        Gauss-Newton matrix ``J J'`` of f(X) over the initial networks, so that
+        features twice as large make for a step a quarter as long; 1e-3 for
+        Adam; 1 for L-BFGS, the first trial step of its line search. It is
+        safe and not tuned: on other data a trial may still diverge, or a
+        larger step end lower.
     momentum : float
         At least 0 and below 1; read by SGD only.
     iterations : int
@@ -221,7 +225,7 @@ def local_search(
     import_torch()
     start = time.perf_counter()
     if step_size is None:
-        step_size = _default_step_size(optimizer, data, starts, momentum)
+        step_size = _default_step_size(optimizer, data, starts)
     _run(trials, optimizer, step_size, momentum)
     return LocalSearch(
         optimizer=optimizer,
@@ -254,15 +258,14 @@ def _run(trials: Trials, optimizer: str, step_size: float, momentum: float) -> N
         trials.run(range(first, first + size), make_optimizer)
 
 
-def _default_step_size(
-    optimizer: str, X: FloatArray, starts: list[TwoLayerNetwork], momentum: float
-) -> float:
+def _default_step_size(optimizer: str, X: FloatArray, starts: list[TwoLayerNetwork]) -> float:
     if optimizer == "adam":
         return _ADAM_STEP
     if optimizer == "lbfgs":
         return _LBFGS_STEP
     largest = max(curvature(X, network) for network in starts)
-    return _SGD_SHARE * (1.0 - momentum) / largest if largest > 0.0 else 1.0 - momentum
+    # No curvature: no neuron is active, and only the penalty moves the weights.
+    return _SGD_SHARE / largest if largest > 0.0 else _SGD_SHARE
 
 
 def _initial_networks(
@@ -283,12 +286,9 @@ def _marks(iterations: int, n_records: int) -> NDArray[np.int64]:
 
 
 def _check_momentum(momentum: object) -> float:
-    if momentum == 0:
-        return 0.0
-    value = check_positive(momentum, "momentum")
-    if value >= 1.0:
-        raise InputError(f"momentum must be at least 0 and below 1, got {value:g}.")
-    return value
+    if isinstance(momentum, numbers.Real) and 0.0 <= momentum < 1.0:
+        return float(momentum)
+    raise InputError(f"momentum must be a number of at least 0 and below 1, got {momentum!r}.")
 
 
 def _check_monitor(X_monitor: ArrayLike, n_features: int) -> FloatArray:
