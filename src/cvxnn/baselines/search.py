@@ -286,7 +286,7 @@ def _marks(iterations: int, n_records: int) -> NDArray[np.int64]:
 
 
 def _check_momentum(momentum: object) -> float:
-    if isinstance(momentum, numbers.Real) and 0.0 <= momentum < 1.0:
+    if isinstance(momentum, numbers.Real) and 0.0 <= float(momentum) < 1.0:
         return float(momentum)
     raise InputError(f"momentum must be a number of at least 0 and below 1, got {momentum!r}.")
 
