@@ -4,7 +4,13 @@ from importlib.util import find_spec
 
 import pytest
 
-OPTIONAL = {"cvxnn.baselines": "torch", "cvxnn.plotting": "matplotlib", "cvxnn.study": "torch"}
+OPTIONAL = {
+    "cvxnn.baselines": "torch",
+    "cvxnn.plotting": "matplotlib",
+    "cvxnn.plotting.curves.plot_objective": "torch",
+    "cvxnn.plotting.curves.plot_scores": "torch",
+    "cvxnn.study": "torch",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

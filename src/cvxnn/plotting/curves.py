@@ -24,6 +24,8 @@ Score = Callable[[FloatArray, FloatArray], float]
 _AXES = {"iteration": "iteration", "seconds": "time (s)"}
 # Where a relative gap of 0 is drawn on a logarithmic axis: the rounding of float64.
 _LEAST_GAP = 1e-16
+# The marker at the last finite value of a trial that diverged.
+_DIVERGED = "x"
 
 
 def sign_accuracy(y: FloatArray, values: FloatArray) -> float:
@@ -232,32 +234,44 @@ def _plot_trials(
 ) -> None:
     x = check_choice(x, "x", tuple(_AXES))
     runs = [(label, search.optimizer) for label, search in searches.items()]
-    for search, curves, style in zip(searches.values(), values, styles_of(runs), strict=True):
-        for trial, curve in enumerate(curves):
-            places = search.iterations if x == "iteration" else search.seconds[trial]
-            _plot_trial(ax, places, curve, style, label=style.label if trial == 0 else None)
+    for place, (search, style) in enumerate(zip(searches.values(), styles_of(runs), strict=True)):
+        for trial, curve in enumerate(values[place]):
+            times = search.iterations if x == "iteration" else search.seconds[trial]
+            # One marker for each trial, all at different times: in grey they tell methods apart.
+            share = (trial + (place + 0.5) / len(runs)) / search.n_trials
+            _plot_trial(ax, times, curve, style, share)
+        _describe(ax, style, diverged=search.n_diverged > 0)
     ax.set_xlabel(_AXES[x])
 
 
 def _plot_trial(
-    ax: Axes, places: NDArray[np.generic], curve: FloatArray, style: Style, label: str | None
+    ax: Axes, times: NDArray[np.generic], curve: FloatArray, style: Style, share: float
 ) -> None:
+    """One curve, with a marker after this share of it, or a cross where it diverged."""
     finite = np.isfinite(curve)
     n_finite = int(finite.sum())
+    if n_finite == 0:
+        return
     diverged = n_finite < len(curve)
     ax.plot(
-        places[finite],
+        times[finite],
         curve[finite],
         color=style.color,
         linestyle=style.linestyle,
         linewidth=0.9 * style.linewidth,
         alpha=0.8,
-        # At the end only: in grey the marker tells the methods apart.
-        marker="x" if diverged else style.marker,
-        markevery=[n_finite - 1],
-        markersize=7.0 if diverged else 4.5,
-        label=label,
+        marker=_DIVERGED if diverged else style.marker,
+        markevery=[n_finite - 1 if diverged else int(share * n_finite)],
+        markersize=8.0 if diverged else 5.5,
     )
+
+
+def _describe(ax: Axes, style: Style, *, diverged: bool) -> None:
+    """The entries of a search in the legend."""
+    look = {"color": style.color, "linestyle": style.linestyle, "linewidth": style.linewidth}
+    ax.plot([], [], marker=style.marker, markersize=5.5, label=style.label, **look)
+    if diverged:
+        ax.plot([], [], marker=_DIVERGED, markersize=8.0, label=f"{style.label}, diverged", **look)
 
 
 def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:

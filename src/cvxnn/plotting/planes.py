@@ -29,6 +29,10 @@ _CLASSES = (
 )
 # The two kinds of neurons by the sign of their output weight.
 _SIGNS = ((1.0, BLUE, "-", "^"), (-1.0, VERMILLION, "--", "v"))
+# Where the triangles of the two kinds stand above the axis, as a share of its height.
+_FEET = {1.0: 0.025, -1.0: 0.07}
+# Where on a line its arrows stand: near the edge, where lines are farthest apart.
+_ARROWS = (0.07, 0.93)
 
 
 def plot_breakpoints(
@@ -186,7 +190,7 @@ def _draw_line(
             ax.axvline(place, color=color, linestyle=linestyle, linewidth=0.7, alpha=0.7)
         ax.plot(
             chosen,
-            np.full(len(chosen), 0.025),
+            np.full(len(chosen), _FEET[sign]),
             transform=ax.get_xaxis_transform(),
             color=color,
             linestyle="none",
@@ -196,7 +200,9 @@ def _draw_line(
             label=_count_label("breakpoint", sign, len(chosen)),
         )
     ax.set_xlim(low, high)
-    ax.set_ylim(*_limits(values if target is None else np.concatenate([values, target])))
+    # What the function does in the margin, without data, shall not flatten the rest.
+    seen = values[(points >= rows[:, 0].min()) & (points <= rows[:, 0].max())]
+    ax.set_ylim(*_limits(seen if target is None else np.concatenate([seen, target])))
     ax.set_xlabel("feature 1")
     ax.set_ylabel("f and y" if target is not None else "f")
 
@@ -224,7 +230,9 @@ def _draw_plane(
             count += 1
             normal = weights[:2] / np.linalg.norm(weights[:2])
             ax.plot(*segment.T, color=color, linestyle=linestyle, linewidth=1.0, alpha=0.8)
-            _arrow(ax, segment.mean(axis=0), 0.06 * size * normal, color)
+            for share in _ARROWS:
+                foot = segment[0] + share * (segment[1] - segment[0])
+                _arrow(ax, foot, 0.06 * size * normal, color)
         if count:
             label = _count_label("line", sign, count)
             ax.plot([], [], color=color, linestyle=linestyle, label=label)

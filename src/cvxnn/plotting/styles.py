@@ -45,14 +45,14 @@ STYLES: dict[str, Style] = {
     "optimal": Style("optimal", BLUE, "-", "o", 2.2),
     "sampled": Style("sampled", ORANGE, "--", "s", 2.2),
     "sgd": Style("SGD", VERMILLION, "-", "v"),
-    "adam": Style("Adam", GREEN, (0, (4, 1.5)), "D"),
-    "lbfgs": Style("L-BFGS", PURPLE, "-.", "P"),
+    "adam": Style("Adam", SKY, (0, (4, 1.5)), "D"),
+    "lbfgs": Style("L-BFGS", BLACK, "-.", "P"),
     "bound": Style("lower bound", BLACK, ":", "^", 1.4),
 }
 """One style for each method; keys are methods, optimisers, and ``"bound"``."""
 
 # Where several runs share a method, all but the first take these in turn.
-_VARIANTS = ((SKY, "--", "X"), (PURPLE, "-.", "P"), (BLACK, (0, (1, 1)), "*"), (GREEN, "-", "D"))
+_VARIANTS = ((BLACK, "--", "X"), (SKY, "-", "D"), (PURPLE, "-.", "P"), (GREEN, (0, (1, 1)), "*"))
 
 
 def styles_of(runs: Iterable[tuple[str, str]]) -> Iterator[Style]:
