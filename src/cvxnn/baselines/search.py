@@ -167,7 +167,9 @@ def local_search(
     n_trials : int
         Trials T.
     random_state : None, int or Generator
-        Fixes all initial weights. They are drawn as ``torch.nn.Linear`` draws
+        Fixes all initial weights, and with them the result on one machine and
+        number of threads; elsewhere rounding may differ, which thousands of
+        iterations amplify. The weights are drawn as ``torch.nn.Linear`` draws
         them: uniformly between ``-1/sqrt(k)`` and ``1/sqrt(k)``, with k = d for
         the hidden and k = m for the output weights. Trial t starts from the
         same weights whatever `n_trials` is.
