@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cvxnn import plotting
-from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
 from cvxnn.study.results import DataResult, ExperimentResult
@@ -54,11 +53,6 @@ def draw_figures(experiment: ExperimentResult) -> tuple[StudyFigure, ...]:
     tuple of StudyFigure
         The objectives of all trials; for one feature the function of the best
         network, for two its decision regions, with test data their accuracy.
-
-    Raises
-    ------
-    InputError
-        If Matplotlib is not installed.
     """
     figures: list[StudyFigure] = []
     for result in experiment.results:
@@ -86,7 +80,7 @@ def _objectives(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
             for label, search in searches.items()
         )
         lines = ", ".join(f"{name} at {value:.4g}" for name, value in levels.items())
-        yield _figure(
+        yield _finish(
             ax,
             f"{experiment}-objective-{_slug(result.data.name)}-m{width}",
             f"Objective (2) of every trial with m = {width} neurons on {result.data.name}. "
@@ -100,7 +94,7 @@ def _function(experiment: str, result: DataResult) -> StudyFigure:
     data, solution = result.data, result.solutions["optimal"]
     ax = _axes()
     plotting.plot_breakpoints(solution.network, data.X, data.y, ax=ax)
-    return _figure(
+    return _finish(
         ax,
         f"{experiment}-function-{_slug(data.name)}",
         f"The optimal network on {data.name}: its function, the data, and where its "
@@ -118,7 +112,7 @@ def _regions(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
         ax = _axes()
         plotting.plot_decision_regions(network, data.X, data.y, ax=ax)
         wrong = _count_wrong(network, result)
-        yield _figure(
+        yield _finish(
             ax,
             f"{experiment}-regions-{_slug(name)}",
             f"Labels that the network predicts over the plane: {name}.",
@@ -137,7 +131,7 @@ def _test_accuracy(experiment: str, result: DataResult) -> StudyFigure:
     ax = _axes()
     plotting.plot_scores(result.searches, data.y_test, levels=levels, ax=ax)
     lines = ", ".join(f"{name} {100.0 * value:.0f} %" for name, value in levels.items())
-    return _figure(
+    return _finish(
         ax,
         f"{experiment}-test-accuracy",
         f"Accuracy on {len(data.y_test)} test images of every trial. Horizontal: convex training.",
@@ -151,28 +145,21 @@ def _count_wrong(network: TwoLayerNetwork, result: DataResult) -> int:
 
 
 def _axes() -> Axes:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "The study needs Matplotlib; install it with: pip install 'cvxnn[study]'."
-        ) from error
+    from matplotlib.figure import Figure
+
     return Figure(figsize=_INCHES, layout="constrained").add_subplot()
 
 
-def _figure(ax: Axes, name: str, caption: str, alt: str) -> StudyFigure:
-    # Without dates and random identifiers, so that the same figure is the same file.
-    svg = _save(ax, "svg", metadata={"Date": None})
-    return StudyFigure(name, caption, alt, png=_save(ax, "png", dpi=160), svg=svg)
-
-
-def _save(ax: Axes, form: str, **options: Any) -> bytes:
+def _finish(ax: Axes, name: str, caption: str, alt: str) -> StudyFigure:
     from matplotlib import rc_context
 
-    file = io.BytesIO()
+    figure, png, svg = ax.get_figure(root=True), io.BytesIO(), io.BytesIO()
+    assert figure is not None, "the axes are those of _axes"
+    figure.savefig(png, format="png", dpi=160)
+    # Without dates and random identifiers, so that the same figure is the same file.
     with rc_context({"svg.hashsalt": "cvxnn"}):
-        ax.get_figure(root=True).savefig(file, format=form, **options)
-    return file.getvalue()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return StudyFigure(name, caption, alt, png.getvalue(), svg.getvalue())
 
 
 def _slug(name: str) -> str:

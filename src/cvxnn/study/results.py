@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,20 @@ class NormsRow:
     lower_bound: float
     paper_objective: float
     is_paper_data: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the value of squared norms begins with the digits that the paper prints.
+
+        Examples
+        --------
+        >>> NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True).agrees
+        True
+        """
+        digits = len(str(self.paper_objective).partition(".")[2])
+        return math.floor(self.squared_value * 10**digits) == round(
+            self.paper_objective * 10**digits
+        )
 
 
 @dataclass(frozen=True, eq=False)

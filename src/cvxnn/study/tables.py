@@ -98,10 +98,10 @@ def show(name: str, value: Any) -> str:
     >>> show("objective", 0.00405058686), show("gap", 2e-9), show("time (s)", 0.514)
     ('0.00405059', '2.0e-09', '0.51')
     >>> show("accuracy", 0.725), show("median", None)
-    ('72.5 %', '–')
+    ('72.5 %', '-')
     """
     if value is None:
-        return "–"
+        return "-"
     if not isinstance(value, float):
         return str(value)
     if not math.isfinite(value):
