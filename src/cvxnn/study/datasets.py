@@ -235,10 +235,11 @@ def _read_npz(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     name = os.fspath(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [np.asarray(file[key], dtype=np.float64) for key in _NPZ_KEYS]
+        # numpy does not close a damaged file that it has opened itself.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = [np.asarray(archive[key], dtype=np.float64) for key in _NPZ_KEYS]
     # What numpy raises for no .npz file, for one that is damaged, and for keys that are missing.
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{name} is no .npz file with the arrays {', '.join(_NPZ_KEYS)}."
         ) from error

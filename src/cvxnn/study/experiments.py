@@ -100,12 +100,12 @@ def compare_norms(runner: Runner) -> tuple[NormsRow, ...]:
     StudyError
         If the two programs contradict each other or their bounds.
     """
-    runner.step("programs with squared norms")
     sizes, random_state = tuple(OPTIMAL_OBJECTIVES), runner.random_state
     problems = [(n, DATA_SEED, beta) for beta in (TABLE_BETA, BETA) for n in sizes]
     if random_state != DATA_SEED:
         problems += [(n, random_state, BETA) for n in sizes if n in _LINE_WIDTHS]
-    return tuple(_norms_row(*problem) for problem in problems)
+    with runner.step("programs with squared norms"):
+        return tuple(_norms_row(*problem) for problem in problems)
 
 
 def _norms_row(n: int, seed: int, beta: float) -> NormsRow:

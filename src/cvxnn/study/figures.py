@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cvxnn import plotting
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
+from cvxnn.plotting.styles import legend_above
 from cvxnn.study.results import DataResult, ExperimentResult
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def _axes() -> Axes:
 def _finish(ax: Axes, name: str, caption: str, alt: str) -> StudyFigure:
     from matplotlib import rc_context
 
+    legend_above(ax, columns=2)
     figure, png, svg = ax.get_figure(root=True), io.BytesIO(), io.BytesIO()
     assert figure is not None, "the axes are those of _axes"
     figure.savefig(png, format="png", dpi=160)

@@ -105,13 +105,17 @@ def _findings(result: DataResult) -> list[str]:
 
 
 def _local_sentence(row: Row, best: Row) -> str:
-    ratio = row.objective / best.objective
     trials = row.parameters.partition(" of ")[0]
     return (
         f"The best of {trials} of {row.method} with m = {row.n_neurons} ends at "
-        f"{row.objective:.6g}, {ratio:.3g} times that"
-        + (" (lower: its patterns or its proof were not complete)." if ratio < 1.0 else ".")
+        f"{row.objective:.6g}, {_ratio(row.objective, best.objective)} times that"
+        + (", lower than convex training." if row.objective < best.objective else ".")
     )
+
+
+def _ratio(objective: float, reference: float) -> str:
+    ratio = objective / reference
+    return f"{ratio:,.0f}" if ratio >= 100.0 else f"{ratio:.3g}"
 
 
 def _table(records: Sequence[Record], leave_out: Sequence[str] = ()) -> Table:

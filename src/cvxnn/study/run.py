@@ -104,16 +104,17 @@ def run_study(
     data, skipped = _load_images(names, cifar, download=not quick)
     names = [name for name in names if name not in skipped]
     compares = not _WITH_OBJECTIVES.isdisjoint(names)
-    n_steps = sum(EXPERIMENTS[name].n_steps for name in names) + compares
+    n_steps = sum(EXPERIMENTS[name].n_steps for name in names) + compares + 1
     runner = Runner(QUICK if quick else FULL, random_state, n_steps, progress)
     done = tuple(
         ExperimentResult(name, EXPERIMENTS[name].title, EXPERIMENTS[name].run(runner, data))
         for name in names
     )
     norms = compare_norms(runner) if compares else ()
-    elapsed = time.perf_counter() - start
-    study = StudyResult(done, norms, skipped, quick, random_state, elapsed)
-    return replace(study, files=_write(study, folder))
+    with runner.step("figures and report"):
+        elapsed = time.perf_counter() - start
+        study = StudyResult(done, norms, skipped, quick, random_state, elapsed)
+        return replace(study, files=_write(study, folder))
 
 
 def _check_experiments(experiments: Iterable[str]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,43 +84,39 @@ class Runner:
 
     def train(self, data: Dataset, method: str, **options: Any) -> Solution:
         """Convex training, timed without the compilation of kernels."""
-        self._say(0.0, f"{data.name}: {method}")
         few = slice(0, min(8, data.n))
-        train_once(data.X[few], data.y[few], 1.0, method=method)
-        solution = train_once(
-            data.X, data.y, BETA, method=method, random_state=self.random_state, **options
-        )
-        self._finish_step()
-        return solution
+        with self.step(f"{data.name}: {method}"):
+            train_once(data.X[few], data.y[few], 1.0, method=method)
+            return train_once(
+                data.X, data.y, BETA, method=method, random_state=self.random_state, **options
+            )
 
     def descend(self, data: Dataset, width: int, optimizer: str = "sgd") -> LocalSearch:
         """A gradient method, all trials."""
         what = f"{data.name}: {LABELS[optimizer]}, m = {width}"
         settings = self.settings
-        # The first call loads PyTorch.
-        local_search(data.X, data.y, BETA, width=1, iterations=1, n_trials=1)
-        search = local_search(
-            data.X,
-            data.y,
-            BETA,
-            width=width,
-            optimizer=optimizer,
-            iterations=settings.iterations[optimizer],
-            n_trials=settings.n_trials,
-            n_records=settings.n_records,
-            random_state=self.random_state,
-            X_monitor=data.X_test,
-            callback=lambda fraction: self._say(fraction, what),
-        )
-        self._finish_step()
-        return search
+        with self.step(what):
+            # The first call loads PyTorch.
+            local_search(data.X, data.y, BETA, width=1, iterations=1, n_trials=1)
+            return local_search(
+                data.X,
+                data.y,
+                BETA,
+                width=width,
+                optimizer=optimizer,
+                iterations=settings.iterations[optimizer],
+                n_trials=settings.n_trials,
+                n_records=settings.n_records,
+                random_state=self.random_state,
+                X_monitor=data.X_test,
+                callback=lambda fraction: self._say(fraction, what),
+            )
 
-    def step(self, what: str) -> None:
-        """One more step is done, and what it was."""
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """One more step, which the block does."""
         self._say(0.0, what)
-        self._finish_step()
-
-    def _finish_step(self) -> None:
+        yield
         self._done += 1
         self._say(0.0, "")
 
