@@ -42,7 +42,9 @@ class Settings:
     n_trials, n_records : int
         Of both.
     n_samples : int
-        Directions that ``"sampled"`` draws where patterns cannot be listed.
+        Directions that ``"sampled"`` draws where patterns cannot be listed. With a
+        block of each sign, 20 allow for as many neurons as gradient descent has
+        there; time grows with the third power.
     max_iter : int
         Rounds of ``"global"`` there. Not seconds: the tables of two runs shall
         be the same.
@@ -55,7 +57,7 @@ class Settings:
     max_iter: int
 
 
-FULL = Settings({"sgd": 30_000, "lbfgs": 2_000}, 10, 200, n_samples=40, max_iter=5)
+FULL = Settings({"sgd": 30_000, "lbfgs": 2_000}, 10, 200, n_samples=20, max_iter=5)
 QUICK = Settings({"sgd": 1_000, "lbfgs": 100}, 3, 50, n_samples=3, max_iter=1)
 
 
