@@ -93,7 +93,9 @@ class Runner:
                 data.X, data.y, BETA, method=method, random_state=self.random_state, **options
             )
 
-    def descend(self, data: Dataset, width: int, optimizer: str = "sgd") -> LocalSearch:
+    def descend(
+        self, data: Dataset, width: int, optimizer: str = "sgd", step_size: float | None = None
+    ) -> LocalSearch:
         """A gradient method, all trials."""
         what = f"{data.name}: {LABELS[optimizer]}, m = {width}"
         settings = self.settings
@@ -106,6 +108,7 @@ class Runner:
                 BETA,
                 width=width,
                 optimizer=optimizer,
+                step_size=step_size,
                 iterations=settings.iterations[optimizer],
                 n_trials=settings.n_trials,
                 n_records=settings.n_records,
