@@ -23,10 +23,13 @@ ROOMS = [
     "oracle",
     "program",
     "certificates",
+    "baselines",
     "solvers",
     "training",
     "certification",
     "datasets",
+    "plotting",
+    "study",
     "cli",
 ]
 # The face of the package and `python -m` are above all rooms.
