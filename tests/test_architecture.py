@@ -17,6 +17,8 @@ ROOMS = [
     "losses",
     "patterns",
     "model_files",
+    "pruning",
+    "symmetries",
     "networks",
     "foreign_networks",
     "results",
@@ -26,6 +28,7 @@ ROOMS = [
     "solvers",
     "training",
     "certification",
+    "landscape",
     "datasets",
     "cli",
 ]
