@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle, Pricing
+from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.solvers.face_newton import dual_point, refine
-from cvxnn.solvers.neurons import Neurons, atoms
+from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 from cvxnn.training.units import ScaledProblem
 
@@ -21,13 +21,18 @@ FloatArray = NDArray[np.float64]
 # A pair (pattern, sign) is active when its largest value is within this share of beta.
 # A polished residual decides with five digits to spare.
 ACTIVE = 1e-9
-# Directions of one sign closer than this are one: neighbouring cells share faces.
-_SAME = 1e-7
+# As long as the residual is not that accurate, this share is the most that is tried.
+_LOOSE = 1e-6
 # Directions this close to active are candidates while the optimum is being polished.
 _CANDIDATE = 1e-4
-# The residual prices no cell above beta by more than this share in the end.
-_ACCURATE, _ACCEPTABLE = 1e-10, 1e-8
-_ROUNDS = 12
+# Directions of one sign closer than this are one.
+_SAME = 1e-7
+# Values this far below beta are not computed to the end.
+_RESOLVED = 1e-3
+# Newton's method stops where no value exceeds beta by more than this share; what is
+# proven of the result includes the rounding of sums that cancel.
+_ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
+_ROUNDS, _PROJECTIONS = 12, 3
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,9 @@ class Optimum:
             signs=signs,
             activations=np.maximum(X @ lifted.T, 0.0) * signs,
             weights=weights * scaled.weight_unit**2,
-            residual=polished.v * float(np.sqrt(scaled.objective_unit)),
-            excess=polished.excess,
-            margin=polished.margin(),
+            residual=polished.priced.v * float(np.sqrt(scaled.objective_unit)),
+            excess=polished.priced.proven_excess,
+            margin=polished.margin,
         )
 
 
@@ -101,6 +106,52 @@ def _oracle(X: FloatArray) -> CellOracle:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Priced:
+    """A residual with the prices of all cells: ``values`` in shares of beta, shape (2, M)."""
+
+    v: FloatArray
+    points: FloatArray
+    values: FloatArray
+    proven_excess: float
+
+    @property
+    def excess(self) -> float:
+        """Largest value found above 1, without the rounding that a proof has to allow for."""
+        return float(max(self.values.max(initial=0.0) - 1.0, 0.0))
+
+    def above(self, X: FloatArray, share: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Directions with a value of at least ``1 - share``, their signs and their values.
+
+        On a closed cell only one direction attains the maximum for a sign. So of two
+        in one closed cell, such as the maximum of a cell on its boundary and a larger
+        one of the next cell, the better one is the only candidate.
+        """
+        half, cells = np.nonzero(self.values >= 1.0 - share)
+        order = np.argsort(-self.values[half, cells], kind="stable")
+        half, cells = half[order], cells[order]
+        points = self.points[half, cells]
+        units = points / np.linalg.norm(points, axis=1, keepdims=True)
+        signs = np.where(half == 0, 1.0, -1.0)
+        kept = _one_in_each_cell(units, sides_of(X, units), signs)
+        return units[kept], signs[kept], self.values[half[kept], cells[kept]]
+
+
+def _one_in_each_cell(
+    units: FloatArray, sides: NDArray[np.int8], signs: FloatArray
+) -> NDArray[np.int64]:
+    """The first of those that share a closed cell and a sign; sides of shape (k, n)."""
+    kept = np.zeros(0, dtype=np.int64)
+    for j in range(len(signs)):
+        rivals = kept[signs[kept] == signs[j]]
+        shares = ~(sides[rivals] * sides[j] < 0).any(axis=1)
+        # Where hyperplanes almost coincide, rounding puts one direction on many sides.
+        shares |= np.linalg.norm(units[rivals] - units[j], axis=1) <= _SAME
+        if not shares.any():
+            kept = np.append(kept, j)
+    return kept
+
+
 class _Polished:
     """A network driven to the optimum by Newton's method and the prices of all cells."""
 
@@ -110,51 +161,96 @@ class _Polished:
         products = np.abs(network.output_weights)[:, None] * network.hidden_weights
         rays = products @ oracle.basis / problem.weight_unit**2
         self.neurons = Neurons.of(rays, np.sign(network.output_weights))
-        self._polish()
-
-    def _polish(self) -> None:
-        best: tuple[float, FloatArray, Pricing, Neurons] | None = None
-        for _ in range(_ROUNDS):
-            self.neurons = refine(self.X, self.y, self.beta, self.neurons)
-            v = dual_point(self.X, self.y, self.beta, self.neurons)
-            pricing = self.oracle.price(v, enough=self.beta * (1.0 - 10.0 * _CANDIDATE))
-            excess = max(pricing.bound / self.beta - 1.0, 0.0)
-            if best is None or excess < best[0]:
-                best = excess, v, pricing, self.neurons
-            if excess <= _ACCURATE:
-                break
-            directions, signs = self._above(pricing, _CANDIDATE)
-            self.neurons = self.neurons.joined(directions, signs)
-        assert best is not None
-        self.excess, self.v, self.pricing, self.neurons = best
-        if self.excess > _ACCEPTABLE:
+        self.priced = self._price(self.y)
+        self._move_neurons()
+        self._project_residual()
+        if self.priced.proven_excess > _ACCEPTABLE:
             raise InputError(
-                f"The optimum could not be polished: a neuron still exceeds beta by "
-                f"{self.excess:.1e} of it. Pass a solution with a smaller gap, or scale X."
+                "The optimum could not be polished: a neuron may still exceed beta by "
+                f"{self.priced.proven_excess:.1e} of it. Pass a solution with a smaller gap, "
+                "or scale the columns of X."
             )
 
-    def _above(self, pricing: Pricing, share: float) -> tuple[FloatArray, FloatArray]:
-        """Distinct directions with a value of at least ``beta (1 - share)``, and their signs."""
-        values = np.linalg.norm(pricing.points, axis=2)
-        half, cells = np.nonzero(values >= self.beta * (1.0 - share))
-        order = np.argsort(-values[half, cells], kind="stable")
-        half, cells = half[order], cells[order]
-        units = pricing.points[half, cells] / values[half, cells][:, None]
-        signs = np.where(half == 0, 1.0, -1.0)
-        return _distinct(units, signs)
+    def _price(self, v: FloatArray) -> _Priced:
+        pricing = self.oracle.price(v, enough=self.beta * (1.0 - _RESOLVED))
+        values = np.linalg.norm(pricing.points, axis=2) / self.beta
+        return _Priced(v, pricing.points, values, max(pricing.bound / self.beta - 1.0, 0.0))
+
+    def _move_neurons(self) -> None:
+        """Newton's method with the directions that are missing, until there are none."""
+        for _ in range(_ROUNDS):
+            self.neurons = refine(self.X, self.y, self.beta, self.neurons)
+            # Either may be the better one: faces can be misread, small residuals cancel.
+            for v in (
+                dual_point(self.X, self.y, self.beta, self.neurons),
+                residual(self.X, self.y, self.neurons),
+            ):
+                self._offer(self._price(v))
+            if self.priced.excess <= _ACCURATE:
+                break
+            self._take_candidates()
+
+    def _take_candidates(self) -> None:
+        """Turn every neuron to the best direction of its closed cell, and add the others.
+
+        A neuron may be stuck on a kink that it should have left, for less than the
+        rounding of the objective: the prices see that.
+        """
+        directions, signs, _ = self.priced.above(self.X, _CANDIDATE)
+        own, theirs = sides_of(self.X, self.neurons.directions), sides_of(self.X, directions)
+        turned = self.neurons.directions.copy()
+        for j, sign in enumerate(self.neurons.signs):
+            shares = (signs == sign) & ~(theirs * own[j] < 0).any(axis=1)
+            if shares.any():
+                turned[j] = directions[np.argmax(shares)]
+        neurons = Neurons(turned, self.neurons.weights, self.neurons.signs)
+        self.neurons = neurons.joined(directions, signs)
+
+    def _project_residual(self) -> None:
+        """The residual from the active directions alone: each is worth beta exactly.
+
+        With their activations A it is ``v = y - A w`` and ``A'v = beta``: the part of
+        y outside the range of A, and the one vector inside with these products. The
+        directions move with v, but a value changes with the square of that.
+        """
+        for _ in range(_PROJECTIONS):
+            directions, signs = self.active()
+            if len(signs) == 0:
+                break
+            A = np.maximum(self.X @ directions.T, 0.0) * signs
+            left, singular, right = np.linalg.svd(A, full_matrices=False)
+            rank = int(np.count_nonzero(singular > 1e-9 * singular[0]))
+            Q = left[:, :rank]
+            inside = Q @ ((right[:rank] @ np.full(len(signs), self.beta)) / singular[:rank])
+            # Unlike the others it belongs to a network, also where faces were misread.
+            self._offer(self._price(self.y - Q @ (Q.T @ self.y) + inside), slack=_ACCURATE)
+
+    def _offer(self, priced: _Priced, slack: float = 0.0) -> None:
+        """Keep these prices if they are the best so far, up to `slack`."""
+        if priced.excess <= max(self.priced.excess, slack):
+            self.priced = priced
+
+    @property
+    def active_share(self) -> float:
+        """How far below 1 a value counts as 1: a neuron that is in use has to count."""
+        neurons = self.neurons.select(self.neurons.weights > 1e-6 * self.neurons.weights.sum())
+        values = self.priced.v @ atoms(self.X, neurons) / self.beta
+        missing = 1.0 - float(values.min(initial=1.0))
+        return min(max(ACTIVE, 10.0 * self.priced.excess, 2.0 * missing), _LOOSE)
 
     def active(self) -> tuple[FloatArray, FloatArray]:
-        """Directions whose value is beta, and their signs."""
+        """Directions that are worth beta, and their signs."""
         if len(self.neurons.weights) == 0:
-            # Nothing is worth its price; at the largest beta that matters some nearly are.
+            # At the smallest beta for which the empty network is optimal some are.
             return np.zeros((0, self.X.shape[1])), np.zeros(0)
-        return self._above(self.pricing, max(ACTIVE, 10.0 * self.excess))
+        return self.priced.above(self.X, self.active_share)[:2]
 
+    @property
     def margin(self) -> float:
-        """How far the best inactive value stays below beta, relative; at most 1e-3 is resolved."""
-        values = np.linalg.norm(self.pricing.points, axis=2) / self.beta
-        below = values[values < 1.0 - max(ACTIVE, 10.0 * self.excess)]
-        return float(min(1.0 - below.max(initial=0.0), 10.0 * _CANDIDATE))
+        """How far the best inactive value stays below beta; more than 1e-3 is not resolved."""
+        values = self.priced.above(self.X, _RESOLVED)[2]
+        below = values[values < 1.0 - self.active_share]
+        return float(min(1.0 - below.max(initial=0.0), _RESOLVED))
 
     def weights_on(self, own: Neurons) -> FloatArray:
         """Weights of an optimal network on the active directions alone.
@@ -172,17 +268,7 @@ class _Polished:
         weights = nonnegative_lasso(columns, self.y, self.beta, start)
         support = weights > 0.0
         # The polished fit is more accurate than that of the Lasso, where beta is small.
-        exact = np.linalg.lstsq(columns[:, support], self.y - self.v, rcond=None)[0]
+        exact = np.linalg.lstsq(columns[:, support], self.y - self.priced.v, rcond=None)[0]
         if (exact > 0.0).all():
             weights[support] = exact
         return weights
-
-
-def _distinct(units: FloatArray, signs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """One of every cluster of directions of one sign, the first."""
-    kept: list[int] = []
-    for j in range(len(signs)):
-        rivals = np.array([i for i in kept if signs[i] == signs[j]], dtype=np.int64)
-        if not (np.linalg.norm(units[rivals] - units[j], axis=1) <= _SAME).any():
-            kept.append(j)
-    return units[kept], signs[kept]

@@ -22,7 +22,8 @@ _RANK = 1e-9
 _ZERO = 1e-9
 # Directions of moves shorter than this are none.
 _FLAT = 1e-9
-_SIMPLEX = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+# Of the simplex method: the next is tried where it cannot meet the first.
+_TOLERANCES = (1e-10, 1e-8, 1e-7)
 
 
 class Polytope:
@@ -187,20 +188,22 @@ class Polytope:
 
     def _maximise(self, values: FloatArray) -> FloatArray:
         if self._null.shape[1] == 0:
-            return self._point
+            return np.maximum(self._point, 0.0)
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
-        result = linprog(
-            -values / scale,
-            A_eq=self._rows,
-            b_eq=self._rows @ self._point,
-            method="highs-ds",
-            options=_SIMPLEX,
-        )
-        if result.x is None:
-            raise RuntimeError(f"HiGHS found no optimum of a feasible program: {result.message}")
-        vertex = np.asarray(result.x)
-        exact = self._exact(vertex)
-        return np.maximum(vertex, 0.0) if exact is None else exact
+        for tolerance in _TOLERANCES:
+            result = linprog(
+                -values / scale,
+                A_eq=self._rows,
+                b_eq=self._rows @ self._point,
+                method="highs-ds",
+                options={
+                    "primal_feasibility_tolerance": tolerance,
+                    "dual_feasibility_tolerance": tolerance,
+                },
+            )
+            if result.x is not None and (exact := self._exact(np.asarray(result.x))) is not None:
+                return exact
+        raise RuntimeError(f"HiGHS found no vertex of a feasible program: {result.message}")
 
     def _exact(self, vertex: FloatArray) -> FloatArray | None:
         """The same vertex without the tolerances of the program; None if it is none."""

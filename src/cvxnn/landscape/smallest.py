@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +89,10 @@ def _count(weights: FloatArray) -> int:
     return int(np.count_nonzero(weights))
 
 
-# The result class of scipy has no public name.
+# Any: the class of the result has no public name.
 def _solve(
     rows: FloatArray, target: FloatArray, upper: FloatArray, excluded: list[BoolArray]
-) -> object:
+) -> Any:
     k = rows.shape[1]
     zeros = np.zeros_like(rows)
     constraints = [
