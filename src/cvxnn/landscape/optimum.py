@@ -11,7 +11,7 @@ from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.solvers.face_newton import dual_point, refine
+from cvxnn.solvers.face_newton import dual_point, refine, settle
 from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 from cvxnn.training.units import ScaledProblem
@@ -32,7 +32,9 @@ _RESOLVED = 1e-3
 # Newton's method stops where no value exceeds beta by more than this share; what is
 # proven of the result includes the rounding of sums that cancel.
 _ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
-_ROUNDS, _PROJECTIONS = 12, 3
+_ROUNDS = 12
+# A correction of the residual beyond this share of it is no rounding.
+_CORRECTION = 1e-5
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,6 @@ class _Polished:
         self.neurons = Neurons.of(rays, np.sign(network.output_weights))
         self.priced = self._price(self.y)
         self._move_neurons()
-        self._project_residual()
         if self.priced.proven_excess > _ACCEPTABLE:
             raise InputError(
                 "The optimum could not be polished: a neuron may still exceed beta by "
@@ -178,19 +179,29 @@ class _Polished:
 
     def _move_neurons(self) -> None:
         """Newton's method with the directions that are missing, until there are none."""
+        candidates = self.neurons
         for _ in range(_ROUNDS):
-            self.neurons = refine(self.X, self.y, self.beta, self.neurons)
-            # Either may be the better one: faces can be misread, small residuals cancel.
-            for v in (
-                dual_point(self.X, self.y, self.beta, self.neurons),
-                residual(self.X, self.y, self.neurons),
-            ):
-                self._offer(self._price(v))
+            neurons = settle(
+                self.X, self.y, self.beta, refine(self.X, self.y, self.beta, candidates)
+            )
+            plain = residual(self.X, self.y, neurons)
+            self._offer(plain, neurons)
+            # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
+            # almost coincide the faces can be misread, and the correction is none.
+            corrected = dual_point(self.X, self.y, self.beta, neurons)
+            if np.linalg.norm(corrected - plain) <= _CORRECTION * np.linalg.norm(plain):
+                self._offer(corrected, neurons)
             if self.priced.excess <= _ACCURATE:
                 break
-            self._take_candidates()
+            candidates = self._candidates()
 
-    def _take_candidates(self) -> None:
+    def _offer(self, v: FloatArray, neurons: Neurons) -> None:
+        """Keep neurons and prices if they are the best so far."""
+        priced = self._price(v)
+        if priced.excess <= self.priced.excess:
+            self.priced, self.neurons = priced, neurons
+
+    def _candidates(self) -> Neurons:
         """Turn every neuron to the best direction of its closed cell, and add the others.
 
         A neuron may be stuck on a kink that it should have left, for less than the
@@ -204,31 +215,7 @@ class _Polished:
             if shares.any():
                 turned[j] = directions[np.argmax(shares)]
         neurons = Neurons(turned, self.neurons.weights, self.neurons.signs)
-        self.neurons = neurons.joined(directions, signs)
-
-    def _project_residual(self) -> None:
-        """The residual from the active directions alone: each is worth beta exactly.
-
-        With their activations A it is ``v = y - A w`` and ``A'v = beta``: the part of
-        y outside the range of A, and the one vector inside with these products. The
-        directions move with v, but a value changes with the square of that.
-        """
-        for _ in range(_PROJECTIONS):
-            directions, signs = self.active()
-            if len(signs) == 0:
-                break
-            A = np.maximum(self.X @ directions.T, 0.0) * signs
-            left, singular, right = np.linalg.svd(A, full_matrices=False)
-            rank = int(np.count_nonzero(singular > 1e-9 * singular[0]))
-            Q = left[:, :rank]
-            inside = Q @ ((right[:rank] @ np.full(len(signs), self.beta)) / singular[:rank])
-            # Unlike the others it belongs to a network, also where faces were misread.
-            self._offer(self._price(self.y - Q @ (Q.T @ self.y) + inside), slack=_ACCURATE)
-
-    def _offer(self, priced: _Priced, slack: float = 0.0) -> None:
-        """Keep these prices if they are the best so far, up to `slack`."""
-        if priced.excess <= max(self.priced.excess, slack):
-            self.priced = priced
+        return neurons.joined(directions, signs)
 
     @property
     def active_share(self) -> float:

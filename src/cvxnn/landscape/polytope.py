@@ -74,9 +74,8 @@ class Polytope:
 
     @cached_property
     def _extremes(self) -> FloatArray:
-        if self._null.shape[1] == 0:
-            return np.tile(self._point, (self.size, 1))
-        return np.array([self._maximise(row) for row in np.eye(self.size)])
+        found = [self._maximise(row) for row in np.eye(self.size)]
+        return np.reshape(found, (self.size, self.size))
 
     @cached_property
     def support(self) -> BoolArray:
@@ -188,7 +187,7 @@ class Polytope:
 
     def _maximise(self, values: FloatArray) -> FloatArray:
         if self._null.shape[1] == 0:
-            return np.maximum(self._point, 0.0)
+            return self._point
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
         for tolerance in _TOLERANCES:
             result = linprog(

@@ -140,11 +140,55 @@ def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> F
     return v
 
 
+def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+    """Newton steps for the last digits of the neurons, which the objective cannot see.
+
+    Near the optimum the objective changes with the square of an error, so that it
+    is flat in float64 while directions still err by 1e-8. What decides here is the
+    gradient on the faces: steps go on as long as each halves it.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    y : ndarray, shape (n,)
+    beta : float
+    neurons : Neurons
+        From :func:`refine`.
+
+    Returns
+    -------
+    Neurons
+    """
+    slope = _slope(X, y, beta, neurons)
+    for _ in range(10):
+        if len(neurons.weights) == 0:
+            break
+        moved = _newton_step(X, y, beta, neurons)
+        reached = _slope(X, y, beta, moved)
+        if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
+            break
+        neurons, slope = moved, reached
+    return neurons
+
+
+def _slope(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+    """Length of the gradient on the faces."""
+    if len(neurons.weights) == 0:
+        return 0.0
+    return float(np.linalg.norm(_gradient(X, y, beta, neurons, _Faces.of(X, neurons))))
+
+
+def _gradient(
+    X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, faces: _Faces
+) -> FloatArray:
+    return beta * faces.along(neurons) - faces.J.T @ residual(X, y, neurons)
+
+
 def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
     faces = _Faces.of(X, neurons)
     along = faces.along(neurons)
-    gradient = beta * along - faces.J.T @ residual(X, y, neurons)
+    gradient = _gradient(X, y, beta, neurons, faces)
     curvature = np.zeros((len(along), len(along)))
     for part, c in zip(faces.parts, neurons.weights, strict=True):
         b = along[part]
