@@ -1,5 +1,6 @@
 """The whole set of global optima, and paths to it."""
 
+from cvxnn.landscape.descent import DescentPath, descent_path
 from cvxnn.landscape.optimal_set import OptimalSet, SmallestNetwork
 
-__all__ = ["OptimalSet", "SmallestNetwork"]
+__all__ = ["DescentPath", "OptimalSet", "SmallestNetwork", "descent_path"]

@@ -46,6 +46,8 @@ def fewest_exactly(polytope: Polytope) -> FewestWeights:
     there is no member on it, it is excluded and the program solved again.
     """
     best = fewest_greedily(polytope)
+    if polytope.dimension == 0:
+        return FewestWeights(best.weights, _count(best.weights))
     rows, target, upper = polytope.equations()
     inside = np.flatnonzero(polytope.support)
     excluded: list[BoolArray] = []
