@@ -181,9 +181,8 @@ class _Polished:
         """Newton's method with the directions that are missing, until there are none."""
         candidates = self.neurons
         for _ in range(_ROUNDS):
-            neurons = settle(
-                self.X, self.y, self.beta, refine(self.X, self.y, self.beta, candidates)
-            )
+            neurons = refine(self.X, self.y, self.beta, candidates)
+            neurons = settle(self.X, self.y, self.beta, neurons)
             plain = residual(self.X, self.y, neurons)
             self._offer(plain, neurons)
             # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes

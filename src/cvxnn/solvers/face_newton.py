@@ -30,6 +30,9 @@ from cvxnn.solvers.neurons import (
 
 FloatArray = NDArray[np.float64]
 
+# What a Newton step leaves as noise in an entry, as a share of the largest.
+_NOISE = 1e-14
+
 
 def refine(
     X: FloatArray,
@@ -159,16 +162,28 @@ def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
     -------
     Neurons
     """
+    neurons = _without_noise(X, neurons)
     slope = _slope(X, y, beta, neurons)
     for _ in range(10):
         if len(neurons.weights) == 0:
             break
-        moved = _newton_step(X, y, beta, neurons)
+        moved = _without_noise(X, _newton_step(X, y, beta, neurons))
         reached = _slope(X, y, beta, moved)
         if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
     return neurons
+
+
+def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
+    """Entries of directions that are the rounding of 0 become 0.
+
+    A row that meets only such entries, as (0, 0, 1) meets (2, -1, 1e-17), lies on the
+    hyperplane; but its product is as large as the terms that it sums.
+    """
+    reach = np.abs(neurons.directions) * np.abs(X).max(axis=0)
+    kept = reach > _NOISE * reach.max(axis=1, keepdims=True, initial=0.0)
+    return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
 
 
 def _slope(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:

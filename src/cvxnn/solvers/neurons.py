@@ -16,8 +16,6 @@ FloatArray = NDArray[np.float64]
 # A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
 # to what cancels, so that the units of the columns do not matter.
 TIGHT = 1e-9
-# Or below this times ||x|| ||u||: a few roundings.
-_NO_SIDE = 8 * float(np.finfo(float).eps)
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
 # Entries of (rows x neurons) that are formed at a time.
@@ -139,12 +137,8 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
 def sides_of(X: FloatArray, directions: FloatArray) -> NDArray[np.int8]:
     """-1, 0 (tight) or 1 for every neuron and row, shape (k, n)."""
     sides = np.empty((len(directions), len(X)), dtype=np.int8)
-    # The rounding of an entry of u that should be 0 is no side, where nothing else adds to it.
-    lengths = _NO_SIDE * np.linalg.norm(directions, axis=1)[:, None]
     for rows in row_chunks(len(X), len(directions)):
         products = directions @ X[rows].T
-        size = TIGHT * (np.abs(directions) @ np.abs(X[rows]).T)
-        floor = lengths * np.linalg.norm(X[rows], axis=1)
-        tight = np.abs(products) <= np.maximum(size, floor)
-        sides[:, rows] = np.where(tight, 0.0, np.sign(products))
+        size = np.abs(directions) @ np.abs(X[rows]).T
+        sides[:, rows] = np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
     return sides
