@@ -149,6 +149,16 @@ def test_the_five_points_have_many_optima_and_one_function():
     np.testing.assert_allclose(lowest, highest, atol=1e-12)
 
 
+@pytest.mark.parametrize(("beta", "lines"), [(1e-1, 33), (1e-4, 39)])
+def test_the_ring_has_one_function_and_a_large_polytope(beta, lines):
+    """Opposite pairs on lines in space: 3 equations keep the linear functions together."""
+    X, y = cvxnn.load_ring()
+    optima = OptimalSet(X, y, beta)
+    pairs = np.linalg.norm(optima.directions[:, None] + optima.directions, axis=2) < 1e-8
+    assert (pairs.sum(axis=0) == 1).all() and optima.n_directions == 2 * lines
+    assert (optima.dimension, optima.function_dimension) == (lines - 3, 0)
+
+
 def test_vertices_of_the_cube_by_brute_force():
     optima = OptimalSet(*cross(3))
     expected = set()

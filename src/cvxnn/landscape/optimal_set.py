@@ -30,6 +30,9 @@ FloatArray = NDArray[np.float64]
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 40
+# A move of the weights that changes the function by less, relative, does not change it:
+# on ill-conditioned data the moves themselves err by 1e-7.
+_CHANGE = 1e-5
 # What the optimum is trained to where none is given; it is polished afterwards.
 _TRAINING_TOLERANCE = 1e-8
 
@@ -205,7 +208,7 @@ class OptimalSet:
         linear = (self.signs[:, None] * self.directions).T
         change = np.vstack([bends, linear]) @ (moves / np.abs(moves).max())
         singular = np.linalg.svd(change, compute_uv=False)
-        return int(np.count_nonzero(singular > 1e-7))
+        return int(np.count_nonzero(singular > _CHANGE))
 
     @property
     def has_unique_function(self) -> bool:
