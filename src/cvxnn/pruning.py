@@ -15,7 +15,9 @@ FloatArray = NDArray[np.float64]
 DEPENDENT = 1e-12
 
 
-def prune_scales(columns: FloatArray, sizes: FloatArray) -> Iterator[FloatArray]:
+def prune_scales(
+    columns: FloatArray, sizes: FloatArray, dependent: float = DEPENDENT
+) -> Iterator[FloatArray]:
     """Scale columns, move by move, until those that are left are linearly independent.
 
     Every scale starts at 1. A move follows a line on which ``sum_j scale_j
@@ -28,6 +30,9 @@ def prune_scales(columns: FloatArray, sizes: FloatArray) -> Iterator[FloatArray]
         Not zero.
     sizes : ndarray, shape (k,)
         Positive.
+    dependent : float
+        A column with less than this share of its length outside the span of the others
+        depends on them.
 
     Yields
     ------
@@ -54,7 +59,7 @@ def prune_scales(columns: FloatArray, sizes: FloatArray) -> Iterator[FloatArray]
     [array([0. , 1.5, 1. ])]
     """
     scales = np.ones(len(sizes))
-    basis = _Basis(columns)
+    basis = _Basis(columns, dependent)
     for j in np.argsort(-sizes, kind="stable"):
         while scales[j] > 0.0 and (combination := basis.append(int(j))) is not None:
             # The column is a combination of the members: trade it for them, or them for it.
@@ -78,8 +83,8 @@ def _to_the_first_zero(scales: FloatArray, move: FloatArray) -> FloatArray:
 class _Basis:
     """Independent columns and their QR factorisation."""
 
-    def __init__(self, columns: FloatArray) -> None:
-        self.columns = columns
+    def __init__(self, columns: FloatArray, dependent: float) -> None:
+        self.columns, self.dependent = columns, dependent
         self.members: list[int] = []
         self.Q, self.R = np.zeros((len(columns), 0)), np.zeros((0, 0))
 
@@ -91,7 +96,7 @@ class _Basis:
             part = self.Q.T @ rest
             rest, along = rest - self.Q @ part, along + part
         length = float(np.linalg.norm(rest))
-        if length <= DEPENDENT * float(np.linalg.norm(column)):
+        if length <= self.dependent * float(np.linalg.norm(column)):
             return self._combination(column)
         m = len(self.members)
         R = np.zeros((m + 1, m + 1))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
+from cvxnn.landscape.functions import dimension_of_functions
 from cvxnn.landscape.membership import violation
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
-from cvxnn.landscape.smallest import fewest_exactly, fewest_greedily
+from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
 from cvxnn.training import solve
@@ -30,35 +30,8 @@ FloatArray = NDArray[np.float64]
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 40
-# A move of the weights that changes the function by less, relative, does not change it:
-# on ill-conditioned data the moves themselves err by 1e-7.
-_CHANGE = 1e-5
 # What the optimum is trained to where none is given; it is polished afterwards.
 _TRAINING_TOLERANCE = 1e-8
-
-
-@dataclass(frozen=True)
-class SmallestNetwork:
-    """An optimal network with few neurons, and how few they could be.
-
-    Attributes
-    ----------
-    network : TwoLayerNetwork
-    lower_bound : int
-        Proven: no optimal network has fewer neurons.
-    method : str
-        ``"mixed-integer"``: the search for the smallest was exact; ``"greedy"``:
-        the smallest of some vertices of the set.
-    """
-
-    network: TwoLayerNetwork
-    lower_bound: int
-    method: str
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether no optimal network is smaller."""
-        return self.network.n_neurons <= self.lower_bound
 
 
 class OptimalSet:
@@ -199,16 +172,7 @@ class OptimalSet:
         three lines can be traded for their opposites without a trace.
         """
         moves = self._polytope.moves / self._polytope.lengths[:, None]
-        if moves.shape[1] == 0:
-            return 0
-        lines = _lines(self.directions)
-        # |x'u| is independent for different lines, and the rest of a network is linear.
-        bends = np.zeros((int(lines.max()) + 1, self.n_directions))
-        bends[lines, np.arange(self.n_directions)] = self.signs
-        linear = (self.signs[:, None] * self.directions).T
-        change = np.vstack([bends, linear]) @ (moves / np.abs(moves).max())
-        singular = np.linalg.svd(change, compute_uv=False)
-        return int(np.count_nonzero(singular > _CHANGE))
+        return dimension_of_functions(self.directions, self.signs, moves)
 
     @property
     def has_unique_function(self) -> bool:
@@ -478,15 +442,3 @@ class OptimalSet:
 def _read_only(array: FloatArray) -> FloatArray:
     array.setflags(write=False)
     return array
-
-
-def _lines(directions: FloatArray) -> NDArray[np.int64]:
-    """For every direction the number of its line through the origin."""
-    labels = np.arange(len(directions))
-    for j, u in enumerate(directions):
-        apart = np.minimum(
-            np.linalg.norm(directions[:j] - u, axis=1), np.linalg.norm(directions[:j] + u, axis=1)
-        )
-        if (apart <= 1e-7).any():
-            labels[j] = labels[int(np.argmin(apart))]
-    return np.unique(labels, return_inverse=True)[1]

@@ -11,7 +11,8 @@ from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.solvers.face_newton import dual_point, refine, settle
+from cvxnn.pruning import prune_scales
+from cvxnn.solvers.face_newton import dual_point, face_slope, refine, settle
 from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 from cvxnn.training.units import ScaledProblem
@@ -33,8 +34,11 @@ _RESOLVED = 1e-3
 # proven of the result includes the rounding of sums that cancel.
 _ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
 _ROUNDS = 12
-# A correction of the residual beyond this share of it is no rounding.
-_CORRECTION = 1e-5
+# Activations with a smaller share of their own than this are combinations of others.
+_NEARLY_DEPENDENT = 1e-6
+# A correction of the residual is one of rounding up to this share of the residual, or
+# this share of the terms that it sums.
+_CORRECTION, _ROUNDING = 1e-10, 1e-14
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class _Polished:
         products = np.abs(network.output_weights)[:, None] * network.hidden_weights
         rays = products @ oracle.basis / problem.weight_unit**2
         self.neurons = Neurons.of(rays, np.sign(network.output_weights))
-        self.priced = self._price(self.y)
+        self.priced, self.defect = self._price(self.y), np.inf
         self._move_neurons()
         if self.priced.proven_excess > _ACCEPTABLE:
             raise InputError(
@@ -181,24 +185,46 @@ class _Polished:
         """Newton's method with the directions that are missing, until there are none."""
         candidates = self.neurons
         for _ in range(_ROUNDS):
-            neurons = refine(self.X, self.y, self.beta, candidates)
-            neurons = settle(self.X, self.y, self.beta, neurons)
-            plain = residual(self.X, self.y, neurons)
-            self._offer(plain, neurons)
-            # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
-            # almost coincide the faces can be misread, and the correction is none.
-            corrected = dual_point(self.X, self.y, self.beta, neurons)
-            if np.linalg.norm(corrected - plain) <= _CORRECTION * np.linalg.norm(plain):
-                self._offer(corrected, neurons)
-            if self.priced.excess <= _ACCURATE:
+            refined = refine(self.X, self.y, self.beta, candidates)
+            self._settle(refined)
+            # Where there are many optima, neurons that are independent only through
+            # their errors leave Newton's method without a direction.
+            self._settle(self._thinned(refined))
+            if self.defect <= _ACCURATE:
                 break
             candidates = self._candidates()
+
+    def _settle(self, neurons: Neurons) -> None:
+        neurons = settle(self.X, self.y, self.beta, neurons)
+        plain = residual(self.X, self.y, neurons)
+        self._offer(plain, neurons)
+        # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
+        # almost coincide the faces can be misread, and the correction is none.
+        corrected = dual_point(self.X, self.y, self.beta, neurons)
+        if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
+            self._offer(corrected, neurons)
+
+    def _thinned(self, neurons: Neurons) -> Neurons:
+        """Fewer neurons with almost the same output, their activations clearly independent."""
+        columns = atoms(self.X, neurons) * neurons.weights
+        scales = np.ones(len(neurons.weights))
+        for scales in prune_scales(columns, neurons.weights, _NEARLY_DEPENDENT):  # noqa: B007
+            pass
+        thinned = Neurons(neurons.directions, scales * neurons.weights, neurons.signs)
+        return thinned.select(scales > 0.0)
+
+    def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
+        """What the residual of a network may err by."""
+        terms = np.abs(atoms(self.X, neurons)) @ neurons.weights
+        return _CORRECTION * float(np.linalg.norm(plain)) + _ROUNDING * float(np.linalg.norm(terms))
 
     def _offer(self, v: FloatArray, neurons: Neurons) -> None:
         """Keep neurons and prices if they are the best so far."""
         priced = self._price(v)
-        if priced.excess <= self.priced.excess:
-            self.priced, self.neurons = priced, neurons
+        slope = face_slope(self.X, self.y, self.beta, neurons) / self.beta
+        defect = max(priced.excess, slope)
+        if defect <= self.defect:
+            self.priced, self.neurons, self.defect = priced, neurons, defect
 
     def _candidates(self) -> Neurons:
         """Turn every neuron to the best direction of its closed cell, and add the others.

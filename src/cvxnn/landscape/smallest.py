@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from cvxnn.landscape.polytope import Polytope
+from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -35,6 +36,30 @@ class FewestWeights:
 
     weights: FloatArray
     lower_bound: int
+
+
+@dataclass(frozen=True)
+class SmallestNetwork:
+    """An optimal network with few neurons, and how few they could be.
+
+    Attributes
+    ----------
+    network : TwoLayerNetwork
+    lower_bound : int
+        Proven: no optimal network has fewer neurons.
+    method : str
+        ``"mixed-integer"``: the search for the smallest was exact; ``"greedy"``:
+        the smallest of some vertices of the set.
+    """
+
+    network: TwoLayerNetwork
+    lower_bound: int
+    method: str
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether no optimal network is smaller."""
+        return self.network.n_neurons <= self.lower_bound
 
 
 def fewest_exactly(polytope: Polytope) -> FewestWeights:

@@ -163,12 +163,12 @@ def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
     Neurons
     """
     neurons = _without_noise(X, neurons)
-    slope = _slope(X, y, beta, neurons)
+    slope = face_slope(X, y, beta, neurons)
     for _ in range(10):
         if len(neurons.weights) == 0:
             break
         moved = _without_noise(X, _newton_step(X, y, beta, neurons))
-        reached = _slope(X, y, beta, moved)
+        reached = face_slope(X, y, beta, moved)
         if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
@@ -186,8 +186,8 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
 
 
-def _slope(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
-    """Length of the gradient on the faces."""
+def face_slope(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+    """Length of the gradient on the faces: over beta, about the error of the directions."""
     if len(neurons.weights) == 0:
         return 0.0
     return float(np.linalg.norm(_gradient(X, y, beta, neurons, _Faces.of(X, neurons))))
