@@ -29,7 +29,7 @@ from cvxnn.validation import (
 FloatArray = NDArray[np.float64]
 
 # Up to this many directions the smallest network is searched for exactly.
-_EXACT_DIRECTIONS = 40
+_EXACT_DIRECTIONS = 24
 # What the optimum is trained to where none is given; it is polished afterwards.
 _TRAINING_TOLERANCE = 1e-8
 
@@ -307,7 +307,7 @@ class OptimalSet:
 
         Parameters
         ----------
-        max_directions : int, default 40
+        max_directions : int, default 24
             Up to this many directions the number is minimised exactly, by
             mixed-integer programming (its time grows exponentially at worst, so it
             stops after 20 000 nodes with a bound); above, a greedy search by linear
@@ -327,7 +327,8 @@ class OptimalSet:
         -----
         Every optimum has the same penalty, so there is no smallest norm to ask for:
         the number of neurons is what differs. Minimising it is a cardinality problem
-        over the polytope.
+        over the polytope: a second for 24 directions, a minute for 36. Some versions of
+        HiGHS write a line of their own to stdout when a candidate misses a tolerance.
         """
         most = check_count(max_directions, "max_directions", minimum=0)
         exact = self.n_directions <= most or self.is_unique

@@ -120,11 +120,12 @@ def _count(weights: FloatArray) -> int:
 def _solve(
     rows: FloatArray, target: FloatArray, upper: FloatArray, excluded: list[BoolArray]
 ) -> Any:
+    # Shares of the upper bounds: weights differ by orders, tolerances do not.
     k = rows.shape[1]
-    zeros = np.zeros_like(rows)
+    shares, zeros = rows * upper, np.zeros_like(rows)
     constraints = [
-        LinearConstraint(np.hstack([rows, zeros]), target, target),
-        LinearConstraint(np.hstack([np.eye(k), -np.diag(upper)]), -np.inf, 0.0),
+        LinearConstraint(np.hstack([shares, zeros]), target, target),
+        LinearConstraint(np.hstack([np.eye(k), -np.eye(k)]), -np.inf, 0.0),
     ]
     for support in excluded:
         outside = np.concatenate([np.zeros(k), ~support])
@@ -132,7 +133,7 @@ def _solve(
     return milp(
         np.concatenate([np.zeros(k), np.ones(k)]),
         integrality=np.repeat([0, 1], k),
-        bounds=Bounds(0.0, np.concatenate([upper, np.ones(k)])),
+        bounds=Bounds(0.0, 1.0),
         constraints=constraints,
         options={"node_limit": _NODES},
     )
