@@ -19,6 +19,14 @@ import cvxnn
 from cvxnn import OptimalSet, TwoLayerNetwork
 from cvxnn.errors import InputError, TooManyPatternsError
 
+
+def labels_in_space() -> tuple[np.ndarray, np.ndarray, float]:
+    """Its optima are many: a network of 12 neurons is independent through its errors only."""
+    rng = np.random.default_rng(6)
+    rng.integers(3, 26), rng.integers(1, 5)
+    return rng.standard_normal((13, 3)), rng.choice([-1.0, 1.0], 13), 10.0 ** rng.uniform(-4.0, 1.0)
+
+
 UNIQUE = random_problem(1, 7, 2, 0.5)
 CASES = {
     "five points": five_points(),
@@ -27,6 +35,7 @@ CASES = {
     "unique": UNIQUE,
     "plane": random_problem(2, 9, 2, 1e-2),
     "space": random_problem(3, 9, 3, 3e-2),
+    "labels": labels_in_space(),
     "ring": (*cvxnn.load_ring(), 1e-1),
 }
 

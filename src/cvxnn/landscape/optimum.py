@@ -221,7 +221,7 @@ class _Polished:
     def _offer(self, v: FloatArray, neurons: Neurons) -> None:
         """Keep neurons and prices if they are the best so far."""
         priced = self._price(v)
-        slope = face_slope(self.X, self.y, self.beta, neurons) / self.beta
+        slope = face_slope(self.X, self.beta, neurons, v) / self.beta
         defect = max(priced.excess, slope)
         if defect <= self.defect:
             self.priced, self.neurons, self.defect = priced, neurons, defect

@@ -163,12 +163,12 @@ def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
     Neurons
     """
     neurons = _without_noise(X, neurons)
-    slope = face_slope(X, y, beta, neurons)
+    slope = face_slope(X, beta, neurons, residual(X, y, neurons))
     for _ in range(10):
         if len(neurons.weights) == 0:
             break
         moved = _without_noise(X, _newton_step(X, y, beta, neurons))
-        reached = face_slope(X, y, beta, moved)
+        reached = face_slope(X, beta, moved, residual(X, y, moved))
         if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
@@ -186,24 +186,22 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
 
 
-def face_slope(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
-    """Length of the gradient on the faces: over beta, about the error of the directions."""
+def face_slope(X: FloatArray, beta: float, neurons: Neurons, v: FloatArray) -> float:
+    """Length of the gradient on the faces at a residual v.
+
+    Over beta this is about the error of the directions.
+    """
     if len(neurons.weights) == 0:
         return 0.0
-    return float(np.linalg.norm(_gradient(X, y, beta, neurons, _Faces.of(X, neurons))))
-
-
-def _gradient(
-    X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, faces: _Faces
-) -> FloatArray:
-    return beta * faces.along(neurons) - faces.J.T @ residual(X, y, neurons)
+    faces = _Faces.of(X, neurons)
+    return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
 
 
 def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
     faces = _Faces.of(X, neurons)
     along = faces.along(neurons)
-    gradient = _gradient(X, y, beta, neurons, faces)
+    gradient = beta * along - faces.J.T @ residual(X, y, neurons)
     curvature = np.zeros((len(along), len(along)))
     for part, c in zip(faces.parts, neurons.weights, strict=True):
         b = along[part]
