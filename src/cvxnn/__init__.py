@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cvxnn.certification import certify
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
+    from cvxnn.landscape import DescentPath, OptimalSet, SmallestNetwork, descent_path
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.patterns import (
         PatternSet,
@@ -50,12 +51,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "ConvexProgram",
+    "DescentPath",
     "ImprovingNeuron",
     "InputError",
     "ModelFileError",
     "NetworkCertificate",
+    "OptimalSet",
     "PatternSet",
     "Progress",
+    "SmallestNetwork",
     "Solution",
     "Status",
     "TooManyPatternsError",
@@ -63,6 +67,7 @@ __all__ = [
     "Verdict",
     "certify",
     "count_patterns_bound",
+    "descent_path",
     "enumerate_patterns",
     "load_ring",
     "sample_patterns",
@@ -74,12 +79,15 @@ __all__ = [
 _HOMES = {
     "Certificate": "cvxnn.results",
     "ConvexProgram": "cvxnn.program",
+    "DescentPath": "cvxnn.landscape",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
     "ModelFileError": "cvxnn.errors",
     "NetworkCertificate": "cvxnn.results",
+    "OptimalSet": "cvxnn.landscape",
     "PatternSet": "cvxnn.patterns",
     "Progress": "cvxnn.results",
+    "SmallestNetwork": "cvxnn.landscape",
     "Solution": "cvxnn.results",
     "Status": "cvxnn.results",
     "TooManyPatternsError": "cvxnn.errors",
@@ -87,6 +95,7 @@ _HOMES = {
     "Verdict": "cvxnn.results",
     "certify": "cvxnn.certification",
     "count_patterns_bound": "cvxnn.patterns",
+    "descent_path": "cvxnn.landscape",
     "enumerate_patterns": "cvxnn.patterns",
     "load_ring": "cvxnn.datasets",
     "sample_patterns": "cvxnn.patterns",
