@@ -1,10 +1,10 @@
-"""Two-layer ReLU networks: values, objective, balance and files."""
+"""Two-layer ReLU networks: values, objective and files; their symmetries are in `symmetries`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.model_files import read_model, write_model
+from cvxnn.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_data, check_finite, check_positive, check_target
 
 Vector = NDArray[np.float64]
@@ -20,7 +21,7 @@ Matrix = NDArray[np.float64]
 _BUFFER_BYTES = 64 * 2**20
 
 
-class TwoLayerNetwork:
+class TwoLayerNetwork(NeuronSymmetries):
     """The network ``f(X) = sum_j (X u_j)_+ a_j``; equation (1) of the seed paper.
 
     Immutable: the weights are private copies that cannot be written to, so a
@@ -194,40 +195,6 @@ class TwoLayerNetwork:
         squares = np.vdot(self._hidden_weights, self._hidden_weights)
         return 0.5 * float(squares + np.vdot(self._output_weights, self._output_weights))
 
-    def balance(self) -> TwoLayerNetwork:
-        """Return the same function with ``||u_j|| = |a_j|`` for every neuron; O(md).
-
-        ReLU is positively homogeneous, so ``(c u_j, a_j / c)`` is the same
-        neuron for every c > 0; of these the balanced one has the least penalty,
-        ``||u_j|| |a_j|``. Neurons with ``u_j = 0`` or ``a_j = 0`` are dropped.
-
-        Raises
-        ------
-        InputError
-            If a balanced weight exceeds the range of float64.
-
-        References
-        ----------
-        The rescaling of Pilanci and Ergen (2020), which turns (2) into the
-        equivalent (7) of the seed paper.
-
-        Examples
-        --------
-        >>> network = TwoLayerNetwork([[4.0], [1.0]], [1.0, 0.0]).balance()
-        >>> network.hidden_weights, network.output_weights
-        (array([[2.]]), array([2.]))
-        """
-        largest = np.abs(self._hidden_weights).max(axis=1)
-        alive = (largest > 0.0) & (self._output_weights != 0.0)
-        largest, output = largest[alive], self._output_weights[alive]
-        # Neither ||u_j||^2 nor ||u_j|| |a_j| is formed: both may leave the range of float64
-        # where the balanced weights do not.
-        direction = self._hidden_weights[alive] / largest[:, np.newaxis]
-        norm = np.linalg.norm(direction, axis=1)
-        scale = np.sqrt(largest) * np.sqrt(np.abs(output)) * np.sqrt(norm)
-        hidden = direction * (scale / norm)[:, np.newaxis]
-        return TwoLayerNetwork(hidden, np.copysign(scale, output))
-
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
         """Write the network to a file, complete or not at all.
 
@@ -283,6 +250,9 @@ class TwoLayerNetwork:
     def __reduce__(self) -> tuple[type[TwoLayerNetwork], tuple[Matrix, Vector]]:
         # Arrays come out of a pickle writable, and must go through the constructor.
         return TwoLayerNetwork, (self._hidden_weights, self._output_weights)
+
+    def _renewed(self, hidden: Matrix, output: Vector) -> Self:
+        return type(self)(hidden, output)
 
     def _check_rows(self, X: ArrayLike) -> Matrix:
         rows = as_real_array(X, "X")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn.solvers.face_newton import Neurons, dual_point, neuron_objective, refine
+from cvxnn.solvers.face_newton import Neurons, dual_point, neuron_objective, refine, settle
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
@@ -53,3 +53,29 @@ def test_zero_rows_are_harmless() -> None:
         X, np.array([1.0, 2.0, 3.0]), 0.1, random_neurons(np.random.default_rng(1), 4, 2)
     )
     assert np.isfinite(refined.weights).all()
+
+
+def test_settling_finds_the_digits_that_the_objective_cannot_see() -> None:
+    """One neuron with all rows active: its direction errs by 1e-8, the objective by 1e-16."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 1.5, (12, 3))
+    y, beta, one = X @ np.array([1.0, 2.0, 3.0]), 0.3, np.ones(1)
+    settled = settle(X, y, beta, refine(X, y, beta, Neurons(np.ones((1, 3)) / 3**0.5, one, one)))
+    w = settled.rays[0]
+    assert (X @ w > 0.0).all()
+    gradient = X.T @ (X @ w - y) + beta * w / np.linalg.norm(w)
+    assert np.linalg.norm(gradient) <= 1e-13 * np.linalg.norm(X.T @ y)
+    turned = Neurons.of(w + 1e-8 * rng.standard_normal((1, 3)), one)
+    error = neuron_objective(X, y, beta, turned) - neuron_objective(X, y, beta, settled)
+    assert abs(error) <= 1e-13
+    again = settle(X, y, beta, turned)
+    np.testing.assert_allclose(again.directions, settled.directions, rtol=0.0, atol=1e-14)
+
+
+def test_settling_knows_rows_that_meet_noise_only() -> None:
+    """u = (2, -1, 1e-17) lies on the hyperplane of the row (0, 0, 1)."""
+    X = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    u = np.array([[2.0, -1.0, 1e-17]]) / np.sqrt(5.0)
+    settled = settle(X, np.array([2.0, 1.0, 0.0]), 0.1, Neurons(u, np.ones(1), np.ones(1)))
+    assert settled.directions[0, 2] == 0.0
+    assert settle(X, np.ones(3), 0.1, Neurons.none(3)).weights.shape == (0,)

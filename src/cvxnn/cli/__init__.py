@@ -1,4 +1,4 @@
-"""The command line: ``cvxnn fit``, ``predict``, ``certify`` and ``demo``.
+"""The command line: ``cvxnn fit``, ``predict``, ``certify``, ``demo`` and ``study``.
 
 A command imports what it computes with when it runs, so that ``cvxnn --help``
 does not wait for numba.
@@ -16,6 +16,7 @@ from cvxnn.cli.demo import demo
 from cvxnn.cli.errors import ReportingGroup
 from cvxnn.cli.fit import fit
 from cvxnn.cli.predict import predict
+from cvxnn.cli.study import study
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,7 @@ app.command(no_args_is_help=True)(fit)
 app.command(no_args_is_help=True)(predict)
 app.command(no_args_is_help=True)(certify)
 app.command()(demo)
+app.command()(study)
 
 
 def _print_version(wanted: bool) -> None:

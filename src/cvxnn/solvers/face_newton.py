@@ -30,6 +30,9 @@ from cvxnn.solvers.neurons import (
 
 FloatArray = NDArray[np.float64]
 
+# What a Newton step leaves as noise in an entry, as a share of the largest.
+_NOISE = 1e-14
+
 
 def refine(
     X: FloatArray,
@@ -138,6 +141,60 @@ def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> F
     for _ in range(2):
         v = v + np.linalg.lstsq(faces.J.T, target - faces.J.T @ v, rcond=1e-12)[0]
     return v
+
+
+def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+    """Newton steps for the last digits of the neurons, which the objective cannot see.
+
+    Near the optimum the objective changes with the square of an error, so that it
+    is flat in float64 while directions still err by 1e-8. What decides here is the
+    gradient on the faces: steps go on as long as each halves it.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    y : ndarray, shape (n,)
+    beta : float
+    neurons : Neurons
+        From :func:`refine`.
+
+    Returns
+    -------
+    Neurons
+    """
+    neurons = _without_noise(X, neurons)
+    slope = face_slope(X, beta, neurons, residual(X, y, neurons))
+    for _ in range(10):
+        if len(neurons.weights) == 0:
+            break
+        moved = _without_noise(X, _newton_step(X, y, beta, neurons))
+        reached = face_slope(X, beta, moved, residual(X, y, moved))
+        if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
+            break
+        neurons, slope = moved, reached
+    return neurons
+
+
+def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
+    """Entries of directions that are the rounding of 0 become 0.
+
+    A row that meets only such entries, as (0, 0, 1) meets (2, -1, 1e-17), lies on the
+    hyperplane; but its product is as large as the terms that it sums.
+    """
+    reach = np.abs(neurons.directions) * np.abs(X).max(axis=0)
+    kept = reach > _NOISE * reach.max(axis=1, keepdims=True, initial=0.0)
+    return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
+
+
+def face_slope(X: FloatArray, beta: float, neurons: Neurons, v: FloatArray) -> float:
+    """Length of the gradient on the faces at a residual v.
+
+    Over beta this is about the error of the directions.
+    """
+    if len(neurons.weights) == 0:
+        return 0.0
+    faces = _Faces.of(X, neurons)
+    return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
 
 
 def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:

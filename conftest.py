@@ -1,0 +1,24 @@
+"""Doctests of modules that need an optional package are skipped where it is not installed."""
+
+from importlib.util import find_spec
+
+import pytest
+
+OPTIONAL = {
+    "cvxnn.baselines": "torch",
+    "cvxnn.plotting": "matplotlib",
+    "cvxnn.plotting.curves.plot_objective": "torch",
+    "cvxnn.plotting.curves.plot_scores": "torch",
+    "cvxnn.study": "torch",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for module, package in OPTIONAL.items():
+            if (
+                isinstance(item, pytest.DoctestItem)
+                and item.name.startswith(module)
+                and find_spec(package) is None
+            ):
+                item.add_marker(pytest.mark.skip(reason=f"needs {package}"))

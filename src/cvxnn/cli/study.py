@@ -1,0 +1,144 @@
+"""``cvxnn study``: the experiments of the paper, with a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvxnn.cli.errors import ExitCode, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from cvxnn.study import ExperimentResult, StudyResult
+
+# Columns of the summary, by their names in the tables of the study.
+_SHOWN = ("data", "method", "neurons", "objective", "lower bound", "gap", "time (s)")
+
+
+class Section(StrEnum):
+    """A section of the paper's experiments."""
+
+    FIVE_POINTS = "4.1"
+    LINE = "4.2"
+    RING = "4.3"
+    IMAGES = "4.4"
+
+
+_Sections = Annotated[
+    list[Section] | None,
+    typer.Argument(metavar="[4.1|4.2|4.3|4.4]...", help="Which experiments; all if none."),
+]
+_Out = Annotated[
+    Path,
+    typer.Option(metavar="DIR", help="Folder for the report, its tables and figures."),
+]
+_Quick = Annotated[bool, typer.Option("--quick", help="Few steps: see whether all works.")]
+_Cifar = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.npz", help="Images of 4.4; downloaded (170 MB) if not given."),
+]
+_Seed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Seed of data, patterns and initial weights.")
+]
+
+
+def study(
+    sections: _Sections = None,
+    out: _Out = Path("cvxnn-study"),
+    quick: _Quick = False,
+    cifar: _Cifar = None,
+    seed: _Seed = 0,
+) -> None:
+    """Run the experiments of the paper and write a report with figures and tables.
+
+    4.1 five points, 4.2 more points of the line, 4.3 the ring in the plane, 4.4
+    images of CIFAR-10; convex training with its lower bounds against gradient
+    methods. Needs the packages of the extra "study".
+
+    Exit codes: 0 success; 1 no experiment could be run; 2 a mistake in the
+    options or the data; 130 interrupted.
+    """
+    with _progress_bar() as progress:
+        # Here and not above: it takes seconds, which the bar shows passing.
+        from cvxnn.study import EXPERIMENTS, run_study
+
+        result = run_study(
+            [section.value for section in sections] if sections else tuple(EXPERIMENTS),
+            out=out,
+            quick=quick,
+            cifar=cifar,
+            random_state=seed,
+            progress=progress,
+        )
+    for name, reason in result.skipped.items():
+        say(f"{name} was skipped. {reason}", "warning")
+    _show(result)
+    if not result.experiments:
+        raise typer.Exit(int(ExitCode.STOPPED_EARLY))
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[float, str], None] | None]:
+    """A bar on stderr while the block runs, if stderr is a terminal; it disappears at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not sys.stderr.isatty() or console.is_dumb_terminal:
+        yield None
+        return
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def update(fraction: float, what: str) -> None:
+            bar.update(task, completed=fraction, description=what)
+
+        yield update
+
+
+def _show(result: StudyResult) -> None:
+    """A summary of the tables on stdout, and where the report is."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from cvxnn.cli.outputs import write_stdout
+
+    # Drawn into a string first: rich would end the process with an error on a closed pipe.
+    terminal, page = Console(), StringIO()
+    console = Console(
+        file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
+    )
+    for experiment in result.experiments:
+        console.print(Text(f"{experiment.name}  {experiment.title}", style="bold"), soft_wrap=True)
+        console.print(_summary(experiment))
+    console.print(Text.assemble(("report ", "cyan"), str(result.report)), soft_wrap=True)
+    write_stdout(page.getvalue())
+
+
+def _summary(experiment: ExperimentResult) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    from cvxnn.study.tables import record, show
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in _SHOWN:
+        table.add_column(name, justify="left" if name in ("data", "method") else "right")
+    for row in experiment.rows:
+        values = record(row)
+        table.add_row(*(show(name, values[name]) for name in _SHOWN))
+    return table

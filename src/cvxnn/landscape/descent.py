@@ -1,0 +1,380 @@
+"""A path from any network to a global optimum along which the objective never rises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.pruning import prune_scales
+from cvxnn.results import Solution
+from cvxnn.validation import as_real_array, check_data, check_positive, check_target
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+# The last stage may rise by this share of the objective: the rounding of a target that
+# was polished. A target further from the optimum is refused.
+_RISE = 1e-11
+
+
+class Stage(ABC):
+    """One part of a path: networks of m neurons for fractions 0 to 1."""
+
+    label: str
+    n_moves: int = 1
+
+    @abstractmethod
+    def network(self, fraction: float) -> TwoLayerNetwork:
+        """The network at a fraction of the stage."""
+
+
+class BalanceStage(Stage):
+    """``(u_j c_j^t, a_j c_j^-t)`` to ``||u_j|| = |a_j|``: the function stays.
+
+    The penalty is convex in t and least at the end. Neurons with u = 0 or a = 0
+    do nothing, and shrink to 0.
+    """
+
+    label = "balance"
+
+    def __init__(self, network: TwoLayerNetwork) -> None:
+        hidden, output = network.hidden_weights, network.output_weights
+        # Largest entry first: the squares of small or large weights leave float64.
+        largest = np.abs(hidden).max(axis=1)
+        safe = np.where(largest > 0.0, largest, 1.0)
+        lengths = largest * np.linalg.norm(hidden / safe[:, None], axis=1)
+        self.alive: BoolArray = (lengths > 0.0) & (output != 0.0)
+        self._hidden, self._output = hidden, output
+        ones = np.ones_like(lengths)
+        self._logs = 0.5 * (
+            np.log(np.where(self.alive, np.abs(output), ones))
+            - np.log(np.where(self.alive, lengths, ones))
+        )
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether some neuron is not balanced up to rounding."""
+        dead = ~self.alive & (np.abs(self._hidden).any(axis=1) | (self._output != 0.0))
+        return bool(dead.any() or (np.abs(self._logs) > 1e-14).any())
+
+    def network(self, fraction: float) -> TwoLayerNetwork:
+        factors = np.exp(fraction * self._logs)
+        shrink = np.where(self.alive, 1.0, 1.0 - fraction)
+        hidden = (shrink * factors)[:, None] * self._hidden
+        return TwoLayerNetwork(hidden, shrink * self._output / factors)
+
+
+class ScalingStage(Stage):
+    """Products ``|a_j| u_j`` times scales that are linear between given rows of them.
+
+    Parameters
+    ----------
+    label : str
+    network : TwoLayerNetwork
+        Balanced.
+    scales : ndarray, shape (moves + 1, m)
+        None negative.
+    """
+
+    def __init__(self, label: str, network: TwoLayerNetwork, scales: FloatArray) -> None:
+        self.label = label
+        self.n_moves = len(scales) - 1
+        self._network, self._scales = network, scales
+
+    def network(self, fraction: float) -> TwoLayerNetwork:
+        position = fraction * self.n_moves
+        move = min(int(position), self.n_moves - 1)
+        t = position - move
+        scales = (1.0 - t) * self._scales[move] + t * self._scales[move + 1]
+        roots = np.sqrt(scales)
+        hidden = roots[:, None] * self._network.hidden_weights
+        return TwoLayerNetwork(hidden, roots * self._network.output_weights)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Where a stage of a path lies.
+
+    Attributes
+    ----------
+    label : str
+        ``"balance"``, ``"prune"`` or ``"grow"``.
+    start, end : float
+        In [0, 1].
+    """
+
+    label: str
+    start: float
+    end: float
+
+
+class DescentPath:
+    """A continuous path of networks, called at t in [0, 1]; made by :func:`descent_path`.
+
+    Attributes
+    ----------
+    segments : tuple of Segment
+        The stages in order, each with an equal share of [0, 1]. A stage with nothing
+        to do is left out.
+    breakpoints : ndarray
+        Where the path has a corner: ends of stages and moves of the pruning, from 0
+        to 1.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y, beta = [[1.0], [2.0]], [1.0, 2.0], 0.5
+    >>> network = cvxnn.TwoLayerNetwork([[3.0], [1.0], [0.0]], [-0.1, 0.2, 0.0])
+    >>> target = cvxnn.solve(X, y, beta, tol=1e-10).network
+    >>> path = cvxnn.descent_path(network, target, X, y, beta)
+    >>> path
+    DescentPath(balance 0..0.333, prune 0.333..0.667, grow 0.667..1)
+    >>> values = [path(t).objective(X, y, beta) for t in path.breakpoints]
+    >>> print(" ".join(f"{value:.3f}" for value in values))
+    5.538 3.275 3.075 0.475
+    """
+
+    def __init__(self, start: TwoLayerNetwork, stages: list[Stage]) -> None:
+        self._start, self._stages = start, stages
+        corners = np.linspace(0.0, 1.0, len(stages) + 1)
+        self.segments = tuple(
+            Segment(stage.label, float(corners[i]), float(corners[i + 1]))
+            for i, stage in enumerate(stages)
+        )
+        inner = [
+            np.linspace(segment.start, segment.end, stage.n_moves + 1)[1:]
+            for segment, stage in zip(self.segments, stages, strict=True)
+        ]
+        self.breakpoints = np.concatenate([[0.0], *inner])
+
+    def __call__(self, t: float) -> TwoLayerNetwork:
+        """The network at t; O(md).
+
+        At 0 it is the network that the path starts from, with the neurons of 0 that
+        were appended. Its number of neurons is the same for all t.
+
+        Raises
+        ------
+        InputError
+            If t is no number in [0, 1].
+        """
+        time = self._check_time(t)
+        if time == 0.0:
+            return self._start
+        i = self._stage_index(time)
+        segment = self.segments[i]
+        fraction = (time - segment.start) / (segment.end - segment.start)
+        return self._stages[i].network(min(max(fraction, 0.0), 1.0))
+
+    def stage_at(self, t: float) -> str:
+        """The label of the stage that t belongs to; a corner belongs to the stage it ends."""
+        return self.segments[self._stage_index(self._check_time(t))].label
+
+    def objectives(self, X: ArrayLike, y: ArrayLike, beta: float, times: ArrayLike) -> FloatArray:
+        """Objective (2) at several times, shape (k,); O(k n m d).
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+        y : array-like, shape (n,)
+        beta : float
+        times : array-like, shape (k,)
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
+        """
+        data = check_data(X)
+        target = check_target(y, len(data))
+        moments = np.atleast_1d(as_real_array(times, "times"))
+        return np.array([self(float(t)).objective(data, target, beta) for t in moments])
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{s.label} {s.start:.3g}..{s.end:.3g}" for s in self.segments)
+        return f"DescentPath({parts})"
+
+    def _stage_index(self, time: float) -> int:
+        ends = [segment.end for segment in self.segments]
+        return min(int(np.searchsorted(ends, time)), len(ends) - 1)
+
+    @staticmethod
+    def _check_time(t: float) -> float:
+        value = as_real_array(t, "t")
+        if value.ndim != 0 or not 0.0 <= float(value) <= 1.0:
+            raise InputError(f"t must be a number from 0 to 1, got {t!r}.")
+        return float(value)
+
+
+def descent_path(
+    network: TwoLayerNetwork,
+    target: TwoLayerNetwork | Solution,
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    *,
+    widen: bool = False,
+) -> DescentPath:
+    """A continuous path from a network to a global optimum, on which objective (2) never rises.
+
+    Three stages. *Balance*: every neuron is rescaled to ``||u_j|| = |a_j|``. *Prune*:
+    while activations are linearly dependent, the products ``|a_j| u_j`` move along a
+    null vector, on which f(X) stays and the penalty does not rise, until one of them
+    is 0. *Grow*: the neurons that are left shrink linearly to 0 while those of the
+    target grow in places that are 0. Both networks in one convex program: the
+    objective is convex along this segment, and least at its end.
+
+    So a network with enough neurons has no bad local minimum that it could not leave
+    without climbing: m >= 2 n neurons always suffice.
+
+    Parameters
+    ----------
+    network : TwoLayerNetwork
+        Any; balanced or not, also with neurons that are 0.
+    target : TwoLayerNetwork or Solution
+        A global optimum; the path ends at ``target.prune(X)``, in the order of free
+        places. From one optimum to another the objective stays.
+    X : array-like, shape (n, d)
+    y : array-like, shape (n,)
+    beta : float
+        Regularisation, > 0.
+    widen : bool, default False
+        Whether a network with too few neurons gets more that are 0, so that the path
+        exists; the objective does not change by them.
+
+    Returns
+    -------
+    DescentPath
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, the network is too narrow (the message
+        says which width would do), or the target is no optimum: the objective would
+        fall below it on the way.
+
+    Notes
+    -----
+    O(m n^2) for the moves, and O(m^2) memory where m exceeds n. Where the objective
+    is flat, it is so up to the rounding of its sums.
+
+    References
+    ----------
+    Y. Wang, J. Lacotte and M. Pilanci, "The Hidden Convex Optimization Landscape of
+    Two-Layer ReLU Neural Networks", ICLR 2022; seed paper, introduction and 3.3;
+    B. Haeffele and R. Vidal, "Global Optimality in Neural Network Training", CVPR
+    2017, for the role of neurons that are 0.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y, beta = [[1.0], [2.0]], [1.0, 2.0], 0.5
+    >>> network = cvxnn.TwoLayerNetwork([[-1.0]], [0.5])
+    >>> target = cvxnn.solve(X, y, beta, tol=1e-10)
+    >>> cvxnn.descent_path(network, target, X, y, beta, widen=True)(1.0).n_neurons
+    1
+    """
+    data = check_data(X)
+    response = check_target(y, len(data))
+    beta = check_positive(beta, "beta")
+    goal = _check_network(target.network if isinstance(target, Solution) else target, "target")
+    start = _check_network(network, "network")
+    for each, name in ((start, "network"), (goal, "target")):
+        if each.n_features != data.shape[1]:
+            raise InputError(
+                f"{name} must have {data.shape[1]} features, as X has columns, "
+                f"got {each.n_features}."
+            )
+    goal = goal.prune(data)
+    balance = BalanceStage(start)
+    scales = _pruning(balance.network(1.0), data)
+    missing = int((scales[-1] > 0.0).sum()) + goal.n_neurons - start.n_neurons
+    if missing > 0:
+        if not widen:
+            raise InputError(_width_sentence(start.n_neurons, missing))
+        start = _widened(start, missing)
+        balance = BalanceStage(start)
+        scales = np.pad(scales, ((0, 0), (0, missing)))
+    balanced = balance.network(1.0)
+    stages: list[Stage] = [balance] if balance.is_needed else []
+    if len(scales) > 1:
+        stages.append(ScalingStage("prune", balanced, scales))
+    grow = _growth(balanced, scales[-1], goal)
+    _check_descent(grow, data, response, beta)
+    return DescentPath(start, [*stages, grow])
+
+
+def _pruning(balanced: TwoLayerNetwork, X: FloatArray) -> FloatArray:
+    """Scales at the corners of the pruning, shape (moves + 1, m)."""
+    columns = np.maximum(X @ balanced.hidden_weights.T, 0.0) * balanced.output_weights
+    sizes = np.asarray(balanced.output_weights) ** 2
+    seen = columns.any(axis=0)
+    corners = [np.where(sizes > 0.0, 1.0, 0.0)]
+    if (~seen & (sizes > 0.0)).any():
+        # Neurons that no row sees only cost: they shrink in a move of their own.
+        corners.append(np.where(seen, 1.0, 0.0))
+    for part in prune_scales(columns[:, seen], sizes[seen]):
+        corner = np.zeros(len(sizes))
+        corner[seen] = part
+        corners.append(corner)
+    return np.array(corners)
+
+
+def _growth(balanced: TwoLayerNetwork, scales: FloatArray, goal: TwoLayerNetwork) -> Stage:
+    """From the pruned network to the goal, in places that are free."""
+    hidden = np.array(balanced.hidden_weights) * np.sqrt(scales)[:, None]
+    output = np.array(balanced.output_weights) * np.sqrt(scales)
+    free = np.flatnonzero(scales == 0.0)[: goal.n_neurons]
+    hidden[free], output[free] = goal.hidden_weights, goal.output_weights
+    before = np.where(scales > 0.0, 1.0, 0.0)
+    after = np.zeros(len(scales))
+    after[free] = 1.0
+    return ScalingStage("grow", TwoLayerNetwork(hidden, output), np.array([before, after]))
+
+
+def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> None:
+    """Refuse a target from which a part of the last segment differs downwards.
+
+    Along the segment the objective is a parabola: it rises to its end if the slope
+    there is positive, by ``slope^2 / (2 curvature)``, or from its start.
+    """
+    first, last = grow.network(0.0), grow.network(1.0)
+    change = last.forward(X) - first.forward(X)
+    slope = float(change @ (last.forward(X) - y)) + beta * (last.penalty() - first.penalty())
+    end, curvature = last.objective(X, y, beta), float(change @ change)
+    if slope <= 0.0:
+        return
+    rise = slope - 0.5 * curvature if slope >= curvature else 0.5 * slope**2 / curvature
+    if rise > _RISE * end:
+        raise InputError(
+            f"target is no global optimum: on the way to its objective {end:.10g} the objective "
+            f"falls below it by {rise:.1e}. Train it to a smaller tol, or take a network of "
+            "OptimalSet."
+        )
+
+
+def _check_network(network: object, name: str) -> TwoLayerNetwork:
+    if not isinstance(network, TwoLayerNetwork):
+        raise InputError(f"{name} must be a TwoLayerNetwork, got {type(network).__name__}.")
+    return network
+
+
+def _widened(network: TwoLayerNetwork, more: int) -> TwoLayerNetwork:
+    d = network.n_features
+    return TwoLayerNetwork(
+        np.vstack([network.hidden_weights, np.zeros((more, d))]),
+        np.append(network.output_weights, np.zeros(more)),
+    )
+
+
+def _width_sentence(m: int, missing: int) -> str:
+    return (
+        f"network has {m} neurons, too few for this path: {m + missing} would do (what pruning "
+        "leaves of it, and the neurons of the target). Pass widen=True to append neurons that "
+        "are 0, which changes neither its values nor its objective."
+    )

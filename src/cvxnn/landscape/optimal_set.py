@@ -1,0 +1,445 @@
+"""All global optima of a training problem as one object: :class:`OptimalSet`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.landscape.functions import dimension_of_functions
+from cvxnn.landscape.membership import violation
+from cvxnn.landscape.optimum import Optimum
+from cvxnn.landscape.polytope import Polytope
+from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.results import Solution
+from cvxnn.training import solve
+from cvxnn.validation import (
+    as_real_array,
+    check_count,
+    check_data,
+    check_finite,
+    check_positive,
+    check_random_state,
+    check_target,
+)
+
+FloatArray = NDArray[np.float64]
+
+# Up to this many directions the smallest network is searched for exactly.
+_EXACT_DIRECTIONS = 24
+# What the optimum is trained to where none is given; it is polished afterwards.
+_TRAINING_TOLERANCE = 1e-8
+
+
+class OptimalSet:
+    """Every global optimum of objective (2), up to order and splitting of neurons.
+
+    The squared loss is strictly convex, so all optima have the same values
+    ``f(X)`` and the same residual ``r = y - f(X)``. A neuron of an optimum has
+    ``s r'(X u)_+ = beta ||u||`` with s the sign of its output weight, the largest
+    value there is. In each closed cell of the arrangement of X at most one unit
+    direction attains it for each sign: the projection of ``s X'D r`` on the cone
+    of the cell. With the k directions ``u_j, s_j`` so found, the optima are
+
+        W = { w >= 0 :  sum_j w_j s_j (X u_j)_+ = f(X) },
+
+    a polytope: the network with neurons ``sqrt(w_j) u_j, s_j sqrt(w_j)`` for each
+    of its points w, in any order, with any of its neurons split. No other network
+    of any width is optimal.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, d)
+        Data, with all of its activation patterns listed (see
+        :func:`cvxnn.enumerate_patterns`): about ``n^rank(X)``.
+    y : array-like, shape (n,)
+        Targets.
+    beta : float
+        Regularisation, > 0.
+    solution : Solution or TwoLayerNetwork, optional
+        A network that is optimal, or nearly; it is polished. By default
+        ``solve(X, y, beta)`` with a small tolerance.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (k, d)
+        The unit vectors u_j; read-only, as all arrays here.
+    signs : ndarray, shape (k,)
+        The s_j.
+    activations : ndarray, shape (n, k)
+        ``s_j (X u_j)_+``: what a unit of w_j adds to f(X).
+    residual : ndarray, shape (n,)
+        r, shared by all optima.
+    objective : float
+        The optimal value of (2).
+    excess : float
+        Proven over all cells: ``|r'(X u)_+| <= beta (1 + excess)`` on the unit
+        ball. Rounding; about 1e-11.
+    margin : float
+        The directions that were left out have ``|r'(X u)_+| <= beta (1 - margin)``;
+        at most 1e-3 is reported. A margin near 1e-9 means that a tiny change of
+        the data would change the set.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, or the optimum cannot be polished.
+    TooManyPatternsError
+        If the patterns of X cannot be listed.
+
+    Notes
+    -----
+    The network is polished by Newton's method on the faces of its cells until
+    the price of every cell is at most beta up to rounding. Active means within
+    1e-9 of beta, relative. With M cells of rank r the pricing costs O(M n r), and
+    the dimension k linear programs of the size of Lasso on k columns.
+
+    References
+    ----------
+    Seed paper, section 3.3; Y. Wang, J. Lacotte and M. Pilanci, ICLR 2022; A.
+    Mishkin and M. Pilanci, "Optimal Sets and Solution Paths of ReLU Networks",
+    ICML 2023; S. Kim, A. Mishkin and M. Pilanci, ICLR 2025.
+
+    Examples
+    --------
+    Four points of a circle with the same target: two neurons suffice, on either
+    diagonal, and any mixture of the two optima is one.
+
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> optima = OptimalSet(X, np.ones(4), beta=0.1)
+    >>> optima
+    OptimalSet(n_directions=4, dimension=1, function_dimension=1)
+    >>> [network.n_neurons for network in optima.vertices()]
+    [2, 2]
+    >>> member = optima.sample(random_state=0)[0]
+    >>> member.n_neurons, optima.contains(member.permute([2, 0, 3, 1]).split(0, [0.3, 0.7]))
+    (4, True)
+    """
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        beta: float,
+        solution: Solution | TwoLayerNetwork | None = None,
+    ) -> None:
+        self._X = check_data(X)
+        self._y = check_target(y, len(self._X))
+        self._beta = check_positive(beta, "beta")
+        network = self._check_solution(solution)
+        optimum = Optimum.of(self._X, self._y, self._beta, network)
+        self.directions = _read_only(optimum.directions)
+        self.signs = _read_only(optimum.signs)
+        self.activations = _read_only(optimum.activations)
+        self.residual = _read_only(optimum.residual)
+        self.excess, self.margin = optimum.excess, optimum.margin
+        self._polytope = Polytope(optimum.activations, optimum.weights)
+        fit = 0.5 * float(self.residual @ self.residual)
+        self.objective = fit + self._beta * float(optimum.weights.sum())
+        self._total = float(optimum.weights.sum())
+
+    def __repr__(self) -> str:
+        return (
+            f"OptimalSet(n_directions={self.n_directions}, dimension={self.dimension}, "
+            f"function_dimension={self.function_dimension})"
+        )
+
+    @property
+    def n_directions(self) -> int:
+        """The number k of directions that an optimal neuron can have."""
+        return len(self.signs)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the polytope W of weights; 0 if it is a point."""
+        return self._polytope.dimension
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether all optima are one network, up to order and splitting of its neurons."""
+        return self.dimension == 0
+
+    @cached_property
+    def function_dimension(self) -> int:
+        """Dimension of the set of functions on R^d that optimal networks compute.
+
+        At most :attr:`dimension`, and smaller where different networks are the
+        same function: ``(x'u)_+ - (-x'u)_+ = x'u`` is linear, so that neurons on
+        three lines can be traded for their opposites without a trace.
+        """
+        moves = self._polytope.moves / self._polytope.lengths[:, None]
+        return dimension_of_functions(self.directions, self.signs, moves)
+
+    @property
+    def has_unique_function(self) -> bool:
+        """Whether all optima are the same function on R^d."""
+        return self.function_dimension == 0
+
+    def network(self, weights: ArrayLike) -> TwoLayerNetwork:
+        """The balanced network with given weights w on the directions; zeros are left out.
+
+        Parameters
+        ----------
+        weights : array-like, shape (k,)
+            None negative. In W if the network is to be optimal; not checked.
+
+        Raises
+        ------
+        InputError
+            If the weights are not as described.
+        """
+        w = as_real_array(weights, "weights")
+        check_finite(w, "weights")
+        if w.shape != self.signs.shape or (w < 0.0).any():
+            raise InputError(
+                f"weights must be of shape ({self.n_directions},), one for each direction, "
+                "with no entry below 0."
+            )
+        used = w > 0.0
+        roots = np.sqrt(w[used])
+        return TwoLayerNetwork(roots[:, None] * self.directions[used], self.signs[used] * roots)
+
+    def violation(self, network: TwoLayerNetwork) -> float:
+        """How far a network is from the set, relative to the size of an optimum; O(m k d).
+
+        The largest of three: the root of the penalty that balancing its neurons
+        would save; the part of the products ``|a_j| u_j`` off the nearest direction
+        of their sign; the distance of the remaining output from the optimal one.
+        At most about 1e-10 for members, also split, merged and in another order.
+
+        Raises
+        ------
+        InputError
+            If `network` is no TwoLayerNetwork on d features.
+        """
+        self._check_network(network, "network")
+        fit = self._y - self.residual
+        return violation(network, self.directions, self.signs, self.activations, fit, self._total)
+
+    def contains(self, network: TwoLayerNetwork, tol: float = 1e-6) -> bool:
+        """Whether a network is optimal: whether its :meth:`violation` is at most `tol`.
+
+        Sharper than a bound on the objective, which near the optimum changes with
+        the square of the distance: an objective within 1e-6 of the optimum allows
+        weights that are wrong by 1e-3.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
+        """
+        return self.violation(network) <= check_positive(tol, "tol")
+
+    def weight_ranges(self) -> FloatArray:
+        """The least and the largest weight of every direction on W, shape (k, 2).
+
+        From 2 k linear programs. A direction whose range starts above 0 is in
+        every optimal network; one whose range is 0 is in none.
+        """
+        k = self.n_directions
+        lowest = [self._polytope.maximise(-row)[j] for j, row in enumerate(np.eye(k))]
+        return np.column_stack([np.reshape(lowest, k), np.diag(self._polytope.extremes)])
+
+    def vertices(self, max_vertices: int = 1000) -> list[TwoLayerNetwork]:
+        """All minimal optimal networks: those with linearly independent activations.
+
+        Minimal means that no optimal network uses a part of their directions only.
+
+        Parameters
+        ----------
+        max_vertices : int, default 1000
+            Refuse if McMullen's bound on the number of vertices is above it.
+
+        Raises
+        ------
+        InputError
+            If the bound is above `max_vertices`.
+        """
+        most = check_count(max_vertices, "max_vertices")
+        return [self.network(w) for w in self._polytope.vertices(most)]
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.Generator | None = None
+    ) -> list[TwoLayerNetwork]:
+        """Optimal networks spread over the set, by hit and run.
+
+        From a point inside W, steps to a uniform point of a random chord; their
+        stationary distribution is uniform on W. 8 (dimension + 1) steps for each
+        sample, each O(k dimension).
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+        random_state : int, numpy Generator or None, default None
+
+        Returns
+        -------
+        list of TwoLayerNetwork
+            All equal if the set is a point.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
+        """
+        count = check_count(n_samples, "n_samples")
+        rng = check_random_state(random_state)
+        return [self.network(w) for w in self._polytope.sample(count, rng)]
+
+    def central_network(self) -> TwoLayerNetwork:
+        """An optimum inside the set: a neuron on every direction that any optimum uses."""
+        return self.network(self._polytope.centre)
+
+    def minimal_network(self) -> TwoLayerNetwork:
+        """A vertex of the set: activations independent, so at most n neurons.
+
+        No optimal network has a part of its neurons only; another may still be
+        smaller, see :meth:`smallest_network`.
+        """
+        return self.network(self._polytope.maximise(np.zeros(self.n_directions)))
+
+    def smallest_network(self, max_directions: int = _EXACT_DIRECTIONS) -> SmallestNetwork:
+        """An optimal network with as few neurons as can be.
+
+        Parameters
+        ----------
+        max_directions : int, default 24
+            Up to this many directions the number is minimised exactly, by
+            mixed-integer programming (its time grows exponentially at worst, so it
+            stops after 20 000 nodes with a bound); above, a greedy search by linear
+            programs.
+
+        Returns
+        -------
+        SmallestNetwork
+            With `method` and a proven `lower_bound`.
+
+        Raises
+        ------
+        InputError
+            If `max_directions` is no count.
+
+        Notes
+        -----
+        Every optimum has the same penalty, so there is no smallest norm to ask for:
+        the number of neurons is what differs. Minimising it is a cardinality problem
+        over the polytope: a second for 24 directions, a minute for 36. Some versions of
+        HiGHS write a line of their own to stdout when a candidate misses a tolerance.
+        """
+        most = check_count(max_directions, "max_directions", minimum=0)
+        exact = self.n_directions <= most or self.is_unique
+        found = (fewest_exactly if exact else fewest_greedily)(self._polytope)
+        method = "mixed-integer" if exact else "greedy"
+        return SmallestNetwork(self.network(found.weights), found.lower_bound, method)
+
+    def optimise(self, c: ArrayLike, X: ArrayLike | None = None) -> TwoLayerNetwork:
+        """The optimal network that is best by a linear criterion; one linear program.
+
+        Parameters
+        ----------
+        c : array-like, shape (q,) or (k,)
+            With X: maximise ``sum_i c_i f(x_i)`` over its q rows, for instance with
+            the labels of a validation set as c. Without: maximise ``sum_j c_j w_j``
+            over the weights of the k directions.
+        X : array-like, shape (q, d), optional
+
+        Returns
+        -------
+        TwoLayerNetwork
+            A vertex of the set.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> optima = OptimalSet(X, np.ones(4), beta=0.1)
+        >>> corner = np.array([[1.0, 1.0]])
+        >>> best, worst = (optima.optimise([c], corner)(corner)[0] for c in (1.0, -1.0))
+        >>> print(f"{best:.6f} {abs(worst):.6f}")
+        1.858579 0.000000
+        """
+        if X is None:
+            values = as_real_array(c, "c")
+            if values.shape != self.signs.shape:
+                raise InputError(
+                    f"c must be of shape ({self.n_directions},), one entry for each direction, "
+                    f"got shape {values.shape}."
+                )
+            check_finite(values, "c")
+        else:
+            rows = self._check_rows(X)
+            values = check_target(c, len(rows), "c") @ self._contributions(rows)
+        return self.network(self._polytope.maximise(values))
+
+    def prediction_range(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """The least and the largest prediction of all optimal networks, row by row.
+
+        Parameters
+        ----------
+        X : array-like, shape (q, d)
+
+        Returns
+        -------
+        lowest, highest : ndarray, shape (q,)
+            Equal, up to rounding, on the data of the problem. No single network need
+            attain them at two rows at once.
+
+        Raises
+        ------
+        InputError
+            If X is not as described.
+
+        Notes
+        -----
+        Two linear programs for each row where the optima differ.
+        """
+        values = self._contributions(self._check_rows(X))
+        lowest = values @ self._polytope.centre
+        highest = lowest.copy()
+        for i in np.flatnonzero(self._polytope.variation(values).any(axis=1)):
+            lowest[i] = values[i] @ self._polytope.maximise(-values[i])
+            highest[i] = values[i] @ self._polytope.maximise(values[i])
+        return lowest, highest
+
+    def _contributions(self, rows: FloatArray) -> FloatArray:
+        """What a unit of each weight adds to the prediction at each row, shape (q, k)."""
+        return np.maximum(rows @ self.directions.T, 0.0) * self.signs
+
+    def _check_rows(self, X: ArrayLike) -> FloatArray:
+        rows = check_data(X)
+        if rows.shape[1] != self._X.shape[1]:
+            raise InputError(
+                f"X must have {self._X.shape[1]} columns, as the data of the set has, "
+                f"got {rows.shape[1]}."
+            )
+        return rows
+
+    def _check_solution(self, solution: Solution | TwoLayerNetwork | None) -> TwoLayerNetwork:
+        if solution is None:
+            return solve(self._X, self._y, self._beta, tol=_TRAINING_TOLERANCE).network
+        network = solution.network if isinstance(solution, Solution) else solution
+        self._check_network(network, "solution")
+        return network
+
+    def _check_network(self, network: object, name: str) -> None:
+        if not isinstance(network, TwoLayerNetwork):
+            raise InputError(f"{name} must be a TwoLayerNetwork, got {type(network).__name__}.")
+        if network.n_features != self._X.shape[1]:
+            raise InputError(
+                f"{name} must have {self._X.shape[1]} features, as X has columns, "
+                f"got {network.n_features}."
+            )
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    array.setflags(write=False)
+    return array

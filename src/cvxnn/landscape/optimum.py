@@ -1,0 +1,286 @@
+"""The optimum to the last digits: its residual, and every neuron direction that can be optimal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import enumerate_patterns
+from cvxnn.pruning import prune_scales
+from cvxnn.solvers.face_newton import dual_point, face_slope, refine, settle
+from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
+from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+from cvxnn.training.units import ScaledProblem
+
+FloatArray = NDArray[np.float64]
+
+# A pair (pattern, sign) is active when its largest value is within this share of beta.
+# A polished residual decides with five digits to spare.
+ACTIVE = 1e-9
+# As long as the residual is not that accurate, this share is the most that is tried.
+_LOOSE = 1e-6
+# Directions this close to active are candidates while the optimum is being polished.
+_CANDIDATE = 1e-4
+# Directions of one sign closer than this are one.
+_SAME = 1e-7
+# Values this far below beta are not computed to the end.
+_RESOLVED = 1e-3
+# Newton's method stops where no value exceeds beta by more than this share; what is
+# proven of the result includes the rounding of sums that cancel.
+_ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
+_ROUNDS = 12
+# Activations with a smaller share of their own than this are combinations of others.
+_NEARLY_DEPENDENT = 1e-6
+# A correction of the residual is one of rounding up to this share of the residual, or
+# this share of the terms that it sums.
+_CORRECTION, _ROUNDING = 1e-10, 1e-14
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What all optima share, in the units of the problem.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (k, d)
+        Unit vectors, one for each direction that a neuron of an optimal network
+        can have; with its sign, no other is possible.
+    signs : ndarray, shape (k,)
+        1 or -1: the sign of the output weight of such neurons.
+    activations : ndarray, shape (n, k)
+        ``s_j (X u_j)_+``.
+    weights : ndarray, shape (k,)
+        Products ``||u|| |a|`` of one optimal network on these directions.
+    residual : ndarray, shape (n,)
+        ``y - f(X)``, the same for every optimum.
+    excess : float
+        Proven: no direction has ``|r'(Xu)_+|`` above ``beta (1 + excess)``.
+    margin : float
+        The next best direction has at most ``beta (1 - margin)``; `excess` has
+        to be far below it for the list of directions to be beyond doubt.
+    """
+
+    directions: FloatArray
+    signs: FloatArray
+    activations: FloatArray
+    weights: FloatArray
+    residual: FloatArray
+    excess: float
+    margin: float
+
+    @classmethod
+    def of(cls, X: FloatArray, y: FloatArray, beta: float, network: TwoLayerNetwork) -> Optimum:
+        """Polish a network that is nearly optimal, and price every cell at its residual.
+
+        Raises
+        ------
+        TooManyPatternsError
+            If the patterns of X cannot be listed.
+        InputError
+            If the polishing does not end at an optimum.
+        """
+        scaled = ScaledProblem.of(X, y, beta)
+        oracle = _oracle(scaled.X)
+        polished = _Polished(scaled, oracle, network)
+        directions, signs = polished.active()
+        lifted = directions @ oracle.basis.T
+        weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs))
+        return cls(
+            directions=lifted,
+            signs=signs,
+            activations=np.maximum(X @ lifted.T, 0.0) * signs,
+            weights=weights * scaled.weight_unit**2,
+            residual=polished.priced.v * float(np.sqrt(scaled.objective_unit)),
+            excess=polished.priced.proven_excess,
+            margin=polished.margin,
+        )
+
+
+def _oracle(X: FloatArray) -> CellOracle:
+    try:
+        return CellOracle(X, enumerate_patterns(X))
+    except TooManyPatternsError as error:
+        n, rank = len(X), int(np.linalg.matrix_rank(X))
+        raise TooManyPatternsError(
+            "The set of all optima needs every activation pattern of X, and these are too many "
+            f"to list ({n} rows of rank {rank}): use fewer rows, or fewer or projected features."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A residual with the prices of all cells: ``values`` in shares of beta, shape (2, M)."""
+
+    v: FloatArray
+    points: FloatArray
+    values: FloatArray
+    proven_excess: float
+
+    @property
+    def excess(self) -> float:
+        """Largest value found above 1, without the rounding that a proof has to allow for."""
+        return float(max(self.values.max(initial=0.0) - 1.0, 0.0))
+
+    def above(self, X: FloatArray, share: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Directions with a value of at least ``1 - share``, their signs and their values.
+
+        On a closed cell only one direction attains the maximum for a sign. So of two
+        in one closed cell, such as the maximum of a cell on its boundary and a larger
+        one of the next cell, the better one is the only candidate.
+        """
+        half, cells = np.nonzero(self.values >= 1.0 - share)
+        order = np.argsort(-self.values[half, cells], kind="stable")
+        half, cells = half[order], cells[order]
+        points = self.points[half, cells]
+        units = points / np.linalg.norm(points, axis=1, keepdims=True)
+        signs = np.where(half == 0, 1.0, -1.0)
+        kept = _one_in_each_cell(units, sides_of(X, units), signs)
+        return units[kept], signs[kept], self.values[half[kept], cells[kept]]
+
+
+def _one_in_each_cell(
+    units: FloatArray, sides: NDArray[np.int8], signs: FloatArray
+) -> NDArray[np.int64]:
+    """The first of those that share a closed cell and a sign; sides of shape (k, n)."""
+    kept = np.zeros(0, dtype=np.int64)
+    for j in range(len(signs)):
+        rivals = kept[signs[kept] == signs[j]]
+        shares = ~(sides[rivals] * sides[j] < 0).any(axis=1)
+        # Where hyperplanes almost coincide, rounding puts one direction on many sides.
+        shares |= np.linalg.norm(units[rivals] - units[j], axis=1) <= _SAME
+        if not shares.any():
+            kept = np.append(kept, j)
+    return kept
+
+
+class _Polished:
+    """A network driven to the optimum by Newton's method and the prices of all cells."""
+
+    def __init__(self, problem: ScaledProblem, oracle: CellOracle, network: TwoLayerNetwork):
+        self.y, self.beta, self.oracle = problem.y, problem.beta, oracle
+        self.X = problem.X @ oracle.basis
+        products = np.abs(network.output_weights)[:, None] * network.hidden_weights
+        rays = products @ oracle.basis / problem.weight_unit**2
+        self.neurons = Neurons.of(rays, np.sign(network.output_weights))
+        self.priced, self.defect = self._price(self.y), np.inf
+        self._move_neurons()
+        if self.priced.proven_excess > _ACCEPTABLE:
+            raise InputError(
+                "The optimum could not be polished: a neuron may still exceed beta by "
+                f"{self.priced.proven_excess:.1e} of it. Pass a solution with a smaller gap, "
+                "or scale the columns of X."
+            )
+
+    def _price(self, v: FloatArray) -> _Priced:
+        pricing = self.oracle.price(v, enough=self.beta * (1.0 - _RESOLVED))
+        values = np.linalg.norm(pricing.points, axis=2) / self.beta
+        return _Priced(v, pricing.points, values, max(pricing.bound / self.beta - 1.0, 0.0))
+
+    def _move_neurons(self) -> None:
+        """Newton's method with the directions that are missing, until there are none."""
+        candidates = self.neurons
+        for _ in range(_ROUNDS):
+            refined = refine(self.X, self.y, self.beta, candidates)
+            self._settle(refined)
+            # Where there are many optima, neurons that are independent only through
+            # their errors leave Newton's method without a direction.
+            self._settle(self._thinned(refined))
+            if self.defect <= _ACCURATE:
+                break
+            candidates = self._candidates()
+
+    def _settle(self, neurons: Neurons) -> None:
+        neurons = settle(self.X, self.y, self.beta, neurons)
+        plain = residual(self.X, self.y, neurons)
+        self._offer(plain, neurons)
+        # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
+        # almost coincide the faces can be misread, and the correction is none.
+        corrected = dual_point(self.X, self.y, self.beta, neurons)
+        if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
+            self._offer(corrected, neurons)
+
+    def _thinned(self, neurons: Neurons) -> Neurons:
+        """Fewer neurons with almost the same output, their activations clearly independent."""
+        columns = atoms(self.X, neurons) * neurons.weights
+        scales = np.ones(len(neurons.weights))
+        for scales in prune_scales(columns, neurons.weights, _NEARLY_DEPENDENT):  # noqa: B007
+            pass
+        thinned = Neurons(neurons.directions, scales * neurons.weights, neurons.signs)
+        return thinned.select(scales > 0.0)
+
+    def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
+        """What the residual of a network may err by."""
+        terms = np.abs(atoms(self.X, neurons)) @ neurons.weights
+        return _CORRECTION * float(np.linalg.norm(plain)) + _ROUNDING * float(np.linalg.norm(terms))
+
+    def _offer(self, v: FloatArray, neurons: Neurons) -> None:
+        """Keep neurons and prices if they are the best so far."""
+        priced = self._price(v)
+        slope = face_slope(self.X, self.beta, neurons, v) / self.beta
+        defect = max(priced.excess, slope)
+        if defect <= self.defect:
+            self.priced, self.neurons, self.defect = priced, neurons, defect
+
+    def _candidates(self) -> Neurons:
+        """Turn every neuron to the best direction of its closed cell, and add the others.
+
+        A neuron may be stuck on a kink that it should have left, for less than the
+        rounding of the objective: the prices see that.
+        """
+        directions, signs, _ = self.priced.above(self.X, _CANDIDATE)
+        own, theirs = sides_of(self.X, self.neurons.directions), sides_of(self.X, directions)
+        turned = self.neurons.directions.copy()
+        for j, sign in enumerate(self.neurons.signs):
+            shares = (signs == sign) & ~(theirs * own[j] < 0).any(axis=1)
+            if shares.any():
+                turned[j] = directions[np.argmax(shares)]
+        neurons = Neurons(turned, self.neurons.weights, self.neurons.signs)
+        return neurons.joined(directions, signs)
+
+    @property
+    def active_share(self) -> float:
+        """How far below 1 a value counts as 1: a neuron that is in use has to count."""
+        neurons = self.neurons.select(self.neurons.weights > 1e-6 * self.neurons.weights.sum())
+        values = self.priced.v @ atoms(self.X, neurons) / self.beta
+        missing = 1.0 - float(values.min(initial=1.0))
+        return min(max(ACTIVE, 10.0 * self.priced.excess, 2.0 * missing), _LOOSE)
+
+    def active(self) -> tuple[FloatArray, FloatArray]:
+        """Directions that are worth beta, and their signs."""
+        if len(self.neurons.weights) == 0:
+            # At the smallest beta for which the empty network is optimal some are.
+            return np.zeros((0, self.X.shape[1])), np.zeros(0)
+        return self.priced.above(self.X, self.active_share)[:2]
+
+    @property
+    def margin(self) -> float:
+        """How far the best inactive value stays below beta; more than 1e-3 is not resolved."""
+        values = self.priced.above(self.X, _RESOLVED)[2]
+        below = values[values < 1.0 - self.active_share]
+        return float(min(1.0 - below.max(initial=0.0), _RESOLVED))
+
+    def weights_on(self, own: Neurons) -> FloatArray:
+        """Weights of an optimal network on the active directions alone.
+
+        The non-negative Lasso starts from the polished network, whose neurons are
+        among them.
+        """
+        start = np.zeros(len(own.signs))
+        for u, weight, sign in zip(
+            self.neurons.directions, self.neurons.weights, self.neurons.signs, strict=True
+        ):
+            away = np.linalg.norm(own.directions - u, axis=1) + 2.0 * (own.signs != sign)
+            start[int(np.argmin(away))] += weight
+        columns = atoms(self.X, own)
+        weights = nonnegative_lasso(columns, self.y, self.beta, start)
+        support = weights > 0.0
+        # The polished fit is more accurate than that of the Lasso, where beta is small.
+        exact = np.linalg.lstsq(columns[:, support], self.y - self.priced.v, rcond=None)[0]
+        if (exact > 0.0).all():
+            weights[support] = exact
+        return weights

@@ -1,0 +1,238 @@
+"""Pictures of the optimal set and of paths to it; needs matplotlib (``cvxnn[plot]``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.landscape.descent import DescentPath
+from cvxnn.landscape.optimal_set import OptimalSet
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.validation import check_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FloatArray = NDArray[np.float64]
+
+# The colours of Okabe and Ito, which colour-blind readers can tell apart.
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
+_STAGES = {"balance": SKY, "prune": YELLOW, "grow": GREEN}
+_MEMBERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+
+def plot_descent(
+    path: DescentPath,
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    *,
+    n_points: int = 600,
+    ax: Axes | None = None,
+) -> Axes:
+    """Objective (2) along a path, on a logarithmic scale, with its stages shaded.
+
+    Parameters
+    ----------
+    path : DescentPath
+    X : array-like, shape (n, d)
+    y : array-like, shape (n,)
+    beta : float
+    n_points : int, default 600
+        At least 2; the corners of the path are drawn as well.
+    ax : matplotlib Axes, optional
+        New ones if None.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, or matplotlib is not installed.
+    """
+    axes = _axes(ax)
+    spread = np.linspace(0.0, 1.0, check_count(n_points, "n_points", minimum=2))
+    times = np.union1d(spread, path.breakpoints)
+    values = path.objectives(X, y, beta, times)
+    for segment in path.segments:
+        axes.axvspan(segment.start, segment.end, color=_STAGES[segment.label], alpha=0.18, lw=0)
+        middle = 0.5 * (segment.start + segment.end)
+        # Above the frame, where no curve can cross it.
+        axes.text(
+            middle, 1.01, segment.label, transform=axes.get_xaxis_transform(),
+            ha="center", va="bottom",
+        )  # fmt: skip
+    axes.plot(times, values, color=BLUE, lw=2)
+    axes.axhline(values[-1], color=BLACK, lw=1, ls="--")
+    axes.annotate(
+        f"optimum {values[-1]:.4g}", (0.0, values[-1]), xytext=(4, 4),
+        textcoords="offset points", va="bottom",
+    )  # fmt: skip
+    if values[-1] > 0.0:
+        axes.set_yscale("log")
+    axes.set(xlabel="position on the path", ylabel="objective (2)", xlim=(0.0, 1.0))
+    return axes
+
+
+def plot_predictions(
+    optima: OptimalSet,
+    grid: ArrayLike,
+    *,
+    features: Callable[[FloatArray], ArrayLike] | None = None,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
+    n_members: int = 4,
+    random_state: int | np.random.Generator | None = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """All optimal predictions of data on a line: their range as a tube, and some of them.
+
+    Parameters
+    ----------
+    optima : OptimalSet
+    grid : array-like, shape (q,)
+        Where to predict, in increasing order.
+    features : callable, optional
+        Takes the grid to the rows (q, d) of X that belong to it. By default a
+        column of the grid, with a column of ones if the data have two columns.
+    data : pair of array-like, optional
+        Positions, shape (n,), and targets, shape (n,), to draw as points.
+    n_members : int, default 4
+        Networks of the set to draw, from :meth:`OptimalSet.sample`.
+    random_state : int, numpy Generator or None, default 0
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, or matplotlib is not installed.
+    """
+    axes = _axes(ax)
+    positions = np.asarray(grid, dtype=np.float64)
+    if positions.ndim != 1 or len(positions) < 2:
+        raise InputError(f"grid must be 1-D with two points at least, got {positions.shape}.")
+    rows = _line_features(optima)(positions) if features is None else features(positions)
+    lowest, highest = optima.prediction_range(rows)
+    axes.fill_between(
+        positions, lowest, highest, color=SKY, alpha=0.4, lw=0, label="range of all optima"
+    )
+    members = optima.sample(check_count(n_members, "n_members"), random_state)
+    for i, member in enumerate(members):
+        label = "some of them" if i == 0 else None
+        axes.plot(positions, member.forward(rows), color=_MEMBERS[i % 6], lw=1.3, label=label)
+    if data is not None:
+        axes.plot(*data, "o", color=BLACK, ms=5, label="data", zorder=3)
+    axes.set(xlabel="x", ylabel="prediction")
+    # Above the frame: a tube leaves no corner free for sure.
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return axes
+
+
+def plot_neurons(
+    networks: Sequence[TwoLayerNetwork],
+    *,
+    features: tuple[int, int] = (0, 1),
+    titles: Sequence[str] | None = None,
+    names: tuple[str, str] | None = None,
+    axes: Sequence[Axes] | None = None,
+) -> list[Axes]:
+    """The neurons of networks side by side: products ``|a_j| u_j`` as arrows.
+
+    The length is what a neuron costs, the colour the sign of its output weight.
+
+    Parameters
+    ----------
+    networks : sequence of TwoLayerNetwork
+        On the same features; usually two optima.
+    features : pair of int, default (0, 1)
+        The two coordinates of ``u_j`` to draw.
+    titles : sequence of str, optional
+        One for each network.
+    names : pair of str, optional
+        Of the two coordinates.
+    axes : sequence of matplotlib Axes, optional
+        One for each network; a new row of axes with common limits if None.
+
+    Returns
+    -------
+    list of matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, or matplotlib is not installed.
+    """
+    found = _row_of_axes(len(networks)) if axes is None else list(axes)
+    if len(found) != len(networks) or not networks:
+        raise InputError(f"axes must be {len(networks)}, one for each of at least one network.")
+    both = list(features)
+    if max(both) >= min(network.n_features for network in networks) or min(both) < 0:
+        raise InputError(f"features must be two columns of the networks, got {features}.")
+    products = [
+        np.abs(network.output_weights)[:, None] * network.hidden_weights[:, both]
+        for network in networks
+    ]
+    limit = 1.15 * max(float(np.abs(p).max(initial=1e-12)) for p in products)
+    first, second = names or tuple(f"weight of feature {i}" for i in both)
+    for i, axis in enumerate(found):
+        _draw_arrows(axis, products[i], networks[i].output_weights)
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel=first)
+        axis.set_title(titles[i] if titles else f"{networks[i].n_neurons} neurons")
+    found[0].set_ylabel(second)
+    return found
+
+
+def _draw_arrows(axis: Axes, products: FloatArray, output: FloatArray) -> None:
+    axis.axhline(0.0, color="0.85", lw=0.8, zorder=0)
+    axis.axvline(0.0, color="0.85", lw=0.8, zorder=0)
+    for sign, colour, label in ((1.0, BLUE, "a > 0"), (-1.0, VERMILION, "a < 0")):
+        chosen = products[np.sign(output) == sign]
+        if len(chosen) == 0:
+            continue
+        zeros = np.zeros(len(chosen))
+        axis.quiver(
+            zeros, zeros, chosen[:, 0], chosen[:, 1], color=colour, label=label,
+            angles="xy", scale_units="xy", scale=1.0, width=0.012,
+        )  # fmt: skip
+    axis.legend(frameon=False, loc="best")
+
+
+def _line_features(optima: OptimalSet) -> Callable[[FloatArray], FloatArray]:
+    d = optima.directions.shape[1]
+    if d > 2:
+        raise InputError(
+            f"features must be given for data with {d} columns: a function from positions on "
+            "the line to rows of X."
+        )
+    return lambda grid: np.column_stack([grid, np.ones(len(grid))][:d])
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return _row_of_axes(1)[0] if ax is None else ax
+
+
+def _row_of_axes(count: int) -> list[Axes]:
+    _, axes = _pyplot().subplots(
+        1, count, squeeze=False, sharex=True, sharey=True, layout="constrained",
+        figsize=(4.2 * count + 1.2, 4.0),
+    )  # fmt: skip
+    return list(axes[0])
+
+
+# Any: the module is only there with an extra.
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise InputError("Plots need matplotlib: pip install 'cvxnn[plot]'.") from error
+    return plt

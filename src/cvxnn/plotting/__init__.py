@@ -1,0 +1,21 @@
+"""Figures of networks and runs, drawn with Matplotlib.
+
+Each function draws on the axes it is given, or on those of a new figure, and
+returns them; ``ax.figure.savefig(path)`` writes the figure. Nothing is shown and
+no state of ``pyplot`` is touched. Colours are those of Okabe and Ito, and what
+they tell apart differs in line style, marker or luminance as well.
+"""
+
+from cvxnn.plotting.curves import plot_gap, plot_objective, plot_scores
+from cvxnn.plotting.planes import plot_breakpoints, plot_decision_regions
+from cvxnn.plotting.styles import STYLES, Style
+
+__all__ = [
+    "STYLES",
+    "Style",
+    "plot_breakpoints",
+    "plot_decision_regions",
+    "plot_gap",
+    "plot_objective",
+    "plot_scores",
+]

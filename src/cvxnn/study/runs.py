@@ -1,0 +1,241 @@
+"""Running the methods for the experiments: settings, progress, rows of tables."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cvxnn.baselines import LocalSearch, local_search
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.plotting.curves import sign_accuracy
+from cvxnn.results import Solution, Status
+from cvxnn.study.datasets import Dataset
+from cvxnn.study.paper import BETA, paper_figures
+from cvxnn.study.results import DataResult, Row, best_bound, check_bound
+from cvxnn.training import solve
+
+Progress = Callable[[float, str], object]
+
+# How tables call the methods.
+LABELS = {
+    "optimal": "optimal",
+    "sampled": "sampled",
+    "global": "global",
+    "sgd": "SGD",
+    "lbfgs": "L-BFGS",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is computed.
+
+    Attributes
+    ----------
+    iterations : mapping of str to int
+        Of ``"sgd"`` and ``"lbfgs"``.
+    n_trials, n_records : int
+        Of both.
+    n_samples : int
+        Directions that ``"sampled"`` draws where patterns cannot be listed. With a
+        block of each sign, 20 allow for as many neurons as gradient descent has
+        there; time grows with the third power.
+    max_iter : int
+        Rounds of ``"global"`` there. Not seconds: the tables of two runs shall
+        be the same.
+    """
+
+    iterations: Mapping[str, int]
+    n_trials: int
+    n_records: int
+    n_samples: int
+    max_iter: int
+
+
+FULL = Settings({"sgd": 30_000, "lbfgs": 2_000}, 10, 200, n_samples=20, max_iter=5)
+QUICK = Settings({"sgd": 1_000, "lbfgs": 100}, 3, 50, n_samples=3, max_iter=1)
+
+
+class Runner:
+    """Runs methods on data and says how far the study is.
+
+    Parameters
+    ----------
+    settings : Settings
+    random_state : int
+        Seed of the sampled patterns and of the initial weights.
+    n_steps : int
+        Calls of :meth:`train`, :meth:`descend` and :meth:`step` that there will be.
+    progress : callable, optional
+        Called with the fraction of the steps that are done and what runs now.
+    """
+
+    def __init__(
+        self, settings: Settings, random_state: int, n_steps: int, progress: Progress | None
+    ) -> None:
+        self.settings = settings
+        self.random_state = random_state
+        self._n_steps = n_steps
+        self._progress = progress
+        self._done = 0
+
+    def train(self, data: Dataset, method: str, **options: Any) -> Solution:
+        """Convex training, timed without the compilation of kernels."""
+        few = slice(0, min(8, data.n))
+        with self.step(f"{data.name}: {method}"):
+            train_once(data.X[few], data.y[few], 1.0, method=method)
+            return train_once(
+                data.X, data.y, BETA, method=method, random_state=self.random_state, **options
+            )
+
+    def descend(
+        self, data: Dataset, width: int, optimizer: str = "sgd", step_size: float | None = None
+    ) -> LocalSearch:
+        """A gradient method, all trials."""
+        what = f"{data.name}: {LABELS[optimizer]}, m = {width}"
+        settings = self.settings
+        with self.step(what):
+            # The first call loads PyTorch.
+            local_search(data.X, data.y, BETA, width=1, iterations=1, n_trials=1)
+            return local_search(
+                data.X,
+                data.y,
+                BETA,
+                width=width,
+                optimizer=optimizer,
+                step_size=step_size,
+                iterations=settings.iterations[optimizer],
+                n_trials=settings.n_trials,
+                n_records=settings.n_records,
+                random_state=self.random_state,
+                X_monitor=data.X_test,
+                callback=lambda fraction: self._say(fraction, what),
+            )
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """One more step, which the block does."""
+        self._say(0.0, what)
+        yield
+        self._done += 1
+        self._say(0.0, "")
+
+    def _say(self, fraction: float, what: str) -> None:
+        if self._progress is not None:
+            self._progress(min((self._done + fraction) / self._n_steps, 1.0), what)
+
+
+def collect(
+    experiment: str,
+    data: Dataset,
+    solutions: Mapping[str, Solution],
+    searches: Mapping[str, LocalSearch],
+) -> DataResult:
+    """The runs on a data set with their rows, each objective checked against the bound.
+
+    Raises
+    ------
+    StudyError
+        If an objective is below a certified lower bound.
+    """
+    bound = best_bound(solutions)
+    for method, solution in solutions.items():
+        check_bound(solution.objective, bound, f"{data.name}, {method}")
+    for label, search in searches.items():
+        for trial, objective in enumerate(search.objectives):
+            check_bound(float(objective), bound, f"{data.name}, {label}, trial {trial}")
+    rows = [
+        _solution_row(experiment, data, method, solution, bound)
+        for method, solution in solutions.items()
+    ]
+    rows += [_search_row(experiment, data, search, bound) for search in searches.values()]
+    return DataResult(data, dict(solutions), dict(searches), tuple(rows))
+
+
+def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution:
+    """:func:`cvxnn.solve` without its warning.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C was pressed: a solution that is not finished is none here.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # The row of the table has the status, which says the same.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        solution = solve(X, y, beta, **options)
+    if solution.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt
+    return solution
+
+
+def _solution_row(
+    experiment: str, data: Dataset, method: str, solution: Solution, bound: float
+) -> Row:
+    accuracy, test_accuracy = _accuracies(data, solution.network)
+    return Row(
+        data=data.name,
+        method=LABELS[method],
+        parameters=_solution_parameters(solution),
+        n_neurons=solution.n_neurons,
+        n_patterns=solution.n_patterns or None,
+        objective=solution.objective,
+        median=None,
+        worst=None,
+        lower_bound=bound,
+        accuracy=accuracy,
+        test_accuracy=test_accuracy,
+        status=solution.status.name,
+        seconds=solution.elapsed,
+        paper=paper_figures(experiment, data.n, method),
+    )
+
+
+def _solution_parameters(solution: Solution) -> str:
+    if solution.method == "global":
+        return f"tolerance {solution.tol:g}, {solution.n_iter} rounds"
+    kind = "all patterns" if solution.method == "exact" else "patterns of random directions"
+    return f"tolerance {solution.tol:g}, {kind}"
+
+
+def _search_row(experiment: str, data: Dataset, search: LocalSearch, bound: float) -> Row:
+    accuracy, test_accuracy = _accuracies(data, search.best)
+    finals = np.where(np.isinf(search.losses[:, -1]), np.inf, search.objectives)
+    diverged = f", {search.n_diverged} diverged" if search.n_diverged else ""
+    return Row(
+        data=data.name,
+        method=LABELS[search.optimizer],
+        parameters=_search_parameters(search),
+        n_neurons=search.width,
+        n_patterns=None,
+        objective=float(search.objectives.min()),
+        median=float(np.median(finals)),
+        worst=float(finals.max()),
+        lower_bound=bound,
+        accuracy=accuracy,
+        test_accuracy=test_accuracy,
+        status=f"all steps{diverged}",
+        seconds=search.elapsed,
+        paper=paper_figures(experiment, data.n, search.optimizer),
+    )
+
+
+def _search_parameters(search: LocalSearch) -> str:
+    trials = f"{search.n_trials} trials of {search.iterations[-1]} steps"
+    if search.optimizer == "lbfgs":
+        return f"{trials} at most"
+    return f"{trials} of {search.step_size:.2g}, momentum {search.momentum:g}"
+
+
+def _accuracies(data: Dataset, network: TwoLayerNetwork) -> tuple[float, float | None]:
+    accuracy = sign_accuracy(data.y, network.forward(data.X))
+    if data.X_test is None or data.y_test is None:
+        return accuracy, None
+    return accuracy, sign_accuracy(data.y_test, network.forward(data.X_test))

@@ -1,0 +1,93 @@
+"""The pictures are drawn from the numbers they show."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from landscape.optima import cross, five_points
+
+from cvxnn import OptimalSet, TwoLayerNetwork, descent_path
+from cvxnn.errors import InputError
+from cvxnn.landscape.plots import plot_descent, plot_neurons, plot_predictions
+
+
+@pytest.fixture
+def pyplot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def circle():
+    return OptimalSet(*cross(2))
+
+
+def on_circle(angles):
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def test_descent(pyplot, circle):
+    X, y, beta = cross(2)
+    start = TwoLayerNetwork(np.random.default_rng(0).standard_normal((12, 2)), np.ones(12))
+    path = descent_path(start, circle.minimal_network(), X, y, beta)
+    _, ax = pyplot.subplots()
+    assert plot_descent(path, X, y, beta, n_points=50, ax=ax) is ax
+    times, values = ax.lines[0].get_data()
+    assert len(times) >= 50 and (np.diff(values) <= 1e-12).all()
+    assert values[-1] == pytest.approx(circle.objective)
+    assert [text.get_text() for text in ax.texts][:3] == ["balance", "prune", "grow"]
+    assert ax.get_yscale() == "log" and ax.get_ylabel() == "objective (2)"
+
+
+def test_predictions_stay_in_the_tube(pyplot, circle):
+    angles = np.linspace(0.0, 6.0, 40)
+    data = (np.arange(4) * np.pi / 2.0, np.ones(4))
+    ax = plot_predictions(circle, angles, features=on_circle, data=data, n_members=3)
+    lowest, highest = circle.prediction_range(on_circle(angles))
+    members = [line.get_ydata() for line in ax.lines[:3]]
+    for member in members:
+        assert (member >= lowest - 1e-9).all() and (member <= highest + 1e-9).all()
+    assert np.abs(members[0] - members[1]).max() > 1e-3
+    tube = ax.collections[0].get_datalim(ax.transData)
+    assert tube.y0 == pytest.approx(lowest.min()) and tube.y1 == pytest.approx(highest.max())
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["range of all optima", "some of them", "data"]
+
+
+def test_predictions_of_one_feature_need_no_map(pyplot):
+    ax = plot_predictions(OptimalSet(*five_points()), np.linspace(-6.0, 4.0, 30), n_members=1)
+    assert ax.lines[0].get_ydata()[-1] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_neurons_side_by_side(pyplot, circle):
+    first, second = circle.vertices()
+    axes = plot_neurons([first, second], titles=["one", "other"], names=("x", "y"))
+    assert [axis.get_title() for axis in axes] == ["one", "other"]
+    arrows = axes[0].collections[0]
+    drawn = np.column_stack([arrows.U, arrows.V])
+    products = np.abs(first.output_weights)[:, None] * first.hidden_weights
+    np.testing.assert_allclose(drawn, products)
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+
+
+def test_wrong_arguments(pyplot, circle):
+    with pytest.raises(InputError, match="grid must be 1-D"):
+        plot_predictions(circle, [0.0])
+    with pytest.raises(InputError, match="features must be given for data with 3 columns"):
+        plot_predictions(OptimalSet(*cross(3)), [0.0, 1.0])
+    with pytest.raises(InputError, match="features must be two columns"):
+        plot_neurons([circle.minimal_network()], features=(0, 2))
+    with pytest.raises(InputError, match="axes must be 1"):
+        plot_neurons([circle.minimal_network()], axes=[])
+
+
+def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch, circle):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(InputError, match=r"Plots need matplotlib: pip install 'cvxnn\[plot\]'"):
+        plot_neurons([circle.minimal_network()])
