@@ -22,15 +22,14 @@ from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.spectral import spectral_bound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
-from cvxnn.solvers.neuron_search import AS_GOOD, NeuronSearch
+from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
 from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# Rows from which a search starts on a part of them, an eighth at a time.
-_MANY_ROWS = 4_000
-_PART = 8
+# A search on many rows starts on a part of them, a quarter at a time.
+_PART = 4
 # Excess over beta at which a search on a part of the rows has done its work.
 _COARSE = 0.01
 _COARSE_ROUNDS = 20
@@ -117,9 +116,9 @@ class GlobalSearch(Search):
     def _split(self, random_state: np.random.Generator) -> list[NeuronSearch]:
         """Searches on growing parts of the rows; the last has them all."""
         n = len(self.y)
-        order = random_state.permutation(n) if n > _MANY_ROWS else np.arange(n)
+        order = random_state.permutation(n) if n > MANY_ROWS else np.arange(n)
         sizes = [n]
-        while sizes[-1] > _MANY_ROWS:
+        while sizes[-1] > MANY_ROWS:
             sizes.append(sizes[-1] // _PART)
         to_direction = self.basis.T @ self._reduction.to_direction
         searches = []
