@@ -33,12 +33,20 @@ _PART = 4
 # Excess over beta at which a search on a part of the rows has done its work.
 _COARSE = 0.01
 _COARSE_ROUNDS = 20
+# It has, too, when a round finds no more than this share of its neurons anew.
+_DONE = 1.0 / 16.0
+# Gap that weighing peaks reaches without Newton's method.
+_COLUMNS_REACH = 1e-5
 # Share of the time for the search; the rest is for the certificate.
 _SEARCH_SHARE = 0.85
 # Up to this rank the exact oracle is quick: it takes over from the ascent when a
 # round of that finds fewer neurons.
 _QUICK_RANK = 4
 _FEW = 8
+# On many rows the exact oracle takes over earlier: below this share of the neurons.
+_RARE = 0.25
+# Objective over penalty, at most: beyond it the residual is hardly stationary.
+_MOST_EXCESS = 10.0
 # Tolerance of a certificate that is made when time is up.
 _LAST_TOLERANCE = 1e-3
 # Seconds that it may take, however short the search was.
@@ -145,7 +153,7 @@ class GlobalSearch(Search):
         self.n_blocks = len(proposals.signs)
         search.improve(proposals, converge=False)
         self._rounds += 1
-        if self.n_blocks == 0 or self._rounds >= _COARSE_ROUNDS:
+        if self.n_blocks <= _DONE * len(search.neurons.weights) or self._rounds >= _COARSE_ROUNDS:
             del self._searches[0]
             self._rounds = 0
             self._searches[0].start_from(search.neurons)
@@ -154,27 +162,47 @@ class GlobalSearch(Search):
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]
         before = (self.objective, self.bound)
-        if not self._exact:
-            proposals = search.propose(tol / 4.0)
+        # Columns alone reach a coarse gap, and a Newton step over many rows is dear.
+        converge = not search.is_many or tol < _COLUMNS_REACH
+        asks = self._exact
+        if not self._exact or search.is_many:
+            proposals = search.propose(self._excess(tol) / 4.0, near=self._exact)
             # Where the exact oracle is quick, it costs less than the starts that
             # would find the rest; once asked, it keeps the word.
-            self._exact = len(proposals.signs) < self._few
-            if self._exact:
-                search.improve(proposals, converge=True)
+            asks = len(proposals.signs) < self._enough(search)
+            if asks and len(proposals.signs) + converge:
+                search.improve(proposals, converge=converge)
                 self._offer(search.neurons)
-        if self._exact:
+        if asks:
+            self._exact = True
             proposals = self._price(tol, self.deadline)
             self.stationary = len(proposals.signs) == 0 and self.gap > tol
         self.n_blocks = len(proposals.signs)
         if self.n_blocks:
-            search.improve(proposals, converge=self._exact)
+            search.improve(proposals, converge=self._exact and converge)
             self._offer(search.neurons)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
 
+    def _enough(self, search: NeuronSearch) -> float:
+        """Proposals of the ascent below which the exact oracle is asked."""
+        if self._exact or not search.is_many or self.X.shape[1] > _QUICK_RANK:
+            return self._few
+        return max(self._few, _RARE * len(search.neurons.weights))
+
+    def _excess(self, tol: float) -> float:
+        """The share by which the oracle may exceed beta for a gap of `tol`.
+
+        Scaling a stationary residual by ``beta / M`` costs ``M / beta - 1`` of
+        the penalty, and the gap is relative to the whole objective.
+        """
+        penalty = self.beta * float(self.neurons.weights.sum())
+        return tol * min(self.objective / penalty, _MOST_EXCESS) if penalty > 0.0 else tol
+
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
+        tol = self._excess(tol)
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
         self._take_bound(v, result.bound)
         check_interrupt()
