@@ -125,9 +125,10 @@ class AscentOracle:
         drawn = self.draw(n_starts)
         both = [drawn, drawn]
         if starts is not None:
-            signs = (1.0, -1.0)
-            own = [starts if start_signs is None else starts[start_signs == s] for s in signs]
-            both = [np.vstack([drawn, part]) for part in own]
+            wanted = np.ones((2, len(starts)), dtype=bool)
+            if start_signs is not None:
+                wanted = np.array([start_signs > 0.0, start_signs < 0.0])
+            both = [np.vstack([drawn, starts[part]]) for part in wanted]
         found = []
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:

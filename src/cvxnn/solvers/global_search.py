@@ -51,7 +51,8 @@ _MOST_EXCESS = 10.0
 _LAST_TOLERANCE = 1e-3
 # Seconds that it may take, however short the search was.
 _LEAST_PROOF = 1.0
-# Neurons of the exact oracle that one round takes up.
+# Neurons of the exact oracle that one round takes up; all it keeps on many rows,
+# where they are cheap to weigh and dear to find.
 _MOST_EXACT = 60
 # Up to this many entries the dual point is corrected on the faces of the neurons.
 _CORRECTED_ENTRIES = 600_000
@@ -206,7 +207,9 @@ class GlobalSearch(Search):
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
         self._take_bound(v, result.bound)
         check_interrupt()
-        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))[:_MOST_EXACT]
+        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))
+        if not self._searches[0].is_many:
+            worth = worth[:_MOST_EXACT]
         directions = result.directions[worth] @ self.basis
         return Proposals(directions, result.signs[worth], result.values[worth])
 
