@@ -3,7 +3,9 @@
 The state is a handful of neurons, not a list of cells. A round adds local
 maxima of the oracle's function above beta, gives all neurons their best weights
 (a non-negative Lasso), and moves them: by sliding while there is far to go, by
-Newton's method over the kinks when they are near. When the ascent finds no
+Newton's method over the kinks when they are near. Many rows have thousands of
+kinks within one move: there a round climbs to the peaks next to the neurons, and
+the weights do the rest; Newton's method only adds the last digits. When the ascent finds no
 neuron that would help, the exact oracle finds one or proves that there is none.
 """
 
