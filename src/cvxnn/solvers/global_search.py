@@ -49,8 +49,10 @@ _FEW = 8
 _RARE = 0.25
 # Objective over penalty, at most: beyond it the residual is hardly stationary.
 _MOST_EXCESS = 10.0
-# Tolerance of a certificate that is made when time is up.
+# Tolerance of a certificate that is made when time is up, unless the gap is within
+# this factor of its goal: then a tight one may reach it.
 _LAST_TOLERANCE = 1e-3
+_NEARLY = 10.0
 # Seconds that it may take, however short the search was.
 _LEAST_PROOF = 1.0
 # Neurons of the exact oracle that one round takes up; all it keeps on many rows,
@@ -179,7 +181,9 @@ class GlobalSearch(Search):
         if asks:
             self._exact = True
             proposals = self._price(tol, self.deadline)
-            self.stationary = len(proposals.signs) == 0 and self.gap > tol
+            # An oracle that was cut short has looked at a part of the sphere only.
+            excluded = len(proposals.signs) == 0 and not self.deadline.passed
+            self.stationary = excluded and self.gap > tol
         self.n_blocks = len(proposals.signs)
         if self.n_blocks:
             search.improve(proposals, converge=self._exact and converge)
@@ -245,8 +249,10 @@ class GlobalSearch(Search):
             v = residual(self.X, self.y, self.neurons)
             spent = max(perf_counter() - self._begun, _LEAST_PROOF)
             deadline = Deadline(min(self._end.remaining, spent))
+            tight = 0.5 * self._excess(tol)
+            coarse = max(tol, _LAST_TOLERANCE)
             result = self._oracle.price(
-                v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=deadline
+                v, self.beta, tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline
             )
             self._take_bound(v, result.bound)
             check_interrupt()
