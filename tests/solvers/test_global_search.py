@@ -15,7 +15,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.solvers import global_search
+from cvxnn.solvers import global_search, neuron_search
 from cvxnn.solvers.global_search import GlobalSearch
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -204,9 +204,10 @@ def test_many_rows_start_from_a_part(state: int, monkeypatch: pytest.MonkeyPatch
     X = with_bias(rng.standard_normal((100, 2)))
     y = np.maximum(X @ [1.0, 2.0, -0.5], 0.0) + 0.3 * rng.standard_normal(100)
     whole = search_to(X, y, 2.0)
-    monkeypatch.setattr(global_search, "_MANY_ROWS", 40)
+    for module in (global_search, neuron_search):
+        monkeypatch.setattr(module, "MANY_ROWS", 40)
     search = search_for(X, y, 2.0, state)
-    assert [len(part.y) for part in search._searches] == [12, 100]
+    assert [len(part.y) for part in search._searches] == [25, 100]
     parts = search_to(X, y, 2.0, state)
     assert parts.objective == pytest.approx(whole.objective, rel=1e-8)
     assert parts.bound <= whole.objective * (1.0 + 1e-9)
@@ -215,11 +216,12 @@ def test_many_rows_start_from_a_part(state: int, monkeypatch: pytest.MonkeyPatch
 def test_parts_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(9)
     X, y = rng.standard_normal((400, 3)), rng.standard_normal(400)
-    monkeypatch.setattr(global_search, "_MANY_ROWS", 40)
+    for module in (global_search, neuron_search):
+        monkeypatch.setattr(module, "MANY_ROWS", 40)
     search = search_for(X, y, 20.0)
-    assert [len(part.y) for part in search._searches] == [6, 50, 400]
+    assert [len(part.y) for part in search._searches] == [25, 100, 400]
     betas = [part.beta for part in search._searches]
-    np.testing.assert_allclose(betas, [0.3, 2.5, 20.0])
+    np.testing.assert_allclose(betas, [1.25, 5.0, 20.0])
     for _ in range(60):
         objective = search.objective
         search.step(1e-6)

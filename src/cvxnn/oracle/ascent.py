@@ -98,6 +98,7 @@ class AscentOracle:
         n_starts: int,
         *,
         starts: FloatArray | None = None,
+        start_signs: FloatArray | None = None,
         most: int = 100,
         polish: bool = False,
         deadline: Deadline | None = None,
@@ -114,19 +115,25 @@ class AscentOracle:
             Random starts.
         starts : ndarray, shape (k, r), optional
             Further starts, such as the neurons of the network.
+        start_signs : ndarray, shape (k,), optional
+            The sign for which each of these climbs; both where not given.
         most : int
         polish : bool
             Whether to end at the exact maximiser over the closed cell.
         deadline : Deadline, optional
         """
         drawn = self.draw(n_starts)
+        both = [drawn, drawn]
         if starts is not None:
-            drawn = np.vstack([drawn, starts])
+            wanted = np.ones((2, len(starts)), dtype=bool)
+            if start_signs is not None:
+                wanted = np.array([start_signs > 0.0, start_signs < 0.0])
+            both = [np.vstack([drawn, starts[part]]) for part in wanted]
         found = []
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:
             for sign, (directions, values) in zip(
-                (1.0, -1.0), self._climb_both(pool, v, drawn, enough, most, deadline), strict=True
+                (1.0, -1.0), self._climb_both(pool, v, both, enough, most, deadline), strict=True
             ):
                 if polish:
                     directions, values = self._polish(sign * v, directions, values, deadline)
@@ -147,13 +154,13 @@ class AscentOracle:
         self,
         pool: ThreadPoolExecutor,
         v: FloatArray,
-        starts: FloatArray,
+        starts: list[FloatArray],
         enough: float,
         most: int,
         deadline: Deadline | None,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Scouts from all starts, then longer climbs of the promising ones."""
-        scouts = self._climb(pool, v, [starts, starts], _SCOUT_STEPS, deadline)
+        scouts = self._climb(pool, v, starts, _SCOUT_STEPS, deadline)
         promising = []
         for directions, values in scouts:
             good = values > _PROMISING * enough

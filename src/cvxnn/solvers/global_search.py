@@ -3,7 +3,9 @@
 The state is a handful of neurons, not a list of cells. A round adds local
 maxima of the oracle's function above beta, gives all neurons their best weights
 (a non-negative Lasso), and moves them: by sliding while there is far to go, by
-Newton's method over the kinks when they are near. When the ascent finds no
+Newton's method over the kinks when they are near. Many rows have thousands of
+kinks within one move: there a round climbs to the peaks next to the neurons, and
+the weights do the rest; Newton's method only adds the last digits. When the ascent finds no
 neuron that would help, the exact oracle finds one or proves that there is none.
 """
 
@@ -22,29 +24,39 @@ from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.spectral import spectral_bound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
-from cvxnn.solvers.neuron_search import AS_GOOD, NeuronSearch
+from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
 from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# Rows from which a search starts on a part of them, an eighth at a time.
-_MANY_ROWS = 4_000
-_PART = 8
+# A search on many rows starts on a part of them, a quarter at a time.
+_PART = 4
 # Excess over beta at which a search on a part of the rows has done its work.
 _COARSE = 0.01
 _COARSE_ROUNDS = 20
+# It has, too, when a round finds no more than this share of its neurons anew.
+_DONE = 1.0 / 16.0
+# Gap that weighing peaks reaches without Newton's method.
+_COLUMNS_REACH = 1e-5
 # Share of the time for the search; the rest is for the certificate.
 _SEARCH_SHARE = 0.85
 # Up to this rank the exact oracle is quick: it takes over from the ascent when a
 # round of that finds fewer neurons.
 _QUICK_RANK = 4
 _FEW = 8
-# Tolerance of a certificate that is made when time is up.
+# On many rows the exact oracle takes over earlier: below this share of the neurons.
+_RARE = 0.25
+# Objective over penalty, at most: beyond it the residual is hardly stationary.
+_MOST_EXCESS = 10.0
+# Tolerance of a certificate that is made when time is up, unless the gap is within
+# this factor of its goal: then a tight one may reach it.
 _LAST_TOLERANCE = 1e-3
+_NEARLY = 10.0
 # Seconds that it may take, however short the search was.
 _LEAST_PROOF = 1.0
-# Neurons of the exact oracle that one round takes up.
+# Neurons of the exact oracle that one round takes up; all it keeps on many rows,
+# where they are cheap to weigh and dear to find.
 _MOST_EXACT = 60
 # Up to this many entries the dual point is corrected on the faces of the neurons.
 _CORRECTED_ENTRIES = 600_000
@@ -130,9 +142,9 @@ class GlobalSearch(Search):
         Neurons to start with have been on the parts: then it is the only one.
         """
         n = len(self.y)
-        order = random_state.permutation(n) if n > _MANY_ROWS else np.arange(n)
+        order = random_state.permutation(n) if n > MANY_ROWS else np.arange(n)
         sizes = [n]
-        while sizes[-1] > _MANY_ROWS and start is None:
+        while sizes[-1] > MANY_ROWS and start is None:
             sizes.append(sizes[-1] // _PART)
         to_direction = self.basis.T @ self._reduction.to_direction
         searches = []
@@ -163,7 +175,7 @@ class GlobalSearch(Search):
         self.n_blocks = len(proposals.signs)
         search.improve(proposals, converge=False)
         self._rounds += 1
-        if self.n_blocks == 0 or self._rounds >= _COARSE_ROUNDS:
+        if self.n_blocks <= _DONE * len(search.neurons.weights) or self._rounds >= _COARSE_ROUNDS:
             del self._searches[0]
             self._rounds = 0
             self._searches[0].start_from(search.neurons)
@@ -172,34 +184,59 @@ class GlobalSearch(Search):
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]
         before = (self.objective, self.bound)
-        if not self._exact:
-            proposals = search.propose(tol / 4.0)
+        # Columns alone reach a coarse gap, and a Newton step over many rows is dear.
+        converge = not search.is_many or tol < _COLUMNS_REACH
+        asks = self._exact
+        if not self._exact or search.is_many:
+            proposals = search.propose(self._excess(tol) / 4.0, near=self._exact)
             # Where the exact oracle is quick, it costs less than the starts that
             # would find the rest; once asked, it keeps the word.
-            few = len(proposals.signs) < self._few
-            self._add(proposals, converge=few)
-            self._exact = few and self._certifies
+            asks = len(proposals.signs) < self._enough(search)
+            self._add(proposals, converge=converge and (asks or self._exact))
             self.stationary = len(proposals.signs) == 0 and not self._certifies
-        if self._exact:
+        if asks and self._certifies:
+            self._exact = True
             proposals = self._price(tol, self.deadline)
-            self.stationary = len(proposals.signs) == 0 and self.gap > tol
+            # An oracle that was cut short has looked at a part of the sphere only.
+            excluded = len(proposals.signs) == 0 and not self.deadline.passed
+            self.stationary = excluded and self.gap > tol
             if len(proposals.signs):
-                self._add(proposals, converge=True)
+                self._add(proposals, converge=converge)
         self.n_blocks = len(proposals.signs)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
 
     def _add(self, proposals: Proposals, *, converge: bool) -> None:
-        self._searches[0].improve(proposals, converge=converge)
-        self._offer(self._searches[0].neurons)
+        """Bring the neurons and the proposals to rest, if there is anything to do."""
+        if len(proposals.signs) or converge:
+            self._searches[0].improve(proposals, converge=converge)
+            self._offer(self._searches[0].neurons)
+
+    def _enough(self, search: NeuronSearch) -> float:
+        """Proposals of the ascent below which the exact oracle is asked."""
+        if self._exact or not search.is_many or self.X.shape[1] > _QUICK_RANK:
+            return self._few
+        return max(self._few, _RARE * len(search.neurons.weights))
+
+    def _excess(self, tol: float) -> float:
+        """The share by which the oracle may exceed beta for a gap of `tol`.
+
+        Scaling a stationary residual by ``beta / M`` costs ``M / beta - 1`` of
+        the penalty, and the gap is relative to the whole objective.
+        """
+        penalty = self.beta * float(self.neurons.weights.sum())
+        return tol * min(self.objective / penalty, _MOST_EXCESS) if penalty > 0.0 else tol
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
+        tol = self._excess(tol)
         result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
         self._take(DualProof(v, result.bound))
         check_interrupt()
-        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))[:_MOST_EXACT]
+        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))
+        if not self._searches[0].is_many:
+            worth = worth[:_MOST_EXACT]
         directions = result.directions[worth] @ self.basis
         return Proposals(directions, result.signs[worth], result.values[worth])
 
@@ -234,8 +271,10 @@ class GlobalSearch(Search):
             v = residual(self.X, self.y, self.neurons)
             spent = max(perf_counter() - self._begun, _LEAST_PROOF)
             deadline = Deadline(min(self._end.remaining, spent))
+            tight = 0.5 * self._excess(tol)
+            coarse = max(tol, _LAST_TOLERANCE)
             result = self._oracle.price(
-                v, self.beta, tol=max(tol, _LAST_TOLERANCE), deadline=deadline
+                v, self.beta, tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline
             )
             self._take(DualProof(v, result.bound))
             check_interrupt()

@@ -18,6 +18,9 @@ _STARTS = 200
 _MOST_STARTS = 1_000
 # Rows times starts of one ascent: beyond it there are fewer starts.
 _ASCENT_WORK = 1 << 25
+# Rows from which a round also climbs from the neurons that are there. Their peaks
+# have moved a little, over many kinks: a climb costs less than Newton's method.
+MANY_ROWS = 4_000
 # Neurons of each sign that one round may add.
 _MOST_NEW, _WIDE_MOST_NEW = 60, 150
 # While a proposal exceeds beta by this factor, neurons have far to go.
@@ -80,6 +83,11 @@ class NeuronSearch:
     def _is_wide(self) -> bool:
         return self.X.shape[1] >= _WIDE_RANK
 
+    @property
+    def is_many(self) -> bool:
+        """Whether neurons move by climbs rather than by Newton's method."""
+        return len(self.y) > MANY_ROWS and not self._is_wide
+
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
         self._offer(reweigh(self.X, self.y, self.beta, neurons))
@@ -88,8 +96,11 @@ class NeuronSearch:
         """``y - f(X)``, shape (n,)."""
         return residual(self.X, self.y, self.neurons)
 
-    def propose(self, margin: float) -> Proposals:
-        """Neurons above ``beta (1 + margin)``; more starts where they become rare."""
+    def propose(self, margin: float, *, near: bool = False) -> Proposals:
+        """Neurons above ``beta (1 + margin)``; more starts where they become rare.
+
+        With `near`, no new starts: only climbs from the neurons that are there.
+        """
         if self._is_wide and len(self.neurons.weights) == 0:
             # One neuron of each sign would be no start: hundreds find their places together.
             directions = self._ascent.draw(_WIDE)
@@ -99,15 +110,19 @@ class NeuronSearch:
                 return Proposals(directions, signs, values)
         most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
         most_starts = max(_STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // len(self.y)))
+        starts = self.neurons.directions if self.is_many else None
+        n_drawn = 0 if near else min(self._n_starts, most_starts)
         proposals = self._ascent.search(
             self.residual(),
             self.beta * (1.0 + margin),
-            min(self._n_starts, most_starts),
-            most=most,
+            n_drawn,
+            starts=starts,
+            start_signs=self.neurons.signs,
+            most=most + (0 if starts is None else len(starts)),
             polish=True,
             deadline=self.deadline,
         )
-        if len(proposals.signs) < most:
+        if not (near or self.is_many) and len(proposals.signs) < most:
             self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
         return proposals
 
@@ -130,7 +145,7 @@ class NeuronSearch:
             steps = min(most, max(20, _SLIDE_WORK // work))
             neurons = slide(X, y, beta, neurons, steps=steps, deadline=self.deadline)
             neurons = self._tidy(neurons)
-        if neurons.directions.size <= limit:
+        if neurons.directions.size <= limit and (converge or not self.is_many):
             neurons = descend_over_kinks(
                 X, y, beta, neurons,
                 steps=_MANY_STEPS if converge else _FEW_STEPS,

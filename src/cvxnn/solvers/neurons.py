@@ -98,15 +98,33 @@ def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons
 
 def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """The best weights for the given directions, without the neurons they drop."""
-    columns, target = atoms(X, neurons), y
-    k = columns.shape[1]
+    k = len(neurons.weights)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
-        tall = np.column_stack([columns, target])
-        triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
-        columns, target = triangle[: k + 1, :k], triangle[: k + 1, k]
+        triangle = _triangle(X, y, neurons)
+        columns, target = triangle[:, :k], triangle[:, k]
+    else:
+        columns, target = atoms(X, neurons), y
     weights = nonnegative_lasso(columns, target, beta, neurons.weights)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+
+
+def _triangle(X: FloatArray, y: FloatArray, neurons: Neurons) -> FloatArray:
+    """The triangular factor of the activations and y, shape (k + 1, k + 1).
+
+    The rows of a chunk join the factor of the rows before them: memory does not
+    grow with n.
+    """
+    k = len(neurons.weights)
+    triangle = np.zeros((0, k + 1))
+    for rows in row_chunks(len(y), k + 1):
+        tall = np.empty((len(triangle) + len(X[rows]), k + 1), order="F")
+        tall[: len(triangle)] = triangle
+        tall[len(triangle) :, :k] = atoms(X[rows], neurons)
+        tall[len(triangle) :, k] = y[rows]
+        triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
+        triangle = triangle[: k + 1]
+    return triangle
 
 
 def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
