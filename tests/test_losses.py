@@ -10,26 +10,58 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.errors import InputError
+from cvxnn.losses import (
+    HuberLoss,
+    LogisticLoss,
+    Loss,
+    SquaredHingeLoss,
+    SquaredLoss,
+    WeightedLoss,
+    as_loss,
+)
 
-LOSSES: list[Loss] = [SquaredLoss()]
+PLAIN: list[Loss] = [SquaredLoss(), HuberLoss(1.5), LogisticLoss(), SquaredHingeLoss()]
+WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 
-each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+
+def name_of(loss: Loss) -> str:
+    inner = f"-{name_of(loss.loss)}" if isinstance(loss, WeightedLoss) else ""
+    return type(loss).__name__ + inner
+
+
+each_loss = pytest.mark.parametrize(
+    "loss", [*PLAIN, *(WeightedLoss(loss, WEIGHTS) for loss in PLAIN)], ids=name_of
+)
+each_plain_loss = pytest.mark.parametrize("loss", PLAIN, ids=name_of)
 scalars = st.floats(-10.0, 10.0).filter(lambda value: abs(value) > 1e-6 or value == 0.0)
 vectors = arrays(np.float64, 4, elements=scalars)
 Vector = NDArray[np.float64]
 
 
+def targets(loss: Loss, y: Vector) -> Vector:
+    """Labels, where the loss wants them."""
+    return np.where(y >= 0.0, 1.0, -1.0) if loss.has_labels else y
+
+
+def away_from_kinks(loss: Loss, f: Vector, y: Vector) -> Vector:
+    """Predictions moved off the points where a second derivative jumps."""
+    f = np.where(np.abs(np.abs(f - y) - 1.5) < 1e-3, f + 0.01, f)
+    return np.where(np.abs(y * f - 1.0) < 1e-3, f + 0.01, f) if loss.has_labels else f
+
+
 @each_loss
 @given(f=vectors, y=vectors)
 def test_value_is_a_sum_over_the_rows(loss: Loss, f: Vector, y: Vector) -> None:
-    rows = [loss.value(f[[i]], y[[i]]) for i in range(len(f))]
-    assert loss.value(f, y) == pytest.approx(sum(rows), rel=1e-12, abs=1e-12)
+    y = targets(loss, y)
+    assert loss.value(f, y) == pytest.approx(loss.values(f, y).sum(), rel=1e-12, abs=1e-12)
 
 
 @each_loss
 @given(f=vectors, y=vectors)
 def test_gradient_is_the_slope_of_the_value(loss: Loss, f: Vector, y: Vector) -> None:
+    y = targets(loss, y)
+    f = away_from_kinks(loss, f, y)
     step = 1e-5
     slopes = [
         (loss.value(f + step * e, y) - loss.value(f - step * e, y)) / (2 * step)
@@ -41,6 +73,8 @@ def test_gradient_is_the_slope_of_the_value(loss: Loss, f: Vector, y: Vector) ->
 @each_loss
 @given(f=vectors, y=vectors)
 def test_curvature_is_the_slope_of_the_gradient(loss: Loss, f: Vector, y: Vector) -> None:
+    y = targets(loss, y)
+    f = away_from_kinks(loss, f, y)
     step = 1e-5
     slopes = (loss.gradient(f + step, y) - loss.gradient(f - step, y)) / (2 * step)
     np.testing.assert_allclose(loss.curvature(f, y), slopes, rtol=1e-6, atol=1e-6)
@@ -48,19 +82,54 @@ def test_curvature_is_the_slope_of_the_gradient(loss: Loss, f: Vector, y: Vector
 
 
 @each_loss
+@given(f=vectors, g=vectors, y=vectors)
+def test_majorizing_parabola_is_nowhere_below(loss: Loss, f: Vector, g: Vector, y: Vector) -> None:
+    y = targets(loss, y)
+    curvature = loss.majorizer(f, y)
+    assert (curvature > 0.0).all()
+    assert (curvature >= loss.curvature(f, y) * (1.0 - 1e-9)).all()
+    parabola = loss.values(f, y) + loss.gradient(f, y) * (g - f) + 0.5 * curvature * (g - f) ** 2
+    assert (loss.values(g, y) <= parabola + 1e-9 * (1.0 + parabola)).all()
+
+
+@each_plain_loss
 @given(v=scalars, y=scalars)
 def test_conjugate_is_the_supremum(loss: Loss, v: float, y: float) -> None:
+    target = targets(loss, np.array([y]))
+    dual = 0.999 * loss.project(np.array([v]), target)
+
     def negative(f: float) -> float:
-        return v * f + loss.value(np.array([f]), np.array([y]))
+        return dual[0] * f + loss.value(np.array([f]), target)
 
     best = minimize_scalar(negative, bounds=(-50.0, 50.0), method="bounded")
-    assert loss.conjugate(np.array([v]), np.array([y])) == pytest.approx(-best.fun, abs=1e-6)
+    assert loss.conjugate(dual, target) == pytest.approx(-best.fun, abs=1e-4)
+
+
+@each_loss
+@given(v=vectors, y=vectors)
+def test_prediction_belongs_to_its_dual_point(loss: Loss, v: Vector, y: Vector) -> None:
+    y = targets(loss, y)
+    dual = 0.99 * loss.project(v, y)
+    np.testing.assert_allclose(-loss.gradient(loss.prediction(dual, y), y), dual, atol=1e-9)
+
+
+@each_loss
+@given(v=vectors, y=vectors)
+def test_domain(loss: Loss, v: Vector, y: Vector) -> None:
+    y = targets(loss, y)
+    inside = loss.project(v, y)
+    np.testing.assert_array_equal(loss.project(inside, y), inside)
+    longest = loss.longest(v, y)
+    if np.isfinite(longest):
+        assert loss.conjugate((1.0 - 1e-9) * longest * v, y) < np.inf
+        assert loss.conjugate(2.0 * max(longest, 1e-3) * v, y) == np.inf
 
 
 @each_loss
 @given(f=vectors, v=vectors, y=vectors)
 def test_fenchel_young(loss: Loss, f: Vector, v: Vector, y: Vector) -> None:
     # l(f) + l*(-v) >= -v'f, with equality at v = -gradient: what makes a dual bound a bound.
+    y = targets(loss, y)
     slack = loss.value(f, y) + loss.conjugate(v, y) + float(v @ f)
     assert slack >= -1e-9
     dual = -loss.gradient(f, y)
@@ -73,6 +142,8 @@ def test_fenchel_young(loss: Loss, f: Vector, v: Vector, y: Vector) -> None:
 def test_dual_scaling_is_the_best_of_a_grid(
     loss: Loss, v: Vector, y: Vector, largest: float
 ) -> None:
+    y = targets(loss, y)
+    v = loss.project(v, y)
     t = loss.dual_scaling(v, y, largest)
     assert 0.0 <= t <= largest
     best = -loss.conjugate(t * v, y)
@@ -82,8 +153,8 @@ def test_dual_scaling_is_the_best_of_a_grid(
 
 @each_loss
 def test_dual_scaling_of_no_direction_and_no_room(loss: Loss) -> None:
-    y = np.array([1.0, -1.0])
-    assert loss.dual_scaling(np.zeros(2), y, 3.0) == 0.0
+    y = np.array([1.0, -1.0, 1.0, 1.0])
+    assert loss.dual_scaling(np.zeros(4), y, 3.0) == 0.0
     assert loss.dual_scaling(y, y, 0.0) == 0.0
 
 
@@ -99,3 +170,33 @@ def test_squared_loss_by_hand() -> None:
 def test_loss_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Loss()  # type: ignore[abstract]
+
+
+def test_losses_by_hand() -> None:
+    labels = np.array([1.0, -1.0])
+    f = np.array([0.0, 2.0])
+    assert LogisticLoss().value(f, labels) == pytest.approx(np.log(2.0) + np.log1p(np.exp(2.0)))
+    assert SquaredHingeLoss().values(f, labels).tolist() == [0.5, 4.5]
+    assert HuberLoss(2.0).values(np.array([1.0, 5.0]), np.zeros(2)).tolist() == [0.5, 8.0]
+
+
+@given(v=arrays(np.float64, 30, elements=st.floats(0.0, 1.0)))
+def test_error_of_the_entropy_is_covered(v: Vector) -> None:
+    """Against the same sum in extended precision."""
+    y = np.where(np.arange(30) % 2 == 0, 1.0, -1.0)
+    loss = LogisticLoss()
+    s = v.astype(np.longdouble)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(s > 0, s * np.log(s), 0) + np.where(s < 1, (1 - s) * np.log1p(-s), 0)
+    dual = y * v
+    assert abs(loss.conjugate(dual, y) - float(terms.sum())) <= loss.conjugate_error(dual, y)
+
+
+def test_names_of_losses() -> None:
+    assert type(as_loss("squared_hinge")) is SquaredHingeLoss
+    loss = HuberLoss(3.0)
+    assert as_loss(loss) is loss
+    with pytest.raises(InputError, match=r"loss must be one of 'squared', .* got 'hinge'"):
+        as_loss("hinge")
+    with pytest.raises(InputError, match="delta"):
+        HuberLoss(0.0)

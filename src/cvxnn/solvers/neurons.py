@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.pruning import prune_scales
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
@@ -160,3 +161,13 @@ def sides_of(X: FloatArray, directions: FloatArray) -> NDArray[np.int8]:
         size = np.abs(directions) @ np.abs(X[rows]).T
         sides[:, rows] = np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
     return sides
+
+
+def prune(X: FloatArray, neurons: Neurons) -> Neurons:
+    """The same function with linearly independent activations, and no larger a penalty."""
+    columns = atoms(X, neurons) * neurons.weights
+    active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
+    neurons, columns = neurons.select(active), columns[:, active]
+    scales = [np.ones(len(neurons.weights)), *prune_scales(columns, neurons.weights)][-1]
+    kept = scales > 0.0
+    return Neurons(neurons.directions[kept], (scales * neurons.weights)[kept], neurons.signs[kept])

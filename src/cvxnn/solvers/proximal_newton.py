@@ -19,7 +19,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
 from cvxnn.oracle.spectral import spectral_bound
-from cvxnn.solvers.neurons import Neurons, residual
+from cvxnn.solvers.neurons import Neurons, prune, residual
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -124,9 +124,11 @@ class ProximalNewton(Search):
             self._end(model, tol)
 
     def finish(self, tol: float, *, hurry: bool) -> None:
-        """Take over what the model under way has reached."""
+        """Take over what the model under way has reached, and leave a minimal network."""
         if self._model is not None:
             self._harvest(self._model, hurry=hurry)
+        # A step that ended between two networks has the neurons of both.
+        self.neurons = prune(self.X, self.neurons)
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""

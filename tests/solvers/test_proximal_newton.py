@@ -1,0 +1,189 @@
+"""Other losses and weights: the same optimum as cvxpy on the full program."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from problems import problem_named
+
+from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
+from cvxnn.results import Status
+from cvxnn.training import solve
+
+FloatArray = NDArray[np.float64]
+
+NAMES = ("squared", "huber", "logistic", "squared_hinge")
+
+
+def reference(
+    X: FloatArray,
+    y: FloatArray,
+    beta: float,
+    name: str,
+    weights: FloatArray | None = None,
+    patterns: PatternSet | None = None,
+) -> float:
+    """Optimum of the program on all patterns, written down in cvxpy."""
+    cp = pytest.importorskip("cvxpy")
+    masks = (enumerate_patterns(X) if patterns is None else patterns).masks.T.astype(float)
+    w = np.ones(len(y)) if weights is None else weights
+    V, W = (cp.Variable((X.shape[1], masks.shape[1])) for _ in range(2))
+    f = cp.sum(cp.multiply(masks, X @ (V - W)), axis=1)
+    losses = {
+        "squared": lambda: 0.5 * cp.square(f - y),
+        "huber": lambda: 0.5 * cp.huber(f - y, 1.0),
+        "logistic": lambda: cp.logistic(-cp.multiply(y, f)),
+        "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1 - cp.multiply(y, f))),
+    }
+    fit = cp.sum(cp.multiply(w, losses[name]()))
+    sides = 2.0 * masks - 1.0
+    cones = [cp.multiply(sides, X @ Z) >= 0 for Z in (V, W)]
+    penalty = sum(cp.sum(cp.norm(Z, 2, axis=0)) for Z in (V, W))
+    return float(cp.Problem(cp.Minimize(fit + beta * penalty), cones).solve(solver=cp.CLARABEL))
+
+
+@cache
+def data(d: int, n: int = 14) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(d)
+    X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
+    return X, np.where(rng.standard_normal(n) + X[:, 0] > 0.0, 1.0, -1.0)
+
+
+def target_for(name: str, y: FloatArray) -> FloatArray:
+    """Labels, or something with outliers."""
+    return y * np.linspace(0.2, 6.0, len(y)) if name in ("squared", "huber") else y
+
+
+@pytest.mark.parametrize("beta", [0.02, 0.5])
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("name", NAMES)
+def test_optimum_is_that_of_the_full_program(name: str, d: int, beta: float) -> None:
+    X, y = data(d)
+    y = target_for(name, y)
+    optimum = reference(X, y, beta, name)
+    for method in ("global", "exact"):
+        solution = solve(X, y, beta, method, loss=name)
+        assert solution.status is Status.OPTIMAL
+        assert solution.objective == pytest.approx(optimum, rel=2e-6)
+        assert solution.dual_bound <= optimum * (1.0 + 1e-6)
+        assert solution.objective == solution.network.objective(X, y, beta, as_loss(name))
+        assert solution.n_neurons <= len(X)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights(name: str) -> None:
+    X, y = data(3)
+    y = target_for(name, y)
+    weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
+    weighted = solve(X, y, 0.1, loss=name, sample_weight=weights)
+    repeated = solve(
+        np.repeat(X, weights.astype(int), axis=0), np.repeat(y, weights.astype(int)), 0.1, loss=name
+    )
+    assert weighted.status is repeated.status is Status.OPTIMAL
+    assert weighted.objective == pytest.approx(repeated.objective, rel=1e-6)
+    optimum = reference(X, y, 0.1, name, weights)
+    assert weighted.objective == pytest.approx(optimum, rel=2e-6)
+    assert weighted.dual_bound <= optimum * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sampled_solves_its_own_program(name: str) -> None:
+    X, y = data(3)
+    y = target_for(name, y)
+    patterns = sample_patterns(X, 15, 0)
+    solution = solve(X, y, 0.1, "sampled", loss=name, patterns=patterns)
+    assert solution.status.is_success
+    optimum = reference(X, y, 0.1, name, patterns=patterns)
+    assert solution.objective == pytest.approx(optimum, rel=2e-6)
+    assert solution.dual_bound <= reference(X, y, 0.1, name) * (1.0 + 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", [HuberLoss(0.3), as_loss("logistic"), as_loss("squared_hinge")])
+def test_bound_is_below_every_network(loss: Loss) -> None:
+    """Also where a run was cut short, and also scaled far away from one."""
+    problem = problem_named("d2_n50")
+    X = 1e6 * problem.X
+    short = solve(X, problem.y, 1e6, loss=loss, max_iter=3)
+    long = solve(X, problem.y, 1e6, loss=loss)
+    assert long.status is Status.OPTIMAL
+    assert short.dual_bound <= long.objective * (1.0 + 1e-12)
+    assert long.dual_bound <= short.objective
+    assert short.n_neurons <= len(X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["huber", "logistic", "squared_hinge"])
+def test_deadline_and_interrupt_leave_a_valid_answer(name: str) -> None:
+    problem = problem_named("d2_n50")
+
+    def press(_: object) -> None:
+        raise KeyboardInterrupt
+
+    for options in ({"time_limit": 1e-3}, {"callback": press}):
+        solution = solve(problem.X, problem.y, 0.1, loss=name, **options)
+        assert not solution.status.is_success
+        assert solution.dual_bound <= solution.objective
+        assert solution.objective <= as_loss(name).value(np.zeros(50), problem.y)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(NAMES))
+def test_random_small_problems(seed: int, name: str) -> None:
+    """Certified, and the bound is confirmed by an oracle over all cells at minus the gradient."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+    X = rng.integers(-3, 4, (n, d)).astype(float)
+    y = np.where(rng.random(n) > 0.5, 1.0, -1.0)
+    beta = float(10.0 ** rng.uniform(-2, 1))
+    solution = solve(X, y, beta, loss=name)
+    assert solution.status is Status.OPTIMAL
+    v = -as_loss(name).gradient(solution.network.forward(X), y)
+    if v.any() and X.any():
+        largest = CellOracle(X, enumerate_patterns(X)).price(v, beta).bound
+        assert largest <= beta * (1.0 + 1e-2) + 1e-6 * float(np.abs(v) @ np.linalg.norm(X, axis=1))
+
+
+def test_bad_arguments_are_named() -> None:
+    from cvxnn.errors import InputError
+
+    X, y = data(2)
+    for arguments, words in (
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"loss": "logistic", "y": 2.0 * y}, "labels -1 and 1"),
+        ({"sample_weight": -np.ones(len(y))}, "at least 0"),
+        ({"sample_weight": np.ones(3)}, "shape"),
+        ({"sample_weight": np.zeros(len(y))}, "zero for every row"),
+        ({"warm_start": "x"}, "warm_start"),
+    ):
+        with pytest.raises(InputError, match=words):
+            solve(**({"X": X, "y": y, "beta": 0.1} | arguments))  # type: ignore[arg-type]
+
+
+def test_warm_start_and_no_certificate() -> None:
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.standard_normal((300, 3)), np.ones(300)])
+    y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
+    cold = solve(X, y, 1.0)
+    with pytest.warns(UserWarning, match="certify"):
+        rough = solve(X, y, 1.1, certify=False)
+    assert rough.status is Status.STATIONARY
+    warm = solve(X, y, 1.0, warm_start=rough.network)
+    assert cold.status is warm.status is Status.OPTIMAL
+    assert warm.objective == pytest.approx(cold.objective, rel=1e-6)
+
+
+def test_weighted_squares_are_squares_on_scaled_rows() -> None:
+    X, y = data(3)
+    weights = np.linspace(0.5, 2.0, len(y))
+    root = np.sqrt(weights)
+    weighted = solve(X, y, 0.1, loss=WeightedLoss(SquaredLoss(), weights))
+    scaled = solve(root[:, None] * X, root * y, 0.1)
+    assert weighted.objective == pytest.approx(scaled.objective, rel=1e-9)
