@@ -1,0 +1,85 @@
+"""The path over beta: where it starts, and what it certifies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from problems import PROBLEMS, Problem, problem_ids, problem_named
+
+import cvxnn
+from cvxnn.errors import InputError
+from cvxnn.estimators import largest_beta, regularization_path
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import enumerate_patterns
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None:
+    start = largest_beta(problem.X, problem.y)
+    cells = CellOracle(problem.X, enumerate_patterns(problem.X))
+    assert start == pytest.approx(cells.price(problem.y).bound, rel=1e-5, abs=1e-12)
+    if start > 0.0:
+        above = cvxnn.solve(problem.X, problem.y, 1.001 * start)
+        below = cvxnn.solve(problem.X, problem.y, 0.98 * start)
+        assert above.n_neurons == 0 < below.n_neurons
+
+
+@pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
+def test_start_for_other_losses(loss: str) -> None:
+    problem = problem_named("d2_n50")
+    weights = np.linspace(0.0, 2.0, 50)
+    start = largest_beta(problem.X, problem.y, loss=loss, sample_weight=weights)
+    for factor, empty in ((1.001, True), (0.98, False)):
+        solution = cvxnn.solve(
+            problem.X, problem.y, factor * start, loss=loss, sample_weight=weights
+        )
+        assert (solution.n_neurons == 0) == empty
+
+
+def test_every_point_is_certified() -> None:
+    problem = problem_named("d2_n50")
+    path = regularization_path(problem.X, problem.y, 6)
+    assert path.betas[0] == pytest.approx(largest_beta(problem.X, problem.y))
+    assert path.betas[-1] == pytest.approx(1e-3 * path.betas[0])
+    assert (path.gaps <= 1e-6).all()
+    assert (np.diff(path.objectives) < 0.0).all()
+    assert (path.dual_bounds <= path.objectives).all()
+    for beta, solution in zip(path.betas, path.solutions, strict=True):
+        alone = cvxnn.solve(problem.X, problem.y, float(beta))
+        assert solution.objective == pytest.approx(alone.objective, rel=2e-6)
+        assert solution.n_neurons == path.n_neurons[list(path.betas).index(beta)]
+
+
+def test_optimum_is_concave_in_beta() -> None:
+    """It is a minimum over networks of functions that are linear in beta."""
+    problem = problem_named("d5_n10")
+    path = regularization_path(problem.X, problem.y, [0.1, 0.2, 0.3, 0.4], tol=1e-8)
+    slopes = np.diff(path.objectives[::-1]) / 0.1
+    assert (np.diff(slopes) <= 1e-6).all()
+
+
+def test_warm_starts_on_three_features() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((300, 3)), np.ones(300)])
+    y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
+    seen: list[float] = []
+    path = regularization_path(X, y, 4, callback=lambda solution: seen.append(solution.beta))
+    assert seen == path.betas.tolist()
+    assert (path.gaps <= 1e-6).all()
+
+
+def test_interrupt_ends_the_path() -> None:
+    problem = problem_named("d2_n50")
+    calls: list[object] = []
+
+    def press(solution: cvxnn.Solution) -> None:
+        calls.append(solution)
+
+    path = regularization_path(problem.X, problem.y, [1.0, 0.1], callback=press)
+    assert len(calls) == len(path.solutions) == 2
+
+
+@pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan]], ids=str)
+def test_bad_betas_are_named(betas: object) -> None:
+    with pytest.raises(InputError, match="betas"):
+        regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]
