@@ -123,6 +123,25 @@ def test_damaged_files_are_refused(tmp_path, content):
         datasets.cifar(path)
 
 
+@pytest.mark.parametrize(
+    ("signature", "place", "byte"),
+    [(b"PK\x01\x02", 6, 200), (b"PK\x01\x02", 10, 99), (b"PK\x03\x04", 80, 0xFF)],
+)
+def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
+    """A version of zip and a compression that do not exist, and a stream that is none."""
+    path = tmp_path / "images.npz"
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 3072))
+    labels = np.array([[-1], [1]])
+    np.savez_compressed(
+        path, train_data=images, train_label=labels, test_data=images, test_label=labels
+    )
+    content = bytearray(path.read_bytes())
+    content[content.index(signature) + place] = byte
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no \.npz file"):
+        datasets.cifar(path)
+
+
 def test_a_single_array_is_refused(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros(3))
@@ -190,3 +209,19 @@ def test_without_the_net_the_data_are_unavailable(monkeypatch, tmp_path):
         datasets.cifar()
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
         datasets.cifar(download=False)
+    # The file of a download that broke off.
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half")
+    with pytest.raises(DataUnavailable, match="shall not be downloaded"):
+        datasets.cifar(download=False)
+
+
+def test_another_file_in_the_place_of_cifar_is_refused(monkeypatch, tmp_path):
+    pooch = pytest.importorskip("pooch")
+
+    def retrieve(*arguments):
+        raise ValueError("hash of downloaded file does not match")
+
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    with pytest.raises(DataUnavailable, match="not the checksum of CIFAR-10"):
+        datasets.cifar()
