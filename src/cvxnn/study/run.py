@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
@@ -192,7 +192,7 @@ def _write(study: StudyResult, folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _write_together(files: Mapping[Path, bytes]) -> None:
+def _write_together(files: dict[Path, bytes]) -> None:
     """All files or, if one cannot be written, none; the last one takes its place last."""
     with ExitStack() as replacements:
         for path, content in reversed(files.items()):
