@@ -197,31 +197,32 @@ def test_without_pooch_the_data_are_unavailable(monkeypatch):
         datasets.cifar()
 
 
-def test_without_the_net_the_data_are_unavailable(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ConnectionError("no route"), "could not be downloaded"),
+        (ValueError("hash of downloaded file does not match"), "not the checksum of CIFAR-10"),
+    ],
+)
+def test_a_download_that_fails_is_a_sentence(monkeypatch, tmp_path, error, sentence):
     pooch = pytest.importorskip("pooch")
 
     def retrieve(*arguments):
-        raise ConnectionError("no route")
+        raise error
 
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    with pytest.raises(DataUnavailable, match="could not be downloaded"):
+    with pytest.raises(DataUnavailable, match=sentence):
         datasets.cifar()
+
+
+def test_nothing_is_downloaded_where_it_shall_not_be(monkeypatch, tmp_path):
+    pooch = pytest.importorskip("pooch")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.setattr(pooch, "retrieve", pytest.fail)
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
         datasets.cifar(download=False)
     # The file of a download that broke off.
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half")
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
         datasets.cifar(download=False)
-
-
-def test_another_file_in_the_place_of_cifar_is_refused(monkeypatch, tmp_path):
-    pooch = pytest.importorskip("pooch")
-
-    def retrieve(*arguments):
-        raise ValueError("hash of downloaded file does not match")
-
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
-    monkeypatch.setattr(pooch, "retrieve", retrieve)
-    with pytest.raises(DataUnavailable, match="not the checksum of CIFAR-10"):
-        datasets.cifar()
