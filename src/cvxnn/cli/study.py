@@ -70,7 +70,7 @@ def study(
     4.1 five points, 4.2 more points of the line, 4.3 the ring in the plane, 4.4
     images of CIFAR-10; convex training with its lower bounds against gradient
     methods. About ten minutes on two cores, --quick under one. Needs the packages
-    of the extra "study": pip install 'cvxnn[study]'.
+    of the extra "study".
 
     Exit codes: 0 success; 1 no experiment could be run; 2 a mistake in the
     options or the data, or files that cannot be written; 130 interrupted,
