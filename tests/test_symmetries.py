@@ -179,3 +179,10 @@ def test_merging_with_a_dead_neuron_drops_it():
 def test_wrong_arguments(call, message):
     with pytest.raises(InputError, match=message):
         call(TwoLayerNetwork([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0]))
+
+
+def test_a_network_of_no_neurons_has_none_to_split():
+    empty = TwoLayerNetwork(np.zeros((0, 2)), [])
+    with pytest.raises(InputError, match="neuron must be a neuron, but the network has none"):
+        empty.split(0, [1.0])
+    assert empty.merge_all() == empty.permute([]) == empty.prune([[1.0, 2.0]]) == empty

@@ -1,14 +1,39 @@
-"""Writing files so that a reader never sees a half-written one."""
+"""Writing files so that a reader never sees a half-written one, and what damaged ones raise."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+# What zipfile, numpy, json and a wrong type in a header raise on bytes that are not what they
+# should be. KeyError is a LookupError; NotImplementedError and RecursionError are RuntimeErrors;
+# numpy tokenizes the header of an array, and warns, which may be an error, of an odd one.
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    UserWarning,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextmanager

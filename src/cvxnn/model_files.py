@@ -19,8 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
-import tokenize
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -32,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError, ModelFileError
-from cvxnn.files import atomic_write
+from cvxnn.files import DAMAGE, atomic_write
 
 FORMAT = "cvxnn-network"
 VERSION = 1
@@ -40,26 +38,6 @@ SUFFIXES = (".npz", ".safetensors")
 
 Arrays = dict[str, NDArray[Any]]
 Metadata = dict[str, Any]
-
-# What zipfile, numpy, json and a wrong type in a header raise on bytes that are not what they
-# should be. KeyError is a LookupError; NotImplementedError and RecursionError are RuntimeErrors;
-# numpy tokenizes the header of an array, and warns, which may be an error, of an odd one.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    UserWarning,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-)
 
 
 def write_model(
@@ -217,7 +195,7 @@ def _read_npz(path: str | os.PathLike[str], content: bytes) -> tuple[Arrays, Any
                 for name in ("hidden_weights", "output_weights", "header")
             }
         return arrays, json.loads(arrays.pop("header").item())
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _damaged(path) from error
 
 
@@ -243,7 +221,7 @@ def _read_tensors(path: str | os.PathLike[str], content: bytes) -> tuple[Arrays,
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["header"])
         return {name: tensors[name] for name in ("hidden_weights", "output_weights")}, header
-    except (*_DAMAGE, safetensors.SafetensorError) as error:
+    except (*DAMAGE, safetensors.SafetensorError) as error:
         raise _damaged(path) from error
 
 

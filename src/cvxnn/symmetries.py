@@ -303,6 +303,8 @@ class NeuronSymmetries(ABC):
     def _check_neuron(self, value: object, name: str) -> int:
         m = len(self.output_weights)
         index = check_count(value, name, minimum=0)
+        if m == 0:
+            raise InputError(f"{name} must be a neuron, but the network has none.")
         if index >= m:
             raise InputError(f"{name} must be a neuron, 0 to {m - 1}, got {index}.")
         return index

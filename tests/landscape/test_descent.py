@@ -190,3 +190,11 @@ def test_a_target_short_of_the_optimum_is_refused():
     start = random_network(np.random.default_rng(0), 40, 3)
     with pytest.raises(InputError, match="no global optimum"):
         descent_path(start, short, X, y, beta)
+
+
+def test_times_are_a_list():
+    X, y, beta = cross(2)
+    start = TwoLayerNetwork(np.ones((8, 2)), np.ones(8))
+    path = descent_path(start, TARGETS[1].minimal_network(), X, y, beta)
+    with pytest.raises(InputError, match="times must be 1-D"):
+        path.objectives(X, y, beta, [[0.0, 0.5]])

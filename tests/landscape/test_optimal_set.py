@@ -296,3 +296,44 @@ def test_wrong_arguments(call, message):
 def test_a_solution_of_another_problem_is_refused():
     with pytest.raises(InputError, match="solution must have 3 features"):
         OptimalSet(*cross(3), TwoLayerNetwork([[1.0]], [1.0]))
+
+
+@pytest.mark.parametrize(("seed", "beta"), [(0, 1e-5), (2, 1e-3), (8, 1e-3)])
+def test_repeated_rows_of_opposite_labels_with_a_small_beta(seed, beta):
+    """The misfit that no network avoids hides the penalty: it is split off before polishing."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-2, 3, (36, 3)).astype(float), rng.choice([-1.0, 1.0], 36)
+    optima = OptimalSet(X, y, beta, cvxnn.solve(X, y, beta, tol=1e-6))
+    np.testing.assert_allclose(optima.activations.T @ optima.residual, beta, rtol=1e-7)
+    again = OptimalSet(X, y, beta)
+    assert (optima.n_directions, optima.dimension) == (again.n_directions, again.dimension)
+    for member in optima.sample(2, 0):
+        assert member.objective(X, y, beta) == pytest.approx(optima.objective, rel=1e-12)
+        assert again.violation(member) <= 1e-8
+
+
+def test_rows_on_one_ray_count_as_one():
+    X, y, beta = random_problem(3, 6, 2, 1e-2)
+    t = np.array([0.5, 3.0])
+    # Two multiples of the first row in its place: the same problem, up to a constant.
+    size = np.sqrt(np.sum(t**2))
+    targets = np.array([1.0, -2.0])
+    split = np.vstack([t[:, None] * X[0] / size, np.zeros((1, 2)), X[1:]])
+    wanted = np.concatenate([targets, [5.0], y[1:]])
+    y[0] = t @ targets / size
+    one, many = OptimalSet(X, y, beta), OptimalSet(split, wanted, beta)
+    constant = 0.5 * (targets @ targets - y[0] ** 2 + 25.0)
+    assert many.objective == pytest.approx(one.objective + constant, rel=1e-12)
+    assert (many.n_directions, many.dimension) == (one.n_directions, one.dimension)
+    member = one.sample(1, 0)[0]
+    assert many.contains(member) and many.activations.shape == (8, one.n_directions)
+    np.testing.assert_allclose(many.residual, wanted - member(split), atol=1e-12)
+
+
+def test_a_network_far_from_the_optimum_is_trained_anew():
+    X, y, beta = CASES["space"]
+    rng = np.random.default_rng(0)
+    far = TwoLayerNetwork(100.0 * rng.standard_normal((5, 3)), rng.standard_normal(5))
+    optima = OptimalSet(X, y, beta, far)
+    assert optima.objective == pytest.approx(OptimalSet(X, y, beta).objective, rel=1e-11)
+    assert optima.excess <= 1e-9 and optima.tolerance <= 1e-8 < optima.margin

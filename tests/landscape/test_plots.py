@@ -85,6 +85,12 @@ def test_wrong_arguments(pyplot, circle):
         plot_neurons([circle.minimal_network()], features=(0, 2))
     with pytest.raises(InputError, match="axes must be 1"):
         plot_neurons([circle.minimal_network()], axes=[])
+    with pytest.raises(InputError, match="titles must be 1, one for each network, got 2"):
+        plot_neurons([circle.minimal_network()], titles=["a", "b"])
+    with pytest.raises(InputError, match="networks must be a sequence of at least one"):
+        plot_neurons([])
+    with pytest.raises(InputError, match="features must give 2 rows, got 3"):
+        plot_predictions(circle, [0.0, 1.0], features=lambda t: np.ones((3, 2)))
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch, circle):

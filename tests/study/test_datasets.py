@@ -123,6 +123,25 @@ def test_damaged_files_are_refused(tmp_path, content):
         datasets.cifar(path)
 
 
+@pytest.mark.parametrize(
+    ("signature", "place", "byte"),
+    [(b"PK\x01\x02", 6, 200), (b"PK\x01\x02", 10, 99), (b"PK\x03\x04", 80, 0xFF)],
+)
+def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
+    """A version of zip and a compression that do not exist, and a stream that is none."""
+    path = tmp_path / "images.npz"
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 3072))
+    labels = np.array([[-1], [1]])
+    np.savez_compressed(
+        path, train_data=images, train_label=labels, test_data=images, test_label=labels
+    )
+    content = bytearray(path.read_bytes())
+    content[content.index(signature) + place] = byte
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no \.npz file"):
+        datasets.cifar(path)
+
+
 def test_a_single_array_is_refused(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros(3))
@@ -178,15 +197,32 @@ def test_without_pooch_the_data_are_unavailable(monkeypatch):
         datasets.cifar()
 
 
-def test_without_the_net_the_data_are_unavailable(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ConnectionError("no route"), "could not be downloaded"),
+        (ValueError("hash of downloaded file does not match"), "not the checksum of CIFAR-10"),
+    ],
+)
+def test_a_download_that_fails_is_a_sentence(monkeypatch, tmp_path, error, sentence):
     pooch = pytest.importorskip("pooch")
 
     def retrieve(*arguments):
-        raise ConnectionError("no route")
+        raise error
 
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    with pytest.raises(DataUnavailable, match="could not be downloaded"):
+    with pytest.raises(DataUnavailable, match=sentence):
         datasets.cifar()
+
+
+def test_nothing_is_downloaded_where_it_shall_not_be(monkeypatch, tmp_path):
+    pooch = pytest.importorskip("pooch")
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.setattr(pooch, "retrieve", pytest.fail)
+    with pytest.raises(DataUnavailable, match="shall not be downloaded"):
+        datasets.cifar(download=False)
+    # The file of a download that broke off.
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half")
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
         datasets.cifar(download=False)

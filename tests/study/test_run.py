@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
+import os
 import re
 import shutil
+import signal
 import subprocess
 from html.parser import HTMLParser
 
@@ -178,7 +181,7 @@ def test_every_figure_has_a_caption_and_a_text_with_its_numbers(page):
 def test_the_page_has_our_numbers_beside_those_of_the_paper(page):
     for number in ("0.201947", "0.70927", "0.00405059", "8.09", "26.41", "45.87", "1004.62"):
         assert number in page.text
-    assert "3 of 3 agree in every digit" in page.text
+    assert "3 of 3 begin with the digits that it prints" in page.text
     assert "A quick run." in page.text
 
 
@@ -274,6 +277,51 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
     path.touch()
     with pytest.raises(FileExistsError):
         run_study(["4.1"], out=path, quick=True)
+
+
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_a_file_in_the_place_of_a_folder_inside_is_an_error_before_any_work(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(NotADirectoryError):
+        run_study(["4.1"], out=tmp_path, quick=True, progress=pytest.fail)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module.os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        run_study(["4.1"], out=tmp_path, quick=True, progress=pytest.fail)
+
+
+def failing_fsync(monkeypatch, count, act):
+    """Let `act` run in the place of the `count`-th call of `os.fsync`."""
+    calls, fsync = iter(range(1, 1000)), os.fsync
+
+    def fsync_or_act(descriptor):
+        if next(calls) == count:
+            act()
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync_or_act)
+
+
+def disk_is_full():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_the_files_of_the_last_run(tmp_path, monkeypatch):
+    files = {tmp_path / "tables" / "a.csv": b"new", tmp_path / "report.html": b"new"}
+    run_module._write_together(dict.fromkeys(files, b"old"))
+    failing_fsync(monkeypatch, len(files), disk_is_full)
+    with pytest.raises(OSError, match="No space left"):
+        run_module._write_together(files)
+    assert [path.read_bytes() for path in files] == [b"old", b"old"]
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(files)
+
+
+def test_an_interrupt_while_files_are_written_comes_too_late(tmp_path, monkeypatch):
+    failing_fsync(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGINT))
+    result = run_study(["4.1"], out=tmp_path, quick=True)
+    assert all(path.stat().st_size > 0 for path in result.files)
 
 
 def test_another_seed_draws_other_data(tmp_path):

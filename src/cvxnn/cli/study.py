@@ -38,12 +38,20 @@ _Sections = Annotated[
 ]
 _Out = Annotated[
     Path,
-    typer.Option(metavar="DIR", help="Folder for the report, its tables and figures."),
+    typer.Option(
+        metavar="DIR",
+        help="Folder for the report, its tables and figures; files there are replaced.",
+    ),
 ]
-_Quick = Annotated[bool, typer.Option("--quick", help="Few steps: see whether all works.")]
+_Quick = Annotated[
+    bool, typer.Option("--quick", help="Few steps and trials, no download: see whether all works.")
+]
 _Cifar = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.npz", help="Images of 4.4; downloaded (170 MB) if not given."),
+    typer.Option(
+        metavar="FILE.npz",
+        help="Images of 4.4; CIFAR-10 is downloaded (170 MB, once) if not given.",
+    ),
 ]
 _Seed = Annotated[
     int, typer.Option(min=0, metavar="N", help="Seed of data, patterns and initial weights.")
@@ -61,10 +69,12 @@ def study(
 
     4.1 five points, 4.2 more points of the line, 4.3 the ring in the plane, 4.4
     images of CIFAR-10; convex training with its lower bounds against gradient
-    methods. Needs the packages of the extra "study".
+    methods. About ten minutes on two cores, --quick under one. Needs the packages
+    of the extra "study".
 
     Exit codes: 0 success; 1 no experiment could be run; 2 a mistake in the
-    options or the data; 130 interrupted.
+    options or the data, or files that cannot be written; 130 interrupted,
+    nothing is written.
     """
     with _progress_bar() as progress:
         # Here and not above: it takes seconds, which the bar shows passing.

@@ -192,7 +192,9 @@ class DescentPath:
         """
         data = check_data(X)
         target = check_target(y, len(data))
-        moments = np.atleast_1d(as_real_array(times, "times"))
+        moments = as_real_array(times, "times")
+        if moments.ndim != 1:
+            raise InputError(f"times must be 1-D, got shape {moments.shape}.")
         return np.array([self(float(t)).objective(data, target, beta) for t in moments])
 
     def __repr__(self) -> str:
@@ -255,8 +257,9 @@ def descent_path(
     ------
     InputError
         If an argument is not as described, the network is too narrow (the message
-        says which width would do), or the target is no optimum: the objective would
-        fall below it on the way.
+        says which width would do), or the objective would fall below that of the
+        target on the way and rise again, so that the target is no optimum. That it is
+        one is not proven here: see :func:`cvxnn.certify`.
 
     Notes
     -----

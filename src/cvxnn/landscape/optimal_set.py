@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +14,7 @@ from cvxnn.landscape.functions import dimension_of_functions
 from cvxnn.landscape.membership import violation
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
+from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
@@ -30,8 +33,9 @@ FloatArray = NDArray[np.float64]
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 24
-# What the optimum is trained to where none is given; it is polished afterwards.
-_TRAINING_TOLERANCE = 1e-8
+# What the optimum is trained to where none is given, or the one given cannot be polished;
+# the next where one does not suffice.
+_TRAINING_TOLERANCES = (1e-8, 1e-10, 1e-12)
 
 
 class OptimalSet:
@@ -60,8 +64,9 @@ class OptimalSet:
     beta : float
         Regularisation, > 0.
     solution : Solution or TwoLayerNetwork, optional
-        A network that is optimal, or nearly; it is polished. By default
-        ``solve(X, y, beta)`` with a small tolerance.
+        A network that is optimal, or nearly; it is polished. By default, and where
+        it is too far from the optimum for that, ``solve(X, y, beta)`` with a small
+        tolerance.
 
     Attributes
     ----------
@@ -77,11 +82,16 @@ class OptimalSet:
         The optimal value of (2).
     excess : float
         Proven over all cells: ``|r'(X u)_+| <= beta (1 + excess)`` on the unit
-        ball. Rounding; about 1e-11.
+        ball. Rounding: about 1e-11, more where beta is small beside the targets; a
+        set with more than 1e-6 is refused.
+    tolerance : float
+        The directions were taken for optimal because they have at least
+        ``beta (1 - tolerance)``: 1e-9, or up to 1e-6 where rounding leaves the
+        residual less accurate. Then some of them may fall short by a smaller share.
     margin : float
         The directions that were left out have ``|r'(X u)_+| <= beta (1 - margin)``;
-        at most 1e-3 is reported. A margin near 1e-9 means that a tiny change of
-        the data would change the set.
+        at most 1e-3 is reported. A margin near `tolerance` means that a tiny change
+        of the data would change the set.
 
     Raises
     ------
@@ -92,10 +102,11 @@ class OptimalSet:
 
     Notes
     -----
-    The network is polished by Newton's method on the faces of its cells until
-    the price of every cell is at most beta up to rounding. Active means within
-    1e-9 of beta, relative. With M cells of rank r the pricing costs O(M n r), and
-    the dimension k linear programs of the size of Lasso on k columns.
+    Rows on one ray from the origin are taken as one, which changes the objective by
+    a constant. The network is polished by Newton's method on the faces of its cells
+    until the price of every cell is at most beta up to rounding. With M cells of rank
+    r the pricing costs O(M n r), and the dimension k linear programs of the size of
+    Lasso on k columns.
 
     References
     ----------
@@ -130,13 +141,19 @@ class OptimalSet:
         self._X = check_data(X)
         self._y = check_target(y, len(self._X))
         self._beta = check_positive(beta, "beta")
-        network = self._check_solution(solution)
-        optimum = Optimum.of(self._X, self._y, self._beta, network)
+        given = None if solution is None else self._check_solution(solution)
+        rays = RowsOnRays.of(self._X, self._y)
+        starts = _starts(rays, self._beta, given)
+        optimum = Optimum.of(rays.X, rays.y, self._beta, starts)
         self.directions = _read_only(optimum.directions)
         self.signs = _read_only(optimum.signs)
-        self.activations = _read_only(optimum.activations)
-        self.residual = _read_only(optimum.residual)
-        self.excess, self.margin = optimum.excess, optimum.margin
+        self.activations = _read_only(self._contributions(self._X))
+        self.residual = _read_only(rays.residual(optimum.residual))
+        self.excess, self.tolerance, self.margin = (
+            optimum.excess,
+            optimum.tolerance,
+            optimum.margin,
+        )
         self._polytope = Polytope(optimum.activations, optimum.weights)
         fit = 0.5 * float(self.residual @ self.residual)
         self.objective = fit + self._beta * float(optimum.weights.sum())
@@ -423,9 +440,7 @@ class OptimalSet:
             )
         return rows
 
-    def _check_solution(self, solution: Solution | TwoLayerNetwork | None) -> TwoLayerNetwork:
-        if solution is None:
-            return solve(self._X, self._y, self._beta, tol=_TRAINING_TOLERANCE).network
+    def _check_solution(self, solution: Solution | TwoLayerNetwork) -> TwoLayerNetwork:
         network = solution.network if isinstance(solution, Solution) else solution
         self._check_network(network, "solution")
         return network
@@ -443,3 +458,20 @@ class OptimalSet:
 def _read_only(array: FloatArray) -> FloatArray:
     array.setflags(write=False)
     return array
+
+
+def _starts(
+    rays: RowsOnRays, beta: float, given: TwoLayerNetwork | None
+) -> Iterator[TwoLayerNetwork]:
+    """Networks to polish, better and better; the next is trained only if it is asked for."""
+    # Late, as in `solve`: importing scikit-learn takes a second.
+    from sklearn.exceptions import ConvergenceWarning
+
+    if given is not None:
+        yield given
+    for tol in _TRAINING_TOLERANCES:
+        with warnings.catch_warnings():
+            # What training leaves to be desired is judged after polishing.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            network = solve(rays.X, rays.y, beta, tol=tol).network
+        yield network

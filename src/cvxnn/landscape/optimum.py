@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ _RESOLVED = 1e-3
 # proven of the result includes the rounding of sums that cancel.
 _ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
 _ROUNDS = 12
+# With a larger defect the next network is tried: it can hide a direction, or invent one.
+_DECIDED = 1e-9
 # Activations with a smaller share of their own than this are combinations of others.
 _NEARLY_DEPENDENT = 1e-6
 # A correction of the residual is one of rounding up to this share of the residual, or
@@ -60,6 +63,8 @@ class Optimum:
         ``y - f(X)``, the same for every optimum.
     excess : float
         Proven: no direction has ``|r'(Xu)_+|`` above ``beta (1 + excess)``.
+    tolerance : float
+        The directions have at least ``beta (1 - tolerance)``.
     margin : float
         The next best direction has at most ``beta (1 - margin)``; `excess` has
         to be far below it for the list of directions to be beyond doubt.
@@ -71,11 +76,16 @@ class Optimum:
     weights: FloatArray
     residual: FloatArray
     excess: float
+    tolerance: float
     margin: float
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray, beta: float, network: TwoLayerNetwork) -> Optimum:
+    def of(
+        cls, X: FloatArray, y: FloatArray, beta: float, networks: Iterable[TwoLayerNetwork]
+    ) -> Optimum:
         """Polish a network that is nearly optimal, and price every cell at its residual.
+
+        The networks are tried one after the other until one will do.
 
         Raises
         ------
@@ -86,7 +96,7 @@ class Optimum:
         """
         scaled = ScaledProblem.of(X, y, beta)
         oracle = _oracle(scaled.X)
-        polished = _Polished(scaled, oracle, network)
+        polished = _best_of(scaled, oracle, networks)
         directions, signs = polished.active()
         lifted = directions @ oracle.basis.T
         weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs))
@@ -97,6 +107,7 @@ class Optimum:
             weights=weights * scaled.weight_unit**2,
             residual=polished.priced.v * float(np.sqrt(scaled.objective_unit)),
             excess=polished.priced.proven_excess,
+            tolerance=polished.active_share,
             margin=polished.margin,
         )
 
@@ -169,12 +180,6 @@ class _Polished:
         self.neurons = Neurons.of(rays, np.sign(network.output_weights))
         self.priced, self.defect = self._price(self.y), np.inf
         self._move_neurons()
-        if self.priced.proven_excess > _ACCEPTABLE:
-            raise InputError(
-                "The optimum could not be polished: a neuron may still exceed beta by "
-                f"{self.priced.proven_excess:.1e} of it. Pass a solution with a smaller gap, "
-                "or scale the columns of X."
-            )
 
     def _price(self, v: FloatArray) -> _Priced:
         pricing = self.oracle.price(v, enough=self.beta * (1.0 - _RESOLVED))
@@ -185,12 +190,14 @@ class _Polished:
         """Newton's method with the directions that are missing, until there are none."""
         candidates = self.neurons
         for _ in range(_ROUNDS):
+            before = self.defect
             refined = refine(self.X, self.y, self.beta, candidates)
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
             self._settle(self._thinned(refined))
-            if self.defect <= _ACCURATE:
+            # Without progress the next round would be the same as this.
+            if self.defect <= _ACCURATE or self.defect >= before:
                 break
             candidates = self._candidates()
 
@@ -284,3 +291,28 @@ class _Polished:
         if (exact > 0.0).all():
             weights[support] = exact
         return weights
+
+
+def _best_of(
+    problem: ScaledProblem, oracle: CellOracle, networks: Iterable[TwoLayerNetwork]
+) -> _Polished:
+    """The first network that can be polished until the directions are decided, or the best.
+
+    Raises
+    ------
+    InputError
+        If none can be polished.
+    """
+    tried: list[_Polished] = []
+    for network in networks:
+        tried.append(_Polished(problem, oracle, network))
+        if tried[-1].defect <= _DECIDED:
+            break
+    best = min(tried, key=lambda polished: polished.defect)
+    if best.priced.proven_excess > _ACCEPTABLE:
+        raise InputError(
+            "The optimum could not be polished: a neuron may still exceed beta by "
+            f"{best.priced.proven_excess:.1e} of it. Scale the columns of X, take rows that "
+            "almost coincide as one, or raise beta."
+        )
+    return best

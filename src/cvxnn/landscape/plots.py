@@ -12,7 +12,7 @@ from cvxnn.errors import InputError
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import check_count
+from cvxnn.validation import as_real_array, check_count, check_data
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,10 +118,12 @@ def plot_predictions(
         If an argument is not as described, or matplotlib is not installed.
     """
     axes = _axes(ax)
-    positions = np.asarray(grid, dtype=np.float64)
+    positions = as_real_array(grid, "grid")
     if positions.ndim != 1 or len(positions) < 2:
         raise InputError(f"grid must be 1-D with two points at least, got {positions.shape}.")
-    rows = _line_features(optima)(positions) if features is None else features(positions)
+    rows = check_data((features or _line_features(optima))(positions))
+    if len(rows) != len(positions):
+        raise InputError(f"features must give {len(positions)} rows, got {len(rows)}.")
     lowest, highest = optima.prediction_range(rows)
     axes.fill_between(
         positions, lowest, highest, color=SKY, alpha=0.4, lw=0, label="range of all optima"
@@ -172,12 +174,14 @@ def plot_neurons(
     InputError
         If an argument is not as described, or matplotlib is not installed.
     """
+    _check_networks(networks, features)
     found = _row_of_axes(len(networks)) if axes is None else list(axes)
-    if len(found) != len(networks) or not networks:
-        raise InputError(f"axes must be {len(networks)}, one for each of at least one network.")
+    for given, name in ((found, "axes"), (titles, "titles")):
+        if given is not None and len(given) != len(networks):
+            raise InputError(
+                f"{name} must be {len(networks)}, one for each network, got {len(given)}."
+            )
     both = list(features)
-    if max(both) >= min(network.n_features for network in networks) or min(both) < 0:
-        raise InputError(f"features must be two columns of the networks, got {features}.")
     products = [
         np.abs(network.output_weights)[:, None] * network.hidden_weights[:, both]
         for network in networks
@@ -190,6 +194,14 @@ def plot_neurons(
         axis.set_title(titles[i] if titles else f"{networks[i].n_neurons} neurons")
     found[0].set_ylabel(second)
     return found
+
+
+def _check_networks(networks: Sequence[TwoLayerNetwork], features: tuple[int, int]) -> None:
+    if not networks or not all(isinstance(network, TwoLayerNetwork) for network in networks):
+        raise InputError("networks must be a sequence of at least one TwoLayerNetwork.")
+    columns = range(min(network.n_features for network in networks))
+    if len(features) != 2 or not all(each in columns for each in features):
+        raise InputError(f"features must be two columns of the networks, got {features}.")
 
 
 def _draw_arrows(axis: Axes, products: FloatArray, output: FloatArray) -> None:

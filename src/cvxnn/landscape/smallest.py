@@ -81,7 +81,8 @@ def fewest_exactly(polytope: Polytope) -> FewestWeights:
         result = _solve(rows[:, inside], target, upper[inside], excluded)
         if result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound):
             bound = max(bound, int(np.ceil(result.mip_dual_bound - 1e-6)))
-        if result.x is None or bound >= _count(best.weights):
+        # A support that is not the smallest must not be excluded: its subsets go with it.
+        if result.status != 0 or bound >= _count(best.weights):
             break
         support = np.zeros(polytope.size, dtype=bool)
         support[inside] = result.x[len(inside) :] > 0.5

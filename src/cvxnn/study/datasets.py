@@ -6,10 +6,10 @@ drew at random. The descriptions are followed here, with a seed.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import tarfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from cvxnn.datasets import load_ring
 from cvxnn.errors import InputError
+from cvxnn.files import DAMAGE
 from cvxnn.study.errors import DataUnavailable
 
 FloatArray = NDArray[np.float64]
@@ -234,12 +235,11 @@ def _read_npz(
     path: str | os.PathLike[str],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     name = os.fspath(path)
+    content = Path(path).read_bytes()
     try:
-        # numpy does not close a damaged file that it has opened itself.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = [np.asarray(archive[key], dtype=np.float64) for key in _NPZ_KEYS]
-    # What numpy raises for no .npz file, for one that is damaged, and for keys that are missing.
-    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{name} is no .npz file with the arrays {', '.join(_NPZ_KEYS)}."
         ) from error
@@ -268,14 +268,20 @@ def _fetch(download: bool) -> str:
         raise DataUnavailable(
             "CIFAR-10 is downloaded with pooch; install it with: pip install 'cvxnn[study]'."
         ) from error
-    folder, name = pooch.os_cache("cvxnn"), CIFAR_URL.rpartition("/")[2]
-    if not download and not (folder / name).is_file():
+    folder, name = Path(pooch.os_cache("cvxnn")), CIFAR_URL.rpartition("/")[2]
+    cached = folder / name
+    # Of a file with another checksum pooch would download a new one.
+    if not download and not (cached.is_file() and pooch.file_hash(cached) == CIFAR_SHA256):
         raise DataUnavailable("CIFAR-10 is not in the cache, and shall not be downloaded.")
     try:
         return str(pooch.retrieve(CIFAR_URL, f"sha256:{CIFAR_SHA256}", name, folder))
-    # Errors of requests are an OSError; a wrong checksum is a ValueError.
-    except (OSError, ValueError) as error:
-        raise DataUnavailable(f"CIFAR-10 could not be downloaded from {CIFAR_URL}.") from error
+    # Errors of requests are an OSError, and so are those of a full disk.
+    except OSError as error:
+        raise DataUnavailable(
+            f"CIFAR-10 could not be downloaded from {CIFAR_URL} to {folder}."
+        ) from error
+    except ValueError as error:
+        raise DataUnavailable(f"What {CIFAR_URL} sent has not the checksum of CIFAR-10.") from error
 
 
 def _read_batch(archive: str, member: str, count: int) -> tuple[FloatArray, FloatArray]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from cvxnn.errors import InputError
 from cvxnn.files import atomic_write
+from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.study.datasets import Dataset
 from cvxnn.study.datasets import cifar as load_cifar
 from cvxnn.study.errors import DataUnavailable
@@ -73,12 +76,13 @@ def run_study(
     InputError
         If an argument is not as described, or a package is missing.
     OSError
-        If `cifar` cannot be read or `out` cannot be written.
+        If `cifar` cannot be read or `out` cannot be written; where the disk is
+        full, the files that were in `out` are still there and no new ones.
     StudyError
         If an objective is below a certified lower bound; nothing is written.
     KeyboardInterrupt
-        If Ctrl-C is pressed; nothing is written then, or, while the files are
-        being written, complete files only.
+        If Ctrl-C is pressed; nothing is written then. While the files are
+        being written it is too late, and the study ends as if it had not been.
 
     Notes
     -----
@@ -99,8 +103,7 @@ def run_study(
     random_state = _check_seed(random_state)
     check_callback(progress)
     _check_packages()
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _make_folder(out)
     data, skipped = _load_images(names, cifar, download=not quick)
     names = [name for name in names if name not in skipped]
     compares = not _WITH_OBJECTIVES.isdisjoint(names)
@@ -143,6 +146,18 @@ def _check_packages() -> None:
         )
 
 
+def _make_folder(out: str | os.PathLike[str]) -> Path:
+    """The folder for the files; what forbids to write there is an error before any work."""
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in (folder, folder / "tables", folder / "figures"):
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        if place.exists() and not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+    return folder
+
+
 def _load_images(
     names: Sequence[str], path: str | os.PathLike[str] | None, *, download: bool
 ) -> tuple[Dataset | None, dict[str, str]]:
@@ -152,12 +167,12 @@ def _load_images(
     try:
         return load_cifar(path, download=download), {}
     except DataUnavailable as reason:
-        sentence = f"{reason} Give the images as an .npz file to run this experiment."
+        sentence = f"{reason} Give the images as an .npz file (--cifar) to run this experiment."
         return None, {"4.4": sentence}
 
 
 def _write(study: StudyResult, folder: Path) -> tuple[Path, ...]:
-    """All files, each complete or not at all; the report, which has everything, last."""
+    """All files, the report last."""
     contents: dict[str, bytes] = {}
     figures = {experiment.name: draw_figures(experiment) for experiment in study.experiments}
     for experiment in study.experiments:
@@ -170,9 +185,20 @@ def _write(study: StudyResult, folder: Path) -> tuple[Path, ...]:
         table = [norms_record(row) for row in study.norms]
         contents["tables/squared-norms.csv"] = to_csv(table)
     contents["report.html"] = render_report(study, figures).encode()
-    for name, content in contents.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        with atomic_write(path) as file:
+    files = {folder / name: content for name, content in contents.items()}
+    with deferred_interrupts():
+        _write_together(files)
+        forget_interrupt()
+    return tuple(files)
+
+
+def _write_together(files: dict[Path, bytes]) -> None:
+    """All files or, if one cannot be written, none; the last one takes its place last."""
+    with ExitStack() as replacements:
+        for path, content in reversed(files.items()):
+            path.parent.mkdir(exist_ok=True)
+            file = replacements.enter_context(atomic_write(path))
             file.write(content)
-    return tuple(folder / name for name in contents)
+            # A disk that is full says so here, before any file has been replaced.
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,71 @@
+"""One row for all rows on a ray: the same optima, without the misfit that no network can avoid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RowsOnRays:
+    """The training problem with one row for each ray from the origin.
+
+    A network without biases is positively homogeneous: for rows ``x_i = t_i x`` of
+    one ray, ``f(x_i) = t_i f(x)``. With ``t = sqrt(sum_i t_i^2)`` the row ``t x``
+    and the target ``sum_i t_i y_i / t`` take their place: objective (2) changes by
+    a constant, for every network. Repeated rows with different targets make that
+    constant large, and beside it float64 does not see the penalty.
+
+    Attributes
+    ----------
+    X : ndarray, shape (g, d)
+        No row zero, unless all rows were.
+    y : ndarray, shape (g,)
+    groups : ndarray of int, shape (n,)
+        The row of X that took the place of each row.
+    shares : ndarray, shape (n,)
+        ``t_i / t``; 0 for rows that are zero.
+    misfit : ndarray, shape (n,)
+        ``y_i - shares_i y_g``: the part of the residual that all networks share.
+    """
+
+    X: FloatArray
+    y: FloatArray
+    groups: NDArray[np.int64]
+    shares: FloatArray
+    misfit: FloatArray
+
+    @classmethod
+    def of(cls, X: FloatArray, y: FloatArray) -> RowsOnRays:
+        """Find the rays, up to the last bit; O(n d log n).
+
+        Examples
+        --------
+        >>> rays = RowsOnRays.of(np.array([[3.0], [4.0], [0.0]]), np.array([1.0, 0.5, 2.0]))
+        >>> rays.X, rays.y, rays.residual(np.zeros(1))
+        (array([[5.]]), array([1.]), array([ 0.4, -0.3,  2. ]))
+        """
+        lengths = np.abs(X).max(axis=1)
+        used = lengths > 0.0
+        if not used.any():
+            nothing = np.zeros(len(X))
+            return cls(X[:1], np.zeros(1), nothing.astype(np.int64), nothing, y)
+        # Division rounds x and 2 x to the same; adding 0 makes one zero of both.
+        units = X[used] / lengths[used, None] + 0.0
+        _, first, labels = np.unique(units, axis=0, return_index=True, return_inverse=True)
+        groups = np.zeros(len(X), dtype=np.int64)
+        groups[used] = labels.ravel()
+        sizes = np.sqrt(np.bincount(groups, weights=lengths**2))
+        shares = lengths / sizes[groups]
+        heads = np.flatnonzero(used)[first]
+        targets = np.bincount(groups, weights=shares * y).astype(np.float64)
+        rows = X[heads] / shares[heads, None]
+        return cls(rows, targets, groups, shares, y - shares * targets[groups])
+
+    def residual(self, residual: FloatArray) -> FloatArray:
+        """That of the rows as they were, shape (n,), from that of the rays, shape (g,)."""
+        return self.misfit + self.shares * residual[self.groups]
