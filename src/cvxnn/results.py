@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ class Status(Enum):
         "Rounding stopped the progress before tol was reached; "
         "the best network so far is returned with the gap it has."
     )
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        # By name: by value, rewording a sentence would make every stored model unreadable.
+        return getattr, (Status, self.name)
 
     @property
     def is_success(self) -> bool:
