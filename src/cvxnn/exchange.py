@@ -72,20 +72,19 @@ class _Layers:
 
 
 def _as_networks(network: Networks) -> list[TwoLayerNetwork]:
-    networks = [network] if isinstance(network, TwoLayerNetwork) else network
-    if not isinstance(networks, (list, tuple)) or not all(
-        isinstance(each, TwoLayerNetwork) for each in networks
-    ):
-        hint = "; pass its attribute network" if hasattr(network, "network") else ""
-        raise InputError(
-            "network must be a TwoLayerNetwork or a list of them, "
-            f"got a {type(network).__name__}{hint}."
-        )
+    networks: list[Any] = list(network) if isinstance(network, (list, tuple)) else [network]
+    for each in networks:
+        if not isinstance(each, TwoLayerNetwork):
+            hint = "; pass its attribute network" if hasattr(each, "network") else ""
+            raise InputError(
+                "network must be a TwoLayerNetwork or a list of them, "
+                f"got a {type(each).__name__}{hint}."
+            )
     widths = sorted({each.n_features for each in networks})
     if len(widths) != 1:
         found = " and ".join(map(str, widths)) or "no network"
         raise InputError(f"The networks must read the same number of features, got {found}.")
-    return list(networks)
+    return networks
 
 
 def _import(module: str, package: str, extra: str) -> Any:
@@ -365,14 +364,13 @@ _SUMS, _ACTIVATIONS = "sums", "activations"
 
 
 def _check_names(*names: str) -> None:
-    taken = {_HIDDEN, _BIAS, _OUTPUT, _SUMS, _ACTIVATIONS}
-    for name in names:
-        if not isinstance(name, str) or not name or name in taken:
-            raise InputError(
-                "input_name and output_name must be two different words, none of "
-                f"{', '.join(sorted(taken))}; got {name!r}."
-            )
-        taken.add(name)
+    inner = (_ACTIVATIONS, _BIAS, _HIDDEN, _OUTPUT, _SUMS)
+    are_names = all(isinstance(name, str) and name and name not in inner for name in names)
+    if not are_names or len(set(names)) < len(names):
+        raise InputError(
+            "input_name and output_name must be two different names, none of "
+            f"{', '.join(inner)}; got {' and '.join(map(repr, names))}."
+        )
 
 
 def _initializers(layers: _Layers, dtype: str) -> dict[str, NDArray[Any]]:

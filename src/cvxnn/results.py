@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from cvxnn.networks import TwoLayerNetwork
 
 
+def _by_name(member: Enum, proto: object) -> tuple[Any, ...]:
+    """How a member is pickled: by value, no stored model would outlive a reworded sentence."""
+    return getattr, (type(member), member.name)
+
+
 class Status(Enum):
     """How a run ended; each value is the sentence a user reads."""
 
@@ -39,9 +44,7 @@ class Status(Enum):
         "the best network so far is returned with the gap it has."
     )
 
-    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        # By name: by value, rewording a sentence would make every stored model unreadable.
-        return getattr, (Status, self.name)
+    __reduce_ex__ = _by_name
 
     @property
     def is_success(self) -> bool:
@@ -193,6 +196,8 @@ class Verdict(Enum):
         "No better network was found, but the lower bound does not prove that there is none; "
         "the gap reached is reported, and more time may narrow it."
     )
+
+    __reduce_ex__ = _by_name
 
 
 @dataclass(frozen=True, eq=False)
