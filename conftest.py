@@ -6,6 +6,12 @@ import pytest
 
 OPTIONAL = {
     "cvxnn.baselines": "torch",
+    "cvxnn.estimators.base.ConvexReLU.to_onnx": "onnx",
+    "cvxnn.estimators.base.ConvexReLU.to_torch": "torch",
+    "cvxnn.exchange.from_torch": "torch",
+    "cvxnn.exchange.save_onnx": "onnx",
+    "cvxnn.exchange.to_onnx": "onnx",
+    "cvxnn.exchange.to_torch": "torch",
     "cvxnn.plotting": "matplotlib",
     "cvxnn.plotting.curves.plot_objective": "torch",
     "cvxnn.plotting.curves.plot_scores": "torch",

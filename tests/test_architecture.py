@@ -21,6 +21,7 @@ ROOMS = [
     "symmetries",
     "networks",
     "foreign_networks",
+    "exchange",
     "results",
     "progress",
     "oracle",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         largest_beta,
         regularization_path,
     )
+    from cvxnn.exchange import from_torch, save_onnx, to_onnx, to_torch
     from cvxnn.landscape import DescentPath, OptimalSet, SmallestNetwork, descent_path
     from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
     from cvxnn.networks import TwoLayerNetwork
@@ -88,11 +89,15 @@ __all__ = [
     "count_patterns_bound",
     "descent_path",
     "enumerate_patterns",
+    "from_torch",
     "largest_beta",
     "load_ring",
     "regularization_path",
     "sample_patterns",
+    "save_onnx",
     "solve",
+    "to_onnx",
+    "to_torch",
 ]
 
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
@@ -127,11 +132,15 @@ _HOMES = {
     "count_patterns_bound": "cvxnn.patterns",
     "descent_path": "cvxnn.landscape",
     "enumerate_patterns": "cvxnn.patterns",
+    "from_torch": "cvxnn.exchange",
     "largest_beta": "cvxnn.estimators",
     "load_ring": "cvxnn.datasets",
     "regularization_path": "cvxnn.estimators",
     "sample_patterns": "cvxnn.patterns",
+    "save_onnx": "cvxnn.exchange",
     "solve": "cvxnn.training",
+    "to_onnx": "cvxnn.exchange",
+    "to_torch": "cvxnn.exchange",
 }
 
 

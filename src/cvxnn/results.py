@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.networks import TwoLayerNetwork
+
+
+def _by_name(member: Enum, proto: object) -> tuple[Any, ...]:
+    """How a member is pickled: by value, no stored model would outlive a reworded sentence."""
+    return getattr, (type(member), member.name)
 
 
 class Status(Enum):
@@ -37,6 +43,8 @@ class Status(Enum):
         "Rounding stopped the progress before tol was reached; "
         "the best network so far is returned with the gap it has."
     )
+
+    __reduce_ex__ = _by_name
 
     @property
     def is_success(self) -> bool:
@@ -188,6 +196,8 @@ class Verdict(Enum):
         "No better network was found, but the lower bound does not prove that there is none; "
         "the gap reached is reported, and more time may narrow it."
     )
+
+    __reduce_ex__ = _by_name
 
 
 @dataclass(frozen=True, eq=False)

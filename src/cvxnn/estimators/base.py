@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
+from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
@@ -31,6 +33,11 @@ from cvxnn.validation import (
     check_tolerance,
     check_weights,
 )
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import dtype
+    from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
 
@@ -129,6 +136,92 @@ class ConvexReLU(BaseEstimator):  # type: ignore[misc]
         self._keep([self._train(rows) for rows in self._problems(X, y, sample_weight)])
         self._warn()
         return self
+
+    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
+        """The fitted model as ``torch.nn.Sequential(Linear, ReLU, Linear)``; O(k m d).
+
+        Parameters
+        ----------
+        dtype : torch.dtype, optional
+            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            From X of shape (n, d), without a column of ones, to shape (n, k): the
+            predictions of a regressor (k = 1), or the decision values of a classifier,
+            k = 1 for two classes and else one column for each of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_torch`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> value = model.to_torch()(torch.tensor([[2.0]], dtype=torch.float64))
+        >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
+        True
+        """
+        networks = self._fitted_networks()
+        return to_torch(networks, has_ones=self._has_ones(networks), dtype=dtype)
+
+    def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
+        """The fitted model as an ONNX model of Gemm, Relu and Gemm; O(k m d).
+
+        Parameters
+        ----------
+        dtype : {"float64", "float32"}, default "float64"
+            Of weights, input and output; see :func:`cvxnn.to_onnx`.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Input ``X`` of shape (n, d), without a column of ones; output ``values`` of
+            shape (n, k) as of :meth:`to_torch`. The metadata have ``feature_names`` and
+            ``classes`` as lists in JSON, where the model has them. ``onnx.save`` writes
+            it to a file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_onnx`.
+
+        Examples
+        --------
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> [node.op_type for node in model.to_onnx().graph.node]
+        ['Gemm', 'Relu', 'Gemm']
+        """
+        networks = self._fitted_networks()
+        known = {"feature_names": "feature_names_in_", "classes": "classes_"}
+        return to_onnx(
+            networks,
+            has_ones=self._has_ones(networks),
+            dtype=dtype,
+            metadata={
+                key: getattr(self, name).tolist()
+                for key, name in known.items()
+                if hasattr(self, name)
+            },
+        )
+
+    def _fitted_networks(self) -> list[TwoLayerNetwork]:
+        """One for each output."""
+        check_is_fitted(self)
+        return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
+
+    def _has_ones(self, networks: list[TwoLayerNetwork]) -> bool:
+        """Whether the networks read a column of ones; as fitted, whatever was set since."""
+        return networks[0].n_features > int(self.n_features_in_)
 
     @abstractmethod
     def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:

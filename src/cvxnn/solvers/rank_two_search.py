@@ -106,6 +106,7 @@ class RankTwoSearch(Search):
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
         self.n_blocks, self.stalled = 0, 0.0
+        self.is_cheap = len(y) <= _FEW_ROWS
         self._careful = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._pricing = self._price(self._y)

@@ -37,6 +37,8 @@ class Search(ABC):
         Rounds without progress, since the last that made some.
     stationary : bool
         Whether no neuron is known that would help, but none excluded either.
+    is_cheap : bool
+        Whether a round costs so little that some more do not matter.
     deadline : Deadline
         When no further round should start.
     """
@@ -49,6 +51,7 @@ class Search(ABC):
     n_blocks: int
     stalled: float
     stationary: bool = False
+    is_cheap: bool = False
     deadline: Deadline
 
     @abstractmethod

@@ -41,6 +41,8 @@ _ROW_ROUNDS = 8
 _SMALL_ARRANGEMENT = 5_000
 # Bytes for the cone rows of one master; beyond it the tightest rows enter first.
 _CONE_BYTES = 1 << 26
+# Rows times cells up to which a round takes a fraction of a second.
+_CHEAP_WORK = 1 << 18
 
 
 class WorkingSet(Search):
@@ -94,6 +96,7 @@ class WorkingSet(Search):
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
         self.n_blocks = 0
+        self.is_cheap = len(y) * oracle.n_cells <= _CHEAP_WORK
         self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
         self._pricing = self._price(-loss.gradient(np.zeros_like(y), y))

@@ -22,6 +22,9 @@ Callback = Callable[[Progress], object]
 
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
+# Where rounds are cheap, a few more for the last digits: the same network, up to
+# rounding, for every random state.
+_SHARP, _SHARP_ROUNDS = 1e-2, 3
 # A bound above the objective by more than this share is not rounding: one is wrong.
 _CONTRADICTION = 1e-6
 
@@ -91,7 +94,18 @@ class Run:
         while (status := self._stop(search)) is None:
             search.step(self.tol)
             self._report(search)
+        if status is Status.OPTIMAL_FOR_PATTERNS and search.is_cheap:
+            self._sharpen(search)
         return status
+
+    def _sharpen(self, search: Search) -> None:
+        """Go on below the tolerance for a few rounds, as long as that gains something."""
+        last = min(len(self.history) + _SHARP_ROUNDS, self.max_iter)
+        while search.gap > _SHARP * self.tol and len(self.history) < last:
+            if search.stalled or search.deadline.passed:
+                break
+            search.step(_SHARP * self.tol)
+            self._report(search)
 
     def _best_search(self) -> Search:
         """The one whose network is closest to optimal."""

@@ -1,0 +1,123 @@
+"""Fitted estimators as PyTorch modules and ONNX models: the same decision values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from cvxnn import (
+    ConvexReLUClassifier,
+    ConvexReLUClassifierCV,
+    ConvexReLURegressor,
+    ConvexReLURegressorCV,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((30, 2))
+Y = np.abs(X[:, 0]) - 0.5 * X[:, 1] + 1.0
+TWO = np.where(np.mean(Y) < Y, "high", "low")
+THREE = np.digitize(Y, np.quantile(Y, [1 / 3, 2 / 3]))
+
+MODELS: dict[str, tuple[BaseEstimator, np.ndarray]] = {
+    "regressor": (ConvexReLURegressor(beta=0.1), Y),
+    "regressor without intercept": (ConvexReLURegressor(beta=0.1, fit_intercept=False), Y),
+    "regressor without neurons": (ConvexReLURegressor(beta=1e6), Y),
+    "two classes": (ConvexReLUClassifier(beta=0.1), TWO),
+    "three classes": (ConvexReLUClassifier(beta=0.1), THREE),
+    "three classes, no intercept": (ConvexReLUClassifier(beta=0.1, fit_intercept=False), THREE),
+    "three classes, no neurons": (ConvexReLUClassifier(beta=1e6), THREE),
+    "regressor CV": (ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2), Y),
+    "three classes CV": (ConvexReLUClassifierCV(betas=[1.0, 0.1], cv=2), THREE),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> Any:
+    estimator, target = MODELS[request.param]
+    return estimator.fit(X, target)
+
+
+def expected(model: Any) -> np.ndarray:
+    """The values that decide, shape (n, k)."""
+    values = getattr(model, "decision_function", model.predict)(X)
+    return values.reshape(len(X), -1)
+
+
+def test_torch_gives_the_same_values(model: Any):
+    torch = pytest.importorskip("torch")
+    with torch.no_grad():
+        values = model.to_torch()(torch.from_numpy(X)).numpy()
+    assert values.shape == expected(model).shape
+    assert np.abs(values - expected(model)).max() <= 1e-12
+
+
+def test_onnx_gives_the_same_values(model: Any):
+    reference = pytest.importorskip("onnx.reference")
+    (values,) = reference.ReferenceEvaluator(model.to_onnx()).run(None, {"X": X})
+    assert values.shape == expected(model).shape
+    assert np.abs(values - expected(model)).max() <= 1e-12
+
+
+def test_float32_gives_nearly_the_same_values(model: Any):
+    torch = pytest.importorskip("torch")
+    reference = pytest.importorskip("onnx.reference")
+    data = X.astype(np.float32)
+    with torch.no_grad():
+        by_torch = model.to_torch(dtype=torch.float32)(torch.from_numpy(data)).numpy()
+    onnx_model = model.to_onnx(dtype="float32")
+    (by_onnx,) = reference.ReferenceEvaluator(onnx_model).run(None, {"X": data})
+    for values in (by_torch, by_onnx):
+        assert values.dtype == np.float32
+        assert values == pytest.approx(expected(model), rel=1e-4, abs=1e-4)
+
+
+def test_layers_of_three_classes_are_blocks():
+    torch = pytest.importorskip("torch")
+    model = ConvexReLUClassifier(beta=0.1).fit(X, THREE)
+    hidden, _, output = model.to_torch()
+    assert tuple(hidden.weight.shape) == (model.n_neurons_, 2)
+    assert tuple(output.weight.shape) == (3, model.n_neurons_)
+    owner = np.repeat(np.arange(3), [network.n_neurons for network in model.networks_])
+    others = torch.from_numpy(owner[np.newaxis] != np.arange(3)[:, np.newaxis])
+    assert (output.weight[others] == 0.0).all()
+    assert (output.weight[~others] != 0.0).all()
+
+
+def test_the_largest_output_is_the_class():
+    torch = pytest.importorskip("torch")
+    model = ConvexReLUClassifier(beta=0.1).fit(X, THREE)
+    best = model.to_torch()(torch.from_numpy(X)).argmax(dim=1).numpy()
+    assert np.array_equal(model.classes_[best], model.predict(X))
+
+
+def test_an_option_set_after_the_fit_changes_nothing():
+    pytest.importorskip("torch")
+    model = ConvexReLURegressor(beta=0.1).fit(X, Y).set_params(fit_intercept=False)
+    assert model.to_torch()[0].in_features == 2
+    assert model.to_torch()[0].bias is not None
+
+
+def test_onnx_knows_columns_and_classes():
+    pytest.importorskip("onnx")
+    model = ConvexReLUClassifier(beta=0.1).fit(X, TWO)
+    # As after a fit on a table of pandas, which the tests do without.
+    model.feature_names_in_ = np.array(["width", "height"], dtype=object)
+    metadata = {prop.key: json.loads(prop.value) for prop in model.to_onnx().metadata_props}
+    assert metadata == {"feature_names": ["width", "height"], "classes": ["high", "low"]}
+
+
+def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
+    pytest.importorskip("onnx")
+    assert not ConvexReLURegressor(beta=0.1).fit(X, Y).to_onnx().metadata_props
+
+
+@pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
+@pytest.mark.parametrize("kind", [ConvexReLURegressor, ConvexReLUClassifier])
+def test_a_model_must_be_fitted(kind: Any, method: str):
+    with pytest.raises(NotFittedError):
+        getattr(kind(), method)()
