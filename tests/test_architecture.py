@@ -31,6 +31,7 @@ ROOMS = [
     "solvers",
     "training",
     "certification",
+    "architectures",
     "landscape",
     "estimators",
     "datasets",

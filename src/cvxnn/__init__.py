@@ -25,6 +25,14 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cvxnn.architectures import (
+        CircularCNN,
+        CNNSolution,
+        LinearCNN,
+        image_patches,
+        solve_circular_cnn,
+        solve_linear_cnn,
+    )
     from cvxnn.certification import certify
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
@@ -60,7 +68,9 @@ if TYPE_CHECKING:
     from cvxnn.training import solve
 
 __all__ = [
+    "CNNSolution",
     "Certificate",
+    "CircularCNN",
     "ConvexProgram",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -70,6 +80,7 @@ __all__ = [
     "HuberLoss",
     "ImprovingNeuron",
     "InputError",
+    "LinearCNN",
     "LogisticLoss",
     "ModelFileError",
     "NetworkCertificate",
@@ -90,12 +101,15 @@ __all__ = [
     "descent_path",
     "enumerate_patterns",
     "from_torch",
+    "image_patches",
     "largest_beta",
     "load_ring",
     "regularization_path",
     "sample_patterns",
     "save_onnx",
     "solve",
+    "solve_circular_cnn",
+    "solve_linear_cnn",
     "to_onnx",
     "to_torch",
 ]
@@ -103,7 +117,9 @@ __all__ = [
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _HOMES = {
+    "CNNSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
+    "CircularCNN": "cvxnn.architectures",
     "ConvexProgram": "cvxnn.program",
     "ConvexReLUClassifier": "cvxnn.estimators",
     "ConvexReLUClassifierCV": "cvxnn.estimators",
@@ -113,6 +129,7 @@ _HOMES = {
     "DescentPath": "cvxnn.landscape",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
+    "LinearCNN": "cvxnn.architectures",
     "LogisticLoss": "cvxnn.losses",
     "ModelFileError": "cvxnn.errors",
     "NetworkCertificate": "cvxnn.results",
@@ -133,12 +150,15 @@ _HOMES = {
     "descent_path": "cvxnn.landscape",
     "enumerate_patterns": "cvxnn.patterns",
     "from_torch": "cvxnn.exchange",
+    "image_patches": "cvxnn.architectures",
     "largest_beta": "cvxnn.estimators",
     "load_ring": "cvxnn.datasets",
     "regularization_path": "cvxnn.estimators",
     "sample_patterns": "cvxnn.patterns",
     "save_onnx": "cvxnn.exchange",
     "solve": "cvxnn.training",
+    "solve_circular_cnn": "cvxnn.architectures",
+    "solve_linear_cnn": "cvxnn.architectures",
     "to_onnx": "cvxnn.exchange",
     "to_torch": "cvxnn.exchange",
 }

@@ -1,0 +1,15 @@
+"""Linear convolutional networks: convex programs that need no activation patterns."""
+
+from cvxnn.architectures.networks import CircularCNN, LinearCNN
+from cvxnn.architectures.patches import image_patches
+from cvxnn.architectures.results import CNNSolution
+from cvxnn.architectures.solve import solve_circular_cnn, solve_linear_cnn
+
+__all__ = [
+    "CNNSolution",
+    "CircularCNN",
+    "LinearCNN",
+    "image_patches",
+    "solve_circular_cnn",
+    "solve_linear_cnn",
+]

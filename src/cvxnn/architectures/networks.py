@@ -1,0 +1,250 @@
+"""Two-layer linear convolutional networks: values, objective, immutable weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.architectures.patches import check_patches
+from cvxnn.errors import InputError
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.validation import as_real_array, check_data, check_finite, check_positive, check_target
+
+FloatArray = NDArray[np.float64]
+
+
+class _BilinearNetwork(ABC):
+    """Filters and output weights; the function is linear in each of the two."""
+
+    __slots__ = ("_filters", "_output_weights")
+
+    def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
+        self._filters = _frozen_matrix(filters, "filters")
+        self._output_weights = _frozen_matrix(output_weights, "output_weights")
+        if len(self._filters) != len(self._output_weights):
+            raise InputError(
+                f"output_weights must have a row for each of the {len(self._filters)} filters, "
+                f"got {len(self._output_weights)}."
+            )
+
+    @property
+    def filters(self) -> FloatArray:
+        """The ``u_j`` as rows: read-only array."""
+        return self._filters
+
+    @property
+    def output_weights(self) -> FloatArray:
+        """The ``w_j`` as rows: read-only array."""
+        return self._output_weights
+
+    @property
+    def n_filters(self) -> int:
+        """The number of filters m."""
+        return len(self._filters)
+
+    @property
+    @abstractmethod
+    def coefficients(self) -> FloatArray:
+        """The linear function that the network is."""
+
+    @abstractmethod
+    def _check(self, data: ArrayLike) -> FloatArray:
+        """The data in the shape that the network takes."""
+
+    def forward(self, data: ArrayLike) -> FloatArray:
+        """``f(data)``, shape (n,), also available by calling the network.
+
+        Parameters
+        ----------
+        data : array-like, shape (n, K, h) or (n, d)
+            Patches for :class:`LinearCNN`, rows for :class:`CircularCNN`.
+
+        Raises
+        ------
+        InputError
+            If `data` are not finite numbers of this shape.
+        """
+        checked = self._check(data)
+        values: FloatArray = checked.reshape(len(checked), -1) @ self.coefficients.ravel()
+        return values
+
+    __call__ = forward
+
+    def penalty(self) -> float:
+        """``1/2 sum_j (||u_j||^2 + ||w_j||^2)``, what beta multiplies in the objective."""
+        squares = np.vdot(self._filters, self._filters)
+        return 0.5 * float(squares + np.vdot(self._output_weights, self._output_weights))
+
+    def objective(
+        self, data: ArrayLike, y: ArrayLike, beta: float, loss: Loss | None = None
+    ) -> float:
+        """``l(f(data), y) + beta/2 sum_j (||u_j||^2 + ||w_j||^2)``: a sum over the rows, no mean.
+
+        Parameters
+        ----------
+        data : array-like
+            As for :meth:`forward`.
+        y : array-like, shape (n,)
+        beta : float
+            Positive.
+        loss : Loss, optional
+            The squared loss if None.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
+        """
+        prediction = self.forward(data)
+        target, beta = check_target(y, len(prediction)), check_positive(beta, "beta")
+        loss = SquaredLoss() if loss is None else loss
+        return loss.value(prediction, target) + beta * self.penalty()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether kind and weights are the same, in the same order."""
+        if not isinstance(other, _BilinearNetwork) or type(other) is not type(self):
+            return NotImplemented
+        return np.array_equal(self._filters, other._filters) and np.array_equal(
+            self._output_weights, other._output_weights
+        )
+
+    def __hash__(self) -> int:
+        # Adding 0.0 turns -0.0 into 0.0: they are equal, so their hashes must be.
+        weights = np.concatenate([self._filters.ravel(), self._output_weights.ravel()]) + 0.0
+        return hash((self._filters.shape, self._output_weights.shape, weights.tobytes()))
+
+    def __reduce__(self) -> tuple[type[_BilinearNetwork], tuple[FloatArray, FloatArray]]:
+        # Arrays come out of a pickle writable, and must go through the constructor.
+        return type(self), (self._filters, self._output_weights)
+
+
+class LinearCNN(_BilinearNetwork):
+    """``f = sum_j sum_k X^(k) u_j w_jk``: filters without activation, weights for every patch.
+
+    Parameters
+    ----------
+    filters : array-like, shape (m, h)
+        Row j is ``u_j``.
+    output_weights : array-like, shape (m, K)
+        Row j is ``w_j``: a weight for each patch.
+
+    Raises
+    ------
+    InputError
+        If the weights are not finite numbers of these shapes.
+
+    Notes
+    -----
+    Source: seed paper, section 3.2.3.
+
+    Examples
+    --------
+    >>> network = LinearCNN([[1.0, -1.0]], [[2.0, 3.0]])
+    >>> network
+    LinearCNN(n_filters=1, filter_size=2, n_patches=2)
+    >>> network.forward([[[5.0, 4.0], [1.0, 0.0]]])
+    array([5.])
+    >>> network.objective([[[5.0, 4.0], [1.0, 0.0]]], [5.0], beta=2.0)
+    15.0
+    """
+
+    __slots__ = ()
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
+        return self._output_weights.T @ self._filters
+
+    def _check(self, data: ArrayLike) -> FloatArray:
+        patches = check_patches(data)
+        expected = (self._output_weights.shape[1], self._filters.shape[1])
+        if patches.shape[1:] != expected:
+            raise InputError(
+                f"patches must be of shape (n, {expected[0]}, {expected[1]}) for this network, "
+                f"got {patches.shape}."
+            )
+        return patches
+
+    def __repr__(self) -> str:
+        return (
+            f"LinearCNN(n_filters={self.n_filters}, filter_size={self._filters.shape[1]}, "
+            f"n_patches={self._output_weights.shape[1]})"
+        )
+
+
+class CircularCNN(_BilinearNetwork):
+    """``f = sum_j X C(u_j) w_j``: circular convolution without activation.
+
+    ``C(u)`` is the circulant matrix whose first column is u, so ``C(u) w`` is the
+    circular convolution of the two.
+
+    Parameters
+    ----------
+    filters, output_weights : array-like, shape (m, d)
+        Rows are ``u_j`` and ``w_j``.
+
+    Raises
+    ------
+    InputError
+        If the weights are not finite numbers of these shapes.
+
+    Examples
+    --------
+    >>> network = CircularCNN([[0.0, 1.0, 0.0]], [[1.0, 2.0, 3.0]])  # a shift by one
+    >>> network
+    CircularCNN(n_filters=1, n_features=3)
+    >>> network.forward([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).round(12)
+    array([3., 1.])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
+        super().__init__(filters, output_weights)
+        if self._filters.shape != self._output_weights.shape:
+            raise InputError(
+                "filters and output_weights must have the same shape (m, d), got "
+                f"{self._filters.shape} and {self._output_weights.shape}."
+            )
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
+        return circular_convolution(self._filters, self._output_weights).sum(axis=0)
+
+    def _check(self, data: ArrayLike) -> FloatArray:
+        rows = check_data(data)
+        if rows.shape[1] != self._filters.shape[1]:
+            raise InputError(
+                f"X must have the {self._filters.shape[1]} features of the network, "
+                f"got {rows.shape[1]}."
+            )
+        return rows
+
+    def __repr__(self) -> str:
+        return f"CircularCNN(n_filters={self.n_filters}, n_features={self._filters.shape[1]})"
+
+
+def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Row by row, shape (..., d); O(d log d) a row.
+
+    Examples
+    --------
+    >>> circular_convolution(np.array([0.0, 1.0]), np.array([3.0, 4.0])).round(12)
+    array([4., 3.])
+    """
+    d = first.shape[-1]
+    spectrum = np.fft.rfft(first) * np.fft.rfft(second)
+    return np.asarray(np.fft.irfft(spectrum, n=d))
+
+
+def _frozen_matrix(weights: ArrayLike, name: str) -> FloatArray:
+    array = as_real_array(weights, name)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise InputError(f"{name} must be 2-D with a row for each filter, got shape {array.shape}.")
+    check_finite(array, name)
+    copy = np.array(array, order="C")
+    copy.setflags(write=False)
+    return copy
