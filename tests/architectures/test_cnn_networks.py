@@ -1,0 +1,128 @@
+"""Networks and patches: values by explicit loops, symmetry of the weights, checks."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.linalg import circulant
+
+from cvxnn import CircularCNN, InputError, LinearCNN, image_patches
+from cvxnn.architectures.programs import CircularProgram, PatchProgram
+from cvxnn.losses import HuberLoss
+
+
+def some_weights(m, *sizes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal((m, size)) for size in sizes]
+
+
+def test_values_of_a_linear_cnn_are_its_formula():
+    U, W = some_weights(2, 3, 4)
+    patches = np.random.default_rng(1).standard_normal((5, 4, 3))
+    expected = sum(patches[:, k] @ U[j] * W[j, k] for j in range(2) for k in range(4))
+    network = LinearCNN(U, W)
+    assert np.allclose(network(patches), expected)
+    penalty = 0.5 * (np.sum(U**2) + np.sum(W**2))
+    y, loss = np.ones(5), HuberLoss(0.3)
+    assert network.objective(patches, y, 0.7, loss) == pytest.approx(
+        loss.value(expected, y) + 0.7 * penalty
+    )
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 6])
+def test_values_of_a_circular_cnn_are_its_formula(d):
+    U, W = some_weights(3, d, d)
+    X = np.random.default_rng(1).standard_normal((4, d))
+    expected = sum(X @ circulant(u) @ w for u, w in zip(U, W, strict=True))
+    assert np.allclose(CircularCNN(U, W).forward(X), expected)
+
+
+@pytest.mark.parametrize("kind, sizes", [(LinearCNN, (3, 4)), (CircularCNN, (3, 3))])
+def test_networks_are_values(kind, sizes):
+    U, W = some_weights(2, *sizes)
+    network = kind(U, W)
+    copy = pickle.loads(pickle.dumps(network))
+    assert copy == network
+    assert hash(copy) == hash(network)
+    assert network != kind(2.0 * U, W)
+    assert network != "network"
+    with pytest.raises(ValueError, match="read-only"):
+        network.filters[0, 0] = 1.0
+    U[0, 0] += 1.0
+    assert network.filters[0, 0] != U[0, 0]
+
+
+def test_kinds_are_different():
+    U, W = some_weights(2, 3, 3)
+    assert LinearCNN(U, W) != CircularCNN(U, W)
+
+
+@pytest.mark.parametrize("kind, p", [("patches", 12), ("circular", 5), ("circular", 6)])
+def test_weights_of_coefficients_have_their_product_and_gauge(kind, p):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((7, p))
+    program = PatchProgram(X.reshape(7, 4, 3)) if kind == "patches" else CircularProgram(X)
+    t, slope = rng.standard_normal((2, p))
+    U, W = program.weights(t)
+    assert np.allclose(program.product(U, W), t)
+    assert 0.5 * (np.sum(U**2) + np.sum(W**2)) == pytest.approx(program.gauge(t))
+    # The pull-back is the derivative, and shrinking satisfies its optimality condition.
+    pulled_U, pulled_W = program.pull_back(slope, U, W)
+    assert np.sum(pulled_U * U) == pytest.approx(slope @ t)
+    assert np.sum(pulled_W * W) == pytest.approx(slope @ t)
+    amount = 0.2 * program.gauge(t) / p
+    shrunk = program.shrink(t, amount)
+    assert (t - shrunk) @ shrunk == pytest.approx(amount * program.gauge(shrunk))
+    along = PatchProgram(np.eye(p).reshape(p, 4, 3)) if kind == "patches" else None
+    along = along or CircularProgram(np.eye(p))
+    assert along.dual_norm_bound(t - shrunk) == pytest.approx(amount)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: LinearCNN([1.0], [[1.0]]), "filters must be 2-D"),
+        (lambda: LinearCNN([[1.0]], [[1.0], [2.0]]), "a row for each of the 1 filters"),
+        (lambda: LinearCNN([[np.nan]], [[1.0]]), "filters must be finite"),
+        (lambda: CircularCNN([[1.0]], [[1.0, 2.0]]), "the same shape"),
+        (lambda: LinearCNN([[1.0]], [[1.0]]).forward(np.ones((2, 1, 3))), r"\(n, 1, 1\)"),
+        (lambda: CircularCNN([[1.0]], [[1.0]]).forward(np.ones((2, 3))), "the 1 features"),
+        (lambda: image_patches(np.ones((2, 2)), 1), "images must be of shape"),
+        (lambda: image_patches(np.ones((1, 2, 2)), 3), "filter_size must be at most 2 x 2"),
+        (lambda: image_patches(np.ones((1, 2, 2)), 0), "filter_size must be an integer"),
+        (lambda: image_patches(np.ones((1, 2, 2)), (1, 2, 3)), "or two of them, got 3"),
+        (lambda: image_patches(np.ones((1, 2, 2)), 1, stride=0), "stride must be"),
+        (lambda: image_patches(np.ones((1, 2, 2)), 1, padding=-1), "padding must be"),
+    ],
+)
+def test_bad_input_is_one_sentence(call, message):
+    with pytest.raises(InputError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 6), (2, 5, 6, 3)])
+@pytest.mark.parametrize("size, stride, padding", [(2, 1, 0), ((3, 2), 2, 0), (3, 2, 1)])
+def test_patches_are_windows_of_the_images(shape, size, stride, padding):
+    images = np.random.default_rng(0).standard_normal(shape)
+    height, width = size if isinstance(size, tuple) else (size, size)
+    around = [(0, 0), (padding, padding), (padding, padding)] + [(0, 0)] * (len(shape) - 3)
+    padded = np.pad(images, around)
+    expected = [
+        [
+            image[i : i + height, j : j + width].ravel()
+            for i in range(0, padded.shape[1] - height + 1, stride)
+            for j in range(0, padded.shape[2] - width + 1, stride)
+        ]
+        for image in padded
+    ]
+    assert np.array_equal(image_patches(images, size, stride, padding), expected)
+
+
+def test_patches_of_one_row_of_pixels_are_a_view():
+    images = np.arange(12.0).reshape(2, 1, 6)
+    patches = image_patches(images, (1, 3))
+    assert np.shares_memory(patches, images)
+    assert not patches.flags.writeable
