@@ -82,6 +82,13 @@ class Rows:
         data = np.ascontiguousarray(unique[:, :-1])
         return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
 
+    def weighted(self) -> tuple[FloatArray, FloatArray]:
+        """X and y of an unweighted squared loss with the same value for every network."""
+        if self.weights is None:
+            return self.X, self.y
+        root = np.sqrt(self.weights)
+        return self.X * root[:, None], self.y * root
+
 
 def weights_of(sample_weight: ArrayLike | None, n_rows: int) -> FloatArray | None:
     """Weights of rows from what scikit-learn allows: None, one number, or one for each."""

@@ -11,17 +11,24 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from cvxnn.estimators.base import ConvexReLU, Rows
 from cvxnn.estimators.classifier import ConvexReLUClassifier
 from cvxnn.estimators.path import beta_grid, largest_beta
 from cvxnn.estimators.regressor import ConvexReLURegressor
+from cvxnn.estimators.rough import rough_path
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Solution, Status
+from cvxnn.validation import check_random_state
 
 FloatArray = NDArray[np.float64]
 
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
+# Where the grid ends, relative to where it starts: data with little noise want less
+# than the thousandth at which a path is already hard to certify.
+_SMALLEST = 1e-4
 
 
 class CrossValidated(ConvexReLU):
@@ -55,7 +62,9 @@ class CrossValidated(ConvexReLU):
         """
         self._check_parameters()
         problems = self._problems(X, y, sample_weight)
-        self.betas_ = beta_grid(self.betas, lambda: max(map(self._largest_beta, problems)))
+        self.betas_ = beta_grid(
+            self.betas, lambda: max(map(self._largest_beta, problems)), smallest=_SMALLEST
+        )
         self.scores_path_ = self._score_folds(np.asarray(X), np.asarray(y), sample_weight)
         best = int(np.argmax(self.scores_path_.mean(axis=1)))
         self.beta_, self.best_score_ = (
@@ -110,28 +119,36 @@ def _score_fold(
     share = len(train) / len(X)
     scores = []
     for solutions in _along(model, problems, betas, share):
-        model._keep(solutions)
+        model._keep(list(solutions))
         scores.append(float(scorer(model, X[test], y[test])))
     return scores
 
 
 def _along(
     model: ConvexReLU, problems: list[Rows], betas: FloatArray, share: float
-) -> list[list[Solution]]:
-    """Rough solutions for every beta, each from the one before; no proofs."""
-    path: list[list[Solution]] = []
+) -> list[tuple[Solution, ...]]:
+    """Rough solutions for every beta, one for each problem."""
+    return list(zip(*(_path(model, rows, share * betas) for rows in problems), strict=True))
+
+
+def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution]:
+    """Rough solutions of one problem, each from the one before; no proofs."""
+    if model.loss == "squared" and model.method == "global":
+        X, y = rows.weighted()
+        reduction = reduce_rows(X)
+        # On rank 2 a proof costs less than a search.
+        if reduction.rank > 2:
+            with threadpool_limits(1, user_api="blas"):
+                return rough_path(X, y, betas, reduction, check_random_state(model.random_state))
+    path: list[Solution] = []
     for beta in betas:
-        starts = [solution.network for solution in path[-1]] if path else [None] * len(problems)
-        solutions = [
-            model._train(
-                rows, beta=share * float(beta), warm_start=start,
-                certify=False, max_iter=_ROUNDS, tol=max(_TOLERANCE, model.tol),
-            )
-            for rows, start in zip(problems, starts, strict=True)
-        ]  # fmt: skip
-        if any(solution.status is Status.INTERRUPTED for solution in solutions):
+        solution = model._train(
+            rows, beta=float(beta), warm_start=path[-1].network if path else None,
+            certify=False, max_iter=_ROUNDS, tol=max(_TOLERANCE, model.tol),
+        )  # fmt: skip
+        if solution.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
-        path.append(solutions)
+        path.append(solution)
     return path
 
 
@@ -146,7 +163,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
     ----------
     betas : int or array-like, default 20
         Values of beta, or how many: from the one where the zero network is optimal
-        down to a thousandth of it. In a fold they are multiplied by its share of the
+        down to 1e-4 of it. In a fold they are multiplied by its share of the
         rows, because the objective is a sum over the rows.
     loss, delta, method, fit_intercept, n_samples, tol, max_iter, time_limit, random_state, verbose
         As for :class:`ConvexReLURegressor`.

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, WeightedLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
@@ -25,8 +24,10 @@ FloatArray = NDArray[np.float64]
 # Where a path ends, relative to where it starts.
 _SMALLEST = 1e-3
 _DEFAULT_LENGTH = 20
-# Accuracy of the start of a path, and the seconds it may take.
-_START_TOLERANCE, _START_SECONDS = 1e-6, 5.0
+# Accuracy of the start of a path, and the nodes times rows it may take: some seconds.
+# A clock would give another path on another day.
+_START_TOLERANCE, _START_WORK = 1e-6, 100_000_000
+_MOST_START_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def largest_beta(
     -------
     float
         ``max_{||u|| <= 1} |v'(Xu)_+|`` at ``v = -l'(0)``, up to 1e-6. Where the exact
-        oracle does not finish within 5 seconds, or the rank is above 9, an upper
-        bound: the zero network is optimal there, too.
+        oracle does not finish within some seconds' work, or the rank is above 9, an
+        upper bound: the zero network is optimal there, too.
 
     Raises
     ------
@@ -131,7 +132,8 @@ def largest_beta(
     if reduction.rank <= 2:
         return RankTwoOracle(data).price(v).bound
     oracle = BranchAndBound(data, reduction)
-    return oracle.price(v, tol=_START_TOLERANCE, deadline=Deadline(_START_SECONDS)).bound
+    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(data)))
+    return oracle.price(v, tol=_START_TOLERANCE, max_nodes=nodes).bound
 
 
 def regularization_path(
@@ -203,13 +205,15 @@ def regularization_path(
     return RegularizationPath(grid[: len(solutions)], tuple(solutions))
 
 
-def beta_grid(betas: int | ArrayLike | None, largest: Callable[[], float]) -> FloatArray:
+def beta_grid(
+    betas: int | ArrayLike | None, largest: Callable[[], float], *, smallest: float = _SMALLEST
+) -> FloatArray:
     """The values of beta, falling, shape (k,): given, or so many down from the largest."""
     if betas is None or isinstance(betas, int | np.integer):
         count = _DEFAULT_LENGTH if betas is None else check_count(betas, "betas")
         # Targets of zero have no scale: any beta gives the zero network.
         start = largest() or 1.0
-        return np.geomspace(start, _SMALLEST * start, count) if count > 1 else np.array([start])
+        return np.geomspace(start, smallest * start, count) if count > 1 else np.array([start])
     grid = np.asarray(betas, dtype=np.float64)
     if grid.ndim != 1 or len(grid) == 0:
         raise InputError("betas must be a number of values, or a sequence of them.")
