@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from cvxnn.estimators.base import ConvexReLU, Rows
+from cvxnn.estimators.callbacks import report_rounds, with_callbacks
 from cvxnn.estimators.classifier import ConvexReLUClassifier
 from cvxnn.estimators.path import beta_grid, largest_beta
 from cvxnn.estimators.regressor import ConvexReLURegressor
@@ -36,6 +37,7 @@ class CrossValidated(ConvexReLU):
 
     _plain: ClassVar[type[ConvexReLU]]
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Choose beta on folds, and train on all rows with it.
 
@@ -73,12 +75,13 @@ class CrossValidated(ConvexReLU):
         )
         rough = _along(self, problems, self.betas_[: best + 1], 1.0)
         starts = [solution.network for solution in rough[-1]]
-        self._keep(
-            [
-                self._train(rows, beta=self.beta_, warm_start=start)
-                for rows, start in zip(problems, starts, strict=True)
-            ]
-        )
+        with report_rounds(self, X, y) as report:
+            self._keep(
+                [
+                    self._train(rows, beta=self.beta_, warm_start=start, report=report)
+                    for rows, start in zip(problems, starts, strict=True)
+                ]
+            )
         self._warn()
         return self
 
