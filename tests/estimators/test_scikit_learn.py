@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -202,6 +204,29 @@ def test_cross_validation_in_parallel_is_the_same(ring):
     np.testing.assert_array_equal(one.scores_path_, two.scores_path_)
     np.testing.assert_array_equal(one.predict(X), two.predict(X))
     assert (one.scores_path_ <= 0.0).all()
+
+
+@pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
+def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
+    options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
+    model, train, calls = kind(**options), kind._train, []
+
+    def interrupted(self, rows, **options):
+        if "certify" in options:  # a rough network of the path
+            return train(self, rows, **options)
+        calls.append(options.get("time_limit"))
+        solution = train(self, rows, **options)
+        status = Status.INTERRUPTED if len(calls) == 1 else solution.status
+        return dataclasses.replace(solution, status=status)
+
+    monkeypatch.setattr(kind, "_train", interrupted)
+    X, y = load_iris(return_X_y=True)
+    model.fit(X[::6, :2], y[::6])
+    assert calls[0] is None
+    assert len(calls) == 3
+    assert max(calls[1:]) < 1e-3
+    assert model.status_ is Status.INTERRUPTED
+    assert model.decision_function(X[:, :2]).shape == (150, 3)
 
 
 def test_weights_are_repetition_in_the_folds_as_well(ring):

@@ -65,12 +65,7 @@ class CrossValidated(ConvexReLU):
         )
         rough = _along(self, problems, self.betas_[: best + 1], 1.0)
         starts = [solution.network for solution in rough[-1]]
-        self._keep(
-            [
-                self._train(rows, beta=self.beta_, warm_start=start)
-                for rows, start in zip(problems, starts, strict=True)
-            ]
-        )
+        self._keep(self._train_all(problems, beta=[self.beta_] * len(problems), warm_start=starts))
         self._warn()
         return self
 
