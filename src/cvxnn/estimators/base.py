@@ -54,6 +54,9 @@ _WORST_FIRST = (
     Status.OPTIMAL,
 )
 
+# Seconds after Ctrl-C for each network that is not trained yet.
+_AT_ONCE = 1e-9
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -157,7 +160,7 @@ class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         problems = self._problems(X, y, sample_weight)
         with report_rounds(self, X, y) as report:
-            self._keep([self._train(rows, report=report) for rows in problems])
+            self._keep(self._train_all(problems, report=[report] * len(problems)))
         self._warn()
         return self
 
@@ -258,6 +261,19 @@ class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     def _with_intercept(self, X: FloatArray) -> FloatArray:
         """X as the network reads it."""
         return np.column_stack([X, np.ones(len(X))]) if self.fit_intercept else X
+
+    def _train_all(self, problems: list[Rows], **options: Any) -> list[Solution]:
+        """One network for each problem; after Ctrl-C the others are left where they start.
+
+        `options` are lists, with the argument of :meth:`_train` for each problem.
+        """
+        solutions: list[Solution] = []
+        for k, rows in enumerate(problems):
+            own = {name: values[k] for name, values in options.items()}
+            if any(solution.status is Status.INTERRUPTED for solution in solutions):
+                own["time_limit"] = _AT_ONCE
+            solutions.append(self._train(rows, **own))
+        return solutions
 
     def _train(
         self,

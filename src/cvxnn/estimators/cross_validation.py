@@ -13,7 +13,8 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from cvxnn.estimators.base import ConvexReLU, Rows
+from cvxnn.errors import InputError
+from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
 from cvxnn.estimators.callbacks import report_rounds, with_callbacks
 from cvxnn.estimators.classifier import ConvexReLUClassifier
 from cvxnn.estimators.path import beta_grid, largest_beta
@@ -68,7 +69,7 @@ class CrossValidated(ConvexReLU):
             self.betas, lambda: max(map(self._largest_beta, problems)), smallest=_SMALLEST
         )
         self.scores_path_ = self._score_folds(np.asarray(X), np.asarray(y), sample_weight)
-        best = int(np.argmax(self.scores_path_.mean(axis=1)))
+        best = self._best_of_path()
         self.beta_, self.best_score_ = (
             float(self.betas_[best]),
             float(self.scores_path_[best].mean()),
@@ -76,14 +77,27 @@ class CrossValidated(ConvexReLU):
         rough = _along(self, problems, self.betas_[: best + 1], 1.0)
         starts = [solution.network for solution in rough[-1]]
         with report_rounds(self, X, y) as report:
+            count = len(problems)
             self._keep(
-                [
-                    self._train(rows, beta=self.beta_, warm_start=start, report=report)
-                    for rows, start in zip(problems, starts, strict=True)
-                ]
+                self._train_all(
+                    problems,
+                    beta=[self.beta_] * count,
+                    warm_start=starts,
+                    report=[report] * count,
+                )
             )
         self._warn()
         return self
+
+    def _best_of_path(self) -> int:
+        """The beta with the best mean score, the largest of equals."""
+        means = self.scores_path_.mean(axis=1)
+        if np.isnan(means).all():
+            raise InputError(
+                "scoring gives no number for any beta, in one fold at least: R^2 needs folds of "
+                "two rows and more, others both classes; take another cv or scoring."
+            )
+        return int(np.nanargmax(means))
 
     def _largest_beta(self, rows: Rows) -> float:
         return largest_beta(rows.X, rows.y, loss=self._loss(), sample_weight=rows.weights)
@@ -98,7 +112,7 @@ class CrossValidated(ConvexReLU):
             if name in self._plain().get_params(deep=False)
         })  # fmt: skip
         scorer = check_scoring(plain, self.scoring)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
+        weights = weights_of(sample_weight, len(X))
         scores = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_fold)(clone(plain), X, y, weights, train, test, self.betas_, scorer)
             for train, test in splitter.split(X, y)
@@ -110,7 +124,7 @@ def _score_fold(
     model: ConvexReLU,
     X: NDArray[Any],
     y: NDArray[Any],
-    weights: NDArray[Any] | None,
+    weights: FloatArray | None,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     betas: FloatArray,
@@ -118,8 +132,8 @@ def _score_fold(
 ) -> list[float]:
     """Scores of one fold, for every beta."""
     problems = model._problems(X[train], y[train], None if weights is None else weights[train])
-    # Objective (2) is a sum over the rows: fewer rows, smaller beta.
-    share = len(train) / len(X)
+    # Objective (2) is a sum over the rows: fewer rows, smaller beta. A weight is a row repeated.
+    share = len(train) / len(X) if weights is None else weights[train].sum() / weights.sum()
     scores = []
     for solutions in _along(model, problems, betas, share):
         model._keep(list(solutions))
@@ -167,7 +181,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
     betas : int or array-like, default 20
         Values of beta, or how many: from the one where the zero network is optimal
         down to 1e-4 of it. In a fold they are multiplied by its share of the
-        rows, because the objective is a sum over the rows.
+        rows (of their weights), because the objective is a sum over the rows.
     loss, delta, method, fit_intercept, n_samples, tol, max_iter, time_limit, random_state, verbose
         As for :class:`ConvexReLURegressor`.
     cv : int, splitter, iterable or None, default None

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
-from cvxnn.validation import check_count, check_data, check_finite, check_target, check_weights
+from cvxnn.training.solve import counted_rows
+from cvxnn.validation import check_count, check_data, check_finite, check_target
 
 FloatArray = NDArray[np.float64]
 
@@ -120,11 +121,7 @@ def largest_beta(
     """
     data = check_data(X)
     target = check_target(y, len(data))
-    chosen = as_loss(loss)
-    if sample_weight is not None:
-        weights = check_weights(sample_weight, len(data))
-        data, target = data[weights > 0.0], target[weights > 0.0]
-        chosen = WeightedLoss(chosen, weights[weights > 0.0])
+    data, target, chosen = counted_rows(data, target, loss, sample_weight)
     v = -chosen.gradient(np.zeros_like(target), target)
     if data.shape[1] <= 2:
         return RankTwoOracle(data).price(v).bound
