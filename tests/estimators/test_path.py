@@ -83,3 +83,8 @@ def test_interrupt_ends_the_path() -> None:
 def test_bad_betas_are_named(betas: object) -> None:
     with pytest.raises(InputError, match="betas"):
         regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]
+
+
+def test_the_start_for_labels_needs_labels() -> None:
+    with pytest.raises(InputError, match="labels -1 and 1"):
+        largest_beta([[1.0], [2.0]], [0.0, 1.0], loss="logistic")

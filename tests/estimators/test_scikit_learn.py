@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_classification
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import make_scorer, max_error
+from sklearn.model_selection import (
+    GridSearchCV,
+    LeaveOneOut,
+    PredefinedSplit,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -195,6 +204,69 @@ def test_cross_validation_in_parallel_is_the_same(ring):
     np.testing.assert_array_equal(one.scores_path_, two.scores_path_)
     np.testing.assert_array_equal(one.predict(X), two.predict(X))
     assert (one.scores_path_ <= 0.0).all()
+
+
+@pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
+def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
+    options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
+    model, train, calls = kind(**options), kind._train, []
+
+    def interrupted(self, rows, **options):
+        if "certify" in options:  # a rough network of the path
+            return train(self, rows, **options)
+        calls.append(options.get("time_limit"))
+        solution = train(self, rows, **options)
+        status = Status.INTERRUPTED if len(calls) == 1 else solution.status
+        return dataclasses.replace(solution, status=status)
+
+    monkeypatch.setattr(kind, "_train", interrupted)
+    X, y = load_iris(return_X_y=True)
+    model.fit(X[::6, :2], y[::6])
+    assert calls[0] is None
+    assert len(calls) == 3
+    assert max(calls[1:]) < 1e-3
+    assert model.status_ is Status.INTERRUPTED
+    assert model.decision_function(X[:, :2]).shape == (150, 3)
+
+
+def test_weights_are_repetition_in_the_folds_as_well(ring):
+    X, y = ring[0][::4], ring[1][::4]
+    folds, weights = np.arange(len(X)) % 3, np.arange(len(X)) % 4 + 1
+    again = np.repeat(np.arange(len(X)), weights)
+    weighted, repeated = (
+        # A score that does not change where a row is counted twice.
+        ConvexReLURegressorCV(
+            betas=[1.0, 0.1], cv=PredefinedSplit(test_fold), scoring=make_scorer(max_error)
+        )
+        for test_fold in (folds, folds[again])
+    )
+    weighted.fit(X, y, sample_weight=weights)
+    repeated.fit(X[again], y[again])
+    np.testing.assert_array_equal(weighted.scores_path_, repeated.scores_path_)
+    np.testing.assert_array_equal(weighted.predict(X), repeated.predict(X))
+
+
+def test_one_weight_for_all_rows_in_cross_validation(ring):
+    X, y = ring[0][::4], ring[1][::4]
+    one = ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2).fit(X, y, sample_weight=2.0)
+    each = ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2).fit(X, y, sample_weight=[2] * len(X))
+    assert one.objective_ == each.objective_
+
+
+def test_scores_that_are_no_numbers_choose_no_beta(ring):
+    X, y = ring[0][:5], ring[1][:5]
+
+    def score(model, X, y):
+        return np.nan if model.n_neurons_ == 0 else 1.0
+
+    model = ConvexReLURegressorCV(betas=[1e3, 0.01], cv=2, scoring=score).fit(X, y)
+    assert model.beta_ == 0.01
+    alone = ConvexReLURegressorCV(betas=[1.0, 0.1], cv=LeaveOneOut())
+    with (
+        pytest.warns(UndefinedMetricWarning),
+        pytest.raises(ValueError, match="take another cv or scoring"),
+    ):
+        alone.fit(X, y)
 
 
 def test_many_features_end_with_a_warning_and_a_network():

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from problems import problem_named
 
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 from cvxnn.results import Status
+from cvxnn.solvers import proximal_newton
+from cvxnn.solvers.neurons import Neurons
+from cvxnn.solvers.search import Search
 from cvxnn.training import solve
 
 FloatArray = NDArray[np.float64]
@@ -187,3 +192,36 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
     weighted = solve(X, y, 0.1, loss=WeightedLoss(SquaredLoss(), weights))
     scaled = solve(root[:, None] * X, root * y, 0.1)
     assert weighted.objective == pytest.approx(scaled.objective, rel=1e-9)
+
+
+def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = data(2)
+    expected = solve(X, y, 0.02, loss="logistic").objective
+    monkeypatch.setattr(proximal_newton, "prune", lambda X, neurons: Neurons.none(X.shape[1]))
+    solution = solve(X, y, 0.02, loss="logistic")
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(expected, rel=2e-6)
+
+
+@pytest.mark.parametrize("name", ["huber", "logistic", "squared_hinge"])
+def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
+    X, y = data(3)
+    rng = np.random.default_rng(0)
+    loss = WeightedLoss(as_loss(name), 10.0 ** rng.uniform(-8.0, 8.0, len(y)))
+    search = proximal_newton.ProximalNewton(X, y, 1.0, loss, unused_opener, Deadline())
+    oracle = CellOracle(X, enumerate_patterns(X))
+    for scale in (1e-8, 1.0, 1e8):
+        search._root = root = np.sqrt(loss.majorizer(np.zeros_like(y), y) * scale)
+        v = rng.standard_normal(len(y)) * root
+        model = CellOracle(X * root[:, None], enumerate_patterns(X * root[:, None]))
+        proof = search._on_the_rows(DualProof(v, model.price(v).bound))
+        assert np.isfinite(loss.conjugate(proof.v * (1.0 - 1e-15), y))
+        directions = np.vstack([rng.standard_normal((500, 3)), *oracle.price(proof.v).points])
+        lengths = np.linalg.norm(directions, axis=1)
+        units = directions[lengths > 0.0] / lengths[lengths > 0.0, None]
+        values = np.abs(np.maximum(X @ units.T, 0.0).T @ proof.v)
+        assert values.max() <= proof.oracle_bound * (1.0 + 1e-15)
+
+
+def unused_opener(*arguments: object) -> Search:
+    raise AssertionError("no model is needed")

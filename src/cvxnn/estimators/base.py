@@ -16,11 +16,12 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
-from cvxnn.results import Solution, Status
+from cvxnn.results import Progress, Solution, Status
 from cvxnn.training import solve
 from cvxnn.training.methods import METHODS
 from cvxnn.validation import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
+_OnRound = Callable[[Progress], None]
 
 # How badly a run can end, for the one status of several networks.
 _WORST_FIRST = (
@@ -51,6 +53,9 @@ _WORST_FIRST = (
     Status.OPTIMAL_FOR_PATTERNS,
     Status.OPTIMAL,
 )
+
+# Seconds after Ctrl-C for each network that is not trained yet.
+_AT_ONCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,13 @@ class Rows:
         data = np.ascontiguousarray(unique[:, :-1])
         return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
 
+    def weighted(self) -> tuple[FloatArray, FloatArray]:
+        """X and y of an unweighted squared loss with the same value for every network."""
+        if self.weights is None:
+            return self.X, self.y
+        root = np.sqrt(self.weights)
+        return self.X * root[:, None], self.y * root
+
 
 def weights_of(sample_weight: ArrayLike | None, n_rows: int) -> FloatArray | None:
     """Weights of rows from what scikit-learn allows: None, one number, or one for each."""
@@ -92,7 +104,19 @@ def weights_of(sample_weight: ArrayLike | None, n_rows: int) -> FloatArray | Non
     return check_weights(sample_weight, n_rows)
 
 
-class ConvexReLU(BaseEstimator):  # type: ignore[misc]
+def _both(first: _OnRound | None, second: _OnRound | None) -> _OnRound | None:
+    """One callback of two."""
+    if first is None or second is None:
+        return first or second
+
+    def call(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return call
+
+
+class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the estimators; not for use by itself."""
 
     # What a parameter has to be: a function that raises InputError if it is not.
@@ -111,6 +135,7 @@ class ConvexReLU(BaseEstimator):  # type: ignore[misc]
         for name, check in self._parameter_constraints.items():
             check(getattr(self, name), name)
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on X of shape (n, d) and y of shape (n,).
 
@@ -133,7 +158,9 @@ class ConvexReLU(BaseEstimator):  # type: ignore[misc]
             If a parameter or the data are not as described.
         """
         self._check_parameters()
-        self._keep([self._train(rows) for rows in self._problems(X, y, sample_weight)])
+        problems = self._problems(X, y, sample_weight)
+        with report_rounds(self, X, y) as report:
+            self._keep(self._train_all(problems, report=[report] * len(problems)))
         self._warn()
         return self
 
@@ -235,12 +262,26 @@ class ConvexReLU(BaseEstimator):  # type: ignore[misc]
         """X as the network reads it."""
         return np.column_stack([X, np.ones(len(X))]) if self.fit_intercept else X
 
+    def _train_all(self, problems: list[Rows], **options: Any) -> list[Solution]:
+        """One network for each problem; after Ctrl-C the others are left where they start.
+
+        `options` are lists, with the argument of :meth:`_train` for each problem.
+        """
+        solutions: list[Solution] = []
+        for k, rows in enumerate(problems):
+            own = {name: values[k] for name, values in options.items()}
+            if any(solution.status is Status.INTERRUPTED for solution in solutions):
+                own["time_limit"] = _AT_ONCE
+            solutions.append(self._train(rows, **own))
+        return solutions
+
     def _train(
         self,
         rows: Rows,
         *,
         beta: float | None = None,
         warm_start: TwoLayerNetwork | None = None,
+        report: _OnRound | None = None,
         **options: Any,
     ) -> Solution:
         """One network; warnings of the solver are left to :meth:`_warn`."""
@@ -261,7 +302,7 @@ class ConvexReLU(BaseEstimator):  # type: ignore[misc]
                 n_samples=self.n_samples,
                 random_state=self.random_state,
                 warm_start=warm_start,
-                callback=callback,
+                callback=_both(callback, report),
                 **arguments,
             )
 

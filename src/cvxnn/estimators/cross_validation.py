@@ -11,17 +11,26 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
-from cvxnn.estimators.base import ConvexReLU, Rows
+from cvxnn.errors import InputError
+from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
+from cvxnn.estimators.callbacks import report_rounds, with_callbacks
 from cvxnn.estimators.classifier import ConvexReLUClassifier
 from cvxnn.estimators.path import beta_grid, largest_beta
 from cvxnn.estimators.regressor import ConvexReLURegressor
+from cvxnn.estimators.rough import rough_path
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Solution, Status
+from cvxnn.validation import check_random_state
 
 FloatArray = NDArray[np.float64]
 
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
+# Where the grid ends, relative to where it starts: data with little noise want less
+# than the thousandth at which a path is already hard to certify.
+_SMALLEST = 1e-4
 
 
 class CrossValidated(ConvexReLU):
@@ -29,6 +38,7 @@ class CrossValidated(ConvexReLU):
 
     _plain: ClassVar[type[ConvexReLU]]
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Choose beta on folds, and train on all rows with it.
 
@@ -55,23 +65,39 @@ class CrossValidated(ConvexReLU):
         """
         self._check_parameters()
         problems = self._problems(X, y, sample_weight)
-        self.betas_ = beta_grid(self.betas, lambda: max(map(self._largest_beta, problems)))
+        self.betas_ = beta_grid(
+            self.betas, lambda: max(map(self._largest_beta, problems)), smallest=_SMALLEST
+        )
         self.scores_path_ = self._score_folds(np.asarray(X), np.asarray(y), sample_weight)
-        best = int(np.argmax(self.scores_path_.mean(axis=1)))
+        best = self._best_of_path()
         self.beta_, self.best_score_ = (
             float(self.betas_[best]),
             float(self.scores_path_[best].mean()),
         )
         rough = _along(self, problems, self.betas_[: best + 1], 1.0)
         starts = [solution.network for solution in rough[-1]]
-        self._keep(
-            [
-                self._train(rows, beta=self.beta_, warm_start=start)
-                for rows, start in zip(problems, starts, strict=True)
-            ]
-        )
+        with report_rounds(self, X, y) as report:
+            count = len(problems)
+            self._keep(
+                self._train_all(
+                    problems,
+                    beta=[self.beta_] * count,
+                    warm_start=starts,
+                    report=[report] * count,
+                )
+            )
         self._warn()
         return self
+
+    def _best_of_path(self) -> int:
+        """The beta with the best mean score, the largest of equals."""
+        means = self.scores_path_.mean(axis=1)
+        if np.isnan(means).all():
+            raise InputError(
+                "scoring gives no number for any beta, in one fold at least: R^2 needs folds of "
+                "two rows and more, others both classes; take another cv or scoring."
+            )
+        return int(np.nanargmax(means))
 
     def _largest_beta(self, rows: Rows) -> float:
         return largest_beta(rows.X, rows.y, loss=self._loss(), sample_weight=rows.weights)
@@ -86,7 +112,7 @@ class CrossValidated(ConvexReLU):
             if name in self._plain().get_params(deep=False)
         })  # fmt: skip
         scorer = check_scoring(plain, self.scoring)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
+        weights = weights_of(sample_weight, len(X))
         scores = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_fold)(clone(plain), X, y, weights, train, test, self.betas_, scorer)
             for train, test in splitter.split(X, y)
@@ -98,7 +124,7 @@ def _score_fold(
     model: ConvexReLU,
     X: NDArray[Any],
     y: NDArray[Any],
-    weights: NDArray[Any] | None,
+    weights: FloatArray | None,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     betas: FloatArray,
@@ -106,32 +132,40 @@ def _score_fold(
 ) -> list[float]:
     """Scores of one fold, for every beta."""
     problems = model._problems(X[train], y[train], None if weights is None else weights[train])
-    # Objective (2) is a sum over the rows: fewer rows, smaller beta.
-    share = len(train) / len(X)
+    # Objective (2) is a sum over the rows: fewer rows, smaller beta. A weight is a row repeated.
+    share = len(train) / len(X) if weights is None else weights[train].sum() / weights.sum()
     scores = []
     for solutions in _along(model, problems, betas, share):
-        model._keep(solutions)
+        model._keep(list(solutions))
         scores.append(float(scorer(model, X[test], y[test])))
     return scores
 
 
 def _along(
     model: ConvexReLU, problems: list[Rows], betas: FloatArray, share: float
-) -> list[list[Solution]]:
-    """Rough solutions for every beta, each from the one before; no proofs."""
-    path: list[list[Solution]] = []
+) -> list[tuple[Solution, ...]]:
+    """Rough solutions for every beta, one for each problem."""
+    return list(zip(*(_path(model, rows, share * betas) for rows in problems), strict=True))
+
+
+def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution]:
+    """Rough solutions of one problem, each from the one before; no proofs."""
+    if model.loss == "squared" and model.method == "global":
+        X, y = rows.weighted()
+        reduction = reduce_rows(X)
+        # On rank 2 a proof costs less than a search.
+        if reduction.rank > 2:
+            with threadpool_limits(1, user_api="blas"):
+                return rough_path(X, y, betas, reduction, check_random_state(model.random_state))
+    path: list[Solution] = []
     for beta in betas:
-        starts = [solution.network for solution in path[-1]] if path else [None] * len(problems)
-        solutions = [
-            model._train(
-                rows, beta=share * float(beta), warm_start=start,
-                certify=False, max_iter=_ROUNDS, tol=max(_TOLERANCE, model.tol),
-            )
-            for rows, start in zip(problems, starts, strict=True)
-        ]  # fmt: skip
-        if any(solution.status is Status.INTERRUPTED for solution in solutions):
+        solution = model._train(
+            rows, beta=float(beta), warm_start=path[-1].network if path else None,
+            certify=False, max_iter=_ROUNDS, tol=max(_TOLERANCE, model.tol),
+        )  # fmt: skip
+        if solution.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
-        path.append(solutions)
+        path.append(solution)
     return path
 
 
@@ -146,8 +180,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
     ----------
     betas : int or array-like, default 20
         Values of beta, or how many: from the one where the zero network is optimal
-        down to a thousandth of it. In a fold they are multiplied by its share of the
-        rows, because the objective is a sum over the rows.
+        down to 1e-4 of it. In a fold they are multiplied by its share of the
+        rows (of their weights), because the objective is a sum over the rows.
     loss, delta, method, fit_intercept, n_samples, tol, max_iter, time_limit, random_state, verbose
         As for :class:`ConvexReLURegressor`.
     cv : int, splitter, iterable or None, default None

@@ -10,23 +10,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.interrupts import Deadline
-from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
-from cvxnn.validation import check_count, check_data, check_finite, check_target, check_weights
+from cvxnn.training.solve import counted_rows
+from cvxnn.validation import check_count, check_data, check_finite, check_target
 
 FloatArray = NDArray[np.float64]
 
 # Where a path ends, relative to where it starts.
 _SMALLEST = 1e-3
 _DEFAULT_LENGTH = 20
-# Accuracy of the start of a path, and the seconds it may take.
-_START_TOLERANCE, _START_SECONDS = 1e-6, 5.0
+# Accuracy of the start of a path, and the nodes times rows it may take: some seconds.
+# A clock would give another path on another day.
+_START_TOLERANCE, _START_WORK = 1e-6, 100_000_000
+_MOST_START_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ def largest_beta(
     -------
     float
         ``max_{||u|| <= 1} |v'(Xu)_+|`` at ``v = -l'(0)``, up to 1e-6. Where the exact
-        oracle does not finish within 5 seconds, or the rank is above 9, an upper
-        bound: the zero network is optimal there, too.
+        oracle does not finish within some seconds' work, or the rank is above 9, an
+        upper bound: the zero network is optimal there, too.
 
     Raises
     ------
@@ -119,11 +121,7 @@ def largest_beta(
     """
     data = check_data(X)
     target = check_target(y, len(data))
-    chosen = as_loss(loss)
-    if sample_weight is not None:
-        weights = check_weights(sample_weight, len(data))
-        data, target = data[weights > 0.0], target[weights > 0.0]
-        chosen = WeightedLoss(chosen, weights[weights > 0.0])
+    data, target, chosen = counted_rows(data, target, loss, sample_weight)
     v = -chosen.gradient(np.zeros_like(target), target)
     if data.shape[1] <= 2:
         return RankTwoOracle(data).price(v).bound
@@ -131,7 +129,8 @@ def largest_beta(
     if reduction.rank <= 2:
         return RankTwoOracle(data).price(v).bound
     oracle = BranchAndBound(data, reduction)
-    return oracle.price(v, tol=_START_TOLERANCE, deadline=Deadline(_START_SECONDS)).bound
+    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(data)))
+    return oracle.price(v, tol=_START_TOLERANCE, max_nodes=nodes).bound
 
 
 def regularization_path(
@@ -203,13 +202,15 @@ def regularization_path(
     return RegularizationPath(grid[: len(solutions)], tuple(solutions))
 
 
-def beta_grid(betas: int | ArrayLike | None, largest: Callable[[], float]) -> FloatArray:
+def beta_grid(
+    betas: int | ArrayLike | None, largest: Callable[[], float], *, smallest: float = _SMALLEST
+) -> FloatArray:
     """The values of beta, falling, shape (k,): given, or so many down from the largest."""
     if betas is None or isinstance(betas, int | np.integer):
         count = _DEFAULT_LENGTH if betas is None else check_count(betas, "betas")
         # Targets of zero have no scale: any beta gives the zero network.
         start = largest() or 1.0
-        return np.geomspace(start, _SMALLEST * start, count) if count > 1 else np.array([start])
+        return np.geomspace(start, smallest * start, count) if count > 1 else np.array([start])
     grid = np.asarray(betas, dtype=np.float64)
     if grid.ndim != 1 or len(grid) == 0:
         raise InputError("betas must be a number of values, or a sequence of them.")

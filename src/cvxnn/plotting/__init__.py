@@ -7,6 +7,7 @@ they tell apart differs in line style, marker or luminance as well.
 """
 
 from cvxnn.plotting.curves import plot_gap, plot_objective, plot_scores
+from cvxnn.plotting.paths import plot_cv, plot_path
 from cvxnn.plotting.planes import plot_breakpoints, plot_decision_regions
 from cvxnn.plotting.styles import STYLES, Style
 
@@ -14,8 +15,10 @@ __all__ = [
     "STYLES",
     "Style",
     "plot_breakpoints",
+    "plot_cv",
     "plot_decision_regions",
     "plot_gap",
     "plot_objective",
+    "plot_path",
     "plot_scores",
 ]

@@ -127,8 +127,13 @@ class ProximalNewton(Search):
         """Take over what the model under way has reached, and leave a minimal network."""
         if self._model is not None:
             self._harvest(self._model, hurry=hurry)
-        # A step that ended between two networks has the neurons of both.
-        self.neurons = prune(self.X, self.neurons)
+        # A step that ended between two networks has the neurons of both. The proof of the
+        # old network shall hold for the new one: more than rounding must not be lost.
+        pruned = prune(self.X, self.neurons)
+        prediction = -residual(self.X, np.zeros_like(self.y), pruned)
+        penalty = self.beta * float(pruned.weights.sum())
+        if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
+            self.neurons = pruned
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""
@@ -222,7 +227,11 @@ class ProximalNewton(Search):
         inside = self.loss.project(v, self.y)
         moved = float(np.abs(inside - v) @ self._lengths)
         rounding = 8.0 * _EPS * float(np.abs(v) @ self._lengths)
-        return DualProof(inside, (proof.oracle_bound + moved + rounding) * (1.0 + 64.0 * _EPS))
+        # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.
+        sums = 1.0 + 2.0 * (sum(self.X.shape) + 32) * _EPS
+        return DualProof(
+            inside, proof.oracle_bound * (1.0 + 8.0 * _EPS) + (moved + rounding) * sums
+        )
 
 
 def _between(first: Neurons, second: Neurons, t: float) -> Neurons:

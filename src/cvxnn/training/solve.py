@@ -163,7 +163,7 @@ def solve(
     """
     X = check_data(X)
     y = check_target(y, len(X))
-    X, y, chosen_loss = _with_loss(X, y, loss, sample_weight)
+    X, y, chosen_loss = counted_rows(X, y, loss, sample_weight)
     chosen = Method(
         name=check_choice(method, "method", METHODS),
         patterns=patterns,
@@ -194,10 +194,10 @@ def solve(
     return solution
 
 
-def _with_loss(
+def counted_rows(
     X: FloatArray, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, Loss]:
-    """The rows that count, and the loss on them."""
+    """The rows of weight above 0, and the loss on them; InputError if y has other labels."""
     chosen = as_loss(loss)
     if chosen.has_labels and not np.isin(y, (-1.0, 1.0)).all():
         raise InputError("y must have the labels -1 and 1 only for this loss.")
