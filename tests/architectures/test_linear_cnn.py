@@ -180,6 +180,17 @@ def test_limits_are_statuses_and_warn():
     assert late.dual_bound <= limited.objective <= late.objective
 
 
+def test_a_hard_problem_is_solved_along_a_path_of_beta():
+    # A few labels that are all fitted: the smaller beta, the flatter the loss.
+    patches, y = draw("squared_hinge", 20, 5, 4)
+    solution = solve_linear_cnn(patches, y, 1e-3, loss="squared_hinge")
+    assert solution.n_iter > 2
+    assert solution.status is Status.OPTIMAL
+    Z = solution.network.coefficients.T
+    value = nuclear_objective(patches, y, 1e-3, "squared_hinge", Z)
+    assert value == pytest.approx(solution.objective, rel=1e-9)
+
+
 def test_rounds_are_reported():
     patches, y = draw("squared", 30, 8, 6)
     seen = []
@@ -194,7 +205,12 @@ def test_ctrl_c_returns_the_best_so_far():
     def interrupt(progress):
         signal.raise_signal(signal.SIGINT)
 
-    solution = solve_linear_cnn(patches, y, 1e-3, tol=1e-15, callback=interrupt)
+    # A shell starts its background jobs with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        solution = solve_linear_cnn(patches, y, 1e-3, tol=1e-15, callback=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert solution.status is Status.INTERRUPTED
     assert solution.objective < 0.5 * y @ y
 

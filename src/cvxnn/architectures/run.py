@@ -22,6 +22,10 @@ Callback = Callable[[Progress], object]
 
 # Proximal steps of a round: enough to find the rank where the problem is easy.
 _STEPS = 60
+# Rounds after which a problem counts as hard, and the path to it: the factor from one
+# beta to the next, and the proximal steps for each.
+_DIRECT_ROUNDS = 2
+_PATH_FACTOR, _PATH_STEPS = 0.3, 20
 # Rounds without any progress after which rounding is to blame.
 _PATIENCE = 4
 
@@ -84,6 +88,8 @@ class Run:
             gradient = ProximalGradient(self._inner)
             while (status := self._status()) is None:
                 check_interrupt()
+                if self.n_iter == _DIRECT_ROUNDS:
+                    self._follow_path()
                 self._round(gradient)
             return status
         except KeyboardInterrupt:
@@ -110,6 +116,19 @@ class Run:
         self.n_iter += 1
         if self._settings.callback is not None:
             self._settings.callback(self._progress())
+
+    def _follow_path(self) -> None:
+        """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
+        inner, t = self._inner, np.zeros_like(self._coefficients)
+        beta = _PATH_FACTOR * self._program.dual_norm_bound(inner.dual_point(t))
+        while beta * _PATH_FACTOR > inner.beta and not self._deadline.passed:
+            check_interrupt()
+            easier = Objective(self._program, inner.y, beta, inner.loss)
+            t = ProximalGradient(easier).run(t, _PATH_STEPS, self._deadline)
+            t = polish(easier, t, self._deadline)
+            beta *= _PATH_FACTOR
+        if self._is_lower(t, self._coefficients):
+            self._coefficients = t
 
     def _is_lower(self, one: FloatArray, other: FloatArray) -> bool:
         values = [

@@ -92,7 +92,9 @@ def solve_linear_cnn(
     -----
     Accelerated proximal gradient with thresholded singular values finds the rank,
     Newton's method on filters and weights the digits; O(n K h) a step and
-    O(K h min(K, h)) for its SVD. The bound is that of the dual point
+    O(K h min(K, h)) for its SVD. Where that does not suffice, beta falls step by
+    step; fewer rows than coefficients and a beta of 1e-5 of the largest and less
+    remain slow, except for the logistic loss. The bound is that of the dual point
     ``v = -t grad l`` with t such that ``||[X^(1)'v ... X^(K)'v]||_2 <= beta``, where
     the SVD is checked and not trusted. Filters are singular vectors times roots
     of singular values.
