@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.losses.roots import DiagonalRoot, Root
+
 Vector = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
@@ -67,6 +69,10 @@ class Loss(ABC):
     @abstractmethod
     def longest(self, direction: Vector, y: Vector) -> float:
         """The largest t, possibly inf, for which ``t v`` is in the domain of the conjugate."""
+
+    def root(self, curvature: Vector) -> Root:
+        """The root of the curvature in f, for a diagonal h > 0 next to :meth:`curvature`."""
+        return DiagonalRoot(curvature)
 
     def value(self, prediction: Vector, y: Vector) -> float:
         """``l(f, y)``, summed over the rows."""
