@@ -15,6 +15,7 @@ from cvxnn.certificates import dual_bound
 from cvxnn.errors import InputError
 from cvxnn.foreign_networks import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
+from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import AscentOracle, BranchAndBound, RankTwoOracle, spectral_bound
@@ -156,7 +157,7 @@ def certify(
     data = read.data(X)
     target, beta = check_target(detached(y, "y"), len(data)), check_positive(beta, "beta")
     # Training might refuse beta too, but only after the residual has been priced.
-    ScaledProblem.of(data, target, beta)
+    ScaledProblem.of(Layer(data), target, beta)
     run = _Run(
         read,
         data,

@@ -13,6 +13,7 @@ from problems import problem_named
 
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
@@ -208,7 +209,7 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
     X, y = data(3)
     rng = np.random.default_rng(0)
     loss = WeightedLoss(as_loss(name), 10.0 ** rng.uniform(-8.0, 8.0, len(y)))
-    search = proximal_newton.ProximalNewton(X, y, 1.0, loss, unused_opener, Deadline())
+    search = proximal_newton.ProximalNewton(Layer(X), y, 1.0, loss, unused_opener, Deadline())
     oracle = CellOracle(X, enumerate_patterns(X))
     for scale in (1e-8, 1.0, 1e8):
         search._root = root = np.sqrt(loss.majorizer(np.zeros_like(y), y) * scale)

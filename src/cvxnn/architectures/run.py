@@ -13,6 +13,7 @@ from cvxnn.architectures.descent import Objective, ProximalGradient, polish
 from cvxnn.architectures.programs import GaugeProgram, Weights
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.results import Progress, Status, relative_gap
 from cvxnn.training.units import ScaledProblem
@@ -66,8 +67,8 @@ class Run:
         self._settings, self._start = settings, time.perf_counter()
         self._deadline = Deadline(settings.time_limit)
         self._X, self._y, self._beta, self._loss = X, y, beta, loss
-        self._scaled = ScaledProblem.of(X, y, beta, loss)
-        self._program = program_of(self._scaled.X)
+        self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
+        self._program = program_of(self._scaled.layer.rows)
         self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
         self._coefficients = np.zeros(self._program.matrix.shape[1])
         self.weights: Weights = self._program.weights(self._coefficients)
