@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 OPTIONAL = {
+    "cvxnn.architectures.convolutional.ConvolutionalNetwork.to_torch": "torch",
     "cvxnn.baselines": "torch",
     "cvxnn.estimators.base.ConvexReLU.to_onnx": "onnx",
     "cvxnn.estimators.base.ConvexReLU.to_torch": "torch",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cvxnn.architectures import (
         CircularCNN,
         CNNSolution,
+        ConvolutionalNetwork,
         LinearCNN,
         image_patches,
         solve_circular_cnn,
@@ -76,6 +77,7 @@ __all__ = [
     "ConvexReLUClassifierCV",
     "ConvexReLURegressor",
     "ConvexReLURegressorCV",
+    "ConvolutionalNetwork",
     "DescentPath",
     "HuberLoss",
     "ImprovingNeuron",
@@ -125,6 +127,7 @@ _HOMES = {
     "ConvexReLUClassifierCV": "cvxnn.estimators",
     "ConvexReLURegressor": "cvxnn.estimators",
     "ConvexReLURegressorCV": "cvxnn.estimators",
+    "ConvolutionalNetwork": "cvxnn.architectures",
     "HuberLoss": "cvxnn.losses",
     "DescentPath": "cvxnn.landscape",
     "ImprovingNeuron": "cvxnn.results",

@@ -1,14 +1,14 @@
-"""What training a linear convolutional network returns."""
+"""What training a convolutional network returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cvxnn.architectures.networks import CircularCNN, LinearCNN
-from cvxnn.results import Status, relative_gap
+from cvxnn.architectures.filter_network import FilterNetwork
+from cvxnn.results import Progress, Status, relative_gap
 
-Network = TypeVar("Network", LinearCNN, CircularCNN)
+Network = TypeVar("Network", bound=FilterNetwork)
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class CNNSolution(Generic[Network]):
 
     Attributes
     ----------
-    network : LinearCNN or CircularCNN
+    network : ConvolutionalNetwork, LinearCNN or CircularCNN
         Balanced; no filters where 0 is optimal.
     objective : float
-        ``l(f, y) + beta/2 sum_j (||u_j||^2 + ||w_j||^2)``, recomputed in
+        ``l(f, y) + beta/2`` times the sum of all squared weights, recomputed in
         float64 from the weights.
     dual_bound : float
         No network of this kind, with any number of filters, has an objective
@@ -29,10 +29,16 @@ class CNNSolution(Generic[Network]):
         OPTIMAL means: optimal among the networks of this kind.
     beta, tol : float
         The arguments of the run.
+    n_patterns : int
+        Patterns in the program; 0 for ``"global"`` and for linear networks, which
+        list none.
+    program_gap : float
+        Relative gap of the program that was solved: for ``"sampled"`` it covers the
+        sampled patterns only, for the others it equals `gap`.
     elapsed : float
         Seconds.
-    n_iter : int
-        Rounds that were run.
+    history : tuple of Progress
+        One entry per round; blocks and neurons are filters.
     """
 
     network: Network
@@ -41,10 +47,17 @@ class CNNSolution(Generic[Network]):
     status: Status
     beta: float
     tol: float
+    n_patterns: int
+    program_gap: float
     elapsed: float
-    n_iter: int
+    history: tuple[Progress, ...] = field(default=(), repr=False)
 
     @property
     def gap(self) -> float:
         """Relative gap ``(objective - dual_bound) / |objective|``."""
         return relative_gap(self.objective, self.dual_bound)
+
+    @property
+    def n_iter(self) -> int:
+        """Rounds that were run."""
+        return len(self.history)

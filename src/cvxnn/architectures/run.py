@@ -50,7 +50,8 @@ class Run:
         Filters and output weights in the units of the data.
     objective, dual_bound : float
         In the units of the data.
-    n_iter : int
+    history : list of Progress
+        One entry per round.
     elapsed : float
     """
 
@@ -71,7 +72,8 @@ class Run:
         self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
         self._coefficients = np.zeros(self._program.matrix.shape[1])
         self.weights: Weights = self._program.weights(self._coefficients)
-        self.objective, self.dual_bound, self.n_iter = np.inf, -np.inf, 0
+        self.objective, self.dual_bound = np.inf, -np.inf
+        self.history: list[Progress] = []
         self._idle = 0
 
     @property
@@ -89,7 +91,7 @@ class Run:
             gradient = ProximalGradient(self._inner)
             while (status := self._status()) is None:
                 check_interrupt()
-                if self.n_iter == _DIRECT_ROUNDS:
+                if len(self.history) == _DIRECT_ROUNDS:
                     self._follow_path()
                 self._round(gradient)
             return status
@@ -101,7 +103,7 @@ class Run:
             return Status.OPTIMAL
         if self._deadline.passed:
             return Status.TIME_LIMIT
-        if self.n_iter >= self._settings.max_iter:
+        if len(self.history) >= self._settings.max_iter:
             return Status.ITERATION_LIMIT
         return Status.NUMERICAL_ERROR if self._idle >= _PATIENCE else None
 
@@ -114,9 +116,9 @@ class Run:
             self._note(polished)
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
         self._idle = self._idle + 1 if (self.objective, self.dual_bound) == before else 0
-        self.n_iter += 1
+        self.history.append(self._progress())
         if self._settings.callback is not None:
-            self._settings.callback(self._progress())
+            self._settings.callback(self.history[-1])
 
     def _follow_path(self) -> None:
         """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
@@ -155,4 +157,6 @@ class Run:
 
     def _progress(self) -> Progress:
         rank = len(self.weights[0])
-        return Progress(self.n_iter - 1, self.elapsed, self.objective, self.dual_bound, rank, rank)
+        return Progress(
+            len(self.history), self.elapsed, self.objective, self.dual_bound, rank, rank
+        )

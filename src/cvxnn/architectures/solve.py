@@ -16,7 +16,7 @@ from cvxnn.architectures.run import Callback, Run, Settings
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, as_loss
-from cvxnn.results import Status
+from cvxnn.results import Status, relative_gap
 from cvxnn.validation import (
     check_callback,
     check_count,
@@ -221,9 +221,11 @@ def _solve(
         status = run.execute()
         forget_interrupt()
     network = kind(*run.weights)
+    objective = network.objective(data, target, beta, chosen)
     solution = CNNSolution(
-        network, network.objective(data, target, beta, chosen), run.dual_bound,
-        status, beta, settings.tol, run.elapsed, run.n_iter,
+        network, objective, run.dual_bound, status, beta, settings.tol,
+        n_patterns=0, program_gap=relative_gap(objective, run.dual_bound),
+        elapsed=run.elapsed, history=tuple(run.history),
     )  # fmt: skip
     _warn_unless_successful(solution)
     return solution
