@@ -164,9 +164,10 @@ class Run:
         else:
             search = self._best_search()
             problem, scaled = self.problem, search.network()
-            self.proofs = search.final_proofs(hurry=hurry)
-            bounds = tuple(
-                proof.bound(problem.loss, problem.y, problem.beta) for proof in self.proofs
+            self.proofs = program, space = search.final_proofs(hurry=hurry)
+            bounds = (
+                program.bound(problem.loss, problem.y, problem.beta),
+                space.bound(problem.loss, problem.y, problem.beta),
             )
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
