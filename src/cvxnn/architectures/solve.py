@@ -220,7 +220,7 @@ def _solve(
     with deferred_interrupts():
         status = run.execute()
         forget_interrupt()
-    network = kind(*run.weights)
+    network = kind(*run.weights)  # type: ignore[call-arg]
     objective = network.objective(data, target, beta, chosen)
     solution = CNNSolution(
         network, objective, run.dual_bound, status, beta, settings.tol,

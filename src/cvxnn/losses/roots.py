@@ -104,6 +104,13 @@ class SkipRoot(Root):
         return layer.mixed(self.matrix)
 
     def error(self, dual: Vector, lengths: Vector) -> float:
-        # A sum of n terms here, and one in every entry of A times the readout.
-        terms = np.abs(self.matrix).T @ np.abs(dual)
-        return 4.0 * (len(dual) + 16) * _EPS * float(terms @ lengths)
+        return mixing_error(self.matrix, dual, lengths)
+
+
+def mixing_error(matrix: Matrix, dual: Vector, lengths: Vector) -> float:
+    """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, with ``A R`` formed before.
+
+    A sum of n terms in ``A'v``, and one in every entry of A times a readout R.
+    """
+    terms = np.abs(matrix).T @ np.abs(dual)
+    return 4.0 * (len(dual) + 16) * _EPS * float(terms @ lengths)

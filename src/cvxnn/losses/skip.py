@@ -133,5 +133,8 @@ class SkipLoss(Loss):
         return self.loss.longest(direction, y)
 
     def unit(self, y: Vector) -> float:
-        """1: whoever knows the skip connection scales it with the data."""
-        return 1.0
+        return self.loss.unit(y)
+
+    def in_units(self, unit: float) -> SkipLoss:
+        # The best w is scaled with f, and both terms by the square.
+        return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -171,23 +172,7 @@ def solve(
 
 
 def solve_layer(
-    layer: Layer,
-    y: ArrayLike,
-    beta: float,
-    method: str = "global",
-    *,
-    loss: str | Loss = "squared",
-    sample_weight: ArrayLike | None = None,
-    patterns: PatternSet | None = None,
-    n_samples: int = 500,
-    scheme: str = "data",
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    time_limit: float | None = None,
-    random_state: int | np.random.Generator | None = 0,
-    warm_start: TwoLayerNetwork | None = None,
-    certify: bool = True,
-    callback: Callback | None = None,
+    layer: Layer, y: ArrayLike, beta: float, method: str = "global", **options: Any
 ) -> Solution:
     """Train a network whose activations are read together, such as filters over patches.
 
@@ -202,8 +187,8 @@ def solve_layer(
     layer : Layer
         Rows M of shape (N, d), which must be finite, and readout R of shape (n, N).
     y : array-like, shape (n,)
-    beta, method, loss, sample_weight, patterns, n_samples, scheme, tol, max_iter,
-    time_limit, random_state, warm_start, certify, callback
+    beta, method
+    **options
         As for :func:`solve`; patterns are those of the rows M, weights those of the
         predictions.
 
@@ -235,13 +220,7 @@ def solve_layer(
     >>> solution.status.name, f"{solution.objective:.4f}"
     ('OPTIMAL', '0.9000')
     """
-    run = prepare_run(
-        layer, y, beta, method,
-        loss=loss, sample_weight=sample_weight, patterns=patterns, n_samples=n_samples,
-        scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
-        random_state=random_state, warm_start=warm_start, certify=certify, callback=callback,
-    )  # fmt: skip
-    solution = execute(run)
+    solution = execute(prepare_run(layer, y, beta, method, **options))
     _warn_unless_successful(solution, layer.rows)
     return solution
 
