@@ -169,7 +169,7 @@ def test_ctrl_c_shows_the_bound_so_far(run, poor, v_shape, monkeypatch):
     def press(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.certification._train", press)
+    monkeypatch.setattr("cvxnn.certification._Run._train", press)
     result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
     assert result.exit_code == 128 + signal.SIGINT
     assert "The search was interrupted." in words(result.stdout)

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle
+from cvxnn.oracle import CellOracle, reduction_above_rank_two
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
-from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
@@ -118,10 +117,8 @@ class Method:
         """Whether the search is that of rank two, and the patterns of one over cells."""
         if patterns is not None:
             return False, patterns
-        if X.shape[1] <= 2:
-            return True, None
-        reduction = reduce_rows(X)
-        if reduction.rank <= 2:
+        reduction = reduction_above_rank_two(X)
+        if reduction is None:
             return True, None
         bound = count_patterns_bound(reduction.n_classes, reduction.rank)
         if by_cells and bound <= _FEW_PATTERNS:
