@@ -100,11 +100,14 @@ class Loss(ABC):
         if end <= 0.0 or not direction.any():
             return 0.0
 
-        def slope(t: float) -> float:
-            return float(direction @ self.prediction(t * direction, y))
-
-        if slope(0.0) <= 0.0:
+        start = float(direction @ self.prediction(0.0 * direction, y))
+        if start <= 0.0:
             return 0.0
+
+        def slope(t: float) -> float:
+            """Relative to that at 0, whose square might leave the range of float64."""
+            return float(direction @ self.prediction(t * direction, y)) / start
+
         if not np.isfinite(end):
             end = 1.0
             while slope(end) > 0.0 and end < 1e300:
