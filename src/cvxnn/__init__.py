@@ -26,8 +26,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cvxnn.architectures import (
+        ArchitectureSolution,
         CircularCNN,
-        CNNSolution,
         LinearCNN,
         image_patches,
         solve_circular_cnn,
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from cvxnn.training import solve
 
 __all__ = [
-    "CNNSolution",
+    "ArchitectureSolution",
     "Certificate",
     "CircularCNN",
     "ConvexProgram",
@@ -117,7 +117,7 @@ __all__ = [
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _HOMES = {
-    "CNNSolution": "cvxnn.architectures",
+    "ArchitectureSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
     "CircularCNN": "cvxnn.architectures",
     "ConvexProgram": "cvxnn.program",

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.architectures.base import ImmutableNetwork, frozen_matrix
 from cvxnn.architectures.patches import check_patches
 from cvxnn.errors import InputError
-from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.validation import as_real_array, check_data, check_finite, check_positive, check_target
+from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
 
 
-class _BilinearNetwork(ABC):
+class _BilinearNetwork(ImmutableNetwork):
     """Filters and output weights; the function is linear in each of the two."""
 
     __slots__ = ("_filters", "_output_weights")
 
     def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
-        self._filters = _frozen_matrix(filters, "filters")
-        self._output_weights = _frozen_matrix(output_weights, "output_weights")
+        self._filters = frozen_matrix(filters, "filters", "filter")
+        self._output_weights = frozen_matrix(output_weights, "output_weights", "filter")
         if len(self._filters) != len(self._output_weights):
             raise InputError(
                 f"output_weights must have a row for each of the {len(self._filters)} filters, "
                 f"got {len(self._output_weights)}."
             )
+
+    @property
+    def _arrays(self) -> tuple[FloatArray, FloatArray]:
+        return self._filters, self._output_weights
+
+    _layers = _arrays
 
     @property
     def filters(self) -> FloatArray:
@@ -71,53 +77,6 @@ class _BilinearNetwork(ABC):
         return values
 
     __call__ = forward
-
-    def penalty(self) -> float:
-        """``1/2 sum_j (||u_j||^2 + ||w_j||^2)``, what beta multiplies in the objective."""
-        squares = np.vdot(self._filters, self._filters)
-        return 0.5 * float(squares + np.vdot(self._output_weights, self._output_weights))
-
-    def objective(
-        self, data: ArrayLike, y: ArrayLike, beta: float, loss: Loss | None = None
-    ) -> float:
-        """``l(f(data), y) + beta/2 sum_j (||u_j||^2 + ||w_j||^2)``: a sum over the rows, no mean.
-
-        Parameters
-        ----------
-        data : array-like
-            As for :meth:`forward`.
-        y : array-like, shape (n,)
-        beta : float
-            Positive.
-        loss : Loss, optional
-            The squared loss if None.
-
-        Raises
-        ------
-        InputError
-            If an argument is not as described.
-        """
-        prediction = self.forward(data)
-        target, beta = check_target(y, len(prediction)), check_positive(beta, "beta")
-        loss = SquaredLoss() if loss is None else loss
-        return loss.value(prediction, target) + beta * self.penalty()
-
-    def __eq__(self, other: object) -> bool:
-        """Whether kind and weights are the same, in the same order."""
-        if not isinstance(other, _BilinearNetwork) or type(other) is not type(self):
-            return NotImplemented
-        return np.array_equal(self._filters, other._filters) and np.array_equal(
-            self._output_weights, other._output_weights
-        )
-
-    def __hash__(self) -> int:
-        # Adding 0.0 turns -0.0 into 0.0: they are equal, so their hashes must be.
-        weights = np.concatenate([self._filters.ravel(), self._output_weights.ravel()]) + 0.0
-        return hash((self._filters.shape, self._output_weights.shape, weights.tobytes()))
-
-    def __reduce__(self) -> tuple[type[_BilinearNetwork], tuple[FloatArray, FloatArray]]:
-        # Arrays come out of a pickle writable, and must go through the constructor.
-        return type(self), (self._filters, self._output_weights)
 
 
 class LinearCNN(_BilinearNetwork):
@@ -238,13 +197,3 @@ def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:
     d = first.shape[-1]
     spectrum = np.fft.rfft(first) * np.fft.rfft(second)
     return np.asarray(np.fft.irfft(spectrum, n=d))
-
-
-def _frozen_matrix(weights: ArrayLike, name: str) -> FloatArray:
-    array = as_real_array(weights, name)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise InputError(f"{name} must be 2-D with a row for each filter, got shape {array.shape}.")
-    check_finite(array, name)
-    copy = np.array(array, order="C")
-    copy.setflags(write=False)
-    return copy

@@ -1,30 +1,30 @@
-"""What training a linear convolutional network returns."""
+"""What training a network of one of these architectures returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from cvxnn.architectures.networks import CircularCNN, LinearCNN
+from cvxnn.architectures.base import ImmutableNetwork
 from cvxnn.results import Status, relative_gap
 
-Network = TypeVar("Network", LinearCNN, CircularCNN)
+Network = TypeVar("Network", bound=ImmutableNetwork)
 
 
 @dataclass(frozen=True)
-class CNNSolution(Generic[Network]):
+class ArchitectureSolution(Generic[Network]):
     """The best network of its kind that was found, and the proof of its quality.
 
     Attributes
     ----------
-    network : LinearCNN or CircularCNN
-        Balanced; no filters where 0 is optimal.
+    network : LinearCNN, CircularCNN or GatedNetwork
+        Balanced; no filters or neurons where 0 is optimal.
     objective : float
-        ``l(f, y) + beta/2 sum_j (||u_j||^2 + ||w_j||^2)``, recomputed in
-        float64 from the weights.
+        The loss plus ``beta/2`` times the sum of the squared weights of both layers,
+        recomputed in float64 from the weights.
     dual_bound : float
-        No network of this kind, with any number of filters, has an objective
-        below this; rounding included.
+        No network of this kind, with any number of filters or of neurons on the
+        given gates, has an objective below this; rounding included.
     status : Status
         OPTIMAL means: optimal among the networks of this kind.
     beta, tol : float
