@@ -165,11 +165,11 @@ class GroupLasso:
         floor = max(float(curvature.max()), float(np.finfo(float).tiny) / _LEAST_CURVATURE)
         curvature = np.maximum(curvature, _LEAST_CURVATURE * floor)
         norms = _SmoothedNorms(point, self.beta)
-        arguments = self.blocks, norms, self._no_rows, curvature
+        gram = self._weighted_gram(curvature)
         try:
-            system = NewtonSystem(*arguments, self._weighted_gram(curvature), by_qr=False)
+            system = NewtonSystem(self.blocks, norms, self._no_rows, curvature, gram, False)
         except np.linalg.LinAlgError:
-            system = NewtonSystem(*arguments, None, by_qr=True)
+            system = NewtonSystem(self.blocks, norms, self._no_rows, curvature, None, True)
         return system.solve(-slope, np.zeros_like(self.y), refined=True)[0]
 
     def _weighted_gram(self, curvature: FloatArray) -> FloatArray | None:
