@@ -26,12 +26,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cvxnn.architectures import (
+        ArchitectureSolution,
         CircularCNN,
-        CNNSolution,
         ConvolutionalNetwork,
+        GatedNetwork,
+        LeakyNetwork,
         LinearCNN,
         image_patches,
         solve_circular_cnn,
+        solve_gated,
+        solve_leaky,
         solve_linear_cnn,
     )
     from cvxnn.certification import certify
@@ -69,7 +73,7 @@ if TYPE_CHECKING:
     from cvxnn.training import solve
 
 __all__ = [
-    "CNNSolution",
+    "ArchitectureSolution",
     "Certificate",
     "CircularCNN",
     "ConvexProgram",
@@ -79,9 +83,11 @@ __all__ = [
     "ConvexReLURegressorCV",
     "ConvolutionalNetwork",
     "DescentPath",
+    "GatedNetwork",
     "HuberLoss",
     "ImprovingNeuron",
     "InputError",
+    "LeakyNetwork",
     "LinearCNN",
     "LogisticLoss",
     "ModelFileError",
@@ -111,6 +117,8 @@ __all__ = [
     "save_onnx",
     "solve",
     "solve_circular_cnn",
+    "solve_gated",
+    "solve_leaky",
     "solve_linear_cnn",
     "to_onnx",
     "to_torch",
@@ -119,7 +127,7 @@ __all__ = [
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _HOMES = {
-    "CNNSolution": "cvxnn.architectures",
+    "ArchitectureSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
     "CircularCNN": "cvxnn.architectures",
     "ConvexProgram": "cvxnn.program",
@@ -128,10 +136,12 @@ _HOMES = {
     "ConvexReLURegressor": "cvxnn.estimators",
     "ConvexReLURegressorCV": "cvxnn.estimators",
     "ConvolutionalNetwork": "cvxnn.architectures",
+    "GatedNetwork": "cvxnn.architectures",
     "HuberLoss": "cvxnn.losses",
     "DescentPath": "cvxnn.landscape",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
+    "LeakyNetwork": "cvxnn.architectures",
     "LinearCNN": "cvxnn.architectures",
     "LogisticLoss": "cvxnn.losses",
     "ModelFileError": "cvxnn.errors",
@@ -161,6 +171,8 @@ _HOMES = {
     "save_onnx": "cvxnn.exchange",
     "solve": "cvxnn.training",
     "solve_circular_cnn": "cvxnn.architectures",
+    "solve_gated": "cvxnn.architectures",
+    "solve_leaky": "cvxnn.architectures",
     "solve_linear_cnn": "cvxnn.architectures",
     "to_onnx": "cvxnn.exchange",
     "to_torch": "cvxnn.exchange",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.leaky import LeakyNetwork
-from cvxnn.architectures.results import CNNSolution, warn_unless_successful
+from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
 from cvxnn.architectures.skip_run import (
     FreeSkip,
     NoSkip,
@@ -34,7 +34,7 @@ from cvxnn.validation import (
 
 FloatArray = NDArray[np.float64]
 
-SKIPS = ("none", "penalised", "free")
+SKIPS = ("penalised", "free")
 # Share of the tolerance that a run for one value of eta may use up.
 _INNER = 0.25
 
@@ -45,7 +45,7 @@ def solve_leaky(
     beta: float,
     slope: float = 0.01,
     *,
-    skip: str = "none",
+    skip: str | None = None,
     method: str = "global",
     loss: str | Loss = "squared",
     sample_weight: ArrayLike | None = None,
@@ -56,7 +56,7 @@ def solve_leaky(
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = 0,
     callback: Callback | None = None,
-) -> CNNSolution[LeakyNetwork]:
+) -> ArchitectureSolution[LeakyNetwork]:
     """Train a two-layer network with leaky activations to a certified optimum.
 
     The objective, over networks ``f = sum_j s(X u_j) a_j + X w`` of any width with
@@ -78,7 +78,7 @@ def solve_leaky(
     slope : float, default 0.01
         Of the activation below zero, any number: 0 is ReLU, -1 the absolute value,
         1 linear.
-    skip : {"none", "penalised", "free"}
+    skip : {None, "penalised", "free"}
         ``"free"`` is for the squared loss.
     method, loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit,
     random_state, callback
@@ -87,7 +87,7 @@ def solve_leaky(
 
     Returns
     -------
-    CNNSolution
+    ArchitectureSolution
         Its network is a :class:`LeakyNetwork`. Also when a limit is reached or Ctrl-C
         is pressed: the best so far.
 
@@ -120,13 +120,14 @@ def solve_leaky(
     >>> import numpy as np
     >>> X = np.column_stack([np.linspace(-1.0, 1.0, 9), np.ones(9)])
     >>> solution = solve_leaky(X, np.abs(X[:, 0]), beta=1e-3, slope=-1.0)
-    >>> print(solution.status.name, solution.network.n_neurons, f"{solution.objective:.5f}")
-    OPTIMAL 1 0.00100
+    >>> print(solution.status.name, f"{solution.objective:.6f}")
+    OPTIMAL 0.001000
     """
     start = time.perf_counter()
     data, beta = check_data(X), check_positive(beta, "beta")
     target, slope = check_target(y, len(data)), check_number(slope, "slope")
-    check_choice(skip, "skip", SKIPS)
+    if skip is not None:
+        check_choice(skip, "skip", SKIPS)
     rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
     options: dict[str, Any] = {
         "n_samples": n_samples, "scheme": scheme, "max_iter": max_iter,
@@ -140,7 +141,7 @@ def solve_leaky(
         warm_start: TwoLayerNetwork | None,
         seconds: float | None,
     ) -> Run:
-        share = 1.0 if skip == "none" else _INNER
+        share = 1.0 if skip is None else _INNER
         return prepare_run(
             layer, y, beta, method,
             loss=loss, tol=share * check_tolerance(tol), time_limit=seconds,
@@ -150,12 +151,12 @@ def solve_leaky(
     problem = SkipProblem(rows.with_slope(slope), rows.rows, target, beta, chosen)
     training = _trainings(skip, chosen)(problem, prepare, tol, time_limit)
     status = training.execute()
-    w = None if skip == "none" else training.skip_weights
+    w = None if skip is None else training.skip_weights
     network = LeakyNetwork(
         training.network.hidden_weights, training.network.output_weights,
         slope, w, skip_is_free=skip == "free",
     )  # fmt: skip
-    solution = CNNSolution(
+    solution = ArchitectureSolution(
         network=network,
         objective=network.objective(rows.rows, target, beta, chosen),
         dual_bound=training.dual_bound,
@@ -171,7 +172,7 @@ def solve_leaky(
     return solution
 
 
-def _trainings(skip: str, loss: Loss) -> type[SkipTraining]:
+def _trainings(skip: str | None, loss: Loss) -> type[SkipTraining]:
     if skip == "free":
         inner = loss.loss if isinstance(loss, WeightedLoss) else loss
         if not isinstance(inner, SquaredLoss):

@@ -79,7 +79,7 @@ def leaky_module(network: LeakyNetwork, dtype: dtype | None) -> Module:
     )
     if network.skip_weights is None:
         return module
-    from cvxnn.architectures.torch_skip import SkipModule
+    from cvxnn.architectures.skip_torch import SkipModule
 
     return SkipModule(module, linear_layer(torch, network.skip_weights[np.newaxis], None, dtype))
 
