@@ -90,18 +90,22 @@ class Method:
     ) -> Search:
         X, y, beta, loss = problem.X, problem.y, problem.beta, problem.loss
         rank_two, patterns = self._plan(X, patterns, by_cells)
+        previous: WorkingSet | None = None
 
         def open_search(
             X: FloatArray, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
+            nonlocal previous
             squared = SquaredLoss()
             if rank_two:
                 return RankTwoSearch(X, y, beta, squared, deadline)
             if patterns is not None:
                 oracle = CellOracle(X, patterns)
-                return WorkingSet(
-                    X, y, beta, patterns, oracle, squared, self.random_state, deadline
-                )
+                previous = WorkingSet(
+                    X, y, beta, patterns, oracle, squared, self.random_state, deadline,
+                    None if previous is None else start, previous,
+                )  # fmt: skip
+                return previous
             return GlobalSearch(
                 X, y, beta, squared, self.random_state, deadline=deadline,
                 start=start, certifies=certifies and self.certifies,
