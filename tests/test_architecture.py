@@ -14,6 +14,7 @@ ROOMS = [
     "interrupts",
     "files",
     "validation",
+    "layers",
     "losses",
     "patterns",
     "model_files",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.cells import CellOracle
@@ -73,6 +74,12 @@ class DualProof:
         return dual_bound(loss, y, self.v, beta, self.oracle_bound)
 
 
+def spectral_proof(layer: Layer, v: FloatArray) -> DualProof:
+    """What is proven of any v without patterns or a search; usually loose. O(N d^2)."""
+    bound = spectral_bound(layer.rows, layer.pull(v))
+    return DualProof(v, bound + layer.pull_error(v))
+
+
 def certify_over_cells(
     network: TwoLayerNetwork,
     X: FloatArray,
@@ -89,14 +96,4 @@ def certify_over_cells(
     objective = network.objective(X, y, beta, loss)
     v = -loss.gradient(network.forward(X), y)
     bound = oracle.price(v, enough=beta).bound
-    return Certificate(objective, dual_bound(loss, y, v, beta, bound), bound)
-
-
-def certify_by_spectrum(
-    network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float, loss: Loss
-) -> Certificate:
-    """Certificate without any patterns; cheap, valid for all networks, usually loose."""
-    objective = network.objective(X, y, beta, loss)
-    v = -loss.gradient(network.forward(X), y)
-    bound = spectral_bound(X, v)
     return Certificate(objective, dual_bound(loss, y, v, beta, bound), bound)

@@ -87,7 +87,7 @@ def _as_networks(network: Networks) -> list[TwoLayerNetwork]:
     return networks
 
 
-def _import(module: str, package: str, extra: str) -> Any:
+def import_optional(module: str, package: str, extra: str) -> Any:
     """A module of an optional package, or an `InputError` that says how to install it."""
     try:
         return import_module(module)
@@ -151,13 +151,13 @@ def to_torch(
     >>> module(torch.tensor([[4.0]], dtype=torch.float64)).item(), network.forward([4.0, 1.0])
     (27.0, 27.0)
     """
-    torch = _import("torch", "PyTorch", "torch")
+    torch = import_optional("torch", "PyTorch", "torch")
     layers = _Layers.of(network, has_ones)
-    dtype = _check_dtype(torch, dtype)
+    dtype = check_dtype(torch, dtype)
     return torch.nn.Sequential(
-        _linear(torch, layers.hidden, layers.bias, dtype),
+        linear_layer(torch, layers.hidden, layers.bias, dtype),
         torch.nn.ReLU(),
-        _linear(torch, layers.output, None, dtype),
+        linear_layer(torch, layers.output, None, dtype),
     )
 
 
@@ -201,7 +201,7 @@ def from_torch(module: Module) -> TwoLayerNetwork:
     return read_network(module).network
 
 
-def _check_dtype(torch: Any, dtype: dtype | None) -> dtype:
+def check_dtype(torch: Any, dtype: dtype | None) -> dtype:
     accepted = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
     if dtype is None:
         return torch.float64
@@ -211,19 +211,19 @@ def _check_dtype(torch: Any, dtype: dtype | None) -> dtype:
     return dtype
 
 
-def _linear(torch: Any, weight: FloatArray, bias: FloatArray | None, dtype: dtype) -> Linear:
+def linear_layer(torch: Any, weight: FloatArray, bias: FloatArray | None, dtype: dtype) -> Linear:
     """A layer with these parameters."""
     # Made without values and of size 1: the constructor would draw random weights, which
     # moves the global generator, and warns where there are none to draw.
     layer = torch.nn.Linear(1, 1, bias=bias is not None, device="meta")
     layer.out_features, layer.in_features = weight.shape
-    layer.weight = torch.nn.Parameter(_tensor(torch, weight, dtype))
+    layer.weight = torch.nn.Parameter(as_tensor(torch, weight, dtype))
     if bias is not None:
-        layer.bias = torch.nn.Parameter(_tensor(torch, bias, dtype))
+        layer.bias = torch.nn.Parameter(as_tensor(torch, bias, dtype))
     return layer
 
 
-def _tensor(torch: Any, array: FloatArray, dtype: dtype) -> Tensor:
+def as_tensor(torch: Any, array: FloatArray, dtype: dtype) -> Tensor:
     tensor = torch.tensor(array, dtype=dtype, device="cpu")
     if not torch.isfinite(tensor).all():
         raise InputError(f"A weight is too large for {dtype}; use dtype=torch.float64.")
@@ -290,7 +290,7 @@ def to_onnx(
     >>> ReferenceEvaluator(model).run(None, {"X": np.array([[4.0], [-1.0]])})
     [array([[27.], [ 0.]])]
     """
-    helper = _import("onnx.helper", "onnx", "onnx")
+    helper = import_optional("onnx.helper", "onnx", "onnx")
     layers = _Layers.of(network, has_ones)
     _check_names(input_name, output_name)
     weights = _initializers(layers, check_choice(dtype, "dtype", ("float64", "float32")))

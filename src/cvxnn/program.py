@@ -6,7 +6,8 @@ With ``s_c`` the sign and ``D_c`` the pattern of block c the program reads
     minimise    l( sum_c s_c D_c X z_c , y ) + beta * sum_c ||z_c||
     subject to  (2 D_c - I) X z_c >= 0     for every block c.
 
-``D_c`` lives as n bits; every product is a mask times ``X Z'``, taken in chunks.
+``D_c`` lives as n bits; every product is a mask times ``X Z'``, taken in chunks. With
+a readout R the first term is ``l( R sum_c s_c D_c X z_c , y )``, see :class:`Layer`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.layers import Layer, Readout
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
@@ -81,6 +83,9 @@ class ConvexProgram:
         +1 for a ``v_i``, -1 for a ``w_i``.
     loss : Loss, optional
         Squared loss by default.
+    readout : sparse array or ndarray, shape (m, n), optional
+        The R of ``l(R sum_c s_c D_c X z_c, y)`` for y of shape (m,), such as the sum
+        over the patches of an image; the identity by default.
 
     Notes
     -----
@@ -114,8 +119,10 @@ class ConvexProgram:
         block_patterns: NDArray[np.integer] | None = None,
         block_signs: FloatArray | None = None,
         loss: Loss | None = None,
+        readout: Readout = None,
     ) -> None:
         self.X = X
+        self.layer = Layer(X, readout)
         self.y = y
         self.beta = beta
         self.patterns = patterns
@@ -140,15 +147,16 @@ class ConvexProgram:
             yield part, self.patterns.unpack(self.block_patterns[part])
 
     def prediction(self, Z: FloatArray) -> FloatArray:
-        """``sum_c s_c D_c X z_c``, shape (n,), for blocks `Z` of shape (C, d)."""
+        """``R sum_c s_c D_c X z_c``, shape (n,), for blocks `Z` of shape (C, d)."""
         total = np.zeros(len(self.X))
         for part, masks in self._chunks():
             signed = self.block_signs[part, None] * Z[part]
             total += np.einsum("cn,nc->n", masks, self.X @ signed.T)
-        return total
+        return self.layer.read(total)
 
     def correlations(self, v: FloatArray) -> FloatArray:
-        """``s_c X' D_c v`` for every block, shape (C, d): the adjoint of the prediction."""
+        """``s_c X' D_c R'v`` for every block, shape (C, d): the adjoint of the prediction."""
+        v = self.layer.pull(v)
         out = np.empty((self.n_blocks, self.X.shape[1]))
         for part, masks in self._chunks():
             out[part] = self.block_signs[part, None] * ((masks * v) @ self.X)

@@ -160,6 +160,21 @@ def check_positive(value: object, name: str) -> float:
     raise InputError(f"{name} must be a finite number above 0, got {_shown(value)}.")
 
 
+def check_number(value: object, name: str) -> float:
+    """Return a finite number as a float, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_number(-1, "slope")
+    -1.0
+    """
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if np.isfinite(number):
+            return number
+    raise InputError(f"{name} must be a finite number, got {_shown(value)}.")
+
+
 def check_optional_positive(value: object, name: str) -> float | None:
     """Return None for None, and otherwise what :func:`check_positive` does.
 

@@ -1,4 +1,4 @@
-"""Networks and patches: values by explicit loops, symmetry of the weights, checks."""
+"""Linear networks: values by explicit loops, symmetry of the weights, checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.linalg import circulant
 
-from cvxnn import CircularCNN, InputError, LinearCNN, image_patches
+from cvxnn import CircularCNN, InputError, LinearCNN
 from cvxnn.architectures.programs import CircularProgram, PatchProgram
 from cvxnn.losses import HuberLoss
 
@@ -89,40 +89,9 @@ def test_weights_of_coefficients_have_their_product_and_gauge(kind, p):
         (lambda: CircularCNN([[1.0]], [[1.0, 2.0]]), "the same shape"),
         (lambda: LinearCNN([[1.0]], [[1.0]]).forward(np.ones((2, 1, 3))), r"\(n, 1, 1\)"),
         (lambda: CircularCNN([[1.0]], [[1.0]]).forward(np.ones((2, 3))), "the 1 features"),
-        (lambda: image_patches(np.ones((2, 2)), 1), "images must be of shape"),
-        (lambda: image_patches(np.ones((1, 2, 2)), 3), "filter_size must be at most 2 x 2"),
-        (lambda: image_patches(np.ones((1, 2, 2)), 0), "filter_size must be an integer"),
-        (lambda: image_patches(np.ones((1, 2, 2)), (1, 2, 3)), "or two of them, got 3"),
-        (lambda: image_patches(np.ones((1, 2, 2)), 1, stride=0), "stride must be"),
-        (lambda: image_patches(np.ones((1, 2, 2)), 1, padding=-1), "padding must be"),
     ],
 )
 def test_bad_input_is_one_sentence(call, message):
     with pytest.raises(InputError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("shape", [(2, 5, 6), (2, 5, 6, 3)])
-@pytest.mark.parametrize("size, stride, padding", [(2, 1, 0), ((3, 2), 2, 0), (3, 2, 1)])
-def test_patches_are_windows_of_the_images(shape, size, stride, padding):
-    images = np.random.default_rng(0).standard_normal(shape)
-    height, width = size if isinstance(size, tuple) else (size, size)
-    around = [(0, 0), (padding, padding), (padding, padding)] + [(0, 0)] * (len(shape) - 3)
-    padded = np.pad(images, around)
-    expected = [
-        [
-            image[i : i + height, j : j + width].ravel()
-            for i in range(0, padded.shape[1] - height + 1, stride)
-            for j in range(0, padded.shape[2] - width + 1, stride)
-        ]
-        for image in padded
-    ]
-    assert np.array_equal(image_patches(images, size, stride, padding), expected)
-
-
-def test_patches_of_one_row_of_pixels_are_a_view():
-    images = np.arange(12.0).reshape(2, 1, 6)
-    patches = image_patches(images, (1, 3))
-    assert np.shares_memory(patches, images)
-    assert not patches.flags.writeable

@@ -87,7 +87,8 @@ def test_a_skip_is_a_pair_that_is_linear_everywhere(method):
 @each_method
 def test_neurons_of_one_pattern_are_decomposed_together(method):
     X, network = one_neuron(10, seed=7)
-    twice = GatedNetwork(*(np.vstack([part] * 2) for part in network._arrays[:2]), [1.0, -1.0])
+    gates, hidden = (np.vstack([part] * 2) for part in (network.gates, network.hidden_weights))
+    twice = GatedNetwork(gates, hidden, [1.0, -1.0])
     assert twice.to_relu(X, method).n_neurons == 0
 
 

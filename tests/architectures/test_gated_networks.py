@@ -79,10 +79,11 @@ def test_no_neurons_are_the_network_zero():
 @pytest.mark.parametrize(
     "gates, hidden, output, message",
     [
-        ([1.0], [[1.0]], [1.0], "gates must be 2-D with a row for each neuron"),
-        ([[1.0]], [[1.0, 2.0]], [1.0], "the same shape"),
+        ([1.0], [[1.0]], [1.0], r"gates must be of shape \(1, 1\), one for each row"),
+        ([[1.0]], [[1.0, 2.0]], [1.0], r"gates must be of shape \(1, 2\)"),
+        ([[np.nan]], [[1.0]], [1.0], "gates must be finite"),
         ([[1.0]], [[np.inf]], [1.0], "hidden_weights must be finite"),
-        ([[1.0]], [[1.0]], [1.0, 2.0], "one for each gate"),
+        ([[1.0]], [[1.0]], [1.0, 2.0], "one for each row of hidden_weights"),
         ([[1.0]], [[1.0]], ["a"], "output_weights must be numeric"),
     ],
 )
@@ -104,17 +105,16 @@ def test_torch_gives_the_same_outputs_and_trains_the_weights_only():
     values = module(torch.tensor(X))
     assert values.shape == (8, 1)
     assert np.allclose(values.detach().numpy()[:, 0], network.forward(X), rtol=1e-13)
-    assert {name for name, _ in module.named_parameters()} == {"hidden_weights", "output_weights"}
+    assert {name for name, _ in module.named_parameters()} == {"hidden.weight", "output.weight"}
     assert "gates" in module.state_dict()
     values.sum().backward()
-    assert module.hidden_weights.grad is not None
-    single = network.to_torch(torch.float32)
+    assert module.hidden.weight.grad is not None
+    single = network.to_torch(dtype=torch.float32)
     assert single(torch.tensor(X, dtype=torch.float32)).dtype is torch.float32
     assert network == random_network()
 
 
 def test_without_torch_the_export_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "cvxnn.architectures.gated_torch", raising=False)
     with pytest.raises(InputError, match=r"pip install 'cvxnn\[torch\]'"):
         random_network().to_torch()

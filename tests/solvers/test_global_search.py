@@ -12,6 +12,7 @@ import cvxnn
 from cvxnn.certificates import dual_bound
 from cvxnn.datasets import load_ring
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
@@ -28,7 +29,9 @@ FLAT = [p for p in SMALL_PROBLEMS if np.linalg.matrix_rank(p.X) < 3 and len(p.X)
 def search_for(
     X: FloatArray, y: FloatArray, beta: float, seed: int = 0, deadline: Deadline | None = None
 ) -> GlobalSearch:
-    return GlobalSearch(X, y, beta, SquaredLoss(), np.random.default_rng(seed), deadline=deadline)
+    return GlobalSearch(
+        Layer(X), y, beta, SquaredLoss(), np.random.default_rng(seed), deadline=deadline
+    )
 
 
 def search_to(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
-from cvxnn.solvers.blocks import Blocks
+from cvxnn.solvers.blocks import MaskedBlocks
 from cvxnn.solvers.group_lasso import GroupLasso, SmoothedPoint, _SmoothedNorms
 
 LOSSES = [SquaredLoss(), HuberLoss(0.5), LogisticLoss(), SquaredHingeLoss()]
@@ -19,7 +19,7 @@ def problem(loss, n=30, d=3, count=6, seed=0, beta=0.5):
     y = X[:, 0] + rng.standard_normal(n)
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
     activity = (rng.random((n, count)) < 0.5).astype(float)
-    return GroupLasso(Blocks(X, activity, np.zeros((count, 0, d))), y, beta, loss)
+    return GroupLasso(MaskedBlocks(np.zeros((count, 0, d)), X, activity), y, beta, loss)
 
 
 def start(lasso, mu=1.0):

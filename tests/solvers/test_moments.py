@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import with_bias
 
+from cvxnn.layers import Layer
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.solvers.gram_lasso import gram_lasso
 from cvxnn.solvers.moment_newton import (
@@ -151,8 +152,8 @@ def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
     neurons = Neurons.of(rays[:, :r], signs)
     rows = moments.circle.rows[:, :r]
     by_moments = reweigh_by_moments(moments, 0.1, neurons)
-    over_rows = reweigh(rows, moments.y, 0.1, neurons)
-    values = [neuron_objective(rows, moments.y, 0.1, m) for m in (by_moments, over_rows)]
+    over_rows = reweigh(Layer(rows), moments.y, 0.1, neurons)
+    values = [neuron_objective(Layer(rows), moments.y, 0.1, m) for m in (by_moments, over_rows)]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn.solvers import neurons as neurons_module
+from cvxnn import layers
+from cvxnn.layers import Layer
 from cvxnn.solvers.neurons import (
     Neurons,
     atoms,
@@ -17,7 +18,6 @@ from cvxnn.solvers.neurons import (
     neuron_objective,
     residual,
     reweigh,
-    row_chunks,
     sides_of,
 )
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
@@ -61,16 +61,6 @@ def test_candidates_join_with_weight_zero() -> None:
 # ------------------------------------------------------------------ outputs
 
 
-@given(n=st.integers(0, 50), width=st.integers(0, 9))
-def test_chunks_cover_every_row_once(n: int, width: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neurons_module, "_CHUNK", 20)
-        chunks = list(row_chunks(n, width))
-    rows = np.arange(n)
-    np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
-    assert all(len(rows[c]) * width <= 20 for c in chunks)
-
-
 @given(seed=seeds, n=st.integers(1, 30), k=st.integers(0, 6), r=st.integers(1, 4))
 def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r: int) -> None:
     rng = np.random.default_rng(seed)
@@ -80,20 +70,20 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     objective = 0.5 * dense @ dense + 0.3 * neurons.weights.sum()
     for chunk in (1 << 21, 7):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(neurons_module, "_CHUNK", chunk)
-            np.testing.assert_allclose(residual(X, y, neurons), dense, atol=1e-13)
-            value = neuron_objective(X, y, 0.3, neurons)
+            patch.setattr(layers, "_CHUNK", chunk)
+            np.testing.assert_allclose(residual(Layer(X), y, neurons), dense, atol=1e-13)
+            value = neuron_objective(Layer(X), y, 0.3, neurons)
         assert value == pytest.approx(objective, rel=1e-13)
-    np.testing.assert_allclose(y - atoms(X, neurons) @ neurons.weights, dense, atol=1e-13)
+    np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.weights, dense, atol=1e-13)
 
 
 def test_no_neurons() -> None:
     none = Neurons.none(2)
     X, y = np.eye(2), np.ones(2)
-    np.testing.assert_array_equal(residual(X, y, none), y)
-    assert neuron_objective(X, y, 1.0, none) == pytest.approx(1.0)
+    np.testing.assert_array_equal(residual(Layer(X), y, none), y)
+    assert neuron_objective(Layer(X), y, 1.0, none) == pytest.approx(1.0)
     assert len(merge_cells(X, none).weights) == 0
-    assert len(reweigh(X, y, 1.0, none).weights) == 0
+    assert len(reweigh(Layer(X), y, 1.0, none).weights) == 0
 
 
 # ------------------------------------------------------------------ best weights
@@ -105,17 +95,17 @@ def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, 3)
-    found = reweigh(X, y, 0.5, neurons)
+    found = reweigh(Layer(X), y, 0.5, neurons)
     assert (found.weights > 0.0).all()
-    value = neuron_objective(X, y, 0.5, found)
-    assert value <= neuron_objective(X, y, 0.5, neurons) * (1.0 + 1e-12)
-    weights = nonnegative_lasso(atoms(X, neurons), y, 0.5, neurons.weights)
+    value = neuron_objective(Layer(X), y, 0.5, found)
+    assert value <= neuron_objective(Layer(X), y, 0.5, neurons) * (1.0 + 1e-12)
+    weights = nonnegative_lasso(atoms(Layer(X), neurons), y, 0.5, neurons.weights)
     direct = Neurons(neurons.directions, weights, neurons.signs)
-    assert value == pytest.approx(neuron_objective(X, y, 0.5, direct), rel=1e-11)
+    assert value == pytest.approx(neuron_objective(Layer(X), y, 0.5, direct), rel=1e-11)
     # No atom, used or not, would lower the objective.
-    slopes = atoms(X, neurons).T @ residual(X, y, found)
+    slopes = atoms(Layer(X), neurons).T @ residual(Layer(X), y, found)
     assert (slopes <= 0.5 + 1e-9 * np.linalg.norm(y)).all()
-    kept = atoms(X, found).T @ residual(X, y, found)
+    kept = atoms(Layer(X), found).T @ residual(Layer(X), y, found)
     np.testing.assert_allclose(kept, 0.5, atol=1e-9 * np.linalg.norm(y))
 
 
@@ -125,7 +115,9 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     one = random_neurons(rng, 4, 3)
     twice = one.joined(one.directions, one.signs)
-    values = [neuron_objective(X, y, 0.1, reweigh(X, y, 0.1, z)) for z in (one, twice)]
+    values = [
+        neuron_objective(Layer(X), y, 0.1, reweigh(Layer(X), y, 0.1, z)) for z in (one, twice)
+    ]
     assert values[1] == pytest.approx(values[0], rel=1e-11)
 
 
@@ -133,7 +125,7 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
 def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
     rng = np.random.default_rng(5)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    assert len(reweigh(X, y, 1e3, random_neurons(rng, 4, 3)).weights) == 0
+    assert len(reweigh(Layer(X), y, 1e3, random_neurons(rng, 4, 3)).weights) == 0
 
 
 # ------------------------------------------------------------------ merging
@@ -146,7 +138,7 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
     neurons = random_neurons(rng, 40, 2)
     merged = merge_cells(X, neurons)
     np.testing.assert_allclose(
-        residual(X, np.zeros(n), merged), residual(X, np.zeros(n), neurons), atol=1e-8
+        residual(Layer(X), np.zeros(n), merged), residual(Layer(X), np.zeros(n), neurons), atol=1e-8
     )
     assert merged.weights.sum() <= neurons.weights.sum() * (1 + 1e-12)
     # Rows with entries up to 2 lie on 8 lines: at most 16 cells, each with two signs.
@@ -176,7 +168,7 @@ def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
     merged = merge_cells(X, three)
     assert len(merged.weights) == 2
     np.testing.assert_allclose(
-        residual(X, np.zeros(2), merged), residual(X, np.zeros(2), three), atol=1e-12
+        residual(Layer(X), np.zeros(2), merged), residual(Layer(X), np.zeros(2), three), atol=1e-12
     )
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cvxnn import layers
 from cvxnn.interrupts import Deadline
-from cvxnn.solvers import neurons as neurons_module
+from cvxnn.layers import Layer
 from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
 from cvxnn.solvers.sliding import slide
 
@@ -37,8 +38,8 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, 6, r)
-    moved = slide(X, y, 0.1, neurons, steps=steps)
-    before, after = (neuron_objective(X, y, 0.1, z) for z in (neurons, moved))
+    moved = slide(Layer(X), y, 0.1, neurons, steps=steps)
+    before, after = (neuron_objective(Layer(X), y, 0.1, z) for z in (neurons, moved))
     assert after <= before * (1.0 + 1e-12)
     assert (moved.weights > 0.0).all()
     np.testing.assert_allclose(np.linalg.norm(moved.directions, axis=1), 1.0, rtol=1e-12)
@@ -49,22 +50,24 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
 def test_ends_where_the_gradient_vanishes(
     seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neurons_module, "_CHUNK", chunk)
+    monkeypatch.setattr(layers, "_CHUNK", chunk)
     X, y, start = smooth(seed)
-    moved = slide(X, y, 0.2, start, steps=500)
+    moved = slide(Layer(X), y, 0.2, start, steps=500)
     assert len(moved.weights) == 1 and (X @ moved.directions[0] > 0.0).all()
-    np.testing.assert_allclose(X.T @ residual(X, y, moved), 0.2 * moved.directions[0], atol=1e-5)
+    np.testing.assert_allclose(
+        X.T @ residual(Layer(X), y, moved), 0.2 * moved.directions[0], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
     X, y, start = smooth(seed)
-    moved = slide(X, y, 0.2, start, steps=500)
-    value = neuron_objective(X, y, 0.2, moved)
+    moved = slide(Layer(X), y, 0.2, start, steps=500)
+    value = neuron_objective(Layer(X), y, 0.2, moved)
     step = 1e-5
     for axis in np.eye(3):
         ends = [
-            neuron_objective(X, y, 0.2, Neurons.of(moved.rays + t * axis, moved.signs))
+            neuron_objective(Layer(X), y, 0.2, Neurons.of(moved.rays + t * axis, moved.signs))
             for t in (step, -step)
         ]
         assert abs(ends[0] - ends[1]) / (2.0 * step) <= 1e-5
@@ -75,9 +78,12 @@ def test_more_steps_are_not_worse() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
-    values = [neuron_objective(X, y, 0.1, slide(X, y, 0.1, start, steps=s)) for s in (1, 4, 16, 64)]
+    values = [
+        neuron_objective(Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=s))
+        for s in (1, 4, 16, 64)
+    ]
     assert values == sorted(values, reverse=True)
-    assert values[-1] < 0.5 * neuron_objective(X, y, 0.1, start)
+    assert values[-1] < 0.5 * neuron_objective(Layer(X), y, 0.1, start)
 
 
 def test_a_neuron_that_is_off_everywhere_disappears() -> None:
@@ -87,34 +93,38 @@ def test_a_neuron_that_is_off_everywhere_disappears() -> None:
         np.append(start.weights, 1.0),
         np.array([1.0, -1.0]),
     )
-    moved = slide(X, y, 0.2, both, steps=500)
+    moved = slide(Layer(X), y, 0.2, both, steps=500)
     assert moved.weights.sum() == pytest.approx(moved.weights.max(), rel=1e-5)
-    alone = slide(X, y, 0.2, start, steps=500)
-    assert neuron_objective(X, y, 0.2, moved) == pytest.approx(
-        neuron_objective(X, y, 0.2, alone), rel=1e-8
+    alone = slide(Layer(X), y, 0.2, start, steps=500)
+    assert neuron_objective(Layer(X), y, 0.2, moved) == pytest.approx(
+        neuron_objective(Layer(X), y, 0.2, alone), rel=1e-8
     )
 
 
 def test_with_an_expensive_penalty_nothing_is_left_of_the_neurons() -> None:
     X, y, start = smooth(1)
-    moved = slide(X, y, 1e4, start, steps=200)
+    moved = slide(Layer(X), y, 1e4, start, steps=200)
     assert moved.weights.sum() < 1e-6
 
 
 def test_no_neurons() -> None:
     none = Neurons.none(2)
-    assert slide(np.eye(2), np.ones(2), 1.0, none, steps=10) is none
+    assert slide(Layer(np.eye(2)), np.ones(2), 1.0, none, steps=10) is none
 
 
 def test_zero_rows_are_harmless() -> None:
     X, y, start = smooth(2)
-    padded = slide(np.vstack([X, np.zeros((2, 3))]), np.append(y, [1.0, 2.0]), 0.2, start, steps=99)
-    np.testing.assert_allclose(padded.rays, slide(X, y, 0.2, start, steps=99).rays, rtol=1e-4)
+    padded = slide(
+        Layer(np.vstack([X, np.zeros((2, 3))])), np.append(y, [1.0, 2.0]), 0.2, start, steps=99
+    )
+    np.testing.assert_allclose(
+        padded.rays, slide(Layer(X), y, 0.2, start, steps=99).rays, rtol=1e-4
+    )
 
 
 def test_a_deadline_stops_after_one_iteration() -> None:
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
-    stopped = slide(X, y, 0.1, start, steps=500, deadline=Deadline(0.0))
-    np.testing.assert_array_equal(stopped.rays, slide(X, y, 0.1, start, steps=1).rays)
+    stopped = slide(Layer(X), y, 0.1, start, steps=500, deadline=Deadline(0.0))
+    np.testing.assert_array_equal(stopped.rays, slide(Layer(X), y, 0.1, start, steps=1).rays)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.results import ArchitectureSolution, Network
+from cvxnn.architectures.results import ArchitectureSolution, Network, warn_unless_successful
 from cvxnn.architectures.rounds import Callback, Rounds, Settings
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss, as_loss
-from cvxnn.results import Status
+from cvxnn.results import Status, relative_gap
 from cvxnn.validation import (
     check_callback,
     check_count,
@@ -47,27 +45,29 @@ def check_problem(
 
 
 def conclude(
-    run: Rounds, status: Status, network: Network, objective: float, beta: float, tol: float
+    run: Rounds,
+    status: Status,
+    network: Network,
+    objective: float,
+    beta: float,
+    tol: float,
+    n_patterns: int = 0,
 ) -> ArchitectureSolution[Network]:
     """The solution, with a warning where the gap asked for was not reached.
 
     To be called two functions below the caller's own line, which the warning names.
     """
     solution = ArchitectureSolution(
-        network, objective, run.dual_bound, status, beta, tol, run.elapsed, run.n_iter
+        network=network,
+        objective=objective,
+        dual_bound=run.dual_bound,
+        status=status,
+        beta=beta,
+        tol=tol,
+        n_patterns=n_patterns,
+        program_gap=relative_gap(objective, run.dual_bound),
+        elapsed=run.elapsed,
+        history=tuple(run.history),
     )
-    if status.is_success or status is Status.INTERRUPTED:
-        return solution
-    from sklearn.exceptions import ConvergenceWarning
-
-    advice = {
-        Status.ITERATION_LIMIT: "raise max_iter",
-        Status.TIME_LIMIT: "raise time_limit",
-        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of the data",
-    }[status]
-    warnings.warn(
-        f"{status.value} The gap is {solution.gap:.1e}, tol is {tol:.1e}: {advice}.",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
+    warn_unless_successful(solution, stacklevel=5)
     return solution

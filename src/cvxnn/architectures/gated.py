@@ -11,9 +11,11 @@ from cvxnn.architectures.gated_run import GatedRun
 from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.architectures.rounds import Callback, Settings
 from cvxnn.errors import InputError
-from cvxnn.losses import Loss, WeightedLoss
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss
 from cvxnn.patterns import sample_patterns
-from cvxnn.validation import check_count, check_data, check_weights
+from cvxnn.training.solve import counted_outputs
+from cvxnn.validation import check_count, check_data
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -123,12 +125,8 @@ def solve_gated(
         if skip != "penalised":
             raise InputError(f"skip must be None or 'penalised', got {skip!r}.")
         directions = np.vstack([directions, np.zeros(data.shape[1])])
-    if sample_weight is not None:
-        weights = check_weights(sample_weight, len(data))
-        counted = weights > 0.0
-        data, target = data[counted], target[counted]
-        chosen = WeightedLoss(chosen, weights[counted])
-    return _train(data, target, beta, chosen, directions, settings)
+    layer, target, chosen = counted_outputs(Layer(data), target, chosen, sample_weight)
+    return _train(layer.rows, target, beta, chosen, directions, settings)
 
 
 def _train(
@@ -146,7 +144,7 @@ def _train(
     roots = np.sqrt(np.linalg.norm(run.blocks, axis=1))
     network = GatedNetwork(directions[run.gates], run.blocks / roots[:, None], roots)
     objective = network.objective(X, y, beta, loss)
-    return conclude(run, status, network, objective, beta, settings.tol)
+    return conclude(run, status, network, objective, beta, settings.tol, n_patterns=run.n_patterns)
 
 
 def _gates(

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle.gates import GateOracle
 from cvxnn.pruning import prune_scales
 from cvxnn.results import relative_gap
-from cvxnn.solvers.blocks import Blocks
+from cvxnn.solvers.blocks import MaskedBlocks
 from cvxnn.solvers.group_lasso import GroupLasso, SmoothedPoint
 from cvxnn.training.units import ScaledProblem
 
@@ -52,10 +53,15 @@ class GatedRun(Rounds):
         settings: Settings,
     ) -> None:
         super().__init__(settings)
-        self._scaled = ScaledProblem.of(X, y, beta, loss)
-        self._oracle = GateOracle(self._scaled.X, masks)
+        self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
+        self._oracle = GateOracle(self._scaled.layer.rows, masks)
         self.gates: IntArray = np.zeros(0, dtype=np.intp)
         self.blocks = np.zeros((0, X.shape[1]))
+
+    @property
+    def n_patterns(self) -> int:
+        """Patterns of the gates."""
+        return len(self._oracle.masks)
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -69,16 +75,18 @@ class GatedRun(Rounds):
         norms = np.linalg.norm(correlations, axis=1)
         first = np.argsort(-norms, kind="stable")[:_FIRST]
         # Blocks of this size would reach y together.
-        reach = np.sqrt(float((self._oracle.masks[first] @ (scaled.X**2).sum(axis=1)).sum()))
+        reach = np.sqrt(
+            float((self._oracle.masks[first] @ (scaled.layer.rows**2).sum(axis=1)).sum())
+        )
         mu = max(float(np.linalg.norm(scaled.y)), 1e-300) / max(reach, 1e-300)
-        nothing = np.zeros((len(first), scaled.X.shape[1]))
+        nothing = np.zeros((len(first), scaled.layer.rows.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 
     def _work_on(self, gates: IntArray, point: SmoothedPoint) -> None:
         scaled = self._scaled
         activity = np.ascontiguousarray(self._oracle.masks[gates].T, dtype=np.float64)
-        no_cones = np.zeros((len(gates), 0, scaled.X.shape[1]))
-        blocks = Blocks(scaled.X, activity, no_cones)
+        no_cones = np.zeros((len(gates), 0, scaled.layer.rows.shape[1]))
+        blocks = MaskedBlocks(no_cones, scaled.layer.rows, activity)
         self._lasso = GroupLasso(blocks, scaled.y, scaled.beta, scaled.loss)
         self._working, self._point = gates, point
 
@@ -147,7 +155,7 @@ class GatedRun(Rounds):
         """Leave blocks with independent outputs, at most n, if that costs nothing; in order."""
         scaled, beta = self._scaled, self._scaled.beta
         z = self.blocks / scaled.weight_unit**2
-        columns = self._oracle.masks[self.gates].T * (scaled.X @ z.T)
+        columns = self._oracle.masks[self.gates].T * (scaled.layer.rows @ z.T)
         sizes = np.linalg.norm(z, axis=1)
         scales = np.ones(len(z))
         for moved in prune_scales(columns, sizes):

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.base import ImmutableNetwork, frozen_matrix
+from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.architectures.patches import check_patches
 from cvxnn.errors import InputError
 from cvxnn.validation import check_data
@@ -15,40 +15,13 @@ from cvxnn.validation import check_data
 FloatArray = NDArray[np.float64]
 
 
-class _BilinearNetwork(ImmutableNetwork):
+class _BilinearNetwork(FilterNetwork):
     """Filters and output weights; the function is linear in each of the two."""
 
-    __slots__ = ("_filters", "_output_weights")
+    __slots__ = ()
 
     def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
-        self._filters = frozen_matrix(filters, "filters", "filter")
-        self._output_weights = frozen_matrix(output_weights, "output_weights", "filter")
-        if len(self._filters) != len(self._output_weights):
-            raise InputError(
-                f"output_weights must have a row for each of the {len(self._filters)} filters, "
-                f"got {len(self._output_weights)}."
-            )
-
-    @property
-    def _arrays(self) -> tuple[FloatArray, FloatArray]:
-        return self._filters, self._output_weights
-
-    _layers = _arrays
-
-    @property
-    def filters(self) -> FloatArray:
-        """The ``u_j`` as rows: read-only array."""
-        return self._filters
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The ``w_j`` as rows: read-only array."""
-        return self._output_weights
-
-    @property
-    def n_filters(self) -> int:
-        """The number of filters m."""
-        return len(self._filters)
+        super().__init__(frozen(filters, "filters", 2), frozen(output_weights, "output_weights", 2))
 
     @property
     @abstractmethod
@@ -75,8 +48,6 @@ class _BilinearNetwork(ImmutableNetwork):
         checked = self._check(data)
         values: FloatArray = checked.reshape(len(checked), -1) @ self.coefficients.ravel()
         return values
-
-    __call__ = forward
 
 
 class LinearCNN(_BilinearNetwork):

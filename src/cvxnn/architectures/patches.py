@@ -1,4 +1,4 @@
-"""Patches: what a convolution sees of images, as arrays."""
+"""Patches: what a convolution sees of images and signals, as arrays."""
 
 from __future__ import annotations
 
@@ -10,28 +10,37 @@ from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_count, check_data
 
 FloatArray = NDArray[np.float64]
+Sides = tuple[int, ...]
+
+_SHAPES = {
+    1: "(n, length) or (n, length, channels)",
+    2: "(n, height, width) or (n, height, width, channels)",
+}
 
 
 def image_patches(
-    images: ArrayLike, filter_size: int | tuple[int, int], stride: int = 1, padding: int = 0
+    images: ArrayLike, filter_size: int | Sides, stride: int = 1, padding: int = 0
 ) -> FloatArray:
-    """The patches of images that the filters of a convolution are applied to.
+    """The patches of images, or of signals, that the filters of a convolution are applied to.
 
     Parameters
     ----------
-    images : array-like, shape (n, H, W) or (n, H, W, C)
-        C channels last.
-    filter_size : int or pair of int
-        Height and width of a filter; one number for both.
+    images : array-like
+        Images of shape (n, height, width) or (n, height, width, channels), or signals
+        of shape (n, length) or (n, length, channels).
+    filter_size : int or tuple of int
+        Height and width of a filter, or one number for both; for signals its length,
+        which has to be a tuple ``(length,)`` where they have channels: an array of
+        three dimensions is taken for images otherwise.
     stride : int, default 1
-        Pixels from one patch to the next, in both directions.
+        Pixels from one patch to the next, in every direction.
     padding : int, default 0
-        Zeros around every image, on each of the four sides.
+        Zeros around every image, on each side.
 
     Returns
     -------
     ndarray, shape (n, K, h)
-        Patch k in the order of rows of the image; its h = height * width * C
+        Patch k in the order of rows of the image; its h = height * width * channels
         numbers in the order of rows, channels last.
 
     Raises
@@ -43,8 +52,7 @@ def image_patches(
     -----
     The windows are a view of the images (strides, no copy), read-only. Bringing
     them into three dimensions copies them, O(n K h), except where strides can
-    describe that too, as for one row of pixels per image (H = 1, one channel).
-    Padding copies the images once.
+    describe that too, as for signals of one channel. Padding copies the images once.
 
     Examples
     --------
@@ -56,32 +64,126 @@ def image_patches(
     array([0., 1., 3., 4.])
     >>> image_patches(images, 3, stride=2, padding=1).shape
     (1, 4, 9)
+    >>> image_patches([[1.0, 2.0, 3.0]], 2)
+    array([[[1., 2.],
+            [2., 3.]]])
     """
-    pixels = as_real_array(images, "images")
-    if pixels.ndim not in (3, 4) or pixels.size == 0:
-        raise InputError(
-            "images must be of shape (n, H, W) or (n, H, W, C), none of them 0, "
-            f"got shape {pixels.shape}."
-        )
-    height, width = _check_size(filter_size)
-    stride = check_count(stride, "stride")
-    padding = check_count(padding, "padding", minimum=0)
-    if padding:
-        around = (padding, padding)
-        rest = ((0, 0),) * (pixels.ndim - 3)
-        pixels = np.pad(pixels, ((0, 0), around, around, *rest))
-    if height > pixels.shape[1] or width > pixels.shape[2]:
-        raise InputError(
-            f"filter_size must be at most {pixels.shape[1]} x {pixels.shape[2]}, the padded "
-            f"image, got {height} x {width}."
-        )
-    windows = sliding_window_view(pixels, (height, width), axis=(1, 2))
-    windows = windows[:, ::stride, ::stride]
-    if pixels.ndim == 4:
-        windows = np.moveaxis(windows, 3, -1)
-    n, rows, columns = windows.shape[:3]
-    patches: FloatArray = windows.reshape(n, rows * columns, -1)
+    pixels, sides = as_pixels(images, filter_size)
+    windows = sliding_windows(pixels, sides, *check_steps(stride, padding))
+    patches: FloatArray = windows.reshape(len(pixels), -1, int(np.prod(sides)) * pixels.shape[-1])
     return patches
+
+
+def as_pixels(images: object, filter_size: object) -> tuple[FloatArray, Sides]:
+    """Images or signals with an axis of channels, and the sides of a filter.
+
+    Parameters
+    ----------
+    images, filter_size
+        As for :func:`image_patches`.
+
+    Returns
+    -------
+    pixels : ndarray, shape (n, height, width, C) or (n, length, C)
+        A view where `images` are float64 and C-contiguous.
+    sides : tuple of int
+        One for signals, two for images.
+
+    Raises
+    ------
+    InputError
+        If the images are not finite numbers of a shape that goes with the filter.
+
+    Examples
+    --------
+    >>> pixels, sides = as_pixels([[1.0, 2.0, 3.0]], 2)
+    >>> pixels.shape, sides
+    ((1, 3, 1), (2,))
+    """
+    array = as_real_array(images, "images")
+    sides = check_sides(filter_size)
+    if isinstance(sides, int):
+        sides = (sides,) * (1 if array.ndim == 2 else 2)
+    if array.ndim - len(sides) not in (1, 2):
+        raise InputError(
+            f"images must be of shape {_SHAPES[len(sides)]} for filters of shape {sides}, "
+            f"got shape {array.shape}."
+        )
+    if array.size == 0:
+        raise InputError(f"images must not be empty, got shape {array.shape}.")
+    check_data(array.reshape(len(array), -1), "images")
+    return array.reshape(*array.shape[: len(sides) + 1], -1), sides
+
+
+def sliding_windows(pixels: FloatArray, sides: Sides, stride: int, padding: int) -> FloatArray:
+    """The windows of a filter: a view, shape (n, map height, map width, height, width, C).
+
+    For signals (n, map length, length, C).
+
+    Raises
+    ------
+    InputError
+        If a filter is larger than the padded image.
+
+    Examples
+    --------
+    >>> sliding_windows(np.zeros((5, 8, 8, 3)), (3, 3), stride=2, padding=0).shape
+    (5, 3, 3, 3, 3, 3)
+    """
+    if padding:
+        around = ((padding, padding),) * len(sides)
+        pixels = np.pad(pixels, ((0, 0), *around, (0, 0)))
+    space = tuple(range(1, len(sides) + 1))
+    padded = pixels.shape[1:-1]
+    if any(side > available for side, available in zip(sides, padded, strict=True)):
+        raise InputError(
+            f"filter_size must be at most {_by(padded)}, the padded image, got {_by(sides)}."
+        )
+    windows = sliding_window_view(pixels, sides, axis=space)
+    windows = windows[(slice(None), *(slice(None, None, stride) for _ in space))]
+    return np.moveaxis(windows, len(sides) + 1, -1)
+
+
+def map_shape(space: Sides, sides: Sides, stride: int, padding: int) -> Sides:
+    """How many windows there are in each direction of an image of these sides.
+
+    Examples
+    --------
+    >>> map_shape((8, 8), (3, 3), stride=2, padding=0)
+    (3, 3)
+    """
+    return tuple(
+        (whole + 2 * padding - side) // stride + 1 for whole, side in zip(space, sides, strict=True)
+    )
+
+
+def check_steps(stride: object, padding: object) -> tuple[int, int]:
+    """Stride and padding as integers, or an `InputError`.
+
+    Examples
+    --------
+    >>> check_steps(1, 0)
+    (1, 0)
+    """
+    return check_count(stride, "stride"), check_count(padding, "padding", minimum=0)
+
+
+def check_sides(filter_size: object) -> int | Sides:
+    """One number, or one for each side of a filter, or an `InputError`.
+
+    Examples
+    --------
+    >>> check_sides([3, 2])
+    (3, 2)
+    """
+    if not isinstance(filter_size, tuple | list):
+        return check_count(filter_size, "filter_size")
+    if len(filter_size) not in _SHAPES:
+        raise InputError(
+            "filter_size must be an integer, or one or two of them in a tuple, "
+            f"got {len(filter_size)}."
+        )
+    return tuple(check_count(side, "filter_size") for side in filter_size)
 
 
 def check_patches(patches: object) -> FloatArray:
@@ -105,13 +207,5 @@ def check_patches(patches: object) -> FloatArray:
     return check_data(array.reshape(len(array), -1), "patches").reshape(array.shape)
 
 
-def _check_size(filter_size: object) -> tuple[int, int]:
-    if isinstance(filter_size, tuple | list):
-        if len(filter_size) != 2:
-            raise InputError(
-                f"filter_size must be an integer or two of them, got {len(filter_size)}."
-            )
-        height, width = filter_size
-    else:
-        height = width = filter_size
-    return check_count(height, "filter_size"), check_count(width, "filter_size")
+def _by(sides: Sides) -> str:
+    return " x ".join(map(str, sides))

@@ -1,12 +1,15 @@
-"""What training a network of one of these architectures returns."""
+"""What training a network of this room returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cvxnn.architectures.base import ImmutableNetwork
-from cvxnn.results import Status, relative_gap
+from sklearn.exceptions import ConvergenceWarning
+
+from cvxnn.architectures.immutable import ImmutableNetwork
+from cvxnn.results import Progress, Status, relative_gap
 
 Network = TypeVar("Network", bound=ImmutableNetwork)
 
@@ -17,22 +20,28 @@ class ArchitectureSolution(Generic[Network]):
 
     Attributes
     ----------
-    network : LinearCNN, CircularCNN or GatedNetwork
-        Balanced; no filters or neurons where 0 is optimal.
+    network : one of the networks of this room
+        Balanced; no neurons or filters where 0 is optimal.
     objective : float
-        The loss plus ``beta/2`` times the sum of the squared weights of both layers,
-        recomputed in float64 from the weights.
+        ``l(f, y) + beta/2`` times the sum of all squared weights, recomputed in
+        float64 from the weights.
     dual_bound : float
-        No network of this kind, with any number of filters or of neurons on the
-        given gates, has an objective below this; rounding included.
+        No network of this kind, with any number of filters, or of neurons on the given
+        gates, has an objective below this; rounding included.
     status : Status
         OPTIMAL means: optimal among the networks of this kind.
     beta, tol : float
         The arguments of the run.
+    n_patterns : int
+        Patterns in the program; 0 for ``"global"`` and for linear networks, which
+        list none.
+    program_gap : float
+        Relative gap of the program that was solved: for ``"sampled"`` it covers the
+        sampled patterns only, for the others it equals `gap`.
     elapsed : float
         Seconds.
-    n_iter : int
-        Rounds that were run.
+    history : tuple of Progress
+        One entry per round; blocks and neurons are filters.
     """
 
     network: Network
@@ -41,10 +50,36 @@ class ArchitectureSolution(Generic[Network]):
     status: Status
     beta: float
     tol: float
+    n_patterns: int
+    program_gap: float
     elapsed: float
-    n_iter: int
+    history: tuple[Progress, ...] = field(default=(), repr=False)
 
     @property
     def gap(self) -> float:
         """Relative gap ``(objective - dual_bound) / |objective|``."""
         return relative_gap(self.objective, self.dual_bound)
+
+    @property
+    def n_iter(self) -> int:
+        """Rounds that were run."""
+        return len(self.history)
+
+
+def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: int = 3) -> None:
+    """A ConvergenceWarning where the method did not do what it promises."""
+    if solution.status.is_success or solution.status is Status.INTERRUPTED:
+        return
+    advice = {
+        Status.ITERATION_LIMIT: "raise max_iter",
+        Status.TIME_LIMIT: "raise time_limit",
+        Status.STATIONARY: "a proof takes more time (a larger time_limit), fewer features or "
+        "smaller filters",
+        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
+    }[solution.status]
+    warnings.warn(
+        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.tol:.1e}: {advice}.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )

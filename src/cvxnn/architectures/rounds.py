@@ -30,8 +30,8 @@ class Rounds(ABC):
     ----------
     objective, dual_bound : float
         In the units of the data.
-    n_iter : int
-        Rounds so far.
+    history : list of Progress
+        One entry per round.
     elapsed : float
     """
 
@@ -41,7 +41,8 @@ class Rounds(ABC):
     def __init__(self, settings: Settings) -> None:
         self._settings, self._start = settings, time.perf_counter()
         self._deadline = Deadline(settings.time_limit)
-        self.objective, self.dual_bound, self.n_iter, self._idle = float("inf"), -float("inf"), 0, 0
+        self.objective, self.dual_bound, self._idle = float("inf"), -float("inf"), 0
+        self.history: list[Progress] = []
 
     @property
     def elapsed(self) -> float:
@@ -82,7 +83,7 @@ class Rounds(ABC):
             return Status.OPTIMAL
         if self._deadline.passed:
             return Status.TIME_LIMIT
-        if self.n_iter >= self._settings.max_iter:
+        if len(self.history) >= self._settings.max_iter:
             return Status.ITERATION_LIMIT
         return Status.NUMERICAL_ERROR if self._idle >= self._patience else None
 
@@ -90,10 +91,9 @@ class Rounds(ABC):
         before = self.objective, self.dual_bound
         advancing = self._round() or (self.objective, self.dual_bound) != before
         self._idle = 0 if advancing else self._idle + 1
-        self.n_iter += 1
+        sizes = self._sizes
+        self.history.append(
+            Progress(len(self.history), self.elapsed, self.objective, self.dual_bound, *sizes)
+        )
         if self._settings.callback is not None:
-            self._settings.callback(
-                Progress(
-                    self.n_iter - 1, self.elapsed, self.objective, self.dual_bound, *self._sizes
-                )
-            )
+            self._settings.callback(self.history[-1])

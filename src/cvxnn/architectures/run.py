@@ -12,6 +12,7 @@ from cvxnn.architectures.programs import GaugeProgram, Weights
 from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import check_interrupt
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.training.units import ScaledProblem
 
@@ -47,8 +48,8 @@ class Run(Rounds):
     ) -> None:
         super().__init__(settings)
         self._X, self._y, self._beta, self._loss = X, y, beta, loss
-        self._scaled = ScaledProblem.of(X, y, beta, loss)
-        self._program = program_of(self._scaled.X)
+        self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
+        self._program = program_of(self._scaled.layer.rows)
         self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
         self._coefficients = np.zeros(self._program.matrix.shape[1])
         self.weights: Weights = self._program.weights(self._coefficients)
@@ -58,7 +59,7 @@ class Run(Rounds):
         self._gradient = ProximalGradient(self._inner)
 
     def _round(self) -> bool:
-        if self.n_iter == _DIRECT_ROUNDS:
+        if len(self.history) == _DIRECT_ROUNDS:
             self._follow_path()
         stepped = self._gradient.run(self._coefficients, _STEPS, self._deadline)
         self._note(stepped)

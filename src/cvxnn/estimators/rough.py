@@ -7,6 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.patterns.reduction import Reduction
@@ -68,11 +69,11 @@ def rough_path(
     >>> [f"{solution.objective:.3f}" for solution in path]
     ['0.973', '0.100']
     """
-    problem = ScaledProblem.of(X, y, float(betas[0]))
-    reduced = np.ascontiguousarray(problem.X @ reduction.basis)
+    problem = ScaledProblem.of(Layer(X), y, float(betas[0]))
+    reduced = problem.layer.turned(reduction.basis)
     to_direction = reduction.basis.T @ reduction.to_direction
-    ascent = AscentOracle(reduced, to_direction, random_state)
-    neurons = Neurons.none(reduced.shape[1])
+    ascent = AscentOracle(reduced.rows, to_direction, random_state)
+    neurons = Neurons.none(reduced.n_features)
     path = []
     for beta in betas:
         start = time.perf_counter()
@@ -84,17 +85,17 @@ def rough_path(
 
 
 def _next(
-    ascent: AscentOracle, X: FloatArray, y: FloatArray, beta: float, neurons: Neurons
+    ascent: AscentOracle, layer: Layer, y: FloatArray, beta: float, neurons: Neurons
 ) -> Neurons:
     """From the neurons for one beta to those for the next."""
     n_starts = max(_FEWEST_STARTS, min(_STARTS, _ASCENT_WORK // len(y)))
-    left = residual(X, y, neurons)
+    left = residual(layer, y, neurons)
     found = ascent.search(left, beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
-    neurons = reweigh(X, y, beta, neurons.joined(found.directions, found.signs))
+    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.signs))
     work = len(y) * max(len(neurons.weights), 1)
     steps = min(_STEPS, max(_FEWEST_STEPS, _SLIDE_WORK // work))
-    neurons = slide(X, y, beta, neurons, steps=steps)
-    return reweigh(X, y, beta, merge_cells(X, neurons))
+    neurons = slide(layer, y, beta, neurons, steps=steps)
+    return reweigh(layer, y, beta, merge_cells(layer.rows, neurons))
 
 
 def _network(neurons: Neurons, basis: FloatArray) -> TwoLayerNetwork:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
@@ -94,8 +95,8 @@ class Optimum:
         InputError
             If the polishing does not end at an optimum.
         """
-        scaled = ScaledProblem.of(X, y, beta)
-        oracle = _oracle(scaled.X)
+        scaled = ScaledProblem.of(Layer(X), y, beta)
+        oracle = _oracle(scaled.layer.rows)
         polished = _best_of(scaled, oracle, networks)
         directions, signs = polished.active()
         lifted = directions @ oracle.basis.T
@@ -174,7 +175,8 @@ class _Polished:
 
     def __init__(self, problem: ScaledProblem, oracle: CellOracle, network: TwoLayerNetwork):
         self.y, self.beta, self.oracle = problem.y, problem.beta, oracle
-        self.X = problem.X @ oracle.basis
+        self.layer = problem.layer.turned(oracle.basis)
+        self.X = self.layer.rows
         products = np.abs(network.output_weights)[:, None] * network.hidden_weights
         rays = products @ oracle.basis / problem.weight_unit**2
         self.neurons = Neurons.of(rays, np.sign(network.output_weights))
@@ -191,7 +193,7 @@ class _Polished:
         candidates = self.neurons
         for _ in range(_ROUNDS):
             before = self.defect
-            refined = refine(self.X, self.y, self.beta, candidates)
+            refined = refine(self.layer, self.y, self.beta, candidates)
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
@@ -202,18 +204,18 @@ class _Polished:
             candidates = self._candidates()
 
     def _settle(self, neurons: Neurons) -> None:
-        neurons = settle(self.X, self.y, self.beta, neurons)
-        plain = residual(self.X, self.y, neurons)
+        neurons = settle(self.layer, self.y, self.beta, neurons)
+        plain = residual(self.layer, self.y, neurons)
         self._offer(plain, neurons)
         # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
         # almost coincide the faces can be misread, and the correction is none.
-        corrected = dual_point(self.X, self.y, self.beta, neurons)
+        corrected = dual_point(self.layer, self.y, self.beta, neurons)
         if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
             self._offer(corrected, neurons)
 
     def _thinned(self, neurons: Neurons) -> Neurons:
         """Fewer neurons with almost the same output, their activations clearly independent."""
-        columns = atoms(self.X, neurons) * neurons.weights
+        columns = atoms(self.layer, neurons) * neurons.weights
         scales = np.ones(len(neurons.weights))
         for scales in prune_scales(columns, neurons.weights, _NEARLY_DEPENDENT):  # noqa: B007
             pass
@@ -222,13 +224,13 @@ class _Polished:
 
     def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
         """What the residual of a network may err by."""
-        terms = np.abs(atoms(self.X, neurons)) @ neurons.weights
+        terms = np.abs(atoms(self.layer, neurons)) @ neurons.weights
         return _CORRECTION * float(np.linalg.norm(plain)) + _ROUNDING * float(np.linalg.norm(terms))
 
     def _offer(self, v: FloatArray, neurons: Neurons) -> None:
         """Keep neurons and prices if they are the best so far."""
         priced = self._price(v)
-        slope = face_slope(self.X, self.beta, neurons, v) / self.beta
+        slope = face_slope(self.layer, self.beta, neurons, v) / self.beta
         defect = max(priced.excess, slope)
         if defect <= self.defect:
             self.priced, self.neurons, self.defect = priced, neurons, defect
@@ -253,7 +255,7 @@ class _Polished:
     def active_share(self) -> float:
         """How far below 1 a value counts as 1: a neuron that is in use has to count."""
         neurons = self.neurons.select(self.neurons.weights > 1e-6 * self.neurons.weights.sum())
-        values = self.priced.v @ atoms(self.X, neurons) / self.beta
+        values = self.priced.v @ atoms(self.layer, neurons) / self.beta
         missing = 1.0 - float(values.min(initial=1.0))
         return min(max(ACTIVE, 10.0 * self.priced.excess, 2.0 * missing), _LOOSE)
 
@@ -283,7 +285,7 @@ class _Polished:
         ):
             away = np.linalg.norm(own.directions - u, axis=1) + 2.0 * (own.signs != sign)
             start[int(np.argmin(away))] += weight
-        columns = atoms(self.X, own)
+        columns = atoms(self.layer, own)
         weights = nonnegative_lasso(columns, self.y, self.beta, start)
         support = weights > 0.0
         # The polished fit is more accurate than that of the Lasso, where beta is small.

@@ -57,6 +57,23 @@ class FaceGram:
         self.near = np.zeros((0, most_near), dtype=np.int64)
         self._updates = 0
 
+    def pull(self, weights: FloatArray) -> FloatArray:
+        """``X'D_j w`` for every neuron, shape (k, r), for weights w of the rows."""
+        columns = [(weights * self.X[:, a]) @ self.on for a in range(self.X.shape[1])]
+        return np.stack(columns, axis=1)
+
+    def strengths(self, weights: FloatArray) -> FloatArray:
+        """Slope that ``w'(Xu)_+`` gains across each hyperplane, shape (n,)."""
+        return weights * self._lengths
+
+    def normals(self, planes: IntArray) -> FloatArray:
+        """Unit normals of hyperplanes."""
+        return np.asarray(self.X[planes] / self._lengths[planes, None])
+
+    def stiffness(self, planes: IntArray) -> FloatArray:
+        """Square of what the predictions gain per unit of distance behind the hyperplanes."""
+        return np.asarray(self._lengths[planes] ** 2)
+
     def update(self, directions: FloatArray) -> None:
         """Follow the neurons to these unit directions, shape (k, r)."""
         k, r = directions.shape

@@ -19,6 +19,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
 from cvxnn.solvers.neurons import (
     Neurons,
     merge_cells,
@@ -35,7 +36,7 @@ _NOISE = 1e-14
 
 
 def refine(
-    X: FloatArray,
+    layer: Layer,
     y: FloatArray,
     beta: float,
     neurons: Neurons,
@@ -48,7 +49,7 @@ def refine(
 
     Parameters
     ----------
-    X : ndarray, shape (n, r)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     neurons : Neurons
@@ -71,24 +72,24 @@ def refine(
     deadline = Deadline() if deadline is None else deadline
     combine = merge_cells if merge else _unchanged
     weighted = neurons.weights > 0.0
-    combined = combine(X, neurons.select(weighted))
+    combined = combine(layer.rows, neurons.select(weighted))
     candidates = neurons.select(~weighted)
-    neurons = reweigh(X, y, beta, combined.joined(candidates.directions, candidates.signs))
-    neurons = combine(X, neurons)
-    value = neuron_objective(X, y, beta, neurons)
+    neurons = reweigh(layer, y, beta, combined.joined(candidates.directions, candidates.signs))
+    neurons = combine(layer.rows, neurons)
+    value = neuron_objective(layer, y, beta, neurons)
     for _ in range(steps):
         check_interrupt()
         if len(neurons.weights) == 0 or deadline.passed:
             break
-        moved = _newton_step(X, y, beta, neurons)
-        reached = neuron_objective(X, y, beta, moved)
+        moved = _newton_step(layer, y, beta, neurons)
+        reached = neuron_objective(layer, y, beta, moved)
         if not reached < value:
             break
         small = value - reached <= 1e-15 * value
         neurons, value = moved, reached
         if small:
             break
-    return reweigh(X, y, beta, neurons)
+    return reweigh(layer, y, beta, neurons)
 
 
 def _unchanged(X: FloatArray, neurons: Neurons) -> Neurons:
@@ -105,13 +106,14 @@ class _Faces:
     parts: list[slice]
 
     @classmethod
-    def of(cls, X: FloatArray, neurons: Neurons) -> _Faces:
+    def of(cls, layer: Layer, neurons: Neurons) -> _Faces:
+        X = layer.rows
         lengths = np.linalg.norm(X, axis=1)
         sides = sides_of(X, neurons.directions)
         tight = (sides == 0) & (lengths > 0.0)
         bases = [_face_basis(X[t], u) for t, u in zip(tight, neurons.directions, strict=True)]
         columns = [
-            s * ((X * (side > 0)[:, None]) @ basis)
+            s * layer.read((X * (side > 0)[:, None]) @ basis)
             for s, side, basis in zip(neurons.signs, sides, bases, strict=True)
         ]
         ends = np.cumsum([basis.shape[1] for basis in bases])
@@ -125,7 +127,7 @@ class _Faces:
         )
 
 
-def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
+def dual_point(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
     """The residual of the network, corrected to be stationary on the faces.
 
     At an optimum ``J'v = beta b`` for the face columns J of all neurons. The
@@ -133,17 +135,17 @@ def dual_point(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> F
     that cancel; beside a small beta that error can ruin a bound. Any v gives a
     valid bound, so the correction needs no proof of its own.
     """
-    v = residual(X, y, neurons)
+    v = residual(layer, y, neurons)
     if len(neurons.weights) == 0:
         return v
-    faces = _Faces.of(X, neurons)
+    faces = _Faces.of(layer, neurons)
     target = beta * faces.along(neurons)
     for _ in range(2):
         v = v + np.linalg.lstsq(faces.J.T, target - faces.J.T @ v, rcond=1e-12)[0]
     return v
 
 
-def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+def settle(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """Newton steps for the last digits of the neurons, which the objective cannot see.
 
     Near the optimum the objective changes with the square of an error, so that it
@@ -152,7 +154,7 @@ def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
 
     Parameters
     ----------
-    X : ndarray, shape (n, r)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     neurons : Neurons
@@ -162,13 +164,13 @@ def settle(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
     -------
     Neurons
     """
-    neurons = _without_noise(X, neurons)
-    slope = face_slope(X, beta, neurons, residual(X, y, neurons))
+    neurons = _without_noise(layer.rows, neurons)
+    slope = face_slope(layer, beta, neurons, residual(layer, y, neurons))
     for _ in range(10):
         if len(neurons.weights) == 0:
             break
-        moved = _without_noise(X, _newton_step(X, y, beta, neurons))
-        reached = face_slope(X, beta, moved, residual(X, y, moved))
+        moved = _without_noise(layer.rows, _newton_step(layer, y, beta, neurons))
+        reached = face_slope(layer, beta, moved, residual(layer, y, moved))
         if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
@@ -186,22 +188,22 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
 
 
-def face_slope(X: FloatArray, beta: float, neurons: Neurons, v: FloatArray) -> float:
+def face_slope(layer: Layer, beta: float, neurons: Neurons, v: FloatArray) -> float:
     """Length of the gradient on the faces at a residual v.
 
     Over beta this is about the error of the directions.
     """
     if len(neurons.weights) == 0:
         return 0.0
-    faces = _Faces.of(X, neurons)
+    faces = _Faces.of(layer, neurons)
     return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
 
 
-def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+def _newton_step(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
-    faces = _Faces.of(X, neurons)
+    faces = _Faces.of(layer, neurons)
     along = faces.along(neurons)
-    gradient = beta * along - faces.J.T @ residual(X, y, neurons)
+    gradient = beta * along - faces.J.T @ residual(layer, y, neurons)
     curvature = np.zeros((len(along), len(along)))
     for part, c in zip(faces.parts, neurons.weights, strict=True):
         b = along[part]
@@ -211,7 +213,7 @@ def _newton_step(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) ->
         [basis @ step[part] for part, basis in zip(faces.parts, faces.bases, strict=True)]
     )
     w = neurons.rays
-    w = w + _longest_step(X, w, moves, faces.sides) * moves
+    w = w + _longest_step(layer.rows, w, moves, faces.sides) * moves
     return Neurons.of(w, neurons.signs)
 
 

@@ -16,12 +16,12 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import DualProof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound
-from cvxnn.oracle.spectral import spectral_bound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
@@ -68,7 +68,7 @@ class GlobalSearch(Search):
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
@@ -76,10 +76,10 @@ class GlobalSearch(Search):
     random_state : numpy.random.Generator
         Where ascents start; the optimum does not depend on it.
     reduction : Reduction, optional
-        ``reduce_rows(X)``, where it is known already.
+        ``reduce_rows`` of the rows of the layer, where it is known already.
     deadline : Deadline, optional
     start : Neurons, optional
-        Neurons to begin with, in the coordinates of X.
+        Neurons to begin with, in the coordinates of the rows.
     certifies : bool
         Whether the exact oracle is asked; without it the end is stationary.
 
@@ -101,7 +101,7 @@ class GlobalSearch(Search):
 
     def __init__(
         self,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         loss: Loss,
@@ -115,21 +115,21 @@ class GlobalSearch(Search):
         self._begun = perf_counter()
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
-        self._reduction = reduce_rows(X) if reduction is None else reduction
+        self._reduction = reduce_rows(layer.rows) if reduction is None else reduction
         self.basis = self._reduction.basis
-        self.X = np.ascontiguousarray(X @ self.basis)
+        self.layer = layer.turned(self.basis)
         self.y, self.beta, self.loss = y, beta, loss
-        self._oracle = BranchAndBound(X, self._reduction)
-        self.neurons = Neurons.none(self.X.shape[1])
+        self._oracle = BranchAndBound(layer.rows, self._reduction)
+        self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
         v = -loss.gradient(np.zeros_like(y), y)
-        self._take(DualProof(v, spectral_bound(X, v)))
+        self._take(spectral_proof(layer, v))
         self._certifies = certifies
         self._searches = self._split(random_state, start)
         self._rounds = 0
         self._exact = False
-        self._few = _FEW if self.X.shape[1] <= _QUICK_RANK else 1
+        self._few = _FEW if self.layer.n_features <= _QUICK_RANK else 1
         self.n_blocks = 0
         self.stalled = 0.0
         self.stationary = False
@@ -152,7 +152,7 @@ class GlobalSearch(Search):
             rows = np.sort(order[:size])
             searches.append(
                 NeuronSearch(
-                    self.X[rows], self.y[rows], self.beta * size / n,
+                    self.layer.part(rows), self.y[rows], self.beta * size / n,
                     to_direction, random_state, self.deadline,
                 )
             )  # fmt: skip
@@ -214,7 +214,7 @@ class GlobalSearch(Search):
 
     def _enough(self, search: NeuronSearch) -> float:
         """Proposals of the ascent below which the exact oracle is asked."""
-        if self._exact or not search.is_many or self.X.shape[1] > _QUICK_RANK:
+        if self._exact or not search.is_many or self.layer.n_features > _QUICK_RANK:
             return self._few
         return max(self._few, _RARE * len(search.neurons.weights))
 
@@ -231,8 +231,8 @@ class GlobalSearch(Search):
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
         tol = self._excess(tol)
-        result = self._oracle.price(v, self.beta, tol=0.5 * tol, deadline=deadline)
-        self._take(DualProof(v, result.bound))
+        result = self._oracle.price(self.layer.pull(v), self.beta, tol=0.5 * tol, deadline=deadline)
+        self._take(DualProof(v, result.bound + self.layer.pull_error(v)))
         check_interrupt()
         worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))
         if not self._searches[0].is_many:
@@ -242,10 +242,10 @@ class GlobalSearch(Search):
 
     def _best_dual_point(self) -> FloatArray:
         """The residual of the network, made stationary where that only mends rounding."""
-        left = residual(self.X, self.y, self.neurons)
+        left = residual(self.layer, self.y, self.neurons)
         if len(self.y) * self.neurons.directions.size > _CORRECTED_ENTRIES:
             return left
-        v = dual_point(self.X, self.y, self.beta, self.neurons)
+        v = dual_point(self.layer, self.y, self.beta, self.neurons)
         # Which rows are tight is a guess; a wrong one asks for a large correction.
         small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
         return v if small else left
@@ -256,7 +256,7 @@ class GlobalSearch(Search):
             self.bound, self.proof = bound, proof
 
     def _offer(self, neurons: Neurons) -> None:
-        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        objective = neuron_objective(self.layer, self.y, self.beta, neurons)
         if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective
 
@@ -268,13 +268,14 @@ class GlobalSearch(Search):
         """
         wanted = self._certifies and not hurry and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
-            v = residual(self.X, self.y, self.neurons)
+            v = residual(self.layer, self.y, self.neurons)
             spent = max(perf_counter() - self._begun, _LEAST_PROOF)
             deadline = Deadline(min(self._end.remaining, spent))
             tight = 0.5 * self._excess(tol)
             coarse = max(tol, _LAST_TOLERANCE)
             result = self._oracle.price(
-                v, self.beta, tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline
-            )
-            self._take(DualProof(v, result.bound))
+                self.layer.pull(v), self.beta,
+                tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline,
+            )  # fmt: skip
+            self._take(DualProof(v, result.bound + self.layer.pull_error(v)))
             check_interrupt()

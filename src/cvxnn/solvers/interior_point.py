@@ -189,9 +189,7 @@ class InteriorPoint:
         g = self.loss.gradient(np.zeros_like(self.y), self.y) if v is None else -v
         pull = self.beta + float(np.linalg.norm(self.blocks.adjoint(g), axis=1).max(initial=0.0))
         size = max(float(np.linalg.norm(self.y)), 1e-300)
-        reach = np.sqrt(
-            (row_dots(self.blocks.activity, self.blocks.activity) @ (self.blocks.X**2)).sum() / c
-        )
+        reach = float(np.sqrt(self.blocks.square / c))
         unit = size / max(reach, 1e-300)
         return _Point(
             g=g,

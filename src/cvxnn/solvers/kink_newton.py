@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
 from cvxnn.solvers.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.read_gram import ReadGram
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+Faces = FaceGram | ReadGram
 
 # Hyperplanes next to each neuron whose kinks are in the model.
 _NEAR = 20
@@ -35,29 +37,29 @@ _ROUNDING = 1e-15
 
 
 def descend_over_kinks(
-    X: FloatArray,
+    layer: Layer,
     y: FloatArray,
     beta: float,
     neurons: Neurons,
     *,
     steps: int,
     enough: float = 0.0,
-    faces: FaceGram | None = None,
+    faces: Faces | None = None,
     deadline: Deadline | None = None,
 ) -> Neurons:
     """Newton steps on objective (2) until one gains less than `enough`, relative.
 
     Parameters
     ----------
-    X : ndarray, shape (n, r)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     neurons : Neurons
     steps : int
         At most so many.
     enough : float
-    faces : FaceGram, optional
-        From :func:`faces_for` the same X; spares the next call a new Gram matrix.
+    faces : Faces, optional
+        From :func:`faces_for` the same layer; spares the next call a new Gram matrix.
     deadline : Deadline, optional
         Checked before every step.
 
@@ -72,21 +74,21 @@ def descend_over_kinks(
     every row that changes sides; O(n (k r)^2) for the first matrix.
     """
     deadline = Deadline() if deadline is None else deadline
-    faces = faces_for(X) if faces is None else faces
+    faces = faces_for(layer) if faces is None else faces
     enough = max(enough, _ROUNDING)
-    value = neuron_objective(X, y, beta, neurons)
+    value = neuron_objective(layer, y, beta, neurons)
     damping = 0.0
     for _ in range(steps):
         check_interrupt()
         if len(neurons.weights) == 0 or deadline.passed:
             break
-        model = _Model.of(X, y, beta, neurons, faces)
+        model = _Model.of(layer, y, beta, neurons, faces)
         gain, promised = 0.0, np.inf
         while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
             check_interrupt()
             if deadline.passed:
                 break
-            moved, reached, promised = _step(X, y, beta, neurons, value, model.damped(damping))
+            moved, reached, promised = _step(layer, y, beta, neurons, value, model.damped(damping))
             gain = value - reached
             damping = max(8.0 * damping, 1e-2) if gain <= 0.0 else damping
         if gain > 0.0:
@@ -97,13 +99,15 @@ def descend_over_kinks(
     return neurons
 
 
-def faces_for(X: FloatArray) -> FaceGram:
-    """The Gram matrix that :func:`descend_over_kinks` keeps up to date, for rows X."""
-    return FaceGram(X, min(_NEAR, len(X)))
+def faces_for(layer: Layer) -> Faces:
+    """The Gram matrix that :func:`descend_over_kinks` keeps up to date."""
+    if layer.readout is None:
+        return FaceGram(layer.rows, min(_NEAR, len(layer.rows)))
+    return ReadGram(layer, _NEAR)
 
 
 def _step(
-    X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, value: float, model: _Model
+    layer: Layer, y: FloatArray, beta: float, neurons: Neurons, value: float, model: _Model
 ) -> tuple[Neurons, float, float]:
     """Towards the minimiser of the model, halved until the objective falls.
 
@@ -116,7 +120,7 @@ def _step(
     for _ in range(_HALVINGS):
         rays = (1.0 - length) * neurons.rays + length * target
         moved = Neurons.of(rays, neurons.signs)
-        reached = neuron_objective(X, y, beta, moved)
+        reached = neuron_objective(layer, y, beta, moved)
         if reached < value:
             return moved, reached, promised
         length *= 0.5
@@ -157,38 +161,35 @@ class _Model:
         return replace(self, H=H)
 
     @classmethod
-    def of(
-        cls, X: FloatArray, y: FloatArray, beta: float, neurons: Neurons, faces: FaceGram
-    ) -> _Model:
+    def of(cls, layer: Layer, y: FloatArray, beta: float, neurons: Neurons, faces: Faces) -> _Model:
         k, r = neurons.directions.shape
-        left = residual(X, y, neurons)
+        weights = layer.pull(residual(layer, y, neurons))
         faces.update(neurons.directions)
         H = (faces.blocks * np.outer(neurons.signs, neurons.signs)[:, None, :, None]).copy()
-        pull = np.empty((k, r))
-        for a in range(r):
-            pull[:, a] = (left * X[:, a]) @ faces.on
         stiffness = beta / neurons.weights
         every = np.arange(k)
         across = np.eye(r) - neurons.directions[:, :, None] * neurons.directions[:, None, :]
         H[every, :, every, :] += stiffness[:, None, None] * across
         H = H.reshape(k * r, k * r)
         H[np.diag_indices(k * r)] += 1e-13 * np.trace(H) / (k * r)
-        g = beta * neurons.directions - neurons.signs[:, None] * pull
-        return cls(H, g, _convex_kinks(X, left, neurons, faces.near), stiffness)
+        g = beta * neurons.directions - neurons.signs[:, None] * faces.pull(weights)
+        kinks = _convex_kinks(faces, faces.strengths(weights), neurons)
+        return cls(H, g, kinks, stiffness)
 
 
-def _convex_kinks(X: FloatArray, left: FloatArray, neurons: Neurons, near: IntArray) -> Kinks:
-    """The kinks of the nearest rows that hold a neuron back, in unit rows."""
-    owner, place = np.nonzero((near >= 0) & (left[near] * neurons.signs[:, None] < 0.0))
-    rows = near[owner, place]
-    lengths = np.linalg.norm(X[rows], axis=1)
-    normals = X[rows] / lengths[:, None]
+def _convex_kinks(faces: Faces, strengths: FloatArray, neurons: Neurons) -> Kinks:
+    """The kinks of the nearest hyperplanes that hold a neuron back."""
+    near = faces.near
+    holds_back = (near >= 0) & (strengths[near] * neurons.signs[:, None] < 0.0)
+    owner, place = np.nonzero(holds_back)
+    planes = near[owner, place]
+    normals = faces.normals(planes)
     sines = np.einsum("ij,ij->i", normals, neurons.directions[owner])
     side = np.where(sines > ON_KINK, 1.0, -1.0)
     return Kinks(
         rows=side[:, None] * normals,
         owner=owner,
         slack=np.abs(sines) * neurons.weights[owner],
-        price=np.abs(left[rows]) * lengths,
-        curvature=lengths**2,
+        price=np.abs(strengths[planes]),
+        curvature=faces.stiffness(planes),
     )

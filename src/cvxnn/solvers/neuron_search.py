@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.oracle.ascent import AscentOracle, Proposals
 from cvxnn.solvers.kink_newton import descend_over_kinks, faces_for
 from cvxnn.solvers.neurons import Neurons, atoms, merge_cells, neuron_objective, residual, reweigh
@@ -46,7 +47,8 @@ class NeuronSearch:
 
     Parameters
     ----------
-    X : ndarray, shape (n, r)
+    layer : Layer
+        In reduced coordinates.
     y : ndarray, shape (n,)
     beta : float
     to_direction : ndarray, shape (r, r)
@@ -64,37 +66,37 @@ class NeuronSearch:
 
     def __init__(
         self,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
     ) -> None:
-        self.X, self.y, self.beta = X, y, beta
+        self.layer, self.y, self.beta = layer, y, beta
         self.deadline = deadline
-        self._ascent = AscentOracle(X, to_direction, random_state)
-        self._faces = faces_for(X)
+        self._ascent = AscentOracle(layer.rows, to_direction, random_state)
+        self._faces = faces_for(layer)
         self._n_starts = _STARTS
-        self.neurons = Neurons.none(X.shape[1])
+        self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
 
     @property
     def _is_wide(self) -> bool:
-        return self.X.shape[1] >= _WIDE_RANK
+        return self.layer.n_features >= _WIDE_RANK
 
     @property
     def is_many(self) -> bool:
         """Whether neurons move by climbs rather than by Newton's method."""
-        return len(self.y) > MANY_ROWS and not self._is_wide
+        return len(self.layer.rows) > MANY_ROWS and not self._is_wide
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
-        self._offer(reweigh(self.X, self.y, self.beta, neurons))
+        self._offer(reweigh(self.layer, self.y, self.beta, neurons))
 
     def residual(self) -> FloatArray:
         """``y - f(X)``, shape (n,)."""
-        return residual(self.X, self.y, self.neurons)
+        return residual(self.layer, self.y, self.neurons)
 
     def propose(self, margin: float, *, near: bool = False) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare.
@@ -105,15 +107,17 @@ class NeuronSearch:
             # One neuron of each sign would be no start: hundreds find their places together.
             directions = self._ascent.draw(_WIDE)
             signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
-            values = signs * (self.y @ np.maximum(self.X @ directions.T, 0.0))
+            values = signs * (self.y @ self.layer.activations(directions))
             if values.max() > _FAR * self.beta:
                 return Proposals(directions, signs, values)
         most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
-        most_starts = max(_STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // len(self.y)))
+        most_starts = max(
+            _STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // max(len(self.layer.rows), 1))
+        )
         starts = self.neurons.directions if self.is_many else None
         n_drawn = 0 if near else min(self._n_starts, most_starts)
         proposals = self._ascent.search(
-            self.residual(),
+            self.layer.pull(self.residual()),
             self.beta * (1.0 + margin),
             n_drawn,
             starts=starts,
@@ -135,19 +139,19 @@ class NeuronSearch:
         converge : bool
             Whether to take Newton steps until rounding ends them.
         """
-        X, y, beta = self.X, self.y, self.beta
+        layer, y, beta = self.layer, self.y, self.beta
         neurons = self._with(proposals)
         limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
         movable = neurons.directions.size <= limit
         if proposals.largest > _FAR * beta or not movable:
-            work = len(y) * max(len(neurons.weights), 1)
+            work = len(layer.rows) * max(len(neurons.weights), 1)
             most = _WIDE_SLIDE_STEPS if self._is_wide else _SLIDE_STEPS
             steps = min(most, max(20, _SLIDE_WORK // work))
-            neurons = slide(X, y, beta, neurons, steps=steps, deadline=self.deadline)
+            neurons = slide(layer, y, beta, neurons, steps=steps, deadline=self.deadline)
             neurons = self._tidy(neurons)
         if neurons.directions.size <= limit and (converge or not self.is_many):
             neurons = descend_over_kinks(
-                X, y, beta, neurons,
+                layer, y, beta, neurons,
                 steps=_MANY_STEPS if converge else _FEW_STEPS,
                 enough=0.0 if converge else 1e-9,
                 faces=self._faces,
@@ -164,10 +168,10 @@ class NeuronSearch:
         """
         joined = self.neurons.joined(proposals.directions, proposals.signs)
         if not self._is_wide or proposals.largest <= _FAR * self.beta:
-            neurons = reweigh(self.X, self.y, self.beta, joined)
+            neurons = reweigh(self.layer, self.y, self.beta, joined)
             self._offer(neurons)
             return neurons
-        lengths = np.linalg.norm(atoms(self.X, joined), axis=0)
+        lengths = np.linalg.norm(atoms(self.layer, joined), axis=0)
         sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
         small = _SMALL * sizes / max(len(proposals.signs), 1)
         weights = np.where(joined.weights > 0.0, joined.weights, small)
@@ -175,10 +179,10 @@ class NeuronSearch:
 
     def _tidy(self, neurons: Neurons) -> Neurons:
         """Merged, and with linearly independent activations."""
-        return reweigh(self.X, self.y, self.beta, merge_cells(self.X, neurons))
+        return reweigh(self.layer, self.y, self.beta, merge_cells(self.layer.rows, neurons))
 
     def _offer(self, neurons: Neurons) -> None:
         """Take neurons that are better, or as good: they may be closer to rest."""
-        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        objective = neuron_objective(self.layer, self.y, self.beta, neurons)
         if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective

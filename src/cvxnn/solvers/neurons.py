@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.pruning import prune_scales
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
@@ -19,8 +19,6 @@ FloatArray = NDArray[np.float64]
 TIGHT = 1e-9
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
-# Entries of (rows x neurons) that are formed at a time.
-_CHUNK = 1 << 21
 # Rows that show that two neurons share no cell, in nearly all cases.
 _PROBES = 256
 
@@ -71,46 +69,36 @@ class Neurons:
         )
 
 
-def atoms(X: FloatArray, neurons: Neurons) -> FloatArray:
-    """Columns ``s_j (X u_j)_+``, shape (n, k)."""
-    return np.asarray(np.maximum(X @ neurons.directions.T, 0.0) * neurons.signs)
+def atoms(layer: Layer, neurons: Neurons) -> FloatArray:
+    """Columns ``s_j R (M u_j)_+``, shape (n, k)."""
+    return layer.activations(neurons.directions) * neurons.signs
 
 
-def row_chunks(n: int, width: int) -> Iterator[slice]:
-    """Slices of n rows such that an array of so many columns stays small."""
-    step = max(1, _CHUNK // max(width, 1))
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
+def residual(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
+    """``y - f``, shape (n,), without an (N, k) array."""
+    return y - layer.output(neurons.rays, neurons.signs)
 
 
-def residual(X: FloatArray, y: FloatArray, neurons: Neurons) -> FloatArray:
-    """``y - f(X)``, shape (n,), without an (n, k) array."""
-    left = y.copy()
-    for rows in row_chunks(len(y), len(neurons.weights)):
-        left[rows] -= np.maximum(X[rows] @ neurons.rays.T, 0.0) @ neurons.signs
-    return left
-
-
-def neuron_objective(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> float:
     """Objective (2) of the balanced network with these neurons."""
-    left = residual(X, y, neurons)
+    left = residual(layer, y, neurons)
     return 0.5 * float(left @ left) + beta * float(neurons.weights.sum())
 
 
-def reweigh(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+def reweigh(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """The best weights for the given directions, without the neurons they drop."""
     k = len(neurons.weights)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
-        triangle = _triangle(X, y, neurons)
+        triangle = _triangle(layer, y, neurons)
         columns, target = triangle[:, :k], triangle[:, k]
     else:
-        columns, target = atoms(X, neurons), y
+        columns, target = atoms(layer, neurons), y
     weights = nonnegative_lasso(columns, target, beta, neurons.weights)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 
-def _triangle(X: FloatArray, y: FloatArray, neurons: Neurons) -> FloatArray:
+def _triangle(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
     """The triangular factor of the activations and y, shape (k + 1, k + 1).
 
     The rows of a chunk join the factor of the rows before them: memory does not
@@ -118,11 +106,11 @@ def _triangle(X: FloatArray, y: FloatArray, neurons: Neurons) -> FloatArray:
     """
     k = len(neurons.weights)
     triangle = np.zeros((0, k + 1))
-    for rows in row_chunks(len(y), k + 1):
-        tall = np.empty((len(triangle) + len(X[rows]), k + 1), order="F")
+    for outputs, part in layer.parts(k + 1):
+        tall = np.empty((len(triangle) + part.n_outputs, k + 1), order="F")
         tall[: len(triangle)] = triangle
-        tall[len(triangle) :, :k] = atoms(X[rows], neurons)
-        tall[len(triangle) :, k] = y[rows]
+        tall[len(triangle) :, :k] = atoms(part, neurons)
+        tall[len(triangle) :, k] = y[outputs]
         triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
         triangle = triangle[: k + 1]
     return triangle
@@ -163,9 +151,9 @@ def sides_of(X: FloatArray, directions: FloatArray) -> NDArray[np.int8]:
     return sides
 
 
-def prune(X: FloatArray, neurons: Neurons) -> Neurons:
+def prune(layer: Layer, neurons: Neurons) -> Neurons:
     """The same function with linearly independent activations, and no larger a penalty."""
-    columns = atoms(X, neurons) * neurons.weights
+    columns = atoms(layer, neurons) * neurons.weights
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]
     scales = [np.ones(len(neurons.weights)), *prune_scales(columns, neurons.weights)][-1]

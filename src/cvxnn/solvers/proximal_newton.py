@@ -1,10 +1,10 @@
 """Losses other than the squared one: a sequence of weighted squares.
 
-At a prediction f the loss is replaced by ``1/2 sum_i h_i (g_i - z_i)^2`` with its
-gradient there and curvatures h; the penalty stays as it is. Because ReLU is
-positively homogeneous, a weighted square is the squared loss on the rows
-``sqrt(h_i) x_i`` and targets ``sqrt(h_i) z_i``: the same arrangement, so that every
-method for the squared loss is one for all smooth losses.
+At a prediction f the loss is replaced by ``1/2 ||A g - z||^2`` with its gradient there
+and the curvature ``A'A``, as a rule diagonal; the penalty stays as it is. Because ReLU
+is positively homogeneous, a weighted square is the squared loss on the rows
+``sqrt(h_i) x_i``; any other A joins the readout of the layer. The arrangement is the
+same, so that every method for the squared loss is one for all smooth losses.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from cvxnn.certificates import DualProof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.oracle.spectral import spectral_bound
-from cvxnn.solvers.neurons import Neurons, prune, residual
+from cvxnn.losses.roots import DiagonalRoot, Root
+from cvxnn.solvers.neurons import Neurons, prune
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -44,7 +45,7 @@ class Opener(Protocol):
     """Makes the search for a problem with squared loss."""
 
     def __call__(
-        self, X: FloatArray, y: FloatArray, beta: float, start: Neurons, certifies: bool
+        self, layer: Layer, y: FloatArray, beta: float, start: Neurons, certifies: bool
     ) -> Search: ...
 
 
@@ -53,7 +54,7 @@ class ProximalNewton(Search):
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
@@ -81,7 +82,7 @@ class ProximalNewton(Search):
 
     def __init__(
         self,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         loss: Loss,
@@ -89,16 +90,15 @@ class ProximalNewton(Search):
         deadline: Deadline,
         start: Neurons | None = None,
     ) -> None:
-        self.X, self.y, self.beta, self.loss = X, y, beta, loss
+        self.layer, self.y, self.beta, self.loss = layer, y, beta, loss
         self.deadline = deadline
         self._open = open_search
-        self.basis = np.eye(X.shape[1])
-        self._lengths = np.linalg.norm(X, axis=1)
-        self.neurons = Neurons.none(X.shape[1])
+        self.basis = np.eye(layer.n_features)
+        self.neurons = Neurons.none(layer.n_features)
         self._prediction = np.zeros_like(y)
         self.objective = loss.value(self._prediction, y)
         v = -loss.gradient(self._prediction, y)
-        self.proof = DualProof(v, spectral_bound(X, v))
+        self.proof = spectral_proof(layer, v)
         self._space_proof = self.proof
         self.bound = self._bound_of(self.proof)
         self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
@@ -108,7 +108,7 @@ class ProximalNewton(Search):
         # Of a quadratic loss the first model is the loss.
         self._certifies = loss.is_quadratic
         self._model: Search | None = None
-        self._root = np.ones_like(y)
+        self._root: Root = DiagonalRoot(np.ones_like(y))
         self._model_tol = 0.0
 
     def step(self, tol: float) -> None:
@@ -129,8 +129,8 @@ class ProximalNewton(Search):
             self._harvest(self._model, hurry=hurry)
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
-        pruned = prune(self.X, self.neurons)
-        prediction = -residual(self.X, np.zeros_like(self.y), pruned)
+        pruned = prune(self.layer, self.neurons)
+        prediction = self.layer.output(pruned.rays, pruned.signs)
         penalty = self.beta * float(pruned.weights.sum())
         if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
             self.neurons = pruned
@@ -142,17 +142,19 @@ class ProximalNewton(Search):
     def _begin(self, tol: float) -> Search:
         """The model at the best network so far."""
         gradient = self.loss.gradient(self._prediction, self.y)
-        curvature = self._curvature(gradient)
-        self._root = root = np.sqrt(curvature)
-        target = root * self._prediction - gradient / root
+        self._root = root = self.loss.root(self._curvature(gradient))
+        pull = root.solved(gradient)
+        target = root.times(self._prediction) - pull
         # The objective of a model has an offset, which its relative gap must not see.
-        offset = 0.5 * float((gradient / root) @ (gradient / root))
+        offset = 0.5 * float(pull @ pull)
         visible = self.objective / max(self.objective + offset, 1e-300)
         wanted = 0.3 * tol
         if not self._certifies:
             wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
         self._model_tol = max(wanted * visible, 1e-13)
-        model = self._open(self.X * root[:, None], target, self.beta, self.neurons, self._certifies)
+        model = self._open(
+            root.applied(self.layer), target, self.beta, self.neurons, self._certifies
+        )
         self._model = model
         self._first = offset + self.beta * float(self.neurons.weights.sum())
         self._slow = False
@@ -197,7 +199,7 @@ class ProximalNewton(Search):
 
     def _offer(self, neurons: Neurons) -> None:
         """Move to the best network between the present one and these neurons."""
-        end = -residual(self.X, np.zeros_like(self.y), neurons)
+        end = self.layer.output(neurons.rays, neurons.signs)
         start, move = self._prediction, end - self._prediction
         growth = self.beta * float(neurons.weights.sum() - self.neurons.weights.sum())
 
@@ -218,17 +220,17 @@ class ProximalNewton(Search):
         return proof.bound(self.loss, self.y, self.beta)
 
     def _on_the_rows(self, proof: DualProof) -> DualProof:
-        """A proof for a model, carried over to X: ``v'(Xu)_+ = v~'(X~u)_+`` for ``v = sqrt(h) v~``.
+        """A proof for a model, carried over: ``v'f = v~'(A f)`` for ``v = A'v~``.
 
-        The products with ``sqrt(h)`` round; and v is moved into the domain of the
-        conjugate, which changes ``v'(Xu)_+`` by ``sum_i |change_i| ||x_i||`` at most.
+        Both sides round; and v is moved into the domain of the
+        conjugate, which changes ``v'f`` by ``sum_i |change_i| |f_i|`` at most.
         """
-        v = self._root * proof.v
+        v = self._root.transposed(proof.v)
         inside = self.loss.project(v, self.y)
-        moved = float(np.abs(inside - v) @ self._lengths)
-        rounding = 8.0 * _EPS * float(np.abs(v) @ self._lengths)
+        moved = float(np.abs(inside - v) @ self.layer.lengths)
+        rounding = self._root.error(proof.v, self.layer.lengths)
         # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.
-        sums = 1.0 + 2.0 * (sum(self.X.shape) + 32) * _EPS
+        sums = 1.0 + 2.0 * (len(v) + sum(self.layer.rows.shape) + 32) * _EPS
         return DualProof(
             inside, proof.oracle_bound * (1.0 + 8.0 * _EPS) + (moved + rounding) * sums
         )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
 from cvxnn.solvers.moment_newton import (
@@ -192,7 +193,7 @@ class RankTwoSearch(Search):
         if self._moments is None or len(neurons.weights) == 0:
             return neurons
         if self._few_rows and self._careful:
-            return reweigh(self._rows, self._y, self.beta, neurons)
+            return reweigh(Layer(self._rows), self._y, self.beta, neurons)
         return reweigh_by_moments(self._moments, self.beta, neurons)
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
@@ -201,7 +202,7 @@ class RankTwoSearch(Search):
         Returns their residual on the sorted rows.
         """
         if self._few_rows or self._moments is None:
-            v = residual(self._rows, self._y, neurons)
+            v = residual(Layer(self._rows), self._y, neurons)
         else:
             v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)

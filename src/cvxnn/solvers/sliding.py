@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from cvxnn.interrupts import Deadline, check_interrupt
-from cvxnn.solvers.neurons import Neurons, row_chunks
+from cvxnn.layers import Layer
+from cvxnn.solvers.neurons import Neurons
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +17,7 @@ _MEMORY = 30
 
 
 def slide(
-    X: FloatArray,
+    layer: Layer,
     y: FloatArray,
     beta: float,
     neurons: Neurons,
@@ -32,7 +33,7 @@ def slide(
 
     Parameters
     ----------
-    X : ndarray, shape (n, r)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     neurons : Neurons
@@ -49,7 +50,7 @@ def slide(
 
     Notes
     -----
-    O(n k r) an iteration. D. C. Liu and J. Nocedal, Mathematical Programming
+    O(N k r) an iteration. D. C. Liu and J. Nocedal, Mathematical Programming
     45, 1989.
     """
     if len(neurons.weights) == 0:
@@ -57,19 +58,21 @@ def slide(
     deadline = Deadline() if deadline is None else deadline
     k, r = neurons.directions.shape
     root = np.sqrt(neurons.weights)
+    parts = list(layer.parts(k))
 
     def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
         hidden, output = theta[: k * r].reshape(k, r), theta[k * r :]
         value, slopes = 0.5 * beta * float(theta @ theta), beta * theta
         hidden_slopes, output_slopes = slopes[: k * r].reshape(k, r), slopes[k * r :]
-        for rows in row_chunks(len(y), k):
-            activations = X[rows] @ hidden.T
+        for outputs, part in parts:
+            activations = part.rows @ hidden.T
             on = activations > 0.0
             np.maximum(activations, 0.0, out=activations)
-            left = activations @ output - y[rows]
+            left = part.read(activations @ output) - y[outputs]
             value += 0.5 * float(left @ left)
-            output_slopes += left @ activations
-            hidden_slopes += output[:, None] * ((on * left[:, None]).T @ X[rows])
+            pull = part.pull(left)
+            output_slopes += pull @ activations
+            hidden_slopes += output[:, None] * ((on * pull[:, None]).T @ part.rows)
         return value, slopes
 
     def watch(theta: FloatArray) -> None:

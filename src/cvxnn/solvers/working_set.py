@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import DualProof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.oracle import CellOracle, Pricing, spectral_bound
+from cvxnn.oracle import CellOracle, Pricing
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.blocks import Blocks
@@ -50,7 +51,7 @@ class WorkingSet(Search):
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     patterns : PatternSet
@@ -78,7 +79,7 @@ class WorkingSet(Search):
 
     def __init__(
         self,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         patterns: PatternSet,
@@ -88,15 +89,15 @@ class WorkingSet(Search):
         deadline: Deadline | None = None,
     ) -> None:
         self.deadline = Deadline() if deadline is None else deadline
-        self._data, self.basis = X, oracle.basis
-        self.X = X @ oracle.basis
+        self._layer, self.basis = layer, oracle.basis
+        self.layer = layer.turned(oracle.basis)
         self.y, self.beta, self.loss = y, beta, loss
         self.patterns, self.oracle = patterns, oracle
-        self.neurons = Neurons.none(self.X.shape[1])
+        self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound = -np.inf
         self.n_blocks = 0
-        self.is_cheap = len(y) * oracle.n_cells <= _CHEAP_WORK
+        self.is_cheap = len(layer.rows) * oracle.n_cells <= _CHEAP_WORK
         self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
         self._pricing = self._price(-loss.gradient(np.zeros_like(y), y))
@@ -125,7 +126,7 @@ class WorkingSet(Search):
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """Also from the residual of the network; without a price per cell in a hurry."""
-        residuals = [] if hurry else [residual(self.X, self.y, self.neurons)]
+        residuals = [] if hurry else [residual(self.layer, self.y, self.neurons)]
         for v in residuals:
             self._price(v)
         if self.oracle.is_complete:
@@ -135,20 +136,20 @@ class WorkingSet(Search):
     def _proof_over_space(self, dual_points: list[FloatArray], *, hurry: bool) -> DualProof:
         """A proof for all networks, from every pattern if they are few, else without any."""
         oracle: CellOracle | None = None
-        if not hurry and count_patterns_bound(*self.X.shape) <= _SMALL_ARRANGEMENT:
-            oracle = CellOracle(self._data, enumerate_patterns(self._data))
-        proofs = []
-        for v in dual_points:
-            if oracle is None:
-                largest = spectral_bound(self._data, v)
-            else:
-                largest = oracle.price(v, self.beta).bound
-            proofs.append(DualProof(v, largest))
+        if not hurry and count_patterns_bound(*self.layer.rows.shape) <= _SMALL_ARRANGEMENT:
+            oracle = CellOracle(self._layer.rows, enumerate_patterns(self._layer.rows))
+        proofs = [spectral_proof(self._layer, v) for v in dual_points]
+        if oracle is not None:
+            bounds = [oracle.price(self.layer.pull(v), self.beta).bound for v in dual_points]
+            proofs = [
+                DualProof(v, bound + self.layer.pull_error(v))
+                for v, bound in zip(dual_points, bounds, strict=True)
+            ]
         return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
 
     def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
         return refine(
-            self.X,
+            self.layer,
             self.y,
             self.beta,
             neurons,
@@ -159,8 +160,8 @@ class WorkingSet(Search):
         )
 
     def _price(self, v: FloatArray) -> Pricing:
-        pricing = self.oracle.price(v, enough=self.beta)
-        proof = DualProof(v, pricing.bound)
+        pricing = self.oracle.price(self.layer.pull(v), enough=self.beta)
+        proof = DualProof(v, pricing.bound + self.layer.pull_error(v))
         bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
             self.bound, self.proof = bound, proof
@@ -168,7 +169,7 @@ class WorkingSet(Search):
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> None:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative)."""
-        objective = neuron_objective(self.X, self.y, self.beta, neurons)
+        objective = neuron_objective(self.layer, self.y, self.beta, neurons)
         if objective < self.objective * (1.0 + at_most):
             self.neurons, self.objective = neurons, objective
 
@@ -180,7 +181,7 @@ class WorkingSet(Search):
         for attempt in range(4):
             before = self.gap
             self._offer(self._refined(candidates))
-            pricing = self._price(dual_point(self.X, self.y, self.beta, self.neurons))
+            pricing = self._price(dual_point(self.layer, self.y, self.beta, self.neurons))
             if self.gap <= tol or self.deadline.passed or (attempt and self.gap > 0.5 * before):
                 return
             cells, signs = self._improving(pricing)
@@ -198,7 +199,7 @@ class WorkingSet(Search):
     @property
     def _batch(self) -> int:
         """Cells to take at a time: fewer in high rank, where a block costs r^2 per row."""
-        n, r = self.X.shape
+        n, r = len(self.y), self.layer.n_features
         # Many rows mean a system over the blocks, quadratic in their variables.
         variables = _BATCH_VARIABLES if n <= _BATCH_VARIABLES // 3 else _BATCH_VARIABLES // 4
         return int(np.clip(variables // max(r, 1), 32, 400))
@@ -256,7 +257,7 @@ class WorkingSet(Search):
         wrong = slacks < -_VIOLATION * np.maximum(norms, 1e-6 * norms.max(initial=0.0))[:, None]
         added = 0
         for c in np.flatnonzero(wrong.any(axis=1)):
-            worst = np.argsort(slacks[c])[: min(int(wrong[c].sum()), 2 * self.X.shape[1])]
+            worst = np.argsort(slacks[c])[: min(int(wrong[c].sum()), 2 * self.layer.n_features)]
             known = self._extra_rows.get(int(cells[c]), worst[:0])
             self._extra_rows[int(cells[c])] = np.union1d(known, worst)
             added += len(self._extra_rows[int(cells[c])]) - len(known)
@@ -265,20 +266,21 @@ class WorkingSet(Search):
     @property
     def _row_room(self) -> int:
         """Cone rows of a block for which there is memory."""
-        r, n_blocks = self.X.shape[1], max(len(self._block_cells), 1)
+        r, n_blocks = self.layer.n_features, max(len(self._block_cells), 1)
         return max(4 * r, _CONE_BYTES // (8 * r * n_blocks))
 
     def _make_blocks(self) -> Blocks:
         cells, signs = self._block_cells, self._block_signs
         program = ConvexProgram(
-            self.X, self.y, self.beta, self.patterns, cells, signs, loss=self.loss
-        )
+            self.layer.rows, self.y, self.beta, self.patterns, cells, signs,
+            loss=self.loss, readout=self.layer.readout,
+        )  # fmt: skip
         return Blocks.of(program, self._cone_rows(cells))
 
     def _cone_rows(self, cells: IntArray) -> FloatArray:
         """Rows of ``G_c``, unit length; facets where they are known, else tight rows."""
         oracle = self.oracle
-        r = self.X.shape[1]
+        r = self.layer.n_features
         if len(oracle.starts):
             counts = np.diff(oracle.starts)[cells]
             own = [oracle.rows[oracle.starts[c] : oracle.starts[c + 1]] for c in cells]
@@ -308,7 +310,7 @@ class WorkingSet(Search):
         """The master's living blocks as neurons, set on the faces that they tend to."""
         norms = np.linalg.norm(result.z, axis=1)
         alive = np.flatnonzero(norms > self._slack(result) * norms.max(initial=0.0))
-        directions = np.empty((len(alive), self.X.shape[1]))
+        directions = np.empty((len(alive), self.layer.n_features))
         for k, c in enumerate(alive):
             # Strict complementarity: the row is tight if its multiplier wins.
             tight = result.multipliers[c] / self.beta > result.slacks[c] / norms[c]

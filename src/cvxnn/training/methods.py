@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle
+from cvxnn.oracle import CellOracle, reduction_above_rank_two
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.global_search import GlobalSearch
@@ -89,43 +90,43 @@ class Method:
         deadline: Deadline,
         by_cells: bool,
     ) -> Search:
-        X, y, beta, loss = problem.X, problem.y, problem.beta, problem.loss
-        rank_two, patterns = self._plan(X, patterns, by_cells)
+        rank_two, patterns = self._plan(problem.layer, patterns, by_cells)
 
         def open_search(
-            X: FloatArray, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+            layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
             squared = SquaredLoss()
             if rank_two:
-                return RankTwoSearch(X, y, beta, squared, deadline)
+                return RankTwoSearch(layer.rows, y, beta, squared, deadline)
             if patterns is not None:
-                oracle = CellOracle(X, patterns)
+                oracle = CellOracle(layer.rows, patterns)
                 return WorkingSet(
-                    X, y, beta, patterns, oracle, squared, self.random_state, deadline
+                    layer, y, beta, patterns, oracle, squared, self.random_state, deadline
                 )
             return GlobalSearch(
-                X, y, beta, squared, self.random_state, deadline=deadline,
+                layer, y, beta, squared, self.random_state, deadline=deadline,
                 start=start, certifies=certifies and self.certifies,
             )  # fmt: skip
 
+        layer, y, beta, loss = problem.layer, problem.y, problem.beta, problem.loss
         if isinstance(loss, SquaredLoss):
-            return open_search(X, y, beta, self.start(problem), True)
-        return ProximalNewton(X, y, beta, loss, open_search, deadline, self.start(problem))
+            return open_search(layer, y, beta, self.start(problem), True)
+        return ProximalNewton(layer, y, beta, loss, open_search, deadline, self.start(problem))
 
     def _plan(
-        self, X: FloatArray, patterns: PatternSet | None, by_cells: bool
+        self, layer: Layer, patterns: PatternSet | None, by_cells: bool
     ) -> tuple[bool, PatternSet | None]:
         """Whether the search is that of rank two, and the patterns of one over cells."""
         if patterns is not None:
             return False, patterns
-        if X.shape[1] <= 2:
-            return True, None
-        reduction = reduce_rows(X)
-        if reduction.rank <= 2:
+        # Sums over arcs take every row for a prediction of its own.
+        plain = layer.readout is None
+        reduction = (reduction_above_rank_two if plain else reduce_rows)(layer.rows)
+        if reduction is None:
             return True, None
         bound = count_patterns_bound(reduction.n_classes, reduction.rank)
         if by_cells and bound <= _FEW_PATTERNS:
-            return False, enumerate_patterns(X)
+            return False, enumerate_patterns(layer.rows)
         return False, None
 
     def start(self, problem: ScaledProblem) -> Neurons | None:

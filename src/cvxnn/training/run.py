@@ -8,9 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import certify_by_spectrum
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.solvers.search import Search
@@ -34,7 +36,7 @@ class Run:
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    layer : Layer
     y : ndarray, shape (n,)
     beta : float
     method : Method
@@ -43,11 +45,17 @@ class Run:
     max_iter : int
     time_limit : float or None
     callback : callable or None
+
+    Attributes
+    ----------
+    proofs : tuple of DualProof
+        Once it has ended: on the problem that was searched and over all networks, in
+        the units of `problem`.
     """
 
     def __init__(
         self,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         method: Method,
@@ -58,15 +66,16 @@ class Run:
         time_limit: float | None,
         callback: Callback | None,
     ) -> None:
-        self.X, self.y, self.beta, self.method = X, y, beta, method
+        self.layer, self.y, self.beta, self.method = layer, y, beta, method
         self.tol, self.max_iter, self.callback = tol, max_iter, callback
         self.deadline = Deadline(time_limit)
         self.loss = loss
         self.start = time.perf_counter()
-        self.problem = ScaledProblem.of(X, y, beta, loss)
+        self.problem = ScaledProblem.of(layer, y, beta, loss)
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
         self.searches: list[Search] = []
+        self.proofs: tuple[DualProof, ...] = ()
 
     @property
     def elapsed(self) -> float:
@@ -76,7 +85,7 @@ class Run:
     def execute(self) -> Solution:
         """Run to the end, a limit or an interrupt, and return the best there is."""
         try:
-            self.patterns = self.method.list_patterns(self.X)
+            self.patterns = self.method.list_patterns(self.layer.rows)
             search = self.method.search(self.problem, self.patterns, self.deadline)
             status = self._drive(search)
             if status is Status.NUMERICAL_ERROR:
@@ -155,14 +164,14 @@ class Run:
         else:
             search = self._best_search()
             problem, scaled = self.problem, search.network()
-            program, space = search.final_proofs(hurry=hurry)
+            self.proofs = program, space = search.final_proofs(hurry=hurry)
             bounds = (
                 program.bound(problem.loss, problem.y, problem.beta),
                 space.bound(problem.loss, problem.y, problem.beta),
             )
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
-        objective = network.objective(self.X, self.y, self.beta, self.loss)
+        objective = self._objective(network)
         if status is Status.OPTIMAL_FOR_PATTERNS and (
             relative_gap(objective, program_bound) > self.tol
         ):
@@ -185,9 +194,13 @@ class Run:
             history=tuple(self.history),
         )
 
+    def _objective(self, network: TwoLayerNetwork) -> float:
+        """Objective (2), from the weights."""
+        prediction = self.layer.output(network.hidden_weights, network.output_weights)
+        return self.loss.value(prediction, self.y) + self.beta * network.penalty()
+
     def _bound_without_search(self) -> float:
+        """From the residual of the network without neurons."""
         problem = self.problem
-        certificate = certify_by_spectrum(
-            problem.empty_network, problem.X, problem.y, problem.beta, problem.loss
-        )
-        return certificate.dual_bound
+        v = -problem.loss.gradient(np.zeros_like(problem.y), problem.y)
+        return spectral_proof(problem.layer, v).bound(problem.loss, problem.y, problem.beta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss, WeightedLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.branch_and_bound import MAX_RANK
@@ -161,20 +163,103 @@ def solve(
     >>> solution.status.name, solution.n_neurons, f"{solution.objective:.8f}"
     ('OPTIMAL', 5, '0.00087694')
     """
-    X = check_data(X)
-    y = check_target(y, len(X))
-    X, y, chosen_loss = counted_rows(X, y, loss, sample_weight)
+    return solve_layer(
+        Layer(check_data(X)), y, beta, method,
+        loss=loss, sample_weight=sample_weight, patterns=patterns, n_samples=n_samples,
+        scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        random_state=random_state, warm_start=warm_start, certify=certify, callback=callback,
+    )  # fmt: skip
+
+
+def solve_layer(
+    layer: Layer, y: ArrayLike, beta: float, method: str = "global", **options: Any
+) -> Solution:
+    """Train a network whose activations are read together, such as filters over patches.
+
+    Minimises, over neurons of any number,
+
+        l( sum_j R (M u_j)_+ a_j , y ) + beta/2 sum_j (||u_j||^2 + a_j^2),
+
+    a sum over the n predictions (not a mean).
+
+    Parameters
+    ----------
+    layer : Layer
+        Rows M of shape (N, d), which must be finite, and readout R of shape (n, N).
+    y : array-like, shape (n,)
+    beta, method
+    **options
+        As for :func:`solve`; patterns are those of the rows M, weights those of the
+        predictions.
+
+    Returns
+    -------
+    Solution
+        Its network has the ``u_j`` and ``a_j``; predictions are ``layer.output`` of them.
+
+    Raises
+    ------
+    InputError, TooManyPatternsError
+        As :func:`solve`.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the gap asked for was not reached.
+
+    Notes
+    -----
+    A dual point v of the predictions is ``R'v`` for the rows, so the oracle is that of
+    :func:`solve` on N rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> modulus = Layer(np.array([[1.0], [2.0]])).with_slope(-1.0)
+    >>> solution = solve_layer(modulus, [1.0, 2.0], beta=1.0)
+    >>> solution.status.name, f"{solution.objective:.4f}"
+    ('OPTIMAL', '0.9000')
+    """
+    solution = execute(prepare_run(layer, y, beta, method, **options))
+    _warn_unless_successful(solution, layer.rows)
+    return solution
+
+
+def prepare_run(
+    layer: Layer,
+    y: ArrayLike,
+    beta: float,
+    method: str = "global",
+    *,
+    loss: str | Loss = "squared",
+    sample_weight: ArrayLike | None = None,
+    patterns: PatternSet | None = None,
+    n_samples: int = 500,
+    scheme: str = "data",
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = 0,
+    warm_start: TwoLayerNetwork | None = None,
+    certify: bool = True,
+    callback: Callback | None = None,
+) -> Run:
+    """Check the arguments of :func:`solve_layer`, and make the run; its clock starts."""
+    y = check_target(y, layer.n_outputs)
+    layer, y, chosen_loss = counted_outputs(layer, y, loss, sample_weight)
     chosen = Method(
         name=check_choice(method, "method", METHODS),
         patterns=patterns,
         n_samples=check_count(n_samples, "n_samples"),
         scheme=check_choice(scheme, "scheme", SCHEMES),
         random_state=check_random_state(random_state),
-        warm_start=_check_warm_start(warm_start, X),
+        warm_start=_check_warm_start(warm_start, layer),
         certifies=bool(certify),
     )
-    run = Run(
-        X,
+    if patterns is not None:
+        _check_patterns(patterns, layer.rows, method)
+    return Run(
+        layer,
         y,
         check_positive(beta, "beta"),
         chosen,
@@ -184,42 +269,44 @@ def solve(
         time_limit=check_optional_positive(time_limit, "time_limit"),
         callback=check_callback(callback),
     )
-    if patterns is not None:
-        _check_patterns(patterns, X, method)
-    threads = 1 if len(X) <= _SINGLE_THREADED_ROWS[method] else None
+
+
+def execute(run: Run) -> Solution:
+    """The solution of a run, with Ctrl-C and the threads of the BLAS under control."""
+    threads = 1 if len(run.layer.rows) <= _SINGLE_THREADED_ROWS[run.method.name] else None
     with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
         solution = run.execute()
         forget_interrupt()
-    _warn_unless_successful(solution, X)
     return solution
 
 
-def counted_rows(
-    X: FloatArray, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
-) -> tuple[FloatArray, FloatArray, Loss]:
-    """The rows of weight above 0, and the loss on them; InputError if y has other labels."""
+def counted_outputs(
+    layer: Layer, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
+) -> tuple[Layer, FloatArray, Loss]:
+    """The predictions of weight above 0, and the loss on them; InputError for other labels."""
     chosen = as_loss(loss)
     if chosen.has_labels and not np.isin(y, (-1.0, 1.0)).all():
         raise InputError("y must have the labels -1 and 1 only for this loss.")
     if sample_weight is None:
-        return X, y, chosen
-    weights = check_weights(sample_weight, len(X))
-    counted = weights > 0.0
-    if (weights[counted] == 1.0).all():
-        return X[counted], y[counted], chosen
-    return X[counted], y[counted], WeightedLoss(chosen, weights[counted])
+        return layer, y, chosen
+    weights = check_weights(sample_weight, len(y))
+    counted = np.flatnonzero(weights > 0.0)
+    layer, y, weights = layer.part(counted), y[counted], weights[counted]
+    if (weights == 1.0).all():
+        return layer, y, chosen
+    return layer, y, WeightedLoss(chosen, weights)
 
 
-def _check_warm_start(network: object, X: FloatArray) -> TwoLayerNetwork | None:
+def _check_warm_start(network: object, layer: Layer) -> TwoLayerNetwork | None:
     if network is None:
         return None
     if not isinstance(network, TwoLayerNetwork):
         raise InputError(
             f"warm_start must be a TwoLayerNetwork or None, got {type(network).__name__}."
         )
-    if network.n_features != X.shape[1]:
+    if network.n_features != layer.n_features:
         raise InputError(
-            f"warm_start must have the {X.shape[1]} features of X, got {network.n_features}."
+            f"warm_start must have the {layer.n_features} features of X, got {network.n_features}."
         )
     return network
 
@@ -260,5 +347,5 @@ def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
         f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
         f"{solution.tol:.1e}: {advice}.",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=4,
     )

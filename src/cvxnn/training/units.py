@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
@@ -18,7 +20,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScaledProblem:
-    """X, y and beta divided by powers of two, and the way back.
+    """Rows, y and beta divided by powers of two, and the way back.
 
     With X = a X', y = b y' and beta = a b beta' objective (2) of the neurons
     u sqrt(b / a), a_j sqrt(b / a) is b^2 times that of the scaled problem. Labels
@@ -26,7 +28,8 @@ class ScaledProblem:
 
     Attributes
     ----------
-    X : ndarray, shape (n, d)
+    layer : Layer
+        Its rows are the X above; what is read from them is not scaled.
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
@@ -36,7 +39,7 @@ class ScaledProblem:
         The same for weights.
     """
 
-    X: FloatArray
+    layer: Layer
     y: FloatArray
     beta: float
     loss: Loss
@@ -45,11 +48,11 @@ class ScaledProblem:
 
     @classmethod
     def of(
-        cls, X: FloatArray, y: FloatArray, beta: float, loss: Loss | None = None
+        cls, layer: Layer, y: FloatArray, beta: float, loss: Loss | None = None
     ) -> ScaledProblem:
         """Scale a problem; InputError if beta does not fit the data at all."""
         loss = SquaredLoss() if loss is None else loss
-        unit_X, unit_y = power_of_two(X), loss.unit(y)
+        unit_X, unit_y = power_of_two(layer.rows), loss.unit(y)
         scaled_beta = beta / unit_X / unit_y
         if not 1e-150 < scaled_beta < 1e150:
             raise InputError(
@@ -57,8 +60,8 @@ class ScaledProblem:
                 f"{unit_X:g} and {unit_y:g}; rescale one of them."
             )
         return cls(
-            X / unit_X, y / unit_y, scaled_beta, loss.in_units(unit_y),
-            unit_y**2, float(np.sqrt(unit_y / unit_X)),
+            Layer(layer.rows / unit_X, layer.readout), y / unit_y, scaled_beta,
+            loss.in_units(unit_y), unit_y**2, float(np.sqrt(unit_y / unit_X)),
         )  # fmt: skip
 
     def unscaled(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
@@ -67,6 +70,11 @@ class ScaledProblem:
             np.asarray(network.hidden_weights) * self.weight_unit,
             np.asarray(network.output_weights) * self.weight_unit,
         )
+
+    def unscaled_proof(self, proof: DualProof, beta: float) -> DualProof:
+        """The proof in the units of the original problem, whose beta is given: no rounding."""
+        unit_y = float(np.sqrt(self.objective_unit))
+        return DualProof(proof.v * unit_y, proof.oracle_bound * (beta / self.beta))
 
     def neurons(self, network: TwoLayerNetwork) -> Neurons:
         """A network in the units of the original problem as neurons of this one."""
@@ -77,4 +85,4 @@ class ScaledProblem:
     @property
     def empty_network(self) -> TwoLayerNetwork:
         """The network without neurons."""
-        return TwoLayerNetwork(np.zeros((0, self.X.shape[1])), np.zeros(0))
+        return TwoLayerNetwork(np.zeros((0, self.layer.n_features)), np.zeros(0))

@@ -1,0 +1,264 @@
+"""Two-layer convolutional networks whose filters are shared by all patches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.architectures.filter_network import FilterNetwork, frozen
+from cvxnn.architectures.patches import (
+    Sides,
+    as_pixels,
+    check_steps,
+    sliding_windows,
+)
+from cvxnn.architectures.torch_modules import convolutional_module
+from cvxnn.errors import InputError
+from cvxnn.validation import check_choice, check_number
+
+if TYPE_CHECKING:
+    from torch import dtype
+    from torch.nn import Sequential
+
+FloatArray = NDArray[np.float64]
+
+POOLINGS = ("sum", "average")
+
+_BUFFER_BYTES = 64 * 2**20
+
+
+class ConvolutionalNetwork(FilterNetwork):
+    """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` over the patches ``x_k`` of an image.
+
+    Every filter is applied to every patch, and its activations are summed or
+    averaged over the image: "separate" in section 3.2.3 of the seed paper. The
+    activation is ``phi(t) = max(t, 0) + slope * min(t, 0)``.
+
+    Parameters
+    ----------
+    filters : array-like, shape (m, height, width, C) or (m, length, C)
+        The ``u_j``, for images or for signals; C channels last, 1 for grey images.
+    output_weights : array-like, shape (m,)
+        The ``a_j``.
+    biases : array-like, shape (m,), optional
+        The ``b_j``: weights of a constant 1 at the end of every patch, which are
+        penalised like every other weight. None for none.
+    stride : int, default 1
+    padding : int, default 0
+        See :func:`image_patches`.
+    pooling : {"sum", "average"}, default "sum"
+        What becomes of the activations of a filter.
+    slope : float, default 0.0
+        0 is the ReLU, -1 the absolute value; between 0 and 1 a leaky ReLU.
+
+    Raises
+    ------
+    InputError
+        If the weights are not finite numbers of these shapes, or a setting is not
+        as described.
+
+    Examples
+    --------
+    >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])  # where a signal falls
+    >>> network
+    ConvolutionalNetwork(n_filters=1, filter_shape=(2, 1), pooling='sum')
+    >>> network.forward([[3.0, 1.0, 2.0, 0.0], [0.0, 1.0, 2.0, 3.0]])
+    array([8., 0.])
+    """
+
+    __slots__ = ("_biases", "_padding", "_pooling", "_slope", "_stride")
+
+    def __init__(
+        self,
+        filters: ArrayLike,
+        output_weights: ArrayLike,
+        biases: ArrayLike | None = None,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        pooling: str = "sum",
+        slope: float = 0.0,
+    ) -> None:
+        super().__init__(
+            frozen(filters, "filters", 3, 4), frozen(output_weights, "output_weights", 1)
+        )
+        self._biases = None if biases is None else frozen(biases, "biases", 1)
+        if self._biases is not None and len(self._biases) != self.n_filters:
+            raise InputError(
+                f"biases must be None or one for each of the {self.n_filters} filters, "
+                f"got {len(self._biases)}."
+            )
+        self._stride, self._padding = check_steps(stride, padding)
+        self._pooling = check_choice(pooling, "pooling", POOLINGS)
+        self._slope = check_number(slope, "slope")
+
+    @property
+    def biases(self) -> FloatArray | None:
+        """The ``b_j``: read-only array of shape (m,), or None."""
+        return self._biases
+
+    @property
+    def filter_shape(self) -> tuple[int, ...]:
+        """Sides and channels of a filter."""
+        return self._filters.shape[1:]
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one patch to the next."""
+        return self._stride
+
+    @property
+    def padding(self) -> int:
+        """Zeros on each side of an image."""
+        return self._padding
+
+    @property
+    def pooling(self) -> str:
+        """``"sum"`` or ``"average"``."""
+        return self._pooling
+
+    @property
+    def slope(self) -> float:
+        """That of the activation below zero."""
+        return self._slope
+
+    def forward(self, data: ArrayLike) -> FloatArray:
+        """``f`` of every image, shape (n,), also available by calling the network; O(n K m h).
+
+        The patches and activations of at most about 64 MiB of images are held at a time.
+
+        Parameters
+        ----------
+        data : array-like, shape (n, height, width[, C]) or (n, length[, C])
+            Images or signals, of any size that is not below that of the filters.
+
+        Raises
+        ------
+        InputError
+            If `data` are not finite numbers of this shape.
+        """
+        windows = self._windows(data)
+        values = np.empty(len(windows))
+        floats = windows[0].size + int(np.prod(self._map_shape(windows))) * (self.n_filters + 1)
+        step = max(_BUFFER_BYTES // (8 * floats), 1)
+        for start in range(0, len(windows), step):
+            maps = self._activate(windows[start : start + step])
+            pooled = maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1)
+            values[start : start + step] = pooled @ self._output_weights
+        return values
+
+    def feature_maps(self, data: ArrayLike) -> FloatArray:
+        """The activations ``phi(x_k'u_j + b_j)`` before pooling, all at once; O(n K m h).
+
+        Parameters
+        ----------
+        data : array-like
+            As for :meth:`forward`.
+
+        Returns
+        -------
+        ndarray, shape (n, map height, map width, m) or (n, map length, m)
+
+        Raises
+        ------
+        InputError
+            As :meth:`forward`.
+
+        Examples
+        --------
+        >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
+        >>> network.feature_maps([[3.0, 1.0, 2.0, 0.0]])[0, :, 0]
+        array([2., 0., 2.])
+        """
+        windows = self._windows(data)
+        maps = self._activate(windows)
+        return maps.reshape(len(windows), *self._map_shape(windows), self.n_filters)
+
+    def to_torch(
+        self, image_shape: tuple[int, ...] | None = None, *, dtype: dtype | None = None
+    ) -> Sequential:
+        """The network as ``torch.nn.Sequential(Conv, ReLU, pooling, Flatten, Linear)``; O(m h).
+
+        Parameters
+        ----------
+        image_shape : tuple of int, optional
+            Height and width of the images, or length of the signals, with or without
+            channels at the end: for ``pooling="sum"``, whose layer has the size of a
+            feature map. Not needed for ``"average"``.
+        dtype : torch.dtype, optional
+            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            From shape (n, C, height, width) or (n, C, length), as PyTorch has it, to
+            (n, 1): ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with
+            channels last. The sum is an ``LPPool`` of norm 1. A network without filters
+            becomes one of one filter that is zero: PyTorch has no convolutions of none.
+
+        Raises
+        ------
+        InputError
+            If PyTorch is not installed, or an argument is not as described.
+
+        Examples
+        --------
+        >>> import torch
+        >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
+        >>> module = network.to_torch((4,))
+        >>> module(torch.tensor([[[3.0, 1.0, 2.0, 0.0]]], dtype=torch.float64)).item()
+        8.0
+        """
+        return convolutional_module([self], image_shape, dtype)
+
+    @property
+    def _weights(self) -> tuple[FloatArray, ...]:
+        return super()._weights + (() if self._biases is None else (self._biases,))
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "stride": self._stride,
+            "padding": self._padding,
+            "pooling": self._pooling,
+            "slope": self._slope,
+        }
+
+    def _windows(self, data: ArrayLike) -> FloatArray:
+        """The patches of the images, as a view."""
+        sides = self.filter_shape[:-1]
+        pixels, _ = as_pixels(data, sides)
+        if pixels.shape[-1] != self.filter_shape[-1]:
+            raise InputError(
+                f"images must have the {self.filter_shape[-1]} channels of the filters at the "
+                f"end of their shape, got shape {np.shape(data)}."
+            )
+        return sliding_windows(pixels, sides, self._stride, self._padding)
+
+    def _map_shape(self, windows: FloatArray) -> Sides:
+        return windows.shape[1 : self._filters.ndim - 1]
+
+    def _activate(self, windows: FloatArray) -> FloatArray:
+        """Activations, shape (n, K, m)."""
+        patches = windows.reshape(len(windows), -1, int(np.prod(self.filter_shape)))
+        sums: FloatArray = patches @ self._filters.reshape(self.n_filters, patches.shape[-1]).T
+        if self._biases is not None:
+            sums += self._biases
+        if self._slope == 0.0:
+            return np.maximum(sums, 0.0, out=sums)
+        return np.maximum(sums, 0.0) + self._slope * np.minimum(sums, 0.0)
+
+    def __repr__(self) -> str:
+        settings = {
+            "stride": self._stride if self._stride > 1 else None,
+            "padding": self._padding or None,
+            "pooling": self._pooling,
+            "slope": self._slope or None,
+        }
+        shown = "".join(f", {name}={value!r}" for name, value in settings.items() if value)
+        return (
+            f"ConvolutionalNetwork(n_filters={self.n_filters}, "
+            f"filter_shape={self.filter_shape}{shown})"
+        )

@@ -1,0 +1,176 @@
+"""The hidden layer of a network as a linear map of activations: ``f = sum_j R (M u_j)_+ a_j``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+# An array of scipy.sparse, which has no static types, an ndarray, or None.
+Readout: TypeAlias = Any
+
+_EPS = float(np.finfo(float).eps)
+# Entries of (rows x neurons) that are formed at a time.
+_CHUNK = 1 << 21
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Rows that neurons look at, and how their activations become the n predictions.
+
+    All networks with one hidden layer of piecewise linear activations that are
+    trained here have the form ``f = sum_j R (M u_j)_+ a_j``:
+
+    ==========================  =======================  ====================
+    network                     rows M                   readout R
+    ==========================  =======================  ====================
+    ReLU                        ``X``                    identity
+    leaky ReLU of slope k       ``[X; -X]``              ``[I, -k I]``
+    absolute value              ``[X; -X]``              ``[I, I]``
+    filters summed over         all patches of all       ``I (x) 1'``
+    K patches                   samples
+    ==========================  =======================  ====================
+
+    Patterns, cells and the oracle belong to M: ``v'f = (R'v)'(M u)_+``. Loss, targets
+    and dual points belong to the n predictions.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (N, d)
+    readout : sparse array or ndarray, shape (n, N), or None
+        None is the identity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Layer(np.array([[1.0], [2.0]])).with_slope(-1.0)
+    >>> layer.activations(np.array([[1.0], [-3.0]]))
+    array([[1., 3.],
+           [2., 6.]])
+    """
+
+    rows: FloatArray
+    readout: Readout = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of predictions n."""
+        return len(self.rows) if self.readout is None else int(self.readout.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Length d of a neuron's weights."""
+        return int(self.rows.shape[1])
+
+    def read(self, activations: FloatArray) -> FloatArray:
+        """``R a`` for columns a, shape (N,) or (N, k)."""
+        return activations if self.readout is None else np.asarray(self.readout @ activations)
+
+    def pull(self, v: FloatArray) -> FloatArray:
+        """``R'v``: a dual point v, shape (n,), as weights of the rows, shape (N,)."""
+        return v if self.readout is None else np.asarray(self.readout.T @ v)
+
+    def pull_error(self, v: FloatArray) -> float:
+        """By how much ``(R'v)'(M u)_+`` may err for ``||u|| <= 1``, because R'v is rounded."""
+        if self.readout is None:
+            return 0.0
+        terms = self._size.T @ np.abs(v)
+        # Sums of at most n terms, and of N products with lengths over d columns.
+        share = 2.0 * (self.n_outputs + 4) * _EPS
+        return float(share * (terms @ self._row_lengths)) * (1.0 + sum(self.rows.shape) * _EPS)
+
+    def activations(self, directions: FloatArray) -> FloatArray:
+        """``R (M u)_+`` for the rows u of `directions`, shape (n, k)."""
+        return self.read(np.maximum(self.rows @ directions.T, 0.0))
+
+    def output(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+        """``sum_j R (M u_j)_+ a_j``, shape (n,), without an (N, k) array."""
+        total = np.empty(len(self.rows))
+        for part in row_chunks(len(total), len(weights)):
+            total[part] = np.maximum(self.rows[part] @ hidden.T, 0.0) @ weights
+        return self.read(total)
+
+    def weighted(self, root: FloatArray) -> Layer:
+        """The layer with predictions multiplied by `root` > 0, shape (n,).
+
+        ReLU is positively homogeneous: without a readout, rows are multiplied.
+        """
+        if self.readout is None:
+            return Layer(self.rows * root[:, None])
+        if scipy.sparse.issparse(self.readout):
+            return Layer(self.rows, scipy.sparse.csr_array(self.readout.multiply(root[:, None])))
+        return Layer(self.rows, self.readout * root[:, None])
+
+    def mixed(self, matrix: FloatArray) -> Layer:
+        """The layer with predictions multiplied by a matrix, shape (m, n)."""
+        if self.readout is None:
+            return Layer(self.rows, matrix)
+        # The transposes, because a dense array has no product with a sparse one behind it.
+        return Layer(self.rows, np.ascontiguousarray((self.readout.T @ matrix.T).T))
+
+    def with_slope(self, slope: float) -> Layer:
+        """The layer of leaky activations ``(t)_+ - slope (-t)_+``; slope -1 is the modulus.
+
+        Any slope is allowed; 0 is ReLU and 1 linear.
+        """
+        if slope == 0.0:
+            return self
+        n = len(self.rows)
+        read = scipy.sparse.eye_array(n, format="csr") if self.readout is None else self.readout
+        both = (
+            scipy.sparse.hstack([read, -slope * read], format="csr")
+            if scipy.sparse.issparse(read)
+            else np.hstack([read, -slope * read])
+        )
+        return Layer(np.vstack([self.rows, -self.rows]), both)
+
+    def turned(self, basis: FloatArray) -> Layer:
+        """The layer in coordinates ``w = basis'u``: rows ``M basis``."""
+        return Layer(np.ascontiguousarray(self.rows @ basis), self.readout)
+
+    def part(self, outputs: slice | NDArray[np.integer]) -> Layer:
+        """The layer of some of the predictions, with the rows that they read."""
+        if self.readout is None:
+            return Layer(self.rows[outputs])
+        read = self.readout[outputs]
+        if not scipy.sparse.issparse(read):
+            return Layer(self.rows, read)
+        used = np.unique(read.indices)
+        return Layer(self.rows[used], read[:, used])
+
+    def parts(self, width: int) -> Iterator[tuple[slice, Layer]]:
+        """Slices of the predictions with their layers, such that (N x width) stays small."""
+        rows_each = max(1, len(self.rows) // max(self.n_outputs, 1))
+        for outputs in row_chunks(self.n_outputs, rows_each * width):
+            whole = outputs.stop - outputs.start == self.n_outputs
+            yield outputs, self if whole else self.part(outputs)
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Bounds on the moduli of the predictions over ``||u|| <= 1``, shape (n,)."""
+        return (
+            self._row_lengths
+            if self.readout is None
+            else np.asarray(self._size @ self._row_lengths)
+        )
+
+    @cached_property
+    def _row_lengths(self) -> FloatArray:
+        return np.asarray(np.linalg.norm(self.rows, axis=1))
+
+    @cached_property
+    def _size(self) -> Readout:
+        return abs(self.readout)
+
+
+def row_chunks(n: int, width: int) -> Iterator[slice]:
+    """Slices of n rows such that an array of so many columns stays small."""
+    step = max(1, _CHUNK // max(width, 1))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))

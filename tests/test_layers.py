@@ -1,0 +1,111 @@
+"""Layers: what is read from the activations of rows, and its adjoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvxnn import layers
+from cvxnn.layers import Layer, row_chunks
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_layer(rng: np.random.Generator, n: int, rows: int, d: int, kind: str) -> Layer:
+    data = rng.standard_normal((n if kind == "plain" else rows, d))
+    if kind == "plain":
+        return Layer(data)
+    dense = rng.standard_normal((n, rows)) * (rng.random((n, rows)) < 0.5)
+    return Layer(data, dense if kind == "dense" else scipy.sparse.csr_array(dense))
+
+
+def dense_readout(layer: Layer) -> FloatArray:
+    return np.asarray(layer.read(np.eye(len(layer.rows))))
+
+
+kinds = st.sampled_from(["plain", "dense", "sparse"])
+
+
+@given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
+def test_predictions_and_their_adjoint(seed: int, n: int, rows: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng, n, rows, 3, kind)
+    hidden, weights, v = rng.standard_normal((4, 3)), rng.standard_normal(4), rng.standard_normal(n)
+    R = dense_readout(layer)
+    columns = R @ np.maximum(layer.rows @ hidden.T, 0.0)
+    assert (layer.n_outputs, layer.n_features) == (n, 3)
+    np.testing.assert_allclose(layer.activations(hidden), columns, atol=1e-12)
+    np.testing.assert_allclose(layer.output(hidden, weights), columns @ weights, atol=1e-12)
+    np.testing.assert_allclose(layer.pull(v), R.T @ v, atol=1e-13)
+    unit = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
+    assert (np.abs(layer.activations(unit)) <= layer.lengths[:, None] * (1.0 + 1e-12)).all()
+
+
+@given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
+def test_layers_of_layers(seed: int, n: int, rows: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng, n, rows, 3, kind)
+    U, root, mix = (
+        rng.standard_normal((4, 3)),
+        rng.uniform(0.5, 2.0, n),
+        rng.standard_normal((2, n)),
+    )
+    columns = layer.activations(U)
+    np.testing.assert_allclose(layer.weighted(root).activations(U), root[:, None] * columns)
+    np.testing.assert_allclose(layer.mixed(mix).activations(U), mix @ columns, atol=1e-12)
+    order = rng.permutation(n)[: max(1, n // 2)]
+    np.testing.assert_allclose(layer.part(order).activations(U), columns[order], atol=1e-13)
+    Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    np.testing.assert_allclose(layer.turned(Q).activations(U @ Q), columns, atol=1e-12)
+
+
+@given(seed=seeds, slope=st.sampled_from([-1.0, -0.3, 0.0, 0.1, 1.0, 2.0]), kind=kinds)
+def test_slopes(seed: int, slope: float, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng, 5, 7, 3, kind)
+    U = rng.standard_normal((4, 3))
+    products = layer.rows @ U.T
+    leaky = dense_readout(layer) @ np.where(products > 0.0, products, slope * products)
+    np.testing.assert_allclose(layer.with_slope(slope).activations(U), leaky, atol=1e-12)
+
+
+@given(seed=seeds, n=st.integers(1, 12), rows=st.integers(1, 12), kind=kinds)
+def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "_CHUNK", 9)
+        parts = list(layer.parts(3))
+        output = layer.output(U, np.ones(3))
+    whole = np.concatenate([part.activations(U) for _, part in parts])
+    np.testing.assert_allclose(whole, layer.activations(U), atol=1e-13)
+    np.testing.assert_allclose(output, whole.sum(axis=1), atol=1e-12)
+    assert np.concatenate([np.arange(n)[outputs] for outputs, _ in parts]).tolist() == [*range(n)]
+
+
+@given(seed=seeds)
+def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng, 30, 40, 3, "sparse")
+    v = rng.standard_normal(30) * 10.0 ** rng.uniform(-8, 8, 30)
+    exact = layer.readout.toarray().astype(np.longdouble).T @ v.astype(np.longdouble)
+    error = np.abs(exact - layer.pull(v)) @ np.linalg.norm(layer.rows, axis=1)
+    assert float(error) <= layer.pull_error(v)
+    assert Layer(layer.rows).pull_error(rng.standard_normal(40)) == 0.0
+
+
+@given(n=st.integers(0, 50), width=st.integers(0, 9))
+def test_chunks_cover_every_row_once(n: int, width: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "_CHUNK", 20)
+        chunks = list(row_chunks(n, width))
+    rows = np.arange(n)
+    np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
+    assert all(len(rows[c]) * width <= 20 for c in chunks)
