@@ -122,6 +122,18 @@ def test_orthonormal_rows_of_one_gate_are_a_block_soft_threshold(beta):
     assert solution.objective == pytest.approx(value, rel=1e-9)
 
 
+@any_loss
+def test_more_features_than_rows(loss):
+    X, y = draw(loss, 12, 3)
+    gates = np.random.default_rng(4).standard_normal((50, 3))
+    few = solve_gated(X, y, 0.3, gates, loss=loss, tol=1e-9)
+    # The same rows in a space of thirty dimensions.
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((30, 3)))[0].T
+    many = solve_gated(X @ turn, y, 0.3, gates @ turn, loss=loss, tol=1e-9)
+    assert many.objective == pytest.approx(few.objective, rel=1e-8)
+    assert many.gap <= 1e-9
+
+
 def test_a_skip_is_the_gate_zero():
     X, y = draw("squared", 20, 3)
     gates = np.random.default_rng(4).standard_normal((8, 3))

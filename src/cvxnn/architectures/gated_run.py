@@ -54,7 +54,11 @@ class GatedRun(Rounds):
     ) -> None:
         super().__init__(settings)
         self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
-        self._oracle = GateOracle(self._scaled.layer.rows, masks)
+        rows = self._scaled.layer.rows
+        self._oracle = GateOracle(rows, masks)
+        # Blocks of an optimum are combinations of rows; few rows span less than R^d.
+        n, d = rows.shape
+        self._basis = np.linalg.qr(rows.T)[0] if d > n else np.eye(d)
         self.gates: IntArray = np.zeros(0, dtype=np.intp)
         self.blocks = np.zeros((0, X.shape[1]))
 
@@ -79,14 +83,14 @@ class GatedRun(Rounds):
             float((self._oracle.masks[first] @ (scaled.layer.rows**2).sum(axis=1)).sum())
         )
         mu = max(float(np.linalg.norm(scaled.y)), 1e-300) / max(reach, 1e-300)
-        nothing = np.zeros((len(first), scaled.layer.rows.shape[1]))
+        nothing = np.zeros((len(first), self._basis.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 
     def _work_on(self, gates: IntArray, point: SmoothedPoint) -> None:
         scaled = self._scaled
         activity = np.ascontiguousarray(self._oracle.masks[gates].T, dtype=np.float64)
-        no_cones = np.zeros((len(gates), 0, scaled.layer.rows.shape[1]))
-        blocks = MaskedBlocks(no_cones, scaled.layer.rows, activity)
+        no_cones = np.zeros((len(gates), 0, self._basis.shape[1]))
+        blocks = MaskedBlocks(no_cones, scaled.layer.rows @ self._basis, activity)
         self._lasso = GroupLasso(blocks, scaled.y, scaled.beta, scaled.loss)
         self._working, self._point = gates, point
 
@@ -119,7 +123,8 @@ class GatedRun(Rounds):
         value += scaled.beta * float(np.linalg.norm(z, axis=1).sum())
         if value * scaled.objective_unit < self.objective:
             self.objective = value * scaled.objective_unit
-            self.gates, self.blocks = self._working[kept], z[kept] * scaled.weight_unit**2
+            self.gates = self._working[kept]
+            self.blocks = (z[kept] @ self._basis.T) * scaled.weight_unit**2
 
     def _certify(self, prediction: FloatArray) -> FloatArray:
         """Raise the bound by the dual point of a prediction; its ``X'D_i v`` for all gates."""
@@ -145,7 +150,8 @@ class GatedRun(Rounds):
         gates = np.concatenate([working[kept], missing])
         z = np.concatenate([point.z[kept], np.zeros((len(missing), point.z.shape[1]))])
         # Where the block is 0 its correlation over beta is the gradient of its norm.
-        u = np.concatenate([point.u[kept], correlations[missing] / beta / pulls[missing, None]])
+        slopes = (correlations[missing] @ self._basis) / (beta * pulls[missing, None])
+        u = np.concatenate([point.u[kept], slopes])
         # The new blocks have room to grow: smoothing may cost what their absence does.
         room = min((worst - 1.0) / len(gates), 0.1) * float(norms.sum())
         mu = max(point.mu, room)
