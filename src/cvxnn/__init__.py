@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         LinearCNN,
         image_patches,
         solve_circular_cnn,
+        solve_cnn,
         solve_linear_cnn,
     )
     from cvxnn.certification import certify
@@ -111,6 +112,7 @@ __all__ = [
     "save_onnx",
     "solve",
     "solve_circular_cnn",
+    "solve_cnn",
     "solve_linear_cnn",
     "to_onnx",
     "to_torch",
@@ -161,6 +163,7 @@ _HOMES = {
     "save_onnx": "cvxnn.exchange",
     "solve": "cvxnn.training",
     "solve_circular_cnn": "cvxnn.architectures",
+    "solve_cnn": "cvxnn.architectures",
     "solve_linear_cnn": "cvxnn.architectures",
     "to_onnx": "cvxnn.exchange",
     "to_torch": "cvxnn.exchange",

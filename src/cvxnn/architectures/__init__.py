@@ -1,5 +1,6 @@
 """Convolutional networks on the same convex programs, and linear ones that need no patterns."""
 
+from cvxnn.architectures.cnn import solve_cnn
 from cvxnn.architectures.convolutional import ConvolutionalNetwork
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
 from cvxnn.architectures.patches import image_patches
@@ -13,5 +14,6 @@ __all__ = [
     "LinearCNN",
     "image_patches",
     "solve_circular_cnn",
+    "solve_cnn",
     "solve_linear_cnn",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.architectures.filter_network import FilterNetwork
 from cvxnn.results import Progress, Status, relative_gap
@@ -61,3 +64,21 @@ class CNNSolution(Generic[Network]):
     def n_iter(self) -> int:
         """Rounds that were run."""
         return len(self.history)
+
+
+def warn_unless_successful(solution: CNNSolution[Network], stacklevel: int = 3) -> None:
+    """A ConvergenceWarning where the method did not do what it promises."""
+    if solution.status.is_success or solution.status is Status.INTERRUPTED:
+        return
+    advice = {
+        Status.ITERATION_LIMIT: "raise max_iter",
+        Status.TIME_LIMIT: "raise time_limit",
+        Status.STATIONARY: "a proof takes smaller filters, or more time (a larger time_limit)",
+        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
+    }[solution.status]
+    warnings.warn(
+        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.tol:.1e}: {advice}.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -11,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
 from cvxnn.architectures.patches import check_patches
 from cvxnn.architectures.programs import CircularProgram, GaugeProgram, PatchProgram
-from cvxnn.architectures.results import CNNSolution, Network
+from cvxnn.architectures.results import CNNSolution, Network, warn_unless_successful
 from cvxnn.architectures.run import Callback, Run, Settings
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, as_loss
-from cvxnn.results import Status, relative_gap
+from cvxnn.results import relative_gap
 from cvxnn.validation import (
     check_callback,
     check_count,
@@ -227,23 +226,5 @@ def _solve(
         n_patterns=0, program_gap=relative_gap(objective, run.dual_bound),
         elapsed=run.elapsed, history=tuple(run.history),
     )  # fmt: skip
-    _warn_unless_successful(solution)
+    warn_unless_successful(solution, stacklevel=4)
     return solution
-
-
-def _warn_unless_successful(solution: CNNSolution[Network]) -> None:
-    if solution.status.is_success or solution.status is Status.INTERRUPTED:
-        return
-    from sklearn.exceptions import ConvergenceWarning
-
-    advice = {
-        Status.ITERATION_LIMIT: "raise max_iter",
-        Status.TIME_LIMIT: "raise time_limit",
-        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of the data",
-    }[solution.status]
-    warnings.warn(
-        f"{solution.status.value} The gap is {solution.gap:.1e}, tol is "
-        f"{solution.tol:.1e}: {advice}.",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
