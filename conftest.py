@@ -4,8 +4,13 @@ from importlib.util import find_spec
 
 import pytest
 
+# Modules of PyTorch classes, which cannot be imported without it.
+if find_spec("torch") is None:
+    collect_ignore_glob = ["src/cvxnn/architectures/*_torch.py"]
+
 OPTIONAL = {
     "cvxnn.architectures.convolutional.ConvolutionalNetwork.to_torch": "torch",
+    "cvxnn.architectures.leaky.LeakyNetwork.to_torch": "torch",
     "cvxnn.baselines": "torch",
     "cvxnn.estimators.base.ConvexReLU.to_onnx": "onnx",
     "cvxnn.estimators.base.ConvexReLU.to_torch": "torch",

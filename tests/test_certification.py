@@ -18,7 +18,7 @@ from cvxnn.certification import _pricer, _TreePricer, certify
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.oracle import BranchAndBound
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
@@ -207,7 +207,7 @@ def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.Mo
         assert certify(solve(X, y, BETA).network, X, y, BETA).verdict is Verdict.OPTIMAL
     assert certificate.largest_value == pytest.approx(certificate.oracle_bound, rel=1e-9)
     assert_consistent(certificate, X, y)
-    pricer = _TreePricer(X, reduce_rows(X), np.random.default_rng(0))
+    pricer = _TreePricer(X, BranchAndBound(X), np.random.default_rng(0))
     tree = pricer.price(y - network.forward(X), BETA, 1e-6, Deadline())
     assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPRegressor
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -333,7 +334,7 @@ def test_columns_of_a_data_frame_must_be_in_the_order_of_training():
         (MLPRegressor(), "not fitted"),
         (fitted(hidden_layer_sizes=(3, 3)), "must have one hidden layer, .* got 2"),
         (fitted(activation="tanh"), "must have activation='relu', got 'tanh'"),
-        (MLPClassifier(), "got a MLPClassifier"),
+        (LinearRegression(), "got a LinearRegression"),
     ],
     ids=str,
 )

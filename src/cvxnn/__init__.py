@@ -26,13 +26,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cvxnn.architectures import (
+        ArchitectureSolution,
         CircularCNN,
-        CNNSolution,
         ConvolutionalNetwork,
+        GatedNetwork,
+        LeakyNetwork,
         LinearCNN,
         image_patches,
         solve_circular_cnn,
         solve_cnn,
+        solve_gated,
+        solve_leaky,
         solve_linear_cnn,
     )
     from cvxnn.certification import certify
@@ -70,7 +74,7 @@ if TYPE_CHECKING:
     from cvxnn.training import solve
 
 __all__ = [
-    "CNNSolution",
+    "ArchitectureSolution",
     "Certificate",
     "CircularCNN",
     "ConvexProgram",
@@ -80,9 +84,11 @@ __all__ = [
     "ConvexReLURegressorCV",
     "ConvolutionalNetwork",
     "DescentPath",
+    "GatedNetwork",
     "HuberLoss",
     "ImprovingNeuron",
     "InputError",
+    "LeakyNetwork",
     "LinearCNN",
     "LogisticLoss",
     "ModelFileError",
@@ -113,6 +119,8 @@ __all__ = [
     "solve",
     "solve_circular_cnn",
     "solve_cnn",
+    "solve_gated",
+    "solve_leaky",
     "solve_linear_cnn",
     "to_onnx",
     "to_torch",
@@ -121,7 +129,7 @@ __all__ = [
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _HOMES = {
-    "CNNSolution": "cvxnn.architectures",
+    "ArchitectureSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
     "CircularCNN": "cvxnn.architectures",
     "ConvexProgram": "cvxnn.program",
@@ -130,10 +138,12 @@ _HOMES = {
     "ConvexReLURegressor": "cvxnn.estimators",
     "ConvexReLURegressorCV": "cvxnn.estimators",
     "ConvolutionalNetwork": "cvxnn.architectures",
+    "GatedNetwork": "cvxnn.architectures",
     "HuberLoss": "cvxnn.losses",
     "DescentPath": "cvxnn.landscape",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
+    "LeakyNetwork": "cvxnn.architectures",
     "LinearCNN": "cvxnn.architectures",
     "LogisticLoss": "cvxnn.losses",
     "ModelFileError": "cvxnn.errors",
@@ -164,6 +174,8 @@ _HOMES = {
     "solve": "cvxnn.training",
     "solve_circular_cnn": "cvxnn.architectures",
     "solve_cnn": "cvxnn.architectures",
+    "solve_gated": "cvxnn.architectures",
+    "solve_leaky": "cvxnn.architectures",
     "solve_linear_cnn": "cvxnn.architectures",
     "to_onnx": "cvxnn.exchange",
     "to_torch": "cvxnn.exchange",

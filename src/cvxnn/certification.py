@@ -10,16 +10,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 from cvxnn.certificates import dual_bound
 from cvxnn.errors import InputError
 from cvxnn.foreign_networks import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
-from cvxnn.losses import SquaredLoss
+from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import AscentOracle, BranchAndBound, RankTwoOracle, spectral_bound
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.oracle import (
+    AscentOracle,
+    BranchAndBound,
+    RankTwoOracle,
+    exact_oracle,
+    spectral_bound,
+)
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -30,6 +36,7 @@ from cvxnn.results import (
     relative_gap,
 )
 from cvxnn.training import solve
+from cvxnn.training.solve import counted_outputs
 from cvxnn.training.units import ScaledProblem
 from cvxnn.validation import (
     check_callback,
@@ -62,6 +69,8 @@ def certify(
     y: ArrayLike,
     beta: float,
     *,
+    loss: str | Loss | None = None,
+    sample_weight: ArrayLike | None = None,
     tol: float = 1e-6,
     time_limit: float | None = 60.0,
     random_state: int | np.random.Generator | None = 0,
@@ -73,10 +82,10 @@ def certify(
 
         1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 
-    a sum over the rows (not a mean). Every bias is penalised: a hidden bias is a
-    weight on a column of ones, an output bias c is one more neuron on it, which
-    costs ``beta |c|``. Where that is not how the network was trained, `notes`
-    of the result say so.
+    a sum over the rows (not a mean), or the same with another convex loss in place
+    of the square. Every bias is penalised: a hidden bias is a weight on a column of
+    ones, an output bias c is one more neuron on it, which costs ``beta |c|``. Where
+    that is not how the network was trained, `notes` of the result say so.
 
     Parameters
     ----------
@@ -84,17 +93,22 @@ def certify(
         A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
         of shapes (m, d) and (m,), (1, m) or (m, 1); a
         ``torch.nn.Sequential(Linear, ReLU, Linear)`` with one output, with or
-        without biases; or a fitted ``sklearn.neural_network.MLPRegressor`` with
-        one hidden layer of ReLU. Its weights are taken to float64, in which
-        everything is computed.
+        without biases; or a fitted ``MLPRegressor`` or binary ``MLPClassifier``
+        of ``sklearn.neural_network`` with one hidden layer of ReLU. Its weights
+        are taken to float64, in which everything is computed.
     X : array-like, shape (n, d)
         Data as the network itself takes them: the column of ones for the biases
         of a torch or scikit-learn network is appended here. Tensors of torch
         are taken as well, also where they require gradients.
     y : array-like, shape (n,)
-        Targets.
+        Targets; -1 and 1 where the loss is for labels.
     beta : float
         Regularisation, > 0.
+    loss : str or Loss, optional
+        As for :func:`cvxnn.solve`. By default ``"logistic"`` for an `MLPClassifier`,
+        which knows that it was trained with it, and ``"squared"`` for all others.
+    sample_weight : array-like, shape (n,), optional
+        Weights of the rows in the loss, >= 0, as for :func:`cvxnn.solve`.
     tol : float, default 1e-6
         Relative gap ``(objective - dual_bound) / objective`` below which the
         network counts as optimal; in ]0, 1[.
@@ -125,17 +139,19 @@ def certify(
     Notes
     -----
     A balanced network is optimal if and only if no neuron has
-    ``|r'(Xu)_+| > beta`` at its residual r and its own neurons attain beta. Two
-    dual points are tried: the residual, which suffices for an optimal network,
-    and, where its bound is too low, the one that training a network of our own
-    leads to, because the optimal value is the same number whichever dual point
-    proves it.
+    ``|r'(Xu)_+| > beta`` at its residual r, minus the gradient of the loss, and its
+    own neurons attain beta. Two dual points are tried: the residual, which suffices
+    for an optimal network, and, where its bound is too low, the one that training a
+    network of our own leads to, because the optimal value is the same number
+    whichever dual point proves it.
 
-    What other objectives correspond to: ``torch.nn.MSELoss()`` over all n rows
+    What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
     ``beta = n w / 2``, but for an output bias c, which it lets cost
-    ``beta c^2 / 2``; `MLPRegressor` with ``alpha`` is 1 / n times (2) with
-    ``beta = alpha``, but without a penalty on its biases.
+    ``beta c^2 / 2``. `HuberLoss` is 1 / n times the one here with ``beta = n w``,
+    and so is `BCEWithLogitsLoss` on labels t of 0 and 1, the logistic loss of
+    ``y = 2 t - 1``. `MLPRegressor` and `MLPClassifier` with ``alpha`` are 1 / n times
+    the one here with ``beta = alpha``, but without a penalty on their biases.
 
     References
     ----------
@@ -156,13 +172,18 @@ def certify(
     read = read_network(network)
     data = read.data(X)
     target, beta = check_target(detached(y, "y"), len(data)), check_positive(beta, "beta")
+    layer, target, chosen = counted_outputs(
+        Layer(data), target, read.loss if loss is None else loss,
+        detached(sample_weight, "sample_weight"),
+    )  # fmt: skip
     # Training might refuse beta too, but only after the residual has been priced.
-    ScaledProblem.of(Layer(data), target, beta)
+    ScaledProblem.of(layer, target, beta, chosen)
     run = _Run(
         read,
-        data,
+        layer.rows,
         target,
         beta,
+        chosen,
         tol=check_tolerance(tol),
         time_limit=check_optional_positive(time_limit, "time_limit"),
         rng=check_random_state(random_state),
@@ -184,18 +205,21 @@ class _Run:
         X: FloatArray,
         y: FloatArray,
         beta: float,
+        loss: Loss,
         *,
         tol: float,
         time_limit: float | None,
         rng: np.random.Generator,
         callback: Callback | None,
     ) -> None:
-        self.read, self.network, self.X, self.y, self.beta = read, read.network, X, y, beta
+        self.read, self.network = read, read.network
+        self.X, self.y, self.beta, self.loss = X, y, beta, loss
         self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
         self.start, self.deadline = time.perf_counter(), Deadline(time_limit)
-        self.objective = _finite_objective(self.network, X, y, beta)
-        self.balanced_objective = _finite_objective(self.network.balance(), X, y, beta)
-        self.residual = y - self.network.forward(X)
+        self.objective = self._finite_objective(self.network)
+        self.balanced_objective = self._finite_objective(self.network.balance())
+        self.prediction = self.network.forward(X)
+        self.residual = -loss.gradient(self.prediction, y)
         self.oracle_bound = spectral_bound(X, self.residual)
         self.dual_bound = self._bound_of_residual()
         self.largest_value = 0.0
@@ -260,7 +284,16 @@ class _Run:
         return notes
 
     def _bound_of_residual(self) -> float:
-        return dual_bound(SquaredLoss(), self.y, self.residual, self.beta, self.oracle_bound)
+        return dual_bound(self.loss, self.y, self.residual, self.beta, self.oracle_bound)
+
+    def _finite_objective(self, network: TwoLayerNetwork) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            objective = network.objective(self.X, self.y, self.beta, self.loss)
+        if not np.isfinite(objective):
+            raise InputError(
+                "The objective of the network is beyond float64: its weights are too large for X."
+            )
+        return objective
 
     def _price_residual(self) -> None:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""
@@ -271,80 +304,97 @@ class _Run:
             self.oracle_bound = min(self.oracle_bound, prices.bound)
             self.dual_bound = max(self.dual_bound, self._bound_of_residual())
             self.largest_value = max(self.largest_value, float(prices.values.max(initial=0.0)))
-            neuron = _best_neuron(self.beta, prices)
+            neuron = self._best_neuron(prices)
             if neuron is not None and self._is_better(self.objective - neuron.decrease):
                 self.neuron = neuron
             if pricer.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
+
+    def _best_neuron(self, prices: _Prices) -> ImprovingNeuron | None:
+        """The direction whose neuron lowers the objective most, at the size that is best for it."""
+        neurons = [self._neuron(prices, int(j)) for j in np.flatnonzero(prices.values > self.beta)]
+        known = [neuron for neuron in neurons if neuron is not None]
+        return max(known, key=lambda neuron: neuron.decrease, default=None)
+
+    def _neuron(self, prices: _Prices, j: int) -> ImprovingNeuron | None:
+        """The neuron of a direction at its best size c; None where it gains less than rounding."""
+        direction, sign = prices.directions[j], float(prices.signs[j])
+        move = sign * np.maximum(self.X @ direction, 0.0)
+        size = _best_size(self.loss, self.prediction, self.y, move, self.beta)
+        moved = self.prediction + size * move
+        fall = self.loss.values(self.prediction, self.y) - self.loss.values(moved, self.y)
+        decrease = float(fall.sum()) - self.beta * size
+        if decrease <= 0.0:
+            return None
+        return ImprovingNeuron(direction, sign, float(prices.values[j]), size, decrease)
 
     def _search(self) -> None:
         """Train on the same data: the bound holds for every network, also for this one."""
         seconds = None if self.time_limit is None else self.time_limit - self.elapsed
         if seconds is not None and seconds <= 0.0:
             return
-        solution = _train(self.X, self.y, self.beta, self.tol, seconds, self.rng, self.callback)
+        solution = self._train(seconds)
         self.interrupted = solution.status is Status.INTERRUPTED
         self.dual_bound = max(self.dual_bound, solution.dual_bound)
         if self._is_better(solution.objective):
             self.solution = solution
 
+    def _train(self, seconds: float | None) -> Solution:
+        """A network of our own with its bound."""
+        from sklearn.exceptions import ConvergenceWarning
 
-def _finite_objective(network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        objective = network.objective(X, y, beta)
-    if not np.isfinite(objective):
-        raise InputError(
-            "The objective of the network is beyond float64: its weights are too large for X."
-        )
-    return objective
+        with warnings.catch_warnings():
+            # The certificate says how far the bound is.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            # The network to certify may use up tol by itself: the bound must be closer.
+            return solve(
+                self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
+                time_limit=seconds, random_state=self.rng, callback=self.callback,
+            )  # fmt: skip
 
 
-def _train(
-    X: FloatArray,
-    y: FloatArray,
-    beta: float,
-    tol: float,
-    seconds: float | None,
-    rng: np.random.Generator,
-    callback: Callback | None,
-) -> Solution:
-    """A network of our own with its bound."""
-    from sklearn.exceptions import ConvergenceWarning
+def _best_size(
+    loss: Loss, prediction: FloatArray, y: FloatArray, move: FloatArray, beta: float
+) -> float:
+    """The c > 0 with the least ``l(f + c move) + beta c``, convex in c; 0 if there is none."""
+    slope_at_zero = float(loss.gradient(prediction, y) @ move) + beta
+    weight = float(loss.majorizer(prediction, y) @ move**2)
+    if slope_at_zero >= 0.0 or weight == 0.0:
+        return 0.0
+    # The minimum of the parabola that majorizes the loss: that of a quadratic loss.
+    unit = -slope_at_zero / weight
 
-    with warnings.catch_warnings():
-        # The certificate says how far the bound is.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        # The network to certify may use up tol by itself: the bound must be closer.
-        return solve(
-            X, y, beta, tol=tol / 4.0, time_limit=seconds, random_state=rng, callback=callback
-        )
+    def slope(t: float) -> float:
+        """Relative to that at 0, whose square might leave the range of float64."""
+        moved = prediction + t * unit * move
+        return (float(loss.gradient(moved, y) @ move) + beta) / -slope_at_zero
+
+    end = 1.0
+    while slope(end) < 0.0:
+        end *= 2.0
+    return unit * float(brentq(slope, 0.0, end))
 
 
 @dataclass(frozen=True)
 class _Prices:
     """The oracle at one dual point: a proven bound, and directions that were found.
 
-    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions``
-    (k, d), ``lengths`` are those of ``(X u)_+``.
+    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions`` (k, d).
     """
 
     bound: float
     directions: FloatArray
     signs: FloatArray
     values: FloatArray
-    lengths: FloatArray
 
     @classmethod
     def of(
         cls, X: FloatArray, v: FloatArray, bound: float, directions: FloatArray, signs: FloatArray
     ) -> _Prices:
         """The prices of directions, computed from X itself."""
-        values, lengths = np.zeros(len(signs)), np.zeros(len(signs))
         # One by one: the activations of all at once might not fit into memory.
-        for j, direction in enumerate(directions):
-            active = np.maximum(X @ direction, 0.0)
-            values[j], lengths[j] = signs[j] * float(v @ active), np.linalg.norm(active)
-        return cls(bound, directions, signs, values, lengths)
+        values = [float(v @ np.maximum(X @ direction, 0.0)) for direction in directions]
+        return cls(bound, directions, signs, signs * np.array(values))
 
 
 class _RankTwoPricer:
@@ -352,8 +402,8 @@ class _RankTwoPricer:
 
     is_exact = True
 
-    def __init__(self, X: FloatArray) -> None:
-        self.X, self.oracle = X, RankTwoOracle(X)
+    def __init__(self, X: FloatArray, oracle: RankTwoOracle) -> None:
+        self.X, self.oracle = X, oracle
 
     def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
         """The maximum up to rounding, whatever `tol`; no time to speak of."""
@@ -366,11 +416,10 @@ class _TreePricer:
 
     is_exact = False
 
-    def __init__(self, X: FloatArray, reduction: Reduction, rng: np.random.Generator) -> None:
-        basis = reduction.basis
-        self.X, self.basis = X, basis
-        self.ascent = AscentOracle(X @ basis, basis.T @ reduction.to_direction, rng)
-        self.tree = BranchAndBound(X, reduction)
+    def __init__(self, X: FloatArray, tree: BranchAndBound, rng: np.random.Generator) -> None:
+        basis = tree.reduction.basis
+        self.X, self.basis, self.tree = X, basis, tree
+        self.ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, rng)
 
     def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
         """Bound ``max |v'(Xu)_+|`` to `tol`, and find directions where it exceeds beta."""
@@ -386,26 +435,8 @@ class _TreePricer:
 
 
 def _pricer(X: FloatArray, rng: np.random.Generator) -> _RankTwoPricer | _TreePricer:
-    """The quickest oracle for X, by its rank as in training."""
-    if X.shape[1] <= 2:
-        return _RankTwoPricer(X)
-    reduction = reduce_rows(X)
-    return _RankTwoPricer(X) if reduction.rank <= 2 else _TreePricer(X, reduction, rng)
-
-
-def _best_neuron(beta: float, prices: _Prices) -> ImprovingNeuron | None:
-    """The direction whose neuron lowers the objective most, at the size that is best for it."""
-    values, lengths = prices.values, prices.lengths
-    improves = (values > beta) & (lengths > 0.0)
-    if not improves.any():
-        return None
-    # The root of twice the decrease: its square might leave the range of float64 too early.
-    falls = np.where(improves, (values - beta) / np.where(improves, lengths, 1.0), 0.0)
-    j = int(np.argmax(falls))
-    return ImprovingNeuron(
-        direction=prices.directions[j],
-        sign=float(prices.signs[j]),
-        value=float(values[j]),
-        size=float(falls[j] / lengths[j]),
-        decrease=0.5 * float(falls[j]) ** 2,
-    )
+    """The exact oracle for X, with directions that it finds."""
+    oracle = exact_oracle(X)
+    if isinstance(oracle, RankTwoOracle):
+        return _RankTwoPricer(X, oracle)
+    return _TreePricer(X, oracle, rng)

@@ -22,8 +22,8 @@ FloatArray = NDArray[np.float64]
 
 _ACCEPTED = (
     "a TwoLayerNetwork, a pair (hidden_weights, output_weights) of shapes (m, d) and (m,), a "
-    "torch.nn.Sequential(Linear, ReLU, Linear) or a fitted sklearn.neural_network.MLPRegressor "
-    "with one hidden layer of ReLU"
+    "torch.nn.Sequential(Linear, ReLU, Linear) or a fitted MLPRegressor or binary MLPClassifier "
+    "of sklearn.neural_network with one hidden layer of ReLU"
 )
 _AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
 
@@ -42,8 +42,12 @@ class ReadNetwork:
         Whether the hidden layer has biases.
     output_bias : float
         The bias of the output; 0 where there is none.
+    loss : str
+        The loss that it was trained with; ``"squared"`` where that is not known.
     alpha : float, optional
         The penalty that scikit-learn trained it with.
+    classes : tuple of str, optional
+        What a classifier calls the labels -1 and 1.
     feature_names : tuple of str, optional
         The columns that it was trained on, where it knows them.
     """
@@ -52,7 +56,9 @@ class ReadNetwork:
     has_ones: bool = False
     has_hidden_biases: bool = False
     output_bias: float = 0.0
+    loss: str = "squared"
     alpha: float | None = None
+    classes: tuple[str, str] | None = None
     feature_names: tuple[str, ...] | None = None
 
     @property
@@ -111,11 +117,14 @@ class ReadNetwork:
                 "them as well."
             )
         if self.alpha is not None:
+            name = "MLPRegressor" if self.classes is None else "MLPClassifier"
             notes.append(
-                "MLPRegressor spares its biases and penalises its other weights by alpha = "
-                f"{self.alpha:g}: trained on all n rows at once that corresponds to beta = alpha, "
-                "in batches of b rows to beta = alpha n / b."
+                f"{name} spares its biases and penalises its other weights by alpha = "
+                f"{self.alpha:g}: trained on all n rows at once that corresponds to the "
+                f"{self.loss} loss and beta = alpha, in batches of b rows to beta = alpha n / b."
             )
+        if self.classes is not None:
+            notes.append("The labels -1 and 1 are its classes {} and {}.".format(*self.classes))
         return tuple(notes)
 
     def _squared_hidden_biases(self) -> float:
@@ -155,14 +164,15 @@ def read_network(network: Any) -> ReadNetwork:
         A :class:`~cvxnn.TwoLayerNetwork`; a pair of arrays ``hidden_weights``
         (m, d) and ``output_weights`` (m,), (1, m) or (m, 1); a ``torch.nn.Sequential(Linear,
         ReLU, Linear)`` with one output, with or without biases; or a fitted
-        ``sklearn.neural_network.MLPRegressor`` with one hidden layer of ReLU
-        and one output.
+        ``MLPRegressor`` or ``MLPClassifier`` of ``sklearn.neural_network`` with one
+        hidden layer of ReLU and one output.
 
     Returns
     -------
     ReadNetwork
         The function in float64: to rounding, ``read.network.forward(read.data(X))``
-        is what the network gives for X. A hidden bias is the weight on a column
+        is what the network gives for X, for a classifier before the logistic
+        function. A hidden bias is the weight on a column
         of ones. An output bias c is one more neuron on that column, with the
         weights ``sqrt(|c|)`` and ``sign(c) sqrt(|c|)``: the balanced one.
 
@@ -257,9 +267,25 @@ def _is_changed(module: Any) -> bool:
     return bool(module._forward_pre_hooks or module._forward_hooks or "forward" in vars(module))
 
 
+def _read_regressor(model: Any) -> ReadNetwork:
+    _check_perceptron(model, "MLPRegressor")
+    if model.out_activation_ != "identity":
+        raise InputError(
+            f"An MLPRegressor must have loss='squared_error', got {model.loss!r}, whose output "
+            f"goes through {model.out_activation_!r}."
+        )
+    return _read_sklearn(model)
+
+
+def _read_classifier(model: Any) -> ReadNetwork:
+    _check_perceptron(model, "MLPClassifier")
+    if len(model.classes_) != 2:
+        raise InputError(f"An MLPClassifier must have two classes, got {len(model.classes_)}.")
+    first, second = (str(label) for label in model.classes_)
+    return replace(_read_sklearn(model), loss="logistic", classes=(first, second))
+
+
 def _read_sklearn(model: Any) -> ReadNetwork:
-    _check_class(model, sys.modules["sklearn.neural_network"].MLPRegressor)
-    _check_regressor(model)
     (hidden, output), (biases, output_biases) = model.coefs_, model.intercepts_
     names = getattr(model, "feature_names_in_", None)
     read = _from_layers(
@@ -275,21 +301,17 @@ def _read_sklearn(model: Any) -> ReadNetwork:
     )
 
 
-def _check_regressor(model: Any) -> None:
+def _check_perceptron(model: Any, name: str) -> None:
+    _check_class(model, getattr(sys.modules["sklearn.neural_network"], name))
     if not hasattr(model, "coefs_"):
-        raise InputError("The MLPRegressor is not fitted; call its fit first.")
+        raise InputError(f"The {name} is not fitted; call its fit first.")
     if len(model.coefs_) != 2:
         raise InputError(
-            "An MLPRegressor must have one hidden layer, as with hidden_layer_sizes=(100,), "
+            f"An {name} must have one hidden layer, as with hidden_layer_sizes=(100,), "
             f"got {len(model.coefs_) - 1}."
         )
     if model.activation != "relu":
-        raise InputError(f"An MLPRegressor must have activation='relu', got {model.activation!r}.")
-    if model.out_activation_ != "identity":
-        raise InputError(
-            f"An MLPRegressor must have loss='squared_error', got {model.loss!r}, whose output "
-            f"goes through {model.out_activation_!r}."
-        )
+        raise InputError(f"An {name} must have activation='relu', got {model.activation!r}.")
 
 
 def _from_layers(
@@ -363,5 +385,6 @@ def _plural(count: int, noun: str) -> str:
 # The module that an instance of the class has certainly loaded, the class, and its reader.
 _LIBRARIES: tuple[tuple[str, str, Callable[[Any], ReadNetwork]], ...] = (
     ("torch.nn", "Sequential", _read_torch),
-    ("sklearn.neural_network", "MLPRegressor", _read_sklearn),
+    ("sklearn.neural_network", "MLPRegressor", _read_regressor),
+    ("sklearn.neural_network", "MLPClassifier", _read_classifier),
 )

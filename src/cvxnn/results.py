@@ -77,7 +77,8 @@ class Certificate:
         behind it covers; ``-inf`` where there is none.
     oracle_bound : float
         The proven upper bound on ``max_{||u|| <= 1} |r'(Xu)_+|`` at the
-        residual ``r`` of the network; optimality needs ``beta``.
+        residual ``r`` of the network, minus the gradient of the loss at its
+        predictions: ``y - f(X)`` for the squared loss. Optimality needs ``beta``.
     """
 
     objective: float
@@ -211,12 +212,14 @@ class ImprovingNeuron:
     sign : float
         1 or -1, the sign s of its output weight.
     value : float
-        ``s r'(Xu)_+`` at the residual r of the network; above beta.
+        ``s r'(Xu)_+`` at the residual r of the network, minus the gradient of the
+        loss; above beta.
     size : float
-        The c > 0 that is best for the neuron ``c s (Xu)_+``:
-        ``(value - beta) / ||(Xu)_+||^2``.
+        The c > 0 that is best for the neuron ``c s (Xu)_+``. For the squared loss
+        that is ``(value - beta) / ||(Xu)_+||^2``.
     decrease : float
-        By how much the objective falls then: ``(value - beta)^2 / (2 ||(Xu)_+||^2)``.
+        By how much the objective falls then, for the squared loss
+        ``(value - beta)^2 / (2 ||(Xu)_+||^2)``.
 
     Examples
     --------
@@ -270,7 +273,7 @@ class NetworkCertificate(Certificate):
         rescaling the neurons, which does not change the function, can reach.
     largest_value : float
         The largest ``|r'(Xu)_+|`` above beta that was found at the residual r of
-        the network, over ``||u|| = 1``; 0 where none was. A lower bound of the
+        the network (see `oracle_bound`), over ``||u|| = 1``; 0 where none was. A lower bound of the
         maximum, of which `oracle_bound` is an upper bound.
     improving_neuron : ImprovingNeuron, optional
         Of the neurons that were found, the one that lowers the objective most;

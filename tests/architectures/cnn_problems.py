@@ -44,11 +44,11 @@ def spectrum_objective(
     return as_loss(loss).value(prediction.real, y) + beta / d**0.5 * float(np.abs(z).sum())
 
 
-def search(objective: Any, size: int, starts: int = 40) -> float:
-    """The lowest objective that L-BFGS reaches from random starts."""
+def search(objective: Any, size: int, starts: int = 40, *, jac: bool = False) -> float:
+    """The lowest objective that L-BFGS reaches from random starts, perhaps with gradients."""
     rng = np.random.default_rng(1)
     return min(
-        float(minimize(objective, 0.7 * rng.standard_normal(size), method="L-BFGS-B").fun)
+        float(minimize(objective, 0.7 * rng.standard_normal(size), jac=jac, method="L-BFGS-B").fun)
         for _ in range(starts)
     )
 

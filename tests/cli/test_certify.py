@@ -124,6 +124,28 @@ def test_notes_are_printed(run, tmp_path, v_shape):
     assert "Note Balancing its neurons (TwoLayerNetwork.balance)" in text
 
 
+def test_another_loss(run, poor, tmp_path):
+    from cvxnn.losses import as_loss
+
+    labels = np.where(np.abs(X[:, 0]) > 1.0, 1.0, -1.0)
+    data = tmp_path / "labels.csv"
+    table = np.column_stack([X[:, 0], labels])
+    np.savetxt(data, table, delimiter=",", header="x,y", comments="")
+    arguments = ("certify", poor, data, "--target", "y", "--beta", 0.1, "--loss", "logistic")
+    record = json.loads(run(*arguments, "--json").stdout)
+    assert record["loss"] == "logistic"
+    expected = load_model(poor)[0].objective(X, labels, 0.1, as_loss("logistic"))
+    assert record["objective"] == pytest.approx(expected, rel=1e-12)
+    assert "logistic loss + beta/2 ||weights||^2" in words(run(*arguments).stdout)
+
+
+def test_the_losses_are_those_of_the_library():
+    from cvxnn.cli.certify import Loss
+    from cvxnn.losses import LOSSES
+
+    assert {loss.value for loss in Loss} == set(LOSSES)
+
+
 def test_other_targets_may_be_named(run, model, tmp_path):
     data = tmp_path / "new.csv"
     data.write_text("z,x\n" + "".join(f"{abs(x)},{x}\n" for x in range(-2, 4)))
@@ -140,6 +162,7 @@ def test_other_targets_may_be_named(run, model, tmp_path):
         (("--beta", 1), "does not say what it predicts; give the column with --target."),
         (("--beta", 1, "--target", "z"), "has no column 'z'"),
         (("--beta", 0, "--target", "y"), "beta must be a finite number above 0"),
+        (("--beta", 1, "--target", "y", "--loss", "logistic"), "labels -1 and 1"),
         (("--beta", 1, "--target", "y", "--tol", 2), "tol must be below 1"),
         (("--beta", 1, "--target", "y", "--time-limit", -1), "time_limit must be"),
     ],
@@ -169,7 +192,7 @@ def test_ctrl_c_shows_the_bound_so_far(run, poor, v_shape, monkeypatch):
     def press(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.certification._train", press)
+    monkeypatch.setattr("cvxnn.certification._Run._train", press)
     result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
     assert result.exit_code == 128 + signal.SIGINT
     assert "The search was interrupted." in words(result.stdout)

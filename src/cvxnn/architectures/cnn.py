@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.architectures.convolutional import POOLINGS, ConvolutionalNetwork
 from cvxnn.architectures.patch_layer import patch_layer
 from cvxnn.architectures.patches import as_pixels, check_steps, sliding_windows
-from cvxnn.architectures.results import CNNSolution, warn_unless_successful
-from cvxnn.architectures.run import Callback
+from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
+from cvxnn.architectures.rounds import Callback
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.training import solve_layer
+from cvxnn.training.solve import execute, prepare_run
 from cvxnn.validation import check_choice, check_flag, check_number
 
 FloatArray = NDArray[np.float64]
@@ -45,7 +43,7 @@ def solve_cnn(
     random_state: int | np.random.Generator | None = 0,
     certify: bool = True,
     callback: Callback | None = None,
-) -> CNNSolution[ConvolutionalNetwork]:
+) -> ArchitectureSolution[ConvolutionalNetwork]:
     """Train a two-layer CNN with shared filters and sum or average pooling.
 
     The objective, over networks ``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the
@@ -92,7 +90,7 @@ def solve_cnn(
 
     Returns
     -------
-    CNNSolution
+    ArchitectureSolution
         Its network is a :class:`ConvolutionalNetwork`. Also when a limit is reached or
         Ctrl-C is pressed: the best so far.
 
@@ -125,19 +123,19 @@ def solve_cnn(
     >>> signals = [[0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]  # up, down, down
     >>> solution = solve_cnn(signals, [1.0, 0.0, 0.0], beta=0.1, filter_size=2)
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.network.n_filters)
-    OPTIMAL 0.1316 1
+    OPTIMAL 0.1021 2
     """
     pixels, sides = as_pixels(images, filter_size)
     kind = _Kind.checked((*sides, pixels.shape[-1]), stride, padding, pooling, slope, fit_intercept)
-    with warnings.catch_warnings():
-        # The advice of the layer is about features.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        trained = solve_layer(
-            kind.layer(pixels), y, beta, method, loss=loss, sample_weight=sample_weight,
-            n_samples=n_samples, scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
-            random_state=random_state, certify=certify, callback=callback,
-        )  # fmt: skip
-    solution = CNNSolution(
+    trained = execute(
+        prepare_run(
+            kind.layer(pixels), y, beta, method,
+            loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
+            tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
+            certify=certify, callback=callback,
+        )
+    )  # fmt: skip
+    solution = ArchitectureSolution(
         network=kind.network(trained.network),
         objective=trained.objective,
         dual_bound=trained.dual_bound,

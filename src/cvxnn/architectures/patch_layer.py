@@ -55,10 +55,11 @@ def patch_layer(patches: FloatArray, *, average: bool, has_bias: bool) -> Layer:
 
 
 def _distinct(table: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Rows without repetition, and which of them each row is."""
+    """Rows without repetition, in the order in which they appear, and which each row is."""
     # Compared as bytes, in which -0.0 would differ from 0.0: several times as quick as
     # by columns.
     table = np.ascontiguousarray(table + 0.0)
     keys = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
-    return table[first], member.reshape(-1)
+    order = np.argsort(first)
+    return table[first[order]], np.argsort(order)[member.reshape(-1)]

@@ -1,4 +1,4 @@
-"""What training a convolutional network returns."""
+"""What training a network of this room returns."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Generic, TypeVar
 
 from sklearn.exceptions import ConvergenceWarning
 
-from cvxnn.architectures.filter_network import FilterNetwork
+from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.results import Progress, Status, relative_gap
 
-Network = TypeVar("Network", bound=FilterNetwork)
+Network = TypeVar("Network", bound=ImmutableNetwork)
 
 
 @dataclass(frozen=True)
-class CNNSolution(Generic[Network]):
+class ArchitectureSolution(Generic[Network]):
     """The best network of its kind that was found, and the proof of its quality.
 
     Attributes
     ----------
-    network : ConvolutionalNetwork, LinearCNN or CircularCNN
-        Balanced; no filters where 0 is optimal.
+    network : one of the networks of this room
+        Balanced; no neurons or filters where 0 is optimal.
     objective : float
         ``l(f, y) + beta/2`` times the sum of all squared weights, recomputed in
         float64 from the weights.
     dual_bound : float
-        No network of this kind, with any number of filters, has an objective
-        below this; rounding included.
+        No network of this kind, with any number of filters, or of neurons on the given
+        gates, has an objective below this; rounding included.
     status : Status
         OPTIMAL means: optimal among the networks of this kind.
     beta, tol : float
@@ -66,14 +66,15 @@ class CNNSolution(Generic[Network]):
         return len(self.history)
 
 
-def warn_unless_successful(solution: CNNSolution[Network], stacklevel: int = 3) -> None:
+def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: int = 3) -> None:
     """A ConvergenceWarning where the method did not do what it promises."""
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: "a proof takes smaller filters, or more time (a larger time_limit)",
+        Status.STATIONARY: "a proof takes more time (a larger time_limit), fewer features or "
+        "smaller filters",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
     warnings.warn(

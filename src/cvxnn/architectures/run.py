@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.architectures.descent import Objective, ProximalGradient, polish
 from cvxnn.architectures.programs import GaugeProgram, Weights
+from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.results import Progress, Status, relative_gap
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
-Callback = Callable[[Progress], object]
 
 # Proximal steps of a round: enough to find the rank where the problem is easy.
 _STEPS = 60
@@ -27,33 +24,18 @@ _STEPS = 60
 # beta to the next, and the proximal steps for each.
 _DIRECT_ROUNDS = 2
 _PATH_FACTOR, _PATH_STEPS = 0.3, 20
-# Rounds without any progress after which rounding is to blame.
-_PATIENCE = 4
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run is asked for."""
-
-    tol: float
-    max_iter: int
-    time_limit: float | None
-    callback: Callback | None
-
-
-class Run:
-    """The state of a run: the best weights and the best bound, at any time a valid answer.
+class Run(Rounds):
+    """Proximal steps and Newton's method on the program of a gauge.
 
     Attributes
     ----------
     weights : pair of ndarray
         Filters and output weights in the units of the data.
-    objective, dual_bound : float
-        In the units of the data.
-    history : list of Progress
-        One entry per round.
-    elapsed : float
     """
+
+    _patience = 4
 
     def __init__(
         self,
@@ -64,61 +46,27 @@ class Run:
         loss: Loss,
         settings: Settings,
     ) -> None:
-        self._settings, self._start = settings, time.perf_counter()
-        self._deadline = Deadline(settings.time_limit)
+        super().__init__(settings)
         self._X, self._y, self._beta, self._loss = X, y, beta, loss
         self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
         self._program = program_of(self._scaled.layer.rows)
         self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
         self._coefficients = np.zeros(self._program.matrix.shape[1])
         self.weights: Weights = self._program.weights(self._coefficients)
-        self.objective, self.dual_bound = np.inf, -np.inf
-        self.history: list[Progress] = []
-        self._idle = 0
 
-    @property
-    def elapsed(self) -> float:
-        return time.perf_counter() - self._start
+    def _begin(self) -> None:
+        self._note(self._coefficients)
+        self._gradient = ProximalGradient(self._inner)
 
-    @property
-    def gap(self) -> float:
-        return relative_gap(self.objective, self.dual_bound)
-
-    def execute(self) -> Status:
-        """Run until the gap is within tol, or a limit is reached."""
-        try:
-            self._note(self._coefficients)
-            gradient = ProximalGradient(self._inner)
-            while (status := self._status()) is None:
-                check_interrupt()
-                if len(self.history) == _DIRECT_ROUNDS:
-                    self._follow_path()
-                self._round(gradient)
-            return status
-        except KeyboardInterrupt:
-            return Status.INTERRUPTED
-
-    def _status(self) -> Status | None:
-        if self.gap <= self._settings.tol:
-            return Status.OPTIMAL
-        if self._deadline.passed:
-            return Status.TIME_LIMIT
-        if len(self.history) >= self._settings.max_iter:
-            return Status.ITERATION_LIMIT
-        return Status.NUMERICAL_ERROR if self._idle >= _PATIENCE else None
-
-    def _round(self, gradient: ProximalGradient) -> None:
-        before = self.objective, self.dual_bound
-        stepped = gradient.run(self._coefficients, _STEPS, self._deadline)
+    def _round(self) -> None:
+        if len(self.history) == _DIRECT_ROUNDS:
+            self._follow_path()
+        stepped = self._gradient.run(self._coefficients, _STEPS, self._deadline)
         self._note(stepped)
         if self.gap > self._settings.tol:
             polished = polish(self._inner, stepped, self._deadline)
             self._note(polished)
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
-        self._idle = self._idle + 1 if (self.objective, self.dual_bound) == before else 0
-        self.history.append(self._progress())
-        if self._settings.callback is not None:
-            self._settings.callback(self.history[-1])
 
     def _follow_path(self) -> None:
         """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
@@ -155,8 +103,6 @@ class Run:
         )
         self.dual_bound = max(self.dual_bound, bound * self._scaled.objective_unit)
 
-    def _progress(self) -> Progress:
-        rank = len(self.weights[0])
-        return Progress(
-            len(self.history), self.elapsed, self.objective, self.dual_bound, rank, rank
-        )
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return len(self.weights[0]), len(self.weights[0])

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.architectures.arguments import check_problem, check_settings, conclude
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
 from cvxnn.architectures.patches import check_patches
 from cvxnn.architectures.programs import CircularProgram, GaugeProgram, PatchProgram
-from cvxnn.architectures.results import CNNSolution, Network, warn_unless_successful
-from cvxnn.architectures.run import Callback, Run, Settings
-from cvxnn.errors import InputError
-from cvxnn.interrupts import deferred_interrupts, forget_interrupt
-from cvxnn.losses import Loss, as_loss
-from cvxnn.results import relative_gap
-from cvxnn.validation import (
-    check_callback,
-    check_count,
-    check_data,
-    check_optional_positive,
-    check_positive,
-    check_target,
-    check_tolerance,
-)
+from cvxnn.architectures.results import ArchitectureSolution
+from cvxnn.architectures.rounds import Callback, Settings
+from cvxnn.architectures.run import Run
+from cvxnn.losses import Loss
+from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
+CNN = TypeVar("CNN", LinearCNN, CircularCNN)
 
 
 def solve_linear_cnn(
@@ -39,7 +32,7 @@ def solve_linear_cnn(
     max_iter: int = 200,
     time_limit: float | None = None,
     callback: Callback | None = None,
-) -> CNNSolution[LinearCNN]:
+) -> ArchitectureSolution[LinearCNN]:
     """Train a linear CNN with output weights for every patch to a certified optimum.
 
     The objective, over networks ``f = sum_j sum_k X^(k) u_j w_jk`` with any number
@@ -73,7 +66,7 @@ def solve_linear_cnn(
 
     Returns
     -------
-    CNNSolution
+    ArchitectureSolution
         Its network is a :class:`LinearCNN` of at most min(h, K) filters. Also
         when a limit is reached or Ctrl-C is pressed: the best so far.
 
@@ -115,7 +108,7 @@ def solve_linear_cnn(
     shape = data.shape[1:]
     return _solve(
         data.reshape(len(data), -1), y, beta, loss,
-        _settings(tol, max_iter, time_limit, callback),
+        check_settings(tol, max_iter, time_limit, callback),
         lambda X: PatchProgram(X.reshape(-1, *shape)), LinearCNN, data,
     )  # fmt: skip
 
@@ -130,7 +123,7 @@ def solve_circular_cnn(
     max_iter: int = 200,
     time_limit: float | None = None,
     callback: Callback | None = None,
-) -> CNNSolution[CircularCNN]:
+) -> ArchitectureSolution[CircularCNN]:
     """Train a circular linear CNN to a certified optimum; one filter suffices.
 
     The objective, over networks ``f = sum_j X C(u_j) w_j`` with circulant ``C(u)``
@@ -152,7 +145,7 @@ def solve_circular_cnn(
 
     Returns
     -------
-    CNNSolution
+    ArchitectureSolution
         Its network is a :class:`CircularCNN` of one filter, or none where 0 is
         optimal.
 
@@ -186,19 +179,8 @@ def solve_circular_cnn(
     OPTIMAL 0.8750 1
     """
     data = check_data(X)
-    settings = _settings(tol, max_iter, time_limit, callback)
+    settings = check_settings(tol, max_iter, time_limit, callback)
     return _solve(data, y, beta, loss, settings, CircularProgram, CircularCNN, data)
-
-
-def _settings(
-    tol: float, max_iter: int, time_limit: float | None, callback: Callback | None
-) -> Settings:
-    return Settings(
-        check_tolerance(tol),
-        check_count(max_iter, "max_iter"),
-        check_optional_positive(time_limit, "time_limit"),
-        check_callback(callback),
-    )
 
 
 def _solve(
@@ -208,23 +190,13 @@ def _solve(
     loss: str | Loss,
     settings: Settings,
     program_of: Callable[[FloatArray], GaugeProgram],
-    kind: type[Network],
+    kind: type[CNN],
     data: FloatArray,
-) -> CNNSolution[Network]:
+) -> ArchitectureSolution[CNN]:
     """Check what both kinds share, run, and measure the network that comes out."""
-    target, beta, chosen = check_target(y, len(X)), check_positive(beta, "beta"), as_loss(loss)
-    if chosen.has_labels and not np.isin(target, (-1.0, 1.0)).all():
-        raise InputError("y must have the labels -1 and 1 only for this loss.")
+    target, beta, chosen = check_problem(y, len(X), beta, loss)
     run = Run(program_of, X, target, beta, chosen, settings)
-    with deferred_interrupts():
-        status = run.execute()
-        forget_interrupt()
+    status = run.execute()
     network = kind(*run.weights)
     objective = network.objective(data, target, beta, chosen)
-    solution = CNNSolution(
-        network, objective, run.dual_bound, status, beta, settings.tol,
-        n_patterns=0, program_gap=relative_gap(objective, run.dual_bound),
-        elapsed=run.elapsed, history=tuple(run.history),
-    )  # fmt: skip
-    warn_unless_successful(solution, stacklevel=4)
-    return solution
+    return conclude(run, status, network, objective, beta, settings.tol)

@@ -1,4 +1,4 @@
-"""Convolutional networks as PyTorch modules, which is not imported with this module."""
+"""Networks of this room as PyTorch modules; PyTorch is not imported with this file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch.nn import Module, Sequential
 
     from cvxnn.architectures.convolutional import ConvolutionalNetwork
+    from cvxnn.architectures.leaky import LeakyNetwork
 
 FloatArray = NDArray[np.float64]
 
@@ -51,11 +52,40 @@ def convolutional_module(
         biases = None if biases is None else np.zeros(1)
     return torch.nn.Sequential(
         _convolution(torch, network, filters, biases, dtype),
-        torch.nn.LeakyReLU(network.slope) if network.slope else torch.nn.ReLU(),
+        _activation(torch, network.slope),
         _pooling(torch, network, image_shape),
         torch.nn.Flatten(),
         linear_layer(torch, output, None, dtype),
     )
+
+
+def leaky_module(network: LeakyNetwork, dtype: dtype | None) -> Module:
+    """``Sequential(Linear, ReLU or LeakyReLU, Linear)``, with a skip connection if there is one.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed, or `dtype` is no floating type.
+    """
+    torch = import_optional("torch", "PyTorch", "torch")
+    dtype = check_dtype(torch, dtype)
+    hidden, output = network.hidden_weights, network.output_weights
+    if not len(hidden):
+        hidden, output = np.zeros((1, network.n_features)), np.zeros(1)
+    module: Module = torch.nn.Sequential(
+        linear_layer(torch, hidden, None, dtype),
+        _activation(torch, network.slope),
+        linear_layer(torch, output[np.newaxis], None, dtype),
+    )
+    if network.skip_weights is None:
+        return module
+    from cvxnn.architectures.skip_torch import SkipModule
+
+    return SkipModule(module, linear_layer(torch, network.skip_weights[np.newaxis], None, dtype))
+
+
+def _activation(torch: Any, slope: float) -> Module:
+    return torch.nn.LeakyReLU(slope) if slope else torch.nn.ReLU()
 
 
 def _convolution(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
 
 # Terms of a neuron that are written out.
 _SHOWN_TERMS = 8
+
+
+class Loss(StrEnum):
+    """What the penalty is added to."""
+
+    SQUARED = "squared"
+    HUBER = "huber"
+    LOGISTIC = "logistic"
+    SQUARED_HINGE = "squared_hinge"
+
 
 _Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model that 'cvxnn fit --out' saved.")
@@ -49,6 +60,13 @@ _Beta = Annotated[
         rich_help_panel="Problem",
     ),
 ]
+_Loss = Annotated[
+    Loss,
+    typer.Option(
+        help="Loss it was trained with; the last two are for labels -1 and 1.",
+        rich_help_panel="Problem",
+    ),
+]
 _Tol = Annotated[
     float,
     typer.Option(metavar="GAP", help="Relative gap that is optimal.", rich_help_panel="Run"),
@@ -66,6 +84,7 @@ def certify(
     data: _Data,
     target: _Target = None,
     beta: _Beta = None,
+    loss: _Loss = Loss.SQUARED,
     tol: _Tol = 1e-6,
     time_limit: _TimeLimit = 60.0,
     json: JsonOption = False,
@@ -80,12 +99,13 @@ def certify(
     and --beta, and all other columns are its features.
     """
     network, features, X, y, beta = _problem(model, data, target, beta)
-    certificate = _certify(network, X, y, beta, tol=tol, time_limit=time_limit)
+    limits = {"tol": tol, "time_limit": time_limit}
+    certificate = _certify(network, X, y, beta, loss=loss.value, **limits)
     if json:
-        _show_json(certificate, features, model)
+        _show_json(certificate, features, model, loss)
     else:
         title = f"{model.name} on {data.name}: {features.describe()} -> {features.target}"
-        _show_table(certificate, features, f"{title}, beta {beta:g}")
+        _show_table(certificate, features, f"{title}, beta {beta:g}", loss)
     raise typer.Exit(_exit_code(certificate))
 
 
@@ -173,7 +193,9 @@ def _exit_code(certificate: NetworkCertificate) -> ExitCode:
     return ExitCode.INTERRUPTED if certificate.interrupted else ExitCode.STOPPED_EARLY
 
 
-def _show_json(certificate: NetworkCertificate, features: Features, model: Path) -> None:
+def _show_json(
+    certificate: NetworkCertificate, features: Features, model: Path, loss: Loss
+) -> None:
     from cvxnn.cli.outputs import write_json
 
     better, neuron = certificate.better_network, certificate.improving_neuron
@@ -195,6 +217,7 @@ def _show_json(certificate: NetworkCertificate, features: Features, model: Path)
             "bias": features.bias,
             "target": features.target,
             "beta": certificate.beta,
+            "loss": loss.value,
             "tol": certificate.tol,
             "interrupted": certificate.interrupted,
             "elapsed": certificate.elapsed,
@@ -214,14 +237,16 @@ def _neuron_record(neuron: ImprovingNeuron) -> dict[str, Any]:
     }
 
 
-def _show_table(certificate: NetworkCertificate, features: Features, title: str) -> None:
+def _show_table(
+    certificate: NetworkCertificate, features: Features, title: str, loss: Loss
+) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
     from cvxnn.cli.display import draw_page, figures
 
     parts: list[RenderableType] = [
-        figures(_rows(certificate)),
+        figures(_rows(certificate, loss)),
         "",
         Padding(_verdict(certificate), (0, 2)),
     ]
@@ -232,12 +257,12 @@ def _show_table(certificate: NetworkCertificate, features: Features, title: str)
     draw_page(title, parts)
 
 
-def _rows(certificate: NetworkCertificate) -> list[tuple[str, str, str]]:
+def _rows(certificate: NetworkCertificate, loss: Loss) -> list[tuple[str, str, str]]:
     from cvxnn.cli.display import certificate_rows
     from cvxnn.progress import format_number
 
     better = certificate.better_network
-    rows = certificate_rows(certificate)
+    rows = certificate_rows(certificate, loss.value)
     rows.append(("neurons", str(certificate.network.n_neurons), "of the network"))
     if better is not None:
         size = f"{better.n_neurons} neuron{'' if better.n_neurons == 1 else 's'}"

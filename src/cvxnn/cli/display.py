@@ -82,9 +82,12 @@ def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:
     return Padding(table, (0, 2))
 
 
-def certificate_rows(solution: Solution | NetworkCertificate) -> list[tuple[str, str, str]]:
+def certificate_rows(
+    solution: Solution | NetworkCertificate, loss: str = "squared"
+) -> list[tuple[str, str, str]]:
     """The rows of a table that say how good a network is, and what is proven about it."""
-    objective = "1/2 ||f(X) - y||^2 + beta/2 ||weights||^2"
+    fit = "1/2 ||f(X) - y||^2" if loss == "squared" else f"{loss} loss"
+    objective = f"{fit} + beta/2 ||weights||^2"
     bound, gap = "no two-layer ReLU network is below it", "(objective - lower bound) / objective"
     if not math.isfinite(solution.dual_bound):
         bound, gap = "", "of the whole problem"

@@ -13,9 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import BranchAndBound
-from cvxnn.oracle.rank_two import RankTwoOracle
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.oracle import RankTwoOracle, exact_oracle
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
 from cvxnn.training.solve import counted_outputs
@@ -124,12 +122,9 @@ def largest_beta(
     target = check_target(y, len(data))
     layer, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
     data, v = layer.rows, -chosen.gradient(np.zeros_like(target), target)
-    if data.shape[1] <= 2:
-        return RankTwoOracle(data).price(v).bound
-    reduction = reduce_rows(data)
-    if reduction.rank <= 2:
-        return RankTwoOracle(data).price(v).bound
-    oracle = BranchAndBound(data, reduction)
+    oracle = exact_oracle(data)
+    if isinstance(oracle, RankTwoOracle):
+        return oracle.price(v).bound
     nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(data)))
     return oracle.price(v, tol=_START_TOLERANCE, max_nodes=nodes).bound
 

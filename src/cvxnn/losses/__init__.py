@@ -8,12 +8,14 @@ from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
+from cvxnn.losses.skip import SkipLoss
 from cvxnn.losses.weighted import WeightedLoss
 
 __all__ = [
     "HuberLoss",
     "LogisticLoss",
     "Loss",
+    "SkipLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
     "WeightedLoss",

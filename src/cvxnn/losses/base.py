@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.losses.roots import DiagonalRoot, Root
+
 Vector = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
@@ -68,6 +70,10 @@ class Loss(ABC):
     def longest(self, direction: Vector, y: Vector) -> float:
         """The largest t, possibly inf, for which ``t v`` is in the domain of the conjugate."""
 
+    def root(self, curvature: Vector) -> Root:
+        """The root of the curvature in f, for a diagonal h > 0 next to :meth:`curvature`."""
+        return DiagonalRoot(curvature)
+
     def value(self, prediction: Vector, y: Vector) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
@@ -94,11 +100,14 @@ class Loss(ABC):
         if end <= 0.0 or not direction.any():
             return 0.0
 
-        def slope(t: float) -> float:
-            return float(direction @ self.prediction(t * direction, y))
-
-        if slope(0.0) <= 0.0:
+        start = float(direction @ self.prediction(0.0 * direction, y))
+        if start <= 0.0:
             return 0.0
+
+        def slope(t: float) -> float:
+            """Relative to that at 0, whose square might leave the range of float64."""
+            return float(direction @ self.prediction(t * direction, y)) / start
+
         if not np.isfinite(end):
             end = 1.0
             while slope(end) > 0.0 and end < 1e300:

@@ -3,6 +3,8 @@
 from cvxnn.oracle.ascent import AscentOracle, Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound, TreeResult
 from cvxnn.oracle.cells import CellOracle, Pricing
+from cvxnn.oracle.exact import exact_oracle, reduction_above_rank_two
+from cvxnn.oracle.gates import GateOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.spectral import spectral_bound
 
@@ -10,9 +12,12 @@ __all__ = [
     "AscentOracle",
     "BranchAndBound",
     "CellOracle",
+    "GateOracle",
     "Pricing",
     "Proposals",
     "RankTwoOracle",
     "TreeResult",
+    "exact_oracle",
+    "reduction_above_rank_two",
     "spectral_bound",
 ]

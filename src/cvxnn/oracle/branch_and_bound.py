@@ -59,6 +59,10 @@ class BranchAndBound:
     reduction : Reduction, optional
         ``reduce_rows(X)``, where it is known already.
 
+    Attributes
+    ----------
+    reduction : Reduction
+
     Notes
     -----
     *Bound of a node.* In the reduced coordinates the function is ``base'u +
@@ -111,7 +115,7 @@ class BranchAndBound:
 
     def __init__(self, X: FloatArray, reduction: Reduction | None = None) -> None:
         self._X = X
-        self._reduction = reduce_rows(X) if reduction is None else reduction
+        self.reduction = reduce_rows(X) if reduction is None else reduction
 
     def price(
         self,
@@ -150,14 +154,14 @@ class BranchAndBound:
             that is deferred ends the search like a deadline; it is raised by the
             caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
-        weights = HyperplaneWeights.of(self._reduction, v)
-        rank = self._reduction.rank
+        weights = HyperplaneWeights.of(self.reduction, v)
+        rank = self.reduction.rank
         if rank > MAX_RANK:
             none = np.zeros(0)
             directions = np.zeros((0, self._X.shape[1]))
             return TreeResult(spectral_bound(self._X, v), directions, none, none, 0, not v.any())
         search = TreeSearch(
-            self._reduction.normals, weights, max(enough, 0.0) / weights.unit, tol,
+            self.reduction.normals, weights, max(enough, 0.0) / weights.unit, tol,
             deadline, max_nodes, stop_at,
         )  # fmt: skip
         if rank > 0 and search.mass > 0.0:
@@ -173,7 +177,7 @@ class BranchAndBound:
 
     def _seeds(self, v: FloatArray, starts: FloatArray | None) -> FloatArray:
         """Directions to begin with, in reduced coordinates."""
-        basis, normals = self._reduction.basis, self._reduction.normals
+        basis, normals = self.reduction.basis, self.reduction.normals
         rank = normals.shape[1]
         scale = float(np.abs(v).max(initial=0.0)) or 1.0
         pull = (self._X.T @ (v / scale)) @ basis
@@ -189,7 +193,7 @@ class BranchAndBound:
         if not search.found:
             return np.zeros((0, self._X.shape[1])), np.zeros(0), np.zeros(0)
         signs = np.array([peak.sign for peak in search.found])
-        directions = np.array([peak.point for peak in search.found]) @ self._reduction.basis.T
+        directions = np.array([peak.point for peak in search.found]) @ self.reduction.basis.T
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         values = np.array(
             [

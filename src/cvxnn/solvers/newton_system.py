@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.solvers.blocks import Blocks
-from cvxnn.solvers.second_order_cones import NesterovToddScaling
 
 FloatArray = NDArray[np.float64]
+
+
+class BlockScaling(Protocol):
+    """The positive definite matrices ``H_c`` of the blocks."""
+
+    def reduced(self, z: FloatArray) -> FloatArray:
+        """``H_c z_c``, shape (C, r)."""
+
+    def reduced_inverse_root(self) -> FloatArray:
+        """``R_c`` with ``R_c R_c' = H_c^-1``, shape (C, r, r)."""
 
 
 class NewtonSystem:
@@ -24,7 +35,8 @@ class NewtonSystem:
     Parameters
     ----------
     blocks : Blocks
-    scaling : NesterovToddScaling
+    scaling : BlockScaling
+        ``H_c``.
     theta : ndarray, shape (C, m)
         Multipliers over slacks of the cone rows.
     curvature : ndarray, shape (n,)
@@ -48,7 +60,7 @@ class NewtonSystem:
     def __init__(
         self,
         blocks: Blocks,
-        scaling: NesterovToddScaling,
+        scaling: BlockScaling,
         theta: FloatArray,
         curvature: FloatArray,
         gram: FloatArray | None,

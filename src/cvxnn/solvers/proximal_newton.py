@@ -1,10 +1,10 @@
 """Losses other than the squared one: a sequence of weighted squares.
 
-At a prediction f the loss is replaced by ``1/2 sum_i h_i (g_i - z_i)^2`` with its
-gradient there and curvatures h; the penalty stays as it is. Because ReLU is
-positively homogeneous, a weighted square is the squared loss on the rows
-``sqrt(h_i) x_i`` and targets ``sqrt(h_i) z_i``: the same arrangement, so that every
-method for the squared loss is one for all smooth losses.
+At a prediction f the loss is replaced by ``1/2 ||A g - z||^2`` with its gradient there
+and the curvature ``A'A``, as a rule diagonal; the penalty stays as it is. Because ReLU
+is positively homogeneous, a weighted square is the squared loss on the rows
+``sqrt(h_i) x_i``; any other A joins the readout of the layer. The arrangement is the
+same, so that every method for the squared loss is one for all smooth losses.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.losses.roots import DiagonalRoot, Root
 from cvxnn.solvers.neurons import Neurons, prune
 from cvxnn.solvers.search import Search
 
@@ -107,7 +108,7 @@ class ProximalNewton(Search):
         # Of a quadratic loss the first model is the loss.
         self._certifies = loss.is_quadratic
         self._model: Search | None = None
-        self._root = np.ones_like(y)
+        self._root: Root = DiagonalRoot(np.ones_like(y))
         self._model_tol = 0.0
 
     def step(self, tol: float) -> None:
@@ -141,18 +142,18 @@ class ProximalNewton(Search):
     def _begin(self, tol: float) -> Search:
         """The model at the best network so far."""
         gradient = self.loss.gradient(self._prediction, self.y)
-        curvature = self._curvature(gradient)
-        self._root = root = np.sqrt(curvature)
-        target = root * self._prediction - gradient / root
+        self._root = root = self.loss.root(self._curvature(gradient))
+        pull = root.solved(gradient)
+        target = root.times(self._prediction) - pull
         # The objective of a model has an offset, which its relative gap must not see.
-        offset = 0.5 * float((gradient / root) @ (gradient / root))
+        offset = 0.5 * float(pull @ pull)
         visible = self.objective / max(self.objective + offset, 1e-300)
         wanted = 0.3 * tol
         if not self._certifies:
             wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
         self._model_tol = max(wanted * visible, 1e-13)
         model = self._open(
-            self.layer.weighted(root), target, self.beta, self.neurons, self._certifies
+            root.applied(self.layer), target, self.beta, self.neurons, self._certifies
         )
         self._model = model
         self._first = offset + self.beta * float(self.neurons.weights.sum())
@@ -219,15 +220,15 @@ class ProximalNewton(Search):
         return proof.bound(self.loss, self.y, self.beta)
 
     def _on_the_rows(self, proof: DualProof) -> DualProof:
-        """A proof for a model, carried over: ``v'f = v~'f~`` where ``f~ = sqrt(h) f``.
+        """A proof for a model, carried over: ``v'f = v~'(A f)`` for ``v = A'v~``.
 
-        The products ``v = sqrt(h) v~`` round; and v is moved into the domain of the
+        Both sides round; and v is moved into the domain of the
         conjugate, which changes ``v'f`` by ``sum_i |change_i| |f_i|`` at most.
         """
-        v = self._root * proof.v
+        v = self._root.transposed(proof.v)
         inside = self.loss.project(v, self.y)
         moved = float(np.abs(inside - v) @ self.layer.lengths)
-        rounding = 8.0 * _EPS * float(np.abs(v) @ self.layer.lengths)
+        rounding = self._root.error(proof.v, self.layer.lengths)
         # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.
         sums = 1.0 + 2.0 * (len(v) + sum(self.layer.rows.shape) + 32) * _EPS
         return DualProof(

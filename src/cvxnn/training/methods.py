@@ -11,7 +11,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle
+from cvxnn.oracle import CellOracle, reduction_above_rank_two
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.global_search import GlobalSearch
@@ -121,10 +121,8 @@ class Method:
             return False, patterns
         # Sums over arcs take every row for a prediction of its own.
         plain = layer.readout is None
-        if plain and layer.n_features <= 2:
-            return True, None
-        reduction = reduce_rows(layer.rows)
-        if plain and reduction.rank <= 2:
+        reduction = (reduction_above_rank_two if plain else reduce_rows)(layer.rows)
+        if reduction is None:
             return True, None
         bound = count_patterns_bound(reduction.n_classes, reduction.rank)
         if by_cells and bound <= _FEW_PATTERNS:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import spectral_proof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
@@ -45,6 +45,12 @@ class Run:
     max_iter : int
     time_limit : float or None
     callback : callable or None
+
+    Attributes
+    ----------
+    proofs : tuple of DualProof
+        Once it has ended: on the problem that was searched and over all networks, in
+        the units of `problem`.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Run:
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
         self.searches: list[Search] = []
+        self.proofs: tuple[DualProof, ...] = ()
 
     @property
     def elapsed(self) -> float:
@@ -157,7 +164,7 @@ class Run:
         else:
             search = self._best_search()
             problem, scaled = self.problem, search.network()
-            program, space = search.final_proofs(hurry=hurry)
+            self.proofs = program, space = search.final_proofs(hurry=hurry)
             bounds = (
                 program.bound(problem.loss, problem.y, problem.beta),
                 space.bound(problem.loss, problem.y, problem.beta),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -171,23 +172,7 @@ def solve(
 
 
 def solve_layer(
-    layer: Layer,
-    y: ArrayLike,
-    beta: float,
-    method: str = "global",
-    *,
-    loss: str | Loss = "squared",
-    sample_weight: ArrayLike | None = None,
-    patterns: PatternSet | None = None,
-    n_samples: int = 500,
-    scheme: str = "data",
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    time_limit: float | None = None,
-    random_state: int | np.random.Generator | None = 0,
-    warm_start: TwoLayerNetwork | None = None,
-    certify: bool = True,
-    callback: Callback | None = None,
+    layer: Layer, y: ArrayLike, beta: float, method: str = "global", **options: Any
 ) -> Solution:
     """Train a network whose activations are read together, such as filters over patches.
 
@@ -202,8 +187,8 @@ def solve_layer(
     layer : Layer
         Rows M of shape (N, d), which must be finite, and readout R of shape (n, N).
     y : array-like, shape (n,)
-    beta, method, loss, sample_weight, patterns, n_samples, scheme, tol, max_iter,
-    time_limit, random_state, warm_start, certify, callback
+    beta, method
+    **options
         As for :func:`solve`; patterns are those of the rows M, weights those of the
         predictions.
 
@@ -235,6 +220,31 @@ def solve_layer(
     >>> solution.status.name, f"{solution.objective:.4f}"
     ('OPTIMAL', '0.9000')
     """
+    solution = execute(prepare_run(layer, y, beta, method, **options))
+    _warn_unless_successful(solution, layer.rows)
+    return solution
+
+
+def prepare_run(
+    layer: Layer,
+    y: ArrayLike,
+    beta: float,
+    method: str = "global",
+    *,
+    loss: str | Loss = "squared",
+    sample_weight: ArrayLike | None = None,
+    patterns: PatternSet | None = None,
+    n_samples: int = 500,
+    scheme: str = "data",
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = 0,
+    warm_start: TwoLayerNetwork | None = None,
+    certify: bool = True,
+    callback: Callback | None = None,
+) -> Run:
+    """Check the arguments of :func:`solve_layer`, and make the run; its clock starts."""
     y = check_target(y, layer.n_outputs)
     layer, y, chosen_loss = counted_outputs(layer, y, loss, sample_weight)
     chosen = Method(
@@ -246,7 +256,9 @@ def solve_layer(
         warm_start=_check_warm_start(warm_start, layer),
         certifies=bool(certify),
     )
-    run = Run(
+    if patterns is not None:
+        _check_patterns(patterns, layer.rows, method)
+    return Run(
         layer,
         y,
         check_positive(beta, "beta"),
@@ -257,13 +269,14 @@ def solve_layer(
         time_limit=check_optional_positive(time_limit, "time_limit"),
         callback=check_callback(callback),
     )
-    if patterns is not None:
-        _check_patterns(patterns, layer.rows, method)
-    threads = 1 if len(layer.rows) <= _SINGLE_THREADED_ROWS[method] else None
+
+
+def execute(run: Run) -> Solution:
+    """The solution of a run, with Ctrl-C and the threads of the BLAS under control."""
+    threads = 1 if len(run.layer.rows) <= _SINGLE_THREADED_ROWS[run.method.name] else None
     with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
         solution = run.execute()
         forget_interrupt()
-    _warn_unless_successful(solution, layer.rows)
     return solution
 
 

@@ -1,0 +1,222 @@
+"""Gated ReLU networks: fixed gates decide which rows a neuron sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.architectures.filter_network import frozen
+from cvxnn.architectures.gated_decomposition import relu_network
+from cvxnn.architectures.immutable import ImmutableNetwork
+from cvxnn.errors import InputError
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.validation import check_choice, check_data
+
+if TYPE_CHECKING:
+    from torch import dtype
+
+    from cvxnn.architectures.gated_torch import GatedModule
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+class GatedNetwork(ImmutableNetwork):
+    """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j``: ReLU with gates apart from the weights.
+
+    A gate is open on its boundary, so that the gate 0 is open everywhere and its
+    neurons are a linear skip connection. Gates are fixed: no penalty counts them.
+
+    Parameters
+    ----------
+    gates : array-like, shape (m, d)
+        Row j is ``g_j``.
+    hidden_weights : array-like, shape (m, d)
+        Row j is ``u_j``.
+    output_weights : array-like, shape (m,)
+        Entry j is ``a_j``.
+
+    Raises
+    ------
+    InputError
+        If the arrays are not finite numbers of these shapes.
+
+    References
+    ----------
+    A. Mishkin, A. Sahiner and M. Pilanci, Fast Convex Optimization for Two-Layer ReLU
+    Networks, ICML 2022.
+
+    Examples
+    --------
+    >>> network = GatedNetwork([[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], [2.0, 1.0])
+    >>> network
+    GatedNetwork(n_neurons=2, n_features=2)
+    >>> network.forward([[1.0, 3.0], [-1.0, 3.0]])
+    array([10.,  2.])
+    """
+
+    __slots__ = ("_gates", "_hidden_weights", "_output_weights")
+
+    def __init__(
+        self, gates: ArrayLike, hidden_weights: ArrayLike, output_weights: ArrayLike
+    ) -> None:
+        self._gates = frozen(gates, "gates", 2)
+        self._hidden_weights = frozen(hidden_weights, "hidden_weights", 2)
+        if self._gates.shape != self._hidden_weights.shape:
+            raise InputError(
+                "gates and hidden_weights must have the same shape (m, d), got "
+                f"{self._gates.shape} and {self._hidden_weights.shape}."
+            )
+        self._output_weights = frozen(output_weights, "output_weights", 1)
+        if len(self._output_weights) != len(self._gates):
+            raise InputError(
+                f"output_weights must be of shape ({len(self._gates)},), one for each gate, "
+                f"got shape {self._output_weights.shape}."
+            )
+
+    @property
+    def gates(self) -> FloatArray:
+        """The ``g_j`` as rows: read-only array, shape (m, d)."""
+        return self._gates
+
+    @property
+    def hidden_weights(self) -> FloatArray:
+        """The ``u_j`` as rows: read-only array, shape (m, d)."""
+        return self._hidden_weights
+
+    @property
+    def output_weights(self) -> FloatArray:
+        """The ``a_j``: read-only array, shape (m,)."""
+        return self._output_weights
+
+    @property
+    def n_neurons(self) -> int:
+        """The number of neurons m."""
+        return len(self._gates)
+
+    @property
+    def n_features(self) -> int:
+        """The number of features d."""
+        return int(self._gates.shape[1])
+
+    @property
+    def _weights(self) -> tuple[FloatArray, ...]:
+        return self._gates, self._hidden_weights, self._output_weights
+
+    def penalty(self) -> float:
+        """``1/2 sum_j (||u_j||^2 + a_j^2)``: gates are not trained."""
+        trained = (self._hidden_weights, self._output_weights)
+        return 0.5 * sum(float(np.vdot(part, part)) for part in trained)
+
+    def forward(self, data: ArrayLike) -> FloatArray:
+        """``f(X)``, also available by calling the network; O(nmd).
+
+        Parameters
+        ----------
+        data : array-like, shape (n, d)
+            The rows X.
+
+        Raises
+        ------
+        InputError
+            If `data` are not finite numbers of this shape.
+        """
+        rows = self._check_rows(data)
+        values: FloatArray = (
+            open_gates(rows, self._gates) * (rows @ self._hidden_weights.T)
+        ) @ self._output_weights
+        return values
+
+    def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
+        """A ReLU network with the same outputs on the rows of X.
+
+        On these rows a neuron ``w = u_j a_j`` is linear where its gate is open. Two
+        ReLU neurons with its pattern, v and u of its cone with ``v - u = w``, are the
+        same; elsewhere than on X they may differ.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d)
+            The data of the training.
+        method : {"closed_form", "minimum_norm"}
+            ``"closed_form"``: u (or v) on the ray through the middle of the cone, as
+            short as it can be. ``"minimum_norm"``: the pair with the least ``||v|| + ||u||``,
+            from a small conic program for each pattern.
+
+        Returns
+        -------
+        TwoLayerNetwork
+            Balanced, with at most two neurons for each pattern of the gates on X. Its
+            penalty is at least that of this network and can be far above the least
+            that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described, or a row lies on the boundary of a gate.
+
+        Notes
+        -----
+        The middle is the u of length 1 with the largest ``min_k |x_k'u|``, by
+        non-negative least squares; O(n d^2) a gate about. The rounding of the
+        conic solver is mended by a step towards the middle.
+
+        References
+        ----------
+        A. Mishkin, A. Sahiner and M. Pilanci, ICML 2022, section 3 (cone decompositions);
+        C. Lawson and R. Hanson, Solving Least Squares Problems, 1974, chapter 23.
+
+        Examples
+        --------
+        >>> network = GatedNetwork([[2.0]], [[-1.0]], [1.0])
+        >>> network.forward([[3.0], [-3.0]])
+        array([-3.,  0.])
+        >>> network.to_relu([[3.0], [-3.0]])
+        TwoLayerNetwork(n_neurons=1, n_features=1)
+        """
+        rows = self._check_rows(X)
+        method = check_choice(method, "method", ("closed_form", "minimum_norm"))
+        products = self._hidden_weights * self._output_weights[:, None]
+        return relu_network(rows, self._gates, products, least=method == "minimum_norm")
+
+    def to_torch(self, dtype: dtype | None = None) -> GatedModule:
+        """The network as a ``torch.nn.Module`` from shape (n, d) to (n, 1); O(md).
+
+        Its gates are a buffer, which is stored and not trained; the weights are
+        parameters.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, optional
+            Of gates and parameters; ``torch.float64`` if None.
+
+        Raises
+        ------
+        InputError
+            If PyTorch is not installed.
+        """
+        try:
+            from cvxnn.architectures.gated_torch import GatedModule
+        except ImportError as error:
+            raise InputError(
+                "The export needs PyTorch; install it with: pip install 'cvxnn[torch]'."
+            ) from error
+        return GatedModule(self._gates, self._hidden_weights, self._output_weights, dtype)
+
+    def _check_rows(self, data: ArrayLike) -> FloatArray:
+        rows = check_data(data)
+        if rows.shape[1] != self.n_features:
+            raise InputError(
+                f"X must have the {self.n_features} features of the network, got {rows.shape[1]}."
+            )
+        return rows
+
+    def __repr__(self) -> str:
+        return f"GatedNetwork(n_neurons={self.n_neurons}, n_features={self.n_features})"
+
+
+def open_gates(X: FloatArray, gates: FloatArray) -> BoolArray:
+    """``X g >= 0`` for every row and gate, shape (n, m)."""
+    return np.asarray(X @ gates.T >= 0.0)

@@ -1,0 +1,181 @@
+"""Training of two-layer networks with leaky activations and a skip connection."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.architectures.leaky import LeakyNetwork
+from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
+from cvxnn.architectures.skip_run import (
+    FreeSkip,
+    NoSkip,
+    PenalisedSkip,
+    SkipProblem,
+    SkipTraining,
+)
+from cvxnn.errors import InputError
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.training.run import Callback, Run
+from cvxnn.training.solve import counted_outputs, prepare_run
+from cvxnn.validation import (
+    check_choice,
+    check_data,
+    check_number,
+    check_positive,
+    check_target,
+    check_tolerance,
+)
+
+FloatArray = NDArray[np.float64]
+
+SKIPS = ("penalised", "free")
+# Share of the tolerance that a run for one value of eta may use up.
+_INNER = 0.25
+
+
+def solve_leaky(
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    slope: float = 0.01,
+    *,
+    skip: str | None = None,
+    method: str = "global",
+    loss: str | Loss = "squared",
+    sample_weight: ArrayLike | None = None,
+    n_samples: int = 500,
+    scheme: str = "data",
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = 0,
+    callback: Callback | None = None,
+) -> ArchitectureSolution[LeakyNetwork]:
+    """Train a two-layer network with leaky activations to a certified optimum.
+
+    The objective, over networks ``f = sum_j s(X u_j) a_j + X w`` of any width with
+    ``s(t) = t`` for t > 0 and else ``slope t``, is
+
+        l(f, y) + beta/2 sum_j (||u_j||^2 + a_j^2) + beta ||w||,
+
+    a sum over the rows (not a mean). The last term, with the linear skip connection,
+    is there for ``skip="penalised"``: it is what weight decay makes of a linear neuron.
+    With ``skip="free"`` w costs nothing. A bias is a column of ones in X.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, d)
+    y : array-like, shape (n,)
+        Targets; labels -1 and 1 for the losses of labels.
+    beta : float
+        Regularisation, > 0.
+    slope : float, default 0.01
+        Of the activation below zero, any number: 0 is ReLU, -1 the absolute value,
+        1 linear.
+    skip : {None, "penalised", "free"}
+        ``"free"`` is for the squared loss.
+    method, loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit,
+    random_state, callback
+        As for :func:`cvxnn.solve`. With a penalised skip connection `max_iter` counts
+        for each of some ten runs.
+
+    Returns
+    -------
+    ArchitectureSolution
+        Its network is a :class:`LeakyNetwork`. Also when a limit is reached or Ctrl-C
+        is pressed: the best so far.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described.
+    TooManyPatternsError
+        If ``method="exact"`` would not fit into memory.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the gap asked for was not reached.
+
+    Notes
+    -----
+    A leaky activation is a difference of two ReLU, so the program is that of
+    :func:`cvxnn.solve` on the same patterns, with ``D + slope (I - D)`` for D. The
+    skip connection is a linear neuron: its w is a ridge regression inside the loss,
+    whose strength Brent's method finds, O(n^2) more for each product with the
+    activations; n up to some thousands.
+
+    References
+    ----------
+    M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (2) and (5).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([np.linspace(-1.0, 1.0, 9), np.ones(9)])
+    >>> solution = solve_leaky(X, np.abs(X[:, 0]), beta=1e-3, slope=-1.0)
+    >>> print(solution.status.name, f"{solution.objective:.6f}")
+    OPTIMAL 0.001000
+    """
+    start = time.perf_counter()
+    data, beta = check_data(X), check_positive(beta, "beta")
+    target, slope = check_target(y, len(data)), check_number(slope, "slope")
+    if skip is not None:
+        check_choice(skip, "skip", SKIPS)
+    rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
+    options: dict[str, Any] = {
+        "n_samples": n_samples, "scheme": scheme, "max_iter": max_iter,
+        "random_state": random_state, "callback": callback,
+    }  # fmt: skip
+
+    def prepare(
+        layer: Layer,
+        y: FloatArray,
+        loss: Loss,
+        warm_start: TwoLayerNetwork | None,
+        seconds: float | None,
+    ) -> Run:
+        share = 1.0 if skip is None else _INNER
+        return prepare_run(
+            layer, y, beta, method,
+            loss=loss, tol=share * check_tolerance(tol), time_limit=seconds,
+            warm_start=warm_start, **options,
+        )  # fmt: skip
+
+    problem = SkipProblem(rows.with_slope(slope), rows.rows, target, beta, chosen)
+    training = _trainings(skip, chosen)(problem, prepare, tol, time_limit)
+    status = training.execute()
+    w = None if skip is None else training.skip_weights
+    network = LeakyNetwork(
+        training.network.hidden_weights, training.network.output_weights,
+        slope, w, skip_is_free=skip == "free",
+    )  # fmt: skip
+    solution = ArchitectureSolution(
+        network=network,
+        objective=network.objective(rows.rows, target, beta, chosen),
+        dual_bound=training.dual_bound,
+        status=status,
+        beta=beta,
+        tol=tol,
+        n_patterns=training.n_patterns,
+        program_gap=training.program_gap,
+        elapsed=time.perf_counter() - start,
+        history=tuple(training.history),
+    )
+    warn_unless_successful(solution)
+    return solution
+
+
+def _trainings(skip: str | None, loss: Loss) -> type[SkipTraining]:
+    if skip == "free":
+        inner = loss.loss if isinstance(loss, WeightedLoss) else loss
+        if not isinstance(inner, SquaredLoss):
+            raise InputError('skip="free" is for the squared loss; use skip="penalised".')
+        return FreeSkip
+    return PenalisedSkip if skip == "penalised" else NoSkip

@@ -1,0 +1,99 @@
+"""The frame of a run: rounds until the gap is closed or a limit is reached."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+from cvxnn.results import Progress, Status, relative_gap
+
+Callback = Callable[[Progress], object]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked for."""
+
+    tol: float
+    max_iter: int
+    time_limit: float | None
+    callback: Callback | None
+
+
+class Rounds(ABC):
+    """The state of a run: the best weights and the best bound, at any time a valid answer.
+
+    Attributes
+    ----------
+    objective, dual_bound : float
+        In the units of the data.
+    history : list of Progress
+        One entry per round.
+    elapsed : float
+    """
+
+    # Rounds without any progress after which rounding is to blame.
+    _patience: int
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._start = settings, time.perf_counter()
+        self._deadline = Deadline(settings.time_limit)
+        self.objective, self.dual_bound, self._idle = float("inf"), -float("inf"), 0
+        self.history: list[Progress] = []
+
+    @property
+    def elapsed(self) -> float:
+        return time.perf_counter() - self._start
+
+    @property
+    def gap(self) -> float:
+        return relative_gap(self.objective, self.dual_bound)
+
+    def execute(self) -> Status:
+        """Run until the gap is within tol, or a limit is reached."""
+        with deferred_interrupts():
+            try:
+                self._begin()
+                while (status := self._status()) is None:
+                    check_interrupt()
+                    self._count_round()
+            except KeyboardInterrupt:
+                status = Status.INTERRUPTED
+            forget_interrupt()
+        return status
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Note the network that is 0, and what it proves."""
+
+    @abstractmethod
+    def _round(self) -> None:
+        """Improve the weights or the bound."""
+
+    @property
+    @abstractmethod
+    def _sizes(self) -> tuple[int, int]:
+        """Blocks in the working set and neurons of the best network, for a callback."""
+
+    def _status(self) -> Status | None:
+        if self.gap <= self._settings.tol:
+            return Status.OPTIMAL
+        if self._deadline.passed:
+            return Status.TIME_LIMIT
+        if len(self.history) >= self._settings.max_iter:
+            return Status.ITERATION_LIMIT
+        return Status.NUMERICAL_ERROR if self._idle >= self._patience else None
+
+    def _count_round(self) -> None:
+        before = self.objective, self.dual_bound
+        self._round()
+        self._idle = self._idle + 1 if (self.objective, self.dual_bound) == before else 0
+        sizes = self._sizes
+        self.history.append(
+            Progress(len(self.history), self.elapsed, self.objective, self.dual_bound, *sizes)
+        )
+        if self._settings.callback is not None:
+            self._settings.callback(self.history[-1])

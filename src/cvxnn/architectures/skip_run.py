@@ -1,0 +1,295 @@
+"""Training with a linear skip connection: what it adds to a run without one.
+
+A penalised skip connection costs ``beta ||w||``, which is the least of
+``beta/2 (||w||^2 / eta + eta)`` over eta. For a given eta the best w is a ridge
+regression inside the loss, and the rest a run as always. The sum is convex in eta with
+its minimum where ``||w|| = eta``: a scalar equation with a falling function, which
+Brent's method solves in some ten runs, each from the network before.
+
+A free one leaves a projection of the predictions: with the squared loss
+``min_w 1/2 ||f + S w - y||^2 = 1/2 ||P (f - y)||^2``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss, SkipLoss, SquaredLoss, WeightedLoss
+from cvxnn.losses.roots import mixing_error
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.results import Progress, Solution, Status, relative_gap
+from cvxnn.training.run import Run
+from cvxnn.training.solve import execute
+
+FloatArray = NDArray[np.float64]
+
+# Runs with another eta, at most; some ten are needed.
+_MOST_RUNS = 50
+# The first step in log(eta) away from the guess; each further one is twice as long.
+_FIRST_STEP = 0.1
+_EPS = float(np.finfo(float).eps)
+
+# A run for a layer, targets, a loss, a network to start from and a time limit.
+Prepare = Callable[[Layer, FloatArray, Loss, TwoLayerNetwork | None, float | None], Run]
+
+
+@dataclass(frozen=True)
+class SkipProblem:
+    """Objective ``l(f + S w, y) + beta (sum of neurons) + beta ||w||``, the last if not free.
+
+    Attributes
+    ----------
+    layer : Layer
+    skip : ndarray, shape (n, p)
+        S.
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+    """
+
+    layer: Layer
+    skip: FloatArray
+    y: FloatArray
+    beta: float
+    loss: Loss
+
+    def output(self, network: TwoLayerNetwork) -> FloatArray:
+        """f of the neurons, shape (n,)."""
+        return self.layer.output(network.hidden_weights, network.output_weights)
+
+
+class SkipTraining(ABC):
+    """The best network with a skip connection so far, and what is proven.
+
+    Attributes
+    ----------
+    network : TwoLayerNetwork
+    skip_weights : ndarray, shape (p,)
+    objective : float
+    program_bound, dual_bound : float
+        For the program that was solved, and over all networks.
+    history : list of Progress
+    """
+
+    def __init__(
+        self, problem: SkipProblem, prepare: Prepare, tol: float, time_limit: float | None
+    ) -> None:
+        self.problem, self.tol = problem, tol
+        self._prepare, self._deadline = prepare, Deadline(time_limit)
+        d, p = problem.layer.n_features, problem.skip.shape[1]
+        self.network, self.skip_weights = (
+            TwoLayerNetwork(np.zeros((0, d)), np.zeros(0)),
+            np.zeros(p),
+        )
+        self.objective = problem.loss.value(np.zeros_like(problem.y), problem.y)
+        self.program_bound = self.dual_bound = -np.inf
+        self.n_patterns = 0
+        self.history: list[Progress] = []
+
+    @abstractmethod
+    def execute(self) -> Status:
+        """Train until the gap is within tol, or a limit is reached."""
+
+    @property
+    def program_gap(self) -> float:
+        """Relative gap of the program that was solved."""
+        return relative_gap(self.objective, self.program_bound)
+
+    def _status(self, last: Solution) -> Status:
+        if relative_gap(self.objective, self.dual_bound) <= self.tol:
+            return Status.OPTIMAL
+        if self.program_gap <= self.tol:
+            return Status.OPTIMAL_FOR_PATTERNS
+        if last.status.is_success:
+            return Status.NUMERICAL_ERROR
+        return last.status
+
+    def _run(
+        self, layer: Layer, y: FloatArray, loss: Loss, start: TwoLayerNetwork | None
+    ) -> tuple[Solution, tuple[DualProof, ...]]:
+        # A run needs some time, however little is left.
+        seconds = max(self._deadline.remaining, 1e-9) if self._deadline.limited else None
+        run = self._prepare(layer, y, loss, start, seconds)
+        solution = execute(run)
+        self.history += solution.history
+        self.n_patterns = max(self.n_patterns, solution.n_patterns)
+        proofs = tuple(run.problem.unscaled_proof(p, self.problem.beta) for p in run.proofs)
+        return solution, proofs
+
+    def _offer(self, network: TwoLayerNetwork, w: FloatArray, objective: float) -> None:
+        if objective < self.objective:
+            self.network, self.skip_weights, self.objective = network, w, objective
+
+    def _take(self, proofs: tuple[DualProof, ...]) -> None:
+        if proofs:
+            self.program_bound = max(self.program_bound, self._bound(proofs[0]))
+            self.dual_bound = max(self.dual_bound, self._bound(proofs[1]))
+
+    @abstractmethod
+    def _bound(self, proof: DualProof) -> float:
+        """What a proof of a run says of the problem with its skip connection."""
+
+
+class NoSkip(SkipTraining):
+    """One run."""
+
+    def execute(self) -> Status:
+        """Train until the gap is within tol, or a limit is reached."""
+        problem = self.problem
+        solution, proofs = self._run(problem.layer, problem.y, problem.loss, None)
+        self.objective = np.inf
+        self._offer(solution.network, self.skip_weights, solution.objective)
+        self._take(proofs)
+        return self._status(solution)
+
+    def _bound(self, proof: DualProof) -> float:
+        return proof.bound(self.problem.loss, self.problem.y, self.problem.beta)
+
+
+class PenalisedSkip(SkipTraining):
+    """Brent's method for ``log(||w|| / eta) = 0`` in ``log(eta)``."""
+
+    def execute(self) -> Status:
+        """Train until the gap is within tol, or a limit is reached."""
+        problem = self.problem
+        self._values: dict[float, float] = {}
+        self._last, proofs = self._run(problem.layer, problem.y, problem.loss, None)
+        self._note(self._last, proofs, np.zeros_like(self.skip_weights))
+        if not self._is_over:
+            ends = self._bracket(float(np.log(self._first_guess(self._last.network))))
+            if ends is not None:
+                brentq(self._excess, *ends, xtol=1e-15, maxiter=_MOST_RUNS, disp=False)
+        return self._status(self._last)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.program_gap <= self.tol or not self._last.status.is_success
+
+    def _excess(self, log_eta: float) -> float:
+        """``log(||w|| / eta)``, falling; 0 once there is nothing more to do."""
+        if self._is_over:
+            return 0.0
+        if log_eta not in self._values:
+            problem = self.problem
+            loss = SkipLoss(problem.loss, problem.skip, problem.beta / float(np.exp(log_eta)))
+            self._last, proofs = self._run(problem.layer, problem.y, loss, self.network)
+            w = loss.weights(problem.output(self._last.network), problem.y)
+            self._note(self._last, proofs, w)
+            norm = max(float(np.linalg.norm(w)), 1e-300)
+            self._values[log_eta] = 0.0 if self._is_over else float(np.log(norm)) - log_eta
+        return self._values[log_eta]
+
+    def _bracket(self, log_eta: float) -> tuple[float, float] | None:
+        """Two values of log(eta) with the root between them; None if it was met."""
+        value = self._excess(log_eta)
+        step = _FIRST_STEP * float(np.sign(value))
+        for _ in range(_MOST_RUNS):
+            following = log_eta + step
+            # The sign is that of the first value until the root is passed.
+            if value * self._excess(following) <= 0.0:
+                return None if self._is_over else (log_eta, following)
+            log_eta, step = following, 2.0 * step
+        return None
+
+    def _note(self, solution: Solution, proofs: tuple[DualProof, ...], w: FloatArray) -> None:
+        problem, network = self.problem, solution.network
+        total = problem.output(network) + problem.skip @ w
+        penalty = network.penalty() + float(np.linalg.norm(w))
+        value = problem.loss.value(total, problem.y) + problem.beta * penalty
+        self._offer(network, w, value)
+        self._take(proofs)
+
+    def _first_guess(self, network: TwoLayerNetwork) -> float:
+        """``||w||`` of the best w beside the network without one, roughly."""
+        problem, f = self.problem, self.problem.output(network)
+        eta = float(np.linalg.norm(problem.y)) / max(float(np.linalg.norm(problem.skip)), 1e-300)
+        for _ in range(5):
+            w = SkipLoss(problem.loss, problem.skip, problem.beta / eta).weights(f, problem.y)
+            eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
+        return eta
+
+    def _bound(self, proof: DualProof) -> float:
+        """A linear neuron is one more that may not exceed beta: ``||S'v|| <= beta``."""
+        S, v = self.problem.skip, proof.v
+        rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
+        largest = max(proof.oracle_bound, float(np.linalg.norm(S.T @ v)) + rounding)
+        return DualProof(v, largest).bound(self.problem.loss, self.problem.y, self.problem.beta)
+
+
+class FreeSkip(SkipTraining):
+    """One run on what a least-squares regression on S leaves of the predictions.
+
+    Columns of S that depend on others, up to rounding, are left out: they add nothing.
+    The loss is the squared one.
+    """
+
+    def execute(self) -> Status:
+        """Train until the gap is within tol, or a limit is reached."""
+        problem = self.problem = _unweighted(self.problem)
+        S = problem.skip
+        _, triangle, order = scipy.linalg.qr(S, mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(triangle))
+        floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
+        kept = np.sort(order[: int((diagonal > floor).sum())])
+        self._S = S[:, kept]
+        self._Q = np.linalg.qr(self._S)[0]
+        self._matrix = np.eye(len(S)) - self._Q @ self._Q.T
+        y = problem.y - self._Q @ (self._Q.T @ problem.y)
+        solution, proofs = self._run(problem.layer.mixed(self._matrix), y, SquaredLoss(), None)
+        network, left = solution.network, problem.y - problem.output(solution.network)
+        w = np.zeros(S.shape[1])
+        w[kept] = np.linalg.lstsq(self._S, left, rcond=None)[0]
+        value = problem.loss.value(S @ w - left, np.zeros_like(left))
+        # Also where it is above that of the empty network, which has no w at all.
+        self.objective = np.inf
+        self._offer(network, w, value + problem.beta * network.penalty())
+        self._take(proofs)
+        return self._status(solution)
+
+    def _bound(self, proof: DualProof) -> float:
+        """A dual point has to vanish on S; what rounding leaves of it there costs.
+
+        ``1/2 ||y - f - Sw||^2 >= v'(y - f - Sw) - 1/2 ||v||^2`` for every v, and only the
+        term ``v'Sw <= ||S'v|| ||Sw|| / sigma`` is new, with sigma the least singular
+        value of S. A network below the objective p of ours has ``||y - f - Sw|| <=
+        sqrt(2 p)`` and neurons of ``p / beta`` in all.
+        """
+        problem, S = self.problem, self._S
+        v = proof.v - self._Q @ (self._Q.T @ proof.v)
+        mixing = mixing_error(self._matrix, proof.v, problem.layer.lengths)
+        bound = DualProof(v, proof.oracle_bound + mixing).bound(
+            problem.loss, problem.y, problem.beta
+        )
+        if not S.size:
+            return bound
+        sigma = np.linalg.svd(S, compute_uv=False)
+        least = float(sigma[-1] - 8.0 * sum(S.shape) * _EPS * sigma[0])
+        if least <= 0.0:
+            return -np.inf
+        rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
+        share = (float(np.linalg.norm(S.T @ v)) + rounding) / least
+        neurons = self.objective / problem.beta * float(np.linalg.norm(problem.layer.lengths))
+        reach = np.sqrt(2.0 * self.objective) + float(np.linalg.norm(problem.y)) + neurons
+        scaling = SquaredLoss().dual_scaling(v, problem.y, np.inf)
+        return bound - scaling * share * float(reach) * (1.0 + 1e-9)
+
+
+def _unweighted(problem: SkipProblem) -> SkipProblem:
+    """The same problem with the plain squared loss: weights are factors of the rows."""
+    if not isinstance(problem.loss, WeightedLoss):
+        return problem
+    root = np.sqrt(problem.loss.weights)
+    return SkipProblem(
+        problem.layer.weighted(root), problem.skip * root[:, None], problem.y * root,
+        problem.beta, SquaredLoss(),
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""A loss that lets a ridge regression have the last word."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cvxnn.losses.base import Loss, Vector
+from cvxnn.losses.roots import Root, SkipRoot
+
+Matrix = NDArray[np.float64]
+
+_EPS = float(np.finfo(float).eps)
+_NEWTON_STEPS, _HALVINGS = 50, 40
+
+
+class SkipLoss(Loss):
+    """``min_w l(f + S w, y) + t/2 ||w||^2``: predictions f with a linear part beside them.
+
+    Convex in f. Its gradient is that of l at the best w, and its conjugate at -v is
+    ``l*(-v) + ||S'v||^2 / (2 t)``. With ``t = beta / eta`` it bounds the penalty of a
+    linear skip connection: ``beta ||w|| = min over eta of beta/2 (||w||^2 / eta + eta)``.
+    Not a sum over the rows, so there are no single values of rows.
+
+    Parameters
+    ----------
+    loss : Loss
+    skip : ndarray, shape (n, p)
+        S.
+    ridge : float
+        t > 0.
+
+    Notes
+    -----
+    w by Newton's method, O(n p^2) a step; for a quadratic loss one step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
+    >>> loss = SkipLoss(SquaredLoss(), np.ones((2, 1)), ridge=2.0)
+    >>> y = np.array([2.0, 2.0])
+    >>> loss.weights(np.zeros(2), y), loss.value(np.zeros(2), y)
+    (array([1.]), 2.0)
+    """
+
+    def __init__(self, loss: Loss, skip: Matrix, ridge: float) -> None:
+        self.loss, self.skip, self.ridge = loss, skip, ridge
+        self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self._last = np.zeros(skip.shape[1])
+
+    def weights(self, prediction: Vector, y: Vector) -> Vector:
+        """The best w, shape (p,)."""
+        # Predictions follow each other closely: the last w is nearly the next.
+        w, value = self._last, self._objective(prediction, y, self._last)
+        for _ in range(_NEWTON_STEPS):
+            total = prediction + self.skip @ w
+            slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
+            curvature = self.loss.curvature(total, y)
+            hessian = (self.skip * curvature[:, None]).T @ self.skip
+            hessian[np.diag_indices(len(w))] += self.ridge
+            step = scipy.linalg.solve(hessian, -slope, assume_a="pos")
+            w, fallen = self._along(prediction, y, w, step, value)
+            if not fallen < value or self.is_quadratic:
+                break
+            value = fallen
+        self._last = w
+        return w
+
+    def _along(
+        self, prediction: Vector, y: Vector, w: Vector, step: Vector, value: float
+    ) -> tuple[Vector, float]:
+        """A step that lowers the objective, halved as often as that takes."""
+        if self.is_quadratic:
+            return w + step, value
+        for _ in range(_HALVINGS):
+            reached = self._objective(prediction, y, w + step)
+            if reached < value:
+                return w + step, reached
+            step = 0.5 * step
+        return w, value
+
+    def _objective(self, prediction: Vector, y: Vector, w: Vector) -> float:
+        return self.loss.value(prediction + self.skip @ w, y) + 0.5 * self.ridge * float(w @ w)
+
+    def _total(self, prediction: Vector, y: Vector) -> Vector:
+        return np.asarray(prediction + self.skip @ self.weights(prediction, y))
+
+    def values(self, prediction: Vector, y: Vector) -> Vector:
+        raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")
+
+    def value(self, prediction: Vector, y: Vector) -> float:
+        return self._objective(prediction, y, self.weights(prediction, y))
+
+    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+        return self.loss.gradient(self._total(prediction, y), y)
+
+    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+        """Of the loss at the best w; what w takes away from it is in :meth:`root`."""
+        return self.loss.curvature(self._total(prediction, y), y)
+
+    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+        return self.loss.majorizer(self._total(prediction, y), y)
+
+    def root(self, curvature: Vector) -> Root:
+        return SkipRoot(curvature, self.skip, self.ridge)
+
+    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+        raise TypeError("a SkipLoss is no sum over the rows: it has a conjugate, but no conjugates")
+
+    def conjugate(self, dual: Vector, y: Vector) -> float:
+        pull = self.skip.T @ dual
+        return self.loss.conjugate(dual, y) + float(pull @ pull) / (2.0 * self.ridge)
+
+    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+        return self.loss.conjugate_moduli(dual, y)
+
+    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+        sizes = np.abs(self.skip).T @ np.abs(dual)
+        squares = float(sizes @ sizes) / self.ridge
+        return (
+            self.loss.conjugate_error(dual, y) + 2.0 * (sum(self.skip.shape) + 8) * _EPS * squares
+        )
+
+    def prediction(self, dual: Vector, y: Vector) -> Vector:
+        return self.loss.prediction(dual, y) - self.skip @ (self.skip.T @ dual) / self.ridge
+
+    def project(self, dual: Vector, y: Vector) -> Vector:
+        return self.loss.project(dual, y)
+
+    def longest(self, direction: Vector, y: Vector) -> float:
+        return self.loss.longest(direction, y)
+
+    def unit(self, y: Vector) -> float:
+        return self.loss.unit(y)
+
+    def in_units(self, unit: float) -> SkipLoss:
+        # The best w is scaled with f, and both terms by the square.
+        return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge)
