@@ -13,6 +13,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses.roots import DiagonalRoot
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 from cvxnn.results import Status
@@ -195,7 +196,7 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
 def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = data(2)
     expected = solve(X, y, 0.02, loss="logistic").objective
-    monkeypatch.setattr(proximal_newton, "prune", lambda X, neurons: Neurons.none(X.shape[1]))
+    monkeypatch.setattr(proximal_newton, "prune", lambda layer, _: Neurons.none(layer.n_features))
     solution = solve(X, y, 0.02, loss="logistic")
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(expected, rel=2e-6)
@@ -209,7 +210,8 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
     search = proximal_newton.ProximalNewton(Layer(X), y, 1.0, loss, unused_opener, Deadline())
     oracle = CellOracle(X, enumerate_patterns(X))
     for scale in (1e-8, 1.0, 1e8):
-        search._root = root = np.sqrt(loss.majorizer(np.zeros_like(y), y) * scale)
+        curvature = loss.majorizer(np.zeros_like(y), y) * scale
+        search._root, root = DiagonalRoot(curvature), np.sqrt(curvature)
         v = rng.standard_normal(len(y)) * root
         model = CellOracle(X * root[:, None], enumerate_patterns(X * root[:, None]))
         proof = search._on_the_rows(DualProof(v, model.price(v).bound))
