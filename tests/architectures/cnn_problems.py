@@ -1,10 +1,12 @@
-"""Small problems of linear convolutional networks, and their programs written out anew."""
+"""Small problems of convolutional networks, and their programs written out anew."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
+from problems import brute_force_cells
 from scipy.linalg import circulant, dft
 from scipy.optimize import minimize
 
@@ -43,7 +45,7 @@ def spectrum_objective(
 
 
 def search(objective: Any, size: int, starts: int = 40, *, jac: bool = False) -> float:
-    """The lowest objective that L-BFGS reaches from random starts."""
+    """The lowest objective that L-BFGS reaches from random starts, perhaps with gradients."""
     rng = np.random.default_rng(1)
     return min(
         float(minimize(objective, 0.7 * rng.standard_normal(size), jac=jac, method="L-BFGS-B").fun)
@@ -85,3 +87,78 @@ def in_cvxpy(cp: Any, loss: str, prediction: Any, y: FloatArray) -> Any:
     if loss == "logistic":
         return cp.sum(cp.logistic(-margin))
     return 0.5 * cp.sum_squares(cp.pos(1.0 - margin))
+
+
+def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Images of few grey levels, so that patches repeat, and targets."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(-1, 2, shape) + 0.3 * (rng.random(shape) > 0.7)
+    y = images.reshape(len(images), -1).max(axis=1) + 0.5 * rng.standard_normal(len(images))
+    return images, np.where(y > 1.0, 1.0, -1.0) if as_loss(loss).has_labels else y
+
+
+def patches_by_loops(
+    images: FloatArray, sides: tuple[int, ...], stride: int = 1, padding: int = 0
+) -> FloatArray:
+    """Patches, shape (n, K, h), of images or signals without channels."""
+    padded = np.pad(images, [(0, 0)] + [(padding, padding)] * len(sides))
+    starts = itertools.product(
+        *(
+            range(0, whole - side + 1, stride)
+            for whole, side in zip(padded.shape[1:], sides, strict=True)
+        )
+    )
+    windows = [
+        (slice(None), *(slice(a, a + side) for a, side in zip(start, sides, strict=True)))
+        for start in starts
+    ]
+    return np.stack([padded[window].reshape(len(images), -1) for window in windows], axis=1)
+
+
+def shared_filter_program(
+    cp: Any, loss: str, patches: FloatArray, y: FloatArray, beta: float, slope: float
+) -> float:
+    """The optimum of program B.5a on all patterns of the patches, by Clarabel.
+
+    In a cell with mask D the activation is linear, ``phi(Mu) = (D + slope (I - D)) M u``.
+    """
+    n, n_patches, h = patches.shape
+    rows = patches.reshape(-1, h)
+    masks, _ = brute_force_cells(rows)
+    pooled = np.kron(np.eye(n), np.ones(n_patches))
+    plus, minus = cp.Variable((h, len(masks))), cp.Variable((h, len(masks)))
+    factors = np.where(masks, 1.0, slope).T
+    prediction = pooled @ cp.sum(cp.multiply(factors, rows @ (plus - minus)), axis=1)
+    signs = np.where(masks, 1.0, -1.0).T
+    penalty = sum(cp.sum(cp.norm(block, axis=0)) for block in (plus, minus))
+    program = cp.Problem(
+        cp.Minimize(in_cvxpy(cp, loss, prediction, y) + beta * penalty),
+        [cp.multiply(signs, rows @ block) >= 0.0 for block in (plus, minus)],
+    )
+    return float(program.solve(solver="CLARABEL"))
+
+
+def shared_filter_search(
+    patches: FloatArray, y: FloatArray, beta: float, loss: str, m: int, slope: float
+) -> float:
+    """The lowest objective of L-BFGS from 40 random starts, on m filters with shared weights."""
+    h = patches.shape[2]
+    chosen = as_loss(loss)
+
+    def objective(weights: FloatArray) -> tuple[float, FloatArray]:
+        U, a = weights[: m * h].reshape(m, h), weights[m * h :]
+        sums = patches @ U.T
+        pooled = np.where(sums > 0.0, sums, slope * sums).sum(axis=1)
+        prediction = pooled @ a
+        value = chosen.value(prediction, y) + 0.5 * beta * float(weights @ weights)
+        pulled = chosen.gradient(prediction, y)
+        through = np.where(sums > 0.0, 1.0, slope) * pulled[:, None, None] * a
+        slopes = np.einsum("nkm,nkh->mh", through, patches)
+        return value, np.concatenate([slopes.ravel(), pooled.T @ pulled]) + beta * weights
+
+    rng = np.random.default_rng(1)
+    size = m * (h + 1)
+    return min(
+        float(minimize(objective, rng.standard_normal(size), jac=True, method="L-BFGS-B").fun)
+        for _ in range(40)
+    )

@@ -1,5 +1,6 @@
 """Other networks on the same convex programs: leaky and gated activations, convolutions."""
 
+from cvxnn.architectures.cnn import solve_cnn
 from cvxnn.architectures.convolutional import ConvolutionalNetwork
 from cvxnn.architectures.gated import solve_gated
 from cvxnn.architectures.gated_networks import GatedNetwork
@@ -19,6 +20,7 @@ __all__ = [
     "LinearCNN",
     "image_patches",
     "solve_circular_cnn",
+    "solve_cnn",
     "solve_gated",
     "solve_leaky",
     "solve_linear_cnn",
