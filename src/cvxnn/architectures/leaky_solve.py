@@ -35,6 +35,8 @@ from cvxnn.validation import (
 FloatArray = NDArray[np.float64]
 
 SKIPS = ("penalised", "free")
+# Rows up to which the n x n matrices of a skip connection fit into memory (200 MB each).
+_MOST_ROWS = 5_000
 # Share of the tolerance that a run for one value of eta may use up.
 _INNER = 0.25
 
@@ -109,7 +111,7 @@ def solve_leaky(
     :func:`cvxnn.solve` on the same patterns, with ``D + slope (I - D)`` for D. The
     skip connection is a linear neuron: its w is a ridge regression inside the loss,
     whose strength Brent's method finds, O(n^2) more for each product with the
-    activations; n up to some thousands.
+    activations and n^2 memory: n up to 5000.
 
     References
     ----------
@@ -129,6 +131,11 @@ def solve_leaky(
     if skip is not None:
         check_choice(skip, "skip", SKIPS)
     rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
+    if skip is not None and len(target) > _MOST_ROWS:
+        raise InputError(
+            f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
+            f"got {len(target)}."
+        )
     options: dict[str, Any] = {
         "n_samples": n_samples, "scheme": scheme, "max_iter": max_iter,
         "random_state": random_state, "callback": callback,
