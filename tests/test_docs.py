@@ -13,7 +13,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def test_there_are_pages():
-    assert {page.name for page in PAGES} >= {"estimators.md", "optimal_set.md"}
+    assert {page.name for page in PAGES} >= {"architectures.md", "estimators.md", "optimal_set.md"}
 
 
 @each_page

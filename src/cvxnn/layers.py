@@ -107,6 +107,12 @@ class Layer:
             return Layer(self.rows, scipy.sparse.csr_array(self.readout.multiply(root[:, None])))
         return Layer(self.rows, self.readout * root[:, None])
 
+    def with_readout(self) -> Layer:
+        """The same layer with the identity written out: weights then leave the rows alone."""
+        if self.readout is not None:
+            return self
+        return Layer(self.rows, scipy.sparse.eye_array(len(self.rows), format="csr"))
+
     def mixed(self, matrix: FloatArray) -> Layer:
         """The layer with predictions multiplied by a matrix, shape (m, n)."""
         if self.readout is None:
@@ -121,8 +127,7 @@ class Layer:
         """
         if slope == 0.0:
             return self
-        n = len(self.rows)
-        read = scipy.sparse.eye_array(n, format="csr") if self.readout is None else self.readout
+        read = self.with_readout().readout
         both = (
             scipy.sparse.hstack([read, -slope * read], format="csr")
             if scipy.sparse.issparse(read)

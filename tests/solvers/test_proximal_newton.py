@@ -13,6 +13,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses.roots import DiagonalRoot
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 from cvxnn.results import Status
@@ -64,6 +65,48 @@ def test_sampled_solves_its_own_program(name: str) -> None:
     optimum = reference(X, y, 0.1, name, patterns=patterns)
     assert solution.objective == pytest.approx(optimum, rel=2e-6)
     assert solution.dual_bound <= reference(X, y, 0.1, name) * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.3, 3.0])
+@pytest.mark.parametrize("d", [2, 3])
+def test_nearly_absolute_values(d: int, beta: float) -> None:
+    """Huber's loss with a delta of a five-hundredth of the targets."""
+    X, y = data(d)
+    y = 100.0 * target_for("huber", y)
+    optimum = reference(X, y, beta, "huber")
+    solution = solve(X, y, beta, loss="huber")
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(optimum, rel=2e-6)
+    assert solution.dual_bound <= optimum * (1.0 + 1e-6)
+
+
+def test_many_rows_with_outliers() -> None:
+    """The square of a row that only pulls has a large offset, in which digits drown."""
+    rng = np.random.default_rng(5002)
+    X = np.column_stack([rng.standard_normal(5000), np.ones(5000)])
+    y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_t(2, 5000)
+    assert solve(X, y, 1.0, loss="huber").status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("loss", [HuberLoss(0.01), as_loss("logistic"), as_loss("squared_hinge")])
+def test_corrected_weights_are_optimal_for_their_neurons(loss: Loss) -> None:
+    X, y = data(3)
+    y, beta = y * np.linspace(0.5, 4.0, len(y)) if not loss.has_labels else y, 0.01
+    search = proximal_newton.ProximalNewton(Layer(X), y, beta, loss, unused_opener, Deadline())
+    rng = np.random.default_rng(0)
+    directions = rng.standard_normal((20, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    signs = np.where(np.arange(20) % 2 == 0, 1.0, -1.0)
+    search._correct(Neurons(directions, np.ones(20), signs))
+    prediction = np.maximum(X @ search.neurons.rays.T, 0.0) @ search.neurons.signs
+    v = -loss.gradient(prediction, y)
+    slopes = signs * (np.maximum(X @ directions.T, 0.0).T @ v)
+    assert slopes.max() <= beta * (1.0 + 1e-3)
+    assert 0 < len(search.neurons.weights) < 20
+    penalty = beta * search.neurons.weights.sum()
+    # Stationarity in the weights: sum_j c_j s_j v'(X u_j)_+ = beta sum_j c_j.
+    assert v @ prediction == pytest.approx(penalty, rel=1e-3)
+    assert search.objective == pytest.approx(loss.value(prediction, y) + penalty, rel=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -153,7 +196,7 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
 def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = data(2)
     expected = solve(X, y, 0.02, loss="logistic").objective
-    monkeypatch.setattr(proximal_newton, "prune", lambda X, neurons: Neurons.none(X.shape[1]))
+    monkeypatch.setattr(proximal_newton, "prune", lambda layer, _: Neurons.none(layer.n_features))
     solution = solve(X, y, 0.02, loss="logistic")
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(expected, rel=2e-6)
@@ -167,7 +210,8 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
     search = proximal_newton.ProximalNewton(Layer(X), y, 1.0, loss, unused_opener, Deadline())
     oracle = CellOracle(X, enumerate_patterns(X))
     for scale in (1e-8, 1.0, 1e8):
-        search._root = root = np.sqrt(loss.majorizer(np.zeros_like(y), y) * scale)
+        curvature = loss.majorizer(np.zeros_like(y), y) * scale
+        search._root, root = DiagonalRoot(curvature), np.sqrt(curvature)
         v = rng.standard_normal(len(y)) * root
         model = CellOracle(X * root[:, None], enumerate_patterns(X * root[:, None]))
         proof = search._on_the_rows(DualProof(v, model.price(v).bound))

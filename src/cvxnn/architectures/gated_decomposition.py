@@ -60,7 +60,8 @@ def relu_network(
 def _check_interior(X: FloatArray, gates: FloatArray) -> None:
     """Refuse gates on whose side a row is not known for certain in float64."""
     rounding = (X.shape[1] + 2) * _EPS * (np.abs(X) @ np.abs(gates).T)
-    undecided = np.argwhere((np.abs(X @ gates.T) <= rounding) & (rounding > 0.0))
+    counted = np.abs(X).max(axis=1, keepdims=True) > 0.0
+    undecided = np.argwhere((np.abs(X @ gates.T) <= rounding) & counted)
     if len(undecided):
         row, gate = undecided[0]
         raise InputError(

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.filter_network import frozen
 from cvxnn.architectures.gated_decomposition import relu_network
 from cvxnn.architectures.immutable import ImmutableNetwork
+from cvxnn.architectures.torch_modules import gated_module
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import check_choice, check_data
+from cvxnn.validation import as_real_array, check_choice, check_data, check_finite
 
 if TYPE_CHECKING:
     from torch import dtype
+    from torch.nn import Module
 
-    from cvxnn.architectures.gated_torch import GatedModule
-
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 
 
 class GatedNetwork(ImmutableNetwork):
@@ -57,24 +56,20 @@ class GatedNetwork(ImmutableNetwork):
     array([10.,  2.])
     """
 
-    __slots__ = ("_gates", "_hidden_weights", "_output_weights")
+    __slots__ = ("_gates", "_network")
 
     def __init__(
         self, gates: ArrayLike, hidden_weights: ArrayLike, output_weights: ArrayLike
     ) -> None:
-        self._gates = frozen(gates, "gates", 2)
-        self._hidden_weights = frozen(hidden_weights, "hidden_weights", 2)
-        if self._gates.shape != self._hidden_weights.shape:
+        self._network = TwoLayerNetwork(hidden_weights, output_weights)
+        self._gates = as_real_array(gates, "gates").copy()
+        if self._gates.shape != self.hidden_weights.shape:
             raise InputError(
-                "gates and hidden_weights must have the same shape (m, d), got "
-                f"{self._gates.shape} and {self._hidden_weights.shape}."
+                f"gates must be of shape {self.hidden_weights.shape}, one for each row of "
+                f"hidden_weights, got shape {self._gates.shape}."
             )
-        self._output_weights = frozen(output_weights, "output_weights", 1)
-        if len(self._output_weights) != len(self._gates):
-            raise InputError(
-                f"output_weights must be of shape ({len(self._gates)},), one for each gate, "
-                f"got shape {self._output_weights.shape}."
-            )
+        check_finite(self._gates, "gates")
+        self._gates.setflags(write=False)
 
     @property
     def gates(self) -> FloatArray:
@@ -84,31 +79,30 @@ class GatedNetwork(ImmutableNetwork):
     @property
     def hidden_weights(self) -> FloatArray:
         """The ``u_j`` as rows: read-only array, shape (m, d)."""
-        return self._hidden_weights
+        return self._network.hidden_weights
 
     @property
     def output_weights(self) -> FloatArray:
         """The ``a_j``: read-only array, shape (m,)."""
-        return self._output_weights
+        return self._network.output_weights
 
     @property
     def n_neurons(self) -> int:
         """The number of neurons m."""
-        return len(self._gates)
+        return self._network.n_neurons
 
     @property
     def n_features(self) -> int:
         """The number of features d."""
-        return int(self._gates.shape[1])
+        return self._network.n_features
 
     @property
     def _weights(self) -> tuple[FloatArray, ...]:
-        return self._gates, self._hidden_weights, self._output_weights
+        return self._gates, self.hidden_weights, self.output_weights
 
     def penalty(self) -> float:
         """``1/2 sum_j (||u_j||^2 + a_j^2)``: gates are not trained."""
-        trained = (self._hidden_weights, self._output_weights)
-        return 0.5 * sum(float(np.vdot(part, part)) for part in trained)
+        return self._network.penalty()
 
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f(X)``, also available by calling the network; O(nmd).
@@ -125,8 +119,8 @@ class GatedNetwork(ImmutableNetwork):
         """
         rows = self._check_rows(data)
         values: FloatArray = (
-            open_gates(rows, self._gates) * (rows @ self._hidden_weights.T)
-        ) @ self._output_weights
+            open_gates(rows, self._gates) * (rows @ self.hidden_weights.T)
+        ) @ self.output_weights
         return values
 
     def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
@@ -178,11 +172,11 @@ class GatedNetwork(ImmutableNetwork):
         """
         rows = self._check_rows(X)
         method = check_choice(method, "method", ("closed_form", "minimum_norm"))
-        products = self._hidden_weights * self._output_weights[:, None]
+        products = self.hidden_weights * self.output_weights[:, None]
         return relu_network(rows, self._gates, products, least=method == "minimum_norm")
 
-    def to_torch(self, dtype: dtype | None = None) -> GatedModule:
-        """The network as a ``torch.nn.Module`` from shape (n, d) to (n, 1); O(md).
+    def to_torch(self, *, dtype: dtype | None = None) -> Module:
+        """The network as a PyTorch module with the same outputs, of shape (n, 1).
 
         Its gates are a buffer, which is stored and not trained; the weights are
         parameters.
@@ -190,20 +184,21 @@ class GatedNetwork(ImmutableNetwork):
         Parameters
         ----------
         dtype : torch.dtype, optional
-            Of gates and parameters; ``torch.float64`` if None.
+            Of gates and parameters: ``torch.float64`` if None.
 
         Raises
         ------
         InputError
-            If PyTorch is not installed.
+            If PyTorch is not installed, or `dtype` is no floating type.
+
+        Examples
+        --------
+        >>> import torch
+        >>> module = GatedNetwork([[1.0]], [[-2.0]], [3.0]).to_torch()
+        >>> module(torch.tensor([[5.0], [-5.0]], dtype=torch.float64)).tolist()
+        [[-30.0], [0.0]]
         """
-        try:
-            from cvxnn.architectures.gated_torch import GatedModule
-        except ImportError as error:
-            raise InputError(
-                "The export needs PyTorch; install it with: pip install 'cvxnn[torch]'."
-            ) from error
-        return GatedModule(self._gates, self._hidden_weights, self._output_weights, dtype)
+        return gated_module(self, dtype)
 
     def _check_rows(self, data: ArrayLike) -> FloatArray:
         rows = check_data(data)

@@ -26,6 +26,8 @@ IntArray = NDArray[np.intp]
 _FIRST = 40
 # A gate stays if its correlation is this share of beta, or its block of the longest.
 _KEPT_CORRELATION, _KEPT_LENGTH = 0.9, 1e-3
+# Share of tol from which on the cost of smoothing counts.
+_VISIBLE = 1e-3
 
 
 class GatedRun(Rounds):
@@ -52,7 +54,11 @@ class GatedRun(Rounds):
     ) -> None:
         super().__init__(settings)
         self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
-        self._oracle = GateOracle(self._scaled.layer.rows, masks)
+        rows = self._scaled.layer.rows
+        self._oracle = GateOracle(rows, masks)
+        # Blocks of an optimum are combinations of rows; few rows span less than R^d.
+        n, d = rows.shape
+        self._basis = np.linalg.qr(rows.T)[0] if d > n else np.eye(d)
         self.gates: IntArray = np.zeros(0, dtype=np.intp)
         self.blocks = np.zeros((0, X.shape[1]))
 
@@ -77,40 +83,48 @@ class GatedRun(Rounds):
             float((self._oracle.masks[first] @ (scaled.layer.rows**2).sum(axis=1)).sum())
         )
         mu = max(float(np.linalg.norm(scaled.y)), 1e-300) / max(reach, 1e-300)
-        nothing = np.zeros((len(first), scaled.layer.rows.shape[1]))
+        nothing = np.zeros((len(first), self._basis.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 
     def _work_on(self, gates: IntArray, point: SmoothedPoint) -> None:
         scaled = self._scaled
         activity = np.ascontiguousarray(self._oracle.masks[gates].T, dtype=np.float64)
-        no_cones = np.zeros((len(gates), 0, scaled.layer.rows.shape[1]))
-        blocks = MaskedBlocks(no_cones, scaled.layer.rows, activity)
+        no_cones = np.zeros((len(gates), 0, self._basis.shape[1]))
+        blocks = MaskedBlocks(no_cones, scaled.layer.rows @ self._basis, activity)
         self._lasso = GroupLasso(blocks, scaled.y, scaled.beta, scaled.loss)
         self._working, self._point = gates, point
 
-    def _round(self) -> None:
+    def _round(self) -> bool:
         try:
             self._point = self._lasso.step(self._point)
         except np.linalg.LinAlgError:
             self._idle = self._patience
-            return
+            return False
         self._note()
         correlations = self._certify(self._lasso.blocks.predict(self._point.z))
         if self._lasso.is_solved(self._point):
             self._exchange(correlations)
+        # Until smoothing costs next to nothing there is progress that shows later.
+        cost = self._scaled.beta * self._point.slack * self._scaled.objective_unit
+        return cost > _VISIBLE * self._settings.tol * self.objective
 
     def _note(self) -> None:
-        """Keep the blocks that are not about to vanish, if they are the best so far."""
-        scaled, point = self._scaled, self._point
-        norms = np.linalg.norm(point.z, axis=1)
+        """Keep the blocks if they are the best so far, without those about to vanish if it can."""
+        norms = np.linalg.norm(self._point.z, axis=1)
         # A block that vanishes is of the size of mu.
-        alive = norms > np.sqrt(point.mu * norms.max())
-        prediction = self._lasso.blocks.predict(point.z * alive[:, None])
-        objective = scaled.loss.value(prediction, scaled.y) + scaled.beta * norms[alive].sum()
-        if objective * scaled.objective_unit < self.objective:
-            self.objective = float(objective * scaled.objective_unit)
-            self.gates = self._working[alive]
-            self.blocks = point.z[alive] * scaled.weight_unit**2
+        for kept in (norms > np.sqrt(self._point.mu * norms.max()), norms > 0.0):
+            self._offer(kept)
+            if self.gap <= self._settings.tol:
+                return
+
+    def _offer(self, kept: BoolArray) -> None:
+        scaled, z = self._scaled, self._point.z * kept[:, None]
+        value = scaled.loss.value(self._lasso.blocks.predict(z), scaled.y)
+        value += scaled.beta * float(np.linalg.norm(z, axis=1).sum())
+        if value * scaled.objective_unit < self.objective:
+            self.objective = value * scaled.objective_unit
+            self.gates = self._working[kept]
+            self.blocks = (z[kept] @ self._basis.T) * scaled.weight_unit**2
 
     def _certify(self, prediction: FloatArray) -> FloatArray:
         """Raise the bound by the dual point of a prediction; its ``X'D_i v`` for all gates."""
@@ -126,23 +140,25 @@ class GatedRun(Rounds):
         beta, point, working = self._scaled.beta, self._point, self._working
         pulls = np.linalg.norm(correlations, axis=1) / beta
         outside = np.where(np.isin(np.arange(len(pulls)), working), 0.0, pulls)
-        if outside.max() <= max(float(pulls[working].max()), 1.0):
+        norms = np.linalg.norm(point.z, axis=1)
+        worst = float(outside.max())
+        if worst <= pulls[working].max() or (worst - 1.0) * norms.sum() <= point.slack:
             return
         missing = np.argsort(-outside, kind="stable")[: max(_FIRST // 2, len(working))]
         missing = missing[outside[missing] > 1.0]
-        norms = np.linalg.norm(point.z, axis=1)
         kept = (pulls[working] > _KEPT_CORRELATION) | (norms > _KEPT_LENGTH * norms.max())
         gates = np.concatenate([working[kept], missing])
         z = np.concatenate([point.z[kept], np.zeros((len(missing), point.z.shape[1]))])
         # Where the block is 0 its correlation over beta is the gradient of its norm.
-        u = np.concatenate([point.u[kept], correlations[missing] / beta / pulls[missing, None]])
-        # The new blocks have room to grow: smoothing may cost what the gap is.
-        gap = min(self.gap, 0.1) * self.objective / self._scaled.objective_unit
-        mu = max(point.mu, gap / (beta * len(gates)))
+        slopes = (correlations[missing] @ self._basis) / (beta * pulls[missing, None])
+        u = np.concatenate([point.u[kept], slopes])
+        # The new blocks have room to grow: smoothing may cost what their absence does.
+        room = min((worst - 1.0) / len(gates), 0.1) * float(norms.sum())
+        mu = max(point.mu, room)
         self._work_on(gates, replace(point, z=z, u=u, mu=mu, decrease=np.inf))
 
-    def prune(self) -> None:
-        """Leave blocks with linearly independent outputs, at most n, where that costs nothing."""
+    def finish(self) -> None:
+        """Leave blocks with independent outputs, at most n, if that costs nothing; in order."""
         scaled, beta = self._scaled, self._scaled.beta
         z = self.blocks / scaled.weight_unit**2
         columns = self._oracle.masks[self.gates].T * (scaled.layer.rows @ z.T)
@@ -152,7 +168,8 @@ class GatedRun(Rounds):
             scales = moved
         value = scaled.loss.value(columns @ scales, scaled.y) + beta * float(scales @ sizes)
         objective = value * scaled.objective_unit
-        if relative_gap(objective, self.dual_bound) <= max(self.gap, self._settings.tol):
-            kept = scales > 0.0
-            self.gates = self.gates[kept]
-            self.blocks = self.blocks[kept] * scales[kept, None]
+        if relative_gap(objective, self.dual_bound) > max(self.gap, self._settings.tol):
+            scales = np.ones(len(z))
+        order = np.argsort(self.gates)
+        kept = order[scales[order] > 0.0]
+        self.gates, self.blocks = self.gates[kept], self.blocks[kept] * scales[kept, None]

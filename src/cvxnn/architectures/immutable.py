@@ -23,7 +23,7 @@ class ImmutableNetwork(ABC):
     @property
     @abstractmethod
     def _weights(self) -> tuple[FloatArray, ...]:
-        """Everything that is trained."""
+        """The arrays among the arguments of the constructor: what is trained, and gates."""
 
     @property
     def _settings(self) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class Rounds(ABC):
         """Note the network that is 0, and what it proves."""
 
     @abstractmethod
-    def _round(self) -> None:
-        """Improve the weights or the bound."""
+    def _round(self) -> bool:
+        """Improve the weights or the bound; or else say whether that is still to come."""
 
     @property
     @abstractmethod
@@ -89,8 +89,8 @@ class Rounds(ABC):
 
     def _count_round(self) -> None:
         before = self.objective, self.dual_bound
-        self._round()
-        self._idle = self._idle + 1 if (self.objective, self.dual_bound) == before else 0
+        advancing = self._round() or (self.objective, self.dual_bound) != before
+        self._idle = 0 if advancing else self._idle + 1
         sizes = self._sizes
         self.history.append(
             Progress(len(self.history), self.elapsed, self.objective, self.dual_bound, *sizes)

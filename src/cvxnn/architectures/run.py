@@ -58,7 +58,7 @@ class Run(Rounds):
         self._note(self._coefficients)
         self._gradient = ProximalGradient(self._inner)
 
-    def _round(self) -> None:
+    def _round(self) -> bool:
         if len(self.history) == _DIRECT_ROUNDS:
             self._follow_path()
         stepped = self._gradient.run(self._coefficients, _STEPS, self._deadline)
@@ -67,6 +67,7 @@ class Run(Rounds):
             polished = polish(self._inner, stepped, self._deadline)
             self._note(polished)
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
+        return False
 
     def _follow_path(self) -> None:
         """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""

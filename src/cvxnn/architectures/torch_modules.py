@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch.nn import Module, Sequential
 
     from cvxnn.architectures.convolutional import ConvolutionalNetwork
+    from cvxnn.architectures.gated_networks import GatedNetwork
     from cvxnn.architectures.leaky import LeakyNetwork
 
 FloatArray = NDArray[np.float64]
@@ -82,6 +83,25 @@ def leaky_module(network: LeakyNetwork, dtype: dtype | None) -> Module:
     from cvxnn.architectures.skip_torch import SkipModule
 
     return SkipModule(module, linear_layer(torch, network.skip_weights[np.newaxis], None, dtype))
+
+
+def gated_module(network: GatedNetwork, dtype: dtype | None) -> Module:
+    """A :class:`GatedModule` of the network.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed, or `dtype` is no floating type.
+    """
+    torch = import_optional("torch", "PyTorch", "torch")
+    dtype = check_dtype(torch, dtype)
+    from cvxnn.architectures.gated_torch import GatedModule
+
+    return GatedModule(
+        as_tensor(torch, network.gates, dtype),
+        linear_layer(torch, network.hidden_weights, None, dtype),
+        linear_layer(torch, network.output_weights[np.newaxis], None, dtype),
+    )
 
 
 def _activation(torch: Any, slope: float) -> Module:

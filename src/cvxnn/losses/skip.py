@@ -12,7 +12,7 @@ from cvxnn.losses.roots import Root, SkipRoot
 Matrix = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
-_NEWTON_STEPS, _HALVINGS = 50, 40
+_NEWTON_STEPS, _HALVINGS = 50, 10
 
 
 class SkipLoss(Loss):
@@ -53,36 +53,31 @@ class SkipLoss(Loss):
     def weights(self, prediction: Vector, y: Vector) -> Vector:
         """The best w, shape (p,)."""
         # Predictions follow each other closely: the last w is nearly the next.
-        w, value = self._last, self._objective(prediction, y, self._last)
+        w, value, slope = self._last, *self._values(prediction, y, self._last)
         for _ in range(_NEWTON_STEPS):
-            total = prediction + self.skip @ w
-            slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
-            curvature = self.loss.curvature(total, y)
+            curvature = self.loss.curvature(prediction + self.skip @ w, y)
             hessian = (self.skip * curvature[:, None]).T @ self.skip
             hessian[np.diag_indices(len(w))] += self.ridge
             step = scipy.linalg.solve(hessian, -slope, assume_a="pos")
-            w, fallen = self._along(prediction, y, w, step, value)
-            if not fallen < value or self.is_quadratic:
+            for _ in range(_HALVINGS):
+                reached, left = self._values(prediction, y, w + step)
+                # Near the end the slope still sees what the value does not.
+                if reached < value or np.linalg.norm(left) < 0.5 * np.linalg.norm(slope):
+                    break
+                step = 0.5 * step
+            else:
                 break
-            value = fallen
+            w, value, slope = w + step, reached, left
+            if self.is_quadratic:
+                break
         self._last = w
         return w
 
-    def _along(
-        self, prediction: Vector, y: Vector, w: Vector, step: Vector, value: float
-    ) -> tuple[Vector, float]:
-        """A step that lowers the objective, halved as often as that takes."""
-        if self.is_quadratic:
-            return w + step, value
-        for _ in range(_HALVINGS):
-            reached = self._objective(prediction, y, w + step)
-            if reached < value:
-                return w + step, reached
-            step = 0.5 * step
-        return w, value
-
-    def _objective(self, prediction: Vector, y: Vector, w: Vector) -> float:
-        return self.loss.value(prediction + self.skip @ w, y) + 0.5 * self.ridge * float(w @ w)
+    def _values(self, prediction: Vector, y: Vector, w: Vector) -> tuple[float, Vector]:
+        """The objective of the regression and its slope in w."""
+        total = prediction + self.skip @ w
+        slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
+        return self.loss.value(total, y) + 0.5 * self.ridge * float(w @ w), slope
 
     def _total(self, prediction: Vector, y: Vector) -> Vector:
         return np.asarray(prediction + self.skip @ self.weights(prediction, y))
@@ -91,7 +86,7 @@ class SkipLoss(Loss):
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")
 
     def value(self, prediction: Vector, y: Vector) -> float:
-        return self._objective(prediction, y, self.weights(prediction, y))
+        return self._values(prediction, y, self.weights(prediction, y))[0]
 
     def gradient(self, prediction: Vector, y: Vector) -> Vector:
         return self.loss.gradient(self._total(prediction, y), y)

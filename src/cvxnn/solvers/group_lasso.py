@@ -118,7 +118,8 @@ class GroupLasso:
 
     >>> import numpy as np
     >>> from cvxnn.losses import SquaredLoss
-    >>> blocks = Blocks(np.eye(2), np.ones((2, 1)), np.zeros((1, 0, 2)))
+    >>> from cvxnn.solvers.blocks import MaskedBlocks
+    >>> blocks = MaskedBlocks(np.zeros((1, 0, 2)), np.eye(2), np.ones((2, 1)))
     >>> lasso = GroupLasso(blocks, np.array([3.0, 4.0]), 1.0, SquaredLoss())
     >>> point = SmoothedPoint(np.zeros((1, 2)), np.zeros((1, 2)), mu=1.0)
     >>> for _ in range(12):

@@ -87,6 +87,12 @@ def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons)
 
 def reweigh(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
     """The best weights for the given directions, without the neurons they drop."""
+    weights = best_weights(layer, y, beta, neurons)
+    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+
+
+def best_weights(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
+    """The weights that minimise (2) for the given directions, many of them zero, shape (k,)."""
     k = len(neurons.weights)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
@@ -94,8 +100,7 @@ def reweigh(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neuro
         columns, target = triangle[:, :k], triangle[:, k]
     else:
         columns, target = atoms(layer, neurons), y
-    weights = nonnegative_lasso(columns, target, beta, neurons.weights)
-    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+    return nonnegative_lasso(columns, target, beta, neurons.weights)
 
 
 def _triangle(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:

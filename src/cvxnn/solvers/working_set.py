@@ -40,10 +40,11 @@ _VIOLATION = 1e-7
 _ROW_ROUNDS = 8
 # Up to this many patterns a program on some of them is priced over all, in the end.
 _SMALL_ARRANGEMENT = 5_000
-# Bytes for the cone rows of one master; beyond it the tightest rows enter first.
-_CONE_BYTES = 1 << 26
+# Bytes for the cone rows of one master; beyond it the tightest rows enter first, for
+# most are redundant: 64 MiB of them took four times as long.
+_CONE_BYTES = 1 << 23
 # Rows times cells up to which a round takes a fraction of a second.
-_CHEAP_WORK = 1 << 18
+_CHEAP_WORK = 1 << 24
 
 
 class WorkingSet(Search):
@@ -62,6 +63,10 @@ class WorkingSet(Search):
         Chooses the first working set.
     deadline : Deadline, optional
         Cuts a round short.
+    start : Neurons, optional
+        A network to begin with.
+    previous : WorkingSet, optional
+        A search on the same rows, scaled otherwise: it lends its blocks.
 
     Attributes
     ----------
@@ -87,6 +92,8 @@ class WorkingSet(Search):
         loss: Loss,
         random_state: np.random.Generator,
         deadline: Deadline | None = None,
+        start: Neurons | None = None,
+        previous: WorkingSet | None = None,
     ) -> None:
         self.deadline = Deadline() if deadline is None else deadline
         self._layer, self.basis = layer, oracle.basis
@@ -100,8 +107,19 @@ class WorkingSet(Search):
         self.is_cheap = len(layer.rows) * oracle.n_cells <= _CHEAP_WORK
         self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
-        self._pricing = self._price(-loss.gradient(np.zeros_like(y), y))
-        self._block_cells, self._block_signs = self._first_blocks(random_state)
+        if start is not None:
+            self._offer(Neurons(start.directions @ self.basis, start.weights, start.signs))
+        self._pricing = self._price(residual(self.layer, y, self.neurons))
+        if previous is None:
+            self._block_cells, self._block_signs = self._first_blocks(random_state)
+        else:
+            self._block_cells, self._block_signs = previous._block_cells, previous._block_signs
+            self._add_blocks()
+
+    @property
+    def rows(self) -> FloatArray:
+        """Rows of the layer, as they were given, shape (N, d)."""
+        return self._layer.rows
 
     def step(self, tol: float) -> None:
         """One round: master, pricing, and refinement once the gap is small."""

@@ -91,27 +91,38 @@ class Method:
         by_cells: bool,
     ) -> Search:
         rank_two, patterns = self._plan(problem.layer, patterns, by_cells)
+        layer, loss, squared = problem.layer, problem.loss, SquaredLoss()
+        if patterns is not None and patterns.is_complete and not isinstance(loss, SquaredLoss):
+            # Weights go to the readout: all models have the same rows, and so one oracle.
+            layer = layer.with_readout()
+        previous: WorkingSet | None = None
 
         def open_search(
             layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
-            squared = SquaredLoss()
+            nonlocal previous
             if rank_two:
                 return RankTwoSearch(layer.rows, y, beta, squared, deadline)
             if patterns is not None:
-                oracle = CellOracle(layer.rows, patterns)
-                return WorkingSet(
-                    layer, y, beta, patterns, oracle, squared, self.random_state, deadline
-                )
+                if previous is not None and previous.rows is layer.rows:
+                    oracle = previous.oracle
+                else:
+                    oracle = CellOracle(layer.rows, patterns)
+                previous = WorkingSet(
+                    layer, y, beta, patterns, oracle, squared, self.random_state, deadline,
+                    None if previous is None else start, previous,
+                )  # fmt: skip
+                return previous
             return GlobalSearch(
                 layer, y, beta, squared, self.random_state, deadline=deadline,
                 start=start, certifies=certifies and self.certifies,
             )  # fmt: skip
 
-        layer, y, beta, loss = problem.layer, problem.y, problem.beta, problem.loss
         if isinstance(loss, SquaredLoss):
-            return open_search(layer, y, beta, self.start(problem), True)
-        return ProximalNewton(layer, y, beta, loss, open_search, deadline, self.start(problem))
+            return open_search(layer, problem.y, problem.beta, self.start(problem), True)
+        return ProximalNewton(
+            layer, problem.y, problem.beta, loss, open_search, deadline, self.start(problem)
+        )
 
     def _plan(
         self, layer: Layer, patterns: PatternSet | None, by_cells: bool

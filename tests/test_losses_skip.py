@@ -1,0 +1,118 @@
+"""A loss with a ridge regression inside, and roots of curvature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss, SkipLoss, WeightedLoss, as_loss
+from cvxnn.losses.roots import DiagonalRoot, Root, SkipRoot, mixing_error
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+NAMES = ("squared", "huber", "logistic", "squared_hinge")
+RIDGE = 0.7
+
+
+def case(name: str, seed: int = 0) -> tuple[SkipLoss, FloatArray, FloatArray, FloatArray]:
+    rng = np.random.default_rng(seed)
+    inner: Loss = as_loss(name)
+    skip, f, y = rng.standard_normal((9, 2)), 2.0 * rng.standard_normal(9), rng.standard_normal(9)
+    return SkipLoss(inner, skip, RIDGE), skip, f, np.sign(y) if inner.has_labels else 3.0 * y
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_value_and_gradient(name: str) -> None:
+    loss, skip, f, y = case(name)
+
+    def inner(w: FloatArray) -> float:
+        return loss.loss.value(f + skip @ w, y) + 0.5 * RIDGE * float(w @ w)
+
+    best = minimize(inner, np.zeros(2), method="BFGS", options={"gtol": 1e-9}).fun
+    assert loss.value(f, y) == pytest.approx(best, rel=1e-9)
+    step = 1e-6
+    for i in range(9):
+        e = step * np.eye(9)[i]
+        slope = (loss.value(f + e, y) - loss.value(f - e, y)) / (2.0 * step)
+        assert loss.gradient(f, y)[i] == pytest.approx(slope, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conjugate_is_the_supremum(name: str) -> None:
+    """``l*(-v) = -v'f - l(f, y)`` at the f where v is minus the gradient, and above elsewhere."""
+    loss, _, f, y = case(name)
+    v = -loss.gradient(f, y)
+    inside = v * (1.0 - 1e-12)
+    value = -float(v @ f) - loss.value(f, y)
+    assert loss.conjugate(inside, y) == pytest.approx(value, rel=1e-8, abs=1e-9)
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        other = f + rng.standard_normal(9)
+        assert -float(v @ other) - loss.value(other, y) <= value + 1e-9
+    assert loss.conjugate_error(inside, y) > 0.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scaling_of_a_dual_point_is_the_best(name: str) -> None:
+    loss, _, f, y = case(name)
+    v = -0.5 * loss.gradient(f, y)
+    for largest in (0.3, 1.0, 4.0):
+        t = loss.dual_scaling(v, y, largest)
+        assert 0.0 <= t <= largest
+        best = -loss.conjugate(t * v, y)
+        for other in np.linspace(0.0, min(largest, loss.longest(v, y) * (1.0 - 1e-9)), 60):
+            assert -loss.conjugate(other * v, y) <= best + 1e-9
+
+
+def test_units() -> None:
+    loss, _, f, y = case("huber")
+    scaled = loss.in_units(4.0)
+    assert 16.0 * scaled.value(f / 4.0, y / 4.0) == pytest.approx(loss.value(f, y), rel=1e-12)
+    assert loss.unit(y) == loss.loss.unit(y)
+
+
+def test_rows_have_no_values_of_their_own() -> None:
+    loss, _, f, y = case("squared")
+    for method in (loss.values, loss.conjugates):
+        with pytest.raises(TypeError, match="no sum over the rows"):
+            method(f, y)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_curvature_is_that_of_the_gradient(name: str) -> None:
+    loss, _, f, y = case(name)
+    loss = SkipLoss(WeightedLoss(loss.loss, np.linspace(0.5, 2.0, 9)), loss.skip, RIDGE)
+    curvature = np.maximum(loss.curvature(f, y), 1e-12)
+    root, step = loss.root(curvature), 1e-6
+    A = np.column_stack([root.times(e) for e in np.eye(9)])
+    for i in range(9):
+        e = step * np.eye(9)[i]
+        column = (loss.gradient(f + e, y) - loss.gradient(f - e, y)) / (2.0 * step)
+        np.testing.assert_allclose((A.T @ A)[i], column, atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "skip"])
+def test_roots(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    h, skip = rng.uniform(0.1, 3.0, 7), rng.standard_normal((7, 2))
+    root: Root = DiagonalRoot(h) if kind == "diagonal" else SkipRoot(h, skip, 0.4)
+    f, v = rng.standard_normal(7), rng.standard_normal(7)
+    assert root.times(f) @ v == pytest.approx(f @ root.transposed(v))
+    np.testing.assert_allclose(root.transposed(root.solved(f)), f, atol=1e-12)
+    layer = Layer(rng.standard_normal((7, 3)))
+    U = rng.standard_normal((4, 3))
+    expected = np.column_stack([root.times(column) for column in layer.activations(U).T])
+    np.testing.assert_allclose(root.applied(layer).activations(U), expected, atol=1e-12)
+    assert 0.0 < root.error(v, np.ones(7)) < 1e-10
+
+
+def test_rounding_of_mixed_predictions_is_covered() -> None:
+    rng = np.random.default_rng(0)
+    matrix, v = rng.standard_normal((40, 40)), 10.0 ** rng.uniform(-6, 6, 40)
+    f = rng.uniform(-1.0, 1.0, 40)
+    exact = v.astype(np.longdouble) @ (matrix.astype(np.longdouble) @ f.astype(np.longdouble))
+    assert abs(float(exact - (matrix.T @ v) @ f)) <= mixing_error(matrix, v, np.ones(40))
