@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
+        ConvexCNNClassifier,
+        ConvexCNNRegressor,
         ConvexReLUClassifier,
         ConvexReLUClassifierCV,
         ConvexReLURegressor,
@@ -77,6 +79,8 @@ __all__ = [
     "ArchitectureSolution",
     "Certificate",
     "CircularCNN",
+    "ConvexCNNClassifier",
+    "ConvexCNNRegressor",
     "ConvexProgram",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -132,6 +136,8 @@ _HOMES = {
     "ArchitectureSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
     "CircularCNN": "cvxnn.architectures",
+    "ConvexCNNClassifier": "cvxnn.estimators",
+    "ConvexCNNRegressor": "cvxnn.estimators",
     "ConvexProgram": "cvxnn.program",
     "ConvexReLUClassifier": "cvxnn.estimators",
     "ConvexReLUClassifierCV": "cvxnn.estimators",

@@ -1,11 +1,14 @@
 """Networks with the interface of scikit-learn, and the path over beta."""
 
 from cvxnn.estimators.classifier import ConvexReLUClassifier
+from cvxnn.estimators.convolutional import ConvexCNNClassifier, ConvexCNNRegressor
 from cvxnn.estimators.cross_validation import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from cvxnn.estimators.path import RegularizationPath, largest_beta, regularization_path
 from cvxnn.estimators.regressor import ConvexReLURegressor
 
 __all__ = [
+    "ConvexCNNClassifier",
+    "ConvexCNNRegressor",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
     "ConvexReLURegressor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
+AnySolution = Solution | ArchitectureSolution[Any]
 _OnRound = Callable[[Progress], None]
 
 # How badly a run can end, for the one status of several networks.
@@ -116,9 +118,11 @@ def _both(first: _OnRound | None, second: _OnRound | None) -> _OnRound | None:
     return call
 
 
-class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the estimators; not for use by itself."""
 
+    # How a proof that did not finish may.
+    _proof_advice: ClassVar[str]
     # What a parameter has to be: a function that raises InputError if it is not.
     _parameter_constraints: ClassVar[dict[str, Callable[[Any, str], object]]] = {
         "beta": check_positive,
@@ -137,11 +141,11 @@ class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train on X of shape (n, d) and y of shape (n,).
+        """Train on X, with a row or an image for each entry of y.
 
         Parameters
         ----------
-        X : array-like, shape (n, d)
+        X : array-like, shape (n, d), or (n, ...) for images
             Dense.
         y : array-like, shape (n,)
             Numbers, or for a classifier labels.
@@ -163,6 +167,114 @@ class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             self._keep(self._train_all(problems, report=[report] * len(problems)))
         self._warn()
         return self
+
+    @abstractmethod
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
+        """Validated data, one problem for each network."""
+
+    @abstractmethod
+    def _keep(self, solutions: Sequence[AnySolution]) -> None:
+        """Set the fitted attributes."""
+
+    @abstractmethod
+    def _read(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
+        """Data in float64, and y if it is given, as `validate_data` of scikit-learn."""
+
+    @abstractmethod
+    def _table(self, data: FloatArray) -> FloatArray:
+        """Data that were read as rows, shape (n, d)."""
+
+    @abstractmethod
+    def _values(self, X: ArrayLike) -> FloatArray:
+        """Values of the fitted networks, shape (n, k)."""
+
+    @abstractmethod
+    def _solve(self, rows: Rows, beta: float, **arguments: Any) -> AnySolution:
+        """One network, with the arguments that all methods share."""
+
+    def _fitted_networks(self) -> list[Any]:
+        """One for each output."""
+        check_is_fitted(self)
+        return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
+
+    def _train_all(self, problems: list[Rows], **options: Any) -> list[Any]:
+        """One network for each problem; after Ctrl-C the others are left where they start.
+
+        `options` are lists, with the argument of :meth:`_train` for each problem.
+        """
+        solutions: list[AnySolution] = []
+        for k, rows in enumerate(problems):
+            own = {name: values[k] for name, values in options.items()}
+            if any(solution.status is Status.INTERRUPTED for solution in solutions):
+                own["time_limit"] = _AT_ONCE
+            solutions.append(self._train(rows, **own))
+        return solutions
+
+    def _train(
+        self,
+        rows: Rows,
+        *,
+        beta: float | None = None,
+        report: _OnRound | None = None,
+        **options: Any,
+    ) -> Any:
+        """One network; warnings of the solver are left to :meth:`_warn`."""
+        arguments: dict[str, Any] = {
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "time_limit": self.time_limit,
+        } | options
+        with warnings.catch_warnings(), live_progress(bool(self.verbose)) as callback:
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return self._solve(
+                rows,
+                self.beta if beta is None else beta,
+                method=self.method,
+                loss=self._loss(),
+                sample_weight=rows.weights,
+                n_samples=self.n_samples,
+                random_state=self.random_state,
+                callback=_both(callback, report),
+                **arguments,
+            )
+
+    def _loss(self) -> Loss:
+        if self.loss == "huber":
+            return HuberLoss(self.delta)
+        return as_loss(self.loss)
+
+    def _take(self, solutions: Sequence[AnySolution]) -> None:
+        """The fitted attributes of one network, or of one for each class."""
+        self.objective_ = float(sum(solution.objective for solution in solutions))
+        self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
+        difference = max(self.objective_ - self.dual_bound_, 0.0)
+        self.dual_gap_ = difference / max(abs(self.objective_), 1e-300) if difference else 0.0
+        statuses = {solution.status for solution in solutions}
+        self.status_ = next(status for status in _WORST_FIRST if status in statuses)
+        self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
+
+    def _warn(self) -> None:
+        """A ConvergenceWarning where the method did not do what it promises."""
+        advice = {
+            Status.ITERATION_LIMIT: "raise max_iter",
+            Status.TIME_LIMIT: "raise time_limit",
+            Status.STATIONARY: f"a proof takes {self._proof_advice}, or a larger time_limit",
+            Status.INTERRUPTED: "fit again to go on",
+            Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
+        }.get(self.status_)
+        if advice is not None:
+            warnings.warn(
+                f"{self.status_.value} The gap is {self.dual_gap_:.1e}, tol is {self.tol:.1e}: "
+                f"{advice}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+
+class ConvexReLU(ConvexEstimator):
+    """Base of the estimators on rows; not for use by itself."""
+
+    _proof_advice = "fewer or projected features"
 
     def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
         """The fitted model as ``torch.nn.Sequential(Linear, ReLU, Linear)``; O(k m d).
@@ -241,100 +353,25 @@ class ConvexReLU(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             },
         )
 
-    def _fitted_networks(self) -> list[TwoLayerNetwork]:
-        """One for each output."""
-        check_is_fitted(self)
-        return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
-
     def _has_ones(self, networks: list[TwoLayerNetwork]) -> bool:
         """Whether the networks read a column of ones; as fitted, whatever was set since."""
         return networks[0].n_features > int(self.n_features_in_)
 
-    @abstractmethod
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
-        """Validated data, one problem for each network."""
+    def _read(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
+        return validate_data(self, X, *y, dtype=np.float64, **options)
 
-    @abstractmethod
-    def _keep(self, solutions: list[Solution]) -> None:
-        """Set the fitted attributes."""
-
-    def _with_intercept(self, X: FloatArray) -> FloatArray:
+    def _table(self, data: FloatArray) -> FloatArray:
         """X as the network reads it."""
-        return np.column_stack([X, np.ones(len(X))]) if self.fit_intercept else X
+        return np.column_stack([data, np.ones(len(data))]) if self.fit_intercept else data
 
-    def _train_all(self, problems: list[Rows], **options: Any) -> list[Solution]:
-        """One network for each problem; after Ctrl-C the others are left where they start.
+    def _values(self, X: ArrayLike) -> FloatArray:
+        networks = self._fitted_networks()
+        rows = self._table(self._read(X, reset=False))
+        return np.column_stack([network.forward(rows) for network in networks])
 
-        `options` are lists, with the argument of :meth:`_train` for each problem.
-        """
-        solutions: list[Solution] = []
-        for k, rows in enumerate(problems):
-            own = {name: values[k] for name, values in options.items()}
-            if any(solution.status is Status.INTERRUPTED for solution in solutions):
-                own["time_limit"] = _AT_ONCE
-            solutions.append(self._train(rows, **own))
-        return solutions
+    def _solve(self, rows: Rows, beta: float, **arguments: Any) -> Solution:
+        return solve(rows.X, rows.y, beta, **arguments)
 
-    def _train(
-        self,
-        rows: Rows,
-        *,
-        beta: float | None = None,
-        warm_start: TwoLayerNetwork | None = None,
-        report: _OnRound | None = None,
-        **options: Any,
-    ) -> Solution:
-        """One network; warnings of the solver are left to :meth:`_warn`."""
-        arguments: dict[str, Any] = {
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "time_limit": self.time_limit,
-        } | options
-        with warnings.catch_warnings(), live_progress(bool(self.verbose)) as callback:
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return solve(
-                rows.X,
-                rows.y,
-                self.beta if beta is None else beta,
-                self.method,
-                loss=self._loss(),
-                sample_weight=rows.weights,
-                n_samples=self.n_samples,
-                random_state=self.random_state,
-                warm_start=warm_start,
-                callback=_both(callback, report),
-                **arguments,
-            )
-
-    def _loss(self) -> Loss:
-        if self.loss == "huber":
-            return HuberLoss(self.delta)
-        return as_loss(self.loss)
-
-    def _take(self, solutions: list[Solution]) -> None:
-        """The fitted attributes of one network, or of one for each class."""
-        self.objective_ = float(sum(solution.objective for solution in solutions))
-        self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
-        difference = max(self.objective_ - self.dual_bound_, 0.0)
-        self.dual_gap_ = difference / max(abs(self.objective_), 1e-300) if difference else 0.0
-        statuses = {solution.status for solution in solutions}
-        self.status_ = next(status for status in _WORST_FIRST if status in statuses)
+    def _take(self, solutions: Sequence[Any]) -> None:
+        super()._take(solutions)
         self.n_neurons_ = sum(solution.n_neurons for solution in solutions)
-        self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
-
-    def _warn(self) -> None:
-        """A ConvergenceWarning where the method did not do what it promises."""
-        advice = {
-            Status.ITERATION_LIMIT: "raise max_iter",
-            Status.TIME_LIMIT: "raise time_limit",
-            Status.STATIONARY: "a proof takes fewer or projected features, or a larger time_limit",
-            Status.INTERRUPTED: "fit again to go on",
-            Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
-        }.get(self.status_)
-        if advice is not None:
-            warnings.warn(
-                f"{self.status_.value} The gap is {self.dual_gap_:.1e}, tol is {self.tol:.1e}: "
-                f"{advice}.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,12 +12,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Solution
+from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
 from cvxnn.validation import check_choice
 
 FloatArray = NDArray[np.float64]
@@ -24,13 +22,69 @@ FloatArray = NDArray[np.float64]
 CLASSIFICATION_LOSSES = ("logistic", "squared_hinge", "squared")
 
 
-def _has_probabilities(classifier: ConvexReLUClassifier) -> bool:
+def _has_probabilities(classifier: ConvexClassifier) -> bool:
     if classifier.loss != "logistic":
         raise AttributeError(f"predict_proba needs loss='logistic', got {classifier.loss!r}.")
     return True
 
 
-class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):  # type: ignore[misc]
+class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
+    """One network for two classes, else one for each; not for use by itself."""
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Values of the networks, shape (n,) for two classes, else (n, n_classes)."""
+        values = self._values(X)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Labels, shape (n,)."""
+        values = self.decision_function(X)
+        best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
+
+        Those of more than two classes are the logistic functions of the networks,
+        divided by their sum.
+        """
+        values = expit(self.decision_function(X))
+        if values.ndim == 1:
+            return np.column_stack([1.0 - values, values])
+        total = values.sum(axis=1, keepdims=True)
+        # All of them may underflow to zero: then nothing speaks for any class.
+        return np.where(
+            total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
+        )
+
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
+        """The rows of each network, with labels -1 and 1."""
+        data, labels = self._read(X, y)
+        check_classification_targets(labels)
+        weights = weights_of(sample_weight, len(data))
+        self.classes_ = np.unique(labels)
+        if len(self.classes_) < 2:
+            raise InputError(
+                f"y must have two classes at least, got 1 class: {self.classes_[0]!r}."
+            )
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, labels)
+            weights = by_class if weights is None else weights * by_class
+        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        table = self._table(data)
+        return [Rows.of(table, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
+
+    def _keep(self, solutions: Sequence[Any]) -> None:
+        self.networks_ = [solution.network for solution in solutions]
+        if len(self.networks_) == 1:
+            self.network_ = self.networks_[0]
+        elif hasattr(self, "network_"):
+            del self.network_
+        self._take(solutions)
+
+
+class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
     """Two-layer ReLU network for classification, trained to a certified global optimum.
 
     For two classes, y = -1 and 1, it minimises
@@ -127,57 +181,3 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):  # type: ignore[misc]
         self.time_limit = time_limit
         self.random_state = random_state
         self.verbose = verbose
-
-    def decision_function(self, X: ArrayLike) -> FloatArray:
-        """Values of the networks, shape (n,) for two classes, else (n, n_classes)."""
-        check_is_fitted(self)
-        data = self._with_intercept(validate_data(self, X, dtype=np.float64, reset=False))
-        values = np.column_stack([network.forward(data) for network in self.networks_])
-        return values[:, 0] if len(self.networks_) == 1 else values
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Labels, shape (n,)."""
-        values = self.decision_function(X)
-        best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
-
-        Those of more than two classes are the logistic functions of the networks,
-        divided by their sum.
-        """
-        values = expit(self.decision_function(X))
-        if values.ndim == 1:
-            return np.column_stack([1.0 - values, values])
-        total = values.sum(axis=1, keepdims=True)
-        # All of them may underflow to zero: then nothing speaks for any class.
-        return np.where(
-            total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
-        )
-
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
-        """The rows of each network, with labels -1 and 1."""
-        data, labels = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(labels)
-        weights = weights_of(sample_weight, len(data))
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"y must have two classes at least, got 1 class: {self.classes_[0]!r}."
-            )
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, labels)
-            weights = by_class if weights is None else weights * by_class
-        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        table = self._with_intercept(data)
-        return [Rows.of(table, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
-
-    def _keep(self, solutions: list[Solution]) -> None:
-        self.networks_ = [solution.network for solution in solutions]
-        if len(self.networks_) == 1:
-            self.network_: TwoLayerNetwork = self.networks_[0]
-        elif hasattr(self, "network_"):
-            del self.network_
-        self._take(solutions)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Solution
+from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
 from cvxnn.validation import check_choice, check_positive
 
 FloatArray = NDArray[np.float64]
@@ -19,7 +17,24 @@ FloatArray = NDArray[np.float64]
 REGRESSION_LOSSES = ("squared", "huber")
 
 
-class ConvexReLURegressor(RegressorMixin, ConvexReLU):  # type: ignore[misc]
+class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
+    """One network for one target; not for use by itself."""
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Values of the network, shape (n,)."""
+        return self._values(X)[:, 0]
+
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
+        data, target = self._read(X, y, y_numeric=True)
+        target = np.asarray(target, dtype=np.float64)
+        return [Rows.of(self._table(data), target, weights_of(sample_weight, len(data)))]
+
+    def _keep(self, solutions: Sequence[Any]) -> None:
+        self.network_ = solutions[0].network
+        self._take(solutions)
+
+
+class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
     """Two-layer ReLU network for regression, trained to a certified global optimum.
 
     Minimises
@@ -125,19 +140,3 @@ class ConvexReLURegressor(RegressorMixin, ConvexReLU):  # type: ignore[misc]
         self.time_limit = time_limit
         self.random_state = random_state
         self.verbose = verbose
-
-    def predict(self, X: ArrayLike) -> FloatArray:
-        """Values of the network, shape (n,); O(n m d) for m neurons."""
-        check_is_fitted(self)
-        data = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(self.network_.forward(self._with_intercept(data)))
-
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
-        data, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        target = np.asarray(target, dtype=np.float64)
-        weights = weights_of(sample_weight, len(data))
-        return [Rows.of(self._with_intercept(data), target, weights)]
-
-    def _keep(self, solutions: list[Solution]) -> None:
-        self.network_: TwoLayerNetwork = solutions[0].network
-        self._take(solutions)

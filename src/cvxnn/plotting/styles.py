@@ -11,6 +11,7 @@ from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design", 2008.
 BLACK, ORANGE, SKY = "#000000", "#E69F00", "#56B4E9"
@@ -76,15 +77,24 @@ def get_axes(ax: Axes | None) -> Axes:
     InputError
         If Matplotlib is not installed.
     """
-    if ax is not None:
-        return ax
+    return new_figure((6.0, 4.0)).add_subplot() if ax is None else ax
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """A figure of a width and height in inches that is not registered anywhere.
+
+    Raises
+    ------
+    InputError
+        If Matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError(
             "Figures need Matplotlib; install it with: pip install 'cvxnn[plot]'."
         ) from error
-    return Figure(figsize=(6.0, 4.0), layout="constrained").add_subplot()
+    return Figure(figsize=size, layout="constrained")
 
 
 def legend_above(ax: Axes, columns: int = 3) -> None:

@@ -1,0 +1,105 @@
+"""The filters of a convolutional network as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.architectures import ConvolutionalNetwork
+from cvxnn.errors import InputError
+from cvxnn.plotting.styles import new_figure
+from cvxnn.validation import check_count
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+FloatArray = NDArray[np.float64]
+
+# Blue below zero, white at zero, red above.
+_COLORMAP = "RdBu_r"
+_COLUMNS = 8
+
+
+def plot_filters(
+    network: ConvolutionalNetwork,
+    *,
+    max_filters: int = 16,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Draw the filters of a network, the most important first.
+
+    Parameters
+    ----------
+    network : ConvolutionalNetwork
+    max_filters : int, default 16
+        The others, of less importance, are left out.
+    figure : Figure or SubFigure, optional
+        A new one if None.
+
+    Returns
+    -------
+    Figure or SubFigure
+        A picture for each filter and channel, channels below each other. All have one
+        scale of colours, from minus to plus the largest weight that is drawn, with 0 in
+        its middle. A title has the sign of the output weight and the share of the filter
+        in the sum of all ``||(u_j, b_j)|| |a_j|``, which is its importance.
+
+    Raises
+    ------
+    InputError
+        If `network` is none or has no filters, or Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> network = ConvolutionalNetwork([[[1.0], [-1.0]], [[3.0], [0.0]]], [1.0, 1.0])
+    >>> [ax.get_title() for ax in plot_filters(network).axes[:2]]
+    ['+ 68 %', '+ 32 %']
+    """
+    if not isinstance(network, ConvolutionalNetwork):
+        raise InputError(f"network must be a ConvolutionalNetwork, got {type(network).__name__}.")
+    if network.n_filters == 0:
+        raise InputError("network must have one filter at least, got none.")
+    shares = _shares(network)
+    chosen = np.argsort(-shares, kind="stable")[: check_count(max_filters, "max_filters")]
+    images = _as_images(network.filters[chosen])
+    n_channels = images.shape[-1]
+    columns = min(len(chosen), _COLUMNS)
+    rows = -(-len(chosen) // columns) * n_channels
+    if figure is None:
+        figure = new_figure((0.9 * columns + 1.0, 1.1 * rows + 0.2))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    largest = float(np.abs(images).max()) or 1.0
+    for k, (image, j) in enumerate(zip(images, chosen, strict=True)):
+        top = k // columns * n_channels
+        for c in range(n_channels):
+            picture = axes[top + c, k % columns].imshow(
+                image[:, :, c], cmap=_COLORMAP, vmin=-largest, vmax=largest
+            )
+        axes[top, k % columns].set_title(
+            _title(network.output_weights[j], shares[j]), fontsize="small"
+        )
+    figure.colorbar(picture, ax=axes, label="weight", fraction=0.05, ticks=[-largest, 0.0, largest])
+    return figure
+
+
+def _as_images(filters: FloatArray) -> FloatArray:
+    """Shape (m, height, width, C): signals are images of one row."""
+    return filters if filters.ndim == 4 else filters[:, np.newaxis]
+
+
+def _title(output_weight: float, share: float) -> str:
+    sign = "+" if output_weight > 0.0 else "\N{MINUS SIGN}"
+    return f"{sign} {100.0 * share:.0f} %"
+
+
+def _shares(network: ConvolutionalNetwork) -> FloatArray:
+    """The share of every filter in the sum of ``||(u_j, b_j)|| |a_j|``, shape (m,)."""
+    squares = (network.filters**2).reshape(network.n_filters, -1).sum(axis=1)
+    if network.biases is not None:
+        squares = squares + network.biases**2
+    sizes = np.sqrt(squares) * np.abs(network.output_weights)
+    return np.asarray(sizes / (sizes.sum() or 1.0))
