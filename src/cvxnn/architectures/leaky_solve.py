@@ -37,8 +37,9 @@ FloatArray = NDArray[np.float64]
 SKIPS = ("penalised", "free")
 # Rows up to which the n x n matrices of a skip connection fit into memory (200 MB each).
 _MOST_ROWS = 5_000
-# Share of the tolerance that a run for one value of eta may use up.
-_INNER = 0.25
+# Share of the tolerance that a run for one value of eta may use up: the slope of the skip
+# connection errs by the root of its gap.
+_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 
 
 def solve_leaky(
@@ -148,11 +149,11 @@ def solve_leaky(
         warm_start: TwoLayerNetwork | None,
         seconds: float | None,
     ) -> Run:
-        share = 1.0 if skip is None else _INNER
+        share = _INNER if skip == "penalised" else 1.0
         return prepare_run(
             layer, y, beta, method,
-            loss=loss, tol=share * check_tolerance(tol), time_limit=seconds,
-            warm_start=warm_start, **options,
+            loss=loss, tol=max(share * check_tolerance(tol), _LEAST_TOLERANCE),
+            time_limit=seconds, warm_start=warm_start, **options,
         )  # fmt: skip
 
     problem = SkipProblem(rows.with_slope(slope), rows.rows, target, beta, chosen)
