@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -143,6 +144,37 @@ def test_same_answer_for_every_random_state() -> None:
         assert other.objective == pytest.approx(first.objective, rel=2e-6)
     again = solve(X, y, 1.0, random_state=0)
     assert again.network == first.network
+
+
+def _few_cells() -> tuple[np.ndarray, np.ndarray, float]:
+    """80 rows around a ring: so few patterns that all are listed."""
+    rng = np.random.RandomState(0)
+    points = rng.standard_normal((80, 2))
+    radius = np.linalg.norm(points, axis=1)
+    y = np.where((radius > 0.3) & (radius <= 1.0), 1.0, -1.0)
+    return np.column_stack([points, np.ones(80)]), y, 0.3
+
+
+def _many_cells() -> tuple[np.ndarray, np.ndarray, float]:
+    """A smooth target on so many rows that neurons are searched for."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((5000, 3))
+    X[:, 2] = 1.0
+    noise = 0.3 * rng.standard_normal(5000)
+    return X, np.sin(2.0 * X[:, 0]) + np.maximum(X[:, 1], 0.0) + noise, 320.0
+
+
+@pytest.mark.parametrize(("make", "seeds"), [(_few_cells, range(4)), (_many_cells, range(3))])
+def test_predictions_do_not_depend_on_the_random_state(
+    make: Callable[[], tuple[np.ndarray, np.ndarray, float]], seeds: range
+) -> None:
+    X, y, beta = make()
+    solutions = [solve(X, y, beta, random_state=seed) for seed in seeds]
+    assert all(solution.status is Status.OPTIMAL for solution in solutions)
+    objectives = [solution.objective for solution in solutions]
+    assert np.ptp(objectives) <= 1e-8 * objectives[0]
+    predictions = [solution.network.forward(X) for solution in solutions]
+    assert np.ptp(predictions, axis=0).max() <= 1e-5
 
 
 @pytest.mark.parametrize("method", ["global", "exact", "sampled"])

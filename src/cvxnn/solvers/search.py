@@ -58,6 +58,13 @@ class Search(ABC):
     def step(self, tol: float) -> None:
         """One round."""
 
+    def sharpen(self, tol: float) -> bool:
+        """One more round for the digits beyond the goal; False where there is nothing to gain."""
+        if not self.is_cheap or self.stalled or self.gap <= tol:
+            return False
+        self.step(tol)
+        return True
+
     @abstractmethod
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Make the network presentable, and certify it if that is still to do.

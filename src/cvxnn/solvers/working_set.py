@@ -42,7 +42,7 @@ _SMALL_ARRANGEMENT = 5_000
 # Bytes for the cone rows of one master; beyond it the tightest rows enter first.
 _CONE_BYTES = 1 << 26
 # Rows times cells up to which a round takes a fraction of a second.
-_CHEAP_WORK = 1 << 18
+_CHEAP_WORK = 1 << 24
 
 
 class WorkingSet(Search):

@@ -22,9 +22,10 @@ Callback = Callable[[Progress], object]
 
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
-# Where rounds are cheap, a few more for the last digits: the same network, up to
-# rounding, for every random state.
-_SHARP, _SHARP_ROUNDS = 1e-2, 3
+# A few more rounds for the last digits, where they are cheap: the same network, up to
+# rounding, for every random state. Predictions err by the root of the gap, so that it
+# takes many digits of that.
+_SHARP, _SHARP_ROUNDS = 1e-4, 3
 # A bound above the objective by more than this share is not rounding: one is wrong.
 _CONTRADICTION = 1e-6
 
@@ -94,17 +95,16 @@ class Run:
         while (status := self._stop(search)) is None:
             search.step(self.tol)
             self._report(search)
-        if status is Status.OPTIMAL_FOR_PATTERNS and search.is_cheap:
+        if status is Status.OPTIMAL_FOR_PATTERNS:
             self._sharpen(search)
         return status
 
     def _sharpen(self, search: Search) -> None:
-        """Go on below the tolerance for a few rounds, as long as that gains something."""
+        """Go on below the tolerance for a few rounds, as long as there is something to gain."""
         last = min(len(self.history) + _SHARP_ROUNDS, self.max_iter)
-        while search.gap > _SHARP * self.tol and len(self.history) < last:
-            if search.stalled or search.deadline.passed:
+        while len(self.history) < last and not search.deadline.passed:
+            if not search.sharpen(_SHARP * self.tol):
                 break
-            search.step(_SHARP * self.tol)
             self._report(search)
 
     def _best_search(self) -> Search:
