@@ -64,13 +64,15 @@ def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
     rng = np.random.default_rng(0)
     X, y, start = rng.standard_normal((60, 8)), rng.standard_normal(60), random_neurons(rng, 40, 8)
     ends = [
-        neuron_objective(X, y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps, enough=share))
+        neuron_objective(
+            Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps, enough=share)
+        )
         for steps, share in ((50, 0.0), (5000, enough), (5000, 0.0))
     ]
     assert ends[2] < ends[1] <= ends[0]
     # What is left comes slowly: the next 50 steps gain less than the stretch before the end.
     stretches = [
-        neuron_objective(X, y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps))
+        neuron_objective(Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps))
         for steps in range(50, 1001, 50)
     ]
     last = next(value for value in stretches if value <= ends[1])
