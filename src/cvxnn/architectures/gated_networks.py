@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.architectures.gated_decomposition import relu_network
-from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.architectures.torch_modules import gated_module
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_choice, check_data, check_finite
+from cvxnn.validation import as_real_array, check_choice, check_finite
 
 if TYPE_CHECKING:
     from torch import dtype
@@ -22,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 
-class GatedNetwork(ImmutableNetwork):
+class GatedNetwork(DenseNetwork):
     """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j``: ReLU with gates apart from the weights.
 
     A gate is open on its boundary, so that the gate 0 is open everywhere and its
@@ -56,12 +56,12 @@ class GatedNetwork(ImmutableNetwork):
     array([10.,  2.])
     """
 
-    __slots__ = ("_gates", "_network")
+    __slots__ = ("_gates",)
 
     def __init__(
         self, gates: ArrayLike, hidden_weights: ArrayLike, output_weights: ArrayLike
     ) -> None:
-        self._network = TwoLayerNetwork(hidden_weights, output_weights)
+        super().__init__(hidden_weights, output_weights)
         self._gates = as_real_array(gates, "gates").copy()
         if self._gates.shape != self.hidden_weights.shape:
             raise InputError(
@@ -77,32 +77,8 @@ class GatedNetwork(ImmutableNetwork):
         return self._gates
 
     @property
-    def hidden_weights(self) -> FloatArray:
-        """The ``u_j`` as rows: read-only array, shape (m, d)."""
-        return self._network.hidden_weights
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The ``a_j``: read-only array, shape (m,)."""
-        return self._network.output_weights
-
-    @property
-    def n_neurons(self) -> int:
-        """The number of neurons m."""
-        return self._network.n_neurons
-
-    @property
-    def n_features(self) -> int:
-        """The number of features d."""
-        return self._network.n_features
-
-    @property
     def _weights(self) -> tuple[FloatArray, ...]:
         return self._gates, self.hidden_weights, self.output_weights
-
-    def penalty(self) -> float:
-        """``1/2 sum_j (||u_j||^2 + a_j^2)``: gates are not trained."""
-        return self._network.penalty()
 
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f(X)``, also available by calling the network; O(nmd).
@@ -199,14 +175,6 @@ class GatedNetwork(ImmutableNetwork):
         [[-30.0], [0.0]]
         """
         return gated_module(self, dtype)
-
-    def _check_rows(self, data: ArrayLike) -> FloatArray:
-        rows = check_data(data)
-        if rows.shape[1] != self.n_features:
-            raise InputError(
-                f"X must have the {self.n_features} features of the network, got {rows.shape[1]}."
-            )
-        return rows
 
     def __repr__(self) -> str:
         return f"GatedNetwork(n_neurons={self.n_neurons}, n_features={self.n_features})"

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.immutable import ImmutableNetwork
+from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.architectures.torch_modules import leaky_module
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_data, check_finite, check_flag, check_number
+from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 if TYPE_CHECKING:
     from torch import dtype
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-class LeakyNetwork(ImmutableNetwork):
+class LeakyNetwork(DenseNetwork):
     """``f(x) = sum_j s(x'u_j) a_j + x'w`` with ``s(t) = t`` for t > 0, else ``slope t``.
 
     Parameters
@@ -59,7 +58,7 @@ class LeakyNetwork(ImmutableNetwork):
     3.5
     """
 
-    __slots__ = ("_network", "_skip_is_free", "_skip_weights", "_slope")
+    __slots__ = ("_skip_is_free", "_skip_weights", "_slope")
 
     def __init__(
         self,
@@ -69,7 +68,7 @@ class LeakyNetwork(ImmutableNetwork):
         skip_weights: ArrayLike | None = None,
         skip_is_free: bool = False,
     ) -> None:
-        self._network = TwoLayerNetwork(hidden_weights, output_weights)
+        super().__init__(hidden_weights, output_weights)
         self._slope = check_number(slope, "slope")
         self._skip_is_free = check_flag(skip_is_free, "skip_is_free")
         self._skip_weights = None if skip_weights is None else self._checked_skip(skip_weights)
@@ -86,16 +85,6 @@ class LeakyNetwork(ImmutableNetwork):
         return w
 
     @property
-    def hidden_weights(self) -> FloatArray:
-        """The ``u_j`` as rows: read-only array of shape (m, d)."""
-        return self._network.hidden_weights
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The ``a_j``: read-only array of shape (m,)."""
-        return self._network.output_weights
-
-    @property
     def slope(self) -> float:
         """Of the activation below zero."""
         return self._slope
@@ -110,16 +99,6 @@ class LeakyNetwork(ImmutableNetwork):
         """Whether the skip connection is left out of the penalty."""
         return self._skip_is_free
 
-    @property
-    def n_neurons(self) -> int:
-        """The number of neurons m, without the skip connection."""
-        return self._network.n_neurons
-
-    @property
-    def n_features(self) -> int:
-        """The number of features d."""
-        return self._network.n_features
-
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f(X)`` for X of shape (n, d), shape (n,); O(nmd).
 
@@ -128,11 +107,7 @@ class LeakyNetwork(ImmutableNetwork):
         InputError
             If `data` are no finite numbers of d features.
         """
-        X = check_data(data)
-        if X.shape[1] != self.n_features:
-            raise InputError(
-                f"X must have the {self.n_features} features of the network, got {X.shape[1]}."
-            )
+        X = self._check_rows(data)
         layer = Layer(X).with_slope(self._slope)
         values = layer.output(self.hidden_weights, self.output_weights)
         return values if self._skip_weights is None else values + X @ self._skip_weights
@@ -140,8 +115,8 @@ class LeakyNetwork(ImmutableNetwork):
     def penalty(self) -> float:
         """``1/2 sum_j (||u_j||^2 + a_j^2)``, and ``||w||`` for a penalised skip connection."""
         if self._skip_weights is None or self._skip_is_free:
-            return self._network.penalty()
-        return self._network.penalty() + float(np.linalg.norm(self._skip_weights))
+            return super().penalty()
+        return super().penalty() + float(np.linalg.norm(self._skip_weights))
 
     def to_torch(self, *, dtype: dtype | None = None) -> Module:
         """The network as a PyTorch module with the same outputs, of shape (n, 1).
