@@ -1,0 +1,66 @@
+"""scikit-learn's own checks of estimators, on ours with their default parameters.
+
+The tests run the same checks with few sampled patterns and few rounds. With the
+defaults a fit of the checks' data with ten features and targets of size 100 has no
+proof within reach and ends at `max_iter` or `time_limit`; the two checks that compare
+fits need the first, so a machine that is too slow for that fails them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Iterator
+
+from harness import print_table
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import cvxnn
+
+NAMES = (
+    "ConvexReLURegressor", "ConvexReLUClassifier", "ConvexReLURegressorCV",
+    "ConvexReLUClassifierCV", "ConvexCNNRegressor", "ConvexCNNClassifier",
+)  # fmt: skip
+
+
+def failures(estimator: BaseEstimator, verbose: bool) -> Iterator[str | None]:
+    """For every check None, or its name where it fails."""
+    for instance, check in estimator_checks_generator(estimator):
+        name = getattr(check, "func", check).__name__
+        start = time.perf_counter()
+        try:
+            check(instance)
+        except AssertionError as error:
+            print(f"<!-- {type(estimator).__name__}: {name} failed: {error} -->", flush=True)
+            yield name
+        else:
+            yield None
+        seconds = time.perf_counter() - start
+        if verbose and seconds > 1.0:
+            print(f"<!-- {name}: {seconds:.1f} s -->", flush=True)
+
+
+def row(name: str, verbose: bool) -> list[object]:
+    start = time.perf_counter()
+    outcomes = list(failures(getattr(cvxnn, name)(), verbose))
+    failed = [outcome for outcome in outcomes if outcome is not None]
+    return [name, len(outcomes), len(failed), f"{time.perf_counter() - start:.0f}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--estimators", nargs="*", choices=NAMES, default=NAMES)
+    parser.add_argument("--verbose", action="store_true", help="checks that take a second")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
+    print_table(
+        ["estimator", "checks", "failed", "seconds"],
+        (row(name, arguments.verbose) for name in arguments.estimators),
+    )
+
+
+if __name__ == "__main__":
+    main()
