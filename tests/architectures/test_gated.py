@@ -71,6 +71,19 @@ def test_the_network_attains_the_optimum_of_the_program(loss, beta):
 
 
 @any_loss
+def test_a_tiny_beta_is_reached_by_falling_ones(loss):
+    X, y = draw(loss, 80, 5)
+    solutions = [solve_gated(X, y, beta, loss=loss, n_gates=100) for beta in (1e-5, 1e-6)]
+    for solution in solutions:
+        assert solution.status is Status.OPTIMAL
+    # Targets are fitted in the end: what is left is the price of the least weights.
+    prices = [solution.objective / solution.beta for solution in solutions]
+    assert prices[0] < prices[1] * (1.0 + 1e-6)
+    if loss != "logistic":
+        assert prices[0] == pytest.approx(prices[1], rel=1e-3)
+
+
+@any_loss
 def test_more_gates_than_the_first_working_set(loss):
     X, y = draw(loss, 30, 3, seed=8)
     gates = enumerate_patterns(X).directions

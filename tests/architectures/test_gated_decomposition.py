@@ -129,6 +129,16 @@ def test_units_of_the_data_do_not_matter(method, unit):
     assert np.allclose(plain.hidden_weights, scaled.hidden_weights, rtol=1e-6)
 
 
+@each_method
+def test_tiny_gates_and_weights_do_no_harm(method):
+    X, network = gated(10, 3, 4, seed=5)
+    tiny = GatedNetwork(
+        1e-200 * network.gates, 1e-100 * network.hidden_weights, 1e-100 * network.output_weights
+    )
+    values, expected = tiny.to_relu(X, method).forward(X), tiny.forward(X)
+    assert np.abs(values - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
 def test_narrow_cones_of_all_patterns():
     X, y = draw("squared", 20, 3)
     solution = solve_gated(X, y, 0.01, enumerate_patterns(X).directions)

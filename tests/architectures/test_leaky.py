@@ -223,6 +223,11 @@ def test_mistakes_are_named(changed: dict[str, Any], message: str) -> None:
         solve_leaky(**arguments)
 
 
+def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
+    with pytest.raises(InputError, match="5000 rows at most, got 5001"):
+        solve_leaky(np.ones((5001, 1)), np.ones(5001), 1.0, skip="free")
+
+
 # ------------------------------------------------------------------ the network
 
 

@@ -59,6 +59,26 @@ def test_ends_where_the_gradient_vanishes(
     )
 
 
+@pytest.mark.parametrize("enough", [1e-2, 1e-3])
+def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
+    rng = np.random.default_rng(0)
+    X, y, start = rng.standard_normal((60, 8)), rng.standard_normal(60), random_neurons(rng, 40, 8)
+    ends = [
+        neuron_objective(
+            Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps, enough=share)
+        )
+        for steps, share in ((50, 0.0), (5000, enough), (5000, 0.0))
+    ]
+    assert ends[2] < ends[1] <= ends[0]
+    # What is left comes slowly: the next 50 steps gain less than the stretch before the end.
+    stretches = [
+        neuron_objective(Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps))
+        for steps in range(50, 1001, 50)
+    ]
+    last = next(value for value in stretches if value <= ends[1])
+    assert ends[1] - last <= 2.0 * enough * ends[1]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
     X, y, start = smooth(seed)

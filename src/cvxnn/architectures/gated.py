@@ -101,7 +101,8 @@ def solve_gated(
     -----
     A primal-dual Newton method on the gates of a working set, into which gates come
     that violate ``||X'D_i v|| <= beta``; O(n^2 k d) a step for k gates in it, or
-    O(n (k d)^2) where that is less, and O(n G d) to price all. The bound is that of
+    O(n (k d)^2) where that is less, and O(n G d) to price all; d is n where rows are
+    fewer. A small beta is reached by falling ones. The bound is that of
     ``v = -t grad l`` with t such that no gate violates it, rounding included.
 
     References

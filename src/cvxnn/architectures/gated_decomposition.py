@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.optimize import nnls
 
 from cvxnn.errors import InputError
+from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]
@@ -51,7 +52,7 @@ def relu_network(
         pairs.append(_decompose(cone, gate, product, least))
     neurons = np.array(pairs).reshape(-1, X.shape[1])
     signs = np.tile([1.0, -1.0], len(pairs))
-    norms = np.linalg.norm(neurons, axis=1)
+    norms = np.array([_length(neuron) for neuron in neurons])
     kept = norms > 0.0
     roots = np.sqrt(norms[kept])
     return TwoLayerNetwork(neurons[kept] / roots[:, None], signs[kept] * roots)
@@ -85,7 +86,7 @@ def _merged(
 
 def _decompose(cone: FloatArray, gate: FloatArray, w: FloatArray, least: bool) -> Pair:
     """v and u in the cone with ``v - u = w``: the shortest of the pairs at hand."""
-    unit = float(np.linalg.norm(w))
+    unit = _length(w)
     centre = _centre(cone, gate)
     pairs = _on_the_ray(cone, centre, w / unit)
     if least:
@@ -106,10 +107,14 @@ def _centre(cone: FloatArray, gate: FloatArray) -> FloatArray:
     system = np.vstack([cone.T / size, np.ones(len(cone))])
     weights, _ = nnls(system, np.eye(d + 1)[d], maxiter=30 * (len(cone) + d))
     found = system[:d] @ weights
-    candidates = [
-        vector / float(np.linalg.norm(vector)) for vector in (gate, found) if vector.any()
-    ]
+    candidates = [vector / _length(vector) for vector in (gate, found) if vector.any()]
     return max(candidates, key=lambda unit: float((cone @ unit).min()))
+
+
+def _length(vector: FloatArray) -> float:
+    """The norm of a vector, also where its squares vanish."""
+    unit = power_of_two(vector)
+    return unit * float(np.linalg.norm(vector / unit))
 
 
 def _on_the_ray(cone: FloatArray, centre: FloatArray, w: FloatArray) -> list[Pair]:

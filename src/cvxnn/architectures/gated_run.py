@@ -26,6 +26,8 @@ IntArray = NDArray[np.intp]
 _FIRST = 40
 # A gate stays if its correlation is this share of beta, or its block of the longest.
 _KEPT_CORRELATION, _KEPT_LENGTH = 0.9, 1e-3
+# The path to a small beta: its first one in shares of the largest, the factor to the next.
+_FIRST_SHARE, _PATH_FACTOR = 0.1, 0.1
 # Share of tol from which on the cost of smoothing counts.
 _VISIBLE = 1e-3
 
@@ -77,6 +79,7 @@ class GatedRun(Rounds):
         correlations = self._certify(start)
         self.objective = scaled.loss.value(start, scaled.y) * scaled.objective_unit
         norms = np.linalg.norm(correlations, axis=1)
+        self._beta = max(scaled.beta, _FIRST_SHARE * float(norms.max()))
         first = np.argsort(-norms, kind="stable")[:_FIRST]
         # Blocks of this size would reach y together.
         reach = np.sqrt(
@@ -91,7 +94,7 @@ class GatedRun(Rounds):
         activity = np.ascontiguousarray(self._oracle.masks[gates].T, dtype=np.float64)
         no_cones = np.zeros((len(gates), 0, self._basis.shape[1]))
         blocks = MaskedBlocks(no_cones, scaled.layer.rows @ self._basis, activity)
-        self._lasso = GroupLasso(blocks, scaled.y, scaled.beta, scaled.loss)
+        self._lasso = GroupLasso(blocks, scaled.y, self._beta, scaled.loss)
         self._working, self._point = gates, point
 
     def _round(self) -> bool:
@@ -102,11 +105,13 @@ class GatedRun(Rounds):
             return False
         self._note()
         correlations = self._certify(self._lasso.blocks.predict(self._point.z))
-        if self._lasso.is_solved(self._point):
-            self._exchange(correlations)
+        if self._lasso.is_solved(self._point) and not self._exchange(correlations):
+            self._lower_beta()
         # Until smoothing costs next to nothing there is progress that shows later.
         cost = self._scaled.beta * self._point.slack * self._scaled.objective_unit
-        return cost > _VISIBLE * self._settings.tol * self.objective
+        return (
+            self._beta > self._scaled.beta or cost > _VISIBLE * self._settings.tol * self.objective
+        )
 
     def _note(self) -> None:
         """Keep the blocks if they are the best so far, without those about to vanish if it can."""
@@ -135,15 +140,21 @@ class GatedRun(Rounds):
         self.dual_bound = max(self.dual_bound, bound * scaled.objective_unit)
         return correlations
 
-    def _exchange(self, correlations: FloatArray) -> None:
+    def _lower_beta(self) -> None:
+        """The next problem of the path: the optimum for a small beta is far from zero."""
+        if self._beta > self._scaled.beta:
+            self._beta = max(self._scaled.beta, _PATH_FACTOR * self._beta)
+            self._work_on(self._working, replace(self._point, decrease=np.inf))
+
+    def _exchange(self, correlations: FloatArray) -> bool:
         """Take in the gates that are missing most, for those that are not needed."""
-        beta, point, working = self._scaled.beta, self._point, self._working
+        beta, point, working = self._beta, self._point, self._working
         pulls = np.linalg.norm(correlations, axis=1) / beta
         outside = np.where(np.isin(np.arange(len(pulls)), working), 0.0, pulls)
         norms = np.linalg.norm(point.z, axis=1)
         worst = float(outside.max())
         if worst <= pulls[working].max() or (worst - 1.0) * norms.sum() <= point.slack:
-            return
+            return False
         missing = np.argsort(-outside, kind="stable")[: max(_FIRST // 2, len(working))]
         missing = missing[outside[missing] > 1.0]
         kept = (pulls[working] > _KEPT_CORRELATION) | (norms > _KEPT_LENGTH * norms.max())
@@ -156,6 +167,7 @@ class GatedRun(Rounds):
         room = min((worst - 1.0) / len(gates), 0.1) * float(norms.sum())
         mu = max(point.mu, room)
         self._work_on(gates, replace(point, z=z, u=u, mu=mu, decrease=np.inf))
+        return True
 
     def finish(self) -> None:
         """Leave blocks with independent outputs, at most n, if that costs nothing; in order."""

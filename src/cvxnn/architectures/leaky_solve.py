@@ -35,8 +35,11 @@ from cvxnn.validation import (
 FloatArray = NDArray[np.float64]
 
 SKIPS = ("penalised", "free")
-# Share of the tolerance that a run for one value of eta may use up.
-_INNER = 0.25
+# Rows up to which the n x n matrices of a skip connection fit into memory (200 MB each).
+_MOST_ROWS = 5_000
+# Share of the tolerance that a run for one value of eta may use up: the slope of the skip
+# connection errs by the root of its gap.
+_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 
 
 def solve_leaky(
@@ -109,7 +112,7 @@ def solve_leaky(
     :func:`cvxnn.solve` on the same patterns, with ``D + slope (I - D)`` for D. The
     skip connection is a linear neuron: its w is a ridge regression inside the loss,
     whose strength Brent's method finds, O(n^2) more for each product with the
-    activations; n up to some thousands.
+    activations and n^2 memory: n up to 5000.
 
     References
     ----------
@@ -129,6 +132,11 @@ def solve_leaky(
     if skip is not None:
         check_choice(skip, "skip", SKIPS)
     rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
+    if skip is not None and len(target) > _MOST_ROWS:
+        raise InputError(
+            f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
+            f"got {len(target)}."
+        )
     options: dict[str, Any] = {
         "n_samples": n_samples, "scheme": scheme, "max_iter": max_iter,
         "random_state": random_state, "callback": callback,
@@ -141,11 +149,11 @@ def solve_leaky(
         warm_start: TwoLayerNetwork | None,
         seconds: float | None,
     ) -> Run:
-        share = 1.0 if skip is None else _INNER
+        share = _INNER if skip == "penalised" else 1.0
         return prepare_run(
             layer, y, beta, method,
-            loss=loss, tol=share * check_tolerance(tol), time_limit=seconds,
-            warm_start=warm_start, **options,
+            loss=loss, tol=max(share * check_tolerance(tol), _LEAST_TOLERANCE),
+            time_limit=seconds, warm_start=warm_start, **options,
         )  # fmt: skip
 
     problem = SkipProblem(rows.with_slope(slope), rows.rows, target, beta, chosen)

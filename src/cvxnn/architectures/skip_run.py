@@ -242,9 +242,9 @@ class FreeSkip(SkipTraining):
         floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
         kept = np.sort(order[: int((diagonal > floor).sum())])
         self._S = S[:, kept]
-        self._Q = np.linalg.qr(self._S)[0]
-        self._matrix = np.eye(len(S)) - self._Q @ self._Q.T
-        y = problem.y - self._Q @ (self._Q.T @ problem.y)
+        Q = np.linalg.qr(self._S)[0]
+        self._matrix = np.eye(len(S)) - Q @ Q.T
+        y = problem.y - Q @ (Q.T @ problem.y)
         solution, proofs = self._run(problem.layer.mixed(self._matrix), y, SquaredLoss(), None)
         network, left = solution.network, problem.y - problem.output(solution.network)
         w = np.zeros(S.shape[1])
@@ -265,7 +265,7 @@ class FreeSkip(SkipTraining):
         sqrt(2 p)`` and neurons of ``p / beta`` in all.
         """
         problem, S = self.problem, self._S
-        v = proof.v - self._Q @ (self._Q.T @ proof.v)
+        v = self._matrix.T @ proof.v
         mixing = mixing_error(self._matrix, proof.v, problem.layer.lengths)
         bound = DualProof(v, proof.oracle_bound + mixing).bound(
             problem.loss, problem.y, problem.beta

@@ -12,7 +12,7 @@ from cvxnn.losses.roots import Root, SkipRoot
 Matrix = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
-_NEWTON_STEPS, _HALVINGS = 50, 10
+_NEWTON_STEPS, _HALVINGS = 100, 10
 
 
 class SkipLoss(Loss):
@@ -53,25 +53,38 @@ class SkipLoss(Loss):
     def weights(self, prediction: Vector, y: Vector) -> Vector:
         """The best w, shape (p,)."""
         # Predictions follow each other closely: the last w is nearly the next.
-        w, value, slope = self._last, *self._values(prediction, y, self._last)
+        point = (self._last, *self._values(prediction, y, self._last))
         for _ in range(_NEWTON_STEPS):
-            curvature = self.loss.curvature(prediction + self.skip @ w, y)
-            hessian = (self.skip * curvature[:, None]).T @ self.skip
-            hessian[np.diag_indices(len(w))] += self.ridge
-            step = scipy.linalg.solve(hessian, -slope, assume_a="pos")
-            for _ in range(_HALVINGS):
-                reached, left = self._values(prediction, y, w + step)
-                # Near the end the slope still sees what the value does not.
-                if reached < value or np.linalg.norm(left) < 0.5 * np.linalg.norm(slope):
+            total = prediction + self.skip @ point[0]
+            # Where rows have no curvature, Newton's step is too long; parabolas above the
+            # loss give one that cannot fail.
+            for curvature in (self.loss.curvature(total, y), self.loss.majorizer(total, y)):
+                moved = self._step(prediction, y, point, curvature)
+                if moved is not None:
                     break
-                step = 0.5 * step
-            else:
+            if moved is None:
                 break
-            w, value, slope = w + step, reached, left
+            point = moved
             if self.is_quadratic:
                 break
-        self._last = w
-        return w
+        self._last = point[0]
+        return self._last
+
+    def _step(
+        self, prediction: Vector, y: Vector, point: tuple[Vector, float, Vector], curvature: Vector
+    ) -> tuple[Vector, float, Vector] | None:
+        """w, objective and slope after a step, halved until it helps; None if it does not."""
+        w, value, slope = point
+        hessian = (self.skip * curvature[:, None]).T @ self.skip
+        hessian[np.diag_indices(len(w))] += self.ridge
+        step = scipy.linalg.solve(hessian, -slope, assume_a="pos")
+        for _ in range(_HALVINGS):
+            reached, left = self._values(prediction, y, w + step)
+            # Near the end the slope still sees what the value does not.
+            if reached < value or np.linalg.norm(left) < 0.5 * np.linalg.norm(slope):
+                return w + step, reached, left
+            step = 0.5 * step
+        return None
 
     def _values(self, prediction: Vector, y: Vector, w: Vector) -> tuple[float, Vector]:
         """The objective of the regression and its slope in w."""

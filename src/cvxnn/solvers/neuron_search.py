@@ -27,6 +27,10 @@ _MOST_NEW, _WIDE_MOST_NEW = 60, 150
 # While a proposal exceeds beta by this factor, neurons have far to go.
 _FAR = 1.2
 _SLIDE_STEPS, _WIDE_SLIDE_STEPS = 200, 1_000
+# A slide in high rank ends when 50 steps gain less than this share of the objective, or
+# than that share of what the round before gained: new neurons gain more. In low rank
+# neurons have to come near to rest, for Newton's method.
+_WIDE_GAIN, _SHARE_OF_ROUND = 1e-3, 0.25
 # Rows times neurons times steps of one slide.
 _SLIDE_WORK = 1 << 29
 # Newton steps of a round while there are many new neurons, and to converge.
@@ -80,6 +84,7 @@ class NeuronSearch:
         self._n_starts = _STARTS
         self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
+        self._gain = np.inf
 
     @property
     def _is_wide(self) -> bool:
@@ -140,6 +145,7 @@ class NeuronSearch:
             Whether to take Newton steps until rounding ends them.
         """
         layer, y, beta = self.layer, self.y, self.beta
+        before = self.objective
         neurons = self._with(proposals)
         limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
         movable = neurons.directions.size <= limit
@@ -147,7 +153,10 @@ class NeuronSearch:
             work = len(layer.rows) * max(len(neurons.weights), 1)
             most = _WIDE_SLIDE_STEPS if self._is_wide else _SLIDE_STEPS
             steps = min(most, max(20, _SLIDE_WORK // work))
-            neurons = slide(layer, y, beta, neurons, steps=steps, deadline=self.deadline)
+            enough = min(_WIDE_GAIN, _SHARE_OF_ROUND * self._gain) if self._is_wide else 0.0
+            neurons = slide(
+                layer, y, beta, neurons, steps=steps, enough=enough, deadline=self.deadline
+            )
             neurons = self._tidy(neurons)
         if neurons.directions.size <= limit and (converge or not self.is_many):
             neurons = descend_over_kinks(
@@ -159,6 +168,7 @@ class NeuronSearch:
             )  # fmt: skip
             neurons = self._tidy(neurons)
         self._offer(neurons)
+        self._gain = (before - self.objective) / max(self.objective, 1e-300)
 
     def _with(self, proposals: Proposals) -> Neurons:
         """The neurons and the proposals, with weights to start from.

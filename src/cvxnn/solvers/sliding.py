@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
@@ -14,6 +14,8 @@ FloatArray = NDArray[np.float64]
 
 # Pairs that L-BFGS keeps.
 _MEMORY = 30
+# Steps over which progress is judged.
+_STRETCH = 50
 
 
 def slide(
@@ -23,6 +25,7 @@ def slide(
     neurons: Neurons,
     *,
     steps: int,
+    enough: float = 0.0,
     deadline: Deadline | None = None,
 ) -> Neurons:
     """L-BFGS on (2) from the given neurons; those that reach zero are dropped.
@@ -40,6 +43,8 @@ def slide(
         With positive weights.
     steps : int
         Iterations at most.
+    enough : float
+        Share of the objective that 50 steps have to gain: below it the slide ends.
     deadline : Deadline, optional
         Checked in every iteration.
 
@@ -75,9 +80,13 @@ def slide(
             hidden_slopes += output[:, None] * ((on * pull[:, None]).T @ part.rows)
         return value, slopes
 
-    def watch(theta: FloatArray) -> None:
+    values: list[float] = []
+
+    def watch(intermediate_result: OptimizeResult) -> None:
         check_interrupt()
-        if deadline.passed:
+        values.append(float(intermediate_result.fun))
+        slow = values[-_STRETCH:][0] - values[-1] < enough * values[-1]
+        if deadline.passed or (len(values) >= _STRETCH and slow):
             raise StopIteration
 
     start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
