@@ -13,7 +13,9 @@ from cvxnn.plotting.styles import new_figure
 from cvxnn.validation import check_count
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
 FloatArray = NDArray[np.float64]
 
@@ -76,14 +78,20 @@ def plot_filters(
     for k, (image, j) in enumerate(zip(images, chosen, strict=True)):
         top = k // columns * n_channels
         for c in range(n_channels):
-            picture = axes[top + c, k % columns].imshow(
-                image[:, :, c], cmap=_COLORMAP, vmin=-largest, vmax=largest
-            )
+            picture = _draw(axes[top + c, k % columns], image[:, :, c], largest)
         axes[top, k % columns].set_title(
             _title(network.output_weights[j], shares[j]), fontsize="small"
         )
     figure.colorbar(picture, ax=axes, label="weight", fraction=0.05, ticks=[-largest, 0.0, largest])
     return figure
+
+
+def _draw(ax: Axes, weights: FloatArray, largest: float) -> AxesImage:
+    # With a frame: a weight of zero is as white as the page.
+    ax.set_axis_on()
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(linewidth=0.5, color="0.5")
+    return ax.imshow(weights, cmap=_COLORMAP, vmin=-largest, vmax=largest)
 
 
 def _as_images(filters: FloatArray) -> FloatArray:
