@@ -158,11 +158,12 @@ def main() -> None:
     arguments = parser.parse_args()
     sampled = {"method": "sampled", "n_samples": 100}
     searched = {"method": "global", "time_limit": arguments.seconds, "tol": 1e-4}
+    found = load(arguments.sets, arguments.cifar)
     solve_cnn(np.eye(4)[None], [1.0], 0.1, 2, **sampled)  # compiles the kernels
     networks = {}
 
     def rows():
-        for images in load(arguments.sets, arguments.cifar):
+        for images in found:
             width = 40
             for options in (sampled, searched):
                 row, networks[images.name] = ours(images, 3, options)
@@ -172,7 +173,7 @@ def main() -> None:
 
     header = ["images", "method", "filters", "objective", "bound", "program gap", "test accuracy"]
     print_table([*header, "processor s"], rows())
-    if arguments.figure is not None:
+    if arguments.figure is not None and networks:
         draw(networks, str(arguments.figure))
 
 
