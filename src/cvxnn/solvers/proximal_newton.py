@@ -187,6 +187,8 @@ class ProximalNewton(Search):
     def _end(self, model: Search, tol: float) -> None:
         """Take over the network of a model, and decide what the next one is like."""
         before = (self.objective, self.bound)
+        # What is cheap for a model is cheap for a few models more.
+        self.is_cheap = model.is_cheap
         self._correct(self._harvest(model, hurry=not self._certifies))
         self._model = None
         self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)

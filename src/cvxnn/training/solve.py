@@ -273,7 +273,7 @@ def prepare_run(
 
 def execute(run: Run) -> Solution:
     """The solution of a run, with Ctrl-C and the threads of the BLAS under control."""
-    threads = 1 if len(run.layer.rows) <= _SINGLE_THREADED_ROWS[run.method.name] else None
+    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED_ROWS[run.method.name] else None
     with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
         solution = run.execute()
         forget_interrupt()
