@@ -149,8 +149,10 @@ def mean_and_error(values: FloatArray) -> str:
 def rows(fits: dict[Case, list[str]]) -> Iterator[list[object]]:
     """Of the table: a set and a method each."""
     for name in SETS:
-        for method in dict.fromkeys(method for method, other, _ in fits if other == name):
+        for method in METHODS:
             splits = sorted(k for m, s, k in fits if (m, s) == (method, name))
+            if not splits:
+                continue
             values = np.array([fits[method, name, k][:3] for k in splits], dtype=float)
             errors, seconds, neurons = values.T
             shared = [k for k in splits if (OURS, name, k) in fits]
