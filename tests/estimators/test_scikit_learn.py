@@ -184,6 +184,7 @@ def test_cross_validation_finds_a_beta_between(ring):
     X, y = ring
     model = ConvexReLUClassifierCV(betas=6, cv=3).fit(X, y)
     assert model.scores_path_.shape == (6, 3)
+    assert model.betas_[-1] == pytest.approx(1e-5 * model.betas_[0])
     assert model.beta_ == model.betas_[model.scores_path_.mean(axis=1).argmax()]
     assert model.best_score_ == model.scores_path_.mean(axis=1).max()
     assert model.status_ is Status.OPTIMAL

@@ -29,8 +29,9 @@ FloatArray = NDArray[np.float64]
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
 # Where the grid ends, relative to where it starts: data with little noise want less
-# than the thousandth at which a path is already hard to certify.
-_SMALLEST = 1e-4
+# than the thousandth at which a path is already hard to certify. Below 1e-5 the scores
+# of such data hardly change.
+_SMALLEST = 1e-5
 
 
 class CrossValidated(ConvexReLU):
@@ -180,7 +181,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
     ----------
     betas : int or array-like, default 20
         Values of beta, or how many: from the one where the zero network is optimal
-        down to 1e-4 of it. In a fold they are multiplied by its share of the
+        down to 1e-5 of it. In a fold they are multiplied by its share of the
         rows (of their weights), because the objective is a sum over the rows.
     loss, delta, method, fit_intercept, n_samples, tol, max_iter, time_limit, random_state, verbose
         As for :class:`ConvexReLURegressor`.
