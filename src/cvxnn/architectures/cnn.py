@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.convolutional import POOLINGS, ConvolutionalNetwork
+from cvxnn.architectures.max_layer import MaxLayer, max_layer
+from cvxnn.architectures.max_pooling import MaxPoolingMethod
 from cvxnn.architectures.patch_layer import patch_layer
 from cvxnn.architectures.patches import as_pixels, check_steps, sliding_windows
 from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
 from cvxnn.architectures.rounds import Callback
+from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
@@ -127,14 +130,16 @@ def solve_cnn(
     """
     pixels, sides = as_pixels(images, filter_size)
     kind = _Kind.checked((*sides, pixels.shape[-1]), stride, padding, pooling, slope, fit_intercept)
-    trained = execute(
-        prepare_run(
-            kind.layer(pixels), y, beta, method,
-            loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
-            tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
-            certify=certify, callback=callback,
-        )
+    layer = kind.layer(pixels)
+    run = prepare_run(
+        layer, y, beta, method,
+        loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
+        tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
+        certify=certify, callback=callback,
     )  # fmt: skip
+    if isinstance(layer, MaxLayer):
+        run.method = MaxPoolingMethod.of(run.method, layer.n_patches)
+    trained = execute(run)
     solution = ArchitectureSolution(
         network=kind.network(trained.network),
         objective=trained.objective,
@@ -173,18 +178,23 @@ class _Kind:
         fit_intercept: object,
     ) -> _Kind:
         """From arguments; InputError if one is not as described."""
-        return cls(
+        kind = cls(
             filter_shape,
             *check_steps(stride, padding),
             check_choice(pooling, "pooling", POOLINGS),
             check_number(slope, "slope"),
             check_flag(fit_intercept, "fit_intercept"),
         )
+        if kind.pooling == "max" and kind.slope != 0.0:
+            raise InputError(f'slope must be 0 for pooling="max", got {kind.slope:g}.')
+        return kind
 
     def layer(self, pixels: FloatArray) -> Layer:
         """The patches of the images as a layer."""
         windows = sliding_windows(pixels, self.filter_shape[:-1], self.stride, self.padding)
         patches = windows.reshape(len(pixels), -1, int(np.prod(self.filter_shape)))
+        if self.pooling == "max":
+            return max_layer(patches, has_bias=self.has_bias)
         average = self.pooling == "average"
         layer = patch_layer(patches, average=average, has_bias=self.has_bias)
         return layer.with_slope(self.slope)

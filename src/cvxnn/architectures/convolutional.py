@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-POOLINGS = ("sum", "average")
+POOLINGS = ("sum", "average", "max")
 
 _BUFFER_BYTES = 64 * 2**20
 
@@ -145,8 +145,7 @@ class ConvolutionalNetwork(FilterNetwork):
         step = max(_BUFFER_BYTES // (8 * floats), 1)
         for start in range(0, len(windows), step):
             maps = self._activate(windows[start : start + step])
-            pooled = maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1)
-            values[start : start + step] = pooled @ self._output_weights
+            values[start : start + step] = self._pool(maps) @ self._output_weights
         return values
 
     def feature_maps(self, data: ArrayLike) -> FloatArray:
@@ -236,6 +235,12 @@ class ConvolutionalNetwork(FilterNetwork):
                 f"end of their shape, got shape {np.shape(data)}."
             )
         return sliding_windows(pixels, sides, self._stride, self._padding)
+
+    def _pool(self, maps: FloatArray) -> FloatArray:
+        """From shape (n, K, m) to (n, m)."""
+        if self._pooling == "max":
+            return np.asarray(maps.max(axis=1))
+        return np.asarray(maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1))
 
     def _map_shape(self, windows: FloatArray) -> Sides:
         return windows.shape[1 : self._filters.ndim - 1]
