@@ -47,7 +47,7 @@ def solve_cnn(
     certify: bool = True,
     callback: Callback | None = None,
 ) -> ArchitectureSolution[ConvolutionalNetwork]:
-    """Train a two-layer CNN with shared filters and sum or average pooling.
+    """Train a two-layer CNN with shared filters and sum, average or max pooling.
 
     The objective, over networks ``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the
     patches ``x_k`` of an image, with any number of filters, is
@@ -61,7 +61,9 @@ def solve_cnn(
         subject to  (2 D_i - I) M v_i >= 0,  (2 D_i - I) M w_i >= 0,
 
     where M has all patches of all images as rows, ``D_i`` are its activation patterns,
-    and S sums or averages over the patches of an image.
+    and S sums or averages over the patches of an image. With max pooling ``D_i`` has the
+    patch with the largest ``x_k'u`` of every image, if that is positive, and S sums; the
+    cone of its v_i is where these patches are the largest.
 
     Parameters
     ----------
@@ -76,16 +78,17 @@ def solve_cnn(
         As for :func:`image_patches`.
     stride, padding : int, default 1 and 0
         As for :func:`image_patches`.
-    pooling : {"sum", "average"}, default "sum"
+    pooling : {"sum", "average", "max"}, default "sum"
         Of the activations of a filter.
     slope : float, default 0.0
         Of the activation ``phi(t) = max(t, 0) + slope * min(t, 0)``: 0 is the ReLU,
-        -1 the absolute value, between 0 and 1 a leaky ReLU.
+        -1 the absolute value, between 0 and 1 a leaky ReLU. 0 for ``pooling="max"``.
     fit_intercept : bool, default False
         Whether filters have a bias ``b_j``: a constant 1 at the end of every patch.
     method : {"global", "exact", "sampled"}, default "global"
         As for :func:`cvxnn.solve`. Patterns are those of the patches: with small
-        filters they are few, however large the images.
+        filters they are few, however large the images. For ``pooling="max"`` only
+        ``"exact"``, for few images with few patches, and ``"sampled"``.
     loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit, random_state
         As for :func:`cvxnn.solve`; rows are images.
     certify, callback
@@ -115,6 +118,10 @@ def solve_cnn(
     and certificate are those of :func:`cvxnn.solve` on as many rows, of the rank of
     the patches: at most the number of pixels of a filter, times channels. One patch
     as large as the image gives the network of :func:`cvxnn.solve` itself.
+
+    Max pooling has its own oracle, over the patterns that are listed: O(M n K h) for each
+    cone row that matters, of M patterns and K patches. The bound of ``"exact"`` is proven
+    for all networks, that of ``"sampled"`` for them takes every image at its longest patch.
 
     References
     ----------

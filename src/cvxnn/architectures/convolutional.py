@@ -32,8 +32,8 @@ _BUFFER_BYTES = 64 * 2**20
 class ConvolutionalNetwork(FilterNetwork):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` over the patches ``x_k`` of an image.
 
-    Every filter is applied to every patch, and its activations are summed or
-    averaged over the image: "separate" in section 3.2.3 of the seed paper. The
+    Every filter is applied to every patch, and of its activations the sum over the image
+    is taken ("separate" in section 3.2.3 of the seed paper), the average or the largest. The
     activation is ``phi(t) = max(t, 0) + slope * min(t, 0)``.
 
     Parameters
@@ -48,7 +48,7 @@ class ConvolutionalNetwork(FilterNetwork):
     stride : int, default 1
     padding : int, default 0
         See :func:`image_patches`.
-    pooling : {"sum", "average"}, default "sum"
+    pooling : {"sum", "average", "max"}, default "sum"
         What becomes of the activations of a filter.
     slope : float, default 0.0
         0 is the ReLU, -1 the absolute value; between 0 and 1 a leaky ReLU.
@@ -116,7 +116,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
     @property
     def pooling(self) -> str:
-        """``"sum"`` or ``"average"``."""
+        """``"sum"``, ``"average"`` or ``"max"``."""
         return self._pooling
 
     @property
@@ -185,7 +185,7 @@ class ConvolutionalNetwork(FilterNetwork):
         image_shape : tuple of int, optional
             Height and width of the images, or length of the signals, with or without
             channels at the end: for ``pooling="sum"``, whose layer has the size of a
-            feature map. Not needed for ``"average"``.
+            feature map. Not needed for ``"average"`` and ``"max"``.
         dtype : torch.dtype, optional
             Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
 

@@ -16,6 +16,8 @@ IntArray = NDArray[np.int64]
 
 # Bytes of the refined arrangement, before its cells are counted.
 _MOST_BYTES = 1 << 31
+# Differences of patches up to which directions are drawn from all of them.
+_FEW_DIFFERENCES = 50_000
 # Entries of masks that are looked at at a time.
 _CHUNK = 1 << 24
 
@@ -66,12 +68,14 @@ class MaxPatterns(PatternSet):
     ) -> MaxPatterns:
         """The cells of sampled directions.
 
-        The hyperplanes between them are those of patches and of differences of two
-        patches of an image, of which as many as there are patches are drawn: O(n K h)
-        memory, where all of them would take O(n K^2 h).
+        They are drawn from the arrangement whose hyperplanes bound cells: those of all
+        patches and of differences of two patches of an image, if these are many a random
+        one for each patch.
         """
-        hyperplanes = rows
-        if n_patches > 1:
+        n_differences = len(rows) * (n_patches - 1) // 2
+        if n_differences <= _FEW_DIFFERENCES:
+            hyperplanes = _differences(rows, n_patches)
+        else:
             image, first = np.divmod(np.arange(len(rows)), n_patches)
             steps = random_state.integers(1, n_patches, len(rows))
             other = image * n_patches + (first + steps) % n_patches
