@@ -225,7 +225,16 @@ def test_bad_input_is_one_sentence(arguments, message):
 
 def test_too_many_patterns_are_refused_before_any_work():
     images, y = draw_images("squared", (12, 8, 8))
-    with pytest.raises(TooManyPatternsError, match="Use method='sampled'"):
+    with pytest.raises(TooManyPatternsError, match="more than 30000 patterns on these images"):
         solve_max(images, y, 0.5, 4)
-    with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
+    with pytest.raises(TooManyPatternsError, match="too many to list their cells"):
         solve_max(np.zeros((100, 60, 60)), np.ones(100), 0.5, 4)
+
+
+def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch):
+    images, y = draw_images("squared", (8, 5))
+    assert solve_max(images, y, 0.5, 2).n_patterns > 10
+    monkeypatch.setattr("cvxnn.architectures.max_walk._MOST_CELLS", 10)
+    monkeypatch.setattr("cvxnn.architectures.max_walk._N_SCOUTS", 2)
+    with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
+        solve_max(images, y, 0.5, 2)

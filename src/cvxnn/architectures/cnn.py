@@ -105,7 +105,8 @@ def solve_cnn(
     InputError
         If an argument is not as described.
     TooManyPatternsError
-        If ``"exact"`` would not fit into memory; before any work starts.
+        If ``"exact"`` would not fit into memory, or has more than 30 000 patterns of max
+        pooling; before any work starts, or else while these are listed.
 
     Warns
     -----

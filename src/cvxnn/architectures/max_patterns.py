@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.errors import TooManyPatternsError
-from cvxnn.oracle import CellOracle
-from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.architectures.max_walk import MaxCellWalk, first_equal
+from cvxnn.patterns import PatternSet, sample_patterns
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-# Bytes of the refined arrangement, before its cells are counted.
-_MOST_BYTES = 1 << 31
 # Differences of patches up to which directions are drawn from all of them.
 _FEW_DIFFERENCES = 50_000
 # Entries of masks that are looked at at a time.
@@ -40,8 +35,8 @@ class MaxPatterns(PatternSet):
     n_patches : int
         K, patches of an image.
     reach : ndarray, shape (M,)
-        With the cones ``{u : g'u >= -reach_c ||g||}`` over the rows g of cone c in its
-        place, those of a complete set cover the unit ball: 0, or what rounding leaves.
+        Every u in the unit ball is in one of the cones ``{u : g'u >= -reach_c ||g||}`` over
+        the rows g of cone c, if the set is complete; else 0.
     """
 
     def __init__(
@@ -89,38 +84,16 @@ class MaxPatterns(PatternSet):
 
     @classmethod
     def enumerated(cls, rows: FloatArray, n_patches: int) -> MaxPatterns:
-        """All cells: those of the arrangement of all patches and their differences, merged.
-
-        In such a refined cell one patch of each image wins, so that a cell is a union of
-        refined ones. Let c be one of those whose cones, reaching beyond each hyperplane
-        by its `cover`, cover space (:class:`CellOracle`). For u in the unit ball and in
-        that of c every difference or patch x of the arrangement, with the sign s it has
-        in c, has ``s x'u >= -||x|| cover_c - e_x``, where ``e_x`` is how far x is from
-        the multiple of a hyperplane's normal that stands for it. The rows of the cone of
-        the winners of c are among these, and so u is in that cone but for
-        ``reach = cover_c + max_x e_x / ||x||`` for each row of length 1; the largest of
-        the refined cells counts. Winners that are not those of the signs, because a cell
-        is too thin for rounding, get a reach of 1, with which every u is in the cone.
+        """All cells, see :class:`MaxCellWalk`.
 
         Raises
         ------
         TooManyPatternsError
-            If the refined arrangement would not fit into memory; before any work starts.
+            If they do not fit into memory, or are too many to be listed.
         """
-        refined = _differences(rows, n_patches)
-        patterns = enumerate_patterns(refined)
-        cover = CellOracle(refined, patterns).cover
-        winners = _winners(rows, n_patches, patterns.directions)
-        agree = _have_signs(rows, n_patches, patterns, winners)
-        reach = np.where(agree, cover + _row_error(refined), 1.0)
-        _, first, cell = np.unique(winners, axis=0, return_index=True, return_inverse=True)
-        largest = np.zeros(len(first))
-        np.maximum.at(largest, cell.reshape(-1), np.minimum(reach * (1.0 + 1e-12), 1.0 + 1e-12))
-        packed = _pack(winners[first], n_patches)
-        return cls(
-            packed, patterns.directions[first], len(rows), n_patches, largest,
-            is_complete=patterns.is_complete,
-        )  # fmt: skip
+        cells = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1])).list_cells()
+        packed = _pack(cells.winners - 1, n_patches)
+        return cls(packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True)
 
     def winners(self, cells: slice | IntArray) -> IntArray:
         """The patch that wins in each image, or -1, shape (k, n)."""
@@ -138,7 +111,7 @@ def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:
 def _winners(rows: FloatArray, n_patches: int, directions: FloatArray) -> IntArray:
     """The first patch of each image with the largest product, or -1 if none is positive."""
     winners = np.empty((len(directions), len(rows) // n_patches), dtype=np.int64)
-    first = _first_equal(rows, n_patches)
+    first = first_equal(rows.reshape(winners.shape[1], n_patches, -1))
     step = max(1, _CHUNK // len(rows))
     for start in range(0, len(directions), step):
         part = slice(start, start + step)
@@ -149,59 +122,8 @@ def _winners(rows: FloatArray, n_patches: int, directions: FloatArray) -> IntArr
     return winners
 
 
-def _first_equal(rows: FloatArray, n_patches: int) -> IntArray:
-    """For each patch the first one of its image that is equal, shape (n, K)."""
-    first = np.empty((len(rows) // n_patches, n_patches), dtype=np.int64)
-    for image, patches in zip(first, rows.reshape(len(first), n_patches, -1), strict=True):
-        _, index, inverse = np.unique(patches, axis=0, return_index=True, return_inverse=True)
-        image[:] = index[inverse.reshape(-1)]
-    return first
-
-
 def _differences(rows: FloatArray, n_patches: int) -> FloatArray:
-    """The patches, then the differences of each pair of an image; those of an image together."""
-    n, h = len(rows) // n_patches, rows.shape[1]
-    needed = 8 * n * h * (n_patches * (n_patches + 1) // 2)
-    if needed > _MOST_BYTES:
-        raise TooManyPatternsError(
-            f"The patterns of max pooling over {n_patches} patches of {n} images have "
-            f"{needed / 8 / h:.3g} hyperplanes, too many to enumerate: use method='sampled'."
-        )
+    """The patches, then the differences of each pair of an image."""
     a, b = np.triu_indices(n_patches, 1)
-    patches = rows.reshape(n, n_patches, h)
-    return np.concatenate([rows, (patches[:, a] - patches[:, b]).reshape(-1, h)])
-
-
-def _row_error(refined: FloatArray) -> float:
-    """How far a row of length 1 is from the hyperplane that stands for it, at most."""
-    lengths = np.linalg.norm(refined, axis=1)
-    alive = lengths > np.finfo(float).tiny
-    errors = reduce_rows(refined).row_error[alive] / lengths[alive]
-    return float(errors.max(initial=0.0)) * (1.0 + 1e-12)
-
-
-def _have_signs(
-    rows: FloatArray, n_patches: int, patterns: PatternSet, winners: IntArray
-) -> BoolArray:
-    """Whether winners agree with the mask of a pattern in all rows of their cone, shape (M,)."""
-    n = winners.shape[1]
-    pair = np.zeros((n_patches, n_patches), dtype=np.int64)
-    pair[np.triu_indices(n_patches, 1)] = np.arange(n_patches * (n_patches - 1) // 2)
-    pair += pair.T
-    images, others = np.arange(n)[:, None], np.arange(n_patches)
-    first = _first_equal(rows, n_patches)
-    agree = np.empty(len(patterns), dtype=bool)
-    step = max(1, _CHUNK // patterns.n_rows)
-    for start in range(0, len(patterns), step):
-        part = slice(start, start + step)
-        masks, won = patterns.unpack(part), winners[part] >= 0
-        sides = masks[:, : n * n_patches].reshape(-1, n, n_patches)
-        orders = masks[:, n * n_patches :].reshape(len(masks), n, -1)
-        k, cells = np.maximum(winners[part], 0)[:, :, None], np.arange(len(masks))[:, None, None]
-        # Of equal patches none is ahead of another: their difference has no side.
-        ahead = first == first[images, k]
-        if n_patches > 1:
-            ahead |= orders[cells, images, pair[k, others]] == (k < others)
-        ahead &= sides[cells, images, k]
-        agree[part] = np.where(won, ahead.all(axis=2), ~sides.any(axis=2)).all(axis=1)
-    return agree
+    patches = rows.reshape(-1, n_patches, rows.shape[1])
+    return np.concatenate([rows, (patches[:, a] - patches[:, b]).reshape(-1, rows.shape[1])])

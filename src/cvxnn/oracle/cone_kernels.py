@@ -190,27 +190,25 @@ def project(
 
 
 @numba.njit(cache=True, nogil=True)
-def project_all(g: Array, cones: Array, enough: Array) -> tuple[Array, Array, Array]:
-    """Project vectors g, shape (2, M, r), on M cones ``{u : G_c u >= 0}``, G of shape (M, p, r).
+def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[Array, Array, Array]:
+    """Project vectors g, shape (k, M, r), on M cones ``{u : G_c u >= 0}``, G of shape (M, p, r).
 
-    Returns, for each vector, the norm, the sum of the multipliers behind it, and the
-    projection. The search ends where the norm is below `enough`, shape (2, M).
+    Rows count where `counts`, shape (M, p), is 1 and not 0. Returns, for each vector, the
+    norm, the sum of the multipliers behind it, and the projection. The search ends where
+    the norm is below `enough`, shape (k, M).
     """
-    _, m, r = g.shape
-    p = cones.shape[1]
-    norms, totals, points = np.empty((2, m)), np.zeros((2, m)), np.empty((2, m, r))
-    signs, rows = np.ones(p), np.arange(p)
+    p, r = cones.shape[1:]
+    norms, totals, points = np.empty(g.shape[:2]), np.zeros(g.shape[:2]), np.empty(g.shape)
     active, rho = np.empty(r + 1, dtype=np.int64), np.empty(r + 1)
     q, factor = np.empty((r + 1, r)), np.zeros((r + 1, r + 1))
-    barred = np.empty(p, dtype=np.bool_)
-    for half in range(2):
-        for c in range(m):
-            norms[half, c], size = project(
-                g[half, c], cones[c], signs, rows, enough[half, c],
-                active, rho, points[half, c], q, factor, barred,
+    rows, barred = np.arange(p), np.empty(p, dtype=np.bool_)
+    for i in range(len(g)):
+        for c in range(len(cones)):
+            norms[i, c], size = project(
+                g[i, c], cones[c], counts[c], rows, enough[i, c],
+                active, rho, points[i, c], q, factor, barred,
             )  # fmt: skip
-            for k in range(size):
-                totals[half, c] += rho[k]
+            totals[i, c] = rho[:size].sum()
     return norms, totals, points
 
 

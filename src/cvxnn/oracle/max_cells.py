@@ -111,8 +111,10 @@ class MaxCellOracle:
                 [reach * float(np.maximum(s * v, 0.0) @ (2.0 * self._lengths)) for s in (1, -1)]
             )
             targets = np.stack([pulled, -pulled])
+            cones = self.cones(part)
+            every = np.ones(cones.shape[:2])
             norms, totals, found = project_all(
-                targets, self.cones(part), enough - beyond - share * mass
+                targets, cones, every, enough - beyond - share * mass
             )
             refined = norms > enough - beyond - share * mass
             bounds[:, part] = (norms + beyond + reach * totals) * (1.0 + share)
