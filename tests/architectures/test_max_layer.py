@@ -19,6 +19,12 @@ def test_outputs_are_maxima_also_of_parts_and_in_chunks(monkeypatch):
     assert np.allclose(layer.output(hidden, weights), expected)
     root = rng.random(7) + 0.1
     assert np.allclose(layer.weighted(root).output(hidden, weights), root * expected)
+    twice = layer.weighted(root).weighted(root)
+    assert np.allclose(twice.output(hidden, weights), root**2 * expected)
+    assert np.allclose(twice.lengths, root**2 * layer.lengths)
+    some = twice.part(np.array([2, 4]))
+    assert np.allclose(some.output(hidden, weights), (root**2 * expected)[[2, 4]])
+    assert np.shares_memory(twice.rows, layer.rows)
     chosen = np.array([5, 0, 3])
     assert np.allclose(layer.part(chosen).output(hidden, weights), np.take(expected, chosen))
     monkeypatch.setattr("cvxnn.layers._CHUNK", 30)

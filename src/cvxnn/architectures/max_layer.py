@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,9 @@ class MaxLayer(Layer):
     ----------
     n_patches : int
         K.
+    weights : ndarray, shape (n,), or None
+        Positive factors of the predictions; None for 1. Rows are left as they are,
+        because rounded products would not differ in the same directions.
 
     Examples
     --------
@@ -37,6 +40,7 @@ class MaxLayer(Layer):
     """
 
     n_patches: int = 1
+    weights: FloatArray | None = None
 
     @property
     def patches(self) -> FloatArray:
@@ -66,25 +70,30 @@ class MaxLayer(Layer):
         for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
             largest = (self.patches[part] @ directions.T).max(axis=1)
             pooled[part] = np.maximum(largest, 0.0)
-        return pooled
+        return pooled if self.weights is None else pooled * self.weights[:, None]
 
     def output(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
         """``sum_j a_j max_k (x_ik'u_j)_+``, shape (n,)."""
         return np.asarray(self.activations(hidden) @ weights)
 
+    def times_weights(self, v: FloatArray) -> FloatArray:
+        """v, shape (n,), times the weights: a dual point of the maxima themselves."""
+        return v if self.weights is None else v * self.weights
+
     def weighted(self, root: FloatArray) -> MaxLayer:
         """The layer with predictions multiplied by `root` > 0, shape (n,)."""
-        return MaxLayer(self.rows * np.repeat(root, self.n_patches)[:, None], None, self.n_patches)
+        return replace(self, weights=self.times_weights(root))
 
     def part(self, outputs: slice | NDArray[np.integer]) -> MaxLayer:
         """The layer of some of the images."""
         rows = self.patches[outputs].reshape(-1, self.n_features)
-        return MaxLayer(rows, None, self.n_patches)
+        weights = None if self.weights is None else self.weights[outputs]
+        return replace(self, rows=rows, weights=weights)
 
     @cached_property
     def lengths(self) -> FloatArray:
         """Bounds on the moduli of the predictions over ``||u|| <= 1``, shape (n,)."""
-        return np.asarray(np.linalg.norm(self.patches, axis=2).max(axis=1))
+        return self.times_weights(np.linalg.norm(self.patches, axis=2).max(axis=1))
 
 
 def max_layer(patches: FloatArray, *, has_bias: bool) -> MaxLayer:

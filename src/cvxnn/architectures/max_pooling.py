@@ -15,6 +15,7 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
+from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import PatternSet
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
@@ -59,12 +60,13 @@ class MaxPoolingMethod(Method):
         self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
     ) -> Search:
         """The search for the optimum over these cells."""
-        cells = cast(MaxPatterns, patterns)
+        cells, patches = cast(MaxPatterns, patterns), cast(MaxLayer, problem.layer).patches
+        oracle = MaxCellOracle(patches, cells.winners(slice(None)), cells.reach)
 
         def open_search(
             layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
-            return MaxSearch(cast(MaxLayer, layer), y, beta, cells, deadline, start)
+            return MaxSearch(cast(MaxLayer, layer), y, beta, cells, oracle, deadline, start)
 
         if isinstance(problem.loss, SquaredLoss):
             return open_search(problem.layer, problem.y, problem.beta, None, True)

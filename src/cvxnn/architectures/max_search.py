@@ -47,6 +47,8 @@ class MaxSearch(Search):
     y : ndarray, shape (n,)
     beta : float
     patterns : MaxPatterns
+    oracle : MaxCellOracle
+        Over the same patterns and the patches of the layer.
     deadline : Deadline
     start : Neurons, optional
         A network to begin with.
@@ -64,14 +66,13 @@ class MaxSearch(Search):
         y: FloatArray,
         beta: float,
         patterns: MaxPatterns,
+        oracle: MaxCellOracle,
         deadline: Deadline,
         start: Neurons | None = None,
     ) -> None:
         self.layer, self.y, self.beta, self.patterns = layer, y, beta, patterns
-        self.deadline = deadline
+        self._oracle, self.deadline = oracle, deadline
         self.basis = np.eye(layer.n_features)
-        winners = patterns.winners(slice(None))
-        self._oracle = MaxCellOracle(layer.patches, winners, patterns.reach)
         self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
         self.bound, self.n_blocks, self.stalled = -np.inf, 0, 0.0
@@ -109,7 +110,7 @@ class MaxSearch(Search):
         return self.proof, spectral_proof(self.layer, self.proof.v)
 
     def _price(self, v: FloatArray) -> Pricing:
-        pricing = self._oracle.price(v, enough=self.beta)
+        pricing = self._oracle.price(self.layer.times_weights(v), enough=self.beta)
         proof = DualProof(v, pricing.bound)
         bound = proof.bound(SquaredLoss(), self.y, self.beta)
         if bound > self.bound:
@@ -164,8 +165,10 @@ class MaxSearch(Search):
     def _solve_master(self, tol: float) -> InteriorPointResult:
         wanted = min(max(1e-3 * self.gap, 0.1 * tol, 1e-10), 1e-2)
         cells, signs = self._block_cells, self._block_signs
-        maps = self._oracle.maps(cells) * signs[:, None, None]
-        columns = np.ascontiguousarray(maps.transpose(1, 0, 2)).reshape(len(self.y), -1)
+        maps = (self._oracle.maps(cells) * signs[:, None, None]).transpose(1, 0, 2)
+        columns = np.ascontiguousarray(maps).reshape(len(self.y), -1)
+        if self.layer.weights is not None:
+            columns *= self.layer.weights[:, None]
         for _ in range(_ROW_ROUNDS):
             blocks = ReadBlocks(self._taken_rows(), columns)
             solver = InteriorPoint(blocks, self.y, self.beta, SquaredLoss())

@@ -156,12 +156,12 @@ class MaxCellWalk:
 
     def _cone(self, winners: IntArray) -> tuple[IntArray, FloatArray]:
         """The hyperplanes of a cell's cone, shape (p,), and its rows, shape (p, h)."""
-        planes = self._planes[self._images, winners]
-        sides = self._sides[self._images, winners]
-        ids, first = np.unique(planes, return_index=True)
-        alive = ids >= 0
-        ids, first = ids[alive], first[alive]
-        return ids, np.asarray(sides.reshape(-1)[first, None] * self._normals[ids])
+        planes = self._planes[self._images, winners].reshape(-1)
+        sides = self._sides[self._images, winners].reshape(-1)
+        # A cone too thin for rounding may have both sides of a hyperplane: two rows.
+        _, first = np.unique(2 * planes + (sides > 0.0), return_index=True)
+        first = first[planes[first] >= 0]
+        return planes[first], np.asarray(sides[first, None] * self._normals[planes[first]])
 
     def _visit(self, cell: int) -> float:
         """Put the neighbours of a cell on the list; the reach of the cell."""

@@ -102,7 +102,8 @@ class MaxCellOracle:
         bounds, points = np.empty((2, self.n_cells)), np.zeros((2, self.n_cells, h))
         mass = float(np.abs(v) @ self._lengths)
         # Any sum of N products errs by N eps of their moduli at most: n terms make up A_c'v,
-        # h + 1 multipliers join, of rows that have h terms and a length that is rounded.
+        # h + 1 multipliers join, of rows that have h terms and a length that is rounded;
+        # v may be rounded itself.
         share = 4.0 * _EPS * (n + 4 * h + 16)
         for part in self._chunks():
             pulled = v @ self.maps(part)
