@@ -26,7 +26,7 @@ def test_cells_are_those_of_the_winners():
         tuple(np.where(w[:, None] >= 0, patches[np.arange(4), w], 0.0).ravel())
         for w in max_winners(patches, directions)
     }
-    winners = patterns.winners(slice(None))
+    winners = patterns.winners()
     listed = {
         tuple(MaxCellOracle(patches, winners, patterns.reach).maps([c]).ravel())
         for c in range(len(patterns))

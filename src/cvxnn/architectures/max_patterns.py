@@ -95,10 +95,15 @@ class MaxPatterns(PatternSet):
         packed = _pack(cells.winners - 1, n_patches)
         return cls(packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True)
 
-    def winners(self, cells: slice | IntArray) -> IntArray:
-        """The patch that wins in each image, or -1, shape (k, n)."""
-        masks = self.unpack(cells).reshape(-1, self.n_rows // self.n_patches, self.n_patches)
-        return np.where(masks.any(axis=2), masks.argmax(axis=2), -1)
+    def winners(self) -> IntArray:
+        """The patch that wins in each image, or -1, shape (M, n)."""
+        winners = np.empty((len(self), self.n_rows // self.n_patches), dtype=np.int64)
+        step = max(1, _CHUNK // self.n_rows)
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            masks = self.unpack(part).reshape(-1, winners.shape[1], self.n_patches)
+            winners[part] = np.where(masks.any(axis=2), masks.argmax(axis=2), -1)
+        return winners
 
 
 def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:

@@ -61,7 +61,7 @@ class MaxPoolingMethod(Method):
     ) -> Search:
         """The search for the optimum over these cells."""
         cells, patches = cast(MaxPatterns, patterns), cast(MaxLayer, problem.layer).patches
-        oracle = MaxCellOracle(patches, cells.winners(slice(None)), cells.reach)
+        oracle = MaxCellOracle(patches, cells.winners(), cells.reach)
 
         def open_search(
             layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool

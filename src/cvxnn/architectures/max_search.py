@@ -30,7 +30,7 @@ _BATCH_VARIABLES = 3_000
 # Violation of a cone row, relative to its block, that the master has to mend.
 _VIOLATION, _ROW_ROUNDS = 1e-8, 12
 # Bytes for the cone rows of one master; beyond it the tightest rows enter first.
-_CONE_BYTES = 1 << 22
+_CONE_BYTES = 1 << 20
 
 
 class MaxSearch(Search):
