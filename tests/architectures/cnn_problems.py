@@ -162,3 +162,51 @@ def shared_filter_search(
         float(minimize(objective, rng.standard_normal(size), jac=True, method="L-BFGS-B").fun)
         for _ in range(40)
     )
+
+
+def max_winners(patches: FloatArray, directions: FloatArray) -> FloatArray:
+    """The patch of each image with the largest product, or -1 below 0, shape (k, n)."""
+    products = np.einsum("nkh,mh->mnk", patches, directions)
+    return np.where(products.max(axis=2) > 0.0, products.argmax(axis=2), -1)
+
+
+def max_pooling_program(
+    cp: Any, loss: str, patches: FloatArray, y: FloatArray, beta: float
+) -> float:
+    """The optimum of program B.5c over the cells of many random directions, by Clarabel."""
+    h = patches.shape[2]
+    directions = np.random.default_rng(0).standard_normal((100_000, h))
+    prediction, penalty, cones = 0.0, 0.0, []
+    for winner in np.unique(max_winners(patches, directions), axis=0):
+        won = np.stack(
+            [
+                images[k] if k >= 0 else np.zeros(h)
+                for images, k in zip(patches, winner, strict=True)
+            ]
+        )
+        rows = np.concatenate([won[:, None] - patches, won[:, None]], axis=1).reshape(-1, h)
+        for sign in (1.0, -1.0):
+            z = cp.Variable(h)
+            prediction, penalty = prediction + sign * won @ z, penalty + cp.norm(z)
+            cones.append(rows @ z >= 0.0)
+    objective = in_cvxpy(cp, loss, prediction, y) + beta * penalty
+    return float(cp.Problem(cp.Minimize(objective), cones).solve(solver="CLARABEL"))
+
+
+def max_pooling_search(patches: FloatArray, y: FloatArray, beta: float, loss: str, m: int) -> float:
+    """:func:`search` on the weights of m filters, with the gradient of the winners."""
+    n, _, h = patches.shape
+    chosen = as_loss(loss)
+
+    def objective(weights: FloatArray) -> tuple[float, FloatArray]:
+        U, a = weights[: m * h].reshape(m, h), weights[m * h :]
+        products = patches @ U.T
+        winner, pooled = products.argmax(axis=1), np.maximum(products.max(axis=1), 0.0)
+        prediction = pooled @ a
+        value = chosen.value(prediction, y) + 0.5 * beta * float(weights @ weights)
+        pulled = chosen.gradient(prediction, y)
+        through = (pooled > 0.0) * pulled[:, None] * a
+        slopes = np.einsum("nm,nmh->mh", through, patches[np.arange(n)[:, None], winner])
+        return value, np.concatenate([slopes.ravel(), pooled.T @ pulled]) + beta * weights
+
+    return search(objective, m * (h + 1), jac=True)

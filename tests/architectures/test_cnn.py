@@ -252,7 +252,7 @@ def test_ctrl_c_returns_the_best_so_far():
         ({"beta": 0.0}, "beta must be a finite number above 0"),
         ({"stride": 0}, "stride must be an integer"),
         ({"padding": 0.5}, "padding must be an integer"),
-        ({"pooling": "max"}, "pooling must be one of 'sum', 'average'"),
+        ({"pooling": "median"}, "pooling must be one of 'sum', 'average', 'max'"),
         ({"slope": np.nan}, "slope must be a finite number"),
         ({"fit_intercept": 1}, "fit_intercept must be True or False"),
         ({"method": "best"}, "method must be one of"),

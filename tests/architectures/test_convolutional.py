@@ -55,7 +55,7 @@ def maps_by_loops(network, data):
 
 @each_geometry
 @each_activation
-@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
 @pytest.mark.parametrize("has_biases", [True, False])
 def test_values_are_the_formula(shape, filter_shape, stride, padding, slope, pooling, has_biases):
     network, data = draw(
@@ -63,7 +63,7 @@ def test_values_are_the_formula(shape, filter_shape, stride, padding, slope, poo
         stride=stride, padding=padding, slope=slope, pooling=pooling,
     )  # fmt: skip
     maps = maps_by_loops(network, data)
-    pooled = maps.sum(axis=1) if pooling == "sum" else maps.mean(axis=1)
+    pooled = {"sum": maps.sum, "average": maps.mean, "max": maps.max}[pooling](axis=1)
     assert np.allclose(network.forward(data), pooled @ network.output_weights, atol=1e-12)
     feature_maps = network.feature_maps(data)
     assert feature_maps.ndim == len(filter_shape) + 1
@@ -72,7 +72,7 @@ def test_values_are_the_formula(shape, filter_shape, stride, padding, slope, poo
 
 @each_geometry
 @each_activation
-@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
 @pytest.mark.parametrize("has_biases", [True, False])
 def test_the_module_of_torch_has_the_same_outputs(
     shape, filter_shape, stride, padding, slope, pooling, has_biases
@@ -97,9 +97,10 @@ def test_the_module_of_torch_has_the_same_outputs(
     assert penalty == pytest.approx(network.penalty(), rel=1e-12)
 
 
-def test_a_module_of_average_pooling_takes_images_of_any_size():
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_a_module_of_average_or_max_pooling_takes_images_of_any_size(pooling):
     torch = pytest.importorskip("torch")
-    network, _ = draw((5, 7, 6), (3, 2, 1), pooling="average")
+    network, _ = draw((5, 7, 6), (3, 2, 1), pooling=pooling)
     module = network.to_torch(dtype=torch.float32)
     for shape in ((2, 9, 4), (3, 3, 2)):
         images = np.random.default_rng(1).standard_normal(shape)
@@ -180,7 +181,7 @@ def test_networks_are_values():
         ({"biases": [1.0, 2.0]}, "biases must be None or one for each of the 1 filters"),
         ({"stride": 0}, "stride must be an integer"),
         ({"padding": -1}, "padding must be an integer"),
-        ({"pooling": "max"}, "pooling must be one of 'sum', 'average'"),
+        ({"pooling": "median"}, "pooling must be one of 'sum', 'average', 'max'"),
         ({"slope": np.inf}, "slope must be a finite number"),
         ({"slope": "leaky"}, "slope must be a finite number"),
     ],

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.convolutional import POOLINGS, ConvolutionalNetwork
+from cvxnn.architectures.max_layer import MaxLayer, max_layer
+from cvxnn.architectures.max_pooling import MaxPoolingMethod
 from cvxnn.architectures.patch_layer import patch_layer
 from cvxnn.architectures.patches import as_pixels, check_steps, sliding_windows
 from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
 from cvxnn.architectures.rounds import Callback
+from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
@@ -44,7 +47,7 @@ def solve_cnn(
     certify: bool = True,
     callback: Callback | None = None,
 ) -> ArchitectureSolution[ConvolutionalNetwork]:
-    """Train a two-layer CNN with shared filters and sum or average pooling.
+    """Train a two-layer CNN with shared filters and sum, average or max pooling.
 
     The objective, over networks ``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the
     patches ``x_k`` of an image, with any number of filters, is
@@ -58,7 +61,9 @@ def solve_cnn(
         subject to  (2 D_i - I) M v_i >= 0,  (2 D_i - I) M w_i >= 0,
 
     where M has all patches of all images as rows, ``D_i`` are its activation patterns,
-    and S sums or averages over the patches of an image.
+    and S sums or averages over the patches of an image. With max pooling ``D_i`` has the
+    patch with the largest ``x_k'u`` of every image, if that is positive, and S sums; the
+    cone of its v_i is where these patches are the largest.
 
     Parameters
     ----------
@@ -73,16 +78,17 @@ def solve_cnn(
         As for :func:`image_patches`.
     stride, padding : int, default 1 and 0
         As for :func:`image_patches`.
-    pooling : {"sum", "average"}, default "sum"
+    pooling : {"sum", "average", "max"}, default "sum"
         Of the activations of a filter.
     slope : float, default 0.0
         Of the activation ``phi(t) = max(t, 0) + slope * min(t, 0)``: 0 is the ReLU,
-        -1 the absolute value, between 0 and 1 a leaky ReLU.
+        -1 the absolute value, between 0 and 1 a leaky ReLU. 0 for ``pooling="max"``.
     fit_intercept : bool, default False
         Whether filters have a bias ``b_j``: a constant 1 at the end of every patch.
     method : {"global", "exact", "sampled"}, default "global"
         As for :func:`cvxnn.solve`. Patterns are those of the patches: with small
-        filters they are few, however large the images.
+        filters they are few, however large the images. For ``pooling="max"`` only
+        ``"exact"``, for few images with few patches, and ``"sampled"``.
     loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit, random_state
         As for :func:`cvxnn.solve`; rows are images.
     certify, callback
@@ -99,7 +105,8 @@ def solve_cnn(
     InputError
         If an argument is not as described.
     TooManyPatternsError
-        If ``"exact"`` would not fit into memory; before any work starts.
+        If ``"exact"`` would not fit into memory, or has more than 30 000 patterns of max
+        pooling; before any work starts, or else while these are listed.
 
     Warns
     -----
@@ -112,6 +119,10 @@ def solve_cnn(
     and certificate are those of :func:`cvxnn.solve` on as many rows, of the rank of
     the patches: at most the number of pixels of a filter, times channels. One patch
     as large as the image gives the network of :func:`cvxnn.solve` itself.
+
+    Max pooling has its own oracle, over the patterns that are listed: O(M n K h) for each
+    cone row that matters, of M patterns and K patches. The bound of ``"exact"`` is proven
+    for all networks, that of ``"sampled"`` for them takes every image at its longest patch.
 
     References
     ----------
@@ -127,14 +138,16 @@ def solve_cnn(
     """
     pixels, sides = as_pixels(images, filter_size)
     kind = _Kind.checked((*sides, pixels.shape[-1]), stride, padding, pooling, slope, fit_intercept)
-    trained = execute(
-        prepare_run(
-            kind.layer(pixels), y, beta, method,
-            loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
-            tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
-            certify=certify, callback=callback,
-        )
+    layer = kind.layer(pixels)
+    run = prepare_run(
+        layer, y, beta, method,
+        loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
+        tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
+        certify=certify, callback=callback,
     )  # fmt: skip
+    if isinstance(layer, MaxLayer):
+        run.method = MaxPoolingMethod.of(run.method, layer.n_patches)
+    trained = execute(run)
     solution = ArchitectureSolution(
         network=kind.network(trained.network),
         objective=trained.objective,
@@ -173,18 +186,23 @@ class _Kind:
         fit_intercept: object,
     ) -> _Kind:
         """From arguments; InputError if one is not as described."""
-        return cls(
+        kind = cls(
             filter_shape,
             *check_steps(stride, padding),
             check_choice(pooling, "pooling", POOLINGS),
             check_number(slope, "slope"),
             check_flag(fit_intercept, "fit_intercept"),
         )
+        if kind.pooling == "max" and kind.slope != 0.0:
+            raise InputError(f'slope must be 0 for pooling="max", got {kind.slope:g}.')
+        return kind
 
     def layer(self, pixels: FloatArray) -> Layer:
         """The patches of the images as a layer."""
         windows = sliding_windows(pixels, self.filter_shape[:-1], self.stride, self.padding)
         patches = windows.reshape(len(pixels), -1, int(np.prod(self.filter_shape)))
+        if self.pooling == "max":
+            return max_layer(patches, has_bias=self.has_bias)
         average = self.pooling == "average"
         layer = patch_layer(patches, average=average, has_bias=self.has_bias)
         return layer.with_slope(self.slope)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-POOLINGS = ("sum", "average")
+POOLINGS = ("sum", "average", "max")
 
 _BUFFER_BYTES = 64 * 2**20
 
@@ -32,8 +32,8 @@ _BUFFER_BYTES = 64 * 2**20
 class ConvolutionalNetwork(FilterNetwork):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` over the patches ``x_k`` of an image.
 
-    Every filter is applied to every patch, and its activations are summed or
-    averaged over the image: "separate" in section 3.2.3 of the seed paper. The
+    Every filter is applied to every patch, and of its activations the sum over the image
+    is taken ("separate" in section 3.2.3 of the seed paper), the average or the largest. The
     activation is ``phi(t) = max(t, 0) + slope * min(t, 0)``.
 
     Parameters
@@ -48,7 +48,7 @@ class ConvolutionalNetwork(FilterNetwork):
     stride : int, default 1
     padding : int, default 0
         See :func:`image_patches`.
-    pooling : {"sum", "average"}, default "sum"
+    pooling : {"sum", "average", "max"}, default "sum"
         What becomes of the activations of a filter.
     slope : float, default 0.0
         0 is the ReLU, -1 the absolute value; between 0 and 1 a leaky ReLU.
@@ -116,7 +116,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
     @property
     def pooling(self) -> str:
-        """``"sum"`` or ``"average"``."""
+        """``"sum"``, ``"average"`` or ``"max"``."""
         return self._pooling
 
     @property
@@ -145,8 +145,7 @@ class ConvolutionalNetwork(FilterNetwork):
         step = max(_BUFFER_BYTES // (8 * floats), 1)
         for start in range(0, len(windows), step):
             maps = self._activate(windows[start : start + step])
-            pooled = maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1)
-            values[start : start + step] = pooled @ self._output_weights
+            values[start : start + step] = self._pool(maps) @ self._output_weights
         return values
 
     def feature_maps(self, data: ArrayLike) -> FloatArray:
@@ -186,7 +185,7 @@ class ConvolutionalNetwork(FilterNetwork):
         image_shape : tuple of int, optional
             Height and width of the images, or length of the signals, with or without
             channels at the end: for ``pooling="sum"``, whose layer has the size of a
-            feature map. Not needed for ``"average"``.
+            feature map. Not needed for ``"average"`` and ``"max"``.
         dtype : torch.dtype, optional
             Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
 
@@ -236,6 +235,12 @@ class ConvolutionalNetwork(FilterNetwork):
                 f"end of their shape, got shape {np.shape(data)}."
             )
         return sliding_windows(pixels, sides, self._stride, self._padding)
+
+    def _pool(self, maps: FloatArray) -> FloatArray:
+        """From shape (n, K, m) to (n, m)."""
+        if self._pooling == "max":
+            return np.asarray(maps.max(axis=1))
+        return np.asarray(maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1))
 
     def _map_shape(self, windows: FloatArray) -> Sides:
         return windows.shape[1 : self._filters.ndim - 1]

@@ -134,6 +134,8 @@ def _pooling(torch: Any, network: ConvolutionalNetwork, image_shape: Sides | Non
     kind = len(sides) - 1
     if network.pooling == "average":
         return (torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d)[kind](1)
+    if network.pooling == "max":
+        return (torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d)[kind](1)
     if image_shape is None or len(image_shape) not in (len(sides), len(sides) + 1):
         raise InputError(
             "image_shape must be the height and width of the images, or the length of the "

@@ -133,8 +133,9 @@ class ConvexCNNRegressor(ConvexCNN, ConvexRegressor):
         tuple ``(length,)`` where they have channels.
     stride, padding : int, default 1 and 0
         Pixels from one patch to the next; zeros around every image.
-    pooling : {"sum", "average"}, default "sum"
-        Of the activations of a filter over the image.
+    pooling : {"sum", "average", "max"}, default "sum"
+        Of the activations of a filter over the image; ``"max"`` is for
+        ``method="exact"`` and ``"sampled"``, and ``slope=0``.
     slope : float, default 0.0
         Of the activation below zero: 0 is the ReLU, -1 the absolute value.
     loss : {"squared", "huber"}, default "squared"

@@ -5,6 +5,7 @@ from cvxnn.oracle.branch_and_bound import BranchAndBound, TreeResult
 from cvxnn.oracle.cells import CellOracle, Pricing
 from cvxnn.oracle.exact import exact_oracle, reduction_above_rank_two
 from cvxnn.oracle.gates import GateOracle
+from cvxnn.oracle.max_cells import MaxCellOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.spectral import spectral_bound
 
@@ -13,6 +14,7 @@ __all__ = [
     "BranchAndBound",
     "CellOracle",
     "GateOracle",
+    "MaxCellOracle",
     "Pricing",
     "Proposals",
     "RankTwoOracle",

@@ -190,6 +190,29 @@ def project(
 
 
 @numba.njit(cache=True, nogil=True)
+def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[Array, Array, Array]:
+    """Project vectors g, shape (k, M, r), on M cones ``{u : G_c u >= 0}``, G of shape (M, p, r).
+
+    Rows count where `counts`, shape (M, p), is 1 and not 0. Returns, for each vector, the
+    norm, the sum of the multipliers behind it, and the projection. The search ends where
+    the norm is below `enough`, shape (k, M).
+    """
+    p, r = cones.shape[1:]
+    norms, totals, points = np.empty(g.shape[:2]), np.zeros(g.shape[:2]), np.empty(g.shape)
+    active, rho = np.empty(r + 1, dtype=np.int64), np.empty(r + 1)
+    q, factor = np.empty((r + 1, r)), np.zeros((r + 1, r + 1))
+    rows, barred = np.arange(p), np.empty(p, dtype=np.bool_)
+    for i in range(len(g)):
+        for c in range(len(cones)):
+            norms[i, c], size = project(
+                g[i, c], cones[c], counts[c], rows, enough[i, c],
+                active, rho, points[i, c], q, factor, barred,
+            )  # fmt: skip
+            totals[i, c] = rho[:size].sum()
+    return norms, totals, points
+
+
+@numba.njit(cache=True, nogil=True)
 def _signs_of(word: Array, p: int, signs: Array) -> None:
     for j in range(p):
         on = (word[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)

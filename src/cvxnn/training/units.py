@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ class ScaledProblem:
                 f"{unit_X:g} and {unit_y:g}; rescale one of them."
             )
         return cls(
-            Layer(layer.rows / unit_X, layer.readout), y / unit_y, scaled_beta,
+            replace(layer, rows=layer.rows / unit_X), y / unit_y, scaled_beta,
             loss.in_units(unit_y), unit_y**2, float(np.sqrt(unit_y / unit_X)),
         )  # fmt: skip
 

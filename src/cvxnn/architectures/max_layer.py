@@ -1,0 +1,111 @@
+"""The layer of filters whose activations are pooled by their maximum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.layers import Layer, row_chunks
+
+FloatArray = NDArray[np.float64]
+
+_EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class MaxLayer(Layer):
+    """``f_i = sum_j a_j max_k (x_ik'u_j)_+``: rows are patches, K after K for each image.
+
+    A maximum is no linear function of activations, so there is no readout, and no weights
+    of the rows stand for a dual point: what :meth:`pull` leaves out is all there is.
+    Predictions can be weighed and selected, but not mixed.
+
+    Attributes
+    ----------
+    n_patches : int
+        K.
+    weights : ndarray, shape (n,), or None
+        Positive factors of the predictions; None for 1. Rows are left as they are,
+        because rounded products would not differ in the same directions.
+
+    Examples
+    --------
+    >>> layer = MaxLayer(np.array([[1.0], [2.0], [-1.0], [-3.0]]), n_patches=2)
+    >>> layer.activations(np.array([[1.0], [-1.0]]))
+    array([[2., 0.],
+           [0., 3.]])
+    """
+
+    n_patches: int = 1
+    weights: FloatArray | None = None
+
+    @property
+    def patches(self) -> FloatArray:
+        """The rows of each image, shape (n, K, h): a view."""
+        return self.rows.reshape(-1, self.n_patches, self.n_features)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of images n."""
+        return len(self.rows) // self.n_patches
+
+    def pull(self, v: FloatArray) -> FloatArray:
+        """Zeros, shape (n K,)."""
+        return np.zeros(len(self.rows))
+
+    def pull_error(self, v: FloatArray) -> float:
+        """Bound on ``|v'f(u)|`` for one filter, ``||u|| <= 1``: each image at its longest patch.
+
+        Outputs of a filter are not negative, so that only the v_i of one sign add up.
+        """
+        largest = max(float(np.maximum(s * v, 0.0) @ self.lengths) for s in (1.0, -1.0))
+        return largest * (1.0 + 2.0 * (self.n_outputs + self.n_features + 8) * _EPS)
+
+    def activations(self, directions: FloatArray) -> FloatArray:
+        """``max_k (x_ik'u)_+`` for the rows u of `directions`, shape (n, m)."""
+        pooled = np.empty((self.n_outputs, len(directions)))
+        for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
+            largest = (self.patches[part] @ directions.T).max(axis=1)
+            pooled[part] = np.maximum(largest, 0.0)
+        return pooled if self.weights is None else pooled * self.weights[:, None]
+
+    def output(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+        """``sum_j a_j max_k (x_ik'u_j)_+``, shape (n,)."""
+        return np.asarray(self.activations(hidden) @ weights)
+
+    def times_weights(self, v: FloatArray) -> FloatArray:
+        """v, shape (n,), times the weights: a dual point of the maxima themselves."""
+        return v if self.weights is None else v * self.weights
+
+    def weighted(self, root: FloatArray) -> MaxLayer:
+        """The layer with predictions multiplied by `root` > 0, shape (n,)."""
+        return replace(self, weights=self.times_weights(root))
+
+    def part(self, outputs: slice | NDArray[np.integer]) -> MaxLayer:
+        """The layer of some of the images."""
+        rows = self.patches[outputs].reshape(-1, self.n_features)
+        weights = None if self.weights is None else self.weights[outputs]
+        return replace(self, rows=rows, weights=weights)
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Bounds on the moduli of the predictions over ``||u|| <= 1``, shape (n,)."""
+        return self.times_weights(np.linalg.norm(self.patches, axis=2).max(axis=1))
+
+
+def max_layer(patches: FloatArray, *, has_bias: bool) -> MaxLayer:
+    """The layer of patches of shape (n, K, h), with a constant 1 at their end if it `has_bias`.
+
+    Examples
+    --------
+    >>> max_layer(np.zeros((5, 3, 2)), has_bias=True).rows.shape
+    (15, 3)
+    """
+    n, n_patches, size = patches.shape
+    rows = np.ascontiguousarray(patches.reshape(n * n_patches, size))
+    if has_bias:
+        rows = np.column_stack([rows, np.ones(len(rows))])
+    return MaxLayer(rows, None, n_patches)

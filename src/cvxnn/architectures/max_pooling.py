@@ -1,0 +1,75 @@
+"""Max pooling as a method: its cells in place of the patterns of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.architectures.max_layer import MaxLayer
+from cvxnn.architectures.max_patterns import MaxPatterns
+from cvxnn.architectures.max_search import MaxSearch
+from cvxnn.errors import InputError
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
+from cvxnn.oracle import MaxCellOracle
+from cvxnn.patterns import PatternSet
+from cvxnn.solvers.neurons import Neurons
+from cvxnn.solvers.proximal_newton import ProximalNewton
+from cvxnn.solvers.search import Search
+from cvxnn.training.methods import Method
+from cvxnn.training.units import ScaledProblem
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MaxPoolingMethod(Method):
+    """``"exact"`` or ``"sampled"`` for a :class:`MaxLayer`.
+
+    Attributes
+    ----------
+    n_patches : int
+        Of an image.
+    """
+
+    n_patches: int = 1
+
+    @classmethod
+    def of(cls, method: Method, n_patches: int) -> MaxPoolingMethod:
+        """The method of this name; InputError for ``"global"``."""
+        if method.name == "global":
+            raise InputError(
+                "pooling=\"max\" is trained by method='exact' or method='sampled', not 'global': "
+                "a maximum of several products is no sum of ReLU, and no oracle is known for it."
+            )
+        return cls(**vars(method), n_patches=n_patches)
+
+    def list_patterns(self, X: FloatArray) -> PatternSet:
+        """The cells of the program."""
+        if self.name == "exact":
+            return MaxPatterns.enumerated(X, self.n_patches)
+        return MaxPatterns.sampled(
+            X, self.n_patches, self.n_samples, self.random_state, self.scheme
+        )
+
+    def search(
+        self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
+    ) -> Search:
+        """The search for the optimum over these cells."""
+        cells, patches = cast(MaxPatterns, patterns), cast(MaxLayer, problem.layer).patches
+        oracle = MaxCellOracle(patches, cells.winners(), cells.reach)
+
+        def open_search(
+            layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+        ) -> Search:
+            return MaxSearch(cast(MaxLayer, layer), y, beta, cells, oracle, deadline, start)
+
+        if isinstance(problem.loss, SquaredLoss):
+            return open_search(problem.layer, problem.y, problem.beta, None, True)
+        return ProximalNewton(
+            problem.layer, problem.y, problem.beta, problem.loss, open_search, deadline
+        )
