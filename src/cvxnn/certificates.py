@@ -51,7 +51,7 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
     0.875
     """
     eps = float(np.finfo(float).eps)
-    largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound > 0.0 else np.inf
+    largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound != 0.0 else np.inf
     dual = loss.dual_scaling(v, y, largest) * v
     return -loss.conjugate(dual, y) - loss.conjugate_error(dual, y)
 

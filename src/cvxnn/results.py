@@ -64,6 +64,29 @@ def relative_gap(objective: float, dual_bound: float) -> float:
     return difference / max(abs(objective), 1e-300)
 
 
+# A bound above the objective by more than this share is not rounding: one is wrong.
+_CONTRADICTION = 1e-6
+
+
+def checked_status(
+    status: Status, objective: float, program_bound: float, dual_bound: float, tol: float
+) -> Status:
+    """The status of a run, held against the numbers that it returns.
+
+    Success is what the recomputed objective and the bounds say, whatever the run thought.
+    """
+    if dual_bound > objective * (1.0 + _CONTRADICTION):
+        return Status.NUMERICAL_ERROR
+    if status is Status.INTERRUPTED:
+        return status
+    if relative_gap(objective, dual_bound) <= tol:
+        return Status.OPTIMAL
+    if status.is_success:
+        solved = relative_gap(objective, program_bound) <= tol
+        return Status.OPTIMAL_FOR_PATTERNS if solved else Status.NUMERICAL_ERROR
+    return status
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A proof of how far a network is from the best one at most.

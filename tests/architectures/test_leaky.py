@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 from functools import cache
 from typing import Any
 
@@ -12,6 +14,7 @@ from architectures.cnn_problems import in_cvxpy, search
 
 import cvxnn
 from cvxnn.architectures import LeakyNetwork, solve_leaky
+from cvxnn.architectures.skip_run import PenalisedSkip
 from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.results import Status
@@ -209,7 +212,9 @@ def test_limits_leave_the_best_so_far() -> None:
     ("changed", "message"),
     [
         ({"slope": np.nan}, "slope must be a finite number"),
-        ({"skip": "some"}, "skip must be"),
+        ({"skip": "some"}, "skip must be None, 'penalised' or 'free'"),
+        ({"time_limit": -1.0}, "time_limit must be"),
+        ({"tol": 0.0}, "tol must be"),
         ({"skip": "free", "loss": "huber"}, 'skip="free" is for the squared loss'),
         ({"loss": "logistic"}, "labels -1 and 1"),
         ({"beta": 0.0}, "beta must be"),
@@ -221,6 +226,48 @@ def test_mistakes_are_named(changed: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"X": X, "y": y, "beta": BETA} | changed
     with pytest.raises(InputError, match=message):
         solve_leaky(**arguments)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_skip_connection_takes_over_a_trend(seed: int) -> None:
+    """Neurons alone fit the trend as well: the guess of eta must not be misled by them."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.standard_normal(25), np.ones(25)])
+    y = 20.0 * X[:, 0] + np.abs(X[:, 0]) + 0.5 * rng.standard_normal(25)
+    solution = solve_leaky(X, y, 0.24, 0.1, skip="penalised")
+    assert solution.status is Status.OPTIMAL and solution.gap <= 1e-6
+    assert solution.network.skip_weights[0] > 15.0
+
+
+def test_columns_of_a_free_skip_connection_count_in_any_unit() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1e6 * rng.standard_normal(40), 1e-6 * rng.standard_normal(40)])
+    y = X @ [1e-6, 1e6] + 0.1 * rng.standard_normal(40)
+    solution = solve_leaky(X, y, 1e6, skip="free")
+    units = np.array([1e6, 1e-6])
+    w = np.linalg.lstsq(X / units, y, rcond=None)[0] / units
+    np.testing.assert_allclose(solution.network.skip_weights, w, rtol=1e-9)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-9)
+
+
+@pytest.mark.parametrize("place", ["_note", "_first_guess"])
+def test_ctrl_c_between_two_runs_keeps_the_best(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = data()
+    original = getattr(PenalisedSkip, place)
+
+    def interrupted(self: Any, *arguments: Any) -> Any:
+        result = original(self, *arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(PenalisedSkip, place, interrupted)
+    solution = solve_leaky(X, y, BETA, 0.2, skip="penalised")
+    assert solution.status is Status.INTERRUPTED
+    value = solution.network.objective(X, y, BETA)
+    assert solution.dual_bound <= value == pytest.approx(solution.objective)
 
 
 def test_a_skip_connection_on_too_many_rows_is_refused() -> None:

@@ -9,7 +9,7 @@ from cvxnn.architectures.results import ArchitectureSolution, Network, warn_unle
 from cvxnn.architectures.rounds import Callback, Rounds, Settings
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss, as_loss
-from cvxnn.results import Status, relative_gap
+from cvxnn.results import Status, checked_status, relative_gap
 from cvxnn.validation import (
     check_callback,
     check_count,
@@ -61,7 +61,7 @@ def conclude(
         network=network,
         objective=objective,
         dual_bound=run.dual_bound,
-        status=status,
+        status=checked_status(status, objective, run.dual_bound, run.dual_bound, tol),
         beta=beta,
         tol=tol,
         n_patterns=n_patterns,

@@ -141,7 +141,6 @@ def _train(
     directions, masks = _distinct(X, directions)
     run = GatedRun(X, y, masks, beta, loss, settings)
     status = run.execute()
-    run.finish()
     roots = np.sqrt(np.linalg.norm(run.blocks, axis=1))
     network = GatedNetwork(directions[run.gates], run.blocks / roots[:, None], roots)
     objective = network.objective(X, y, beta, loss)

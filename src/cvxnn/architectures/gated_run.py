@@ -169,7 +169,7 @@ class GatedRun(Rounds):
         self._work_on(gates, replace(point, z=z, u=u, mu=mu, decrease=np.inf))
         return True
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Leave blocks with independent outputs, at most n, if that costs nothing; in order."""
         scaled, beta = self._scaled, self._scaled.beta
         z = self.blocks / scaled.weight_unit**2

@@ -21,12 +21,13 @@ from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.results import checked_status, relative_gap
 from cvxnn.training.run import Callback, Run
 from cvxnn.training.solve import counted_outputs, prepare_run
 from cvxnn.validation import (
-    check_choice,
     check_data,
     check_number,
+    check_optional_positive,
     check_positive,
     check_target,
     check_tolerance,
@@ -82,11 +83,13 @@ def solve_leaky(
         Of the activation below zero, any number: 0 is ReLU, -1 the absolute value,
         1 linear.
     skip : {None, "penalised", "free"}
-        ``"free"`` is for the squared loss.
+        ``"free"`` is for the squared loss; columns of X that depend on others up to
+        rounding then have the weight 0 in w.
     method, loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit,
     random_state, callback
-        As for :func:`cvxnn.solve`. With a penalised skip connection `max_iter` counts
-        for each of some ten runs.
+        As for :func:`cvxnn.solve`. A penalised skip connection takes some ten runs one
+        after the other, each with `max_iter` rounds at most; a callback sees the
+        objectives and bounds of all of them, with the weights w at a price of their own.
 
     Returns
     -------
@@ -129,8 +132,9 @@ def solve_leaky(
     start = time.perf_counter()
     data, beta = check_data(X), check_positive(beta, "beta")
     target, slope = check_target(y, len(data)), check_number(slope, "slope")
-    if skip is not None:
-        check_choice(skip, "skip", SKIPS)
+    tol, time_limit = check_tolerance(tol), check_optional_positive(time_limit, "time_limit")
+    if skip is not None and skip not in SKIPS:
+        raise InputError(f"skip must be None, 'penalised' or 'free', got {skip!r}.")
     rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
     if skip is not None and len(target) > _MOST_ROWS:
         raise InputError(
@@ -152,7 +156,7 @@ def solve_leaky(
         share = _INNER if skip == "penalised" else 1.0
         return prepare_run(
             layer, y, beta, method,
-            loss=loss, tol=max(share * check_tolerance(tol), _LEAST_TOLERANCE),
+            loss=loss, tol=max(share * tol, _LEAST_TOLERANCE),
             time_limit=seconds, warm_start=warm_start, **options,
         )  # fmt: skip
 
@@ -164,15 +168,16 @@ def solve_leaky(
         training.network.hidden_weights, training.network.output_weights,
         slope, w, skip_is_free=skip == "free",
     )  # fmt: skip
+    objective = network.objective(rows.rows, target, beta, chosen)
     solution = ArchitectureSolution(
         network=network,
-        objective=network.objective(rows.rows, target, beta, chosen),
+        objective=objective,
         dual_bound=training.dual_bound,
-        status=status,
+        status=checked_status(status, objective, training.program_bound, training.dual_bound, tol),
         beta=beta,
         tol=tol,
         n_patterns=training.n_patterns,
-        program_gap=training.program_gap,
+        program_gap=relative_gap(objective, training.program_bound),
         elapsed=time.perf_counter() - start,
         history=tuple(training.history),
     )

@@ -73,8 +73,7 @@ def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: 
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: "a proof takes more time (a larger time_limit), fewer features or "
-        "smaller filters",
+        Status.STATIONARY: "a proof takes more time (a larger time_limit) or data of smaller rank",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
     warnings.warn(

@@ -60,6 +60,7 @@ class Rounds(ABC):
                 while (status := self._status()) is None:
                     check_interrupt()
                     self._count_round()
+                self._finish()
             except KeyboardInterrupt:
                 status = Status.INTERRUPTED
             forget_interrupt()
@@ -72,6 +73,10 @@ class Rounds(ABC):
     @abstractmethod
     def _round(self) -> bool:
         """Improve the weights or the bound; or else say whether that is still to come."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Make the weights presentable; they are as good before."""
 
     @property
     @abstractmethod

@@ -69,6 +69,9 @@ class Run(Rounds):
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
         return False
 
+    def _finish(self) -> None:
+        """Nothing is left to do: the weights are minimal as they are."""
+
     def _follow_path(self) -> None:
         """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
         inner, t = self._inner, np.zeros_like(self._coefficients)

@@ -22,21 +22,24 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SkipLoss, SquaredLoss, WeightedLoss
+from cvxnn.losses.base import power_of_two
 from cvxnn.losses.roots import mixing_error
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.training.run import Run
-from cvxnn.training.solve import execute
+from cvxnn.training.solve import execute_as_part
 
 FloatArray = NDArray[np.float64]
 
 # Runs with another eta, at most; some ten are needed.
 _MOST_RUNS = 50
 # The first step in log(eta) away from the guess; each further one is twice as long.
-_FIRST_STEP = 0.1
+_FIRST_STEP = 0.3
+# What ends a run, and all that would follow.
+_LIMITS = (Status.TIME_LIMIT, Status.ITERATION_LIMIT, Status.INTERRUPTED)
 _EPS = float(np.finfo(float).eps)
 
 # A run for a layer, targets, a loss, a network to start from and a time limit.
@@ -96,23 +99,24 @@ class SkipTraining(ABC):
         self.n_patterns = 0
         self.history: list[Progress] = []
 
-    @abstractmethod
     def execute(self) -> Status:
-        """Train until the gap is within tol, or a limit is reached."""
+        """Train until the gap is within tol, or a limit is reached; the status is to be checked."""
+        with deferred_interrupts():
+            try:
+                self._train()
+                status = Status.INTERRUPTED if interrupt_pending() else self._last.status
+            except KeyboardInterrupt:
+                status = Status.INTERRUPTED
+            forget_interrupt()
+        return Status.OPTIMAL_FOR_PATTERNS if self._is_solved else status
+
+    @abstractmethod
+    def _train(self) -> None:
+        """Runs, until there is a reason to stop."""
 
     @property
-    def program_gap(self) -> float:
-        """Relative gap of the program that was solved."""
-        return relative_gap(self.objective, self.program_bound)
-
-    def _status(self, last: Solution) -> Status:
-        if relative_gap(self.objective, self.dual_bound) <= self.tol:
-            return Status.OPTIMAL
-        if self.program_gap <= self.tol:
-            return Status.OPTIMAL_FOR_PATTERNS
-        if last.status.is_success:
-            return Status.NUMERICAL_ERROR
-        return last.status
+    def _is_solved(self) -> bool:
+        return relative_gap(self.objective, self.program_bound) <= self.tol
 
     def _run(
         self, layer: Layer, y: FloatArray, loss: Loss, start: TwoLayerNetwork | None
@@ -120,7 +124,7 @@ class SkipTraining(ABC):
         # A run needs some time, however little is left.
         seconds = max(self._deadline.remaining, 1e-9) if self._deadline.limited else None
         run = self._prepare(layer, y, loss, start, seconds)
-        solution = execute(run)
+        self._last = solution = execute_as_part(run)
         self.history += solution.history
         self.n_patterns = max(self.n_patterns, solution.n_patterns)
         proofs = tuple(run.problem.unscaled_proof(p, self.problem.beta) for p in run.proofs)
@@ -143,14 +147,12 @@ class SkipTraining(ABC):
 class NoSkip(SkipTraining):
     """One run."""
 
-    def execute(self) -> Status:
-        """Train until the gap is within tol, or a limit is reached."""
+    def _train(self) -> None:
         problem = self.problem
         solution, proofs = self._run(problem.layer, problem.y, problem.loss, None)
         self.objective = np.inf
         self._offer(solution.network, self.skip_weights, solution.objective)
         self._take(proofs)
-        return self._status(solution)
 
     def _bound(self, proof: DualProof) -> float:
         return proof.bound(self.problem.loss, self.problem.y, self.problem.beta)
@@ -159,21 +161,20 @@ class NoSkip(SkipTraining):
 class PenalisedSkip(SkipTraining):
     """Brent's method for ``log(||w|| / eta) = 0`` in ``log(eta)``."""
 
-    def execute(self) -> Status:
-        """Train until the gap is within tol, or a limit is reached."""
+    def _train(self) -> None:
         problem = self.problem
         self._values: dict[float, float] = {}
-        self._last, proofs = self._run(problem.layer, problem.y, problem.loss, None)
-        self._note(self._last, proofs, np.zeros_like(self.skip_weights))
+        solution, proofs = self._run(problem.layer, problem.y, problem.loss, None)
+        self._note(solution, proofs, np.zeros_like(self.skip_weights))
         if not self._is_over:
-            ends = self._bracket(float(np.log(self._first_guess(self._last.network))))
+            ends = self._bracket(float(np.log(self._first_guess(solution.network))))
             if ends is not None:
                 brentq(self._excess, *ends, xtol=1e-15, maxiter=_MOST_RUNS, disp=False)
-        return self._status(self._last)
 
     @property
     def _is_over(self) -> bool:
-        return self.program_gap <= self.tol or not self._last.status.is_success
+        # Runs far from the root may fall short of their fine tolerance, and still show the way.
+        return self._is_solved or self._last.status in _LIMITS or interrupt_pending()
 
     def _excess(self, log_eta: float) -> float:
         """``log(||w|| / eta)``, falling; 0 once there is nothing more to do."""
@@ -182,9 +183,9 @@ class PenalisedSkip(SkipTraining):
         if log_eta not in self._values:
             problem = self.problem
             loss = SkipLoss(problem.loss, problem.skip, problem.beta / float(np.exp(log_eta)))
-            self._last, proofs = self._run(problem.layer, problem.y, loss, self.network)
-            w = loss.weights(problem.output(self._last.network), problem.y)
-            self._note(self._last, proofs, w)
+            solution, proofs = self._run(problem.layer, problem.y, loss, self.network)
+            w = loss.weights(problem.output(solution.network), problem.y)
+            self._note(solution, proofs, w)
             norm = max(float(np.linalg.norm(w)), 1e-300)
             self._values[log_eta] = 0.0 if self._is_over else float(np.log(norm)) - log_eta
         return self._values[log_eta]
@@ -210,13 +211,20 @@ class PenalisedSkip(SkipTraining):
         self._take(proofs)
 
     def _first_guess(self, network: TwoLayerNetwork) -> float:
-        """``||w||`` of the best w beside the network without one, roughly."""
-        problem, f = self.problem, self.problem.output(network)
-        eta = float(np.linalg.norm(problem.y)) / max(float(np.linalg.norm(problem.skip)), 1e-300)
-        for _ in range(5):
-            w = SkipLoss(problem.loss, problem.skip, problem.beta / eta).weights(f, problem.y)
-            eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
-        return eta
+        """``||w||`` of the best w beside the network without one, or beside none, roughly.
+
+        Neurons may have taken over all that the skip connection is to do.
+        """
+        problem = self.problem
+        start = float(np.linalg.norm(problem.y)) / max(float(np.linalg.norm(problem.skip)), 1e-300)
+        guesses = []
+        for f in (problem.output(network), np.zeros_like(problem.y)):
+            eta = start
+            for _ in range(5):
+                w = SkipLoss(problem.loss, problem.skip, problem.beta / eta).weights(f, problem.y)
+                eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
+            guesses.append(eta)
+        return max(guesses)
 
     def _bound(self, proof: DualProof) -> float:
         """A linear neuron is one more that may not exceed beta: ``||S'v|| <= beta``."""
@@ -229,14 +237,16 @@ class PenalisedSkip(SkipTraining):
 class FreeSkip(SkipTraining):
     """One run on what a least-squares regression on S leaves of the predictions.
 
-    Columns of S that depend on others, up to rounding, are left out: they add nothing.
-    The loss is the squared one.
+    Columns of S that depend on others up to rounding, whatever their units, have the
+    weight 0: bound and optimum are those of networks for which that is so. The loss is
+    the squared one.
     """
 
-    def execute(self) -> Status:
-        """Train until the gap is within tol, or a limit is reached."""
+    def _train(self) -> None:
         problem = self.problem = _unweighted(self.problem)
-        S = problem.skip
+        # Powers of two change the units of columns without rounding.
+        units = np.array([power_of_two(column) for column in problem.skip.T])
+        S = problem.skip / units
         _, triangle, order = scipy.linalg.qr(S, mode="economic", pivoting=True)
         diagonal = np.abs(np.diag(triangle))
         floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
@@ -250,11 +260,11 @@ class FreeSkip(SkipTraining):
         w = np.zeros(S.shape[1])
         w[kept] = np.linalg.lstsq(self._S, left, rcond=None)[0]
         value = problem.loss.value(S @ w - left, np.zeros_like(left))
+        w /= units
         # Also where it is above that of the empty network, which has no w at all.
         self.objective = np.inf
         self._offer(network, w, value + problem.beta * network.penalty())
         self._take(proofs)
-        return self._status(solution)
 
     def _bound(self, proof: DualProof) -> float:
         """A dual point has to vanish on S; what rounding leaves of it there costs.

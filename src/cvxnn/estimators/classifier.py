@@ -65,9 +65,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         weights = weights_of(sample_weight, len(data))
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
-            raise InputError(
-                f"y must have two classes at least, got 1 class: {self.classes_[0]!r}."
-            )
+            raise InputError(f"y must have two classes at least, got 1 class: {self.classes_[0]}.")
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, labels)
             weights = by_class if weights is None else weights * by_class

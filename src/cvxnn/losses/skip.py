@@ -49,9 +49,24 @@ class SkipLoss(Loss):
         self.loss, self.skip, self.ridge = loss, skip, ridge
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self._last = np.zeros(skip.shape[1])
+        self._factor: tuple[Matrix, bool] | None = None
 
     def weights(self, prediction: Vector, y: Vector) -> Vector:
         """The best w, shape (p,)."""
+        return (self._solved if self.is_quadratic else self._searched)(prediction, y)
+
+    def _solved(self, prediction: Vector, y: Vector) -> Vector:
+        """For a quadratic loss: one system, of the same matrix every time."""
+        if self._factor is None:
+            self._factor = scipy.linalg.cho_factor(self._hessian(self.loss.curvature(y, y)))
+        w = np.zeros(self.skip.shape[1])
+        for _ in range(2):
+            slope = self._values(prediction, y, w)[1]
+            w = w - scipy.linalg.cho_solve(self._factor, slope)
+        return w
+
+    def _searched(self, prediction: Vector, y: Vector) -> Vector:
+        """For any other loss: Newton's method."""
         # Predictions follow each other closely: the last w is nearly the next.
         point = (self._last, *self._values(prediction, y, self._last))
         for _ in range(_NEWTON_STEPS):
@@ -65,8 +80,6 @@ class SkipLoss(Loss):
             if moved is None:
                 break
             point = moved
-            if self.is_quadratic:
-                break
         self._last = point[0]
         return self._last
 
@@ -75,9 +88,7 @@ class SkipLoss(Loss):
     ) -> tuple[Vector, float, Vector] | None:
         """w, objective and slope after a step, halved until it helps; None if it does not."""
         w, value, slope = point
-        hessian = (self.skip * curvature[:, None]).T @ self.skip
-        hessian[np.diag_indices(len(w))] += self.ridge
-        step = scipy.linalg.solve(hessian, -slope, assume_a="pos")
+        step = scipy.linalg.solve(self._hessian(curvature), -slope, assume_a="pos")
         for _ in range(_HALVINGS):
             reached, left = self._values(prediction, y, w + step)
             # Near the end the slope still sees what the value does not.
@@ -85,6 +96,11 @@ class SkipLoss(Loss):
                 return w + step, reached, left
             step = 0.5 * step
         return None
+
+    def _hessian(self, curvature: Vector) -> Matrix:
+        hessian = (self.skip * curvature[:, None]).T @ self.skip
+        hessian[np.diag_indices(len(hessian))] += self.ridge
+        return np.asarray(hessian)
 
     def _values(self, prediction: Vector, y: Vector, w: Vector) -> tuple[float, Vector]:
         """The objective of the regression and its slope in w."""

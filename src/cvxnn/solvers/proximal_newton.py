@@ -9,6 +9,7 @@ same, so that every method for the squared loss is one for all smooth losses.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -241,6 +242,8 @@ class ProximalNewton(Search):
         """Where the objective is least on the way to a prediction, with weights that grow so."""
         start, move = self._prediction, end - self._prediction
 
+        # Asked twice for the ends, of which the signs must stay.
+        @cache
         def slope(t: float) -> float:
             pull = float(self.loss.gradient(start + t * move, self.y) @ move)
             return pull + self.beta * growth

@@ -14,7 +14,7 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
-from cvxnn.results import Progress, Solution, Status, relative_gap
+from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.search import Search
 from cvxnn.training.methods import Method
 from cvxnn.training.units import ScaledProblem
@@ -28,8 +28,6 @@ _PATIENCE = 3
 # rounding, for every random state. Predictions err by the root of the gap, so that it
 # takes many digits of that.
 _SHARP, _SHARP_ROUNDS = 1e-4, 3
-# A bound above the objective by more than this share is not rounding: one is wrong.
-_CONTRADICTION = 1e-6
 
 
 class Run:
@@ -172,14 +170,7 @@ class Run:
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
         objective = self._objective(network)
-        if status is Status.OPTIMAL_FOR_PATTERNS and (
-            relative_gap(objective, program_bound) > self.tol
-        ):
-            status = Status.NUMERICAL_ERROR
-        if not hurry and relative_gap(objective, bound) <= self.tol:
-            status = Status.OPTIMAL
-        if bound > objective * (1.0 + _CONTRADICTION):
-            status = Status.NUMERICAL_ERROR
+        status = checked_status(status, objective, program_bound, bound, self.tol)
         return Solution(
             network=network,
             objective=objective,

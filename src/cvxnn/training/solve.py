@@ -273,11 +273,17 @@ def prepare_run(
 
 def execute(run: Run) -> Solution:
     """The solution of a run, with Ctrl-C and the threads of the BLAS under control."""
-    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED_ROWS[run.method.name] else None
-    with deferred_interrupts(), threadpool_limits(threads, user_api="blas"):
-        solution = run.execute()
+    with deferred_interrupts():
+        solution = execute_as_part(run)
         forget_interrupt()
     return solution
+
+
+def execute_as_part(run: Run) -> Solution:
+    """The same for a part of a longer training, which defers Ctrl-C itself."""
+    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED_ROWS[run.method.name] else None
+    with threadpool_limits(threads, user_api="blas"):
+        return run.execute()
 
 
 def counted_outputs(
