@@ -163,7 +163,9 @@ class InteriorPoint:
                 by_qr, stalled = True, 0
                 point, prediction = best, self.blocks.predict(best.z)
                 residuals = self._residuals(point, prediction)
-            advanced = self._advance(point, prediction, residuals, by_qr)
+            # On the boundary, which rounding may reach, a step has no numbers: no interior either.
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                advanced = self._advance(point, prediction, residuals, by_qr)
             if advanced is None:
                 stalled = 4
                 if by_qr or best_gap >= 1e-2:
