@@ -27,7 +27,7 @@ _PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to
 # rounding, for every random state. Predictions err by the root of the gap, so that it
 # takes many digits of that.
-_SHARP, _SHARP_ROUNDS = 1e-4, 3
+_SHARP, _SHARP_ROUNDS = 1e-3, 3
 
 
 class Run:
