@@ -73,7 +73,8 @@ def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: 
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: "a proof takes more time (a larger time_limit) or data of smaller rank",
+        Status.STATIONARY: "a proof takes more time (a larger time_limit) or data of smaller rank: "
+        "fewer features, smaller filters",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
     warnings.warn(
