@@ -78,17 +78,23 @@ class ConvexCNN(ConvexEstimator):
         return convolutional_module(self._fitted_networks(), self.image_shape_, dtype)
 
     def _read(self, X: ArrayLike, *y: ArrayLike, reset: bool = True, **options: Any) -> Any:
+        # Before scikit-learn calls the height of an image its number of features.
+        if not reset and np.ndim(X) > 2:
+            self._check_shape(np.shape(X))
         read = validate_data(self, X, *y, dtype=np.float64, allow_nd=True, reset=reset, **options)
         data = read[0] if y else read
         if reset:
             as_pixels(data, self.filter_size)
             self.image_shape_ = data.shape[1:]
-        elif data.shape[1:] != self.image_shape_:
+        self._check_shape(data.shape)
+        return read
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if shape[1:] != self.image_shape_:
             raise InputError(
                 f"X must have images of shape {self.image_shape_}, as when it was fitted, "
-                f"got {data.shape[1:]}."
+                f"got {shape[1:]}."
             )
-        return read
 
     def _table(self, data: FloatArray) -> FloatArray:
         return data.reshape(len(data), -1)
