@@ -35,9 +35,9 @@ from cvxnn.validation import (
 
 FloatArray = NDArray[np.float64]
 
-# Up to this many rows the matrices of a method are so small that threads of the
-# BLAS cost more than they bring: a factor of two on two cores, more on many.
-_SINGLE_THREADED_ROWS = {"global": 20_000, "exact": 128, "sampled": 128}
+# Up to this many predictions the matrices are so small that threads of the BLAS cost more
+# than they bring: a factor of two on two cores, more on many.
+_SINGLE_THREADED = 20_000
 
 
 def solve(
@@ -281,7 +281,7 @@ def execute(run: Run) -> Solution:
 
 def execute_as_part(run: Run) -> Solution:
     """The same for a part of a longer training, which defers Ctrl-C itself."""
-    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED_ROWS[run.method.name] else None
+    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED else None
     with threadpool_limits(threads, user_api="blas"):
         return run.execute()
 
