@@ -122,7 +122,7 @@ def test_random_starts_are_not_below(slope: float, skip: str | None) -> None:
 def test_the_search_without_cells_finds_the_same(
     slope: float, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    X, y = data(loss, 25)
+    X, y = data(loss, 16)
     by_cells = solve_leaky(X, y, BETA, slope, loss=loss)
     monkeypatch.setattr(methods, "_FEW_PATTERNS", 0)
     moved = solve_leaky(X, y, BETA, slope, loss=loss)
