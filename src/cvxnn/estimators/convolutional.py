@@ -79,8 +79,8 @@ class ConvexCNN(ConvexEstimator):
 
     def _read(self, X: ArrayLike, *y: ArrayLike, reset: bool = True, **options: Any) -> Any:
         # Before scikit-learn calls the height of an image its number of features.
-        if not reset and np.ndim(X) > 2:
-            self._check_shape(np.shape(X))
+        if not reset and (shape := np.asarray(X).shape)[2:]:
+            self._check_shape(shape)
         read = validate_data(self, X, *y, dtype=np.float64, allow_nd=True, reset=reset, **options)
         data = read[0] if y else read
         if reset:
