@@ -49,14 +49,6 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def test_images_of_another_shape_are_refused():
-    images = np.random.default_rng(0).random((6, 4, 3))
-    model = cvxnn.ConvexCNNRegressor(beta=0.5, filter_size=2).fit(images, np.arange(6.0))
-    for others in (images[:, :3], images[:, :, :2], images[..., np.newaxis]):
-        with pytest.raises(cvxnn.InputError, match="as when it was fitted"):
-            model.predict(others)
-
-
 def test_attributes_are_those_of_the_solution(bars):
     images, kinds = bars
     images, y = images[kinds < 2], np.where(kinds[kinds < 2] == 1, 1.0, -1.0)
