@@ -13,8 +13,8 @@ from cvxnn.architectures.max_patterns import MaxPatterns
 from cvxnn.architectures.max_search import MaxSearch
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
+from cvxnn.losses.roots import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import PatternSet
 from cvxnn.solvers.neurons import Neurons
@@ -64,12 +64,13 @@ class MaxPoolingMethod(Method):
         oracle = MaxCellOracle(patches, cells.winners(), cells.reach)
 
         def open_search(
-            layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+            root: Root | None, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
+            layer = problem.layer if root is None else root.applied(problem.layer)
             return MaxSearch(cast(MaxLayer, layer), y, beta, cells, oracle, deadline, start)
 
         if isinstance(problem.loss, SquaredLoss):
-            return open_search(problem.layer, problem.y, problem.beta, None, True)
+            return open_search(None, problem.y, problem.beta, None, True)
         return ProximalNewton(
             problem.layer, problem.y, problem.beta, problem.loss, open_search, deadline
         )

@@ -20,7 +20,14 @@ class Root(ABC):
 
     The model ``g'(f - p) + 1/2 (f - p)'H(f - p)`` is ``1/2 ||A f - z||^2`` up to a
     constant, with ``z = A p - A^-T g``.
+
+    Attributes
+    ----------
+    root : ndarray, shape (n,)
+        Roots of the curvatures of the rows.
     """
+
+    root: Vector
 
     @abstractmethod
     def times(self, prediction: Vector) -> Vector:

@@ -3,7 +3,7 @@
 from cvxnn.oracle.ascent import AscentOracle, Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound, TreeResult
 from cvxnn.oracle.cells import CellOracle, Pricing
-from cvxnn.oracle.exact import exact_oracle, reduction_above_rank_two
+from cvxnn.oracle.exact import exact_oracle
 from cvxnn.oracle.gates import GateOracle
 from cvxnn.oracle.max_cells import MaxCellOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
@@ -20,6 +20,5 @@ __all__ = [
     "RankTwoOracle",
     "TreeResult",
     "exact_oracle",
-    "reduction_above_rank_two",
     "spectral_bound",
 ]

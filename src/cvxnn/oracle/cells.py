@@ -13,7 +13,7 @@ from cvxnn.oracle.cone_kernels import cover_errors, price_cells
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.patterns.reduction import Reduction, reduce_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -63,6 +63,8 @@ class CellOracle:
     X : ndarray, shape (n, d)
     patterns : PatternSet
         Patterns of X.
+    reduction : Reduction, optional
+        ``reduce_rows(X)``, where it is known already.
 
     Attributes
     ----------
@@ -92,8 +94,10 @@ class CellOracle:
     4.0
     """
 
-    def __init__(self, X: FloatArray, patterns: PatternSet) -> None:
-        reduction = reduce_rows(X)
+    def __init__(
+        self, X: FloatArray, patterns: PatternSet, reduction: Reduction | None = None
+    ) -> None:
+        reduction = reduce_rows(X) if reduction is None else reduction
         self.is_complete = patterns.is_complete
         self.basis, self.normals = reduction.basis, reduction.normals
         self._reduction = reduction

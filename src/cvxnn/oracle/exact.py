@@ -7,23 +7,9 @@ from numpy.typing import NDArray
 
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.rank_two import RankTwoOracle
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import reduce_rows
 
 FloatArray = NDArray[np.float64]
-
-
-def reduction_above_rank_two(X: FloatArray) -> Reduction | None:
-    """``reduce_rows(X)``; None where the rank is two at most, and rows sorted by angle do.
-
-    Examples
-    --------
-    >>> reduction_above_rank_two(np.ones((4, 3))) is None
-    True
-    """
-    if X.shape[1] <= 2:
-        return None
-    reduction = reduce_rows(X)
-    return reduction if reduction.rank > 2 else None
 
 
 def exact_oracle(X: FloatArray) -> RankTwoOracle | BranchAndBound:
@@ -43,5 +29,7 @@ def exact_oracle(X: FloatArray) -> RankTwoOracle | BranchAndBound:
     >>> type(exact_oracle(np.eye(2))).__name__, type(exact_oracle(np.eye(3))).__name__
     ('RankTwoOracle', 'BranchAndBound')
     """
-    reduction = reduction_above_rank_two(X)
-    return RankTwoOracle(X) if reduction is None else BranchAndBound(X, reduction)
+    if X.shape[1] <= 2:
+        return RankTwoOracle(X)
+    reduction = reduce_rows(X)
+    return BranchAndBound(X, reduction) if reduction.rank > 2 else RankTwoOracle(X)

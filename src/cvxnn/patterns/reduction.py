@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+_EPS = float(np.finfo(float).eps)
 
 # Unit rows closer than this (after whitening) are one hyperplane. Data that
 # went through a standardisation carries errors of about 1e-16 times a modest
@@ -61,6 +63,15 @@ class Reduction:
     def n_classes(self) -> int:
         """Number of distinct hyperplanes."""
         return len(self.normals)
+
+    def weighted(self, scales: FloatArray) -> Reduction:
+        """The same for the rows of X multiplied by `scales` > 0, shape (n,).
+
+        Their hyperplanes are the same; every product rounds once, here and in the data.
+        """
+        scale = self.scale * scales
+        error = self.row_error * scales * (1.0 + 8.0 * _EPS) + 4.0 * _EPS * np.abs(scale)
+        return replace(self, scale=scale, row_error=error)
 
     @property
     def representatives(self) -> IntArray:

@@ -46,10 +46,10 @@ _EPS = float(np.finfo(float).eps)
 
 
 class Opener(Protocol):
-    """Makes the search for a problem with squared loss."""
+    """Makes the search with squared loss for the predictions ``A f`` of a root A."""
 
     def __call__(
-        self, layer: Layer, y: FloatArray, beta: float, start: Neurons, certifies: bool
+        self, root: Root, y: FloatArray, beta: float, start: Neurons, certifies: bool
     ) -> Search: ...
 
 
@@ -157,9 +157,7 @@ class ProximalNewton(Search):
         if not self._certifies:
             wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
         self._model_tol = max(wanted * visible, 1e-13)
-        model = self._open(
-            self._root.applied(self.layer), target, self.beta, self.neurons, self._certifies
-        )
+        model = self._open(self._root, target, self.beta, self.neurons, self._certifies)
         self._model = model
         self._first = offset + self.beta * float(self.neurons.weights.sum())
         self._slow = False

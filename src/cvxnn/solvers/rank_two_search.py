@@ -9,6 +9,7 @@ from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
 from cvxnn.solvers.moment_newton import (
     merge_arcs,
@@ -42,7 +43,7 @@ class RankTwoSearch(Search):
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    X : ndarray, shape (n, d), or CircularRows
         Of rank two at most.
     y : ndarray, shape (n,)
     beta : float
@@ -84,7 +85,7 @@ class RankTwoSearch(Search):
 
     def __init__(
         self,
-        X: FloatArray,
+        X: FloatArray | CircularRows,
         y: FloatArray,
         beta: float,
         loss: Loss,

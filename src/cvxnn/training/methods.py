@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
+from cvxnn.losses.roots import Root
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle, reduction_above_rank_two
+from cvxnn.oracle import CellOracle
+from cvxnn.oracle.circle import CircularRows
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
@@ -90,58 +93,115 @@ class Method:
         deadline: Deadline,
         by_cells: bool,
     ) -> Search:
-        rank_two, patterns = self._plan(problem.layer, patterns, by_cells)
-        layer, loss, squared = problem.layer, problem.loss, SquaredLoss()
+        layer, loss = problem.layer, problem.loss
         if patterns is not None and patterns.is_complete and not isinstance(loss, SquaredLoss):
             # Weights go to the readout: all models have the same rows, and so one oracle.
             layer = layer.with_readout()
-        previous: WorkingSet | None = None
-
-        def open_search(
-            layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
-        ) -> Search:
-            nonlocal previous
-            if rank_two:
-                return RankTwoSearch(layer.rows, y, beta, squared, deadline)
-            if patterns is not None:
-                if previous is not None and previous.rows is layer.rows:
-                    oracle = previous.oracle
-                else:
-                    oracle = CellOracle(layer.rows, patterns)
-                previous = WorkingSet(
-                    layer, y, beta, patterns, oracle, squared, self.random_state, deadline,
-                    None if previous is None else start, previous,
-                )  # fmt: skip
-                return previous
-            return GlobalSearch(
-                layer, y, beta, squared, self.random_state, deadline=deadline,
-                start=start, certifies=certifies and self.certifies,
-            )  # fmt: skip
-
+        searches = Searches(self, layer, patterns, deadline, by_cells)
         if isinstance(loss, SquaredLoss):
-            return open_search(layer, problem.y, problem.beta, self.start(problem), True)
+            return searches.open(None, problem.y, problem.beta, self.start(problem))
         return ProximalNewton(
-            layer, problem.y, problem.beta, loss, open_search, deadline, self.start(problem)
+            layer, problem.y, problem.beta, loss, searches.open, deadline, self.start(problem)
         )
-
-    def _plan(
-        self, layer: Layer, patterns: PatternSet | None, by_cells: bool
-    ) -> tuple[bool, PatternSet | None]:
-        """Whether the search is that of rank two, and the patterns of one over cells."""
-        if patterns is not None:
-            return False, patterns
-        # Sums over arcs take every row for a prediction of its own.
-        plain = layer.readout is None
-        reduction = (reduction_above_rank_two if plain else reduce_rows)(layer.rows)
-        if reduction is None:
-            return True, None
-        bound = count_patterns_bound(reduction.n_classes, reduction.rank)
-        if by_cells and bound <= _FEW_PATTERNS:
-            return False, enumerate_patterns(layer.rows)
-        return False, None
 
     def start(self, problem: ScaledProblem) -> Neurons | None:
         """The network to start from, in the units of the problem; only "global" uses it."""
         if self.warm_start is None:
             return None
         return problem.neurons(self.warm_start)
+
+
+class Searches:
+    """Searches with squared loss for one layer and for every root of a curvature on it.
+
+    What the data are - their rank, their hyperplanes - is found out once, from the rows
+    without weights: weights change lengths of rows, never an arrangement, and a small one
+    must not make a row dependent on others. Which search suits is decided anew for the
+    layer that it is opened for: sums over arcs take every row for a prediction of its
+    own, so that a root which mixes predictions excludes them.
+
+    Parameters
+    ----------
+    method : Method
+    layer : Layer
+    patterns : PatternSet or None
+        Of a search over these cells only.
+    deadline : Deadline
+    by_cells : bool
+        Whether few patterns may be listed.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        layer: Layer,
+        patterns: PatternSet | None,
+        deadline: Deadline,
+        by_cells: bool,
+    ) -> None:
+        self._method, self._layer, self._given = method, layer, patterns
+        self._deadline, self._by_cells = deadline, by_cells
+        self._previous: WorkingSet | None = None
+
+    def open(
+        self,
+        root: Root | None,
+        y: FloatArray,
+        beta: float,
+        start: Neurons | None,
+        certifies: bool = True,
+    ) -> Search:
+        """The search for predictions that a root has been applied to, or for plain ones."""
+        layer = self._layer if root is None else root.applied(self._layer)
+        # Without a readout a root is diagonal, and its entries have multiplied the rows.
+        scales = root.root if root is not None and layer.readout is None else None
+        if self._given is None and layer.readout is None and self._circle is not None:
+            circle = self._circle if scales is None else self._circle.weighted(scales)
+            return RankTwoSearch(circle, y, beta, SquaredLoss(), self._deadline)
+        reduction = self._reduction if scales is None else self._reduction.weighted(scales)
+        if self._patterns is not None:
+            return self._over_cells(layer, y, beta, self._patterns, reduction, start)
+        return GlobalSearch(
+            layer, y, beta, SquaredLoss(), self._method.random_state, reduction, self._deadline,
+            start=start, certifies=certifies and self._method.certifies,
+        )  # fmt: skip
+
+    def _over_cells(
+        self,
+        layer: Layer,
+        y: FloatArray,
+        beta: float,
+        patterns: PatternSet,
+        reduction: Reduction,
+        start: Neurons | None,
+    ) -> Search:
+        """A search over cells; one on the same rows lends its oracle and its blocks."""
+        previous = self._previous
+        if previous is not None and previous.rows is layer.rows:
+            oracle = previous.oracle
+        else:
+            oracle = CellOracle(layer.rows, patterns, reduction)
+        self._previous = WorkingSet(
+            layer, y, beta, patterns, oracle, SquaredLoss(), self._method.random_state,
+            self._deadline, None if previous is None else start, previous,
+        )  # fmt: skip
+        return self._previous
+
+    @cached_property
+    def _circle(self) -> CircularRows | None:
+        """The rows sorted by angle; None above rank two."""
+        if self._layer.n_features > 2 and self._reduction.rank > 2:
+            return None
+        return CircularRows.of(self._layer.rows)
+
+    @cached_property
+    def _reduction(self) -> Reduction:
+        return reduce_rows(self._layer.rows)
+
+    @cached_property
+    def _patterns(self) -> PatternSet | None:
+        """The cells to search: those given, or all where they are few."""
+        if self._given is not None or not self._by_cells:
+            return self._given
+        bound = count_patterns_bound(self._reduction.n_classes, self._reduction.rank)
+        return enumerate_patterns(self._layer.rows) if bound <= _FEW_PATTERNS else None
