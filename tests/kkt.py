@@ -93,11 +93,10 @@ def assert_certified(
     # What is proven.
     assert not np.isnan(solution.dual_bound)
     assert solution.dual_bound <= objective + 1e-12 * size, (solution.dual_bound, objective)
-    if solution.dual_bound >= objective:
-        assert solution.gap <= 1e-12
-    else:
-        gap = (objective - solution.dual_bound) / max(abs(objective), 1e-300)
-        np.testing.assert_allclose(solution.gap, gap, rtol=1e-9, atol=1e-12)
+    assert 0.0 <= solution.objective_error <= 1e-8 * size
+    rest = max(objective + solution.objective_error - solution.dual_bound, 0.0)
+    gap = rest / max(abs(objective), 1e-300) if rest else 0.0
+    np.testing.assert_allclose(solution.gap, gap, rtol=1e-9, atol=1e-12)
     if solution.status is Status.OPTIMAL:
         assert solution.gap <= solution.tol
     if optimum is not None:

@@ -48,7 +48,7 @@ def by_spectrum_of(
     """From the residual of the network, without any patterns."""
     proof = spectral_proof(Layer(X), y - network.forward(X))
     objective = network.objective(X, y, beta)
-    return Certificate(objective, proof.bound(LOSS, y, beta), proof.oracle_bound)
+    return Certificate(objective, proof.bound(LOSS, y, beta), proof.oracle_bound, 0.0)
 
 
 def random_network(rng: np.random.Generator, problem: Problem) -> TwoLayerNetwork:

@@ -91,8 +91,10 @@ def test_solution_reads_gap_and_sizes_from_its_parts() -> None:
 
 
 def test_certificate_gap() -> None:
-    assert Certificate(objective=2.0, dual_bound=1.0, oracle_bound=0.2).gap == 0.5
-    assert Certificate(objective=2.0, dual_bound=-INF, oracle_bound=INF).gap == INF
+    certificate = Certificate(2.0, dual_bound=1.0, oracle_bound=0.2, objective_error=0.0)
+    assert certificate.gap == 0.5
+    assert dataclasses.replace(certificate, objective_error=0.5).gap == 0.75
+    assert dataclasses.replace(certificate, dual_bound=-INF).gap == INF
 
 
 def test_results_are_frozen() -> None:

@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 
 from cvxnn.certificates import dual_bound
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Evaluation
 from cvxnn.foreign_networks import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
@@ -216,8 +217,9 @@ class _Run:
         self.X, self.y, self.beta, self.loss = X, y, beta, loss
         self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
         self.start, self.deadline = time.perf_counter(), Deadline(time_limit)
-        self.objective = self._finite_objective(self.network)
-        self.balanced_objective = self._finite_objective(self.network.balance())
+        evaluation = self._evaluate(self.network)
+        self.objective, self.objective_error = evaluation.value, evaluation.error
+        self.balanced_objective = self._evaluate(self.network.balance()).value
         self.prediction = self.network.forward(X)
         self.residual = -loss.gradient(self.prediction, y)
         self.oracle_bound = spectral_bound(X, self.residual)
@@ -246,6 +248,7 @@ class _Run:
             objective=self.objective,
             dual_bound=self.dual_bound,
             oracle_bound=self.oracle_bound,
+            objective_error=self.objective_error,
             verdict=self._verdict(),
             network=self.network,
             has_ones=self.read.has_ones,
@@ -261,7 +264,7 @@ class _Run:
         )
 
     def _gap(self) -> float:
-        return relative_gap(self.objective, self.dual_bound)
+        return relative_gap(self.objective, self.dual_bound, self.objective_error)
 
     def _is_better(self, objective: float) -> bool:
         return self.objective - objective > self.tol * self.objective
@@ -286,14 +289,14 @@ class _Run:
     def _bound_of_residual(self) -> float:
         return dual_bound(self.loss, self.y, self.residual, self.beta, self.oracle_bound)
 
-    def _finite_objective(self, network: TwoLayerNetwork) -> float:
+    def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = network.objective(self.X, self.y, self.beta, self.loss)
-        if not np.isfinite(objective):
+            evaluation = network.evaluate(Layer(self.X), self.y, self.beta, self.loss, self.tol)
+        if not np.isfinite(evaluation.value + evaluation.error):
             raise InputError(
                 "The objective of the network is beyond float64: its weights are too large for X."
             )
-        return objective
+        return evaluation
 
     def _price_residual(self) -> None:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""

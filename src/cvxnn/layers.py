@@ -96,6 +96,39 @@ class Layer:
             total[part] = np.maximum(self.rows[part] @ hidden.T, 0.0) @ weights
         return self.read(total)
 
+    def moduli(self, size: FloatArray) -> FloatArray:
+        """Sums of the moduli of all terms of the predictions, at most, shape (n,).
+
+        `size` of shape (d,) is ``sum_j |a_j| |u_j|``, entry by entry: terms are
+        ``|r_ik m_kl u_jl a_j|``.
+        """
+        sums = np.abs(self.rows) @ size
+        return sums if self.readout is None else np.asarray(self._size @ sums)
+
+    @property
+    def terms(self) -> int:
+        """Terms of the sums over features and rows behind a prediction, at most."""
+        if self.readout is None:
+            return self.n_features
+        if scipy.sparse.issparse(self.readout):
+            return self.n_features + int(np.diff(self.readout.indptr).max(initial=0))
+        return sum(self.rows.shape)
+
+    @property
+    def has_precise_output(self) -> bool:
+        """Whether there is :meth:`precise_output`: not for a dense readout."""
+        return self.readout is None or scipy.sparse.issparse(self.readout)
+
+    def precise_output(
+        self, hidden: FloatArray, weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """:meth:`output` as a pair of arrays (high, low) of twice the precision."""
+        # Imported where it is needed, because numba is slow to load.
+        from cvxnn.compensated import network_output, sparse_product
+
+        pair = network_output(self.rows, hidden, weights)
+        return pair if self.readout is None else sparse_product(self.readout, pair)
+
     def weighted(self, root: FloatArray) -> Layer:
         """The layer with predictions multiplied by `root` > 0, shape (n,).
 

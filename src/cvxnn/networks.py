@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError, ModelFileError
+from cvxnn.evaluation import Evaluation, evaluate, predict
+from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.model_files import read_model, write_model
 from cvxnn.symmetries import NeuronSymmetries
@@ -157,7 +159,8 @@ class TwoLayerNetwork(NeuronSymmetries):
 
         With the squared loss this is equation (2) of the seed paper,
         ``1/2 ||f(X) - y||^2 + beta/2 * sum_j (||u_j||^2 + a_j^2)``: a sum over
-        the rows, not a mean.
+        the rows, not a mean. Predictions are formed in twice the precision where their
+        rounding would show in the first nine digits, as beside a tiny beta.
 
         Parameters
         ----------
@@ -182,7 +185,24 @@ class TwoLayerNetwork(NeuronSymmetries):
         target = check_target(y, len(data))
         beta = check_positive(beta, "beta")
         loss = SquaredLoss() if loss is None else loss
-        return loss.value(self.forward(data), target) + beta * self.penalty()
+        if data.shape[1] != self.n_features:
+            self._check_rows(data)
+        return self.evaluate(Layer(data), target, beta, loss).value
+
+    def evaluate(
+        self, layer: Layer, y: Vector, beta: float, loss: Loss, tol: float = 1.0
+    ) -> Evaluation:
+        """The objective with a bound on its rounding error, small beside `tol` if that is cheap.
+
+        Arguments are not checked.
+        """
+        prediction = predict(layer, self._hidden_weights, self._output_weights)
+        return evaluate(loss, y, prediction, beta * self.penalty(), self.n_weights, tol)
+
+    @property
+    def n_weights(self) -> int:
+        """The number of weights, m (d + 1)."""
+        return self._hidden_weights.size + self._output_weights.size
 
     def penalty(self) -> float:
         """``1/2 sum_j (||u_j||^2 + a_j^2)``, what beta multiplies in (2); O(md).

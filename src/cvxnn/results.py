@@ -52,37 +52,40 @@ class Status(Enum):
         return self in (Status.OPTIMAL, Status.OPTIMAL_FOR_PATTERNS)
 
 
-def relative_gap(objective: float, dual_bound: float) -> float:
-    """``(objective - dual_bound) / |objective|``, and 0 where both are 0.
+def relative_gap(objective: float, dual_bound: float, error: float = 0.0) -> float:
+    """``(objective + error - dual_bound) / |objective|``, and 0 where both are 0.
 
-    Clipped below at 0: a bound that exceeds the objective by rounding is not
-    a negative gap. ``inf`` where there is no bound.
+    `error` is what rounding may hide of the objective. Clipped below at 0: a bound that
+    exceeds the objective by rounding is not a negative gap. ``inf`` where there is no bound.
     """
-    difference = max(objective - dual_bound, 0.0)
+    difference = max(objective + error - dual_bound, 0.0)
     if difference == 0.0:
         return 0.0
     return difference / max(abs(objective), 1e-300)
 
 
-# A bound above the objective by more than this share is not rounding: one is wrong.
-_CONTRADICTION = 1e-6
-
-
 def checked_status(
-    status: Status, objective: float, program_bound: float, dual_bound: float, tol: float
+    status: Status,
+    objective: float,
+    program_bound: float,
+    dual_bound: float,
+    tol: float,
+    error: float,
 ) -> Status:
     """The status of a run, held against the numbers that it returns.
 
-    Success is what the recomputed objective and the bounds say, whatever the run thought.
+    Success is what the recomputed objective, its error and the bounds say, whatever the
+    run thought. Rounding is covered by the error and the bounds, so that a bound above the
+    objective is wrong, or the objective is.
     """
-    if dual_bound > objective * (1.0 + _CONTRADICTION):
+    if dual_bound > objective + error:
         return Status.NUMERICAL_ERROR
     if status is Status.INTERRUPTED:
         return status
-    if relative_gap(objective, dual_bound) <= tol:
+    if relative_gap(objective, dual_bound, error) <= tol:
         return Status.OPTIMAL
     if status.is_success:
-        solved = relative_gap(objective, program_bound) <= tol
+        solved = relative_gap(objective, program_bound, error) <= tol
         return Status.OPTIMAL_FOR_PATTERNS if solved else Status.NUMERICAL_ERROR
     return status
 
@@ -102,16 +105,19 @@ class Certificate:
         The proven upper bound on ``max_{||u|| <= 1} |r'(Xu)_+|`` at the
         residual ``r`` of the network, minus the gradient of the loss at its
         predictions: ``y - f(X)`` for the squared loss. Optimality needs ``beta``.
+    objective_error : float
+        The exact objective of the network differs from `objective` by this at most.
     """
 
     objective: float
     dual_bound: float
     oracle_bound: float
+    objective_error: float
 
     @property
     def gap(self) -> float:
-        """Relative gap, see :func:`relative_gap`."""
-        return relative_gap(self.objective, self.dual_bound)
+        """Relative gap, with the error of the objective, see :func:`relative_gap`."""
+        return relative_gap(self.objective, self.dual_bound, self.objective_error)
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,9 @@ class Solution:
         Seconds.
     history : tuple of Progress
         One entry per round.
+    objective_error : float
+        The exact objective of the network differs from `objective` by this at most:
+        rounding, which counts only beside a tiny beta.
     """
 
     network: TwoLayerNetwork
@@ -194,11 +203,12 @@ class Solution:
     program_gap: float
     elapsed: float
     history: tuple[Progress, ...] = field(default=(), repr=False)
+    objective_error: float = field(default=0.0, repr=False)
 
     @property
     def gap(self) -> float:
-        """Relative gap ``(objective - dual_bound) / |objective|``."""
-        return relative_gap(self.objective, self.dual_bound)
+        """Relative gap ``(objective + objective_error - dual_bound) / |objective|``."""
+        return relative_gap(self.objective, self.dual_bound, self.objective_error)
 
     @property
     def n_neurons(self) -> int:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.results import ArchitectureSolution, Network, warn_unless_successful
 from cvxnn.architectures.rounds import Callback, Rounds, Settings
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Evaluation
 from cvxnn.losses import Loss, as_loss
 from cvxnn.results import Status, checked_status, relative_gap
 from cvxnn.validation import (
@@ -48,7 +49,7 @@ def conclude(
     run: Rounds,
     status: Status,
     network: Network,
-    objective: float,
+    evaluation: Evaluation,
     beta: float,
     tol: float,
     n_patterns: int = 0,
@@ -57,17 +58,19 @@ def conclude(
 
     To be called two functions below the caller's own line, which the warning names.
     """
+    objective, error = evaluation.value, evaluation.error
     solution = ArchitectureSolution(
         network=network,
         objective=objective,
         dual_bound=run.dual_bound,
-        status=checked_status(status, objective, run.dual_bound, run.dual_bound, tol),
+        status=checked_status(status, objective, run.dual_bound, run.dual_bound, tol, error),
         beta=beta,
         tol=tol,
         n_patterns=n_patterns,
-        program_gap=relative_gap(objective, run.dual_bound),
+        program_gap=relative_gap(objective, run.dual_bound, error),
         elapsed=run.elapsed,
         history=tuple(run.history),
+        objective_error=error,
     )
     warn_unless_successful(solution, stacklevel=5)
     return solution

@@ -159,6 +159,7 @@ def solve_cnn(
         program_gap=trained.program_gap,
         elapsed=trained.elapsed,
         history=trained.history,
+        objective_error=trained.objective_error,
     )
     warn_unless_successful(solution)
     return solution

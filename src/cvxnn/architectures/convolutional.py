@@ -16,6 +16,7 @@ from cvxnn.architectures.patches import (
 )
 from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction
 from cvxnn.validation import check_choice, check_number
 
 if TYPE_CHECKING:
@@ -147,6 +148,20 @@ class ConvolutionalNetwork(FilterNetwork):
             maps = self._activate(windows[start : start + step])
             values[start : start + step] = self._pool(maps) @ self._output_weights
         return values
+
+    def _predict(self, data: ArrayLike) -> Prediction:
+        windows, size = self._windows(data), int(np.prod(self.filter_shape))
+        n_patches = windows[0].size // size
+        weights = np.abs(self._output_weights) * max(1.0, abs(self._slope))
+        filters = weights @ np.abs(self._filters.reshape(self.n_filters, size))
+        constant = 0.0 if self._biases is None else float(weights @ np.abs(self._biases))
+        moduli = np.empty(len(windows))
+        step = max(_BUFFER_BYTES // (8 * windows[0].size), 1)
+        for start in range(0, len(windows), step):
+            patches = np.abs(windows[start : start + step]).reshape(-1, n_patches, size)
+            sums = patches @ filters + constant
+            moduli[start : start + step] = self._pool(sums[..., np.newaxis])[:, 0]
+        return Prediction(self.forward(data), moduli, size + n_patches + self.n_filters)
 
     def feature_maps(self, data: ArrayLike) -> FloatArray:
         """The activations ``phi(x_k'u_j + b_j)`` before pooling, all at once; O(n K m h).

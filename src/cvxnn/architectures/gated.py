@@ -143,8 +143,8 @@ def _train(
     status = run.execute()
     roots = np.sqrt(np.linalg.norm(run.blocks, axis=1))
     network = GatedNetwork(directions[run.gates], run.blocks / roots[:, None], roots)
-    objective = network.objective(X, y, beta, loss)
-    return conclude(run, status, network, objective, beta, settings.tol, n_patterns=run.n_patterns)
+    evaluation = network.evaluate(X, y, beta, loss, settings.tol)
+    return conclude(run, status, network, evaluation, beta, settings.tol, run.n_patterns)
 
 
 def _gates(

@@ -11,6 +11,7 @@ from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.architectures.gated_decomposition import relu_network
 from cvxnn.architectures.torch_modules import gated_module
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_choice, check_finite
 
@@ -98,6 +99,12 @@ class GatedNetwork(DenseNetwork):
             open_gates(rows, self._gates) * (rows @ self.hidden_weights.T)
         ) @ self.output_weights
         return values
+
+    def _predict(self, data: ArrayLike) -> Prediction:
+        # Which gates are open is part of the network: that of float64.
+        size = np.abs(self.hidden_weights).T @ np.abs(self.output_weights)
+        moduli = np.abs(self._check_rows(data)) @ size
+        return Prediction(self.forward(data), moduli, self.n_features + self.n_neurons)
 
     def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
         """A ReLU network with the same outputs on the rows of X.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.validation import check_positive, check_target
 
@@ -62,10 +63,24 @@ class ImmutableNetwork(ABC):
         InputError
             If an argument is not as described.
         """
-        prediction = self.forward(data)
-        target, beta = check_target(y, len(prediction)), check_positive(beta, "beta")
         loss = SquaredLoss() if loss is None else loss
-        return loss.value(prediction, target) + beta * self.penalty()
+        return self.evaluate(data, y, check_positive(beta, "beta"), loss).value
+
+    def evaluate(
+        self, data: ArrayLike, y: ArrayLike, beta: float, loss: Loss, tol: float = 1.0
+    ) -> Evaluation:
+        """The objective with a bound on its rounding error, small beside `tol` if that is cheap.
+
+        Errors are those of :meth:`objective`.
+        """
+        prediction = self._predict(data)
+        target = check_target(y, len(prediction.values))
+        n_weights = sum(part.size for part in self._weights)
+        return evaluate(loss, target, prediction, beta * self.penalty(), n_weights, tol)
+
+    @abstractmethod
+    def _predict(self, data: ArrayLike) -> Prediction:
+        """The values of :meth:`forward`, with what is known of their rounding."""
 
     def __eq__(self, other: object) -> bool:
         """Whether kind, settings and weights are the same, in the same order."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.architectures.torch_modules import leaky_module
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
@@ -107,10 +108,13 @@ class LeakyNetwork(DenseNetwork):
         InputError
             If `data` are no finite numbers of d features.
         """
+        return self._predict(data).values
+
+    def _predict(self, data: ArrayLike) -> Prediction:
         X = self._check_rows(data)
+        linear = None if self._skip_weights is None else (X, self._skip_weights)
         layer = Layer(X).with_slope(self._slope)
-        values = layer.output(self.hidden_weights, self.output_weights)
-        return values if self._skip_weights is None else values + X @ self._skip_weights
+        return predict(layer, self.hidden_weights, self.output_weights, linear)
 
     def penalty(self) -> float:
         """``1/2 sum_j (||u_j||^2 + a_j^2)``, and ``||w||`` for a penalised skip connection."""

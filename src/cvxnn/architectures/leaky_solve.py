@@ -168,18 +168,21 @@ def solve_leaky(
         training.network.hidden_weights, training.network.output_weights,
         slope, w, skip_is_free=skip == "free",
     )  # fmt: skip
-    objective = network.objective(rows.rows, target, beta, chosen)
+    evaluation = network.evaluate(rows.rows, target, beta, chosen, tol)
+    objective, error = evaluation.value, evaluation.error
+    bounds = training.program_bound, training.dual_bound
     solution = ArchitectureSolution(
         network=network,
         objective=objective,
         dual_bound=training.dual_bound,
-        status=checked_status(status, objective, training.program_bound, training.dual_bound, tol),
+        status=checked_status(status, objective, *bounds, tol, error),
         beta=beta,
         tol=tol,
         n_patterns=training.n_patterns,
-        program_gap=relative_gap(objective, training.program_bound),
+        program_gap=relative_gap(objective, training.program_bound, error),
         elapsed=time.perf_counter() - start,
         history=tuple(training.history),
+        objective_error=error,
     )
     warn_unless_successful(solution)
     return solution

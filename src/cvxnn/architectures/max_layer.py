@@ -76,6 +76,15 @@ class MaxLayer(Layer):
         """``sum_j a_j max_k (x_ik'u_j)_+``, shape (n,)."""
         return np.asarray(self.activations(hidden) @ weights)
 
+    def moduli(self, size: FloatArray) -> FloatArray:
+        """As of :class:`Layer`: of each image the patch with the largest sum."""
+        return self.times_weights((np.abs(self.patches) @ size).max(axis=1))
+
+    @property
+    def has_precise_output(self) -> bool:
+        """False: which patch wins is decided in float64."""
+        return False
+
     def times_weights(self, v: FloatArray) -> FloatArray:
         """v, shape (n,), times the weights: a dual point of the maxima themselves."""
         return v if self.weights is None else v * self.weights

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.architectures.patches import check_patches
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -49,6 +50,18 @@ class _BilinearNetwork(FilterNetwork):
         values: FloatArray = checked.reshape(len(checked), -1) @ self.coefficients.ravel()
         return values
 
+    def _predict(self, data: ArrayLike) -> Prediction:
+        checked = self._check(data)
+        rows, m = checked.reshape(len(checked), -1), self.n_filters
+        moduli = np.abs(rows) @ self._moduli().ravel()
+        # The transforms behind a circular convolution round some ten times log2(d).
+        roundings = rows.shape[1] + m + 10 * int(np.log2(rows.shape[1]) + 1.0)
+        return Prediction(self.forward(data), moduli, roundings)
+
+    @abstractmethod
+    def _moduli(self) -> FloatArray:
+        """Bounds on the sums of moduli behind the coefficients, of their shape."""
+
 
 class LinearCNN(_BilinearNetwork):
     """``f = sum_j sum_k X^(k) u_j w_jk``: filters without activation, weights for every patch.
@@ -86,6 +99,9 @@ class LinearCNN(_BilinearNetwork):
     def coefficients(self) -> FloatArray:
         """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
         return self._output_weights.T @ self._filters
+
+    def _moduli(self) -> FloatArray:
+        return np.abs(self._output_weights).T @ np.abs(self._filters)
 
     def _check(self, data: ArrayLike) -> FloatArray:
         patches = check_patches(data)
@@ -143,6 +159,13 @@ class CircularCNN(_BilinearNetwork):
     def coefficients(self) -> FloatArray:
         """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
         return circular_convolution(self._filters, self._output_weights).sum(axis=0)
+
+    def _moduli(self) -> FloatArray:
+        # A Fourier transform errs relative to the length of its vector.
+        lengths = np.linalg.norm(self._filters, axis=1) @ np.linalg.norm(
+            self._output_weights, axis=1
+        )
+        return np.full(self._filters.shape[1], float(lengths))
 
     def _check(self, data: ArrayLike) -> FloatArray:
         rows = check_data(data)

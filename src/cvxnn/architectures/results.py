@@ -42,6 +42,8 @@ class ArchitectureSolution(Generic[Network]):
         Seconds.
     history : tuple of Progress
         One entry per round; blocks and neurons are filters.
+    objective_error : float
+        The exact objective of the network differs from `objective` by this at most.
     """
 
     network: Network
@@ -54,11 +56,12 @@ class ArchitectureSolution(Generic[Network]):
     program_gap: float
     elapsed: float
     history: tuple[Progress, ...] = field(default=(), repr=False)
+    objective_error: float = field(default=0.0, repr=False)
 
     @property
     def gap(self) -> float:
-        """Relative gap ``(objective - dual_bound) / |objective|``."""
-        return relative_gap(self.objective, self.dual_bound)
+        """Relative gap ``(objective + objective_error - dual_bound) / |objective|``."""
+        return relative_gap(self.objective, self.dual_bound, self.objective_error)
 
     @property
     def n_iter(self) -> int:

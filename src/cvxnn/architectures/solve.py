@@ -198,5 +198,5 @@ def _solve(
     run = Run(program_of, X, target, beta, chosen, settings)
     status = run.execute()
     network = kind(*run.weights)
-    objective = network.objective(data, target, beta, chosen)
-    return conclude(run, status, network, objective, beta, settings.tol)
+    evaluation = network.evaluate(data, target, beta, chosen, settings.tol)
+    return conclude(run, status, network, evaluation, beta, settings.tol)

@@ -78,6 +78,13 @@ class Loss(ABC):
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
 
+    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+        """``l_i(high_i + low_i, y_i)`` for predictions in twice the precision, shape (n,).
+
+        ``|low| <= eps |high|``. To first order; a loss that has roots needs more.
+        """
+        return self.values(high, y) + self.gradient(high, y) * low
+
     def conjugate(self, dual: Vector, y: Vector) -> float:
         """``l*(-v) = sup_f  -v'f - l(f, y)``; ``+inf`` outside its domain."""
         return float(self.conjugates(dual, y).sum())

@@ -97,6 +97,9 @@ class SquaredHingeLoss(MarginLoss):
     def values(self, prediction: Vector, y: Vector) -> Vector:
         return 0.5 * self._pull(y * prediction) ** 2
 
+    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+        return 0.5 * np.maximum((1.0 - y * high) - y * low, 0.0) ** 2
+
     def curvature(self, prediction: Vector, y: Vector) -> Vector:
         return (y * prediction < 1.0).astype(np.float64)
 

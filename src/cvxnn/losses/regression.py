@@ -28,6 +28,9 @@ class SquaredLoss(Loss):
         residual = prediction - y
         return 0.5 * float(residual @ residual)
 
+    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+        return 0.5 * ((high - y) + low) ** 2
+
     def gradient(self, prediction: Vector, y: Vector) -> Vector:
         return prediction - y
 
@@ -88,6 +91,9 @@ class HuberLoss(Loss):
         size = np.abs(prediction - y)
         inner = np.minimum(size, self.delta)
         return inner * (size - 0.5 * inner)
+
+    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+        return self.values((high - y) + low, np.zeros_like(y))
 
     def gradient(self, prediction: Vector, y: Vector) -> Vector:
         return np.clip(prediction - y, -self.delta, self.delta)

@@ -31,6 +31,9 @@ class WeightedLoss(Loss):
     def values(self, prediction: Vector, y: Vector) -> Vector:
         return self.weights * self.loss.values(prediction, y)
 
+    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+        return self.weights * self.loss.values_of_pair(high, low, y)
+
     def gradient(self, prediction: Vector, y: Vector) -> Vector:
         return self.weights * self.loss.gradient(prediction, y)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
@@ -22,6 +23,9 @@ from cvxnn.training.units import ScaledProblem
 FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
+# Share of the tolerance at which a search has done its work: the rest is for the rounding
+# of the objective, which is not known before the end.
+_AIM = 0.99
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to
@@ -129,7 +133,7 @@ class Run:
         return self._solution(Status.INTERRUPTED)
 
     def _stop(self, search: Search) -> Status | None:
-        if search.gap <= self.tol:
+        if search.gap <= _AIM * self.tol:
             return Status.OPTIMAL_FOR_PATTERNS
         if len(self.history) >= self.max_iter:
             return Status.ITERATION_LIMIT
@@ -169,8 +173,9 @@ class Run:
             )
         program_bound, bound = (value * self.problem.objective_unit for value in bounds)
         network = self.problem.unscaled(scaled)
-        objective = self._objective(network)
-        status = checked_status(status, objective, program_bound, bound, self.tol)
+        evaluation = self._evaluate(network)
+        objective, error = evaluation.value, evaluation.error
+        status = checked_status(status, objective, program_bound, bound, self.tol, error)
         return Solution(
             network=network,
             objective=objective,
@@ -180,15 +185,17 @@ class Run:
             beta=self.beta,
             tol=self.tol,
             n_patterns=0 if self.patterns is None else len(self.patterns),
-            program_gap=relative_gap(objective, program_bound),
+            program_gap=relative_gap(objective, program_bound, error),
             elapsed=self.elapsed,
             history=tuple(self.history),
+            objective_error=error,
         )
 
-    def _objective(self, network: TwoLayerNetwork) -> float:
+    def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         """Objective (2), from the weights."""
-        prediction = self.layer.output(network.hidden_weights, network.output_weights)
-        return self.loss.value(prediction, self.y) + self.beta * network.penalty()
+        prediction = predict(self.layer, network.hidden_weights, network.output_weights)
+        price = self.beta * network.penalty()
+        return evaluate(self.loss, self.y, prediction, price, network.n_weights, self.tol)
 
     def _bound_without_search(self) -> float:
         """From the residual of the network without neurons."""

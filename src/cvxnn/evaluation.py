@@ -1,0 +1,169 @@
+"""The objective of a network in float64, and by how much it may be wrong.
+
+A lower bound proves nothing about a network whose objective is not known: the error of
+evaluating it belongs in the gap. Where float64 leaves too much of an error, as beside a
+tiny beta, whose residuals are rounding, predictions are formed in twice the precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss
+
+FloatArray = NDArray[np.float64]
+Pair = tuple[FloatArray, FloatArray]
+
+_EPS = float(np.finfo(float).eps)
+# Relative error of an objective up to which float64 is enough, and the share of a
+# tolerance that it may take.
+_ENOUGH, _SHARE = 1e-9, 1e-2
+# Products that the sums in twice the precision may take: some ten seconds.
+_MOST_PRODUCTS = 1 << 30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A number, and a bound on its rounding error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class PrecisePrediction:
+    """Predictions ``high + low``, and a bound on the error of that; arrays of shape (n,)."""
+
+    high: FloatArray
+    low: FloatArray
+    error: FloatArray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions of a network with what is known of their rounding.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n,)
+        As float64 gives them.
+    moduli : ndarray, shape (n,)
+        For each a bound on the sum of the moduli of its terms.
+    roundings : int
+        Operations between the weights and a prediction, at most: terms of all nested sums.
+    precise : callable, optional
+        Gives the same predictions in twice the precision.
+    """
+
+    values: FloatArray
+    moduli: FloatArray
+    roundings: int
+    precise: Callable[[], PrecisePrediction] | None = None
+
+    @property
+    def error(self) -> FloatArray:
+        """Bound on the rounding error of each value."""
+        return (self.roundings + 8) * _EPS * self.moduli
+
+
+def predict(
+    layer: Layer, hidden: FloatArray, weights: FloatArray, linear: Pair | None = None
+) -> Prediction:
+    """Predictions of neurons, and of a linear part ``S w`` beside them.
+
+    Parameters
+    ----------
+    layer : Layer
+    hidden : ndarray, shape (m, d)
+    weights : ndarray, shape (m,)
+    linear : pair of ndarray, optional
+        S of shape (n, p) and w of shape (p,).
+
+    Examples
+    --------
+    >>> prediction = predict(Layer(np.array([[2.0]])), np.array([[1.0]]), np.array([-3.0]))
+    >>> prediction.values, prediction.moduli
+    (array([-6.]), array([6.]))
+    """
+    values = layer.output(hidden, weights)
+    moduli = layer.moduli(np.abs(hidden).T @ np.abs(weights))
+    roundings = layer.terms + len(weights)
+    if linear is not None:
+        S, w = linear
+        values = values + S @ w
+        moduli = moduli + np.abs(S) @ np.abs(w)
+        roundings += len(w)
+
+    def precise() -> PrecisePrediction:
+        # Imported where it is needed, because numba is slow to load.
+        from cvxnn.compensated import matrix_product, pair_error, sum_of_pairs
+
+        pair = layer.precise_output(hidden, weights)
+        if linear is not None:
+            high, low = matrix_product(linear[0], linear[1][:, None])
+            pair = sum_of_pairs(pair, (high[:, 0], low[:, 0]))
+        return PrecisePrediction(*pair, 2.0 * pair_error(roundings) * moduli)
+
+    possible = layer.has_precise_output and layer.rows.size * len(weights) <= _MOST_PRODUCTS
+    return Prediction(values, moduli, roundings, precise if possible else None)
+
+
+def evaluate(
+    loss: Loss,
+    y: FloatArray,
+    prediction: Prediction,
+    price: float,
+    roundings: int,
+    tol: float = 1.0,
+) -> Evaluation:
+    """The objective: the loss of a prediction, and `price`, what the penalty costs.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray, shape (n,)
+    prediction : Prediction
+    price : float
+        ``beta`` times the penalty, a sum of non-negative terms.
+    roundings : int
+        Of these terms.
+    tol : float
+        The relative gap that the objective is held against.
+
+    Notes
+    -----
+    A prediction that errs by e changes a convex loss by ``e max |l'|`` over the interval
+    at most, and l' is largest at its ends. Losses are sums of n non-negative terms, each
+    of a few roundings.
+    """
+    of_price = (roundings + 8) * _EPS * price
+    value, error = loss.value(prediction.values, y), prediction.error
+    of_loss = _spread(loss, y, prediction.values, error, error) + (len(y) + 16) * _EPS * value
+    if of_loss > min(_ENOUGH, _SHARE * tol) * (value + price) and prediction.precise is not None:
+        precise = prediction.precise()
+        high, low, error = precise.high, precise.low, precise.error
+        value = float(loss.values_of_pair(high, low, y).sum())
+        of_loss = _spread(loss, y, high, error, error + np.abs(low))
+        of_loss += (len(y) + 16) * _EPS * value
+    of_price = (roundings + 8) * _EPS * price
+    return Evaluation(value + price, (of_loss + of_price) * (1.0 + 1e-9))
+
+
+def _spread(
+    loss: Loss, y: FloatArray, values: FloatArray, error: FloatArray, reach: FloatArray
+) -> float:
+    """By how much the loss differs for predictions that differ by `error`.
+
+    Slopes are those within `reach` of `values`.
+    """
+    slopes = np.maximum(
+        np.abs(loss.gradient(values + reach, y)), np.abs(loss.gradient(values - reach, y))
+    )
+    # Squares of the smallest numbers vanish.
+    underflow = len(y) * 1e-300 if slopes.any() else 0.0
+    return float(slopes @ error) + underflow
