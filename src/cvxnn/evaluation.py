@@ -147,7 +147,7 @@ def evaluate(
     if of_loss > min(_ENOUGH, _SHARE * tol) * (value + price) and prediction.precise is not None:
         precise = prediction.precise()
         high, low, error = precise.high, precise.low, precise.error
-        value = float(loss.values_of_pair(high, low, y).sum())
+        value = loss.value_of_pair(high, low, y)
         of_loss = _spread(loss, y, high, error, error + np.abs(low))
         of_loss += (len(y) + 16) * _EPS * value
     of_price = (roundings + 8) * _EPS * price

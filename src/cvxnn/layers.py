@@ -180,6 +180,9 @@ class Layer:
         if not scipy.sparse.issparse(read):
             return Layer(self.rows, read)
         used = np.unique(read.indices)
+        if len(used) == 0:
+            # Predictions that read nothing, such as of blank images: a row that nobody reads.
+            used = np.zeros(1, dtype=np.intp)
         return Layer(self.rows[used], read[:, used])
 
     def parts(self, width: int) -> Iterator[tuple[slice, Layer]]:

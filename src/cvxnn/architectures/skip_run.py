@@ -38,6 +38,9 @@ FloatArray = NDArray[np.float64]
 _MOST_RUNS = 50
 # The first step in log(eta) away from the guess; each further one is twice as long.
 _FIRST_STEP = 0.3
+# Logarithm of eta over its guess at which the search ends: such a skip connection is
+# nothing, or all there is.
+_FARTHEST = 80.0
 # What ends a run, and all that would follow.
 _LIMITS = (Status.TIME_LIMIT, Status.ITERATION_LIMIT, Status.INTERRUPTED)
 _EPS = float(np.finfo(float).eps)
@@ -191,10 +194,11 @@ class PenalisedSkip(SkipTraining):
         return self._values[log_eta]
 
     def _bracket(self, log_eta: float) -> tuple[float, float] | None:
-        """Two values of log(eta) with the root between them; None if it was met."""
+        """Two values of log(eta) with the root between them; None if it was met, or is none."""
+        start = log_eta
         value = self._excess(log_eta)
         step = _FIRST_STEP * float(np.sign(value))
-        for _ in range(_MOST_RUNS):
+        while abs(log_eta - start) < _FARTHEST:
             following = log_eta + step
             # The sign is that of the first value until the root is passed.
             if value * self._excess(following) <= 0.0:

@@ -85,6 +85,10 @@ class Loss(ABC):
         """
         return self.values(high, y) + self.gradient(high, y) * low
 
+    def value_of_pair(self, high: Vector, low: Vector, y: Vector) -> float:
+        """``l(high + low, y)``, summed over the rows."""
+        return float(self.values_of_pair(high, low, y).sum())
+
     def conjugate(self, dual: Vector, y: Vector) -> float:
         """``l*(-v) = sup_f  -v'f - l(f, y)``; ``+inf`` outside its domain."""
         return float(self.conjugates(dual, y).sum())

@@ -58,7 +58,7 @@ class SkipLoss(Loss):
     def _solved(self, prediction: Vector, y: Vector) -> Vector:
         """For a quadratic loss: one system, of the same matrix every time."""
         if self._factor is None:
-            self._factor = scipy.linalg.cho_factor(self._hessian(self.loss.curvature(y, y)))
+            self._factor = self._factored(self.loss.curvature(y, y))
         w = np.zeros(self.skip.shape[1])
         for _ in range(2):
             slope = self._values(prediction, y, w)[1]
@@ -88,7 +88,7 @@ class SkipLoss(Loss):
     ) -> tuple[Vector, float, Vector] | None:
         """w, objective and slope after a step, halved until it helps; None if it does not."""
         w, value, slope = point
-        step = scipy.linalg.solve(self._hessian(curvature), -slope, assume_a="pos")
+        step = scipy.linalg.cho_solve(self._factored(curvature), -slope)
         for _ in range(_HALVINGS):
             reached, left = self._values(prediction, y, w + step)
             # Near the end the slope still sees what the value does not.
@@ -97,10 +97,16 @@ class SkipLoss(Loss):
             step = 0.5 * step
         return None
 
-    def _hessian(self, curvature: Vector) -> Matrix:
-        hessian = (self.skip * curvature[:, None]).T @ self.skip
-        hessian[np.diag_indices(len(hessian))] += self.ridge
-        return np.asarray(hessian)
+    def _factored(self, curvature: Vector) -> tuple[Matrix, bool]:
+        """The Cholesky factor of ``S'diag(h) S + t I``, as scipy takes it; O((n + p) p^2).
+
+        By QR of its root: the sum itself is singular in float64 beside a small t.
+        """
+        p = self.skip.shape[1]
+        stacked = np.vstack(
+            [np.sqrt(curvature)[:, None] * self.skip, np.sqrt(self.ridge) * np.eye(p)]
+        )
+        return scipy.linalg.qr(stacked, mode="r")[0][:p], False
 
     def _values(self, prediction: Vector, y: Vector, w: Vector) -> tuple[float, Vector]:
         """The objective of the regression and its slope in w."""
@@ -116,6 +122,10 @@ class SkipLoss(Loss):
 
     def value(self, prediction: Vector, y: Vector) -> float:
         return self._values(prediction, y, self.weights(prediction, y))[0]
+
+    def value_of_pair(self, high: Vector, low: Vector, y: Vector) -> float:
+        """In float64: the best w is found in it, too."""
+        return self.value(high, y)
 
     def gradient(self, prediction: Vector, y: Vector) -> Vector:
         return self.loss.gradient(self._total(prediction, y), y)

@@ -125,6 +125,10 @@ class WorkingSet(Search):
         """One round: master, pricing, and refinement once the gap is small."""
         before = (self.objective, self.bound)
         added = self._add_blocks() if self.n_blocks else 1
+        if not len(self._block_cells):
+            # Data of zeros, or blocks that rounding has made vanish: there is nothing to solve.
+            self.n_blocks, self.stalled = 0, self.stalled + 1
+            return
         result, blocks = self._solve_master(tol)
         self._offer(_plain_neurons(result.z, self._block_signs))
         self._pricing = self._price(result.v)
@@ -209,7 +213,7 @@ class WorkingSet(Search):
 
     def _first_blocks(self, random_state: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """A spread of cells, both signs: enough to make the first dual point sensible."""
-        n_cells = self.oracle.n_cells
+        n_cells = self.oracle.n_cells if self.layer.n_features else 0
         size = min(n_cells, max(3 * len(self.y), 64), self._batch)
         cells = np.sort(random_state.choice(n_cells, size, replace=False))
         return np.tile(cells, 2), np.repeat([1.0, -1.0], size)
