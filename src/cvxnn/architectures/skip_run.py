@@ -17,15 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.architectures.column_space import ColumnSpace
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SkipLoss, SquaredLoss, WeightedLoss
-from cvxnn.losses.base import power_of_two
 from cvxnn.losses.roots import mixing_error
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Progress, Solution, Status, relative_gap
@@ -241,30 +240,24 @@ class PenalisedSkip(SkipTraining):
 class FreeSkip(SkipTraining):
     """One run on what a least-squares regression on S leaves of the predictions.
 
-    Columns of S that depend on others up to rounding, whatever their units, have the
-    weight 0: bound and optimum are those of networks for which that is so. The loss is
-    the squared one.
+    Columns of S that depend on others up to rounding, whatever the weights of rows and
+    the units of columns, have the weight 0: bound and optimum are those of networks for
+    which that is so. The loss is the squared one.
     """
 
     def _train(self) -> None:
-        problem = self.problem = _unweighted(self.problem)
-        # Powers of two change the units of columns without rounding.
-        units = np.array([power_of_two(column) for column in problem.skip.T])
-        S = problem.skip / units
-        _, triangle, order = scipy.linalg.qr(S, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(triangle))
-        floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
-        kept = np.sort(order[: int((diagonal > floor).sum())])
-        self._S = S[:, kept]
-        Q = np.linalg.qr(self._S)[0]
-        self._matrix = np.eye(len(S)) - Q @ Q.T
-        y = problem.y - Q @ (Q.T @ problem.y)
+        problem, root = self.problem, np.ones_like(self.problem.y)
+        if isinstance(problem.loss, WeightedLoss):
+            root = np.sqrt(problem.loss.weights)
+        self._space = space = ColumnSpace.of(problem.skip, root)
+        self._matrix = (np.eye(len(root)) - space.basis @ space.basis.T) * root
+        y = space.project(root * problem.y)
         solution, proofs = self._run(problem.layer.mixed(self._matrix), y, SquaredLoss(), None)
-        network, left = solution.network, problem.y - problem.output(solution.network)
-        w = np.zeros(S.shape[1])
-        w[kept] = np.linalg.lstsq(self._S, left, rcond=None)[0]
-        value = problem.loss.value(S @ w - left, np.zeros_like(left))
-        w /= units
+        network = solution.network
+        f = problem.output(network)
+        w = np.zeros(problem.skip.shape[1])
+        w[space.kept] = space.solve(root * (problem.y - f))
+        value = problem.loss.value(f + problem.skip @ w, problem.y)
         # Also where it is above that of the empty network, which has no w at all.
         self.objective = np.inf
         self._offer(network, w, value + problem.beta * network.penalty())
@@ -273,37 +266,23 @@ class FreeSkip(SkipTraining):
     def _bound(self, proof: DualProof) -> float:
         """A dual point has to vanish on S; what rounding leaves of it there costs.
 
-        ``1/2 ||y - f - Sw||^2 >= v'(y - f - Sw) - 1/2 ||v||^2`` for every v, and only the
-        term ``v'Sw <= ||S'v|| ||Sw|| / sigma`` is new, with sigma the least singular
-        value of S. A network below the objective p of ours has ``||y - f - Sw|| <=
-        sqrt(2 p)`` and neurons of ``p / beta`` in all.
+        ``l(f + Sw, y) >= v'(y - f - Sw) - ...`` for every v, and only the term ``v'Sw`` is
+        new: at most the length of the part of ``v / D`` in the space of ``D S``, times
+        ``||D S w||``, for D with the roots of the weights. A network below the objective p
+        of ours has ``||D (y - f - Sw)|| <= sqrt(2 p)`` and neurons of ``p / beta`` in all.
         """
-        problem, S = self.problem, self._S
-        v = self._matrix.T @ proof.v
-        mixing = mixing_error(self._matrix, proof.v, problem.layer.lengths)
-        bound = DualProof(v, proof.oracle_bound + mixing).bound(
-            problem.loss, problem.y, problem.beta
-        )
-        if not S.size:
-            return bound
-        sigma = np.linalg.svd(S, compute_uv=False)
-        least = float(sigma[-1] - 8.0 * sum(S.shape) * _EPS * sigma[0])
-        if least <= 0.0:
+        problem, space, lengths = self.problem, self._space, self.problem.layer.lengths
+        pulled = self._matrix.T @ proof.v
+        v = space.scales * space.project(pulled / space.scales)
+        moved = float(np.abs(v - pulled) @ lengths) * (1.0 + 1e-9)
+        mixing = mixing_error(self._matrix, proof.v, lengths)
+        whole = DualProof(v, proof.oracle_bound + mixing + moved)
+        bound = whole.bound(problem.loss, problem.y, problem.beta)
+        share = space.share(v / space.scales)
+        if not np.isfinite(share):
             return -np.inf
-        rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
-        share = (float(np.linalg.norm(S.T @ v)) + rounding) / least
-        neurons = self.objective / problem.beta * float(np.linalg.norm(problem.layer.lengths))
-        reach = np.sqrt(2.0 * self.objective) + float(np.linalg.norm(problem.y)) + neurons
-        scaling = SquaredLoss().dual_scaling(v, problem.y, np.inf)
+        neurons = self.objective / problem.beta * float(np.linalg.norm(space.scales * lengths))
+        targets = float(np.linalg.norm(space.scales * problem.y))
+        reach = np.sqrt(2.0 * self.objective) + targets + neurons
+        scaling = problem.loss.dual_scaling(v, problem.y, np.inf)
         return bound - scaling * share * float(reach) * (1.0 + 1e-9)
-
-
-def _unweighted(problem: SkipProblem) -> SkipProblem:
-    """The same problem with the plain squared loss: weights are factors of the rows."""
-    if not isinstance(problem.loss, WeightedLoss):
-        return problem
-    root = np.sqrt(problem.loss.weights)
-    return SkipProblem(
-        problem.layer.weighted(root), problem.skip * root[:, None], problem.y * root,
-        problem.beta, SquaredLoss(),
-    )  # fmt: skip
