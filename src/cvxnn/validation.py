@@ -23,7 +23,13 @@ LARGEST_ENTRY = 1e100
 """Data beyond this are refused: sums of their squares and products would overflow."""
 
 SMALLEST_ENTRY = 1e-100
-"""Data below this, but not 0, are refused: their squares would vanish, and proofs with them."""
+"""Data below this, but not 0, are refused: their squares would vanish, and proofs with them.
+
+The same holds for entries of X below this share of the largest."""
+
+WIDEST_WEIGHTS = 1e30
+"""Ratio of weights of rows, 0 apart, beyond which they are refused: float64 has 16 digits for
+what a row adds to the sum, and no search can tell the lightest rows from rounding."""
 
 
 def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
@@ -40,7 +46,8 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
     ------
     InputError
         If `X` is sparse, not numeric, complex, not 2-D, empty, not finite, or
-        has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY`.
+        has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY` or that
+        share of the largest.
 
     Examples
     --------
@@ -61,6 +68,7 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
         )
     check_finite(array, name)
     _check_magnitude(array, name)
+    _check_range(array, name)
     return array
 
 
@@ -70,7 +78,9 @@ def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If they are not finite numbers of at least 0, one for each row, or all 0.
+        If they are not finite numbers of at least 0, one for each row, or all 0; if they
+        are beyond `LARGEST_ENTRY` or below `SMALLEST_ENTRY`, or their ratio is beyond
+        `WIDEST_WEIGHTS`, 0 apart.
 
     Examples
     --------
@@ -88,6 +98,14 @@ def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
         raise InputError(f"sample_weight must be at least 0, got {weights.min():g}.")
     if not weights.any():
         raise InputError("sample_weight must not be zero for every row.")
+    _check_magnitude(weights, "sample_weight")
+    counted = weights[weights > 0.0]
+    if counted.max() > WIDEST_WEIGHTS * counted.min():
+        raise InputError(
+            f"sample_weight must have a ratio of at most {WIDEST_WEIGHTS:g} between its largest "
+            f"and its smallest entry above 0, got {counted.max():.3g} and {counted.min():.3g}; "
+            "set the small ones to 0."
+        )
     return weights
 
 
@@ -367,6 +385,19 @@ def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
             f"{name} must have no entry below {SMALLEST_ENTRY:g} in magnitude except 0, got "
             f"{array.flat[index]:.3g} at {_place(index, array.shape)}; round it to 0 or "
             f"rescale {name}."
+        )
+
+
+def _check_range(array: NDArray[np.float64], name: str) -> None:
+    size = np.abs(array)
+    largest = size.max(initial=0.0)
+    tiny = (size > 0.0) & (size < SMALLEST_ENTRY * largest)
+    if tiny.any():
+        index = int(np.argmax(tiny))
+        raise InputError(
+            f"{name} must have no entry below {SMALLEST_ENTRY:g} of its largest, {largest:.3g}, "
+            f"except 0, got {array.flat[index]:.3g} at {_place(index, array.shape)}; round it "
+            f"to 0 or rescale the columns of {name}."
         )
 
 
