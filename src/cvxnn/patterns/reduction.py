@@ -19,6 +19,10 @@ _EPS = float(np.finfo(float).eps)
 # went through a standardisation carries errors of about 1e-16 times a modest
 # condition number, so exact equality would split hyperplanes into slivers.
 PARALLEL_TOLERANCE = 1e-10
+# Ratio of singular values below which rows nearly lie in fewer dimensions. Coordinates are
+# then those of the singular vectors, in which what tells hyperplanes apart has columns of
+# its own: as differences of large entries it would be rounding.
+_THIN = 1e-4
 # Dimension up to which a tree finds neighbours in logarithmic time.
 _TREE_DIMENSION = 3
 
@@ -30,7 +34,8 @@ class Reduction:
     Attributes
     ----------
     basis : ndarray, shape (d, r)
-        Orthonormal basis of the row space; the identity when r = d.
+        Orthonormal basis of the row space; the identity when r = d, unless the rows are
+        nearly in fewer dimensions.
     normals : ndarray, shape (p, r)
         One unit normal for each hyperplane (class of parallel rows).
     coordinates : ndarray, shape (p, r)
@@ -87,8 +92,8 @@ def reduce_rows(X: FloatArray) -> Reduction:
     alive = np.flatnonzero(lengths > np.finfo(float).tiny)
     column_scale, right, singular = _row_space(X[alive])
     rank = len(singular)
-    full = rank == X.shape[1]
-    basis = np.eye(rank) if full else np.linalg.qr(column_scale[:, None] * right)[0]
+    plain = rank == X.shape[1] and singular.min(initial=1.0) > _THIN * singular.max(initial=1.0)
+    basis = np.eye(rank) if plain else np.linalg.qr(column_scale[:, None] * right)[0]
     to_direction = right / singular / column_scale[:, None]
     coordinates = _unit_rows(_unit_rows(X[alive]) @ to_direction)
     labels, first, signs = _merge_parallel(coordinates)

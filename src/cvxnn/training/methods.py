@@ -82,7 +82,8 @@ class Method:
         these lose their digits; neurons that move freely do not see them. It starts
         anew, because the network of the first search is stuck there, too.
         """
-        if self.name != "global" or isinstance(first, GlobalSearch | RankTwoSearch):
+        chosen = self.name == "sampled" or self.patterns is not None
+        if chosen or isinstance(first, GlobalSearch | RankTwoSearch):
             return None
         return self._search(problem, None, deadline, by_cells=False)
 
