@@ -43,7 +43,6 @@ from cvxnn.validation import (
     check_optional_positive,
     check_positive,
     check_random_state,
-    check_target,
     check_tolerance,
 )
 
@@ -171,7 +170,7 @@ def certify(
     """
     read = read_network(network)
     data = read.data(X)
-    target, beta = check_target(detached(y, "y"), len(data)), check_positive(beta, "beta")
+    target, beta = read.target(y, len(data)), check_positive(beta, "beta")
     layer, target, chosen = counted_outputs(
         Layer(data), target, read.loss if loss is None else loss,
         detached(sample_weight, "sample_weight"),
