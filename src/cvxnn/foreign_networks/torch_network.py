@@ -185,11 +185,16 @@ def _folded(steps: list[Operation]) -> _Affine:
 
 
 def _check_sizes(steps: list[Operation], hidden: _Affine, output: _Affine) -> None:
-    """Rows that are cut into others are not what X has, nor layers that do not fit."""
-    read = hidden.weight.shape[1]
-    widths = {step.width for step in steps if step.width is not None}
-    if widths - {read} or output.weight.shape[1] != len(hidden.weight):
+    """Layers fit together, and rows are not cut into others, which X does not have."""
+    m, d = hidden.weight.shape
+    if output.weight.shape[1] != m:
         raise InputError(
-            f"The torch network must keep the rows of X, got layers of {read} columns after a "
-            f"view with {sorted(widths)}; {AS_PAIR}."
+            f"The torch network has {m} hidden neurons, but its last layer reads "
+            f"{output.weight.shape[1]}."
         )
+    for step in steps:
+        if step.width not in (None, d):
+            raise InputError(
+                f"The torch network must keep the rows of X: it makes rows of {step.width} "
+                f"numbers, and its first layer reads {d}."
+            )

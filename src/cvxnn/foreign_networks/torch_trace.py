@@ -65,6 +65,8 @@ class _Chain:
     def read(self, graph: Any) -> list[Operation]:
         operations = []
         for node in graph.nodes:
+            if node.op == "output" and node.args[0] is not self.current:
+                operations.append(Operation(Kind.OTHER, "more than one output"))
             if node.op in ("placeholder", "get_attr", "output") or self._is_shape(node):
                 continue
             operations.append(self._operation(node))
@@ -85,16 +87,15 @@ class _Chain:
         return True
 
     def _operation(self, node: Any) -> Operation:
-        name = _name(node)
+        module = self.model.get_submodule(node.target) if node.op == "call_module" else None
+        name = _name(node) if module is None else type(module).__name__
         first, *others = node.args or (node.kwargs.get("input"),)
         other = Operation(Kind.OTHER, name)
         # What is computed from anything but the value before is no chain of layers.
         if first is not self.current or len(first.users.keys() - self._known()) != 1:
             return other
-        if node.op == "call_module":
-            module = self.model.get_submodule(node.target)
-            path = f"network.{node.target}"
-            return operation_of(module, path) or Operation(Kind.OTHER, type(module).__name__)
+        if module is not None:
+            return operation_of(module, f"network.{node.target}") or other
         options = {key: value for key, value in node.kwargs.items() if key != "input"}
         read = _FUNCTIONS.get(name)
         if read is None or not _is_of_torch(node):
@@ -150,8 +151,6 @@ class _Chain:
 
 
 def _name(node: Any) -> str:
-    if node.op == "call_module":
-        return str(node.target)
     return str(getattr(node.target, "__name__", node.target))
 
 
