@@ -71,6 +71,9 @@ ARRAYS = {
     "too small": np.where(MASK, 1e-101, X),
     "larger than float64": changed(10**400),
     "sparse": sparse.csr_array(X),
+    "ragged": [[1.0], [2.0, 3.0]],
+    "a name": "data.csv",
+    "nothing": None,
 }
 
 

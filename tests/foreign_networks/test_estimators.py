@@ -147,7 +147,9 @@ def test_names_of_columns_are_those_of_the_fit():
 # ------------------------------------------------------------------ pipelines
 
 
-@pytest.mark.parametrize("last", [mlp(), cvxnn.ConvexReLURegressor(beta=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "last", [mlp(), cvxnn.ConvexReLURegressor(beta=0.5)], ids=lambda last: type(last).__name__
+)
 @pytest.mark.parametrize(
     "steps",
     [
@@ -156,7 +158,7 @@ def test_names_of_columns_are_those_of_the_fit():
         (StandardScaler(), "passthrough", SelectKBest(f_regression, k=1)),
         (PolynomialFeatures(2, include_bias=False), StandardScaler()),
     ],
-    ids=str,
+    ids=["alone", "scaled", "selected", "polynomial"],
 )
 def test_a_pipeline_has_the_values_of_its_prediction(steps: tuple[Any, ...], last: Any):
     pipeline = hidden(make_pipeline(*steps, last))

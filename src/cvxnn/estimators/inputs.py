@@ -33,12 +33,13 @@ def check_entries(X: Any) -> tuple[int, ...]:
     >>> check_entries([[1.0, 2.0]])
     (1, 2)
     """
-    check_dense(X, "X")
-    array = np.asarray(X)
-    if array.dtype.kind == "O" and any(isinstance(entry, Mapping) for entry in array.flat):
-        # The checks of scikit-learn want the TypeError that numpy raises here.
-        np.asarray(array, dtype=np.float64)
-    array = as_real_array(X, "X")
+    try:
+        array = as_real_array(X, "X")
+    except InputError:
+        if isinstance(X, np.ndarray) and any(isinstance(entry, Mapping) for entry in X.flat):
+            # The checks of scikit-learn want the TypeError that numpy raises here.
+            np.asarray(X, dtype=np.float64)
+        raise
     check_range(array, "X")
     return array.shape
 
