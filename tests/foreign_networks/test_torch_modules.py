@@ -292,6 +292,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Net(lambda net, x: net.two(net.one(x.view(-1, 3)).relu()), one=nn.Linear(6, 5)),
         "must keep the rows of X",
     ),
+    "weights made on the way": (
+        lambda: Net(lambda net, x: net.two(functional.linear(x, torch.ones(5, 6)).relu())),
+        "linear with weights that are no parameters",
+    ),
     "weights of the layer twice": (
         lambda: Net(lambda net, x: net.two(functional.linear(x, net.one.weight * 2).relu())),
         "mul",
@@ -350,6 +354,36 @@ def test_hooks_anywhere_are_refused(place: str):
 def test_parametrized_layers_of_a_module_are_the_ones_in_use():
     model = Net(lambda net, x: net.two(net.one(x).relu())).double()
     nn.utils.parametrizations.weight_norm(model.one)
+    read = read_network(model)
+    assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
+
+
+def test_one_feature_may_be_made_a_column():
+    model = Net(lambda net, x: net.two(net.one(x.view(-1, 1)).relu()).view(-1, 1))
+    model.one = nn.Linear(1, 5)
+    read = read_network(model.double())
+    data = X[:, :1].copy()
+    assert np.abs(read.network.forward(read.data(data)) - values(model, data)).max() <= 1e-12
+
+
+def test_reading_leaves_no_trace_in_the_module():
+    model = Net(lambda net, x: net.two(net.one(x).relu()) * torch.tensor(2.0))
+    names = set(vars(model))
+    with pytest.raises(InputError, match="mul"):
+        read_network(model)
+    assert set(vars(model)) == names
+
+
+def test_weights_that_are_no_parameters_are_weights():
+    class Fixed(Functional):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in ("first", "last", "constant"):
+                value = getattr(self, name).detach().double()
+                delattr(self, name)
+                self.register_buffer(name, value)
+
+    model = Fixed()
     read = read_network(model)
     assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def check_values(model: Any, read: ReadNetwork) -> None:
         If they differ by more than rounding, or the module does not run.
     """
     torch = import_module("torch")
-    parameter = next(model.parameters())
+    parameter = next(chain(model.parameters(), model.buffers()))
     rows = np.random.default_rng(0).standard_normal((_ROWS, read.n_features))
     given = torch.from_numpy(rows).to(device=parameter.device, dtype=parameter.dtype)
     try:

@@ -43,6 +43,7 @@ def _graph(model: Any) -> Any:
         def is_leaf_module(self, module: Any, name: str) -> bool:
             return operation_of(module, name) is not None or super().is_leaf_module(module, name)
 
+    own = set(vars(model))
     try:
         return Tracer().trace(model)
     # Whatever the code of the user does with a value that is not there.
@@ -52,6 +53,10 @@ def _graph(model: Any) -> Any:
             f"The forward of the {type(model).__name__} cannot be traced by torch.fx "
             f"({type(error).__name__}: {reason}); {AS_PAIR}."
         ) from error
+    finally:
+        # The tracer leaves tensors that `forward` makes in the module, which is not ours.
+        for name in vars(model).keys() - own:
+            delattr(model, name)
 
 
 class _Chain:
@@ -59,6 +64,7 @@ class _Chain:
 
     def __init__(self, model: Any, start: Any) -> None:
         self.model, self.current = model, start
+        self.has_layers = False
         self.rows: set[Any] = set()  # nodes that are the number of rows
         self.shapes: set[Any] = set()  # nodes that are a shape
 
@@ -70,6 +76,7 @@ class _Chain:
             if node.op in ("placeholder", "get_attr", "output") or self._is_shape(node):
                 continue
             operations.append(self._operation(node))
+            self.has_layers |= operations[-1].kind is Kind.LINEAR
             self.current = node
         return operations
 
@@ -114,11 +121,12 @@ class _Chain:
         """``F.linear`` with parameters of the module."""
         holder = {"weight": self._parameter(weight), "bias": self._parameter(bias)}
         if holder["weight"] is None or (bias is not None and holder["bias"] is None):
-            return Operation(Kind.OTHER, "linear")
+            return Operation(Kind.OTHER, "linear with weights that are no parameters")
         return Operation(Kind.LINEAR, "linear", f"network.{weight.target}", holder)
 
     def _parameter(self, node: Any) -> Any:
-        if getattr(node, "op", None) != "get_attr":
+        # A tensor that `forward` makes has no name in the module.
+        if getattr(node, "op", None) != "get_attr" or node.target.startswith("_tensor_constant"):
             return None
         return operator.attrgetter(node.target)(self.model)
 
@@ -135,8 +143,7 @@ class _Chain:
         """Images as rows, or one output as a vector."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
         sizes = tuple(-1 if size in self.rows else size for size in sizes)
-        if sizes in ((-1,), (-1, 1)):
-            # A column of one feature, too: these are the same numbers in the same order.
+        if sizes == (-1,) or (sizes == (-1, 1) and self.has_layers):
             return Operation(Kind.COLUMN, "view")
         if sizes == (-1, -1):
             return Operation(Kind.FLATTEN, "view")
