@@ -175,6 +175,7 @@ def test_a_sigmoid_at_the_end_is_the_logistic_loss(end: str):
         entropy.item() + 5.0 * read.network.penalty(), rel=1e-9
     )
     assert "The labels -1 and 1 are its classes 0 and 1." in certificate.notes
+    assert "Its values are those before the Sigmoid." in certificate.notes
     for other in (labels == 1, labels.astype(float), torch.from_numpy(labels)):
         again = cvxnn.certify(model, X, other, 5.0, time_limit=0.1)
         assert again.objective == certificate.objective

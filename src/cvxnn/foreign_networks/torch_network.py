@@ -168,7 +168,8 @@ def _composed(steps: list[Operation]) -> ReadNetwork:
         )
     read = replace(read, flattens=steps[0].kind is Kind.FLATTEN, remarks=remarks)
     if any(step.kind is Kind.SIGMOID for step in steps):
-        return replace(read, loss="logistic", classes=(0, 1))
+        remarks += ("Its values are those before the Sigmoid.",)
+        return replace(read, loss="logistic", classes=(0, 1), remarks=remarks)
     return read
 
 
