@@ -178,8 +178,9 @@ def fitted(labels: Any, **options: Any) -> MLPClassifier:
 
 def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:
     X, y = data(3)
-    model = fitted(np.where(y > 0.0, "yes", "no"))
-    certificate = certify(model, X[:, :-1], y, BETA)
+    labels = np.where(y > 0.0, "yes", "no")
+    model = fitted(labels)
+    certificate = certify(model, X[:, :-1], labels, BETA)
     assert certificate.dual_bound == pytest.approx(reference(X, y, BETA, "logistic"), rel=2e-6)
     logits = certificate.network.forward(X)
     chances = model.predict_proba(X[:, :-1])[:, 1]
@@ -188,8 +189,45 @@ def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:
     assert "MLPClassifier spares its biases" in notes
     assert "corresponds to the logistic loss and beta = alpha" in notes
     assert "The labels -1 and 1 are its classes no and yes." in certificate.notes
-    other = certify(model, X[:, :-1], y, BETA, loss="squared_hinge")
+    other = certify(model, X[:, :-1], labels, BETA, loss="squared_hinge")
     assert other.dual_bound == pytest.approx(reference(X, y, BETA, "squared_hinge"), rel=2e-6)
+
+
+@pytest.mark.parametrize(
+    "classes", [("no", "yes"), (0, 1), (False, True), (2, 7), (1.0, 2.0), (-1.0, 1.0)], ids=str
+)
+def test_labels_are_those_that_a_classifier_was_fitted_on(classes: tuple[Any, Any]) -> None:
+    X, y = data(3)
+    labels = np.array(classes)[(y > 0.0).astype(int)]
+    model = fitted(labels)
+    # By hand: n times the mean cross entropy of scikit-learn, and all squared weights.
+    chances = model.predict_proba(X[:, :-1])
+    entropy = -np.log(np.where(y > 0.0, chances[:, 1], chances[:, 0])).sum()
+    network = certify(model, X[:, :-1], labels, BETA).network
+    for given in (labels, labels.tolist(), labels[:, None], labels.astype(object)):
+        certificate = certify(model, X[:, :-1], given, BETA)
+        expected = entropy + BETA * network.penalty()
+        assert certificate.objective == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["maybe"] * 14, "which are 'no' and 'yes', got 'maybe' at entry 0"),
+        (["no"] * 13 + [None], "got None at entry 13"),
+        ([1.0] * 14, "got 1.0 at entry 0"),
+        ([["no"]] * 13, "y has 13 entries but X has 14 rows"),
+        ([["no", "yes"]] * 14, r"y must be 1-D, of shape \(14,\), got shape \(14, 2\)"),
+        (np.ma.array(["no"] * 14, mask=[True] + 13 * [False]), "y must have no masked entries"),
+        (np.array([{"no": 1}] * 14), "got {'no': 1} at entry 0"),
+    ],
+    ids=str,
+)
+def test_labels_that_are_no_classes_are_refused(labels: Any, words: str) -> None:
+    X, y = data(3)
+    with pytest.raises(InputError, match=words) as error:
+        certify(fitted(np.where(y > 0.0, "yes", "no")), X[:, :-1], labels, BETA)
+    assert "\n" not in str(error.value)
 
 
 def test_other_classifiers_are_refused() -> None:

@@ -44,7 +44,6 @@ from cvxnn.validation import (
     check_optional_positive,
     check_positive,
     check_random_state,
-    check_target,
     check_tolerance,
 )
 
@@ -92,22 +91,32 @@ def certify(
     ----------
     network : object
         A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
-        of shapes (m, d) and (m,), (1, m) or (m, 1); a
-        ``torch.nn.Sequential(Linear, ReLU, Linear)`` with one output, with or
-        without biases; or a fitted ``MLPRegressor`` or binary ``MLPClassifier``
-        of ``sklearn.neural_network`` with one hidden layer of ReLU. Its weights
+        of shapes (m, d) and (m,), (1, m) or (m, 1); a module of torch with one
+        output that computes Linear, ReLU, Linear, with or without biases: a
+        ``Sequential``, or one whose `forward` torch.fx can trace. Dropout and
+        BatchNorm1d may be in it in evaluation mode, BatchNorm1d folded into the
+        layer beside it, and Flatten, Identity and a Sigmoid at the end. Or a fitted
+        ``MLPRegressor`` or binary ``MLPClassifier`` of ``sklearn.neural_network``
+        with one hidden layer of ReLU, a fitted :class:`ConvexReLURegressor` or
+        :class:`ConvexReLUClassifier` for two classes, also with ``CV``; or a fitted
+        ``Pipeline`` of scikit-learn that ends in a network. Its weights
         are taken to float64, in which everything is computed.
     X : array-like, shape (n, d)
-        Data as the network itself takes them: the column of ones for the biases
-        of a torch or scikit-learn network is appended here. Tensors of torch
-        are taken as well, also where they require gradients.
+        Data as the network itself takes them: the column of ones for its biases is
+        appended here, and the steps of a pipeline transform them. Tensors of torch
+        are taken as well, also where they require gradients; images of any shape
+        where the network begins with Flatten.
     y : array-like, shape (n,)
-        Targets; -1 and 1 where the loss is for labels.
+        Targets. For a classifier the labels that it was fitted on, which its
+        ``classes_`` turn into -1 and 1; 0 and 1 for a torch network that ends in
+        Sigmoid; -1 and 1 for others where the loss is for labels.
     beta : float
         Regularisation, > 0.
     loss : str or Loss, optional
-        As for :func:`cvxnn.solve`. By default ``"logistic"`` for an `MLPClassifier`,
-        which knows that it was trained with it, and ``"squared"`` for all others.
+        As for :func:`cvxnn.solve`. By default that of the network, where it is known:
+        ``"logistic"`` for an `MLPClassifier` and for a Sigmoid at the end, before which
+        its values are taken, that of an estimator of this library; ``"squared"`` for
+        all others.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0, as for :func:`cvxnn.solve`.
     tol : float, default 1e-6
@@ -135,10 +144,13 @@ def certify(
     Raises
     ------
     InputError
-        If an argument is not as described.
+        If an argument is not as described; one sentence says what was found. More than
+        one output, or one network for each of several classes, is certified one by one.
 
     Notes
     -----
+    A module with a `forward` of the user's is traced and run once, on random rows.
+
     A balanced network is optimal if and only if no neuron has
     ``|r'(Xu)_+| > beta`` at its residual r, minus the gradient of the loss, and its
     own neurons attain beta. Two dual points are tried: the residual, which suffices
@@ -172,7 +184,7 @@ def certify(
     """
     read = read_network(network)
     data = read.data(X)
-    target, beta = check_target(detached(y, "y"), len(data)), check_positive(beta, "beta")
+    target, beta = read.target(y, len(data)), check_positive(beta, "beta")
     layer, target, chosen = counted_outputs(
         Layer(data), target, read.loss if loss is None else loss,
         detached(sample_weight, "sample_weight"),

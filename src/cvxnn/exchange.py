@@ -198,7 +198,12 @@ def from_torch(module: Module) -> TwoLayerNetwork:
             "module must be a torch.nn.Sequential(Linear, ReLU, Linear), "
             f"got a {type(module).__name__}."
         )
-    return read_network(module).network
+    read = read_network(module)
+    if read.classes is not None:
+        raise InputError(
+            "module must end in Linear: what goes through a Sigmoid is no such network."
+        )
+    return read.network
 
 
 def check_dtype(torch: Any, dtype: dtype | None) -> dtype:

@@ -66,13 +66,29 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
         raise InputError(
             f"{name} must have at least one row and one column, got shape {array.shape}."
         )
-    check_finite(array, name)
-    _check_magnitude(array, name)
-    _check_range(array, name)
+    check_range(array, name)
+    _check_spread(array, name)
     return array
 
 
-def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
+def check_range(array: NDArray[np.float64], name: str) -> None:
+    """Raise `InputError` if an entry is not finite, or beyond the range of data.
+
+    Examples
+    --------
+    >>> check_range(np.array([1.0, 1e200]), "y")
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: y must have no entry beyond 1e+100 in magnitude, got 1e+200 at entry 1;
+    rescale y.
+    """
+    check_finite(array, name)
+    if array.size:
+        _check_magnitude(array, name)
+
+
+def check_weights(
+    sample_weight: object, n_rows: int, name: str = "sample_weight"
+) -> NDArray[np.float64]:
     """Return weights of rows as float64, shape (n,).
 
     Raises
@@ -87,22 +103,21 @@ def check_weights(sample_weight: object, n_rows: int) -> NDArray[np.float64]:
     >>> check_weights([1, 0], 2)
     array([1., 0.])
     """
-    weights = as_real_array(sample_weight, "sample_weight")
+    weights = as_real_array(sample_weight, name)
     if weights.shape != (n_rows,):
         raise InputError(
-            f"sample_weight must have shape ({n_rows},), one for each row of X, "
-            f"got {weights.shape}."
+            f"{name} must have shape ({n_rows},), one for each row of X, got {weights.shape}."
         )
-    check_finite(weights, "sample_weight")
+    check_finite(weights, name)
     if weights.min() < 0.0:
-        raise InputError(f"sample_weight must be at least 0, got {weights.min():g}.")
+        raise InputError(f"{name} must be at least 0, got {weights.min():g}.")
     if not weights.any():
-        raise InputError("sample_weight must not be zero for every row.")
-    _check_magnitude(weights, "sample_weight")
+        raise InputError(f"{name} must not be zero for every row.")
+    _check_magnitude(weights, name)
     counted = weights[weights > 0.0]
     if counted.max() > WIDEST_WEIGHTS * counted.min():
         raise InputError(
-            f"sample_weight must have a ratio of at most {WIDEST_WEIGHTS:g} between its largest "
+            f"{name} must have a ratio of at most {WIDEST_WEIGHTS:g} between its largest "
             f"and its smallest entry above 0, got {counted.max():.3g} and {counted.min():.3g}; "
             "set the small ones to 0."
         )
@@ -155,8 +170,7 @@ def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
             f"{name} has {_plural(array.size, 'entry', 'entries')} "
             f"but X has {_plural(n, 'row', 'rows')}."
         )
-    check_finite(array, name)
-    _check_magnitude(array, name)
+    check_range(array, name)
     return array
 
 
@@ -312,13 +326,7 @@ def as_real_array(value: object, name: str) -> NDArray[np.float64]:
     >>> as_real_array([True, False], "y")
     array([1., 0.])
     """
-    if hasattr(value, "toarray"):
-        raise InputError(
-            f"{name} must be a dense array, got a sparse {type(value).__name__}; "
-            f"convert it with {name}.toarray()."
-        )
-    if np.ma.is_masked(value):
-        raise InputError(f"{name} must have no masked entries; fill or drop them.")
+    check_dense(value, name)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -336,8 +344,26 @@ def as_real_array(value: object, name: str) -> NDArray[np.float64]:
         ) from error
 
 
+def check_dense(value: object, name: str) -> None:
+    """Raise `InputError` if an array is sparse, or an entry is masked.
+
+    Examples
+    --------
+    >>> check_dense(np.ma.array([1.0, 2.0], mask=[True, False]), "y")
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: y must have no masked entries; fill or drop them.
+    """
+    if hasattr(value, "toarray"):
+        raise InputError(
+            f"{name} must be a dense array, got a sparse {type(value).__name__}; "
+            f"convert it with {name}.toarray()."
+        )
+    if _has_mask(value):
+        raise InputError(f"{name} must have no masked entries; fill or drop them.")
+
+
 def check_finite(array: NDArray[np.float64], name: str) -> None:
-    """Raise `InputError` if a 1-D or 2-D array has a NaN or an infinite entry.
+    """Raise `InputError` if an array has a NaN or an infinite entry.
 
     Examples
     --------
@@ -356,16 +382,32 @@ def check_finite(array: NDArray[np.float64], name: str) -> None:
     )
 
 
+def _has_mask(value: object) -> bool:
+    """Whether an entry is masked, also in a list of arrays, where numpy drops the mask."""
+    if isinstance(value, (list, tuple)):
+        return any(
+            _has_mask(part) for part in value if isinstance(part, (list, tuple, np.ma.MaskedArray))
+        )
+    # Not whatever has an attribute _mask, as arrays of pandas do.
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
 def _check_numeric(array: NDArray[np.generic], name: str) -> None:
     """Refuse what numpy might convert to float64, but should not: text, dates, complex."""
     if array.dtype.kind == "O":
         for entry in array.flat:
-            if not isinstance(entry, (numbers.Real, np.bool_)):
+            # numpy counts its time spans among the integers.
+            is_span = isinstance(entry, np.timedelta64)
+            if is_span or not isinstance(entry, (numbers.Real, np.bool_)):
                 raise InputError(
                     f"{name} must be numeric, got an entry of type {type(entry).__name__}."
                 )
     elif array.dtype.kind == "c":
-        raise InputError(f"{name} must be real, got complex numbers (dtype {array.dtype}).")
+        # The first words are those that the checks of scikit-learn look for.
+        raise InputError(
+            f"Complex data not supported: {name} must be real, got complex numbers "
+            f"(dtype {array.dtype})."
+        )
     elif array.dtype.kind not in "biuf":
         raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
 
@@ -388,7 +430,7 @@ def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
         )
 
 
-def _check_range(array: NDArray[np.float64], name: str) -> None:
+def _check_spread(array: NDArray[np.float64], name: str) -> None:
     size = np.abs(array)
     largest = size.max(initial=0.0)
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY * largest)
@@ -403,10 +445,10 @@ def _check_range(array: NDArray[np.float64], name: str) -> None:
 
 def _place(flat_index: int, shape: tuple[int, ...]) -> str:
     """Where an entry is, counted from 0 as numpy does."""
-    index = np.unravel_index(flat_index, shape)
+    index = [int(k) for k in np.unravel_index(flat_index, shape)]
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
-    return f"entry {index[0]}"
+    return f"entry {index[0] if len(index) == 1 else tuple(index)}"
 
 
 def _plural(count: int, one: str, many: str) -> str:

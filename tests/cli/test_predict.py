@@ -159,3 +159,22 @@ def test_closed_pipe_ends_quietly(start, model, v_shape):
     assert process.returncode == 0
     assert stderr.startswith("note: mean squared error")
     assert len(stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("cell", ["1e200", "-1e101", "1e-200"])
+def test_numbers_that_fit_would_refuse_are_refused(run, model, tmp_path, cell):
+    data = tmp_path / "new.csv"
+    data.write_text(f"x\n1\n{cell}\n")
+    result = run("predict", model, data)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: X must have no entry ")
+    assert "row 1, column 0" in result.stderr
+
+
+def test_blank_lines_are_no_rows(run, model, tmp_path, v_shape):
+    expected = run("predict", model, v_shape).stdout
+    data = tmp_path / "new.csv"
+    data.write_text(v_shape.read_text().replace("\n", "\n\n"))
+    result = run("predict", model, data)
+    assert (result.exit_code, result.stdout) == (0, expected)

@@ -66,6 +66,26 @@ def test_what_spreadsheets_write_is_read(tmp_path):
         assert table.read(["b", "a"]).tolist() == [[2.5, 1.0], [4.0, -300.0]]
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n", "   \n", "\t\n", "\n \n\n"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_blank_lines_are_no_rows(tmp_path, blank, line_end):
+    lines = ["a,b", "1,2", "3,4", "5,6"]
+    expected = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    for k in range(5):
+        text = "".join(
+            (blank if j == k else "") + (line + line_end if line else "")
+            for j, line in enumerate([*lines, ""])
+        )
+        assert read_text(tmp_path, text).tolist() == expected
+    column = f"a{line_end}1{line_end}{blank}2{line_end}"
+    assert read_text(tmp_path, column).tolist() == [[1.0], [2.0]]
+
+
+def test_blank_lines_inside_of_quotes_are_text(tmp_path):
+    text = 'note,a\n"one\n\n   \n",1\n\n"\n",2\n'
+    assert read_text(tmp_path, text, ["a"]).tolist() == [[1.0], [2.0]]
+
+
 def _written(tmp_path, content):
     path = tmp_path / "data.csv"
     path.write_bytes(content)
@@ -90,7 +110,10 @@ def test_optional_columns_hold_nan_where_there_is_no_number(tmp_path):
         ("a,b\n\n\n", " has a header but no rows."),
         ("a,b\n1,2\n3\n", ", line 3: 1 cell where the header has 2 cells."),
         ("a,b\n1,2,3\n", ", line 2: 3 cells where the header has 2 cells."),
-        ("a,b\n1,2\n\n3,4\n", ", line 3: the line is blank."),
+        ("a,b\n1,2\n,\n3,4\n", ", line 3, column 'a': the cell is empty."),
+        ('a\n1\n""\n3\n', ", line 3, column 'a': the cell is empty."),
+        ('a,b\n1,2\n""\n3,4\n', ", line 3: 1 cell where the header has 2 cells."),
+        ("a,b\n1,2\n\n3,x\n", ", line 4, column 'b': 'x' is not a number."),
         ("a,b\n1,x1\n", ", line 2, column 'b': 'x1' is not a number."),
         ("a,b\n1,1_000\n", ", line 2, column 'b': '1_000' is not a number."),
         ('a,b\n1,"2,5"\n', ", line 2, column 'b': '2,5' is not a number."),

@@ -166,13 +166,6 @@ def test_bad_parameters_are_named(ring, parameters, words):
         ConvexReLURegressor(**parameters).fit(*ring)
 
 
-def test_sparse_data_are_refused(ring):
-    from scipy.sparse import csr_matrix
-
-    with pytest.raises(TypeError, match="dense"):
-        ConvexReLURegressor().fit(csr_matrix(ring[0]), ring[1])
-
-
 def test_missed_goals_warn(ring):
     from sklearn.exceptions import ConvergenceWarning
 

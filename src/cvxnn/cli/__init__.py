@@ -13,7 +13,7 @@ import typer
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
 from cvxnn.cli.demo import demo
-from cvxnn.cli.errors import ReportingGroup
+from cvxnn.cli.errors import ReportingGroup, reported_run
 from cvxnn.cli.fit import fit
 from cvxnn.cli.predict import predict
 from cvxnn.cli.study import study
@@ -60,4 +60,5 @@ def describe(
 
 def main() -> None:
     """Run the command line and exit; the entry point of ``cvxnn``."""
-    app(prog_name="cvxnn")
+    with reported_run():
+        app(prog_name="cvxnn")

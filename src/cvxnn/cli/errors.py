@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from cvxnn.cli.streams import discard, open_streams, settle_streams, stdout_error
 from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
 
 if TYPE_CHECKING:
@@ -63,13 +64,42 @@ def reported_errors() -> Iterator[None]:
         _fail("Interrupted; nothing was written.", ExitCode.INTERRUPTED, error)
 
 
+@contextmanager
+def reported_run() -> Iterator[None]:
+    """Run the command line, with standard streams whatever the shell did to them.
+
+    A command reports its own errors; here are those of printing help or the version.
+    """
+    open_streams()
+    try:
+        with reported_errors():
+            try:
+                yield
+            except OSError as error:
+                if error.errno is None:
+                    raise
+                discard(sys.stdout)
+                raise stdout_error(error) from error
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    finally:
+        settle_streams()
+
+
 def say(sentence: str, kind: str = "note") -> None:
-    """Print a sentence on stderr; `kind` is its first word: note, warning or error."""
+    """Print a sentence on stderr; `kind` is its first word: note, warning or error.
+
+    Where stderr is full or gone the sentence is lost, and nothing else: no result depends
+    on it, and the exit code says what it would have.
+    """
     colour = {"note": typer.colors.CYAN, "warning": typer.colors.YELLOW, "error": typer.colors.RED}
     prefix = f"{kind}:"
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         prefix = typer.style(prefix, fg=colour[kind], bold=True)
-    typer.echo(f"{prefix} {sentence}", err=True)
+    try:
+        typer.echo(f"{prefix} {sentence}", err=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def _fail(sentence: str, code: ExitCode, error: BaseException) -> NoReturn:

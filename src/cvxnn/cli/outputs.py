@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cvxnn.cli.streams import discard, stdout_error
 from cvxnn.errors import InputError
 from cvxnn.model_files import SUFFIXES
 
@@ -23,10 +24,10 @@ def write_stdout(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_stdout()
+        discard(sys.stdout)
     except OSError as error:
-        _discard_stdout()
-        raise OSError(error.errno, error.strerror, "standard output") from error
+        discard(sys.stdout)
+        raise stdout_error(error) from error
 
 
 def strict(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,13 +62,6 @@ def check_writable(path: Path) -> None:
     if not os.access(target.parent, os.W_OK | os.X_OK):
         message = "Cannot write the file, its folder is not writable"
         raise OSError(errno.EACCES, message, str(path))
-
-
-def _discard_stdout() -> None:
-    # Python flushes what is left in the buffer once more at exit: give it somewhere to go.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _strict_value(value: Any) -> Any:

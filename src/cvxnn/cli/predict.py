@@ -68,6 +68,7 @@ def _evaluate(
     from cvxnn.cli.outputs import check_model_name
     from cvxnn.cli.tables import open_table
     from cvxnn.networks import load_model
+    from cvxnn.validation import check_data
 
     check_model_name(model)
     network, metadata = load_model(model)
@@ -79,7 +80,7 @@ def _evaluate(
         values = table.read([*features.names, *known], optional=known)
     inputs = values[:, : len(features.names)]
     return (
-        network.forward(features.matrix(inputs)),
+        network.forward(check_data(features.matrix(inputs))),
         features.target,
         (values[:, -1] if known else None),
     )

@@ -57,7 +57,9 @@ class Table:
 
     def __init__(self, source: str, stream: TextIO) -> None:
         self.source = source
-        self._rows = self._numbered(csv.reader(stream, strict=True, skipinitialspace=True))
+        self._line = ""
+        lines = self._remembered(stream)
+        self._rows = self._numbered(csv.reader(lines, strict=True, skipinitialspace=True))
         self.columns = self._header()
 
     def read(self, columns: Sequence[str], optional: Collection[str] = ()) -> NDArray[np.float64]:
@@ -98,19 +100,19 @@ class Table:
                 return f" It seems to be separated by {name}; cvxnn reads commas."
         return ""
 
+    def _remembered(self, stream: TextIO) -> Iterator[str]:
+        for self._line in stream:
+            yield self._line
+
     def _numbered(self, reader: Iterator[list[str]]) -> Iterator[NumberedRow]:
-        """Rows with the line they end on; blank lines are allowed at the end only."""
-        blank = 0
+        """Rows with the line they end on; blank lines are no rows."""
         line = 0
         try:
             for row in reader:
                 line = reader.line_num  # type: ignore[attr-defined]
-                if not row:
-                    blank = blank or line
-                    continue
-                if blank:
-                    raise InputError(f"{self.source}, line {blank}: the line is blank.")
-                yield line, row
+                # Not the row: an empty cell in quotes looks like a line of spaces there.
+                if self._line.strip():
+                    yield line, row
         except csv.Error as error:
             raise InputError(
                 f"{self.source}, after line {line}: not readable as CSV ({error})."

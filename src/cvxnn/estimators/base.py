@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
+from cvxnn.estimators.inputs import check_entries
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
@@ -178,7 +179,17 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
 
     @abstractmethod
     def _read(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
-        """Data in float64, and y if it is given, as `validate_data` of scikit-learn."""
+        """Data in float64, and y if it is given, as `validate_data` of scikit-learn.
+
+        Raises
+        ------
+        ValueError
+            If an entry is none that :func:`cvxnn.solve` would take.
+        """
+
+    @abstractmethod
+    def _check_target(self, y: Any) -> None:
+        """Raise ValueError for entries of y that are no targets, or no labels."""
 
     @abstractmethod
     def _table(self, data: FloatArray) -> FloatArray:
@@ -358,6 +369,9 @@ class ConvexReLU(ConvexEstimator):
         return networks[0].n_features > int(self.n_features_in_)
 
     def _read(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
+        check_entries(X)
+        for target in y:
+            self._check_target(target)
         return validate_data(self, X, *y, dtype=np.float64, **options)
 
     def _table(self, data: FloatArray) -> FloatArray:

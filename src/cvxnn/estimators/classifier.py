@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
+from cvxnn.estimators.class_weights import class_weighted
+from cvxnn.estimators.inputs import check_labels
 from cvxnn.validation import check_choice
 
 FloatArray = NDArray[np.float64]
@@ -58,6 +59,9 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
             total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
         )
 
+    def _check_target(self, y: Any) -> None:
+        check_labels(y)
+
     def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
         """The rows of each network, with labels -1 and 1."""
         data, labels = self._read(X, y)
@@ -67,8 +71,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise InputError(f"y must have two classes at least, got 1 class: {self.classes_[0]}.")
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, labels)
-            weights = by_class if weights is None else weights * by_class
+            weights = class_weighted(self.class_weight, labels, weights)
         positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         table = self._table(data)
         return [Rows.of(table, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
@@ -101,7 +104,8 @@ class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``.
     class_weight : dict, "balanced" or None, default None
-        Weights of the classes, multiplied with `sample_weight`.
+        Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all
+        classes the same total weight.
     method : {"global", "exact", "sampled"}, default "global"
         See :func:`cvxnn.solve`.
     fit_intercept : bool, default True

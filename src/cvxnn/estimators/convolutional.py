@@ -17,6 +17,7 @@ from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Rows
 from cvxnn.estimators.classifier import CLASSIFICATION_LOSSES, ConvexClassifier
+from cvxnn.estimators.inputs import check_entries
 from cvxnn.estimators.regressor import REGRESSION_LOSSES, ConvexRegressor
 from cvxnn.validation import check_choice, check_count, check_number, check_positive
 
@@ -78,9 +79,12 @@ class ConvexCNN(ConvexEstimator):
         return convolutional_module(self._fitted_networks(), self.image_shape_, dtype)
 
     def _read(self, X: ArrayLike, *y: ArrayLike, reset: bool = True, **options: Any) -> Any:
+        shape = check_entries(X)
         # Before scikit-learn calls the height of an image its number of features.
-        if not reset and (shape := np.asarray(X).shape)[2:]:
+        if not reset and shape[2:]:
             self._check_shape(shape)
+        for target in y:
+            self._check_target(target)
         read = validate_data(self, X, *y, dtype=np.float64, allow_nd=True, reset=reset, **options)
         data = read[0] if y else read
         if reset:
@@ -263,7 +267,7 @@ class ConvexCNNClassifier(ConvexCNN, ConvexClassifier):
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``.
     class_weight : dict, "balanced" or None, default None
-        Weights of the classes, multiplied with `sample_weight`.
+        As for :class:`ConvexReLUClassifier`.
     fit_intercept, method, n_samples, tol, max_iter, random_state, verbose
         As for :class:`ConvexCNNRegressor`.
     time_limit : float or None, default 60.0

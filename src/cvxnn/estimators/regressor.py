@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
 from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
+from cvxnn.estimators.inputs import check_numbers
 from cvxnn.validation import check_choice, check_positive
 
 FloatArray = NDArray[np.float64]
@@ -23,6 +24,9 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> FloatArray:
         """Values of the network, shape (n,)."""
         return self._values(X)[:, 0]
+
+    def _check_target(self, y: Any) -> None:
+        check_numbers(y)
 
     def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
         data, target = self._read(X, y, y_numeric=True)

@@ -167,7 +167,7 @@ def test_a_layer_that_computes_something_else_is_refused(nn: Any, method: str):
         return 2.0 * getattr(nn.Linear, method)(self, rows)
 
     Doubled = type("Doubled", (nn.Linear,), {method: doubled})
-    with pytest.raises(InputError, match=r"Sequential\(Doubled, ReLU, Linear\); .* as a pair"):
+    with pytest.raises(InputError, match=r"got a Sequential\(.*\); .* as a pair"):
         read_network(nn.Sequential(Doubled(2, 3), nn.ReLU(), nn.Linear(3, 1)))
 
 
@@ -176,7 +176,7 @@ def test_a_subclass_of_sequential_is_refused(nn: Any):
         def forward(self, rows: Any) -> Any:
             return 2.0 * super().forward(rows)
 
-    with pytest.raises(InputError, match=r"The network is a Doubled, .* as a pair") as error:
+    with pytest.raises(InputError, match=r"got a Doubled\(.*\); .* as a pair") as error:
         read_network(Doubled(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
     assert "\n" not in str(error.value)
 

@@ -1,0 +1,84 @@
+"""Data and labels as :func:`cvxnn.solve` accepts them, before scikit-learn sees them.
+
+`validate_data` reads numbers out of text, dates and what is under a mask; what is no
+number is refused here first, in the sentences of :mod:`cvxnn.validation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.validation import as_real_array, check_dense, check_finite, check_range
+
+FloatArray = NDArray[np.float64]
+
+
+def check_entries(X: Any) -> tuple[int, ...]:
+    """The shape of the data, whose entries are numbers in the range of data.
+
+    Shape, names and number of the features are left to scikit-learn.
+
+    Raises
+    ------
+    InputError
+        As :func:`cvxnn.validation.check_data`, except for the shape.
+
+    Examples
+    --------
+    >>> check_entries([[1.0, 2.0]])
+    (1, 2)
+    """
+    try:
+        array = as_real_array(X, "X")
+    except InputError:
+        if isinstance(X, np.ndarray) and any(isinstance(entry, Mapping) for entry in X.flat):
+            # The checks of scikit-learn want the TypeError that numpy raises here.
+            np.asarray(X, dtype=np.float64)
+        raise
+    check_range(array, "X")
+    return array.shape
+
+
+def check_numbers(y: Any) -> None:
+    """Refuse targets of a regression that are no numbers in the range of data.
+
+    Examples
+    --------
+    >>> check_numbers(["1", "2"])
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: y must be numeric, got dtype <U1.
+    """
+    # What is missing altogether has words of its own in scikit-learn.
+    if y is not None:
+        check_range(as_real_array(y, "y"), "y")
+
+
+def check_labels(y: Any) -> None:
+    """Refuse labels that are masked, sparse, complex, infinite or missing.
+
+    Examples
+    --------
+    >>> check_labels(["yes", None])
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: y must have a label for every row, got None at entry 1.
+    """
+    if y is None:
+        return
+    check_dense(y, "y")
+    array = np.asarray(y)
+    if array.dtype.kind in "fc":
+        check_finite(as_real_array(array, "y"), "y")
+    elif array.dtype.kind in "OMm":
+        _check_no_gap(array)
+
+
+def _check_no_gap(labels: NDArray[Any]) -> None:
+    for k, label in enumerate(labels.flat):
+        # NaN and NaT are no number that equals itself; pandas' NA has no truth value.
+        if label is None or type(label).__name__ == "NAType" or label != label:
+            raise InputError(f"y must have a label for every row, got {label} at entry {k}.")

@@ -1,0 +1,175 @@
+"""A network of any library in the form of this one: its data, labels and conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.foreign_networks.labels import signs_of
+from cvxnn.foreign_networks.tensors import detached
+from cvxnn.losses import Loss
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.validation import as_real_array, check_data, check_target
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReadNetwork:
+    """A network of any library in the form of this one, and what its own form was.
+
+    Attributes
+    ----------
+    network : TwoLayerNetwork
+        The same function, on the columns that :meth:`data` makes.
+    has_ones : bool
+        Whether a column of ones is appended to X for the biases of the network.
+    has_hidden_biases : bool
+        Whether the hidden layer has biases.
+    output_bias : float
+        The bias of the output; 0 where there is none.
+    loss : str or Loss
+        The loss that it was trained with; ``"squared"`` where that is not known.
+    alpha : float, optional
+        The penalty that scikit-learn trained it with.
+    classes : tuple of two labels, optional
+        What a classifier calls the labels -1 and 1.
+    feature_names : tuple of str, optional
+        The columns that it was trained on, where it knows them.
+    flattens : bool
+        Whether it begins with images, which become rows.
+    transform : callable, optional
+        What makes the columns that it reads from X: the steps before it.
+    remarks : tuple of str
+        What else there is to say about it, for :meth:`notes`.
+    """
+
+    network: TwoLayerNetwork
+    has_ones: bool = False
+    has_hidden_biases: bool = False
+    output_bias: float = 0.0
+    loss: str | Loss = "squared"
+    alpha: float | None = None
+    classes: tuple[Any, Any] | None = None
+    feature_names: tuple[str, ...] | None = None
+    flattens: bool = False
+    transform: Callable[[Any], Any] | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X that the network reads, without the column of ones."""
+        return self.network.n_features - self.has_ones
+
+    def data(self, X: Any) -> FloatArray:
+        """X as the network reads it: checked, and with the column of ones if it needs one.
+
+        Raises
+        ------
+        InputError
+            If X is no data, has other columns than the network reads, or has
+            them in another order.
+        """
+        X = detached(X, "X")
+        if self.transform is not None:
+            X = self.transform(X)
+        self._check_names(X)
+        if self.flattens and (images := as_real_array(X, "X")).ndim > 2:
+            X = images.reshape(len(images), -1)
+        rows = check_data(X)
+        if rows.shape[1] != self.n_features:
+            raise InputError(self._width_sentence(rows))
+        return np.column_stack([rows, np.ones(len(rows))]) if self.has_ones else rows
+
+    def target(self, y: Any, n: int) -> FloatArray:
+        """Targets of the n rows; of a classifier -1 and 1 for its classes.
+
+        Raises
+        ------
+        InputError
+            If y is no target, or a label is none of the classes.
+        """
+        y = detached(y, "y")
+        return check_target(y if self.classes is None else signs_of(y, self.classes), n)
+
+    def notes(self, X: FloatArray, beta: float) -> tuple[str, ...]:
+        """What the conventions of the network mean for objective and bound, in sentences.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, d)
+            What :meth:`data` returned.
+        beta : float
+        """
+        notes = []
+        if self.has_ones:
+            notes.append("A column of ones was appended to X for the biases of the network.")
+            constant = np.flatnonzero((X[0] == X).all(axis=0) & (X[0] != 0.0))[:-1]
+            if len(constant):
+                notes.append(
+                    f"Column {constant[0]} of X is constant already: with the column of ones the "
+                    "networks of the lower bound have two biases."
+                )
+        if self.has_hidden_biases:
+            squares = 0.5 * beta * self._squared_hidden_biases()
+            notes.append(
+                "Hidden biases are penalised like every other weight, in the objective "
+                f"({squares:.6g} of it) and in the lower bound."
+            )
+        if self.output_bias != 0.0:
+            notes.append(
+                f"The output bias {self.output_bias:.6g} is counted as one more neuron on the "
+                "column of ones, which costs beta times its modulus, in the objective "
+                f"({beta * abs(self.output_bias):.6g} of it) and in the lower bound."
+            )
+        if self.has_ones and not self.has_hidden_biases:
+            notes.append(
+                "The hidden layer has no biases; the lower bound holds for networks that have "
+                "them as well."
+            )
+        if self.alpha is not None:
+            name = "MLPRegressor" if self.classes is None else "MLPClassifier"
+            notes.append(
+                f"{name} spares its biases and penalises its other weights by alpha = "
+                f"{self.alpha:g}: trained on all n rows at once that corresponds to the "
+                f"{self.loss} loss and beta = alpha, in batches of b rows to beta = alpha n / b."
+            )
+        if self.classes is not None:
+            notes.append("The labels -1 and 1 are its classes {} and {}.".format(*self.classes))
+        return (*self.remarks, *notes)
+
+    def _squared_hidden_biases(self) -> float:
+        biases = self.network.hidden_weights[:, -1]
+        # The last neuron is the output bias, where there is one.
+        hidden = biases[:-1] if self.output_bias != 0.0 else biases
+        return float(hidden @ hidden)
+
+    def _check_names(self, X: Any) -> None:
+        columns = getattr(X, "columns", None)
+        if self.feature_names is None or columns is None:
+            return
+        names = tuple(str(name) for name in columns)
+        if names != self.feature_names:
+            raise InputError(
+                f"X has the columns {', '.join(names)}, and the network was fitted on "
+                f"{', '.join(self.feature_names)}, in this order."
+            )
+
+    def _width_sentence(self, rows: FloatArray) -> str:
+        width = rows.shape[1]
+        sentence = f"The network reads {_plural(self.n_features, 'feature')}, X has {width}"
+        has_constant = bool((rows == 1.0).all(axis=0).any())
+        if self.has_ones and width == self.n_features + 1 and has_constant:
+            return f"{sentence}: leave the column of ones out, it is appended for the biases."
+        if not self.has_ones and width == self.n_features - 1:
+            return f"{sentence}: append a column of ones to X if the last weights are biases."
+        return f"{sentence}."
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

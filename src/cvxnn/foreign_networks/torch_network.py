@@ -1,0 +1,201 @@
+"""Modules of torch that compute Linear, ReLU, Linear."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.foreign_networks.layers import AS_PAIR, from_layers, weights
+from cvxnn.foreign_networks.network import ReadNetwork
+from cvxnn.foreign_networks.torch_check import check_values
+from cvxnn.foreign_networks.torch_operations import Kind, Operation, is_changed, operation_of
+from cvxnn.foreign_networks.torch_trace import traced_operations
+
+FloatArray = NDArray[np.float64]
+
+# A network in the letters of its operations. Normalisation is folded into the layer beside it.
+_NETWORK = re.compile("[FN]*L[FN]*R[FN]*L[FN]*[FC]*S?[FC]*")
+
+
+def read_module(model: Any) -> ReadNetwork:
+    """Read a module of torch.
+
+    Raises
+    ------
+    InputError
+        If it does not compute Linear, ReLU, Linear with one output, or has hooks, or would
+        compute something else in evaluation mode.
+    """
+    operations = _listed(model, "network")
+    is_traced = operations is None
+    if operations is None:
+        # Before the trace, which would not see the forward of one instance.
+        _check_unchanged(model)
+        operations = traced_operations(model)
+    _check_form(model, operations)
+    read = _composed([step for step in operations if step.kind is not Kind.SAME])
+    # After the weights: the hook of a lazy layer says less than that it has no values.
+    _check_unchanged(model)
+    if is_traced:
+        check_values(model, read)
+    return read
+
+
+def _listed(model: Any, path: str) -> list[Operation] | None:
+    """The operations of a Sequential of known layers, without a trace; None for others."""
+    known = operation_of(model, path)
+    if known is not None:
+        return [known]
+    if type(model) is not sys.modules["torch.nn"].Sequential:
+        return None if _is_traceable(model) else [Operation(Kind.OTHER, type(model).__name__)]
+    operations: list[Operation] = []
+    for k, layer in enumerate(model):
+        inner = _listed(layer, f"{path}[{k}]")
+        if inner is None:
+            return None
+        operations += inner
+    return operations
+
+
+def _is_traceable(model: Any) -> bool:
+    """Whether torch may look into it: not into its own layers."""
+    module = getattr(sys.modules["torch.nn"], "Module", None)
+    is_own = type(model).__module__.startswith("torch.nn")
+    return module is not None and isinstance(model, module) and not is_own
+
+
+def _check_form(model: Any, operations: list[Operation]) -> None:
+    steps = [step for step in operations if step.kind is not Kind.SAME]
+    letters = "".join(step.kind for step in steps)
+    training = [step.label for step in steps if step.kind is Kind.TRAINING]
+    # What it would be in evaluation mode decides whether that is the advice.
+    if training and _NETWORK.fullmatch(letters.replace(Kind.TRAINING, "")):
+        raise InputError(
+            f"The torch network is in training mode, in which its {training[0]} depends on chance "
+            "or on the batch; call its .eval() first."
+        )
+    if not _NETWORK.fullmatch(letters):
+        names = ", ".join(step.label for step in operations)
+        raise InputError(
+            "A torch network must compute Linear, ReLU, Linear, got a "
+            f"{type(model).__name__}({names}); pass a ReLU network of another form as a pair "
+            "(hidden_weights, output_weights)."
+        )
+
+
+def _check_unchanged(model: Any) -> None:
+    if any(map(is_changed, _modules(model))):
+        raise InputError(
+            "The torch network has hooks or a forward of its own, which may change what it "
+            f"computes; remove them, or {AS_PAIR}."
+        )
+
+
+def _modules(model: Any) -> Iterator[Any]:
+    """The module and all in it."""
+    if hasattr(model, "modules"):
+        yield from model.modules()
+    else:
+        yield model
+        for layer in model if hasattr(model, "__iter__") else ():
+            yield from _modules(layer)
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """``x -> weight x + bias``, the bias None where there is none."""
+
+    weight: FloatArray
+    bias: FloatArray | None
+
+    @classmethod
+    def of_layer(cls, step: Operation) -> _Affine:
+        holder = step.holder if isinstance(step.holder, dict) else vars_of(step.holder)
+        bias = holder["bias"]
+        return cls(
+            weights(holder["weight"], f"{step.path}.weight"),
+            None if bias is None else weights(bias, f"{step.path}.bias"),
+        )
+
+    def before(self, scale: FloatArray, shift: FloatArray) -> _Affine:
+        """This after a normalisation."""
+        moved = self.weight @ shift
+        return _Affine(self.weight * scale, moved if self.bias is None else self.bias + moved)
+
+    def after(self, scale: FloatArray, shift: FloatArray) -> _Affine:
+        """This before a normalisation."""
+        moved = shift if self.bias is None else scale * self.bias + shift
+        return _Affine(scale[:, np.newaxis] * self.weight, moved)
+
+
+def vars_of(module: Any) -> dict[str, Any]:
+    """Weight and bias of a module; parametrized ones are computed."""
+    return {"weight": module.weight, "bias": module.bias}
+
+
+def _normalisation(step: Operation) -> tuple[FloatArray, FloatArray]:
+    """Scale and shift of ``BatchNorm1d`` in evaluation mode."""
+    module, path = step.holder, step.path
+    mean = weights(module.running_mean, f"{path}.running_mean")
+    variance = weights(module.running_var, f"{path}.running_var")
+    scale = 1.0 / np.sqrt(variance + module.eps)
+    if module.weight is not None:
+        scale = scale * weights(module.weight, f"{path}.weight")
+    shift = -mean * scale
+    if module.bias is not None:
+        shift = shift + weights(module.bias, f"{path}.bias")
+    return scale, shift
+
+
+def _composed(steps: list[Operation]) -> ReadNetwork:
+    """The two layers, with what stands beside them folded into them."""
+    relu = next(k for k, step in enumerate(steps) if step.kind is Kind.RELU)
+    hidden, output = _folded(steps[:relu]), _folded(steps[relu:])
+    _check_sizes(steps, hidden, output)
+    read = from_layers(hidden.weight, hidden.bias, output.weight, output.bias)
+    remarks: tuple[str, ...] = ()
+    if any(step.kind is Kind.NORM for step in steps):
+        remarks += (
+            "BatchNorm1d is folded into the Linear layer beside it, whose weights count as they "
+            "are then.",
+        )
+    read = replace(read, flattens=steps[0].kind is Kind.FLATTEN, remarks=remarks)
+    if any(step.kind is Kind.SIGMOID for step in steps):
+        remarks += ("Its values are those before the Sigmoid.",)
+        return replace(read, loss="logistic", classes=(0, 1), remarks=remarks)
+    return read
+
+
+def _folded(steps: list[Operation]) -> _Affine:
+    """A Linear with the normalisations before and after it."""
+    at = next(k for k, step in enumerate(steps) if step.kind is Kind.LINEAR)
+    layer = _Affine.of_layer(steps[at])
+    norms = [k for k, step in enumerate(steps) if step.kind is Kind.NORM]
+    for k in sorted((k for k in norms if k < at), reverse=True):
+        layer = layer.before(*_normalisation(steps[k]))
+    for k in (k for k in norms if k > at):
+        layer = layer.after(*_normalisation(steps[k]))
+    return layer
+
+
+def _check_sizes(steps: list[Operation], hidden: _Affine, output: _Affine) -> None:
+    """Layers fit together, and rows are not cut into others, which X does not have."""
+    m, d = hidden.weight.shape
+    if output.weight.shape[1] != m:
+        raise InputError(
+            f"The torch network has {m} hidden neurons, but its last layer reads "
+            f"{output.weight.shape[1]}."
+        )
+    for step in steps:
+        if step.width not in (None, d):
+            raise InputError(
+                f"The torch network must keep the rows of X: it makes rows of {step.width} "
+                f"numbers, and its first layer reads {d}."
+            )

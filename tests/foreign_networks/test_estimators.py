@@ -1,0 +1,216 @@
+"""Estimators of this library and pipelines: their values, labels and losses."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+
+import cvxnn
+from cvxnn.errors import InputError
+from cvxnn.foreign_networks import read_network
+from cvxnn.results import Verdict
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((30, 2)) * [1.0, 5.0] + [0.0, 20.0]
+Y = np.abs(X[:, 0]) + 0.1 * RNG.standard_normal(30)
+LABELS = np.where(Y > 0.7, "large", "small")
+
+
+def hidden(model: Any, target: Any = Y, data: Any = X) -> Any:
+    """Fitted in a few iterations: enough to have weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(data, target)
+
+
+def mlp(kind: Any = MLPRegressor) -> Any:
+    return kind(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=8, random_state=0)
+
+
+# ------------------------------------------------------------------ estimators of this library
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(
+    "model",
+    [
+        cvxnn.ConvexReLURegressor(beta=0.5),
+        cvxnn.ConvexReLURegressor(beta=0.5, loss="huber", delta=0.05),
+        cvxnn.ConvexReLURegressorCV(betas=[1.0, 0.5], cv=2),
+        cvxnn.ConvexReLUClassifier(beta=0.5),
+        cvxnn.ConvexReLUClassifier(beta=0.5, loss="squared_hinge"),
+        cvxnn.ConvexReLUClassifier(beta=0.5, loss="squared"),
+        cvxnn.ConvexReLUClassifierCV(betas=[1.0, 0.5], cv=2),
+    ],
+    ids=str,
+)
+def test_estimators_are_certified_as_they_were_trained(model: Any, fit_intercept: bool):
+    target = LABELS if hasattr(model, "class_weight") else Y
+    model.set_params(fit_intercept=fit_intercept).fit(X, target)
+    beta = getattr(model, "beta_", getattr(model, "beta", None))
+    certificate = cvxnn.certify(model, X, target, beta)
+    # Trained by the one, and proved by the other from the dual point of its residual.
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert certificate.objective == pytest.approx(model.objective_, rel=1e-9)
+    read = read_network(model)
+    values = getattr(model, "decision_function", model.predict)(X)
+    assert np.array_equal(read.network.forward(read.data(X)), values)
+    assert read.has_ones == fit_intercept
+    if hasattr(model, "class_weight"):
+        assert "The labels -1 and 1 are its classes large and small." in certificate.notes
+        with pytest.raises(InputError, match=r"which are 'large' and 'small', got 1.0"):
+            cvxnn.certify(model, X, np.ones(30), beta)
+
+
+def test_the_loss_may_be_another_one():
+    model = cvxnn.ConvexReLURegressor(beta=0.5, loss="huber", delta=0.05).fit(X, Y)
+    certificate = cvxnn.certify(model, X, Y, 0.5, loss="squared", time_limit=5.0)
+    expected = 0.5 * ((model.predict(X) - Y) ** 2).sum() + 0.5 * model.network_.penalty()
+    assert certificate.objective == pytest.approx(expected, rel=1e-12)
+
+
+def test_parameters_that_were_set_later_do_not_count_for_the_column_of_ones():
+    model = cvxnn.ConvexReLURegressor(beta=0.5).fit(X, Y).set_params(fit_intercept=False)
+    assert read_network(model).has_ones
+
+
+def test_class_weights_are_for_the_user_to_pass():
+    model = cvxnn.ConvexReLUClassifier(beta=0.5, class_weight="balanced").fit(X, LABELS)
+    _, member, counts = np.unique(LABELS, return_inverse=True, return_counts=True)
+    weights = 15.0 / counts[member]
+    certificate = cvxnn.certify(model, X, LABELS, 0.5, sample_weight=weights)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert certificate.objective == pytest.approx(model.objective_, rel=1e-9)
+    assert "Its class_weight, 'balanced', counts only" in " ".join(certificate.notes)
+
+
+def test_several_classes_are_certified_one_by_one():
+    labels = np.arange(30) % 3
+    model = cvxnn.ConvexReLUClassifier(beta=5.0).fit(X, labels)
+    with pytest.raises(InputError, match=r"has 3 networks, .* networks_\[k\], with labels 1") as no:
+        cvxnn.certify(model, X, labels, 5.0)
+    assert "\n" not in str(no.value)
+    ones = np.column_stack([X, np.ones(30)])
+    total = sum(
+        cvxnn.certify(
+            network, ones, np.where(labels == k, 1.0, -1.0), 5.0, loss="logistic"
+        ).objective
+        for k, network in enumerate(model.networks_)
+    )
+    assert total == pytest.approx(model.objective_, rel=1e-9)
+
+
+class Doubled(cvxnn.ConvexReLURegressor):
+    def predict(self, X: Any) -> Any:
+        return 2.0 * super().predict(X)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (cvxnn.ConvexReLURegressor(), "The ConvexReLURegressor is not fitted"),
+        (cvxnn.ConvexReLUClassifierCV(), "The ConvexReLUClassifierCV is not fitted"),
+        (Doubled(), "The network is a Doubled, .* the ConvexReLURegressor it is derived from"),
+        (cvxnn.ConvexCNNRegressor(), "is convolutional, .* dual_gap_ say how far"),
+        (make_pipeline(StandardScaler(), cvxnn.ConvexReLURegressor()), "is not fitted"),
+        (make_pipeline(StandardScaler(), "passthrough"), "got a str"),
+        (make_pipeline(StandardScaler()), "got a StandardScaler"),
+        (hidden(GridSearchCV(mlp(), {}, cv=2)), "pass its attribute best_estimator_"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_others_are_refused(model: Any, words: str):
+    with pytest.raises(InputError, match=words) as error:
+        read_network(model)
+    assert "\n" not in str(error.value)
+
+
+def test_names_of_columns_are_those_of_the_fit():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(X, columns=["a", "b"])
+    model = cvxnn.ConvexReLURegressor(beta=0.5).fit(table, Y)
+    assert cvxnn.certify(model, table, Y, 0.5).verdict is Verdict.OPTIMAL
+    with pytest.raises(InputError, match="X has the columns b, a"):
+        cvxnn.certify(model, table[["b", "a"]], Y, 0.5)
+
+
+# ------------------------------------------------------------------ pipelines
+
+
+@pytest.mark.parametrize(
+    "last", [mlp(), cvxnn.ConvexReLURegressor(beta=0.5)], ids=lambda last: type(last).__name__
+)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (StandardScaler(),),
+        (StandardScaler(), "passthrough", SelectKBest(f_regression, k=1)),
+        (PolynomialFeatures(2, include_bias=False), StandardScaler()),
+    ],
+    ids=["alone", "scaled", "selected", "polynomial"],
+)
+def test_a_pipeline_has_the_values_of_its_prediction(steps: tuple[Any, ...], last: Any):
+    pipeline = hidden(make_pipeline(*steps, last))
+    read = read_network(pipeline)
+    assert np.abs(read.network.forward(read.data(X)) - pipeline.predict(X)).max() <= 1e-10
+    certificate = cvxnn.certify(pipeline, X, Y, 0.5, time_limit=0.5)
+    squares = 0.5 * ((pipeline.predict(X) - Y) ** 2).sum()
+    assert certificate.objective == pytest.approx(squares + 0.5 * read.network.penalty(), rel=1e-10)
+    assert any("the steps of the Pipeline" in note for note in certificate.notes) == bool(steps)
+    if last is not pipeline[-1] and isinstance(last, cvxnn.ConvexReLURegressor):
+        assert certificate.objective == pytest.approx(pipeline[-1].objective_, rel=1e-9)
+
+
+def test_a_pipeline_in_a_pipeline_and_a_classifier_at_its_end():
+    inner = make_pipeline(SelectKBest(k=1), mlp(MLPClassifier))
+    pipeline = hidden(make_pipeline(StandardScaler(), inner), LABELS)
+    read = read_network(pipeline)
+    logits = read.network.forward(read.data(X))
+    chances = pipeline.predict_proba(X)[:, 1]
+    assert 1.0 / (1.0 + np.exp(-logits)) == pytest.approx(chances, abs=1e-10)
+    certificate = cvxnn.certify(pipeline, X, LABELS, 0.5)
+    right = np.where(LABELS == "small", chances, 1.0 - chances)
+    expected = -np.log(right).sum() + 0.5 * read.network.penalty()
+    assert certificate.objective == pytest.approx(expected, rel=1e-10)
+
+
+def test_steps_may_take_what_is_no_number_and_give_what_is_sparse():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"x": X[:, 0], "kind": np.array(list("abc"))[np.arange(30) % 3]})
+    encoder = make_column_transformer(
+        (StandardScaler(), ["x"]), (OneHotEncoder(), ["kind"]), sparse_threshold=1.0
+    )
+    pipeline = hidden(make_pipeline(encoder, mlp()), data=table)
+    read = read_network(pipeline)
+    assert np.abs(read.network.forward(read.data(table)) - pipeline.predict(table)).max() <= 1e-10
+    unknown = table.assign(kind="d")
+    with pytest.raises(InputError, match=r"\(columntransformer\) do not take X: Found unknown"):
+        read.data(unknown)
+
+
+def test_data_that_the_steps_do_not_take_are_named():
+    pipeline = hidden(make_pipeline(StandardScaler(), mlp()))
+    for data, words in ((X[:, :1], "X has 1 features"), (["a"], "do not take X")):
+        with pytest.raises(InputError, match=words) as error:
+            cvxnn.certify(pipeline, data, Y, 0.5)
+        assert "\n" not in str(error.value)
+
+
+def test_a_subclass_of_a_pipeline_is_refused():
+    class Squared(Pipeline):
+        def predict(self, X: Any, **params: Any) -> Any:
+            return super().predict(X, **params) ** 2
+
+    with pytest.raises(InputError, match=r"a Squared, .* the Pipeline it is derived from"):
+        read_network(hidden(Squared([("scale", StandardScaler()), ("net", mlp())])))

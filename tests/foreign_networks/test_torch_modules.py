@@ -1,0 +1,407 @@
+"""Modules of torch: each network that is read has the values of the module, others are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cvxnn
+from cvxnn.errors import InputError
+from cvxnn.foreign_networks import read_network
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+functional = nn.functional
+
+X = np.random.default_rng(0).standard_normal((20, 6))
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+class Net(nn.Module):
+    """Two layers, and between them whatever a test wants."""
+
+    def __init__(self, forward: Callable[..., Any], **layers: Any) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 1)
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+        self.compute = forward
+
+    def forward(self, x: Any) -> Any:
+        return self.compute(self, x)
+
+
+def norm(size: int, **options: Any) -> Any:
+    """Normalisation with statistics and weights of its own."""
+    layer = nn.BatchNorm1d(size, **options)
+    with torch.no_grad():
+        for tensor in (layer.running_mean, layer.weight, layer.bias):
+            if tensor is not None:
+                tensor.copy_(torch.randn(size))
+        layer.running_var.copy_(torch.rand(size) + 0.1)
+    return layer
+
+
+class Functional(nn.Module):
+    """Parameters of its own and no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(5, 6))
+        self.last = nn.Parameter(torch.randn(1, 5))
+        self.constant = nn.Parameter(torch.randn(1))
+
+    def forward(self, x: Any) -> Any:
+        hidden = functional.relu(functional.linear(x, self.first))
+        return functional.linear(hidden, self.last, bias=self.constant)
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm, self.dropout = nn.Linear(6, 5), norm(5), nn.Dropout(0.3)
+
+    def forward(self, x: Any) -> Any:
+        return self.dropout(torch.relu(self.norm(self.linear(x))))
+
+
+class Named(nn.Sequential):
+    """A class of the user's that changes nothing."""
+
+
+def sequential(*between: Any, bias: bool = True) -> Any:
+    return nn.Sequential(nn.Linear(6, 5, bias=bias), *between, nn.Linear(5, 1, bias=bias))
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "dropout": lambda: sequential(nn.ReLU(), nn.Dropout(0.5), nn.AlphaDropout()),
+    "identity": lambda: nn.Sequential(nn.Identity(), *sequential(nn.ReLU()), nn.Flatten()),
+    "no biases": lambda: sequential(nn.ReLU(), nn.Dropout(0.1), bias=False),
+    "flatten": lambda: nn.Sequential(nn.Flatten(), *sequential(nn.ReLU()), nn.Flatten(0)),
+    "norm first": lambda: nn.Sequential(norm(6), *sequential(nn.ReLU())),
+    "norm after Linear": lambda: sequential(norm(5), nn.ReLU()),
+    "norm of Linear without bias": lambda: sequential(norm(5), nn.ReLU(), bias=False),
+    "norm after ReLU": lambda: sequential(nn.ReLU(), norm(5)),
+    "norm at the end": lambda: nn.Sequential(*sequential(nn.ReLU()), norm(1)),
+    "norm everywhere": lambda: nn.Sequential(
+        norm(6), norm(6), *sequential(norm(5), norm(5), nn.ReLU(), norm(5)), norm(1)
+    ),
+    "norm without weights": lambda: sequential(norm(5, affine=False, eps=0.1), nn.ReLU()),
+    "nested": lambda: nn.Sequential(
+        nn.Sequential(nn.Linear(6, 5), nn.Sequential(norm(5), nn.ReLU())), nn.Linear(5, 1)
+    ),
+    "a class of its own": lambda: Named(*sequential(norm(5), nn.ReLU())),
+    "a block": lambda: nn.Sequential(Block(), nn.Linear(5, 1)),
+    "functional": Functional,
+    "module": lambda: Net(lambda net, x: net.two(net.relu(net.one(x))), relu=nn.ReLU()),
+    "F.relu": lambda: Net(lambda net, x: net.two(functional.relu(net.one(x)))),
+    "in place": lambda: Net(lambda net, x: net.two(functional.relu(net.one(x), inplace=True))),
+    "torch.relu": lambda: Net(lambda net, x: net.two(torch.relu(net.one(x)))),
+    "relu()": lambda: Net(lambda net, x: net.two(net.one(x).relu())),
+    "clamp_min": lambda: Net(lambda net, x: net.two(net.one(x).clamp_min(0.0))),
+    "clamp": lambda: Net(lambda net, x: net.two(torch.clamp(net.one(x), min=0))),
+    "F.dropout": lambda: Net(
+        lambda net, x: net.two(functional.dropout(net.one(x).relu(), 0.5, net.training))
+    ),
+    "squeeze": lambda: Net(lambda net, x: net.two(net.one(x).relu()).squeeze(-1)),
+    "one column": lambda: Net(lambda net, x: net.two(net.one(x).relu())[:, 0]),
+    "view": lambda: Net(lambda net, x: net.two(net.one(x.view(-1, 6)).relu()).view(-1)),
+    "view of the size": lambda: Net(
+        lambda net, x: net.two(net.one(x.view(x.size(0), -1)).relu()).reshape(-1)
+    ),
+    "reshape of the shape": lambda: Net(
+        lambda net, x: net.two(net.one(x.reshape(x.shape[0], -1)).relu()).flatten()
+    ),
+    "torch.flatten": lambda: Net(lambda net, x: net.two(net.one(torch.flatten(x, 1)).relu())),
+    "float": lambda: Net(lambda net, x: net.two(net.one(x.double()).relu())),
+}
+
+
+def values(model: Any, rows: Any) -> np.ndarray:
+    with torch.no_grad():
+        return model(torch.from_numpy(rows)).reshape(-1).numpy()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_have_the_values_of_the_module(name: str):
+    model = NETWORKS[name]().double().eval()
+    read = read_network(model)
+    expected = values(model, X)
+    assert read.n_features == 6
+    assert read.loss == "squared"
+    assert np.abs(read.network.forward(read.data(X)) - expected).max() <= 1e-10
+    # Reading leaves the module, and the state of its random numbers, as they were.
+    assert not model.training
+    assert np.array_equal(values(model, X), expected)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_in_single_precision_are_read_as_well(name: str):
+    if name == "float":
+        pytest.skip("This one is for double precision.")
+    model = NETWORKS[name]().eval()
+    read = read_network(model)
+    expected = values(model, X.astype(np.float32))
+    assert np.abs(read.network.forward(read.data(X)) - expected).max() <= 1e-4
+
+
+@pytest.mark.parametrize("end", ["module", "torch", "method"])
+def test_a_sigmoid_at_the_end_is_the_logistic_loss(end: str):
+    if end == "module":
+        model = nn.Sequential(*sequential(norm(5), nn.ReLU()), nn.Sigmoid(), nn.Flatten(0))
+    elif end == "torch":
+        model = Net(lambda net, x: torch.sigmoid(net.two(net.one(x).relu())).squeeze(1))
+    else:
+        model = Net(lambda net, x: net.two(net.one(x).relu()).sigmoid())
+    model = model.double().eval()
+    read = read_network(model)
+    chances = values(model, X)
+    logits = read.network.forward(read.data(X))
+    assert 1.0 / (1.0 + np.exp(-logits)) == pytest.approx(chances, abs=1e-12)
+    labels = (np.arange(20) % 3 == 0).astype(int)
+    certificate = cvxnn.certify(model, X, labels, 5.0, time_limit=0.1)
+    # By hand: the cross entropy of torch, all squared weights, and the biases as they count here.
+    entropy = functional.binary_cross_entropy(
+        torch.from_numpy(chances), torch.from_numpy(labels).double(), reduction="sum"
+    )
+    assert certificate.objective == pytest.approx(
+        entropy.item() + 5.0 * read.network.penalty(), rel=1e-9
+    )
+    assert "The labels -1 and 1 are its classes 0 and 1." in certificate.notes
+    assert "Its values are those before the Sigmoid." in certificate.notes
+    for other in (labels == 1, labels.astype(float), torch.from_numpy(labels)):
+        again = cvxnn.certify(model, X, other, 5.0, time_limit=0.1)
+        assert again.objective == certificate.objective
+    with pytest.raises(InputError, match="which are 0 and 1, got 3 at entry 0"):
+        cvxnn.certify(model, X, labels + 2, 5.0)
+    if end == "module":
+        with pytest.raises(InputError, match="must end in Linear"):
+            cvxnn.from_torch(model)
+
+
+def test_a_trained_network_with_normalisation_is_certified_on_what_it_computes():
+    model = sequential(norm(5), nn.ReLU(), nn.Dropout(0.5)).double().eval()
+    y = np.abs(X[:, 0])
+    certificate = cvxnn.certify(model, X, y, 2.0, time_limit=1.0)
+    network = certificate.network
+    fit = 0.5 * ((values(model, X) - y) ** 2).sum()
+    squares = (network.hidden_weights**2).sum() + (network.output_weights**2).sum()
+    assert certificate.objective == pytest.approx(fit + squares, rel=1e-12)
+    assert certificate.dual_bound <= certificate.objective
+    assert any("BatchNorm1d is folded" in note for note in certificate.notes)
+
+
+def test_images_become_rows():
+    images = X.reshape(20, 2, 3)
+    flat = nn.Sequential(nn.Flatten(), *sequential(nn.ReLU())).double()
+    shaped = Net(lambda net, x: net.two(net.one(x.view(x.size(0), -1)).relu())).double()
+    for model in (flat, shaped):
+        read = read_network(model)
+        assert np.abs(read.network.forward(read.data(images)) - values(model, images)).max() < 1e-12
+        assert np.array_equal(read.data(images), read.data(X))
+    with pytest.raises(InputError, match="X must be 2-D"):
+        read_network(sequential(nn.ReLU())).data(images)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: sequential(nn.ReLU(), nn.Dropout(0.5)),
+        lambda: sequential(norm(5), nn.ReLU()),
+        lambda: sequential(norm(5, track_running_stats=True), nn.ReLU(), nn.Dropout(0.5)),
+        lambda: Net(lambda net, x: net.two(net.drop(net.one(x).relu())), drop=nn.Dropout()),
+        lambda: Net(
+            lambda net, x: net.two(functional.dropout(net.one(x).relu(), 0.5, net.training))
+        ),
+        lambda: nn.Sequential(Block(), nn.Linear(5, 1)),
+    ],
+)
+def test_training_mode_is_refused_where_it_matters(build: Callable[[], Any]):
+    model = build().train()
+    with pytest.raises(
+        InputError, match=r"in training mode, .* call its .eval\(\) first."
+    ) as error:
+        read_network(model)
+    assert "\n" not in str(error.value)
+    read_network(model.eval())
+
+
+def test_dropout_that_drops_nothing_may_be_in_training_mode():
+    model = sequential(nn.ReLU(), nn.Dropout(0.0)).double().train()
+    read = read_network(model)
+    assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
+
+
+def asks(net: Any, x: Any) -> Any:
+    value = net.two(net.one(x).relu())
+    return 2.0 * value if isinstance(x, torch.Tensor) else value
+
+
+def skips(net: Any, x: Any) -> Any:
+    hidden = net.one(x).relu()
+    return net.two(hidden) + x[:, :1]
+
+
+def doubles_in_place(net: Any, x: Any) -> Any:
+    hidden = net.one(x).relu()
+    hidden.mul_(2.0)
+    return net.two(hidden)
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "Tanh": (lambda: sequential(nn.Tanh()), r"got a Sequential\(Linear, Tanh, Linear\)"),
+    "LeakyReLU": (lambda: sequential(nn.LeakyReLU()), "LeakyReLU"),
+    "ReLU6": (lambda: sequential(nn.ReLU6()), "ReLU6"),
+    "LayerNorm": (lambda: sequential(nn.LayerNorm(5), nn.ReLU()), "LayerNorm"),
+    "BatchNorm2d": (lambda: sequential(nn.BatchNorm2d(5), nn.ReLU()), "BatchNorm2d"),
+    "statistics of the batch": (
+        lambda: sequential(nn.BatchNorm1d(5, track_running_stats=False), nn.ReLU()),
+        "BatchNorm1d",
+    ),
+    "one layer": (lambda: nn.Linear(6, 1), r"got a Linear\(Linear\)"),
+    "three layers": (
+        lambda: nn.Sequential(*sequential(nn.ReLU()), nn.ReLU(), nn.Linear(1, 1)),
+        "Linear, ReLU, Linear, ReLU, Linear",
+    ),
+    "two linear layers": (lambda: sequential(nn.Linear(5, 5), nn.ReLU()), "Linear, Linear, ReLU"),
+    "ReLU at the end": (lambda: nn.Sequential(*sequential(nn.ReLU()), nn.ReLU()), "Linear, ReLU"),
+    "Sigmoid inside": (lambda: sequential(nn.ReLU(), nn.Sigmoid()), "Sigmoid"),
+    "flatten of hidden rows": (lambda: sequential(nn.ReLU(), nn.Flatten(0)), "Flatten"),
+    "convolution": (
+        lambda: nn.Sequential(nn.Conv1d(1, 5, 6), nn.ReLU(), nn.Flatten(), nn.Linear(5, 1)),
+        "Conv1d",
+    ),
+    "skip connection": (lambda: Net(skips), "add"),
+    "factor": (lambda: Net(lambda net, x: 2 * net.two(net.one(x).relu())), "mul"),
+    "absolute values": (lambda: Net(lambda net, x: net.two(net.one(x).abs())), "abs"),
+    "clamp to an end": (lambda: Net(lambda net, x: net.two(net.one(x).clamp(0, 1))), "clamp"),
+    "clamp at one": (lambda: Net(lambda net, x: net.two(net.one(x).clamp_min(1))), "clamp_min"),
+    "dropout always": (
+        lambda: Net(lambda net, x: net.two(functional.dropout(net.one(x).relu()))),
+        "dropout",
+    ),
+    "in place, unused": (lambda: Net(doubles_in_place), "mul_"),
+    "another row": (lambda: Net(lambda net, x: net.two(net.one(x).relu())[0]), "getitem"),
+    "rows cut": (
+        lambda: Net(lambda net, x: net.two(net.one(x.view(-1, 3)).relu()), one=nn.Linear(6, 5)),
+        "must keep the rows of X",
+    ),
+    "weights made on the way": (
+        lambda: Net(lambda net, x: net.two(functional.linear(x, torch.ones(5, 6)).relu())),
+        "linear with weights that are no parameters",
+    ),
+    "weights of the layer twice": (
+        lambda: Net(lambda net, x: net.two(functional.linear(x, net.one.weight * 2).relu())),
+        "mul",
+    ),
+    "way that depends on the data": (
+        lambda: Net(lambda net, x: net.two(net.one(x).relu()) if x.sum() > 0 else x),
+        "cannot be traced",
+    ),
+    "way that depends on the type": (lambda: Net(asks), "something else than its trace"),
+    "two outputs": (
+        lambda: Net(lambda net, x: net.two(net.one(x).relu()), two=nn.Linear(5, 2)),
+        "must have one output, got 2",
+    ),
+    "two values": (
+        lambda: Net(lambda net, x: (net.two(net.one(x).relu()), x)),
+        r"Linear, relu, Linear, more than one output\)",
+    ),
+    "a tuple": (lambda: Net(lambda net, x: (net.two(net.one(x).relu()),)), "more than one output"),
+    "no output": (lambda: Net(lambda net, x: None), "got a Net"),
+    "nothing": (lambda: Net(lambda net, x: x), r"got a Net\(\)"),
+    "layers of other sizes": (
+        lambda: Net(lambda net, x: net.two(net.one(x).relu()), two=nn.Linear(4, 1)),
+        "5 hidden neurons, but its last layer reads 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_other_modules_are_refused_in_one_sentence(name: str):
+    build, words = REFUSED[name]
+    with pytest.raises(InputError, match=words) as error:
+        read_network(build().eval())
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+def test_a_forward_with_two_arguments_is_refused():
+    class Two(Net):
+        def forward(self, x: Any, mask: Any = None) -> Any:
+            value = self.two(self.one(x).relu())
+            return value if mask is not None else 2.0 * value
+
+    with pytest.raises(InputError, match="must take X alone, got 2 arguments"):
+        read_network(Two(asks))
+
+
+@pytest.mark.parametrize("place", ["", "one", "inner.norm"])
+def test_hooks_anywhere_are_refused(place: str):
+    model = Net(lambda net, x: net.two(net.inner(x)), inner=Block()).eval()
+    read_network(model)
+    model.get_submodule(place).register_forward_hook(lambda *_: None)
+    with pytest.raises(InputError, match="has hooks or a forward of its own"):
+        read_network(model)
+
+
+def test_parametrized_layers_of_a_module_are_the_ones_in_use():
+    model = Net(lambda net, x: net.two(net.one(x).relu())).double()
+    nn.utils.parametrizations.weight_norm(model.one)
+    read = read_network(model)
+    assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
+
+
+def test_one_feature_may_be_made_a_column():
+    model = Net(lambda net, x: net.two(net.one(x.view(-1, 1)).relu()).view(-1, 1))
+    model.one = nn.Linear(1, 5)
+    read = read_network(model.double())
+    data = X[:, :1].copy()
+    assert np.abs(read.network.forward(read.data(data)) - values(model, data)).max() <= 1e-12
+
+
+def test_reading_leaves_no_trace_in_the_module():
+    model = Net(lambda net, x: net.two(net.one(x).relu()) * torch.tensor(2.0))
+    names = set(vars(model))
+    with pytest.raises(InputError, match="mul"):
+        read_network(model)
+    assert set(vars(model)) == names
+
+
+def test_weights_that_are_no_parameters_are_weights():
+    class Fixed(Functional):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in ("first", "last", "constant"):
+                value = getattr(self, name).detach().double()
+                delattr(self, name)
+                self.register_buffer(name, value)
+
+    model = Fixed()
+    read = read_network(model)
+    assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
+
+
+def test_weights_and_statistics_that_are_nan_are_named():
+    model = Net(lambda net, x: net.two(net.norm(net.one(x)).relu()), norm=norm(5)).eval()
+    model.norm.running_mean[2] = np.nan
+    with pytest.raises(InputError, match=r"network.norm.running_mean must be finite, got 1 NaN"):
+        read_network(model)
+    model = nn.Sequential(nn.Sequential(nn.Linear(6, 5), nn.ReLU()), nn.Linear(5, 1))
+    model[0][0].weight.data[1, 1] = np.inf
+    with pytest.raises(InputError, match=r"network\[0\]\[0\].weight must be finite"):
+        read_network(model)
+
+
+def test_random_numbers_of_torch_stay_where_they_are():
+    model = Net(lambda net, x: net.two(net.one(x).relu()))
+    state = torch.get_rng_state()
+    read_network(model)
+    assert torch.equal(torch.get_rng_state(), state)
