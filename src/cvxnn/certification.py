@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +34,7 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.training import solve
-from cvxnn.training.solve import counted_outputs
+from cvxnn.training.solve import counted_outputs, solve_quietly
 from cvxnn.training.units import ScaledProblem
 from cvxnn.validation import (
     check_callback,
@@ -341,16 +339,11 @@ class _Run:
 
     def _train(self, seconds: float | None) -> Solution:
         """A network of our own with its bound."""
-        from sklearn.exceptions import ConvergenceWarning
-
-        with warnings.catch_warnings():
-            # The certificate says how far the bound is.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            # The network to certify may use up tol by itself: the bound must be closer.
-            return solve(
-                self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
-                time_limit=seconds, random_state=self.rng, callback=self.callback,
-            )  # fmt: skip
+        # The network to certify may use up tol by itself: the bound must be closer.
+        return solve_quietly(
+            self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
+            time_limit=seconds, random_state=self.rng, callback=self.callback,
+        )  # fmt: skip
 
 
 def _best_size(

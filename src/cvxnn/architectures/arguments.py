@@ -53,10 +53,7 @@ def conclude(
     tol: float,
     n_patterns: int = 0,
 ) -> ArchitectureSolution[Network]:
-    """The solution, with a warning where the gap asked for was not reached.
-
-    To be called two functions below the caller's own line, which the warning names.
-    """
+    """The solution, with a warning where the gap asked for was not reached."""
     solution = ArchitectureSolution(
         network=network,
         objective=objective,
@@ -69,5 +66,5 @@ def conclude(
         elapsed=run.elapsed,
         history=tuple(run.history),
     )
-    warn_unless_successful(solution, stacklevel=5)
+    warn_unless_successful(solution)
     return solution
