@@ -12,8 +12,10 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
     "convergence",
+    "clocks",
     "interrupts",
     "files",
+    "kernels",
     "validation",
     "layers",
     "losses",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from cvxnn.certificates import dual_bound
+from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.foreign_networks import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
@@ -213,7 +213,7 @@ class _Run:
         self.read, self.network = read, read.network
         self.X, self.y, self.beta, self.loss = X, y, beta, loss
         self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
-        self.start, self.deadline = time.perf_counter(), Deadline(time_limit)
+        self.start, self.deadline = clock(), Deadline(time_limit)
         self.objective = self._finite_objective(self.network)
         self.balanced_objective = self._finite_objective(self.network.balance())
         self.prediction = self.network.forward(X)
@@ -227,7 +227,7 @@ class _Run:
 
     @property
     def elapsed(self) -> float:
-        return time.perf_counter() - self.start
+        return clock() - self.start
 
     def execute(self) -> None:
         """Price the residual, then search for a better bound; Ctrl-C keeps what there is."""

@@ -14,8 +14,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
-from time import perf_counter
 from types import FrameType
+
+from cvxnn.clocks import clock
 
 _pending = threading.Event()
 
@@ -69,15 +70,15 @@ def forget_interrupt() -> None:
 
 
 class Deadline:
-    """A point in time, `seconds` from now; never if `seconds` is None."""
+    """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._end = float("inf") if seconds is None else perf_counter() + seconds
+        self._end = float("inf") if seconds is None else clock() + seconds
 
     @property
     def remaining(self) -> float:
         """Seconds until then, at least 0."""
-        return max(self._end - perf_counter(), 0.0)
+        return max(self._end - clock(), 0.0)
 
     def share(self, fraction: float) -> Deadline:
         """The point that leaves this fraction of the remaining time before it."""
@@ -91,4 +92,4 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether it lies behind."""
-        return perf_counter() >= self._end
+        return clock() >= self._end
