@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _key(index: int) -> np.uint64:
     """A fixed pseudo-random 64-bit word for a row (splitmix64)."""
     z = np.uint64(index + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -20,7 +21,7 @@ def _key(index: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _grow(table: Array, hashes: Array, count: int) -> Array:
     """A hash table of twice the size, with the first `count` cells in it."""
     bigger = np.full(2 * len(table), -1, dtype=np.int64)
@@ -33,7 +34,7 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
     return bigger
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
@@ -43,7 +44,7 @@ def _enlarge(rows: Array) -> Array:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _dot(a: Array, b: Array) -> float:
     s = 0.0
     for i in range(len(a)):
@@ -51,7 +52,7 @@ def _dot(a: Array, b: Array) -> float:
     return s
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint64) -> np.uint64:
     """The slot that holds `word`, or the free slot where it belongs."""
     mask = np.uint64(len(table) - 1)
@@ -70,7 +71,7 @@ def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint6
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
     """Rows projected off the chosen one; rows of its class become zero."""
     p, r = rows.shape
@@ -82,7 +83,7 @@ def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
             out[j, i] = 0.0 if labels[j] == chosen else rows[j, i] - share * q[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _classes(
     rows: Array, parent: Array, vanished: int, tol: float, labels: Array, signs: Array
 ) -> None:
@@ -114,7 +115,7 @@ def _classes(
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plane(chosen: Array, r: int) -> Array:
     """Orthonormal basis (2, r) of the complement of the r - 2 chosen normals."""
     basis = np.zeros((r, r))
@@ -145,7 +146,7 @@ def _plane(chosen: Array, r: int) -> Array:
     return basis[depth:]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lines_of_plane(
     rows: Array, labels: Array, plane: Array, tol: float
 ) -> tuple[Array, Array, Array]:
@@ -196,7 +197,7 @@ def _lines_of_plane(
     return line_rows, line_angles, starts[: groups + 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_flats(
     coordinates: Array,
     first: int,
@@ -282,7 +283,7 @@ def walk_flats(
     return table, hashes, cells, centres, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _insert_arcs(
     coordinates: Array,
     plane: Array,
@@ -364,7 +365,7 @@ def _insert_arcs(
     return table, hashes, cells, centres, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     """Hash table over distinct cells (rows of `words`), and their hashes."""
     m = words.shape[0]
@@ -381,7 +382,7 @@ def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     return _grow(np.full(size, -1, dtype=np.int64), hashes, m), hashes
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def flippable_rows(
     words: Array, p: int, table: Array, hashes: Array, begin: int, end: int
 ) -> tuple[Array, Array]:
