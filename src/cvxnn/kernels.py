@@ -32,7 +32,7 @@ _UNREADABLE = (*DAMAGE, pickle.UnpicklingError)
 @overload
 def kernel(function: _Function) -> _Function: ...
 @overload
-def kernel(*, fastmath: set[str]) -> Callable[[_Function], _Function]: ...
+def kernel(*, fastmath: set[str] = ..., inline: str = ...) -> Callable[[_Function], _Function]: ...
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile a function with numba at its first call; it runs without the interpreter's lock.
 
@@ -41,6 +41,9 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     function : callable
     fastmath : set of str, optional
         What LLVM may assume of floating-point numbers, see :func:`numba.njit`.
+    inline : {"never", "always"}, default "never"
+        ``"always"`` for what one kernel calls, in one place: it is then compiled once, as a
+        part of that, and not a second time by itself.
 
     Examples
     --------

@@ -122,7 +122,8 @@ def project(
     are scratch space.
     """
     r = len(g)
-    size = 0
+    # Not the literal 0, for which the functions it is passed to would be compiled once more.
+    size: Any = np.int64(0)
     norm = _residual(g, normals, signs, active, size, rho, z)
     scale = norm
     trial = np.empty(r + 1)
@@ -168,7 +169,7 @@ def project(
                 kept += 1
             if kept == size:
                 break
-            size = 0
+            size = np.int64(0)
             for k in range(kept):
                 a = active[k]
                 if _append_row(normals[a], signs[a], size, q, factor):
