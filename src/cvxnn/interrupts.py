@@ -19,10 +19,13 @@ from types import FrameType
 from cvxnn.clocks import clock
 
 _pending = threading.Event()
+# Whether a block of the main thread defers.
+_deferring = threading.Event()
 
 
-def _note(signum: int, frame: FrameType | None) -> None:
-    if _pending.is_set():
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Handle a signal as Ctrl-C is handled here: as a flag where a block defers, or at once."""
+    if _pending.is_set() or not _deferring.is_set():
         signal.default_int_handler(signum, frame)
     _pending.set()
 
@@ -31,16 +34,19 @@ def _note(signum: int, frame: FrameType | None) -> None:
 def deferred_interrupts() -> Iterator[None]:
     """Let Ctrl-C through at :func:`check_interrupt` only; may be nested.
 
-    Does nothing outside the main thread, and where the program has a SIGINT
-    handler of its own. An interrupt that no check has raised is raised at the
-    end, unless :func:`forget_interrupt` came before.
+    Does nothing outside the main thread, and leaves SIGINT alone where the program handles
+    it by itself. An interrupt that no check has raised is raised at the end, unless
+    :func:`forget_interrupt` came before.
     """
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if not main or _deferring.is_set():
         yield
         return
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     _pending.clear()
-    signal.signal(signal.SIGINT, _note)
+    _deferring.set()
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     except BaseException:
@@ -48,7 +54,9 @@ def deferred_interrupts() -> Iterator[None]:
         _pending.clear()
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        _deferring.clear()
     check_interrupt()
 
 
