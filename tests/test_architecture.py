@@ -11,8 +11,11 @@ PACKAGE = Path(cvxnn.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
+    "convergence",
+    "clocks",
     "interrupts",
     "files",
+    "kernels",
     "validation",
     "compensated",
     "layers",

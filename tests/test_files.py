@@ -165,3 +165,80 @@ def test_longest_file_name(tmp_path: Path) -> None:
     with atomic_write(path) as file:
         file.write(b"x")
     assert path.read_bytes() == b"x"
+
+
+DAY = 86400.0
+
+
+def left_behind(folder: Path, age: float, name: str = ".cvxnn-0123456789abcdef.tmp") -> Path:
+    """A file of some age in seconds."""
+    path = folder / name
+    path.write_bytes(b"half a model")
+    then = path.stat().st_mtime - age
+    os.utime(path, (then, then))
+    return path
+
+
+def write(path: Path) -> None:
+    with atomic_write(path) as file:
+        file.write(b"new")
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old = left_behind(tmp_path, 1.01 * DAY)
+    write(tmp_path / "out.bin")
+    assert not old.exists()
+    assert (tmp_path / "out.bin").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("age", "name"),
+    [
+        (0.99 * DAY, ".cvxnn-0123456789abcdef.tmp"),
+        (9.0 * DAY, ".cvxnn-notes.tmp"),
+        (9.0 * DAY, ".cvxnn-0123456789abcdef.tmp.bak"),
+        (9.0 * DAY, "cvxnn-0123456789abcdef.tmp"),
+    ],
+)
+def test_other_files_stay(tmp_path: Path, age: float, name: str) -> None:
+    other = left_behind(tmp_path, age, name)
+    write(tmp_path / "out.bin")
+    assert other.exists()
+
+
+def test_links_and_folders_of_that_name_stay(tmp_path: Path) -> None:
+    inside = left_behind(tmp_path, 9.0 * DAY, "precious")
+    link = tmp_path / ".cvxnn-0123456789abcdef.tmp"
+    link.symlink_to(inside)
+    os.utime(link, (0.0, 0.0), follow_symlinks=False)
+    folder = tmp_path / ".cvxnn-0123456789abcde0.tmp"
+    folder.mkdir()
+    os.utime(folder, (0.0, 0.0))
+    write(tmp_path / "out.bin")
+    assert link.is_symlink()
+    assert inside.exists()
+    assert folder.is_dir()
+
+
+def test_files_of_another_user_stay(tmp_path: Path) -> None:
+    old = left_behind(tmp_path, 9.0 * DAY)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(old, 12345, -1)
+    write(tmp_path / "out.bin")
+    assert old.exists()
+
+
+def test_what_cannot_be_removed_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = left_behind(tmp_path, 9.0 * DAY)
+
+    def refuse(path: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(files.os, "unlink", refuse)
+    write(tmp_path / "out.bin")
+    monkeypatch.undo()
+    assert old.exists()
+    assert (tmp_path / "out.bin").read_bytes() == b"new"

@@ -11,6 +11,7 @@ from cvxnn.interrupts import (
     check_interrupt,
     deferred_interrupts,
     forget_interrupt,
+    interrupt,
     interrupt_pending,
 )
 
@@ -57,6 +58,22 @@ def test_failing_block_takes_its_interrupt_with_it() -> None:
         raise ValueError("failed")
     assert not interrupt_pending()
     check_interrupt()
+
+
+def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred() -> None:
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with deferred_interrupts():
+            press_ctrl_c()
+            check_interrupt()
+            interrupt(signal.SIGTERM, None)
+            with pytest.raises(KeyboardInterrupt):
+                check_interrupt()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(signal.SIGTERM, None)
 
 
 def test_nesting_leaves_the_handler_to_the_outer_block() -> None:

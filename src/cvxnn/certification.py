@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from cvxnn.certificates import dual_bound
+from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Evaluation
 from cvxnn.foreign_networks import ReadNetwork, detached, read_network
@@ -36,8 +35,7 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.training import solve
-from cvxnn.training.solve import counted_outputs
+from cvxnn.training.solve import counted_outputs, solve_quietly
 from cvxnn.training.units import ScaledProblem
 from cvxnn.validation import (
     check_callback,
@@ -228,7 +226,7 @@ class _Run:
         self.read, self.network = read, read.network
         self.X, self.y, self.beta, self.loss = X, y, beta, loss
         self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
-        self.start, self.deadline = time.perf_counter(), Deadline(time_limit)
+        self.start, self.deadline = clock(), Deadline(time_limit)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
         self.balanced_objective = self._evaluate(self.network.balance()).value
@@ -243,7 +241,7 @@ class _Run:
 
     @property
     def elapsed(self) -> float:
-        return time.perf_counter() - self.start
+        return clock() - self.start
 
     def execute(self) -> None:
         """Price the residual, then search for a better bound; Ctrl-C keeps what there is."""
@@ -356,16 +354,11 @@ class _Run:
 
     def _train(self, seconds: float | None) -> Solution:
         """A network of our own with its bound."""
-        from sklearn.exceptions import ConvergenceWarning
-
-        with warnings.catch_warnings():
-            # The certificate says how far the bound is.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            # The network to certify may use up tol by itself: the bound must be closer.
-            return solve(
-                self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
-                time_limit=seconds, random_state=self.rng, callback=self.callback,
-            )  # fmt: skip
+        # The network to certify may use up tol by itself: the bound must be closer.
+        return solve_quietly(
+            self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
+            time_limit=seconds, random_state=self.rng, callback=self.callback,
+        )  # fmt: skip
 
 
 def _best_size(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -24,7 +25,7 @@ _EPS = float(np.finfo(float).eps)
 _SPLITTER = 134217729.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _product(a: float, b: float) -> tuple[float, float]:
     """``a b`` and what rounding takes from it, exactly."""
     high = a * b
@@ -37,7 +38,7 @@ def _product(a: float, b: float) -> tuple[float, float]:
     return high, ((a_high * b_high - high) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plus(high: float, low: float, x: float) -> tuple[float, float]:
     """Add x to the pair; what rounding takes from `high` goes to `low`."""
     total = high + x
@@ -45,7 +46,7 @@ def _plus(high: float, low: float, x: float) -> tuple[float, float]:
     return total, low + ((high - (total - back)) + (x - back))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _products(first: Array, second: Array, high: Array, low: Array) -> None:
     n, inner, m = first.shape[0], first.shape[1], second.shape[1]
     for i in range(n):
@@ -59,7 +60,7 @@ def _products(first: Array, second: Array, high: Array, low: Array) -> None:
             low[i, j] = (h - high[i, j]) + c
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _network(rows: Array, hidden: Array, weights: Array, high: Array, low: Array) -> None:
     n, d, m = rows.shape[0], rows.shape[1], hidden.shape[0]
     for i in range(n):
@@ -80,7 +81,7 @@ def _network(rows: Array, hidden: Array, weights: Array, high: Array, low: Array
         low[i] = (total - high[i]) + rest
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sparse(
     data: Array, indices: Array, starts: Array, values: Array, rests: Array,
     high: Array, low: Array,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import stat
 import struct
 import tokenize
 import zipfile
@@ -35,6 +37,10 @@ DAMAGE = (
     zlib.error,
 )
 
+# Names of temporary files, and the seconds after which nobody is writing to one any more.
+_TEMPORARY = re.compile(r"\.cvxnn-[0-9a-f]{16}\.tmp")
+_STALE = 86400.0
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -43,7 +49,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     The bytes go to a temporary file in the same folder, which takes the place
     of `path` only after they have reached the disk. Whatever interrupts the
     block (an exception, Ctrl-C, a full disk) removes the temporary file and
-    leaves `path` as it was. A symbolic link is followed.
+    leaves `path` as it was. A symbolic link is followed. Temporary files that killed
+    processes of the same user left in the folder more than a day ago are removed.
 
     Parameters
     ----------
@@ -79,6 +86,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         # Mode "x" rather than tempfile: it applies the umask, where tempfile insists on 0600.
         with open(temporary, "xb") as file:
+            _remove_stale(target.parent, os.fstat(file.fileno()))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -89,6 +97,20 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and _is_about(error, temporary):
             raise OSError(error.errno, _sentence(error, target), os.fspath(path)) from error
         raise
+
+
+def _remove_stale(folder: Path, ours: os.stat_result) -> None:
+    """Remove our temporary files that are a day older than the one with this status."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) is None:
+                continue
+            with suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                # By the clock of the file system, which need not be that of this machine.
+                old = status.st_mtime < ours.st_mtime - _STALE
+                if old and stat.S_ISREG(status.st_mode) and status.st_uid == ours.st_uid:
+                    os.unlink(entry.path)
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> None:

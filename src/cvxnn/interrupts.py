@@ -14,14 +14,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
-from time import perf_counter
 from types import FrameType
 
+from cvxnn.clocks import clock
+
 _pending = threading.Event()
+# Whether a block of the main thread defers.
+_deferring = threading.Event()
 
 
-def _note(signum: int, frame: FrameType | None) -> None:
-    if _pending.is_set():
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Handle a signal as Ctrl-C is handled here: as a flag where a block defers, or at once."""
+    if _pending.is_set() or not _deferring.is_set():
         signal.default_int_handler(signum, frame)
     _pending.set()
 
@@ -30,16 +34,19 @@ def _note(signum: int, frame: FrameType | None) -> None:
 def deferred_interrupts() -> Iterator[None]:
     """Let Ctrl-C through at :func:`check_interrupt` only; may be nested.
 
-    Does nothing outside the main thread, and where the program has a SIGINT
-    handler of its own. An interrupt that no check has raised is raised at the
-    end, unless :func:`forget_interrupt` came before.
+    Does nothing outside the main thread, and leaves SIGINT alone where the program handles
+    it by itself. An interrupt that no check has raised is raised at the end, unless
+    :func:`forget_interrupt` came before.
     """
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if not main or _deferring.is_set():
         yield
         return
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     _pending.clear()
-    signal.signal(signal.SIGINT, _note)
+    _deferring.set()
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     except BaseException:
@@ -47,7 +54,9 @@ def deferred_interrupts() -> Iterator[None]:
         _pending.clear()
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        _deferring.clear()
     check_interrupt()
 
 
@@ -69,15 +78,15 @@ def forget_interrupt() -> None:
 
 
 class Deadline:
-    """A point in time, `seconds` from now; never if `seconds` is None."""
+    """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._end = float("inf") if seconds is None else perf_counter() + seconds
+        self._end = float("inf") if seconds is None else clock() + seconds
 
     @property
     def remaining(self) -> float:
         """Seconds until then, at least 0."""
-        return max(self._end - perf_counter(), 0.0)
+        return max(self._end - clock(), 0.0)
 
     def share(self, fraction: float) -> Deadline:
         """The point that leaves this fraction of the remaining time before it."""
@@ -91,4 +100,4 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether it lies behind."""
-        return perf_counter() >= self._end
+        return clock() >= self._end

@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import pytest
 
+from cvxnn.interrupts import check_interrupt
 from cvxnn.networks import TwoLayerNetwork, load_model
 
 X = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
@@ -188,13 +189,18 @@ def test_models_that_do_not_fit_are_refused(run, tmp_path, v_shape):
     assert "has a beta that is no number" in result.stderr
 
 
-def test_ctrl_c_shows_the_bound_so_far(run, poor, v_shape, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_shows_the_bound_so_far(run, poor, v_shape, monkeypatch, number):
     def press(*_):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
+        check_interrupt()
 
     monkeypatch.setattr("cvxnn.certification._Run._train", press)
     result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
-    assert result.exit_code == 128 + signal.SIGINT
+    assert result.exit_code == 128 + number
+    assert signal.getsignal(number) is {
+        signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL
+    }[number]  # fmt: skip
     assert "The search was interrupted." in words(result.stdout)
     assert "lower bound" in result.stdout
 

@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import signal
 
 import pytest
 from rich.console import Console
 
 import cvxnn
+from cvxnn.interrupts import check_interrupt
 from cvxnn.progress import _Rounds, live_progress
 from cvxnn.results import Progress
 
@@ -34,14 +36,16 @@ def test_demo_shows_a_table(run):
     assert "OPTIMAL_FOR_PATTERNS" in result.stdout
 
 
-def test_ctrl_c_while_the_demo_warms_up(run, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_demo(run, monkeypatch, number):
     def interrupt(*_):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
+        check_interrupt()
 
     monkeypatch.setattr("cvxnn.training.methods.Method.search", interrupt)
     result = run("demo")
-    assert result.exit_code == 130
-    assert result.stdout == ""
+    assert result.exit_code == 128 + number
+    assert "INTERRUPTED" in result.stdout
 
 
 def test_version(run, start):

@@ -204,14 +204,18 @@ def test_more_patterns_than_memory_names_the_option(run, tmp_path):
     assert "On the command line that is --method sampled." in result.stderr
 
 
-# A run that presses Ctrl-C itself after its first round: no race with a clock.
+# A run that sends itself a signal after its first round: no race with a clock. Jobs in the
+# background of a script ignore Ctrl-C, but not SIGTERM.
 INTERRUPTED_RUN = """
 import contextlib, signal, sys
+if sys.argv.pop(1) == "background":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+number = int(sys.argv.pop(1))
 import cvxnn.cli.training as training
 
 @contextlib.contextmanager
 def live_progress(wanted):
-    yield lambda progress: signal.raise_signal(signal.SIGINT)
+    yield lambda progress: signal.raise_signal(number)
 
 training.live_progress = live_progress
 from cvxnn.cli import main
@@ -219,13 +223,21 @@ main()
 """
 
 
-def test_ctrl_c_saves_and_shows_the_best_network(start, tmp_path):
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("foreground", signal.SIGINT),
+        ("foreground", signal.SIGTERM),
+        ("background", signal.SIGTERM),
+    ],
+)
+def test_a_signal_saves_and_shows_the_best_network(start, tmp_path, where, number):
     out = tmp_path / "model.npz"
     arguments = ("fit", RING, "--target", "label", "--beta", 1e-4, "--out", out, "--json")
-    process = start("-c", INTERRUPTED_RUN, *arguments)
+    process = start("-c", INTERRUPTED_RUN, where, int(number), *arguments)
     stdout, stderr = process.communicate()
     record = json.loads(stdout)
-    assert process.returncode == 128 + signal.SIGINT
+    assert process.returncode == 128 + number
     assert record["status"] == "INTERRUPTED"
     assert stderr == f"warning: {cvxnn.Status.INTERRUPTED.value}\n"
     network, metadata = load_model(out)

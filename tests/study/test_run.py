@@ -214,7 +214,7 @@ def test_a_bound_that_is_contradicted_stops_the_study(tmp_path, monkeypatch):
         solution = cvxnn.solve(*arguments, **options)
         return replace(solution, dual_bound=10.0, objective=10.0)
 
-    monkeypatch.setattr(runs_module, "solve", wrong)
+    monkeypatch.setattr(runs_module, "solve_quietly", wrong)
     with pytest.raises(StudyError, match=r"5 points, SGD, m = .*, trial \d"):
         run_study(["4.1"], out=tmp_path, quick=True)
     assert not list(tmp_path.iterdir())
@@ -226,7 +226,7 @@ def test_an_interrupted_solution_interrupts_the_study(tmp_path, monkeypatch):
 
         return replace(cvxnn.solve(*arguments, **options), status=Status.INTERRUPTED)
 
-    monkeypatch.setattr(runs_module, "solve", interrupted)
+    monkeypatch.setattr(runs_module, "solve_quietly", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(["4.1"], out=tmp_path, quick=True)
     assert not list(tmp_path.iterdir())

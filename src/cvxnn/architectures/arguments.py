@@ -54,10 +54,7 @@ def conclude(
     tol: float,
     n_patterns: int = 0,
 ) -> ArchitectureSolution[Network]:
-    """The solution, with a warning where the gap asked for was not reached.
-
-    To be called two functions below the caller's own line, which the warning names.
-    """
+    """The solution, with a warning where the gap asked for was not reached."""
     objective, error = evaluation.value, evaluation.error
     solution = ArchitectureSolution(
         network=network,
@@ -72,5 +69,5 @@ def conclude(
         history=tuple(run.history),
         objective_error=error,
     )
-    warn_unless_successful(solution, stacklevel=5)
+    warn_unless_successful(solution)
     return solution

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -136,19 +137,40 @@ def solve_cnn(
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.network.n_filters)
     OPTIMAL 0.1021 2
     """
+    solution = solve_cnn_quietly(
+        images, y, beta, filter_size,
+        stride=stride, padding=padding, pooling=pooling, slope=slope,
+        fit_intercept=fit_intercept, method=method, loss=loss, sample_weight=sample_weight,
+        n_samples=n_samples, scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        random_state=random_state, certify=certify, callback=callback,
+    )  # fmt: skip
+    warn_unless_successful(solution)
+    return solution
+
+
+def solve_cnn_quietly(
+    images: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    filter_size: int | tuple[int, ...],
+    *,
+    stride: int,
+    padding: int,
+    pooling: str,
+    slope: float,
+    fit_intercept: bool,
+    method: str,
+    **options: Any,
+) -> ArchitectureSolution[ConvolutionalNetwork]:
+    """:func:`solve_cnn` without its warning, for callers that say how the run ended."""
     pixels, sides = as_pixels(images, filter_size)
     kind = _Kind.checked((*sides, pixels.shape[-1]), stride, padding, pooling, slope, fit_intercept)
     layer = kind.layer(pixels)
-    run = prepare_run(
-        layer, y, beta, method,
-        loss=loss, sample_weight=sample_weight, n_samples=n_samples, scheme=scheme,
-        tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
-        certify=certify, callback=callback,
-    )  # fmt: skip
+    run = prepare_run(layer, y, beta, method, **options)
     if isinstance(layer, MaxLayer):
         run.method = MaxPoolingMethod.of(run.method, layer.n_patches)
     trained = execute(run)
-    solution = ArchitectureSolution(
+    return ArchitectureSolution(
         network=kind.network(trained.network),
         objective=trained.objective,
         dual_bound=trained.dual_bound,
@@ -161,8 +183,6 @@ def solve_cnn(
         history=trained.history,
         objective_error=trained.objective_error,
     )
-    warn_unless_successful(solution)
-    return solution
 
 
 @dataclass(frozen=True)

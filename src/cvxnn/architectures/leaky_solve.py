@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from cvxnn.architectures.skip_run import (
     SkipProblem,
     SkipTraining,
 )
+from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
@@ -129,7 +129,7 @@ def solve_leaky(
     >>> print(solution.status.name, f"{solution.objective:.6f}")
     OPTIMAL 0.001000
     """
-    start = time.perf_counter()
+    start = clock()
     data, beta = check_data(X), check_positive(beta, "beta")
     target, slope = check_target(y, len(data)), check_number(slope, "slope")
     tol, time_limit = check_tolerance(tol), check_optional_positive(time_limit, "time_limit")
@@ -180,7 +180,7 @@ def solve_leaky(
         tol=tol,
         n_patterns=training.n_patterns,
         program_gap=relative_gap(objective, training.program_bound, error),
-        elapsed=time.perf_counter() - start,
+        elapsed=clock() - start,
         history=tuple(training.history),
         objective_error=error,
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from sklearn.exceptions import ConvergenceWarning
-
 from cvxnn.architectures.immutable import ImmutableNetwork
+from cvxnn.convergence import warn_of_convergence
 from cvxnn.results import Progress, Status, relative_gap
 
 Network = TypeVar("Network", bound=ImmutableNetwork)
@@ -69,7 +67,7 @@ class ArchitectureSolution(Generic[Network]):
         return len(self.history)
 
 
-def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: int = 3) -> None:
+def warn_unless_successful(solution: ArchitectureSolution[Network]) -> None:
     """A ConvergenceWarning where the method did not do what it promises."""
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
@@ -80,9 +78,7 @@ def warn_unless_successful(solution: ArchitectureSolution[Network], stacklevel: 
         "fewer features, smaller filters",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
-    warnings.warn(
+    warn_of_convergence(
         f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
-        f"{solution.tol:.1e}: {advice}.",
-        ConvergenceWarning,
-        stacklevel=stacklevel,
+        f"{solution.tol:.1e}: {advice}."
     )

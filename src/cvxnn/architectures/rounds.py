@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cvxnn.clocks import clock
 from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
 from cvxnn.results import Progress, Status, relative_gap
 
@@ -39,14 +39,14 @@ class Rounds(ABC):
     _patience: int
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._start = settings, time.perf_counter()
+        self._settings, self._start = settings, clock()
         self._deadline = Deadline(settings.time_limit)
         self.objective, self.dual_bound, self._idle = float("inf"), -float("inf"), 0
         self.history: list[Progress] = []
 
     @property
     def elapsed(self) -> float:
-        return time.perf_counter() - self._start
+        return clock() - self._start
 
     @property
     def gap(self) -> float:

@@ -54,7 +54,7 @@ def describe(
 
     Exit codes: 0 success; 1 stopped before the tolerance was reached (the model
     is saved), or not certified; 2 a mistake in the options or the data; 130
-    interrupted (the model is saved).
+    interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
     """
 
 

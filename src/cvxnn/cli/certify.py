@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.errors import ExitCode, say
+from cvxnn.cli.errors import ExitCode, interruption, say
 from cvxnn.cli.options import JsonOption
 from cvxnn.errors import InputError, ModelFileError
 
@@ -93,7 +93,7 @@ def certify(
 
     Exit codes: 0 the network is optimal, up to --tol; 1 it is not, or that could
     not be proven in the time; 2 a mistake in the options or the data; 130
-    interrupted. Ctrl-C stops the search with the bound so far.
+    interrupted, 143 by SIGTERM. Both stop the search with the bound so far.
 
     A model that was not saved by 'cvxnn fit' names no columns: give --target
     and --beta, and all other columns are its features.
@@ -190,7 +190,7 @@ def _certify(
 def _exit_code(certificate: NetworkCertificate) -> ExitCode:
     if certificate.verdict.name == "OPTIMAL":
         return ExitCode.SUCCESS
-    return ExitCode.INTERRUPTED if certificate.interrupted else ExitCode.STOPPED_EARLY
+    return interruption() if certificate.interrupted else ExitCode.STOPPED_EARLY
 
 
 def _show_json(

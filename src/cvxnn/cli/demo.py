@@ -15,13 +15,8 @@ def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None
     from cvxnn.cli.display import show_solution
     from cvxnn.cli.training import train
     from cvxnn.datasets import load_ring
-    from cvxnn.results import Status
 
     X, y = load_ring()
-    # The first run of an installation compiles kernels; the time shown is without that.
-    warm_up = train(X[:8], y[:8], 1.0, show_progress=True, method=method.value)
-    if warm_up.status is Status.INTERRUPTED:
-        raise typer.Exit(exit_code(warm_up.status))
     # A fixed seed: two people who run the demo shall see the same.
     solution = train(X, y, _BETA, show_progress=True, method=method.value, random_state=0)
     title = f"ring: {len(X)} points in the plane and a bias -> label"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from cvxnn.cli.signals import termination_as_interrupt, was_terminated
 from cvxnn.cli.streams import discard, open_streams, settle_streams, stdout_error
 from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
 
@@ -26,20 +27,26 @@ class ExitCode(IntEnum):
     STOPPED_EARLY = 1
     USER_ERROR = 2
     INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+    TERMINATED = 143  # 128 + SIGTERM
 
 
 def exit_code(status: Status) -> ExitCode:
     """The exit code for the way a run ended."""
     if status.is_success:
         return ExitCode.SUCCESS
-    return ExitCode.INTERRUPTED if status.name == "INTERRUPTED" else ExitCode.STOPPED_EARLY
+    return interruption() if status.name == "INTERRUPTED" else ExitCode.STOPPED_EARLY
+
+
+def interruption() -> ExitCode:
+    """The exit code of a command that was interrupted: by Ctrl-C, or by SIGTERM."""
+    return ExitCode.TERMINATED if was_terminated() else ExitCode.INTERRUPTED
 
 
 class ReportingGroup(TyperGroup):
-    """The commands, each run inside :func:`reported_errors`."""
+    """The commands, each run inside :func:`reported_errors`; SIGTERM interrupts them."""
 
     def invoke(self, ctx: Any) -> Any:
-        with reported_errors():
+        with termination_as_interrupt(), reported_errors():
             return super().invoke(ctx)
 
 
@@ -61,7 +68,7 @@ def reported_errors() -> Iterator[None]:
             raise
         _fail(_system_sentence(error), ExitCode.USER_ERROR, error)
     except KeyboardInterrupt as error:
-        _fail("Interrupted; nothing was written.", ExitCode.INTERRUPTED, error)
+        _fail("Interrupted; nothing was written.", interruption(), error)
 
 
 @contextmanager

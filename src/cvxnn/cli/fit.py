@@ -98,7 +98,7 @@ def fit(
 ) -> None:
     """Train a network on a CSV file, to a certified global optimum.
 
-    Ctrl-C stops the run with the best network so far, which is saved and shown.
+    Ctrl-C or SIGTERM stops the run with the best network so far, which is saved and shown.
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")

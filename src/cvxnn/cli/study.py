@@ -73,8 +73,8 @@ def study(
     of the extra "study".
 
     Exit codes: 0 success; 1 no experiment could be run; 2 a mistake in the
-    options or the data, or files that cannot be written; 130 interrupted,
-    nothing is written.
+    options or the data, or files that cannot be written; 130 interrupted, 143 by
+    SIGTERM, nothing is written.
     """
     with _progress_bar() as progress:
         # Here and not above: it takes seconds, which the bar shows passing.

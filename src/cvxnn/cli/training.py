@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,9 @@ def train(
 ) -> Solution:
     """Solve with a live view; options that are None keep the default of `solve`."""
     given = {name: value for name, value in options.items() if value is not None}
-    with live_progress(show_progress) as callback, warnings.catch_warnings():
-        # Here and not above: these take seconds, which the live view shows passing.
-        from sklearn.exceptions import ConvergenceWarning
+    with live_progress(show_progress) as callback:
+        # Here and not above: this takes seconds, which the live view shows passing.
+        from cvxnn.training.solve import solve_quietly
 
-        from cvxnn.training import solve
-
-        # The caller shows the status, which says the same.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return solve(X, y, beta, callback=callback, **given)
+        # The caller shows the status, which says what the warning would.
+        return solve_quietly(X, y, beta, callback=callback, **given)

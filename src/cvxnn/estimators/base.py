@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn.architectures.results import ArchitectureSolution
+from cvxnn.convergence import warn_of_convergence
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.inputs import check_entries
 from cvxnn.exchange import to_onnx, to_torch
@@ -24,8 +23,8 @@ from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
 from cvxnn.results import Progress, Solution, Status
-from cvxnn.training import solve
 from cvxnn.training.methods import METHODS
+from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
     check_choice,
     check_count,
@@ -229,14 +228,13 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         report: _OnRound | None = None,
         **options: Any,
     ) -> Any:
-        """One network; warnings of the solver are left to :meth:`_warn`."""
+        """One network; :meth:`_warn` says how it ended."""
         arguments: dict[str, Any] = {
             "tol": self.tol,
             "max_iter": self.max_iter,
             "time_limit": self.time_limit,
         } | options
-        with warnings.catch_warnings(), live_progress(bool(self.verbose)) as callback:
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with live_progress(bool(self.verbose)) as callback:
             return self._solve(
                 rows,
                 self.beta if beta is None else beta,
@@ -274,11 +272,9 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
         }.get(self.status_)
         if advice is not None:
-            warnings.warn(
+            warn_of_convergence(
                 f"{self.status_.value} The gap is {self.dual_gap_:.1e}, tol is {self.tol:.1e}: "
-                f"{advice}.",
-                ConvergenceWarning,
-                stacklevel=3,
+                f"{advice}."
             )
 
 
@@ -384,7 +380,7 @@ class ConvexReLU(ConvexEstimator):
         return np.column_stack([network.forward(rows) for network in networks])
 
     def _solve(self, rows: Rows, beta: float, **arguments: Any) -> Solution:
-        return solve(rows.X, rows.y, beta, **arguments)
+        return solve_quietly(rows.X, rows.y, beta, **arguments)
 
     def _take(self, solutions: Sequence[Any]) -> None:
         super()._take(solutions)

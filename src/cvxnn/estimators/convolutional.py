@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
-from cvxnn.architectures import ArchitectureSolution, ConvolutionalNetwork, solve_cnn
+from cvxnn.architectures import ArchitectureSolution, ConvolutionalNetwork
+from cvxnn.architectures.cnn import solve_cnn_quietly
 from cvxnn.architectures.convolutional import POOLINGS
 from cvxnn.architectures.patches import as_pixels, check_sides
 from cvxnn.architectures.torch_modules import convolutional_module
@@ -111,7 +112,7 @@ class ConvexCNN(ConvexEstimator):
     def _solve(
         self, rows: Rows, beta: float, **arguments: Any
     ) -> ArchitectureSolution[ConvolutionalNetwork]:
-        return solve_cnn(
+        return solve_cnn_quietly(
             rows.X.reshape(-1, *self.image_shape_), rows.y, beta, self.filter_size,
             stride=self.stride, padding=self.padding, pooling=self.pooling, slope=self.slope,
             fit_intercept=self.fit_intercept, **arguments,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.clocks import clock
 from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.ascent import AscentOracle
@@ -76,11 +75,11 @@ def rough_path(
     neurons = Neurons.none(reduced.n_features)
     path = []
     for beta in betas:
-        start = time.perf_counter()
+        start = clock()
         scaled = problem.beta * float(beta / betas[0])
         neurons = _next(ascent, reduced, problem.y, scaled, neurons)
         network = problem.unscaled(_network(neurons, reduction.basis))
-        path.append(_solution(X, y, float(beta), network, time.perf_counter() - start))
+        path.append(_solution(X, y, float(beta), network, clock() - start))
     return path
 
 

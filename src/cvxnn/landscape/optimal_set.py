@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
-from cvxnn.training import solve
+from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
     as_real_array,
     check_count,
@@ -464,14 +463,8 @@ def _starts(
     rays: RowsOnRays, beta: float, given: TwoLayerNetwork | None
 ) -> Iterator[TwoLayerNetwork]:
     """Networks to polish, better and better; the next is trained only if it is asked for."""
-    # Late, as in `solve`: importing scikit-learn takes a second.
-    from sklearn.exceptions import ConvergenceWarning
-
     if given is not None:
         yield given
     for tol in _TRAINING_TOLERANCES:
-        with warnings.catch_warnings():
-            # What training leaves to be desired is judged after polishing.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            network = solve(rays.X, rays.y, beta, tol=tol).network
-        yield network
+        # What training leaves to be desired is judged after polishing.
+        yield solve_quietly(rays.X, rays.y, beta, tol=tol).network

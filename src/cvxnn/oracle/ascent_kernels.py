@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
@@ -18,7 +19,7 @@ _FAST = {"reassoc", "contract", "nsz"}
 _BLOCK = 128
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=_FAST)
 def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array) -> float:
     """``v'(Xu)_+`` and its gradient at u; loops run along the rows, so that they vectorise."""
     r, n = columns.shape
@@ -45,7 +46,7 @@ def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array)
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _move(u: Array, target: Array, step: float, out: Array) -> bool:
     """The unit vector along ``(1 - step) u + step target / ||target||``; False if it is zero."""
     length = 0.0
@@ -66,7 +67,7 @@ def _move(u: Array, target: Array, step: float, out: Array) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def climb(
     columns: Array, v: Array, directions: Array, steps: Array, values: Array, n_steps: int
 ) -> None:

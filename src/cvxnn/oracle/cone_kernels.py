@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
 EPS = 2.220446049250313e-16
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _dot(a: Array, b: Array) -> float:
     s = 0.0
     for i in range(len(a)):
@@ -21,7 +22,7 @@ def _dot(a: Array, b: Array) -> float:
     return s
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> bool:
     """Extend the QR factorisation of the active rows by one; False if dependent.
 
@@ -48,7 +49,7 @@ def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> 
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> None:
     """Least-squares multipliers of the active rows for the target ``-g``."""
     for k in range(size - 1, -1, -1):
@@ -58,7 +59,7 @@ def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> No
         out[k] = s / factor[k, k]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _residual(
     g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
 ) -> float:
@@ -73,7 +74,7 @@ def _residual(
     return np.sqrt(_dot(z, z))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _most_violated(
     z: Array, normals: Array, signs: Array, rows: Array, barred: Array, active: Array, size: int,
     tolerance: float,
@@ -95,7 +96,7 @@ def _most_violated(
     return entering
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def project(
     g: Array,
     normals: Array,
@@ -121,7 +122,8 @@ def project(
     are scratch space.
     """
     r = len(g)
-    size = 0
+    # Not the literal 0, for which the functions it is passed to would be compiled once more.
+    size: Any = np.int64(0)
     norm = _residual(g, normals, signs, active, size, rho, z)
     scale = norm
     trial = np.empty(r + 1)
@@ -167,7 +169,7 @@ def project(
                 kept += 1
             if kept == size:
                 break
-            size = 0
+            size = np.int64(0)
             for k in range(kept):
                 a = active[k]
                 if _append_row(normals[a], signs[a], size, q, factor):
@@ -189,7 +191,7 @@ def project(
     return norm, size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[Array, Array, Array]:
     """Project vectors g, shape (k, M, r), on M cones ``{u : G_c u >= 0}``, G of shape (M, p, r).
 
@@ -212,14 +214,14 @@ def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[A
     return norms, totals, points
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _signs_of(word: Array, p: int, signs: Array) -> None:
     for j in range(p):
         on = (word[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
         signs[j] = 1.0 if on else -1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def price_cells(
     words: Array,
     normals: Array,
@@ -304,13 +306,13 @@ def price_cells(
     return bounds, points
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rounding(r: int, longest: float, total: float) -> float:
     """Rounding of ``row - sum w_j row_j`` in norm, for ``sum w_j = total``."""
     return 2.0 * EPS * (r + 4) * longest * (1.0 + total)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
     """Inverse of a small matrix by Gauss and Jordan; False if it is singular."""
     r = len(matrix)
@@ -341,7 +343,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _inverse_bound(basis: Array, inverse: Array) -> float:
     """Proven bound on ``||basis^-1||`` from a computed inverse; inf if it proves nothing."""
     r = len(basis)
@@ -361,7 +363,7 @@ def _inverse_bound(basis: Array, inverse: Array) -> float:
     return 2.0 * np.sqrt(square)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _explain(
     row: Array,
     sign: float,
@@ -399,7 +401,7 @@ def _explain(
     return 0.0 if least > bound * error else error
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Array:
     """How far beyond a hyperplane the outer cone of a cell can reach, at most.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
@@ -16,7 +17,7 @@ Array = NDArray[Any]
 STATE_SIZE = 25
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add(high: float, low: float, x: float) -> tuple[float, float]:
     """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
     total = high + x
@@ -24,7 +25,7 @@ def _add(high: float, low: float, x: float) -> tuple[float, float]:
     return total, low + ((high - (total - back)) + (x - back))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def weighted_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums: Array) -> None:
     """Add ``sum_i v_i unit x_i`` over the rows begin:end to `sums` (x, y, each with its rest)."""
     x, x_low, y, y_low = sums[0], sums[1], sums[2], sums[3]
@@ -35,7 +36,7 @@ def weighted_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums:
     sums[0], sums[1], sums[2], sums[3] = x, x_low, y, y_low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int:
     """Write out the pending maximum of function f."""
     at = 5 + 5 * f
@@ -49,7 +50,7 @@ def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int
     return found + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _meet(
     value: float, x: float, y: float, f: int, enough: float, depth: float,
     state: Array, values: Array, points: Array, found: int,
@@ -74,7 +75,7 @@ def _meet(
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_circle(
     rows: Array, starts: Array, normals: Array, v: Array, unit: float, totals: Array,
     begin: int, end: int, enough: float, depth: float, state: Array, values: Array, points: Array,
@@ -142,7 +143,7 @@ def walk_circle(
     return end, found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def start_walk(normals: Array, totals: Array, state: Array) -> None:
     """State before the first class: the last normal, turned round, lies behind."""
     p = len(normals)
@@ -156,7 +157,7 @@ def start_walk(normals: Array, totals: Array, state: Array) -> None:
         state[at + 4] = -(totals[half, 0] * normals[p - 1, 0] + totals[half, 1] * normals[p - 1, 1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def end_walk(enough: float, state: Array, values: Array, points: Array) -> int:
     """Write out what is pending at the end of the walk."""
     found = 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
@@ -27,7 +28,7 @@ CLOSING, REPORT, INCUMBENT, LARGEST, LOST, GROWTH, FLOOR, MASS = 0, 1, 2, 3, 4, 
 N_LINKS, N_LIMITS = 7, 8
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _dot(x: Array, y: Array) -> float:
     s = 0.0
     for i in range(len(x)):
@@ -35,12 +36,12 @@ def _dot(x: Array, y: Array) -> float:
     return s
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _norm(x: Array) -> float:
     return np.sqrt(_dot(x, x))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
     """Extend a QR factorisation by a vector (orthogonalised twice); False if dependent."""
     r = len(vector)
@@ -61,7 +62,7 @@ def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _solve(q: Array, factor: Array, c: Array, x: Array) -> None:
     """Solve ``w_j'x = c_j`` for all j, from the QR factors of the generators."""
     r = len(x)
@@ -76,7 +77,7 @@ def _solve(q: Array, factor: Array, c: Array, x: Array) -> None:
             x[i] += y[j] * q[j, i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_facets(q: Array, factor: Array, facets: Array, heights: Array) -> None:
     """Unit normals of the facets, ``lambda_j = facets_j'u / heights_j``."""
     r = len(heights)
@@ -90,7 +91,7 @@ def _find_facets(q: Array, factor: Array, facets: Array, heights: Array) -> None
             facets[j, i] *= heights[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _nearest_point(
     items: Array, kinds: Array, size: int, q: Array, factor: Array, best: Array, z: Array
 ) -> bool:
@@ -129,7 +130,7 @@ def _nearest_point(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _reduce(
     items: Array, cuts: Array, kinds: Array, weights: Array, size: int, q: Array, factor: Array,
     best: Array, z: Array,
@@ -157,7 +158,7 @@ def _reduce(
             items[k], cuts[k] = items[k + 1], cuts[k + 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cut(
     share: Array, settled: Array, chords: Array, entries: Array, begin: int, end: int, out: Array
 ) -> float:
@@ -181,7 +182,7 @@ def _cut(
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array, out: Array) -> int:
     """Coordinates of z, clipped to the cone and scaled, and their point; the facet it violates."""
     r = len(z)
@@ -203,7 +204,7 @@ def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array,
     return facet
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _shorten(
     goal: float, first: Array, settled: Array, chords: Array, entries: Array, begin: int,
     end: int, w: Array, z: Array, mixed: Array, value: float, point: Array,
@@ -273,7 +274,7 @@ def _shorten(
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _settle(node: int, sums: Array, block: Array) -> None:
     """Add the sums of a block of rows, by two-sums, whose rounding does not pile up."""
     for j in range(len(block)):
@@ -285,7 +286,7 @@ def _settle(node: int, sums: Array, block: Array) -> None:
         block[j] = 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read_products(
     node: int, links: Array, scale: float, sums: Array, entries: Array, chords: Array,
     first: Array, block: Array,
@@ -341,7 +342,7 @@ def _read_products(
     return kept, last, spread, value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _choose_edge(w: Array, entries: Array, begin: int, end: int, gaps: Array) -> tuple[int, int]:
     """The edge where the chords rise most above the function; if they do not, the longest."""
     r = len(w)
@@ -367,7 +368,7 @@ def _choose_edge(w: Array, entries: Array, begin: int, end: int, gaps: Array) ->
     return left, right
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _split(
     node: int, begin: int, end: int, bound: float, c: Array, w: Array, gaps: Array,
     generators: Array, sums: Array, reals: Array, links: Array, entries: Array,
@@ -399,7 +400,7 @@ def _split(
         links[child, DEPTH] = depth
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def advance(
     generators: Array, sums: Array, reals: Array, links: Array, entries: Array, limits: Array,
     counters: Array, point: Array, max_work: int,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _key(index: int) -> np.uint64:
     """A fixed pseudo-random 64-bit word for a row (splitmix64)."""
     z = np.uint64(index + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -20,10 +21,18 @@ def _key(index: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
+def _empty_table(size: int) -> Array:
+    table = np.empty(size, dtype=np.int64)
+    for slot in range(size):
+        table[slot] = -1
+    return table
+
+
+@kernel
 def _grow(table: Array, hashes: Array, count: int) -> Array:
     """A hash table of twice the size, with the first `count` cells in it."""
-    bigger = np.full(2 * len(table), -1, dtype=np.int64)
+    bigger = _empty_table(2 * len(table))
     mask = np.uint64(len(bigger) - 1)
     for cell in range(count):
         slot = hashes[cell] & mask
@@ -33,7 +42,7 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
     return bigger
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
@@ -43,7 +52,7 @@ def _enlarge(rows: Array) -> Array:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _dot(a: Array, b: Array) -> float:
     s = 0.0
     for i in range(len(a)):
@@ -51,7 +60,7 @@ def _dot(a: Array, b: Array) -> float:
     return s
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint64) -> np.uint64:
     """The slot that holds `word`, or the free slot where it belongs."""
     mask = np.uint64(len(table) - 1)
@@ -70,7 +79,7 @@ def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint6
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(inline="always")
 def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
     """Rows projected off the chosen one; rows of its class become zero."""
     p, r = rows.shape
@@ -82,7 +91,7 @@ def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
             out[j, i] = 0.0 if labels[j] == chosen else rows[j, i] - share * q[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(inline="always")
 def _classes(
     rows: Array, parent: Array, vanished: int, tol: float, labels: Array, signs: Array
 ) -> None:
@@ -114,7 +123,7 @@ def _classes(
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(inline="always")
 def _plane(chosen: Array, r: int) -> Array:
     """Orthonormal basis (2, r) of the complement of the r - 2 chosen normals."""
     basis = np.zeros((r, r))
@@ -145,7 +154,32 @@ def _plane(chosen: Array, r: int) -> Array:
     return basis[depth:]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(inline="always")
+def _order(values: Array, count: int) -> Array:
+    """The order of the first `count` values, by merging; that of numpy takes long to compile."""
+    order = np.empty(count, dtype=np.int64)
+    other = np.empty(count, dtype=np.int64)
+    for k in range(count):
+        order[k] = k
+    width = 1
+    while width < count:
+        for begin in range(0, count, 2 * width):
+            middle = min(begin + width, count)
+            end = min(middle + width, count)
+            i, j = begin, middle
+            for k in range(begin, end):
+                if i < middle and (j == end or values[order[i]] <= values[order[j]]):
+                    other[k] = order[i]
+                    i += 1
+                else:
+                    other[k] = order[j]
+                    j += 1
+        order, other = other, order
+        width *= 2
+    return order
+
+
+@kernel(inline="always")
 def _lines_of_plane(
     rows: Array, labels: Array, plane: Array, tol: float
 ) -> tuple[Array, Array, Array]:
@@ -173,7 +207,7 @@ def _lines_of_plane(
         slack[m] = tol + 1e-14 / np.sqrt(a * a + b * b)
         index[m] = j
         m += 1
-    order = np.argsort(angles[:m])
+    order = _order(angles, m)
     widest, cut = -1.0, 0
     for i in range(m):
         before = angles[order[i - 1]] - (np.pi if i == 0 else 0.0)
@@ -196,7 +230,7 @@ def _lines_of_plane(
     return line_rows, line_angles, starts[: groups + 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_flats(
     coordinates: Array,
     first: int,
@@ -219,11 +253,17 @@ def walk_flats(
     p, r = coordinates.shape
     depth = r - 2
     rows_at = np.empty((depth + 1, p, r))
-    labels_at = np.full((depth + 1, p), -1, dtype=np.int64)
-    signs_at = np.ones((depth + 1, p))
-    chosen = np.full(depth + 1, -1, dtype=np.int64)
-    simple = np.ones(depth + 1, dtype=np.bool_)
+    labels_at = np.empty((depth + 1, p), dtype=np.int64)
+    signs_at = np.empty((depth + 1, p))
+    chosen = np.empty(depth + 1, dtype=np.int64)
+    simple = np.empty(depth + 1, dtype=np.bool_)
     normals = np.zeros((depth, r))
+    for level in range(depth + 1):
+        chosen[level] = -1
+        simple[level] = True
+        for j in range(p):
+            labels_at[level, j] = -1
+            signs_at[level, j] = 1.0
     for j in range(p):
         labels_at[0, j] = j
         for i in range(r):
@@ -282,7 +322,7 @@ def walk_flats(
     return table, hashes, cells, centres, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(inline="always")
 def _insert_arcs(
     coordinates: Array,
     plane: Array,
@@ -364,7 +404,7 @@ def _insert_arcs(
     return table, hashes, cells, centres, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     """Hash table over distinct cells (rows of `words`), and their hashes."""
     m = words.shape[0]
@@ -378,10 +418,10 @@ def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     size = 64
     while 3 * size < 4 * (m + 1):
         size *= 2
-    return _grow(np.full(size, -1, dtype=np.int64), hashes, m), hashes
+    return _grow(_empty_table(size), hashes, m), hashes
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def flippable_rows(
     words: Array, p: int, table: Array, hashes: Array, begin: int, end: int
 ) -> tuple[Array, Array]:

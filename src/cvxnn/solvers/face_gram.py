@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import check_interrupt
+from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -129,7 +129,7 @@ class FaceGram:
         self.blocks[:, :, fresh] = formed.transpose(2, 3, 0, 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _survey_rows(
     X: Array, lengths: Array, columns: Array, start: int, stop: int, on: Array, near: Array,
     sines: Array,
@@ -167,7 +167,7 @@ def _survey_rows(
                 worst[j] = sines[j, most - 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _flip(X: Array, on: Array, blocks: Array, owner: Array, rows: Array, skipped: Array) -> None:
     """Let row rows[f] change sides for neuron owner[f], one after the other."""
     r = X.shape[1]

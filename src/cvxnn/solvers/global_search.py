@@ -11,12 +11,11 @@ neuron that would help, the exact oracle finds one or proves that there is none.
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.clocks import clock
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
@@ -114,7 +113,7 @@ class GlobalSearch(Search):
         start: Neurons | None = None,
         certifies: bool = True,
     ) -> None:
-        self._begun = perf_counter()
+        self._begun = clock()
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
         self._reduction = reduce_rows(layer.rows) if reduction is None else reduction
@@ -284,7 +283,7 @@ class GlobalSearch(Search):
         wanted = self._certifies and not hurry and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.layer, self.y, self.neurons)
-            spent = max(perf_counter() - self._begun, _LEAST_PROOF)
+            spent = max(clock() - self._begun, _LEAST_PROOF)
             deadline = Deadline(min(self._end.remaining, spent))
             tight = 0.5 * self._excess(tol)
             coarse = max(tol, _LAST_TOLERANCE)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import check_interrupt
+from cvxnn.kernels import kernel
 from cvxnn.oracle.circle import CircularRows
 
 Array = NDArray[Any]
@@ -30,7 +30,7 @@ _FEW_ROWS = 2000
 _SUMS = 10
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add(high: float, low: float, x: float) -> tuple[float, float]:
     """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
     total = high + x
@@ -38,7 +38,7 @@ def _add(high: float, low: float, x: float) -> tuple[float, float]:
     return total, low + ((high - (total - back)) + (x - back))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> None:
     """Add the five products of the rows begin:end to `sums`."""
     for i in range(begin, end):
@@ -50,7 +50,7 @@ def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> Non
         sums[8], sums[9] = _add(sums[8], sums[9], z * t)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_prefix(rows: Array, y: Array, begin: int, end: int, prefix: Array) -> None:
     """Prefix sums at the ends of the blocks begin:end."""
     for block in range(begin, end):
@@ -60,7 +60,7 @@ def _fill_prefix(rows: Array, y: Array, begin: int, end: int, prefix: Array) -> 
         _accumulate(rows, y, block * _BLOCK, last, prefix[block + 1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
     """Prefix sums at places `at` of the circle, gone around twice."""
     n = len(rows)
@@ -77,7 +77,7 @@ def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _locate(normals: Array, w: Array, tolerance: float, arcs: Array, tight: Array) -> None:
     """The arc of each neuron, and the class that it lies on, or -1.
 
@@ -104,7 +104,7 @@ def _locate(normals: Array, w: Array, tolerance: float, arcs: Array, tight: Arra
                 tight[j] = k
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gram(n: int, low: Array, high: Array, at_low: Array, at_high: Array, total: Array,
           signs: Array) -> Array:  # fmt: skip
     """``s_i s_j sum x x'`` over the rows that i and j share, as a (2 k, 2 k) matrix."""
@@ -142,7 +142,7 @@ def _gram(n: int, low: Array, high: Array, at_low: Array, at_high: Array, total:
     return gram
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _piecewise(rows: Array, ends: Array, slopes: Array, begin: int, end: int, out: Array) -> None:
     """``out_i = x_i'slopes_m`` for the rows i of piece m, the rows begin:end only."""
     m = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from cvxnn.results import Solution, Status
 from cvxnn.study.datasets import Dataset
 from cvxnn.study.paper import BETA, paper_figures
 from cvxnn.study.results import DataResult, Row, best_bound, check_bound
-from cvxnn.training import solve
+from cvxnn.training.solve import solve_quietly
 
 Progress = Callable[[float, str], object]
 
@@ -158,19 +157,14 @@ def collect(
 
 
 def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution:
-    """:func:`cvxnn.solve` without its warning.
+    """:func:`cvxnn.solve` without its warning: the table has the status, which says the same.
 
     Raises
     ------
     KeyboardInterrupt
         If Ctrl-C was pressed: a solution that is not finished is none here.
     """
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        # The row of the table has the status, which says the same.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        solution = solve(X, y, beta, **options)
+    solution = solve_quietly(X, y, beta, **options)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     return solution

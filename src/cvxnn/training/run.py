@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.clocks import clock
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -73,7 +73,7 @@ class Run:
         self.tol, self.max_iter, self.callback = tol, max_iter, callback
         self.deadline = Deadline(time_limit)
         self.loss = loss
-        self.start = time.perf_counter()
+        self.start = clock()
         self.problem = ScaledProblem.of(layer, y, beta, loss)
         self.history: list[Progress] = []
         self.patterns: PatternSet | None = None
@@ -83,7 +83,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.perf_counter() - self.start
+        return clock() - self.start
 
     def execute(self) -> Solution:
         """Run to the end, a limit or an interrupt, and return the best there is."""

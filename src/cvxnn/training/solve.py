@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from cvxnn.convergence import warn_of_convergence
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
@@ -169,6 +169,13 @@ def solve(
         scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
         random_state=random_state, warm_start=warm_start, certify=certify, callback=callback,
     )  # fmt: skip
+
+
+def solve_quietly(
+    X: ArrayLike, y: ArrayLike, beta: float, method: str = "global", **options: Any
+) -> Solution:
+    """:func:`solve` without its warning, for callers that say themselves how the run ended."""
+    return execute(prepare_run(Layer(check_data(X)), y, beta, method, **options))
 
 
 def solve_layer(
@@ -341,17 +348,13 @@ def _advise_on_proof(rank: int) -> str:
 def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
-    from sklearn.exceptions import ConvergenceWarning
-
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
         Status.STATIONARY: _advise_on_proof(int(np.linalg.matrix_rank(X))),
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
     }[solution.status]
-    warnings.warn(
+    warn_of_convergence(
         f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
-        f"{solution.tol:.1e}: {advice}.",
-        ConvergenceWarning,
-        stacklevel=4,
+        f"{solution.tol:.1e}: {advice}."
     )

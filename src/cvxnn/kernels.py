@@ -1,0 +1,128 @@
+"""The decorator of compiled functions: :func:`kernel`.
+
+Kernels are compiled by numba at their first call, and kept in its cache. That takes
+seconds, once after an installation, in which no time limit passes: see
+:func:`cvxnn.clocks.clock`. Where the cache cannot be written, or is damaged, kernels are
+compiled anew, and that is all.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, overload
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.registry import CPUDispatcher
+
+from cvxnn.clocks import stopped_clock
+from cvxnn.files import DAMAGE
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Nobody calls kernels from C: a second entry to each would take a tenth of the compilation.
+_OPTIONS = {"nopython": True, "nogil": True, "no_cfunc_wrapper": True}
+_UNREADABLE = (*DAMAGE, pickle.UnpicklingError)
+
+
+@overload
+def kernel(function: _Function) -> _Function: ...
+@overload
+def kernel(*, fastmath: set[str] = ..., inline: str = ...) -> Callable[[_Function], _Function]: ...
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function with numba at its first call; it runs without the interpreter's lock.
+
+    Parameters
+    ----------
+    function : callable
+    fastmath : set of str, optional
+        What LLVM may assume of floating-point numbers, see :func:`numba.njit`.
+    inline : {"never", "always"}, default "never"
+        ``"always"`` for what one kernel calls, in one place: it is then compiled once, as a
+        part of that, and not a second time by itself.
+
+    Examples
+    --------
+    >>> @kernel
+    ... def double(x):
+    ...     return 2.0 * x
+    >>> double(21.0)
+    42.0
+    """
+    if function is None:
+        return lambda decorated: kernel(decorated, **options)
+    if numba.config.DISABLE_JIT:
+        return function
+    compiled = _Kernel(function, targetoptions=_OPTIONS | options)
+    compiled.enable_caching()
+    return compiled
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """The cache of a kernel. It does not fail: what cannot be read is compiled anew."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            found = super().load_overload(sig, target_context)
+        except _UNREADABLE:
+            found = None
+            self._forget()
+        if found is None:
+            _announce()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _complain(f" ({error})")
+
+    def _forget(self) -> None:
+        """Empty the index, so that what is compiled now can be saved."""
+        try:
+            self.flush()
+        except OSError as error:
+            _complain(f" ({error})")
+
+
+class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A function of numba whose compilation stops the clock."""
+
+    def enable_caching(self) -> None:
+        try:
+            self._cache = _Cache(self.py_func)
+        except RuntimeError:
+            # What numba raises where there is no folder that it can write to.
+            _complain("")
+
+    def compile(self, sig: Any) -> Any:
+        with stopped_clock():
+            return super().compile(sig)
+
+
+@cache
+def _announce() -> None:
+    """One line on a terminal, where somebody waits; once in a process."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(
+            "cvxnn: compiling, once after an installation; this takes some seconds.",
+            file=sys.stderr,
+        )
+
+
+def _complain(reason: str) -> None:
+    """A line in the log, which is stderr where nobody has set one up; once in a process."""
+    if not _complaints:
+        _complaints.append(reason)
+        logging.getLogger("cvxnn").warning(
+            "cvxnn cannot keep what it compiles%s: every process takes some seconds for it, "
+            "unless NUMBA_CACHE_DIR is a folder that can be written.",
+            reason,
+        )
+
+
+_complaints: list[str] = []

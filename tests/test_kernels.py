@@ -1,0 +1,128 @@
+"""Kernels compile where no cache can be written, or it is damaged, and say so once."""
+
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+import cvxnn
+from cvxnn import kernels
+from cvxnn.clocks import clock
+from cvxnn.kernels import kernel
+
+SOURCE = str(Path(cvxnn.__file__).parents[1])
+
+
+def total(values):
+    result = 0.0
+    for value in values:
+        result += value
+    return result
+
+
+@pytest.fixture
+def log(caplog, monkeypatch):
+    """What was logged; each test is a process of its own as far as `once` goes."""
+    monkeypatch.setattr(kernels, "_complaints", [])
+    caplog.set_level(logging.WARNING, "cvxnn")
+    return caplog
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty cache."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_a_kernel_is_kept(folder, log):
+    assert kernel(total)(np.arange(4.0)) == 6.0
+    again = kernel(total)
+    assert again(np.arange(4.0)) == 6.0
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert not log.messages
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("content", [b"", b"\x80\x04nothing", pickle.dumps(("0", "of another"))])
+def test_a_damaged_cache_is_written_anew(folder, log, ending, content):
+    kernel(total)(np.arange(4.0))
+    (damaged,) = folder.rglob(f"*.{ending}")
+    damaged.write_bytes(content)
+    assert kernel(total)(np.arange(4.0)) == 6.0
+    mended = kernel(total)
+    assert mended(np.arange(4.0)) == 6.0
+    assert sum(mended.stats.cache_hits.values()) == 1
+    assert not log.messages
+
+
+def test_a_full_disk_is_reported_once(folder, log, monkeypatch):
+    def fail(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", fail)
+    for _ in range(2):
+        assert kernel(total)(np.arange(4.0)) == 6.0
+    assert len(log.messages) == 1
+    assert "No space left on device" in log.messages[0]
+
+
+def test_nowhere_to_write(log, monkeypatch):
+    class Nowhere:
+        @staticmethod
+        def from_function(function, file):
+            return None
+
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [Nowhere])
+    for _ in range(2):
+        assert kernel(total)(np.arange(4.0)) == 6.0
+    assert len(log.messages) == 1
+    assert "NUMBA_CACHE_DIR" in log.messages[0]
+
+
+def test_compiling_stops_the_clock(folder):
+    compiled, start, begun = kernel(total), clock(), time.perf_counter()
+    compiled.compile("float64(float64[:])")
+    assert clock() - start < 0.5 * (time.perf_counter() - begun)
+
+
+IN_A_CONTAINER = """
+import numba.core.caching as caching
+
+class Nowhere:
+    def from_function(function, file):
+        return None
+
+caching.CacheImpl._locator_classes = [Nowhere]
+import cvxnn
+
+print(round(cvxnn.largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6))
+"""
+
+
+def test_a_process_without_a_cache_says_so_in_one_line():
+    output = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IN_A_CONTAINER],
+        env=os.environ | {"PYTHONPATH": SOURCE},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert output.stdout == "3.0\n"
+    assert output.stderr.startswith("cvxnn cannot keep what it compiles")
+    assert output.stderr.count("\n") == 1
+
+
+def test_a_terminal_is_told_once_what_takes_long(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    kernels._announce.cache_clear()
+    kernel(total)(np.arange(4.0))
+    kernel(total)(np.arange(4))
+    assert capsys.readouterr().err.count("compiling") == 1
