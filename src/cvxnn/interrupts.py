@@ -68,7 +68,7 @@ def forget_interrupt() -> None:
     _pending.clear()
 
 
-class OutOfTime(Exception):
+class OutOfTimeError(Exception):
     """A deadline passed between two steps of some work, which is left where it was."""
 
 
@@ -88,14 +88,14 @@ class Deadline:
         return Deadline(fraction * self.remaining)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed, OutOfTime if this point lies behind.
+        """Raise KeyboardInterrupt if Ctrl-C was pressed, OutOfTimeError if this point lies behind.
 
         For work whose result so far is of no use to anybody; other work looks at
         :attr:`passed`, and hands over what it has.
         """
         check_interrupt()
         if self.passed:
-            raise OutOfTime
+            raise OutOfTimeError
 
     @property
     def limited(self) -> bool:

@@ -81,7 +81,7 @@ def reduce_rows(X: FloatArray, deadline: Deadline | None = None) -> Reduction:
 
     Raises
     ------
-    OutOfTime
+    OutOfTimeError
         If the deadline passes before the end.
     """
     deadline = Deadline() if deadline is None else deadline
@@ -175,9 +175,7 @@ def _close_pairs(points: FloatArray) -> IntArray:
     return np.asarray(pairs[apart <= PARALLEL_TOLERANCE])
 
 
-def _merge_parallel(
-    rows: FloatArray, deadline: Deadline
-) -> tuple[IntArray, IntArray, FloatArray]:
+def _merge_parallel(rows: FloatArray, deadline: Deadline) -> tuple[IntArray, IntArray, FloatArray]:
     """Classes of unit rows equal up to sign: labels, first row of each class, signs."""
     n = len(rows)
     if rows.shape[1] == 0 or n == 0:

@@ -175,13 +175,19 @@ class GlobalSearch(Search):
         search = self._searches[0]
         proposals = search.propose(_COARSE)
         self.n_blocks = len(proposals.signs)
-        search.improve(proposals, converge=False)
+        try:
+            search.improve(proposals, converge=False)
+        except BaseException:
+            self._offer(search.neurons)
+            raise
         self._rounds += 1
         if self.n_blocks <= _DONE * len(search.neurons.weights) or self._rounds >= _COARSE_ROUNDS:
             del self._searches[0]
             self._rounds = 0
+            self._offer(search.neurons)
             self._searches[0].start_from(search.neurons)
-        self._offer(search.neurons)
+        else:
+            self._offer(search.neurons)
 
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]
@@ -211,8 +217,10 @@ class GlobalSearch(Search):
     def _add(self, proposals: Proposals, *, converge: bool) -> None:
         """Bring the neurons and the proposals to rest, if there is anything to do."""
         if len(proposals.signs) or converge:
-            self._searches[0].improve(proposals, converge=converge)
-            self._offer(self._searches[0].neurons)
+            try:
+                self._searches[0].improve(proposals, converge=converge)
+            finally:
+                self._offer(self._searches[0].neurons)
 
     def sharpen(self, tol: float) -> bool:
         """Add the neurons that the ascent still finds: a proof leaves room for small ones.
@@ -260,7 +268,7 @@ class GlobalSearch(Search):
         left = residual(self.layer, self.y, self.neurons)
         if len(self.y) * self.neurons.directions.size > _CORRECTED_ENTRIES:
             return left
-        v = dual_point(self.layer, self.y, self.beta, self.neurons)
+        v = dual_point(self.layer, self.y, self.beta, self.neurons, self.deadline)
         # Which rows are tight is a guess; a wrong one asks for a large correction.
         small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
         return v if small else left
