@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.patterns.reduction import Reduction, reduce_rows
@@ -12,7 +13,7 @@ from cvxnn.patterns.reduction import Reduction, reduce_rows
 FloatArray = NDArray[np.float64]
 
 
-def reduction_above_rank_two(X: FloatArray) -> Reduction | None:
+def reduction_above_rank_two(X: FloatArray, deadline: Deadline | None = None) -> Reduction | None:
     """``reduce_rows(X)``; None where the rank is two at most, and rows sorted by angle do.
 
     Examples
@@ -22,7 +23,7 @@ def reduction_above_rank_two(X: FloatArray) -> Reduction | None:
     """
     if X.shape[1] <= 2:
         return None
-    reduction = reduce_rows(X)
+    reduction = reduce_rows(X, deadline)
     return reduction if reduction.rank > 2 else None
 
 

@@ -117,8 +117,8 @@ class GlobalSearch(Search):
         self._begun = perf_counter()
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
-        self._reduction = reduce_rows(layer.rows) if reduction is None else reduction
-        self.basis = self._reduction.basis
+        self._reduction = reduce_rows(layer.rows, self._end) if reduction is None else reduction
+        self.basis, self.rank = self._reduction.basis, self._reduction.rank
         self.layer = layer.turned(self.basis)
         self.y, self.beta, self.loss = y, beta, loss
         self._oracle = BranchAndBound(layer.rows, self._reduction)

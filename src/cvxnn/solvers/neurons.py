@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer, row_chunks
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.pruning import prune_scales
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
@@ -56,6 +57,12 @@ class Neurons:
     def none(cls, r: int) -> Neurons:
         """No neurons."""
         return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
+
+    def network(self, basis: FloatArray | None = None) -> TwoLayerNetwork:
+        """The balanced network, from coordinates ``w = basis'u`` (of the rows, if None)."""
+        root = np.sqrt(self.weights)
+        hidden = self.directions * root[:, None]
+        return TwoLayerNetwork(hidden if basis is None else hidden @ basis.T, self.signs * root)
 
     def select(self, index: NDArray[np.bool_]) -> Neurons:
         """The neurons in `index`."""

@@ -12,8 +12,10 @@ from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle, reduction_above_rank_two
-from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.patterns.enumeration import enumerate_until
+from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.sampling import sample_until
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
@@ -56,13 +58,16 @@ class Method:
     warm_start: TwoLayerNetwork | None = None
     certifies: bool = True
 
-    def list_patterns(self, X: FloatArray) -> PatternSet | None:
-        """The patterns of the program; None for ``"global"``, which needs no list."""
+    def list_patterns(self, X: FloatArray, deadline: Deadline) -> PatternSet | None:
+        """The patterns of the program; None for ``"global"``, which needs no list.
+
+        OutOfTimeError, here and below, if the deadline passes before the end.
+        """
         if self.patterns is not None or self.name == "global":
             return self.patterns
         if self.name == "exact":
-            return enumerate_patterns(X)
-        return sample_patterns(X, self.n_samples, self.random_state, scheme=self.scheme)
+            return enumerate_until(X, deadline)
+        return sample_until(X, deadline, self.n_samples, self.random_state, self.scheme)
 
     def search(
         self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
@@ -90,7 +95,7 @@ class Method:
         deadline: Deadline,
         by_cells: bool,
     ) -> Search:
-        rank_two, patterns = self._plan(problem.layer, patterns, by_cells)
+        rank_two, patterns, reduction = self._plan(problem.layer, patterns, by_cells, deadline)
         layer, loss, squared = problem.layer, problem.loss, SquaredLoss()
         if patterns is not None and patterns.is_complete and not isinstance(loss, SquaredLoss):
             # Weights go to the readout: all models have the same rows, and so one oracle.
@@ -101,20 +106,22 @@ class Method:
             layer: Layer, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
         ) -> Search:
             nonlocal previous
+            deadline.check()
             if rank_two:
                 return RankTwoSearch(layer.rows, y, beta, squared, deadline)
             if patterns is not None:
                 if previous is not None and previous.rows is layer.rows:
                     oracle = previous.oracle
                 else:
-                    oracle = CellOracle(layer.rows, patterns)
+                    oracle = CellOracle(layer.rows, patterns, deadline)
                 previous = WorkingSet(
                     layer, y, beta, patterns, oracle, squared, self.random_state, deadline,
                     None if previous is None else start, previous,
                 )  # fmt: skip
                 return previous
+            known = reduction if layer.rows is problem.layer.rows else None
             return GlobalSearch(
-                layer, y, beta, squared, self.random_state, deadline=deadline,
+                layer, y, beta, squared, self.random_state, known, deadline,
                 start=start, certifies=certifies and self.certifies,
             )  # fmt: skip
 
@@ -125,20 +132,20 @@ class Method:
         )
 
     def _plan(
-        self, layer: Layer, patterns: PatternSet | None, by_cells: bool
-    ) -> tuple[bool, PatternSet | None]:
-        """Whether the search is that of rank two, and the patterns of one over cells."""
+        self, layer: Layer, patterns: PatternSet | None, by_cells: bool, deadline: Deadline
+    ) -> tuple[bool, PatternSet | None, Reduction | None]:
+        """Whether the search is that of rank two, the patterns of one over cells, the reduction."""
         if patterns is not None:
-            return False, patterns
+            return False, patterns, None
         # Sums over arcs take every row for a prediction of its own.
         plain = layer.readout is None
-        reduction = (reduction_above_rank_two if plain else reduce_rows)(layer.rows)
+        reduction = (reduction_above_rank_two if plain else reduce_rows)(layer.rows, deadline)
         if reduction is None:
-            return True, None
+            return True, None, None
         bound = count_patterns_bound(reduction.n_classes, reduction.rank)
         if by_cells and bound <= _FEW_PATTERNS:
-            return False, enumerate_patterns(layer.rows)
-        return False, None
+            return False, enumerate_until(layer.rows, deadline), reduction
+        return False, None, reduction
 
     def start(self, problem: ScaledProblem) -> Neurons | None:
         """The network to start from, in the units of the problem; only "global" uses it."""

@@ -220,8 +220,9 @@ def solve_layer(
     >>> solution.status.name, f"{solution.objective:.4f}"
     ('OPTIMAL', '0.9000')
     """
-    solution = execute(prepare_run(layer, y, beta, method, **options))
-    _warn_unless_successful(solution, layer.rows)
+    run = prepare_run(layer, y, beta, method, **options)
+    solution = execute(run)
+    _warn_unless_successful(solution, run.rank)
     return solution
 
 
@@ -338,7 +339,7 @@ def _advise_on_proof(rank: int) -> str:
     )
 
 
-def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
+def _warn_unless_successful(solution: Solution, rank: int) -> None:
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
     from sklearn.exceptions import ConvergenceWarning
@@ -346,11 +347,11 @@ def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: _advise_on_proof(int(np.linalg.matrix_rank(X))),
+        Status.STATIONARY: _advise_on_proof(rank),
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
     }[solution.status]
     warnings.warn(
-        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.message} The gap is {solution.program_gap:.1e}, tol is "
         f"{solution.tol:.1e}: {advice}.",
         ConvergenceWarning,
         stacklevel=4,
