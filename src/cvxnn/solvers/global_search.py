@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
@@ -25,7 +25,7 @@ from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -283,12 +283,23 @@ class GlobalSearch(Search):
         if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective
 
+    def _tidy(self, deadline: Deadline) -> None:
+        """Independent activations, for the neurons of a round that was cut short."""
+        try:
+            merged = merge_cells(self.layer.rows, self.neurons, deadline)
+            self._offer(reweigh(self.layer, self.y, self.beta, merged, deadline))
+        except OutOfTimeError:
+            # They are good as they are, only more than are needed.
+            return
+
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Use the time that is left for a certificate, unless there is one.
 
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
+        if hurry or self.deadline.passed:
+            self._tidy(self._last_deadline(hurry=hurry))
         wanted = self._certifies and not hurry and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.layer, self.y, self.neurons)

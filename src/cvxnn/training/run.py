@@ -205,7 +205,7 @@ class Run:
     def _best_network(self, status: Status) -> tuple[TwoLayerNetwork, float, bool]:
         """The best network that is known, its objective, and whether a search has found it.
 
-        Where no search has found a neuron, a few passes over the data make a first network.
+        Where no search has ended a round, a few passes over the data make a first network.
         """
         found = [self._best_search().network()] if self.searches else []
         if not status.is_success:
@@ -214,7 +214,7 @@ class Run:
         if not status.is_success:
             if self.method.warm_start is not None:
                 networks.append((self.method.warm_start, False))
-            if not any(network.n_neurons for network, _ in networks):
+            if not self.history or not any(network.n_neurons for network, _ in networks):
                 networks += [(self.problem.unscaled(first), False) for first in self._openings()]
         values = [self._objective(network) for network, _ in networks]
         best = int(np.argmin(values))
