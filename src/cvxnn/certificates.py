@@ -16,6 +16,9 @@ from cvxnn.results import Certificate
 
 FloatArray = NDArray[np.float64]
 
+# Products up to which an eigenvalue takes no time.
+_QUICK_WORK = 1 << 27
+
 
 def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:
     """Lower bound on the optimal value of (2) from any dual point v.
@@ -74,9 +77,13 @@ class DualProof:
         return dual_bound(loss, y, self.v, beta, self.oracle_bound)
 
 
-def spectral_proof(layer: Layer, v: FloatArray) -> DualProof:
-    """What is proven of any v without patterns or a search; usually loose. O(N d^2)."""
-    bound = spectral_bound(layer.rows, layer.pull(v))
+def spectral_proof(layer: Layer, v: FloatArray, *, hurry: bool = False) -> DualProof:
+    """What is proven of any v without patterns or a search; usually loose. O(N d min(N, d)).
+
+    In a `hurry` a looser bound takes the place of one that takes long.
+    """
+    quick = hurry and layer.rows.size * min(layer.rows.shape) > _QUICK_WORK
+    bound = spectral_bound(layer.rows, layer.pull(v), quick=quick)
     return DualProof(v, bound + layer.pull_error(v))
 
 

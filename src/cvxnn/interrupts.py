@@ -77,6 +77,10 @@ def forget_interrupt() -> None:
     _pending.clear()
 
 
+class OutOfTimeError(Exception):
+    """A deadline passed between two steps of some work, which is left where it was."""
+
+
 class Deadline:
     """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None."""
 
@@ -91,6 +95,16 @@ class Deadline:
     def share(self, fraction: float) -> Deadline:
         """The point that leaves this fraction of the remaining time before it."""
         return Deadline(fraction * self.remaining)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed, OutOfTimeError if this point lies behind.
+
+        For work whose result so far is of no use to anybody; other work looks at
+        :attr:`passed`, and hands over what it has.
+        """
+        check_interrupt()
+        if self.passed:
+            raise OutOfTimeError
 
     @property
     def limited(self) -> bool:

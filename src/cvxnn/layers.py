@@ -76,6 +76,20 @@ class Layer:
         """``R'v``: a dual point v, shape (n,), as weights of the rows, shape (N,)."""
         return v if self.readout is None else np.asarray(self.readout.T @ v)
 
+    def spread(self, v: FloatArray) -> FloatArray:
+        """A dual point v, shape (n,), as weights of all rows that it may reach, shape (N,)."""
+        return self.pull(v)
+
+    def slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``v'f(u)`` for the rows u of `directions`, shape (k,), and its gradients, (k, d)."""
+        weights = self.pull(v)
+        slopes = np.zeros(directions.shape)
+        for part in row_chunks(len(self.rows), len(directions)):
+            on = self.rows[part] @ directions.T > 0.0
+            slopes += (on * weights[part, None]).T @ self.rows[part]
+        # Between two kinks the function is linear, and 0 at 0.
+        return np.einsum("ij,ij->i", slopes, directions), slopes
+
     def pull_error(self, v: FloatArray) -> float:
         """By how much ``(R'v)'(M u)_+`` may err for ``||u|| <= 1``, because R'v is rounded."""
         if self.readout is None:

@@ -64,6 +64,13 @@ def relative_gap(objective: float, dual_bound: float, error: float = 0.0) -> flo
     return difference / max(abs(objective), 1e-300)
 
 
+def described(status: Status, n_neurons: int) -> str:
+    """What a user reads of a run: its status, and that nothing came of it yet."""
+    cut_short = not status.is_success and status is not Status.STATIONARY
+    empty = " It has no neurons yet: none that would help was found so far."
+    return status.value + (empty if cut_short and n_neurons == 0 else "")
+
+
 def checked_status(
     status: Status,
     objective: float,
@@ -219,6 +226,11 @@ class Solution:
     def n_iter(self) -> int:
         """Rounds that were run."""
         return len(self.history)
+
+    @property
+    def message(self) -> str:
+        """How the run ended, in sentences."""
+        return described(self.status, self.n_neurons)
 
 
 class Verdict(Enum):

@@ -96,3 +96,27 @@ def test_zero_dual_point_and_zero_rows() -> None:
 
 def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
     assert spectral_bound(np.array([[1.0, 0.0], [0.0, 1e-99]]), np.array([0.0, 1.0])) >= 1e-99
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (6, 7), (20, 300)], ids=str)
+def test_wide_data_have_the_bound_of_the_other_matrix(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(sum(shape))
+    X, v = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    # The same in the coordinates of the row space, where the d x d matrix is formed.
+    turned = X @ np.linalg.qr(X.T)[0]
+    assert spectral_bound(X, v) == pytest.approx(spectral_bound(turned, v), rel=1e-9)
+    lengths = np.linalg.norm(X, axis=1)
+    tops = []
+    for s in (1.0, -1.0):
+        weights = np.maximum(s * v, 0.0) * lengths
+        matrix = ((X / lengths[:, None] ** 2) * weights[:, None]).T @ X
+        tops.append(np.sqrt(weights.sum() * np.linalg.eigvalsh(matrix)[-1]))
+    plain = 0.5 * float(np.linalg.norm(X.T @ v)) + 0.5 * max(tops)
+    assert spectral_bound(X, v) == pytest.approx(plain, rel=1e-9)
+
+
+@given(seed=seeds, n=st.integers(1, 7), d=st.integers(1, 9))
+def test_the_quick_bound_is_above_the_other(seed: int, n: int, d: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
+    assert spectral_bound(X, v, quick=True) >= spectral_bound(X, v) * (1.0 - 1e-12)

@@ -47,8 +47,7 @@ def test_from_directions_keeps_the_first_of_each_pattern(
 
 def test_from_directions_does_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = random_set(0, 9, 3, 50)[1]
-    pack_signs = pattern_set._pack_signs
-    monkeypatch.setattr(pattern_set, "_pack_signs", lambda X, U: pack_signs(X, U, 8 * 9 * 7))
+    monkeypatch.setattr(pattern_set, "_CHUNK_BYTES", 8 * 9 * 7)
     in_chunks = random_set(0, 9, 3, 50)[1]
     np.testing.assert_array_equal(whole.packed, in_chunks.packed)
     np.testing.assert_array_equal(whole.directions, in_chunks.directions)

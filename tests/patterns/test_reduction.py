@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import PROBLEMS, Problem, problem_ids
 
+from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.patterns import reduction as module
 from cvxnn.patterns.reduction import reduce_rows
 
 seeds = st.integers(0, 2**32 - 1)
@@ -104,3 +106,36 @@ def test_many_equal_rows_are_merged_in_little_memory() -> None:
 def test_rows_of_very_different_length() -> None:
     reduction = reduce_rows(np.array([[1e99], [1e-99]]))
     assert reduction.n_classes == 1
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 40), (30, 50)], ids=str)
+def test_rows_of_full_rank_are_whitened_by_qr(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(sum(shape))
+    X = rng.standard_normal(shape) * np.exp(rng.standard_normal(shape[1]))
+    if shape[0] > shape[1]:
+        X[3] = -2.0 * X[1]
+    by_svd = reduce_rows(X)
+    monkeypatch.setattr(module, "_SVD_WORK", 0)
+    monkeypatch.setattr(np.linalg, "svd", None)
+    check_reduction(X)
+    by_qr = reduce_rows(X)
+    assert by_qr.rank == by_svd.rank == min(shape)
+    np.testing.assert_array_equal(by_qr.class_of_row, by_svd.class_of_row)
+    # Both whiten: one is the other, turned, up to rounding and one scale.
+    turn = np.linalg.lstsq(by_svd.coordinates, by_qr.coordinates, rcond=None)[0]
+    np.testing.assert_allclose(turn.T @ turn, np.eye(len(turn)), atol=1e-6)
+
+
+def test_a_small_rank_is_left_to_the_svd(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 4)) @ rng.standard_normal((4, 12))
+    monkeypatch.setattr(module, "_SVD_WORK", 0)
+    check_reduction(X)
+    assert reduce_rows(X).rank == 4
+
+
+def test_a_deadline_ends_a_reduction() -> None:
+    with pytest.raises(OutOfTimeError):
+        reduce_rows(np.eye(3), Deadline(0.0))

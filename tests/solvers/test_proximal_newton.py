@@ -196,7 +196,7 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
 def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = data(2)
     expected = solve(X, y, 0.02, loss="logistic").objective
-    monkeypatch.setattr(proximal_newton, "prune", lambda layer, _: Neurons.none(layer.n_features))
+    monkeypatch.setattr(proximal_newton, "prune", lambda layer, *_: Neurons.none(layer.n_features))
     solution = solve(X, y, 0.02, loss="logistic")
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(expected, rel=2e-6)

@@ -142,9 +142,27 @@ def test_zero_rows_are_harmless() -> None:
     )
 
 
-def test_a_deadline_stops_after_one_iteration() -> None:
+def test_a_deadline_that_has_passed_leaves_the_neurons() -> None:
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
     stopped = slide(Layer(X), y, 0.1, start, steps=500, deadline=Deadline(0.0))
-    np.testing.assert_array_equal(stopped.rays, slide(Layer(X), y, 0.1, start, steps=1).rays)
+    np.testing.assert_allclose(stopped.rays, start.rays, rtol=1e-14)
+
+
+def test_a_deadline_within_a_slide_keeps_the_best_point() -> None:
+    class Looks(Deadline):
+        left = 40
+
+        @property
+        def passed(self) -> bool:
+            self.left -= 1
+            return self.left < 0
+
+    rng = np.random.default_rng(3)
+    layer, y = Layer(rng.standard_normal((40, 3))), rng.standard_normal(40)
+    start = random_neurons(rng, 10, 3)
+    cut = slide(layer, y, 0.1, start, steps=500, deadline=Looks())
+    whole = slide(layer, y, 0.1, start, steps=500)
+    values = [neuron_objective(layer, y, 0.1, neurons) for neurons in (start, cut, whole)]
+    assert values[0] > values[1] > values[2]

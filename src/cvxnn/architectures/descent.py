@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from cvxnn.architectures.programs import GaugeProgram
-from cvxnn.interrupts import Deadline, interrupt_pending
+from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.losses import Loss
 
 FloatArray = NDArray[np.float64]
@@ -109,27 +111,34 @@ def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -
     if not len(filters):
         return coefficients
     weights = _WeightObjective(objective, filters.shape, output.shape)
-    start = np.concatenate([filters.ravel(), output.ravel()])
+    reached = start = np.concatenate([filters.ravel(), output.ravel()])
 
-    def stop_if_due(intermediate_result: object) -> None:
+    def keep(intermediate_result: OptimizeResult) -> None:
+        nonlocal reached
+        reached = intermediate_result.x.copy()
+
+    def hessian_product(weights_now: FloatArray, direction: FloatArray) -> FloatArray:
+        # A step may take hundreds of products.
         if deadline.passed or interrupt_pending():
-            raise StopIteration
+            raise OutOfTimeError
+        return weights.hessian_product(weights_now, direction)
 
-    result = minimize(
-        weights.value,
-        start,
-        jac=weights.gradient,
-        hessp=weights.hessian_product,
-        method="trust-ncg",
-        callback=stop_if_due,
-        options={
-            "gtol": 1e-12 * objective.beta * float(np.linalg.norm(start)),
-            "maxiter": _NEWTON_STEPS,
-            "initial_trust_radius": 0.1 * float(np.linalg.norm(start)),
-            "max_trust_radius": 10.0 * float(np.linalg.norm(start)),
-        },
-    )
-    return objective.program.product(*weights.split(result.x))
+    with contextlib.suppress(OutOfTimeError):
+        reached = minimize(
+            weights.value,
+            start,
+            jac=weights.gradient,
+            hessp=hessian_product,
+            method="trust-ncg",
+            callback=keep,
+            options={
+                "gtol": 1e-12 * objective.beta * float(np.linalg.norm(start)),
+                "maxiter": _NEWTON_STEPS,
+                "initial_trust_radius": 0.1 * float(np.linalg.norm(start)),
+                "max_trust_radius": 10.0 * float(np.linalg.norm(start)),
+            },
+        ).x
+    return objective.program.product(*weights.split(reached))
 
 
 class _WeightObjective:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
@@ -89,12 +90,33 @@ class GatedRun(Rounds):
         nothing = np.zeros((len(first), self._basis.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 
+    def _open(self) -> None:
+        """The gate of the largest pull alone, with the best block along it."""
+        if len(self.gates):
+            return
+        scaled = self._scaled
+        start = np.zeros_like(scaled.y)
+        self.objective = scaled.loss.value(start, scaled.y) * scaled.objective_unit
+        correlations, _ = self._oracle.price(-scaled.loss.gradient(start, scaled.y))
+        norms = np.linalg.norm(correlations, axis=1)
+        gate = int(np.argmax(norms))
+        if norms[gate] <= scaled.beta:
+            return
+        block = correlations[gate] / norms[gate]
+        output = self._oracle.masks[gate] * (scaled.layer.rows @ block)
+        size = _best_size(scaled.loss, scaled.y, scaled.beta, output)
+        value = scaled.loss.value(size * output, scaled.y) + scaled.beta * size
+        if value * scaled.objective_unit < self.objective:
+            self.objective = value * scaled.objective_unit
+            self.gates = np.array([gate])
+            self.blocks = (size * block)[None] * scaled.weight_unit**2
+
     def _work_on(self, gates: IntArray, point: SmoothedPoint) -> None:
         scaled = self._scaled
         activity = np.ascontiguousarray(self._oracle.masks[gates].T, dtype=np.float64)
         no_cones = np.zeros((len(gates), 0, self._basis.shape[1]))
         blocks = MaskedBlocks(no_cones, scaled.layer.rows @ self._basis, activity)
-        self._lasso = GroupLasso(blocks, scaled.y, self._beta, scaled.loss)
+        self._lasso = GroupLasso(blocks, scaled.y, self._beta, scaled.loss, self._deadline)
         self._working, self._point = gates, point
 
     def _round(self) -> bool:
@@ -135,7 +157,7 @@ class GatedRun(Rounds):
         """Raise the bound by the dual point of a prediction; its ``X'D_i v`` for all gates."""
         scaled = self._scaled
         v = -scaled.loss.gradient(prediction, scaled.y)
-        correlations, largest = self._oracle.price(v)
+        correlations, largest = self._oracle.price(v, self._deadline)
         bound = dual_bound(scaled.loss, scaled.y, v, scaled.beta, largest)
         self.dual_bound = max(self.dual_bound, bound * scaled.objective_unit)
         return correlations
@@ -185,3 +207,17 @@ class GatedRun(Rounds):
         order = np.argsort(self.gates)
         kept = order[scales[order] > 0.0]
         self.gates, self.blocks = self.gates[kept], self.blocks[kept] * scales[kept, None]
+
+
+def _best_size(loss: Loss, y: FloatArray, beta: float, output: FloatArray) -> float:
+    """The t >= 0 that minimises ``l(t f, y) + beta t``."""
+
+    def slope(t: float) -> float:
+        return float(loss.gradient(t * output, y) @ output) + beta
+
+    if slope(0.0) >= 0.0:
+        return 0.0
+    end = 1.0
+    while slope(end) < 0.0:
+        end *= 2.0
+    return float(brentq(slope, 0.0, end))

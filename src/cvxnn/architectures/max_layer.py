@@ -56,6 +56,23 @@ class MaxLayer(Layer):
         """Zeros, shape (n K,)."""
         return np.zeros(len(self.rows))
 
+    def spread(self, v: FloatArray) -> FloatArray:
+        """The weight of an image for each of its patches, shape (n K,)."""
+        return np.repeat(self.times_weights(v), self.n_patches)
+
+    def slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``v'f(u)`` for the rows u of `directions`, shape (k,), and its gradients, (k, h)."""
+        weights, slopes = self.times_weights(v), np.zeros(directions.shape)
+        for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
+            products = self.patches[part] @ directions.T
+            winners = products.argmax(axis=1)
+            on = np.take_along_axis(products, winners[:, None], axis=1)[:, 0] > 0.0
+            images = np.arange(len(winners))
+            for k in range(len(directions)):
+                won = self.patches[part][images, winners[:, k]]
+                slopes[k] += (on[:, k] * weights[part]) @ won
+        return np.einsum("ij,ij->i", slopes, directions), slopes
+
     def pull_error(self, v: FloatArray) -> float:
         """Bound on ``|v'f(u)|`` for one filter, ``||u|| <= 1``: each image at its longest patch.
 

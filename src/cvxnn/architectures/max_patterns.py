@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.architectures.max_walk import MaxCellWalk, first_equal
-from cvxnn.patterns import PatternSet, sample_patterns
+from cvxnn.interrupts import Deadline
+from cvxnn.patterns import PatternSet
+from cvxnn.patterns.sampling import sample_until
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,13 +62,15 @@ class MaxPatterns(PatternSet):
         n_samples: int,
         random_state: np.random.Generator,
         scheme: str,
+        deadline: Deadline | None = None,
     ) -> MaxPatterns:
-        """The cells of sampled directions.
+        """The cells of sampled directions; OutOfTimeError if the deadline passes before the end.
 
         They are drawn from the arrangement whose hyperplanes bound cells: those of all
         patches and of differences of two patches of an image, if these are many a random
         one for each patch.
         """
+        deadline = Deadline() if deadline is None else deadline
         n_differences = len(rows) * (n_patches - 1) // 2
         if n_differences <= _FEW_DIFFERENCES:
             hyperplanes = _differences(rows, n_patches)
@@ -75,23 +79,30 @@ class MaxPatterns(PatternSet):
             steps = random_state.integers(1, n_patches, len(rows))
             other = image * n_patches + (first + steps) % n_patches
             hyperplanes = np.concatenate([rows, rows - rows[other]])
-        drawn = sample_patterns(hyperplanes, n_samples, random_state, scheme=scheme)
-        winners, directions = _winners(rows, n_patches, drawn.directions), drawn.directions
+        drawn = sample_until(hyperplanes, deadline, n_samples, random_state, scheme)
+        directions = drawn.directions
+        winners = _winners(rows, n_patches, directions, deadline)
         _, first = np.unique(winners, axis=0, return_index=True)
         first.sort()
         packed = _pack(winners[first], n_patches)
         return cls(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
 
     @classmethod
-    def enumerated(cls, rows: FloatArray, n_patches: int) -> MaxPatterns:
+    def enumerated(
+        cls, rows: FloatArray, n_patches: int, deadline: Deadline | None = None
+    ) -> MaxPatterns:
         """All cells, see :class:`MaxCellWalk`.
 
         Raises
         ------
+        OutOfTimeError
+            If the deadline passes before the end.
         TooManyPatternsError
             If they do not fit into memory, or are too many to be listed.
         """
-        cells = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1])).list_cells()
+        deadline = Deadline() if deadline is None else deadline
+        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
+        cells = walk.list_cells()
         packed = _pack(cells.winners - 1, n_patches)
         return cls(packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True)
 
@@ -113,13 +124,16 @@ def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:
     return np.stack(parts)
 
 
-def _winners(rows: FloatArray, n_patches: int, directions: FloatArray) -> IntArray:
+def _winners(
+    rows: FloatArray, n_patches: int, directions: FloatArray, deadline: Deadline
+) -> IntArray:
     """The first patch of each image with the largest product, or -1 if none is positive."""
     winners = np.empty((len(directions), len(rows) // n_patches), dtype=np.int64)
     first = first_equal(rows.reshape(winners.shape[1], n_patches, -1))
     step = max(1, _CHUNK // len(rows))
     for start in range(0, len(directions), step):
         part = slice(start, start + step)
+        deadline.check()
         products = (directions[part] @ rows.T).reshape(-1, winners.shape[1], n_patches)
         best = products.argmax(axis=2)
         best = np.take_along_axis(first, best.T, axis=1).T

@@ -48,12 +48,12 @@ class MaxPoolingMethod(Method):
             )
         return cls(**vars(method), n_patches=n_patches)
 
-    def list_patterns(self, X: FloatArray) -> PatternSet:
+    def list_patterns(self, X: FloatArray, deadline: Deadline) -> PatternSet:
         """The cells of the program."""
         if self.name == "exact":
-            return MaxPatterns.enumerated(X, self.n_patches)
+            return MaxPatterns.enumerated(X, self.n_patches, deadline)
         return MaxPatterns.sampled(
-            X, self.n_patches, self.n_samples, self.random_state, self.scheme
+            X, self.n_patches, self.n_samples, self.random_state, self.scheme, deadline
         )
 
     def search(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.architectures.max_layer import MaxLayer
 from cvxnn.architectures.max_patterns import MaxPatterns
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import MaxCellOracle, Pricing
 from cvxnn.solvers.blocks import ReadBlocks
@@ -99,18 +99,23 @@ class MaxSearch(Search):
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Leave a network of linearly independent activations, at most n of them."""
         too_many = len(self.neurons.weights) > len(self.y)
-        self._offer(prune(self.layer, self.neurons), at_most=0.1 * tol if too_many else 1e-12)
+        pruned = prune(self.layer, self.neurons, self._last_deadline(hurry=hurry))
+        self._offer(pruned, at_most=0.1 * tol if too_many else 1e-12)
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """The best over the cells, and over all networks: the same where cells are all."""
+        hurry = hurry or self.deadline.passed
         if not hurry:
-            self._price(residual(self.layer, self.y, self.neurons))
+            try:
+                self._price(residual(self.layer, self.y, self.neurons))
+            except OutOfTimeError:
+                hurry = True
         if self.patterns.is_complete:
             return self.proof, self.proof
-        return self.proof, spectral_proof(self.layer, self.proof.v)
+        return self.proof, spectral_proof(self.layer, self.proof.v, hurry=hurry)
 
     def _price(self, v: FloatArray) -> Pricing:
-        pricing = self._oracle.price(self.layer.times_weights(v), enough=self.beta)
+        pricing = self._oracle.price(self.layer.times_weights(v), self.beta, self.deadline)
         proof = DualProof(v, pricing.bound)
         bound = proof.bound(SquaredLoss(), self.y, self.beta)
         if bound > self.bound:
@@ -131,7 +136,7 @@ class MaxSearch(Search):
             result.z[alive] / norms[alive, None], norms[alive], self._block_signs[alive]
         )
         self._offer(blocks)
-        self._offer(reweigh(self.layer, self.y, self.beta, blocks))
+        self._offer(reweigh(self.layer, self.y, self.beta, blocks, self.deadline))
 
     def _add_blocks(self) -> int:
         """Put improving cells into the working set, best first; how many were not there yet."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import TooManyPatternsError
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.oracle.cone_kernels import project_all
 from cvxnn.patterns.reduction import reduce_rows
 
@@ -90,7 +90,8 @@ class MaxCellWalk:
     ([0, 1, 2], True)
     """
 
-    def __init__(self, patches: FloatArray) -> None:
+    def __init__(self, patches: FloatArray, deadline: Deadline | None = None) -> None:
+        self._deadline = Deadline() if deadline is None else deadline
         n, n_patches, h = patches.shape
         needed = 4 * n * h * n_patches * (n_patches + 1)
         if needed > _MOST_BYTES:
@@ -108,7 +109,7 @@ class MaxCellWalk:
         n, size, h = self._patches.shape
         a, b = np.triu_indices(size, 1)
         rows = (self._patches[:, a] - self._patches[:, b]).reshape(-1, h)
-        reduction = reduce_rows(rows)
+        reduction = reduce_rows(rows, self._deadline)
         lengths, classes = np.linalg.norm(rows, axis=1), reduction.class_of_row
         self._normals = reduction.normals @ reduction.basis.T
         self._planes = np.full((n, size, size), -1, dtype=np.int64)
@@ -138,7 +139,7 @@ class MaxCellWalk:
         reaches: list[float] = []
         while len(reaches) < len(self._winners):
             reaches.append(self._visit(len(reaches)))
-            check_interrupt()
+            self._deadline.check()
             _refuse_more_than_most(len(self._winners))
         # Nothing in the unit ball is farther than 1 from a hyperplane.
         reach = np.minimum(np.array(reaches), 1.0) * (1.0 + 1e-12)

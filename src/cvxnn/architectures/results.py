@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.convergence import warn_of_convergence
-from cvxnn.results import Progress, Status, relative_gap
+from cvxnn.results import Progress, Status, described, relative_gap
 
 Network = TypeVar("Network", bound=ImmutableNetwork)
 
@@ -66,6 +66,11 @@ class ArchitectureSolution(Generic[Network]):
         """Rounds that were run."""
         return len(self.history)
 
+    @property
+    def message(self) -> str:
+        """How the run ended, in sentences."""
+        return described(self.status, n_neurons=int(self.network.penalty() > 0.0))
+
 
 def warn_unless_successful(solution: ArchitectureSolution[Network]) -> None:
     """A ConvergenceWarning where the method did not do what it promises."""
@@ -79,6 +84,6 @@ def warn_unless_successful(solution: ArchitectureSolution[Network]) -> None:
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
     warn_of_convergence(
-        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.message} The gap is {solution.program_gap:.1e}, tol is "
         f"{solution.tol:.1e}: {advice}."
     )

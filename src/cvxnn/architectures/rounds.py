@@ -7,7 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cvxnn.clocks import clock
-from cvxnn.interrupts import Deadline, check_interrupt, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import (
+    Deadline,
+    OutOfTimeError,
+    check_interrupt,
+    deferred_interrupts,
+    forget_interrupt,
+)
 from cvxnn.results import Progress, Status, relative_gap
 
 Callback = Callable[[Progress], object]
@@ -61,10 +67,23 @@ class Rounds(ABC):
                     check_interrupt()
                     self._count_round()
                 self._finish()
+            except OutOfTimeError:
+                status = Status.TIME_LIMIT
             except KeyboardInterrupt:
                 status = Status.INTERRUPTED
+            if not status.is_success:
+                self._open_if_empty()
             forget_interrupt()
         return status
+
+    def _open_if_empty(self) -> None:
+        """A first network, in the time of a few passes over the data, if there is none."""
+        # One Ctrl-C is what has led here, or is meant for what is over anyway.
+        for _ in range(2):
+            try:
+                return self._open()
+            except KeyboardInterrupt:
+                continue
 
     @abstractmethod
     def _begin(self) -> None:
@@ -73,6 +92,10 @@ class Rounds(ABC):
     @abstractmethod
     def _round(self) -> bool:
         """Improve the weights or the bound; or else say whether that is still to come."""
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Note a first network that is better than 0, unless there is one already."""
 
     @abstractmethod
     def _finish(self) -> None:

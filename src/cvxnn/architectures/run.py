@@ -11,7 +11,7 @@ from cvxnn.architectures.descent import Objective, ProximalGradient, polish
 from cvxnn.architectures.programs import GaugeProgram, Weights
 from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.training.units import ScaledProblem
@@ -52,6 +52,7 @@ class Run(Rounds):
         self._program = program_of(self._scaled.layer.rows)
         self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
         self._coefficients = np.zeros(self._program.matrix.shape[1])
+        self._gradient: ProximalGradient | None = None
         self.weights: Weights = self._program.weights(self._coefficients)
 
     def _begin(self) -> None:
@@ -61,6 +62,7 @@ class Run(Rounds):
     def _round(self) -> bool:
         if len(self.history) == _DIRECT_ROUNDS:
             self._follow_path()
+        assert self._gradient is not None
         stepped = self._gradient.run(self._coefficients, _STEPS, self._deadline)
         self._note(stepped)
         if self.gap > self._settings.tol:
@@ -68,6 +70,12 @@ class Run(Rounds):
             self._note(polished)
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
         return False
+
+    def _open(self) -> None:
+        """One proximal step from 0, which leaves it wherever 0 is not optimal."""
+        if len(self.weights[0]) == 0:
+            gradient = self._gradient or ProximalGradient(self._inner)
+            self._note(gradient.run(np.zeros_like(self._coefficients), 1, Deadline()))
 
     def _finish(self) -> None:
         """Nothing is left to do: the weights are minimal as they are."""

@@ -28,14 +28,14 @@ def show_solution(
     elif not quiet:
         _write_table(solution, title, model)
     if (as_json or quiet) and not solution.status.is_success:
-        say(solution.status.value, "warning")
+        say(solution.message, "warning")
 
 
 def summary(solution: Solution) -> dict[str, Any]:
     """The figures of a solution by name."""
     return {
         "status": solution.status.name,
-        "message": solution.status.value,
+        "message": solution.message,
         "objective": solution.objective,
         "dual_bound": solution.dual_bound,
         "gap": solution.gap,
@@ -52,7 +52,7 @@ def summary(solution: Solution) -> dict[str, Any]:
 
 def _write_table(solution: Solution, title: str, model: Path | None) -> None:
     colour = "green" if solution.status.is_success else "yellow"
-    sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.status.value)
+    sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.message)
     parts: list[RenderableType] = [figures(_rows(solution))]
     if model is not None:
         parts.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)))

@@ -22,7 +22,7 @@ from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
-from cvxnn.results import Progress, Solution, Status
+from cvxnn.results import Progress, Solution, Status, described
 from cvxnn.training.methods import METHODS
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -272,9 +272,11 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
             Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
         }.get(self.status_)
         if advice is not None:
+            # Of several networks some may rightly have none.
+            n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
             warn_of_convergence(
-                f"{self.status_.value} The gap is {self.dual_gap_:.1e}, tol is {self.tol:.1e}: "
-                f"{advice}."
+                f"{described(self.status_, n_neurons)} The gap is {self.dual_gap_:.1e}, "
+                f"tol is {self.tol:.1e}: {advice}."
             )
 
 

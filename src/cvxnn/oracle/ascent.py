@@ -25,6 +25,8 @@ _SAME_SCOUT = 1.0 - 1e-3
 _SAME = 1.0 - 1e-5
 # Products of entries that one kernel call may compute: some 50 ms.
 _CHUNK_WORK = 1 << 25
+# Products of one conic projection, at most, for climbs to be polished by them.
+_POLISH_WORK = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class AscentOracle:
             The sign for which each of these climbs; both where not given.
         most : int
         polish : bool
-            Whether to end at the exact maximiser over the closed cell.
+            Whether to end at the exact maximiser over the closed cell, where a
+            projection on it takes a fraction of a second.
         deadline : Deadline, optional
         """
         drawn = self.draw(n_starts)
@@ -135,7 +138,7 @@ class AscentOracle:
             for sign, (directions, values) in zip(
                 (1.0, -1.0), self._climb_both(pool, v, both, enough, most, deadline), strict=True
             ):
-                if polish:
+                if polish and self.X.size * self.X.shape[1] <= _POLISH_WORK:
                     directions, values = self._polish(sign * v, directions, values, deadline)
                 above = values > enough
                 found.append((directions[above], np.full(int(above.sum()), sign), values[above]))

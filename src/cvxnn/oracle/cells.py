@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.oracle.cone_kernels import cover_errors, price_cells
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 # Entries of (cells x normals) that one kernel call works through.
 _CHUNK_WORK = 1 << 24
+_FEW_TIGHT = 8
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class CellOracle:
         Patterns of X.
     reduction : Reduction, optional
         ``reduce_rows(X)``, where it is known already.
+    deadline : Deadline, optional
+        OutOfTimeError is raised when it passes before the oracle is ready.
 
     Attributes
     ----------
@@ -95,40 +98,47 @@ class CellOracle:
     """
 
     def __init__(
-        self, X: FloatArray, patterns: PatternSet, reduction: Reduction | None = None
+        self,
+        X: FloatArray,
+        patterns: PatternSet,
+        reduction: Reduction | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        reduction = reduce_rows(X) if reduction is None else reduction
+        deadline = Deadline() if deadline is None else deadline
+        reduction = reduce_rows(X, deadline) if reduction is None else reduction
         self.is_complete = patterns.is_complete
         self.basis, self.normals = reduction.basis, reduction.normals
         self._reduction = reduction
-        self._words = _side_words(patterns, reduction.representatives)
+        self._words = _side_words(patterns, reduction.representatives, deadline)
         if self.is_complete:
-            self.starts, self.rows, self.neighbours = self._find_facets()
-            self.cover = self._prove_coverage()
+            self.starts, self.rows, self.neighbours = self._find_facets(deadline)
+            self.cover = self._prove_coverage(deadline)
         else:
             self.starts = self.rows = self.neighbours = np.zeros(0, dtype=np.int64)
             self.cover = np.zeros(len(patterns))
 
-    def _chunks(self) -> Iterator[slice]:
+    def _chunks(self, deadline: Deadline) -> Iterator[slice]:
         """Slices of cells, so short that an interrupt gets through between kernel calls."""
-        step = max(1, _CHUNK_WORK // max(self.normals.size, 1))
+        # A projection looks at all normals for each row that it finds tight.
+        rank = self.normals.shape[1]
+        step = max(1, _CHUNK_WORK // max(self.normals.size * (1 + rank // _FEW_TIGHT), 1))
         for begin in range(0, self.n_cells, step):
+            deadline.check()
             yield slice(begin, min(begin + step, self.n_cells))
-            check_interrupt()
 
-    def _find_facets(self) -> tuple[IntArray, IntArray, IntArray]:
+    def _find_facets(self, deadline: Deadline) -> tuple[IntArray, IntArray, IntArray]:
         p = len(self.normals)
         table, hashes = index_cells(self._words, p)
         parts = [
             flippable_rows(self._words, p, table, hashes, cells.start, cells.stop)
-            for cells in self._chunks()
+            for cells in self._chunks(deadline)
         ]
         counts = np.concatenate([counts for counts, _ in parts])
         found = np.vstack([found for _, found in parts])
         starts = np.concatenate([[0], np.cumsum(counts)])
         return starts, np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
 
-    def _prove_coverage(self) -> FloatArray:
+    def _prove_coverage(self, deadline: Deadline) -> FloatArray:
         # Which rows are redundant does not depend on the units of the columns;
         # powers of two change them without rounding.
         largest = np.abs(self.normals).max(axis=0, initial=0.0)
@@ -136,7 +146,7 @@ class CellOracle:
         normals = self.normals * units
         errors = [
             cover_errors(self._words[c], normals, self.starts[c.start : c.stop + 1], self.rows)
-            for c in self._chunks()
+            for c in self._chunks(deadline)
         ]
         # Unit normals: nothing in the unit ball is farther than 1 from a hyperplane.
         return np.minimum(np.concatenate(errors) / float(units.min(initial=np.inf)), 1.0 + 1e-12)
@@ -152,7 +162,9 @@ class CellOracle:
         bits = np.unpackbits(bytes_, axis=1, bitorder="little", count=len(self.normals))
         return bits.view(np.bool_)
 
-    def price(self, v: FloatArray, enough: float = 0.0) -> Pricing:
+    def price(
+        self, v: FloatArray, enough: float = 0.0, deadline: Deadline | None = None
+    ) -> Pricing:
         """Bound the oracle at v; cells proven to stay below `enough` are not refined.
 
         Parameters
@@ -161,12 +173,15 @@ class CellOracle:
             Dual point.
         enough : float
             Usually beta: only cells above it can improve the network.
+        deadline : Deadline, optional
+            OutOfTimeError is raised when it passes before all cells are priced.
         """
+        deadline = Deadline() if deadline is None else deadline
         weights = HyperplaneWeights.of(self._reduction, v)
         enough = enough / weights.unit - weights.error
         bounds = np.empty((2, self.n_cells))
         points = np.empty((2, self.n_cells, self.normals.shape[1]))
-        for c in self._chunks():
+        for c in self._chunks(deadline):
             starts = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
             bounds[:, c], points[:, c] = price_cells(
                 self._words[c], self.normals, starts, self.rows,
@@ -176,12 +191,15 @@ class CellOracle:
         return Pricing(float(bounds.max(initial=0.0)), bounds, points * weights.unit)
 
 
-def _side_words(patterns: PatternSet, representatives: IntArray) -> NDArray[np.uint64]:
+def _side_words(
+    patterns: PatternSet, representatives: IntArray, deadline: Deadline
+) -> NDArray[np.uint64]:
     """Side of each hyperplane as bits: the mask at the first row of its class."""
     p = len(representatives)
     words = np.zeros((len(patterns), max(1, -(-p // 64))), dtype=np.uint64)
     step = max(1, (1 << 25) // patterns.n_rows)
     for start in range(0, len(patterns), step):
+        deadline.check()
         part = slice(start, start + step)
         on = patterns.unpack(part)[:, representatives]
         packed = np.packbits(on, axis=1, bitorder="little")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.losses.base import power_of_two
 from cvxnn.oracle.cells import Pricing
 from cvxnn.oracle.cone_kernels import project_all
@@ -85,7 +85,9 @@ class MaxCellOracle:
         # Equal patches leave rows of 0, which are no constraint; as good as 0 is no other.
         return np.asarray(rows / np.where(lengths > 1e-300, lengths, np.inf))
 
-    def price(self, v: FloatArray, enough: float = 0.0) -> Pricing:
+    def price(
+        self, v: FloatArray, enough: float = 0.0, deadline: Deadline | None = None
+    ) -> Pricing:
         """Bound the oracle at v; cells proven to stay below `enough` are not refined.
 
         Parameters
@@ -94,7 +96,10 @@ class MaxCellOracle:
             Dual point.
         enough : float
             Usually beta: only cells above it can improve the network.
+        deadline : Deadline, optional
+            OutOfTimeError is raised when it passes before all cells are priced.
         """
+        deadline = Deadline() if deadline is None else deadline
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
         unit = power_of_two(v)
         v, enough = v / unit, enough / unit
@@ -106,6 +111,7 @@ class MaxCellOracle:
         # v may be rounded itself.
         share = 4.0 * _EPS * (n + 4 * h + 16)
         for part in self._chunks():
+            deadline.check()
             pulled = v @ self.maps(part)
             reach = self.reach[part]
             beyond = np.array(
@@ -127,4 +133,3 @@ class MaxCellOracle:
         step = max(1, _CHUNK // max(self.patches.size, 1))
         for begin in range(0, self.n_cells, step):
             yield slice(begin, begin + step)
-            check_interrupt()

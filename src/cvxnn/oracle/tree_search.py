@@ -69,11 +69,13 @@ class SignedFunction:
     def _gradient(self, sides: NDArray[np.bool_]) -> FloatArray:
         return np.asarray(np.where(sides, self.omega, 0.0) @ self.normals + self.base)
 
-    def climb(self, u: FloatArray) -> Peak:
+    def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
         """A local maximum: ascent across cells, then exact maximisers of cells."""
         u, value = self._ascend(u)
         sides = self.normals @ u > 0.0
         for _ in range(50):
+            if deadline.passed or interrupt_pending():
+                break
             z, active, multipliers = _maximise_cell(self._gradient(sides), self.normals, sides)
             length = float(np.linalg.norm(z))
             if length == 0.0:
@@ -135,6 +137,7 @@ class _Job:
         tol: float,
         known: list[Peak],
         patience: int,
+        deadline: Deadline,
     ) -> None:
         self.function = function
         self.limits = limits
@@ -142,7 +145,7 @@ class _Job:
         self._corner = corner
         # Belongs to the search, which changes it between kernel calls only.
         self._known = known
-        self._patience = patience
+        self._patience, self._deadline = patience, deadline
         self._tol = tol
         self._visited = 0
         self._is_new = True
@@ -190,7 +193,7 @@ class _Job:
             if status == tree.FULL:
                 self.entries = np.vstack([self.entries, np.empty_like(self.entries)])
             elif status == tree.FOUND:
-                self._add(self.function.climb(point.copy()))
+                self._add(self.function.climb(point.copy(), self._deadline))
                 return
             else:
                 return
@@ -252,7 +255,9 @@ class TreeSearch:
             values = np.array([function.value(point) for point in points])
             for k in np.argsort(-values, kind="stable")[:2]:
                 if values[k] > self.enough:
-                    self._add(function.climb(points[k]))
+                    if self.stopped():
+                        return
+                    self._add(function.climb(points[k], self.deadline))
 
     def _add(self, peak: Peak) -> None:
         self.incumbent = max(self.incumbent, peak.value)
@@ -300,7 +305,7 @@ class TreeSearch:
         limits[tree.REPORT] = max(self.enough * (1.0 + self.tol), 0.0) or self.incumbent
         # Without a value that is enough, only ever larger maxima are of interest.
         patience = _PATIENCE if self.enough > 0.0 else 0
-        return _Job(*self.tasks[k], limits, self.tol, self.found, patience)
+        return _Job(*self.tasks[k], limits, self.tol, self.found, patience, self.deadline)
 
     def merge(self, k: int, job: _Job) -> None:
         """Take over what a job has found and proved."""

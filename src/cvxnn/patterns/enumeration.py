@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from cvxnn.errors import TooManyPatternsError
-from cvxnn.interrupts import check_interrupt, deferred_interrupts
+from cvxnn.interrupts import Deadline, deferred_interrupts
 from cvxnn.patterns.cell_walk import walk_flats
 from cvxnn.patterns.counting import count_patterns_bound
 from cvxnn.patterns.pattern_set import PatternSet
@@ -73,18 +73,26 @@ def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> 
     True
     """
     X = check_data(X)
-    max_bytes = check_count(max_bytes, "max_bytes")
-    reduction = reduce_rows(X)
+    return enumerate_until(X, Deadline(), check_count(max_bytes, "max_bytes"))
+
+
+def enumerate_until(
+    X: FloatArray, deadline: Deadline, max_bytes: int = DEFAULT_MAX_BYTES
+) -> PatternSet:
+    """:func:`enumerate_patterns`; OutOfTimeError if the deadline passes before the end."""
+    reduction = reduce_rows(X, deadline)
     _refuse_if_too_large(reduction, X.shape, max_bytes)
     with deferred_interrupts():
-        words, centres = enumerate_cells(reduction.coordinates)
+        words, centres = enumerate_cells(reduction.coordinates, deadline)
     directions = centres @ reduction.to_direction.T
     if reduction.rank == 0:
         directions = np.eye(1, X.shape[1])
-    return _realise(X, reduction, words, directions)
+    return _realise(X, reduction, words, directions, deadline)
 
 
-def enumerate_cells(coordinates: FloatArray) -> tuple[WordArray, FloatArray]:
+def enumerate_cells(
+    coordinates: FloatArray, deadline: Deadline | None = None
+) -> tuple[WordArray, FloatArray]:
     """Cells of the arrangement of pairwise non-parallel unit rows that span R^r.
 
     Returns
@@ -94,6 +102,7 @@ def enumerate_cells(coordinates: FloatArray) -> tuple[WordArray, FloatArray]:
     centres : ndarray, shape (M, r)
         An interior direction of each cell.
     """
+    deadline = Deadline() if deadline is None else deadline
     p, r = coordinates.shape
     n_words = max(1, -(-p // 64))
     if r <= 1:
@@ -111,7 +120,7 @@ def enumerate_cells(coordinates: FloatArray) -> tuple[WordArray, FloatArray]:
     # One kernel call for each hyperplane, so that an interrupt gets through.
     for first in range(p if r > 2 else 1):
         state = walk_flats(coordinates, first, PARALLEL_TOLERANCE, *state)
-        check_interrupt()
+        deadline.check()
     _, _, words, centres, count = state
     order = np.lexsort(words[:count].T)
     return words[order], centres[order]
@@ -140,14 +149,19 @@ def _roughly(count: int) -> str:
 
 
 def _realise(
-    X: FloatArray, reduction: Reduction, words: WordArray, directions: FloatArray
+    X: FloatArray,
+    reduction: Reduction,
+    words: WordArray,
+    directions: FloatArray,
+    deadline: Deadline,
 ) -> PatternSet:
     """Masks of the rows from the sides of the hyperplanes, and directions that produce them."""
-    masks_packed = _row_masks(reduction, words)
+    masks_packed = _row_masks(reduction, words, deadline)
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    wrong = np.flatnonzero(_pack_mismatch(X, directions, masks_packed))
+    wrong = np.flatnonzero(_pack_mismatch(X, directions, masks_packed, deadline))
     keep = np.ones(len(directions), dtype=bool)
     for cell in wrong:
+        deadline.check()
         better = _widest_direction(X, np.unpackbits(masks_packed[cell], count=len(X)) > 0)
         keep[cell] = better is not None
         if better is not None:
@@ -155,7 +169,7 @@ def _realise(
     return PatternSet(masks_packed[keep], directions[keep], len(X), is_complete=True)
 
 
-def _row_masks(reduction: Reduction, words: WordArray) -> NDArray[np.uint8]:
+def _row_masks(reduction: Reduction, words: WordArray, deadline: Deadline) -> NDArray[np.uint8]:
     """Masks of the n rows, packed, from the sides of the p hyperplanes; in chunks."""
     n = len(reduction.scale)
     alive = reduction.class_of_row >= 0
@@ -163,6 +177,7 @@ def _row_masks(reduction: Reduction, words: WordArray) -> NDArray[np.uint8]:
     packed = np.empty((len(words), -(-n // 8)), dtype=np.uint8)
     step = max(1, (1 << 25) // max(n, 1))
     for start in range(0, len(words), step):
+        deadline.check()
         part = words[start : start + step]
         sides = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
         on = (sides[:, column] == (reduction.scale > 0)) & alive
@@ -171,12 +186,13 @@ def _row_masks(reduction: Reduction, words: WordArray) -> NDArray[np.uint8]:
 
 
 def _pack_mismatch(
-    X: FloatArray, directions: FloatArray, packed: NDArray[np.uint8]
+    X: FloatArray, directions: FloatArray, packed: NDArray[np.uint8], deadline: Deadline
 ) -> NDArray[np.bool_]:
     """Which directions do not produce their mask in floating point."""
     out = np.empty(len(directions), dtype=bool)
     step = max(1, (1 << 25) // (8 * len(X)))
     for start in range(0, len(directions), step):
+        deadline.check()
         part = slice(start, start + step)
         produced = np.packbits(directions[part] @ X.T > 0, axis=1)
         out[part] = (produced != packed[part]).any(axis=1)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
+
+# Bytes of products that exist at a time.
+_CHUNK_BYTES = 1 << 26
+
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
@@ -52,13 +57,19 @@ class PatternSet:
 
     @classmethod
     def from_directions(
-        cls, X: FloatArray, directions: FloatArray, *, is_complete: bool = False
+        cls,
+        X: FloatArray,
+        directions: FloatArray,
+        *,
+        is_complete: bool = False,
+        deadline: Deadline | None = None,
     ) -> PatternSet:
         """The distinct patterns ``1[X u > 0]`` of the rows ``u`` of `directions`.
 
-        Patterns come in the order of their first direction; O(M n d) time.
+        Patterns come in the order of their first direction; O(M n d) time. A deadline
+        that passes before the end raises OutOfTimeError.
         """
-        packed = _pack_signs(X, directions)
+        packed = _pack_signs(X, directions, deadline)
         _, first = np.unique(packed, axis=0, return_index=True)
         first.sort()
         return cls(packed[first], directions[first], len(X), is_complete=is_complete)
@@ -92,12 +103,14 @@ class PatternSet:
 
 
 def _pack_signs(
-    X: FloatArray, directions: FloatArray, chunk_bytes: int = 1 << 26
+    X: FloatArray, directions: FloatArray, deadline: Deadline | None = None
 ) -> NDArray[np.uint8]:
     """``packbits(X u > 0)`` for each direction, in chunks: the products never all exist at once."""
-    step = max(1, chunk_bytes // (8 * max(len(X), 1)))
+    deadline = Deadline() if deadline is None else deadline
+    step = max(1, _CHUNK_BYTES // (8 * max(len(X), 1)))
     packed = np.empty((len(directions), -(-len(X) // 8)), dtype=np.uint8)
     for start in range(0, len(directions), step):
+        deadline.check()
         part = slice(start, start + step)
         packed[part] = np.packbits(directions[part] @ X.T > 0, axis=1)
     return packed

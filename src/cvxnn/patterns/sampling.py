@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.validation import check_choice, check_count, check_data, check_random_state
@@ -70,24 +70,35 @@ def sample_patterns(
     n_samples = check_count(n_samples, "n_samples")
     scheme = check_choice(scheme, "scheme", SCHEMES)
     rng = check_random_state(random_state)
+    return sample_until(X, Deadline(), n_samples, rng, scheme)
+
+
+def sample_until(
+    X: FloatArray, deadline: Deadline, n_samples: int, rng: np.random.Generator, scheme: str
+) -> PatternSet:
+    """:func:`sample_patterns`; OutOfTimeError if the deadline passes before the end."""
     if scheme == "gaussian":
-        return PatternSet.from_directions(X, rng.standard_normal((n_samples, X.shape[1])))
-    return PatternSet.from_directions(X, _directions_through_rows(X, n_samples, rng))
+        directions = rng.standard_normal((n_samples, X.shape[1]))
+    else:
+        directions = _directions_through_rows(X, n_samples, rng, deadline)
+    return PatternSet.from_directions(X, directions, deadline=deadline)
 
 
-def _directions_through_rows(X: FloatArray, n_samples: int, rng: np.random.Generator) -> FloatArray:
+def _directions_through_rows(
+    X: FloatArray, n_samples: int, rng: np.random.Generator, deadline: Deadline
+) -> FloatArray:
     """Directions next to rays of the arrangement, shape (n_samples, d)."""
-    reduction = reduce_rows(X)
+    reduction = reduce_rows(X, deadline)
     rows, r = reduction.coordinates, reduction.rank
     if r == 0:
         return np.ones((n_samples, X.shape[1]))
     directions = np.empty((n_samples, r))
     # What a chunk needs: its normals and their factors, and its products with the rows.
-    step = max(1, (1 << 24) // max(len(rows), 4 * r * r))
+    step = max(1, (1 << 24) // max(len(rows), 4 * r * r, r**3 // 4))
     for start in range(0, n_samples, step):
+        deadline.check()
         part = directions[start : start + step]
         part[:] = _rays_and_sides(rows, len(part), rng)
-        check_interrupt()
     return directions @ reduction.to_direction.T
 
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import row_chunks
 from cvxnn.program import ConvexProgram
 
 FloatArray = NDArray[np.float64]
+
+# Products between two looks at a deadline: some 0.1 s.
+_STEP_WORK = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ class Blocks(ABC):
         """``[A_1 R_1 ... A_C R_C]``, shape (n, C r), for R of shape (C, r, r)."""
 
     @abstractmethod
-    def gram(self, curvature: FloatArray) -> FloatArray:
-        """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r)."""
+    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
+        """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r).
+
+        Raises OutOfTimeError if the deadline passes before the end.
+        """
 
     def cone_products(self, z: FloatArray) -> FloatArray:
         """``G_c z_c``, shape (C, m)."""
@@ -112,12 +119,16 @@ class MaskedBlocks(Blocks):
         product.reshape(len(self.X), c, r)[:] *= self.activity[:, :, None]
         return product
 
-    def gram(self, curvature: FloatArray) -> FloatArray:
+    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r); rows in chunks."""
+        deadline = Deadline() if deadline is None else deadline
         c, r = self.shape
         total = np.zeros((c * r, c * r))
         step = max(1, (1 << 25) // max(8 * c * r, 1))
+        if deadline.limited:
+            step = max(1, min(step, _STEP_WORK // max(c * r, 1) ** 2))
         for start in range(0, len(self.X), step):
+            deadline.check()
             part = slice(start, start + step)
             rows = (self.activity[part, :, None] * self.X[part, None, :]).reshape(-1, c * r)
             total += (rows * curvature[part, None]).T @ rows
@@ -155,6 +166,6 @@ class ReadBlocks(Blocks):
         each = self.columns.reshape(-1, c, r).transpose(1, 0, 2) @ roots
         return np.ascontiguousarray(each.transpose(1, 0, 2)).reshape(-1, c * r)
 
-    def gram(self, curvature: FloatArray) -> FloatArray:
+    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r)."""
         return np.asarray((self.columns * curvature[:, None]).T @ self.columns)

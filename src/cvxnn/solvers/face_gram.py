@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
@@ -74,17 +74,22 @@ class FaceGram:
         """Square of what the predictions gain per unit of distance behind the hyperplanes."""
         return np.asarray(self._lengths[planes] ** 2)
 
-    def update(self, directions: FloatArray) -> None:
-        """Follow the neurons to these unit directions, shape (k, r)."""
+    def update(self, directions: FloatArray, deadline: Deadline | None = None) -> None:
+        """Follow the neurons to these unit directions, shape (k, r).
+
+        Left by an interrupt or OutOfTimeError the matrix starts anew the next time.
+        """
+        deadline = Deadline() if deadline is None else deadline
         k, r = directions.shape
-        on = self._survey(directions)
-        if len(self._directions) == 0 or self._updates >= _REFRESH:
+        known, self._directions = self._directions, np.zeros((0, r))
+        on = self._survey(directions, deadline)
+        if len(known) == 0 or self._updates >= _REFRESH:
             before = np.zeros((len(self.X), k), dtype=np.uint8)
             blocks = np.zeros((k, r, k, r))
             self._updates = 0
         else:
             # Any old column can stand for a new one; the most similar has the fewest flips.
-            source = (directions @ self._directions.T).argmax(axis=1)
+            source = (directions @ known.T).argmax(axis=1)
             before = np.ascontiguousarray(self.on[:, source])
             blocks = np.ascontiguousarray(self.blocks[source][:, :, source])
         owner, rows = np.nonzero((on != before).T)
@@ -92,12 +97,13 @@ class FaceGram:
         fresh = counts > _MANY_FLIPS * len(self.X)
         kept = ~fresh[owner]
         _flip(self.X, before, blocks, owner[kept], rows[kept], fresh)
-        self.on, self.blocks, self._directions = on, blocks, directions
+        self.on, self.blocks = on, blocks
         if fresh.any():
-            self._form(np.flatnonzero(fresh))
+            self._form(np.flatnonzero(fresh), deadline)
+        self._directions = directions
         self._updates += 1
 
-    def _survey(self, directions: FloatArray) -> NDArray[np.uint8]:
+    def _survey(self, directions: FloatArray, deadline: Deadline) -> NDArray[np.uint8]:
         """Patterns of the directions, and the hyperplanes next to each."""
         k, r = directions.shape
         on = np.empty((len(self.X), k), dtype=np.uint8)
@@ -108,10 +114,10 @@ class FaceGram:
         for start in range(0, len(self.X), step):
             stop = min(start + step, len(self.X))
             _survey_rows(self.X, self._lengths, columns, start, stop, on, self.near, sines)
-            check_interrupt()
+            deadline.check()
         return on
 
-    def _form(self, fresh: IntArray) -> None:
+    def _form(self, fresh: IntArray, deadline: Deadline) -> None:
         """The blocks of the columns `fresh` with all columns, from the data."""
         n, r = self.X.shape
         k = self.on.shape[1]
@@ -123,7 +129,7 @@ class FaceGram:
             J = (on[:, :, None] * part[:, None, :]).reshape(-1, k * r)
             own = J.reshape(-1, k, r)[:, fresh].reshape(-1, len(fresh) * r)
             tall += own.T @ J
-            check_interrupt()
+            deadline.check()
         formed = tall.reshape(len(fresh), r, k, r)
         self.blocks[fresh] = formed
         self.blocks[:, :, fresh] = formed.transpose(2, 3, 0, 1)

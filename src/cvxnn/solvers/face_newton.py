@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.solvers.neurons import (
     Neurons,
@@ -61,27 +61,36 @@ def refine(
         neurons on faces can lie in a third cell, which a program on chosen
         patterns may not have.
     deadline : Deadline, optional
-        Checked before every Newton step.
+        Ends the Newton steps.
 
     Returns
     -------
     Neurons
         With linearly independent activations, so at most n; up to rounding, the
         objective is not above that of the neurons given.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes before the first step or after the last.
     """
     deadline = Deadline() if deadline is None else deadline
     combine = merge_cells if merge else _unchanged
     weighted = neurons.weights > 0.0
-    combined = combine(layer.rows, neurons.select(weighted))
+    combined = combine(layer.rows, neurons.select(weighted), deadline)
     candidates = neurons.select(~weighted)
-    neurons = reweigh(layer, y, beta, combined.joined(candidates.directions, candidates.signs))
-    neurons = combine(layer.rows, neurons)
+    joined = combined.joined(candidates.directions, candidates.signs)
+    neurons = reweigh(layer, y, beta, joined, deadline)
+    neurons = combine(layer.rows, neurons, deadline)
     value = neuron_objective(layer, y, beta, neurons)
     for _ in range(steps):
-        check_interrupt()
-        if len(neurons.weights) == 0 or deadline.passed:
+        if len(neurons.weights) == 0:
             break
-        moved = _newton_step(layer, y, beta, neurons)
+        try:
+            deadline.check()
+            moved = _newton_step(layer, y, beta, neurons, deadline)
+        except OutOfTimeError:
+            break
         reached = neuron_objective(layer, y, beta, moved)
         if not reached < value:
             break
@@ -89,10 +98,10 @@ def refine(
         neurons, value = moved, reached
         if small:
             break
-    return reweigh(layer, y, beta, neurons)
+    return reweigh(layer, y, beta, neurons, deadline)
 
 
-def _unchanged(X: FloatArray, neurons: Neurons) -> Neurons:
+def _unchanged(X: FloatArray, neurons: Neurons, deadline: Deadline) -> Neurons:
     return neurons
 
 
@@ -106,16 +115,17 @@ class _Faces:
     parts: list[slice]
 
     @classmethod
-    def of(cls, layer: Layer, neurons: Neurons) -> _Faces:
+    def of(cls, layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> _Faces:
+        deadline = Deadline() if deadline is None else deadline
         X = layer.rows
         lengths = np.linalg.norm(X, axis=1)
-        sides = sides_of(X, neurons.directions)
+        sides = sides_of(X, neurons.directions, deadline)
         tight = (sides == 0) & (lengths > 0.0)
-        bases = [_face_basis(X[t], u) for t, u in zip(tight, neurons.directions, strict=True)]
-        columns = [
-            s * layer.read((X * (side > 0)[:, None]) @ basis)
-            for s, side, basis in zip(neurons.signs, sides, bases, strict=True)
-        ]
+        bases, columns = [], []
+        for s, u, side, t in zip(neurons.signs, neurons.directions, sides, tight, strict=True):
+            deadline.check()
+            bases.append(_face_basis(X[t], u))
+            columns.append(s * layer.read((X * (side > 0)[:, None]) @ bases[-1]))
         ends = np.cumsum([basis.shape[1] for basis in bases])
         parts = [slice(end - basis.shape[1], end) for end, basis in zip(ends, bases, strict=True)]
         return cls(sides, bases, np.hstack(columns), parts)
@@ -127,20 +137,29 @@ class _Faces:
         )
 
 
-def dual_point(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
+def dual_point(
+    layer: Layer,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+) -> FloatArray:
     """The residual of the network, corrected to be stationary on the faces.
 
     At an optimum ``J'v = beta b`` for the face columns J of all neurons. The
     plain residual misses this by the rounding of ``f(X)``, a sum of large terms
     that cancel; beside a small beta that error can ruin a bound. Any v gives a
-    valid bound, so the correction needs no proof of its own.
+    valid bound, so the correction needs no proof of its own. Raises OutOfTimeError if the
+    deadline passes before the end.
     """
+    deadline = Deadline() if deadline is None else deadline
     v = residual(layer, y, neurons)
     if len(neurons.weights) == 0:
         return v
-    faces = _Faces.of(layer, neurons)
+    faces = _Faces.of(layer, neurons, deadline)
     target = beta * faces.along(neurons)
     for _ in range(2):
+        deadline.check()
         v = v + np.linalg.lstsq(faces.J.T, target - faces.J.T @ v, rcond=1e-12)[0]
     return v
 
@@ -199,9 +218,15 @@ def face_slope(layer: Layer, beta: float, neurons: Neurons, v: FloatArray) -> fl
     return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
 
 
-def _newton_step(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+def _newton_step(
+    layer: Layer,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
-    faces = _Faces.of(layer, neurons)
+    faces = _Faces.of(layer, neurons, deadline)
     along = faces.along(neurons)
     gradient = beta * along - faces.J.T @ residual(layer, y, neurons)
     curvature = np.zeros((len(along), len(along)))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
@@ -24,7 +24,7 @@ from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.solvers.face_newton import dual_point
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -116,8 +116,8 @@ class GlobalSearch(Search):
         self._begun = clock()
         self._end = Deadline() if deadline is None else deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
-        self._reduction = reduce_rows(layer.rows) if reduction is None else reduction
-        self.basis = self._reduction.basis
+        self._reduction = reduce_rows(layer.rows, self._end) if reduction is None else reduction
+        self.basis, self.rank = self._reduction.basis, self._reduction.rank
         self.layer = layer.turned(self.basis)
         self.y, self.beta, self.loss = y, beta, loss
         self._oracle = BranchAndBound(layer.rows, self._reduction)
@@ -174,13 +174,19 @@ class GlobalSearch(Search):
         search = self._searches[0]
         proposals = search.propose(_COARSE)
         self.n_blocks = len(proposals.signs)
-        search.improve(proposals, converge=False)
+        try:
+            search.improve(proposals, converge=False)
+        except BaseException:
+            self._offer(search.neurons)
+            raise
         self._rounds += 1
         if self.n_blocks <= _DONE * len(search.neurons.weights) or self._rounds >= _COARSE_ROUNDS:
             del self._searches[0]
             self._rounds = 0
+            self._offer(search.neurons)
             self._searches[0].start_from(search.neurons)
-        self._offer(search.neurons)
+        else:
+            self._offer(search.neurons)
 
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]
@@ -210,8 +216,10 @@ class GlobalSearch(Search):
     def _add(self, proposals: Proposals, *, converge: bool) -> None:
         """Bring the neurons and the proposals to rest, if there is anything to do."""
         if len(proposals.signs) or converge:
-            self._searches[0].improve(proposals, converge=converge)
-            self._offer(self._searches[0].neurons)
+            try:
+                self._searches[0].improve(proposals, converge=converge)
+            finally:
+                self._offer(self._searches[0].neurons)
 
     def sharpen(self, tol: float) -> bool:
         """Add the neurons that the ascent still finds: a proof leaves room for small ones.
@@ -259,7 +267,7 @@ class GlobalSearch(Search):
         left = residual(self.layer, self.y, self.neurons)
         if len(self.y) * self.neurons.directions.size > _CORRECTED_ENTRIES:
             return left
-        v = dual_point(self.layer, self.y, self.beta, self.neurons)
+        v = dual_point(self.layer, self.y, self.beta, self.neurons, self.deadline)
         # Which rows are tight is a guess; a wrong one asks for a large correction.
         small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
         return v if small else left
@@ -274,12 +282,23 @@ class GlobalSearch(Search):
         if objective <= self.objective * (1.0 + AS_GOOD):
             self.neurons, self.objective = neurons, objective
 
+    def _tidy(self, deadline: Deadline) -> None:
+        """Independent activations, for the neurons of a round that was cut short."""
+        try:
+            merged = merge_cells(self.layer.rows, self.neurons, deadline)
+            self._offer(reweigh(self.layer, self.y, self.beta, merged, deadline))
+        except OutOfTimeError:
+            # They are good as they are, only more than are needed.
+            return
+
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Use the time that is left for a certificate, unless there is one.
 
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
+        if hurry or self.deadline.passed:
+            self._tidy(self._last_deadline(hurry=hurry))
         wanted = self._certifies and not hurry and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.layer, self.y, self.neurons)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.newton_system import NewtonSystem
@@ -100,6 +101,8 @@ class GroupLasso:
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
+    deadline : Deadline, optional
+        A step raises OutOfTimeError when it passes.
 
     Notes
     -----
@@ -128,7 +131,15 @@ class GroupLasso:
     array([[2.4, 3.2]])
     """
 
-    def __init__(self, blocks: Blocks, y: FloatArray, beta: float, loss: Loss) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._deadline = Deadline() if deadline is None else deadline
         self.blocks, self.y, self.beta, self.loss = blocks, y, beta, loss
         self._gram: FloatArray | None = None
         self._no_rows = np.zeros((len(blocks.cones), 0))
@@ -168,9 +179,13 @@ class GroupLasso:
         norms = _SmoothedNorms(point, self.beta)
         gram = self._weighted_gram(curvature)
         try:
-            system = NewtonSystem(self.blocks, norms, self._no_rows, curvature, gram, False)
+            system = NewtonSystem(
+                self.blocks, norms, self._no_rows, curvature, gram, False, self._deadline
+            )
         except np.linalg.LinAlgError:
-            system = NewtonSystem(self.blocks, norms, self._no_rows, curvature, None, True)
+            system = NewtonSystem(
+                self.blocks, norms, self._no_rows, curvature, None, True, self._deadline
+            )
         return system.solve(-slope, np.zeros_like(self.y), refined=True)[0]
 
     def _weighted_gram(self, curvature: FloatArray) -> FloatArray | None:
@@ -178,7 +193,7 @@ class GroupLasso:
         if len(self.y) < self.blocks.shape[0] * self.blocks.shape[1]:
             return None
         if self._gram is None or not self.loss.is_quadratic:
-            self._gram = self.blocks.gram(curvature)
+            self._gram = self.blocks.gram(curvature, self._deadline)
         return self._gram
 
     def _length(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.newton_system import NewtonSystem
@@ -141,13 +141,13 @@ class InteriorPoint:
         v : ndarray, shape (n,), optional
             A dual point of a similar program; a good one saves iterations.
         deadline : Deadline, optional
-            Checked before every iteration.
+            Also looked at within an iteration, which is given up then.
         """
         deadline = Deadline() if deadline is None else deadline
         point = self._start(v)
         best, best_gap, stalled, iterations = point, np.inf, 0, 0
         by_qr = False
-        while iterations < max_iter and not (iterations and deadline.passed):
+        while iterations < max_iter and not deadline.passed:
             check_interrupt()
             prediction = self.blocks.predict(point.z)
             residuals = self._residuals(point, prediction)
@@ -165,7 +165,10 @@ class InteriorPoint:
                 residuals = self._residuals(point, prediction)
             # On the boundary, which rounding may reach, a step has no numbers: no interior either.
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                advanced = self._advance(point, prediction, residuals, by_qr)
+                try:
+                    advanced = self._advance(point, prediction, residuals, by_qr, deadline)
+                except OutOfTimeError:
+                    break
             if advanced is None:
                 stalled = 4
                 if by_qr or best_gap >= 1e-2:
@@ -233,14 +236,15 @@ class InteriorPoint:
         prediction: FloatArray,
         residuals: _Residuals,
         by_qr: bool,
+        deadline: Deadline,
     ) -> _Point | None:
         """The next iterate; None where rounding leaves no interior to move in."""
         scaling = NesterovToddScaling(point.t, point.z, point.u0, point.u1)
         theta = point.lam / point.slack
         curvature = self.loss.curvature(prediction, self.y)
         try:
-            gram = self._weighted_gram(curvature)
-            system = NewtonSystem(self.blocks, scaling, theta, curvature, gram, by_qr)
+            gram = self._weighted_gram(curvature, deadline)
+            system = NewtonSystem(self.blocks, scaling, theta, curvature, gram, by_qr, deadline)
         except np.linalg.LinAlgError:
             return None
         mu = point.complementarity / self.degree
@@ -268,12 +272,12 @@ class InteriorPoint:
         moved = point.moved(step, min(1.0, 0.99 * self._step_length(point, step)))
         return moved if moved.is_interior else None
 
-    def _weighted_gram(self, curvature: FloatArray) -> FloatArray | None:
+    def _weighted_gram(self, curvature: FloatArray, deadline: Deadline) -> FloatArray | None:
         """``K' W K`` where the system is solved over the blocks; once for a quadratic loss."""
         if self._over_rows:
             return None
         if self._gram is None or not self.loss.is_quadratic:
-            self._gram = self.blocks.gram(curvature)
+            self._gram = self.blocks.gram(curvature, deadline)
         return self._gram
 
     def _direction(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.solvers.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.kink_program import Kinks, minimise_with_kinks
@@ -61,7 +61,7 @@ def descend_over_kinks(
     faces : Faces, optional
         From :func:`faces_for` the same layer; spares the next call a new Gram matrix.
     deadline : Deadline, optional
-        Checked before every step.
+        Looked at within a step too: the neurons are those of the last whole one then.
 
     Returns
     -------
@@ -82,15 +82,18 @@ def descend_over_kinks(
         check_interrupt()
         if len(neurons.weights) == 0 or deadline.passed:
             break
-        model = _Model.of(layer, y, beta, neurons, faces)
         gain, promised = 0.0, np.inf
-        while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
-            check_interrupt()
-            if deadline.passed:
-                break
-            moved, reached, promised = _step(layer, y, beta, neurons, value, model.damped(damping))
-            gain = value - reached
-            damping = max(8.0 * damping, 1e-2) if gain <= 0.0 else damping
+        try:
+            model = _Model.of(layer, y, beta, neurons, faces, deadline)
+            while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
+                deadline.check()
+                moved, reached, promised = _step(
+                    layer, y, beta, neurons, value, model.damped(damping), deadline
+                )
+                gain = value - reached
+                damping = max(8.0 * damping, 1e-2) if gain <= 0.0 else damping
+        except OutOfTimeError:
+            break
         if gain > 0.0:
             neurons, value = moved, reached
             damping = damping / 16.0 if damping > 1e-2 else 0.0
@@ -107,13 +110,19 @@ def faces_for(layer: Layer) -> Faces:
 
 
 def _step(
-    layer: Layer, y: FloatArray, beta: float, neurons: Neurons, value: float, model: _Model
+    layer: Layer,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    value: float,
+    model: _Model,
+    deadline: Deadline,
 ) -> tuple[Neurons, float, float]:
     """Towards the minimiser of the model, halved until the objective falls.
 
     Returns the neurons, their objective, and the fall that the model promised.
     """
-    solution = minimise_with_kinks(model.H, model.g, model.kinks)
+    solution = minimise_with_kinks(model.H, model.g, model.kinks, deadline)
     target = _onto_kinks(neurons.rays + solution.moves, model.kinks, solution.tight)
     promised = model.fall(solution.moves)
     length = 1.0
@@ -161,10 +170,18 @@ class _Model:
         return replace(self, H=H)
 
     @classmethod
-    def of(cls, layer: Layer, y: FloatArray, beta: float, neurons: Neurons, faces: Faces) -> _Model:
+    def of(
+        cls,
+        layer: Layer,
+        y: FloatArray,
+        beta: float,
+        neurons: Neurons,
+        faces: Faces,
+        deadline: Deadline,
+    ) -> _Model:
         k, r = neurons.directions.shape
         weights = layer.pull(residual(layer, y, neurons))
-        faces.update(neurons.directions)
+        faces.update(neurons.directions, deadline)
         H = (faces.blocks * np.outer(neurons.signs, neurons.signs)[:, None, :, None]).copy()
         stiffness = beta / neurons.weights
         every = np.arange(k)

@@ -16,6 +16,8 @@ import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -126,7 +128,9 @@ class KinkSolution:
     tight: NDArray[np.bool_]
 
 
-def minimise_with_kinks(H: FloatArray, g: FloatArray, kinks: Kinks) -> KinkSolution:
+def minimise_with_kinks(
+    H: FloatArray, g: FloatArray, kinks: Kinks, deadline: Deadline | None = None
+) -> KinkSolution:
     """Solve the model by Mehrotra's predictor-corrector method.
 
     Parameters
@@ -135,18 +139,26 @@ def minimise_with_kinks(H: FloatArray, g: FloatArray, kinks: Kinks) -> KinkSolut
         Positive definite.
     g : ndarray, shape (k, r)
     kinks : Kinks
+    deadline : Deadline, optional
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes before the end.
 
     Notes
     -----
     O((k r)^3 / 3) for each of some 10 iterations. Stops where rounding does:
     the caller's line search judges the step.
     """
+    deadline = Deadline() if deadline is None else deadline
     if len(kinks.owner) == 0:
         return KinkSolution(-_solve(H, g), np.zeros(0, dtype=bool))
     point = _start(g, kinks)
     first = point.gap
     size = float(np.abs(g).max()) + float(kinks.price.max())
     for _ in range(_MAX_ITER):
+        deadline.check()
         dual = (H @ point.moves.ravel()).reshape(g.shape) + g - kinks.spread(point.lam, len(g))
         primal = kinks.slack + kinks.products(point.moves) + point.p - point.s
         done = point.gap <= 1e-15 * first and float(np.abs(dual).max()) <= 1e-13 * size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -97,7 +99,7 @@ class NeuronSearch:
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
-        self._offer(reweigh(self.layer, self.y, self.beta, neurons))
+        self._offer(reweigh(self.layer, self.y, self.beta, neurons, self.deadline))
 
     def residual(self) -> FloatArray:
         """``y - f(X)``, shape (n,)."""
@@ -143,9 +145,24 @@ class NeuronSearch:
         proposals : Proposals
         converge : bool
             Whether to take Newton steps until rounding ends them.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the end; what was reached counts.
         """
-        layer, y, beta = self.layer, self.y, self.beta
         before = self.objective
+        moved = self.neurons
+        try:
+            for moved in self._moved(proposals, converge=converge):  # noqa: B007
+                pass
+        finally:
+            self._offer(moved)
+        self._gain = (before - self.objective) / max(self.objective, 1e-300)
+
+    def _moved(self, proposals: Proposals, *, converge: bool) -> Iterator[Neurons]:
+        """The neurons after each stage of :meth:`improve`."""
+        layer, y, beta = self.layer, self.y, self.beta
         neurons = self._with(proposals)
         limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
         movable = neurons.directions.size <= limit
@@ -157,6 +174,7 @@ class NeuronSearch:
             neurons = slide(
                 layer, y, beta, neurons, steps=steps, enough=enough, deadline=self.deadline
             )
+            yield neurons
             neurons = self._tidy(neurons)
         if neurons.directions.size <= limit and (converge or not self.is_many):
             neurons = descend_over_kinks(
@@ -166,9 +184,9 @@ class NeuronSearch:
                 faces=self._faces,
                 deadline=self.deadline,
             )  # fmt: skip
+            yield neurons
             neurons = self._tidy(neurons)
-        self._offer(neurons)
-        self._gain = (before - self.objective) / max(self.objective, 1e-300)
+        yield neurons
 
     def _with(self, proposals: Proposals) -> Neurons:
         """The neurons and the proposals, with weights to start from.
@@ -178,7 +196,7 @@ class NeuronSearch:
         """
         joined = self.neurons.joined(proposals.directions, proposals.signs)
         if not self._is_wide or proposals.largest <= _FAR * self.beta:
-            neurons = reweigh(self.layer, self.y, self.beta, joined)
+            neurons = reweigh(self.layer, self.y, self.beta, joined, self.deadline)
             self._offer(neurons)
             return neurons
         lengths = np.linalg.norm(atoms(self.layer, joined), axis=0)
@@ -189,7 +207,8 @@ class NeuronSearch:
 
     def _tidy(self, neurons: Neurons) -> Neurons:
         """Merged, and with linearly independent activations."""
-        return reweigh(self.layer, self.y, self.beta, merge_cells(self.layer.rows, neurons))
+        merged = merge_cells(self.layer.rows, neurons, self.deadline)
+        return reweigh(self.layer, self.y, self.beta, merged, self.deadline)
 
     def _offer(self, neurons: Neurons) -> None:
         """Take neurons that are better, or as good: they may be closer to rest."""

@@ -8,7 +8,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer, row_chunks
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.pruning import prune_scales
 from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
@@ -56,6 +58,12 @@ class Neurons:
         """No neurons."""
         return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
 
+    def network(self, basis: FloatArray | None = None) -> TwoLayerNetwork:
+        """The balanced network, from coordinates ``w = basis'u`` (of the rows, if None)."""
+        root = np.sqrt(self.weights)
+        hidden = self.directions * root[:, None]
+        return TwoLayerNetwork(hidden if basis is None else hidden @ basis.T, self.signs * root)
+
     def select(self, index: NDArray[np.bool_]) -> Neurons:
         """The neurons in `index`."""
         return Neurons(self.directions[index], self.weights[index], self.signs[index])
@@ -85,25 +93,41 @@ def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons)
     return 0.5 * float(left @ left) + beta * float(neurons.weights.sum())
 
 
-def reweigh(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
-    """The best weights for the given directions, without the neurons they drop."""
-    weights = best_weights(layer, y, beta, neurons)
+def reweigh(
+    layer: Layer,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+) -> Neurons:
+    """The best weights for the given directions, without the neurons they drop.
+
+    Raises OutOfTimeError if the deadline passes before the end, as all do here that take one.
+    """
+    weights = best_weights(layer, y, beta, neurons, deadline)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 
-def best_weights(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> FloatArray:
+def best_weights(
+    layer: Layer,
+    y: FloatArray,
+    beta: float,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+) -> FloatArray:
     """The weights that minimise (2) for the given directions, many of them zero, shape (k,)."""
+    deadline = Deadline() if deadline is None else deadline
     k = len(neurons.weights)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
-        triangle = _triangle(layer, y, neurons)
+        triangle = _triangle(layer, y, neurons, deadline)
         columns, target = triangle[:, :k], triangle[:, k]
     else:
         columns, target = atoms(layer, neurons), y
-    return nonnegative_lasso(columns, target, beta, neurons.weights)
+    return nonnegative_lasso(columns, target, beta, neurons.weights, deadline)
 
 
-def _triangle(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
+def _triangle(layer: Layer, y: FloatArray, neurons: Neurons, deadline: Deadline) -> FloatArray:
     """The triangular factor of the activations and y, shape (k + 1, k + 1).
 
     The rows of a chunk join the factor of the rows before them: memory does not
@@ -112,6 +136,7 @@ def _triangle(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
     k = len(neurons.weights)
     triangle = np.zeros((0, k + 1))
     for outputs, part in layer.parts(k + 1):
+        deadline.check()
         tall = np.empty((len(triangle) + part.n_outputs, k + 1), order="F")
         tall[: len(triangle)] = triangle
         tall[len(triangle) :, :k] = atoms(part, neurons)
@@ -121,17 +146,19 @@ def _triangle(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
     return triangle
 
 
-def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
+def merge_cells(X: FloatArray, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
     """Add up neurons of one sign that share a closed cell.
 
     The output stays and the penalty does not grow: on a closed cell the ReLU is
     linear, and ``||p + q|| <= ||p|| + ||q||``.
     """
+    deadline = Deadline() if deadline is None else deadline
     w = neurons.rays
-    sides = sides_of(X, neurons.directions)
+    sides = sides_of(X, neurons.directions, deadline)
     probes = np.ascontiguousarray(sides[:, :: max(1, len(X) // _PROBES)])
     kept = np.zeros(0, dtype=np.int64)
     for j in range(len(w)):
+        deadline.check()
         rivals = kept[neurons.signs[kept] == neurons.signs[j]]
         for part in (probes, sides):
             rivals = rivals[~(part[rivals] * part[j] < 0).any(axis=1)]
@@ -146,21 +173,34 @@ def merge_cells(X: FloatArray, neurons: Neurons) -> Neurons:
     return Neurons.of(w[kept], neurons.signs[kept])
 
 
-def sides_of(X: FloatArray, directions: FloatArray) -> NDArray[np.int8]:
+def sides_of(
+    X: FloatArray, directions: FloatArray, deadline: Deadline | None = None
+) -> NDArray[np.int8]:
     """-1, 0 (tight) or 1 for every neuron and row, shape (k, n)."""
+    deadline = Deadline() if deadline is None else deadline
     sides = np.empty((len(directions), len(X)), dtype=np.int8)
     for rows in row_chunks(len(X), len(directions)):
+        deadline.check()
         products = directions @ X[rows].T
         size = np.abs(directions) @ np.abs(X[rows]).T
         sides[:, rows] = np.where(np.abs(products) <= TIGHT * size, 0.0, np.sign(products))
     return sides
 
 
-def prune(layer: Layer, neurons: Neurons) -> Neurons:
-    """The same function with linearly independent activations, and no larger a penalty."""
+def prune(layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
+    """The same function with linearly independent activations, and no larger a penalty.
+
+    Sooner or later: a deadline leaves it on the way there.
+    """
+    deadline = Deadline() if deadline is None else deadline
     columns = atoms(layer, neurons) * neurons.weights
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]
-    scales = [np.ones(len(neurons.weights)), *prune_scales(columns, neurons.weights)][-1]
+    scales = np.ones(len(neurons.weights))
+    for moved in prune_scales(columns, neurons.weights):
+        scales = moved
+        check_interrupt()
+        if deadline.passed:
+            break
     kept = scales > 0.0
     return Neurons(neurons.directions[kept], (scales * neurons.weights)[kept], neurons.signs[kept])

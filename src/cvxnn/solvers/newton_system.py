@@ -8,9 +8,13 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
 from cvxnn.solvers.blocks import Blocks
 
 FloatArray = NDArray[np.float64]
+
+# Products between two looks at a deadline: some 0.1 s.
+_STEP_WORK = 1 << 32
 
 
 class BlockScaling(Protocol):
@@ -45,9 +49,12 @@ class NewtonSystem:
     by_qr : bool
         Factor the root of the matrix over the rows by QR: more digits near
         interpolation, for about three times the work.
+    deadline : Deadline, optional
 
     Raises
     ------
+    OutOfTimeError
+        If the deadline passes before the matrix is factored.
     numpy.linalg.LinAlgError
         If rounding has made a matrix indefinite.
 
@@ -65,7 +72,9 @@ class NewtonSystem:
         curvature: FloatArray,
         gram: FloatArray | None,
         by_qr: bool,
+        deadline: Deadline | None = None,
     ) -> None:
+        deadline = Deadline() if deadline is None else deadline
         self.blocks, self.scaling, self.theta = blocks, scaling, theta
         self.curvature = curvature
         root = scaling.reduced_inverse_root()
@@ -78,7 +87,7 @@ class NewtonSystem:
         if gram is None:
             self.scaled = blocks.times(self.root)
             shift = 1.0 / np.sqrt(curvature)
-            self.factor = _factor_shifted_gram(self.scaled, shift, by_qr)
+            self.factor = _factor_shifted_gram(self.scaled, shift, by_qr, deadline)
         else:
             self.factor = scipy.linalg.cho_factor(
                 self._scaled_gram(gram), lower=True, overwrite_a=True, check_finite=False
@@ -127,14 +136,25 @@ class NewtonSystem:
 
 
 def _factor_shifted_gram(
-    wide: FloatArray, shift: FloatArray, by_qr: bool
+    wide: FloatArray, shift: FloatArray, by_qr: bool, deadline: Deadline
 ) -> tuple[FloatArray, bool]:
     """Triangular factor of ``wide wide' + diag(shift^2)``, for ``cho_solve``."""
+    n, width = wide.shape
+    # Pieces only where somebody waits: they change the last digits.
+    step = max(n, _STEP_WORK // max(n, 1) ** 2) if deadline.limited else max(width, 1)
+    parts = [slice(start, start + step) for start in range(0, max(width, 1), step)]
     if by_qr:
-        tall = np.vstack([wide.T, np.diag(shift)])
-        triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
-        return triangle[: len(shift)], False
-    gram = wide @ wide.T
+        triangle = np.diag(shift)
+        for part in parts:
+            deadline.check()
+            tall = np.vstack([wide[:, part].T, triangle])
+            triangle = scipy.linalg.qr(tall, mode="r", overwrite_a=True, check_finite=False)[0]
+            triangle = triangle[:n]
+        return triangle, False
+    gram = wide[:, parts[0]] @ wide[:, parts[0]].T
+    for part in parts[1:]:
+        deadline.check()
+        gram += wide[:, part] @ wide[:, part].T
     gram[np.diag_indices(len(shift))] += shift**2
     factor: tuple[FloatArray, bool] = scipy.linalg.cho_factor(
         gram, lower=True, overwrite_a=True, check_finite=False

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline
 
 FloatArray = NDArray[np.float64]
 
@@ -19,7 +19,11 @@ _PATIENCE = 5
 
 
 def nonnegative_lasso(
-    atoms: FloatArray, y: FloatArray, beta: float, start: FloatArray | None = None
+    atoms: FloatArray,
+    y: FloatArray,
+    beta: float,
+    start: FloatArray | None = None,
+    deadline: Deadline | None = None,
 ) -> FloatArray:
     """Minimise ``1/2 ||A c - y||^2 + beta sum(c)`` over ``c >= 0`` by an active set.
 
@@ -34,10 +38,16 @@ def nonnegative_lasso(
     beta : float
     start : ndarray, shape (k,), optional
         A guess; its support, heaviest first, starts the active set.
+    deadline : Deadline, optional
 
     Returns
     -------
     ndarray, shape (k,)
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes before the end.
 
     Notes
     -----
@@ -53,19 +63,21 @@ def nonnegative_lasso(
     >>> nonnegative_lasso(np.eye(2), np.array([3.0, 0.5]), 1.0)
     array([2., 0.])
     """
+    deadline = Deadline() if deadline is None else deadline
     k = atoms.shape[1]
     lengths = np.linalg.norm(atoms, axis=0)
     active = _ActiveSet(atoms, y, beta, lengths)
     if start is not None:
         for j in np.argsort(-start, kind="stable"):
             if start[j] > 0.0 and lengths[j] > 0.0:
+                deadline.check()
                 active.append(int(j), float(start[j]))
-        active.descend()
+        active.descend(deadline)
     barred = lengths == 0.0
     floor = 1e-13 * np.maximum(beta, lengths * float(np.linalg.norm(y)))
     best, stale = np.inf, 0
     for _ in range(10 * k + 10):
-        check_interrupt()
+        deadline.check()
         value = active.objective()
         stale = 0 if value < best * (1.0 - 1e-14) else stale + 1
         best = min(best, value)
@@ -77,7 +89,7 @@ def nonnegative_lasso(
         entering = int(np.argmax(slope)) if k else 0
         if k == 0 or slope[entering] <= 0.0:
             break
-        if active.enter(entering):
+        if active.enter(entering, deadline):
             barred = lengths == 0.0
         else:
             barred[entering] = True
@@ -132,7 +144,7 @@ class _ActiveSet:
         del self.members[position]
         self.weights = np.delete(self.weights, position)
 
-    def enter(self, j: int) -> bool:
+    def enter(self, j: int, deadline: Deadline) -> bool:
         """Bring column j in and move to the next vertex; False if rounding forbids it."""
         combination = self.append(j, 0.0)
         if combination is not None:
@@ -147,12 +159,13 @@ class _ActiveSet:
             self.remove(leaving)
             if self.append(j, step) is not None:
                 return False
-        self.descend()
+        self.descend(deadline)
         return j in self.members
 
-    def descend(self) -> None:
+    def descend(self, deadline: Deadline) -> None:
         """Move to the minimiser on the members, dropping those that reach zero."""
         while self.members:
+            deadline.check()
             target = self._stationary()
             falling = target <= 0.0
             if not falling.any():

@@ -137,7 +137,7 @@ class ProximalNewton(Search):
             self._harvest(self._model, hurry=hurry)
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
-        pruned = prune(self.layer, self.neurons)
+        pruned = prune(self.layer, self.neurons, self._last_deadline(hurry=hurry))
         prediction = self.layer.output(pruned.rays, pruned.signs)
         penalty = self.beta * float(pruned.weights.sum())
         if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
@@ -158,7 +158,7 @@ class ProximalNewton(Search):
             wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
         self._model_tol = max(wanted * visible, 1e-13)
         model = self._open(self._root, target, self.beta, self.neurons, self._certifies)
-        self._model = model
+        self._model, self.rank = model, model.rank
         self._first = offset + self.beta * float(self.neurons.weights.sum())
         self._slow = False
         return model
@@ -225,7 +225,8 @@ class ProximalNewton(Search):
                 break
             before = self.objective
             root, target, _ = self._squares(share)
-            weights = best_weights(root.applied(self.layer), target, self.beta, neurons)
+            model = root.applied(self.layer)
+            weights = best_weights(model, target, self.beta, neurons, self.deadline)
             ahead = Neurons(neurons.directions, weights, neurons.signs)
             end = self.layer.output(ahead.rays, ahead.signs)
             t = self._step_length(end, float(weights.sum() - neurons.weights.sum()))

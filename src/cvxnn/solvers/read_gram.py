@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer, Readout, row_chunks
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.face_gram import ON_KINK
@@ -74,13 +75,15 @@ class ReadGram:
         """Square of what the predictions gain per unit of distance behind the hyperplanes."""
         return self._stiffness[planes]
 
-    def update(self, directions: FloatArray) -> None:
+    def update(self, directions: FloatArray, deadline: Deadline | None = None) -> None:
         """Follow the neurons to these unit directions, shape (k, r)."""
+        deadline = Deadline() if deadline is None else deadline
         rows = self._layer.rows
         k, r = directions.shape
         self._on = rows @ directions.T > ON_KINK * self._lengths[:, None]
         J = np.empty((self._layer.n_outputs, k * r))
         for part in row_chunks(k, len(rows) * r):
+            deadline.check()
             masked = self._on[:, part, None] * rows[:, None, :]
             columns = masked.reshape(len(rows), -1)
             J[:, part.start * r : part.stop * r] = self._layer.read(columns)

@@ -15,6 +15,9 @@ from cvxnn.solvers.neurons import Neurons
 
 FloatArray = NDArray[np.float64]
 
+# Seconds after a limit or Ctrl-C in which a network may be made presentable.
+_GRACE = 0.1
+
 
 class Search(ABC):
     """A search for the optimum of (2) that can be stopped after every round.
@@ -39,6 +42,8 @@ class Search(ABC):
         Whether no neuron is known that would help, but none excluded either.
     is_cheap : bool
         Whether a round costs so little that some more do not matter.
+    rank : int
+        Of the rows; 0 where the search need not know.
     deadline : Deadline
         When no further round should start.
     """
@@ -52,11 +57,18 @@ class Search(ABC):
     stalled: float
     stationary: bool = False
     is_cheap: bool = False
+    rank: int = 0
     deadline: Deadline
 
     @abstractmethod
     def step(self, tol: float) -> None:
-        """One round."""
+        """One round.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes within it; the best network so far is as good as before.
+        """
 
     def sharpen(self, tol: float) -> bool:
         """One more round for the digits beyond the goal; False where there is nothing to gain."""
@@ -69,8 +81,15 @@ class Search(ABC):
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Make the network presentable, and certify it if that is still to do.
 
-        In a `hurry` - somebody has pressed Ctrl-C - nothing is done that takes long.
+        In a `hurry` - somebody has pressed Ctrl-C - nothing is done that takes long, nor
+        is it when the deadline has passed: then the network may stay as it is.
         """
+
+    def _last_deadline(self, *, hurry: bool) -> Deadline:
+        """Until when :meth:`finish` may work on the network."""
+        if hurry or self.deadline.passed:
+            return Deadline(_GRACE)
+        return self.deadline
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""
@@ -88,6 +107,4 @@ class Search(ABC):
 
     def network(self) -> TwoLayerNetwork:
         """The best network so far, balanced, in the coordinates of X."""
-        root = np.sqrt(self.neurons.weights)
-        hidden = (self.neurons.directions * root[:, None]) @ self.basis.T
-        return TwoLayerNetwork(hidden, self.neurons.signs * root)
+        return self.neurons.network(self.basis)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.solvers.neurons import Neurons
 
@@ -46,7 +46,7 @@ def slide(
     enough : float
         Share of the objective that 50 steps have to gain: below it the slide ends.
     deadline : Deadline, optional
-        Checked in every iteration.
+        Checked before every evaluation, as Ctrl-C is: what was reached comes back.
 
     Returns
     -------
@@ -64,12 +64,20 @@ def slide(
     k, r = neurons.directions.shape
     root = np.sqrt(neurons.weights)
     parts = list(layer.parts(k))
+    start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
+    best, least = start, np.inf
+
+    def is_over() -> bool:
+        return deadline.passed or interrupt_pending()
 
     def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal best, least
         hidden, output = theta[: k * r].reshape(k, r), theta[k * r :]
         value, slopes = 0.5 * beta * float(theta @ theta), beta * theta
         hidden_slopes, output_slopes = slopes[: k * r].reshape(k, r), slopes[k * r :]
         for outputs, part in parts:
+            if is_over():
+                raise OutOfTimeError
             activations = part.rows @ hidden.T
             on = activations > 0.0
             np.maximum(activations, 0.0, out=activations)
@@ -78,21 +86,24 @@ def slide(
             pull = part.pull(left)
             output_slopes += pull @ activations
             hidden_slopes += output[:, None] * ((on * pull[:, None]).T @ part.rows)
+        if value < least:
+            best, least = theta.copy(), value
         return value, slopes
 
     values: list[float] = []
 
     def watch(intermediate_result: OptimizeResult) -> None:
-        check_interrupt()
         values.append(float(intermediate_result.fun))
         slow = values[-_STRETCH:][0] - values[-1] < enough * values[-1]
-        if deadline.passed or (len(values) >= _STRETCH and slow):
+        if is_over() or (len(values) >= _STRETCH and slow):
             raise StopIteration
 
-    start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
-    result = minimize(
-        evaluate, start, jac=True, method="L-BFGS-B", callback=watch,
-        options={"maxiter": steps, "maxcor": _MEMORY, "ftol": 1e-13, "gtol": 1e-12},
-    )  # fmt: skip
-    hidden, output = result.x[: k * r].reshape(k, r), result.x[k * r :]
+    try:
+        reached = minimize(
+            evaluate, start, jac=True, method="L-BFGS-B", callback=watch,
+            options={"maxiter": steps, "maxcor": _MEMORY, "ftol": 1e-13, "gtol": 1e-12},
+        ).x  # fmt: skip
+    except OutOfTimeError:
+        reached = best
+    hidden, output = reached[: k * r].reshape(k, r), reached[k * r :]
     return Neurons.of(hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0))

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle import CellOracle, Pricing
-from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns
+from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.blocks import Blocks
 from cvxnn.solvers.face_newton import dual_point, refine
@@ -142,15 +143,23 @@ class WorkingSet(Search):
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Leave a minimal network: activations linearly independent, cells merged."""
         polish = not hurry and not self.deadline.passed
-        finished = self._refined(self.neurons, steps=20 if polish else 0)
+        last = self._last_deadline(hurry=hurry)
+        try:
+            finished = self._refined(self.neurons, steps=20 if polish else 0, deadline=last)
+        except OutOfTimeError:
+            return
         too_many = len(self.neurons.weights) > len(self.y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """Also from the residual of the network; without a price per cell in a hurry."""
+        hurry = hurry or self.deadline.passed
         residuals = [] if hurry else [residual(self.layer, self.y, self.neurons)]
         for v in residuals:
-            self._price(v)
+            try:
+                self._price(v)
+            except OutOfTimeError:
+                hurry, residuals = True, []
         if self.oracle.is_complete:
             return self.proof, self.proof
         return self.proof, self._proof_over_space([self.dual_point, *residuals], hurry=hurry)
@@ -159,8 +168,12 @@ class WorkingSet(Search):
         """A proof for all networks, from every pattern if they are few, else without any."""
         oracle: CellOracle | None = None
         if not hurry and count_patterns_bound(*self.layer.rows.shape) <= _SMALL_ARRANGEMENT:
-            oracle = CellOracle(self._layer.rows, enumerate_patterns(self._layer.rows))
-        proofs = [spectral_proof(self._layer, v) for v in dual_points]
+            try:
+                patterns = enumerate_until(self._layer.rows, self.deadline)
+                oracle = CellOracle(self._layer.rows, patterns, deadline=self.deadline)
+            except OutOfTimeError:
+                hurry = True
+        proofs = [spectral_proof(self._layer, v, hurry=hurry) for v in dual_points]
         if oracle is not None:
             bounds = [oracle.price(self.layer.pull(v), self.beta).bound for v in dual_points]
             proofs = [
@@ -169,7 +182,9 @@ class WorkingSet(Search):
             ]
         return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
 
-    def _refined(self, neurons: Neurons, steps: int = 20) -> Neurons:
+    def _refined(
+        self, neurons: Neurons, steps: int = 20, deadline: Deadline | None = None
+    ) -> Neurons:
         return refine(
             self.layer,
             self.y,
@@ -178,11 +193,11 @@ class WorkingSet(Search):
             steps=steps,
             # On chosen patterns every neuron stays in the cell it has.
             merge=self.oracle.is_complete,
-            deadline=self.deadline,
+            deadline=self.deadline if deadline is None else deadline,
         )
 
     def _price(self, v: FloatArray) -> Pricing:
-        pricing = self.oracle.price(self.layer.pull(v), enough=self.beta)
+        pricing = self.oracle.price(self.layer.pull(v), self.beta, self.deadline)
         proof = DualProof(v, pricing.bound + self.layer.pull_error(v))
         bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
@@ -203,7 +218,8 @@ class WorkingSet(Search):
         for attempt in range(4):
             before = self.gap
             self._offer(self._refined(candidates))
-            pricing = self._price(dual_point(self.layer, self.y, self.beta, self.neurons))
+            v = dual_point(self.layer, self.y, self.beta, self.neurons, self.deadline)
+            pricing = self._price(v)
             if self.gap <= tol or self.deadline.passed or (attempt and self.gap > 0.5 * before):
                 return
             cells, signs = self._improving(pricing)

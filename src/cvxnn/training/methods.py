@@ -15,8 +15,10 @@ from cvxnn.losses.roots import Root
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.circle import CircularRows
-from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, sample_patterns
+from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.sampling import sample_until
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
@@ -59,13 +61,16 @@ class Method:
     warm_start: TwoLayerNetwork | None = None
     certifies: bool = True
 
-    def list_patterns(self, X: FloatArray) -> PatternSet | None:
-        """The patterns of the program; None for ``"global"``, which needs no list."""
+    def list_patterns(self, X: FloatArray, deadline: Deadline) -> PatternSet | None:
+        """The patterns of the program; None for ``"global"``, which needs no list.
+
+        OutOfTimeError, here and below, if the deadline passes before the end.
+        """
         if self.patterns is not None or self.name == "global":
             return self.patterns
         if self.name == "exact":
-            return enumerate_patterns(X)
-        return sample_patterns(X, self.n_samples, self.random_state, scheme=self.scheme)
+            return enumerate_until(X, deadline)
+        return sample_until(X, deadline, self.n_samples, self.random_state, self.scheme)
 
     def search(
         self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
@@ -153,6 +158,7 @@ class Searches:
         certifies: bool = True,
     ) -> Search:
         """The search for predictions that a root has been applied to, or for plain ones."""
+        self._deadline.check()
         layer = self._layer if root is None else root.applied(self._layer)
         # Without a readout a root is diagonal, and its entries have multiplied the rows.
         scales = root.root if root is not None and layer.readout is None else None
@@ -181,7 +187,7 @@ class Searches:
         if previous is not None and previous.rows is layer.rows:
             oracle = previous.oracle
         else:
-            oracle = CellOracle(layer.rows, patterns, reduction)
+            oracle = CellOracle(layer.rows, patterns, reduction, self._deadline)
         self._previous = WorkingSet(
             layer, y, beta, patterns, oracle, SquaredLoss(), self._method.random_state,
             self._deadline, None if previous is None else start, previous,
@@ -197,7 +203,7 @@ class Searches:
 
     @cached_property
     def _reduction(self) -> Reduction:
-        return reduce_rows(self._layer.rows)
+        return reduce_rows(self._layer.rows, self._deadline)
 
     @cached_property
     def _patterns(self) -> PatternSet | None:
@@ -205,4 +211,4 @@ class Searches:
         if self._given is not None or not self._by_cells:
             return self._given
         bound = count_patterns_bound(self._reduction.n_classes, self._reduction.rank)
-        return enumerate_patterns(self._layer.rows) if bound <= _FEW_PATTERNS else None
+        return enumerate_until(self._layer.rows, self._deadline) if bound <= _FEW_PATTERNS else None

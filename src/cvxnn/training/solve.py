@@ -227,8 +227,9 @@ def solve_layer(
     >>> solution.status.name, f"{solution.objective:.4f}"
     ('OPTIMAL', '0.9000')
     """
-    solution = execute(prepare_run(layer, y, beta, method, **options))
-    _warn_unless_successful(solution, layer.rows)
+    run = prepare_run(layer, y, beta, method, **options)
+    solution = execute(run)
+    _warn_unless_successful(solution, run.rank)
     return solution
 
 
@@ -345,16 +346,16 @@ def _advise_on_proof(rank: int) -> str:
     )
 
 
-def _warn_unless_successful(solution: Solution, X: FloatArray) -> None:
+def _warn_unless_successful(solution: Solution, rank: int) -> None:
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: _advise_on_proof(int(np.linalg.matrix_rank(X))),
+        Status.STATIONARY: _advise_on_proof(rank),
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
     }[solution.status]
     warn_of_convergence(
-        f"{solution.status.value} The gap is {solution.program_gap:.1e}, tol is "
+        f"{solution.message} The gap is {solution.program_gap:.1e}, tol is "
         f"{solution.tol:.1e}: {advice}."
     )

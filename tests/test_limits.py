@@ -1,0 +1,216 @@
+"""Limits and Ctrl-C at any point of a run: a network with neurons, numbers that are true."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import problem_named
+from sklearn.exceptions import ConvergenceWarning
+
+import cvxnn
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.oracle import RankTwoOracle
+from cvxnn.results import Solution, Status, described
+from cvxnn.training.opening import opening
+from cvxnn.training.solve import execute, prepare_run
+from cvxnn.training.units import ScaledProblem
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+AT_ONCE = 1e-9
+LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+
+
+class Looks(Deadline):
+    """Passes when it has been looked at so often; or Ctrl-C is pressed then, once."""
+
+    def __init__(self, count: int, *, presses: bool = False) -> None:
+        super().__init__(1e6)
+        self._left, self._presses = count, presses
+
+    @property
+    def passed(self) -> bool:
+        self._left -= 1
+        if self._presses:
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            return False
+        return self._left < 0
+
+    def share(self, fraction: float) -> Deadline:
+        return self
+
+
+def quietly(function: Any, *args: Any, **options: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return function(*args, **options)
+
+
+def data(n: int, d: int, loss: str = "squared") -> tuple[FloatArray, FloatArray, float]:
+    """A bend and noise, and a beta at a hundredth of what ``||X'v||`` says is the largest."""
+    rng = np.random.default_rng(n + d)
+    X = rng.standard_normal((n, d))
+    X[:, -1] = 1.0
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(n)
+    if loss in ("logistic", "squared_hinge"):
+        y = np.where(y > 0.3, 1.0, -1.0)
+    v = cvxnn.losses.as_loss(loss).gradient(np.zeros(n), y)
+    return X, y, 0.01 * float(np.linalg.norm(X.T @ v))
+
+
+# ------------------------------------------------------------------ before the first round
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
+@pytest.mark.parametrize("shape", [(30, 2), (25, 3), (12, 40)], ids=str)
+def test_no_time_at_all_still_gives_neurons(shape: tuple[int, int], method: str, loss: str) -> None:
+    X, y, beta = data(*shape, loss)
+    if method == "exact" and shape[1] > 3:
+        X = X[:, -3:]
+    chosen = cvxnn.losses.as_loss(loss)
+    for sample_weight in (None, np.linspace(0.5, 2.0, len(y))):
+        with pytest.warns(ConvergenceWarning, match="raise time_limit"):
+            solution = cvxnn.solve(
+                X, y, beta, method, loss=loss, time_limit=AT_ONCE, sample_weight=sample_weight
+            )
+        assert solution.status is Status.TIME_LIMIT
+        assert solution.n_neurons > 0
+        counts = np.ones(len(y)) if sample_weight is None else sample_weight
+        hidden, output = solution.network.hidden_weights, solution.network.output_weights
+        penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
+        losses = chosen.values(np.maximum(X @ hidden.T, 0.0) @ output, y)
+        objective = float(counts @ losses) + beta * penalty
+        assert solution.objective == pytest.approx(objective, rel=1e-12)
+        assert objective < float(counts @ chosen.values(np.zeros(len(y)), y))
+        assert solution.dual_bound <= objective
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_kind_of_network_has_neurons_at_once(loss: str) -> None:
+    X, y, beta = data(24, 6, loss)
+    options = {"loss": loss, "time_limit": AT_ONCE}
+    signals = X[:, :5]
+    solutions = [
+        quietly(cvxnn.solve_leaky, X, y, beta, slope=0.1, **options),
+        quietly(cvxnn.solve_leaky, X, y, beta, slope=-1.0, skip="penalised", **options),
+        quietly(cvxnn.solve_gated, X, y, beta, n_gates=20, random_state=0, **options),
+        quietly(cvxnn.solve_circular_cnn, X, y, 0.1 * beta, **options),
+        quietly(cvxnn.solve_linear_cnn, X.reshape(24, 2, 3), y, 0.1 * beta, **options),
+        quietly(cvxnn.solve_cnn, signals, y, beta, 2, pooling="average", **options),
+        quietly(cvxnn.solve_cnn, signals, y, beta, 2, pooling="max", method="sampled", **options),
+    ]
+    start = cvxnn.losses.as_loss(loss).value(np.zeros(24), y)
+    for solution in solutions:
+        assert solution.status is Status.TIME_LIMIT, solution
+        assert solution.network.penalty() > 0.0
+        assert solution.objective < start
+        assert solution.dual_bound <= solution.objective
+
+
+def test_the_opening_of_many_shapes_lowers_the_objective() -> None:
+    for n, d in ((50, 400), (300, 300), (3_000, 30), (20_000, 5)):
+        X, y, beta = data(n, d)
+        problem = ScaledProblem.of(Layer(X), y, beta)
+        network = problem.unscaled(opening(problem).network())
+        assert network.n_neurons > 0
+        assert network.objective(X, y, beta) < 0.9 * 0.5 * float(y @ y)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_opening_of_one_feature_finds_what_the_exact_oracle_does(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.standard_normal(30), np.ones(30)])
+    y = rng.standard_normal(30)
+    largest = RankTwoOracle(X).price(y).bound
+    assert len(opening(ScaledProblem.of(Layer(X), y, 0.95 * largest)).signs) > 0
+    assert len(opening(ScaledProblem.of(Layer(X), y, 1.001 * largest)).signs) == 0
+
+
+def test_an_empty_network_says_so() -> None:
+    X, y, _ = data(30, 3)
+    largest = float(np.linalg.norm(X, axis=1) @ np.abs(y))
+    # Above the largest: the network 0 is optimal, and nobody is told to wait.
+    solution = quietly(cvxnn.solve, X, y, 2.0 * largest, time_limit=AT_ONCE)
+    assert solution.n_neurons == 0
+    assert "no neurons yet" not in described(Status.OPTIMAL, 0)
+    for status in (Status.TIME_LIMIT, Status.INTERRUPTED, Status.ITERATION_LIMIT):
+        assert "no neurons yet" in described(status, 0)
+        assert described(status, 3) == status.value
+
+
+def test_a_warm_start_is_never_lost() -> None:
+    X, y, beta = data(25, 3)
+    best = cvxnn.solve(X, y, beta).network
+    solution = quietly(cvxnn.solve, X, y, beta, warm_start=best, time_limit=AT_ONCE)
+    assert solution.objective <= best.objective(X, y, beta) * (1.0 + 1e-12)
+
+
+# ------------------------------------------------------------------ at any point
+
+
+def cut(count: int, method: str, loss: str, *, presses: bool) -> tuple[Solution, float]:
+    """A run that ends at the given look at its deadline; the optimum of its problem."""
+    X, y, beta = data(40, 4, loss)
+    run = prepare_run(Layer(X), y, beta, method, loss=loss, n_samples=50, tol=1e-2)
+    run.deadline = Looks(count, presses=presses)
+    solution = execute(run)
+    objective = solution.network.objective(X, y, beta, cvxnn.losses.as_loss(loss))
+    assert solution.objective == pytest.approx(objective, rel=1e-12)
+    return solution, beta
+
+
+OPTIMA: dict[str, Solution] = {}
+
+
+def optimum(loss: str) -> Solution:
+    if loss not in OPTIMA:
+        X, y, beta = data(40, 4, loss)
+        OPTIMA[loss] = cvxnn.solve(X, y, beta, loss=loss)
+        assert OPTIMA[loss].status is Status.OPTIMAL
+    return OPTIMA[loss]
+
+
+@pytest.mark.parametrize("presses", [False, True], ids=["limit", "ctrl-c"])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("method", ["global", "sampled"])
+def test_a_run_may_end_at_any_look(method: str, loss: str, presses: bool) -> None:
+    best = optimum(loss)
+    for count in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144):
+        solution, _ = cut(count, method, loss, presses=presses)
+        expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
+        assert solution.status is expected or solution.status.is_success
+        assert solution.n_neurons > 0
+        assert solution.objective >= best.dual_bound * (1.0 - 1e-9)
+        assert solution.dual_bound <= best.objective * (1.0 + 1e-9)
+        if solution.history:
+            assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
+
+
+def test_a_run_on_many_rows_may_end_at_any_look() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])
+    y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_normal(5_000)
+    for count in (1, 4, 16, 64, 256, 400):
+        run = prepare_run(Layer(X), y, 50.0)
+        run.deadline = Looks(count)
+        solution = execute(run)
+        assert solution.n_neurons > 0
+        assert solution.objective < 0.5 * float(y @ y)
+        assert solution.dual_bound <= solution.objective
+
+
+def test_the_program_gap_of_a_network_from_outside_is_that_over_all() -> None:
+    problem = problem_named("d2_n50")
+    solution = quietly(
+        cvxnn.solve, problem.X, problem.y, 1e-4, "sampled", n_samples=5, time_limit=AT_ONCE
+    )
+    assert solution.n_neurons > 0
+    assert solution.program_gap == solution.gap
