@@ -1,0 +1,103 @@
+"""Networks that need no search: those that limits of the data and of beta are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from adversary.dyadic import Dyadic
+from adversary.problem import Problem, Weights, empty
+
+# Single rows of the largest pull that are fitted alone.
+_MOST_ROWS = 6
+
+
+def simple_candidates(problem: Problem) -> Iterator[Weights]:
+    """The empty network, the best fit of single rows, and exact linear fits of skip connections."""
+    yield empty(problem)
+    if problem.skip is not None:
+        for ridge in (False, True):
+            yield empty(problem, skip=weighted_fit(problem, ridge))
+    if problem.read in ("sum", "average", "max") and problem.rows.shape[1] == 1:
+        yield from _single_rows(problem)
+
+
+def _single_rows(problem: Problem) -> Iterator[Weights]:
+    """Neurons along one row that fit it alone, as if the others were not there."""
+    weights = np.array([Fraction(float(w)) for w in problem.weights], dtype=object)
+    order = sorted(range(len(problem.y)), key=lambda i: -weights[i] * abs(float(problem.y[i])) ** 2)
+    for i in order[:_MOST_ROWS]:
+        row, y = problem.rows[i, 0], float(problem.y[i])
+        peak = float(np.abs(row).max())
+        if peak == 0.0 or y == 0.0:
+            continue
+        length = peak * float(np.linalg.norm(row / peak))
+        # f_i = s c length for the neuron s c (x'u)_+, u = x / length, at the price beta c.
+        price = Fraction(problem.beta) / (weights[i] * Fraction(length))
+        goal = max(abs(Fraction(y)) - price, Fraction(0)) / Fraction(length)
+        size = float(goal) if goal < Fraction(10) ** 300 else 0.0
+        if size == 0.0:
+            continue
+        root = float(np.sqrt(size))
+        yield Weights(
+            root * (row / length)[None],
+            np.array([np.sign(y) * root]),
+            None if problem.skip is None else np.zeros(len(row)),
+        )
+
+
+def weighted_fit(problem: Problem, ridge: bool) -> Dyadic:
+    """Weighted least squares of the rows without neurons, solved in rational numbers.
+
+    With `ridge` a multiple of the identity that is small beside the matrix is added.
+    """
+    rows = [[Fraction(float(x)) for x in row] for row in problem.rows[:, 0]]
+    weights = [Fraction(float(w)) for w in problem.weights]
+    y = [Fraction(float(t)) for t in problem.y]
+    p = problem.n_features
+    count = range(len(rows))
+    matrix = [
+        [sum((weights[k] * rows[k][i] * rows[k][j] for k in count), Fraction(0)) for j in range(p)]
+        for i in range(p)
+    ]
+    if ridge:
+        extra = max(matrix[i][i] for i in range(p)) / 2**60
+        for i in range(p):
+            matrix[i][i] += extra
+    right = [sum((weights[k] * rows[k][i] * y[k] for k in count), Fraction(0)) for i in range(p)]
+    return _rounded(_solved(matrix, right))
+
+
+def _solved(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
+    """Gauss and Jordan, with zeros for the unknowns that the equations leave free."""
+    p = len(right)
+    work = [[*matrix[i], right[i]] for i in range(p)]
+    pivots: list[tuple[int, int]] = []
+    top = 0
+    for column in range(p):
+        best = max(range(top, p), key=lambda i: abs(work[i][column]), default=None)
+        if best is None or work[best][column] == 0:
+            continue
+        work[top], work[best] = work[best], work[top]
+        work[top] = [value / work[top][column] for value in work[top]]
+        for i in range(p):
+            if i != top and work[i][column] != 0:
+                factor = work[i][column]
+                work[i] = [a - factor * b for a, b in zip(work[i], work[top], strict=True)]
+        pivots.append((top, column))
+        top += 1
+    solution = [Fraction(0)] * p
+    for row, column in pivots:
+        solution[column] = work[row][-1]
+    return solution
+
+
+def _rounded(numbers: list[Fraction]) -> Dyadic:
+    """To multiples of 2^-200 of the largest: more than 50 digits."""
+    largest = max((abs(number) for number in numbers), default=Fraction(0))
+    if largest == 0:
+        return Dyadic.of(np.zeros(len(numbers)))
+    power = largest.numerator.bit_length() - largest.denominator.bit_length() - 200
+    integers = np.array([round(number / Fraction(2) ** power) for number in numbers], dtype=object)
+    return Dyadic(integers, power)
