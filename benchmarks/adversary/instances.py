@@ -61,7 +61,8 @@ class Instance:
             y = 1.0
         with np.errstate(over="ignore"):
             proportion = np.float64(beta) / (x or 1.0) / (y or 1.0)
-        return _documented(self.X) and _documented(self.y) and 1e-149 < proportion < 1e149
+        in_proportion = bool(1e-149 < proportion < 1e149)
+        return _documented(self.X) and _documented(self.y) and in_proportion
 
     def short(self) -> str:
         """One line that a person can read, with the data where they are few."""

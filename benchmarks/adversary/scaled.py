@@ -67,7 +67,7 @@ class ScaledProblem:
         if self.problem.skip is not None:
             theta, skip = theta[: -self.p], theta[-self.p :]
         m = len(theta) // (self.p + self.outputs)
-        return theta[: m * self.p].reshape(m, self.p), theta[m * self.p :].reshape(m, -1), skip
+        return theta[: m * self.p].reshape(m, self.p), theta[m * self.p :].reshape(m, self.outputs), skip
 
     split = _split
 

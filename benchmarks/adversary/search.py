@@ -192,10 +192,8 @@ class LocalSearch:
 
 def _without_zeros(network: Weights) -> Weights:
     hidden, output = Dyadic.of(network.hidden), Dyadic.of(network.output)
-    columns = output.integers.reshape(network.size, -1)
-    kept = np.flatnonzero(
-        [bool((h != 0).any() and (a != 0).any()) for h, a in zip(hidden.integers, columns)]
-    )
+    pairs = zip(hidden.integers, output.integers, strict=True)
+    kept = [k for k, (u, a) in enumerate(pairs) if np.any(u != 0) and np.any(a != 0)]
     return Weights(hidden, output, network.skip, network.masks).part(kept)
 
 
