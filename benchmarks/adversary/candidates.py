@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from adversary.dyadic import Dyadic
-from adversary.problem import Problem, Weights, empty
+from adversary.problem import FloatArray, Problem, Weights, empty
 
+Vector = list[Fraction]
+Matrix = list[list[Fraction]]
+
+# A sum that is below this share of its terms may be 0 but for rounding.
+_DEPENDENT = Fraction(1, 10**14)
 # Single rows of the largest pull that are fitted alone.
 _MOST_ROWS = 6
 
@@ -50,26 +56,62 @@ def _single_rows(problem: Problem) -> Iterator[Weights]:
 def weighted_fit(problem: Problem, ridge: bool) -> Dyadic:
     """Weighted least squares of the rows without neurons, solved in rational numbers.
 
-    With `ridge` a multiple of the identity that is small beside the matrix is added.
+    Without `ridge`, columns that depend on others up to rounding have the weight 0, as the
+    library promises for a free skip connection. With it a multiple of the identity that is
+    small beside the matrix is added.
     """
-    rows = [[Fraction(float(x)) for x in row] for row in problem.rows[:, 0]]
-    weights = [Fraction(float(w)) for w in problem.weights]
-    y = [Fraction(float(t)) for t in problem.y]
-    p = problem.n_features
-    count = range(len(rows))
+    rows, weights = _fractions(problem.rows[:, 0]), _fractions(problem.weights)
+    y, p = _fractions(problem.y), problem.n_features
+    columns = list(range(p)) if ridge else _independent(rows)
+    fit = _least_squares(rows, columns, weights, y, Fraction(1, 2**60) if ridge else Fraction(0))
+    solution = [Fraction(0)] * p
+    for column, value in zip(columns, fit, strict=True):
+        solution[column] = value
+    return _rounded(solution)
+
+
+def _independent(rows: Matrix) -> list[int]:
+    """Columns none of which is a combination of those before but for rounding in every row."""
+    chosen: list[int] = []
+    # Rows count alike, whatever their units.
+    peaks = [max((abs(x) for x in row), default=Fraction(0)) for row in rows]
+    alike = [1 / peak**2 if peak else Fraction(0) for peak in peaks]
+    for column in range(len(rows[0])):
+        target = [row[column] for row in rows]
+        fit = _least_squares(rows, chosen, alike, target, Fraction(0))
+        for row, value in zip(rows, target, strict=True):
+            terms = [value, *(-row[c] * a for c, a in zip(chosen, fit, strict=True))]
+            if abs(sum(terms)) > _DEPENDENT * sum(abs(term) for term in terms):
+                chosen.append(column)
+                break
+    return chosen
+
+
+def _least_squares(
+    rows: Matrix, columns: list[int], weights: Vector, y: Vector, ridge: Fraction
+) -> Vector:
+    """Coefficients of the columns, exactly; the ridge is relative to the largest diagonal."""
+    p, count = len(columns), range(len(rows))
+    picked = [[row[c] for c in columns] for row in rows]
+    heavy = [[weights[k] * x for x in picked[k]] for k in count]
+    zero = Fraction(0)
     matrix = [
-        [sum((weights[k] * rows[k][i] * rows[k][j] for k in count), Fraction(0)) for j in range(p)]
+        [sum((heavy[k][i] * picked[k][j] for k in count), zero) for j in range(p)]
         for i in range(p)
     ]
-    if ridge:
-        extra = max(matrix[i][i] for i in range(p)) / 2**60
-        for i in range(p):
-            matrix[i][i] += extra
-    right = [sum((weights[k] * rows[k][i] * y[k] for k in count), Fraction(0)) for i in range(p)]
-    return _rounded(_solved(matrix, right))
+    extra = ridge * max((matrix[i][i] for i in range(p)), default=zero)
+    for i in range(p):
+        matrix[i][i] += extra
+    return _solved(matrix, [sum((heavy[k][i] * y[k] for k in count), zero) for i in range(p)])
 
 
-def _solved(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
+def _fractions(array: FloatArray) -> Any:
+    if array.ndim == 2:
+        return [_fractions(row) for row in array]
+    return [Fraction(float(x)) for x in array]
+
+
+def _solved(matrix: Matrix, right: Vector) -> Vector:
     """Gauss and Jordan, with zeros for the unknowns that the equations leave free."""
     p = len(right)
     work = [[*matrix[i], right[i]] for i in range(p)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from adversary.calls import call, open_masks, weights_of
 from adversary.dyadic import nearest
 from adversary.instances import Instance, problem_of
 from adversary.oracle import COMPLETE
-from adversary.problem import Problem, Weights, empty, objective
+from adversary.problem import Problem, Weights, objective, rounding_of_loss
 from adversary.search import LocalSearch
 
 import cvxnn
@@ -25,7 +27,6 @@ import cvxnn
 Call = Callable[[Instance, float | None], Any]
 
 _ROUNDING = Fraction(1, 10**12)
-_SQUARED_ROUNDING = Fraction(1, 10**28)
 _GAP_ROUNDING = 1 + Fraction(1, 10**9)
 
 
@@ -99,16 +100,22 @@ def _result(
             outcome.failures.append(("slow", f"no result after {limit:g} s"))
             return None, None
         except Exception as error:
-            outcome.failures.append(("exception", f"{type(error).__name__}: {error}"))
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            text = f"{type(error).__name__}: {error} ({where})"
+            outcome.failures.append(("exception", text))
             return None, None
         finally:
             outcome.seconds = time.process_time() - start
     if limit is not None and outcome.seconds > limit:
         outcome.failures.append(("slow", f"{outcome.seconds:.1f} s of CPU, allowed are {limit:g}"))
-    for warning in caught:
-        if warning.category.__name__ != "ConvergenceWarning":
-            text = f"{warning.category.__name__}: {warning.message}"
-            outcome.failures.append(("warning", f"{text} ({warning.filename}:{warning.lineno})"))
+    texts = (
+        f"{warning.category.__name__}: {warning.message} "
+        f"({Path(warning.filename).name}:{warning.lineno})"
+        for warning in caught
+        if warning.category.__name__ != "ConvergenceWarning"
+    )
+    outcome.failures += [("warning", text) for text in dict.fromkeys(texts)]
     proof = dual_point.proof_of(runs[-1]) if runs and instance.kind == "relu" else None
     return result, proof
 
@@ -146,7 +153,7 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
         outcome.failures.append(("nan", f"objective and bound are {numbers}"))
         return
     exact = objective(problem, network)
-    _check_claims(problem, result, exact, outcome)
+    _check_claims(problem, network, result, exact, outcome)
     if instance.uses_certify:
         _check_certificate(problem, network, result, exact, rng, outcome)
     if proof is not None and len(problem.y) <= COMPLETE and len(proof[0]) == len(problem.y):
@@ -162,7 +169,11 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
 
 
 def _check_claims(
-    problem: Problem, result: Any, exact: tuple[Fraction, Fraction], outcome: Outcome
+    problem: Problem,
+    network: Weights,
+    result: Any,
+    exact: tuple[Fraction, Fraction],
+    outcome: Outcome,
 ) -> None:
     """The reported numbers against the exact objective of the returned network."""
     low, high = exact
@@ -176,10 +187,10 @@ def _check_claims(
             _fail(outcome, "gap", f"OPTIMAL with a gap of {outcome.gap:.3e}", bound, low)
     elif outcome.status == "OPTIMAL":
         _fail(outcome, "gap", "OPTIMAL without a bound", Fraction(0), low)
-    slack = low * _ROUNDING
+    slack = low * max(_ROUNDING, _tol(result) / 1000)
     if outcome.status != "OPTIMAL":
-        # Nothing is claimed: a residual that rounds may have the error of float64.
-        slack += _SQUARED_ROUNDING * objective(problem, empty(problem))[0]
+        # Nothing is claimed: the loss may have the error of predictions in float64.
+        slack += rounding_of_loss(problem, network)
     if reported < low - slack:
         _fail(outcome, "objective", "reported below the exact one", reported, low)
     if outcome.status == "OPTIMAL" and reported > high * (1 + max(_tol(result), _ROUNDING)):

@@ -19,6 +19,8 @@ Interval = tuple[Fraction, Fraction]
 
 _CONTEXT = Context(prec=60, Emin=-(10**15), Emax=10**15)
 _LOGISTIC_ERROR = Fraction(1, 10**50)
+# Some dozens of roundings.
+_EPS = Fraction(1, 2**46)
 _NEGLIGIBLE = Fraction(1, 10**4000)
 
 
@@ -154,6 +156,30 @@ def loss_between(problem: Problem, values: list[Fraction]) -> Interval:
         low += least * Fraction(float(weight))
         high += most * Fraction(float(weight))
     return low, high
+
+
+def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
+    """How much the loss may err by if predictions are computed in float64."""
+    moduli = predictions(
+        replace(problem, rows=np.abs(problem.rows), slope=max(abs(problem.slope), 1.0)),
+        Weights(
+            *(None if part is None else np.abs(part) for part in _parts(network)), network.masks
+        ),
+    )
+    total = Fraction(0)
+    for f, size, y, weight in zip(
+        predictions(problem, network), moduli, problem.y, problem.weights, strict=True
+    ):
+        error = _EPS * (size + abs(Fraction(float(y))))
+        target = Fraction(float(y))
+        most = max(_row_loss(problem, f + sign * error, target)[1] for sign in (-1, 1))
+        rise = most - _row_loss(problem, f, target)[0] + error**2
+        total += Fraction(float(weight)) * rise
+    return total
+
+
+def _parts(network: Weights) -> tuple[Any, Any, Any]:
+    return network.hidden, network.output, network.skip
 
 
 def _row_loss(problem: Problem, f: Fraction, y: Fraction) -> Interval:
