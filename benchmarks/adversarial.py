@@ -20,25 +20,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-
-# Problems are small: threads would only wait for each other.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
 
 from adversary.calls import call
 from adversary.checks import Outcome, check
 from adversary.families import FAMILIES
 from adversary.instances import KINDS, draw
+from threadpoolctl import threadpool_limits
 
 _CHUNK = 20
 _COLUMNS = ("run", "solved", "OPTIMAL", "short", "refused", "inside", "failed", "dual", "s")
@@ -87,8 +83,7 @@ def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
     chunks = [indices[k : k + _CHUNK] for k in range(0, len(indices), _CHUNK)]
     with ProcessPoolExecutor(arguments.jobs, initializer=_warm_up) as pool:
         jobs = [
-            pool.submit(_check_all, arguments.seed, chunk, arguments.time_limit)
-            for chunk in chunks
+            pool.submit(_check_all, arguments.seed, chunk, arguments.time_limit) for chunk in chunks
         ]
         for job in jobs:
             yield from job.result()
@@ -111,6 +106,8 @@ def _check_all(seed: int, indices: Iterable[int], time_limit: float) -> list[Out
 
 def _warm_up() -> None:
     """Compile what the kinds and methods need, so that no clock sees it."""
+    # Problems are small: threads would only wait for each other.
+    threadpool_limits(1)
     seen: Counter[tuple[str, str, str]] = Counter()
     for index in range(400):
         instance = draw(0, index)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from adversary.instances import Instance
-from adversary.problem import Weights
 
 import cvxnn
+from adversary.instances import Instance
+from adversary.problem import Weights
 
 _N_SAMPLES = 50
 

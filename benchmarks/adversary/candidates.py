@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
 from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Problem, Weights, empty
 
@@ -81,7 +82,8 @@ def _independent(rows: Matrix) -> list[int]:
         fit = _least_squares(rows, chosen, alike, target, Fraction(0))
         for row, value in zip(rows, target, strict=True):
             terms = [value, *(-row[c] * a for c, a in zip(chosen, fit, strict=True))]
-            if abs(sum(terms)) > _DEPENDENT * sum(abs(term) for term in terms):
+            moduli = sum((abs(term) for term in terms), Fraction(0))
+            if abs(sum(terms, Fraction(0))) > _DEPENDENT * moduli:
                 chosen.append(column)
                 break
     return chosen
@@ -96,8 +98,7 @@ def _least_squares(
     heavy = [[weights[k] * x for x in picked[k]] for k in count]
     zero = Fraction(0)
     matrix = [
-        [sum((heavy[k][i] * picked[k][j] for k in count), zero) for j in range(p)]
-        for i in range(p)
+        [sum((heavy[k][i] * picked[k][j] for k in count), zero) for j in range(p)] for i in range(p)
     ]
     extra = ridge * max((matrix[i][i] for i in range(p)), default=zero)
     for i in range(p):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import cvxnn
 from adversary import dual_point
 from adversary.calls import call, open_masks, weights_of
 from adversary.dyadic import nearest
@@ -21,8 +23,6 @@ from adversary.instances import Instance, problem_of
 from adversary.oracle import COMPLETE
 from adversary.problem import Problem, Weights, objective, rounding_of_loss
 from adversary.search import LocalSearch
-
-import cvxnn
 
 Call = Callable[[Instance, float | None], Any]
 
@@ -158,7 +158,7 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
         _check_certificate(problem, network, result, exact, rng, outcome)
     if proof is not None and len(problem.y) <= COMPLETE and len(proof[0]) == len(problem.y):
         outcome.dual_checked = True
-        faults = dual_point.dual_faults(problem, result.dual_bound, *proof, rng)
+        faults = dual_point.dual_faults(problem, result.dual_bound, proof[0], proof[1], rng)
         outcome.failures += [("dual", fault) for fault in faults]
     masks = None
     if instance.kind == "gated":

@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+
 from adversary import oracle
 from adversary.dyadic import Dyadic, nearest, root_between
-from adversary.problem import FloatArray, Problem, predictions
-from adversary.problem import Weights
+from adversary.problem import FloatArray, Problem, Weights, predictions
 
 _EXACT_LOOKS = 6
 
@@ -27,7 +27,7 @@ _EXACT_LOOKS = 6
 def recorded() -> Iterator[list[Any]]:
     """The runs that `solve` executes meanwhile; none if the library has no such place."""
     runs: list[Any] = []
-    module = import_module("cvxnn.training.solve")
+    module: Any = import_module("cvxnn.training.solve")
     original = getattr(module, "execute", None)
     if original is None:
         yield runs

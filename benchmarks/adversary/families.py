@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from adversary.problem import FloatArray
 
 Rng = np.random.Generator
@@ -190,7 +191,7 @@ def constant(rng: Rng) -> Data:
 
 
 def collinear(rng: Rng) -> Data:
-    """Columns that depend on each other up to 1e-12 to 1e-5, perhaps in one row of little weight."""
+    """Columns that depend on each other but for 1e-12 to 1e-5, maybe in a row of little weight."""
     n = int(rng.integers(4, 9))
     x = rng.standard_normal(n) if rng.random() < 0.5 else np.arange(1.0, n + 1.0)
     other = x.copy()

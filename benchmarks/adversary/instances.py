@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from adversary.families import FAMILIES, Data
 from adversary.problem import FloatArray, Problem
 

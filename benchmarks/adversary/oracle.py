@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+
 from adversary.problem import FloatArray
 
 # Rows up to which all 2^N masks are listed, and the most boundaries for each.

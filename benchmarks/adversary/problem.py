@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
 from adversary.dyadic import Dyadic, root_between
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -102,7 +103,7 @@ def empty(problem: Problem, skip: Any = None) -> Weights:
 
 def predictions(problem: Problem, network: Weights) -> list[Fraction]:
     """``f``, exactly."""
-    n, K, p = problem.rows.shape
+    n, K, _ = problem.rows.shape
     rows = Dyadic.of(problem.rows)
     total = Dyadic(np.full(n, 0, dtype=object), 0)
     if network.size:
@@ -163,7 +164,10 @@ def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
     moduli = predictions(
         replace(problem, rows=np.abs(problem.rows), slope=max(abs(problem.slope), 1.0)),
         Weights(
-            *(None if part is None else np.abs(part) for part in _parts(network)), network.masks
+            np.abs(network.hidden),
+            np.abs(network.output),
+            None if network.skip is None else np.abs(network.skip),
+            network.masks,
         ),
     )
     total = Fraction(0)
@@ -176,10 +180,6 @@ def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
         rise = most - _row_loss(problem, f, target)[0] + error**2
         total += Fraction(float(weight)) * rise
     return total
-
-
-def _parts(network: Weights) -> tuple[Any, Any, Any]:
-    return network.hidden, network.output, network.skip
 
 
 def _row_loss(problem: Problem, f: Fraction, y: Fraction) -> Interval:

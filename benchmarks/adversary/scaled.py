@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Problem, Weights
 
@@ -49,7 +50,7 @@ class ScaledProblem:
 
     def unpack(self, theta: FloatArray, masks: Any = None) -> Weights:
         """The network of theta in the units of the caller, without rounding."""
-        hidden, output, skip = self._split(theta)
+        hidden, output, skip = self.split(theta)
         power = (self.power_y - self.power_x) // 2
         return Weights(
             Dyadic.of(hidden).scaled(power),
@@ -62,14 +63,17 @@ class ScaledProblem:
         """Theta from its parts, shapes (m, p), (m, K or 1) and (p,)."""
         return np.concatenate([hidden.ravel(), output.ravel(), [] if skip is None else skip])
 
-    def _split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    def split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """The parts that `join` joined."""
         skip = None
         if self.problem.skip is not None:
             theta, skip = theta[: -self.p], theta[-self.p :]
         m = len(theta) // (self.p + self.outputs)
-        return theta[: m * self.p].reshape(m, self.p), theta[m * self.p :].reshape(m, self.outputs), skip
-
-    split = _split
+        return (
+            theta[: m * self.p].reshape(m, self.p),
+            theta[m * self.p :].reshape(m, self.outputs),
+            skip,
+        )
 
     @property
     def _bilinear(self) -> bool:
@@ -95,20 +99,14 @@ class ScaledProblem:
         return (slopes * sums).sum(axis=1), slopes
 
     def predict(self, theta: FloatArray, masks: Any = None) -> FloatArray:
-        hidden, output, skip = self._split(theta)
-        active, _ = self.activations(hidden, masks)
-        f = np.einsum("nkm,mk->n", active, output) if self._bilinear else active @ output[:, 0]
-        return f if skip is None else f + self.rows[:, 0] @ skip
+        """The outputs f."""
+        hidden, output, skip = self.split(theta)
+        return self._outputs(self.activations(hidden, masks)[0], output, skip)
 
     def value_and_gradient(self, theta: FloatArray, masks: Any = None) -> tuple[float, FloatArray]:
-        hidden, output, skip = self._split(theta)
+        hidden, output, skip = self.split(theta)
         active, slopes = self.activations(hidden, masks)
-        if self._bilinear:
-            f = np.einsum("nkm,mk->n", active, output)
-        else:
-            f = active @ output[:, 0]
-        if skip is not None:
-            f = f + self.rows[:, 0] @ skip
+        f = self._outputs(active, output, skip)
         values, g = self.loss(f)
         size = float(values) + 0.5 * self.beta * float(hidden.ravel() @ hidden.ravel())
         size += 0.5 * self.beta * float(output.ravel() @ output.ravel())
@@ -127,6 +125,12 @@ class ScaledProblem:
                 size += self.beta * length
                 to_skip = to_skip + self.beta * skip / max(length, _TINY)
         return size, self.join(to_hidden, to_output + self.beta * output, to_skip)
+
+    def _outputs(
+        self, active: FloatArray, output: FloatArray, skip: FloatArray | None
+    ) -> FloatArray:
+        f = np.einsum("nkm,mk->n", active, output) if self._bilinear else active @ output[:, 0]
+        return f if skip is None else f + self.rows[:, 0] @ skip
 
     def loss(self, f: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its gradient."""

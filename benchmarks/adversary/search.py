@@ -8,12 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
+
 from adversary import oracle
 from adversary.candidates import simple_candidates
 from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Interval, Problem, Weights, empty, objective, predictions
 from adversary.scaled import ScaledProblem
-from scipy.optimize import minimize
 
 _ROUNDS, _NEW_NEURONS = 3, 3
 
