@@ -10,6 +10,8 @@ from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Problem, Weights
 
 _TINY = 1e-300
+# Activations below this share of row and neuron are on the kink of the ReLU.
+_ON_KINK = 1e-10
 
 
 class ScaledProblem:
@@ -147,6 +149,40 @@ class ScaledProblem:
             return 0.5 * float(weights @ residual**2), weights * residual
         clipped = np.clip(residual, -self.delta, self.delta)
         return float(weights @ (clipped * (residual - 0.5 * clipped))), weights * clipped
+
+
+def kink_projections(scaled: ScaledProblem, theta: FloatArray) -> Any:
+    """Projections of every neuron on the directions that keep its activations of zero at zero.
+
+    Of shape (m, p, p); None where no neuron is on a kink. With max pooling the patches that
+    tie for the largest stay tied.
+    """
+    if scaled.problem.read in ("gated", "bilinear") or not np.isfinite(theta).all():
+        return None
+    hidden, _, _ = scaled.split(theta)
+    projections, found = np.tile(np.eye(scaled.p), (len(hidden), 1, 1)), False
+    lengths = np.abs(scaled.flat).max(axis=1)
+    units = scaled.flat[lengths > 0.0] / lengths[lengths > 0.0, None]
+    for j, u in enumerate(hidden):
+        size = float(np.abs(u).max(initial=0.0))
+        fixed = units[np.abs(units @ u) <= _ON_KINK * size]
+        if scaled.problem.read == "max":
+            fixed = np.vstack([fixed, _ties(scaled.rows, u, _ON_KINK * size)])
+        if size > 0.0 and len(fixed):
+            left, values, _ = np.linalg.svd(fixed.T, full_matrices=False)
+            base = left[:, values > _ON_KINK * values[0]]
+            projections[j] -= base @ base.T
+            found = True
+    return projections if found else None
+
+
+def _ties(rows: FloatArray, u: FloatArray, tolerance: float) -> FloatArray:
+    """Differences of patches of an image that have the largest activation together."""
+    sums = rows @ u
+    best = sums.argmax(axis=1)
+    differences = rows - rows[np.arange(len(rows)), best][:, None, :]
+    tied = (sums.max(axis=1)[:, None] - sums <= tolerance) & (differences != 0.0).any(axis=2)
+    return differences[tied]
 
 
 def _power(array: FloatArray) -> int:

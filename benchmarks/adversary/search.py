@@ -14,7 +14,7 @@ from adversary import oracle
 from adversary.candidates import simple_candidates
 from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Interval, Problem, Weights, empty, objective, predictions
-from adversary.scaled import ScaledProblem
+from adversary.scaled import ScaledProblem, kink_projections
 
 _ROUNDS, _NEW_NEURONS = 3, 3
 
@@ -87,6 +87,13 @@ class LocalSearch:
         return scaled.join(hidden, output, skip), masks
 
     def _descend_from(self, theta: FloatArray, masks: Any, origin: str) -> None:
+        """L-BFGS along the kinks that the start is on, where it is smooth, and without them."""
+        kinks = kink_projections(self.scaled, theta)
+        if kinks is not None:
+            self._descend(theta, masks, kinks, origin)
+        self._descend(theta, masks, None, origin)
+
+    def _descend(self, theta: FloatArray, masks: Any, kinks: Any, origin: str) -> None:
         if not np.isfinite(theta).all() or not theta.size:
             return
         scaled = self.scaled
@@ -94,9 +101,15 @@ class LocalSearch:
         if not np.isfinite(unit):
             return
 
+        def along(x: FloatArray) -> FloatArray:
+            if kinks is None:
+                return x
+            hidden, output, skip = scaled.split(x)
+            return scaled.join(np.einsum("jpq,jq->jp", kinks, hidden), output, skip)
+
         def function(x: FloatArray) -> tuple[float, FloatArray]:
-            value, gradient = scaled.value_and_gradient(x, masks)
-            value, gradient = value / unit, gradient / unit
+            value, gradient = scaled.value_and_gradient(along(x), masks)
+            value, gradient = value / unit, along(gradient) / unit
             if not np.isfinite(value) or not np.isfinite(gradient).all():
                 return 1e300, np.zeros_like(x)
             return value, gradient
@@ -106,7 +119,7 @@ class LocalSearch:
             options={"maxiter": self.steps, "ftol": 1e-15, "gtol": 1e-14},
         )  # fmt: skip
         if np.isfinite(found.x).all():
-            self._offer(_without_zeros(scaled.unpack(found.x, masks)), origin)
+            self._offer(_without_zeros(scaled.unpack(along(found.x), masks)), origin)
 
     def _add_neurons(self) -> None:
         for _ in range(_ROUNDS):
