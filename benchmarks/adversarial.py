@@ -29,6 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from adversary.calls import call
 from adversary.checks import Outcome, check
@@ -54,6 +55,8 @@ def main() -> int:
     _print_counts(outcomes)
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(_report(arguments, outcomes), indent=1), "utf-8")
+    if arguments.against is not None:
+        _compare(outcomes, json.loads(arguments.against.read_text("utf-8")))
     return int(any(outcome.failures for outcome in outcomes))
 
 
@@ -70,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=2.0, help="of each call, in seconds")
     parser.add_argument("--out", type=Path, help="a JSON file with counts and every failure")
+    parser.add_argument("--against", type=Path, help="such a file of another checkout")
     return parser.parse_args()
 
 
@@ -171,6 +175,23 @@ def _print_counts(outcomes: list[Outcome]) -> None:
         print("\nRefused inside the documented range (one sentence of each kind):")
         for message in {message[:40]: message for message in refusals}.values():
             print(f"  {message}")
+
+
+def _compare(outcomes: list[Outcome], other: dict[str, Any]) -> None:
+    """OPTIMAL, and rightly so, here and there, on the instances that both have run."""
+    statuses = other["statuses"]
+    wrong = {entry["index"] for entry in other["failed"]}
+    common = [outcome for outcome in outcomes if str(outcome.index) in statuses]
+    print(f"\n{'family':16}{'common':>9}{'OPTIMAL':>9}{'there':>9}  not any more")
+    for family, part in (_grouped(common, "family") | {"all": common}).items():
+        here = {outcome.index for outcome in part if _is_optimal(outcome)}
+        there = {o.index for o in part if statuses[str(o.index)] == "OPTIMAL"} - wrong
+        lost = " ".join(map(str, sorted(there - here)[:8])) if family != "all" else ""
+        print(f"{family:16}{len(part):>9}{len(here):>9}{len(there):>9}  {lost}")
+
+
+def _is_optimal(outcome: Outcome) -> bool:
+    return outcome.status == "OPTIMAL" and not outcome.failures
 
 
 def _report(arguments: argparse.Namespace, outcomes: list[Outcome]) -> dict[str, object]:

@@ -134,7 +134,10 @@ def symmetric(rng: Rng) -> Data:
 
 def timestamps(rng: Rng) -> Data:
     """Seconds since 1970, or years, beside a column of ones."""
-    n = int(rng.integers(5, 10)) if rng.random() < 0.7 else int(rng.integers(30, 200))
+    choice = rng.random()
+    n = int(rng.integers(5, 10)) if choice < 0.7 else int(rng.integers(30, 200))
+    if choice > 0.97:
+        n = int(rng.integers(500, 1000))
     offset, step = (1.7e9, 86400.0) if rng.random() < 0.7 else (2000.0, 1.0)
     day = rng.integers(0, 366 if offset > 1e6 else 25, size=n)
     y = 5.0 * np.sin(day / 50.0) + 0.3 * rng.standard_normal(n)

@@ -32,7 +32,10 @@ def directions(
     if len(rows) <= COMPLETE:
         masks = ((np.arange(2 ** len(rows))[:, None] >> np.arange(len(rows))) & 1).astype(bool)
     elif rows.shape[1] <= 2:
-        masks = _masks_of(rows, _beside_boundaries(rows))
+        # In a plane a boundary is one direction: there is nothing to project.
+        boundaries = _beside_boundaries(rows)
+        gradients = np.where(boundaries @ rows.T > 0.0, 1.0, slope) * q @ rows
+        return _units(np.vstack([gradients, -gradients, boundaries]))
     else:
         masks = _masks_of(rows, _ascended(rows, q, slope, rng))
     gradients = np.unique(np.where(masks, 1.0, slope), axis=0) * q @ rows

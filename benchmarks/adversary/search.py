@@ -16,7 +16,7 @@ from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Interval, Problem, Weights, empty, objective, predictions
 from adversary.scaled import ScaledProblem, kink_projections
 
-_ROUNDS, _NEW_NEURONS = 3, 3
+_ROUNDS, _NEW_NEURONS, _STARTS = 4, 3, 2
 
 
 @dataclass
@@ -61,7 +61,8 @@ class LocalSearch:
             if 0.0 < self.scaled.beta < np.inf:
                 self._descend_from(*self._theta(self.best.network), "descent")
                 self._add_neurons()
-                self._descend_from(*self._random_start(), "random")
+                for _ in range(_STARTS):
+                    self._descend_from(*self._random_start(), "random")
                 self._refine()
         return self.best
 
