@@ -8,7 +8,7 @@ rational arithmetic and the best network that a local search of our own finds. F
     gap        OPTIMAL, but the exact objective is above the bound by more than tol
     better     OPTIMAL, but a network is known that is better by more than tol
     objective  the objective reported is not that of the network
-    dual       the dual point is not feasible, or proves less than the bound (n <= 8)
+    dual       the dual point is not feasible, or proves less than the bound
     neuron     what `certify` calls an improvement is none
     exception, nan, warning; slow: more than ten times the time limit and a second
 

@@ -68,7 +68,7 @@ def test_a_bound_that_is_too_high_is_seen(kind: str) -> None:
 
     kinds = {kind for kind, _ in check(plain(kind), None, forged).failures}
     assert "bound" in kinds
-    assert ("dual" in kinds) == (kind == "relu")
+    assert ("dual" in kinds) == (kind in ("relu", "leaky", "cnn", "cnn_max"))
 
 
 def test_a_bound_above_the_optimum_is_seen_below_the_objective_of_the_network() -> None:

@@ -20,12 +20,14 @@ from adversary import dual_point
 from adversary.calls import call, open_masks, weights_of
 from adversary.dyadic import nearest
 from adversary.instances import Instance, problem_of
-from adversary.oracle import COMPLETE
 from adversary.problem import Problem, Weights, objective, rounding_of_loss
 from adversary.search import LocalSearch
 
 Call = Callable[[Instance, float | None], Any]
 
+_PROVEN_BY_ONE_RUN = ("relu", "leaky", "cnn", "cnn_max")
+# Rows up to which dual points are checked; up to 8 by all that can be their maximiser.
+_FEW_ROWS = 24
 _ROUNDING = Fraction(1, 10**12)
 _GAP_ROUNDING = 1 + Fraction(1, 10**9)
 
@@ -116,7 +118,8 @@ def _result(
         if warning.category.__name__ != "ConvergenceWarning"
     )
     outcome.failures += [("warning", text) for text in dict.fromkeys(texts)]
-    proof = dual_point.proof_of(runs[-1]) if runs and instance.kind == "relu" else None
+    has_proof = len(runs) == 1 and instance.kind in _PROVEN_BY_ONE_RUN
+    proof = dual_point.proof_of(runs[0]) if has_proof else None
     return result, proof
 
 
@@ -156,7 +159,8 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
     _check_claims(problem, network, result, exact, outcome)
     if instance.uses_certify:
         _check_certificate(problem, network, result, exact, rng, outcome)
-    if proof is not None and len(problem.y) <= COMPLETE and len(proof[0]) == len(problem.y):
+    few = problem.rows.shape[0] * problem.rows.shape[1] <= _FEW_ROWS
+    if proof is not None and few and len(proof[0]) == len(problem.y):
         outcome.dual_checked = True
         faults = dual_point.dual_faults(problem, result.dual_bound, proof[0], proof[1], rng)
         outcome.failures += [("dual", fault) for fault in faults]
@@ -228,7 +232,7 @@ def _check_certificate(
         value = objective(problem, Weights(better.hidden_weights, better.output_weights))
         if value[0] > (1 - _tol(result)) * (1 + _ROUNDING) * exact[1]:
             _fail(outcome, "neuron", "the better network is not", value[0], exact[1])
-    if len(problem.y) <= COMPLETE:
+    if len(problem.y) <= _FEW_ROWS:
         outcome.dual_checked = True
         faults = dual_point.residual_fault(problem, network, result.oracle_bound, rng)
         outcome.failures += [("dual", fault) for fault in faults]

@@ -1,7 +1,7 @@
 """The dual point behind a returned bound, checked in rational arithmetic.
 
-The library does not return it. `recorded` catches the run of :func:`cvxnn.solve`, and
-where that has the proofs that it used, they are checked: ``M(v)`` is not above the oracle's
+The library does not return it. `recorded` catches the runs behind a call, and where these
+have the proofs that they used, they are checked: ``M(v)`` is not above the oracle's
 bound, and the bound is not above what v proves. Everything a check rests on is the value of
 one direction, computed exactly: what it reports is a fault for certain.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
@@ -25,10 +26,10 @@ _EXACT_LOOKS = 6
 
 @contextmanager
 def recorded() -> Iterator[list[Any]]:
-    """The runs that `solve` executes meanwhile; none if the library has no such place."""
+    """The runs that are executed meanwhile; none if the library has no such class."""
     runs: list[Any] = []
-    module: Any = import_module("cvxnn.training.solve")
-    original = getattr(module, "execute", None)
+    kind: Any = getattr(import_module("cvxnn.training.run"), "Run", None)
+    original = getattr(kind, "execute", None)
     if original is None:
         yield runs
         return
@@ -37,11 +38,11 @@ def recorded() -> Iterator[list[Any]]:
         runs.append(run)
         return original(run)
 
-    module.execute = execute
+    kind.execute = execute
     try:
         yield runs
     finally:
-        module.execute = original
+        kind.execute = original
 
 
 def proof_of(run: Any) -> tuple[FloatArray, float] | None:
@@ -54,27 +55,32 @@ def proof_of(run: Any) -> tuple[FloatArray, float] | None:
 
 
 def least_maximum(problem: Problem, v: FloatArray, rng: np.random.Generator) -> Fraction:
-    """A rational number not above ``M(v) = max |v'(Xu)_+| over ||u|| <= 1``, and close to it."""
-    rows = problem.rows[:, 0]
-    size = float(np.abs(rows).max(initial=0.0))
+    """A rational number not above ``M(v) = max |v'f_u|`` over ``||u|| <= 1``, and close to it.
+
+    ``f_u`` are the outputs of a network of one neuron u with the output weight 1.
+    """
+    size = float(np.abs(problem.rows).max(initial=0.0))
     if size == 0.0 or not np.abs(v).max(initial=0.0):
         return Fraction(0)
     with np.errstate(all="ignore"):
-        pull = v / np.abs(v).max()
-        scaled = rows / size
-        units = oracle.directions(scaled, pull, problem.slope, rng)
-        order = np.argsort(-np.abs(oracle.values(scaled, pull, problem.slope, units)))
-        units = units[order[: 40 * _EXACT_LOOKS]]
-        units = np.unique(units, axis=0)
-        values = np.abs(oracle.values(scaled, pull, problem.slope, units))
-        units = units[np.argsort(-values)[:_EXACT_LOOKS]]
+        pull, scaled = v / np.abs(v).max(), problem.rows / size
+        if problem.read == "max":
+            units, values = oracle.max_pooling_directions(scaled, pull, rng)
+        else:
+            flat, pull = scaled.reshape(-1, problem.n_features), np.repeat(pull, scaled.shape[1])
+            units = oracle.directions(flat, pull, problem.slope, rng)
+            values = oracle.values(flat, pull, problem.slope, units)
+        # Many candidates are the same direction but for rounding.
+        order = np.argsort(-np.abs(values))[: 40 * _EXACT_LOOKS]
+        _, first = np.unique(np.abs(values[order]), return_index=True)
+        units = units[order[np.sort(first)[:_EXACT_LOOKS]]]
     return max((_value(problem, v, u) for u in units), default=Fraction(0))
 
 
 def _value(problem: Problem, v: FloatArray, u: FloatArray) -> Fraction:
-    """``|v'phi(Xu)| / ||u||``, rounded down."""
-    active = (Dyadic.of(problem.rows[:, 0]) @ Dyadic.of(u)).activated(problem.slope)
-    product = (active * Dyadic.of(v)).sum(axis=0).fractions()[0]
+    """``|v'f_u| / ||u||``, rounded down."""
+    outputs = predictions(replace(problem, skip=None), Weights(u[None], np.ones(1)))
+    product = sum((Fraction(float(a)) * f for a, f in zip(v, outputs, strict=True)), Fraction(0))
     return abs(product) / root_between(Dyadic.of(u).square_sum())[1]
 
 
