@@ -191,11 +191,11 @@ def _check_claims(
             _fail(outcome, "gap", f"OPTIMAL with a gap of {outcome.gap:.3e}", bound, low)
     elif outcome.status == "OPTIMAL":
         _fail(outcome, "gap", "OPTIMAL without a bound", Fraction(0), low)
-    slack = low * max(_ROUNDING, _tol(result) / 1000)
-    if outcome.status != "OPTIMAL":
-        # Nothing is claimed: the loss may have the error of predictions in float64.
-        slack += rounding_of_loss(problem, network)
-    if reported < low - slack:
+    # The loss may have the error of predictions in float64, but OPTIMAL must not rest on it.
+    slack = rounding_of_loss(problem, network)
+    if outcome.status == "OPTIMAL":
+        slack = min(slack, low * _tol(result) / 10)
+    if reported < low * (1 - _ROUNDING) - slack:
         _fail(outcome, "objective", "reported below the exact one", reported, low)
     if outcome.status == "OPTIMAL" and reported > high * (1 + max(_tol(result), _ROUNDING)):
         _fail(outcome, "objective", "reported above the exact one", reported, high)
