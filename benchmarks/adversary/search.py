@@ -16,7 +16,9 @@ from adversary.dyadic import Dyadic
 from adversary.problem import FloatArray, Interval, Problem, Weights, empty, objective, predictions
 from adversary.scaled import ScaledProblem, kink_projections
 
-_ROUNDS, _NEW_NEURONS, _STARTS = 4, 3, 2
+_ROUNDS, _NEW_NEURONS, _STARTS = 12, 3, 2
+# Rounds go on as long as they lower the objective below this share.
+_PROGRESS = 1 - Fraction(1, 10**12)
 
 
 @dataclass
@@ -61,8 +63,11 @@ class LocalSearch:
             if 0.0 < self.scaled.beta < np.inf:
                 self._descend_from(*self._theta(self.best.network), "descent")
                 self._add_neurons()
+                before = self.best
                 for _ in range(_STARTS):
                     self._descend_from(*self._random_start(), "random")
+                if self.best is not before:
+                    self._add_neurons()
                 self._refine()
         return self.best
 
@@ -88,13 +93,19 @@ class LocalSearch:
         return scaled.join(hidden, output, skip), masks
 
     def _descend_from(self, theta: FloatArray, masks: Any, origin: str) -> None:
-        """L-BFGS along the kinks that the start is on, where it is smooth, and without them."""
-        kinks = kink_projections(self.scaled, theta)
-        if kinks is not None:
-            self._descend(theta, masks, kinks, origin)
-        self._descend(theta, masks, None, origin)
+        """L-BFGS along the kinks that the start is on, where it is smooth, and without them.
 
-    def _descend(self, theta: FloatArray, masks: Any, kinks: Any, origin: str) -> None:
+        A penalised skip connection of 0 is such a kink.
+        """
+        kinks = kink_projections(self.scaled, theta)
+        for without_skip in (False, True)[: 1 + (self.problem.skip == "penalised")]:
+            if kinks is not None:
+                self._descend(theta, masks, kinks, without_skip, origin)
+            self._descend(theta, masks, None, without_skip, origin)
+
+    def _descend(
+        self, theta: FloatArray, masks: Any, kinks: Any, without_skip: bool, origin: str
+    ) -> None:
         if not np.isfinite(theta).all() or not theta.size:
             return
         scaled = self.scaled
@@ -103,10 +114,10 @@ class LocalSearch:
             return
 
         def along(x: FloatArray) -> FloatArray:
-            if kinks is None:
-                return x
             hidden, output, skip = scaled.split(x)
-            return scaled.join(np.einsum("jpq,jq->jp", kinks, hidden), output, skip)
+            if kinks is not None:
+                hidden = np.einsum("jpq,jq->jp", kinks, hidden)
+            return scaled.join(hidden, output, np.zeros_like(skip) if without_skip else skip)
 
         def function(x: FloatArray) -> tuple[float, FloatArray]:
             value, gradient = scaled.value_and_gradient(along(x), masks)
@@ -127,7 +138,7 @@ class LocalSearch:
             theta, masks = self._theta(self.best.network)
             if not np.isfinite(theta).all():
                 return
-            before = self.best.objective
+            before = self.best.objective[0]
             hidden, output, skip = self.scaled.split(theta)
             added = list(self._improving(theta, masks))
             if not added:
@@ -137,7 +148,7 @@ class LocalSearch:
             if masks is not None:
                 masks = np.column_stack([masks, *(mask for _, _, mask in added)])
             self._descend_from(self.scaled.join(hidden, output, skip), masks, "added neurons")
-            if self.best.objective == before:
+            if self.best.objective[0] >= before * _PROGRESS:
                 return
 
     def _improving(
