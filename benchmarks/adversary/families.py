@@ -85,9 +85,9 @@ def scales(rng: Rng) -> Data:
     elif choice < 0.6:
         X = X * 10.0 ** rng.uniform(-8, 8, size=(len(X), 1))
     elif choice < 0.7:
-        X = data.X * 10.0 ** rng.uniform(-90, 90, size=X.shape[1])
+        X = data.X * 10.0 ** rng.uniform(-48, 48, size=X.shape[1])
     elif choice < 0.8:
-        X = data.X * 10.0 ** rng.uniform(-90, 90, size=(len(X), 1))
+        X = data.X * 10.0 ** rng.uniform(-48, 48, size=(len(X), 1))
     elif choice < 0.84:
         X = data.X * 10.0 ** rng.choice([-150.0, -120.0, 120.0, 150.0])
     return Data(X, y)
@@ -147,10 +147,12 @@ def timestamps(rng: Rng) -> Data:
 
 
 def row_weights(rng: Rng) -> Data:
-    """Weights of rows over up to 200 decades."""
+    """Weights of rows over up to 30 decades, at times far from 1, and now and then over 200."""
     data = _normal(rng)
-    span = rng.choice([10.0, 30.0, 100.0])
-    data.weights = 10.0 ** rng.uniform(-span, span, size=len(data.y))
+    choice = rng.random()
+    span = 100.0 if choice < 0.08 else rng.choice([2.0, 8.0, 14.9])
+    shift = rng.uniform(-80.0, 80.0) if choice > 0.5 else 0.0
+    data.weights = 10.0 ** (shift + rng.uniform(-span, span, size=len(data.y)))
     return data
 
 

@@ -57,13 +57,17 @@ class Instance:
 
     def in_range(self) -> bool:
         """Whether the documentation promises that the call is accepted."""
+        arrays = [self.X, self.y] + ([] if self.weights is None else [self.weights])
         beta, x, y = self.beta, _largest(self.X), _largest(self.y)
         if self.loss in ("logistic", "squared_hinge"):
             y = 1.0
         with np.errstate(over="ignore"):
             proportion = np.float64(beta) / (x or 1.0) / (y or 1.0)
         in_proportion = bool(1e-149 < proportion < 1e149)
-        return _documented(self.X) and _documented(self.y) and in_proportion
+        near = _decades(self.X) <= 100.0 and (
+            self.weights is None or _decades(self.weights) <= 30.0
+        )
+        return all(_documented(array) for array in arrays) and in_proportion and near
 
     def short(self) -> str:
         """One line that a person can read, with the data where they are few."""
@@ -241,6 +245,12 @@ def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 def _largest(array: FloatArray) -> float:
     return float(np.abs(array).max(initial=0.0))
+
+
+def _decades(array: FloatArray) -> float:
+    """Between the smallest and the largest entry, 0 apart."""
+    sizes = np.log10(np.abs(array[array != 0.0]))
+    return float(np.ptp(sizes)) if sizes.size else 0.0
 
 
 def _documented(array: FloatArray) -> bool:
