@@ -69,7 +69,7 @@ def grid(rng: Rng) -> Data:
 def parallel(rng: Rng) -> Data:
     """Rows whose directions are 1e-12 to 1e-6 apart."""
     n, d = _sizes(rng)
-    base = rng.standard_normal((max(n // 3, 1), d))
+    base = rng.standard_normal((1 if rng.random() < 0.2 else max(n // 3, 1), d))
     X = base[rng.integers(len(base), size=n)] * rng.uniform(0.5, 2.0, size=(n, 1))
     X = X + 10.0 ** rng.uniform(-12, -6) * rng.standard_normal((n, d))
     return Data(X * np.where(rng.random(n) < 0.3, -1.0, 1.0)[:, None], rng.standard_normal(n))
