@@ -1,0 +1,177 @@
+"""A slice of ``benchmarks/adversarial.py``, and proof that it would see faults."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import adversarial
+import numpy as np
+import pytest
+from adversary import oracle
+from adversary.calls import call, weights_of
+from adversary.checks import check
+from adversary.dyadic import Dyadic, root_between
+from adversary.instances import KINDS, Instance, draw, problem_of
+from adversary.problem import Weights, objective
+
+# Instances (seed, index) that failed once, for what.
+ONCE_FAILED = [
+    # An objective evaluated with an error above tol.
+    *[(0, 368), (0, 713), (0, 1645), (1, 836), (2, 18)],
+    # A bound above linear networks, and above the network itself.
+    *[(0, 1604), (0, 3134), (3, 785), (3, 159)],
+    # A warning of scipy.
+    (0, 1433),
+    # Divisions by zero, singular matrices, empty working sets.
+    *[(0, 784), (0, 850), (0, 1629), (0, 1651), (0, 1958), (0, 2982)],
+    *[(1, 83), (1, 294), (1, 583), (1, 774), (0, 654)],
+]
+LIMIT = 2.0
+
+
+@pytest.mark.parametrize(("seed", "index"), [*((0, k) for k in range(100)), *ONCE_FAILED])
+def test_instance(seed: int, index: int) -> None:
+    outcome = check(draw(seed, index), LIMIT)
+    # How long it took depends on the machine.
+    assert [failure for failure in outcome.failures if failure[0] != "slow"] == []
+    assert outcome.status != "REFUSED" or not outcome.in_range, outcome.message
+
+
+def plain(kind: str = "relu", tol: float = 1e-9) -> Instance:
+    """Six rows that nothing is wrong with."""
+    X = np.array([[1.0, 1.0], [2.0, 1.0], [-1.0, 1.0], [0.5, 1.0], [-3.0, 1.0], [4.0, 1.0]])
+    y = np.array([1.0, -1.0, 0.5, 2.0, -1.0, 1.5])
+    instance = Instance(0, 0, "plain", kind, X, y, None, 0.3, "global", "squared", 1.0, tol)
+    if kind == "cnn_max":
+        instance.method, instance.pooling = "exact", "max"
+    if kind.startswith("skip"):
+        instance.skip = kind.removeprefix("skip_")
+    if kind == "gated":
+        instance.gates = np.array([[1.0, 0.3], [-0.2, 1.0], [-1.0, -0.7], [0.4, -1.0]])
+    return instance
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plain_instance_passes(kind: str) -> None:
+    outcome = check(plain(kind), None)
+    assert (outcome.status, outcome.failures) == ("OPTIMAL", [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bound_that_is_too_high_is_seen(kind: str) -> None:
+    def forged(instance: Instance, limit: float | None) -> object:
+        result = call(instance, limit)
+        return replace(result, dual_bound=result.dual_bound * (1.0 + 1e-6))
+
+    kinds = {kind for kind, _ in check(plain(kind), None, forged).failures}
+    assert "bound" in kinds
+    assert ("dual" in kinds) == (kind in ("relu", "leaky", "cnn", "cnn_max"))
+
+
+def test_a_bound_above_the_optimum_is_seen_below_the_objective_of_the_network() -> None:
+    """The network is not optimal, so only a better one, or the dual point, shows the fault."""
+
+    def forged(instance: Instance, limit: float | None) -> object:
+        result = call(instance, limit)
+        network = type(result.network)(
+            result.network.hidden_weights * 1.001, result.network.output_weights
+        )
+        value = network.objective(instance.X, instance.y, instance.beta)
+        return replace(result, network=network, objective=value, dual_bound=value * (1.0 - 1e-9))
+
+    kinds = {kind for kind, _ in check(plain(tol=1e-8), None, forged).failures}
+    assert {"bound", "better", "dual"} <= kinds
+
+
+def test_a_wrong_objective_and_a_large_gap_are_seen() -> None:
+    def forged(instance: Instance, limit: float | None) -> object:
+        result = call(instance, limit)
+        return replace(result, objective=result.objective * (1 - 1e-9), dual_bound=0.9999)
+
+    kinds = {kind for kind, _ in check(plain(), None, forged).failures}
+    assert {"objective", "gap"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(ZeroDivisionError("x"), "exception"), (RuntimeWarning("x"), "warning")]
+)
+def test_exceptions_and_warnings_are_seen(fault: Exception, kind: str) -> None:
+    def faulty(instance: Instance, limit: float | None) -> object:
+        if not isinstance(fault, Warning):
+            raise fault
+        import warnings
+
+        warnings.warn(fault, stacklevel=2)
+        return call(instance, limit)
+
+    assert [found for found, _ in check(plain(), None, faulty).failures] == [kind]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_the_exact_objective_is_that_of_the_network(kind: str, loss: str) -> None:
+    instance = plain(kind, tol=1e-6)
+    if loss == "logistic":
+        if kind == "skip_free":
+            pytest.skip("for the squared loss only")
+        instance.loss, instance.y = loss, np.sign(instance.y)
+    result = call(instance, None)
+    problem = problem_of(instance)
+    low, high = objective(problem, weights_of(instance, result.network, problem.rows))
+    assert low <= high
+    assert float(low) == pytest.approx(result.objective, rel=1e-12)
+    assert float(high - low) <= 1e-45
+
+
+def test_objective_by_hand() -> None:
+    instance = plain()
+    instance.X, instance.y = np.array([[1.0], [-2.0]]), np.array([1.0, 1.0])
+    network = Weights(np.array([[0.1]]), np.array([0.5]))
+    tenth, half = Fraction(0.1), Fraction(1, 2)
+    expected = (tenth / 2 - 1) ** 2 / 2 + half + Fraction(0.3) * (tenth**2 + half**2) / 2
+    assert objective(problem_of(instance), network) == (expected, expected)
+
+
+def test_dyadic_numbers_do_not_round() -> None:
+    numbers = np.array([1e300, -5e-324, 0.1, 0.0])
+    assert Dyadic.of(numbers).fractions() == [Fraction(x) for x in numbers]
+    product = Dyadic.of(numbers[None]) @ Dyadic.of(numbers[:, None])
+    assert product.fractions() == [sum(Fraction(x) ** 2 for x in numbers)]
+    low, high = root_between(Fraction(2, 10**700))
+    assert low**2 <= Fraction(2, 10**700) <= high**2
+    assert (high - low) / low < Fraction(1, 10**50)
+
+
+@pytest.mark.parametrize("slope", [0.0, -1.0])
+def test_no_sampled_direction_beats_those_of_the_oracle(slope: float) -> None:
+    rng = np.random.default_rng(1)
+    rows, v = rng.standard_normal((7, 3)), rng.standard_normal(7)
+    best = np.abs(oracle.values(rows, v, slope, oracle.directions(rows, v, slope, rng))).max()
+    sampled = rng.standard_normal((100_000, 3))
+    sampled /= np.linalg.norm(sampled, axis=1)[:, None]
+    most = np.abs(oracle.values(rows, v, slope, sampled)).max()
+    assert most <= best * (1.0 + 1e-12)
+    assert most >= best * 0.99
+
+
+def test_an_instance_is_drawn_from_two_integers() -> None:
+    first, second = draw(5, 17), draw(5, 17)
+    assert first.short() == second.short()
+    assert first.short() != draw(5, 18).short()
+
+
+def test_the_script_counts_and_compares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(adversarial, "_warm_up", lambda: None)
+    out = tmp_path / "out.json"
+    for option in ("--out", "--against"):
+        arguments = ["adversarial.py", "--first", "4", "--count", "2", option, str(out)]
+        monkeypatch.setattr("sys.argv", arguments)
+        assert adversarial.main() == 0
+    assert json.loads(out.read_text("utf-8"))["all"]["run"] == 2
+    printed = capsys.readouterr().out
+    assert "not any more" in printed
+    assert printed.count("OPTIMAL") >= 5
