@@ -1,8 +1,13 @@
 """Doctests of modules that need an optional package are skipped where it is not installed."""
 
+import os
 from importlib.util import find_spec
 
 import pytest
+
+# Before numpy is imported, here and in processes that tests start: with `-n auto` every core
+# has a process already.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Modules of PyTorch classes, which cannot be imported without it.
 if find_spec("torch") is None:

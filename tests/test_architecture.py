@@ -12,6 +12,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
     "convergence",
+    "blas",
     "clocks",
     "interrupts",
     "files",

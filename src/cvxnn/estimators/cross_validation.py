@@ -11,8 +11,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
+from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
 from cvxnn.estimators.callbacks import report_rounds, with_callbacks
@@ -156,7 +156,7 @@ def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution]:
         reduction = reduce_rows(X)
         # On rank 2 a proof costs less than a search.
         if reduction.rank > 2:
-            with threadpool_limits(1, user_api="blas"):
+            with suitable_threads(len(X)):
                 return rough_path(X, y, betas, reduction, check_random_state(model.random_state))
     path: list[Solution] = []
     for beta in betas:

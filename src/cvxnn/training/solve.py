@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
+from cvxnn.blas import suitable_threads
 from cvxnn.convergence import warn_of_convergence
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
@@ -34,10 +34,6 @@ from cvxnn.validation import (
 )
 
 FloatArray = NDArray[np.float64]
-
-# Up to this many predictions the matrices are so small that threads of the BLAS cost more
-# than they bring: a factor of two on two cores, more on many.
-_SINGLE_THREADED = 20_000
 
 
 def solve(
@@ -101,7 +97,8 @@ def solve(
     max_iter : int, default 100
         Rounds of the method.
     time_limit : float, optional
-        Seconds; checked in every step of the solvers, not inside the enumeration.
+        Seconds, without those in which kernels are compiled; checked in every step of the
+        solvers, not inside the enumeration.
         ``"global"`` keeps some of them for the certificate.
     random_state : int, numpy Generator or None, default 0
         Source of the sampled patterns and of the starts of a search. The optimum
@@ -289,8 +286,7 @@ def execute(run: Run) -> Solution:
 
 def execute_as_part(run: Run) -> Solution:
     """The same for a part of a longer training, which defers Ctrl-C itself."""
-    threads = 1 if run.layer.n_outputs <= _SINGLE_THREADED else None
-    with threadpool_limits(threads, user_api="blas"):
+    with suitable_threads(run.layer.n_outputs):
         return run.execute()
 
 

@@ -1,0 +1,69 @@
+"""A fit touches the threads of the BLAS only where no other thread can see it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cvxnn
+
+SOURCE = str(Path(cvxnn.__file__).parents[1])
+
+# Threads of the BLAS before, in and after a fit, with or without another thread of Python.
+FIT = """
+import json, sys, threading
+from contextlib import contextmanager
+import cvxnn
+from threadpoolctl import ThreadpoolController
+import numpy, scipy.linalg
+
+def threads():
+    blas = ThreadpoolController().select(user_api="blas").info()
+    return sorted({library["num_threads"] for library in blas})
+
+X, y = cvxnn.load_ring()
+seen = []
+fit = {
+    "solve": lambda: cvxnn.solve(X[:9], y[:9], 0.1, callback=lambda _: seen.append(threads())),
+    "cross-validation": lambda: cvxnn.ConvexReLURegressorCV(2, cv=2, verbose=1).fit(X[:9], y[:9]),
+}[sys.argv[1]]
+
+if sys.argv[1] != "solve":
+    from cvxnn.estimators import cross_validation
+    rough = cross_validation.rough_path
+
+    def watched(*arguments):
+        seen.append(threads())
+        return rough(*arguments)
+
+    cross_validation.rough_path = watched
+
+before, done = threads(), threading.Event()
+other = threading.Thread(target=done.wait)
+if sys.argv[2] == "other":
+    other.start()
+fit()
+done.set()
+print(json.dumps([before, seen, threads()]))
+"""
+
+
+@pytest.mark.parametrize("fit", ["solve", "cross-validation"])
+@pytest.mark.parametrize(("company", "inside"), [("other", [2]), ("alone", [1])])
+def test_threads_of_the_blas(fit, company, inside):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("the BLAS has one thread on one core")
+    environment = os.environ | {"PYTHONPATH": SOURCE} | dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2"
+    )  # fmt: skip
+    output = subprocess.run(
+        [sys.executable, "-c", FIT, fit, company],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    before, seen, after = json.loads(output.stdout)
+    assert before == after == [2]
+    assert seen
+    assert all(threads == inside for threads in seen)
