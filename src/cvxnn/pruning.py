@@ -8,6 +8,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.interrupts import Deadline, check_interrupt
+
 FloatArray = NDArray[np.float64]
 
 # A column whose part outside the span of the others is below this share of its
@@ -16,7 +18,10 @@ DEPENDENT = 1e-12
 
 
 def prune_scales(
-    columns: FloatArray, sizes: FloatArray, dependent: float = DEPENDENT
+    columns: FloatArray,
+    sizes: FloatArray,
+    dependent: float = DEPENDENT,
+    deadline: Deadline | None = None,
 ) -> Iterator[FloatArray]:
     """Scale columns, move by move, until those that are left are linearly independent.
 
@@ -33,6 +38,8 @@ def prune_scales(
     dependent : float
         A column with less than this share of its length outside the span of the others
         depends on them.
+    deadline : Deadline, optional
+        Ends the moves when it passes, wherever they are.
 
     Yields
     ------
@@ -58,9 +65,13 @@ def prune_scales(
     >>> list(prune_scales(columns, np.array([1.0, 1.0, 1.0])))
     [array([0. , 1.5, 1. ])]
     """
+    deadline = Deadline() if deadline is None else deadline
     scales = np.ones(len(sizes))
     basis = _Basis(columns, dependent)
     for j in np.argsort(-sizes, kind="stable"):
+        check_interrupt()
+        if deadline.passed:
+            return
         while scales[j] > 0.0 and (combination := basis.append(int(j))) is not None:
             # The column is a combination of the members: trade it for them, or them for it.
             move = np.zeros(len(sizes))

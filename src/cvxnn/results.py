@@ -173,7 +173,8 @@ class Solution:
     network : TwoLayerNetwork
         The network, balanced and with linearly independent activations, so with
         at most n neurons; only where beta is as small as rounding (1e-16 of the
-        data and less) may a larger one be kept for its better objective.
+        data and less) may a larger one be kept for its better objective, and where
+        a limit or Ctrl-C left no time to make it smaller.
     objective : float
         Objective (2), recomputed in float64 from the weights.
     dual_bound : float

@@ -20,7 +20,6 @@ IntArray = NDArray[np.int64]
 
 # Entries of (cells x normals) that one kernel call works through.
 _CHUNK_WORK = 1 << 24
-_FEW_TIGHT = 8
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class CellOracle:
         """Slices of cells, so short that an interrupt gets through between kernel calls."""
         # A projection looks at all normals for each row that it finds tight.
         rank = self.normals.shape[1]
-        step = max(1, _CHUNK_WORK // max(self.normals.size * (1 + rank // _FEW_TIGHT), 1))
+        step = max(1, _CHUNK_WORK // max(self.normals.size * (1 + rank // 2), 1))
         for begin in range(0, self.n_cells, step):
             deadline.check()
             yield slice(begin, min(begin + step, self.n_cells))

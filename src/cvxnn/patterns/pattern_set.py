@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 
 # Bytes of products that exist at a time.
-_CHUNK_BYTES = 1 << 26
+_CHUNK_BYTES = 1 << 24
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]

@@ -12,6 +12,9 @@ from cvxnn.validation import check_choice, check_count, check_data, check_random
 
 FloatArray = NDArray[np.float64]
 
+# Entries, and products of a QR, between two looks at a deadline.
+_STEP_WORK = 1 << 21
+
 SCHEMES = ("data", "gaussian")
 
 
@@ -94,22 +97,39 @@ def _directions_through_rows(
         return np.ones((n_samples, X.shape[1]))
     directions = np.empty((n_samples, r))
     # What a chunk needs: its normals and their factors, and its products with the rows.
-    step = max(1, (1 << 24) // max(len(rows), 4 * r * r, r**3 // 4))
+    step = max(1, (1 << 24) // max(len(rows), 4 * r * r))
     for start in range(0, n_samples, step):
-        deadline.check()
         part = directions[start : start + step]
-        part[:] = _rays_and_sides(rows, len(part), rng)
+        part[:] = _rays_and_sides(rows, len(part), rng, deadline)
     return directions @ reduction.to_direction.T
 
 
-def _rays_and_sides(rows: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+def _rays_and_sides(
+    rows: FloatArray, count: int, rng: np.random.Generator, deadline: Deadline
+) -> FloatArray:
     """Random rays of the arrangement, each moved to a random side of its r - 1 rows."""
     r = rows.shape[1]
-    normals = rows[_subsets(len(rows), r - 1, count, rng)]
+    subsets = _subsets(len(rows), r - 1, count, rng)
+    signs = rng.choice([-1.0, 1.0], (count, 1))
+    sides = rng.choice([-1.0, 1.0], (count, r - 1, 1))
+    moved = np.empty((count, r))
+    # The draws do not depend on how many are looked at together.
+    step = max(1, _STEP_WORK // max(len(rows), r**3))
+    for start in range(0, count, step):
+        deadline.check()
+        part = slice(start, start + step)
+        moved[part] = _moved_rays(rows, rows[subsets[part]], signs[part], sides[part])
+    return moved
+
+
+def _moved_rays(
+    rows: FloatArray, normals: FloatArray, signs: FloatArray, sides: FloatArray
+) -> FloatArray:
+    """The rays on r - 1 rows each, shape (k, r - 1, r), moved to the given sides of them."""
+    r = rows.shape[1]
     # Columns of Q: a basis of the span of the rows, then the ray.
     Q, R = np.linalg.qr(normals.transpose(0, 2, 1), mode="complete")
-    rays = Q[:, :, -1] * rng.choice([-1.0, 1.0], (count, 1))
-    sides = rng.choice([-1.0, 1.0], (count, r - 1, 1))
+    rays = Q[:, :, -1] * signs
     triangle = R[:, : r - 1].transpose(0, 2, 1)
     # Dependent rows (a degenerate subset) get a direction all the same.
     triangle[:, np.arange(r - 1), np.arange(r - 1)] += 1e-12

@@ -11,7 +11,14 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle.ascent import AscentOracle, Proposals
 from cvxnn.solvers.kink_newton import descend_over_kinks, faces_for
-from cvxnn.solvers.neurons import Neurons, atoms, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.neurons import (
+    Neurons,
+    atom_lengths,
+    merge_cells,
+    neuron_objective,
+    residual,
+    reweigh,
+)
 from cvxnn.solvers.sliding import slide
 
 FloatArray = NDArray[np.float64]
@@ -114,7 +121,7 @@ class NeuronSearch:
             # One neuron of each sign would be no start: hundreds find their places together.
             directions = self._ascent.draw(_WIDE)
             signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
-            values = signs * (self.y @ self.layer.activations(directions))
+            values = signs * self._correlations(directions)
             if values.max() > _FAR * self.beta:
                 return Proposals(directions, signs, values)
         most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
@@ -136,6 +143,14 @@ class NeuronSearch:
         if not (near or self.is_many) and len(proposals.signs) < most:
             self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
         return proposals
+
+    def _correlations(self, directions: FloatArray) -> FloatArray:
+        """``y'R (M u)_+`` for the rows u of `directions`, shape (k,)."""
+        total = np.zeros(len(directions))
+        for outputs, part in self.layer.parts(len(directions)):
+            self.deadline.check()
+            total += self.y[outputs] @ part.activations(directions)
+        return total
 
     def improve(self, proposals: Proposals, *, converge: bool) -> None:
         """Add the proposals and bring all neurons to rest.
@@ -199,7 +214,7 @@ class NeuronSearch:
             neurons = reweigh(self.layer, self.y, self.beta, joined, self.deadline)
             self._offer(neurons)
             return neurons
-        lengths = np.linalg.norm(atoms(self.layer, joined), axis=0)
+        lengths = atom_lengths(self.layer, joined, self.deadline)
         sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
         small = _SMALL * sizes / max(len(proposals.signs), 1)
         weights = np.where(joined.weights > 0.0, joined.weights, small)

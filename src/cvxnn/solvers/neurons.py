@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer, row_chunks
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.pruning import prune_scales
@@ -80,6 +80,15 @@ class Neurons:
 def atoms(layer: Layer, neurons: Neurons) -> FloatArray:
     """Columns ``s_j R (M u_j)_+``, shape (n, k)."""
     return layer.activations(neurons.directions) * neurons.signs
+
+
+def atom_lengths(layer: Layer, neurons: Neurons, deadline: Deadline) -> FloatArray:
+    """Lengths of the columns of :func:`atoms`, shape (k,)."""
+    squares = np.zeros(len(neurons.weights))
+    for _, part in layer.parts(len(squares)):
+        deadline.check()
+        squares += (atoms(part, neurons) ** 2).sum(axis=0)
+    return np.asarray(np.sqrt(squares))
 
 
 def residual(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
@@ -197,10 +206,7 @@ def prune(layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> N
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]
     scales = np.ones(len(neurons.weights))
-    for moved in prune_scales(columns, neurons.weights):
+    for moved in prune_scales(columns, neurons.weights, deadline=deadline):
         scales = moved
-        check_interrupt()
-        if deadline.passed:
-            break
     kept = scales > 0.0
     return Neurons(neurons.directions[kept], (scales * neurons.weights)[kept], neurons.signs[kept])

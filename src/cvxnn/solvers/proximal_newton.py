@@ -43,6 +43,8 @@ _FORCING = 0.1
 # Rounds of a model without progress after which it is taken as it is.
 _PATIENCE = 3
 _EPS = float(np.finfo(float).eps)
+# Activations that are looked through in no time.
+_QUICK_ENTRIES = 1 << 22
 
 
 class Opener(Protocol):
@@ -135,6 +137,9 @@ class ProximalNewton(Search):
         """Take over what the model under way has reached, and leave a minimal network."""
         if self._model is not None:
             self._harvest(self._model, hurry=hurry)
+        entries = len(self.y) * len(self.neurons.weights)
+        if (hurry or self.deadline.passed) and entries > _QUICK_ENTRIES:
+            return
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
         pruned = prune(self.layer, self.neurons, self._last_deadline(hurry=hurry))

@@ -116,7 +116,8 @@ def solve(
     -------
     Solution
         Also when a limit is reached or Ctrl-C is pressed: the best network so
-        far, with the gap it has.
+        far, with the gap it has. Before the first round has ended that is one that a
+        few passes over the data make.
 
     Raises
     ------
