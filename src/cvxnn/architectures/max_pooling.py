@@ -56,6 +56,9 @@ class MaxPoolingMethod(Method):
             X, self.n_patches, self.n_samples, self.random_state, self.scheme, deadline
         )
 
+    def second_search(self, problem: ScaledProblem, first: Search, deadline: Deadline) -> None:
+        """None: no other search knows a maximum."""
+
     def search(
         self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
     ) -> Search:
