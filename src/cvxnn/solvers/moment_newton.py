@@ -36,7 +36,8 @@ _SMALL_GAIN = 1e-13
 
 def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> float:
     """Objective (2) of the neurons ``s_j (X w_j)_+``."""
-    return moments.loss(rays, signs) + beta * float(np.linalg.norm(rays, axis=1).sum())
+    lengths = np.linalg.norm(moments.weights(rays), axis=1)
+    return moments.loss(rays, signs) + beta * float(lengths.sum())
 
 
 def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neurons:
@@ -51,7 +52,8 @@ def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neuro
     full, products = moments.gram(units, neurons.signs)
     gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
     # Active on the hyperplane it lies on only: what is left is rounding.
-    nothing = np.diag(gram) <= _NOTHING * np.diag(full).reshape(k, 2).sum(axis=1)
+    sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
+    nothing = np.diag(gram) <= _NOTHING * sizes
     gram[nothing] = gram[:, nothing] = 0.0
     target = (units * products.reshape(k, 2)).sum(axis=1) - beta
     weights = gram_lasso(gram, target, neurons.weights)
@@ -129,11 +131,10 @@ def _step(
     moments: Moments, beta: float, rays: FloatArray, signs: FloatArray, value: float
 ) -> tuple[FloatArray, FloatArray, float]:
     """One step; neurons on a hyperplane change their length only."""
-    norms = np.linalg.norm(rays, axis=1)
-    units = rays / norms[:, None]
+    norms, units = _lengths_and_units(moments, rays)
     moves = _direction(moments, beta, rays, signs)
     # A neuron that would turn round stops at zero, and is gone.
-    shrinking = -(moves * units).sum(axis=1) / norms
+    shrinking = -(moves * moments.pull(units)).sum(axis=1) / norms
     ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
     best = rays, signs, value
     for lengths in _trials(_kinks_ahead(moments, rays, moves), ends):
@@ -174,13 +175,22 @@ def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> Float
 
 def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
     """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
-    norms = np.linalg.norm(rays, axis=1)
-    units = rays / norms[:, None]
+    norms, units = _lengths_and_units(moments, rays)
     # A little curvature along the neuron too: a step may do nothing but grow.
     across = (1.0 + _ALONG) * np.eye(2) - units[:, :, None] * units[:, None, :]
+    if moments.frame is not None:
+        across = moments.frame.T @ across @ moments.frame
     chain = SlopeChain.of(moments, rays, signs, TIGHT)
     gradient = moments.gradient(chain.pieces, rays, signs)
-    return chain.solve((beta / norms)[:, None, None] * across, -beta * units, gradient)[0]
+    linear = -beta * moments.pull(units)
+    return chain.solve((beta / norms)[:, None, None] * across, linear, gradient)[0]
+
+
+def _lengths_and_units(moments: Moments, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lengths of the weights, and their directions."""
+    weights = moments.weights(rays)
+    norms = np.linalg.norm(weights, axis=1)
+    return norms, weights / norms[:, None]
 
 
 def stationary_residual(
@@ -197,9 +207,9 @@ def stationary_residual(
     if len(rays) == 0:
         return v
     chain = SlopeChain.of(moments, rays, signs, TIGHT)
-    units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    linear = -beta * moments.pull(_lengths_and_units(moments, rays)[1])
     none = _DAMPING * chain.sizes()[:, None, None] * np.eye(2)
     for _ in range(2):
-        changes = chain.solve(none, -beta * units, moments.slopes_of(chain.pieces, v))[1]
+        changes = chain.solve(none, linear, moments.slopes_of(chain.pieces, v))[1]
         v = v - moments.add_slopes(chain.pieces, changes)
     return v

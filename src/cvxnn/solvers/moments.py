@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.compensated import add, sums_over_parts
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -31,23 +32,15 @@ _SUMS = 10
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(high: float, low: float, x: float) -> tuple[float, float]:
-    """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
-    total = high + x
-    back = total - high
-    return total, low + ((high - (total - back)) + (x - back))
-
-
-@numba.njit(cache=True, nogil=True)
 def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> None:
     """Add the five products of the rows begin:end to `sums`."""
     for i in range(begin, end):
         x, z, t = rows[i, 0], rows[i, 1], y[i]
-        sums[0], sums[1] = _add(sums[0], sums[1], x * x)
-        sums[2], sums[3] = _add(sums[2], sums[3], x * z)
-        sums[4], sums[5] = _add(sums[4], sums[5], z * z)
-        sums[6], sums[7] = _add(sums[6], sums[7], x * t)
-        sums[8], sums[9] = _add(sums[8], sums[9], z * t)
+        sums[0], sums[1] = add(sums[0], sums[1], x * x)
+        sums[2], sums[3] = add(sums[2], sums[3], x * z)
+        sums[4], sums[5] = add(sums[4], sums[5], z * z)
+        sums[6], sums[7] = add(sums[6], sums[7], x * t)
+        sums[8], sums[9] = add(sums[8], sums[9], z * t)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -72,7 +65,7 @@ def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
         _accumulate(rows, y, row // _BLOCK * _BLOCK, row, out[m])
         for k in range(0, _SUMS, 2):
             for _ in range(at[m] // n):
-                out[m, k], low = _add(out[m, k], out[m, k + 1], prefix[-1, k])
+                out[m, k], low = add(out[m, k], out[m, k + 1], prefix[-1, k])
                 out[m, k + 1] = low + prefix[-1, k + 1]
     return out
 
@@ -189,6 +182,9 @@ class Moments:
     ----------
     few_rows : bool
         Whether they are so few that work of O(n) costs nothing.
+    frame : ndarray, shape (2, 2), or None
+        Rows and neurons are in its coordinates: ``z = frame' x``, so that the weights
+        of a neuron are ``u = frame w``, and the penalty is ``||u||``.
 
     Notes
     -----
@@ -207,7 +203,8 @@ class Moments:
     """
 
     def __init__(self, circle: CircularRows, y: FloatArray) -> None:
-        self.circle, self.y = circle, y
+        self.circle, self.y, self.frame = circle.framed(), y, circle.frame
+        circle = self.circle
         self.few_rows = len(y) <= _FEW_ROWS
         self._half_squares = 0.5 * float(y @ y)
         n_blocks = -(-len(y) // _BLOCK)
@@ -216,6 +213,14 @@ class Moments:
         for begin in range(0, n_blocks, step):
             _fill_prefix(circle.rows, y, begin, min(begin + step, n_blocks), self._prefix)
             check_interrupt()
+
+    def weights(self, w: FloatArray) -> FloatArray:
+        """The weights of neurons, whose lengths are penalised, shape (k, 2)."""
+        return w if self.frame is None else w @ self.frame.T
+
+    def pull(self, units: FloatArray) -> FloatArray:
+        """The gradient of the length where the weights have the direction `units`."""
+        return units if self.frame is None else units @ self.frame
 
     def locate(self, w: FloatArray, tolerance: float) -> tuple[IntArray, IntArray]:
         """The arc of each neuron, and the hyperplane that it lies on or -1; shapes (k,)."""
@@ -264,6 +269,8 @@ class Moments:
 
     def slopes_of(self, pieces: Pieces, v: FloatArray) -> FloatArray:
         """``sum x_i v_i`` over each piece for any v, shape (m, 2); O(n)."""
+        if self.frame is not None:
+            return sums_over_parts(self.circle.rows, v, pieces.ends)
         return np.add.reduceat(self.circle.rows * v[:, None], pieces.ends[:-1], axis=0)
 
     def gradient(self, pieces: Pieces, w: FloatArray, signs: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -103,7 +105,7 @@ class RankTwoSearch(Search):
         self._order = np.concatenate([order, np.flatnonzero(dead)])
         self._y_dead = y[dead]
         self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
-        self.neurons = Neurons.none(self.oracle.circle.rank)
+        self._neurons = Neurons.none(self.oracle.circle.rank)
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
         self.n_blocks, self.stalled = 0, 0.0
@@ -111,6 +113,14 @@ class RankTwoSearch(Search):
         self._careful = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._pricing = self._price(self._y)
+
+    @property
+    def neurons(self) -> Neurons:  # type: ignore[override]
+        """The best network so far, in reduced coordinates."""
+        frame = self.oracle.circle.frame
+        if frame is None:
+            return self._neurons
+        return replace(self._neurons, directions=self._neurons.directions @ frame.T)
 
     @property
     def proof(self) -> DualProof:  # type: ignore[override]
@@ -122,10 +132,11 @@ class RankTwoSearch(Search):
     def step(self, tol: float) -> None:
         """One round: new neurons, weights, Newton steps, pricing."""
         before = (self.objective, self.bound, self.gap)
-        neurons = self._descend(self._pricing.points, self._pricing.signs)
+        neurons = self._descend(self._candidates(), self._pricing.signs)
         v = self._offer(neurons)
         self._pricing = self._price(v)
-        if self._few_rows and tol < self.gap:
+        framed = self.oracle.circle.frame is not None
+        if (self._few_rows or framed) and tol < self.gap:
             self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         # With explicit columns the last digits may show in the bound only after some rounds.
@@ -140,7 +151,7 @@ class RankTwoSearch(Search):
         none = np.zeros((0, self.oracle.circle.rank))
         finished = self._descend(none, np.zeros(0), steps=0 if hurry else _NEWTON_STEPS)
         finished = self._reweigh(finished)
-        too_many = len(self.neurons.weights) > len(self._y)
+        too_many = len(self._neurons.weights) > len(self._y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
     @property
@@ -149,8 +160,23 @@ class RankTwoSearch(Search):
 
     @property
     def _rows(self) -> FloatArray:
-        """The sorted rows in reduced coordinates, shape (m, r)."""
-        return self.oracle.circle.rows[:, : self.oracle.circle.rank]
+        """The sorted rows in the coordinates of the moments, shape (m, r)."""
+        circle = self.oracle.circle if self._moments is None else self._moments.circle
+        return circle.rows[:, : circle.rank]
+
+    def _candidates(self) -> FloatArray:
+        """The directions of the last pricing in the coordinates of the moments, shape (k, r)."""
+        points, planes = self._pricing.points, self._pricing.planes
+        frame = self.oracle.circle.frame
+        if frame is None or self._moments is None or len(points) == 0:
+            return points
+        directions = np.linalg.solve(frame, points.T).T
+        # Weights far from the origin lose the place of the kink by their rounding.
+        on = planes != 0
+        normals = self._moments.circle.normals[np.abs(planes[on]) - 1]
+        turned = np.column_stack([-normals[:, 1], normals[:, 0]])
+        directions[on] = np.sign(planes[on])[:, None] * turned
+        return directions / np.linalg.norm(directions @ frame.T, axis=1, keepdims=True)
 
     def _with_dead(self, v: FloatArray) -> FloatArray:
         return np.concatenate([v, self._y_dead]) if len(self._y_dead) else v
@@ -178,7 +204,7 @@ class RankTwoSearch(Search):
         self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
     ) -> Neurons:
         """The best neurons with the candidates: weights, merging, Newton steps."""
-        neurons = self.neurons.joined(candidates, signs)
+        neurons = self._neurons.joined(candidates, signs)
         self.n_blocks = len(neurons.weights)
         if self._moments is None or self.n_blocks == 0:
             return neurons
@@ -186,7 +212,14 @@ class RankTwoSearch(Search):
         rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
         if not self.deadline.passed:
             rays, signs = newton(self._moments, self.beta, rays, signs, steps)
-        return Neurons.of(rays[:, : self.oracle.circle.rank], signs)
+        return self._neurons_of(rays[:, : self.oracle.circle.rank], signs)
+
+    def _neurons_of(self, rays: FloatArray, signs: FloatArray) -> Neurons:
+        frame = self.oracle.circle.frame
+        if frame is None:
+            return Neurons.of(rays, signs)
+        lengths = np.linalg.norm(rays @ frame.T, axis=1)
+        return Neurons(rays / lengths[:, None], lengths, signs)
 
     def _reweigh(self, neurons: Neurons) -> Neurons:
         """The best weights for these directions, on linearly independent activations."""
@@ -208,7 +241,7 @@ class RankTwoSearch(Search):
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)
         objective = 0.5 * squares + self.beta * float(neurons.weights.sum())
         if objective < self.objective * (1.0 + at_most):
-            self.neurons, self.objective = neurons, objective
+            self._neurons, self.objective = neurons, objective
         return v
 
 
