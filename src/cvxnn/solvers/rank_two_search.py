@@ -21,6 +21,7 @@ from cvxnn.solvers.moment_newton import (
 from cvxnn.solvers.moments import Moments
 from cvxnn.solvers.neurons import Neurons, residual, reweigh
 from cvxnn.solvers.search import Search
+from cvxnn.solvers.wide_arcs import within_wide_arcs
 
 FloatArray = NDArray[np.float64]
 
@@ -136,6 +137,8 @@ class RankTwoSearch(Search):
         v = self._offer(neurons)
         self._pricing = self._price(v)
         framed = self.oracle.circle.frame is not None
+        if framed and tol < self.gap:
+            self._price(within_wide_arcs(self.oracle.circle, v, self.beta))
         if (self._few_rows or framed) and tol < self.gap:
             self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
@@ -195,6 +198,8 @@ class RankTwoSearch(Search):
         if self._moments is None or self.deadline.passed:
             return
         v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+        if self.oracle.circle.frame is not None:
+            v = within_wide_arcs(self.oracle.circle, v, self.beta)
         before = self.bound
         pricing = self._price(v)
         if self.bound > before:
