@@ -79,3 +79,15 @@ def sums_over_parts(rows: Array, v: Array, ends: Array) -> Array:
             y, y_low = add_product(y, y_low, v[i], rows[i, 1])
         out[m, 0], out[m, 1] = x + x_low, y + y_low
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def residual(columns: Array, members: Array, weights: Array, y: Array) -> Array:
+    """``y - A c`` for the columns `members` of A with these weights, each entry rounded once."""
+    out = np.empty(len(y))
+    for i in range(len(y)):
+        high, low = y[i], 0.0
+        for m in range(len(members)):
+            high, low = add_product(high, low, -columns[i, members[m]], weights[m])
+        out[i] = high + low
+    return out

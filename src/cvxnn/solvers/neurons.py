@@ -85,9 +85,18 @@ def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons)
     return 0.5 * float(left @ left) + beta * float(neurons.weights.sum())
 
 
-def reweigh(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
-    """The best weights for the given directions, without the neurons they drop."""
-    weights = best_weights(layer, y, beta, neurons)
+def reweigh(
+    layer: Layer, y: FloatArray, beta: float, neurons: Neurons, *, precise: bool = False
+) -> Neurons:
+    """The best weights for the given directions, without the neurons they drop.
+
+    For all their digits, `precise`, the columns are used as they are: O(n k) memory.
+    """
+    if precise:
+        columns = atoms(layer, neurons)
+        weights = nonnegative_lasso(columns, y, beta, neurons.weights, precise=True)
+    else:
+        weights = best_weights(layer, y, beta, neurons)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 

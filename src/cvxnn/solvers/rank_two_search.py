@@ -33,7 +33,7 @@ _DEPTH = 0.05
 _MARGIN = 1e-10
 _NEWTON_STEPS = 10
 # Up to so many rows explicit columns give the weights, once the Gram matrix,
-# with half of their digits, gains nothing more.
+# with half of their digits, gains nothing more; in twice the precision once they do.
 _FEW_ROWS = 2000
 
 
@@ -111,7 +111,7 @@ class RankTwoSearch(Search):
         self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
         self.n_blocks, self.stalled = 0, 0.0
         self.is_cheap = len(y) <= _FEW_ROWS
-        self._careful = False
+        self._careful = self._precise = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._pricing = self._price(self._y)
 
@@ -147,6 +147,8 @@ class RankTwoSearch(Search):
         slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
         if slow and self._few_rows and not self._careful:
             self._careful, self.stalled = True, 0.0
+        elif self._careful and not self._precise and self.stalled >= 1.0:
+            self._precise, self.stalled = True, 0.0
 
     def finish(self, tol: float, *, hurry: bool) -> None:
         """Leave a minimal network: activations linearly independent, arcs merged."""
@@ -231,7 +233,8 @@ class RankTwoSearch(Search):
         if self._moments is None or len(neurons.weights) == 0:
             return neurons
         if self._few_rows and self._careful:
-            return reweigh(Layer(self._rows), self._y, self.beta, neurons)
+            layer = Layer(self._rows)
+            return reweigh(layer, self._y, self.beta, neurons, precise=self._precise)
         return reweigh_by_moments(self._moments, self.beta, neurons)
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
