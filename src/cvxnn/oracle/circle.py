@@ -25,6 +25,8 @@ _ROUNDING = 16.0
 _SAMPLE = 4096
 # Above this ratio of singular values the Gram matrix tells them apart.
 _WELL_CONDITIONED = 1e-3
+# Roundings of the first axis that are put right from the rows, and one more.
+_FRAME_STEPS = 3
 # Lengths of rows whose products neither overflow nor lose digits.
 _SHORTEST, _LONGEST = 1e-70, 1e140
 
@@ -60,7 +62,7 @@ class CircularRows:
         The part of it that reducing the rows to the plane adds; empty if nothing.
     frame : ndarray, shape (2, 2), or None
         Coordinates ``z = frame' x`` in which rows that are nearly parallel, or columns
-        of different units, are spread evenly; None where the rows are as they are.
+        of different units, are spread evenly, see :func:`_frame`; None where they are so.
     """
 
     basis: FloatArray
@@ -154,16 +156,16 @@ class CircularRows:
             return cls(basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0))
         rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
         units = rows / _lengths(rows)[:, None]
-        frame = _square(basis.T @ whiten)
-        if basis.shape[1] < 2 or np.linalg.cond(frame) * _WELL_CONDITIONED < 1.0:
-            order, against, labels = _sort(units @ frame, lambda *at: _crosses(units, *at))
-            used = None
+        square = _square(basis.T @ whiten)
+        frame = None
+        if basis.shape[1] < 2 or np.linalg.cond(square) * _WELL_CONDITIONED < 1.0:
+            order, against, labels = _sort(units @ square, lambda *at: _crosses(units, *at))
         else:
             scaled = rows / power_of_two(rows)
+            frame = _frame(scaled)
             order, against, labels = _sort(
                 map_rows(scaled, frame), lambda *at: _precise_crosses(scaled, *at)
             )
-            used = frame
         order, starts = _by_position(order, against, labels)
         sorted_rows, units = rows.take(order, axis=0), units.take(order, axis=0)
         normals, row_error = _normals(sorted_rows, units, starts)
@@ -173,7 +175,7 @@ class CircularRows:
             outside = _lengths(rest) * (1.0 + 1e-12)
             outside += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
             row_error += outside
-        return cls(basis, alive[order], sorted_rows, starts, normals, row_error, outside, used)
+        return cls(basis, alive[order], sorted_rows, starts, normals, row_error, outside, frame)
 
 
 def _lengths(X: FloatArray) -> FloatArray:
@@ -231,6 +233,22 @@ def _singular(units: FloatArray) -> tuple[FloatArray, FloatArray]:
         return np.sqrt(squares[::-1]), right[:, ::-1]
     _, singular, transposed = np.linalg.svd(np.linalg.qr(units, mode="r"), full_matrices=False)
     return singular, transposed.T
+
+
+def _frame(rows: FloatArray) -> FloatArray:
+    """Orthogonal columns, the first along most rows, scaled so that the rows spread evenly.
+
+    The length of ``frame @ w`` then has no cancellation.
+    """
+    lengths = _lengths(rows)[:, None]
+    along = _singular(rows / lengths)[1][:, 0]
+    for _ in range(_FRAME_STEPS):
+        axes = np.column_stack([along, [-along[1], along[0]]])
+        z = map_rows(rows, axes) / lengths
+        along = along + (z[:, 0] @ z[:, 1]) / (z[:, 0] @ z[:, 0]) * axes[:, 1]
+        along /= np.hypot(along[0], along[1])
+    sizes = np.sqrt((z**2).mean(axis=0))
+    return np.asarray(axes / np.where(sizes > 0.0, sizes, 1.0))
 
 
 def _sort(
