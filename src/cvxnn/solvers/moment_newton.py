@@ -28,6 +28,8 @@ _LENGTHS = (1.0, 0.3, 0.1)
 _ALONG = 1e-10
 # Damping of the correction of a dual point, relative to the features.
 _DAMPING = 1e-14
+# Steps that polish a dual point, and how far one may turn a neuron.
+_POLISHING, _LONGEST = 8, 0.5
 # A neuron this much shorter than the longest is none, nor is one that does so little.
 _NOTHING = 1e-13
 # Gains below this share of the objective are not worth another step.
@@ -175,15 +177,19 @@ def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> Float
 
 def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
     """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
+    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    gradient = moments.gradient(chain.pieces, rays, signs)
+    return chain.solve(*_penalty(moments, beta, rays), gradient)[0]
+
+
+def _penalty(moments: Moments, beta: float, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Curvature of ``beta sum ||w_j||``, and minus its gradient; shapes (k, 2, 2), (k, 2)."""
     norms, units = _lengths_and_units(moments, rays)
     # A little curvature along the neuron too: a step may do nothing but grow.
     across = (1.0 + _ALONG) * np.eye(2) - units[:, :, None] * units[:, None, :]
     if moments.frame is not None:
         across = moments.frame.T @ across @ moments.frame
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
-    gradient = moments.gradient(chain.pieces, rays, signs)
-    linear = -beta * moments.pull(units)
-    return chain.solve((beta / norms)[:, None, None] * across, linear, gradient)[0]
+    return (beta / norms)[:, None, None] * across, -beta * moments.pull(units)
 
 
 def _lengths_and_units(moments: Moments, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -212,4 +218,30 @@ def stationary_residual(
     for _ in range(2):
         changes = chain.solve(none, linear, moments.slopes_of(chain.pieces, v))[1]
         v = v - moments.add_slopes(chain.pieces, changes)
+    return v
+
+
+def polished_residual(
+    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
+) -> FloatArray:
+    """The residual after Newton steps that change nothing but the last digits; O(n) each.
+
+    Where rows are nearly parallel, a neuron may turn while neither its output nor the
+    objective changes in any digit. A dual point shows it: ``J'v = beta u`` asks for
+    digits of v that the residual of a sum of large terms does not have.
+    """
+    v = moments.y - moments.prediction(rays, signs)
+    if len(rays) == 0:
+        return v
+    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    for _ in range(_POLISHING):
+        moves, changes = chain.solve(
+            *_penalty(moments, beta, rays), moments.slopes_of(chain.pieces, v)
+        )
+        lengths = np.linalg.norm(moments.weights(rays), axis=1)
+        size = float((np.linalg.norm(moments.weights(moves), axis=1) / lengths).max())
+        step = min(1.0, _LONGEST / max(size, _LONGEST))
+        rays, v = rays + step * moves, v - step * moments.add_slopes(chain.pieces, changes)
+        if size <= _SMALL_GAIN:
+            break
     return v

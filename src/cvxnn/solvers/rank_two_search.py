@@ -15,6 +15,7 @@ from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
 from cvxnn.solvers.moment_newton import (
     merge_arcs,
     newton,
+    polished_residual,
     reweigh_by_moments,
     stationary_residual,
 )
@@ -199,8 +200,10 @@ class RankTwoSearch(Search):
         """Price the corrected residual too; where it is the better one, it is the truth."""
         if self._moments is None or self.deadline.passed:
             return
-        v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
-        if self.oracle.circle.frame is not None:
+        if self.oracle.circle.frame is None:
+            v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+        else:
+            v = polished_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
             v = within_wide_arcs(self.oracle.circle, v, self.beta)
         before = self.bound
         pricing = self._price(v)
