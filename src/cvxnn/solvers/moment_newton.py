@@ -223,16 +223,16 @@ def stationary_residual(
 
 def polished_residual(
     moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
-) -> FloatArray:
-    """The residual after Newton steps that change nothing but the last digits; O(n) each.
+) -> tuple[FloatArray, FloatArray]:
+    """Residual and neurons after Newton steps that change nothing but the last digits.
 
     Where rows are nearly parallel, a neuron may turn while neither its output nor the
     objective changes in any digit. A dual point shows it: ``J'v = beta u`` asks for
-    digits of v that the residual of a sum of large terms does not have.
+    digits of v that the residual of a sum of large terms does not have. O(n) a step.
     """
     v = moments.y - moments.prediction(rays, signs)
     if len(rays) == 0:
-        return v
+        return v, rays
     chain = SlopeChain.of(moments, rays, signs, TIGHT)
     for _ in range(_POLISHING):
         moves, changes = chain.solve(
@@ -244,4 +244,4 @@ def polished_residual(
         rays, v = rays + step * moves, v - step * moments.add_slopes(chain.pieces, changes)
         if size <= _SMALL_GAIN:
             break
-    return v
+    return v, rays

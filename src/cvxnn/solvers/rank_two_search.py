@@ -139,7 +139,7 @@ class RankTwoSearch(Search):
         self._pricing = self._price(v)
         framed = self.oracle.circle.frame is not None
         if framed and tol < self.gap:
-            self._price(within_wide_arcs(self.oracle.circle, v, self.beta))
+            self._price(self._within_wide_arcs(v, _pad(neurons.rays), neurons.signs))
         if (self._few_rows or framed) and tol < self.gap:
             self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
@@ -203,12 +203,19 @@ class RankTwoSearch(Search):
         if self.oracle.circle.frame is None:
             v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
         else:
-            v = polished_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
-            v = within_wide_arcs(self.oracle.circle, v, self.beta)
+            rays = _pad(neurons.rays)
+            v, rays = polished_residual(self._moments, self.beta, rays, neurons.signs)
+            v = self._within_wide_arcs(v, rays, neurons.signs)
         before = self.bound
         pricing = self._price(v)
         if self.bound > before:
             self._pricing = pricing
+
+    def _within_wide_arcs(
+        self, v: FloatArray, rays: FloatArray, signs: FloatArray
+    ) -> FloatArray:
+        assert self._moments is not None
+        return within_wide_arcs(self.oracle.circle, self._moments, v, self.beta, rays, signs)
 
     def _descend(
         self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
