@@ -42,11 +42,14 @@ def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
     return moments.loss(rays, signs) + beta * float(lengths.sum())
 
 
-def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neurons:
+def reweigh_by_moments(
+    moments: Moments, beta: float, neurons: Neurons, *, centred: bool = False
+) -> Neurons:
     """The best weights for the given directions, without the neurons they drop.
 
     The same as :func:`cvxnn.solvers.neurons.reweigh` for any number of rows, with
-    half of the digits. The activations of the answer are linearly independent.
+    half of the digits. The activations of the answer are linearly independent. If
+    `centred`, the residual of the neurons takes the place of y, which may be far larger.
     """
     units = np.zeros((len(neurons.weights), 2))
     units[:, : neurons.directions.shape[1]] = neurons.directions
@@ -57,8 +60,16 @@ def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neuro
     sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
     nothing = np.diag(gram) <= _NOTHING * sizes
     gram[nothing] = gram[:, nothing] = 0.0
+    centre = neurons.weights if centred else None
+    if centred:
+        pieces = moments.pieces(units)
+        left = moments.gradient(pieces, units * neurons.weights[:, None], neurons.signs)
+        products = neurons.signs[:, None] * (pieces.on.T.astype(np.float64) @ left)
     target = (units * products.reshape(k, 2)).sum(axis=1) - beta
-    weights = gram_lasso(gram, target, neurons.weights)
+    if centred:
+        # No rounding of residuals on the hyperplane that a neuron lies on.
+        target[nothing] = 0.0
+    weights = gram_lasso(gram, target, neurons.weights, centre)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 

@@ -146,9 +146,9 @@ class RankTwoSearch(Search):
         # With explicit columns the last digits may show in the bound only after some rounds.
         self.stalled = 0.0 if improved else self.stalled + (0.25 if self._careful else 1.0)
         slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
-        if slow and self._few_rows and not self._careful:
+        if slow and not self._careful:
             self._careful, self.stalled = True, 0.0
-        elif self._careful and not self._precise and self.stalled >= 1.0:
+        elif self._careful and self._few_rows and not self._precise and self.stalled >= 1.0:
             self._precise, self.stalled = True, 0.0
 
     def finish(self, tol: float, *, hurry: bool) -> None:
@@ -245,7 +245,7 @@ class RankTwoSearch(Search):
         if self._few_rows and self._careful:
             layer = Layer(self._rows)
             return reweigh(layer, self._y, self.beta, neurons, precise=self._precise)
-        return reweigh_by_moments(self._moments, self.beta, neurons)
+        return reweigh_by_moments(self._moments, self.beta, neurons, centred=self._careful)
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
