@@ -153,7 +153,9 @@ class CircularRows:
             raise ValueError(f"the rows of X have rank {basis.shape[1]}, above 2")
         if basis.shape[1] == 0:
             empty, none = np.zeros((0, 2)), np.zeros(0, dtype=np.int64)
-            return cls(basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0))
+            return cls(
+                basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0)
+            )
         rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
         units = rows / _lengths(rows)[:, None]
         square = _square(basis.T @ whiten)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +194,8 @@ class RankTwoOracle:
         state = np.zeros(STATE_SIZE)
         totals = self._totals(v, unit, precise)
         if precise:
-            walk, normals = walk_precisely, circle.leaders
+            walk: Any = walk_precisely
+            normals = circle.leaders
             start_precisely(normals, totals, state)
         else:
             walk, normals = walk_circle, circle.normals

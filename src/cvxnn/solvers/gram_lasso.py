@@ -64,7 +64,9 @@ def gram_lasso(
     for _ in range(10 * len(target) + 10):
         check_interrupt()
         slope = _slope(gram, target, centre, weights)
-        floor = _ROUNDING * (np.abs(target) + np.abs(gram) @ np.abs(weights - centre))
+        moved = np.flatnonzero(weights != centre)
+        floor = np.abs(gram[:, moved]) @ np.abs(weights[moved] - centre[moved])
+        floor = _ROUNDING * (np.abs(target) + floor)
         slope[barred | (slope <= floor)] = 0.0
         slope[members] = 0.0
         if not slope.any():

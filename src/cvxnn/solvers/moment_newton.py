@@ -9,6 +9,7 @@ hyperplanes as it likes: what counts is that the exact objective falls.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +151,12 @@ def _step(
     shrinking = -(moves * moments.pull(units)).sum(axis=1) / norms
     ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
     best = rays, signs, value
-    for lengths in _trials(_kinks_ahead(moments, rays, moves), ends):
+    trials = _trials(_kinks_ahead(moments, rays, moves), ends)
+    if moments.frame is not None:
+        # Two neurons that turn away from each other are nearly a linear one on all rows:
+        # long moves of the three cancel, but only together.
+        trials = chain((np.full(len(ends), min(1.0, ends.min())),), trials)
+    for lengths in trials:
         moved = rays + lengths[:, None] * moves
         reach = np.linalg.norm(moved, axis=1)
         alive = (lengths < ends) & (reach > _NOTHING * reach.max())
@@ -188,9 +194,9 @@ def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> Float
 
 def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
     """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
-    gradient = moments.gradient(chain.pieces, rays, signs)
-    return chain.solve(*_penalty(moments, beta, rays), gradient)[0]
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
+    gradient = moments.gradient(slopes.pieces, rays, signs)
+    return slopes.solve(*_penalty(moments, beta, rays), gradient)[0]
 
 
 def _penalty(moments: Moments, beta: float, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -223,12 +229,12 @@ def stationary_residual(
     v = moments.y - moments.prediction(rays, signs)
     if len(rays) == 0:
         return v
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
     linear = -beta * moments.pull(_lengths_and_units(moments, rays)[1])
-    none = _DAMPING * chain.sizes()[:, None, None] * np.eye(2)
+    none = _DAMPING * slopes.sizes()[:, None, None] * np.eye(2)
     for _ in range(2):
-        changes = chain.solve(none, linear, moments.slopes_of(chain.pieces, v))[1]
-        v = v - moments.add_slopes(chain.pieces, changes)
+        changes = slopes.solve(none, linear, moments.slopes_of(slopes.pieces, v))[1]
+        v = v - moments.add_slopes(slopes.pieces, changes)
     return v
 
 
@@ -244,15 +250,15 @@ def polished_residual(
     v = moments.y - moments.prediction(rays, signs)
     if len(rays) == 0:
         return v, rays
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
     for _ in range(_POLISHING):
-        moves, changes = chain.solve(
-            *_penalty(moments, beta, rays), moments.slopes_of(chain.pieces, v)
+        moves, changes = slopes.solve(
+            *_penalty(moments, beta, rays), moments.slopes_of(slopes.pieces, v)
         )
         lengths = np.linalg.norm(moments.weights(rays), axis=1)
         size = float((np.linalg.norm(moments.weights(moves), axis=1) / lengths).max())
         step = min(1.0, _LONGEST / max(size, _LONGEST))
-        rays, v = rays + step * moves, v - step * moments.add_slopes(chain.pieces, changes)
+        rays, v = rays + step * moves, v - step * moments.add_slopes(slopes.pieces, changes)
         if size <= _SMALL_GAIN:
             break
     return v, rays

@@ -329,4 +329,4 @@ def _linear_part(rows: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArra
     fitted = rows @ slope
     if float((y - fitted) @ (y - fitted)) > _MOSTLY_LINEAR * float(y @ y):
         return np.zeros(2), y
-    return slope, residual(np.ascontiguousarray(rows), np.arange(2), slope, y)
+    return np.asarray(slope), residual(np.ascontiguousarray(rows), np.arange(2), slope, y)

@@ -77,7 +77,9 @@ def nonnegative_lasso(
                 active.append(int(j), float(start[j]))
         active.descend()
     barred = lengths == 0.0
-    floor = (_PRECISE_FLOOR if precise else _FLOOR) * np.maximum(beta, lengths * float(np.linalg.norm(y)))
+    floor = (_PRECISE_FLOOR if precise else _FLOOR) * np.maximum(
+        beta, lengths * float(np.linalg.norm(y))
+    )
     best, stale = np.inf, 0
     for _ in range(10 * k + 10):
         check_interrupt()

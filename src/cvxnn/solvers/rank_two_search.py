@@ -211,9 +211,7 @@ class RankTwoSearch(Search):
         if self.bound > before:
             self._pricing = pricing
 
-    def _within_wide_arcs(
-        self, v: FloatArray, rays: FloatArray, signs: FloatArray
-    ) -> FloatArray:
+    def _within_wide_arcs(self, v: FloatArray, rays: FloatArray, signs: FloatArray) -> FloatArray:
         assert self._moments is not None
         return within_wide_arcs(self.oracle.circle, self._moments, v, self.beta, rays, signs)
 

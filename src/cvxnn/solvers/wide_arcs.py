@@ -60,6 +60,7 @@ def within_wide_arcs(
     -----
     O(m).
     """
+    assert circle.frame is not None
     v = v.copy()
     weights, located = moments.weights(rays), moments.locate(rays, 0.0)[0]
     for arc, rows in _wide_arcs(circle):
