@@ -59,9 +59,7 @@ def largest(X: FloatArray, v: FloatArray) -> float:
             events += [((z, -x), (weight * x, weight * z)), ((-z, x), (-weight * x, -weight * z))]
     order = cmp_to_key(_before)
     events.sort(key=lambda event: order(event[0]))
-    turns = [
-        (list(group)) for _, group in groupby(events, key=lambda event: order(event[0]))
-    ]
+    turns = [(list(group)) for _, group in groupby(events, key=lambda event: order(event[0]))]
     if not turns:
         return 0.0
     # On the last arc, which ends at the first direction.

