@@ -27,6 +27,9 @@ _SAMPLE = 4096
 _WELL_CONDITIONED = 1e-3
 # Roundings of the first axis that are put right from the rows, and one more.
 _FRAME_STEPS = 3
+# A spread across the first axis below this share is taken for this: squares of its inverse
+# would overflow.
+_THINNEST = 1e-100
 # Lengths of rows whose products neither overflow nor lose digits.
 _SHORTEST, _LONGEST = 1e-70, 1e140
 
@@ -250,7 +253,7 @@ def _frame(rows: FloatArray) -> FloatArray:
         along = along + (z[:, 0] @ z[:, 1]) / (z[:, 0] @ z[:, 0]) * axes[:, 1]
         along /= np.hypot(along[0], along[1])
     sizes = np.sqrt((z**2).mean(axis=0))
-    return np.asarray(axes / np.where(sizes > 0.0, sizes, 1.0))
+    return np.asarray(axes / np.maximum(sizes, _THINNEST * sizes.max()))
 
 
 def _sort(
