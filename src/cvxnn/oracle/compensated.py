@@ -36,10 +36,13 @@ def product_error(a: float, b: float, product: float) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def add_product(high: float, low: float, a: float, b: float) -> tuple[float, float]:
-    """Add ``a b`` to ``high + low``, the rounding of the product included."""
+    """Add ``a b`` to ``high + low``, where low is the rounding of high before and after.
+
+    Errs by ``2 eps^2`` of the larger of the sum and the product at most.
+    """
     product = a * b
-    high, low = add(high, low, product)
-    return high, low + product_error(a, b, product)
+    total, error = add(high, 0.0, product)
+    return add(total, 0.0, error + (low + product_error(a, b, product)))
 
 
 @numba.njit(cache=True, nogil=True)

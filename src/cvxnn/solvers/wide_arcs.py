@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 
 # Rows that share a correction: first all, then those whose entries of v are smallest,
 # and so have the finest rounding.
-_SHARES = (None, 64, 64, 16, 16)
+_SHARES = (None, 64, 16, 4, 2, 2)
 # Sums that are off by less than this share of beta are as good as exact ones.
 _ENOUGH = 1e-12
 
@@ -67,8 +67,8 @@ def within_wide_arcs(
         goal = None
         for j in np.flatnonzero(located == arc):
             goal = beta * signs[j] * weights[j] / np.hypot(*weights[j])
+        excess = _excess(circle, v, beta, rows, goal)
         for share in _SHARES:
-            excess = _excess(circle, v, beta, rows, goal)
             if np.hypot(*excess) <= _ENOUGH * beta:
                 break
             chosen = rows
@@ -76,7 +76,13 @@ def within_wide_arcs(
                 chosen = rows[np.argpartition(np.abs(v[rows]), share)[:share]]
             # In the coordinates of the frame, where the rows are far from parallel.
             z = moments.circle.rows[chosen]
+            before = v[chosen]
             v[chosen] -= z @ np.linalg.lstsq(z.T @ z, excess @ circle.frame, rcond=None)[0]
+            left = _excess(circle, v, beta, rows, goal)
+            if np.hypot(*left) < np.hypot(*excess):
+                excess = left
+            else:
+                v[chosen] = before
     return v
 
 
