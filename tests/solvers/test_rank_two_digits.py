@@ -119,3 +119,16 @@ def test_the_oracle_is_exact(kind: str, orthogonal: bool) -> None:
         v -= Q @ (Q.T @ v)
     exact = rational.largest(X, v)
     assert exact * (1.0 - 1e-15) <= RankTwoOracle(X).price(v).bound <= exact * (1.0 + 1e-10)
+
+
+def test_few_cells_help_where_moments_fail() -> None:
+    X = np.array([[-43.368363, -25.532169], [-1.58e-05, 1.551e-05], [0.256857, 0.114729],
+                  [0.002515, -0.001507]])  # fmt: skip
+    y = np.array([999998.31, 1000000.93, 999999.89, 999998.59])
+    solution = cvxnn.solve(X, y, 6.42)
+    assert solution.status is cvxnn.Status.OPTIMAL
+    network = solution.network
+    hidden, output = np.asarray(network.hidden_weights), np.asarray(network.output_weights)
+    assert solution.dual_bound <= rational.objective(hidden, output, X, y, 6.42)
+    exact = cvxnn.solve(X, y, 6.42, method="exact")
+    assert solution.objective == pytest.approx(exact.objective, rel=1e-6)

@@ -28,6 +28,8 @@ METHODS = ("global", "exact", "sampled")
 
 # Up to this many patterns, pricing them all is quicker than any search.
 _FEW_PATTERNS = 50_000
+# Up to this many hyperplanes of rank two, two patterns each, their cells take a second.
+_FEW_LINES = 100
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,16 @@ class Method:
 
         Rows that are nearly parallel make cells that are slivers, and masters on
         these lose their digits; neurons that move freely do not see them. It starts
-        anew, because the network of the first search is stuck there, too.
+        anew, because the network of the first search is stuck there, too. In rank two
+        it is the other way round: where there are few cells, a master on each has digits
+        that moments have not.
         """
-        if self.name != "global" or isinstance(first, GlobalSearch | RankTwoSearch):
+        if self.name != "global" or isinstance(first, GlobalSearch):
             return None
+        if isinstance(first, RankTwoSearch):
+            if not first.is_cheap or first.oracle.circle.n_classes > _FEW_LINES:
+                return None
+            return self._search(problem, enumerate_patterns(problem.layer.rows), deadline, True)
         return self._search(problem, None, deadline, by_cells=False)
 
     def _search(
