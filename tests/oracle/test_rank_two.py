@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rational
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import PROBLEMS, Problem, problem_ids, with_bias
@@ -96,7 +97,8 @@ def test_bound_is_tight_and_never_below(kind: str, seed: int, n: int) -> None:
     angles = rng.uniform(0.0, 2.0 * np.pi, 200)
     anywhere = np.column_stack([np.cos(angles), np.sin(angles)])
     if X.shape[1] == 2:
-        assert brute_force(X, v) <= bound <= brute_force(X, v) * (1.0 + 1e-12) + rounding(X, v)
+        exact = rational.largest(X, v)
+        assert exact * (1.0 - 1e-15) <= bound <= exact * (1.0 + 1e-12) + rounding(X, v)
     else:
         anywhere = rng.standard_normal((200, X.shape[1]))
         anywhere /= np.linalg.norm(anywhere, axis=1, keepdims=True)

@@ -224,3 +224,31 @@ def test_stationary_residual(seed: int) -> None:
     units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     if np.linalg.cond(J) < 1e4:
         np.testing.assert_allclose(J.T @ v, 0.1 * units.ravel(), atol=1e-7)
+
+
+@given(seed=seeds)
+def test_gram_lasso_about_other_weights_is_the_same_lasso(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    A, y, beta = rng.standard_normal((12, 6)), rng.standard_normal(12), 0.3
+    start = np.maximum(rng.standard_normal(6), 0.0)
+    gram, target = A.T @ A, A.T @ y - beta
+    plain = gram_lasso(gram, target, start)
+    centred = gram_lasso(gram, target - gram @ start, start, start)
+    np.testing.assert_allclose(centred, plain, atol=1e-9)
+
+
+def test_moments_of_targets_far_from_zero_keep_the_digits_of_what_is_left() -> None:
+    rng = np.random.default_rng(5)
+    circle = CircularRows.of(with_bias(rng.uniform(-2.0, 2.0, 5000)))
+    left = rng.standard_normal(5000)
+    near, far = Moments(circle, left), Moments(circle, 2.0**30 + left)
+    left = far.y - 2.0**30
+    # A neuron that is on everywhere fits the offset exactly; the others are small.
+    rays = np.array([[0.0, 2.0**30], [1.0, 0.3], [-0.7, 0.2]])
+    signs = np.array([1.0, -1.0, 1.0])
+    near = Moments(circle, left)
+    expected = near.loss(rays[1:], signs[1:])
+    assert far.loss(rays, signs) == pytest.approx(expected, rel=1e-7)
+    pieces = far.pieces(rays)
+    same = near.gradient(near.pieces(rays[1:]), rays[1:], signs[1:])
+    np.testing.assert_allclose(far.gradient(pieces, rays, signs), same, atol=1e-3)

@@ -63,3 +63,28 @@ def test_nearly_parallel_columns(angle: float) -> None:
     atoms = base[:, None] + angle * rng.standard_normal((20, 6))
     y = base + 0.1 * rng.standard_normal(20)
     assert_optimal(atoms, y, 1e-3, nonnegative_lasso(atoms, y, 1e-3))
+
+
+def test_twice_the_precision_where_the_target_is_fitted_to_its_last_digits() -> None:
+    rng = np.random.default_rng(8)
+    # Integers: A c has no rounding, and beta moves the optimum by less than one of c.
+    A = rng.integers(-4, 5, (9, 6)).astype(float)
+    c = rng.integers(1, 9, 6) * 2.0**40
+    beta = 2.0**-4
+    weights = nonnegative_lasso(A, A @ c, beta, precise=True)
+    np.testing.assert_allclose(weights, c, rtol=1e-14)
+    # A column of its own that gains half of beta against the residual stays out, and one
+    # that gains twice as much comes in, beside a target 2^45 times as large.
+    for share, enters in ((0.5, False), (2.0, True)):
+        columns = np.block([[A, np.zeros((9, 1))], [np.zeros((1, 6)), np.ones((1, 1))]])
+        y = np.append(A @ c, share * beta)
+        weights = nonnegative_lasso(columns, y, beta, precise=True)
+        assert (weights[-1] > 0.0) == enters
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_twice_the_precision_changes_nothing_but_digits(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    A, y = rng.standard_normal((20, 12)), rng.standard_normal(20)
+    plain, precise = (nonnegative_lasso(A, y, 0.4, precise=digits) for digits in (False, True))
+    np.testing.assert_allclose(precise, plain, atol=1e-12)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.compensated import cross_products, map_rows
+from cvxnn.losses.base import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
 
 FloatArray = NDArray[np.float64]
@@ -21,6 +25,13 @@ _ROUNDING = 16.0
 _SAMPLE = 4096
 # Above this ratio of singular values the Gram matrix tells them apart.
 _WELL_CONDITIONED = 1e-3
+# Roundings of the first axis that are put right from the rows, and one more.
+_FRAME_STEPS = 3
+# A spread across the first axis below this share is taken for this: squares of its inverse
+# would overflow.
+_THINNEST = 1e-100
+# Lengths of rows whose products neither overflow nor lose digits.
+_SHORTEST, _LONGEST = 1e-70, 1e140
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,11 @@ class CircularRows:
         For unit u, row i of X and its place here give the ReLU values that
         differ by this at most: distance from the plane, from the normal where
         their signs differ, and rounding.
+    outside : ndarray, shape (m,) or (0,)
+        The part of it that reducing the rows to the plane adds; empty if nothing.
+    frame : ndarray, shape (2, 2), or None
+        Coordinates ``z = frame' x`` in which rows that are nearly parallel, or columns
+        of different units, are spread evenly, see :func:`_frame`; None where they are so.
     """
 
     basis: FloatArray
@@ -58,6 +74,8 @@ class CircularRows:
     starts: IntArray
     normals: FloatArray
     row_error: FloatArray
+    outside: FloatArray
+    frame: FloatArray | None = None
 
     @property
     def n_classes(self) -> int:
@@ -83,8 +101,52 @@ class CircularRows:
         """
         own = scales[self.order]
         rows = self.rows * own[:, None]
-        error = own * self.row_error * (1.0 + 8.0 * _EPS) + 4.0 * _EPS * _lengths(rows)
-        return replace(self, rows=rows, row_error=error)
+        rounding = 4.0 * _EPS * _lengths(rows)
+        error = own * self.row_error * (1.0 + 8.0 * _EPS) + rounding
+        outside = self.outside
+        if len(outside):
+            outside = own * outside * (1.0 + 8.0 * _EPS) + rounding
+        return replace(self, rows=rows, row_error=error, outside=outside)
+
+    @cached_property
+    def leaders(self) -> FloatArray:
+        """A row along each normal, shape (p, 2): the first of its class, or minus it."""
+        p = self.n_classes
+        along = self.starts[1 : p + 1] > self.starts[:p]
+        first = np.where(along, self.starts[:p], self.starts[p : 2 * p])
+        return self.rows[first] * np.where(along, 1.0, -1.0)[:, None]
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Lengths of the sorted rows, shape (m,)."""
+        return _lengths(self.rows)
+
+    @cached_property
+    def displacement(self) -> FloatArray:
+        """The part of `row_error` that is no rounding, shape (m,): zero for parallel rows."""
+        leaders = self.leaders[self.class_of_row()]
+        distance = np.abs(cross_products(self.rows, leaders)) / _lengths(leaders)
+        distance *= 1.0 + 1e-12
+        return distance + self.outside if len(self.outside) else distance
+
+    @cached_property
+    def allows_precision(self) -> bool:
+        """Whether the leaders are proven to be in order, and their products keep all digits."""
+        if self.n_classes == 0 or not (
+            self.lengths.min() > _SHORTEST and self.lengths.max() < _LONGEST
+        ):
+            return False
+        leaders = self.leaders
+        crosses = cross_products(leaders, np.vstack([leaders[1:], -leaders[:1]]))
+        return self.rank == 1 or bool((crosses > 0.0).all())
+
+    def framed(self) -> CircularRows:
+        """The same rows in the coordinates of `frame`, for searches: no errors are proven."""
+        if self.frame is None:
+            return self
+        leaders = map_rows(self.leaders, self.frame)
+        normals = leaders / _lengths(leaders)[:, None]
+        return replace(self, rows=map_rows(self.rows, self.frame), normals=normals)
 
     @classmethod
     def of(cls, X: FloatArray) -> CircularRows:
@@ -109,18 +171,31 @@ class CircularRows:
             raise ValueError(f"the rows of X have rank {basis.shape[1]}, above 2")
         if basis.shape[1] == 0:
             empty, none = np.zeros((0, 2)), np.zeros(0, dtype=np.int64)
-            return cls(basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0))
+            return cls(
+                basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0)
+            )
         rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
         units = rows / _lengths(rows)[:, None]
-        order, against, labels = _sort(units, _square(basis.T @ whiten))
+        square = _square(basis.T @ whiten)
+        frame = None
+        if basis.shape[1] < 2 or np.linalg.cond(square) * _WELL_CONDITIONED < 1.0:
+            order, against, labels = _sort(units @ square, lambda *at: _crosses(units, *at))
+        else:
+            scaled = rows / power_of_two(rows)
+            frame = _frame(scaled)
+            order, against, labels = _sort(
+                map_rows(scaled, frame), lambda *at: _precise_crosses(scaled, *at)
+            )
         order, starts = _by_position(order, against, labels)
         sorted_rows, units = rows.take(order, axis=0), units.take(order, axis=0)
         normals, row_error = _normals(sorted_rows, units, starts)
+        outside = np.zeros(0)
         if basis.shape[1] < X.shape[1]:
-            outside = points[order] - sorted_rows[:, : basis.shape[1]] @ basis.T
-            row_error += _lengths(outside) * (1.0 + 1e-12)
-            row_error += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
-        return cls(basis, alive[order], sorted_rows, starts, normals, row_error)
+            rest = points[order] - sorted_rows[:, : basis.shape[1]] @ basis.T
+            outside = _lengths(rest) * (1.0 + 1e-12)
+            outside += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
+            row_error += outside
+        return cls(basis, alive[order], sorted_rows, starts, normals, row_error, outside, frame)
 
 
 def _lengths(X: FloatArray) -> FloatArray:
@@ -180,9 +255,26 @@ def _singular(units: FloatArray) -> tuple[FloatArray, FloatArray]:
     return singular, transposed.T
 
 
-def _sort(units: FloatArray, whiten: FloatArray) -> tuple[IntArray, NDArray[np.bool_], IntArray]:
+def _frame(rows: FloatArray) -> FloatArray:
+    """Orthogonal columns, the first along most rows, scaled so that the rows spread evenly.
+
+    The length of ``frame @ w`` then has no cancellation.
+    """
+    lengths = _lengths(rows)[:, None]
+    along = _singular(rows / lengths)[1][:, 0]
+    for _ in range(_FRAME_STEPS):
+        axes = np.column_stack([along, [-along[1], along[0]]])
+        z = map_rows(rows, axes) / lengths
+        along = along + (z[:, 0] @ z[:, 1]) / (z[:, 0] @ z[:, 0]) * axes[:, 1]
+        along /= np.hypot(along[0], along[1])
+    sizes = np.sqrt((z**2).mean(axis=0))
+    return np.asarray(axes / np.maximum(sizes, _THINNEST * sizes.max()))
+
+
+def _sort(
+    z: FloatArray, crosses: Callable[[IntArray, NDArray[np.bool_]], FloatArray]
+) -> tuple[IntArray, NDArray[np.bool_], IntArray]:
     """Order by angle in a half circle, which rows point the other way, and their classes."""
-    z = units @ whiten
     against = (z[:, 1] < 0.0) | ((z[:, 1] == 0.0) & (z[:, 0] < 0.0))
     z[against] *= -1.0
     angle = np.arctan2(z[:, 1], z[:, 0])
@@ -196,13 +288,21 @@ def _sort(units: FloatArray, whiten: FloatArray) -> tuple[IntArray, NDArray[np.b
         order, against = np.roll(order, len(order) - cut), np.roll(against, len(order) - cut)
         far = np.concatenate([far[cut:], [False], far[: cut - 1]])
     labels = np.zeros(len(order), dtype=np.int64)
-    np.cumsum(far & (_crosses(units.take(order, axis=0), against) > _DISTINCT), out=labels[1:])
+    np.cumsum(far & (crosses(order, against) > 0.0), out=labels[1:])
     return order, against, labels
 
 
-def _crosses(units: FloatArray, against: NDArray[np.bool_]) -> FloatArray:
+def _crosses(units: FloatArray, order: IntArray, against: NDArray[np.bool_]) -> FloatArray:
     """Cross products of neighbours: where they are positive, the order is proven."""
+    units = units.take(order, axis=0)
     crosses = units[:-1, 0] * units[1:, 1] - units[:-1, 1] * units[1:, 0]
+    return np.where(against[:-1] != against[1:], -crosses, crosses) - _DISTINCT
+
+
+def _precise_crosses(rows: FloatArray, order: IntArray, against: NDArray[np.bool_]) -> FloatArray:
+    """The same from the rows themselves: signs are right however small the angle is."""
+    rows = rows.take(order, axis=0)
+    crosses = cross_products(rows[:-1], rows[1:])
     return np.where(against[:-1] != against[1:], -crosses, crosses)
 
 

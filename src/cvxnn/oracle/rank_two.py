@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,18 @@ from cvxnn.oracle.rank_two_kernels import (
     walk_circle,
     weighted_sum,
 )
+from cvxnn.oracle.rank_two_precise import precise_sum, start_precisely, walk_precisely
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 # Rows that one kernel call works through: some 10 ms.
 _CHUNK_ROWS = 1 << 20
 _BUFFER = 4096
+# Where the bound on the rounding is a larger share of the result, it is worth twice the
+# precision.
+_NEGLIGIBLE = 1e-9
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,9 @@ class RankTwoPricing:
         The s of ``s v'(Xu)_+``.
     directions : ndarray, shape (m, d)
         The same directions in the coordinates of X.
+    planes : ndarray of int, shape (m,)
+        Where it is known: ``k + 1`` or ``-(k + 1)`` for the normal of hyperplane k, turned
+        left or right, which is the point without its rounding; else 0.
     """
 
     bound: float
@@ -47,6 +57,7 @@ class RankTwoPricing:
     points: FloatArray
     signs: FloatArray
     directions: FloatArray
+    planes: IntArray
 
 
 class RankTwoOracle:
@@ -83,6 +94,14 @@ class RankTwoOracle:
     an arc to its end point, which costs at most the error of the slope: 30 in
     all, including 5 for the unit normals against the rows they come from. The
     order of the normals is proven by cross products.
+
+    Where that is no small share of the result - rows that are nearly parallel, as
+    timestamps are, beside a small beta - the walk is repeated in twice the precision,
+    from the rows instead of unit normals. In units of ``eps^2 sum_i |v_i| ||x_i||`` one
+    addition errs by less than 0.8, for the three roundings of its low part, so that total and
+    prefix sum of m rows err by ``1.6 m + 2``; their difference and a product by 6 more, all
+    of it twice with slopes as above: less than ``8 (m + 8)``. The final roundings are
+    relative to the value.
 
     Examples
     --------
@@ -127,40 +146,68 @@ class RankTwoOracle:
         if circle.n_classes == 0 or largest == 0.0:
             return self._pricing(0.0, np.zeros(0), np.zeros((0, 3)))
         unit = float(np.exp2(np.floor(np.log2(largest))))
-        error = float(np.abs(v) @ circle.row_error) * (1.0 + 1e-9)
-        totals = self._totals(v, 1.0 / unit)
-        top, values, points = self._walk(v, 1.0 / unit, totals, enough / unit, most, depth)
-        best = np.argsort(-values, kind="stable")[:most]
-        return self._pricing(top * unit + error, values[best] * unit, points[best])
+        wanted = (1.0 / unit, enough / unit, most, depth)
+        if circle.frame is None or not circle.allows_precision:
+            error = float(np.abs(v) @ circle.row_error) * (1.0 + 1e-9)
+            top, values, points = self._walk(v, *wanted, precise=False)
+            pricing = self._pricing(top * unit + error, values * unit, points)
+            if error <= _NEGLIGIBLE * pricing.bound or not circle.allows_precision:
+                return pricing
+        top, values, points = self._walk(v, *wanted, precise=True)
+        error = self._precise_error(v) + 16.0 * _EPS * top * unit
+        return self._pricing(top * unit + error, values * unit, points)
+
+    def _precise_error(self, v: FloatArray) -> float:
+        """Rounding and displaced rows, for the walk in twice the precision."""
+        circle, sizes = self.circle, np.abs(v)
+        rounding = 8.0 * (len(v) + 8) * _EPS**2 * float(sizes @ circle.lengths)
+        return float(sizes @ circle.displacement) * (1.0 + 1e-9) + rounding
 
     def _pricing(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPricing:
+        on = np.abs(points[:, 0]) > 1.5
+        planes = np.zeros(len(points), dtype=np.int64)
+        if on.any():
+            points = points.copy()
+            turns, k = np.sign(points[on, 0]), np.abs(points[on, 0]).astype(np.int64) - 2
+            planes[on] = turns.astype(np.int64) * (k + 1)
+            normals = self.circle.normals[k]
+            points[on, 0], points[on, 1] = -turns * normals[:, 1], turns * normals[:, 0]
         reduced = points[:, : self.circle.rank]
-        return RankTwoPricing(bound, values, reduced, points[:, 2], reduced @ self.basis.T)
+        return RankTwoPricing(bound, values, reduced, points[:, 2], reduced @ self.basis.T, planes)
 
-    def _totals(self, v: FloatArray, unit: float) -> FloatArray:
-        """A and -B: sums over the rows along and against the normals, shape (2, 2)."""
+    def _totals(self, v: FloatArray, unit: float, precise: bool) -> FloatArray:
+        """A and -B: sums over the rows along and against the normals, each with its rest."""
         circle = self.circle
+        add_rows = precise_sum if precise else weighted_sum
         half = int(circle.starts[circle.n_classes])
         totals = np.zeros((2, 4))
         for sums, begin, end in zip(totals, (0, half), (half, len(v)), strict=True):
             for at in range(begin, end, _CHUNK_ROWS):
-                weighted_sum(circle.rows, v, unit, at, min(at + _CHUNK_ROWS, end), sums)
+                add_rows(circle.rows, v, unit, at, min(at + _CHUNK_ROWS, end), sums)
                 check_interrupt()
-        return (totals[:, ::2] + totals[:, 1::2]) * np.array([[1.0], [-1.0]])
+        return totals * np.array([[1.0], [-1.0]])
 
     def _walk(
-        self, v: FloatArray, unit: float, totals: FloatArray, enough: float, most: int, depth: float
+        self, v: FloatArray, unit: float, enough: float, most: int, depth: float, *, precise: bool
     ) -> tuple[float, FloatArray, FloatArray]:
-        """The largest value on the circle, and the local maxima met."""
+        """The largest value on the circle, and the largest local maxima, best first."""
         circle = self.circle
         state = np.zeros(STATE_SIZE)
-        start_walk(circle.normals, totals, state)
+        totals = self._totals(v, unit, precise)
+        if precise:
+            walk: Any = walk_precisely
+            normals = circle.leaders
+            start_precisely(normals, totals, state)
+        else:
+            walk, normals = walk_circle, circle.normals
+            totals = totals[:, ::2] + totals[:, 1::2]
+            start_walk(normals, totals, state)
         values, points = np.empty(_BUFFER + 2 * most), np.empty((_BUFFER + 2 * most, 3))
         kept_values, kept_points = np.zeros(0), np.zeros((0, 3))
         at, p = 0, circle.n_classes
         while at < p:
-            at, found = walk_circle(
-                circle.rows, circle.starts, circle.normals, v, unit, totals,
+            at, found = walk(
+                circle.rows, circle.starts, normals, v, unit, totals,
                 at, min(at + _CHUNK_ROWS, p), enough, depth, state, values, points,
             )  # fmt: skip
             check_interrupt()
@@ -170,11 +217,10 @@ class RankTwoOracle:
                 most,
             )
         found = end_walk(enough, state, values, points)
-        return (
-            float(state[4]),
-            np.concatenate([kept_values, values[:found]]),
-            np.concatenate([kept_points, points[:found]]),
-        )
+        kept_values = np.concatenate([kept_values, values[:found]])
+        kept_points = np.concatenate([kept_points, points[:found]])
+        best = np.argsort(-kept_values, kind="stable")[:most]
+        return float(state[4]), kept_values[best], kept_points[best]
 
 
 def _best(values: FloatArray, points: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:

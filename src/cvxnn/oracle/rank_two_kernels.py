@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.compensated import add
 from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
@@ -18,21 +19,13 @@ STATE_SIZE = 25
 
 
 @kernel
-def _add(high: float, low: float, x: float) -> tuple[float, float]:
-    """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
-    total = high + x
-    back = total - high
-    return total, low + ((high - (total - back)) + (x - back))
-
-
-@kernel
 def weighted_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums: Array) -> None:
     """Add ``sum_i v_i unit x_i`` over the rows begin:end to `sums` (x, y, each with its rest)."""
     x, x_low, y, y_low = sums[0], sums[1], sums[2], sums[3]
     for i in range(begin, end):
         weight = v[i] * unit
-        x, x_low = _add(x, x_low, weight * rows[i, 0])
-        y, y_low = _add(y, y_low, weight * rows[i, 1])
+        x, x_low = add(x, x_low, weight * rows[i, 0])
+        y, y_low = add(y, y_low, weight * rows[i, 1])
     sums[0], sums[1], sums[2], sums[3] = x, x_low, y, y_low
 
 
@@ -51,7 +44,7 @@ def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int
 
 
 @kernel
-def _meet(
+def meet(
     value: float, x: float, y: float, f: int, enough: float, depth: float,
     state: Array, values: Array, points: Array, found: int,
 ) -> int:  # fmt: skip
@@ -103,12 +96,12 @@ def walk_circle(
         old_x, old_y = cx + cx_low, cy + cy_low
         for i in range(starts[k], starts[k + 1]):
             weight = v[i] * unit
-            cx, cx_low = _add(cx, cx_low, weight * rows[i, 0])
-            cy, cy_low = _add(cy, cy_low, weight * rows[i, 1])
+            cx, cx_low = add(cx, cx_low, weight * rows[i, 0])
+            cy, cy_low = add(cy, cy_low, weight * rows[i, 1])
         for i in range(starts[p + k], starts[p + k + 1]):
             weight = -v[i] * unit
-            cx, cx_low = _add(cx, cx_low, weight * rows[i, 0])
-            cy, cy_low = _add(cy, cy_low, weight * rows[i, 1])
+            cx, cx_low = add(cx, cx_low, weight * rows[i, 0])
+            cy, cy_low = add(cy, cy_low, weight * rows[i, 1])
         new_x, new_y = cx + cx_low, cy + cy_low
         for half in range(2):
             total_x, total_y = totals[half, 0], totals[half, 1]
@@ -129,12 +122,12 @@ def walk_circle(
                 last = s * state[at + 4]
                 if last < 0.0 and s * before > 0.0:
                     value = np.sqrt(gx * gx + gy * gy)
-                    found = _meet(
+                    found = meet(
                         value, s * gx / value, s * gy / value, f, enough, depth,
                         state, values, points, found,
                     )  # fmt: skip
                 if s * before <= 0.0 and s * after >= 0.0:
-                    found = _meet(s * turn, -ny, nx, f, enough, depth, state, values, points, found)
+                    found = meet(s * turn, -ny, nx, f, enough, depth, state, values, points, found)
                 elif s * turn < state[at + 1]:
                     state[at + 1] = s * turn
             state[5 + 10 * half + 4] = after

@@ -18,7 +18,9 @@ _DEPENDENT = 1e-12
 _ROUNDING = 1e-13
 
 
-def gram_lasso(gram: FloatArray, target: FloatArray, start: FloatArray) -> FloatArray:
+def gram_lasso(
+    gram: FloatArray, target: FloatArray, start: FloatArray, centre: FloatArray | None = None
+) -> FloatArray:
     """Minimise ``1/2 c'Gc - b'c`` over ``c >= 0`` by an active set.
 
     The same as :func:`cvxnn.solvers.nonnegative_lasso.nonnegative_lasso` for
@@ -31,6 +33,9 @@ def gram_lasso(gram: FloatArray, target: FloatArray, start: FloatArray) -> Float
     target : ndarray, shape (k,)
     start : ndarray, shape (k,)
         A guess; its support, heaviest first, starts the active set.
+    centre : ndarray, shape (k,), optional
+        Weights at which ``b - G c`` is `target`, instead of zero: what is small there
+        keeps the digits that it loses beside a large b.
 
     Returns
     -------
@@ -50,28 +55,38 @@ def gram_lasso(gram: FloatArray, target: FloatArray, start: FloatArray) -> Float
     barred = lengths == 0.0
     scale = 1.0 / np.where(barred, 1.0, lengths)
     gram, target = gram * scale * scale[:, None], target * scale
+    centre = np.zeros(len(target)) if centre is None else centre / scale
     heaviest = np.argsort(-start, kind="stable")
     members = [int(j) for j in heaviest if start[j] > 0.0 and not barred[j]]
     weights = start / scale
-    members = _descend(gram, target, members, weights)
+    members = _descend(gram, target, centre, members, weights)
     empty = barred.copy()
     for _ in range(10 * len(target) + 10):
         check_interrupt()
-        slope = target - gram[:, members] @ weights[members]
-        floor = _ROUNDING * (np.abs(target) + np.abs(gram[:, members]) @ weights[members])
+        slope = _slope(gram, target, centre, weights)
+        moved = np.flatnonzero(weights != centre)
+        floor = np.abs(gram[:, moved]) @ np.abs(weights[moved] - centre[moved])
+        floor = _ROUNDING * (np.abs(target) + floor)
         slope[barred | (slope <= floor)] = 0.0
         slope[members] = 0.0
         if not slope.any():
             break
         entering = int(np.argmax(slope))
         members = _exchange(gram, members, entering, weights)
-        members = _descend(gram, target, [*members, entering], weights)
+        members = _descend(gram, target, centre, [*members, entering], weights)
         if entering in members:
             barred = empty.copy()
         else:
             # Rounding: it would come back for ever.
             barred[entering] = True
     return weights * scale
+
+
+def _slope(
+    gram: FloatArray, target: FloatArray, centre: FloatArray, weights: FloatArray
+) -> FloatArray:
+    moved = np.flatnonzero(weights != centre)
+    return np.asarray(target - gram[:, moved] @ (weights[moved] - centre[moved]))
 
 
 def _exchange(
@@ -105,6 +120,7 @@ def _exchange(
 def _descend(
     gram: FloatArray,
     target: FloatArray,
+    centre: FloatArray,
     members: list[int],
     weights: FloatArray,
 ) -> list[int]:
@@ -115,10 +131,15 @@ def _descend(
     while members:
         factor, dependent = _cholesky(gram[np.ix_(members, members)])
         if dependent >= 0:
+            weights[members[dependent]] = 0.0
             del members[dependent]
             continue
-        goal = scipy.linalg.cho_solve((factor, True), target[members], check_finite=False)
         now = weights[members]
+        if centre.any():
+            left = _slope(gram, target, centre, weights)[members]
+            goal = now + scipy.linalg.cho_solve((factor, True), left, check_finite=False)
+        else:
+            goal = scipy.linalg.cho_solve((factor, True), target[members], check_finite=False)
         falling = goal <= 0.0
         if not falling.any():
             weights[:] = 0.0

@@ -9,6 +9,7 @@ hyperplanes as it likes: what counts is that the exact objective falls.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ _LENGTHS = (1.0, 0.3, 0.1)
 _ALONG = 1e-10
 # Damping of the correction of a dual point, relative to the features.
 _DAMPING = 1e-14
+# Steps that polish a dual point, and how far one may turn a neuron.
+_POLISHING, _LONGEST = 8, 0.5
 # A neuron this much shorter than the longest is none, nor is one that does so little.
 _NOTHING = 1e-13
 # Gains below this share of the objective are not worth another step.
@@ -36,14 +39,18 @@ _SMALL_GAIN = 1e-13
 
 def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> float:
     """Objective (2) of the neurons ``s_j (X w_j)_+``."""
-    return moments.loss(rays, signs) + beta * float(np.linalg.norm(rays, axis=1).sum())
+    lengths = np.linalg.norm(moments.weights(rays), axis=1)
+    return moments.loss(rays, signs) + beta * float(lengths.sum())
 
 
-def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neurons:
+def reweigh_by_moments(
+    moments: Moments, beta: float, neurons: Neurons, *, centred: bool = False
+) -> Neurons:
     """The best weights for the given directions, without the neurons they drop.
 
     The same as :func:`cvxnn.solvers.neurons.reweigh` for any number of rows, with
-    half of the digits. The activations of the answer are linearly independent.
+    half of the digits. The activations of the answer are linearly independent. If
+    `centred`, the residual of the neurons takes the place of y, which may be far larger.
     """
     units = np.zeros((len(neurons.weights), 2))
     units[:, : neurons.directions.shape[1]] = neurons.directions
@@ -51,10 +58,19 @@ def reweigh_by_moments(moments: Moments, beta: float, neurons: Neurons) -> Neuro
     full, products = moments.gram(units, neurons.signs)
     gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
     # Active on the hyperplane it lies on only: what is left is rounding.
-    nothing = np.diag(gram) <= _NOTHING * np.diag(full).reshape(k, 2).sum(axis=1)
+    sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
+    nothing = np.diag(gram) <= _NOTHING * sizes
     gram[nothing] = gram[:, nothing] = 0.0
+    centre = neurons.weights if centred else None
+    if centred:
+        pieces = moments.pieces(units)
+        left = moments.gradient(pieces, units * neurons.weights[:, None], neurons.signs)
+        products = neurons.signs[:, None] * (pieces.on.T.astype(np.float64) @ left)
     target = (units * products.reshape(k, 2)).sum(axis=1) - beta
-    weights = gram_lasso(gram, target, neurons.weights)
+    if centred:
+        # No rounding of residuals on the hyperplane that a neuron lies on.
+        target[nothing] = 0.0
+    weights = gram_lasso(gram, target, neurons.weights, centre)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 
@@ -129,14 +145,18 @@ def _step(
     moments: Moments, beta: float, rays: FloatArray, signs: FloatArray, value: float
 ) -> tuple[FloatArray, FloatArray, float]:
     """One step; neurons on a hyperplane change their length only."""
-    norms = np.linalg.norm(rays, axis=1)
-    units = rays / norms[:, None]
+    norms, units = _lengths_and_units(moments, rays)
     moves = _direction(moments, beta, rays, signs)
     # A neuron that would turn round stops at zero, and is gone.
-    shrinking = -(moves * units).sum(axis=1) / norms
+    shrinking = -(moves * moments.pull(units)).sum(axis=1) / norms
     ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
     best = rays, signs, value
-    for lengths in _trials(_kinks_ahead(moments, rays, moves), ends):
+    trials = _trials(_kinks_ahead(moments, rays, moves), ends)
+    if moments.frame is not None:
+        # Two neurons that turn away from each other are nearly a linear one on all rows:
+        # long moves of the three cancel, but only together.
+        trials = chain((np.full(len(ends), min(1.0, ends.min())),), trials)
+    for lengths in trials:
         moved = rays + lengths[:, None] * moves
         reach = np.linalg.norm(moved, axis=1)
         alive = (lengths < ends) & (reach > _NOTHING * reach.max())
@@ -174,13 +194,26 @@ def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> Float
 
 def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
     """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
-    norms = np.linalg.norm(rays, axis=1)
-    units = rays / norms[:, None]
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
+    gradient = moments.gradient(slopes.pieces, rays, signs)
+    return slopes.solve(*_penalty(moments, beta, rays), gradient)[0]
+
+
+def _penalty(moments: Moments, beta: float, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Curvature of ``beta sum ||w_j||``, and minus its gradient; shapes (k, 2, 2), (k, 2)."""
+    norms, units = _lengths_and_units(moments, rays)
     # A little curvature along the neuron too: a step may do nothing but grow.
     across = (1.0 + _ALONG) * np.eye(2) - units[:, :, None] * units[:, None, :]
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
-    gradient = moments.gradient(chain.pieces, rays, signs)
-    return chain.solve((beta / norms)[:, None, None] * across, -beta * units, gradient)[0]
+    if moments.frame is not None:
+        across = moments.frame.T @ across @ moments.frame
+    return (beta / norms)[:, None, None] * across, -beta * moments.pull(units)
+
+
+def _lengths_and_units(moments: Moments, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lengths of the weights, and their directions."""
+    weights = moments.weights(rays)
+    norms = np.linalg.norm(weights, axis=1)
+    return norms, weights / norms[:, None]
 
 
 def stationary_residual(
@@ -196,10 +229,36 @@ def stationary_residual(
     v = moments.y - moments.prediction(rays, signs)
     if len(rays) == 0:
         return v
-    chain = SlopeChain.of(moments, rays, signs, TIGHT)
-    units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    none = _DAMPING * chain.sizes()[:, None, None] * np.eye(2)
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
+    linear = -beta * moments.pull(_lengths_and_units(moments, rays)[1])
+    none = _DAMPING * slopes.sizes()[:, None, None] * np.eye(2)
     for _ in range(2):
-        changes = chain.solve(none, -beta * units, moments.slopes_of(chain.pieces, v))[1]
-        v = v - moments.add_slopes(chain.pieces, changes)
+        changes = slopes.solve(none, linear, moments.slopes_of(slopes.pieces, v))[1]
+        v = v - moments.add_slopes(slopes.pieces, changes)
     return v
+
+
+def polished_residual(
+    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Residual and neurons after Newton steps that change nothing but the last digits.
+
+    Where rows are nearly parallel, a neuron may turn while neither its output nor the
+    objective changes in any digit. A dual point shows it: ``J'v = beta u`` asks for
+    digits of v that the residual of a sum of large terms does not have. O(n) a step.
+    """
+    v = moments.y - moments.prediction(rays, signs)
+    if len(rays) == 0:
+        return v, rays
+    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
+    for _ in range(_POLISHING):
+        moves, changes = slopes.solve(
+            *_penalty(moments, beta, rays), moments.slopes_of(slopes.pieces, v)
+        )
+        lengths = np.linalg.norm(moments.weights(rays), axis=1)
+        size = float((np.linalg.norm(moments.weights(moves), axis=1) / lengths).max())
+        step = min(1.0, _LONGEST / max(size, _LONGEST))
+        rays, v = rays + step * moves, v - step * moments.add_slopes(slopes.pieces, changes)
+        if size <= _SMALL_GAIN:
+            break
+    return v, rays

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.compensated import add, residual, sums_over_parts
 from cvxnn.interrupts import check_interrupt
 from cvxnn.kernels import kernel
 from cvxnn.oracle.circle import CircularRows
@@ -28,14 +29,8 @@ _CHUNK_ROWS = 1 << 20
 _FEW_ROWS = 2000
 # Five sums (xx, xz, zz, xy, zy for rows (x, z)), each with what rounding took from it.
 _SUMS = 10
-
-
-@kernel
-def _add(high: float, low: float, x: float) -> tuple[float, float]:
-    """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
-    total = high + x
-    back = total - high
-    return total, low + ((high - (total - back)) + (x - back))
+# A linear function that leaves no more than this share of the squares of y is nearly all of it.
+_MOSTLY_LINEAR = 1e-2
 
 
 @kernel
@@ -43,11 +38,11 @@ def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> Non
     """Add the five products of the rows begin:end to `sums`."""
     for i in range(begin, end):
         x, z, t = rows[i, 0], rows[i, 1], y[i]
-        sums[0], sums[1] = _add(sums[0], sums[1], x * x)
-        sums[2], sums[3] = _add(sums[2], sums[3], x * z)
-        sums[4], sums[5] = _add(sums[4], sums[5], z * z)
-        sums[6], sums[7] = _add(sums[6], sums[7], x * t)
-        sums[8], sums[9] = _add(sums[8], sums[9], z * t)
+        sums[0], sums[1] = add(sums[0], sums[1], x * x)
+        sums[2], sums[3] = add(sums[2], sums[3], x * z)
+        sums[4], sums[5] = add(sums[4], sums[5], z * z)
+        sums[6], sums[7] = add(sums[6], sums[7], x * t)
+        sums[8], sums[9] = add(sums[8], sums[9], z * t)
 
 
 @kernel
@@ -72,7 +67,7 @@ def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
         _accumulate(rows, y, row // _BLOCK * _BLOCK, row, out[m])
         for k in range(0, _SUMS, 2):
             for _ in range(at[m] // n):
-                out[m, k], low = _add(out[m, k], out[m, k + 1], prefix[-1, k])
+                out[m, k], low = add(out[m, k], out[m, k + 1], prefix[-1, k])
                 out[m, k + 1] = low + prefix[-1, k + 1]
     return out
 
@@ -189,11 +184,15 @@ class Moments:
     ----------
     few_rows : bool
         Whether they are so few that work of O(n) costs nothing.
+    frame : ndarray, shape (2, 2), or None
+        Rows and neurons are in its coordinates: ``z = frame' x``, so that the weights
+        of a neuron are ``u = frame w``, and the penalty is ``||u||``.
 
     Notes
     -----
     O(n) once; then O(k log n + k^2) for k neurons. Sums are kept in twice the
-    working precision: the moments of a few rows are differences of large sums.
+    working precision: the moments of a few rows are differences of large sums. Where a
+    linear function is nearly all of y, the sums are those of what it leaves.
 
     Examples
     --------
@@ -207,15 +206,26 @@ class Moments:
     """
 
     def __init__(self, circle: CircularRows, y: FloatArray) -> None:
-        self.circle, self.y = circle, y
+        self.circle, self.y, self.frame = circle.framed(), y, circle.frame
+        circle = self.circle
         self.few_rows = len(y) <= _FEW_ROWS
-        self._half_squares = 0.5 * float(y @ y)
+        self._base, left = _linear_part(circle.rows, y)
+        self._left = left
+        self._half_squares = 0.5 * float(left @ left)
         n_blocks = -(-len(y) // _BLOCK)
         self._prefix = np.zeros((n_blocks + 1, _SUMS))
         step = _CHUNK_ROWS // _BLOCK
         for begin in range(0, n_blocks, step):
-            _fill_prefix(circle.rows, y, begin, min(begin + step, n_blocks), self._prefix)
+            _fill_prefix(circle.rows, left, begin, min(begin + step, n_blocks), self._prefix)
             check_interrupt()
+
+    def weights(self, w: FloatArray) -> FloatArray:
+        """The weights of neurons, whose lengths are penalised, shape (k, 2)."""
+        return w if self.frame is None else w @ self.frame.T
+
+    def pull(self, units: FloatArray) -> FloatArray:
+        """The gradient of the length where the weights have the direction `units`."""
+        return units if self.frame is None else units @ self.frame
 
     def locate(self, w: FloatArray, tolerance: float) -> tuple[IntArray, IntArray]:
         """The arc of each neuron, and the hyperplane that it lies on or -1; shapes (k,)."""
@@ -236,11 +246,12 @@ class Moments:
         Shapes (2 k, 2 k) and (2 k,); O(k^2 + k log n).
         """
         low, high = self.ranges(self.locate(w, 0.0)[0])
-        at = _prefix_at(self.circle.rows, self.y, self._prefix, np.concatenate([low, high]))
+        at = self._prefix_at(np.concatenate([low, high]))
         at_low, at_high = at[: len(w)], at[len(w) :]
         gram = _gram(len(self.y), low, high, at_low, at_high, self._prefix[-1], signs)
-        parts = at_high[:, 6:] - at_low[:, 6:]
-        products = signs[:, None] * (parts[:, ::2] + parts[:, 1::2])
+        parts = at_high - at_low
+        sums = parts[:, ::2] + parts[:, 1::2]
+        products = signs[:, None] * (sums[:, 3:] + _squares(sums) @ self._base)
         return gram, products.reshape(-1)
 
     def pieces(self, w: FloatArray, tolerance: float = 0.0) -> Pieces:
@@ -260,19 +271,20 @@ class Moments:
 
     def squares(self, pieces: Pieces) -> FloatArray:
         """``sum x x'`` over each piece, shape (m, 2, 2)."""
-        return self._sums(pieces)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        return _squares(self._sums(pieces))
 
     def slopes_of(self, pieces: Pieces, v: FloatArray) -> FloatArray:
         """``sum x_i v_i`` over each piece for any v, shape (m, 2); O(n)."""
+        if self.frame is not None:
+            return sums_over_parts(self.circle.rows, v, pieces.ends)
         return np.add.reduceat(self.circle.rows * v[:, None], pieces.ends[:-1], axis=0)
 
     def gradient(self, pieces: Pieces, w: FloatArray, signs: FloatArray) -> FloatArray:
         """``sum x_i (y_i - f_i)`` over each piece, shape (m, 2)."""
         if self.few_rows:
             return self.slopes_of(pieces, self.y - self.prediction(w, signs))
-        sums, slopes = self._sums(pieces), pieces.slopes(w, signs)
-        squares = sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-        return sums[:, 3:] - np.einsum("mab,mb->ma", squares, slopes)
+        sums, slopes = self._sums(pieces), pieces.slopes(w, signs) - self._base
+        return sums[:, 3:] - np.einsum("mab,mb->ma", _squares(sums), slopes)
 
     def loss(self, w: FloatArray, signs: FloatArray) -> float:
         """``1/2 ||f - y||^2``, from the rows themselves where they are few."""
@@ -280,9 +292,8 @@ class Moments:
             residual = self.y - self.prediction(w, signs)
             return 0.5 * float(residual @ residual)
         pieces = self.pieces(w)
-        sums, slopes = self._sums(pieces), pieces.slopes(w, signs)
-        squares = sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-        fitted = np.einsum("mab,mb->ma", squares, slopes)
+        sums, slopes = self._sums(pieces), pieces.slopes(w, signs) - self._base
+        fitted = np.einsum("mab,mb->ma", _squares(sums), slopes)
         return self._half_squares + float((slopes * (0.5 * fitted - sums[:, 3:])).sum())
 
     def add_slopes(self, pieces: Pieces, slopes: FloatArray) -> FloatArray:
@@ -297,5 +308,25 @@ class Moments:
 
     def _sums(self, pieces: Pieces) -> FloatArray:
         """The five sums over each piece, shape (m, 5)."""
-        at = _prefix_at(self.circle.rows, self.y, self._prefix, pieces.ends)
+        at = self._prefix_at(pieces.ends)
         return np.diff(at[:, ::2], axis=0) + np.diff(at[:, 1::2], axis=0)
+
+    def _prefix_at(self, places: IntArray) -> FloatArray:
+        return np.asarray(_prefix_at(self.circle.rows, self._left, self._prefix, places))
+
+
+def _squares(sums: FloatArray) -> FloatArray:
+    """``sum x x'`` as matrices, shape (m, 2, 2)."""
+    return sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+
+
+def _linear_part(rows: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The slope of a linear function that is nearly all of y, else zero; and what it leaves.
+
+    The moments of small numbers keep the digits that those of y would lose.
+    """
+    slope = np.linalg.lstsq(rows.T @ rows, rows.T @ y, rcond=None)[0]
+    fitted = rows @ slope
+    if float((y - fitted) @ (y - fitted)) > _MOSTLY_LINEAR * float(y @ y):
+        return np.zeros(2), y
+    return np.asarray(slope), residual(np.ascontiguousarray(rows), np.arange(2), slope, y)

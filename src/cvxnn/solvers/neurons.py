@@ -108,12 +108,19 @@ def reweigh(
     beta: float,
     neurons: Neurons,
     deadline: Deadline | None = None,
+    *,
+    precise: bool = False,
 ) -> Neurons:
     """The best weights for the given directions, without the neurons they drop.
 
-    Raises OutOfTimeError if the deadline passes before the end, as all do here that take one.
+    For all their digits, `precise`, the columns are used as they are: O(n k) memory. Raises
+    OutOfTimeError if the deadline passes before the end, as all do here that take one.
     """
-    weights = best_weights(layer, y, beta, neurons, deadline)
+    if precise:
+        columns = atoms(layer, neurons)
+        weights = nonnegative_lasso(columns, y, beta, neurons.weights, deadline, precise=True)
+    else:
+        weights = best_weights(layer, y, beta, neurons, deadline)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 

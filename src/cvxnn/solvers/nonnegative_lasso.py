@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.compensated import residual
 from cvxnn.interrupts import Deadline
 
 FloatArray = NDArray[np.float64]
@@ -16,6 +17,12 @@ _DEPENDENT = 1e-11
 # Entering columns that may fail to lower the objective before the rest is taken
 # for rounding: near interpolation slopes carry the error of sums that cancel.
 _PATIENCE = 5
+# The same where residuals are computed in twice the precision; what is a slope and what
+# is rounding, relative to the columns and y.
+_PRECISE_DEPENDENT, _PRECISE_PATIENCE = 1e-13, 20
+_FLOOR, _PRECISE_FLOOR = 1e-13, 1e-17
+# Solutions of the triangular system on the way to all digits of the weights.
+_REFINEMENTS = 2
 
 
 def nonnegative_lasso(
@@ -24,6 +31,8 @@ def nonnegative_lasso(
     beta: float,
     start: FloatArray | None = None,
     deadline: Deadline | None = None,
+    *,
+    precise: bool = False,
 ) -> FloatArray:
     """Minimise ``1/2 ||A c - y||^2 + beta sum(c)`` over ``c >= 0`` by an active set.
 
@@ -39,6 +48,9 @@ def nonnegative_lasso(
     start : ndarray, shape (k,), optional
         A guess; its support, heaviest first, starts the active set.
     deadline : Deadline, optional
+    precise : bool
+        Compute residuals in twice the precision, and refine weights with them: for
+        targets that are fitted up to a share near the rounding of float64.
 
     Returns
     -------
@@ -66,7 +78,7 @@ def nonnegative_lasso(
     deadline = Deadline() if deadline is None else deadline
     k = atoms.shape[1]
     lengths = np.linalg.norm(atoms, axis=0)
-    active = _ActiveSet(atoms, y, beta, lengths)
+    active = _ActiveSet(atoms, y, beta, lengths, precise)
     if start is not None:
         for j in np.argsort(-start, kind="stable"):
             if start[j] > 0.0 and lengths[j] > 0.0:
@@ -74,14 +86,16 @@ def nonnegative_lasso(
                 active.append(int(j), float(start[j]))
         active.descend(deadline)
     barred = lengths == 0.0
-    floor = 1e-13 * np.maximum(beta, lengths * float(np.linalg.norm(y)))
+    floor = (_PRECISE_FLOOR if precise else _FLOOR) * np.maximum(
+        beta, lengths * float(np.linalg.norm(y))
+    )
     best, stale = np.inf, 0
     for _ in range(10 * k + 10):
         deadline.check()
         value = active.objective()
         stale = 0 if value < best * (1.0 - 1e-14) else stale + 1
         best = min(best, value)
-        if stale > _PATIENCE:
+        if stale > (_PRECISE_PATIENCE if precise else _PATIENCE):
             break
         slope = atoms.T @ active.residual() - beta - floor
         slope[barred] = -np.inf
@@ -101,14 +115,21 @@ def nonnegative_lasso(
 class _ActiveSet:
     """Columns with positive weight, their QR factorisation, and moves between vertices."""
 
-    def __init__(self, atoms: FloatArray, y: FloatArray, beta: float, lengths: FloatArray) -> None:
+    def __init__(
+        self, atoms: FloatArray, y: FloatArray, beta: float, lengths: FloatArray, precise: bool
+    ) -> None:
         self.atoms, self.y, self.beta, self.lengths = atoms, y, beta, lengths
+        self.precise = precise
+        self.dependent = _PRECISE_DEPENDENT if precise else _DEPENDENT
         self.members: list[int] = []
         self.weights = np.zeros(0)
         self.Q = np.zeros((len(y), 0))
         self.R = np.zeros((0, 0))
 
     def residual(self) -> FloatArray:
+        if self.precise:
+            members = np.array(self.members, dtype=np.int64)
+            return np.asarray(residual(self.atoms, members, self.weights, self.y))
         return self.y - self.atoms[:, self.members] @ self.weights
 
     def objective(self) -> float:
@@ -123,7 +144,7 @@ class _ActiveSet:
         again = self.Q.T @ rest
         rest, along = rest - self.Q @ again, along + again
         length = float(np.linalg.norm(rest))
-        if length <= _DEPENDENT * self.lengths[j]:
+        if length <= self.dependent * self.lengths[j]:
             return np.asarray(scipy.linalg.solve_triangular(self.R, along))
         m = len(self.members)
         R = np.zeros((m + 1, m + 1))
@@ -183,4 +204,12 @@ class _ActiveSet:
         shift = scipy.linalg.solve_triangular(
             self.R, np.full(len(self.members), self.beta), trans="T"
         )
-        return np.asarray(scipy.linalg.solve_triangular(self.R, self.Q.T @ self.y - shift))
+        if not self.precise:
+            return np.asarray(scipy.linalg.solve_triangular(self.R, self.Q.T @ self.y - shift))
+        before, weights = self.weights, self.weights
+        for _ in range(_REFINEMENTS):
+            self.weights = weights
+            along = self.Q.T @ self.residual()
+            weights = weights + scipy.linalg.solve_triangular(self.R, along - shift)
+        self.weights = before
+        return np.asarray(weights)

@@ -33,6 +33,8 @@ METHODS = ("global", "exact", "sampled")
 
 # Up to this many patterns, pricing them all is quicker than any search.
 _FEW_PATTERNS = 50_000
+# Up to this many hyperplanes of rank two, two patterns each, their cells take a second.
+_FEW_LINES = 100
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,18 @@ class Method:
 
         Rows that are nearly parallel make cells that are slivers, and masters on
         these lose their digits; neurons that move freely do not see them. It starts
-        anew, because the network of the first search is stuck there, too.
+        anew, because the network of the first search is stuck there, too. In rank two
+        it is the other way round: where there are few cells, a master on each has digits
+        that moments have not.
         """
         chosen = self.name == "sampled" or self.patterns is not None
-        if chosen or isinstance(first, GlobalSearch | RankTwoSearch):
+        if chosen or isinstance(first, GlobalSearch):
             return None
+        if isinstance(first, RankTwoSearch):
+            if not first.is_cheap or first.oracle.circle.n_classes > _FEW_LINES:
+                return None
+            patterns = enumerate_until(problem.layer.rows, deadline)
+            return self._search(problem, patterns, deadline, by_cells=True)
         return self._search(problem, None, deadline, by_cells=False)
 
     def _search(
