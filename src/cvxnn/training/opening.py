@@ -54,8 +54,6 @@ def opening(problem: ScaledProblem) -> Neurons:
     >>> found = opening(problem)
     >>> found.directions.argmax(axis=1).tolist(), found.signs.tolist()
     ([1, 0], [-1.0, 1.0])
-    >>> found.weights.round(12).tolist()
-    [3.0, 2.0]
     """
     layer, loss, y = problem.layer, problem.loss, problem.y
     v = -loss.gradient(np.zeros_like(y), y)
