@@ -15,8 +15,9 @@ from cvxnn.solvers.neurons import Neurons
 
 FloatArray = NDArray[np.float64]
 
-# Seconds after a limit or Ctrl-C in which a network may be made presentable.
-_GRACE = 0.1
+# Seconds after a limit or Ctrl-C in which a network may be made presentable, and products
+# of a factorisation of its activations up to which nobody counts them.
+_GRACE, _QUICK_WORK = 0.1, 1 << 24
 
 
 class Search(ABC):
@@ -86,10 +87,10 @@ class Search(ABC):
         """
 
     def _last_deadline(self, *, hurry: bool) -> Deadline:
-        """Until when :meth:`finish` may work on the network."""
-        if hurry or self.deadline.passed:
-            return Deadline(_GRACE)
-        return self.deadline
+        """Until when :meth:`finish` may work on the network; never where that takes no time."""
+        if len(self.dual_point) * len(self.neurons.weights) ** 2 <= _QUICK_WORK:
+            return Deadline()
+        return Deadline(_GRACE) if hurry or self.deadline.passed else self.deadline
 
     def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""

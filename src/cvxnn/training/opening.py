@@ -52,8 +52,8 @@ def opening(problem: ScaledProblem) -> Neurons:
     >>> from cvxnn.layers import Layer
     >>> problem = ScaledProblem.of(Layer(np.eye(2)), np.array([3.0, -4.0]), 1.0)
     >>> found = opening(problem)
-    >>> found.directions.tolist(), found.signs.tolist()
-    ([[0.0, 1.0], [1.0, 0.0]], [-1.0, 1.0])
+    >>> found.directions.argmax(axis=1).tolist(), found.signs.tolist()
+    ([1, 0], [-1.0, 1.0])
     """
     layer, loss, y = problem.layer, problem.loss, problem.y
     v = -loss.gradient(np.zeros_like(y), y)
