@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,7 +19,11 @@ _ROUNDING = 1e-13
 
 
 def gram_lasso(
-    gram: FloatArray, target: FloatArray, start: FloatArray, centre: FloatArray | None = None
+    gram: FloatArray,
+    target: FloatArray,
+    start: FloatArray,
+    centre: FloatArray | None = None,
+    deadline: Deadline | None = None,
 ) -> FloatArray:
     """Minimise ``1/2 c'Gc - b'c`` over ``c >= 0`` by an active set.
 
@@ -36,6 +40,8 @@ def gram_lasso(
     centre : ndarray, shape (k,), optional
         Weights at which ``b - G c`` is `target`, instead of zero: what is small there
         keeps the digits that it loses beside a large b.
+    deadline : Deadline, optional
+        When it passes, the weights are what they are: each step has lowered the value.
 
     Returns
     -------
@@ -61,8 +67,11 @@ def gram_lasso(
     weights = start / scale
     members = _descend(gram, target, centre, members, weights)
     empty = barred.copy()
+    deadline = Deadline() if deadline is None else deadline
     for _ in range(10 * len(target) + 10):
         check_interrupt()
+        if deadline.passed:
+            break
         slope = _slope(gram, target, centre, weights)
         moved = np.flatnonzero(weights != centre)
         floor = np.abs(gram[:, moved]) @ np.abs(weights[moved] - centre[moved])

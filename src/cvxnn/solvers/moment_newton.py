@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.solvers.gram_lasso import gram_lasso
 from cvxnn.solvers.moments import Moments
 from cvxnn.solvers.neurons import TIGHT, Neurons
@@ -44,7 +44,12 @@ def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
 
 
 def reweigh_by_moments(
-    moments: Moments, beta: float, neurons: Neurons, *, centred: bool = False
+    moments: Moments,
+    beta: float,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+    *,
+    centred: bool = False,
 ) -> Neurons:
     """The best weights for the given directions, without the neurons they drop.
 
@@ -70,7 +75,7 @@ def reweigh_by_moments(
     if centred:
         # No rounding of residuals on the hyperplane that a neuron lies on.
         target[nothing] = 0.0
-    weights = gram_lasso(gram, target, neurons.weights, centre)
+    weights = gram_lasso(gram, target, neurons.weights, centre, deadline)
     return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
 
 
@@ -122,13 +127,19 @@ def _merge_neighbours(
 
 
 def newton(
-    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray, steps: int
+    moments: Moments,
+    beta: float,
+    rays: FloatArray,
+    signs: FloatArray,
+    steps: int,
+    deadline: Deadline | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Newton steps with a line search on the exact objective; neurons merge on the way."""
+    deadline = Deadline() if deadline is None else deadline
     value = objective(moments, beta, rays, signs)
     for _ in range(steps):
         check_interrupt()
-        if len(rays) == 0:
+        if len(rays) == 0 or deadline.passed:
             break
         before = value
         rays, signs, value = _step(moments, beta, rays, signs, value)

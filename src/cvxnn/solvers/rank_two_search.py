@@ -226,8 +226,7 @@ class RankTwoSearch(Search):
             return neurons
         neurons = self._reweigh(neurons)
         rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
-        if not self.deadline.passed:
-            rays, signs = newton(self._moments, self.beta, rays, signs, steps)
+        rays, signs = newton(self._moments, self.beta, rays, signs, steps, self.deadline)
         return self._neurons_of(rays[:, : self.oracle.circle.rank], signs)
 
     def _neurons_of(self, rays: FloatArray, signs: FloatArray) -> Neurons:
@@ -244,7 +243,9 @@ class RankTwoSearch(Search):
         if self._few_rows and self._careful:
             layer = Layer(self._rows)
             return reweigh(layer, self._y, self.beta, neurons, precise=self._precise)
-        return reweigh_by_moments(self._moments, self.beta, neurons, centred=self._careful)
+        return reweigh_by_moments(
+            self._moments, self.beta, neurons, self.deadline, centred=self._careful
+        )
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
