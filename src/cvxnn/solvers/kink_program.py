@@ -157,17 +157,23 @@ def minimise_with_kinks(
     point = _start(g, kinks)
     first = point.gap
     size = float(np.abs(g).max()) + float(kinks.price.max())
+    before = point
     for _ in range(_MAX_ITER):
         deadline.check()
-        dual = (H @ point.moves.ravel()).reshape(g.shape) + g - kinks.spread(point.lam, len(g))
-        primal = kinks.slack + kinks.products(point.moves) + point.p - point.s
-        done = point.gap <= 1e-15 * first and float(np.abs(dual).max()) <= 1e-13 * size
-        if done or point.gap <= 1e-18 * first:
-            break
-        stepped = _iterate(H, kinks, point, dual, primal)
+        # Rounding next to the boundary may send a step beyond float64: then it is none.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            dual = (H @ point.moves.ravel()).reshape(g.shape) + g - kinks.spread(point.lam, len(g))
+            primal = kinks.slack + kinks.products(point.moves) + point.p - point.s
+            if not (np.isfinite(dual).all() and np.isfinite(primal).all()):
+                point = before
+                break
+            done = point.gap <= 1e-15 * first and float(np.abs(dual).max()) <= 1e-13 * size
+            if done or point.gap <= 1e-18 * first:
+                break
+            stepped = _iterate(H, kinks, point, dual, primal)
         if stepped is None:
             break
-        point = stepped
+        before, point = point, stepped
     inside = (point.lam > 1e-6 * point.mu) & (point.mu > 1e-6 * point.lam)
     near = np.maximum(point.s, point.p)
     reach = float(np.abs(point.moves).max()) + float(kinks.slack.max())
