@@ -229,7 +229,7 @@ class _Run:
         self.start, self.deadline = clock(), Deadline(time_limit)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
-        self.balanced_objective = self._evaluate(self.network.balance()).value
+        self.balanced = self._evaluate(self.network.balance())
         self.prediction = self.network.forward(X)
         self.residual = -loss.gradient(self.prediction, y)
         self.oracle_bound = spectral_bound(X, self.residual)
@@ -262,7 +262,7 @@ class _Run:
             verdict=self._verdict(),
             network=self.network,
             has_ones=self.read.has_ones,
-            balanced_objective=self.balanced_objective,
+            balanced_objective=self.balanced.value,
             largest_value=self.largest_value,
             improving_neuron=self.neuron,
             better_network=self.solution,
@@ -276,23 +276,25 @@ class _Run:
     def _gap(self) -> float:
         return relative_gap(self.objective, self.dual_bound, self.objective_error)
 
-    def _is_better(self, objective: float) -> bool:
-        return self.objective - objective > self.tol * self.objective
+    def _is_better(self, other: Evaluation) -> bool:
+        """Whether an objective is lower by more than tol, whatever rounding hides of the two."""
+        known = self.objective - self.objective_error - (other.value + other.error)
+        return known > self.tol * self.objective
 
     def _verdict(self) -> Verdict:
         if self._gap() <= self.tol:
             return Verdict.OPTIMAL
         known = self.neuron is not None or self.solution is not None
-        if known or self._is_better(self.balanced_objective):
+        if known or self._is_better(self.balanced):
             return Verdict.IMPROVABLE
         return Verdict.UNDECIDED
 
     def _notes(self) -> tuple[str, ...]:
         notes = self.read.notes(self.X, self.beta)
-        if self.balanced_objective < self.objective * (1.0 - _UNBALANCED):
+        if self.balanced.value < self.objective * (1.0 - _UNBALANCED):
             notes += (
                 "Balancing its neurons (TwoLayerNetwork.balance), which does not change the "
-                f"function, lowers the objective to {self.balanced_objective:.10g}.",
+                f"function, lowers the objective to {self.balanced.value:.10g}.",
             )
         return notes
 
@@ -318,7 +320,9 @@ class _Run:
             self.dual_bound = max(self.dual_bound, self._bound_of_residual())
             self.largest_value = max(self.largest_value, float(prices.values.max(initial=0.0)))
             neuron = self._best_neuron(prices)
-            if neuron is not None and self._is_better(self.objective - neuron.decrease):
+            if neuron is not None and self._is_better(
+                self._evaluate(neuron.added_to(self.network))
+            ):
                 self.neuron = neuron
             if pricer.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
@@ -349,7 +353,7 @@ class _Run:
         solution = self._train(seconds)
         self.interrupted = solution.status is Status.INTERRUPTED
         self.dual_bound = max(self.dual_bound, solution.dual_bound)
-        if self._is_better(solution.objective):
+        if self._is_better(Evaluation(solution.objective, solution.objective_error)):
             self.solution = solution
 
     def _train(self, seconds: float | None) -> Solution:
