@@ -22,6 +22,7 @@ from scipy.optimize import brentq
 
 from cvxnn.architectures.column_space import ColumnSpace
 from cvxnn.certificates import DualProof
+from cvxnn.evaluation import evaluate, predict
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SkipLoss, SquaredLoss, WeightedLoss
@@ -257,10 +258,15 @@ class FreeSkip(SkipTraining):
         f = problem.output(network)
         w = np.zeros(problem.skip.shape[1])
         w[space.kept] = space.solve(root * (problem.y - f))
-        value = problem.loss.value(f + problem.skip @ w, problem.y)
+        prediction = predict(
+            problem.layer, network.hidden_weights, network.output_weights, (problem.skip, w)
+        )
+        price = problem.beta * network.penalty()
+        value = evaluate(problem.loss, problem.y, prediction, price, network.n_weights)
+        self._reached = value.value + value.error
         # Also where it is above that of the empty network, which has no w at all.
         self.objective = np.inf
-        self._offer(network, w, value + problem.beta * network.penalty())
+        self._offer(network, w, value.value)
         self._take(proofs)
 
     def _bound(self, proof: DualProof) -> float:
@@ -281,8 +287,8 @@ class FreeSkip(SkipTraining):
         share = space.share(v / space.scales)
         if not np.isfinite(share):
             return -np.inf
-        neurons = self.objective / problem.beta * float(np.linalg.norm(space.scales * lengths))
+        neurons = self._reached / problem.beta * float(np.linalg.norm(space.scales * lengths))
         targets = float(np.linalg.norm(space.scales * problem.y))
-        reach = np.sqrt(2.0 * self.objective) + targets + neurons
+        reach = np.sqrt(2.0 * self._reached) + targets + neurons
         scaling = problem.loss.dual_scaling(v, problem.y, np.inf)
         return bound - scaling * share * float(reach) * (1.0 + 1e-9)
