@@ -31,6 +31,7 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.training.run import Run
 from cvxnn.training.solve import execute_as_part
+from cvxnn.validation import SMALLEST_ENTRY
 
 FloatArray = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ _FARTHEST = 80.0
 # What ends a run, and all that would follow.
 _LIMITS = (Status.TIME_LIMIT, Status.ITERATION_LIMIT, Status.INTERRUPTED)
 _EPS = float(np.finfo(float).eps)
+# Share of the targets below which what a free skip connection leaves of them is nothing.
+_NOTHING = 1e-30
 
 # A run for a layer, targets, a loss, a network to start from and a time limit.
 Prepare = Callable[[Layer, FloatArray, Loss, TwoLayerNetwork | None, float | None], Run]
@@ -253,6 +256,8 @@ class FreeSkip(SkipTraining):
         self._space = space = ColumnSpace.of(problem.skip, root)
         self._matrix = (np.eye(len(root)) - space.basis @ space.basis.T) * root
         y = space.project(root * problem.y)
+        # Entries that are rounding, and too small for a search: the bound has its own y.
+        y[np.abs(y) < max(_NOTHING * float(np.abs(y).max()), SMALLEST_ENTRY)] = 0.0
         solution, proofs = self._run(problem.layer.mixed(self._matrix), y, SquaredLoss(), None)
         network = solution.network
         f = problem.output(network)
