@@ -22,9 +22,7 @@ _EPS = float(np.finfo(float).eps)
 # went through a standardisation carries errors of about 1e-16 times a modest
 # condition number, so exact equality would split hyperplanes into slivers.
 PARALLEL_TOLERANCE = 1e-10
-# Ratio of singular values below which rows nearly lie in fewer dimensions. Coordinates are
-# then those of the singular vectors, in which what tells hyperplanes apart has columns of
-# its own: as differences of large entries it would be rounding.
+# Ratio of singular values below which rows nearly lie in fewer dimensions.
 _THIN = 1e-4
 # Dimension up to which a tree finds neighbours in logarithmic time.
 _TREE_DIMENSION = 3
@@ -40,8 +38,7 @@ class Reduction:
     Attributes
     ----------
     basis : ndarray, shape (d, r)
-        Orthonormal basis of the row space; the identity when r = d, unless the rows are
-        nearly in fewer dimensions.
+        Orthonormal basis of the row space; the identity when r = d, unless it is turned.
     normals : ndarray, shape (p, r)
         One unit normal for each hyperplane (class of parallel rows).
     coordinates : ndarray, shape (p, r)
@@ -92,8 +89,20 @@ class Reduction:
         return rows[first]
 
 
-def reduce_rows(X: FloatArray, deadline: Deadline | None = None) -> Reduction:
+def reduce_rows(
+    X: FloatArray, deadline: Deadline | None = None, *, turned: bool = False
+) -> Reduction:
     """Merge parallel rows of X and reduce it to its rank; O(n d m + n log n), m = min(n, d).
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    deadline : Deadline, optional
+    turned : bool
+        Whether rows that nearly lie in fewer dimensions get the coordinates of their
+        singular vectors, also where the rank is d: what tells such hyperplanes apart then
+        has columns of its own, and is no small difference of large entries. Every row is
+        rounded once for it.
 
     Raises
     ------
@@ -108,7 +117,8 @@ def reduce_rows(X: FloatArray, deadline: Deadline | None = None) -> Reduction:
     rank = whitening.shape[1]
     # Where the whitening has columns of singular vectors, these are 1 / singular value long.
     reach = np.linalg.norm(whitening, axis=0)
-    plain = rank == X.shape[1] and reach.min(initial=1.0) > _THIN * reach.max(initial=1.0)
+    thin = reach.min(initial=1.0) <= _THIN * reach.max(initial=1.0)
+    plain = rank == X.shape[1] and not (turned and thin)
     basis = np.eye(rank) if plain else np.linalg.qr(column_scale[:, None] * space)[0]
     to_direction = whitening / column_scale[:, None]
     coordinates = _unit_rows(_unit_rows(X[alive]) @ to_direction)

@@ -212,7 +212,8 @@ class Searches:
 
     @cached_property
     def _reduction(self) -> Reduction:
-        return reduce_rows(self._layer.rows, self._deadline)
+        # Free neurons come after cells where hyperplanes nearly meet.
+        return reduce_rows(self._layer.rows, self._deadline, turned=not self._by_cells)
 
     @cached_property
     def _patterns(self) -> PatternSet | None:
