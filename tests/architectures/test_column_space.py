@@ -12,9 +12,17 @@ from cvxnn.architectures.column_space import ColumnSpace
 from cvxnn.results import Status
 
 
+def product(first: list[list[float]], second: list[list[float]]) -> list[list[Fraction]]:
+    columns = list(zip(*second, strict=True))
+    return [
+        [sum(Fraction(a) * Fraction(b) for a, b in zip(row, c, strict=True)) for c in columns]
+        for row in first
+    ]
+
+
 def exact_basis(space: ColumnSpace) -> list[list[Fraction]]:
-    """``D S R`` in rational arithmetic."""
-    R = [[Fraction(x) for x in row] for row in space.transform.tolist()]
+    """``D S R T`` in rational arithmetic."""
+    R = product(space.transform.tolist(), space.turn.tolist())
     return [
         [
             Fraction(scale) * sum(Fraction(s) * R[k][j] for k, s in enumerate(row))

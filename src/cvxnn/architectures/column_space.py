@@ -17,6 +17,12 @@ IntArray = NDArray[np.intp]
 _EPS = float(np.finfo(float).eps)
 # Passes of QR: each divides the condition number by 1e15, as far as pairs have digits.
 _PASSES = 4
+# What is left of a column that depends on others, as a share of the terms in each row.
+_DEPENDENT = 32.0 * _EPS
+# Least entry on the diagonal of the triangle of columns of about unit length.
+_INDEPENDENT = 1e-3
+# Entries beyond it overflow in exact products.
+_LARGEST = 1e250
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,9 @@ class ColumnSpace:
         The diagonal of D.
     columns : ndarray, shape (n, k)
         S without the others.
-    transform : ndarray, shape (k, k)
-        R with nearly orthonormal ``D S R``.
+    transform, turn : ndarray, shape (k, k)
+        R and T with orthonormal ``D S R T``: as far as rounding lets R make it so, and the
+        rest, next to the identity.
     basis : ndarray, shape (n, k)
         That product, rounded.
     error : ndarray, shape (n, k)
@@ -57,6 +64,7 @@ class ColumnSpace:
     scales: FloatArray
     columns: FloatArray
     transform: FloatArray
+    turn: FloatArray
     basis: FloatArray
     error: FloatArray
     least: float
@@ -66,15 +74,14 @@ class ColumnSpace:
         """The space of S, shape (n, p), with rows times `scales`; O(n p^2)."""
         kept = _independent(S)
         columns = np.ascontiguousarray(S[:, kept])
-        transform = np.diag([1.0 / power_of_two(column) for column in columns.T])
-        basis, error = _scaled_product(columns, transform, scales)
-        for _ in range(_PASSES):
-            triangle = scipy.linalg.qr(basis, mode="r")[0][: len(kept)]
-            if not np.diag(triangle).all():
-                break
-            transform = scipy.linalg.solve_triangular(triangle.T, transform.T, lower=True).T
-            basis, error = _scaled_product(columns, transform, scales)
-        return cls(kept, scales, columns, transform, basis, error, _least(basis, error))
+        transform, turn, basis, error = _orthonormal(columns, scales)
+        least = _least(basis, error)
+        if least == 0.0 and len(kept):
+            # Beyond the digits of pairs: a basis to search with, of which nothing is proven.
+            with np.errstate(over="ignore", invalid="ignore"):
+                basis, triangle = np.linalg.qr(scales[:, None] * columns)
+            transform, turn = np.linalg.pinv(triangle), np.eye(len(kept))
+        return cls(kept, scales, columns, transform, turn, basis, error, least)
 
     def project(self, z: FloatArray) -> FloatArray:
         """z without its part in the space, shape (n,); twice, because once leaves rounding."""
@@ -95,23 +102,83 @@ class ColumnSpace:
 
     def solve(self, z: FloatArray) -> FloatArray:
         """The w, shape (k,), of the nearest ``D S w`` to z, with digits of its residual."""
-        w = np.zeros(len(self.kept))
-        for _ in range(3):
-            high, low = matrix_product(self.columns, w[:, None])
-            left = (z - self.scales * high[:, 0]) - self.scales * low[:, 0]
-            w = w + self.transform @ (self.basis.T @ left)
-        return w
+        transform = self.transform @ self.turn
+        return _solved(self.columns, self.scales, transform, self.basis, z)
 
 
 def _independent(S: FloatArray) -> IntArray:
-    """Columns none of which depends on the others up to rounding, in their order."""
+    """Columns none of which depends on the others up to rounding, in their order.
+
+    A column depends on others if what they leave of it is rounding in every row. QR says
+    which columns that may be, and sums in twice the precision decide.
+    """
     # Powers of two change units without rounding.
     equal = S / np.array([power_of_two(column) for column in S.T])
     equal = equal / np.array([power_of_two(row) for row in equal])[:, None]
     _, triangle, order = scipy.linalg.qr(equal, mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(triangle))
     floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
-    return np.sort(order[: int((diagonal > floor).sum())])
+    rank = int((diagonal > floor).sum())
+    kept = [int(j) for j in order[:rank]]
+    for j in order[rank : len(S)] if diagonal.any() else []:
+        if not _is_dependent(equal[:, j], equal[:, kept]):
+            kept.append(int(j))
+    return np.sort(np.array(kept, dtype=np.intp))
+
+
+def _is_dependent(column: FloatArray, others: FloatArray) -> bool:
+    """Whether a combination of the others is the column, up to rounding in every row."""
+    ones = np.ones(len(column))
+    transform, turn, basis, _ = _orthonormal(np.ascontiguousarray(others), ones)
+    share = _solved(others, ones, transform @ turn, basis, column)
+    high, low = matrix_product(others, share[:, None])
+    left = np.abs((column - high[:, 0]) - low[:, 0])
+    return bool((left <= _DEPENDENT * (np.abs(column) + np.abs(others) @ np.abs(share))).all())
+
+
+def _orthonormal(
+    columns: FloatArray, scales: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """R and T, orthonormal ``D S R T`` and a bound on its error, by repeated QR."""
+    transform = np.diag([1.0 / power_of_two(column) for column in columns.T])
+    basis, error = _scaled_product(columns, transform, scales)
+    # The longest rows first: then QR is stable in every row (Powell and Reid 1969).
+    rows = np.argsort(-np.abs(basis).max(axis=1, initial=0.0), kind="stable")
+    for _ in range(_PASSES):
+        triangle, pivots = scipy.linalg.qr(basis[rows], mode="r", pivoting=True)
+        triangle = triangle[: columns.shape[1]]
+        if not np.diag(triangle).all():
+            break
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = scipy.linalg.solve_triangular(triangle.T, transform[:, pivots].T, lower=True).T
+        if not np.isfinite(moved).all() or np.abs(moved).max(initial=0.0) > _LARGEST:
+            break
+        transform = moved
+        basis, error = _scaled_product(columns, transform, scales)
+    return transform, *_turned(basis, error)
+
+
+def _turned(basis: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """T, orthonormal ``B T`` and its error, for B with independent columns; else B itself."""
+    k = basis.shape[1]
+    triangle = np.linalg.qr(basis, mode="r")
+    if not np.abs(np.diag(triangle)).min(initial=1.0) > _INDEPENDENT:
+        return np.eye(k), basis, error
+    turn = scipy.linalg.solve_triangular(triangle, np.eye(k))
+    size = np.abs(turn)
+    return turn, basis @ turn, error @ size + (k + 8) * _EPS * (np.abs(basis) @ size)
+
+
+def _solved(
+    columns: FloatArray, scales: FloatArray, R: FloatArray, basis: FloatArray, z: FloatArray
+) -> FloatArray:
+    """The w of the nearest ``D S w`` to z, with digits of its residual, shape (k,)."""
+    w = np.zeros(columns.shape[1])
+    for _ in range(3):
+        high, low = matrix_product(columns, w[:, None])
+        left = (z - scales * high[:, 0]) - scales * low[:, 0]
+        w = w + R @ (basis.T @ left)
+    return w
 
 
 def _scaled_product(

@@ -168,7 +168,8 @@ def solve_leaky(
         training.network.hidden_weights, training.network.output_weights,
         slope, w, skip_is_free=skip == "free",
     )  # fmt: skip
-    evaluation = network.evaluate(rows.rows, target, beta, chosen, tol)
+    with np.errstate(over="ignore", invalid="ignore"):
+        evaluation = network.evaluate(rows.rows, target, beta, chosen, tol)
     objective, error = evaluation.value, evaluation.error
     bounds = training.program_bound, training.dual_bound
     solution = ArchitectureSolution(

@@ -146,6 +146,8 @@ class MaxSearch(Search):
         best = np.argsort(-bounds[half, cells], kind="stable")
         half, cells = half[best], cells[best]
         directions = points[half, cells]
+        # The largest entry first: squares of small ones vanish.
+        directions = directions / np.abs(directions).max(axis=1, keepdims=True)
         directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
         kinds = np.column_stack([half, np.round(directions, _DIGITS)])
         _, distinct = np.unique(kinds, axis=0, return_index=True)

@@ -107,7 +107,9 @@ class SkipTraining(ABC):
 
     def execute(self) -> Status:
         """Train until the gap is within tol, or a limit is reached; the status is to be checked."""
-        with deferred_interrupts():
+        # Trial weights may have squares beyond float64 where units are far apart: such a
+        # network is worse than any other, and that is all.
+        with deferred_interrupts(), np.errstate(over="ignore", invalid="ignore"):
             try:
                 self._train()
                 status = Status.INTERRUPTED if interrupt_pending() else self._last.status
