@@ -10,6 +10,8 @@ import pytest
 import scipy.sparse
 from numpy.typing import NDArray
 
+from cvxnn.architectures import ConvolutionalNetwork
+from cvxnn.architectures.max_layer import max_layer
 from cvxnn.compensated import matrix_product, network_output, pair_error
 from cvxnn.evaluation import evaluate, predict
 from cvxnn.layers import Layer
@@ -112,6 +114,15 @@ def test_a_linear_part_joins_the_sums(read: bool) -> None:
     found = evaluate(SquaredLoss(), y, prediction, 0.0, 0)
     assert abs(Fraction(found.value) - exact) <= Fraction(found.error)
     assert abs(Fraction(found.value) - exact) <= exact * Fraction(1e-12)
+
+
+def test_filters_may_win_at_different_patches() -> None:
+    """Two filters, each at its own of two patches: the terms are 1 and 1."""
+    patches = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+    layer, filters = max_layer(patches, has_bias=False), np.eye(2)
+    assert predict(layer, filters, np.array([1.0, -1.0])).moduli[0] >= 2.0
+    network = ConvolutionalNetwork(filters.reshape(2, 1, 2), [1.0, -1.0], pooling="max")
+    assert network._predict(patches).moduli[0] >= 2.0
 
 
 def test_products_in_pairs() -> None:

@@ -118,7 +118,7 @@ def certify(
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0, as for :func:`cvxnn.solve`.
     tol : float, default 1e-6
-        Relative gap ``(objective - dual_bound) / objective`` below which the
+        Relative gap ``(objective + objective_error - dual_bound) / objective`` below which the
         network counts as optimal; in ]0, 1[.
     time_limit : float or None, default 60.0
         Seconds after which the search for a better bound stops, None for never.

@@ -22,7 +22,7 @@ Pair = tuple[FloatArray, FloatArray]
 _EPS = float(np.finfo(float).eps)
 # Relative error of an objective up to which float64 is enough, and the share of a
 # tolerance that it may take.
-_ENOUGH, _SHARE = 1e-9, 1e-2
+_ENOUGH, _SHARE = 1e-9, 1e-3
 # Products that the sums in twice the precision may take: some ten seconds.
 _MOST_PRODUCTS = 1 << 30
 

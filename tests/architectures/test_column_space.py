@@ -81,6 +81,17 @@ def test_neither_weights_nor_units_decide_what_depends(weight: float, unit: floa
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_timestamps_of_a_tenth_of_a_second() -> None:
+    """Many rows are no reason to take a column of 4e5 units in the last place for a constant."""
+    x = 1.7e9 + np.linspace(0.0, 0.1, 2000)
+    y = (x - 1.7e9) * 10.0
+    solution = solve_leaky(np.column_stack([x, np.ones(2000)]), y, 1e12, 0.0, skip="free")
+    # The line 10 x - 1.7e10 is y, every product and difference exact.
+    assert solution.dual_bound <= 0.0
+    assert solution.objective <= 1e-9
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("weight", [1e-10, 1e-6, 1.0])
 def test_columns_that_one_light_row_tells_apart(weight: float) -> None:
     """The difference of two columns fits the only target: the optimum is 0."""

@@ -265,6 +265,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: sequential(nn.BatchNorm1d(5, track_running_stats=False), nn.ReLU()),
         "BatchNorm1d",
     ),
+    "normalisation of another size after": (
+        lambda: sequential(nn.BatchNorm1d(3), nn.ReLU()).eval(),
+        "a BatchNorm1d of 3 columns, and the Linear beside it has 5",
+    ),
+    "normalisation of another size before": (
+        lambda: nn.Sequential(nn.BatchNorm1d(2), nn.Flatten(), *sequential(nn.ReLU())).eval(),
+        "BatchNorm1d",
+    ),
     "one layer": (lambda: nn.Linear(6, 1), r"got a Linear\(Linear\)"),
     "three layers": (
         lambda: nn.Sequential(*sequential(nn.ReLU()), nn.ReLU(), nn.Linear(1, 1)),

@@ -159,6 +159,9 @@ class ConvolutionalNetwork(FilterNetwork):
         step = max(_BUFFER_BYTES // (8 * windows[0].size), 1)
         for start in range(0, len(windows), step):
             patches = np.abs(windows[start : start + step]).reshape(-1, n_patches, size)
+            if self._pooling == "max":
+                # Each filter may win at another patch.
+                patches = patches.max(axis=1, keepdims=True)
             sums = patches @ filters + constant
             moduli[start : start + step] = self._pool(sums[..., np.newaxis])[:, 0]
         return Prediction(self.forward(data), moduli, size + n_patches + self.n_filters)

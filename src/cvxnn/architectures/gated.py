@@ -70,7 +70,7 @@ def solve_gated(
     skip : {"penalised"}, optional
         Adds the gate 0, which is always open: ``x'w`` at the price ``beta ||w||``.
     tol : float, default 1e-6
-        Relative gap ``(objective - dual_bound) / objective`` to reach.
+        Relative gap to reach, ``(objective + objective_error - dual_bound) / objective``.
     max_iter : int, default 200
         Newton steps.
     time_limit : float, optional

@@ -94,8 +94,8 @@ class MaxLayer(Layer):
         return np.asarray(self.activations(hidden) @ weights)
 
     def moduli(self, size: FloatArray) -> FloatArray:
-        """As of :class:`Layer`: of each image the patch with the largest sum."""
-        return self.times_weights((np.abs(self.patches) @ size).max(axis=1))
+        """As of :class:`Layer`; filters may win at different patches: the largest entries count."""
+        return self.times_weights(np.abs(self.patches).max(axis=1) @ size)
 
     @property
     def has_precise_output(self) -> bool:

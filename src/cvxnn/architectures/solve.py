@@ -55,7 +55,7 @@ def solve_linear_cnn(
     loss : {"squared", "huber", "logistic", "squared_hinge"} or Loss
         Default ``"squared"``: ``1/2 ||f - y||^2``.
     tol : float, default 1e-6
-        Relative gap ``(objective - dual_bound) / objective`` to reach.
+        Relative gap to reach, ``(objective + objective_error - dual_bound) / objective``.
     max_iter : int, default 200
         Rounds of 60 proximal steps and at most 100 of Newton's method.
     time_limit : float, optional

@@ -22,7 +22,7 @@ from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
-from cvxnn.results import Progress, Solution, Status, described
+from cvxnn.results import Progress, Solution, Status, described, relative_gap
 from cvxnn.training.methods import METHODS
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -256,8 +256,8 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         """The fitted attributes of one network, or of one for each class."""
         self.objective_ = float(sum(solution.objective for solution in solutions))
         self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
-        difference = max(self.objective_ - self.dual_bound_, 0.0)
-        self.dual_gap_ = difference / max(abs(self.objective_), 1e-300) if difference else 0.0
+        error = float(sum(solution.objective_error for solution in solutions))
+        self.dual_gap_ = relative_gap(self.objective_, self.dual_bound_, error)
         statuses = {solution.status for solution in solutions}
         self.status_ = next(status for status in _WORST_FIRST if status in statuses)
         self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)

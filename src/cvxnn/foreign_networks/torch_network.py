@@ -140,11 +140,18 @@ def vars_of(module: Any) -> dict[str, Any]:
     return {"weight": module.weight, "bias": module.bias}
 
 
-def _normalisation(step: Operation) -> tuple[FloatArray, FloatArray]:
-    """Scale and shift of ``BatchNorm1d`` in evaluation mode."""
+def _normalisation(step: Operation, size: int) -> tuple[FloatArray, FloatArray]:
+    """Scale and shift of ``BatchNorm1d`` in evaluation mode, next to so many columns."""
     module, path = step.holder, step.path
+    if module.num_features != size:
+        raise InputError(
+            f"{path} is a BatchNorm1d of {module.num_features} columns, and the Linear beside it "
+            f"has {size}: only one that scales every column by itself can be folded into it."
+        )
     mean = weights(module.running_mean, f"{path}.running_mean")
     variance = weights(module.running_var, f"{path}.running_var")
+    if variance.min(initial=0.0) < 0.0:
+        raise InputError(f"{path}.running_var must be at least 0, got {variance.min():g}.")
     scale = 1.0 / np.sqrt(variance + module.eps)
     if module.weight is not None:
         scale = scale * weights(module.weight, f"{path}.weight")
@@ -179,9 +186,9 @@ def _folded(steps: list[Operation]) -> _Affine:
     layer = _Affine.of_layer(steps[at])
     norms = [k for k, step in enumerate(steps) if step.kind is Kind.NORM]
     for k in sorted((k for k in norms if k < at), reverse=True):
-        layer = layer.before(*_normalisation(steps[k]))
+        layer = layer.before(*_normalisation(steps[k], layer.weight.shape[1]))
     for k in (k for k in norms if k > at):
-        layer = layer.after(*_normalisation(steps[k]))
+        layer = layer.after(*_normalisation(steps[k], layer.weight.shape[0]))
     return layer
 
 

@@ -26,7 +26,7 @@ Callback = Callable[[Progress], object]
 
 # Share of the tolerance at which a search has done its work: the rest is for the rounding
 # of the objective, which is not known before the end.
-_AIM = 0.99
+_AIM = 0.999
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to

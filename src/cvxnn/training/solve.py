@@ -93,13 +93,13 @@ def solve(
     scheme : {"data", "gaussian"}
         How they are drawn, see :func:`cvxnn.sample_patterns`.
     tol : float, default 1e-6
-        Relative gap ``(objective - dual_bound) / objective`` to reach.
+        Relative gap to reach, ``(objective + objective_error - dual_bound) / objective``.
     max_iter : int, default 100
         Rounds of the method.
     time_limit : float, optional
-        Seconds, without those in which kernels are compiled; checked in every step of the
-        solvers, not inside the enumeration.
-        ``"global"`` keeps some of them for the certificate.
+        Seconds, without those in which kernels are compiled; every step of more than a
+        fraction of a second looks at them. ``"global"`` keeps some of them for the
+        certificate.
     random_state : int, numpy Generator or None, default 0
         Source of the sampled patterns and of the starts of a search. The optimum
         does not depend on it.
