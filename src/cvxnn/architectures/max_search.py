@@ -76,6 +76,7 @@ class MaxSearch(Search):
         self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
         self.bound, self.n_blocks, self.stalled = -np.inf, 0, 0.0
+        self.proof = DualProof(y, np.inf)
         if start is not None:
             self._offer(start)
         self._block_cells, self._block_signs = np.zeros(0, dtype=np.int64), np.zeros(0)

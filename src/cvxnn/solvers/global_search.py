@@ -123,7 +123,7 @@ class GlobalSearch(Search):
         self._oracle = BranchAndBound(layer.rows, self._reduction)
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
-        self.bound = -np.inf
+        self.bound, self.proof = -np.inf, DualProof(y, np.inf)
         v = -loss.gradient(np.zeros_like(y), y)
         self._take(spectral_proof(layer, v))
         self._certifies = certifies

@@ -103,7 +103,8 @@ class WorkingSet(Search):
         self.patterns, self.oracle = patterns, oracle
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
-        self.bound = -np.inf
+        # Of the dual point nothing is known yet, so it scales to zero.
+        self.bound, self.proof = -np.inf, DualProof(y, np.inf)
         self.n_blocks = 0
         self.is_cheap = len(layer.rows) * oracle.n_cells <= _CHEAP_WORK
         self._extra_rows: dict[int, IntArray] = {}
