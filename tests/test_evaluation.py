@@ -11,10 +11,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from cvxnn.architectures import ConvolutionalNetwork
-from cvxnn.architectures.max_layer import max_layer
 from cvxnn.compensated import matrix_product, network_output, pair_error
 from cvxnn.evaluation import evaluate, predict
 from cvxnn.layers import Layer
+from cvxnn.layers.max_pooling import max_layer
 from cvxnn.losses import (
     HuberLoss,
     LogisticLoss,

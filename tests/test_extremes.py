@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cvxnn.architectures import solve_cnn, solve_leaky
-from cvxnn.certification import certify
 from cvxnn.errors import InputError
 from cvxnn.results import Status, Verdict
 from cvxnn.training import solve
+from cvxnn.training.certification import certify
 
 LINE = np.array([[-1.0], [-5.0], [2.0], [0.0], [3.0]])
 SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0])

@@ -123,7 +123,7 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
     from cvxnn.interrupts import Deadline
     from cvxnn.layers import Layer
     from cvxnn.losses.roots import DiagonalRoot, SkipRoot
-    from cvxnn.solvers.rank_two_search import RankTwoSearch
+    from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
     from cvxnn.training.methods import Method
 
     X, y = data(2, 2)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         solve_leaky,
         solve_linear_cnn,
     )
-    from cvxnn.certification import certify
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from cvxnn.training import solve
+    from cvxnn.training.certification import certify
 
 __all__ = [
     "ArchitectureSolution",
@@ -166,7 +166,7 @@ _HOMES = {
     "TooManyPatternsError": "cvxnn.errors",
     "TwoLayerNetwork": "cvxnn.networks",
     "Verdict": "cvxnn.results",
-    "certify": "cvxnn.certification",
+    "certify": "cvxnn.training.certification",
     "count_patterns_bound": "cvxnn.patterns",
     "descent_path": "cvxnn.landscape",
     "enumerate_patterns": "cvxnn.patterns",

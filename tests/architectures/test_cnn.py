@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
 from cvxnn import InputError, Status, TooManyPatternsError, solve_cnn
-from cvxnn.architectures.patch_layer import patch_layer
+from cvxnn.layers.patches import patch_layer
 from cvxnn.losses import as_loss
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)

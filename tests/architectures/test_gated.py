@@ -21,7 +21,7 @@ from cvxnn import (
     solve_gated,
 )
 from cvxnn.losses import as_loss
-from cvxnn.solvers.group_lasso import GroupLasso
+from cvxnn.solvers.columns.group_lasso import GroupLasso
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 with_or_without_skip = pytest.mark.parametrize("skip", [None, "penalised"])

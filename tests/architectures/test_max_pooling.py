@@ -119,7 +119,7 @@ def test_cone_rows_enter_as_they_are_needed(monkeypatch):
     images, y = draw_images("squared", (12, 5, 5), seed=1)
     options = {"method": "sampled", "n_samples": 10, "tol": 1e-8}
     plain = solve_max(images, y, 0.1, (2, 1), **options)
-    monkeypatch.setattr("cvxnn.architectures.max_search._CONE_BYTES", 0)
+    monkeypatch.setattr("cvxnn.solvers.columns.max_pooling._CONE_BYTES", 0)
     few = solve_max(images, y, 0.1, (2, 1), **options)
     assert few.status is plain.status is Status.OPTIMAL_FOR_PATTERNS
     assert few.objective == pytest.approx(plain.objective, rel=1e-7)
@@ -234,7 +234,7 @@ def test_too_many_patterns_are_refused_before_any_work():
 def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch):
     images, y = draw_images("squared", (8, 5))
     assert solve_max(images, y, 0.5, 2).n_patterns > 10
-    monkeypatch.setattr("cvxnn.architectures.max_walk._MOST_CELLS", 10)
-    monkeypatch.setattr("cvxnn.architectures.max_walk._N_SCOUTS", 2)
+    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._MOST_CELLS", 10)
+    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._N_SCOUTS", 2)
     with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
         solve_max(images, y, 0.5, 2)

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from cvxnn.certification import certify
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.training.certification import certify
 
 torch = pytest.importorskip("torch")
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cvxnn import layers
 from cvxnn.layers import Layer
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import (
     Neurons,
     atoms,
@@ -20,7 +21,6 @@ from cvxnn.solvers.neurons import (
     reweigh,
     sides_of,
 )
-from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

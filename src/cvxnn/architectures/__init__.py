@@ -7,9 +7,9 @@ from cvxnn.architectures.gated_networks import GatedNetwork
 from cvxnn.architectures.leaky import LeakyNetwork
 from cvxnn.architectures.leaky_solve import solve_leaky
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
-from cvxnn.architectures.patches import image_patches
 from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.architectures.solve import solve_circular_cnn, solve_linear_cnn
+from cvxnn.layers.images import image_patches
 
 __all__ = [
     "ArchitectureSolution",

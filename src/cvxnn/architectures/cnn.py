@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.convolutional import POOLINGS, ConvolutionalNetwork
-from cvxnn.architectures.max_layer import MaxLayer, max_layer
 from cvxnn.architectures.max_pooling import MaxPoolingMethod
-from cvxnn.architectures.patch_layer import patch_layer
-from cvxnn.architectures.patches import as_pixels, check_steps, sliding_windows
 from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
 from cvxnn.architectures.rounds import Callback
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
+from cvxnn.layers.images import as_pixels, check_steps, sliding_windows
+from cvxnn.layers.max_pooling import MaxLayer, max_layer
+from cvxnn.layers.patches import patch_layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.training.solve import execute, prepare_run

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.filter_network import FilterNetwork, frozen
-from cvxnn.architectures.patches import (
+from cvxnn.architectures.torch_modules import convolutional_module
+from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction
+from cvxnn.layers.images import (
     Sides,
     as_pixels,
     check_steps,
     sliding_windows,
 )
-from cvxnn.architectures.torch_modules import convolutional_module
-from cvxnn.errors import InputError
-from cvxnn.evaluation import Prediction
 from cvxnn.validation import check_choice, check_number
 
 if TYPE_CHECKING:

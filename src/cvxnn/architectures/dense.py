@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.base import ImmutableNetwork
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]

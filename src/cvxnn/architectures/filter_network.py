@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.errors import InputError
+from cvxnn.networks.base import ImmutableNetwork
 from cvxnn.validation import as_real_array, check_finite
 
 FloatArray = NDArray[np.float64]

@@ -12,11 +12,11 @@ from cvxnn.architectures.rounds import Rounds, Settings
 from cvxnn.certificates import dual_bound
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle.gates import GateOracle
-from cvxnn.pruning import prune_scales
 from cvxnn.results import relative_gap
-from cvxnn.solvers.blocks import MaskedBlocks
-from cvxnn.solvers.group_lasso import GroupLasso, SmoothedPoint
+from cvxnn.solvers.columns.blocks import MaskedBlocks
+from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]

@@ -8,15 +8,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.architectures.max_layer import MaxLayer
-from cvxnn.architectures.max_patterns import MaxPatterns
-from cvxnn.architectures.max_search import MaxSearch
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
+from cvxnn.layers.max_pooling import MaxLayer
 from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import PatternSet
+from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.solvers.columns.max_pooling import MaxSearch
 from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.search import Search

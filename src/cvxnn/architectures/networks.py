@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.filter_network import FilterNetwork, frozen
-from cvxnn.architectures.patches import check_patches
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
+from cvxnn.layers.images import check_patches
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]

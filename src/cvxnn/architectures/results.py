@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cvxnn.architectures.immutable import ImmutableNetwork
 from cvxnn.convergence import warn_of_convergence
+from cvxnn.networks.base import ImmutableNetwork
 from cvxnn.results import Progress, Status, described, relative_gap
 
 Network = TypeVar("Network", bound=ImmutableNetwork)

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from cvxnn.architectures.column_space import ColumnSpace
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import evaluate, predict
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt, interrupt_pending
@@ -29,6 +28,7 @@ from cvxnn.losses import Loss, SkipLoss, SquaredLoss, WeightedLoss
 from cvxnn.losses.roots import mixing_error
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Progress, Solution, Status, relative_gap
+from cvxnn.solvers.skip.column_space import ColumnSpace
 from cvxnn.training.run import Run
 from cvxnn.training.solve import execute_as_part
 from cvxnn.validation import SMALLEST_ENTRY

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.arguments import check_problem, check_settings, conclude
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
-from cvxnn.architectures.patches import check_patches
 from cvxnn.architectures.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.architectures.rounds import Callback, Settings
 from cvxnn.architectures.run import Run
+from cvxnn.layers.images import check_patches
 from cvxnn.losses import Loss
 from cvxnn.validation import check_data
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from cvxnn.architectures.patches import Sides, map_shape
 from cvxnn.errors import InputError
 from cvxnn.exchange import as_tensor, check_dtype, import_optional, linear_layer
+from cvxnn.layers.images import Sides, map_shape
 from cvxnn.validation import check_count
 
 if TYPE_CHECKING:

@@ -182,7 +182,7 @@ def _certify(
 
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
-        from cvxnn.certification import certify as compute
+        from cvxnn.training.certification import certify as compute
 
         return compute(network, X, y, beta, callback=callback, **options)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cvxnn.cli.streams import discard, stdout_error
 from cvxnn.errors import InputError
-from cvxnn.model_files import SUFFIXES
+from cvxnn.networks.files import SUFFIXES
 
 
 def write_stdout(text: str) -> None:

@@ -3,8 +3,8 @@
 from cvxnn.estimators.classifier import ConvexReLUClassifier
 from cvxnn.estimators.convolutional import ConvexCNNClassifier, ConvexCNNRegressor
 from cvxnn.estimators.cross_validation import ConvexReLUClassifierCV, ConvexReLURegressorCV
-from cvxnn.estimators.path import RegularizationPath, largest_beta, regularization_path
 from cvxnn.estimators.regressor import ConvexReLURegressor
+from cvxnn.training.path import RegularizationPath, largest_beta, regularization_path
 
 __all__ = [
     "ConvexCNNClassifier",

@@ -13,13 +13,13 @@ from sklearn.utils.validation import validate_data
 from cvxnn.architectures import ArchitectureSolution, ConvolutionalNetwork
 from cvxnn.architectures.cnn import solve_cnn_quietly
 from cvxnn.architectures.convolutional import POOLINGS
-from cvxnn.architectures.patches import as_pixels, check_sides
 from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Rows
 from cvxnn.estimators.classifier import CLASSIFICATION_LOSSES, ConvexClassifier
 from cvxnn.estimators.inputs import check_entries
 from cvxnn.estimators.regressor import REGRESSION_LOSSES, ConvexRegressor
+from cvxnn.layers.images import as_pixels, check_sides
 from cvxnn.validation import check_choice, check_count, check_number, check_positive
 
 if TYPE_CHECKING:

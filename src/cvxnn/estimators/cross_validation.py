@@ -17,11 +17,11 @@ from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
 from cvxnn.estimators.callbacks import report_rounds, with_callbacks
 from cvxnn.estimators.classifier import ConvexReLUClassifier
-from cvxnn.estimators.path import beta_grid, largest_beta
 from cvxnn.estimators.regressor import ConvexReLURegressor
 from cvxnn.estimators.rough import rough_path
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Solution, Status
+from cvxnn.training.path import beta_grid, largest_beta
 from cvxnn.validation import check_random_state
 
 FloatArray = NDArray[np.float64]

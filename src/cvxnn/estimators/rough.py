@@ -12,7 +12,7 @@ from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.results import Solution, Status
 from cvxnn.solvers.neurons import Neurons, merge_cells, residual, reweigh
-from cvxnn.solvers.sliding import slide
+from cvxnn.solvers.newton.local_descent import slide
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]

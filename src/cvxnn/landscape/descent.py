@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.pruning import prune_scales
+from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_target
 

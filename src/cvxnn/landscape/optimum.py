@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.pruning import prune_scales
-from cvxnn.solvers.face_newton import dual_point, face_slope, refine, settle
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
-from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+from cvxnn.solvers.newton.face_newton import dual_point, face_slope, refine, settle
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]

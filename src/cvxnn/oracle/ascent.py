@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
-from cvxnn.oracle.cone_kernels import project
+from cvxnn.patterns.cone_kernels import project
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

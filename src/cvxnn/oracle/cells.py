@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.oracle.cone_kernels import cover_errors, price_cells
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
+from cvxnn.patterns.cone_kernels import cover_errors, price_cells
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.losses.base import power_of_two
 from cvxnn.oracle.cells import Pricing
-from cvxnn.oracle.cone_kernels import project_all
+from cvxnn.patterns.cone_kernels import project_all
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.oracle.cone_kernels import project
 from cvxnn.oracle.weights import HyperplaneWeights
+from cvxnn.patterns.cone_kernels import project
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

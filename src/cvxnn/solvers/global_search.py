@@ -22,9 +22,9 @@ from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
-from cvxnn.solvers.face_newton import dual_point
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
 from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.newton.face_newton import dual_point
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle.ascent import AscentOracle, Proposals
-from cvxnn.solvers.kink_newton import descend_over_kinks, faces_for
 from cvxnn.solvers.neurons import (
     Neurons,
     atom_lengths,
@@ -19,7 +18,8 @@ from cvxnn.solvers.neurons import (
     residual,
     reweigh,
 )
-from cvxnn.solvers.sliding import slide
+from cvxnn.solvers.newton.kink_newton import descend_over_kinks, faces_for
+from cvxnn.solvers.newton.local_descent import slide
 
 FloatArray = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer, row_chunks
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.pruning import prune_scales
-from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
+from cvxnn.networks.pruning import prune_scales
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
 

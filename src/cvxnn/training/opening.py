@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import Neurons
-from cvxnn.solvers.nonnegative_lasso import nonnegative_lasso
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]

@@ -1,0 +1,148 @@
+"""Patterns of max pooling: which patch of each image wins for a filter."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline
+from cvxnn.patterns import PatternSet
+from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
+from cvxnn.patterns.sampling import sample_until
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Differences of patches up to which directions are drawn from all of them.
+_FEW_DIFFERENCES = 50_000
+# Entries of masks that are looked at at a time.
+_CHUNK = 1 << 24
+
+
+class MaxPatterns(PatternSet):
+    """Masks of the patches, each image's winner alone, or none of an image.
+
+    In a cell the patch ``x_ik`` of image i has the largest ``x_ik'u`` and that is
+    positive, or none of them is: there ``max_k (x_ik'u)_+`` is linear, and the mask is
+    the diagonal of a D for which the predictions are the sums of ``D M u`` over each image.
+    The closed cone of a cell has the rows
+
+        (x_ik - x_iq)'u >= 0 for all q, x_ik'u >= 0   where patch k wins,
+        -x_iq'u >= 0 for all q                        where none does.
+
+    Parameters
+    ----------
+    packed, directions, n_rows, is_complete
+        As for :class:`PatternSet`.
+    n_patches : int
+        K, patches of an image.
+    reach : ndarray, shape (M,)
+        Every u in the unit ball is in one of the cones ``{u : g'u >= -reach_c ||g||}`` over
+        the rows g of cone c, if the set is complete; else 0.
+    """
+
+    def __init__(
+        self,
+        packed: NDArray[np.uint8],
+        directions: FloatArray,
+        n_rows: int,
+        n_patches: int,
+        reach: FloatArray,
+        *,
+        is_complete: bool = False,
+    ) -> None:
+        super().__init__(packed, directions, n_rows, is_complete=is_complete)
+        self.n_patches, self.reach = n_patches, reach
+
+    @classmethod
+    def sampled(
+        cls,
+        rows: FloatArray,
+        n_patches: int,
+        n_samples: int,
+        random_state: np.random.Generator,
+        scheme: str,
+        deadline: Deadline | None = None,
+    ) -> MaxPatterns:
+        """The cells of sampled directions; OutOfTimeError if the deadline passes before the end.
+
+        They are drawn from the arrangement whose hyperplanes bound cells: those of all
+        patches and of differences of two patches of an image, if these are many a random
+        one for each patch.
+        """
+        deadline = Deadline() if deadline is None else deadline
+        n_differences = len(rows) * (n_patches - 1) // 2
+        if n_differences <= _FEW_DIFFERENCES:
+            hyperplanes = _differences(rows, n_patches)
+        else:
+            image, first = np.divmod(np.arange(len(rows)), n_patches)
+            steps = random_state.integers(1, n_patches, len(rows))
+            other = image * n_patches + (first + steps) % n_patches
+            hyperplanes = np.concatenate([rows, rows - rows[other]])
+        drawn = sample_until(hyperplanes, deadline, n_samples, random_state, scheme)
+        directions = drawn.directions
+        winners = _winners(rows, n_patches, directions, deadline)
+        _, first = np.unique(winners, axis=0, return_index=True)
+        first.sort()
+        packed = _pack(winners[first], n_patches)
+        return cls(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
+
+    @classmethod
+    def enumerated(
+        cls, rows: FloatArray, n_patches: int, deadline: Deadline | None = None
+    ) -> MaxPatterns:
+        """All cells, see :class:`MaxCellWalk`.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the end.
+        TooManyPatternsError
+            If they do not fit into memory, or are too many to be listed.
+        """
+        deadline = Deadline() if deadline is None else deadline
+        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
+        cells = walk.list_cells()
+        packed = _pack(cells.winners - 1, n_patches)
+        return cls(packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True)
+
+    def winners(self) -> IntArray:
+        """The patch that wins in each image, or -1, shape (M, n)."""
+        winners = np.empty((len(self), self.n_rows // self.n_patches), dtype=np.int64)
+        step = max(1, _CHUNK // self.n_rows)
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            masks = self.unpack(part).reshape(-1, winners.shape[1], self.n_patches)
+            winners[part] = np.where(masks.any(axis=2), masks.argmax(axis=2), -1)
+        return winners
+
+
+def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:
+    parts = [
+        np.packbits((winner[:, None] == np.arange(n_patches)).reshape(-1)) for winner in winners
+    ]
+    return np.stack(parts)
+
+
+def _winners(
+    rows: FloatArray, n_patches: int, directions: FloatArray, deadline: Deadline
+) -> IntArray:
+    """The first patch of each image with the largest product, or -1 if none is positive."""
+    winners = np.empty((len(directions), len(rows) // n_patches), dtype=np.int64)
+    first = first_equal(rows.reshape(winners.shape[1], n_patches, -1))
+    step = max(1, _CHUNK // len(rows))
+    for start in range(0, len(directions), step):
+        part = slice(start, start + step)
+        deadline.check()
+        products = (directions[part] @ rows.T).reshape(-1, winners.shape[1], n_patches)
+        best = products.argmax(axis=2)
+        best = np.take_along_axis(first, best.T, axis=1).T
+        winners[part] = np.where(products.max(axis=2) > 0.0, best, -1)
+    return winners
+
+
+def _differences(rows: FloatArray, n_patches: int) -> FloatArray:
+    """The patches, then the differences of each pair of an image."""
+    a, b = np.triu_indices(n_patches, 1)
+    patches = rows.reshape(-1, n_patches, rows.shape[1])
+    return np.concatenate([rows, (patches[:, a] - patches[:, b]).reshape(-1, rows.shape[1])])

@@ -1,0 +1,1 @@
+"""Programs on a working set of blocks: column generation, interior point, group lasso."""

@@ -1,0 +1,1 @@
+"""The non-negative Lasso on the weights of given neurons."""

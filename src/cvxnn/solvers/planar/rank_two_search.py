@@ -1,0 +1,270 @@
+"""Global search for data of rank two: one feature and a bias, or two features."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import DualProof, dual_bound
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
+from cvxnn.solvers.neurons import Neurons, residual, reweigh
+from cvxnn.solvers.planar.moment_newton import (
+    merge_arcs,
+    newton,
+    polished_residual,
+    reweigh_by_moments,
+    stationary_residual,
+)
+from cvxnn.solvers.planar.moments import Moments
+from cvxnn.solvers.planar.wide_arcs import within_wide_arcs
+from cvxnn.solvers.search import Search
+
+FloatArray = NDArray[np.float64]
+
+# New neurons of one round at most, and how much the function has to fall
+# between two of them: noise gives every hill a thousand summits.
+_BATCH = 200
+_DEPTH = 0.05
+# Directions that improve by less than this are rounding.
+_MARGIN = 1e-10
+_NEWTON_STEPS = 10
+# Up to so many rows explicit columns give the weights, once the Gram matrix,
+# with half of their digits, gains nothing more; in twice the precision once they do.
+_FEW_ROWS = 2000
+
+
+class RankTwoSearch(Search):
+    """Global search: all improving neurons, best weights, Newton steps, certificate.
+
+    Every round prices all directions exactly, adds the local maxima, and then
+    works with moments only: no n-vector is touched until the next pricing.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), or CircularRows
+        Of rank two at most.
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+        The squared loss.
+    deadline : Deadline, optional
+        Cuts a round short.
+
+    Attributes
+    ----------
+    oracle : RankTwoOracle
+    neurons : Neurons
+        Best network so far, in reduced coordinates.
+    objective : float
+        Its objective (2); it never rises.
+    bound : float
+        Best lower bound so far on the optimum over all networks; it never falls.
+    n_blocks : int
+        Neurons and candidates of the last round.
+    stalled : float
+        Rounds without progress since the last one that made some.
+
+    Notes
+    -----
+    O(n log n) once and O(n) per round, besides O(k^3) for k neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
+    >>> y = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+    >>> search = RankTwoSearch(X, y, 1e-4, SquaredLoss())
+    >>> while search.gap > 1e-6:
+    ...     search.step(1e-6)
+    >>> search.finish(1e-6, hurry=False)
+    >>> f"{search.objective:.8f}"
+    '0.00087694'
+    """
+
+    def __init__(
+        self,
+        X: FloatArray | CircularRows,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        deadline: Deadline | None = None,
+    ) -> None:
+        assert isinstance(loss, SquaredLoss)
+        self.deadline = Deadline() if deadline is None else deadline
+        self.beta, self.loss = beta, loss
+        self.oracle = RankTwoOracle(X)
+        self.basis = self.oracle.basis
+        order = self.oracle.circle.order
+        self._y = y[order]
+        # Zero rows change nothing but the value of the objective.
+        dead = np.ones(len(y), dtype=np.bool_)
+        dead[order] = False
+        self._order = np.concatenate([order, np.flatnonzero(dead)])
+        self._y_dead = y[dead]
+        self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
+        self._neurons = Neurons.none(self.oracle.circle.rank)
+        self.objective = loss.value(np.zeros_like(y), y)
+        self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
+        self.n_blocks, self.stalled = 0, 0.0
+        self.is_cheap = len(y) <= _FEW_ROWS
+        self._careful = self._precise = False
+        self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
+        self._pricing = self._price(self._y)
+
+    @property
+    def neurons(self) -> Neurons:  # type: ignore[override]
+        """The best network so far, in reduced coordinates."""
+        frame = self.oracle.circle.frame
+        if frame is None:
+            return self._neurons
+        return replace(self._neurons, directions=self._neurons.directions @ frame.T)
+
+    @property
+    def proof(self) -> DualProof:  # type: ignore[override]
+        """What is behind `bound`, in the order of the data."""
+        v = np.empty(len(self._order))
+        v[self._order] = self._with_dead(self._best.v)
+        return DualProof(v, self._best.oracle_bound)
+
+    def step(self, tol: float) -> None:
+        """One round: new neurons, weights, Newton steps, pricing."""
+        before = (self.objective, self.bound, self.gap)
+        neurons = self._descend(self._candidates(), self._pricing.signs)
+        v = self._offer(neurons)
+        self._pricing = self._price(v)
+        framed = self.oracle.circle.frame is not None
+        if framed and tol < self.gap:
+            self._price(self._within_wide_arcs(v, _pad(neurons.rays), neurons.signs))
+        if (self._few_rows or framed) and tol < self.gap:
+            self._price_stationary(neurons)
+        improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
+        # With explicit columns the last digits may show in the bound only after some rounds.
+        self.stalled = 0.0 if improved else self.stalled + (0.25 if self._careful else 1.0)
+        slow = self.gap > 0.5 * before[2] and self.objective > 0.9 * before[0]
+        if slow and not self._careful:
+            self._careful, self.stalled = True, 0.0
+        elif self._careful and self._few_rows and not self._precise and self.stalled >= 1.0:
+            self._precise, self.stalled = True, 0.0
+
+    def finish(self, tol: float, *, hurry: bool) -> None:
+        """Leave a minimal network: activations linearly independent, arcs merged."""
+        self._careful = True
+        none = np.zeros((0, self.oracle.circle.rank))
+        finished = self._descend(none, np.zeros(0), steps=0 if hurry else _NEWTON_STEPS)
+        finished = self._reweigh(finished)
+        too_many = len(self._neurons.weights) > len(self._y)
+        self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
+
+    @property
+    def _few_rows(self) -> bool:
+        return len(self._y) <= _FEW_ROWS
+
+    @property
+    def _rows(self) -> FloatArray:
+        """The sorted rows in the coordinates of the moments, shape (m, r)."""
+        circle = self.oracle.circle if self._moments is None else self._moments.circle
+        return circle.rows[:, : circle.rank]
+
+    def _candidates(self) -> FloatArray:
+        """The directions of the last pricing in the coordinates of the moments, shape (k, r)."""
+        points, planes = self._pricing.points, self._pricing.planes
+        frame = self.oracle.circle.frame
+        if frame is None or self._moments is None or len(points) == 0:
+            return points
+        directions = np.linalg.solve(frame, points.T).T
+        # Weights far from the origin lose the place of the kink by their rounding.
+        on = planes != 0
+        normals = self._moments.circle.normals[np.abs(planes[on]) - 1]
+        turned = np.column_stack([-normals[:, 1], normals[:, 0]])
+        directions[on] = np.sign(planes[on])[:, None] * turned
+        return directions / np.linalg.norm(directions @ frame.T, axis=1, keepdims=True)
+
+    def _with_dead(self, v: FloatArray) -> FloatArray:
+        return np.concatenate([v, self._y_dead]) if len(self._y_dead) else v
+
+    def _price(self, v: FloatArray) -> RankTwoPricing:
+        """Price v, on the sorted rows, and keep its bound if it is the best."""
+        enough = self.beta * (1.0 + _MARGIN)
+        pricing = self.oracle.price_sorted(v, enough, most=_BATCH, depth=_DEPTH)
+        bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, pricing.bound)
+        if bound > self.bound:
+            self.bound, self._best = bound, DualProof(v, pricing.bound)
+        return pricing
+
+    def _price_stationary(self, neurons: Neurons) -> None:
+        """Price the corrected residual too; where it is the better one, it is the truth."""
+        if self._moments is None or self.deadline.passed:
+            return
+        if self.oracle.circle.frame is None:
+            v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+        else:
+            rays = _pad(neurons.rays)
+            v, rays = polished_residual(self._moments, self.beta, rays, neurons.signs)
+            v = self._within_wide_arcs(v, rays, neurons.signs)
+        before = self.bound
+        pricing = self._price(v)
+        if self.bound > before:
+            self._pricing = pricing
+
+    def _within_wide_arcs(self, v: FloatArray, rays: FloatArray, signs: FloatArray) -> FloatArray:
+        assert self._moments is not None
+        return within_wide_arcs(self.oracle.circle, self._moments, v, self.beta, rays, signs)
+
+    def _descend(
+        self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
+    ) -> Neurons:
+        """The best neurons with the candidates: weights, merging, Newton steps."""
+        neurons = self._neurons.joined(candidates, signs)
+        self.n_blocks = len(neurons.weights)
+        if self._moments is None or self.n_blocks == 0:
+            return neurons
+        neurons = self._reweigh(neurons)
+        rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
+        rays, signs = newton(self._moments, self.beta, rays, signs, steps, self.deadline)
+        return self._neurons_of(rays[:, : self.oracle.circle.rank], signs)
+
+    def _neurons_of(self, rays: FloatArray, signs: FloatArray) -> Neurons:
+        frame = self.oracle.circle.frame
+        if frame is None:
+            return Neurons.of(rays, signs)
+        lengths = np.linalg.norm(rays @ frame.T, axis=1)
+        return Neurons(rays / lengths[:, None], lengths, signs)
+
+    def _reweigh(self, neurons: Neurons) -> Neurons:
+        """The best weights for these directions, on linearly independent activations."""
+        if self._moments is None or len(neurons.weights) == 0:
+            return neurons
+        if self._few_rows and self._careful:
+            layer = Layer(self._rows)
+            return reweigh(layer, self._y, self.beta, neurons, precise=self._precise)
+        return reweigh_by_moments(
+            self._moments, self.beta, neurons, self.deadline, centred=self._careful
+        )
+
+    def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
+        """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
+
+        Returns their residual on the sorted rows.
+        """
+        if self._few_rows or self._moments is None:
+            v = residual(Layer(self._rows), self._y, neurons)
+        else:
+            v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
+        squares = float(v @ v) + float(self._y_dead @ self._y_dead)
+        objective = 0.5 * squares + self.beta * float(neurons.weights.sum())
+        if objective < self.objective * (1.0 + at_most):
+            self._neurons, self.objective = neurons, objective
+        return v
+
+
+def _pad(rays: FloatArray) -> FloatArray:
+    """Two coordinates, whatever the rank."""
+    if rays.shape[1] == 2:
+        return rays
+    return np.column_stack([rays, np.zeros((len(rays), 2 - rays.shape[1]))])

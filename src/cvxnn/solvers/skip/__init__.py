@@ -1,0 +1,1 @@
+"""Linear skip connections beside the neurons."""

@@ -1,0 +1,56 @@
+"""The layer of max pooling: outputs by loops, its parts, and what is proven without cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cvxnn.layers.max_pooling import MaxLayer, max_layer
+
+
+def test_outputs_are_maxima_also_of_parts_and_in_chunks(monkeypatch):
+    rng = np.random.default_rng(0)
+    patches, hidden, weights = (rng.standard_normal(shape) for shape in ((7, 4, 3), (5, 3), 5))
+    layer = max_layer(patches, has_bias=False)
+    expected = [
+        sum(a * max(0.0, *(x @ u for x in image)) for u, a in zip(hidden, weights, strict=True))
+        for image in patches
+    ]
+    assert layer.n_outputs == 7
+    assert np.allclose(layer.output(hidden, weights), expected)
+    root = rng.random(7) + 0.1
+    assert np.allclose(layer.weighted(root).output(hidden, weights), root * expected)
+    twice = layer.weighted(root).weighted(root)
+    assert np.allclose(twice.output(hidden, weights), root**2 * expected)
+    assert np.allclose(twice.lengths, root**2 * layer.lengths)
+    some = twice.part(np.array([2, 4]))
+    assert np.allclose(some.output(hidden, weights), (root**2 * expected)[[2, 4]])
+    assert np.shares_memory(twice.rows, layer.rows)
+    chosen = np.array([5, 0, 3])
+    assert np.allclose(layer.part(chosen).output(hidden, weights), np.take(expected, chosen))
+    monkeypatch.setattr("cvxnn.layers.relu._CHUNK", 30)
+    assert np.allclose(layer.output(hidden, weights), expected)
+    parts = list(layer.parts(5))
+    assert len(parts) > 1
+    assert np.allclose(
+        np.concatenate([part.output(hidden, weights) for _, part in parts]), expected
+    )
+
+
+def test_a_bias_is_a_constant_of_every_patch():
+    patches = np.random.default_rng(0).standard_normal((5, 3, 2))
+    layer = max_layer(patches, has_bias=True)
+    u = np.array([[0.3, -0.2, 0.7]])
+    products = patches @ u[0, :2] + 0.7
+    assert np.allclose(layer.activations(u)[:, 0], np.maximum(products, 0.0).max(axis=1))
+
+
+def test_nothing_is_above_the_bound_of_lengths():
+    rng = np.random.default_rng(0)
+    layer, v = max_layer(rng.standard_normal((6, 3, 2)), has_bias=False), rng.standard_normal(6)
+    directions = rng.standard_normal((10_000, 2))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    values = layer.activations(directions).T @ v
+    assert np.abs(values).max() <= layer.pull_error(v)
+    # One image at its longest patch.
+    one = MaxLayer(np.array([[0.0, 2.0], [1.0, 0.0]]), None, 2)
+    assert 6.0 <= one.pull_error(np.array([3.0])) <= 6.0 * (1.0 + 1e-12)

@@ -1,0 +1,316 @@
+"""Files of networks: what is saved comes back, and what is damaged is refused."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cvxnn.errors import InputError, ModelFileError
+from cvxnn.networks import TwoLayerNetwork, files, load_model
+
+SUFFIXES = [".npz", ".safetensors"]
+each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
+
+
+@pytest.fixture(autouse=True)
+def _safetensors_where_needed(request: pytest.FixtureRequest) -> None:
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    if parameters.get("suffix") == ".safetensors":
+        pytest.importorskip("safetensors")
+
+
+def random_network() -> TwoLayerNetwork:
+    rng = np.random.default_rng(0)
+    return TwoLayerNetwork(rng.standard_normal((3, 2)), rng.standard_normal(3))
+
+
+@st.composite
+def weights_and_metadata(draw: st.DrawFn) -> tuple[TwoLayerNetwork, dict[str, Any]]:
+    m, d = draw(st.integers(0, 4)), draw(st.integers(1, 3))
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    network = TwoLayerNetwork(
+        draw(arrays(np.float64, (m, d), elements=finite)),
+        draw(arrays(np.float64, m, elements=finite)),
+    )
+    leaves = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
+    trees = st.recursive(
+        leaves, lambda nodes: st.lists(nodes) | st.dictionaries(st.text(), nodes), max_leaves=6
+    )
+    return network, draw(st.dictionaries(st.text(), trees, max_size=3))
+
+
+@each_suffix
+@given(case=weights_and_metadata())
+def test_file_returns_what_was_saved(
+    suffix: str,
+    case: tuple[TwoLayerNetwork, dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    network, metadata = case
+    path = tmp_path_factory.getbasetemp() / f"roundtrip{suffix}"
+    network.save(path, metadata)
+    restored, restored_metadata = load_model(path)
+    assert restored == network
+    assert restored.hidden_weights.tobytes() == network.hidden_weights.tobytes()
+    assert restored_metadata == metadata
+    assert TwoLayerNetwork.load(path) == network
+
+
+@each_suffix
+def test_file_without_metadata_and_with_text_path(suffix: str, tmp_path: Path) -> None:
+    path = str(tmp_path / f"model{suffix.upper()}")
+    random_network().save(path)
+    assert load_model(path) == (random_network(), {})
+    assert os.listdir(tmp_path) == [os.path.basename(path)]
+
+
+def test_metadata_come_back_as_json_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    random_network().save(path, {"range": (1, 2), "bound": -math.inf, "by": {3: "c", "a": 1}})
+    assert load_model(path)[1] == {"range": [1, 2], "bound": -math.inf, "by": {"3": "c", "a": 1}}
+
+
+def test_npz_is_readable_by_numpy_alone(tmp_path: Path) -> None:
+    path, network = tmp_path / "model.npz", random_network()
+    network.save(path, {"beta": 0.5})
+    with np.load(path, allow_pickle=False) as contents:
+        assert (contents["hidden_weights"] == network.hidden_weights).all()
+        assert (contents["output_weights"] == network.output_weights).all()
+        header = json.loads(contents["header"].item())
+    assert header.pop("checksum")
+    assert header == {"format": "cvxnn-network", "version": 1, "metadata": {"beta": 0.5}}
+
+
+def test_safetensors_is_readable_by_safetensors_alone(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors")
+    path, network = tmp_path / "model.safetensors", random_network()
+    network.save(path, {"beta": 0.5})
+    with safetensors.safe_open(path, framework="numpy") as file:
+        assert sorted(file.keys()) == ["hidden_weights", "output_weights"]
+        assert (file.get_tensor("hidden_weights") == network.hidden_weights).all()
+        assert json.loads(file.metadata()["header"])["metadata"] == {"beta": 0.5}
+
+
+@pytest.mark.parametrize("name", ["model", "model.pkl", "model.npz.gz", ".npz"])
+def test_other_suffixes_are_refused(name: str, tmp_path: Path) -> None:
+    for call in (random_network().save, load_model):
+        with pytest.raises(InputError, match=r"path must end in \.npz or \.safetensors"):
+            call(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def circular() -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    metadata["self"] = metadata
+    return metadata
+
+
+@pytest.mark.parametrize(
+    "metadata", [[1, 2], "text", {"a": object()}, {"a": np.ones(2)}, {(1, 2): 3}, circular()]
+)
+def test_metadata_that_json_cannot_hold(metadata: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="metadata must be"):
+        random_network().save(tmp_path / "model.npz", metadata)
+    assert os.listdir(tmp_path) == []
+
+
+@each_suffix
+def test_missing_file_and_missing_folder(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / f"model{suffix}"
+    with pytest.raises(FileNotFoundError, match="no such model file") as caught:
+        load_model(path)
+    assert caught.value.filename == str(path)
+    with pytest.raises(FileNotFoundError, match="folder does not exist"):
+        random_network().save(path)
+
+
+def outcome(path: Path, content: bytes) -> str:
+    """ "equal" or "refused" for a changed file; any other exception is a failure."""
+    path.write_bytes(content)
+    try:
+        restored, metadata = load_model(path)
+    except ModelFileError as error:
+        assert str(path) in str(error)
+        assert str(error).endswith(".")
+        return "refused"
+    assert (restored, metadata) == (random_network(), {"note": "kept"})
+    return "equal"
+
+
+@pytest.fixture
+def saved(suffix: str, tmp_path: Path) -> tuple[Path, bytes]:
+    path = tmp_path / f"model{suffix}"
+    random_network().save(path, {"note": "kept"})
+    return path, path.read_bytes()
+
+
+@each_suffix
+def test_truncated_files(saved: tuple[Path, bytes]) -> None:
+    path, content = saved
+    outcomes = {outcome(path, content[:length]) for length in range(0, len(content), 7)}
+    assert outcomes == {"refused"}
+    assert outcome(path, content) == "equal"
+
+
+@each_suffix
+@pytest.mark.parametrize("mask", [0x01, 0x08, 0x80, 0xFF])
+def test_flipped_bits(saved: tuple[Path, bytes], mask: int) -> None:
+    path, content = saved
+    outcomes = []
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= mask
+        outcomes.append(outcome(path, bytes(changed)))
+    # Few bytes are of no consequence: dates and the like.
+    assert outcomes.count("refused") > 0.8 * len(content)
+
+
+@each_suffix
+def test_bytes_inserted_removed_and_appended(saved: tuple[Path, bytes]) -> None:
+    path, content = saved
+    for position in range(0, len(content), 11):
+        outcome(path, content[:position] + b"\x00" + content[position:])
+        outcome(path, content[:position] + content[position + 3 :])
+    assert outcome(path, content + b"trailing" * 10000) == "refused"
+
+
+@each_suffix
+@given(content=st.binary(max_size=200))
+def test_foreign_bytes(
+    suffix: str, content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert outcome(tmp_path_factory.getbasetemp() / f"foreign{suffix}", content) == "refused"
+
+
+def test_formats_under_the_wrong_suffix(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    npz, tensors = tmp_path / "model.npz", tmp_path / "model.safetensors"
+    random_network().save(npz)
+    random_network().save(tensors)
+    first, second = npz.read_bytes(), tensors.read_bytes()
+    assert outcome(npz, second) == outcome(tensors, first) == "refused"
+
+
+def npz_bytes(compressed: bool = False, **contents: Any) -> bytes:
+    buffer = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(buffer, **contents)
+    return buffer.getvalue()
+
+
+def forged(hidden: Any, output: Any, **header: Any) -> dict[str, Any]:
+    """The arrays of an .npz file with a checksum that is right, whatever they hold."""
+    contents = {"hidden_weights": np.asarray(hidden), "output_weights": np.asarray(output)}
+    text = files._header(contents, {})
+    return {**contents, "header": np.array(json.dumps({**json.loads(text), **header}))}
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        (forged([[1.0]], [1.0], version=2), "has version 2 of the format"),
+        (forged([[1.0]], [1.0], version=None), "has version None of the format"),
+        (forged([[1.0]], [1.0], format="other"), "not a network that cvxnn wrote"),
+        (forged([[1.0]], [1.0], metadata=[1]), "is damaged"),
+        (forged([[1.0]], [1.0], checksum="0"), "is damaged"),
+        (forged([[1.0]], [1.0]) | {"header": np.array("[1]")}, "not a network"),
+        (forged([[1.0]], [1.0]) | {"header": np.array("{")}, "is damaged"),
+        (forged([[1.0]], [1.0]) | {"header": np.array("[" * 100_000)}, "is damaged"),
+        (forged([[1.0]], [1.0]) | {"header": np.array(["{}", "{}"])}, "is damaged"),
+        (forged([[1.0]], [1.0]) | {"header": np.array(3.5)}, "is damaged"),
+        (forged(np.array([[1.0]], dtype=np.float32), [1.0]), "not float64"),
+        (forged([[1.0]], [1]), "not float64"),
+        (forged([[1.0]], [[1.0]]), "output_weights must be of shape"),
+        (forged([1.0], [1.0]), "hidden_weights must be 2-D"),
+        (forged([[np.nan]], [1.0]), "hidden_weights must be finite"),
+        (forged([[1.0]], [np.inf]), "output_weights must be finite"),
+        ({"weights": np.ones(3)}, "is damaged"),
+    ],
+)
+def test_forged_files(contents: dict[str, Any], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz_bytes(**contents))
+    with pytest.raises(ModelFileError, match=says) as caught:
+        load_model(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("description", ["{'descr': '<f8'", "(" * 10, "{}", "[1, 2", "1 +", "\\x"])
+def test_forged_array_headers(description: str, tmp_path: Path) -> None:
+    header = description.encode().ljust(117) + b"\n"
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
+    buffer = io.BytesIO(npz_bytes(header=np.array("{}"), output_weights=np.ones(1)))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("hidden_weights.npy", member)
+    assert outcome(tmp_path / "model.npz", buffer.getvalue()) == "refused"
+
+
+def test_forged_file_that_is_right_after_all(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz_bytes(**forged([[1.0]], [2.0])))
+    assert load_model(path) == (TwoLayerNetwork([[1.0]], [2.0]), {})
+
+
+def test_weights_of_the_other_byte_order_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    hidden, output = np.array([[1.0]], dtype=">f8"), np.array([2.0], dtype=">f8")
+    path.write_bytes(npz_bytes(**forged(hidden, output)))
+    assert TwoLayerNetwork.load(path) == TwoLayerNetwork([[1.0]], [2.0])
+
+
+def test_compressed_files_are_refused_before_they_unpack(tmp_path: Path) -> None:
+    content = npz_bytes(compressed=True, **forged(np.zeros((10**4, 10)), np.zeros(10**4)))
+    assert outcome(tmp_path / "model.npz", content) == "refused"
+
+
+def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    contents = forged([[1.0]], [1.0]) | {"hidden_weights": np.array([[Trap()]], dtype=object)}
+    assert outcome(tmp_path / "model.npz", npz_bytes(**contents)) == "refused"
+    assert outcome(tmp_path / "model.npz", pickle.dumps(Trap())) == "refused"
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_without_safetensors_the_error_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_import = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.startswith("safetensors"):
+            raise ModuleNotFoundError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ImportError, match="pip install safetensors"):
+        random_network().save(path)
+    assert not path.exists()
+    path.write_bytes(b"")
+    with pytest.raises(ImportError, match="pip install safetensors"):
+        load_model(path)
+    random_network().save(tmp_path / "model.npz")
+    assert TwoLayerNetwork.load(tmp_path / "model.npz") == random_network()
+
+
+def test_importing_networks_does_not_import_safetensors() -> None:
+    code = "import sys, cvxnn.networks; sys.exit('safetensors' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

@@ -1,0 +1,168 @@
+"""The search in rank two against stored optima, Clarabel, and the oracle over cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kkt import assert_certified
+from problems import PROBLEMS, Problem, problem_ids, problem_named, with_bias
+
+import cvxnn
+from cvxnn.certificates import dual_bound
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import SquaredLoss
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import enumerate_patterns
+from cvxnn.program import ConvexProgram
+from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
+from cvxnn.solvers.reference import solve_with_clarabel
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+PLANAR = [p for p in PROBLEMS if np.linalg.matrix_rank(p.X) <= 2]
+
+
+def search_to(
+    X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6, most: int = 60
+) -> RankTwoSearch:
+    """Run a search to its end; it has to make progress in the right direction."""
+    search = RankTwoSearch(X, y, beta, SquaredLoss())
+    for _ in range(most):
+        if search.gap <= tol:
+            break
+        objective, bound = search.objective, search.bound
+        search.step(tol)
+        assert search.objective <= objective and search.bound >= bound
+    assert search.gap <= tol
+    search.finish(tol, hurry=False)
+    assert search.gap <= tol
+    return search
+
+
+def wave(n: int, seed: int = 3) -> tuple[FloatArray, FloatArray]:
+    """A noisy wave with a jump over one feature, and a bias."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2.0, 2.0, n)
+    y = np.sin(4.0 * x) + 0.5 * np.sign(x) + 0.3 * rng.standard_normal(n)
+    return with_bias(x), y
+
+
+def largest_beta(X: FloatArray, y: FloatArray) -> float:
+    """From here on the empty network is optimal."""
+    return RankTwoSearch(X, y, 1.0, SquaredLoss()).oracle.price(y).bound
+
+
+def check_network(search: RankTwoSearch, X: FloatArray, y: FloatArray, beta: float) -> None:
+    """The claims of a search, recomputed from the network and with another oracle."""
+    network = search.network()
+    objective = network.objective(X, y, beta)
+    assert objective == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
+    activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
+    assert np.linalg.matrix_rank(activations) == activations.shape[1] <= len(X)
+    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point).bound
+    bound = dual_bound(SquaredLoss(), y, search.dual_point, beta, largest)
+    assert bound == pytest.approx(search.bound, rel=1e-7, abs=1e-12 * objective)
+
+
+@pytest.mark.parametrize("problem", PLANAR, ids=problem_ids)
+def test_the_registry(problem: Problem) -> None:
+    search = search_to(problem.X, problem.y, problem.beta)
+    optimum = problem.objective
+    if optimum is None:
+        program = ConvexProgram(problem.X, problem.y, problem.beta, enumerate_patterns(problem.X))
+        optimum = solve_with_clarabel(program).objective
+    assert search.objective == pytest.approx(optimum, rel=1e-8)
+    check_network(search, problem.X, problem.y, problem.beta)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_clarabel_finds_nothing_better(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 16))
+    x = rng.standard_normal(n)
+    rows = [
+        with_bias(x),
+        rng.standard_normal((n, 2)),
+        with_bias(rng.integers(-3, 4, n).astype(float)),
+        rng.standard_normal((n, 2)) @ rng.standard_normal((2, 3)),
+        rng.integers(-2, 3, (n, 2)).astype(float),
+        np.column_stack([with_bias(x), np.full(n, 2.0)]),
+    ]
+    X, y = rows[seed % 6], rng.standard_normal(n)
+    beta = largest_beta(X, y) * 10.0 ** rng.uniform(-3.0, 0.0)
+    search = search_to(X, y, beta)
+    program = ConvexProgram(X, y, beta, enumerate_patterns(X))
+    assert search.objective == pytest.approx(solve_with_clarabel(program).objective, rel=1e-6)
+    check_network(search, X, y, beta)
+
+
+@pytest.mark.parametrize("problem", PLANAR, ids=problem_ids)
+def test_solve_certifies(problem: Problem) -> None:
+    solution = cvxnn.solve(problem.X, problem.y, problem.beta)
+    assert solution.status is cvxnn.Status.OPTIMAL
+    assert_certified(solution, problem.X, problem.y, problem.beta, optimum=problem.objective)
+
+
+@pytest.mark.parametrize("share", [1e-1, 1e-2, 1e-3, 1e-4])
+def test_many_rows(share: float) -> None:
+    X, y = wave(5000)
+    beta = share * largest_beta(X, y)
+    search = search_to(X, y, beta, most=15)
+    network = search.network()
+    assert network.objective(X, y, beta) == pytest.approx(search.objective, rel=1e-12)
+    activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
+    assert np.linalg.matrix_rank(activations) == activations.shape[1]
+    # The plain residual, priced where there are kinks: no direction may beat the bound.
+    largest = search.oracle.price(search.dual_point).bound
+    rays = np.column_stack([np.ones(len(X)), -X[:, 0]])[::17]
+    units = np.vstack([rays, -rays]) / np.tile(np.linalg.norm(rays, axis=1), 2)[:, None]
+    assert np.abs(np.maximum(X @ units.T, 0.0).T @ search.dual_point).max() <= largest
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_near_interpolation(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = with_bias(rng.standard_normal(60)), np.sign(rng.standard_normal(60))
+    beta = 1e-5 * largest_beta(X, y)
+    search = search_to(X, y, beta)
+    check_network(search, X, y, beta)
+
+
+def test_rows_that_repeat_are_rows_with_weights() -> None:
+    X, y = wave(200)
+    beta = 1e-3 * largest_beta(X, y)
+    once = search_to(X, y, beta, tol=1e-8)
+    thrice = search_to(np.tile(X, (3, 1)), np.tile(y, 3), 3.0 * beta, tol=1e-8)
+    assert thrice.objective == pytest.approx(3.0 * once.objective, rel=1e-7)
+
+
+def test_the_order_of_the_rows_does_not_matter_and_runs_repeat() -> None:
+    X, y = wave(3000)
+    beta = 1e-3 * largest_beta(X, y)
+    order = np.random.default_rng(0).permutation(len(y))
+    first, again = search_to(X, y, beta), search_to(X, y, beta)
+    np.testing.assert_array_equal(first.neurons.directions, again.neurons.directions)
+    np.testing.assert_array_equal(first.neurons.weights, again.neurons.weights)
+    shuffled = search_to(X[order], y[order], beta)
+    assert shuffled.objective == pytest.approx(first.objective, rel=1e-9)
+    np.testing.assert_array_equal(shuffled.dual_point[np.argsort(order)], first.dual_point)
+
+
+def test_no_neurons_where_beta_is_large() -> None:
+    X, y = wave(50)
+    search = RankTwoSearch(X, y, 1.001 * largest_beta(X, y), SquaredLoss())
+    assert search.gap <= 1e-9
+    search.finish(1e-6, hurry=False)
+    assert search.network().n_neurons == 0
+
+
+def test_a_hurry_and_a_passed_deadline_leave_a_valid_network() -> None:
+    problem = problem_named("d1_n50")
+    search = RankTwoSearch(problem.X, problem.y, problem.beta, SquaredLoss(), Deadline(0.0))
+    for _ in range(3):
+        search.step(1e-6)
+    search.finish(1e-6, hurry=True)
+    check_network(search, problem.X, problem.y, problem.beta)
+    assert search.bound <= problem.objective <= search.objective

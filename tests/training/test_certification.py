@@ -1,0 +1,367 @@
+"""certify: the objective and the proof are of the network that was given."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
+from sklearn.neural_network import MLPRegressor
+
+from cvxnn.errors import InputError
+from cvxnn.interrupts import Deadline
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import BranchAndBound
+from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
+from cvxnn.solvers.reference import solve_with_clarabel
+from cvxnn.training import solve
+from cvxnn.training.certification import _pricer, _TreePricer, certify
+
+RNG = np.random.default_rng(0)
+FEATURES = RNG.standard_normal((20, 2))
+TARGET = np.abs(FEATURES[:, 0]) - 0.5 * FEATURES[:, 1] + 0.1 * RNG.standard_normal(20)
+ONES = with_bias(FEATURES)
+BETA = 0.2
+BEST = solve(ONES, TARGET, BETA, tol=1e-8)
+
+
+def perturbed(network: TwoLayerNetwork, size: float = 0.3) -> TwoLayerNetwork:
+    rng = np.random.default_rng(1)
+    return TwoLayerNetwork(
+        network.hidden_weights + size * rng.standard_normal(network.hidden_weights.shape),
+        network.output_weights + size * rng.standard_normal(network.n_neurons),
+    )
+
+
+def as_torch(network: TwoLayerNetwork) -> Any:
+    """A network on features and ones as Linear layers with hidden biases."""
+    nn = pytest.importorskip("torch").nn
+    import torch
+
+    m, d = network.hidden_weights.shape
+    model = nn.Sequential(nn.Linear(d - 1, m), nn.ReLU(), nn.Linear(m, 1)).double()
+    weights = (
+        network.hidden_weights[:, :-1],
+        network.hidden_weights[:, -1],
+        network.output_weights[np.newaxis],
+        np.zeros(1),
+    )
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), weights, strict=True):
+            parameter.copy_(torch.tensor(value))
+    return model
+
+
+def as_regressor(network: TwoLayerNetwork) -> MLPRegressor:
+    """A network on features and ones as a fitted regressor."""
+    model = MLPRegressor(
+        hidden_layer_sizes=(network.n_neurons,), solver="lbfgs", max_iter=1, alpha=BETA
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(FEATURES, TARGET)
+    hidden, output = network.hidden_weights, network.output_weights
+    model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]
+    model.intercepts_ = [hidden[:, -1].copy(), np.zeros(1)]
+    return model
+
+
+ROUTES = {
+    "network": (lambda network: network, ONES),
+    "pair": (lambda network: (network.hidden_weights, network.output_weights), ONES),
+    "torch": (as_torch, FEATURES),
+    "scikit-learn": (as_regressor, FEATURES),
+}
+
+
+def assert_consistent(certificate: NetworkCertificate, data: Any, y: Any) -> None:
+    """What every certificate must satisfy, whatever the network."""
+    rows = with_bias(np.asarray(data)) if certificate.has_ones else np.asarray(data)
+    network, beta = certificate.network, certificate.beta
+    assert certificate.objective == network.objective(rows, y, beta)
+    assert certificate.balanced_objective == network.balance().objective(rows, y, beta)
+    assert certificate.balanced_objective <= certificate.objective * (1.0 + 1e-12)
+    assert 0.0 - 1e-12 <= certificate.dual_bound <= certificate.objective * (1.0 + 1e-12)
+    assert certificate.largest_value <= certificate.oracle_bound * (1.0 + 1e-9)
+    if certificate.verdict is Verdict.OPTIMAL:
+        assert certificate.gap <= certificate.tol
+        assert certificate.improving_neuron is None
+        assert certificate.better_network is None
+    if (neuron := certificate.improving_neuron) is not None:
+        improved = neuron.added_to(network).objective(rows, y, beta)
+        promised = certificate.objective - neuron.decrease
+        assert improved == pytest.approx(promised, rel=1e-9)
+        residual = np.asarray(y) - network.forward(rows)
+        direction = np.maximum(rows @ neuron.direction, 0.0)
+        assert np.linalg.norm(neuron.direction) == pytest.approx(1.0)
+        assert neuron.value == pytest.approx(neuron.sign * residual @ direction)
+        assert beta < neuron.value <= certificate.largest_value
+    if (better := certificate.better_network) is not None:
+        assert better.network.objective(rows, y, beta) < certificate.objective
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_trained_network_is_optimal_by_every_route(route: str):
+    convert, data = ROUTES[route]
+    certificate = certify(convert(BEST.network), data, TARGET, BETA)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert certificate.objective == pytest.approx(BEST.objective, rel=1e-12)
+    assert_consistent(certificate, data, TARGET)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_perturbed_network_is_improvable_by_every_route(route: str):
+    convert, data = ROUTES[route]
+    network = perturbed(BEST.network)
+    certificate = certify(convert(network), data, TARGET, BETA)
+    assert certificate.verdict is Verdict.IMPROVABLE
+    assert certificate.objective == pytest.approx(network.objective(ONES, TARGET, BETA))
+    assert certificate.dual_bound == pytest.approx(BEST.objective, rel=1e-6)
+    assert certificate.improving_neuron is not None
+    assert certificate.better_network is not None
+    assert_consistent(certificate, data, TARGET)
+
+
+def test_the_neuron_has_the_best_size():
+    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA)
+    neuron = certificate.improving_neuron
+    best = neuron.added_to(certificate.network).objective(ONES, TARGET, BETA)
+    for factor in (0.99, 1.01):
+        other = TwoLayerNetwork([neuron.hidden_weights], [neuron.output_weight * factor]).balance()
+        both = TwoLayerNetwork(
+            np.vstack([certificate.network.hidden_weights, other.hidden_weights]),
+            np.append(certificate.network.output_weights, other.output_weights),
+        )
+        assert both.objective(ONES, TARGET, BETA) > best
+
+
+@pytest.mark.parametrize("problem", [p for p in SMALL_PROBLEMS if len(p.X) <= 50], ids=problem_ids)
+def test_every_problem(problem: Problem):
+    rng = np.random.default_rng(3)
+    d = problem.X.shape[1]
+    network = TwoLayerNetwork(rng.standard_normal((4, d)), rng.standard_normal(4))
+    certificate = certify(network, problem.X, problem.y, problem.beta)
+    assert_consistent(certificate, problem.X, problem.y)
+    assert certificate.verdict is Verdict.IMPROVABLE
+    optimum = problem.objective
+    if optimum is not None:
+        assert certificate.dual_bound <= optimum * (1.0 + 1e-6) + 1e-12
+        assert certificate.dual_bound >= optimum * (1.0 - 1e-5) - 1e-12
+
+
+@given(seed=st.integers(0, 2**16), n=st.integers(1, 6), d=st.integers(1, 3), m=st.integers(0, 4))
+def test_any_network(seed: int, n: int, d: int, m: int):
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+    pair = rng.standard_normal((m, d)), rng.standard_normal(m)
+    certificate = certify(pair, X, y, float(rng.uniform(0.05, 2.0)))
+    assert_consistent(certificate, X, y)
+
+
+def test_the_bound_is_that_of_an_independent_solver():
+    from cvxnn.patterns import enumerate_patterns
+    from cvxnn.program import ConvexProgram
+
+    program = ConvexProgram(ONES, TARGET, BETA, enumerate_patterns(ONES))
+    reference = solve_with_clarabel(program).objective
+    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA)
+    assert certificate.dual_bound == pytest.approx(reference, rel=1e-6)
+
+
+def test_an_optimal_residual_needs_no_search():
+    rounds: list[Progress] = []
+    certificate = certify(BEST.network, ONES, TARGET, BETA, tol=1e-4, callback=rounds.append)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert rounds == []
+    certify(perturbed(BEST.network), ONES, TARGET, BETA, callback=rounds.append)
+    assert rounds
+
+
+def test_tensors_are_taken_as_they_are():
+    torch = pytest.importorskip("torch")
+    tensors = [torch.tensor(array, requires_grad=True) for array in (ONES, TARGET)]
+    certificate = certify(as_torch(BEST.network), tensors[0][:, :-1], tensors[1], BETA)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert_consistent(certificate, FEATURES, TARGET)
+
+
+def rank_two(n: int) -> np.ndarray:
+    """Three columns of rank two."""
+    x = np.random.default_rng(2).standard_normal(n)
+    return np.column_stack([x, np.ones(n), x + 1.0])
+
+
+@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(200)])
+def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    y = np.sin(3.0 * X[:, 0])
+    network = perturbed(solve(X, y, BETA).network)
+    with monkeypatch.context() as patch:
+        patch.setattr("cvxnn.training.certification._TreePricer", None)
+        certificate = certify(network, X, y, BETA)
+        assert certify(solve(X, y, BETA).network, X, y, BETA).verdict is Verdict.OPTIMAL
+    assert certificate.largest_value == pytest.approx(certificate.oracle_bound, rel=1e-9)
+    assert_consistent(certificate, X, y)
+    pricer = _TreePricer(X, BranchAndBound(X), np.random.default_rng(0))
+    tree = pricer.price(y - network.forward(X), BETA, 1e-6, Deadline())
+    assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
+
+
+def test_many_rows_of_rank_two_take_no_time():
+    X = rank_two(100_000)
+    y = np.sin(3.0 * X[:, 0])
+    best = solve(X, y, 100.0, tol=1e-7)
+    certificate = certify(best.network, X, y, 100.0, time_limit=20.0)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert_consistent(certificate, X, y)
+
+
+@pytest.mark.parametrize(("size_X", "size_y"), [(1e98, 1e-98), (1e-98, 1e98), (1e-98, 1e-98)])
+def test_rank_two_of_every_scale(size_X: float, size_y: float):
+    X, y = rank_two(50) * size_X, np.abs(rank_two(50)[:, 0]) * size_y
+    pricer = _pricer(X, np.random.default_rng(0))
+    plain = _pricer(X / size_X, np.random.default_rng(0)).price(y / size_y, 0.1, 1e-6, Deadline())
+    prices = pricer.price(y, 0.1 * size_X * size_y, 1e-6, Deadline())
+    assert prices.bound == pytest.approx(plain.bound * size_X * size_y, rel=1e-9)
+    assert prices.values == pytest.approx(plain.values * size_X * size_y, rel=1e-9)
+
+
+def test_an_unbalanced_network_is_the_same_function_at_a_higher_price():
+    factors = np.linspace(1.0, 3.0, BEST.n_neurons)
+    hidden = BEST.network.hidden_weights * factors[:, np.newaxis]
+    network = TwoLayerNetwork(hidden, BEST.network.output_weights / factors)
+    certificate = certify(network, ONES, TARGET, BETA)
+    assert certificate.verdict is Verdict.IMPROVABLE
+    assert certificate.balanced_objective == pytest.approx(BEST.objective, rel=1e-12)
+    assert certificate.improving_neuron is None
+    assert f"lowers the objective to {BEST.objective:.10g}" in certificate.notes[-1]
+
+
+def test_an_output_bias_is_paid_for():
+    model = as_regressor(BEST.network)
+    model.intercepts_[1][0] = 0.25
+    certificate = certify(model, FEATURES, TARGET, BETA)
+    residual = TARGET - model.predict(FEATURES)
+    objective = 0.5 * residual @ residual + BETA * (BEST.network.penalty() + 0.25)
+    assert certificate.objective == pytest.approx(objective, rel=1e-12)
+    assert any("The output bias 0.25" in note for note in certificate.notes)
+    assert_consistent(certificate, FEATURES, TARGET)
+
+
+def test_too_many_patterns_still_give_a_bound_and_a_neuron():
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((200, 10))
+    y = np.maximum(X @ rng.standard_normal((10, 3)), 0.0).sum(axis=1)
+    network = TwoLayerNetwork(0.1 * rng.standard_normal((5, 10)), 0.1 * rng.standard_normal(5))
+    certificate = certify(network, X, y, 1.0, time_limit=2.0)
+    assert certificate.verdict is Verdict.IMPROVABLE
+    assert certificate.dual_bound > 0.0
+    assert_consistent(certificate, X, y)
+
+
+def test_no_time_at_all_still_gives_a_bound():
+    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA, time_limit=1e-9)
+    assert certificate.dual_bound > 0.0
+    assert certificate.better_network is None
+    assert_consistent(certificate, ONES, TARGET)
+
+
+@pytest.mark.parametrize("beta", [1e-200, 1e200, 5e-324])
+def test_beta_out_of_proportion_is_refused_before_any_work(
+    beta: float, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cvxnn.training.certification._Run", None)
+    with pytest.raises(InputError, match="out of all proportion to X and y"):
+        certify(BEST.network, ONES, TARGET, beta)
+
+
+def test_undecided_where_nothing_is_known():
+    certificate = certify(BEST.network, ONES, TARGET, BETA, time_limit=1e-9)
+    assert certificate.verdict is Verdict.UNDECIDED
+    assert 0.0 < certificate.gap < 1.0
+    assert_consistent(certificate, ONES, TARGET)
+
+
+def test_ctrl_c_keeps_the_bound_so_far():
+    def press(_: Progress) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA, callback=press)
+    assert certificate.interrupted
+    assert certificate.verdict is Verdict.IMPROVABLE
+    assert_consistent(certificate, ONES, TARGET)
+
+
+def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.MonkeyPatch):
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvxnn.training.certification._pricer", press)
+    certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
+    assert certificate.interrupted
+    assert certificate.verdict is Verdict.UNDECIDED
+    assert certificate.dual_bound > 0.0
+    assert_consistent(certificate, ONES, TARGET)
+
+
+@pytest.mark.parametrize(("size_X", "size_y"), [(1e40, 1e40), (1e-60, 1.0), (1e-70, 1e-70)])
+def test_every_scale_is_certified_alike(size_X: float, size_y: float):
+    weight = np.sqrt(size_y / size_X)
+    network = perturbed(BEST.network)
+    plain = certify(network, ONES, TARGET, BETA)
+    scaled = certify(
+        (network.hidden_weights * weight, network.output_weights * weight),
+        ONES * size_X,
+        TARGET * size_y,
+        BETA * size_X * size_y,
+    )
+    assert scaled.verdict is plain.verdict
+    for name in ("objective", "dual_bound", "balanced_objective"):
+        assert getattr(scaled, name) == pytest.approx(getattr(plain, name) * size_y**2, rel=1e-6)
+    decrease = plain.improving_neuron.decrease * size_y**2
+    assert scaled.improving_neuron.decrease == pytest.approx(decrease, rel=1e-6)
+
+
+def test_the_empty_network_and_zero_targets():
+    empty = TwoLayerNetwork(np.zeros((0, 3)), np.zeros(0))
+    certificate = certify(empty, ONES, np.zeros(20), BETA)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert certificate.objective == certificate.gap == 0.0
+    certificate = certify(empty, ONES, TARGET, BETA)
+    assert certificate.verdict is Verdict.IMPROVABLE
+    assert_consistent(certificate, ONES, TARGET)
+
+
+def test_the_better_network_is_a_solution_on_the_same_columns():
+    certificate = certify(as_regressor(perturbed(BEST.network)), FEATURES, TARGET, BETA)
+    better = certificate.better_network
+    assert better.status is Status.OPTIMAL
+    assert certify(better.network, ONES, TARGET, BETA).verdict is Verdict.OPTIMAL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"network": "net"}, "network must be"),
+        ({"X": FEATURES}, "reads 3 features, X has 2"),
+        ({"X": [[np.nan] * 3]}, "X must be finite"),
+        ({"y": TARGET[:3]}, "y has 3 entries"),
+        ({"beta": 0.0}, "beta must be"),
+        ({"tol": 1.0}, "tol must be below 1"),
+        ({"time_limit": 0.0}, "time_limit must be"),
+        ({"random_state": -1}, "random_state must be"),
+        ({"callback": 3}, "callback must be callable"),
+        ({"network": ([[1e200] * 3], [1e200])}, "objective of the network is beyond float64"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_named(arguments: dict[str, Any], sentence: str):
+    good = {"network": BEST.network, "X": ONES, "y": TARGET, "beta": BETA}
+    with pytest.raises(InputError, match=sentence) as error:
+        certify(**(good | arguments))
+    assert "\n" not in str(error.value)
