@@ -26,6 +26,7 @@ ROOMS = [
     "networks",
     "foreign_networks",
     "exchange",
+    "problems",
     "results",
     "progress",
     "oracle",

@@ -77,12 +77,12 @@ class DualProof:
         return dual_bound(loss, y, self.v, beta, self.oracle_bound)
 
 
-def spectral_proof(layer: Layer, v: FloatArray, *, hurry: bool = False) -> DualProof:
+def spectral_proof(layer: Layer, v: FloatArray, *, quick: bool = False) -> DualProof:
     """What is proven of any v without patterns or a search; usually loose. O(N d min(N, d)).
 
-    In a `hurry` a looser bound takes the place of one that takes long.
+    In a `quick` a looser bound takes the place of one that takes long.
     """
-    quick = hurry and layer.rows.size * min(layer.rows.shape) > _QUICK_WORK
+    quick = quick and layer.rows.size * min(layer.rows.shape) > _QUICK_WORK
     bound = spectral_bound(layer.rows, layer.pull(v), quick=quick)
     return DualProof(v, bound + layer.pull_error(v))
 

@@ -49,7 +49,7 @@ def search_to(
         assert search.objective <= objective * (1.0 + 1e-12)
         assert search.bound >= bound
     assert search.gap <= tol
-    search.finish(tol, hurry=False)
+    search.finish(tol, quick=False)
     return search
 
 
@@ -161,7 +161,7 @@ def test_points_of_a_grid(seed: int) -> None:
 def test_the_empty_network_is_optimal_for_a_large_beta() -> None:
     problem = problem_named("beta_above_max")
     search = search_to(problem.X, problem.y, 10.0 * problem.beta)
-    assert len(search.neurons.weights) == 0
+    assert len(search.neurons.sizes) == 0
     assert search.objective == pytest.approx(0.5 * float(problem.y @ problem.y))
 
 
@@ -175,7 +175,7 @@ def test_a_deadline_leaves_a_valid_bound() -> None:
     with suppress(OutOfTimeError):
         while not search.deadline.passed and search.gap > 1e-6:
             search.step(1e-6)
-    search.finish(1e-6, hurry=False)
+    search.finish(1e-6, quick=False)
     optimum = search_to(X, y, 0.1).objective
     assert search.objective >= optimum * (1.0 - 1e-9)
     assert np.isfinite(search.bound) and search.bound <= optimum * (1.0 + 1e-9)
@@ -186,7 +186,7 @@ def test_a_hurry_asks_for_no_certificate(monkeypatch: pytest.MonkeyPatch) -> Non
     search = search_for(X, y, beta)
     monkeypatch.setattr(search, "_price", None)
     bound = search.bound
-    search.finish(1e-6, hurry=True)
+    search.finish(1e-6, quick=True)
     assert search.bound == bound
 
 

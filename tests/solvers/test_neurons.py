@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cvxnn import layers
 from cvxnn.layers import Layer
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import (
-    Neurons,
     atoms,
     merge_cells,
     neuron_objective,
@@ -28,7 +28,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k))
+    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k)[:, None])
 
 
 # ------------------------------------------------------------------ rays
@@ -36,24 +36,24 @@ def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
 
 def test_rays_give_the_neurons_back() -> None:
     rays = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0], [1e-20, 0.0]])
-    neurons = Neurons.of(rays, np.array([1.0, 1.0, -1.0, -1.0]))
-    np.testing.assert_allclose(neurons.weights, [5.0, 2.0])
+    neurons = Neurons.of(rays, np.array([1.0, 1.0, -1.0, -1.0])[:, None])
+    np.testing.assert_allclose(neurons.sizes, [5.0, 2.0])
     np.testing.assert_allclose(neurons.directions, [[0.6, 0.8], [0.0, -1.0]])
     np.testing.assert_array_equal(neurons.signs, [1.0, -1.0])
     np.testing.assert_allclose(neurons.rays, rays[[0, 2]])
 
 
 def test_rays_that_are_all_zero_leave_no_neurons() -> None:
-    neurons = Neurons.of(np.zeros((3, 2)), np.ones(3))
+    neurons = Neurons.of(np.zeros((3, 2)), np.ones(3)[:, None])
     assert neurons.directions.shape == (0, 2)
-    assert Neurons.of(np.zeros((0, 2)), np.zeros(0)).rays.shape == (0, 2)
+    assert Neurons.of(np.zeros((0, 2)), np.zeros(0)[:, None]).rays.shape == (0, 2)
 
 
 def test_candidates_join_with_weight_zero() -> None:
     start = random_neurons(np.random.default_rng(0), 3, 2)
-    joined = start.joined(np.eye(2), np.array([1.0, -1.0]))
-    np.testing.assert_array_equal(joined.weights[3:], 0.0)
-    back = joined.select(joined.weights > 0.0)
+    joined = start.joined(np.eye(2), np.array([[1.0], [-1.0]]))
+    np.testing.assert_array_equal(joined.sizes[3:], 0.0)
+    back = joined.select(joined.sizes > 0.0)
     np.testing.assert_array_equal(back.rays, start.rays)
     np.testing.assert_array_equal(back.signs, start.signs)
 
@@ -67,14 +67,14 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, r)
     dense = y - np.maximum(X @ neurons.rays.T, 0.0) @ neurons.signs
-    objective = 0.5 * dense @ dense + 0.3 * neurons.weights.sum()
+    objective = 0.5 * dense @ dense + 0.3 * neurons.sizes.sum()
     for chunk in (1 << 21, 7):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layers, "_CHUNK", chunk)
             np.testing.assert_allclose(residual(Layer(X), y, neurons), dense, atol=1e-13)
             value = neuron_objective(Layer(X), y, 0.3, neurons)
         assert value == pytest.approx(objective, rel=1e-13)
-    np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.weights, dense, atol=1e-13)
+    np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.sizes, dense, atol=1e-13)
 
 
 def test_no_neurons() -> None:
@@ -82,8 +82,8 @@ def test_no_neurons() -> None:
     X, y = np.eye(2), np.ones(2)
     np.testing.assert_array_equal(residual(Layer(X), y, none), y)
     assert neuron_objective(Layer(X), y, 1.0, none) == pytest.approx(1.0)
-    assert len(merge_cells(X, none).weights) == 0
-    assert len(reweigh(Layer(X), y, 1.0, none).weights) == 0
+    assert len(merge_cells(X, none).sizes) == 0
+    assert len(reweigh(Layer(X), y, 1.0, none).sizes) == 0
 
 
 # ------------------------------------------------------------------ best weights
@@ -96,11 +96,11 @@ def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, 3)
     found = reweigh(Layer(X), y, 0.5, neurons)
-    assert (found.weights > 0.0).all()
+    assert (found.sizes > 0.0).all()
     value = neuron_objective(Layer(X), y, 0.5, found)
     assert value <= neuron_objective(Layer(X), y, 0.5, neurons) * (1.0 + 1e-12)
-    weights = nonnegative_lasso(atoms(Layer(X), neurons), y, 0.5, neurons.weights)
-    direct = Neurons(neurons.directions, weights, neurons.signs)
+    weights = nonnegative_lasso(atoms(Layer(X), neurons), y, 0.5, neurons.sizes)
+    direct = neurons.sized(weights)
     assert value == pytest.approx(neuron_objective(Layer(X), y, 0.5, direct), rel=1e-11)
     # No atom, used or not, would lower the objective.
     slopes = atoms(Layer(X), neurons).T @ residual(Layer(X), y, found)
@@ -114,7 +114,7 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
     rng = np.random.default_rng(4)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     one = random_neurons(rng, 4, 3)
-    twice = one.joined(one.directions, one.signs)
+    twice = one.joined(one.directions, one.outputs)
     values = [
         neuron_objective(Layer(X), y, 0.1, reweigh(Layer(X), y, 0.1, z)) for z in (one, twice)
     ]
@@ -125,7 +125,7 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
 def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
     rng = np.random.default_rng(5)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    assert len(reweigh(Layer(X), y, 1e3, random_neurons(rng, 4, 3)).weights) == 0
+    assert len(reweigh(Layer(X), y, 1e3, random_neurons(rng, 4, 3)).sizes) == 0
 
 
 # ------------------------------------------------------------------ merging
@@ -140,9 +140,9 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
     np.testing.assert_allclose(
         residual(Layer(X), np.zeros(n), merged), residual(Layer(X), np.zeros(n), neurons), atol=1e-8
     )
-    assert merged.weights.sum() <= neurons.weights.sum() * (1 + 1e-12)
+    assert merged.sizes.sum() <= neurons.sizes.sum() * (1 + 1e-12)
     # Rows with entries up to 2 lie on 8 lines: at most 16 cells, each with two signs.
-    assert len(merged.weights) <= 32
+    assert len(merged.sizes) <= 32
     for sign in (1.0, -1.0):
         patterns = sides_of(X, merged.directions[merged.signs == sign])
         for i, first in enumerate(patterns):
@@ -150,23 +150,23 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
 
 
 def test_two_neurons_of_one_cell_become_one() -> None:
-    pair = Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones(2))
+    pair = Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones((2, 1)))
     merged = merge_cells(np.eye(2), pair)
-    np.testing.assert_allclose(merged.weights, [5.0])
+    np.testing.assert_allclose(merged.sizes, [5.0])
     np.testing.assert_allclose(merged.directions, [[0.6, 0.8]])
 
 
 def test_opposite_signs_do_not_merge() -> None:
-    pair = Neurons(np.eye(2), np.ones(2), np.array([1.0, -1.0]))
-    assert len(merge_cells(np.eye(2), pair).weights) == 2
+    pair = Neurons(np.eye(2), np.ones(2), np.array([[1.0], [-1.0]]))
+    assert len(merge_cells(np.eye(2), pair).sizes) == 2
 
 
 def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
     # The middle one could go with either side; the two sides never share a cell.
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
-    three = Neurons.of(np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]), np.ones(3))
+    three = Neurons.of(np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]), np.ones(3)[:, None])
     merged = merge_cells(X, three)
-    assert len(merged.weights) == 2
+    assert len(merged.sizes) == 2
     np.testing.assert_allclose(
         residual(Layer(X), np.zeros(2), merged), residual(Layer(X), np.zeros(2), three), atol=1e-12
     )

@@ -16,9 +16,9 @@ from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.losses.roots import DiagonalRoot
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
+from cvxnn.problems import Neurons
 from cvxnn.results import Status
 from cvxnn.solvers import proximal_newton
-from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.search import Search
 from cvxnn.training import solve
 
@@ -97,13 +97,13 @@ def test_corrected_weights_are_optimal_for_their_neurons(loss: Loss) -> None:
     directions = rng.standard_normal((20, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     signs = np.where(np.arange(20) % 2 == 0, 1.0, -1.0)
-    search._correct(Neurons(directions, np.ones(20), signs))
+    search._correct(Neurons(directions, np.ones(20), signs[:, None]))
     prediction = np.maximum(X @ search.neurons.rays.T, 0.0) @ search.neurons.signs
     v = -loss.gradient(prediction, y)
     slopes = signs * (np.maximum(X @ directions.T, 0.0).T @ v)
     assert slopes.max() <= beta * (1.0 + 1e-3)
-    assert 0 < len(search.neurons.weights) < 20
-    penalty = beta * search.neurons.weights.sum()
+    assert 0 < len(search.neurons.sizes) < 20
+    penalty = beta * search.neurons.sizes.sum()
     # Stationarity in the weights: sum_j c_j s_j v'(X u_j)_+ = beta sum_j c_j.
     assert v @ prediction == pytest.approx(penalty, rel=1e-3)
     assert search.objective == pytest.approx(loss.value(prediction, y) + penalty, rel=1e-12)

@@ -16,8 +16,8 @@ from cvxnn.losses.roots import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.problems import Neurons
 from cvxnn.solvers.columns.max_pooling import MaxSearch
-from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.search import Search
 from cvxnn.training.methods import Method

@@ -10,9 +10,14 @@ from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.patterns.reduction import Reduction
+from cvxnn.problems import Neurons
 from cvxnn.results import Solution, Status
-from cvxnn.solvers.neurons import Neurons, merge_cells, residual, reweigh
-from cvxnn.solvers.newton.local_descent import slide
+from cvxnn.solvers.neurons import (
+    merge_cells,
+    residual,
+    reweigh,
+)
+from cvxnn.solvers.newton.local_descent import descend
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
@@ -78,7 +83,7 @@ def rough_path(
         start = clock()
         scaled = problem.beta * float(beta / betas[0])
         neurons = _next(ascent, reduced, problem.y, scaled, neurons)
-        network = problem.unscaled(_network(neurons, reduction.basis))
+        network = problem.unscaled(neurons.network(reduction.basis))
         path.append(_solution(X, y, float(beta), network, clock() - start))
     return path
 
@@ -90,17 +95,11 @@ def _next(
     n_starts = max(_FEWEST_STARTS, min(_STARTS, _ASCENT_WORK // len(y)))
     left = residual(layer, y, neurons)
     found = ascent.search(left, beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
-    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.signs))
-    work = len(y) * max(len(neurons.weights), 1)
+    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.signs[:, None]))
+    work = len(y) * max(len(neurons.sizes), 1)
     steps = min(_STEPS, max(_FEWEST_STEPS, _SLIDE_WORK // work))
-    neurons = slide(layer, y, beta, neurons, steps=steps)
+    neurons = descend(layer, y, beta, neurons, steps=steps)
     return reweigh(layer, y, beta, merge_cells(layer.rows, neurons))
-
-
-def _network(neurons: Neurons, basis: FloatArray) -> TwoLayerNetwork:
-    """Balanced, in the coordinates of the data."""
-    root = np.sqrt(neurons.weights)
-    return TwoLayerNetwork((neurons.directions * root[:, None]) @ basis.T, neurons.signs * root)
 
 
 def _solution(

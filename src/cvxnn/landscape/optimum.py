@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,13 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import Neurons, atoms, residual, sides_of
+from cvxnn.solvers.neurons import (
+    atoms,
+    residual,
+    sides_of,
+)
 from cvxnn.solvers.newton.face_newton import dual_point, face_slope, refine, settle
 from cvxnn.training.units import ScaledProblem
 
@@ -100,7 +105,7 @@ class Optimum:
         polished = _best_of(scaled, oracle, networks)
         directions, signs = polished.active()
         lifted = directions @ oracle.basis.T
-        weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs))
+        weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs[:, None]))
         return cls(
             directions=lifted,
             signs=signs,
@@ -179,7 +184,7 @@ class _Polished:
         self.X = self.layer.rows
         products = np.abs(network.output_weights)[:, None] * network.hidden_weights
         rays = products @ oracle.basis / problem.weight_unit**2
-        self.neurons = Neurons.of(rays, np.sign(network.output_weights))
+        self.neurons = Neurons.of(rays, np.sign(network.output_weights)[:, None])
         self.priced, self.defect = self._price(self.y), np.inf
         self._move_neurons()
 
@@ -215,16 +220,16 @@ class _Polished:
 
     def _thinned(self, neurons: Neurons) -> Neurons:
         """Fewer neurons with almost the same output, their activations clearly independent."""
-        columns = atoms(self.layer, neurons) * neurons.weights
-        scales = np.ones(len(neurons.weights))
-        for scales in prune_scales(columns, neurons.weights, _NEARLY_DEPENDENT):  # noqa: B007
+        columns = atoms(self.layer, neurons) * neurons.sizes
+        scales = np.ones(len(neurons.sizes))
+        for scales in prune_scales(columns, neurons.sizes, _NEARLY_DEPENDENT):  # noqa: B007
             pass
-        thinned = Neurons(neurons.directions, scales * neurons.weights, neurons.signs)
+        thinned = neurons.sized(scales * neurons.sizes)
         return thinned.select(scales > 0.0)
 
     def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
         """What the residual of a network may err by."""
-        terms = np.abs(atoms(self.layer, neurons)) @ neurons.weights
+        terms = np.abs(atoms(self.layer, neurons)) @ neurons.sizes
         return _CORRECTION * float(np.linalg.norm(plain)) + _ROUNDING * float(np.linalg.norm(terms))
 
     def _offer(self, v: FloatArray, neurons: Neurons) -> None:
@@ -248,20 +253,20 @@ class _Polished:
             shares = (signs == sign) & ~(theirs * own[j] < 0).any(axis=1)
             if shares.any():
                 turned[j] = directions[np.argmax(shares)]
-        neurons = Neurons(turned, self.neurons.weights, self.neurons.signs)
-        return neurons.joined(directions, signs)
+        neurons = replace(self.neurons, directions=turned)
+        return neurons.joined(directions, signs[:, None])
 
     @property
     def active_share(self) -> float:
         """How far below 1 a value counts as 1: a neuron that is in use has to count."""
-        neurons = self.neurons.select(self.neurons.weights > 1e-6 * self.neurons.weights.sum())
+        neurons = self.neurons.select(self.neurons.sizes > 1e-6 * self.neurons.sizes.sum())
         values = self.priced.v @ atoms(self.layer, neurons) / self.beta
         missing = 1.0 - float(values.min(initial=1.0))
         return min(max(ACTIVE, 10.0 * self.priced.excess, 2.0 * missing), _LOOSE)
 
     def active(self) -> tuple[FloatArray, FloatArray]:
         """Directions that are worth beta, and their signs."""
-        if len(self.neurons.weights) == 0:
+        if len(self.neurons.sizes) == 0:
             # At the smallest beta for which the empty network is optimal some are.
             return np.zeros((0, self.X.shape[1])), np.zeros(0)
         return self.priced.above(self.X, self.active_share)[:2]
@@ -281,7 +286,7 @@ class _Polished:
         """
         start = np.zeros(len(own.signs))
         for u, weight, sign in zip(
-            self.neurons.directions, self.neurons.weights, self.neurons.signs, strict=True
+            self.neurons.directions, self.neurons.sizes, self.neurons.signs, strict=True
         ):
             away = np.linalg.norm(own.directions - u, axis=1) + 2.0 * (own.signs != sign)
             start[int(np.argmin(away))] += weight

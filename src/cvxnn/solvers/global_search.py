@@ -22,8 +22,14 @@ from cvxnn.losses import Loss
 from cvxnn.oracle.ascent import Proposals
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.problems import Neurons
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
-from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.neurons import (
+    merge_cells,
+    neuron_objective,
+    residual,
+    reweigh,
+)
 from cvxnn.solvers.newton.face_newton import dual_point
 from cvxnn.solvers.search import Search
 
@@ -158,8 +164,7 @@ class GlobalSearch(Search):
                 )
             )  # fmt: skip
         if start is not None:
-            directions = start.directions @ self.basis
-            searches[0].start_from(Neurons(directions, start.weights, start.signs))
+            searches[0].start_from(start.turned(self.basis))
             self._offer(searches[0].neurons)
         return searches
 
@@ -180,7 +185,7 @@ class GlobalSearch(Search):
             self._offer(search.neurons)
             raise
         self._rounds += 1
-        if self.n_blocks <= _DONE * len(search.neurons.weights) or self._rounds >= _COARSE_ROUNDS:
+        if self.n_blocks <= _DONE * len(search.neurons.sizes) or self._rounds >= _COARSE_ROUNDS:
             del self._searches[0]
             self._rounds = 0
             self._offer(search.neurons)
@@ -238,7 +243,7 @@ class GlobalSearch(Search):
         """Proposals of the ascent below which the exact oracle is asked."""
         if self._exact or not search.is_many or self.layer.n_features > _QUICK_RANK:
             return self._few
-        return max(self._few, _RARE * len(search.neurons.weights))
+        return max(self._few, _RARE * len(search.neurons.sizes))
 
     def _excess(self, tol: float) -> float:
         """The share by which the oracle may exceed beta for a gap of `tol`.
@@ -246,7 +251,7 @@ class GlobalSearch(Search):
         Scaling a stationary residual by ``beta / M`` costs ``M / beta - 1`` of
         the penalty, and the gap is relative to the whole objective.
         """
-        penalty = self.beta * float(self.neurons.weights.sum())
+        penalty = self.beta * float(self.neurons.sizes.sum())
         return tol * min(self.objective / penalty, _MOST_EXCESS) if penalty > 0.0 else tol
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
@@ -291,15 +296,15 @@ class GlobalSearch(Search):
             # They are good as they are, only more than are needed.
             return
 
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Use the time that is left for a certificate, unless there is one.
 
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
-        if hurry or self.deadline.passed:
-            self._tidy(self._last_deadline(hurry=hurry))
-        wanted = self._certifies and not hurry and not self.stationary
+        if quick or self.deadline.passed:
+            self._tidy(self._last_deadline(quick=quick))
+        wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.layer, self.y, self.neurons)
             spent = max(clock() - self._begun, _LEAST_PROOF)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle.ascent import AscentOracle, Proposals
+from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
-    Neurons,
     atom_lengths,
     merge_cells,
     neuron_objective,
@@ -19,7 +19,7 @@ from cvxnn.solvers.neurons import (
     reweigh,
 )
 from cvxnn.solvers.newton.kink_newton import descend_over_kinks, faces_for
-from cvxnn.solvers.newton.local_descent import slide
+from cvxnn.solvers.newton.local_descent import descend
 
 FloatArray = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ class NeuronSearch:
 
         With `near`, no new starts: only climbs from the neurons that are there.
         """
-        if self._is_wide and len(self.neurons.weights) == 0:
+        if self._is_wide and len(self.neurons.sizes) == 0:
             # One neuron of each sign would be no start: hundreds find their places together.
             directions = self._ascent.draw(_WIDE)
             signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
@@ -182,11 +182,11 @@ class NeuronSearch:
         limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
         movable = neurons.directions.size <= limit
         if proposals.largest > _FAR * beta or not movable:
-            work = len(layer.rows) * max(len(neurons.weights), 1)
+            work = len(layer.rows) * max(len(neurons.sizes), 1)
             most = _WIDE_SLIDE_STEPS if self._is_wide else _SLIDE_STEPS
             steps = min(most, max(20, _SLIDE_WORK // work))
             enough = min(_WIDE_GAIN, _SHARE_OF_ROUND * self._gain) if self._is_wide else 0.0
-            neurons = slide(
+            neurons = descend(
                 layer, y, beta, neurons, steps=steps, enough=enough, deadline=self.deadline
             )
             yield neurons
@@ -209,7 +209,7 @@ class NeuronSearch:
         In high rank the best weights of the moment would drop nearly all of the
         proposals, and each needs to travel: all of them start small.
         """
-        joined = self.neurons.joined(proposals.directions, proposals.signs)
+        joined = self.neurons.joined(proposals.directions, proposals.signs[:, None])
         if not self._is_wide or proposals.largest <= _FAR * self.beta:
             neurons = reweigh(self.layer, self.y, self.beta, joined, self.deadline)
             self._offer(neurons)
@@ -217,8 +217,8 @@ class NeuronSearch:
         lengths = atom_lengths(self.layer, joined, self.deadline)
         sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
         small = _SMALL * sizes / max(len(proposals.signs), 1)
-        weights = np.where(joined.weights > 0.0, joined.weights, small)
-        return Neurons(joined.directions, weights, joined.signs)
+        weights = np.where(joined.sizes > 0.0, joined.sizes, small)
+        return joined.sized(weights)
 
     def _tidy(self, neurons: Neurons) -> Neurons:
         """Merged, and with linearly independent activations."""

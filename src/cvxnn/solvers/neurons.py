@@ -1,8 +1,6 @@
-"""Neurons as rays: the state of every method that moves neurons."""
+"""Sums over neurons: columns, objective, the best sizes; neurons merged and pruned."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -10,8 +8,8 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
@@ -19,62 +17,8 @@ FloatArray = NDArray[np.float64]
 # A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
 # to what cancels, so that the units of the columns do not matter.
 TIGHT = 1e-9
-# A neuron this much shorter than the longest is none.
-_NOTHING = 1e-13
 # Rows that show that two neurons share no cell, in nearly all cases.
 _PROBES = 256
-
-
-@dataclass(frozen=True)
-class Neurons:
-    """Neurons as unit directions, positive weights and signs.
-
-    Attributes
-    ----------
-    directions : ndarray, shape (k, r)
-    weights : ndarray, shape (k,)
-        ``||w_j|| > 0``.
-    signs : ndarray, shape (k,)
-    """
-
-    directions: FloatArray
-    weights: FloatArray
-    signs: FloatArray
-
-    @classmethod
-    def of(cls, w: FloatArray, signs: FloatArray) -> Neurons:
-        """From rays ``w_j = c_j u_j``, shape (k, r); those of length zero are dropped."""
-        norms = np.linalg.norm(w, axis=1)
-        alive = norms > _NOTHING * norms.max(initial=0.0)
-        return cls(w[alive] / norms[alive, None], norms[alive], signs[alive])
-
-    @property
-    def rays(self) -> FloatArray:
-        """``w_j = c_j u_j``, shape (k, r)."""
-        return self.directions * self.weights[:, None]
-
-    @classmethod
-    def none(cls, r: int) -> Neurons:
-        """No neurons."""
-        return cls(np.zeros((0, r)), np.zeros(0), np.zeros(0))
-
-    def network(self, basis: FloatArray | None = None) -> TwoLayerNetwork:
-        """The balanced network, from coordinates ``w = basis'u`` (of the rows, if None)."""
-        root = np.sqrt(self.weights)
-        hidden = self.directions * root[:, None]
-        return TwoLayerNetwork(hidden if basis is None else hidden @ basis.T, self.signs * root)
-
-    def select(self, index: NDArray[np.bool_]) -> Neurons:
-        """The neurons in `index`."""
-        return Neurons(self.directions[index], self.weights[index], self.signs[index])
-
-    def joined(self, directions: FloatArray, signs: FloatArray) -> Neurons:
-        """With candidates of weight zero appended."""
-        return Neurons(
-            np.vstack([self.directions, directions]),
-            np.concatenate([self.weights, np.zeros(len(signs))]),
-            np.concatenate([self.signs, signs]),
-        )
 
 
 def atoms(layer: Layer, neurons: Neurons) -> FloatArray:
@@ -84,7 +28,7 @@ def atoms(layer: Layer, neurons: Neurons) -> FloatArray:
 
 def atom_lengths(layer: Layer, neurons: Neurons, deadline: Deadline) -> FloatArray:
     """Lengths of the columns of :func:`atoms`, shape (k,)."""
-    squares = np.zeros(len(neurons.weights))
+    squares = np.zeros(len(neurons.sizes))
     for _, part in layer.parts(len(squares)):
         deadline.check()
         squares += (atoms(part, neurons) ** 2).sum(axis=0)
@@ -99,7 +43,7 @@ def residual(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
 def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> float:
     """Objective (2) of the balanced network with these neurons."""
     left = residual(layer, y, neurons)
-    return 0.5 * float(left @ left) + beta * float(neurons.weights.sum())
+    return 0.5 * float(left @ left) + beta * float(neurons.sizes.sum())
 
 
 def reweigh(
@@ -118,10 +62,10 @@ def reweigh(
     """
     if precise:
         columns = atoms(layer, neurons)
-        weights = nonnegative_lasso(columns, y, beta, neurons.weights, deadline, precise=True)
+        weights = nonnegative_lasso(columns, y, beta, neurons.sizes, deadline, precise=True)
     else:
         weights = best_weights(layer, y, beta, neurons, deadline)
-    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+    return neurons.sized(weights).select(weights > 0.0)
 
 
 def best_weights(
@@ -133,14 +77,14 @@ def best_weights(
 ) -> FloatArray:
     """The weights that minimise (2) for the given directions, many of them zero, shape (k,)."""
     deadline = Deadline() if deadline is None else deadline
-    k = len(neurons.weights)
+    k = len(neurons.sizes)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
         triangle = _triangle(layer, y, neurons, deadline)
         columns, target = triangle[:, :k], triangle[:, k]
     else:
         columns, target = atoms(layer, neurons), y
-    return nonnegative_lasso(columns, target, beta, neurons.weights, deadline)
+    return nonnegative_lasso(columns, target, beta, neurons.sizes, deadline)
 
 
 def _triangle(layer: Layer, y: FloatArray, neurons: Neurons, deadline: Deadline) -> FloatArray:
@@ -149,7 +93,7 @@ def _triangle(layer: Layer, y: FloatArray, neurons: Neurons, deadline: Deadline)
     The rows of a chunk join the factor of the rows before them: memory does not
     grow with n.
     """
-    k = len(neurons.weights)
+    k = len(neurons.sizes)
     triangle = np.zeros((0, k + 1))
     for outputs, part in layer.parts(k + 1):
         deadline.check()
@@ -186,7 +130,7 @@ def merge_cells(X: FloatArray, neurons: Neurons, deadline: Deadline | None = Non
         # The sum lies on the side of whichever of the two is off the hyperplane.
         for part in (probes, sides):
             part[i] = np.where(part[i] == 0, part[j], part[i])
-    return Neurons.of(w[kept], neurons.signs[kept])
+    return Neurons.of(w[kept], neurons.outputs[kept])
 
 
 def sides_of(
@@ -209,11 +153,11 @@ def prune(layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> N
     Sooner or later: a deadline leaves it on the way there.
     """
     deadline = Deadline() if deadline is None else deadline
-    columns = atoms(layer, neurons) * neurons.weights
+    columns = atoms(layer, neurons) * neurons.sizes
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]
-    scales = np.ones(len(neurons.weights))
-    for moved in prune_scales(columns, neurons.weights, deadline=deadline):
+    scales = np.ones(len(neurons.sizes))
+    for moved in prune_scales(columns, neurons.sizes, deadline=deadline):
         scales = moved
     kept = scales > 0.0
-    return Neurons(neurons.directions[kept], (scales * neurons.weights)[kept], neurons.signs[kept])
+    return neurons.sized(scales * neurons.sizes).select(kept)

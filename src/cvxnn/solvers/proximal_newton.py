@@ -21,7 +21,11 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.losses.roots import DiagonalRoot, Root
-from cvxnn.solvers.neurons import Neurons, best_weights, prune
+from cvxnn.problems import Neurons
+from cvxnn.solvers.neurons import (
+    best_weights,
+    prune,
+)
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -133,22 +137,22 @@ class ProximalNewton(Search):
         if self._is_done(model):
             self._end(model, tol)
 
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Take over what the model under way has reached, and leave a minimal network."""
         if self._model is not None:
-            self._harvest(self._model, hurry=hurry)
-        entries = len(self.y) * len(self.neurons.weights)
-        if (hurry or self.deadline.passed) and entries > _QUICK_ENTRIES:
+            self._harvest(self._model, quick=quick)
+        entries = len(self.y) * len(self.neurons.sizes)
+        if (quick or self.deadline.passed) and entries > _QUICK_ENTRIES:
             return
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
-        pruned = prune(self.layer, self.neurons, self._last_deadline(hurry=hurry))
+        pruned = prune(self.layer, self.neurons, self._last_deadline(quick=quick))
         prediction = self.layer.output(pruned.rays, pruned.signs)
-        penalty = self.beta * float(pruned.weights.sum())
+        penalty = self.beta * float(pruned.sizes.sum())
         if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
             self.neurons = pruned
 
-    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""
         return self.proof, self._space_proof
 
@@ -164,7 +168,7 @@ class ProximalNewton(Search):
         self._model_tol = max(wanted * visible, 1e-13)
         model = self._open(self._root, target, self.beta, self.neurons, self._certifies)
         self._model, self.rank = model, model.rank
-        self._first = offset + self.beta * float(self.neurons.weights.sum())
+        self._first = offset + self.beta * float(self.neurons.sizes.sum())
         self._slow = False
         return model
 
@@ -193,7 +197,7 @@ class ProximalNewton(Search):
         before = (self.objective, self.bound)
         # What is cheap for a model is cheap for a few models more.
         self.is_cheap = model.is_cheap
-        self._correct(self._harvest(model, hurry=not self._certifies))
+        self._correct(self._harvest(model, quick=not self._certifies))
         self._model = None
         self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)
         self._share *= _SHARE_FACTOR
@@ -203,13 +207,13 @@ class ProximalNewton(Search):
         better = self._gain > 1e-12 or self.bound > before[1]
         self.stalled = 0.0 if better else self.stalled + 1.0
 
-    def _harvest(self, model: Search, *, hurry: bool) -> Neurons:
+    def _harvest(self, model: Search, *, quick: bool) -> Neurons:
         """Take over network and proofs of a model; its neurons."""
-        model.finish(self._model_tol, hurry=hurry)
+        model.finish(self._model_tol, quick=quick)
         found = model.neurons
-        neurons = Neurons(found.directions @ model.basis.T, found.weights, found.signs)
+        neurons = found.turned(model.basis.T)
         self._offer(neurons)
-        program, space = model.final_proofs(hurry=hurry)
+        program, space = model.final_proofs(quick=quick)
         self.proof = max(self.proof, self._on_the_rows(program), key=self._bound_of)
         self._space_proof = max(self._space_proof, self._on_the_rows(space), key=self._bound_of)
         self.bound = self._bound_of(self.proof)
@@ -218,12 +222,12 @@ class ProximalNewton(Search):
     def _offer(self, neurons: Neurons) -> None:
         """Move to the best network between the present one and these neurons."""
         end = self.layer.output(neurons.rays, neurons.signs)
-        t = self._step_length(end, float(neurons.weights.sum() - self.neurons.weights.sum()))
+        t = self._step_length(end, float(neurons.sizes.sum() - self.neurons.sizes.sum()))
         self._move(_between(self.neurons, neurons, t), end, t)
 
     def _correct(self, found: Neurons) -> None:
         """Find the best weights for the present neurons and these: the same steps, but cheap."""
-        neurons = self.neurons.joined(found.directions, found.signs)
+        neurons = self.neurons.joined(found.directions, found.outputs)
         share = _SHARE_FACTOR
         for _ in range(_CORRECTIONS):
             if self.deadline.passed:
@@ -232,11 +236,11 @@ class ProximalNewton(Search):
             root, target, _ = self._squares(share)
             model = root.applied(self.layer)
             weights = best_weights(model, target, self.beta, neurons, self.deadline)
-            ahead = Neurons(neurons.directions, weights, neurons.signs)
+            ahead = neurons.sized(weights)
             end = self.layer.output(ahead.rays, ahead.signs)
-            t = self._step_length(end, float(weights.sum() - neurons.weights.sum()))
-            mixed = (1.0 - t) * neurons.weights + t * weights
-            neurons = Neurons(neurons.directions, mixed, neurons.signs)
+            t = self._step_length(end, float(weights.sum() - neurons.sizes.sum()))
+            mixed = (1.0 - t) * neurons.sizes + t * weights
+            neurons = neurons.sized(mixed)
             self._move(neurons.select(mixed > 0.0), end, t)
             if before - self.objective <= _SMALL_GAIN * self.objective:
                 break
@@ -259,7 +263,7 @@ class ProximalNewton(Search):
     def _move(self, neurons: Neurons, end: FloatArray, t: float) -> None:
         """Take a network t of the way to a prediction, if it is better than the present one."""
         prediction = end if t == 1.0 else (1.0 - t) * self._prediction + t * end
-        objective = self.loss.value(prediction, self.y) + self.beta * float(neurons.weights.sum())
+        objective = self.loss.value(prediction, self.y) + self.beta * float(neurons.sizes.sum())
         if objective < self.objective:
             self.neurons, self.objective, self._prediction = neurons, objective, prediction
 
@@ -289,6 +293,6 @@ def _between(first: Neurons, second: Neurons, t: float) -> Neurons:
         return second
     return Neurons(
         np.vstack([first.directions, second.directions]),
-        np.concatenate([(1.0 - t) * first.weights, t * second.weights]),
-        np.concatenate([first.signs, second.signs]),
+        np.concatenate([(1.0 - t) * first.sizes, t * second.sizes]),
+        np.concatenate([first.outputs, second.outputs]),
     )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.problems import Neurons
 from cvxnn.results import relative_gap
-from cvxnn.solvers.neurons import Neurons
 
 FloatArray = NDArray[np.float64]
 
@@ -79,20 +79,20 @@ class Search(ABC):
         return True
 
     @abstractmethod
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Make the network presentable, and certify it if that is still to do.
 
-        In a `hurry` - somebody has pressed Ctrl-C - nothing is done that takes long, nor
+        In a `quick` - somebody has pressed Ctrl-C - nothing is done that takes long, nor
         is it when the deadline has passed: then the network may stay as it is.
         """
 
-    def _last_deadline(self, *, hurry: bool) -> Deadline:
+    def _last_deadline(self, *, quick: bool) -> Deadline:
         """Until when :meth:`finish` may work on the network; never where that takes no time."""
-        if len(self.dual_point) * len(self.neurons.weights) ** 2 <= _QUICK_WORK:
+        if len(self.dual_point) * len(self.neurons.sizes) ** 2 <= _QUICK_WORK:
             return Deadline()
-        return Deadline(_GRACE) if hurry or self.deadline.passed else self.deadline
+        return Deadline(_GRACE) if quick or self.deadline.passed else self.deadline
 
-    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""
         return self.proof, self.proof
 

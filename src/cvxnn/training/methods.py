@@ -19,9 +19,9 @@ from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.patterns.sampling import sample_until
+from cvxnn.problems import Neurons
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.global_search import GlobalSearch
-from cvxnn.solvers.neurons import Neurons
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.search import Search

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import Neurons
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
@@ -62,7 +62,7 @@ def opening(problem: ScaledProblem) -> Neurons:
         return found
     columns = layer.activations(found.directions) * found.signs
     weights = _weights(loss, y, columns, problem.beta)
-    return Neurons(found.directions, weights, found.signs).select(weights > 0.0)
+    return found.sized(weights).select(weights > 0.0)
 
 
 def _peaks(layer: Layer, v: FloatArray, beta: float) -> Neurons:
@@ -86,7 +86,7 @@ def _peaks(layer: Layer, v: FloatArray, beta: float) -> Neurons:
         if largest[k] > beta and not (near & (signs[kept] == signs[k])).any():
             kept.append(int(k))
     kept = kept[:most]
-    return Neurons(best[kept], np.zeros(len(kept)), signs[kept])
+    return Neurons(best[kept], np.zeros(len(kept)), signs[kept, None])
 
 
 def _starts(layer: Layer, v: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:

@@ -94,7 +94,7 @@ class Run:
             except OutOfTimeError:
                 status = Status.TIME_LIMIT
             if self.searches:
-                self._best_search().finish(self.tol, hurry=False)
+                self._best_search().finish(self.tol, quick=False)
             return self._solution(status)
         except KeyboardInterrupt:
             return self._interrupted()
@@ -140,7 +140,7 @@ class Run:
         """The best network so far, without one more pricing: somebody is waiting."""
         if self.searches:
             try:
-                self._best_search().finish(self.tol, hurry=True)
+                self._best_search().finish(self.tol, quick=True)
             except KeyboardInterrupt:
                 # A second Ctrl-C: the network stays as it is.
                 return self._solution(Status.INTERRUPTED)
@@ -170,7 +170,7 @@ class Run:
             objective=search.objective * unit,
             dual_bound=search.bound * unit,
             n_blocks=search.n_blocks,
-            n_neurons=len(search.neurons.weights),
+            n_neurons=len(search.neurons.sizes),
         )
         self.history.append(progress)
         if self.callback is not None:
@@ -180,7 +180,7 @@ class Run:
         """Recompute everything from the weights of the network that is returned."""
         problem = self.problem
         if self.searches:
-            self.proofs = self._best_search().final_proofs(hurry=status is Status.INTERRUPTED)
+            self.proofs = self._best_search().final_proofs(quick=status is Status.INTERRUPTED)
         else:
             self.proofs = (self._proof_without_search(),) * 2
         program_bound, bound = (
@@ -246,4 +246,4 @@ class Run:
         """From the residual of the network without neurons."""
         problem = self.problem
         v = -problem.loss.gradient(np.zeros_like(problem.y), problem.y)
-        return spectral_proof(problem.layer, v, hurry=True)
+        return spectral_proof(problem.layer, v, quick=True)

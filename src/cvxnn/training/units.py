@@ -13,7 +13,7 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.solvers.neurons import Neurons
+from cvxnn.problems import Neurons
 
 FloatArray = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class ScaledProblem:
         """A network in the units of the original problem as neurons of this one."""
         output = np.asarray(network.output_weights) / self.weight_unit
         hidden = np.asarray(network.hidden_weights) / self.weight_unit
-        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output))
+        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output)[:, None])
 
     @property
     def empty_network(self) -> TwoLayerNetwork:

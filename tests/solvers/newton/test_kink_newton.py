@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.solvers.neurons import Neurons, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.problems import Neurons
+from cvxnn.solvers.neurons import (
+    merge_cells,
+    neuron_objective,
+    residual,
+    reweigh,
+)
 from cvxnn.solvers.newton.kink_newton import descend_over_kinks, faces_for
-from cvxnn.solvers.newton.local_descent import slide
+from cvxnn.solvers.newton.local_descent import descend
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -22,14 +28,14 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k))
+    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k)[:, None])
 
 
 def started(seed: int, n: int = 40, r: int = 3) -> tuple[FloatArray, FloatArray, Neurons]:
     """Data, and neurons that have slid and been weighed, as in a search."""
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
-    neurons = slide(Layer(X), y, 0.5, random_neurons(rng, 6, r), steps=40)
+    neurons = descend(Layer(X), y, 0.5, random_neurons(rng, 6, r), steps=40)
     return X, y, reweigh(Layer(X), y, 0.5, merge_cells(X, neurons))
 
 
@@ -61,7 +67,7 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
     moved = descend_over_kinks(Layer(X), y, 0.1, neurons, steps=steps)
     before, after = (neuron_objective(Layer(X), y, 0.1, z) for z in (neurons, moved))
     assert after <= before
-    assert (moved.weights > 0.0).all()
+    assert (moved.sizes > 0.0).all()
     np.testing.assert_allclose(np.linalg.norm(moved.directions, axis=1), 1.0, rtol=1e-12)
 
 
@@ -77,7 +83,7 @@ def test_few_steps_are_enough_next_to_a_stationary_point(seed: int) -> None:
     X, y, neurons = started(seed)
     rest = descend_over_kinks(Layer(X), y, 0.5, neurons, steps=60)
     rng = np.random.default_rng(seed)
-    shaken = Neurons.of(rest.rays + 1e-4 * rng.standard_normal(rest.rays.shape), rest.signs)
+    shaken = Neurons.of(rest.rays + 1e-4 * rng.standard_normal(rest.rays.shape), rest.outputs)
     moved = descend_over_kinks(Layer(X), y, 0.5, shaken, steps=4)
     best = neuron_objective(Layer(X), y, 0.5, rest)
     assert neuron_objective(Layer(X), y, 0.5, moved) <= best * (1.0 + 1e-12)
@@ -88,7 +94,7 @@ def test_convergence_without_kinks_is_quadratic() -> None:
     rng = np.random.default_rng(0)
     X = rng.uniform(0.1, 1.0, (15, 3))
     y = X @ np.array([3.0, 2.0, 4.0])
-    start = Neurons.of(rng.uniform(1.0, 2.0, (1, 3)), np.ones(1))
+    start = Neurons.of(rng.uniform(1.0, 2.0, (1, 3)), np.ones(1)[:, None])
     forces = [
         force_left(X, y, 0.2, descend_over_kinks(Layer(X), y, 0.2, start, steps=s))
         for s in range(7)
@@ -142,12 +148,12 @@ def test_zero_rows_are_harmless() -> None:
         neuron_objective(Layer(X), y, 0.5, alone), rel=1e-9
     )
     only_zero = descend_over_kinks(Layer(np.zeros((2, 3))), y[:2], 0.5, neurons, steps=5)
-    assert only_zero.weights.sum() <= neurons.weights.sum()
+    assert only_zero.sizes.sum() <= neurons.sizes.sum()
 
 
 def test_a_neuron_that_is_off_everywhere_shrinks() -> None:
     X, y, _ = started(6)
     X = np.abs(X) + 0.1
-    off = Neurons(-np.full((1, 3), 3**-0.5), np.ones(1), np.ones(1))
+    off = Neurons(-np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1)))
     moved = descend_over_kinks(Layer(X), y, 0.5, off, steps=10)
     assert neuron_objective(Layer(X), y, 0.5, moved) < neuron_objective(Layer(X), y, 0.5, off)

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from cvxnn import layers
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
-from cvxnn.solvers.newton.local_descent import slide
+from cvxnn.problems import Neurons
+from cvxnn.solvers.neurons import (
+    neuron_objective,
+    residual,
+)
+from cvxnn.solvers.newton.local_descent import descend
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -21,7 +25,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k))
+    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k)[:, None])
 
 
 def smooth(seed: int) -> tuple[FloatArray, FloatArray, Neurons]:
@@ -29,7 +33,7 @@ def smooth(seed: int) -> tuple[FloatArray, FloatArray, Neurons]:
     rng = np.random.default_rng(seed)
     X = rng.uniform(0.1, 1.0, (15, 3))
     y = X @ np.array([3.0, 2.0, 4.0]) + 0.1 * rng.standard_normal(15)
-    return X, y, Neurons.of(rng.uniform(0.5, 1.0, (1, 3)), np.ones(1))
+    return X, y, Neurons.of(rng.uniform(0.5, 1.0, (1, 3)), np.ones(1)[:, None])
 
 
 @given(seed=seeds, n=st.integers(1, 30), r=st.integers(1, 4), steps=st.sampled_from([1, 5, 60]))
@@ -38,10 +42,10 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, 6, r)
-    moved = slide(Layer(X), y, 0.1, neurons, steps=steps)
+    moved = descend(Layer(X), y, 0.1, neurons, steps=steps)
     before, after = (neuron_objective(Layer(X), y, 0.1, z) for z in (neurons, moved))
     assert after <= before * (1.0 + 1e-12)
-    assert (moved.weights > 0.0).all()
+    assert (moved.sizes > 0.0).all()
     np.testing.assert_allclose(np.linalg.norm(moved.directions, axis=1), 1.0, rtol=1e-12)
 
 
@@ -52,8 +56,8 @@ def test_ends_where_the_gradient_vanishes(
 ) -> None:
     monkeypatch.setattr(layers, "_CHUNK", chunk)
     X, y, start = smooth(seed)
-    moved = slide(Layer(X), y, 0.2, start, steps=500)
-    assert len(moved.weights) == 1 and (X @ moved.directions[0] > 0.0).all()
+    moved = descend(Layer(X), y, 0.2, start, steps=500)
+    assert len(moved.sizes) == 1 and (X @ moved.directions[0] > 0.0).all()
     np.testing.assert_allclose(
         X.T @ residual(Layer(X), y, moved), 0.2 * moved.directions[0], atol=1e-5
     )
@@ -65,14 +69,14 @@ def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
     X, y, start = rng.standard_normal((60, 8)), rng.standard_normal(60), random_neurons(rng, 40, 8)
     ends = [
         neuron_objective(
-            Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps, enough=share)
+            Layer(X), y, 0.1, descend(Layer(X), y, 0.1, start, steps=steps, enough=share)
         )
         for steps, share in ((50, 0.0), (5000, enough), (5000, 0.0))
     ]
     assert ends[2] < ends[1] <= ends[0]
     # What is left comes slowly: the next 50 steps gain less than the stretch before the end.
     stretches = [
-        neuron_objective(Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=steps))
+        neuron_objective(Layer(X), y, 0.1, descend(Layer(X), y, 0.1, start, steps=steps))
         for steps in range(50, 1001, 50)
     ]
     last = next(value for value in stretches if value <= ends[1])
@@ -82,12 +86,12 @@ def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
     X, y, start = smooth(seed)
-    moved = slide(Layer(X), y, 0.2, start, steps=500)
+    moved = descend(Layer(X), y, 0.2, start, steps=500)
     value = neuron_objective(Layer(X), y, 0.2, moved)
     step = 1e-5
     for axis in np.eye(3):
         ends = [
-            neuron_objective(Layer(X), y, 0.2, Neurons.of(moved.rays + t * axis, moved.signs))
+            neuron_objective(Layer(X), y, 0.2, Neurons.of(moved.rays + t * axis, moved.outputs))
             for t in (step, -step)
         ]
         assert abs(ends[0] - ends[1]) / (2.0 * step) <= 1e-5
@@ -99,7 +103,7 @@ def test_more_steps_are_not_worse() -> None:
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
     values = [
-        neuron_objective(Layer(X), y, 0.1, slide(Layer(X), y, 0.1, start, steps=s))
+        neuron_objective(Layer(X), y, 0.1, descend(Layer(X), y, 0.1, start, steps=s))
         for s in (1, 4, 16, 64)
     ]
     assert values == sorted(values, reverse=True)
@@ -110,12 +114,12 @@ def test_a_neuron_that_is_off_everywhere_disappears() -> None:
     X, y, start = smooth(0)
     both = Neurons(
         np.vstack([start.directions, -start.directions]),
-        np.append(start.weights, 1.0),
-        np.array([1.0, -1.0]),
+        np.append(start.sizes, 1.0),
+        np.array([[1.0], [-1.0]]),
     )
-    moved = slide(Layer(X), y, 0.2, both, steps=500)
-    assert moved.weights.sum() == pytest.approx(moved.weights.max(), rel=1e-5)
-    alone = slide(Layer(X), y, 0.2, start, steps=500)
+    moved = descend(Layer(X), y, 0.2, both, steps=500)
+    assert moved.sizes.sum() == pytest.approx(moved.sizes.max(), rel=1e-5)
+    alone = descend(Layer(X), y, 0.2, start, steps=500)
     assert neuron_objective(Layer(X), y, 0.2, moved) == pytest.approx(
         neuron_objective(Layer(X), y, 0.2, alone), rel=1e-8
     )
@@ -123,22 +127,22 @@ def test_a_neuron_that_is_off_everywhere_disappears() -> None:
 
 def test_with_an_expensive_penalty_nothing_is_left_of_the_neurons() -> None:
     X, y, start = smooth(1)
-    moved = slide(Layer(X), y, 1e4, start, steps=200)
-    assert moved.weights.sum() < 1e-6
+    moved = descend(Layer(X), y, 1e4, start, steps=200)
+    assert moved.sizes.sum() < 1e-6
 
 
 def test_no_neurons() -> None:
     none = Neurons.none(2)
-    assert slide(Layer(np.eye(2)), np.ones(2), 1.0, none, steps=10) is none
+    assert descend(Layer(np.eye(2)), np.ones(2), 1.0, none, steps=10) is none
 
 
 def test_zero_rows_are_harmless() -> None:
     X, y, start = smooth(2)
-    padded = slide(
+    padded = descend(
         Layer(np.vstack([X, np.zeros((2, 3))])), np.append(y, [1.0, 2.0]), 0.2, start, steps=99
     )
     np.testing.assert_allclose(
-        padded.rays, slide(Layer(X), y, 0.2, start, steps=99).rays, rtol=1e-4
+        padded.rays, descend(Layer(X), y, 0.2, start, steps=99).rays, rtol=1e-4
     )
 
 
@@ -146,7 +150,7 @@ def test_a_deadline_that_has_passed_leaves_the_neurons() -> None:
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
-    stopped = slide(Layer(X), y, 0.1, start, steps=500, deadline=Deadline(0.0))
+    stopped = descend(Layer(X), y, 0.1, start, steps=500, deadline=Deadline(0.0))
     np.testing.assert_allclose(stopped.rays, start.rays, rtol=1e-14)
 
 
@@ -162,7 +166,7 @@ def test_a_deadline_within_a_slide_keeps_the_best_point() -> None:
     rng = np.random.default_rng(3)
     layer, y = Layer(rng.standard_normal((40, 3))), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
-    cut = slide(layer, y, 0.1, start, steps=500, deadline=Looks())
-    whole = slide(layer, y, 0.1, start, steps=500)
+    cut = descend(layer, y, 0.1, start, steps=500, deadline=Looks())
+    whole = descend(layer, y, 0.1, start, steps=500)
     values = [neuron_objective(layer, y, 0.1, neurons) for neurons in (start, cut, whole)]
     assert values[0] > values[1] > values[2]

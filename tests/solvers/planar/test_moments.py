@@ -13,9 +13,13 @@ from problems import with_bias
 
 from cvxnn.layers import Layer
 from cvxnn.oracle.circle import CircularRows
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import Neurons, neuron_objective, reweigh
+from cvxnn.solvers.neurons import (
+    neuron_objective,
+    reweigh,
+)
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moment_newton import (
     merge_arcs,
@@ -149,7 +153,7 @@ def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
     r = moments.circle.rank
-    neurons = Neurons.of(rays[:, :r], signs)
+    neurons = Neurons.of(rays[:, :r], signs[:, None])
     rows = moments.circle.rows[:, :r]
     by_moments = reweigh_by_moments(moments, 0.1, neurons)
     over_rows = reweigh(Layer(rows), moments.y, 0.1, neurons)

@@ -36,7 +36,7 @@ def search_to(
         search.step(tol)
         assert search.objective <= objective and search.bound >= bound
     assert search.gap <= tol
-    search.finish(tol, hurry=False)
+    search.finish(tol, quick=False)
     assert search.gap <= tol
     return search
 
@@ -144,7 +144,7 @@ def test_the_order_of_the_rows_does_not_matter_and_runs_repeat() -> None:
     order = np.random.default_rng(0).permutation(len(y))
     first, again = search_to(X, y, beta), search_to(X, y, beta)
     np.testing.assert_array_equal(first.neurons.directions, again.neurons.directions)
-    np.testing.assert_array_equal(first.neurons.weights, again.neurons.weights)
+    np.testing.assert_array_equal(first.neurons.sizes, again.neurons.sizes)
     shuffled = search_to(X[order], y[order], beta)
     assert shuffled.objective == pytest.approx(first.objective, rel=1e-9)
     np.testing.assert_array_equal(shuffled.dual_point[np.argsort(order)], first.dual_point)
@@ -154,7 +154,7 @@ def test_no_neurons_where_beta_is_large() -> None:
     X, y = wave(50)
     search = RankTwoSearch(X, y, 1.001 * largest_beta(X, y), SquaredLoss())
     assert search.gap <= 1e-9
-    search.finish(1e-6, hurry=False)
+    search.finish(1e-6, quick=False)
     assert search.network().n_neurons == 0
 
 
@@ -163,6 +163,6 @@ def test_a_hurry_and_a_passed_deadline_leave_a_valid_network() -> None:
     search = RankTwoSearch(problem.X, problem.y, problem.beta, SquaredLoss(), Deadline(0.0))
     for _ in range(3):
         search.step(1e-6)
-    search.finish(1e-6, hurry=True)
+    search.finish(1e-6, quick=True)
     check_network(search, problem.X, problem.y, problem.beta)
     assert search.bound <= problem.objective <= search.objective

@@ -11,9 +11,15 @@ from cvxnn.layers.max_pooling import MaxLayer
 from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import MaxCellOracle, Pricing
 from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.problems import Neurons
 from cvxnn.solvers.columns.blocks import ReadBlocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.neurons import Neurons, neuron_objective, prune, residual, reweigh
+from cvxnn.solvers.neurons import (
+    neuron_objective,
+    prune,
+    residual,
+    reweigh,
+)
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
@@ -97,23 +103,23 @@ class MaxSearch(Search):
         # New blocks may need a few rounds to show; then they are no excuse.
         self.stalled = 0.0 if improved else self.stalled + (1.0 if not added else 0.25)
 
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Leave a network of linearly independent activations, at most n of them."""
-        too_many = len(self.neurons.weights) > len(self.y)
-        pruned = prune(self.layer, self.neurons, self._last_deadline(hurry=hurry))
+        too_many = len(self.neurons.sizes) > len(self.y)
+        pruned = prune(self.layer, self.neurons, self._last_deadline(quick=quick))
         self._offer(pruned, at_most=0.1 * tol if too_many else 1e-12)
 
-    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best over the cells, and over all networks: the same where cells are all."""
-        hurry = hurry or self.deadline.passed
-        if not hurry:
+        quick = quick or self.deadline.passed
+        if not quick:
             try:
                 self._price(residual(self.layer, self.y, self.neurons))
             except OutOfTimeError:
-                hurry = True
+                quick = True
         if self.patterns.is_complete:
             return self.proof, self.proof
-        return self.proof, spectral_proof(self.layer, self.proof.v, hurry=hurry)
+        return self.proof, spectral_proof(self.layer, self.proof.v, quick=quick)
 
     def _price(self, v: FloatArray) -> Pricing:
         pricing = self._oracle.price(self.layer.times_weights(v), self.beta, self.deadline)
@@ -134,7 +140,7 @@ class MaxSearch(Search):
         norms = np.linalg.norm(result.z, axis=1)
         alive = norms > _NOTHING * norms.max(initial=0.0)
         blocks = Neurons(
-            result.z[alive] / norms[alive, None], norms[alive], self._block_signs[alive]
+            result.z[alive] / norms[alive, None], norms[alive], self._block_signs[alive, None]
         )
         self._offer(blocks)
         self._offer(reweigh(self.layer, self.y, self.beta, blocks, self.deadline))

@@ -17,10 +17,14 @@ from cvxnn.losses import Loss
 from cvxnn.oracle import CellOracle, Pricing
 from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until
+from cvxnn.problems import Neurons
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.solvers.neurons import (
+    neuron_objective,
+    residual,
+)
 from cvxnn.solvers.newton.face_newton import dual_point, refine
 from cvxnn.solvers.search import Search
 
@@ -110,7 +114,7 @@ class WorkingSet(Search):
         self._extra_rows: dict[int, IntArray] = {}
         self.stalled = 0.0
         if start is not None:
-            self._offer(Neurons(start.directions @ self.basis, start.weights, start.signs))
+            self._offer(start.turned(self.basis))
         self._pricing = self._price(residual(self.layer, y, self.neurons))
         if previous is None:
             self._block_cells, self._block_signs = self._first_blocks(random_state)
@@ -141,40 +145,40 @@ class WorkingSet(Search):
         # New blocks may need a few rounds to show; then they are no excuse.
         self.stalled = 0 if improved else self.stalled + (1 if not added else 0.25)
 
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Leave a minimal network: activations linearly independent, cells merged."""
-        polish = not hurry and not self.deadline.passed
-        last = self._last_deadline(hurry=hurry)
+        polish = not quick and not self.deadline.passed
+        last = self._last_deadline(quick=quick)
         try:
             finished = self._refined(self.neurons, steps=20 if polish else 0, deadline=last)
         except OutOfTimeError:
             return
-        too_many = len(self.neurons.weights) > len(self.y)
+        too_many = len(self.neurons.sizes) > len(self.y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
-    def final_proofs(self, *, hurry: bool) -> tuple[DualProof, DualProof]:
-        """Also from the residual of the network; without a price per cell in a hurry."""
-        hurry = hurry or self.deadline.passed
-        residuals = [] if hurry else [residual(self.layer, self.y, self.neurons)]
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
+        """Also from the residual of the network; without a price per cell in a quick."""
+        quick = quick or self.deadline.passed
+        residuals = [] if quick else [residual(self.layer, self.y, self.neurons)]
         for v in residuals:
             try:
                 self._price(v)
             except OutOfTimeError:
-                hurry, residuals = True, []
+                quick, residuals = True, []
         if self.oracle.is_complete:
             return self.proof, self.proof
-        return self.proof, self._proof_over_space([self.dual_point, *residuals], hurry=hurry)
+        return self.proof, self._proof_over_space([self.dual_point, *residuals], quick=quick)
 
-    def _proof_over_space(self, dual_points: list[FloatArray], *, hurry: bool) -> DualProof:
+    def _proof_over_space(self, dual_points: list[FloatArray], *, quick: bool) -> DualProof:
         """A proof for all networks, from every pattern if they are few, else without any."""
         oracle: CellOracle | None = None
-        if not hurry and count_patterns_bound(*self.layer.rows.shape) <= _SMALL_ARRANGEMENT:
+        if not quick and count_patterns_bound(*self.layer.rows.shape) <= _SMALL_ARRANGEMENT:
             try:
                 patterns = enumerate_until(self._layer.rows, self.deadline)
                 oracle = CellOracle(self._layer.rows, patterns, deadline=self.deadline)
             except OutOfTimeError:
-                hurry = True
-        proofs = [spectral_proof(self._layer, v, hurry=hurry) for v in dual_points]
+                quick = True
+        proofs = [spectral_proof(self._layer, v, quick=quick) for v in dual_points]
         if oracle is not None:
             bounds = [oracle.price(self.layer.pull(v), self.beta).bound for v in dual_points]
             proofs = [
@@ -226,7 +230,7 @@ class WorkingSet(Search):
             cells, signs = self._improving(pricing)
             points = pricing.points[np.where(signs > 0, 0, 1), cells]
             units = points / np.linalg.norm(points, axis=1, keepdims=True)
-            candidates = self.neurons.joined(units, signs)
+            candidates = self.neurons.joined(units, signs[:, None])
 
     def _first_blocks(self, random_state: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """A spread of cells, both signs: enough to make the first dual point sensible."""
@@ -355,7 +359,7 @@ class WorkingSet(Search):
             tight = result.multipliers[c] / self.beta > result.slacks[c] / norms[c]
             tight &= (blocks.cones[c] ** 2).sum(1) > 0.0
             directions[k] = _onto_face(result.z[c] / norms[c], blocks.cones[c][tight])
-        return Neurons(directions, norms[alive], self._block_signs[alive])
+        return Neurons(directions, norms[alive], self._block_signs[alive, None])
 
     def _drop_blocks(self, result: InteriorPointResult) -> None:
         norms = np.linalg.norm(result.z, axis=1)
@@ -372,7 +376,7 @@ def _plain_neurons(z: FloatArray, signs: FloatArray) -> Neurons:
     """Every block as a neuron, as it stands."""
     norms = np.linalg.norm(z, axis=1)
     alive = norms > 0.0
-    return Neurons(z[alive] / norms[alive, None], norms[alive], signs[alive])
+    return Neurons(z[alive] / norms[alive, None], norms[alive], signs[alive, None])
 
 
 def _onto_face(u: FloatArray, tight: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ dual point errs linearly where the objective errs quadratically.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
+from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
-    Neurons,
     merge_cells,
     neuron_objective,
     residual,
@@ -76,15 +76,15 @@ def refine(
     """
     deadline = Deadline() if deadline is None else deadline
     combine = merge_cells if merge else _unchanged
-    weighted = neurons.weights > 0.0
+    weighted = neurons.sizes > 0.0
     combined = combine(layer.rows, neurons.select(weighted), deadline)
     candidates = neurons.select(~weighted)
-    joined = combined.joined(candidates.directions, candidates.signs)
+    joined = combined.joined(candidates.directions, candidates.signs[:, None])
     neurons = reweigh(layer, y, beta, joined, deadline)
     neurons = combine(layer.rows, neurons, deadline)
     value = neuron_objective(layer, y, beta, neurons)
     for _ in range(steps):
-        if len(neurons.weights) == 0:
+        if len(neurons.sizes) == 0:
             break
         try:
             deadline.check()
@@ -154,7 +154,7 @@ def dual_point(
     """
     deadline = Deadline() if deadline is None else deadline
     v = residual(layer, y, neurons)
-    if len(neurons.weights) == 0:
+    if len(neurons.sizes) == 0:
         return v
     faces = _Faces.of(layer, neurons, deadline)
     target = beta * faces.along(neurons)
@@ -186,11 +186,11 @@ def settle(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neuron
     neurons = _without_noise(layer.rows, neurons)
     slope = face_slope(layer, beta, neurons, residual(layer, y, neurons))
     for _ in range(10):
-        if len(neurons.weights) == 0:
+        if len(neurons.sizes) == 0:
             break
         moved = _without_noise(layer.rows, _newton_step(layer, y, beta, neurons))
         reached = face_slope(layer, beta, moved, residual(layer, y, moved))
-        if len(moved.weights) < len(neurons.weights) or not reached < 0.5 * slope:
+        if len(moved.sizes) < len(neurons.sizes) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
     return neurons
@@ -204,7 +204,7 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     """
     reach = np.abs(neurons.directions) * np.abs(X).max(axis=0)
     kept = reach > _NOISE * reach.max(axis=1, keepdims=True, initial=0.0)
-    return Neurons(np.where(kept, neurons.directions, 0.0), neurons.weights, neurons.signs)
+    return replace(neurons, directions=np.where(kept, neurons.directions, 0.0))
 
 
 def face_slope(layer: Layer, beta: float, neurons: Neurons, v: FloatArray) -> float:
@@ -212,7 +212,7 @@ def face_slope(layer: Layer, beta: float, neurons: Neurons, v: FloatArray) -> fl
 
     Over beta this is about the error of the directions.
     """
-    if len(neurons.weights) == 0:
+    if len(neurons.sizes) == 0:
         return 0.0
     faces = _Faces.of(layer, neurons)
     return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
@@ -230,7 +230,7 @@ def _newton_step(
     along = faces.along(neurons)
     gradient = beta * along - faces.J.T @ residual(layer, y, neurons)
     curvature = np.zeros((len(along), len(along)))
-    for part, c in zip(faces.parts, neurons.weights, strict=True):
+    for part, c in zip(faces.parts, neurons.sizes, strict=True):
         b = along[part]
         curvature[part, part] = np.sqrt(beta / c) * (np.eye(len(b)) - np.outer(b, b))
     step = _solve_normal(np.vstack([faces.J, curvature]), -gradient)
@@ -239,7 +239,7 @@ def _newton_step(
     )
     w = neurons.rays
     w = w + _longest_step(layer.rows, w, moves, faces.sides) * moves
-    return Neurons.of(w, neurons.signs)
+    return Neurons.of(w, neurons.outputs)
 
 
 def _face_basis(tight: FloatArray, u: FloatArray) -> FloatArray:

@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
-from cvxnn.solvers.neurons import Neurons, neuron_objective, residual
+from cvxnn.problems import Neurons
+from cvxnn.solvers.neurons import (
+    neuron_objective,
+    residual,
+)
 from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.newton.read_gram import ReadGram
@@ -80,7 +84,7 @@ def descend_over_kinks(
     damping = 0.0
     for _ in range(steps):
         check_interrupt()
-        if len(neurons.weights) == 0 or deadline.passed:
+        if len(neurons.sizes) == 0 or deadline.passed:
             break
         gain, promised = 0.0, np.inf
         try:
@@ -128,7 +132,7 @@ def _step(
     length = 1.0
     for _ in range(_HALVINGS):
         rays = (1.0 - length) * neurons.rays + length * target
-        moved = Neurons.of(rays, neurons.signs)
+        moved = Neurons.of(rays, neurons.outputs)
         reached = neuron_objective(layer, y, beta, moved)
         if reached < value:
             return moved, reached, promised
@@ -183,7 +187,7 @@ class _Model:
         weights = layer.pull(residual(layer, y, neurons))
         faces.update(neurons.directions, deadline)
         H = (faces.blocks * np.outer(neurons.signs, neurons.signs)[:, None, :, None]).copy()
-        stiffness = beta / neurons.weights
+        stiffness = beta / neurons.sizes
         every = np.arange(k)
         across = np.eye(r) - neurons.directions[:, :, None] * neurons.directions[:, None, :]
         H[every, :, every, :] += stiffness[:, None, None] * across
@@ -206,7 +210,7 @@ def _convex_kinks(faces: Faces, strengths: FloatArray, neurons: Neurons) -> Kink
     return Kinks(
         rows=side[:, None] * normals,
         owner=owner,
-        slack=np.abs(sines) * neurons.weights[owner],
+        slack=np.abs(sines) * neurons.sizes[owner],
         price=np.abs(strengths[planes]),
         curvature=faces.stiffness(planes),
     )

@@ -8,7 +8,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
-from cvxnn.solvers.neurons import Neurons
+from cvxnn.problems import Neurons
 
 FloatArray = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ _MEMORY = 30
 _STRETCH = 50
 
 
-def slide(
+def descend(
     layer: Layer,
     y: FloatArray,
     beta: float,
@@ -58,11 +58,11 @@ def slide(
     O(N k r) an iteration. D. C. Liu and J. Nocedal, Mathematical Programming
     45, 1989.
     """
-    if len(neurons.weights) == 0:
+    if len(neurons.sizes) == 0:
         return neurons
     deadline = Deadline() if deadline is None else deadline
     k, r = neurons.directions.shape
-    root = np.sqrt(neurons.weights)
+    root = np.sqrt(neurons.sizes)
     parts = list(layer.parts(k))
     start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
     best, least = start, np.inf
@@ -106,4 +106,4 @@ def slide(
     except OutOfTimeError:
         reached = best
     hidden, output = reached[: k * r].reshape(k, r), reached[k * r :]
-    return Neurons.of(hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0))
+    return Neurons.of(hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)[:, None])

@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
-from cvxnn.solvers.neurons import TIGHT, Neurons
+from cvxnn.solvers.neurons import (
+    TIGHT,
+)
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moments import Moments
 
@@ -57,7 +60,7 @@ def reweigh_by_moments(
     half of the digits. The activations of the answer are linearly independent. If
     `centred`, the residual of the neurons takes the place of y, which may be far larger.
     """
-    units = np.zeros((len(neurons.weights), 2))
+    units = np.zeros((len(neurons.sizes), 2))
     units[:, : neurons.directions.shape[1]] = neurons.directions
     k = len(units)
     full, products = moments.gram(units, neurons.signs)
@@ -66,17 +69,17 @@ def reweigh_by_moments(
     sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
     nothing = np.diag(gram) <= _NOTHING * sizes
     gram[nothing] = gram[:, nothing] = 0.0
-    centre = neurons.weights if centred else None
+    centre = neurons.sizes if centred else None
     if centred:
         pieces = moments.pieces(units)
-        left = moments.gradient(pieces, units * neurons.weights[:, None], neurons.signs)
+        left = moments.gradient(pieces, units * neurons.sizes[:, None], neurons.signs)
         products = neurons.signs[:, None] * (pieces.on.T.astype(np.float64) @ left)
     target = (units * products.reshape(k, 2)).sum(axis=1) - beta
     if centred:
         # No rounding of residuals on the hyperplane that a neuron lies on.
         target[nothing] = 0.0
-    weights = gram_lasso(gram, target, neurons.weights, centre, deadline)
-    return Neurons(neurons.directions, weights, neurons.signs).select(weights > 0.0)
+    weights = gram_lasso(gram, target, neurons.sizes, centre, deadline)
+    return neurons.sized(weights).select(weights > 0.0)
 
 
 def merge_arcs(

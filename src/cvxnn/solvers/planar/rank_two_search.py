@@ -13,7 +13,11 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
-from cvxnn.solvers.neurons import Neurons, residual, reweigh
+from cvxnn.problems import Neurons
+from cvxnn.solvers.neurons import (
+    residual,
+    reweigh,
+)
 from cvxnn.solvers.planar.moment_newton import (
     merge_arcs,
     newton,
@@ -82,7 +86,7 @@ class RankTwoSearch(Search):
     >>> search = RankTwoSearch(X, y, 1e-4, SquaredLoss())
     >>> while search.gap > 1e-6:
     ...     search.step(1e-6)
-    >>> search.finish(1e-6, hurry=False)
+    >>> search.finish(1e-6, quick=False)
     >>> f"{search.objective:.8f}"
     '0.00087694'
     """
@@ -152,13 +156,13 @@ class RankTwoSearch(Search):
         elif self._careful and self._few_rows and not self._precise and self.stalled >= 1.0:
             self._precise, self.stalled = True, 0.0
 
-    def finish(self, tol: float, *, hurry: bool) -> None:
+    def finish(self, tol: float, *, quick: bool) -> None:
         """Leave a minimal network: activations linearly independent, arcs merged."""
         self._careful = True
         none = np.zeros((0, self.oracle.circle.rank))
-        finished = self._descend(none, np.zeros(0), steps=0 if hurry else _NEWTON_STEPS)
+        finished = self._descend(none, np.zeros(0), steps=0 if quick else _NEWTON_STEPS)
         finished = self._reweigh(finished)
-        too_many = len(self._neurons.weights) > len(self._y)
+        too_many = len(self._neurons.sizes) > len(self._y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
     @property
@@ -220,8 +224,8 @@ class RankTwoSearch(Search):
         self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
     ) -> Neurons:
         """The best neurons with the candidates: weights, merging, Newton steps."""
-        neurons = self._neurons.joined(candidates, signs)
-        self.n_blocks = len(neurons.weights)
+        neurons = self._neurons.joined(candidates, signs[:, None])
+        self.n_blocks = len(neurons.sizes)
         if self._moments is None or self.n_blocks == 0:
             return neurons
         neurons = self._reweigh(neurons)
@@ -232,13 +236,13 @@ class RankTwoSearch(Search):
     def _neurons_of(self, rays: FloatArray, signs: FloatArray) -> Neurons:
         frame = self.oracle.circle.frame
         if frame is None:
-            return Neurons.of(rays, signs)
+            return Neurons.of(rays, signs[:, None])
         lengths = np.linalg.norm(rays @ frame.T, axis=1)
-        return Neurons(rays / lengths[:, None], lengths, signs)
+        return Neurons(rays / lengths[:, None], lengths, signs[:, None])
 
     def _reweigh(self, neurons: Neurons) -> Neurons:
         """The best weights for these directions, on linearly independent activations."""
-        if self._moments is None or len(neurons.weights) == 0:
+        if self._moments is None or len(neurons.sizes) == 0:
             return neurons
         if self._few_rows and self._careful:
             layer = Layer(self._rows)
@@ -257,7 +261,7 @@ class RankTwoSearch(Search):
         else:
             v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)
-        objective = 0.5 * squares + self.beta * float(neurons.weights.sum())
+        objective = 0.5 * squares + self.beta * float(neurons.sizes.sum())
         if objective < self.objective * (1.0 + at_most):
             self._neurons, self.objective = neurons, objective
         return v
