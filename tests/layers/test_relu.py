@@ -10,8 +10,7 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn import layers
-from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers import Layer, relu, row_chunks
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -81,7 +80,7 @@ def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "_CHUNK", 9)
+        patch.setattr(relu, "_CHUNK", 9)
         parts = list(layer.parts(3))
         output = layer.output(U, np.ones(3))
     whole = np.concatenate([part.activations(U) for _, part in parts])
@@ -104,7 +103,7 @@ def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
 @given(n=st.integers(0, 50), width=st.integers(0, 9))
 def test_chunks_cover_every_row_once(n: int, width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "_CHUNK", 20)
+        patch.setattr(relu, "_CHUNK", 20)
         chunks = list(row_chunks(n, width))
     rows = np.arange(n)
     np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)

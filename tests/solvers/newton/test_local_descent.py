@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvxnn import layers
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, relu
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
     neuron_objective,
@@ -54,7 +53,7 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
 def test_ends_where_the_gradient_vanishes(
     seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "_CHUNK", chunk)
+    monkeypatch.setattr(relu, "_CHUNK", chunk)
     X, y, start = smooth(seed)
     moved = descend(Layer(X), y, 0.2, start, steps=500)
     assert len(moved.sizes) == 1 and (X @ moved.directions[0] > 0.0).all()
