@@ -61,16 +61,36 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
 
 @dataclass(frozen=True)
 class DualProof:
-    """A dual point, and what is proven of it: ``M(v) <= oracle_bound``.
+    """A dual point V, and what is proven of it: ``||V'phi(u)|| <= bounds`` for ``||u|| <= 1``.
 
     Attributes
     ----------
-    v : ndarray, shape (n,)
-    oracle_bound : float
+    V : ndarray, shape (n, c)
+    bounds : ndarray
+        For one output a bound for each sign of it, shape (2,); else one of the norm, (1,).
+    kind : str
+        What has proven it: "cells", "rank two", "tree", "spectral", "gates", "gauge".
     """
 
-    v: FloatArray
-    oracle_bound: float
+    V: FloatArray
+    bounds: FloatArray
+    kind: str
+
+    @classmethod
+    def of(cls, v: FloatArray, bound: float, kind: str) -> DualProof:
+        """For one output, v of shape (n,), a bound that holds for both signs."""
+        return cls(v[:, None], np.full(2, bound), kind)
+
+    @property
+    def v(self) -> FloatArray:
+        """Of one output: the dual point, shape (n,)."""
+        (v,) = self.V.T
+        return v
+
+    @property
+    def oracle_bound(self) -> float:
+        """The largest of the bounds."""
+        return float(self.bounds.max())
 
     def bound(self, loss: Loss, y: FloatArray, beta: float) -> float:
         """The lower bound that it gives, see :func:`dual_bound`."""
@@ -84,7 +104,7 @@ def spectral_proof(layer: Layer, v: FloatArray, *, quick: bool = False) -> DualP
     """
     quick = quick and layer.rows.size * min(layer.rows.shape) > _QUICK_WORK
     bound = spectral_bound(layer.rows, layer.pull(v), quick=quick)
-    return DualProof(v, bound + layer.pull_error(v))
+    return DualProof.of(v, bound + layer.pull_error(v), "spectral")
 
 
 def certify_over_cells(

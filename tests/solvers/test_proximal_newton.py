@@ -214,7 +214,7 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
         search._root, root = DiagonalRoot(curvature), np.sqrt(curvature)
         v = rng.standard_normal(len(y)) * root
         model = CellOracle(X * root[:, None], enumerate_patterns(X * root[:, None]))
-        proof = search._on_the_rows(DualProof(v, model.price(v).bound))
+        proof = search._on_the_rows(DualProof.of(v, model.price(v).bound, "cells"))
         assert np.isfinite(loss.conjugate(proof.v * (1.0 - 1e-15), y))
         directions = np.vstack([rng.standard_normal((500, 3)), *oracle.price(proof.v).points])
         lengths = np.linalg.norm(directions, axis=1)

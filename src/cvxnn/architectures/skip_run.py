@@ -240,7 +240,9 @@ class PenalisedSkip(SkipTraining):
         S, v = self.problem.skip, proof.v
         rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
         largest = max(proof.oracle_bound, float(np.linalg.norm(S.T @ v)) + rounding)
-        return DualProof(v, largest).bound(self.problem.loss, self.problem.y, self.problem.beta)
+        return DualProof.of(v, largest, proof.kind).bound(
+            self.problem.loss, self.problem.y, self.problem.beta
+        )
 
 
 class FreeSkip(SkipTraining):
@@ -289,7 +291,7 @@ class FreeSkip(SkipTraining):
         v = space.scales * space.project(pulled / space.scales)
         moved = float(np.abs(v - pulled) @ lengths) * (1.0 + 1e-9)
         mixing = mixing_error(self._matrix, proof.v, lengths)
-        whole = DualProof(v, proof.oracle_bound + mixing + moved)
+        whole = DualProof.of(v, proof.oracle_bound + mixing + moved, proof.kind)
         bound = whole.bound(problem.loss, problem.y, problem.beta)
         share = space.share(v / space.scales)
         if not np.isfinite(share):

@@ -129,7 +129,7 @@ class GlobalSearch(Search):
         self._oracle = BranchAndBound(layer.rows, self._reduction)
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
-        self.bound, self.proof = -np.inf, DualProof(y, np.inf)
+        self.bound, self.proof = -np.inf, DualProof.of(y, np.inf, "tree")
         v = -loss.gradient(np.zeros_like(y), y)
         self._take(spectral_proof(layer, v))
         self._certifies = certifies
@@ -259,7 +259,7 @@ class GlobalSearch(Search):
         v = self._best_dual_point()
         tol = self._excess(tol)
         result = self._oracle.price(self.layer.pull(v), self.beta, tol=0.5 * tol, deadline=deadline)
-        self._take(DualProof(v, result.bound + self.layer.pull_error(v)))
+        self._take(DualProof.of(v, result.bound + self.layer.pull_error(v), "tree"))
         check_interrupt()
         worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))
         if not self._searches[0].is_many:
@@ -315,5 +315,5 @@ class GlobalSearch(Search):
                 self.layer.pull(v), self.beta,
                 tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline,
             )  # fmt: skip
-            self._take(DualProof(v, result.bound + self.layer.pull_error(v)))
+            self._take(DualProof.of(v, result.bound + self.layer.pull_error(v), "tree"))
             check_interrupt()

@@ -282,9 +282,8 @@ class ProximalNewton(Search):
         rounding = self._root.error(proof.v, self.layer.lengths)
         # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.
         sums = 1.0 + 2.0 * (len(v) + sum(self.layer.rows.shape) + 32) * _EPS
-        return DualProof(
-            inside, proof.oracle_bound * (1.0 + 8.0 * _EPS) + (moved + rounding) * sums
-        )
+        bounds = proof.bounds * (1.0 + 8.0 * _EPS) + (moved + rounding) * sums
+        return DualProof(inside[:, None], bounds, proof.kind)
 
 
 def _between(first: Neurons, second: Neurons, t: float) -> Neurons:

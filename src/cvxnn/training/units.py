@@ -74,7 +74,7 @@ class ScaledProblem:
     def unscaled_proof(self, proof: DualProof, beta: float) -> DualProof:
         """The proof in the units of the original problem, whose beta is given: no rounding."""
         unit_y = float(np.sqrt(self.objective_unit))
-        return DualProof(proof.v * unit_y, proof.oracle_bound * (beta / self.beta))
+        return replace(proof, V=proof.V * unit_y, bounds=proof.bounds * (beta / self.beta))
 
     def neurons(self, network: TwoLayerNetwork) -> Neurons:
         """A network in the units of the original problem as neurons of this one."""

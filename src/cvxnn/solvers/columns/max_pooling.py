@@ -82,7 +82,7 @@ class MaxSearch(Search):
         self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
         self.bound, self.n_blocks, self.stalled = -np.inf, 0, 0.0
-        self.proof = DualProof(y, np.inf)
+        self.proof = DualProof.of(y, np.inf, "cells")
         if start is not None:
             self._offer(start)
         self._block_cells, self._block_signs = np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -123,7 +123,7 @@ class MaxSearch(Search):
 
     def _price(self, v: FloatArray) -> Pricing:
         pricing = self._oracle.price(self.layer.times_weights(v), self.beta, self.deadline)
-        proof = DualProof(v, pricing.bound)
+        proof = DualProof.of(v, pricing.bound, "cells")
         bound = proof.bound(SquaredLoss(), self.y, self.beta)
         if bound > self.bound:
             self.bound, self.proof = bound, proof

@@ -108,7 +108,7 @@ class WorkingSet(Search):
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
         # Of the dual point nothing is known yet, so it scales to zero.
-        self.bound, self.proof = -np.inf, DualProof(y, np.inf)
+        self.bound, self.proof = -np.inf, DualProof.of(y, np.inf, "cells")
         self.n_blocks = 0
         self.is_cheap = len(layer.rows) * oracle.n_cells <= _CHEAP_WORK
         self._extra_rows: dict[int, IntArray] = {}
@@ -182,7 +182,7 @@ class WorkingSet(Search):
         if oracle is not None:
             bounds = [oracle.price(self.layer.pull(v), self.beta).bound for v in dual_points]
             proofs = [
-                DualProof(v, bound + self.layer.pull_error(v))
+                DualProof.of(v, bound + self.layer.pull_error(v), "cells")
                 for v, bound in zip(dual_points, bounds, strict=True)
             ]
         return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
@@ -203,7 +203,7 @@ class WorkingSet(Search):
 
     def _price(self, v: FloatArray) -> Pricing:
         pricing = self.oracle.price(self.layer.pull(v), self.beta, self.deadline)
-        proof = DualProof(v, pricing.bound + self.layer.pull_error(v))
+        proof = DualProof.of(v, pricing.bound + self.layer.pull_error(v), "cells")
         bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
             self.bound, self.proof = bound, proof

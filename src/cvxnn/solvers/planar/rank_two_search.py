@@ -114,7 +114,7 @@ class RankTwoSearch(Search):
         self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
         self._neurons = Neurons.none(self.oracle.circle.rank)
         self.objective = loss.value(np.zeros_like(y), y)
-        self.bound, self._best = -np.inf, DualProof(self._y, np.inf)
+        self.bound, self._best = -np.inf, DualProof.of(self._y, np.inf, "rank two")
         self.n_blocks, self.stalled = 0, 0.0
         self.is_cheap = len(y) <= _FEW_ROWS
         self._careful = self._precise = False
@@ -134,7 +134,7 @@ class RankTwoSearch(Search):
         """What is behind `bound`, in the order of the data."""
         v = np.empty(len(self._order))
         v[self._order] = self._with_dead(self._best.v)
-        return DualProof(v, self._best.oracle_bound)
+        return replace(self._best, V=v[:, None])
 
     def step(self, tol: float) -> None:
         """One round: new neurons, weights, Newton steps, pricing."""
@@ -198,7 +198,7 @@ class RankTwoSearch(Search):
         pricing = self.oracle.price_sorted(v, enough, most=_BATCH, depth=_DEPTH)
         bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, pricing.bound)
         if bound > self.bound:
-            self.bound, self._best = bound, DualProof(v, pricing.bound)
+            self.bound, self._best = bound, DualProof.of(v, pricing.bound, "rank two")
         return pricing
 
     def _price_stationary(self, neurons: Neurons) -> None:
