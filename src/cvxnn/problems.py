@@ -12,10 +12,13 @@ make of a direction u. That is objective (2) of balanced weights ``sqrt(size_j) 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.errors import InputError
+from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]
@@ -94,3 +97,110 @@ class Neurons:
             np.concatenate([self.sizes, np.zeros(len(outputs))]),
             np.concatenate([self.outputs, outputs]),
         )
+
+
+class ScalableRows(Protocol):
+    """What a problem asks of its rows: their size, and themselves divided by it."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of predictions n."""
+        ...
+
+    @property
+    def unit(self) -> float:
+        """The power of two next to the largest entry."""
+        ...
+
+    def in_units(self, unit: float) -> Self:
+        """The rows divided by a power of two, which rounds nothing."""
+        ...
+
+
+R = TypeVar("R", bound=ScalableRows)
+
+
+@dataclass(frozen=True)
+class Problem(Generic[R]):
+    """``min l(f, Y) + beta sum_j sizes_j`` over neurons on some rows, any number of them.
+
+    Searches, oracles and provers are made from it, and from nothing else.
+
+    Attributes
+    ----------
+    rows : Rows
+        What neurons look at: of a layer, of gates, of a program with a gauge.
+    Y : ndarray, shape (n, c)
+    beta : float
+    loss : Loss
+    """
+
+    rows: R
+    Y: FloatArray
+    beta: float
+    loss: Loss
+
+    @classmethod
+    def of(cls, rows: R, y: FloatArray, beta: float, loss: Loss) -> Problem[R]:
+        """A problem of one output, y of shape (n,)."""
+        return cls(rows, y[:, None], beta, loss)
+
+    @property
+    def y(self) -> FloatArray:
+        """Of one output: the targets, shape (n,)."""
+        (y,) = self.Y.T
+        return y
+
+    def in_units(self) -> tuple[Problem[R], Units]:
+        """The problem in the units of the solvers, data of size one, and the way back.
+
+        Raises
+        ------
+        InputError
+            If beta does not fit the data at all.
+        """
+        units = Units(self.rows.unit, self.loss.unit(self.y))
+        beta = self.beta / units.rows / units.targets
+        if not 1e-150 < beta < 1e150:
+            raise InputError(
+                f"beta = {self.beta:g} is out of all proportion to X and y, of size "
+                f"{units.rows:g} and {units.targets:g}; rescale one of them."
+            )
+        scaled = Problem(
+            self.rows.in_units(units.rows),
+            np.ascontiguousarray(self.Y / units.targets),
+            beta,
+            self.loss.in_units(units.targets),
+        )
+        return scaled, units
+
+    def residual(self, prediction: FloatArray) -> FloatArray:
+        """Minus the gradient of the loss, shape (n,): the dual point of a prediction."""
+        return -self.loss.gradient(prediction, self.y)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Powers of two by which data are divided: no rounding.
+
+    With X = a X', Y = b Y' and beta = a b beta' the objective of neurons of size s is ``b^2``
+    times that of sizes ``s a / b`` in the scaled problem. Labels are not scaled: there b = 1.
+
+    Attributes
+    ----------
+    rows, targets : float
+        a and b.
+    """
+
+    rows: float
+    targets: float
+
+    @property
+    def objective(self) -> float:
+        """Objectives of the original problem over those of the scaled one."""
+        return self.targets**2
+
+    @property
+    def sizes(self) -> float:
+        """The same for the sizes of neurons."""
+        return self.targets / self.rows

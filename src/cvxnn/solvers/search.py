@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons
 from cvxnn.results import relative_gap
 
@@ -106,6 +105,6 @@ class Search(ABC):
         """Relative gap of the problem that is searched."""
         return relative_gap(self.objective, self.bound)
 
-    def network(self) -> TwoLayerNetwork:
-        """The best network so far, balanced, in the coordinates of X."""
-        return self.neurons.network(self.basis)
+    def incumbents(self) -> list[Neurons]:
+        """Networks that may be the best, the likeliest first, in the coordinates of the rows."""
+        return [self.neurons.turned(self.basis.T)]

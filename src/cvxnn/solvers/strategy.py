@@ -34,3 +34,7 @@ class Strategy(ABC):
     @abstractmethod
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
+
+    @abstractmethod
+    def nothing(self) -> Neurons:
+        """The network without neurons."""

@@ -1,38 +1,70 @@
-"""One training run: rounds, limits, and what it leaves behind."""
+"""One training run: rounds, limits, and what it leaves behind. The only loop over rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.blas import suitable_threads
+from cvxnn.certificates import DualProof
 from cvxnn.clocks import clock
-from cvxnn.evaluation import Evaluation, evaluate, predict
-from cvxnn.interrupts import Deadline, OutOfTimeError
-from cvxnn.layers import Layer
-from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.patterns import PatternSet
+from cvxnn.evaluation import Evaluation, evaluate
+from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts, forget_interrupt
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
+from cvxnn.networks.base import Network
+from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.search import Search
-from cvxnn.training.methods import Method
-from cvxnn.training.opening import opening
-from cvxnn.training.units import ScaledProblem
+from cvxnn.validation import (
+    check_callback,
+    check_count,
+    check_optional_positive,
+    check_tolerance,
+)
 
-FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
 # Share of the tolerance at which a search has done its work: the rest is for the rounding
 # of the objective, which is not known before the end.
 _AIM = 0.999
 # Rounds without progress after which rounding is taken to be the reason.
-_PATIENCE = 3
+PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to
 # rounding, for every random state. Predictions err by the root of the gap, so that it
 # takes many digits of that.
 _SHARP, _SHARP_ROUNDS = 1e-3, 3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run ends; InputError if one is not as described.
+
+    Attributes
+    ----------
+    tol : float
+        Relative gap to reach.
+    max_iter : int
+        Rounds.
+    time_limit : float or None
+        Seconds.
+    callback : callable or None
+        Called after every round.
+    """
+
+    tol: float
+    max_iter: int
+    time_limit: float | None
+    callback: Callback | None
+
+    def __post_init__(self) -> None:
+        check_tolerance(self.tol)
+        check_count(self.max_iter, "max_iter")
+        check_optional_positive(self.time_limit, "time_limit")
+        check_callback(self.callback)
 
 
 class Run:
@@ -40,81 +72,78 @@ class Run:
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
+    model : Model
+    problem : Problem
+        On rows of the model.
     method : Method
-    loss : Loss
-    tol : float
-    max_iter : int
-    time_limit : float or None
-    callback : callable or None
+    random_state : numpy.random.Generator
+    warm_start : Network or None
+    limits : Limits
 
     Attributes
     ----------
-    proofs : tuple of DualProof
-        Once it has ended: on the problem that was searched and over all networks, in
-        the units of `problem`.
+    rank : int
+        Of the rows; 0 where no search had to know.
     """
 
     def __init__(
         self,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
+        model: Model,
+        problem: Problem[Any],
         method: Method,
-        loss: Loss,
-        *,
-        tol: float,
-        max_iter: int,
-        time_limit: float | None,
-        callback: Callback | None,
+        random_state: np.random.Generator,
+        warm_start: Network | None,
+        limits: Limits,
     ) -> None:
-        self.layer, self.y, self.beta, self.method = layer, y, beta, method
-        self.tol, self.max_iter, self.callback = tol, max_iter, callback
-        self.deadline = Deadline(time_limit)
-        self.loss = loss
-        self.start = clock()
-        self.problem = ScaledProblem.of(layer, y, beta, loss)
-        self.history: list[Progress] = []
-        self.patterns: PatternSet | None = None
-        self.searches: list[Search] = []
-        self.proofs: tuple[DualProof, ...] = ()
+        self._deadline, self._start = Deadline(limits.time_limit), clock()
+        self._model, self._problem, self._method = model, problem, method
+        self._limits, self._warm_start = limits, warm_start
+        self._scaled, self._units = problem.in_units()
+        start = None if warm_start is None else self._in_units(model.neurons(warm_start))
+        self._strategy = model.strategy(self._scaled, method, random_state, start)
+        self._search: Search | None = None
+        self._history: list[Progress] = []
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return clock() - self.start
+    def rank(self) -> int:
+        return 0 if self._search is None else self._search.rank
 
-    def execute(self) -> Solution:
+    def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
-        try:
-            try:
-                status = self._search()
-            except OutOfTimeError:
-                status = Status.TIME_LIMIT
-            if self.searches:
-                self._best_search().finish(self.tol, quick=False)
-            return self._solution(status)
-        except KeyboardInterrupt:
-            return self._interrupted()
+        with deferred_interrupts():
+            with suitable_threads(self._problem.rows.n_outputs):
+                try:
+                    solution = self._solution(self._run())
+                except KeyboardInterrupt:
+                    self._finish_quickly()
+                    solution = self._solution(Status.INTERRUPTED)
+            forget_interrupt()
+        return solution
 
-    def _search(self) -> Status:
-        """All searches that there are, one after the other, as long as it takes them."""
-        self.patterns = self.method.list_patterns(self.layer.rows, self.deadline)
-        search = self.method.search(self.problem, self.patterns, self.deadline)
-        status = self._drive(search)
-        if status is Status.NUMERICAL_ERROR:
-            second = self.method.second_search(self.problem, search, self.deadline)
-            if second is not None:
-                status = self._drive(second)
+    def _run(self) -> Status:
+        """Search, and leave a minimal network."""
+        try:
+            self._search = self._strategy.open(self._deadline)
+            status = self._drive(self._search)
+        except OutOfTimeError:
+            status = Status.TIME_LIMIT
+        if self._search is not None:
+            self._search.finish(self._limits.tol, quick=False)
         return status
+
+    def _finish_quickly(self) -> None:
+        """The best network so far, without one more pricing: somebody is waiting."""
+        try:
+            if self._search is not None:
+                self._search.finish(self._limits.tol, quick=True)
+        except KeyboardInterrupt:
+            # A second Ctrl-C: the network stays as it is.
+            return
 
     def _drive(self, search: Search) -> Status:
         """Rounds until there is a reason to stop."""
-        self.searches.append(search)
-        while (status := self._stop(search)) is None:
-            search.step(self.tol)
+        while (status := self._reason_to_stop(search)) is None:
+            search.step(self._limits.tol)
             self._report(search)
         if status is Status.OPTIMAL_FOR_PATTERNS:
             self._sharpen(search)
@@ -122,128 +151,115 @@ class Run:
 
     def _sharpen(self, search: Search) -> None:
         """Go on below the tolerance for a few rounds, as long as there is something to gain."""
-        last = min(len(self.history) + _SHARP_ROUNDS, self.max_iter)
+        last = min(len(self._history) + _SHARP_ROUNDS, self._limits.max_iter)
         try:
-            while len(self.history) < last and not search.deadline.passed:
-                if not search.sharpen(_SHARP * self.tol):
+            while len(self._history) < last and not search.deadline.passed:
+                if not search.sharpen(_SHARP * self._limits.tol):
                     break
                 self._report(search)
         except OutOfTimeError:
             # What was asked for is there.
             return
 
-    def _best_search(self) -> Search:
-        """The one whose network is closest to optimal."""
-        return min(self.searches, key=lambda search: search.gap)
-
-    def _interrupted(self) -> Solution:
-        """The best network so far, without one more pricing: somebody is waiting."""
-        if self.searches:
-            try:
-                self._best_search().finish(self.tol, quick=True)
-            except KeyboardInterrupt:
-                # A second Ctrl-C: the network stays as it is.
-                return self._solution(Status.INTERRUPTED)
-        return self._solution(Status.INTERRUPTED)
-
-    @property
-    def rank(self) -> int:
-        """Of the rows; 0 where no search had to know."""
-        return max((search.rank for search in self.searches), default=0)
-
-    def _stop(self, search: Search) -> Status | None:
-        if search.gap <= _AIM * self.tol:
+    def _reason_to_stop(self, search: Search) -> Status | None:
+        if search.gap <= _AIM * self._limits.tol:
             return Status.OPTIMAL_FOR_PATTERNS
-        if len(self.history) >= self.max_iter:
+        if len(self._history) >= self._limits.max_iter:
             return Status.ITERATION_LIMIT
         if search.deadline.passed:
             return Status.TIME_LIMIT
         if search.stationary:
             return Status.STATIONARY
-        return Status.NUMERICAL_ERROR if search.stalled >= _PATIENCE else None
+        return Status.NUMERICAL_ERROR if search.stalled >= PATIENCE else None
 
     def _report(self, search: Search) -> None:
-        unit = self.problem.objective_unit
+        unit = self._units.objective
         progress = Progress(
-            iteration=len(self.history),
-            elapsed=self.elapsed,
+            iteration=len(self._history),
+            elapsed=clock() - self._start,
             objective=search.objective * unit,
             dual_bound=search.bound * unit,
             n_blocks=search.n_blocks,
-            n_neurons=len(search.neurons.sizes),
+            n_neurons=len(search.neurons),
         )
-        self.history.append(progress)
-        if self.callback is not None:
-            self.callback(progress)
+        self._history.append(progress)
+        if self._limits.callback is not None:
+            self._limits.callback(progress)
 
-    def _solution(self, status: Status) -> Solution:
+    def _solution(self, status: Status) -> Solution[Any]:
         """Recompute everything from the weights of the network that is returned."""
-        problem = self.problem
-        if self.searches:
-            self.proofs = self._best_search().final_proofs(quick=status is Status.INTERRUPTED)
-        else:
-            self.proofs = (self._proof_without_search(),) * 2
-        program_bound, bound = (
-            proof.bound(problem.loss, problem.y, problem.beta) * problem.objective_unit
-            for proof in self.proofs
-        )
+        program_bound, bound = map(self._bound, self._proofs(status))
         network, evaluation, was_searched = self._best_network(status)
         objective, error = evaluation.value, evaluation.error
         if not was_searched:
             # It may not be of the program; a bound over all networks covers that, too.
             program_bound = bound
-        status = checked_status(status, objective, program_bound, bound, self.tol, error)
+        tol = self._limits.tol
         return Solution(
             network=network,
             objective=objective,
             dual_bound=bound,
-            status=status,
-            method=self.method.name,
-            beta=self.beta,
-            tol=self.tol,
-            n_patterns=0 if self.patterns is None else len(self.patterns),
+            status=checked_status(status, objective, program_bound, bound, tol, error),
+            method=self._method.name,
+            beta=self._problem.beta,
+            tol=tol,
+            n_patterns=self._strategy.n_patterns,
             program_gap=relative_gap(objective, program_bound, error),
-            elapsed=self.elapsed,
-            history=tuple(self.history),
+            elapsed=clock() - self._start,
+            history=tuple(self._history),
             objective_error=error,
         )
 
-    def _best_network(self, status: Status) -> tuple[TwoLayerNetwork, Evaluation, bool]:
+    def _proofs(self, status: Status) -> tuple[DualProof, DualProof]:
+        """On the problem that was searched, and over all networks."""
+        if self._search is None:
+            return (self._strategy.first_proof(),) * 2
+        return self._search.final_proofs(quick=status is Status.INTERRUPTED)
+
+    def _bound(self, proof: DualProof) -> float:
+        scaled = self._scaled
+        return proof.bound(scaled.loss, scaled.y, scaled.beta) * self._units.objective
+
+    def _best_network(self, status: Status) -> tuple[Network, Evaluation, bool]:
         """The best network that is known, its objective, and whether a search has found it.
 
         Where no search has ended a round, a few passes over the data make a first network.
         """
-        found = [self._best_search().network()] if self.searches else []
+        found = [] if self._search is None else self._search.incumbents()
+        if status.is_success:
+            del found[1:]
+        networks = [(self._network(neurons), True) for neurons in found]
         if not status.is_success:
-            found += [s.network() for s in self.searches if s is not self._best_search()]
-        networks = [(self.problem.unscaled(network), True) for network in found]
-        if not status.is_success:
-            if self.method.warm_start is not None:
-                networks.append((self.method.warm_start, False))
-            if not self.history or not any(network.n_neurons for network, _ in networks):
-                networks += [(self.problem.unscaled(first), False) for first in self._openings()]
+            if self._warm_start is not None:
+                networks.append((self._warm_start, False))
+            if not self._history or not any(len(neurons) for neurons in found):
+                networks += [(self._network(first), False) for first in self._openings()]
         known = [(network, self._evaluate(network), searched) for network, searched in networks]
         return min(known, key=lambda candidate: candidate[1].value)
 
-    def _openings(self) -> list[TwoLayerNetwork]:
+    def _openings(self) -> list[Neurons]:
         """The network 0, and one that is made now in a few passes over the data."""
-        networks = [self.problem.empty_network]
+        none = self._strategy.nothing()
         # One Ctrl-C is what has led here, or is meant for what is over anyway.
         for _ in range(2):
             try:
-                return [*networks, opening(self.problem).network()]
+                return [none, self._strategy.opening()]
             except KeyboardInterrupt:
                 continue
-        return networks
+        return [none]
 
-    def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
-        """Objective (2), from the weights."""
-        prediction = predict(self.layer, network.hidden_weights, network.output_weights)
-        price = self.beta * network.penalty()
-        return evaluate(self.loss, self.y, prediction, price, network.n_weights, self.tol)
+    def _network(self, neurons: Neurons) -> Network:
+        """The network in the units of the data."""
+        return self._model.network(neurons.sized(neurons.sizes * self._units.sizes))
 
-    def _proof_without_search(self) -> DualProof:
-        """From the residual of the network without neurons."""
-        problem = self.problem
-        v = -problem.loss.gradient(np.zeros_like(problem.y), problem.y)
-        return spectral_proof(problem.layer, v, quick=True)
+    def _in_units(self, neurons: Neurons) -> Neurons:
+        return neurons.sized(neurons.sizes / self._units.sizes)
+
+    def _evaluate(self, network: Network) -> Evaluation:
+        """The objective, from the weights."""
+        problem = self._problem
+        prediction = network.predict_on(problem.rows)
+        price = problem.beta * network.penalty()
+        return evaluate(
+            problem.loss, problem.y, prediction, price, network.n_weights, self._limits.tol
+        )

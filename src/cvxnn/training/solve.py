@@ -5,110 +5,82 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cvxnn.blas import suitable_threads
 from cvxnn.convergence import warn_of_convergence
-from cvxnn.errors import InputError
-from cvxnn.interrupts import deferred_interrupts, forget_interrupt
-from cvxnn.layers import Layer
-from cvxnn.losses import Loss, WeightedLoss, as_loss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle.branch_and_bound import MAX_RANK
-from cvxnn.patterns import PatternSet
-from cvxnn.patterns.sampling import SCHEMES
+from cvxnn.losses import Loss
+from cvxnn.methods import Method, as_method
+from cvxnn.models import Model, as_model
+from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status
-from cvxnn.training.methods import METHODS, Method
-from cvxnn.training.run import Callback, Run
-from cvxnn.validation import (
-    check_callback,
-    check_choice,
-    check_count,
-    check_data,
-    check_optional_positive,
-    check_positive,
-    check_random_state,
-    check_target,
-    check_tolerance,
-    check_weights,
-)
-
-FloatArray = NDArray[np.float64]
+from cvxnn.training.run import Callback, Limits, Run
+from cvxnn.validation import check_random_state
 
 
 def solve(
     X: ArrayLike,
     y: ArrayLike,
     beta: float,
-    method: str = "global",
     *,
+    model: str | Model = "relu",
+    method: str | Method = "global",
     loss: str | Loss = "squared",
     sample_weight: ArrayLike | None = None,
-    patterns: PatternSet | None = None,
-    n_samples: int = 500,
-    scheme: str = "data",
     tol: float = 1e-6,
-    max_iter: int = 100,
+    max_iter: int = 200,
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = 0,
-    warm_start: TwoLayerNetwork | None = None,
-    certify: bool = True,
+    warm_start: Network | None = None,
     callback: Callback | None = None,
-) -> Solution:
-    """Train a two-layer ReLU network through the convex program (5).
+) -> Solution[Any]:
+    """Train a network to certified global optimality through its convex program.
 
-    Minimises objective (2),
+    Minimises over networks of one kind, with any number of neurons,
 
-        1/2 ||sum_j (X u_j)_+ a_j - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
+        l( f(X), y ) + beta/2 sum_j (||u_j||^2 + ||a_j||^2),
 
-    a sum over the rows (not a mean), over networks of any width; or the same with
-    another convex loss in place of the square. A bias is a column of ones in X,
-    penalised like every other weight.
+    a sum over the rows (not a mean). The default is objective (2) of the seed paper, with
+    ``f(X) = sum_j (X u_j)_+ a_j`` and the loss ``1/2 ||f(X) - y||^2``. A bias is a column of
+    ones in X, penalised like every other weight.
 
     Parameters
     ----------
-    X : array-like, shape (n, d)
-        Data.
+    X : array-like
+        Data in the shape that the model takes: rows of shape (n, d), images or signals for
+        :class:`Conv`, patches for :class:`LinearConv`.
     y : array-like, shape (n,)
-        Targets.
+        Targets; labels -1 and 1 for the losses of labels.
     beta : float
         Regularisation, > 0.
-    method : {"global", "exact", "sampled"}
-        ``"global"``: a global optimum of (2) with a certificate; neurons are
-        generated as they are needed, so that n may be large. ``"exact"``: the
-        same optimum from the program on all patterns of X, which must fit into
-        memory. ``"sampled"``: only the patterns of random directions; optimal
-        for those.
+    model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model
+        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`,
+        :class:`LinearConv` or :class:`CircularConv`; a string is the one with its defaults.
+    method : {"global", "exact", "sampled"} or Method
+        How the optimum is looked for: :class:`Global` generates neurons as they are needed,
+        so that n may be large; :class:`Exact` has the same optimum from the program on all
+        patterns, which must fit into memory; :class:`Sampled` has only the patterns of
+        random directions, and is optimal for those.
     loss : {"squared", "huber", "logistic", "squared_hinge"} or Loss, default "squared"
         ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The last
-        two are for labels, y of -1 and 1. Each is a sum over the rows.
+        two are for labels. Each is a sum over the rows.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0: a row of weight 2 counts like two
         equal rows, one of weight 0 not at all.
-    patterns : PatternSet, optional
-        For ``"exact"`` and ``"sampled"``: patterns to use instead of
-        enumerating or sampling them.
-    n_samples : int, default 500
-        Directions drawn by ``"sampled"``.
-    scheme : {"data", "gaussian"}
-        How they are drawn, see :func:`cvxnn.sample_patterns`.
     tol : float, default 1e-6
         Relative gap to reach, ``(objective + objective_error - dual_bound) / objective``.
-    max_iter : int, default 100
-        Rounds of the method.
+    max_iter : int, default 200
+        Rounds of the search, whatever the model.
     time_limit : float, optional
         Seconds, without those in which kernels are compiled; every step of more than a
-        fraction of a second looks at them. ``"global"`` keeps some of them for the
-        certificate.
+        fraction of a second looks at them. A search that has to prove its end keeps
+        some of them for that.
     random_state : int, numpy Generator or None, default 0
-        Source of the sampled patterns and of the starts of a search. The optimum
-        does not depend on it.
-    warm_start : TwoLayerNetwork, optional
-        A network from which ``"global"`` starts on data of rank 3 and more, such as
-        the optimum for another beta. It saves time and does not change the optimum.
-    certify : bool, default True
-        False spares ``"global"`` the exact oracle, as long as it would have to
-        search: the end is STATIONARY then, with the bound that is known anyway.
+        Source of sampled patterns, of drawn gates and of the starts of a search. The
+        optimum of a program does not depend on it.
+    warm_start : Network, optional
+        A network of the kind of the model, from which ``"global"`` starts where it searches
+        among all directions, such as the optimum for another beta. It saves time and does
+        not change the optimum.
     callback : callable, optional
         Called with a :class:`cvxnn.Progress` after every round.
 
@@ -122,7 +94,7 @@ def solve(
     Raises
     ------
     InputError
-        If an argument is not as described.
+        If an argument is not as described, or model, method and loss do not go together.
     TooManyPatternsError
         If ``"exact"`` would not fit into memory; before any work starts.
 
@@ -146,7 +118,7 @@ def solve(
     A round of the others solves the program on a working set by a structured
     interior-point method, and prices every cell of the arrangement by conic
     projection; M cells of rank r cost O(M n r) per round, the master O(n^2 C r)
-    for C blocks.
+    for C blocks. What other kinds of networks cost stands with their models.
 
     References
     ----------
@@ -161,196 +133,57 @@ def solve(
     >>> solution.status.name, solution.n_neurons, f"{solution.objective:.8f}"
     ('OPTIMAL', 5, '0.00087694')
     """
-    return solve_layer(
-        Layer(check_data(X)), y, beta, method,
-        loss=loss, sample_weight=sample_weight, patterns=patterns, n_samples=n_samples,
-        scheme=scheme, tol=tol, max_iter=max_iter, time_limit=time_limit,
-        random_state=random_state, warm_start=warm_start, certify=certify, callback=callback,
+    run = prepare(
+        X, y, beta, model=model, method=method, loss=loss, sample_weight=sample_weight,
+        tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
+        warm_start=warm_start, callback=callback,
+    )  # fmt: skip
+    solution = run.execute()
+    _warn_unless_successful(solution, run)
+    return solution
+
+
+def solve_quietly(X: ArrayLike, y: ArrayLike, beta: float, **options: Any) -> Solution[Any]:
+    """:func:`solve` without its warning, for callers that say themselves how the run ended."""
+    return prepare(X, y, beta, **options).execute()
+
+
+def prepare(
+    X: ArrayLike,
+    y: ArrayLike,
+    beta: float,
+    *,
+    model: str | Model = "relu",
+    method: str | Method = "global",
+    loss: str | Loss = "squared",
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.Generator | None = 0,
+    warm_start: Network | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 200,
+    time_limit: float | None = None,
+    callback: Callback | None = None,
+) -> Run:
+    """Check the arguments of :func:`solve`, and make the run; its clock starts."""
+    model, method = as_model(model), as_method(method)
+    model.check_method(method)
+    problem = model.problem(X, y, beta, loss, sample_weight)
+    if warm_start is not None:
+        model.check_warm_start(warm_start, problem.rows)
+    return Run(
+        model, np.shape(X)[1:], problem, method, check_random_state(random_state), warm_start,
+        Limits(tol, max_iter, time_limit, callback),
     )  # fmt: skip
 
 
-def solve_quietly(
-    X: ArrayLike, y: ArrayLike, beta: float, method: str = "global", **options: Any
-) -> Solution:
-    """:func:`solve` without its warning, for callers that say themselves how the run ended."""
-    return execute(prepare_run(Layer(check_data(X)), y, beta, method, **options))
-
-
-def solve_layer(
-    layer: Layer, y: ArrayLike, beta: float, method: str = "global", **options: Any
-) -> Solution:
-    """Train a network whose activations are read together, such as filters over patches.
-
-    Minimises, over neurons of any number,
-
-        l( sum_j R (M u_j)_+ a_j , y ) + beta/2 sum_j (||u_j||^2 + a_j^2),
-
-    a sum over the n predictions (not a mean).
-
-    Parameters
-    ----------
-    layer : Layer
-        Rows M of shape (N, d), which must be finite, and readout R of shape (n, N).
-    y : array-like, shape (n,)
-    beta, method
-    **options
-        As for :func:`solve`; patterns are those of the rows M, weights those of the
-        predictions.
-
-    Returns
-    -------
-    Solution
-        Its network has the ``u_j`` and ``a_j``; predictions are ``layer.output`` of them.
-
-    Raises
-    ------
-    InputError, TooManyPatternsError
-        As :func:`solve`.
-
-    Warns
-    -----
-    sklearn.exceptions.ConvergenceWarning
-        If the gap asked for was not reached.
-
-    Notes
-    -----
-    A dual point v of the predictions is ``R'v`` for the rows, so the oracle is that of
-    :func:`solve` on N rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> modulus = Layer(np.array([[1.0], [2.0]])).with_slope(-1.0)
-    >>> solution = solve_layer(modulus, [1.0, 2.0], beta=1.0)
-    >>> solution.status.name, f"{solution.objective:.4f}"
-    ('OPTIMAL', '0.9000')
-    """
-    run = prepare_run(layer, y, beta, method, **options)
-    solution = execute(run)
-    _warn_unless_successful(solution, run.rank)
-    return solution
-
-
-def prepare_run(
-    layer: Layer,
-    y: ArrayLike,
-    beta: float,
-    method: str = "global",
-    *,
-    loss: str | Loss = "squared",
-    sample_weight: ArrayLike | None = None,
-    patterns: PatternSet | None = None,
-    n_samples: int = 500,
-    scheme: str = "data",
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    time_limit: float | None = None,
-    random_state: int | np.random.Generator | None = 0,
-    warm_start: TwoLayerNetwork | None = None,
-    certify: bool = True,
-    callback: Callback | None = None,
-) -> Run:
-    """Check the arguments of :func:`solve_layer`, and make the run; its clock starts."""
-    y = check_target(y, layer.n_outputs)
-    layer, y, chosen_loss = counted_outputs(layer, y, loss, sample_weight)
-    chosen = Method(
-        name=check_choice(method, "method", METHODS),
-        patterns=patterns,
-        n_samples=check_count(n_samples, "n_samples"),
-        scheme=check_choice(scheme, "scheme", SCHEMES),
-        random_state=check_random_state(random_state),
-        warm_start=_check_warm_start(warm_start, layer),
-        certifies=bool(certify),
-    )
-    if patterns is not None:
-        _check_patterns(patterns, layer.rows, method)
-    return Run(
-        layer,
-        y,
-        check_positive(beta, "beta"),
-        chosen,
-        chosen_loss,
-        tol=check_tolerance(tol),
-        max_iter=check_count(max_iter, "max_iter"),
-        time_limit=check_optional_positive(time_limit, "time_limit"),
-        callback=check_callback(callback),
-    )
-
-
-def execute(run: Run) -> Solution:
-    """The solution of a run, with Ctrl-C and the threads of the BLAS under control."""
-    with deferred_interrupts():
-        solution = execute_as_part(run)
-        forget_interrupt()
-    return solution
-
-
-def execute_as_part(run: Run) -> Solution:
-    """The same for a part of a longer training, which defers Ctrl-C itself."""
-    with suitable_threads(run.layer.n_outputs):
-        return run.execute()
-
-
-def counted_outputs(
-    layer: Layer, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
-) -> tuple[Layer, FloatArray, Loss]:
-    """The predictions of weight above 0, and the loss on them; InputError for other labels."""
-    chosen = as_loss(loss)
-    if chosen.has_labels and not np.isin(y, (-1.0, 1.0)).all():
-        raise InputError("y must have the labels -1 and 1 only for this loss.")
-    if sample_weight is None:
-        return layer, y, chosen
-    weights = check_weights(sample_weight, len(y))
-    counted = np.flatnonzero(weights > 0.0)
-    layer, y, weights = layer.part(counted), y[counted], weights[counted]
-    if (weights == 1.0).all():
-        return layer, y, chosen
-    return layer, y, WeightedLoss(chosen, weights)
-
-
-def _check_warm_start(network: object, layer: Layer) -> TwoLayerNetwork | None:
-    if network is None:
-        return None
-    if not isinstance(network, TwoLayerNetwork):
-        raise InputError(
-            f"warm_start must be a TwoLayerNetwork or None, got {type(network).__name__}."
-        )
-    if network.n_features != layer.n_features:
-        raise InputError(
-            f"warm_start must have the {layer.n_features} features of X, got {network.n_features}."
-        )
-    return network
-
-
-def _check_patterns(patterns: PatternSet, X: FloatArray, method: str) -> None:
-    if method == "global":
-        raise InputError('patterns are for method="exact" and "sampled"; "global" needs none.')
-    if not isinstance(patterns, PatternSet):
-        raise InputError(f"patterns must be a PatternSet or None, got {type(patterns).__name__}.")
-    if len(patterns) == 0:
-        raise InputError("patterns is empty; it needs one pattern at least.")
-    if not patterns.belongs_to(X):
-        raise InputError("patterns do not belong to X: their directions give other masks on it.")
-
-
-def _advise_on_proof(rank: int) -> str:
-    projected = "fewer or projected features"
-    if rank > MAX_RANK:
-        return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {projected}"
-    return (
-        "a proof takes more time (a larger time_limit) or a smaller rank of X "
-        f"(now {rank}): {projected}"
-    )
-
-
-def _warn_unless_successful(solution: Solution, rank: int) -> None:
+def _warn_unless_successful(solution: Solution[Any], run: Run) -> None:
     if solution.status.is_success or solution.status is Status.INTERRUPTED:
         return
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: _advise_on_proof(rank),
-        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the columns of X",
+        Status.STATIONARY: run.advice_on_proof,
+        Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[solution.status]
     warn_of_convergence(
         f"{solution.message} The gap is {solution.program_gap:.1e}, tol is "

@@ -1,35 +1,35 @@
-"""Which search belongs to which method."""
+"""Which search suits a layer: rank two, else cells where they are few, else the tree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import Root
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.patterns.arrangements import RowArrangement
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction, reduce_rows
-from cvxnn.patterns.sampling import sample_until
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
+from cvxnn.solvers.fallback import WithFallback
 from cvxnn.solvers.global_search import GlobalSearch
+from cvxnn.solvers.opening import opening
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.search import Search
-from cvxnn.training.units import ScaledProblem
+from cvxnn.solvers.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
-
-METHODS = ("global", "exact", "sampled")
 
 # Up to this many patterns, pricing them all is quicker than any search.
 _FEW_PATTERNS = 50_000
@@ -37,51 +37,71 @@ _FEW_PATTERNS = 50_000
 _FEW_LINES = 100
 
 
-@dataclass(frozen=True)
-class Method:
-    """A method with its options: makes the search for a problem.
+class LayerStrategy(Strategy):
+    """The search for neurons on a layer, over cells or over all directions.
 
-    Attributes
+    Parameters
     ----------
-    name : {"global", "exact", "sampled"}
-    patterns : PatternSet or None
-        For ``"exact"`` and ``"sampled"``: instead of enumerating or sampling.
-    n_samples : int
-    scheme : str
+    problem : Problem of Layer
+    method : Method
     random_state : numpy.random.Generator
-    warm_start : TwoLayerNetwork or None
-        Where ``"global"`` starts.
-    certifies : bool
-        Whether ``"global"`` asks the exact oracle.
+    start : Neurons, optional
+        Where a search over all directions starts.
+
+    Raises
+    ------
+    InputError
+        If the patterns of the method are not those of the rows.
     """
 
-    name: str
-    patterns: PatternSet | None
-    n_samples: int
-    scheme: str
-    random_state: np.random.Generator
-    warm_start: TwoLayerNetwork | None = None
-    certifies: bool = True
+    def __init__(
+        self,
+        problem: Problem[Layer],
+        method: Method,
+        random_state: np.random.Generator,
+        start: Neurons | None = None,
+    ) -> None:
+        self._problem, self._method = problem, method
+        self._random_state, self._start = random_state, start
+        self._patterns: PatternSet | None = None
+        patterns = method.patterns
+        if patterns is not None and not patterns.belongs_to(problem.rows.rows):
+            raise InputError(
+                "patterns do not belong to X: their directions give other masks on it."
+            )
 
-    def list_patterns(self, X: FloatArray, deadline: Deadline) -> PatternSet | None:
-        """The patterns of the program; None for ``"global"``, which needs no list.
+    def open(self, deadline: Deadline) -> Search:
+        """A search over the patterns of the method, or over all networks."""
+        return self.open_for(self._problem, self._start, deadline)
 
-        OutOfTimeError, here and below, if the deadline passes before the end.
-        """
-        if self.patterns is not None or self.name == "global":
-            return self.patterns
-        if self.name == "exact":
-            return enumerate_until(X, deadline)
-        return sample_until(X, deadline, self.n_samples, self.random_state, self.scheme)
-
-    def search(
-        self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
+    def open_for(
+        self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
     ) -> Search:
-        """The search for the optimum over `patterns`, or over all networks."""
-        return self._search(problem, patterns, deadline, by_cells=True)
+        """The same for another problem on the same rows: the patterns are listed once."""
+        if self._patterns is None:
+            arrangement = RowArrangement(problem.rows.rows)
+            self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
+        patterns = self._patterns
+        self.n_patterns = 0 if patterns is None else len(patterns)
+        first = self._search(problem, patterns, start, deadline)
+        return WithFallback(first, lambda: self._second(problem, start, first, deadline))
 
-    def second_search(
-        self, problem: ScaledProblem, first: Search, deadline: Deadline
+    def opening(self) -> Neurons:
+        return opening(self._problem)
+
+    def nothing(self) -> Neurons:
+        return Neurons.none(self._problem.rows.n_features)
+
+    def first_proof(self) -> DualProof:
+        v = self._problem.residual(np.zeros_like(self._problem.y))
+        return spectral_proof(self._problem.rows, v, quick=True)
+
+    def _second(
+        self,
+        problem: Problem[Layer],
+        start: Neurons | None,
+        first: Search,
+        deadline: Deadline,
     ) -> Search | None:
         """Another way to the same optimum, for when the first is stuck; None if there is none.
 
@@ -91,39 +111,37 @@ class Method:
         it is the other way round: where there are few cells, a master on each has digits
         that moments have not.
         """
-        chosen = self.name == "sampled" or self.patterns is not None
-        if chosen or isinstance(first, GlobalSearch):
+        if not self._method.covers_all or isinstance(first, GlobalSearch):
             return None
         if isinstance(first, RankTwoSearch):
             if not first.is_cheap or first.oracle.circle.n_classes > _FEW_LINES:
                 return None
-            patterns = enumerate_until(problem.layer.rows, deadline)
-            return self._search(problem, patterns, deadline, by_cells=True)
-        return self._search(problem, None, deadline, by_cells=False)
+            patterns = enumerate_until(problem.rows.rows, deadline)
+            return self._search(problem, patterns, start, deadline)
+        return self._search(problem, None, start, deadline, by_cells=False)
 
     def _search(
         self,
-        problem: ScaledProblem,
+        problem: Problem[Layer],
         patterns: PatternSet | None,
+        start: Neurons | None,
         deadline: Deadline,
-        by_cells: bool,
+        *,
+        by_cells: bool = True,
     ) -> Search:
-        layer, loss = problem.layer, problem.loss
+        layer, loss = problem.rows, problem.loss
         if patterns is not None and patterns.is_complete and not isinstance(loss, SquaredLoss):
             # Weights go to the readout: all models have the same rows, and so one oracle.
             layer = layer.with_readout()
-        searches = Searches(self, layer, patterns, deadline, by_cells)
+        searches = Searches(
+            layer, patterns, self._random_state, deadline,
+            by_cells=by_cells, certifies=self._method.certify,
+        )  # fmt: skip
         if isinstance(loss, SquaredLoss):
-            return searches.open(None, problem.y, problem.beta, self.start(problem))
+            return searches.open(None, problem.y, problem.beta, start)
         return ProximalNewton(
-            layer, problem.y, problem.beta, loss, searches.open, deadline, self.start(problem)
+            layer, problem.y, problem.beta, loss, searches.open, deadline, start
         )
-
-    def start(self, problem: ScaledProblem) -> Neurons | None:
-        """The network to start from, in the units of the problem; only "global" uses it."""
-        if self.warm_start is None:
-            return None
-        return problem.neurons(self.warm_start)
 
 
 class Searches:
@@ -137,24 +155,28 @@ class Searches:
 
     Parameters
     ----------
-    method : Method
     layer : Layer
     patterns : PatternSet or None
         Of a search over these cells only.
     deadline : Deadline
     by_cells : bool
         Whether few patterns may be listed.
+    certifies : bool
+        Whether the exact oracle may be asked.
     """
 
     def __init__(
         self,
-        method: Method,
         layer: Layer,
         patterns: PatternSet | None,
+        random_state: np.random.Generator,
         deadline: Deadline,
+        *,
         by_cells: bool,
+        certifies: bool,
     ) -> None:
-        self._method, self._layer, self._given = method, layer, patterns
+        self._layer, self._given = layer, patterns
+        self._random_state, self._certifies = random_state, certifies
         self._deadline, self._by_cells = deadline, by_cells
         self._previous: WorkingSet | None = None
 
@@ -178,8 +200,8 @@ class Searches:
         if self._patterns is not None:
             return self._over_cells(layer, y, beta, self._patterns, reduction, start)
         return GlobalSearch(
-            layer, y, beta, SquaredLoss(), self._method.random_state, reduction, self._deadline,
-            start=start, certifies=certifies and self._method.certifies,
+            layer, y, beta, SquaredLoss(), self._random_state, reduction, self._deadline,
+            start=start, certifies=certifies and self._certifies,
         )  # fmt: skip
 
     def _over_cells(
@@ -198,7 +220,7 @@ class Searches:
         else:
             oracle = CellOracle(layer.rows, patterns, reduction, self._deadline)
         self._previous = WorkingSet(
-            layer, y, beta, patterns, oracle, SquaredLoss(), self._method.random_state,
+            layer, y, beta, patterns, oracle, SquaredLoss(), self._random_state,
             self._deadline, None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous

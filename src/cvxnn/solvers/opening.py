@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
 
@@ -27,12 +26,12 @@ _PARABOLAS = 3
 _TINY = 1e-300
 
 
-def opening(problem: ScaledProblem) -> Neurons:
+def opening(problem: Problem[Layer]) -> Neurons:
     """Local maxima of ``|v'(Xu)_+|`` above beta at the network 0, with their best weights.
 
     Parameters
     ----------
-    problem : ScaledProblem
+    problem : Problem of Layer
 
     Returns
     -------
@@ -50,13 +49,14 @@ def opening(problem: ScaledProblem) -> Neurons:
     --------
     >>> import numpy as np
     >>> from cvxnn.layers import Layer
-    >>> problem = ScaledProblem.of(Layer(np.eye(2)), np.array([3.0, -4.0]), 1.0)
+    >>> from cvxnn.losses import SquaredLoss
+    >>> problem = Problem.of(Layer(np.eye(2)), np.array([3.0, -4.0]), 1.0, SquaredLoss())
     >>> found = opening(problem)
     >>> found.directions.argmax(axis=1).tolist(), found.signs.tolist()
     ([1, 0], [-1.0, 1.0])
     """
-    layer, loss, y = problem.layer, problem.loss, problem.y
-    v = -loss.gradient(np.zeros_like(y), y)
+    layer, loss, y = problem.rows, problem.loss, problem.y
+    v = problem.residual(np.zeros_like(y))
     found = _peaks(layer, v, problem.beta)
     if len(found.signs) == 0:
         return found

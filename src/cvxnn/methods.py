@@ -1,0 +1,185 @@
+"""How the optimum is looked for: which blocks are in the program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from cvxnn.errors import InputError
+from cvxnn.interrupts import Deadline
+from cvxnn.patterns import PatternSet
+from cvxnn.patterns.sampling import SCHEMES
+from cvxnn.validation import check_choice, check_count, check_flag
+
+
+class Arrangement(Protocol):
+    """Cells of directions in which predictions are linear, to be listed or drawn from.
+
+    Both raise OutOfTimeError if the deadline passes before the end.
+    """
+
+    def enumerate(self, deadline: Deadline) -> PatternSet:
+        """All cells; TooManyPatternsError if they do not fit into memory."""
+        ...
+
+    def sample(
+        self, n_samples: int, scheme: str, random_state: np.random.Generator, deadline: Deadline
+    ) -> PatternSet:
+        """The cells of random directions."""
+        ...
+
+
+class Method(ABC):
+    """Which blocks are in the program, and so what is proven of its optimum."""
+
+    name: ClassVar[str]
+    # Patterns that were chosen by hand; None where the method finds its own.
+    patterns: PatternSet | None = None
+    # Whether an exact oracle may be asked.
+    certify: bool = True
+
+    @property
+    @abstractmethod
+    def covers_all(self) -> bool:
+        """Whether the program has the optimum of all networks."""
+
+    @abstractmethod
+    def list_patterns(
+        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
+    ) -> PatternSet | None:
+        """The patterns of the program; None where none are listed.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the end.
+        TooManyPatternsError
+            If they do not fit into memory.
+        """
+
+
+@dataclass(frozen=True)
+class Global(Method):
+    """The optimum over all networks: neurons are generated until a proof shows none is missing.
+
+    Parameters
+    ----------
+    certify : bool, default True
+        False spares the exact oracle, as long as it would have to search: the end is
+        STATIONARY then, with the bound that is known anyway.
+
+    Examples
+    --------
+    >>> Global()
+    Global(certify=True)
+    """
+
+    certify: bool = True
+    name: ClassVar[str] = "global"
+
+    def __post_init__(self) -> None:
+        check_flag(self.certify, "certify")
+
+    @property
+    def covers_all(self) -> bool:
+        """True."""
+        return True
+
+    def list_patterns(
+        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
+    ) -> None:
+        """None: neurons are not bound to patterns."""
+
+
+@dataclass(frozen=True)
+class Exact(Method):
+    """The same optimum from the program on all patterns, which must fit into memory.
+
+    Parameters
+    ----------
+    patterns : PatternSet, optional
+        Patterns to use instead of enumerating them.
+    """
+
+    patterns: PatternSet | None = None
+    name: ClassVar[str] = "exact"
+
+    def __post_init__(self) -> None:
+        _check_patterns(self.patterns)
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether nobody has chosen the patterns."""
+        return self.patterns is None
+
+    def list_patterns(
+        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
+    ) -> PatternSet:
+        """All of them."""
+        return self.patterns if self.patterns is not None else arrangement.enumerate(deadline)
+
+
+@dataclass(frozen=True)
+class Sampled(Method):
+    """The optimum of the program on the patterns of random directions.
+
+    Parameters
+    ----------
+    n_samples : int, default 500
+        Directions to draw.
+    scheme : {"data", "gaussian"}
+        How they are drawn, see :func:`cvxnn.sample_patterns`.
+    patterns : PatternSet, optional
+        Patterns to use instead of sampling them.
+    """
+
+    n_samples: int = 500
+    scheme: str = "data"
+    patterns: PatternSet | None = None
+    name: ClassVar[str] = "sampled"
+
+    def __post_init__(self) -> None:
+        check_count(self.n_samples, "n_samples")
+        check_choice(self.scheme, "scheme", SCHEMES)
+        _check_patterns(self.patterns)
+
+    @property
+    def covers_all(self) -> bool:
+        """False."""
+        return False
+
+    def list_patterns(
+        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
+    ) -> PatternSet:
+        """Those of the directions that were drawn."""
+        if self.patterns is not None:
+            return self.patterns
+        return arrangement.sample(self.n_samples, self.scheme, random_state, deadline)
+
+
+METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (Global, Exact, Sampled)}
+
+
+def as_method(method: object) -> Method:
+    """A method from its name, with its defaults, or as it is; InputError if it is neither.
+
+    Examples
+    --------
+    >>> as_method("sampled")
+    Sampled(n_samples=500, scheme='data', patterns=None)
+    """
+    if isinstance(method, Method):
+        return method
+    return METHODS[check_choice(method, "method", tuple(METHODS))]()
+
+
+def _check_patterns(patterns: object) -> None:
+    if patterns is None:
+        return
+    if not isinstance(patterns, PatternSet):
+        raise InputError(f"patterns must be a PatternSet or None, got {type(patterns).__name__}.")
+    if len(patterns) == 0:
+        raise InputError("patterns is empty; it needs one pattern at least.")
