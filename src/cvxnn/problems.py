@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]
 
@@ -39,11 +38,14 @@ class Neurons:
         ``||w_j|| ||a_j|| >= 0`` of the weights.
     outputs : ndarray, shape (k, c)
         The ``a_j``; for one output the signs.
+    linear : ndarray, shape (p,), optional
+        Weights of a linear part beside the neurons, where there is one.
     """
 
     directions: FloatArray
     sizes: FloatArray
     outputs: FloatArray
+    linear: FloatArray | None = None
 
     @classmethod
     def of(cls, rays: FloatArray, outputs: FloatArray) -> Neurons:
@@ -72,11 +74,10 @@ class Neurons:
         """``size_j u_j``, shape (k, d)."""
         return self.directions * self.sizes[:, None]
 
-    def network(self, basis: FloatArray | None = None) -> TwoLayerNetwork:
-        """The balanced network, from coordinates ``w = basis'u`` (of the rows, if None)."""
-        root = np.sqrt(self.sizes)
-        hidden = self.directions * root[:, None]
-        return TwoLayerNetwork(hidden if basis is None else hidden @ basis.T, self.signs * root)
+    def balanced(self) -> tuple[FloatArray, FloatArray]:
+        """``sqrt(size_j) u_j`` and ``sqrt(size_j) a_j``, shapes (k, d) and (k, c)."""
+        root = np.sqrt(self.sizes)[:, None]
+        return self.directions * root, self.outputs * root
 
     def sized(self, sizes: FloatArray) -> Neurons:
         """The same directions and output weights with other sizes, shape (k,)."""
@@ -88,14 +89,20 @@ class Neurons:
 
     def select(self, index: NDArray[np.bool_]) -> Neurons:
         """The neurons in `index`."""
-        return Neurons(self.directions[index], self.sizes[index], self.outputs[index])
+        return replace(
+            self,
+            directions=self.directions[index],
+            sizes=self.sizes[index],
+            outputs=self.outputs[index],
+        )
 
     def joined(self, directions: FloatArray, outputs: FloatArray) -> Neurons:
         """With candidates of size zero appended."""
-        return Neurons(
-            np.vstack([self.directions, directions]),
-            np.concatenate([self.sizes, np.zeros(len(outputs))]),
-            np.concatenate([self.outputs, outputs]),
+        return replace(
+            self,
+            directions=np.vstack([self.directions, directions]),
+            sizes=np.concatenate([self.sizes, np.zeros(len(outputs))]),
+            outputs=np.concatenate([self.outputs, outputs]),
         )
 
 

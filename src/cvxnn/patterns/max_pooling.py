@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -115,6 +117,34 @@ class MaxPatterns(PatternSet):
             masks = self.unpack(part).reshape(-1, winners.shape[1], self.n_patches)
             winners[part] = np.where(masks.any(axis=2), masks.argmax(axis=2), -1)
         return winners
+
+
+@dataclass(frozen=True)
+class MaxArrangement:
+    """Cells of directions for which the same patch of each image wins.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (n K, d)
+        Patches, K after K for each image.
+    n_patches : int
+        K.
+    """
+
+    rows: FloatArray
+    n_patches: int
+
+    def enumerate(self, deadline: Deadline) -> MaxPatterns:
+        """All cells, see :meth:`MaxPatterns.enumerated`."""
+        return MaxPatterns.enumerated(self.rows, self.n_patches, deadline)
+
+    def sample(
+        self, n_samples: int, scheme: str, random_state: np.random.Generator, deadline: Deadline
+    ) -> MaxPatterns:
+        """Those of random directions, see :meth:`MaxPatterns.sampled`."""
+        return MaxPatterns.sampled(
+            self.rows, self.n_patches, n_samples, random_state, scheme, deadline
+        )
 
 
 def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:
