@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.base import Network
+
+N = TypeVar("N", bound=Network, covariant=True)
 
 
 def _by_name(member: Enum, proto: object) -> tuple[Any, ...]:
@@ -22,7 +25,7 @@ class Status(Enum):
 
     OPTIMAL = (
         "The certified gap is within tol: "
-        "no two-layer ReLU network of any width does better by more."
+        "no network of its kind, of any width, does better by more."
     )
     OPTIMAL_FOR_PATTERNS = (
         "The program restricted to the given patterns is solved to tol; "
@@ -161,25 +164,26 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(Generic[N]):
     """The best network found, and the proof of its quality.
 
-    The objective is (2) of the seed paper,
+    The objective is ``l(f(X), y)`` plus beta times the penalty of the network, for the
+    default model (2) of the seed paper,
     ``1/2 ||f(X) - y||^2 + beta/2 * sum_j (||u_j||^2 + a_j^2)``: a sum over the
     rows, not a mean.
 
     Attributes
     ----------
-    network : TwoLayerNetwork
-        The network, balanced and with linearly independent activations, so with
-        at most n neurons; only where beta is as small as rounding (1e-16 of the
+    network : Network
+        Of the kind of the model, balanced and with linearly independent activations, so
+        with at most n neurons; only where beta is as small as rounding (1e-16 of the
         data and less) may a larger one be kept for its better objective, and where
         a limit or Ctrl-C left no time to make it smaller.
     objective : float
-        Objective (2), recomputed in float64 from the weights.
+        Recomputed in float64 from the weights.
     dual_bound : float
-        Certified lower bound on the optimal value of (2) over networks of any
-        width; ``-inf`` when there is none.
+        Certified lower bound on the optimal value over networks of this kind of any
+        width, or on the given gates; ``-inf`` when there is none.
     status : Status
         How the run ended.
     method : str
@@ -200,7 +204,7 @@ class Solution:
         rounding, which counts only beside a tiny beta.
     """
 
-    network: TwoLayerNetwork
+    network: N
     objective: float
     dual_bound: float
     status: Status
@@ -220,7 +224,7 @@ class Solution:
 
     @property
     def n_neurons(self) -> int:
-        """Neurons of the network: ``m*`` of Theorem 1 for this optimum."""
+        """Neurons, or filters, of the network: ``m*`` of Theorem 1 for this optimum."""
         return self.network.n_neurons
 
     @property
@@ -344,7 +348,7 @@ class NetworkCertificate(Certificate):
     balanced_objective: float
     largest_value: float
     improving_neuron: ImprovingNeuron | None
-    better_network: Solution | None = field(repr=False)
+    better_network: Solution[TwoLayerNetwork] | None = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
     beta: float
     tol: float
