@@ -1,0 +1,78 @@
+"""Linear convolutional networks with output weights for every patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cvxnn.architectures.networks import LinearCNN
+from cvxnn.layers.images import check_patches
+from cvxnn.methods import Method
+from cvxnn.models.base import Capabilities, Model
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.gauge.programs import PatchProgram
+from cvxnn.solvers.gauge.strategy import GaugeStrategy
+
+
+@dataclass(frozen=True)
+class LinearConv(Model):
+    """``f = sum_j sum_k X^(k) u_j w_jk``: filters without activation, weights for every patch.
+
+    The data are patches of shape (n, K, h), ``X^(k) = patches[:, k]``, see
+    :func:`image_patches`. The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``, and the
+    optimum that of program (20),
+
+        min_Z l(sum_k X^(k) z_k, y) + beta ||Z||_*,
+
+    with at most min(h, K) filters.
+
+    Notes
+    -----
+    Accelerated proximal gradient with thresholded singular values finds the rank,
+    Newton's method on filters and weights the digits; O(n K h) a step and
+    O(K h min(K, h)) for its SVD. A round has 60 proximal steps and at most 100 of Newton's
+    method. Where that does not suffice, beta falls step by step; fewer rows than coefficients
+    and a beta of 1e-5 of the largest and less remain slow, except for the logistic loss. The
+    bound is that of the dual point ``v = -t grad l`` with t such that
+    ``||[X^(1)'v ... X^(K)'v]||_2 <= beta``, where the SVD is checked and not trusted. Filters
+    are singular vectors times roots of singular values.
+
+    References
+    ----------
+    Seed paper, section 3.2.3, program (20); M. Pilanci and T. Ergen, ICML 2020;
+    T. Ergen and M. Pilanci, ICLR 2021, arXiv 2006.14798.
+
+    Examples
+    --------
+    >>> from cvxnn import solve
+    >>> patches = np.eye(4).reshape(4, 2, 2)
+    >>> solution = solve(patches, [3.0, 0.0, 0.0, 1.0], beta=1.0, model=LinearConv())
+    >>> print(solution.status.name, f"{solution.objective:.4f}", solution.n_neurons)
+    OPTIMAL 3.0000 1
+    """
+
+    kind: ClassVar[type[LinearCNN]] = LinearCNN
+    proof_advice: ClassVar[str] = "fewer patches"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(methods=("global",))
+
+    def rows(self, data: ArrayLike) -> PatchProgram:
+        """The patches."""
+        return PatchProgram(check_patches(data))
+
+    def strategy(
+        self,
+        problem: Problem[PatchProgram],
+        method: Method,
+        random_state: np.random.Generator,
+        start: Neurons | None,
+    ) -> GaugeStrategy:
+        return GaugeStrategy(problem)
+
+    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> LinearCNN:
+        return LinearCNN(*neurons.balanced())
