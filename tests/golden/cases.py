@@ -16,6 +16,8 @@ from harness import ring, smooth_target
 from planted import planted
 from problems import PROBLEMS
 
+from cvxnn import HuberLoss
+
 LOSSES = ("squared", "huber", "logistic", "squared_hinge")
 METHODS = ("global", "exact", "sampled")
 
@@ -44,6 +46,7 @@ def reference_problems() -> Iterator[Case]:
 
 def losses() -> Iterator[Case]:
     X, y = data.small()
+    yield Case("loss, HuberLoss(0.3)", partial(face.relu, X, y, 0.3, loss=HuberLoss(0.3)))
     for loss in LOSSES:
         for name, weights in (("plain", None), ("weighted", data.weights(len(X)))):
             for method in METHODS:
@@ -61,17 +64,38 @@ def sizes() -> Iterator[Case]:
     """The problems of `growth.py`, `smooth_targets.py` and `planted.py`."""
     for n in (200, 1_000, 10_000):
         yield Case(f"ring, n = {n}", partial(face.relu, *ring(n), n / 1000), is_long=n > 200)
-    for n, beta in ((200, 0.5), (10_000, 50.0), (10_000, 1.0)):
+    # About 1e-2 and 1e-4 of the largest beta, then 0.1 and 0.02 of it.
+    for n, beta in ((200, 0.7), (200, 0.007), (10_000, 40.0), (10_000, 0.4)):
         run = partial(face.relu, *data.line(n), beta)
         yield Case(f"line, n = {n}, beta = {beta}", run, is_long=n > 200)
-    for d, n, beta in ((3, 1000, 10.0), (4, 2000, 60.0), (5, 2000, 60.0)):
+    for d, n, largest in ((3, 1000, 700.0), (4, 2000, 1400.0), (5, 2000, 1400.0)):
         X, y = smooth_target(n, d, np.random.default_rng(3))
-        yield Case(f"smooth, d = {d}, n = {n}", partial(face.relu, X, y, beta), is_long=True)
+        for share in (0.1, 0.02):
+            run = partial(face.relu, X, y, share * largest)
+            yield Case(f"smooth, d = {d}, n = {n}, {share} of beta", run, is_long=True)
     X, y = planted()
-    run = partial(face.relu, X, y, 100.0, max_iter=3)
+    run = partial(face.relu, X, y, 1.0, max_iter=3)
     yield Case("planted, few rounds", run, is_long=True)
-    run = partial(face.relu, X, y, 100.0, method="sampled", n_samples=50)
+    run = partial(face.relu, X[:400], y[:400], 100.0, method="sampled", n_samples=50)
     yield Case("planted, sampled", run, is_long=True)
+
+
+def options() -> Iterator[Case]:
+    """What else `solve` takes."""
+    X, y = data.small()
+    cases: dict[str, dict[str, Any]] = {
+        "two rounds": {"max_iter": 2},
+        "two rounds of exact": {"max_iter": 2, "method": "exact"},
+        "without certificate": {"certify": False, "method": "sampled", "n_samples": 40},
+        "normal directions": {"scheme": "gaussian", "method": "sampled", "n_samples": 40},
+        "small tolerance": {"tol": 1e-11},
+        "large tolerance": {"tol": 1e-2},
+    }
+    for name, chosen in cases.items():
+        yield Case(f"options, {name}", partial(face.relu, X, y, 0.3, **chosen))
+    yield Case("options, warm start", partial(face.relu_from_start, X, y, 0.3, 1.0))
+    yield Case("options, own patterns", partial(face.relu_on_patterns, X, y, 0.3, 40))
+    yield Case("options, program", partial(face.program, X, y, 0.3, 40))
 
 
 def leaky() -> Iterator[Case]:
@@ -105,16 +129,21 @@ def gated() -> Iterator[Case]:
     yield Case("gated, own gates, skip penalised", run)
     yield Case("gated, as ReLU", partial(face.decomposed, X, y, 0.5, n_gates=30))
     for n, d, n_gates in ((200, 10, 100), (500, 20, 200), (1000, 20, 500)):
-        for loss in ("squared", "logistic"):
+        # About 0.1 and 0.01 of the largest beta.
+        for loss, betas in (("squared", (0.1 * n, 0.01 * n)), ("logistic", (0.02 * n, 0.002 * n))):
             rows, values, directions = gated_problem(n, d, n_gates, loss)
-            run = partial(face.gated, rows, values, 0.03 * n, directions, loss=loss, tol=1e-8)
-            yield Case(f"gated, {n} x {d}, {n_gates} gates, {loss}", run, is_long=n > 200)
+            for beta in betas:
+                run = partial(face.gated, rows, values, beta, directions, loss=loss, tol=1e-8)
+                name = f"gated, {n} x {d}, {n_gates} gates, {loss}, beta = {beta:g}"
+                yield Case(name, run, is_long=n > 200)
 
 
 def filters() -> Iterator[Case]:
     signals, rises = data.steep_signals()
     for pooling in ("sum", "average", "max"):
-        for method in METHODS:
+        # No oracle is known for max pooling.
+        methods = METHODS[1:] if pooling == "max" else METHODS
+        for method in methods:
             run = partial(
                 face.cnn, signals, rises, 0.2, 2, pooling=pooling, method=method, n_samples=40
             )
@@ -122,7 +151,8 @@ def filters() -> Iterator[Case]:
         for loss in LOSSES[1:]:
             run = partial(
                 face.cnn, signals, target(rises, loss), 0.2, 2,
-                pooling=pooling, loss=loss, sample_weight=data.weights(len(signals)),
+                pooling=pooling, method=methods[0], loss=loss,
+                sample_weight=data.weights(len(signals)),
             )  # fmt: skip
             yield Case(f"cnn, {pooling}, {loss}, weighted", run)
     settings: dict[str, dict[str, Any]] = {
@@ -135,7 +165,9 @@ def filters() -> Iterator[Case]:
     for name, options in settings.items():
         yield Case(f"cnn, {name}", partial(face.cnn, signals, rises, 0.2, 2, **options))
         if "slope" not in options:
-            run = partial(face.cnn, signals, rises, 0.2, 2, pooling="max", **options)
+            run = partial(
+                face.cnn, signals, rises, 0.2, 2, pooling="max", method="exact", **options
+            )
             yield Case(f"cnn, max, {name}", run)
     images, seen = data.colours()
     run = partial(face.cnn, images, seen, 0.5, (2, 1), pooling="average")
@@ -181,7 +213,7 @@ def certificates() -> Iterator[Case]:
     for name, network in networks.items():
         yield Case(f"certify, {name}", partial(face.certificate, network, X, y, beta))
     # Three weights a neuron and two columns: the third is its bias.
-    run = partial(face.certificate, lambda: weights, X[:, :2], y, beta)
+    run = partial(face.certificate, lambda: data.perceptron(*weights), X[:, :2], y, beta)
     yield Case("certify, biases", run)
     for loss in LOSSES[1:]:
         run = partial(
@@ -224,7 +256,7 @@ def estimators() -> Iterator[Case]:
     yield Case("cnn regressor", partial(face.cnn_regressor, signals, rises, 0.2, **options))
     run = partial(face.cnn_classifier, signals, rises > 1.0, 0.2, **options)
     yield Case("cnn classifier", run)
-    options = {"filter_size": 2, "pooling": "max", "fit_intercept": False}
+    options = {"filter_size": 2, "pooling": "max", "method": "exact"}
     yield Case("cnn regressor, max", partial(face.cnn_regressor, signals, rises, 0.2, **options))
 
 
@@ -243,6 +275,7 @@ CASES: tuple[Case, ...] = (
     *reference_problems(),
     *losses(),
     *sizes(),
+    *options(),
     *leaky(),
     *gated(),
     *filters(),

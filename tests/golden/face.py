@@ -58,6 +58,38 @@ def relu(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
 
 
 @_quiet
+def relu_from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float) -> Figures:
+    """From the network of another beta."""
+    start = cvxnn.solve(X, y, other_beta).network
+    return _of(cvxnn.solve(X, y, beta, warm_start=start), X)
+
+
+@_quiet
+def relu_on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
+    patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
+    return _of(cvxnn.solve(X, y, beta, "sampled", patterns=patterns), X)
+
+
+def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
+    """The convex program as an object, at a point that no solver has chosen."""
+    patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
+    found = cvxnn.ConvexProgram(X, y, beta, patterns)
+    rng = np.random.default_rng(4)
+    Z, v = rng.standard_normal((found.n_blocks, X.shape[1])), rng.standard_normal(len(y))
+    return {
+        "objective": found.objective(Z),
+        "size": found.n_blocks,
+        "values": [
+            found.cone_violation(Z),
+            found.dual_objective(v),
+            *found.correlations(v)[0],
+            *found.dual_norms(v, np.zeros((found.n_blocks, len(y))))[:3],
+        ],
+        "predictions": _kept(found.prediction(Z)),
+    }
+
+
+@_quiet
 def leaky(X: FloatArray, y: FloatArray, beta: float, slope: float, **options: Any) -> Figures:
     return _of(cvxnn.solve_leaky(X, y, beta, slope, **options), X)
 
