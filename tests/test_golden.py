@@ -1,13 +1,18 @@
-"""Every case of `golden/` gives what it gave when `golden.json` was written."""
+"""Every case of `golden/` gives what it gave when `golden.json` was written.
+
+With another processor or other versions of packages the few cases that depend on the last
+digit are held to what their tolerances promise.
+"""
 
 from __future__ import annotations
 
 import pytest
 from golden.cases import CASES, Case
-from golden.compare import differences
-from golden.record import stored
+from golden.compare import TOLERANCES, differences
+from golden.record import arithmetic, stored
 
-STORED = stored()
+STORED = stored()["cases"]
+HAS_SAME_ARITHMETIC = arithmetic() == stored()["arithmetic"]
 
 
 @pytest.mark.parametrize(
@@ -18,7 +23,8 @@ STORED = stored()
     ],
 )
 def test_figures_are_the_stored_ones(case: Case) -> None:
-    assert differences(case.run(), STORED[case.name], **case.tolerances) == []
+    tolerances = TOLERANCES if HAS_SAME_ARITHMETIC else {**TOLERANCES, **case.elsewhere}
+    assert differences(case.run(), STORED[case.name], tolerances) == []
 
 
 def test_every_stored_case_is_run() -> None:

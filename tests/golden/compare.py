@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-# Largest differences, relative; a dual bound may be higher by any amount.
-OBJECTIVE, BOUND, VALUE, PREDICTION = 1e-10, 1e-9, 1e-10, 1e-7
+# Largest differences, relative to each number, of predictions to the largest; a dual bound may
+# be higher by any amount.
+TOLERANCES = {
+    "objective": 1e-10,
+    "dual_bound": 1e-9,
+    "predictions": 1e-7,
+    "size": 0.0,
+    "values": 1e-10,
+}
 
 
-def differences(found: dict[str, Any], stored: dict[str, Any], **tolerances: float) -> list[str]:
-    """What has changed, a sentence for each; `tolerances` replace those for all cases."""
+def differences(
+    found: dict[str, Any], stored: dict[str, Any], tolerances: Mapping[str, float] = TOLERANCES
+) -> list[str]:
+    """What has changed, a sentence for each."""
     if set(found) != set(stored):
         return [f"figures are {sorted(found)}, were {sorted(stored)}"]
     return [
@@ -21,22 +31,15 @@ def differences(found: dict[str, Any], stored: dict[str, Any], **tolerances: flo
     ]
 
 
-def _agree(name: str, found: Any, stored: Any, tolerances: dict[str, float]) -> bool:
-    if name in ("status", "size"):
+def _agree(name: str, found: Any, stored: Any, tolerances: Mapping[str, float]) -> bool:
+    if name == "status":
         return bool(found == stored)
     new, old = np.asarray(found, dtype=float), np.asarray(stored, dtype=float)
     if new.shape != old.shape or np.isnan(new).any():
         return False
-    same = new == old  # infinite bounds, too
-    if name == "dual_bound":
-        lost = np.where(same, 0.0, old - new)
-        return bool((lost <= tolerances.get(name, BOUND) * np.abs(old)).all())
-    if name == "predictions":
-        tolerance, size = tolerances.get(name, PREDICTION), np.abs(old).max(initial=0.0)
-    else:
-        tolerance, size = (
-            tolerances.get(name, {"objective": OBJECTIVE}.get(name, VALUE)),
-            np.abs(old),
-        )
-    moved = np.where(same, 0.0, np.abs(new - old))
-    return bool((moved <= tolerance * size).all())
+    new, old = new[new != old], old[new != old]  # bounds may be infinite
+    sizes = np.abs(np.asarray(stored, dtype=float)).max(initial=0.0) + 0.0 * old
+    if name != "predictions":
+        sizes = np.abs(old)
+    moved = old - new if name == "dual_bound" else np.abs(new - old)
+    return bool((moved <= tolerances[name] * sizes).all())

@@ -192,12 +192,12 @@ def classifier(X: FloatArray, y: NDArray[Any], beta: float, **options: Any) -> F
 
 
 @_quiet
-def regressor_cv(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
+def regressor_cv(X: FloatArray, y: FloatArray, betas: list[float], **options: Any) -> Figures:
     return _chosen(cvxnn.ConvexReLURegressorCV(betas, time_limit=None, **options), X, y)
 
 
 @_quiet
-def classifier_cv(X: FloatArray, y: NDArray[Any], betas: int, **options: Any) -> Figures:
+def classifier_cv(X: FloatArray, y: NDArray[Any], betas: list[float], **options: Any) -> Figures:
     return _chosen(cvxnn.ConvexReLUClassifierCV(betas, time_limit=None, **options), X, y)
 
 
