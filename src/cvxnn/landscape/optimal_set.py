@@ -15,7 +15,7 @@ from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -445,9 +445,7 @@ class OptimalSet:
         return network
 
     def _check_network(self, network: object, name: str) -> None:
-        if not isinstance(network, TwoLayerNetwork):
-            raise InputError(f"{name} must be a TwoLayerNetwork, got {type(network).__name__}.")
-        if network.n_features != self._X.shape[1]:
+        if check_plain(network, name).n_features != self._X.shape[1]:
             raise InputError(
                 f"{name} must have {self._X.shape[1]} features, as X has columns, "
                 f"got {network.n_features}."
