@@ -441,15 +441,16 @@ class OptimalSet:
 
     def _check_solution(self, solution: Solution | TwoLayerNetwork) -> TwoLayerNetwork:
         network = solution.network if isinstance(solution, Solution) else solution
-        self._check_network(network, "solution")
-        return network
+        return self._check_network(network, "solution")
 
-    def _check_network(self, network: object, name: str) -> None:
-        if check_plain(network, name).n_features != self._X.shape[1]:
+    def _check_network(self, network: object, name: str) -> TwoLayerNetwork:
+        checked = check_plain(network, name)
+        if checked.n_features != self._X.shape[1]:
             raise InputError(
                 f"{name} must have {self._X.shape[1]} features, as X has columns, "
-                f"got {network.n_features}."
+                f"got {checked.n_features}."
             )
+        return checked
 
 
 def _read_only(array: FloatArray) -> FloatArray:
