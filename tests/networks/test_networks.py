@@ -134,6 +134,7 @@ def test_equality_is_of_kind_weights_and_settings(case: Case) -> None:
         others.append(case.made(**{name: next(o for o in OTHERS[name] if o != value)}))
     for name in {"biases", "skip_weights"} & case.arrays.keys():
         others.append(case.made(**{name: None}))
+    others.append(case.made(**{name: array[::-1] for name, array in case.arrays.items()}))
     others += [each.network for each in CASES if each is not case]
     assert all(other != case.network for other in others)
     assert len({*others, case.network, again}) == len(others) + 1
