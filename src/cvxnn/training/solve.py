@@ -13,7 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, WeightedLoss, as_loss
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
@@ -311,15 +311,12 @@ def counted_outputs(
 def _check_warm_start(network: object, layer: Layer) -> TwoLayerNetwork | None:
     if network is None:
         return None
-    if not isinstance(network, TwoLayerNetwork):
+    start = check_plain(network, "warm_start")
+    if start.n_features != layer.n_features:
         raise InputError(
-            f"warm_start must be a TwoLayerNetwork or None, got {type(network).__name__}."
+            f"warm_start must have the {layer.n_features} features of X, got {start.n_features}."
         )
-    if network.n_features != layer.n_features:
-        raise InputError(
-            f"warm_start must have the {layer.n_features} features of X, got {network.n_features}."
-        )
-    return network
+    return start
 
 
 def _check_patterns(patterns: PatternSet, X: FloatArray, method: str) -> None:
