@@ -16,7 +16,6 @@ if find_spec("torch") is None:
 OPTIONAL = {
     "cvxnn.architectures.convolutional.ConvolutionalNetwork.to_torch": "torch",
     "cvxnn.architectures.gated_networks.GatedNetwork.to_torch": "torch",
-    "cvxnn.architectures.leaky.LeakyNetwork.to_torch": "torch",
     "cvxnn.baselines": "torch",
     "cvxnn.estimators.base.ConvexReLU.to_onnx": "onnx",
     "cvxnn.estimators.base.ConvexReLU.to_torch": "torch",

@@ -120,7 +120,7 @@ def certify_over_cells(
     Covers all networks when the oracle is complete, else those whose neurons
     lie in its cells. Objective and bound are recomputed from the weights.
     """
-    evaluation = network.evaluate(Layer(X), y, beta, loss)
+    evaluation = network.evaluate(X, y, beta, loss)
     v = -loss.gradient(network.forward(X), y)
     bound = oracle.price(v, enough=beta).bound
     lower = dual_bound(loss, y, v, beta, bound)

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
 
 N = TypeVar("N", bound=Network, covariant=True)
@@ -296,6 +296,7 @@ class ImprovingNeuron:
 
     def added_to(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
         """The network with this neuron as its last."""
+        check_plain(network, "network")
         return TwoLayerNetwork(
             np.vstack([network.hidden_weights, self.hidden_weights]),
             np.append(network.output_weights, self.output_weight),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 from functools import cache
 from typing import Any
@@ -13,10 +12,12 @@ import pytest
 from architectures.cnn_problems import in_cvxpy, search
 
 import cvxnn
-from cvxnn.architectures import LeakyNetwork, solve_leaky
+from cvxnn.architectures import solve_leaky
 from cvxnn.architectures.skip_run import PenalisedSkip
+from cvxnn.architectures.torch_modules import leaky_module
 from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Status
 from cvxnn.training import methods
 
@@ -275,33 +276,15 @@ def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
         solve_leaky(np.ones((5001, 1)), np.ones(5001), 1.0, skip="free")
 
 
-# ------------------------------------------------------------------ the network
-
-
-def test_a_network_is_its_weights() -> None:
-    network = trained(0.2, "penalised", "squared").network
-    again = pickle.loads(pickle.dumps(network))
-    assert again == network and hash(again) == hash(network)
-    assert network != LeakyNetwork(network.hidden_weights, network.output_weights, 0.2)
-    assert "slope=0.2, skip=True" in repr(network)
-    with pytest.raises(ValueError):
-        network.skip_weights[0] = 1.0
-
-
-@pytest.mark.parametrize("skip_weights", [[1.0], [np.inf, 1.0], "ab"])
-def test_skip_weights_are_checked(skip_weights: Any) -> None:
-    with pytest.raises(InputError, match="skip_weights"):
-        LeakyNetwork([[1.0, 2.0]], [1.0], 0.1, skip_weights)
-
-
 @pytest.mark.parametrize("skip", [None, "penalised"])
 @pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
 def test_torch_gives_the_same_outputs(slope: float, skip: str | None) -> None:
     torch = pytest.importorskip("torch")
     X, _ = data()
     network = trained(slope, skip, "squared").network
-    output = network.to_torch()(torch.tensor(X)).detach().numpy()
+    output = leaky_module(network, None)(torch.tensor(X)).detach().numpy()
     np.testing.assert_allclose(output[:, 0], network.forward(X), atol=1e-12)
-    empty = LeakyNetwork(np.zeros((0, 3)), [], slope, None if skip is None else [1.0, 2.0, 3.0])
-    output = empty.to_torch()(torch.tensor(X)).detach().numpy()
+    w = None if skip is None else [1.0, 2.0, 3.0]
+    empty = TwoLayerNetwork(np.zeros((0, 3)), [], slope=slope, skip_weights=w)
+    output = leaky_module(empty, None)(torch.tensor(X)).detach().numpy()
     np.testing.assert_allclose(output[:, 0], empty.forward(X), atol=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvxnn.interrupts import check_interrupt
-from cvxnn.networks import TwoLayerNetwork, load_model
+from cvxnn.networks import TwoLayerNetwork
 
 X = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
 Y = np.abs(X[:, 0])
@@ -37,7 +37,7 @@ def test_a_fitted_model_is_optimal(run, model, v_shape):
 
 
 def test_the_model_knows_its_beta_and_another_one_may_be_asked_for(run, model, v_shape):
-    network, metadata = load_model(model)
+    network, metadata = TwoLayerNetwork.load_with_metadata(model)
     record = json.loads(run("certify", model, v_shape, "--json").stdout)
     assert record["verdict"] == "OPTIMAL"
     assert record["beta"] == 0.01
@@ -77,7 +77,7 @@ def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
     record = json.loads(result.stdout)
     assert (record["features"], record["bias"], record["target"]) == (["x"], True, "y")
     assert len(record["improving_neuron"]["hidden_weights"]) == 2
-    network = load_model(poor)[0]
+    network = TwoLayerNetwork.load(poor)
     assert record["objective"] == pytest.approx(network.objective(X, Y, 0.1), rel=1e-12)
 
 
@@ -135,7 +135,7 @@ def test_another_loss(run, poor, tmp_path):
     arguments = ("certify", poor, data, "--target", "y", "--beta", 0.1, "--loss", "logistic")
     record = json.loads(run(*arguments, "--json").stdout)
     assert record["loss"] == "logistic"
-    expected = load_model(poor)[0].objective(X, labels, 0.1, as_loss("logistic"))
+    expected = TwoLayerNetwork.load(poor).objective(X, labels, 0.1, as_loss("logistic"))
     assert record["objective"] == pytest.approx(expected, rel=1e-12)
     assert "logistic loss + beta/2 ||weights||^2" in words(run(*arguments).stdout)
 

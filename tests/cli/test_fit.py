@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cvxnn
-from cvxnn.networks import load_model
+from cvxnn.networks import TwoLayerNetwork
 
 RING = resources.files("cvxnn") / "data" / "ring.csv"
 X_BIAS = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
@@ -41,7 +41,7 @@ def test_model_has_the_network_and_where_it_comes_from(run, v_shape, tmp_path, s
     out = tmp_path / f"model{suffix}"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--json")
     record = json.loads(result.stdout)
-    network, metadata = load_model(out)
+    network, metadata = TwoLayerNetwork.load_with_metadata(out)
 
     assert record["model"] == str(out)
     assert network.n_neurons == record["n_neurons"]
@@ -82,7 +82,7 @@ def test_quiet_prints_nothing_and_saves(run, v_shape, tmp_path):
     out = tmp_path / "model.npz"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--quiet")
     assert (result.exit_code, result.output) == (0, "")
-    assert load_model(out)[0].n_features == 2
+    assert TwoLayerNetwork.load(out).n_features == 2
 
 
 def test_without_bias_the_features_are_all_there_is(run, v_shape, tmp_path):
@@ -90,7 +90,7 @@ def test_without_bias_the_features_are_all_there_is(run, v_shape, tmp_path):
     arguments = ("--target", "y", "--beta", 0.01, "--no-bias", "--out", out, "--json")
     arguments += ("--method", "exact")
     result = run("fit", v_shape, *arguments)
-    network, metadata = load_model(out)
+    network, metadata = TwoLayerNetwork.load_with_metadata(out)
     assert metadata["bias"] is False
     assert network.n_features == 1
     assert json.loads(result.stdout)["n_patterns"] == 2
@@ -120,7 +120,7 @@ def test_standardize_trains_on_mean_0_and_deviation_1(run, tmp_path):
     a = features[:, 0]
     X = np.column_stack([(a - a.mean()) / a.std(), np.zeros(8), np.ones(8)])
     assert record["objective"] == pytest.approx(cvxnn.solve(X, y, 0.1).objective, rel=2e-6)
-    metadata = load_model(out)[1]
+    metadata = TwoLayerNetwork.load_with_metadata(out)[1]
     assert metadata["mean"] == pytest.approx([a.mean(), 0.1])
     assert metadata["scale"] == [pytest.approx(a.std()), 1.0]
 
@@ -146,7 +146,7 @@ def test_stopped_early_saves_and_exits_with_1(run, tmp_path):
     assert record["status"] == "ITERATION_LIMIT"
     assert record["gap"] is None or record["gap"] > 1e-6
     assert result.stderr == f"warning: {cvxnn.Status.ITERATION_LIMIT.value}\n"
-    assert load_model(out)[1]["status"] == "ITERATION_LIMIT"
+    assert TwoLayerNetwork.load_with_metadata(out)[1]["status"] == "ITERATION_LIMIT"
 
 
 def test_n_samples_is_for_sampled_only(run, v_shape):
@@ -240,7 +240,7 @@ def test_a_signal_saves_and_shows_the_best_network(start, tmp_path, where, numbe
     assert process.returncode == 128 + number
     assert record["status"] == "INTERRUPTED"
     assert stderr == f"warning: {cvxnn.Status.INTERRUPTED.value}\n"
-    network, metadata = load_model(out)
+    network, metadata = TwoLayerNetwork.load_with_metadata(out)
     X, y = cvxnn.load_ring()
     assert metadata["status"] == "INTERRUPTED"
     assert network.objective(X, y, 1e-4) == pytest.approx(record["objective"], rel=1e-12)

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from cvxnn.networks import TwoLayerNetwork, load_model
+from cvxnn.networks import TwoLayerNetwork
 
 
 def column(text):
@@ -17,7 +17,7 @@ def column(text):
 
 @pytest.fixture
 def expected(model):
-    return load_model(model)[0].forward(np.column_stack([np.arange(-2.0, 4.0), np.ones(6)]))
+    return TwoLayerNetwork.load(model).forward(np.column_stack([np.arange(-2.0, 4.0), np.ones(6)]))
 
 
 def test_predictions_are_those_of_the_network_to_the_last_bit(run, model, v_shape, expected):
@@ -49,7 +49,7 @@ def test_standardization_is_repeated(run, v_shape, tmp_path):
     x = np.arange(-2.0, 4.0)
     X = np.column_stack([(x - x.mean()) / x.std(), np.ones(6)])
     predictions = column(run("predict", out, v_shape).stdout)
-    assert np.array_equal(predictions, load_model(out)[0].forward(X))
+    assert np.array_equal(predictions, TwoLayerNetwork.load(out).forward(X))
 
 
 def test_one_new_row_is_not_standardized_by_itself(run, v_shape, tmp_path):

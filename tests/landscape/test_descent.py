@@ -157,7 +157,7 @@ def test_a_network_of_no_neurons():
     ("change", "message"),
     [
         (dict(target=TwoLayerNetwork([[1.0, 0.0]], [1.0])), "target is no global optimum"),
-        (dict(target="optimum"), "target must be a TwoLayerNetwork, got str"),
+        (dict(target="optimum"), "target must be a TwoLayerNetwork of slope 0 .* got str"),
         (dict(network=TwoLayerNetwork([[1.0]], [1.0])), "network must have 2 features"),
         (dict(target=TwoLayerNetwork([[1.0]], [1.0])), "target must have 2 features"),
         (dict(beta=0.0), "beta must be"),

@@ -279,7 +279,7 @@ def test_data_of_high_rank_are_refused_in_one_sentence():
     [
         (lambda s: s.vertices(2), r"up to .* vertices, more than max_vertices = 2"),
         (lambda s: s.contains(TwoLayerNetwork([[1.0]], [1.0])), "must have 3 features"),
-        (lambda s: s.contains("network"), "must be a TwoLayerNetwork, got str"),
+        (lambda s: s.contains("network"), "must be a TwoLayerNetwork of slope 0 .* got str"),
         (lambda s: s.contains(s.minimal_network(), tol=0.0), "tol must be"),
         (lambda s: s.network([1.0]), "weights must be of shape"),
         (lambda s: s.network(-np.ones(8)), "no entry below 0"),

@@ -1,4 +1,4 @@
-"""Files of networks: what is saved comes back, and what is damaged is refused."""
+"""Files of networks of every kind: what is saved comes back, and what is damaged is refused."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from networks.cases import CASES, Case, each_case, each_kind
 
+from cvxnn.architectures import load_network
 from cvxnn.errors import InputError, ModelFileError
-from cvxnn.networks import TwoLayerNetwork, files, load_model
+from cvxnn.networks import Network, TwoLayerNetwork, files
 
 SUFFIXES = [".npz", ".safetensors"]
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
@@ -46,6 +48,9 @@ def weights_and_metadata(draw: st.DrawFn) -> tuple[TwoLayerNetwork, dict[str, An
     network = TwoLayerNetwork(
         draw(arrays(np.float64, (m, d), elements=finite)),
         draw(arrays(np.float64, m, elements=finite)),
+        slope=draw(finite),
+        skip_weights=draw(st.none() | arrays(np.float64, d, elements=finite)),
+        skip_is_free=draw(st.booleans()),
     )
     leaves = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
     trees = st.recursive(
@@ -64,51 +69,87 @@ def test_file_returns_what_was_saved(
     network, metadata = case
     path = tmp_path_factory.getbasetemp() / f"roundtrip{suffix}"
     network.save(path, metadata)
-    restored, restored_metadata = load_model(path)
+    restored, restored_metadata = TwoLayerNetwork.load_with_metadata(path)
     assert restored == network
     assert restored.hidden_weights.tobytes() == network.hidden_weights.tobytes()
     assert restored_metadata == metadata
-    assert TwoLayerNetwork.load(path) == network
+    assert load_network(path) == (network, metadata)
+
+
+@each_suffix
+@each_case
+def test_every_kind_comes_back(suffix: str, case: Case, tmp_path: Path) -> None:
+    path = tmp_path / f"model{suffix}"
+    case.network.save(path, {"beta": 0.5})
+    for restored, metadata in (type(case.network).load_with_metadata(path), load_network(path)):
+        assert restored == case.network and type(restored) is type(case.network)
+        assert repr(restored._settings) == repr(case.network._settings)
+        assert metadata == {"beta": 0.5}
+    assert type(case.network).load(path) == case.network
+
+
+@each_kind
+def test_a_file_of_another_kind_is_refused(case: Case, tmp_path: Path) -> None:
+    path, name = tmp_path / "model.npz", type(case.network).__name__
+    case.network.save(path)
+    for kind in {type(other.network) for other in CASES} - {type(case.network)}:
+        says = f"model.npz holds a {name}, not a {kind.__name__}: {name}.load reads it"
+        with pytest.raises(ModelFileError, match=says):
+            kind.load(path)
+
+
+def test_a_kind_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz_bytes(**forged({}, kind="MaxoutNetwork")))
+    with pytest.raises(ModelFileError, match="holds a MaxoutNetwork, which this cvxnn does not"):
+        load_network(path)
 
 
 @each_suffix
 def test_file_without_metadata_and_with_text_path(suffix: str, tmp_path: Path) -> None:
     path = str(tmp_path / f"model{suffix.upper()}")
     random_network().save(path)
-    assert load_model(path) == (random_network(), {})
+    assert TwoLayerNetwork.load_with_metadata(path) == (random_network(), {})
     assert os.listdir(tmp_path) == [os.path.basename(path)]
 
 
 def test_metadata_come_back_as_json_has_them(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     random_network().save(path, {"range": (1, 2), "bound": -math.inf, "by": {3: "c", "a": 1}})
-    assert load_model(path)[1] == {"range": [1, 2], "bound": -math.inf, "by": {"3": "c", "a": 1}}
+    metadata = TwoLayerNetwork.load_with_metadata(path)[1]
+    assert metadata == {"range": [1, 2], "bound": -math.inf, "by": {"3": "c", "a": 1}}
 
 
-def test_npz_is_readable_by_numpy_alone(tmp_path: Path) -> None:
-    path, network = tmp_path / "model.npz", random_network()
-    network.save(path, {"beta": 0.5})
+@each_case
+def test_npz_is_readable_by_numpy_alone(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    case.network.save(path, {"beta": 0.5})
     with np.load(path, allow_pickle=False) as contents:
-        assert (contents["hidden_weights"] == network.hidden_weights).all()
-        assert (contents["output_weights"] == network.output_weights).all()
+        assert set(contents) == {*case.arrays, "header"}
+        for name, array in case.arrays.items():
+            assert np.array_equal(contents[name], array)
         header = json.loads(contents["header"].item())
     assert header.pop("checksum")
-    assert header == {"format": "cvxnn-network", "version": 1, "metadata": {"beta": 0.5}}
+    kind, settings = type(case.network).__name__, case.settings
+    expected = {"format": 2, "kind": kind, "settings": settings, "metadata": {"beta": 0.5}}
+    assert header == expected
 
 
-def test_safetensors_is_readable_by_safetensors_alone(tmp_path: Path) -> None:
+@each_case
+def test_safetensors_is_readable_by_safetensors_alone(case: Case, tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors")
-    path, network = tmp_path / "model.safetensors", random_network()
-    network.save(path, {"beta": 0.5})
+    path = tmp_path / "model.safetensors"
+    case.network.save(path, {"beta": 0.5})
     with safetensors.safe_open(path, framework="numpy") as file:
-        assert sorted(file.keys()) == ["hidden_weights", "output_weights"]
-        assert (file.get_tensor("hidden_weights") == network.hidden_weights).all()
+        assert set(file.keys()) == set(case.arrays)
+        for name, array in case.arrays.items():
+            assert np.array_equal(file.get_tensor(name), array)
         assert json.loads(file.metadata()["header"])["metadata"] == {"beta": 0.5}
 
 
 @pytest.mark.parametrize("name", ["model", "model.pkl", "model.npz.gz", ".npz"])
 def test_other_suffixes_are_refused(name: str, tmp_path: Path) -> None:
-    for call in (random_network().save, load_model):
+    for call in (random_network().save, TwoLayerNetwork.load, load_network):
         with pytest.raises(InputError, match=r"path must end in \.npz or \.safetensors"):
             call(tmp_path / name)
     assert os.listdir(tmp_path) == []
@@ -133,59 +174,61 @@ def test_metadata_that_json_cannot_hold(metadata: Any, tmp_path: Path) -> None:
 def test_missing_file_and_missing_folder(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / f"model{suffix}"
     with pytest.raises(FileNotFoundError, match="no such model file") as caught:
-        load_model(path)
+        load_network(path)
     assert caught.value.filename == str(path)
     with pytest.raises(FileNotFoundError, match="folder does not exist"):
         random_network().save(path)
 
 
-def outcome(path: Path, content: bytes) -> str:
+def outcome(path: Path, content: bytes, network: Network | None = None) -> str:
     """ "equal" or "refused" for a changed file; any other exception is a failure."""
     path.write_bytes(content)
     try:
-        restored, metadata = load_model(path)
+        restored, metadata = load_network(path)
     except ModelFileError as error:
         assert str(path) in str(error)
         assert str(error).endswith(".")
         return "refused"
-    assert (restored, metadata) == (random_network(), {"note": "kept"})
+    assert (restored, metadata) == (network, {"note": "kept"})
     return "equal"
 
 
 @pytest.fixture
-def saved(suffix: str, tmp_path: Path) -> tuple[Path, bytes]:
+def saved(suffix: str, case: Case, tmp_path: Path) -> tuple[Path, bytes]:
     path = tmp_path / f"model{suffix}"
-    random_network().save(path, {"note": "kept"})
+    case.network.save(path, {"note": "kept"})
     return path, path.read_bytes()
 
 
 @each_suffix
-def test_truncated_files(saved: tuple[Path, bytes]) -> None:
+@each_kind
+def test_truncated_files(case: Case, saved: tuple[Path, bytes]) -> None:
     path, content = saved
     outcomes = {outcome(path, content[:length]) for length in range(0, len(content), 7)}
     assert outcomes == {"refused"}
-    assert outcome(path, content) == "equal"
+    assert outcome(path, content, case.network) == "equal"
 
 
 @each_suffix
-@pytest.mark.parametrize("mask", [0x01, 0x08, 0x80, 0xFF])
-def test_flipped_bits(saved: tuple[Path, bytes], mask: int) -> None:
+@each_kind
+def test_flipped_bits(case: Case, saved: tuple[Path, bytes]) -> None:
     path, content = saved
     outcomes = []
     for position in range(len(content)):
         changed = bytearray(content)
-        changed[position] ^= mask
-        outcomes.append(outcome(path, bytes(changed)))
+        changed[position] ^= (0x01, 0x08, 0x80, 0xFF)[(position + len(case.name)) % 4]
+        outcomes.append(outcome(path, bytes(changed), case.network))
     # Few bytes are of no consequence: dates and the like.
     assert outcomes.count("refused") > 0.8 * len(content)
 
 
 @each_suffix
-def test_bytes_inserted_removed_and_appended(saved: tuple[Path, bytes]) -> None:
+@each_kind
+def test_bytes_inserted_removed_and_appended(case: Case, saved: tuple[Path, bytes]) -> None:
     path, content = saved
     for position in range(0, len(content), 11):
-        outcome(path, content[:position] + b"\x00" + content[position:])
-        outcome(path, content[:position] + content[position + 3 :])
+        outcome(path, content[:position] + b"\x00" + content[position:], case.network)
+        outcome(path, content[:position] + content[position + 3 :], case.network)
     assert outcome(path, content + b"trailing" * 10000) == "refused"
 
 
@@ -212,41 +255,86 @@ def npz_bytes(compressed: bool = False, **contents: Any) -> bytes:
     return buffer.getvalue()
 
 
-def forged(hidden: Any, output: Any, **header: Any) -> dict[str, Any]:
+def forged(arrays: dict[str, Any], **header: Any) -> dict[str, Any]:
     """The arrays of an .npz file with a checksum that is right, whatever they hold."""
-    contents = {"hidden_weights": np.asarray(hidden), "output_weights": np.asarray(output)}
-    text = files._header(contents, {})
+    contents = {name: np.asarray(array) for name, array in arrays.items()}
+    kind, settings = header.pop("kind", "TwoLayerNetwork"), header.pop("settings", {})
+    text = files._header(contents, kind, settings, {})
     return {**contents, "header": np.array(json.dumps({**json.loads(text), **header}))}
+
+
+def neurons(hidden: Any, output: Any, **others: Any) -> dict[str, Any]:
+    return {"hidden_weights": hidden, "output_weights": output, **others}
+
+
+ONE = neurons([[1.0]], [1.0])
+# As the first format had it.
+FIRST = {
+    **{name: np.array(array) for name, array in ONE.items()},
+    "header": np.array('{"format": "cvxnn-network", "version": 1, "metadata": {}, "checksum": ""}'),
+}
 
 
 @pytest.mark.parametrize(
     ("contents", "says"),
     [
-        (forged([[1.0]], [1.0], version=2), "has version 2 of the format"),
-        (forged([[1.0]], [1.0], version=None), "has version None of the format"),
-        (forged([[1.0]], [1.0], format="other"), "not a network that cvxnn wrote"),
-        (forged([[1.0]], [1.0], metadata=[1]), "is damaged"),
-        (forged([[1.0]], [1.0], checksum="0"), "is damaged"),
-        (forged([[1.0]], [1.0]) | {"header": np.array("[1]")}, "not a network"),
-        (forged([[1.0]], [1.0]) | {"header": np.array("{")}, "is damaged"),
-        (forged([[1.0]], [1.0]) | {"header": np.array("[" * 100_000)}, "is damaged"),
-        (forged([[1.0]], [1.0]) | {"header": np.array(["{}", "{}"])}, "is damaged"),
-        (forged([[1.0]], [1.0]) | {"header": np.array(3.5)}, "is damaged"),
-        (forged(np.array([[1.0]], dtype=np.float32), [1.0]), "not float64"),
-        (forged([[1.0]], [1]), "not float64"),
-        (forged([[1.0]], [[1.0]]), "output_weights must be of shape"),
-        (forged([1.0], [1.0]), "hidden_weights must be 2-D"),
-        (forged([[np.nan]], [1.0]), "hidden_weights must be finite"),
-        (forged([[1.0]], [np.inf]), "output_weights must be finite"),
+        (FIRST, r"has format 1 of networks, and this cvxnn reads format 2\."),
+        (forged(ONE, format=3), "has format 3 of networks"),
+        (forged(ONE, format=None), "not a network that cvxnn wrote"),
+        (forged(ONE, format="other"), "not a network that cvxnn wrote"),
+        (forged(ONE, metadata=[1]), "is damaged"),
+        (forged(ONE, checksum="0"), "is damaged"),
+        (forged(ONE, settings=[1]), "is damaged"),
+        (forged(ONE, kind=["TwoLayerNetwork"]), "is damaged"),
+        (forged(ONE, kind="two words"), "is damaged"),
+        (forged(ONE) | {"header": np.array("[1]")}, "not a network"),
+        (forged(ONE) | {"header": np.array("{")}, "is damaged"),
+        (forged(ONE) | {"header": np.array("[" * 100_000)}, "is damaged"),
+        (forged(ONE) | {"header": np.array(["{}", "{}"])}, "is damaged"),
+        (forged(ONE) | {"header": np.array(3.5)}, "is damaged"),
+        (forged(neurons(np.array([[1.0]], dtype=np.float32), [1.0])), "not float64"),
+        (forged(neurons([[1.0]], [1])), "not float64"),
+        (forged(neurons([[1.0]], [1.0], more=[True])), "not float64"),
+        (forged(neurons([[1.0]], [[1.0]])), "output_weights must be 1-D"),
+        (forged(neurons([1.0], [1.0])), "hidden_weights must be 2-D"),
+        (forged(neurons([[np.nan]], [1.0])), "hidden_weights must be finite"),
+        (forged(neurons([[1.0]], [np.inf])), "output_weights must be finite"),
+        (forged(neurons([[1.0]], [1.0], skip_weights=[1.0, 2.0])), "skip_weights must be None or"),
+        (forged(ONE, settings={"slope": "steep"}), "holds no TwoLayerNetwork: slope must be"),
         ({"weights": np.ones(3)}, "is damaged"),
+        *(
+            (content, "does not hold the arrays and settings of a TwoLayerNetwork")
+            for content in (
+                forged({"hidden_weights": [[1.0]]}),
+                forged(neurons([[1.0]], [1.0], more=[1.0])),
+                forged(ONE, settings={"more": 1.0}),
+                forged(ONE, settings={"self": 1.0}),
+                forged(ONE, settings={"hidden_weights": [[1.0]]}),
+            )
+        ),
     ],
 )
 def test_forged_files(contents: dict[str, Any], says: str, tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     path.write_bytes(npz_bytes(**contents))
-    with pytest.raises(ModelFileError, match=says) as caught:
-        load_model(path)
-    assert str(path) in str(caught.value)
+    for load in (TwoLayerNetwork.load, load_network):
+        with pytest.raises(ModelFileError, match=says) as caught:
+            load(path)
+        assert str(path) in str(caught.value)
+
+
+@each_kind
+def test_forged_files_of_every_kind(case: Case, tmp_path: Path) -> None:
+    path, kind = tmp_path / "model.npz", type(case.network).__name__
+    for name, array in case.arrays.items():
+        missing = {other: a for other, a in case.arrays.items() if other != name}
+        for held in (missing, {**case.arrays, name: np.nan * array}, {**missing, "x": array}):
+            if name in ("biases", "skip_weights") and held is missing:
+                continue
+            path.write_bytes(npz_bytes(**forged(held, kind=kind, settings=case.settings)))
+            with pytest.raises(ModelFileError, match=kind) as caught:
+                load_network(path)
+            assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("description", ["{'descr': '<f8'", "(" * 10, "{}", "[1, 2", "1 +", "\\x"])
@@ -261,20 +349,31 @@ def test_forged_array_headers(description: str, tmp_path: Path) -> None:
 
 def test_forged_file_that_is_right_after_all(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
-    path.write_bytes(npz_bytes(**forged([[1.0]], [2.0])))
-    assert load_model(path) == (TwoLayerNetwork([[1.0]], [2.0]), {})
+    path.write_bytes(npz_bytes(**forged(neurons([[1.0]], [2.0]))))
+    assert load_network(path) == (TwoLayerNetwork([[1.0]], [2.0]), {})
 
 
 def test_weights_of_the_other_byte_order_are_read(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     hidden, output = np.array([[1.0]], dtype=">f8"), np.array([2.0], dtype=">f8")
-    path.write_bytes(npz_bytes(**forged(hidden, output)))
+    path.write_bytes(npz_bytes(**forged(neurons(hidden, output))))
     assert TwoLayerNetwork.load(path) == TwoLayerNetwork([[1.0]], [2.0])
 
 
 def test_compressed_files_are_refused_before_they_unpack(tmp_path: Path) -> None:
-    content = npz_bytes(compressed=True, **forged(np.zeros((10**4, 10)), np.zeros(10**4)))
+    arrays = neurons(np.zeros((10**4, 10)), np.zeros(10**4))
+    content = npz_bytes(compressed=True, **forged(arrays))
     assert outcome(tmp_path / "model.npz", content) == "refused"
+
+
+def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz_bytes(**forged(neurons(np.zeros((1000, 10)), np.zeros(1000)))))
+    TwoLayerNetwork.load(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("more.npy", b"")
+        archive.filelist.extend([archive.getinfo("hidden_weights.npy")] * 1000)
+    assert outcome(path, path.read_bytes()) == "refused"
 
 
 def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
@@ -282,7 +381,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return os.mkdir, (str(tmp_path / "sprung"),)
 
-    contents = forged([[1.0]], [1.0]) | {"hidden_weights": np.array([[Trap()]], dtype=object)}
+    contents = forged(ONE) | {"hidden_weights": np.array([[Trap()]], dtype=object)}
     assert outcome(tmp_path / "model.npz", npz_bytes(**contents)) == "refused"
     assert outcome(tmp_path / "model.npz", pickle.dumps(Trap())) == "refused"
     assert not (tmp_path / "sprung").exists()
@@ -305,7 +404,7 @@ def test_without_safetensors_the_error_says_how_to_install_it(
     assert not path.exists()
     path.write_bytes(b"")
     with pytest.raises(ImportError, match="pip install safetensors"):
-        load_model(path)
+        load_network(path)
     random_network().save(tmp_path / "model.npz")
     assert TwoLayerNetwork.load(tmp_path / "model.npz") == random_network()
 

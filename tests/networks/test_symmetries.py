@@ -28,11 +28,22 @@ def cases(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array, np.random.Generator]
     hidden, output = hidden * factors[:, None], output / factors
     hidden[rng.random(m) < 0.1] = 0.0
     output[rng.random(m) < 0.1] = 0.0
-    return TwoLayerNetwork(hidden, output), rng.standard_normal((n, d)), rng
+    network = TwoLayerNetwork(
+        hidden,
+        output,
+        slope=draw(st.sampled_from([0.0, 0.1, -1.0, 1.0])),
+        skip_weights=rng.standard_normal(d) if draw(st.booleans()) else None,
+        skip_is_free=draw(st.booleans()),
+    )
+    return network, rng.standard_normal((n, d)), rng
 
 
 def assert_same_values(new: TwoLayerNetwork, old: TwoLayerNetwork, X: Array) -> None:
+    assert new._settings == old._settings
+    assert np.array_equal(new.skip_weights, old.skip_weights)
+    w = np.zeros(X.shape[1]) if old.skip_weights is None else old.skip_weights
     size = np.abs(X) @ np.abs(old.hidden_weights).T @ np.abs(old.output_weights)
+    size += 1e-6 * np.abs(X) @ np.abs(w)
     assert (np.abs(new.forward(X) - old.forward(X)) <= 1e-9 * size.max(initial=1e-300)).all()
 
 
@@ -173,7 +184,7 @@ def test_merging_with_a_dead_neuron_drops_it():
         (lambda f: f.merge(0, 0), "two neurons, got 0 twice"),
         (lambda f: f.merge(0, 1), "one sign that are on one ray"),
         (lambda f: f.merge(0, 1, [[1.0, 0.0]]), "share a closed cell"),
-        (lambda f: f.prune([[1.0]]), "X must have 2 columns"),
+        (lambda f: f.prune([[1.0]]), "X must have the 2 features of the network, got 1"),
     ],
 )
 def test_wrong_arguments(call, message):

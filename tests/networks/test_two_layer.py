@@ -1,10 +1,8 @@
-"""TwoLayerNetwork: values, objective, balance and identity; files are in test_model_files."""
+"""TwoLayerNetwork: values, activations and balance; what holds for all kinds is elsewhere."""
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from cvxnn import networks
 from cvxnn.errors import InputError
 from cvxnn.losses import SquaredLoss
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, two_layer
 
 Array = NDArray[np.float64]
 
@@ -33,29 +30,35 @@ def networks_and_data(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array]:
     hidden = draw(arrays(np.float64, (m, d), elements=entries()))
     output = draw(arrays(np.float64, m, elements=entries()))
     X = draw(arrays(np.float64, (n, d), elements=entries()))
-    return TwoLayerNetwork(hidden, output), X
+    slope = draw(st.sampled_from([0.0, 0.1, -1.0, 1.0, 1.7]))
+    w = draw(st.none() | arrays(np.float64, d, elements=entries()))
+    return TwoLayerNetwork(hidden, output, slope=slope, skip_weights=w), X
 
 
 def naive_forward(network: TwoLayerNetwork, X: Array) -> list[float]:
-    """f(X) in Python floats, summed without rounding error."""
-    return [
-        math.fsum(
-            max(math.fsum(x * u for x, u in zip(row, weights, strict=True)), 0.0) * a
-            for weights, a in zip(network.hidden_weights, network.output_weights, strict=True)
-        )
-        for row in X
-    ]
+    """f(X) in Python floats, with sums without rounding error."""
+    w = [0.0] * network.n_features if network.skip_weights is None else network.skip_weights
+
+    def value(row: Array) -> float:
+        terms = [x * weight for x, weight in zip(row, w, strict=True)]
+        for weights, a in zip(network.hidden_weights, network.output_weights, strict=True):
+            t = math.fsum(x * u for x, u in zip(row, weights, strict=True))
+            terms.append((t if t > 0.0 else network.slope * t) * a)
+        return math.fsum(terms)
+
+    return [value(row) for row in X]
 
 
 def magnitude(network: TwoLayerNetwork, X: Array) -> Array:
     """Row by row, the size of the terms of f: what rounding is relative to."""
     terms: Array = np.abs(X) @ np.abs(network.hidden_weights).T @ np.abs(network.output_weights)
-    return terms
+    w = np.zeros(X.shape[1]) if network.skip_weights is None else network.skip_weights
+    return 2.0 * terms + np.abs(X) @ np.abs(w)
 
 
-def random_network(m: int = 3, d: int = 2, seed: int = 0) -> TwoLayerNetwork:
-    rng = np.random.default_rng(seed)
-    return TwoLayerNetwork(rng.standard_normal((m, d)), rng.standard_normal(m))
+def random_network(**settings: Any) -> TwoLayerNetwork:
+    rng = np.random.default_rng(0)
+    return TwoLayerNetwork(rng.standard_normal((3, 2)), rng.standard_normal(3), **settings)
 
 
 @given(networks_and_data())
@@ -71,7 +74,7 @@ def test_order_of_neurons_does_not_matter(case: tuple[TwoLayerNetwork, Array], r
     network, X = case
     order = list(range(network.n_neurons))
     random.shuffle(order)
-    shuffled = TwoLayerNetwork(network.hidden_weights[order], network.output_weights[order])
+    shuffled = network.permute(order)
     difference = np.abs(shuffled(X) - network(X))
     assert (difference <= 1e-13 * magnitude(network, X)).all()
     assert shuffled.penalty() == pytest.approx(network.penalty(), rel=1e-14)
@@ -82,18 +85,21 @@ def test_activations_make_up_the_values(case: tuple[TwoLayerNetwork, Array]) -> 
     network, X = case
     activations = network.activations(X)
     assert activations.shape == (len(X), network.n_neurons)
-    assert (activations >= 0.0).all()
-    np.testing.assert_allclose(
-        activations @ network.output_weights, network(X), rtol=1e-12, atol=1e-10
-    )
+    products = X @ network.hidden_weights.T
+    assert (activations == np.where(products > 0.0, products, network.slope * products)).all()
+    values = activations @ network.output_weights
+    if network.skip_weights is not None:
+        values = values + X @ network.skip_weights
+    np.testing.assert_allclose(values, network(X), rtol=1e-12, atol=1e-10)
 
 
 @pytest.mark.parametrize("buffer_bytes", [1, 24, 100, 10**9])
+@pytest.mark.parametrize("settings", [{}, {"slope": -1.0, "skip_weights": [1.0, 2.0]}])
 def test_chunks_of_rows_give_the_same_values(
-    buffer_bytes: int, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], buffer_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, X = random_network(), np.random.default_rng(1).standard_normal((50, 2))
-    monkeypatch.setattr(networks, "_BUFFER_BYTES", buffer_bytes)
+    network, X = random_network(**settings), np.random.default_rng(1).standard_normal((50, 2))
+    monkeypatch.setattr(two_layer, "_BUFFER_BYTES", buffer_bytes)
     np.testing.assert_allclose(network(X), naive_forward(network, X), rtol=1e-12, atol=1e-14)
 
 
@@ -107,12 +113,11 @@ def test_shapes_of_forward() -> None:
     assert network.activations([3.0, 1.0]).tolist() == [2.0]
 
 
-def test_network_without_neurons_is_zero() -> None:
-    network = TwoLayerNetwork(np.empty((0, 3)), [])
+def test_network_without_neurons() -> None:
+    network = TwoLayerNetwork(np.empty((0, 3)), [], skip_weights=[1.0, 0.0, -2.0])
     assert (network.n_neurons, network.n_features) == (0, 3)
-    assert network(np.ones((2, 3))).tolist() == [0.0, 0.0]
-    assert network([1.0, 2.0, 3.0]) == 0.0
-    assert network.penalty() == 0.0
+    assert network(np.ones((2, 3))).tolist() == [-1.0, -1.0]
+    assert network([1.0, 2.0, 3.0]) == -5.0
     assert network.balance() == network
 
 
@@ -136,71 +141,6 @@ def test_forward_refuses(X: Any, says: str) -> None:
         network.activations(X)
 
 
-@pytest.mark.parametrize(
-    ("hidden", "output", "says"),
-    [
-        ([1.0, 2.0], [1.0], "hidden_weights must be 2-D"),
-        ([], [], "hidden_weights must be 2-D"),
-        (np.empty((2, 0)), [1.0, 1.0], "d at least 1"),
-        ([[1.0]], [1.0, 2.0], "output_weights must be of shape"),
-        ([[1.0]], [[1.0]], "output_weights must be of shape"),
-        ([[1.0]], 1.0, "output_weights must be of shape"),
-        ([[np.nan]], [1.0], "hidden_weights must be finite"),
-        ([[1.0]], [np.inf], "output_weights must be finite"),
-        ([["a"]], [1.0], "hidden_weights must be numeric"),
-        ([[1.0]], [1j], "output_weights must be real"),
-    ],
-)
-def test_constructor_refuses(hidden: Any, output: Any, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        TwoLayerNetwork(hidden, output)
-
-
-def test_weights_are_private_and_cannot_be_written() -> None:
-    hidden, output = np.asfortranarray(np.ones((3, 2))), np.ones(3)
-    network = TwoLayerNetwork(hidden, output)
-    hidden[:], output[:] = 7.0, 7.0
-    assert network.hidden_weights.flags.c_contiguous
-    assert (network.hidden_weights == 1.0).all()
-    assert (network.output_weights == 1.0).all()
-    for weights in (network.hidden_weights, network.output_weights):
-        with pytest.raises(ValueError, match="read-only"):
-            weights[0] = 2.0
-    with pytest.raises(AttributeError):
-        network.hidden_weights = hidden  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_copies_are_equal_and_read_only(duplicate: Any) -> None:
-    network = random_network()
-    assert duplicate(network) == network
-    assert not duplicate(network).hidden_weights.flags.writeable
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickles_are_equal_and_read_only(protocol: int) -> None:
-    network = random_network()
-    restored = pickle.loads(pickle.dumps(network, protocol))
-    assert restored == network
-    assert not restored.output_weights.flags.writeable
-
-
-def test_equality_is_of_weights_in_order() -> None:
-    network = TwoLayerNetwork([[1.0], [2.0]], [3.0, 0.0])
-    same = TwoLayerNetwork([[1], [2]], [3, -0.0])
-    assert network == same
-    assert hash(network) == hash(same)
-    assert network != TwoLayerNetwork([[2.0], [1.0]], [0.0, 3.0])
-    assert network != TwoLayerNetwork([[1.0], [2.0]], [3.0, 5e-324])
-    assert TwoLayerNetwork(np.empty((0, 1)), []) != TwoLayerNetwork(np.empty((0, 2)), [])
-    assert network != "network"
-    assert len({network, same, random_network()}) == 2
-
-
-def test_repr() -> None:
-    assert repr(random_network(3, 2)) == "TwoLayerNetwork(n_neurons=3, n_features=2)"
-
-
 def test_objective_by_hand() -> None:
     network = TwoLayerNetwork([[1.0, 2.0], [0.0, -1.0]], [2.0, 3.0])
     X, y = [[1.0, 1.0], [0.0, -2.0]], [5.0, 8.0]
@@ -219,21 +159,6 @@ def test_objective_uses_the_loss_given() -> None:
     assert network.objective([[3.0]], [1.0], beta=1.0, loss=Halved()) == 2.0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (([[1.0, 1.0]], [1.0, 2.0], 1.0), "y has 2 entries but X has 1 row"),
-        (([[1.0]], [1.0], 1.0), "network has 2 features"),
-        (([1.0, 1.0], [1.0], 1.0), "X must be 2-D"),
-        (([[1.0, 1.0]], [1.0], 0.0), "beta must be a finite number above 0"),
-        (([[1.0, 1.0]], [1.0], None), "beta must be a finite number above 0"),
-    ],
-)
-def test_objective_refuses(arguments: Any, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        random_network().objective(*arguments)
-
-
 @given(networks_and_data())
 def test_balance_keeps_the_function_and_saves_penalty(
     case: tuple[TwoLayerNetwork, Array],
@@ -246,7 +171,10 @@ def test_balance_keeps_the_function_and_saves_penalty(
     np.testing.assert_allclose(norms, np.abs(balanced.output_weights), rtol=1e-12)
     assert (balanced.output_weights != 0.0).all()
     products = np.linalg.norm(network.hidden_weights, axis=1) * np.abs(network.output_weights)
-    assert balanced.penalty() == pytest.approx(products.sum(), rel=1e-12, abs=1e-300)
+    skip = 0.0 if network.skip_weights is None else np.linalg.norm(network.skip_weights)
+    assert balanced.penalty() == pytest.approx(products.sum() + skip, rel=1e-12, abs=1e-300)
+    assert balanced.slope == network.slope
+    assert np.array_equal(balanced.skip_weights, network.skip_weights)
 
 
 def test_balance_drops_neurons_that_do_nothing() -> None:

@@ -2,9 +2,9 @@
 
 from cvxnn.architectures.cnn import solve_cnn
 from cvxnn.architectures.convolutional import ConvolutionalNetwork
+from cvxnn.architectures.files import load_network
 from cvxnn.architectures.gated import solve_gated
 from cvxnn.architectures.gated_networks import GatedNetwork
-from cvxnn.architectures.leaky import LeakyNetwork
 from cvxnn.architectures.leaky_solve import solve_leaky
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
 from cvxnn.architectures.results import ArchitectureSolution
@@ -16,9 +16,9 @@ __all__ = [
     "CircularCNN",
     "ConvolutionalNetwork",
     "GatedNetwork",
-    "LeakyNetwork",
     "LinearCNN",
     "image_patches",
+    "load_network",
     "solve_circular_cnn",
     "solve_cnn",
     "solve_gated",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.filter_network import FilterNetwork, frozen
+from cvxnn.architectures.filter_network import FilterNetwork
 from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
@@ -17,6 +17,7 @@ from cvxnn.layers.images import (
     check_steps,
     sliding_windows,
 )
+from cvxnn.networks.arrays import activate, frozen
 from cvxnn.validation import check_choice, check_number
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ConvolutionalNetwork(FilterNetwork):
     array([8., 0.])
     """
 
-    __slots__ = ("_biases", "_padding", "_pooling", "_slope", "_stride")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -82,48 +83,54 @@ class ConvolutionalNetwork(FilterNetwork):
         pooling: str = "sum",
         slope: float = 0.0,
     ) -> None:
-        super().__init__(
-            frozen(filters, "filters", 3, 4), frozen(output_weights, "output_weights", 1)
-        )
-        self._biases = None if biases is None else frozen(biases, "biases", 1)
-        if self._biases is not None and len(self._biases) != self.n_filters:
+        steps = check_steps(stride, padding)
+        arrays = {
+            "filters": frozen(filters, "filters", 3, 4, of="filter"),
+            "output_weights": frozen(output_weights, "output_weights", 1, of="filter"),
+            "biases": None if biases is None else frozen(biases, "biases", 1, of="filter"),
+        }
+        settings = {
+            "stride": steps[0],
+            "padding": steps[1],
+            "pooling": check_choice(pooling, "pooling", POOLINGS),
+            "slope": check_number(slope, "slope"),
+        }
+        super().__init__(arrays, settings)
+        if self.biases is not None and len(self.biases) != self.n_filters:
             raise InputError(
                 f"biases must be None or one for each of the {self.n_filters} filters, "
-                f"got {len(self._biases)}."
+                f"got {len(self.biases)}."
             )
-        self._stride, self._padding = check_steps(stride, padding)
-        self._pooling = check_choice(pooling, "pooling", POOLINGS)
-        self._slope = check_number(slope, "slope")
 
     @property
     def biases(self) -> FloatArray | None:
         """The ``b_j``: read-only array of shape (m,), or None."""
-        return self._biases
+        return self._arrays.get("biases")
 
     @property
     def filter_shape(self) -> tuple[int, ...]:
         """Sides and channels of a filter."""
-        return self._filters.shape[1:]
+        return self.filters.shape[1:]
 
     @property
     def stride(self) -> int:
         """Pixels from one patch to the next."""
-        return self._stride
+        return int(self._settings["stride"])
 
     @property
     def padding(self) -> int:
         """Zeros on each side of an image."""
-        return self._padding
+        return int(self._settings["padding"])
 
     @property
     def pooling(self) -> str:
         """``"sum"``, ``"average"`` or ``"max"``."""
-        return self._pooling
+        return str(self._settings["pooling"])
 
     @property
     def slope(self) -> float:
         """That of the activation below zero."""
-        return self._slope
+        return float(self._settings["slope"])
 
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f`` of every image, shape (n,), also available by calling the network; O(n K m h).
@@ -146,20 +153,20 @@ class ConvolutionalNetwork(FilterNetwork):
         step = max(_BUFFER_BYTES // (8 * floats), 1)
         for start in range(0, len(windows), step):
             maps = self._activate(windows[start : start + step])
-            values[start : start + step] = self._pool(maps) @ self._output_weights
+            values[start : start + step] = self._pool(maps) @ self.output_weights
         return values
 
     def _predict(self, data: ArrayLike) -> Prediction:
         windows, size = self._windows(data), int(np.prod(self.filter_shape))
         n_patches = windows[0].size // size
-        weights = np.abs(self._output_weights) * max(1.0, abs(self._slope))
-        filters = weights @ np.abs(self._filters.reshape(self.n_filters, size))
-        constant = 0.0 if self._biases is None else float(weights @ np.abs(self._biases))
+        weights = np.abs(self.output_weights) * max(1.0, abs(self.slope))
+        filters = weights @ np.abs(self.filters.reshape(self.n_filters, size))
+        constant = 0.0 if self.biases is None else float(weights @ np.abs(self.biases))
         moduli = np.empty(len(windows))
         step = max(_BUFFER_BYTES // (8 * windows[0].size), 1)
         for start in range(0, len(windows), step):
             patches = np.abs(windows[start : start + step]).reshape(-1, n_patches, size)
-            if self._pooling == "max":
+            if self.pooling == "max":
                 # Each filter may win at another patch.
                 patches = patches.max(axis=1, keepdims=True)
             sums = patches @ filters + constant
@@ -230,19 +237,6 @@ class ConvolutionalNetwork(FilterNetwork):
         """
         return convolutional_module([self], image_shape, dtype)
 
-    @property
-    def _weights(self) -> tuple[FloatArray, ...]:
-        return super()._weights + (() if self._biases is None else (self._biases,))
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "stride": self._stride,
-            "padding": self._padding,
-            "pooling": self._pooling,
-            "slope": self._slope,
-        }
-
     def _windows(self, data: ArrayLike) -> FloatArray:
         """The patches of the images, as a view."""
         sides = self.filter_shape[:-1]
@@ -252,36 +246,32 @@ class ConvolutionalNetwork(FilterNetwork):
                 f"images must have the {self.filter_shape[-1]} channels of the filters at the "
                 f"end of their shape, got shape {np.shape(data)}."
             )
-        return sliding_windows(pixels, sides, self._stride, self._padding)
+        return sliding_windows(pixels, sides, self.stride, self.padding)
 
     def _pool(self, maps: FloatArray) -> FloatArray:
         """From shape (n, K, m) to (n, m)."""
-        if self._pooling == "max":
+        if self.pooling == "max":
             return np.asarray(maps.max(axis=1))
-        return np.asarray(maps.sum(axis=1) if self._pooling == "sum" else maps.mean(axis=1))
+        return np.asarray(maps.sum(axis=1) if self.pooling == "sum" else maps.mean(axis=1))
 
     def _map_shape(self, windows: FloatArray) -> Sides:
-        return windows.shape[1 : self._filters.ndim - 1]
+        return windows.shape[1 : self.filters.ndim - 1]
 
     def _activate(self, windows: FloatArray) -> FloatArray:
         """Activations, shape (n, K, m)."""
         patches = windows.reshape(len(windows), -1, int(np.prod(self.filter_shape)))
-        sums: FloatArray = patches @ self._filters.reshape(self.n_filters, patches.shape[-1]).T
-        if self._biases is not None:
-            sums += self._biases
-        if self._slope == 0.0:
-            return np.maximum(sums, 0.0, out=sums)
-        return np.maximum(sums, 0.0) + self._slope * np.minimum(sums, 0.0)
+        sums: FloatArray = patches @ self.filters.reshape(self.n_filters, patches.shape[-1]).T
+        if self.biases is not None:
+            sums += self.biases
+        return activate(sums, self.slope)
 
-    def __repr__(self) -> str:
+    @property
+    def _shown(self) -> dict[str, Any]:
         settings = {
-            "stride": self._stride if self._stride > 1 else None,
-            "padding": self._padding or None,
-            "pooling": self._pooling,
-            "slope": self._slope or None,
+            "stride": self.stride if self.stride > 1 else None,
+            "padding": self.padding or None,
+            "pooling": self.pooling,
+            "slope": self.slope or None,
         }
-        shown = "".join(f", {name}={value!r}" for name, value in settings.items() if value)
-        return (
-            f"ConvolutionalNetwork(n_filters={self.n_filters}, "
-            f"filter_shape={self.filter_shape}{shown})"
-        )
+        shown = {name: value for name, value in settings.items() if value is not None}
+        return {"n_filters": self.n_filters, "filter_shape": self.filter_shape, **shown}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.architectures.gated_decomposition import relu_network
 from cvxnn.architectures.torch_modules import gated_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_choice, check_finite
+from cvxnn.networks.arrays import frozen
+from cvxnn.networks.dense import DenseNetwork
+from cvxnn.validation import check_choice
 
 if TYPE_CHECKING:
     from torch import dtype
@@ -57,29 +58,23 @@ class GatedNetwork(DenseNetwork):
     array([10.,  2.])
     """
 
-    __slots__ = ("_gates",)
+    __slots__ = ()
 
     def __init__(
         self, gates: ArrayLike, hidden_weights: ArrayLike, output_weights: ArrayLike
     ) -> None:
-        super().__init__(hidden_weights, output_weights)
-        self._gates = as_real_array(gates, "gates").copy()
-        if self._gates.shape != self.hidden_weights.shape:
+        arrays = {"gates": frozen(gates, "gates", 2, of="neuron")}
+        super().__init__(hidden_weights, output_weights, arrays, {})
+        if self.gates.shape != self.hidden_weights.shape:
             raise InputError(
                 f"gates must be of shape {self.hidden_weights.shape}, one for each row of "
-                f"hidden_weights, got shape {self._gates.shape}."
+                f"hidden_weights, got shape {self.gates.shape}."
             )
-        check_finite(self._gates, "gates")
-        self._gates.setflags(write=False)
 
     @property
     def gates(self) -> FloatArray:
         """The ``g_j`` as rows: read-only array, shape (m, d)."""
-        return self._gates
-
-    @property
-    def _weights(self) -> tuple[FloatArray, ...]:
-        return self._gates, self.hidden_weights, self.output_weights
+        return self._arrays["gates"]
 
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f(X)``, also available by calling the network; O(nmd).
@@ -94,16 +89,16 @@ class GatedNetwork(DenseNetwork):
         InputError
             If `data` are not finite numbers of this shape.
         """
-        rows = self._check_rows(data)
+        rows = self._check_data(data)
         values: FloatArray = (
-            open_gates(rows, self._gates) * (rows @ self.hidden_weights.T)
+            open_gates(rows, self.gates) * (rows @ self.hidden_weights.T)
         ) @ self.output_weights
         return values
 
     def _predict(self, data: ArrayLike) -> Prediction:
         # Which gates are open is part of the network: that of float64.
         size = np.abs(self.hidden_weights).T @ np.abs(self.output_weights)
-        moduli = np.abs(self._check_rows(data)) @ size
+        moduli = np.abs(self._check_data(data)) @ size
         return Prediction(self.forward(data), moduli, self.n_features + self.n_neurons)
 
     def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
@@ -153,10 +148,10 @@ class GatedNetwork(DenseNetwork):
         >>> network.to_relu([[3.0], [-3.0]])
         TwoLayerNetwork(n_neurons=1, n_features=1)
         """
-        rows = self._check_rows(X)
+        rows = self._check_data(X)
         method = check_choice(method, "method", ("closed_form", "minimum_norm"))
         products = self.hidden_weights * self.output_weights[:, None]
-        return relu_network(rows, self._gates, products, least=method == "minimum_norm")
+        return relu_network(rows, self.gates, products, least=method == "minimum_norm")
 
     def to_torch(self, *, dtype: dtype | None = None) -> Module:
         """The network as a PyTorch module with the same outputs, of shape (n, 1).
@@ -182,9 +177,6 @@ class GatedNetwork(DenseNetwork):
         [[-30.0], [0.0]]
         """
         return gated_module(self, dtype)
-
-    def __repr__(self) -> str:
-        return f"GatedNetwork(n_neurons={self.n_neurons}, n_features={self.n_features})"
 
 
 def open_gates(X: FloatArray, gates: FloatArray) -> BoolArray:

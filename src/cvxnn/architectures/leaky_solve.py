@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.leaky import LeakyNetwork
 from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
 from cvxnn.architectures.skip_run import (
     FreeSkip,
@@ -60,7 +59,7 @@ def solve_leaky(
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = 0,
     callback: Callback | None = None,
-) -> ArchitectureSolution[LeakyNetwork]:
+) -> ArchitectureSolution[TwoLayerNetwork]:
     """Train a two-layer network with leaky activations to a certified optimum.
 
     The objective, over networks ``f = sum_j s(X u_j) a_j + X w`` of any width with
@@ -94,7 +93,7 @@ def solve_leaky(
     Returns
     -------
     ArchitectureSolution
-        Its network is a :class:`LeakyNetwork`. Also when a limit is reached or Ctrl-C
+        Its network is a :class:`TwoLayerNetwork`. Also when a limit is reached or Ctrl-C
         is pressed: the best so far.
 
     Raises
@@ -164,9 +163,9 @@ def solve_leaky(
     training = _trainings(skip, chosen)(problem, prepare, tol, time_limit)
     status = training.execute()
     w = None if skip is None else training.skip_weights
-    network = LeakyNetwork(
+    network = TwoLayerNetwork(
         training.network.hidden_weights, training.network.output_weights,
-        slope, w, skip_is_free=skip == "free",
+        slope=slope, skip_weights=w, skip_is_free=skip == "free",
     )  # fmt: skip
     with np.errstate(over="ignore", invalid="ignore"):
         evaluation = network.evaluate(rows.rows, target, beta, chosen, tol)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.filter_network import FilterNetwork, frozen
+from cvxnn.architectures.filter_network import FilterNetwork
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import check_patches
+from cvxnn.networks.arrays import frozen
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -22,7 +24,11 @@ class _BilinearNetwork(FilterNetwork):
     __slots__ = ()
 
     def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
-        super().__init__(frozen(filters, "filters", 2), frozen(output_weights, "output_weights", 2))
+        arrays = {
+            "filters": frozen(filters, "filters", 2, of="filter"),
+            "output_weights": frozen(output_weights, "output_weights", 2, of="filter"),
+        }
+        super().__init__(arrays, {})
 
     @property
     @abstractmethod
@@ -98,14 +104,14 @@ class LinearCNN(_BilinearNetwork):
     @property
     def coefficients(self) -> FloatArray:
         """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
-        return self._output_weights.T @ self._filters
+        return self.output_weights.T @ self.filters
 
     def _moduli(self) -> FloatArray:
-        return np.abs(self._output_weights).T @ np.abs(self._filters)
+        return np.abs(self.output_weights).T @ np.abs(self.filters)
 
     def _check(self, data: ArrayLike) -> FloatArray:
         patches = check_patches(data)
-        expected = (self._output_weights.shape[1], self._filters.shape[1])
+        expected = (self.output_weights.shape[1], self.filters.shape[1])
         if patches.shape[1:] != expected:
             raise InputError(
                 f"patches must be of shape (n, {expected[0]}, {expected[1]}) for this network, "
@@ -113,11 +119,13 @@ class LinearCNN(_BilinearNetwork):
             )
         return patches
 
-    def __repr__(self) -> str:
-        return (
-            f"LinearCNN(n_filters={self.n_filters}, filter_size={self._filters.shape[1]}, "
-            f"n_patches={self._output_weights.shape[1]})"
-        )
+    @property
+    def _shown(self) -> dict[str, Any]:
+        sizes = {
+            "filter_size": self.filters.shape[1],
+            "n_patches": self.output_weights.shape[1],
+        }
+        return {"n_filters": self.n_filters, **sizes}
 
 
 class CircularCNN(_BilinearNetwork):
@@ -149,35 +157,34 @@ class CircularCNN(_BilinearNetwork):
 
     def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
         super().__init__(filters, output_weights)
-        if self._filters.shape != self._output_weights.shape:
+        if self.filters.shape != self.output_weights.shape:
             raise InputError(
                 "filters and output_weights must have the same shape (m, d), got "
-                f"{self._filters.shape} and {self._output_weights.shape}."
+                f"{self.filters.shape} and {self.output_weights.shape}."
             )
 
     @property
     def coefficients(self) -> FloatArray:
         """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
-        return circular_convolution(self._filters, self._output_weights).sum(axis=0)
+        return circular_convolution(self.filters, self.output_weights).sum(axis=0)
 
     def _moduli(self) -> FloatArray:
         # A Fourier transform errs relative to the length of its vector.
-        lengths = np.linalg.norm(self._filters, axis=1) @ np.linalg.norm(
-            self._output_weights, axis=1
-        )
-        return np.full(self._filters.shape[1], float(lengths))
+        lengths = np.linalg.norm(self.filters, axis=1) @ np.linalg.norm(self.output_weights, axis=1)
+        return np.full(self.filters.shape[1], float(lengths))
 
     def _check(self, data: ArrayLike) -> FloatArray:
         rows = check_data(data)
-        if rows.shape[1] != self._filters.shape[1]:
+        if rows.shape[1] != self.filters.shape[1]:
             raise InputError(
-                f"X must have the {self._filters.shape[1]} features of the network, "
+                f"X must have the {self.filters.shape[1]} features of the network, "
                 f"got {rows.shape[1]}."
             )
         return rows
 
-    def __repr__(self) -> str:
-        return f"CircularCNN(n_filters={self.n_filters}, n_features={self._filters.shape[1]})"
+    @property
+    def _shown(self) -> dict[str, Any]:
+        return {"n_filters": self.n_filters, "n_features": self.filters.shape[1]}
 
 
 def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cvxnn.convergence import warn_of_convergence
-from cvxnn.networks.base import ImmutableNetwork
+from cvxnn.networks import Network as AnyNetwork
 from cvxnn.results import Progress, Status, described, relative_gap
 
-Network = TypeVar("Network", bound=ImmutableNetwork)
+Network = TypeVar("Network", bound=AnyNetwork)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cvxnn.architectures.convolutional import ConvolutionalNetwork
     from cvxnn.architectures.gated_networks import GatedNetwork
-    from cvxnn.architectures.leaky import LeakyNetwork
+    from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def convolutional_module(
     )
 
 
-def leaky_module(network: LeakyNetwork, dtype: dtype | None) -> Module:
+def leaky_module(network: TwoLayerNetwork, dtype: dtype | None) -> Module:
     """``Sequential(Linear, ReLU or LeakyReLU, Linear)``, with a skip connection if there is one.
 
     Raises

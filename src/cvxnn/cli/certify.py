@@ -115,10 +115,10 @@ def _problem(
     """The network, its columns, X, y and beta."""
     from cvxnn.cli.outputs import check_model_name
     from cvxnn.cli.tables import open_table
-    from cvxnn.networks import load_model
+    from cvxnn.networks import TwoLayerNetwork
 
     check_model_name(model)
-    network, metadata = load_model(model)
+    network, metadata = TwoLayerNetwork.load_with_metadata(model)
     beta = _beta(metadata, model) if beta is None else beta
     with open_table(data) as table:
         features = _features(metadata, network.n_features, model, target, table)

@@ -67,11 +67,11 @@ def _evaluate(
     from cvxnn.cli.features import Features
     from cvxnn.cli.outputs import check_model_name
     from cvxnn.cli.tables import open_table
-    from cvxnn.networks import load_model
+    from cvxnn.networks import TwoLayerNetwork
     from cvxnn.validation import check_data
 
     check_model_name(model)
-    network, metadata = load_model(model)
+    network, metadata = TwoLayerNetwork.load_with_metadata(model)
     features = Features.from_metadata(metadata, network.n_features, str(model))
     with open_table(data) as table:
         for name in features.names:

@@ -20,7 +20,7 @@ from cvxnn.foreign_networks.scikit_learn import (
 )
 from cvxnn.foreign_networks.tensors import detached
 from cvxnn.foreign_networks.torch_network import read_module
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +68,7 @@ def read_network(network: Any) -> ReadNetwork:
     TwoLayerNetwork(n_neurons=1, n_features=2)
     """
     if isinstance(network, TwoLayerNetwork):
-        return ReadNetwork(network)
+        return ReadNetwork(check_plain(network, "network"))
     if isinstance(network, (tuple, list)):
         return _read_pair(network)
     for module, name, read in _LIBRARIES:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_target
@@ -285,8 +285,8 @@ def descent_path(
     data = check_data(X)
     response = check_target(y, len(data))
     beta = check_positive(beta, "beta")
-    goal = _check_network(target.network if isinstance(target, Solution) else target, "target")
-    start = _check_network(network, "network")
+    goal = check_plain(target.network if isinstance(target, Solution) else target, "target")
+    start = check_plain(network, "network")
     for each, name in ((start, "network"), (goal, "target")):
         if each.n_features != data.shape[1]:
             raise InputError(
@@ -359,12 +359,6 @@ def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> No
             f"falls below it by {rise:.1e}. Train it to a smaller tol, or take a network of "
             "OptimalSet."
         )
-
-
-def _check_network(network: object, name: str) -> TwoLayerNetwork:
-    if not isinstance(network, TwoLayerNetwork):
-        raise InputError(f"{name} must be a TwoLayerNetwork, got {type(network).__name__}.")
-    return network
 
 
 def _widened(network: TwoLayerNetwork, more: int) -> TwoLayerNetwork:

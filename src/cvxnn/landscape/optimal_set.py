@@ -15,7 +15,7 @@ from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -441,17 +441,16 @@ class OptimalSet:
 
     def _check_solution(self, solution: Solution | TwoLayerNetwork) -> TwoLayerNetwork:
         network = solution.network if isinstance(solution, Solution) else solution
-        self._check_network(network, "solution")
-        return network
+        return self._check_network(network, "solution")
 
-    def _check_network(self, network: object, name: str) -> None:
-        if not isinstance(network, TwoLayerNetwork):
-            raise InputError(f"{name} must be a TwoLayerNetwork, got {type(network).__name__}.")
-        if network.n_features != self._X.shape[1]:
+    def _check_network(self, network: object, name: str) -> TwoLayerNetwork:
+        checked = check_plain(network, name)
+        if checked.n_features != self._X.shape[1]:
             raise InputError(
                 f"{name} must have {self._X.shape[1]} features, as X has columns, "
-                f"got {network.n_features}."
+                f"got {checked.n_features}."
             )
+        return checked
 
 
 def _read_only(array: FloatArray) -> FloatArray:

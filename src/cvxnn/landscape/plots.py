@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array, check_count, check_data
 
 if TYPE_CHECKING:
@@ -197,8 +197,10 @@ def plot_neurons(
 
 
 def _check_networks(networks: Sequence[TwoLayerNetwork], features: tuple[int, int]) -> None:
-    if not networks or not all(isinstance(network, TwoLayerNetwork) for network in networks):
+    if not networks:
         raise InputError("networks must be a sequence of at least one TwoLayerNetwork.")
+    for i, network in enumerate(networks):
+        check_plain(network, f"networks[{i}]")
     columns = range(min(network.n_features for network in networks))
     if len(features) != 2 or not all(each in columns for each in features):
         raise InputError(f"features must be two columns of the networks, got {features}.")

@@ -1,5 +1,6 @@
 """Networks: immutable weights with a function, an objective and files."""
 
-from cvxnn.networks.two_layer import TwoLayerNetwork, load_model
+from cvxnn.networks.base import Network
+from cvxnn.networks.two_layer import TwoLayerNetwork, check_plain
 
-__all__ = ["TwoLayerNetwork", "load_model"]
+__all__ = ["Network", "TwoLayerNetwork", "check_plain"]

@@ -1,57 +1,91 @@
-"""What all networks of this room are: immutable weights with a function and an objective."""
+"""What every network is: immutable weights with a function, an objective and files."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.networks.files import NetworkFile, read_file, write_file
 from cvxnn.validation import check_positive, check_target
 
 FloatArray = NDArray[np.float64]
+Kind = TypeVar("Kind", bound="Network")
 
 
-class ImmutableNetwork(ABC):
-    """A network that is its weights, which cannot be written to, and a few settings."""
+class Network(ABC):
+    """A network that is the arguments of its constructor, and never changes.
 
-    __slots__ = ()
+    So it can be shared, compared, hashed, pickled and saved.
 
-    @property
+    Parameters
+    ----------
+    arrays : dict
+        Those arguments that are arrays, by name, read-only; None where there is none.
+    settings : dict
+        The other arguments by name: hashable, and what JSON can hold.
+    """
+
+    __slots__ = ("_arrays", "_settings")
+
+    def __init__(
+        self, arrays: Mapping[str, FloatArray | None], settings: Mapping[str, Any]
+    ) -> None:
+        self._arrays = {name: array for name, array in arrays.items() if array is not None}
+        self._settings = dict(settings)
+
     @abstractmethod
-    def _weights(self) -> tuple[FloatArray, ...]:
-        """The arrays among the arguments of the constructor: what is trained, and gates."""
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        """The other arguments of the constructor: hashable values by name."""
-        return {}
-
-    @abstractmethod
-    def forward(self, data: ArrayLike) -> FloatArray:
+    def forward(self, data: ArrayLike) -> Any:
         """``f(data)``, shape (n,), also available by calling the network."""
 
-    def __call__(self, data: ArrayLike) -> FloatArray:
+    def __call__(self, data: ArrayLike) -> Any:
         """The same as :meth:`forward`."""
         return self.forward(data)
 
+    @abstractmethod
+    def _predict(self, data: ArrayLike) -> Prediction:
+        """The values for data of n rows, with what is known of their rounding."""
+
+    @property
+    @abstractmethod
+    def _shown(self) -> dict[str, Any]:
+        """What the representation shows, by name."""
+
+    @property
+    def _squared(self) -> tuple[FloatArray, ...]:
+        """The arrays whose squares the penalty adds up."""
+        return tuple(self._arrays.values())
+
+    @property
+    def n_weights(self) -> int:
+        """The number of weights that are trained."""
+        return sum(part.size for part in self._squared)
+
     def penalty(self) -> float:
         """Half the sum of all squared weights, what beta multiplies in the objective."""
-        return 0.5 * sum(float(np.vdot(part, part)) for part in self._weights)
+        return 0.5 * sum(float(np.vdot(part, part)) for part in self._squared)
 
     def objective(
         self, data: ArrayLike, y: ArrayLike, beta: float, loss: Loss | None = None
     ) -> float:
         """``l(f(data), y) + beta * penalty``: a sum over the rows, no mean.
 
+        With the squared loss, ``1/2 ||f(data) - y||^2 + beta * penalty``: equation (2) of
+        the seed paper. Predictions are formed in twice the precision where that is possible
+        and their rounding would show in the first nine digits, as beside a tiny beta.
+
         Parameters
         ----------
         data : array-like
-            As for :meth:`forward`.
+            As for :meth:`forward`, n rows of it.
         y : array-like, shape (n,)
         beta : float
             Positive.
@@ -62,6 +96,12 @@ class ImmutableNetwork(ABC):
         ------
         InputError
             If an argument is not as described.
+
+        Examples
+        --------
+        >>> from cvxnn.networks import TwoLayerNetwork
+        >>> TwoLayerNetwork([[1.0]], [1.0]).objective([[3.0]], [2.0], beta=0.5)
+        1.0
         """
         loss = SquaredLoss() if loss is None else loss
         return self.evaluate(data, y, check_positive(beta, "beta"), loss).value
@@ -75,35 +115,132 @@ class ImmutableNetwork(ABC):
         """
         prediction = self._predict(data)
         target = check_target(y, len(prediction.values))
-        n_weights = sum(part.size for part in self._weights)
-        return evaluate(loss, target, prediction, beta * self.penalty(), n_weights, tol)
+        return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
 
-    @abstractmethod
-    def _predict(self, data: ArrayLike) -> Prediction:
-        """The values of :meth:`forward`, with what is known of their rounding."""
+    def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
+        """Write the network to a file, complete or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.npz``, or in ``.safetensors`` if that package is installed.
+        metadata : mapping, optional
+            Anything that `json` can write, kept with the network.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one, or `metadata` is no JSON object.
+        ImportError
+            If the suffix is ``.safetensors`` and safetensors is not installed.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from cvxnn.networks import TwoLayerNetwork
+        >>> network = TwoLayerNetwork([[1.0]], [2.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "network.npz")
+        ...     network.save(path, metadata={"beta": 0.1})
+        ...     TwoLayerNetwork.load(path) == network
+        True
+        """
+        write_file(path, type(self).__name__, self._arrays, self._settings, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a network of this kind that :meth:`save` wrote.
+
+        Errors as in :meth:`load_with_metadata`.
+        """
+        return cls.load_with_metadata(path)[0]
+
+    @classmethod
+    def load_with_metadata(cls, path: str | os.PathLike[str]) -> tuple[Self, dict[str, Any]]:
+        """Read a network of this kind, and what :meth:`save` kept with it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.npz`` or ``.safetensors``.
+
+        Returns
+        -------
+        network : Network
+        metadata : dict
+            As `json` reads it: tuples have become lists, keys strings.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one.
+        FileNotFoundError, OSError
+            If the file is missing or cannot be read.
+        ImportError
+            If the suffix is ``.safetensors`` and safetensors is not installed.
+        ModelFileError
+            If the file is damaged, of another format, not from cvxnn, or of another kind
+            of network.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from cvxnn.networks import TwoLayerNetwork
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "network.npz")
+        ...     TwoLayerNetwork([[1.0]], [2.0]).save(path, metadata={"beta": 0.1})
+        ...     TwoLayerNetwork.load_with_metadata(path)
+        (TwoLayerNetwork(n_neurons=1, n_features=1), {'beta': 0.1})
+        """
+        file = read_file(path)
+        if file.kind != cls.__name__:
+            raise ModelFileError(
+                f"{file.path} holds a {file.kind}, not a {cls.__name__}: {file.kind}.load reads it."
+            )
+        return cls.from_file(file), file.metadata
+
+    @classmethod
+    def from_file(cls, file: NetworkFile) -> Self:
+        """The network of a file of this kind; ModelFileError if it holds none."""
+        try:
+            signature(cls).bind(**file.arrays, **file.settings)
+        except TypeError as error:
+            raise ModelFileError(
+                f"{file.path} does not hold the arrays and settings of a {cls.__name__}."
+            ) from error
+        try:
+            return _rebuilt(cls, file.arrays, file.settings)
+        except InputError as error:
+            raise ModelFileError(f"{file.path} holds no {cls.__name__}: {error}") from error
 
     def __eq__(self, other: object) -> bool:
         """Whether kind, settings and weights are the same, in the same order."""
-        if not isinstance(other, ImmutableNetwork) or type(other) is not type(self):
+        if not isinstance(other, Network) or type(other) is not type(self):
             return NotImplemented
-        own, others = self._weights, other._weights
+        own, others = self._arrays, other._arrays
         return (
             self._settings == other._settings
-            and len(own) == len(others)
-            and all(map(np.array_equal, own, others))
+            and own.keys() == others.keys()
+            and all(np.array_equal(own[name], others[name]) for name in own)
         )
 
     def __hash__(self) -> int:
         # Adding 0.0 turns -0.0 into 0.0: they are equal, so their hashes must be.
-        parts = tuple((part.shape, (part + 0.0).tobytes()) for part in self._weights)
+        parts = tuple((a.shape, (a + 0.0).tobytes()) for a in self._arrays.values())
         return hash((parts, tuple(self._settings.items())))
 
-    def __reduce__(self) -> tuple[Callable[..., ImmutableNetwork], tuple[Any, ...]]:
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._shown.items())
+        return f"{type(self).__name__}({shown})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
         # Arrays come out of a pickle writable, and must go through the constructor.
-        return _rebuilt, (type(self), self._weights, self._settings)
+        return _rebuilt, (type(self), self._arrays, self._settings)
 
 
-def _rebuilt(
-    kind: type[ImmutableNetwork], weights: tuple[Any, ...], settings: dict[str, Any]
-) -> ImmutableNetwork:
-    return kind(*weights, **settings)
+def _rebuilt(kind: type[Kind], arrays: dict[str, FloatArray], settings: dict[str, Any]) -> Kind:
+    # The names are those of the constructor of the kind, not of that of Network.
+    constructor: Callable[..., Kind] = kind
+    return constructor(**arrays, **settings)

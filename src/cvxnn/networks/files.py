@@ -1,15 +1,16 @@
-"""The two file formats of a network: ``.npz`` and ``.safetensors``.
+"""The two formats of files of networks: ``.npz`` and ``.safetensors``.
 
-Both hold the arrays ``hidden_weights`` and ``output_weights`` in float64 and a
-``header``, a JSON object with the keys
+Both hold the arrays of a network in float64, under the names of the arguments of its
+class, and a ``header``, a JSON object with the keys
 
-- ``format``: ``"cvxnn-network"``;
-- ``version``: 1;
+- ``format``: 2;
+- ``kind``: the name of the class, such as ``"TwoLayerNetwork"``;
+- ``settings``: the other arguments of the class, by name;
 - ``metadata``: whatever the caller wants to keep with the network;
-- ``checksum``: the SHA-256 of the metadata, the shapes and the weights, without
+- ``checksum``: the SHA-256 of all of these, the shapes and the weights, without
   which a changed byte of a ``.safetensors`` file would be a changed weight.
 
-An ``.npz`` file keeps the header as a third array, of text; a ``.safetensors``
+An ``.npz`` file keeps the header as one more array, of text; a ``.safetensors``
 file as an entry of its own metadata. Nothing is pickled, so that reading a file
 from a stranger runs no code.
 """
@@ -21,6 +22,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -32,28 +34,53 @@ from numpy.typing import NDArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 
-FORMAT = "cvxnn-network"
-VERSION = 1
+FORMAT = 2
 SUFFIXES = (".npz", ".safetensors")
 
 Arrays = dict[str, NDArray[Any]]
-Metadata = dict[str, Any]
 
 
-def write_model(
+@dataclass(frozen=True)
+class NetworkFile:
+    """What a file holds.
+
+    Attributes
+    ----------
+    path : str
+        Where it was.
+    kind : str
+        The name of the class of the network.
+    arrays : dict
+        Arguments of that class that are arrays, by name: float64, with the shapes that were
+        written.
+    settings : dict
+        The other arguments.
+    metadata : dict
+        As `json` reads them: tuples have become lists.
+    """
+
+    path: str
+    kind: str
+    arrays: Arrays
+    settings: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+def write_file(
     path: str | os.PathLike[str],
-    hidden_weights: NDArray[np.float64],
-    output_weights: NDArray[np.float64],
+    kind: str,
+    arrays: Mapping[str, NDArray[np.float64]],
+    settings: Mapping[str, Any],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network to `path`, complete or not at all; O(md).
+    """Write a network to `path`, complete or not at all; linear in its size.
 
     Parameters
     ----------
     path : str or path-like
         Its suffix, ``.npz`` or ``.safetensors``, chooses the format.
-    hidden_weights : ndarray of shape (m, d)
-    output_weights : ndarray of shape (m,)
+    kind, arrays, settings
+        As in :class:`NetworkFile`.
     metadata : mapping, optional
         What to keep with the network; anything that `json` can write.
 
@@ -68,30 +95,19 @@ def write_model(
 
     Examples
     --------
-    See :meth:`cvxnn.networks.TwoLayerNetwork.save`.
+    See :meth:`cvxnn.networks.Network.save`.
     """
     suffix = _suffix(path)
     # Little-endian on every machine, which is what safetensors demands.
-    arrays = {
-        "hidden_weights": np.ascontiguousarray(hidden_weights, dtype="<f8"),
-        "output_weights": np.ascontiguousarray(output_weights, dtype="<f8"),
-    }
-    header = _header(arrays, _plain_json(metadata))
-    content = _npz_bytes(arrays, header) if suffix == ".npz" else _tensor_bytes(arrays, header)
+    plain = {name: np.ascontiguousarray(array, dtype="<f8") for name, array in arrays.items()}
+    header = _header(plain, kind, dict(settings), _plain_json(metadata))
+    content = _npz_bytes(plain, header) if suffix == ".npz" else _tensor_bytes(plain, header)
     with atomic_write(path) as file:
         file.write(content)
 
 
-def read_model(path: str | os.PathLike[str]) -> tuple[Arrays, Metadata]:
-    """Read what :func:`write_model` wrote; O(md).
-
-    Returns
-    -------
-    arrays : dict
-        ``hidden_weights`` and ``output_weights``, float64, with the shapes that
-        were written.
-    metadata : dict
-        The metadata, as `json` reads it: tuples have become lists.
+def read_file(path: str | os.PathLike[str]) -> NetworkFile:
+    """Read what :func:`write_file` wrote; linear in its size.
 
     Raises
     ------
@@ -102,28 +118,37 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Arrays, Metadata]:
     ImportError
         If the suffix is ``.safetensors`` and safetensors is not installed.
     ModelFileError
-        If the file is damaged, of a later version, or not from cvxnn.
+        If the file is damaged, of another format, or not from cvxnn.
 
     Examples
     --------
-    See :func:`cvxnn.networks.load_model`.
+    See :meth:`cvxnn.networks.Network.load_with_metadata`.
     """
-    suffix = _suffix(path)
+    suffix, name = _suffix(path), os.fspath(path)
     content = _content(path)
-    arrays, header = _read_npz(path, content) if suffix == ".npz" else _read_tensors(path, content)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ModelFileError(f"{os.fspath(path)} is not a network that cvxnn wrote.")
-    if header.get("version") != VERSION:
+    arrays, header = _read_npz(name, content) if suffix == ".npz" else _read_tensors(name, content)
+    found = header.get("format") if isinstance(header, dict) else None
+    if found == "cvxnn-network":
+        # The first format, which had its number under another name.
+        found = 1
+    if not isinstance(found, int):
+        raise ModelFileError(f"{name} is not a network that cvxnn wrote.")
+    if found != FORMAT:
         raise ModelFileError(
-            f"{os.fspath(path)} has version {header.get('version')!r} of the format, "
-            f"and this cvxnn reads version {VERSION}."
+            f"{name} has format {found} of networks, and this cvxnn reads format {FORMAT}."
         )
     if any(array.dtype.newbyteorder("=") != np.float64 for array in arrays.values()):
-        raise ModelFileError(f"{os.fspath(path)} has weights that are not float64.")
-    metadata = header.get("metadata")
-    if not isinstance(metadata, dict) or header.get("checksum") != _checksum(arrays, metadata):
-        raise _damaged(path)
-    return arrays, metadata
+        raise ModelFileError(f"{name} has weights that are not float64.")
+    kind, settings, metadata = (header.get(key) for key in ("kind", "settings", "metadata"))
+    if not (
+        isinstance(kind, str)
+        and kind.isidentifier()
+        and isinstance(settings, dict)
+        and isinstance(metadata, dict)
+        and header.get("checksum") == _checksum(arrays, kind, settings, metadata)
+    ):
+        raise _damaged(name)
+    return NetworkFile(name, kind, arrays, settings, metadata)
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
@@ -142,70 +167,70 @@ def _content(path: str | os.PathLike[str]) -> bytes:
         raise FileNotFoundError(error.errno, message, os.fspath(path)) from None
 
 
-def _damaged(path: str | os.PathLike[str]) -> ModelFileError:
-    return ModelFileError(f"{os.fspath(path)} is damaged, or not a network that cvxnn wrote.")
+def _damaged(name: str) -> ModelFileError:
+    return ModelFileError(f"{name} is damaged, or not a network that cvxnn wrote.")
 
 
-def _plain_json(metadata: Mapping[str, Any] | None) -> Metadata:
+def _plain_json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """The metadata as they will be read: the checksum must be of those."""
     if metadata is not None and not isinstance(metadata, Mapping):
         raise InputError(f"metadata must be a mapping or None, got a {type(metadata).__name__}.")
     try:
-        plain: Metadata = json.loads(json.dumps(dict(metadata or {})))
+        plain: dict[str, Any] = json.loads(json.dumps(dict(metadata or {})))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"metadata must be what JSON can hold, but {error}.") from error
     return plain
 
 
-def _checksum(arrays: Arrays, metadata: Metadata) -> str:
-    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in ("hidden_weights", "output_weights"):
-        digest.update(str(arrays[name].shape).encode())
-        digest.update(np.ascontiguousarray(arrays[name], dtype="<f8").tobytes())
+def _checksum(arrays: Arrays, kind: str, settings: dict[str, Any], metadata: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([kind, settings, metadata], sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, array.shape]).encode())
+        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()
 
 
-def _header(arrays: Arrays, metadata: Metadata) -> str:
+def _header(arrays: Arrays, kind: str, settings: dict[str, Any], metadata: dict[str, Any]) -> str:
     return json.dumps(
         {
             "format": FORMAT,
-            "version": VERSION,
+            "kind": kind,
+            "settings": settings,
             "metadata": metadata,
-            "checksum": _checksum(arrays, metadata),
+            "checksum": _checksum(arrays, kind, settings, metadata),
         }
     )
 
 
 def _npz_bytes(arrays: Arrays, header: str) -> bytes:
     buffer = BytesIO()
-    np.savez(
-        buffer,
-        hidden_weights=arrays["hidden_weights"],
-        output_weights=arrays["output_weights"],
-        header=np.array(header),
-    )
+    contents: dict[str, Any] = {**arrays, "header": np.array(header)}
+    np.savez(buffer, **contents)
     return buffer.getvalue()
 
 
-def _read_npz(path: str | os.PathLike[str], content: bytes) -> tuple[Arrays, Any]:
+def _read_npz(name: str, content: bytes) -> tuple[Arrays, Any]:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
+            members = archive.infolist()
+            # Members that share their bytes would be more than there is in the file.
+            if sum(member.file_size for member in members) > len(content):
+                raise zipfile.BadZipFile(name)
             arrays = {
-                name: _read_member(archive, f"{name}.npy")
-                for name in ("hidden_weights", "output_weights", "header")
+                member.filename.removesuffix(".npy"): _read_member(archive, member)
+                for member in members
             }
         return arrays, json.loads(arrays.pop("header").item())
     except DAMAGE as error:
-        raise _damaged(path) from error
+        raise _damaged(name) from error
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array; the archive is read to its end first, which verifies its CRC."""
     # savez does not compress: to insist on that bounds what a crafted file can unpack to.
-    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-        raise zipfile.BadZipFile(name)
-    member = BytesIO(archive.read(name))
-    return np.lib.format.read_array(member, allow_pickle=False)
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(member.filename)
+    return np.lib.format.read_array(BytesIO(archive.read(member)), allow_pickle=False)
 
 
 def _tensor_bytes(arrays: Arrays, header: str) -> bytes:
@@ -213,16 +238,16 @@ def _tensor_bytes(arrays: Arrays, header: str) -> bytes:
     return content
 
 
-def _read_tensors(path: str | os.PathLike[str], content: bytes) -> tuple[Arrays, Any]:
+def _read_tensors(name: str, content: bytes) -> tuple[Arrays, Any]:
     safetensors = _safetensors()
     try:
-        tensors = safetensors.numpy.load(content)
+        tensors = dict(safetensors.numpy.load(content))
         # load() gives no metadata; the file begins with the length of a JSON object that has them.
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["header"])
-        return {name: tensors[name] for name in ("hidden_weights", "output_weights")}, header
+        return tensors, header
     except (*DAMAGE, safetensors.SafetensorError) as error:
-        raise _damaged(path) from error
+        raise _damaged(name) from error
 
 
 def _safetensors() -> ModuleType:

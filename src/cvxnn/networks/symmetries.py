@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
+from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.pruning import prune_scales
-from cvxnn.validation import as_real_array, check_count, check_data, check_finite
+from cvxnn.validation import as_real_array, check_count
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -23,12 +24,14 @@ _TIGHT = 1e-12
 _ROUNDING = 1e-12
 
 
-class NeuronSymmetries(ABC):
+class NeuronSymmetries(DenseNetwork):
     """Rescaling, order, splitting, merging and pruning of neurons.
 
     Each returns another network and states its invariant. The first three keep
     the function everywhere; merging and pruning with data X keep its values on X.
-    None raises the penalty ``1/2 sum_j (||u_j||^2 + a_j^2)``.
+    None raises the penalty ``1/2 sum_j (||u_j||^2 + a_j^2)``. All that is used of the
+    activation is that it is positively homogeneous: linear on each side of 0, and 0 there.
+    A skip connection is left as it is.
 
     References
     ----------
@@ -38,24 +41,18 @@ class NeuronSymmetries(ABC):
 
     __slots__ = ()
 
-    @property
-    @abstractmethod
-    def hidden_weights(self) -> FloatArray:
-        """The ``u_j`` as rows: read-only array of shape (m, d)."""
-
-    @property
-    @abstractmethod
-    def output_weights(self) -> FloatArray:
-        """The ``a_j``: read-only array of shape (m,)."""
-
     @abstractmethod
     def _renewed(self, hidden: FloatArray, output: FloatArray) -> Self:
-        """A network of the same class with these weights."""
+        """The same network with other neurons."""
+
+    @abstractmethod
+    def _activate(self, rows: FloatArray) -> FloatArray:
+        """The activations of rows, shape (n, m)."""
 
     def balance(self) -> Self:
         """Return the same function with ``||u_j|| = |a_j|`` for every neuron; O(md).
 
-        ReLU is positively homogeneous, so ``(c u_j, a_j / c)`` is the same
+        The activation is positively homogeneous, so ``(c u_j, a_j / c)`` is the same
         neuron for every c > 0; of these the balanced one has the least penalty,
         ``||u_j|| |a_j|``. Neurons with ``u_j = 0`` or ``a_j = 0`` are dropped.
 
@@ -157,7 +154,7 @@ class NeuronSymmetries(ABC):
 
         Without X the two must be on one ray, and the function stays everywhere:
         the inverse of :meth:`split`. With X they must share a closed cell of its
-        arrangement, where ReLU is linear, and the values on X stay. The penalty
+        arrangement, where activations are linear, and the values on X stay. The penalty
         does not grow, by the triangle inequality. The sum is where the first of
         the two was; a neuron that is 0 adds nothing.
 
@@ -262,7 +259,7 @@ class NeuronSymmetries(ABC):
         >>> pruned.n_neurons, pruned.forward([[1.0], [2.0]])
         (1, array([-2., -4.]))
         """
-        rows = self._check_columns(X)
+        rows = self._check_data(X)
         balanced = self.balance()
         columns = balanced._signed_activations(rows)
         seen = columns.any(axis=0)
@@ -282,14 +279,14 @@ class NeuronSymmetries(ABC):
         )
 
     def _signed_activations(self, rows: FloatArray) -> FloatArray:
-        """Columns ``a_j (X u_j)_+``, shape (n, m): their sum is the output."""
-        return np.maximum(rows @ self.hidden_weights.T, 0.0) * self.output_weights
+        """Columns ``a_j s(X u_j)``, shape (n, m): their sum is the output of the neurons."""
+        return self._activate(rows) * self.output_weights
 
     def _labels(self, X: ArrayLike | None) -> IntArray:
         """Which neurons of a balanced network are merged: the first of its group, for each."""
         if X is None:
             return _ray_labels(self.hidden_weights, self.output_weights)
-        return _cell_labels(self._check_columns(X), self.hidden_weights, self.output_weights)
+        return _cell_labels(self._check_data(X), self.hidden_weights, self.output_weights)
 
     def _summed(self, labels: IntArray) -> Self:
         """The neurons of a balanced network with each group added up."""
@@ -308,16 +305,6 @@ class NeuronSymmetries(ABC):
         if index >= m:
             raise InputError(f"{name} must be a neuron, 0 to {m - 1}, got {index}.")
         return index
-
-    def _check_columns(self, X: ArrayLike) -> FloatArray:
-        rows = check_data(X)
-        check_finite(rows, "X")
-        d = self.hidden_weights.shape[1]
-        if rows.shape[1] != d:
-            raise InputError(
-                f"X must have {d} columns, as the network has {d} features, got {rows.shape[1]}."
-            )
-        return rows
 
 
 def _ray_labels(hidden: FloatArray, output: FloatArray) -> IntArray:

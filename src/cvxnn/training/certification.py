@@ -303,7 +303,7 @@ class _Run:
 
     def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
-            evaluation = network.evaluate(Layer(self.X), self.y, self.beta, self.loss, self.tol)
+            evaluation = network.evaluate(self.X, self.y, self.beta, self.loss, self.tol)
         if not np.isfinite(evaluation.value + evaluation.error):
             raise InputError(
                 "The objective of the network is beyond float64: its weights are too large for X."

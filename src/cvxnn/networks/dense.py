@@ -1,0 +1,76 @@
+"""What networks on rows of features have in common: hidden weights and output weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.networks.arrays import frozen
+from cvxnn.networks.base import Network
+from cvxnn.validation import check_data
+
+FloatArray = NDArray[np.float64]
+
+
+class DenseNetwork(Network):
+    """A network with hidden weights ``u_j`` and output weights ``a_j``."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        hidden_weights: ArrayLike,
+        output_weights: ArrayLike,
+        arrays: Mapping[str, FloatArray | None],
+        settings: Mapping[str, Any],
+    ) -> None:
+        neurons = {
+            "hidden_weights": frozen(hidden_weights, "hidden_weights", 2, of="neuron"),
+            "output_weights": frozen(output_weights, "output_weights", 1, of="neuron"),
+        }
+        super().__init__({**neurons, **arrays}, settings)
+        if self.output_weights.shape != self.hidden_weights.shape[:1]:
+            raise InputError(
+                f"output_weights must be of shape ({self.n_neurons},), one for each row of "
+                f"hidden_weights, got shape {self.output_weights.shape}."
+            )
+
+    @property
+    def hidden_weights(self) -> FloatArray:
+        """The ``u_j`` as rows: read-only array of shape (m, d)."""
+        return self._arrays["hidden_weights"]
+
+    @property
+    def output_weights(self) -> FloatArray:
+        """The ``a_j``: read-only array of shape (m,)."""
+        return self._arrays["output_weights"]
+
+    @property
+    def n_neurons(self) -> int:
+        """The number of neurons m."""
+        return len(self.hidden_weights)
+
+    @property
+    def n_features(self) -> int:
+        """The number of features d."""
+        return int(self.hidden_weights.shape[1])
+
+    @property
+    def _squared(self) -> tuple[FloatArray, ...]:
+        return self.hidden_weights, self.output_weights
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        return {"n_neurons": self.n_neurons, "n_features": self.n_features}
+
+    def _check_data(self, X: ArrayLike) -> FloatArray:
+        rows = check_data(X)
+        if rows.shape[1] != self.n_features:
+            raise InputError(
+                f"X must have the {self.n_features} features of the network, got {rows.shape[1]}."
+            )
+        return rows

@@ -1,0 +1,79 @@
+"""Data of the golden cases that `problems.py` and the benchmarks do not have."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from harness import smooth_target
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPRegressor
+
+FloatArray = NDArray[np.float64]
+
+
+def signs(y: FloatArray) -> FloatArray:
+    """Labels for the losses that need them."""
+    return np.where(y > np.median(y), 1.0, -1.0)
+
+
+def small(n: int = 30, d: int = 3, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Two features and a column of ones, unless `d` says otherwise."""
+    return smooth_target(n, d, np.random.default_rng(seed))
+
+
+def weights(n: int) -> FloatArray:
+    """Weights of rows over two orders of magnitude, one of them 0."""
+    drawn = 10.0 ** np.random.default_rng(9).uniform(-1.0, 1.0, n)
+    drawn[1] = 0.0
+    return drawn
+
+
+def line(n: int) -> tuple[FloatArray, FloatArray]:
+    """One feature with a sine, a jump and noise, and a column of ones."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-2.0, 2.0, n)
+    y = np.sin(4.0 * x) + 0.5 * np.sign(x) + 0.3 * rng.standard_normal(n)
+    return np.column_stack([x, np.ones(n)]), y
+
+
+def steep_signals(n: int = 12, length: int = 6) -> tuple[FloatArray, FloatArray]:
+    """Signals and their steepest rise."""
+    signals = np.random.default_rng(4).standard_normal((n, length))
+    return signals, np.maximum(np.diff(signals, axis=1), 0.0).max(axis=1)
+
+
+def colours(n: int = 10, side: int = 4) -> tuple[FloatArray, FloatArray]:
+    """Images of two channels, and what a filter of two colours sees in them."""
+    rng = np.random.default_rng(5)
+    images = rng.standard_normal((n, side, side, 2))
+    rises = np.maximum(images[:, 1:, :, 0] - images[:, :-1, :, 1], 0.0)
+    return images, rises.sum(axis=(1, 2)) / side + 0.1 * rng.standard_normal(n)
+
+
+@cache
+def digits() -> tuple[FloatArray, FloatArray]:
+    """Zeros and ones, 8 x 8 pixels: two thirds of those that there are."""
+    images, labels = load_digits(n_class=2, return_X_y=True)
+    y = np.where(labels == 1, 1.0, -1.0)
+    parts = train_test_split(
+        images.reshape(-1, 8, 8) / 16.0, y, test_size=1 / 3, stratify=y, random_state=0
+    )
+    return parts[0], parts[2]
+
+
+def weights_of_a_network(d: int, m: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((m, d)), rng.standard_normal(m)
+
+
+def perceptron(hidden: FloatArray, output: FloatArray) -> MLPRegressor:
+    """A network of scikit-learn whose last hidden weights are biases; its output has one, too."""
+    model = MLPRegressor(hidden_layer_sizes=(len(output),))
+    model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]
+    model.intercepts_ = [hidden[:, -1].copy(), np.array([0.3])]
+    model.n_features_in_, model.n_outputs_, model.n_layers_ = hidden.shape[1] - 1, 1, 3
+    model.out_activation_ = "identity"
+    return model

@@ -1,0 +1,268 @@
+"""What holds for networks of every kind: values, objective, identity and refusals."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from networks.cases import CASES, Case, each_case, each_kind, exact
+
+from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
+from cvxnn.errors import InputError
+from cvxnn.losses import HuberLoss, LogisticLoss, Loss, SquaredLoss
+from cvxnn.networks import TwoLayerNetwork
+
+# Other values of the settings, each for a network that differs in nothing else.
+OTHERS: dict[str, tuple[Any, ...]] = {
+    "slope": (0.7,), "skip_is_free": (False, True), "stride": (3,), "padding": (2,),
+    "pooling": ("max", "sum"),
+}  # fmt: skip
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {protocol}": lambda network, protocol=protocol: pickle.loads(
+            pickle.dumps(network, protocol)
+        )
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@each_case
+def test_values_are_the_formula(case: Case) -> None:
+    values = case.network.forward(case.data)
+    assert values.shape == (len(case.data),)
+    expected = case.values(case.network, case.data).astype(float)
+    np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(case.network(case.data), values)
+    assert np.array_equal(case.network(case.data.tolist()), values)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e8, 1e-8])
+@each_case
+def test_the_error_covers_the_exact_objective(case: Case, size: float) -> None:
+    data, beta = size * case.data, 0.3
+    values, penalty = case.values(case.network, data), case.penalty
+    prediction = case.network._predict(data)
+    assert (abs(exact(prediction.values) - values) <= exact(prediction.error)).all()
+    assert (exact(prediction.moduli) >= abs(values) * Fraction(1 - 1e-12)).all()
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        # Targets at, next to and far from the predictions.
+        noise = rng.choice([0.0, 1e-16, 1e-9, 1.0], len(data)) * rng.standard_normal(len(data))
+        y = prediction.values * (1.0 + noise)
+        objective = sum((values - exact(y)) ** 2) / 2 + Fraction(beta) * penalty
+        for tol in (1.0, 1e-12):
+            found = case.network.evaluate(data, y, beta, SquaredLoss(), tol)
+            assert abs(Fraction(found.value) - objective) <= Fraction(found.error)
+            assert size > 1.0 or found.error <= 1e-11 * found.value
+
+
+@each_case
+def test_penalty_is_the_formula(case: Case) -> None:
+    assert case.network.penalty() == pytest.approx(float(case.penalty), rel=1e-14)
+    trained = {*case.squared, "skip_weights"} & case.arrays.keys()
+    assert case.network.n_weights == sum(case.arrays[name].size for name in trained)
+
+
+@pytest.mark.parametrize("loss", [HuberLoss(0.3), LogisticLoss()])
+@each_case
+def test_objective_is_the_formula(case: Case, loss: Loss) -> None:
+    values, y = case.values(case.network, case.data).astype(float), np.ones(len(case.data))
+    expected = loss.value(values, y) + 0.7 * float(case.penalty)
+    assert case.network.objective(case.data, y, 0.7, loss) == pytest.approx(expected, rel=1e-12)
+    squared = case.network.objective(case.data, y, 0.7)
+    assert squared == case.network.objective(case.data, y, 0.7, SquaredLoss())
+    assert squared == case.network.evaluate(case.data, y, 0.7, SquaredLoss()).value
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("y", "beta", "says"),
+    [
+        (lambda n: np.ones(n + 1), 1.0, "y has .* entries but X has"),
+        (lambda n: np.full(n, np.nan), 1.0, "y must be finite"),
+        (np.ones, 0.0, "beta must be a finite number above 0"),
+        (np.ones, None, "beta must be a finite number above 0"),
+    ],
+)
+def test_objective_refuses(case: Case, y: Any, beta: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        case.network.objective(case.data, y(len(case.data)), beta)
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@each_case
+def test_copies_are_equal_and_read_only(case: Case, copied: Callable[[Any], Any]) -> None:
+    twin = copied(case.network)
+    assert twin == case.network and hash(twin) == hash(case.network)
+    assert type(twin) is type(case.network)
+    assert all(not array.flags.writeable for array in twin._arrays.values())
+
+
+@each_case
+def test_weights_are_private_and_cannot_be_written(case: Case) -> None:
+    given = {name: array.copy(order="F") for name, array in case.arrays.items()}
+    network = case.made(**given)
+    for array in given.values():
+        array[...] = 7.0
+    assert network == case.network
+    for name, array in network._arrays.items():
+        assert getattr(network, name) is array
+        assert array.flags.c_contiguous
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 2.0
+    for name in (*case.arrays, *case.settings, "another"):
+        with pytest.raises(AttributeError):
+            setattr(network, name, 1)
+    for name, value in case.settings.items():
+        assert getattr(network, name) == value
+
+
+@each_case
+def test_equality_is_of_kind_weights_and_settings(case: Case) -> None:
+    again = case.made(**{name: array.tolist() for name, array in case.arrays.items()})
+    assert again == case.network and hash(again) == hash(case.network)
+    others: list[Any] = [case.made(**{name: 2.0 * a}) for name, a in case.arrays.items()]
+    for name, value in case.settings.items():
+        others.append(case.made(**{name: next(o for o in OTHERS[name] if o != value)}))
+    for name in {"biases", "skip_weights"} & case.arrays.keys():
+        others.append(case.made(**{name: None}))
+    others.append(case.made(**{name: array[::-1] for name, array in case.arrays.items()}))
+    others += [each.network for each in CASES if each is not case]
+    assert all(other != case.network for other in others)
+    assert len({*others, case.network, again}) == len(others) + 1
+    assert case.network != "network"
+
+
+@each_kind
+def test_zeros_of_both_signs_are_equal(case: Case) -> None:
+    zeros = {name: 0.0 * np.abs(array) for name, array in case.arrays.items()}
+    first, second = case.made(**zeros), case.made(**{name: -z for name, z in zeros.items()})
+    assert first == second and hash(first) == hash(second)
+    for name, array in zeros.items():
+        assert first != case.made(**zeros | {name: np.full_like(array, 5e-324)})
+
+
+def test_kinds_with_the_same_weights_are_different() -> None:
+    U, V = np.ones((2, 3)), np.full((2, 3), 2.0)
+    assert LinearCNN(U, V) != CircularCNN(U, V)
+    assert ConvolutionalNetwork(U[..., None], [1.0, 2.0]) != TwoLayerNetwork(U, [1.0, 2.0])
+    assert TwoLayerNetwork(np.empty((0, 1)), []) != TwoLayerNetwork(np.empty((0, 2)), [])
+
+
+@each_case
+def test_the_representation_is_one_line(case: Case) -> None:
+    assert repr(case.network) == case.text
+
+
+@each_case
+def test_without_neurons_what_is_left_is_the_skip_connection(case: Case) -> None:
+    none = case.made(
+        **{name: array[:0] for name, array in case.arrays.items() if name != "skip_weights"}
+    )
+    w = case.arrays.get("skip_weights")
+    expected = np.zeros(len(case.data)) if w is None else case.data @ w
+    assert np.array_equal(none.forward(case.data), expected)
+    assert none._predict(case.data).error.shape == expected.shape
+    paid = w is not None and not case.settings["skip_is_free"]
+    assert none.penalty() == (np.linalg.norm(w) if paid else 0.0)
+
+
+def test_gates_that_are_the_weights_are_relu() -> None:
+    rng = np.random.default_rng(2)
+    U, a, X = rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal((7, 3))
+    assert np.allclose(GatedNetwork(U, U, a).forward(X), np.maximum(X @ U.T, 0.0) @ a)
+
+
+def test_a_network_cannot_be_made_of_no_kind() -> None:
+    from cvxnn.networks import Network
+
+    with pytest.raises(TypeError, match="abstract"):
+        Network({}, {})  # type: ignore[abstract]
+
+
+PLAIN: dict[Any, dict[str, Any]] = {
+    TwoLayerNetwork: {"hidden_weights": [[1.0, 2.0]], "output_weights": [1.0]},
+    GatedNetwork: {
+        "gates": [[1.0, 2.0]], "hidden_weights": [[1.0, 2.0]], "output_weights": [1.0],
+    },
+    ConvolutionalNetwork: {"filters": [[[1.0]]], "output_weights": [1.0]},
+    LinearCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
+    CircularCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
+}  # fmt: skip
+HIDDEN, HEADS, FILTERS = "hidden_weights", "output_weights", "filters"
+WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    (TwoLayerNetwork, {HIDDEN: [1.0, 2.0]}, "hidden_weights must be 2-D"),
+    (TwoLayerNetwork, {HIDDEN: [], HEADS: []}, "hidden_weights must be 2-D"),
+    (TwoLayerNetwork, {HIDDEN: np.empty((1, 0))}, "a row that is not empty for each neuron"),
+    (TwoLayerNetwork, {HEADS: [1.0, 2.0]}, r"output_weights must be of shape \(1,\), one for each"),
+    (TwoLayerNetwork, {HEADS: [[1.0]]}, "output_weights must be 1-D with an entry for each neuron"),
+    (TwoLayerNetwork, {HEADS: 1.0}, "output_weights must be 1-D"),
+    (TwoLayerNetwork, {HIDDEN: [[np.nan, 1.0]]}, "hidden_weights must be finite"),
+    (TwoLayerNetwork, {HEADS: [np.inf]}, "output_weights must be finite"),
+    (TwoLayerNetwork, {HIDDEN: [["a", "b"]]}, "hidden_weights must be numeric"),
+    (TwoLayerNetwork, {HEADS: [1j]}, "output_weights must be real"),
+    (TwoLayerNetwork, {"slope": np.nan}, "slope must be a finite number"),
+    (TwoLayerNetwork, {"slope": "leaky"}, "slope must be a finite number"),
+    (TwoLayerNetwork, {"skip_is_free": 1}, "skip_is_free must be"),
+    (TwoLayerNetwork, {"skip_weights": [1.0]}, r"skip_weights must be None or of shape \(2,\)"),
+    (TwoLayerNetwork, {"skip_weights": [np.inf, 1.0]}, "skip_weights must be finite"),
+    (TwoLayerNetwork, {"skip_weights": "ab"}, "skip_weights must be"),
+    (GatedNetwork, {"gates": [1.0]}, "gates must be 2-D with a row"),
+    (GatedNetwork, {"gates": [[1.0]]}, r"gates must be of shape \(1, 2\), one for each row"),
+    (GatedNetwork, {"gates": [[np.nan, 1.0]]}, "gates must be finite"),
+    (GatedNetwork, {HIDDEN: [[np.inf, 1.0]]}, "hidden_weights must be finite"),
+    (GatedNetwork, {HEADS: [1.0, 2.0]}, "one for each row of hidden_weights"),
+    (GatedNetwork, {HEADS: ["a"]}, "output_weights must be numeric"),
+    (LinearCNN, {FILTERS: [1.0]}, "filters must be 2-D"),
+    (LinearCNN, {HEADS: [[1.0], [2.0]]}, "a row for each of the 1 filters"),
+    (LinearCNN, {FILTERS: [[np.nan]]}, "filters must be finite"),
+    (CircularCNN, {HEADS: [[1.0, 2.0]]}, "the same shape"),
+    (ConvolutionalNetwork, {FILTERS: [[1.0]]}, "filters must be 3-D or 4-D with a row"),
+    (ConvolutionalNetwork, {FILTERS: np.ones((1, 2, 0))}, "filters must be 3-D or 4-D"),
+    (ConvolutionalNetwork, {FILTERS: [[[np.nan]]]}, "filters must be finite"),
+    (ConvolutionalNetwork, {HEADS: [1.0, 2.0]}, "a row for each of the 1 filters"),
+    (ConvolutionalNetwork, {HEADS: [[1.0]]}, "output_weights must be 1-D"),
+    (ConvolutionalNetwork, {"biases": [1.0, 2.0]}, "biases must be None or one for each of the 1"),
+    (ConvolutionalNetwork, {"stride": 0}, "stride must be an integer"),
+    (ConvolutionalNetwork, {"padding": -1}, "padding must be an integer"),
+    (ConvolutionalNetwork, {"pooling": "median"}, "pooling must be one of 'sum', 'average', 'max'"),
+    (ConvolutionalNetwork, {"slope": np.inf}, "slope must be a finite number"),
+    (ConvolutionalNetwork, {"slope": "leaky"}, "slope must be a finite number"),
+]
+
+
+@pytest.mark.parametrize(("kind", "changed", "says"), WRONG)
+def test_bad_arguments_are_one_sentence(kind: Any, changed: dict[str, Any], says: str) -> None:
+    assert kind(**PLAIN[kind]).n_weights > 0
+    with pytest.raises(InputError, match=says) as error:
+        kind(**(PLAIN[kind] | changed))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "says"),
+    [
+        (TwoLayerNetwork, (4, 3), "the network has 2 features"),
+        (GatedNetwork, (4, 3), "X must have the 2 features of the network, got 3"),
+        (LinearCNN, (2, 1, 3), r"\(n, 1, 1\)"),
+        (LinearCNN, (2, 3), "patches must be 3-D"),
+        (CircularCNN, (2, 3), "the 1 features"),
+        (ConvolutionalNetwork, (5,), r"images must be of shape \(n, length"),
+        (ConvolutionalNetwork, (5, 7, 6), "must have the 1 channels of the filters"),
+    ],
+)
+def test_bad_data_are_one_sentence(kind: Any, shape: tuple[int, ...], says: str) -> None:
+    network = kind(**PLAIN[kind])
+    with pytest.raises(InputError, match=says) as error:
+        network.forward(np.ones(shape))
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError):
+        network.objective(np.ones(shape), np.ones(shape[0]), 1.0)
