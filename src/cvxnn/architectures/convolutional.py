@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.filter_network import FilterNetwork, frozen
-from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import (
@@ -17,11 +17,17 @@ from cvxnn.layers.images import (
     check_steps,
     sliding_windows,
 )
+from cvxnn.networks.stages import (
+    Activation,
+    FilterWeights,
+    Flatten,
+    Pooling,
+    Stages,
+    Windows,
+    common,
+    filter_layers,
+)
 from cvxnn.validation import check_choice, check_number
-
-if TYPE_CHECKING:
-    from torch import dtype
-    from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
 
@@ -193,42 +199,17 @@ class ConvolutionalNetwork(FilterNetwork):
         maps = self._activate(windows)
         return maps.reshape(len(windows), *self._map_shape(windows), self.n_filters)
 
-    def to_torch(
-        self, image_shape: tuple[int, ...] | None = None, *, dtype: dtype | None = None
-    ) -> Sequential:
-        """The network as ``torch.nn.Sequential(Conv, ReLU, pooling, Flatten, Linear)``; O(m h).
-
-        Parameters
-        ----------
-        image_shape : tuple of int, optional
-            Height and width of the images, or length of the signals, with or without
-            channels at the end: for ``pooling="sum"``, whose layer has the size of a
-            feature map. Not needed for ``"average"`` and ``"max"``.
-        dtype : torch.dtype, optional
-            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
-
-        Returns
-        -------
-        torch.nn.Sequential
-            From shape (n, C, height, width) or (n, C, length), as PyTorch has it, to
-            (n, 1): ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with
-            channels last. The sum is an ``LPPool`` of norm 1. A network without filters
-            becomes one of one filter that is zero: PyTorch has no convolutions of none.
-
-        Raises
-        ------
-        InputError
-            If PyTorch is not installed, or an argument is not as described.
-
-        Examples
-        --------
-        >>> import torch
-        >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
-        >>> module = network.to_torch((4,))
-        >>> module(torch.tensor([[[3.0, 1.0, 2.0, 0.0]]], dtype=torch.float64)).item()
-        8.0
-        """
-        return convolutional_module([self], image_shape, dtype)
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`ImmutableNetwork.stages`."""
+        first = networks[0]
+        for name in first._settings:
+            common((network._settings[name] for network in networks), name)
+        windows = Windows(first.filter_shape[:-1], first.stride, first.padding)
+        weights = [FilterWeights(n.filters, n.biases, n.output_weights[:, None]) for n in networks]
+        convolution, output = filter_layers(weights, windows)
+        pooling = Pooling(first.pooling, windows)
+        return convolution, Activation(first.slope), pooling, Flatten(), output
 
     @property
     def _weights(self) -> tuple[FloatArray, ...]:

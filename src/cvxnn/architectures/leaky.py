@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.dense import DenseNetwork
-from cvxnn.architectures.torch_modules import leaky_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer
+from cvxnn.networks.stages import Activation, Stages, common, dense_layers, with_skip
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
-
-if TYPE_CHECKING:
-    from torch import dtype
-    from torch.nn import Module
 
 FloatArray = NDArray[np.float64]
 
@@ -122,33 +119,13 @@ class LeakyNetwork(DenseNetwork):
             return super().penalty()
         return super().penalty() + float(np.linalg.norm(self._skip_weights))
 
-    def to_torch(self, *, dtype: dtype | None = None) -> Module:
-        """The network as a PyTorch module with the same outputs, of shape (n, 1).
-
-        Parameters
-        ----------
-        dtype : torch.dtype, optional
-            Of the parameters: ``torch.float64`` if None.
-
-        Returns
-        -------
-        torch.nn.Module
-            ``Sequential(Linear, ReLU or LeakyReLU, Linear)``, beside a ``Linear`` where
-            there is a skip connection.
-
-        Raises
-        ------
-        InputError
-            If PyTorch is not installed, or `dtype` is no floating type.
-
-        Examples
-        --------
-        >>> import torch
-        >>> module = LeakyNetwork([[1.0]], [2.0], slope=0.1).to_torch()
-        >>> round(module(torch.tensor([[-3.0]], dtype=torch.float64)).item(), 12)
-        -0.6
-        """
-        return leaky_module(self, dtype)
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`ImmutableNetwork.stages`."""
+        slope = common((network.slope for network in networks), "slope")
+        hidden, output = dense_layers(networks)
+        skips = [network.skip_weights for network in networks]
+        return with_skip((hidden, Activation(slope), output), skips)
 
     @property
     def _weights(self) -> tuple[FloatArray, ...]:

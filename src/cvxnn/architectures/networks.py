@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +13,15 @@ from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import check_patches
+from cvxnn.networks.stages import (
+    CircularSignal,
+    FilterWeights,
+    Flatten,
+    Stages,
+    Windows,
+    common,
+    filter_layers,
+)
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -100,6 +111,14 @@ class LinearCNN(_BilinearNetwork):
         """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
         return self._output_weights.T @ self._filters
 
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`ImmutableNetwork.stages`: a patch is one place of a signal, of h channels."""
+        n_patches = common((n.output_weights.shape[1] for n in networks), "number of patches")
+        weights = [FilterWeights(n.filters[:, None], None, n.output_weights) for n in networks]
+        convolution, output = filter_layers(weights, Windows((1,), image_sides=(n_patches,)))
+        return convolution, Flatten(), output
+
     def _moduli(self) -> FloatArray:
         return np.abs(self._output_weights).T @ np.abs(self._filters)
 
@@ -159,6 +178,14 @@ class CircularCNN(_BilinearNetwork):
     def coefficients(self) -> FloatArray:
         """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
         return circular_convolution(self._filters, self._output_weights).sum(axis=0)
+
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`ImmutableNetwork.stages`: ``x'C(u) w`` weighs the windows of x by w."""
+        size = common((n.filters.shape[1] for n in networks), "number of features")
+        weights = [FilterWeights(n.filters[..., None], None, n.output_weights) for n in networks]
+        convolution, output = filter_layers(weights, Windows((size,), image_sides=(2 * size - 1,)))
+        return CircularSignal(size), convolution, Flatten(), output
 
     def _moduli(self) -> FloatArray:
         # A Fourier transform errs relative to the length of its vector.

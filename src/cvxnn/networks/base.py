@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.networks.stages import Stages
 from cvxnn.validation import check_positive, check_target
 
 FloatArray = NDArray[np.float64]
@@ -77,6 +78,17 @@ class ImmutableNetwork(ABC):
         target = check_target(y, len(prediction.values))
         n_weights = sum(part.size for part in self._weights)
         return evaluate(loss, target, prediction, beta * self.penalty(), n_weights, tol)
+
+    @classmethod
+    @abstractmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """What the networks compute, for other libraries: one model with an output for each.
+
+        Raises
+        ------
+        InputError
+            If they differ in what they read, or in a setting.
+        """
 
     @abstractmethod
     def _predict(self, data: ArrayLike) -> Prediction:

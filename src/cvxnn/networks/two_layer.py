@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks.files import read_model, write_model
+from cvxnn.networks.stages import Activation, Stages, dense_layers
 from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_data, check_finite, check_positive, check_target
 
@@ -250,6 +251,18 @@ class TwoLayerNetwork(NeuronSymmetries):
     def load(cls, path: str | os.PathLike[str]) -> TwoLayerNetwork:
         """Read a network that :meth:`save` wrote; errors as in :func:`load_model`."""
         return load_model(path)[0]
+
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """What the networks compute, for other libraries: one model with an output for each.
+
+        Raises
+        ------
+        InputError
+            If they read different numbers of features.
+        """
+        hidden, output = dense_layers(networks)
+        return hidden, Activation(), output
 
     def __eq__(self, other: object) -> bool:
         """Whether the weights are the same numbers in the same order."""

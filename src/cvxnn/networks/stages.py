@@ -1,0 +1,321 @@
+"""What a network computes, step by step, in words that other libraries know.
+
+Several networks of one kind on the same data are one model with an output for each:
+their hidden layers stacked, their output weights in blocks. Images and signals have
+their channels before their sides, as in other libraries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from cvxnn.errors import InputError
+from cvxnn.layers.images import Sides, map_shape
+
+FloatArray = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class Stage:
+    """One step of a network, of the kinds below."""
+
+
+class FirstStage(Stage, ABC):
+    """A step that may be the first."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int | str, ...]:
+        """Of one row or image; a word stands for a side of any size."""
+
+
+class RowStage(FirstStage):
+    """A step that reads rows of features."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Numbers of a row."""
+
+    @property
+    def input_shape(self) -> tuple[int | str, ...]:
+        return (self.n_features,)
+
+    @abstractmethod
+    def without_ones(self) -> Self:
+        """The same step on rows without their last column, which is of ones.
+
+        Raises
+        ------
+        InputError
+            If there is no other column.
+        """
+
+
+Stages = tuple[FirstStage, *tuple[Stage, ...]]
+Branch = tuple[RowStage, *tuple[Stage, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(RowStage):
+    """``X weight' + bias``.
+
+    Attributes
+    ----------
+    name : str
+        What the weights are called.
+    weight : ndarray, shape (k, p)
+    bias : ndarray, shape (k,), optional
+
+    Examples
+    --------
+    >>> step = Affine("hidden", np.array([[1.0, 2.0, 3.0]])).without_ones()
+    >>> step.weight, step.bias
+    (array([[1., 2.]]), array([3.]))
+    """
+
+    name: str
+    weight: FloatArray
+    bias: FloatArray | None = None
+
+    @property
+    def n_features(self) -> int:
+        return int(self.weight.shape[1])
+
+    def without_ones(self) -> Self:
+        if self.weight.shape[1] == 1:
+            raise InputError("With has_ones the network must read a column besides that of ones.")
+        return replace(self, weight=self.weight[:, :-1], bias=self.weight[:, -1])
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(RowStage):
+    """``1[gates(X) >= 0] * sums(X)``, entry by entry; the gates are not trained."""
+
+    gates: Affine
+    sums: Affine
+
+    @property
+    def n_features(self) -> int:
+        return self.sums.n_features
+
+    def without_ones(self) -> Self:
+        return replace(self, gates=self.gates.without_ones(), sums=self.sums.without_ones())
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(RowStage):
+    """The sum of what several branches make of the same rows."""
+
+    branches: tuple[Branch, ...]
+
+    @property
+    def n_features(self) -> int:
+        return self.branches[0][0].n_features
+
+    def without_ones(self) -> Self:
+        return replace(
+            self, branches=tuple((first.without_ones(), *rest) for first, *rest in self.branches)
+        )
+
+
+@dataclass(frozen=True)
+class Activation(Stage):
+    """``max(t, 0) + slope * min(t, 0)``."""
+
+    slope: float = 0.0
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where the filters of a convolution are applied.
+
+    Attributes
+    ----------
+    sides : tuple of int
+        Of a filter: one for signals, two for images.
+    stride, padding : int
+        The same in all directions.
+    image_sides : tuple of int, optional
+        Of an image, where it has to have these; None where any will do.
+    """
+
+    sides: Sides
+    stride: int = 1
+    padding: int = 0
+    image_sides: Sides | None = None
+
+    def map_shape(self, image_sides: Sides) -> Sides:
+        """How many there are in each direction of an image of these sides."""
+        return map_shape(image_sides, self.sides, self.stride, self.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(FirstStage):
+    """Filters on all windows of an image: a map for each, of their sums.
+
+    Attributes
+    ----------
+    name : str
+        What the weights are called.
+    filters : ndarray, shape (m, C, height, width) or (m, C, length)
+    biases : ndarray, shape (m,), optional
+    windows : Windows
+    """
+
+    name: str
+    filters: FloatArray
+    biases: FloatArray | None
+    windows: Windows
+
+    @property
+    def input_shape(self) -> tuple[int | str, ...]:
+        names = ("length",) if len(self.windows.sides) == 1 else ("height", "width")
+        return (self.filters.shape[1], *(self.windows.image_sides or names))
+
+
+@dataclass(frozen=True)
+class Pooling(Stage):
+    """The ``"sum"``, ``"average"`` or ``"max"`` of each map, which a convolution made."""
+
+    kind: str
+    windows: Windows
+
+
+@dataclass(frozen=True)
+class Flatten(Stage):
+    """Each image as a row."""
+
+
+@dataclass(frozen=True)
+class CircularSignal(FirstStage):
+    """A row of d numbers as a signal of one channel that goes round, of length 2 d - 1.
+
+    So every window of length d that begins in the row is there.
+    """
+
+    size: int
+
+    @property
+    def input_shape(self) -> tuple[int | str, ...]:
+        return (self.size,)
+
+
+# ---------------------------------------------------------------- what several kinds share
+
+
+class _Dense(Protocol):
+    @property
+    def hidden_weights(self) -> FloatArray: ...
+    @property
+    def output_weights(self) -> FloatArray: ...
+
+
+class FilterWeights(NamedTuple):
+    """Those of one convolutional network.
+
+    Attributes
+    ----------
+    filters : ndarray, shape (m, height, width, C) or (m, length, C)
+    biases : ndarray, shape (m,), or None
+    output_weights : ndarray, shape (m, p)
+        For the p numbers that a filter makes.
+    """
+
+    filters: FloatArray
+    biases: FloatArray | None
+    output_weights: FloatArray
+
+
+def common(values: Iterable[T], what: str) -> T:
+    """The value that all networks share.
+
+    Raises
+    ------
+    InputError
+        If they do not.
+
+    Examples
+    --------
+    >>> common([3, 3], "number of features")
+    3
+    """
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    if len(found) != 1:
+        raise InputError(
+            f"The networks must have the same {what}, got {' and '.join(map(str, found))}."
+        )
+    return found[0]
+
+
+def dense_layers(networks: Sequence[_Dense]) -> tuple[Affine, Affine]:
+    """The hidden layers stacked, and the output weights in blocks.
+
+    Raises
+    ------
+    InputError
+        If the networks read different numbers of features.
+    """
+    common((network.hidden_weights.shape[1] for network in networks), "number of features")
+    hidden = np.concatenate([network.hidden_weights for network in networks])
+    return Affine("hidden", hidden), _blocks(network.output_weights for network in networks)
+
+
+def with_skip(layers: Branch, skips: Sequence[FloatArray | None]) -> Stages:
+    """The layers beside the linear skip connections of the networks, where one has it."""
+    rows = _with_zeros(skips, [(layers[0].n_features,)] * len(skips))
+    return layers if rows is None else (Sum((layers, (Affine("skip", np.stack(rows)),))),)
+
+
+def filter_layers(weights: Sequence[FilterWeights], windows: Windows) -> tuple[Convolution, Affine]:
+    """The filters stacked, and the output weights in blocks.
+
+    Raises
+    ------
+    InputError
+        If the networks have filters of different shapes.
+    """
+    common((each.filters.shape[1:] for each in weights), "shape of a filter")
+    if not any(len(each.filters) for each in weights):
+        # No library has convolutions of no filters: one that is zero stands for them.
+        weights = [_zero_filter(weights[0]), *weights[1:]]
+    filters = np.concatenate([each.filters for each in weights])
+    biases = _with_zeros([each.biases for each in weights], [(len(w.filters),) for w in weights])
+    constants = None if biases is None else np.concatenate(biases)
+    convolution = Convolution("hidden", np.moveaxis(filters, -1, 1), constants, windows)
+    return convolution, _blocks(each.output_weights for each in weights)
+
+
+def _zero_filter(like: FilterWeights) -> FilterWeights:
+    filters, biases, output_weights = like
+    return FilterWeights(
+        np.zeros((1, *filters.shape[1:])),
+        None if biases is None else np.zeros(1),
+        np.zeros((1, output_weights.shape[1])),
+    )
+
+
+def _with_zeros(
+    arrays: Sequence[FloatArray | None], shapes: Sequence[tuple[int, ...]]
+) -> list[FloatArray] | None:
+    """The arrays, zeros in place of those that are None; None where all are."""
+    if all(array is None for array in arrays):
+        return None
+    pairs = zip(arrays, shapes, strict=True)
+    return [np.zeros(shape) if array is None else array for array, shape in pairs]
+
+
+def _blocks(output_weights: Iterable[FloatArray]) -> Affine:
+    """One output for each array, on activations of its own."""
+    # A block of no columns still counts as the row of a network without neurons.
+    return Affine("output", block_diag(*[each.reshape(1, -1) for each in output_weights]))
