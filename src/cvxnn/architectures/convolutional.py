@@ -17,16 +17,8 @@ from cvxnn.layers.images import (
     check_steps,
     sliding_windows,
 )
-from cvxnn.networks.stages import (
-    Activation,
-    FilterWeights,
-    Flatten,
-    Pooling,
-    Stages,
-    Windows,
-    common,
-    filter_layers,
-)
+from cvxnn.networks.stacking import FilterWeights, common, filter_layers
+from cvxnn.networks.stages import Activation, Flatten, Pooling, Stages, Windows
 from cvxnn.validation import check_choice, check_number
 
 FloatArray = NDArray[np.float64]

@@ -13,7 +13,8 @@ from cvxnn.architectures.gated_decomposition import relu_network
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.stages import Affine, Gate, Stages, dense_layers
+from cvxnn.networks.stacking import dense_layers
+from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.validation import as_real_array, check_choice, check_finite
 
 BoolArray = NDArray[np.bool_]

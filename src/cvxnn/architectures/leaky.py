@@ -12,7 +12,8 @@ from cvxnn.architectures.dense import DenseNetwork
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer
-from cvxnn.networks.stages import Activation, Stages, common, dense_layers, with_skip
+from cvxnn.networks.stacking import common, dense_layers, with_skip
+from cvxnn.networks.stages import Activation, Stages
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 FloatArray = NDArray[np.float64]

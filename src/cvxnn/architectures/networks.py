@@ -13,15 +13,8 @@ from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import check_patches
-from cvxnn.networks.stages import (
-    CircularSignal,
-    FilterWeights,
-    Flatten,
-    Stages,
-    Windows,
-    common,
-    filter_layers,
-)
+from cvxnn.networks.stacking import FilterWeights, common, filter_layers
+from cvxnn.networks.stages import CircularSignal, Flatten, Stages, Windows
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]

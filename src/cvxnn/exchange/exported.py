@@ -97,7 +97,7 @@ def checked_sides(image_shape: Sides | None, windows: Windows) -> Sides:
     if not isinstance(image_shape, tuple | list) or len(image_shape) - n_sides not in (0, 1):
         raise InputError(
             "image_shape must be the height and width of the images, or the length of the "
-            f'signals, for the module of pooling="sum"; got {image_shape!r}.'
+            f'signals, which the PyTorch module of pooling="sum" needs; got {image_shape!r}.'
         )
     sides = tuple(check_count(side, "image_shape") for side in image_shape[:n_sides])
     if min(windows.map_shape(sides)) < 1:

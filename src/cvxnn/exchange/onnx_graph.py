@@ -58,7 +58,7 @@ class Graph:
     def chain(self, stages: Iterable[Stage], value: str) -> str:
         """Add the operators of these stages on a value; the name of what they make."""
         for stage in stages:
-            value = _OPERATORS[type(stage)](self, stage, value)
+            value = OPERATORS[type(stage)](self, stage, value)
         return value
 
     def names(self) -> set[str]:
@@ -162,7 +162,7 @@ class Graph:
 
 _REDUCTIONS = {"average": "ReduceMean", "max": "ReduceMax"}
 
-_OPERATORS: dict[type[Stage], Callable[[Graph, Any, str], str]] = {
+OPERATORS: dict[type[Stage], Callable[[Graph, Any, str], str]] = {
     Affine: Graph.affine,
     Activation: Graph.activation,
     Gate: Graph.gate,

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cvxnn.errors import InputError
-from cvxnn.exchange.exported import Exported, Networks, checked_sides, import_optional
+from cvxnn.exchange.exported import Exported, Networks, import_optional
 from cvxnn.exchange.foreign import read_network
+from cvxnn.exchange.torch_writer import Writer
 from cvxnn.layers.images import Sides
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.stages import (
-    Activation,
-    Affine,
-    CircularSignal,
-    Convolution,
-    Flatten,
-    Gate,
-    Pooling,
-    Stage,
-    Sum,
-)
 
 if TYPE_CHECKING:
-    from torch import Tensor, dtype
-    from torch.nn import Linear, Module, Sequential
-
-FloatArray = NDArray[np.float64]
+    from torch import dtype
+    from torch.nn import Module, Sequential
 
 
 def to_torch(
@@ -116,7 +99,7 @@ def to_torch(
     """
     torch = import_optional("torch", "PyTorch", "torch")
     exported = Exported.of(network, has_ones, image_shape)
-    return _Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
+    return Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
 
 
 def from_torch(module: Module) -> TwoLayerNetwork:
@@ -172,91 +155,3 @@ def _checked_dtype(torch: Any, dtype: dtype | None) -> dtype:
         names = ", ".join(map(str, accepted))
         raise InputError(f"dtype must be one of {names}, got {dtype!r}.")
     return dtype
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """The modules of stages."""
-
-    torch: Any
-    dtype: dtype
-    image_sides: Sides | None
-
-    def chain(self, stages: Iterable[Stage]) -> Sequential:
-        modules = [_MODULES[type(stage)](self, stage) for stage in stages]
-        return self.torch.nn.Sequential(*modules)
-
-    def affine(self, stage: Affine) -> Linear:
-        # Made without values and of size 1: the constructor would draw random weights, which
-        # moves the global generator, and warns where there are none to draw.
-        layer = self.torch.nn.Linear(1, 1, bias=stage.bias is not None, device="meta")
-        layer.out_features, layer.in_features = stage.weight.shape
-        return self._with_values(layer, stage.weight, stage.bias)
-
-    def activation(self, stage: Activation) -> Module:
-        return self.torch.nn.LeakyReLU(stage.slope) if stage.slope else self.torch.nn.ReLU()
-
-    def gate(self, stage: Gate) -> Module:
-        from cvxnn.exchange.torch_layers import GatedLinear
-
-        biases = None if stage.gates.bias is None else self._tensor(stage.gates.bias)
-        return GatedLinear(self._tensor(stage.gates.weight), biases, self.affine(stage.sums))
-
-    def sum(self, stage: Sum) -> Module:
-        from cvxnn.exchange.torch_layers import Sum as SumModule
-
-        return SumModule([self.chain(branch) for branch in stage.branches])
-
-    def convolution(self, stage: Convolution) -> Module:
-        n_filters, channels, *sides = stage.filters.shape
-        # Made without values, as a Linear.
-        layer = self._of_sides(stage, "Conv")(
-            channels, n_filters, tuple(sides), stage.windows.stride, stage.windows.padding,
-            bias=stage.biases is not None, device="meta",
-        )  # fmt: skip
-        return self._with_values(layer, stage.filters, stage.biases)
-
-    def pooling(self, stage: Pooling) -> Module:
-        if stage.kind in _ADAPTIVE:
-            return self._of_sides(stage, _ADAPTIVE[stage.kind])(1)
-        size = stage.windows.map_shape(checked_sides(self.image_sides, stage.windows))
-        return self._of_sides(stage, "LPPool")(1.0, size if len(size) > 1 else size[0])
-
-    def flatten(self, stage: Flatten) -> Module:
-        return self.torch.nn.Flatten()
-
-    def circular_signal(self, stage: CircularSignal) -> Module:
-        nn = self.torch.nn
-        return nn.Sequential(
-            nn.Unflatten(1, (1, stage.size)), nn.CircularPad1d((0, stage.size - 1))
-        )
-
-    def _of_sides(self, stage: Convolution | Pooling, name: str) -> Any:
-        """The class of this name for signals or for images."""
-        return getattr(self.torch.nn, f"{name}{len(stage.windows.sides)}d")
-
-    def _with_values(self, layer: Any, weight: FloatArray, bias: FloatArray | None) -> Any:
-        layer.weight = self.torch.nn.Parameter(self._tensor(weight))
-        if bias is not None:
-            layer.bias = self.torch.nn.Parameter(self._tensor(bias))
-        return layer
-
-    def _tensor(self, array: FloatArray) -> Tensor:
-        tensor = self.torch.tensor(array, dtype=self.dtype, device="cpu")
-        if not self.torch.isfinite(tensor).all():
-            raise InputError(f"A weight is too large for {self.dtype}; use dtype=torch.float64.")
-        return tensor
-
-
-_ADAPTIVE = {"average": "AdaptiveAvgPool", "max": "AdaptiveMaxPool"}
-
-_MODULES: dict[type[Stage], Callable[[_Writer, Any], Module]] = {
-    Affine: _Writer.affine,
-    Activation: _Writer.activation,
-    Gate: _Writer.gate,
-    Sum: _Writer.sum,
-    Convolution: _Writer.convolution,
-    Pooling: _Writer.pooling,
-    Flatten: _Writer.flatten,
-    CircularSignal: _Writer.circular_signal,
-}

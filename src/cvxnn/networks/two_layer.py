@@ -14,7 +14,8 @@ from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks.files import read_model, write_model
-from cvxnn.networks.stages import Activation, Stages, dense_layers
+from cvxnn.networks.stacking import dense_layers
+from cvxnn.networks.stages import Activation, Stages
 from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_data, check_finite, check_positive, check_target
 
