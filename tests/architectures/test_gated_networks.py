@@ -1,9 +1,8 @@
-"""GatedNetwork: values, immutability, PyTorch."""
+"""GatedNetwork: values, immutability."""
 
 from __future__ import annotations
 
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -95,26 +94,3 @@ def test_bad_weights_are_one_sentence(gates, hidden, output, message):
 def test_rows_of_other_features_are_refused():
     with pytest.raises(InputError, match="X must have the 3 features of the network, got 2"):
         random_network().forward(np.ones((4, 2)))
-
-
-def test_torch_gives_the_same_outputs_and_trains_the_weights_only():
-    torch = pytest.importorskip("torch")
-    network = random_network()
-    X = np.random.default_rng(3).standard_normal((8, 3))
-    module = network.to_torch()
-    values = module(torch.tensor(X))
-    assert values.shape == (8, 1)
-    assert np.allclose(values.detach().numpy()[:, 0], network.forward(X), rtol=1e-13)
-    assert {name for name, _ in module.named_parameters()} == {"hidden.weight", "output.weight"}
-    assert "gates" in module.state_dict()
-    values.sum().backward()
-    assert module.hidden.weight.grad is not None
-    single = network.to_torch(dtype=torch.float32)
-    assert single(torch.tensor(X, dtype=torch.float32)).dtype is torch.float32
-    assert network == random_network()
-
-
-def test_without_torch_the_export_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"pip install 'cvxnn\[torch\]'"):
-        random_network().to_torch()

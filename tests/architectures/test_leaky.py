@@ -1,4 +1,4 @@
-"""Leaky activations and skip connections: cvxpy on all patterns, random starts, PyTorch."""
+"""Leaky activations and skip connections: cvxpy on all patterns, random starts."""
 
 from __future__ import annotations
 
@@ -292,16 +292,3 @@ def test_a_network_is_its_weights() -> None:
 def test_skip_weights_are_checked(skip_weights: Any) -> None:
     with pytest.raises(InputError, match="skip_weights"):
         LeakyNetwork([[1.0, 2.0]], [1.0], 0.1, skip_weights)
-
-
-@pytest.mark.parametrize("skip", [None, "penalised"])
-@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
-def test_torch_gives_the_same_outputs(slope: float, skip: str | None) -> None:
-    torch = pytest.importorskip("torch")
-    X, _ = data()
-    network = trained(slope, skip, "squared").network
-    output = network.to_torch()(torch.tensor(X)).detach().numpy()
-    np.testing.assert_allclose(output[:, 0], network.forward(X), atol=1e-12)
-    empty = LeakyNetwork(np.zeros((0, 3)), [], slope, None if skip is None else [1.0, 2.0, 3.0])
-    output = empty.to_torch()(torch.tensor(X)).detach().numpy()
-    np.testing.assert_allclose(output[:, 0], empty.forward(X), atol=1e-12)
