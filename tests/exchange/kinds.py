@@ -34,17 +34,17 @@ class Kind:
     def data(self) -> np.ndarray:
         """For `forward`; the last column of rows is one of ones."""
         data = np.random.default_rng(1).standard_normal(self.shape)
-        if len(self.shape) == 2 and self.image_shape is None:
-            data[:, -1] = 1.0
+        if self.image_shape is None:
+            data[..., -1] = 1.0
         return data
 
     @property
     def channels_first(self) -> np.ndarray:
         """The data as other libraries have them."""
-        data = self.data
-        if self.image_shape is not None and data.ndim - 1 == len(self.image_shape):
-            data = data[..., np.newaxis]
-        return np.moveaxis(data, -1, 1) if data.ndim > 2 else data
+        if self.image_shape is None:
+            return self.data
+        has_channels = len(self.shape) > len(self.image_shape) + 1
+        return np.moveaxis(self.data, -1, 1) if has_channels else self.data[:, np.newaxis]
 
 
 def normal(m: int, *shape: int) -> np.ndarray:
@@ -82,6 +82,7 @@ def convolutional(geometry: int, pooling: str, slope: float, has_biases: bool) -
 ROWS: dict[str, Kind] = {
     "ReLU": Kind(lambda m: TwoLayerNetwork(normal(m, 4), normal(m)), (20, 4)),
     "gated": Kind(lambda m: GatedNetwork(normal(m, 4)[::-1], normal(m, 4), normal(m)), (20, 4)),
+    "circular": Kind(lambda m: CircularCNN(normal(m, 4), normal(m, 4)), (20, 4)),
 } | {
     f"slope {slope}{', skip' * has_skip}": leaky(slope, has_skip)
     for slope, has_skip in product((0.0, 0.2, -1.0), (False, True))
@@ -96,8 +97,6 @@ KINDS = {
     **ROWS,
     **IMAGES,
     "linear": Kind(lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (20, 5, 3)),
-    "circular": Kind(lambda m: CircularCNN(normal(m, 4), normal(m, 4)), (20, 4)),
-    "circular, one feature": Kind(lambda m: CircularCNN(normal(m, 1), normal(m, 1)), (20, 1)),
 }
 RELU = ROWS["ReLU"]
 

@@ -17,8 +17,16 @@ from cvxnn.layers.images import (
     check_steps,
     sliding_windows,
 )
-from cvxnn.networks.stacking import FilterWeights, common, filter_layers
-from cvxnn.networks.stages import Activation, Flatten, Pooling, Stages, Windows
+from cvxnn.networks.stacking import common, output_layer, with_zeros
+from cvxnn.networks.stages import (
+    Activation,
+    Affine,
+    Convolution,
+    Flatten,
+    Pooling,
+    Stages,
+    Windows,
+)
 from cvxnn.validation import check_choice, check_number
 
 FloatArray = NDArray[np.float64]
@@ -197,9 +205,19 @@ class ConvolutionalNetwork(FilterNetwork):
         first = networks[0]
         for name in first._settings:
             common((network._settings[name] for network in networks), name)
+        common((network.filter_shape for network in networks), "shape of a filter")
+        filters = np.concatenate([network.filters for network in networks])
+        sizes = [network.n_filters for network in networks]
+        biases = with_zeros([network.biases for network in networks], sizes)
+        constants = None if biases is None else np.concatenate(biases)
+        output = output_layer(network.output_weights for network in networks)
+        if not len(filters):
+            # No library has convolutions of no filters: one that is zero stands for them.
+            filters = np.zeros((1, *first.filter_shape))
+            constants = None if constants is None else np.zeros(1)
+            output = Affine("output", np.zeros((len(networks), 1)))
         windows = Windows(first.filter_shape[:-1], first.stride, first.padding)
-        weights = [FilterWeights(n.filters, n.biases, n.output_weights[:, None]) for n in networks]
-        convolution, output = filter_layers(weights, windows)
+        convolution = Convolution(np.moveaxis(filters, -1, 1), constants, windows)
         pooling = Pooling(first.pooling, windows)
         return convolution, Activation(first.slope), pooling, Flatten(), output
 

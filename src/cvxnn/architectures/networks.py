@@ -13,8 +13,8 @@ from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import check_patches
-from cvxnn.networks.stacking import FilterWeights, common, filter_layers
-from cvxnn.networks.stages import CircularSignal, Flatten, Stages, Windows
+from cvxnn.networks.stacking import common
+from cvxnn.networks.stages import Affine, Flatten, Stages
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -62,6 +62,13 @@ class _BilinearNetwork(FilterNetwork):
         roundings = rows.shape[1] + m + 10 * int(np.log2(rows.shape[1]) + 1.0)
         return Prediction(self.forward(data), moduli, roundings)
 
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`ImmutableNetwork.stages`: the linear functions that the networks are."""
+        shape = common((n.coefficients.shape for n in networks), "shape of the coefficients")
+        layer = Affine("linear", np.stack([n.coefficients.ravel() for n in networks]))
+        return (layer,) if len(shape) == 1 else (Flatten(shape), layer)
+
     @abstractmethod
     def _moduli(self) -> FloatArray:
         """Bounds on the sums of moduli behind the coefficients, of their shape."""
@@ -103,14 +110,6 @@ class LinearCNN(_BilinearNetwork):
     def coefficients(self) -> FloatArray:
         """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
         return self._output_weights.T @ self._filters
-
-    @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
-        """As :meth:`ImmutableNetwork.stages`: a patch is one place of a signal, of h channels."""
-        n_patches = common((n.output_weights.shape[1] for n in networks), "number of patches")
-        weights = [FilterWeights(n.filters[:, None], None, n.output_weights) for n in networks]
-        convolution, output = filter_layers(weights, Windows((1,), image_sides=(n_patches,)))
-        return convolution, Flatten(), output
 
     def _moduli(self) -> FloatArray:
         return np.abs(self._output_weights).T @ np.abs(self._filters)
@@ -171,14 +170,6 @@ class CircularCNN(_BilinearNetwork):
     def coefficients(self) -> FloatArray:
         """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
         return circular_convolution(self._filters, self._output_weights).sum(axis=0)
-
-    @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
-        """As :meth:`ImmutableNetwork.stages`: ``x'C(u) w`` weighs the windows of x by w."""
-        size = common((n.filters.shape[1] for n in networks), "number of features")
-        weights = [FilterWeights(n.filters[..., None], None, n.output_weights) for n in networks]
-        convolution, output = filter_layers(weights, Windows((size,), image_sides=(2 * size - 1,)))
-        return CircularSignal(size), convolution, Flatten(), output
 
     def _moduli(self) -> FloatArray:
         # A Fourier transform errs relative to the length of its vector.

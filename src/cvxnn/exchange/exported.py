@@ -54,13 +54,13 @@ class Exported:
         if check_flag(has_ones, "has_ones"):
             if not isinstance(first, RowStage):
                 raise InputError(
-                    f"has_ones is for networks with hidden weights for every column: a {kind} "
-                    "has no weights of a column of ones."
+                    f"has_ones is for networks that read rows of features: a {kind} has no "
+                    "weights of a column of ones."
                 )
             stages = (first.without_ones(), *rest)
         sides = None
         if image_shape is not None:
-            if not isinstance(first, Convolution) or first.windows.image_sides is not None:
+            if not isinstance(first, Convolution):
                 raise InputError(
                     "image_shape is for a ConvolutionalNetwork, which reads images of any size; "
                     f"a {kind} has weights for one size."

@@ -13,7 +13,6 @@ from cvxnn.errors import InputError
 from cvxnn.networks.stages import (
     Activation,
     Affine,
-    CircularSignal,
     Convolution,
     Flatten,
     Gate,
@@ -45,14 +44,11 @@ class Graph:
     Attributes
     ----------
     weights : dict of ndarray
-        By name, in float64.
-    integers : dict of ndarray
-        The same for axes and places.
+        By name; also axes, which are integers.
     nodes : list of Node
     """
 
-    weights: dict[str, FloatArray] = field(default_factory=dict)
-    integers: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
 
     def chain(self, stages: Iterable[Stage], value: str) -> str:
@@ -63,10 +59,10 @@ class Graph:
 
     def names(self) -> set[str]:
         """All that are in use within the graph."""
-        return {*self.weights, *self.integers, *(node.output for node in self.nodes)}
+        return {*self.weights, *(node.output for node in self.nodes)}
 
     def converted(self, dtype: str) -> dict[str, NDArray[Any]]:
-        """The weights in this precision and the integers, by name.
+        """The weights in this precision, by name.
 
         Raises
         ------
@@ -79,24 +75,22 @@ class Graph:
                 "The weights do not fit into an ONNX model, which holds 2 GiB at most."
             )
         with np.errstate(over="ignore"):
-            converted = {name: array.astype(dtype) for name, array in self.weights.items()}
+            converted = {
+                name: array.astype(dtype) if array.dtype == np.float64 else array
+                for name, array in self.weights.items()
+            }
         if not all(np.isfinite(array).all() for array in converted.values()):
             raise InputError(f"A weight is too large for {dtype}; use dtype='float64'.")
-        return {**converted, **self.integers}
+        return converted
 
     def _add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         node = Node(operator, inputs, self._unused(output), attributes)
         self.nodes.append(node)
         return node.output
 
-    def _weight(self, name: str, array: FloatArray) -> str:
+    def _weight(self, name: str, array: NDArray[Any]) -> str:
         name = self._unused(name)
         self.weights[name] = array
-        return name
-
-    def _integers(self, name: str, *values: int) -> str:
-        name = self._unused(name)
-        self.integers[name] = np.array(values, np.int64)
         return name
 
     def _unused(self, name: str) -> str:
@@ -106,13 +100,13 @@ class Graph:
             name, number = f"{wanted}_{number}", number + 1
         return name
 
-    def _biases(self, name: str, bias: FloatArray | None) -> list[str]:
-        return [] if bias is None else [self._weight(f"{name}_biases", bias)]
+    def _parameters(self, name: str, weight: FloatArray, bias: FloatArray | None) -> list[str]:
+        names = [self._weight(f"{name}_weights", weight)]
+        return names if bias is None else [*names, self._weight(f"{name}_biases", bias)]
 
     def affine(self, stage: Affine, value: str) -> str:
-        inputs = [value, self._weight(f"{stage.name}_weights", stage.weight)]
-        inputs += self._biases(stage.name, stage.bias)
-        return self._add("Gemm", inputs, "sums", transB=1)
+        parameters = self._parameters(stage.name, stage.weight, stage.bias)
+        return self._add("Gemm", [value, *parameters], "sums", transB=1)
 
     def activation(self, stage: Activation, value: str) -> str:
         if not stage.slope:
@@ -131,33 +125,25 @@ class Graph:
         return self._add("Sum", [self.chain(branch, value) for branch in stage.branches], "sums")
 
     def convolution(self, stage: Convolution, value: str) -> str:
-        windows = stage.windows
-        inputs = [value, self._weight(f"{stage.name}_weights", stage.filters)]
-        inputs += self._biases(stage.name, stage.biases)
+        n_sides = len(stage.windows.sides)
         return self._add(
-            "Conv", inputs, "sums",
-            kernel_shape=windows.sides,
-            strides=[windows.stride] * len(windows.sides),
-            pads=[windows.padding] * (2 * len(windows.sides)),
-        )  # fmt: skip
+            "Conv",
+            [value, *self._parameters("hidden", stage.filters, stage.biases)],
+            "sums",
+            strides=[stage.windows.stride] * n_sides,
+            pads=[stage.windows.padding] * (2 * n_sides),
+        )
 
     def pooling(self, stage: Pooling, value: str) -> str:
         axes = range(2, len(stage.windows.sides) + 2)
         if stage.kind == "sum":
             # Since opset 13 the axes of a sum are an input, those of the others an attribute.
-            inputs = [value, self._integers("axes", *axes)]
+            inputs = [value, self._weight("axes", np.array(axes))]
             return self._add("ReduceSum", inputs, "pooled", keepdims=1)
         return self._add(_REDUCTIONS[stage.kind], [value], "pooled", axes=axes, keepdims=1)
 
     def flatten(self, stage: Flatten, value: str) -> str:
         return self._add("Flatten", [value], "rows", axis=1)
-
-    def circular_signal(self, stage: CircularSignal, value: str) -> str:
-        axis = self._integers("axis", 1)
-        ends = self._integers("start", 0), self._integers("stop", stage.size - 1)
-        again = self._add("Slice", [value, *ends, axis], "again")
-        rounds = self._add("Concat", [value, again], "rounds", axis=1)
-        return self._add("Unsqueeze", [rounds, axis], "signals")
 
 
 _REDUCTIONS = {"average": "ReduceMean", "max": "ReduceMax"}
@@ -170,5 +156,4 @@ OPERATORS: dict[type[Stage], Callable[[Graph, Any, str], str]] = {
     Convolution: Graph.convolution,
     Pooling: Graph.pooling,
     Flatten: Graph.flatten,
-    CircularSignal: Graph.circular_signal,
 }

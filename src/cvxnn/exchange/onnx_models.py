@@ -46,16 +46,16 @@ def to_onnx(
     has_ones : bool, default False
         Whether the last column that the network reads is one of ones. Its weights
         become the biases of the hidden layer, and the model takes the other d - 1
-        columns. Not for convolutional networks.
+        columns. Not for images and patches.
     image_shape : tuple of int, optional
         For a :class:`ConvolutionalNetwork`: the only height and width, or length, that
         the model is to take, with or without channels at the end. Any if None.
     dtype : {"float64", "float32"}, default "float64"
-        Of weights, input and output. Some runtimes have convolutions in float32 only.
+        Of weights, input and output. ONNX Runtime has convolutions in float32 only.
     input_name, output_name : str, default "X" and "values"
         Names of the input, of shape (n, d) or (n, d - 1), and of the output, of shape
-        (n, k); n is free. Images have shape (n, C, height, width) or (n, C, length), and
-        patches of a :class:`LinearCNN` shape (n, h, K): channels first.
+        (n, k); n is free. Images have shape (n, C, height, width) or (n, C, length):
+        channels first.
     metadata : mapping of str, optional
         Anything that `json` can write, kept in the model as text in JSON.
 
@@ -76,7 +76,7 @@ def to_onnx(
 
     References
     ----------
-    Open Neural Network Exchange, operator schemas: Gemm-13, Relu-14, PRelu-16, Conv-11.
+    Open Neural Network Exchange, operator schemas: Gemm-13, Relu-14, Conv-11.
 
     Examples
     --------

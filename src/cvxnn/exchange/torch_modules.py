@@ -52,9 +52,8 @@ def to_torch(
     torch.nn.Sequential
         From shape (n, d) or (n, d - 1) to (n, k), so (n, 1) for one network. Images
         have shape (n, C, height, width) or (n, C, length), as PyTorch has it:
-        ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with channels last;
-        patches of a :class:`LinearCNN` have shape (n, h, K). With float64 its values are
-        those of ``network.forward`` to rounding.
+        ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with channels last.
+        With float64 its values are those of ``network.forward`` to rounding.
 
     Raises
     ------
@@ -71,7 +70,9 @@ def to_torch(
     The parameters are the weights of the network, so that what is trained further has
     the same penalty; gates are buffers, which are stored and not trained. The sum over
     an image is an ``LPPool`` of norm 1. A convolutional network without filters becomes
-    one of one filter that is zero: PyTorch has no convolutions of none.
+    one of one filter that is zero: PyTorch has no convolutions of none. A
+    :class:`LinearCNN` or :class:`CircularCNN` becomes the linear function that it is, one
+    ``Linear`` of its coefficients.
 
     Examples
     --------

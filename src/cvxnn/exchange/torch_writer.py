@@ -15,7 +15,6 @@ from cvxnn.layers.images import Sides
 from cvxnn.networks.stages import (
     Activation,
     Affine,
-    CircularSignal,
     Convolution,
     Flatten,
     Gate,
@@ -99,12 +98,6 @@ class Writer:
     def flatten(self, stage: Flatten) -> Module:
         return self.torch.nn.Flatten()
 
-    def circular_signal(self, stage: CircularSignal) -> Module:
-        nn = self.torch.nn
-        return nn.Sequential(
-            nn.Unflatten(1, (1, stage.size)), nn.CircularPad1d((0, stage.size - 1))
-        )
-
     def _of_sides(self, stage: Convolution | Pooling, name: str) -> Any:
         """The class of this name for signals or for images."""
         return getattr(self.torch.nn, f"{name}{len(stage.windows.sides)}d")
@@ -132,5 +125,4 @@ MODULES: dict[type[Stage], Callable[[Writer, Any], Module]] = {
     Convolution: Writer.convolution,
     Pooling: Writer.pooling,
     Flatten: Writer.flatten,
-    CircularSignal: Writer.circular_signal,
 }

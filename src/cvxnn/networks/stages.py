@@ -138,14 +138,11 @@ class Windows:
         Of a filter: one for signals, two for images.
     stride, padding : int
         The same in all directions.
-    image_sides : tuple of int, optional
-        Of an image, where it has to have these; None where any will do.
     """
 
     sides: Sides
     stride: int = 1
     padding: int = 0
-    image_sides: Sides | None = None
 
     def map_shape(self, image_sides: Sides) -> Sides:
         """How many there are in each direction of an image of these sides."""
@@ -158,22 +155,19 @@ class Convolution(FirstStage):
 
     Attributes
     ----------
-    name : str
-        What the weights are called.
     filters : ndarray, shape (m, C, height, width) or (m, C, length)
     biases : ndarray, shape (m,), optional
     windows : Windows
     """
 
-    name: str
     filters: FloatArray
     biases: FloatArray | None
     windows: Windows
 
     @property
     def input_shape(self) -> tuple[int | str, ...]:
-        names = ("length",) if len(self.windows.sides) == 1 else ("height", "width")
-        return (self.filters.shape[1], *(self.windows.image_sides or names))
+        sides = ("length",) if len(self.windows.sides) == 1 else ("height", "width")
+        return (self.filters.shape[1], *sides)
 
 
 @dataclass(frozen=True)
@@ -185,19 +179,13 @@ class Pooling(Stage):
 
 
 @dataclass(frozen=True)
-class Flatten(Stage):
-    """Each image as a row."""
+class Flatten(FirstStage):
+    """Each image, or the patches of each, as a row.
 
-
-@dataclass(frozen=True)
-class CircularSignal(FirstStage):
-    """A row of d numbers as a signal of one channel that goes round, of length 2 d - 1.
-
-    So every window of length d that begins in the row is there.
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Of what it reads, where it is the first step.
     """
 
-    size: int
-
-    @property
-    def input_shape(self) -> tuple[int | str, ...]:
-        return (self.size,)
+    input_shape: tuple[int | str, ...] = ()
