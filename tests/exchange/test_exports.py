@@ -23,7 +23,6 @@ from cvxnn.errors import InputError
 
 each_run = pytest.mark.parametrize("run", [by_torch, by_onnx])
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-each_kind_on_rows = pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
 
 
 def assert_outputs(kind: Kind, networks: list[Any], values: np.ndarray, tol: float) -> None:
@@ -34,41 +33,27 @@ def assert_outputs(kind: Kind, networks: list[Any], values: np.ndarray, tol: flo
 
 @each_run
 @each_kind
-@pytest.mark.parametrize("m", [7, 1, 0])
-def test_outputs_are_those_of_the_network(run: Any, kind: Kind, m: int):
-    network = kind.make(m)
-    values = run(network, kind.channels_first, image_shape=kind.image_shape)
-    assert_outputs(kind, [network], values, 1e-13)
+@pytest.mark.parametrize("sizes", [(7,), (1,), (0,), (7, 1, 0)])
+@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-13), ("float32", 1e-5)])
+def test_outputs_are_those_of_the_networks(
+    run: Any, kind: Kind, sizes: tuple[int, ...], dtype: str, tol: float
+):
+    networks = [kind.make(m) for m in sizes]
+    values = run(networks, kind.channels_first, dtype, image_shape=kind.image_shape)
+    assert values.dtype == dtype
+    assert_outputs(kind, networks, values, tol)
 
 
 @each_run
-@each_kind
-def test_single_precision_rounds(run: Any, kind: Kind):
-    network = kind.make(7)
-    values = run(network, kind.channels_first, "float32", image_shape=kind.image_shape)
-    assert values.dtype == np.float32
-    assert_outputs(kind, [network], values, 1e-5)
+@pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("sizes", [(7,), (0,), (7, 1, 0)])
+def test_the_column_of_ones_becomes_biases(run: Any, kind: Kind, sizes: tuple[int, ...]):
+    networks = [kind.make(m) for m in sizes]
+    assert_outputs(kind, networks, run(networks, kind.data[:, :-1], has_ones=True), 1e-13)
 
 
 @each_run
-@each_kind
-def test_several_networks_have_an_output_each(run: Any, kind: Kind):
-    networks = [kind.make(m) for m in (7, 1, 0)]
-    values = run(networks, kind.channels_first, image_shape=kind.image_shape)
-    assert_outputs(kind, networks, values, 1e-13)
-
-
-@each_run
-@each_kind_on_rows
-def test_the_column_of_ones_becomes_biases(run: Any, kind: Kind):
-    networks = [kind.make(m) for m in (7, 1, 0)]
-    for chosen in ([networks[0]], [networks[2]], networks):
-        values = run(chosen, kind.data[:, :-1], has_ones=True)
-        assert_outputs(kind, chosen, values, 1e-13)
-
-
-@each_run
-def test_a_list_of_one_is_the_network(run: Any):
+def test_a_network_is_a_list_of_one(run: Any):
     network, rows = RELU.make(7), RELU.data
     assert np.array_equal(run([network], rows), run(network, rows))
 
