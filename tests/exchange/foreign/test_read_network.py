@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPRegressor
 
 import cvxnn
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks import read_network
+from cvxnn.exchange.foreign import read_network
 from cvxnn.networks import TwoLayerNetwork
 
 X = np.random.default_rng(0).standard_normal((12, 2))
@@ -272,7 +272,7 @@ def test_weights_that_a_hook_computes_are_refused():
 
 def test_torch_is_not_imported():
     program = (
-        "import sys, cvxnn.foreign_networks as f; f.read_network(([[1.0]], [1.0]));"
+        "import sys, cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]));"
         "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
     )
     path = str(Path(cvxnn.__file__).parents[1])
