@@ -53,8 +53,10 @@ def normal(m: int, *shape: int) -> np.ndarray:
 def leaky(slope: float, has_skip: bool) -> Kind:
     skip = normal(4) if has_skip else None
 
+    def make(m: int) -> TwoLayerNetwork:
+        return TwoLayerNetwork(normal(m, 4), normal(m), slope=slope, skip_weights=skip)
 
-X
+    return Kind(make, (20, 4))
 
 
 GEOMETRIES = [
