@@ -11,18 +11,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Modules of PyTorch classes, which cannot be imported without it.
 if find_spec("torch") is None:
-    collect_ignore_glob = ["src/cvxnn/architectures/*_torch.py"]
+    collect_ignore_glob = ["src/cvxnn/exchange/torch_layers.py"]
 
 OPTIONAL = {
-    "cvxnn.architectures.convolutional.ConvolutionalNetwork.to_torch": "torch",
-    "cvxnn.architectures.gated_networks.GatedNetwork.to_torch": "torch",
     "cvxnn.baselines": "torch",
-    "cvxnn.estimators.base.ConvexReLU.to_onnx": "onnx",
-    "cvxnn.estimators.base.ConvexReLU.to_torch": "torch",
-    "cvxnn.exchange.from_torch": "torch",
-    "cvxnn.exchange.save_onnx": "onnx",
-    "cvxnn.exchange.to_onnx": "onnx",
-    "cvxnn.exchange.to_torch": "torch",
+    "cvxnn.estimators.base.ConvexEstimator.to_onnx": "onnx",
+    "cvxnn.estimators.base.ConvexEstimator.to_torch": "torch",
+    "cvxnn.exchange.onnx_models": "onnx",
+    "cvxnn.exchange.torch_modules": "torch",
     "cvxnn.plotting": "matplotlib",
     "cvxnn.plotting.curves.plot_objective": "torch",
     "cvxnn.plotting.curves.plot_scores": "torch",

@@ -23,7 +23,7 @@ from harness import FloatArray, print_table
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from cvxnn import ConvolutionalNetwork, solve_cnn
+from cvxnn import ConvolutionalNetwork, solve_cnn, to_torch
 from cvxnn.study.datasets import cifar
 from cvxnn.study.errors import DataUnavailable
 
@@ -109,7 +109,8 @@ def train(
     rng = np.random.default_rng(0)
     filters = rng.standard_normal((width, filter_size, filter_size, 1)) / filter_size
     output = rng.standard_normal(width) / width**0.5
-    module = ConvolutionalNetwork(filters, output, np.zeros(width), pooling="average").to_torch()
+    network = ConvolutionalNetwork(filters, output, np.zeros(width), pooling="average")
+    module = to_torch(network)
     data, y = torch.from_numpy(images.train[:, None]), torch.from_numpy(images.y)
     weights = list(module.parameters())
     optimizer = torch.optim.Adam(weights, lr=step_size)

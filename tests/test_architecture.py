@@ -24,7 +24,6 @@ ROOMS = [
     "evaluation",
     "patterns",
     "networks",
-    "foreign_networks",
     "exchange",
     "problems",
     "results",

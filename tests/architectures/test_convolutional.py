@@ -1,21 +1,14 @@
-"""The convolutional network: values by explicit loops, and PyTorch's own."""
+"""The convolutional network: values by explicit loops, and what a value is."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from exchange.kinds import GEOMETRIES
 from networks.cases import convolutional_values, maps_by_loops
 
 from cvxnn import ConvolutionalNetwork, InputError, TwoLayerNetwork
 
-GEOMETRIES = [
-    # Shape of the data, of the filters, stride and padding.
-    ((5, 9), (4, 1), 1, 0),
-    ((5, 9, 2), (4, 2), 2, 1),
-    ((5, 7, 6), (3, 2, 1), 1, 0),
-    ((5, 7, 6), (3, 3, 1), 2, 2),
-    ((5, 7, 6, 3), (2, 3, 3), 3, 1),
-]
 each_geometry = pytest.mark.parametrize("shape, filter_shape, stride, padding", GEOMETRIES)
 each_activation = pytest.mark.parametrize("slope", [0.0, 0.1, -1.0])
 
@@ -45,58 +38,9 @@ def test_values_are_the_formula(shape, filter_shape, stride, padding, slope, poo
     assert np.allclose(feature_maps.reshape(maps.shape), maps, atol=1e-12)
 
 
-@each_geometry
-@each_activation
-@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
-@pytest.mark.parametrize("has_biases", [True, False])
-def test_the_module_of_torch_has_the_same_outputs(
-    shape, filter_shape, stride, padding, slope, pooling, has_biases
-):
-    torch = pytest.importorskip("torch")
-    network, data = draw(
-        shape, filter_shape, has_biases=has_biases,
-        stride=stride, padding=padding, slope=slope, pooling=pooling,
-    )  # fmt: skip
-    state = torch.random.get_rng_state()
-    module = network.to_torch(shape[1:])
-    assert torch.equal(state, torch.random.get_rng_state())
-    kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
-    assert [kind in type(layer).__name__ for kind, layer in zip(kinds, module, strict=True)]
-    channels_last = data.reshape(*shape[: len(filter_shape)], -1)
-    with torch.no_grad():
-        values = module(torch.from_numpy(np.moveaxis(channels_last, -1, 1))).numpy()
-    assert values.shape == (len(data), 1)
-    assert np.abs(values[:, 0] - network.forward(data)).max() <= 1e-10
-    # What is trained further has the same penalty.
-    penalty = 0.5 * sum(float((part.detach() ** 2).sum()) for part in module.parameters())
-    assert penalty == pytest.approx(network.penalty(), rel=1e-12)
-
-
-@pytest.mark.parametrize("pooling", ["average", "max"])
-def test_a_module_of_average_or_max_pooling_takes_images_of_any_size(pooling):
-    torch = pytest.importorskip("torch")
-    network, _ = draw((5, 7, 6), (3, 2, 1), pooling=pooling)
-    module = network.to_torch(dtype=torch.float32)
-    for shape in ((2, 9, 4), (3, 3, 2)):
-        images = np.random.default_rng(1).standard_normal(shape)
-        values = module(torch.tensor(images[:, None], dtype=torch.float32))
-        assert np.allclose(values.detach().numpy()[:, 0], network.forward(images), atol=1e-4)
-
-
-def test_a_module_without_filters_is_zero():
-    torch = pytest.importorskip("torch")
+def test_a_network_without_filters_is_zero():
     network, images = draw((5, 7, 6), (3, 2, 1), m=0)
     assert np.array_equal(network.forward(images), np.zeros(5))
-    values = network.to_torch((7, 6))(torch.from_numpy(images[:, None]))
-    assert torch.equal(values, torch.zeros(5, 1, dtype=torch.float64))
-
-
-def test_the_module_of_a_sum_needs_the_size_of_the_images():
-    pytest.importorskip("torch")
-    network, _ = draw((5, 7, 6), (3, 2, 1))
-    for shape in (None, (7,), (7, 6, 1, 1), (2, 6), (7, 0)):
-        with pytest.raises(InputError, match="image_shape must"):
-            network.to_torch(shape)
 
 
 def test_one_patch_is_the_fully_connected_network():

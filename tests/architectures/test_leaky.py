@@ -14,10 +14,8 @@ from architectures.cnn_problems import in_cvxpy, search
 import cvxnn
 from cvxnn.architectures import solve_leaky
 from cvxnn.architectures.skip_run import PenalisedSkip
-from cvxnn.architectures.torch_modules import leaky_module
 from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Status
 from cvxnn.training import methods
 
@@ -274,17 +272,3 @@ def test_ctrl_c_between_two_runs_keeps_the_best(
 def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
     with pytest.raises(InputError, match="5000 rows at most, got 5001"):
         solve_leaky(np.ones((5001, 1)), np.ones(5001), 1.0, skip="free")
-
-
-@pytest.mark.parametrize("skip", [None, "penalised"])
-@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
-def test_torch_gives_the_same_outputs(slope: float, skip: str | None) -> None:
-    torch = pytest.importorskip("torch")
-    X, _ = data()
-    network = trained(slope, skip, "squared").network
-    output = leaky_module(network, None)(torch.tensor(X)).detach().numpy()
-    np.testing.assert_allclose(output[:, 0], network.forward(X), atol=1e-12)
-    w = None if skip is None else [1.0, 2.0, 3.0]
-    empty = TwoLayerNetwork(np.zeros((0, 3)), [], slope=slope, skip_weights=w)
-    output = leaky_module(empty, None)(torch.tensor(X)).detach().numpy()
-    np.testing.assert_allclose(output[:, 0], empty.forward(X), atol=1e-12)

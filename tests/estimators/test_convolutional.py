@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -147,19 +147,6 @@ def test_models_come_out_of_a_pickle_as_they_went_in(bars):
     copy = pickle.loads(pickle.dumps(model))
     assert copy.networks_ == model.networks_
     np.testing.assert_array_equal(copy.decision_function(images), model.decision_function(images))
-
-
-@pytest.mark.parametrize("pooling", ["sum", "average"])
-def test_the_module_of_torch_has_the_same_values(bars, pooling):
-    torch = pytest.importorskip("torch")
-    images, kinds = bars
-    options = OPTIONS | {"fit_intercept": True}
-    model = ConvexCNNClassifier(pooling=pooling, **options).fit(images, kinds)
-    module = model.to_torch()
-    values = module(torch.from_numpy(images[:, None])).detach().numpy()
-    assert np.abs(values - model.decision_function(images)).max() <= 1e-10
-    with pytest.raises(NotFittedError):
-        ConvexCNNClassifier().to_torch()
 
 
 def test_images_of_another_shape_are_refused(bars):

@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from cvxnn import (
+    ConvexCNNClassifier,
+    ConvexCNNRegressor,
     ConvexReLUClassifier,
     ConvexReLUClassifierCV,
     ConvexReLURegressor,
@@ -23,6 +25,8 @@ Y = np.abs(X[:, 0]) - 0.5 * X[:, 1] + 1.0
 TWO = np.where(np.mean(Y) < Y, "high", "low")
 THREE = np.digitize(Y, np.quantile(Y, [1 / 3, 2 / 3]))
 
+IMAGES = RNG.standard_normal((30, 4, 3))
+CNN: dict[str, Any] = {"filter_size": 2, "method": "sampled", "n_samples": 20}
 MODELS: dict[str, tuple[BaseEstimator, np.ndarray]] = {
     "regressor": (ConvexReLURegressor(beta=0.1), Y),
     "regressor without intercept": (ConvexReLURegressor(beta=0.1, fit_intercept=False), Y),
@@ -33,47 +37,41 @@ MODELS: dict[str, tuple[BaseEstimator, np.ndarray]] = {
     "three classes, no neurons": (ConvexReLUClassifier(beta=1e6), THREE),
     "regressor CV": (ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2), Y),
     "three classes CV": (ConvexReLUClassifierCV(betas=[1.0, 0.1], cv=2), THREE),
+    "images": (ConvexCNNRegressor(beta=1.0, pooling="average", **CNN), Y),
+    "images of three classes": (ConvexCNNClassifier(beta=2.0, slope=0.1, **CNN), THREE),
+    "images without filters": (ConvexCNNRegressor(beta=1e6, fit_intercept=False, **CNN), Y),
 }
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest) -> Any:
     estimator, target = MODELS[request.param]
-    return estimator.fit(X, target)
+    return estimator.fit(IMAGES if "images" in request.param else X, target)
 
 
-def expected(model: Any) -> np.ndarray:
-    """The values that decide, shape (n, k)."""
-    values = getattr(model, "decision_function", model.predict)(X)
-    return values.reshape(len(X), -1)
-
-
-def test_torch_gives_the_same_values(model: Any):
+def by_torch(model: Any, inputs: np.ndarray) -> np.ndarray:
     torch = pytest.importorskip("torch")
+    module = model.to_torch(dtype=getattr(torch, str(inputs.dtype)))
     with torch.no_grad():
-        values = model.to_torch()(torch.from_numpy(X)).numpy()
-    assert values.shape == expected(model).shape
-    assert np.abs(values - expected(model)).max() <= 1e-12
+        return module(torch.from_numpy(inputs)).numpy()
 
 
-def test_onnx_gives_the_same_values(model: Any):
+def by_onnx(model: Any, inputs: np.ndarray) -> np.ndarray:
     reference = pytest.importorskip("onnx.reference")
-    (values,) = reference.ReferenceEvaluator(model.to_onnx()).run(None, {"X": X})
-    assert values.shape == expected(model).shape
-    assert np.abs(values - expected(model)).max() <= 1e-12
+    exported = model.to_onnx(dtype=str(inputs.dtype))
+    (values,) = reference.ReferenceEvaluator(exported).run(None, {"X": inputs})
+    return values
 
 
-def test_float32_gives_nearly_the_same_values(model: Any):
-    torch = pytest.importorskip("torch")
-    reference = pytest.importorskip("onnx.reference")
-    data = X.astype(np.float32)
-    with torch.no_grad():
-        by_torch = model.to_torch(dtype=torch.float32)(torch.from_numpy(data)).numpy()
-    onnx_model = model.to_onnx(dtype="float32")
-    (by_onnx,) = reference.ReferenceEvaluator(onnx_model).run(None, {"X": data})
-    for values in (by_torch, by_onnx):
-        assert values.dtype == np.float32
-        assert values == pytest.approx(expected(model), rel=1e-4, abs=1e-4)
+@pytest.mark.parametrize("run", [by_torch, by_onnx])
+@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_exports_give_the_same_values(model: Any, run: Any, dtype: str, tol: float):
+    data, inputs = (IMAGES, IMAGES[:, None]) if hasattr(model, "image_shape_") else (X, X)
+    expected = getattr(model, "decision_function", model.predict)(data).reshape(len(X), -1)
+    values = run(model, inputs.astype(dtype))
+    assert values.dtype == dtype
+    assert values.shape == expected.shape
+    assert values == pytest.approx(expected, rel=tol, abs=tol)
 
 
 def test_layers_of_three_classes_are_blocks():
@@ -117,7 +115,10 @@ def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
 
 
 @pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
-@pytest.mark.parametrize("kind", [ConvexReLURegressor, ConvexReLUClassifier])
+@pytest.mark.parametrize(
+    "kind",
+    [ConvexReLURegressor, ConvexReLUClassifier, ConvexCNNRegressor, ConvexCNNClassifier],
+)
 def test_a_model_must_be_fitted(kind: Any, method: str):
     with pytest.raises(NotFittedError):
         getattr(kind(), method)()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.filter_network import FilterNetwork
-from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import (
@@ -18,11 +18,17 @@ from cvxnn.layers.images import (
     sliding_windows,
 )
 from cvxnn.networks.arrays import activate, frozen
+from cvxnn.networks.stacking import common, output_layer, with_zeros
+from cvxnn.networks.stages import (
+    Activation,
+    Affine,
+    Convolution,
+    Flatten,
+    Pooling,
+    Stages,
+    Windows,
+)
 from cvxnn.validation import check_choice, check_number
-
-if TYPE_CHECKING:
-    from torch import dtype
-    from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
 
@@ -200,42 +206,27 @@ class ConvolutionalNetwork(FilterNetwork):
         maps = self._activate(windows)
         return maps.reshape(len(windows), *self._map_shape(windows), self.n_filters)
 
-    def to_torch(
-        self, image_shape: tuple[int, ...] | None = None, *, dtype: dtype | None = None
-    ) -> Sequential:
-        """The network as ``torch.nn.Sequential(Conv, ReLU, pooling, Flatten, Linear)``; O(m h).
-
-        Parameters
-        ----------
-        image_shape : tuple of int, optional
-            Height and width of the images, or length of the signals, with or without
-            channels at the end: for ``pooling="sum"``, whose layer has the size of a
-            feature map. Not needed for ``"average"`` and ``"max"``.
-        dtype : torch.dtype, optional
-            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
-
-        Returns
-        -------
-        torch.nn.Sequential
-            From shape (n, C, height, width) or (n, C, length), as PyTorch has it, to
-            (n, 1): ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with
-            channels last. The sum is an ``LPPool`` of norm 1. A network without filters
-            becomes one of one filter that is zero: PyTorch has no convolutions of none.
-
-        Raises
-        ------
-        InputError
-            If PyTorch is not installed, or an argument is not as described.
-
-        Examples
-        --------
-        >>> import torch
-        >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
-        >>> module = network.to_torch((4,))
-        >>> module(torch.tensor([[[3.0, 1.0, 2.0, 0.0]]], dtype=torch.float64)).item()
-        8.0
-        """
-        return convolutional_module([self], image_shape, dtype)
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`Network.stages`."""
+        first = networks[0]
+        for name in first._settings:
+            common((network._settings[name] for network in networks), name)
+        common((network.filter_shape for network in networks), "shape of a filter")
+        filters = np.concatenate([network.filters for network in networks])
+        sizes = [network.n_filters for network in networks]
+        biases = with_zeros([network.biases for network in networks], sizes)
+        constants = None if biases is None else np.concatenate(biases)
+        output = output_layer(network.output_weights for network in networks)
+        if not len(filters):
+            # No library has convolutions of no filters: one that is zero stands for them.
+            filters = np.zeros((1, *first.filter_shape))
+            constants = None if constants is None else np.zeros(1)
+            output = Affine("output", np.zeros((len(networks), 1)))
+        windows = Windows(first.filter_shape[:-1], first.stride, first.padding)
+        convolution = Convolution(np.moveaxis(filters, -1, 1), constants, windows)
+        pooling = Pooling(first.pooling, windows)
+        return convolution, Activation(first.slope), pooling, Flatten(), output
 
     def _windows(self, data: ArrayLike) -> FloatArray:
         """The patches of the images, as a view."""

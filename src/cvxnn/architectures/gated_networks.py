@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.gated_decomposition import relu_network
-from cvxnn.architectures.torch_modules import gated_module
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.arrays import frozen
 from cvxnn.networks.dense import DenseNetwork
+from cvxnn.networks.stacking import dense_layers
+from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.validation import check_choice
-
-if TYPE_CHECKING:
-    from torch import dtype
-    from torch.nn import Module
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -153,30 +151,12 @@ class GatedNetwork(DenseNetwork):
         products = self.hidden_weights * self.output_weights[:, None]
         return relu_network(rows, self.gates, products, least=method == "minimum_norm")
 
-    def to_torch(self, *, dtype: dtype | None = None) -> Module:
-        """The network as a PyTorch module with the same outputs, of shape (n, 1).
-
-        Its gates are a buffer, which is stored and not trained; the weights are
-        parameters.
-
-        Parameters
-        ----------
-        dtype : torch.dtype, optional
-            Of gates and parameters: ``torch.float64`` if None.
-
-        Raises
-        ------
-        InputError
-            If PyTorch is not installed, or `dtype` is no floating type.
-
-        Examples
-        --------
-        >>> import torch
-        >>> module = GatedNetwork([[1.0]], [[-2.0]], [3.0]).to_torch()
-        >>> module(torch.tensor([[5.0], [-5.0]], dtype=torch.float64)).tolist()
-        [[-30.0], [0.0]]
-        """
-        return gated_module(self, dtype)
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`Network.stages`."""
+        hidden, output = dense_layers(networks)
+        gates = np.concatenate([network.gates for network in networks])
+        return Gate(Affine("gate", gates), hidden), output
 
 
 def open_gates(X: FloatArray, gates: FloatArray) -> BoolArray:

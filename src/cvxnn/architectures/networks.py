@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,8 @@ from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.images import check_patches
 from cvxnn.networks.arrays import frozen
+from cvxnn.networks.stacking import common
+from cvxnn.networks.stages import Affine, Flatten, Stages
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -63,6 +66,13 @@ class _BilinearNetwork(FilterNetwork):
         # The transforms behind a circular convolution round some ten times log2(d).
         roundings = rows.shape[1] + m + 10 * int(np.log2(rows.shape[1]) + 1.0)
         return Prediction(self.forward(data), moduli, roundings)
+
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`Network.stages`: the linear functions that the networks are."""
+        shape = common((n.coefficients.shape for n in networks), "shape of the coefficients")
+        layer = Affine("linear", np.stack([n.coefficients.ravel() for n in networks]))
+        return (layer,) if len(shape) == 1 else (Flatten(shape), layer)
 
     @abstractmethod
     def _moduli(self) -> FloatArray:

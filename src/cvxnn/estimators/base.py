@@ -20,7 +20,6 @@ from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with
 from cvxnn.estimators.inputs import check_entries
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.losses import HuberLoss, Loss, as_loss
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.progress import live_progress
 from cvxnn.results import Progress, Solution, Status, described, relative_gap
 from cvxnn.training.methods import METHODS
@@ -207,6 +206,87 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc
         check_is_fitted(self)
         return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
 
+    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
+        """The fitted model as a ``torch.nn.Sequential``, see :func:`cvxnn.to_torch`; O(k m d).
+
+        Parameters
+        ----------
+        dtype : torch.dtype, optional
+            Of the parameters: ``torch.float64`` if None.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            From X of shape (n, d), without a column of ones, or from images with channels
+            first to shape (n, k): the predictions of a regressor (k = 1), or the decision
+            values of a classifier, k = 1 for two classes and else one column for each of
+            ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_torch`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> value = model.to_torch()(torch.tensor([[2.0]], dtype=torch.float64))
+        >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
+        True
+        """
+        networks = self._fitted_networks()
+        return to_torch(networks, dtype=dtype, **self._input_options(networks))
+
+    def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
+        """The fitted model as an ONNX model, see :func:`cvxnn.to_onnx`; O(k m d).
+
+        Parameters
+        ----------
+        dtype : {"float64", "float32"}, default "float64"
+            Of weights, input and output.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Input ``X`` and output ``values`` are of the shapes of :meth:`to_torch`. The
+            metadata have ``feature_names`` and ``classes`` as lists in JSON, where the
+            model has them. ``onnx.save`` writes it to a file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_onnx`.
+
+        Examples
+        --------
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> [node.op_type for node in model.to_onnx().graph.node]
+        ['Gemm', 'Relu', 'Gemm']
+        """
+        networks = self._fitted_networks()
+        known = {"feature_names": "feature_names_in_", "classes": "classes_"}
+        return to_onnx(
+            networks,
+            dtype=dtype,
+            metadata={
+                key: getattr(self, name).tolist()
+                for key, name in known.items()
+                if hasattr(self, name)
+            },
+            **self._input_options(networks),
+        )
+
+    @abstractmethod
+    def _input_options(self, networks: list[Any]) -> dict[str, Any]:
+        """What the exports have to know of the data that the networks read."""
+
     def _train_all(self, problems: list[Rows], **options: Any) -> list[Any]:
         """One network for each problem; after Ctrl-C the others are left where they start.
 
@@ -285,86 +365,9 @@ class ConvexReLU(ConvexEstimator):
 
     _proof_advice = "fewer or projected features"
 
-    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
-        """The fitted model as ``torch.nn.Sequential(Linear, ReLU, Linear)``; O(k m d).
-
-        Parameters
-        ----------
-        dtype : torch.dtype, optional
-            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
-
-        Returns
-        -------
-        torch.nn.Sequential
-            From X of shape (n, d), without a column of ones, to shape (n, k): the
-            predictions of a regressor (k = 1), or the decision values of a classifier,
-            k = 1 for two classes and else one column for each of ``classes_``.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        InputError
-            As :func:`cvxnn.to_torch`.
-
-        Examples
-        --------
-        >>> import torch
-        >>> from cvxnn import ConvexReLURegressor
-        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
-        >>> value = model.to_torch()(torch.tensor([[2.0]], dtype=torch.float64))
-        >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
-        True
-        """
-        networks = self._fitted_networks()
-        return to_torch(networks, has_ones=self._has_ones(networks), dtype=dtype)
-
-    def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
-        """The fitted model as an ONNX model of Gemm, Relu and Gemm; O(k m d).
-
-        Parameters
-        ----------
-        dtype : {"float64", "float32"}, default "float64"
-            Of weights, input and output; see :func:`cvxnn.to_onnx`.
-
-        Returns
-        -------
-        onnx.ModelProto
-            Input ``X`` of shape (n, d), without a column of ones; output ``values`` of
-            shape (n, k) as of :meth:`to_torch`. The metadata have ``feature_names`` and
-            ``classes`` as lists in JSON, where the model has them. ``onnx.save`` writes
-            it to a file.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        InputError
-            As :func:`cvxnn.to_onnx`.
-
-        Examples
-        --------
-        >>> from cvxnn import ConvexReLURegressor
-        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
-        >>> [node.op_type for node in model.to_onnx().graph.node]
-        ['Gemm', 'Relu', 'Gemm']
-        """
-        networks = self._fitted_networks()
-        known = {"feature_names": "feature_names_in_", "classes": "classes_"}
-        return to_onnx(
-            networks,
-            has_ones=self._has_ones(networks),
-            dtype=dtype,
-            metadata={
-                key: getattr(self, name).tolist()
-                for key, name in known.items()
-                if hasattr(self, name)
-            },
-        )
-
-    def _has_ones(self, networks: list[TwoLayerNetwork]) -> bool:
-        """Whether the networks read a column of ones; as fitted, whatever was set since."""
-        return networks[0].n_features > int(self.n_features_in_)
+    def _input_options(self, networks: list[Any]) -> dict[str, Any]:
+        # Whether there is a column of ones; as fitted, whatever was set since.
+        return {"has_ones": networks[0].n_features > int(self.n_features_in_)}
 
     def _read(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
         check_entries(X)

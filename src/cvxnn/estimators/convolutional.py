@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,6 @@ from sklearn.utils.validation import validate_data
 from cvxnn.architectures import ArchitectureSolution, ConvolutionalNetwork
 from cvxnn.architectures.cnn import solve_cnn_quietly
 from cvxnn.architectures.convolutional import POOLINGS
-from cvxnn.architectures.torch_modules import convolutional_module
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Rows
 from cvxnn.estimators.classifier import CLASSIFICATION_LOSSES, ConvexClassifier
@@ -21,10 +20,6 @@ from cvxnn.estimators.inputs import check_entries
 from cvxnn.estimators.regressor import REGRESSION_LOSSES, ConvexRegressor
 from cvxnn.layers.images import as_pixels, check_sides
 from cvxnn.validation import check_choice, check_count, check_number, check_positive
-
-if TYPE_CHECKING:
-    from torch import dtype
-    from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
 
@@ -54,30 +49,8 @@ class ConvexCNN(ConvexEstimator):
                 kind.poor_score = True
         return tags
 
-    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
-        """The fitted model as ``torch.nn.Sequential(Conv, ReLU, pooling, Flatten, Linear)``.
-
-        Parameters
-        ----------
-        dtype : torch.dtype, optional
-            Of the parameters: ``torch.float64`` if None; see :func:`cvxnn.to_torch`.
-
-        Returns
-        -------
-        torch.nn.Sequential
-            From shape (n, C, height, width) or (n, C, length), channels first as PyTorch
-            has it, to shape (n, k): the predictions of a regressor (k = 1), or the decision
-            values of a classifier, k = 1 for two classes and else one column for each of
-            ``classes_``. See :meth:`cvxnn.ConvolutionalNetwork.to_torch`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        InputError
-            If PyTorch is not installed, or `dtype` is not as described.
-        """
-        return convolutional_module(self._fitted_networks(), self.image_shape_, dtype)
+    def _input_options(self, networks: list[Any]) -> dict[str, Any]:
+        return {"image_shape": self.image_shape_}
 
     def _read(self, X: ArrayLike, *y: ArrayLike, reset: bool = True, **options: Any) -> Any:
         shape = check_entries(X)

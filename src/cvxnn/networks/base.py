@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,7 @@ from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks.files import NetworkFile, read_file, write_file
+from cvxnn.networks.stages import Stages
 from cvxnn.validation import check_positive, check_target
 
 FloatArray = NDArray[np.float64]
@@ -116,6 +117,17 @@ class Network(ABC):
         prediction = self._predict(data)
         target = check_target(y, len(prediction.values))
         return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
+
+    @classmethod
+    @abstractmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """What the networks compute, for other libraries: one model with an output for each.
+
+        Raises
+        ------
+        InputError
+            If they differ in what they read, or in a setting.
+        """
 
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
         """Write the network to a file, complete or not at all.

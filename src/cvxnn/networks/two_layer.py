@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer
 from cvxnn.networks.arrays import activate, frozen
+from cvxnn.networks.stacking import common, dense_layers, with_skip
+from cvxnn.networks.stages import Activation, Stages
 from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
@@ -205,6 +208,14 @@ class TwoLayerNetwork(NeuronSymmetries):
         linear = None if self.skip_weights is None else (rows, self.skip_weights)
         layer = Layer(rows).with_slope(self.slope)
         return predict(layer, self.hidden_weights, self.output_weights, linear)
+
+    @classmethod
+    def stages(cls, networks: Sequence[Self]) -> Stages:
+        """As :meth:`Network.stages`."""
+        slope = common((network.slope for network in networks), "slope")
+        hidden, output = dense_layers(networks)
+        skips = [network.skip_weights for network in networks]
+        return with_skip((hidden, Activation(slope), output), skips)
 
     def _renewed(self, hidden: FloatArray, output: FloatArray) -> Self:
         return type(self)(hidden, output, skip_weights=self.skip_weights, **self._settings)

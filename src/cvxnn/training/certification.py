@@ -14,7 +14,7 @@ from cvxnn.certificates import dual_bound
 from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Evaluation
-from cvxnn.foreign_networks import ReadNetwork, detached, read_network
+from cvxnn.exchange.foreign import ReadNetwork, detached, read_network
 from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss

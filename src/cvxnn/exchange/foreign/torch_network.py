@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.layers import AS_PAIR, from_layers, weights
-from cvxnn.foreign_networks.network import ReadNetwork
-from cvxnn.foreign_networks.torch_check import check_values
-from cvxnn.foreign_networks.torch_operations import Kind, Operation, is_changed, operation_of
-from cvxnn.foreign_networks.torch_trace import traced_operations
+from cvxnn.exchange.foreign.layers import AS_PAIR, from_layers, weights
+from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.torch_check import check_values
+from cvxnn.exchange.foreign.torch_operations import Kind, Operation, is_changed, operation_of
+from cvxnn.exchange.foreign.torch_trace import traced_operations
 
 FloatArray = NDArray[np.float64]
 

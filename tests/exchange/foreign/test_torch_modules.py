@@ -10,7 +10,7 @@ import pytest
 
 import cvxnn
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks import read_network
+from cvxnn.exchange.foreign import read_network
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.layers import check_class, from_layers, weights
-from cvxnn.foreign_networks.network import ReadNetwork
+from cvxnn.exchange.foreign.layers import check_class, from_layers, weights
+from cvxnn.exchange.foreign.network import ReadNetwork
 
 
 def read_perceptron_regressor(model: Any) -> ReadNetwork:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.labels import signs_of
-from cvxnn.foreign_networks.tensors import detached
+from cvxnn.exchange.foreign.labels import signs_of
+from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_data, check_target

@@ -6,9 +6,9 @@ import sys
 from typing import Any, NoReturn
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.layers import check_class
-from cvxnn.foreign_networks.network import ReadNetwork
-from cvxnn.foreign_networks.scikit_learn import fitted_names
+from cvxnn.exchange.foreign.layers import check_class
+from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.scikit_learn import fitted_names
 from cvxnn.losses import HuberLoss, Loss, as_loss
 
 

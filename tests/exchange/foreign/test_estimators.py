@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 import cvxnn
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks import read_network
+from cvxnn.exchange.foreign import read_network
 from cvxnn.results import Verdict
 
 RNG = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.network import ReadNetwork
-from cvxnn.foreign_networks.tensors import detached
+from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_finite
 

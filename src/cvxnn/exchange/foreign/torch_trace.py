@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.layers import AS_PAIR
-from cvxnn.foreign_networks.torch_operations import (
+from cvxnn.exchange.foreign.layers import AS_PAIR
+from cvxnn.exchange.foreign.torch_operations import (
     Kind,
     Operation,
     dropout_kind,

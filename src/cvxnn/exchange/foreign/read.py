@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.estimators import read_classifier, read_convolutional, read_regressor
-from cvxnn.foreign_networks.layers import check_class
-from cvxnn.foreign_networks.network import ReadNetwork
-from cvxnn.foreign_networks.scikit_learn import (
+from cvxnn.exchange.foreign.estimators import read_classifier, read_convolutional, read_regressor
+from cvxnn.exchange.foreign.layers import check_class
+from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.scikit_learn import (
     read_perceptron_classifier,
     read_perceptron_regressor,
 )
-from cvxnn.foreign_networks.tensors import detached
-from cvxnn.foreign_networks.torch_network import read_module
+from cvxnn.exchange.foreign.tensors import detached
+from cvxnn.exchange.foreign.torch_network import read_module
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cvxnn.errors import InputError
-from cvxnn.foreign_networks.layers import AS_PAIR
-from cvxnn.foreign_networks.network import ReadNetwork
-from cvxnn.foreign_networks.tensors import detached
+from cvxnn.exchange.foreign.layers import AS_PAIR
+from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.tensors import detached
 
 _ROWS = 16
 # How far values in the precision of the module may be from those in float64, in roots of its

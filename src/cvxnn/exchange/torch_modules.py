@@ -1,0 +1,158 @@
+"""Networks as PyTorch modules, and back; PyTorch is not imported with this file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cvxnn.errors import InputError
+from cvxnn.exchange.exported import Exported, Networks, import_optional
+from cvxnn.exchange.foreign import read_network
+from cvxnn.exchange.torch_writer import Writer
+from cvxnn.layers.images import Sides
+from cvxnn.networks import TwoLayerNetwork
+
+if TYPE_CHECKING:
+    from torch import dtype
+    from torch.nn import Module, Sequential
+
+
+def to_torch(
+    network: Networks,
+    *,
+    has_ones: bool = False,
+    image_shape: Sides | None = None,
+    dtype: dtype | None = None,
+) -> Sequential:
+    """The network as a ``torch.nn.Sequential``, such as one of Linear, ReLU, Linear; O(k m d).
+
+    The module is on the CPU, can be trained further, and draws no random numbers
+    when it is made.
+
+    Parameters
+    ----------
+    network : network, or list of networks
+        Of any kind. One output for each of k networks of the same kind and settings,
+        in this order, all on the same data.
+    has_ones : bool, default False
+        Whether the last column that the network reads is one of ones. Its weights
+        become the biases of the hidden layer, and the module takes the other d - 1
+        columns. Otherwise the module has no biases and takes all d. Not for
+        convolutional networks.
+    image_shape : tuple of int, optional
+        For a :class:`ConvolutionalNetwork` with ``pooling="sum"``, whose layer has the
+        size of a feature map: height and width of the images, or length of the signals,
+        with or without channels at the end.
+    dtype : torch.dtype, optional
+        Of the parameters: ``torch.float64`` if None, else float64, float32, bfloat16
+        or float16.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        From shape (n, d) or (n, d - 1) to (n, k), so (n, 1) for one network. Images
+        have shape (n, C, height, width) or (n, C, length), as PyTorch has it:
+        ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with channels last.
+        With float64 its values are those of ``network.forward`` to rounding.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed, or an argument is not as described, or a weight
+        is too large for `dtype`.
+
+    See Also
+    --------
+    from_torch : the way back.
+
+    Notes
+    -----
+    The parameters are the weights of the network, so that what is trained further has
+    the same penalty; gates are buffers, which are stored and not trained. The sum over
+    an image is an ``LPPool`` of norm 1. A convolutional network without filters becomes
+    one of one filter that is zero: PyTorch has no convolutions of none. A
+    :class:`LinearCNN` or :class:`CircularCNN` becomes the linear function that it is, one
+    ``Linear`` of its coefficients.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cvxnn import ConvolutionalNetwork, GatedNetwork, LeakyNetwork, TwoLayerNetwork
+    >>> network = TwoLayerNetwork([[1.0, -1.0], [2.0, 0.0]], [1.0, 3.0])
+    >>> module = to_torch(network, has_ones=True)
+    >>> module
+    Sequential(
+      (0): Linear(in_features=1, out_features=2, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=2, out_features=1, bias=False)
+    )
+    >>> module(torch.tensor([[4.0]], dtype=torch.float64)).item(), network.forward([4.0, 1.0])
+    (27.0, 27.0)
+    >>> leaky = to_torch(LeakyNetwork([[1.0]], [2.0], slope=0.1))
+    >>> round(leaky(torch.tensor([[-3.0]], dtype=torch.float64)).item(), 12)
+    -0.6
+    >>> gated = to_torch(GatedNetwork([[1.0]], [[-2.0]], [3.0]))
+    >>> gated(torch.tensor([[5.0], [-5.0]], dtype=torch.float64)).tolist()
+    [[-30.0], [0.0]]
+    >>> convolutional = to_torch(ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0]), image_shape=(4,))
+    >>> convolutional(torch.tensor([[[3.0, 1.0, 2.0, 0.0]]], dtype=torch.float64)).item()
+    8.0
+    """
+    torch = import_optional("torch", "PyTorch", "torch")
+    exported = Exported.of(network, has_ones, image_shape)
+    return Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
+
+
+def from_torch(module: Module) -> TwoLayerNetwork:
+    """A ``torch.nn.Sequential(Linear, ReLU, Linear)`` as a network, in float64; O(m d).
+
+    Parameters
+    ----------
+    module : torch.nn.Sequential
+        With one output; of any dtype, on any device.
+
+    Returns
+    -------
+    TwoLayerNetwork
+        The same function to rounding. Where a layer has a bias, the network reads
+        one more feature than the module: a last column of ones, whose weights are
+        the hidden biases. An output bias c other than 0 is one more neuron, on that
+        column alone, with the weights ``sqrt(|c|)`` and ``sign(c) sqrt(|c|)``. What
+        :func:`to_torch` makes of such a network comes back as that network.
+
+    Raises
+    ------
+    InputError
+        If the module is of another form, has hooks or several outputs, or its
+        parameters are not finite: one sentence says which.
+
+    Examples
+    --------
+    >>> from cvxnn import TwoLayerNetwork
+    >>> network = TwoLayerNetwork([[1.0, -1.0]], [3.0])
+    >>> from_torch(to_torch(network, has_ones=True)) == network
+    True
+    """
+    # An instance of a class of torch exists only after torch was imported.
+    sequential = getattr(sys.modules.get("torch.nn"), "Sequential", ())
+    if not isinstance(module, sequential):
+        raise InputError(
+            "module must be a torch.nn.Sequential(Linear, ReLU, Linear), "
+            f"got a {type(module).__name__}."
+        )
+    read = read_network(module)
+    if read.classes is not None:
+        raise InputError(
+            "module must end in Linear: what goes through a Sigmoid is no such network."
+        )
+    return read.network
+
+
+def _checked_dtype(torch: Any, dtype: dtype | None) -> dtype:
+    accepted = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    if dtype is None:
+        return torch.float64
+    if dtype not in accepted:
+        names = ", ".join(map(str, accepted))
+        raise InputError(f"dtype must be one of {names}, got {dtype!r}.")
+    return dtype

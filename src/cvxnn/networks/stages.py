@@ -1,0 +1,191 @@
+"""What a network computes, step by step, in words that other libraries know.
+
+Images and signals have their channels before their sides, as in other libraries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.errors import InputError
+from cvxnn.layers.images import Sides, map_shape
+
+FloatArray = NDArray[np.float64]
+
+
+class Stage:
+    """One step of a network, of the kinds below."""
+
+
+class FirstStage(Stage, ABC):
+    """A step that may be the first."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int | str, ...]:
+        """Of one row or image; a word stands for a side of any size."""
+
+
+class RowStage(FirstStage):
+    """A step that reads rows of features."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Numbers of a row."""
+
+    @property
+    def input_shape(self) -> tuple[int | str, ...]:
+        return (self.n_features,)
+
+    @abstractmethod
+    def without_ones(self) -> Self:
+        """The same step on rows without their last column, which is of ones.
+
+        Raises
+        ------
+        InputError
+            If there is no other column.
+        """
+
+
+Stages = tuple[FirstStage, *tuple[Stage, ...]]
+Branch = tuple[RowStage, *tuple[Stage, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(RowStage):
+    """``X weight' + bias``.
+
+    Attributes
+    ----------
+    name : str
+        What the weights are called.
+    weight : ndarray, shape (k, p)
+    bias : ndarray, shape (k,), optional
+
+    Examples
+    --------
+    >>> step = Affine("hidden", np.array([[1.0, 2.0, 3.0]])).without_ones()
+    >>> step.weight, step.bias
+    (array([[1., 2.]]), array([3.]))
+    """
+
+    name: str
+    weight: FloatArray
+    bias: FloatArray | None = None
+
+    @property
+    def n_features(self) -> int:
+        return int(self.weight.shape[1])
+
+    def without_ones(self) -> Self:
+        if self.weight.shape[1] == 1:
+            raise InputError("With has_ones the network must read a column besides that of ones.")
+        return replace(self, weight=self.weight[:, :-1], bias=self.weight[:, -1])
+
+
+@dataclass(frozen=True, eq=False)
+class Gate(RowStage):
+    """``1[gates(X) >= 0] * sums(X)``, entry by entry; the gates are not trained."""
+
+    gates: Affine
+    sums: Affine
+
+    @property
+    def n_features(self) -> int:
+        return self.sums.n_features
+
+    def without_ones(self) -> Self:
+        return replace(self, gates=self.gates.without_ones(), sums=self.sums.without_ones())
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(RowStage):
+    """The sum of what several branches make of the same rows."""
+
+    branches: tuple[Branch, ...]
+
+    @property
+    def n_features(self) -> int:
+        return self.branches[0][0].n_features
+
+    def without_ones(self) -> Self:
+        return replace(
+            self, branches=tuple((first.without_ones(), *rest) for first, *rest in self.branches)
+        )
+
+
+@dataclass(frozen=True)
+class Activation(Stage):
+    """``max(t, 0) + slope * min(t, 0)``."""
+
+    slope: float = 0.0
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where the filters of a convolution are applied.
+
+    Attributes
+    ----------
+    sides : tuple of int
+        Of a filter: one for signals, two for images.
+    stride, padding : int
+        The same in all directions.
+    """
+
+    sides: Sides
+    stride: int = 1
+    padding: int = 0
+
+    def map_shape(self, image_sides: Sides) -> Sides:
+        """How many there are in each direction of an image of these sides."""
+        return map_shape(image_sides, self.sides, self.stride, self.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(FirstStage):
+    """Filters on all windows of an image: a map for each, of their sums.
+
+    Attributes
+    ----------
+    filters : ndarray, shape (m, C, height, width) or (m, C, length)
+    biases : ndarray, shape (m,), optional
+    windows : Windows
+    """
+
+    filters: FloatArray
+    biases: FloatArray | None
+    windows: Windows
+
+    @property
+    def input_shape(self) -> tuple[int | str, ...]:
+        sides = ("length",) if len(self.windows.sides) == 1 else ("height", "width")
+        return (self.filters.shape[1], *sides)
+
+
+@dataclass(frozen=True)
+class Pooling(Stage):
+    """The ``"sum"``, ``"average"`` or ``"max"`` of each map, which a convolution made."""
+
+    kind: str
+    windows: Windows
+
+
+@dataclass(frozen=True)
+class Flatten(FirstStage):
+    """Each image, or the patches of each, as a row.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Of what it reads, where it is the first step.
+    """
+
+    input_shape: tuple[int | str, ...] = ()

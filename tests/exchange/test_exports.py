@@ -1,0 +1,209 @@
+"""Every kind of network for PyTorch and ONNX: the same outputs, or one sentence why not."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from exchange.kinds import KINDS, RELU, ROWS, Kind, by_onnx, by_torch
+
+import cvxnn
+from cvxnn import (
+    ConvolutionalNetwork,
+    TwoLayerNetwork,
+    from_torch,
+    save_onnx,
+    to_onnx,
+    to_torch,
+)
+from cvxnn.errors import InputError
+
+each_run = pytest.mark.parametrize("run", [by_torch, by_onnx])
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def assert_outputs(kind: Kind, networks: list[Any], values: np.ndarray, tol: float) -> None:
+    expected = np.column_stack([network.forward(kind.data) for network in networks])
+    assert values.shape == expected.shape
+    assert np.abs(values - expected).max() <= tol * max(np.abs(expected).max(), 1.0)
+
+
+@each_run
+@each_kind
+@pytest.mark.parametrize("sizes", [(7,), (1,), (0,), (7, 1, 0)])
+@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-13), ("float32", 1e-5)])
+def test_outputs_are_those_of_the_networks(
+    run: Any, kind: Kind, sizes: tuple[int, ...], dtype: str, tol: float
+):
+    networks = [kind.make(m) for m in sizes]
+    values = run(networks, kind.channels_first, dtype, image_shape=kind.image_shape)
+    assert values.dtype == dtype
+    assert_outputs(kind, networks, values, tol)
+
+
+@each_run
+@pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("sizes", [(7,), (0,), (7, 1, 0)])
+def test_the_column_of_ones_becomes_biases(run: Any, kind: Kind, sizes: tuple[int, ...]):
+    networks = [kind.make(m) for m in sizes]
+    assert_outputs(kind, networks, run(networks, kind.data[:, :-1], has_ones=True), 1e-13)
+
+
+@each_run
+def test_a_network_is_a_list_of_one(run: Any):
+    network, rows = RELU.make(7), RELU.data
+    assert np.array_equal(run([network], rows), run(network, rows))
+
+
+@each_run
+def test_skip_connections_and_biases_of_some_networks_are_zeros_of_the_others(run: Any):
+    one = KINDS["slope 0.2, skip"]
+    networks = [one.make(3), KINDS["slope 0.2"].make(2)]
+    assert_outputs(one, networks, run(networks, one.data), 1e-13)
+    filters = np.random.default_rng(0).standard_normal((2, 3, 2, 1))
+    images = np.random.default_rng(1).standard_normal((5, 7, 6))
+    networks = [
+        ConvolutionalNetwork(filters, [1.0, 2.0], biases, pooling="max")
+        for biases in (None, [0.5, -1.0])
+    ]
+    values = run(networks, images[:, None])
+    assert np.allclose(values, np.column_stack([n.forward(images) for n in networks]))
+
+
+@each_run
+@pytest.mark.parametrize("name", ["geometry 2, sum", "geometry 2, average", "geometry 2, max"])
+def test_images_of_any_size_are_taken(run: Any, name: str):
+    network = KINDS[name].make(4)
+    for shape in ((2, 9, 4), (3, 3, 2)):
+        images = np.random.default_rng(1).standard_normal(shape)
+        image_shape = shape[1:] if "sum" in name else None
+        values = run(network, images[:, None], "float32", image_shape=image_shape)
+        assert np.allclose(values[:, 0], network.forward(images), atol=1e-4)
+
+
+# --------------------------------------------------------------------------------- refusals
+
+
+@pytest.fixture(params=["torch", "onnx"])
+def export(request: pytest.FixtureRequest) -> Any:
+    pytest.importorskip(request.param)
+    return {"torch": to_torch, "onnx": to_onnx}[request.param]
+
+
+CONVOLUTIONAL = KINDS["geometry 2, average"]
+
+
+@pytest.mark.parametrize(
+    ("network", "sentence"),
+    [
+        ("network", "must be a network of cvxnn or a list of them, got a str."),
+        ([RELU.make(0), None], "a network of cvxnn or a list of them, got a NoneType."),
+        ([], "of the same kind, got no network."),
+        ([RELU.make(1), KINDS["gated"].make(1)], "got GatedNetwork and TwoLayerNetwork."),
+        (
+            [TwoLayerNetwork([[1.0]], [1.0]), RELU.make(0)],
+            "the same number of features, got 1 and 4.",
+        ),
+        (
+            [TwoLayerNetwork([[1.0]], [1.0], slope=s) for s in (0.5, 1, 1)],
+            "same slope, got 0.5 and 1.0.",
+        ),
+        (
+            [ConvolutionalNetwork([[[1.0]]], [1.0], stride=s) for s in (1, 2)],
+            "the same stride, got 1 and 2.",
+        ),
+        (
+            [ConvolutionalNetwork([f], [1.0]) for f in ([[1.0]], [[1.0], [2.0]])],
+            "the same shape of a filter, got (1, 1) and (2, 1).",
+        ),
+        (
+            [cvxnn.LinearCNN([[1.0]], [w]) for w in ([1.0], [1.0, 2.0])],
+            "the same shape of the coefficients, got (1, 1) and (2, 1).",
+        ),
+        (
+            [cvxnn.CircularCNN([w], [w]) for w in ([1.0], [1.0, 2.0])],
+            "the same shape of the coefficients, got (1,) and (2,).",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_no_network_or_none_of_the_others_is_refused(
+    export: Any, network: Any, sentence: str
+):
+    with pytest.raises(InputError) as error:
+        export(network)
+    assert str(error.value).endswith(sentence)
+    assert "\n" not in str(error.value)
+
+
+def test_a_solution_is_refused_with_advice(export: Any):
+    solution = cvxnn.solve(RELU.data, RELU.data[:, 0], beta=1.0)
+    with pytest.raises(InputError, match="got a Solution; pass its attribute network"):
+        export(solution)
+
+
+def test_a_network_of_ones_alone_is_refused(export: Any):
+    with pytest.raises(InputError, match="a column besides that of ones"):
+        export(TwoLayerNetwork([[1.0]], [1.0]), has_ones=True)
+
+
+def test_has_ones_is_a_flag(export: Any):
+    with pytest.raises(InputError, match="has_ones must be True or False, got 1"):
+        export(RELU.make(1), has_ones=1)
+
+
+@pytest.mark.parametrize("name", ["geometry 2, average", "linear"])
+def test_has_ones_is_for_rows(export: Any, name: str):
+    with pytest.raises(InputError, match=r"has_ones is for .*: a \w+ has no weights of a column"):
+        export(KINDS[name].make(2), has_ones=True)
+
+
+@pytest.mark.parametrize("name", [*ROWS, "linear"])
+def test_image_shape_is_for_images(export: Any, name: str):
+    network = KINDS[name].make(2)
+    kind = type(network).__name__
+    with pytest.raises(InputError, match=f"for a ConvolutionalNetwork, .* a {kind} has weights"):
+        export(network, image_shape=(2, 2))
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 6, 1, 1), 7, "76"])
+def test_image_shape_has_the_sides_of_the_filters(export: Any, shape: Any):
+    with pytest.raises(InputError, match="image_shape must be the height and width"):
+        export(CONVOLUTIONAL.make(2), image_shape=shape)
+
+
+def test_image_shape_holds_a_filter(export: Any):
+    with pytest.raises(InputError, match="image_shape must not be smaller than a filter"):
+        export(CONVOLUTIONAL.make(2), image_shape=(2, 6))
+    with pytest.raises(InputError, match="image_shape must be"):
+        export(CONVOLUTIONAL.make(2), image_shape=(7, 0))
+
+
+@pytest.mark.parametrize("name", ["ReLU", "gated", "geometry 2, average"])
+@pytest.mark.parametrize(
+    ("missing", "call", "package"),
+    [
+        ("torch", to_torch, r"PyTorch.*'cvxnn\[torch\]'"),
+        ("onnx", to_onnx, r"onnx.*'cvxnn\[onnx\]'"),
+        ("onnx", lambda network: save_onnx(network, "a.onnx"), r"onnx.*'cvxnn\[onnx\]'"),
+    ],
+)
+def test_a_missing_package_is_named(
+    name: str, missing: str, call: Any, package: str, monkeypatch: pytest.MonkeyPatch
+):
+    for module in [missing, *(name for name in sys.modules if name.startswith(f"{missing}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=f"needs {package}") as error:
+        call(KINDS[name].make(1))
+    assert "\n" not in str(error.value)
+    assert str(error.value).count(". ") == 0
+
+
+@pytest.mark.parametrize(
+    "module", [None, RELU.make(1), ([[1.0]], [1.0])], ids=["None", "network", "pair"]
+)
+def test_from_torch_reads_torch_alone(module: Any):
+    with pytest.raises(InputError, match=r"torch\.nn\.Sequential\(Linear, ReLU, Linear\), got a"):
+        from_torch(module)

@@ -1,0 +1,194 @@
+"""Networks as PyTorch modules that can be trained, stored and read back."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from exchange.kinds import IMAGES, KINDS, RELU, Kind, by_torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cvxnn import InputError, TwoLayerNetwork, from_torch, to_torch
+
+torch = pytest.importorskip("torch")
+
+X = RELU.data
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def module_of(kind: Kind, m: int = 7, dtype: Any = None) -> Any:
+    return to_torch(kind.make(m), image_shape=kind.image_shape, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"linear", "circular"}))
+def test_what_is_trained_are_the_weights_with_the_same_penalty(name: str):
+    network, module = KINDS[name].make(7), module_of(KINDS[name])
+    squares = sum(float((part.detach() ** 2).sum()) for part in module.parameters())
+    skip = getattr(network, "skip_weights", None)
+    if skip is not None:
+        # That of a penalised skip connection is no square.
+        squares += 2.0 * np.linalg.norm(skip) - skip @ skip
+    assert 0.5 * squares == pytest.approx(network.penalty(), rel=1e-12)
+    module(torch.tensor(KINDS[name].channels_first)).sum().backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("name", ["linear", "circular"])
+def test_linear_networks_are_one_linear_function(name: str):
+    network = KINDS[name].make(7)
+    (parameter,) = module_of(KINDS[name]).parameters()
+    assert np.array_equal(parameter.detach().numpy(), network.coefficients.reshape(1, -1))
+
+
+def test_gates_are_stored_and_not_trained():
+    module = module_of(KINDS["gated"])
+    assert {name for name, _ in module.named_parameters()} == {"0.hidden.weight", "1.weight"}
+    assert set(module.state_dict()) == {"0.gates", "0.hidden.weight", "1.weight"}
+    module = to_torch(KINDS["gated"].make(7), has_ones=True)
+    assert {"0.gates", "0.gate_biases"} <= set(module.state_dict())
+    assert {name for name, _ in module.named_buffers()} == {"0.gates", "0.gate_biases"}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_layers_of_a_convolutional_network(name: str):
+    slope = KINDS[name].make(1).slope
+    kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
+    module = module_of(KINDS[name])
+    assert all(kind in type(layer).__name__ for kind, layer in zip(kinds, module, strict=True))
+
+
+@each_kind
+def test_a_stored_module_comes_back(kind: Kind):
+    module, inputs = module_of(kind), torch.tensor(kind.channels_first)
+    file = io.BytesIO()
+    torch.save(module.state_dict(), file)
+    file.seek(0)
+    other = module_of(kind)
+    with torch.no_grad():
+        for tensor in other.state_dict().values():
+            tensor.zero_()
+    assert not other(inputs).any()
+    other.load_state_dict(torch.load(file))
+    copy = pickle.loads(pickle.dumps(module))
+    assert torch.equal(other(inputs), module(inputs))
+    assert torch.equal(copy(inputs), module(inputs))
+
+
+@each_kind
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_parameters_and_gates_are_of_the_dtype(kind: Kind, dtype: str):
+    module = module_of(kind, dtype=getattr(torch, dtype))
+    assert {tensor.dtype for tensor in module.state_dict().values()} == {getattr(torch, dtype)}
+
+
+@each_kind
+@pytest.mark.parametrize("m", [7, 0])
+def test_the_random_numbers_of_torch_are_not_touched(kind: Kind, m: int):
+    state = torch.get_rng_state()
+    module_of(kind, m)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_module_of_a_sum_needs_the_size_of_the_images():
+    with pytest.raises(InputError, match=r'module of pooling="sum" needs; got None'):
+        to_torch(KINDS["geometry 2, sum"].make(4))
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float64, 64])
+def test_other_torch_dtypes_are_refused(dtype: Any):
+    with pytest.raises(InputError, match=r"dtype must be one of torch\.float64, torch\.float32, "):
+        to_torch(RELU.make(1), dtype=dtype)
+
+
+def test_weights_too_large_for_the_torch_dtype_are_refused():
+    network = TwoLayerNetwork([[1e39]], [1.0])
+    with pytest.raises(InputError, match=r"too large for torch\.float32; use dtype=torch\.float64"):
+        to_torch(network, dtype=torch.float32)
+
+
+@each_kind
+def test_the_module_is_a_copy_that_can_be_trained(kind: Kind):
+    network, same, module = kind.make(7), kind.make(7), module_of(kind)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    inputs = torch.tensor(kind.channels_first)
+    before = module(inputs)
+    before.sum().backward()
+    optimizer.step()
+    assert not torch.equal(module(inputs), before)
+    assert network == same
+    if kind is RELU:
+        assert from_torch(module) != network
+
+
+# ---------------------------------------------------------------------------------- and back
+
+weights = st.floats(-1e100, 1e100)
+
+
+@given(st.data(), st.integers(0, 5), st.integers(1, 4), st.booleans())
+def test_a_network_survives_the_round_trip(data: Any, m: int, d: int, has_ones: bool):
+    hidden = data.draw(arrays(np.float64, (m, d + has_ones), elements=weights))
+    network = TwoLayerNetwork(hidden, data.draw(arrays(np.float64, m, elements=weights)))
+    assert from_torch(to_torch(network, has_ones=has_ones)) == network
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.booleans(), st.booleans())
+def test_a_module_is_read_as_the_same_function(
+    seed: int, width: int, hidden_bias: bool, output_bias: bool
+):
+    torch.manual_seed(seed)
+    module = torch.nn.Sequential(
+        torch.nn.Linear(3, width, bias=hidden_bias, dtype=torch.float64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, 1, bias=output_bias, dtype=torch.float64),
+    )
+    network = from_torch(module)
+    assert network.n_features == 3 + (hidden_bias or output_bias)
+    with torch.no_grad():
+        values = module(torch.from_numpy(X[:, :-1])).numpy()[:, 0]
+    assert np.abs(network.forward(X[:, : network.n_features]) - values).max() <= 1e-12
+    # And there again, whatever became of the output bias.
+    again = values
+    if network.n_features == 4:
+        again = by_torch(network, X[:, :-1], has_ones=True)[:, 0]
+    assert np.abs(again - values).max() <= 1e-12
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_smaller_torch_dtypes_round(dtype: str):
+    network, kind = RELU.make(7), getattr(torch, dtype)
+    read = from_torch(to_torch(network, has_ones=True, dtype=kind))
+    error = np.abs(read.hidden_weights - network.hidden_weights)
+    assert (error <= torch.finfo(kind).eps * np.abs(network.hidden_weights)).all()
+
+
+def test_from_torch_refuses_several_outputs():
+    with pytest.raises(InputError, match="one output, got 3"):
+        from_torch(to_torch([RELU.make(m) for m in (7, 1, 0)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("slope 0.2", "Linear, LeakyReLU, Linear"),
+        ("slope 0.0, skip", "Linear, ReLU, Linear, add, Linear, add"),
+        ("gated", "Linear, linear, ge, mul, Linear"),
+        ("geometry 2, average", "Conv2d, ReLU, AdaptiveAvgPool2d, Flatten, Linear"),
+        ("linear", "Flatten, Linear"),
+        ("circular", "Linear"),
+    ],
+)
+def test_from_torch_refuses_other_kinds(name: str, words: str):
+    with pytest.raises(InputError, match=rf"got a Sequential\({words}\)") as error:
+        from_torch(to_torch(KINDS[name].make(3)))
+    assert "\n" not in str(error.value)
+
+
+def test_from_torch_refuses_single_layers():
+    with pytest.raises(InputError, match="got a Linear"):
+        from_torch(torch.nn.Linear(2, 1))
