@@ -63,11 +63,15 @@ class MaxPoolingMethod(Method):
         self, problem: ScaledProblem, patterns: PatternSet | None, deadline: Deadline
     ) -> Search:
         """The search for the optimum over these cells."""
-        cells, patches = cast(MaxPatterns, patterns), cast(MaxLayer, problem.layer).patches
+        cells, patches = cast(MaxPatterns, patterns), problem.layer.patches
         oracle = MaxCellOracle(patches, cells.winners(), cells.reach)
 
         def open_search(
-            root: Root | None, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+            root: Root[MaxLayer] | None,
+            y: FloatArray,
+            beta: float,
+            start: Neurons | None,
+            certifies: bool,
         ) -> Search:
             layer = problem.layer if root is None else root.applied(problem.layer)
             return MaxSearch(cast(MaxLayer, layer), y, beta, cells, oracle, deadline, start)

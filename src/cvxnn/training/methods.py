@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,10 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import Root
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import CellOracle
-from cvxnn.oracle.circle import CircularRows
-from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.oracle.choice import RowGeometry
+from cvxnn.patterns import PatternSet
 from cvxnn.patterns.enumeration import enumerate_until
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import Reduction
 from cvxnn.patterns.sampling import sample_until
 from cvxnn.problems import Neurons
 from cvxnn.solvers.columns.working_set import WorkingSet
@@ -31,8 +30,6 @@ FloatArray = NDArray[np.float64]
 
 METHODS = ("global", "exact", "sampled")
 
-# Up to this many patterns, pricing them all is quicker than any search.
-_FEW_PATTERNS = 50_000
 # Up to this many hyperplanes of rank two, two patterns each, their cells take a second.
 _FEW_LINES = 100
 
@@ -154,13 +151,16 @@ class Searches:
         deadline: Deadline,
         by_cells: bool,
     ) -> None:
-        self._method, self._layer, self._given = method, layer, patterns
-        self._deadline, self._by_cells = deadline, by_cells
+        self._method, self._layer, self._deadline = method, layer, deadline
+        # Free neurons come after cells where hyperplanes nearly meet.
+        self._geometry = RowGeometry(
+            layer.rows, deadline, patterns=patterns, lists_cells=by_cells, turned=not by_cells
+        )
         self._previous: WorkingSet | None = None
 
     def open(
         self,
-        root: Root | None,
+        root: Root[Layer] | None,
         y: FloatArray,
         beta: float,
         start: Neurons | None,
@@ -171,12 +171,14 @@ class Searches:
         layer = self._layer if root is None else root.applied(self._layer)
         # Without a readout a root is diagonal, and its entries have multiplied the rows.
         scales = root.root if root is not None and layer.readout is None else None
-        if self._given is None and layer.readout is None and self._circle is not None:
-            circle = self._circle if scales is None else self._circle.weighted(scales)
+        data = self._geometry
+        if data.kind(is_read=layer.readout is not None) == "rank two":
+            assert data.circle is not None
+            circle = data.circle if scales is None else data.circle.weighted(scales)
             return RankTwoSearch(circle, y, beta, SquaredLoss(), self._deadline)
-        reduction = self._reduction if scales is None else self._reduction.weighted(scales)
-        if self._patterns is not None:
-            return self._over_cells(layer, y, beta, self._patterns, reduction, start)
+        reduction = data.reduction if scales is None else data.reduction.weighted(scales)
+        if data.patterns is not None:
+            return self._over_cells(layer, y, beta, data.patterns, reduction, start)
         return GlobalSearch(
             layer, y, beta, SquaredLoss(), self._method.random_state, reduction, self._deadline,
             start=start, certifies=certifies and self._method.certifies,
@@ -202,23 +204,3 @@ class Searches:
             self._deadline, None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous
-
-    @cached_property
-    def _circle(self) -> CircularRows | None:
-        """The rows sorted by angle; None above rank two."""
-        if self._layer.n_features > 2 and self._reduction.rank > 2:
-            return None
-        return CircularRows.of(self._layer.rows)
-
-    @cached_property
-    def _reduction(self) -> Reduction:
-        # Free neurons come after cells where hyperplanes nearly meet.
-        return reduce_rows(self._layer.rows, self._deadline, turned=not self._by_cells)
-
-    @cached_property
-    def _patterns(self) -> PatternSet | None:
-        """The cells to search: those given, or all where they are few."""
-        if self._given is not None or not self._by_cells:
-            return self._given
-        bound = count_patterns_bound(self._reduction.n_classes, self._reduction.rank)
-        return enumerate_until(self._layer.rows, self._deadline) if bound <= _FEW_PATTERNS else None

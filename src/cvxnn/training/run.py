@@ -11,7 +11,7 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.interrupts import Deadline, OutOfTimeError
-from cvxnn.layers import Layer
+from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
@@ -40,7 +40,7 @@ class Run:
 
     Parameters
     ----------
-    layer : Layer
+    layer : Rows
     y : ndarray, shape (n,)
     beta : float
     method : Method
@@ -59,7 +59,7 @@ class Run:
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Rows,
         y: FloatArray,
         beta: float,
         method: Method,

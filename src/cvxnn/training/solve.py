@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from cvxnn.blas import suitable_threads
 from cvxnn.convergence import warn_of_convergence
 from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Rows
 from cvxnn.losses import Loss, WeightedLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.branch_and_bound import MAX_RANK
@@ -34,6 +34,7 @@ from cvxnn.validation import (
 )
 
 FloatArray = NDArray[np.float64]
+R = TypeVar("R", bound=Rows)
 
 
 def solve(
@@ -200,7 +201,7 @@ def solve_layer(
     Returns
     -------
     Solution
-        Its network has the ``u_j`` and ``a_j``; predictions are ``layer.output`` of them.
+        Its network has the ``u_j`` and ``a_j``; predictions are ``layer.forward`` of them.
 
     Raises
     ------
@@ -232,7 +233,7 @@ def solve_layer(
 
 
 def prepare_run(
-    layer: Layer,
+    layer: Rows,
     y: ArrayLike,
     beta: float,
     method: str = "global",
@@ -292,8 +293,8 @@ def execute_as_part(run: Run) -> Solution:
 
 
 def counted_outputs(
-    layer: Layer, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
-) -> tuple[Layer, FloatArray, Loss]:
+    layer: R, y: FloatArray, loss: str | Loss, sample_weight: ArrayLike | None
+) -> tuple[R, FloatArray, Loss]:
     """The predictions of weight above 0, and the loss on them; InputError for other labels."""
     chosen = as_loss(loss)
     if chosen.has_labels and not np.isin(y, (-1.0, 1.0)).all():
@@ -302,13 +303,13 @@ def counted_outputs(
         return layer, y, chosen
     weights = check_weights(sample_weight, len(y))
     counted = np.flatnonzero(weights > 0.0)
-    layer, y, weights = layer.part(counted), y[counted], weights[counted]
+    layer, y, weights = layer.take(counted), y[counted], weights[counted]
     if (weights == 1.0).all():
         return layer, y, chosen
     return layer, y, WeightedLoss(chosen, weights)
 
 
-def _check_warm_start(network: object, layer: Layer) -> TwoLayerNetwork | None:
+def _check_warm_start(network: object, layer: Rows) -> TwoLayerNetwork | None:
     if network is None:
         return None
     if not isinstance(network, TwoLayerNetwork):

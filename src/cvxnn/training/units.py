@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
-from cvxnn.layers import Layer
+from cvxnn.layers import Rows
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons
 
@@ -28,7 +28,7 @@ class ScaledProblem:
 
     Attributes
     ----------
-    layer : Layer
+    layer : Rows
         Its rows are the X above; what is read from them is not scaled.
     y : ndarray, shape (n,)
     beta : float
@@ -39,7 +39,7 @@ class ScaledProblem:
         The same for weights.
     """
 
-    layer: Layer
+    layer: Any
     y: FloatArray
     beta: float
     loss: Loss
@@ -47,12 +47,10 @@ class ScaledProblem:
     weight_unit: float
 
     @classmethod
-    def of(
-        cls, layer: Layer, y: FloatArray, beta: float, loss: Loss | None = None
-    ) -> ScaledProblem:
+    def of(cls, layer: Rows, y: FloatArray, beta: float, loss: Loss | None = None) -> ScaledProblem:
         """Scale a problem; InputError if beta does not fit the data at all."""
         loss = SquaredLoss() if loss is None else loss
-        unit_X, unit_y = power_of_two(layer.rows), loss.unit(y)
+        unit_X, unit_y = layer.unit, loss.unit(y)
         scaled_beta = beta / unit_X / unit_y
         if not 1e-150 < scaled_beta < 1e150:
             raise InputError(
@@ -60,7 +58,7 @@ class ScaledProblem:
                 f"{unit_X:g} and {unit_y:g}; rescale one of them."
             )
         return cls(
-            replace(layer, rows=layer.rows / unit_X), y / unit_y, scaled_beta,
+            layer.in_units(unit_X), y / unit_y, scaled_beta,
             loss.in_units(unit_y), unit_y**2, float(np.sqrt(unit_y / unit_X)),
         )  # fmt: skip
 
