@@ -27,7 +27,7 @@ def test_outputs_are_maxima_also_of_parts_and_in_chunks(monkeypatch):
     assert np.shares_memory(twice.rows, layer.rows)
     chosen = np.array([5, 0, 3])
     assert np.allclose(layer.take(chosen).forward(hidden, weights), np.take(expected, chosen))
-    monkeypatch.setattr("cvxnn.layers.relu._CHUNK", 30)
+    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", 30)
     assert np.allclose(layer.forward(hidden, weights), expected)
     parts = list(layer.tiles(5))
     assert len(parts) > 1
