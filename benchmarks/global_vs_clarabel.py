@@ -70,7 +70,7 @@ def residual(X: FloatArray, y: FloatArray, network: cvxnn.TwoLayerNetwork) -> Fl
 def best_bound(X: FloatArray, y: FloatArray, beta: float, duals: list[FloatArray]) -> float:
     """What one dual point proves holds for all three networks."""
     oracle = CellOracle(X, cvxnn.enumerate_patterns(X))
-    return max(certified_bound(X, y, beta, v, oracle) for v in duals)
+    return max(certified_bound(y, beta, v, oracle.price(v[:, None], beta).bound) for v in duals)
 
 
 def main() -> None:

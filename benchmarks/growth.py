@@ -58,7 +58,7 @@ def line_case(n: int, fraction: float) -> Case:
     x = rng.uniform(-2.0, 2.0, n)
     y = np.sin(4.0 * x) + 0.5 * np.sign(x) + 0.3 * rng.standard_normal(n)
     X = np.column_stack([x, np.ones(n)])
-    beta = fraction * RankTwoOracle(X).price(y).bound
+    beta = fraction * RankTwoOracle(X).price(y[:, None]).bound
     return Case(f"1-D, {fraction:.0e} beta_max", X, y, beta, 1e-6)
 
 

@@ -7,9 +7,8 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
 from cvxnn.interrupts import Deadline
-from cvxnn.oracle import spectral_bound
-from cvxnn.oracle.branch_and_bound import BranchAndBound
-from cvxnn.oracle.rank_two import RankTwoOracle
+from cvxnn.layers import Layer
+from cvxnn.oracle.choice import Effort, oracle_for
 
 FloatArray = NDArray[np.float64]
 Result = TypeVar("Result")
@@ -94,67 +92,21 @@ def network_objective(
     return 0.5 * float(residual @ residual) + 0.5 * beta * penalty
 
 
-class Bound(Protocol):
-    """What an oracle returns: at least the number `bound`, which is proven."""
-
-    @property
-    def bound(self) -> float: ...
-
-
-class Oracle(Protocol):
-    """Bounds ``|v'(Xu)_+|`` over the unit ball, no more tightly than to `enough`."""
-
-    def price(self, v: FloatArray, enough: float, /) -> Bound: ...
-
-
-@dataclass(frozen=True)
-class SpectralOracle:
-    """A cheap bound for every rank, far from tight."""
-
-    X: FloatArray
-
-    def price(self, v: FloatArray, enough: float, /) -> Bound:
-        return SpectralBound(spectral_bound(self.X, v))
-
-
-@dataclass(frozen=True)
-class SpectralBound:
-    """The bound of one dual point."""
-
-    bound: float
-
-
-@dataclass(frozen=True)
-class TreeOracle:
-    """Branch and bound to a tolerance, with directions to start from."""
-
-    X: FloatArray
-    tol: float
-    starts: FloatArray | None = None
-    seconds: float = 120.0
-
-    def price(self, v: FloatArray, enough: float, /) -> Bound:
-        tree = BranchAndBound(self.X)
-        return tree.price(
-            v, enough, tol=self.tol, starts=self.starts, deadline=Deadline(self.seconds)
-        )
-
-
 def exact_gap(
     X: FloatArray, y: FloatArray, beta: float, network: cvxnn.TwoLayerNetwork, tol: float
 ) -> tuple[float, float]:
-    """Lower bound and relative gap of a network, from an oracle of our choice.
+    """Lower bound and relative gap of a network, from the oracle that suits the rows.
 
     The dual point is the residual; the oracle adds 0.3 `tol` to the gap at most,
     unless two minutes do not suffice for the branch and bound.
     """
     hidden, output = network.hidden_weights, network.output_weights
-    oracle: Oracle = TreeOracle(X, 0.3 * tol, hidden)
-    if X.shape[1] <= 2:
-        oracle = RankTwoOracle(X)
     objective = network_objective(X, y, beta, hidden, output)
     residual = y - np.maximum(X @ hidden.T, 0.0) @ output
-    bound = certified_bound(X, y, beta, residual, oracle)
+    price = oracle_for(Layer(X), Effort()).price(
+        residual[:, None], beta, tol=0.3 * tol, starts=hidden, deadline=Deadline(120.0)
+    )
+    bound = certified_bound(y, beta, residual, price.bound)
     return bound, (objective - bound) / objective
 
 
@@ -173,11 +125,9 @@ def count_neurons(hidden: FloatArray, output: FloatArray) -> int:
     return int((sizes > 1e-6 * sizes.max(initial=0.0)).sum())
 
 
-def certified_bound(
-    X: FloatArray, y: FloatArray, beta: float, v: FloatArray, oracle: Oracle
-) -> float:
-    """Lower bound from a dual point: scaled until the oracle proves it feasible."""
-    largest = beta / max(oracle.price(v, beta).bound, 1e-300)
+def certified_bound(y: FloatArray, beta: float, v: FloatArray, oracle_bound: float) -> float:
+    """Lower bound from a dual point: scaled until what an oracle proves makes it feasible."""
+    largest = beta / max(oracle_bound, 1e-300)
     scale = min(max(float(v @ y) / float(v @ v), 0.0), largest)
     return scale * float(v @ y) - 0.5 * scale**2 * float(v @ v)
 

@@ -28,14 +28,15 @@ def measure(name: str, X: FloatArray, y: FloatArray, beta: float, repeats: int) 
     network = solution.network
     residual = y - network.forward(X)
     tree = BranchAndBound(X)
-    cold, result = median_time(lambda: tree.price(residual, beta, tol=0.5 * TOL), repeats)
+    cold, result = median_time(lambda: tree.price(residual[:, None], beta, tol=0.5 * TOL), repeats)
     warm, _ = median_time(
-        lambda: tree.price(residual, beta, tol=0.5 * TOL, starts=network.hidden_weights), repeats
+        lambda: tree.price(residual[:, None], beta, tol=0.5 * TOL, starts=network.hidden_weights),
+        repeats,
     )
     cells = "-"
     if len(X) <= MOST_LISTED:
         oracle = CellOracle(X, cvxnn.enumerate_patterns(X))
-        seconds, _ = median_time(lambda: oracle.price(residual, beta), repeats)
+        seconds, _ = median_time(lambda: oracle.price(residual[:, None], beta), repeats)
         cells = f"{seconds:.3f}"
     excess = result.bound / beta - 1.0
     return [

@@ -16,7 +16,6 @@ import time
 import numpy as np
 from harness import (
     FloatArray,
-    TreeOracle,
     balance,
     count_neurons,
     exact_gap,
@@ -29,6 +28,9 @@ from harness import (
 from scipy.optimize import minimize
 
 import cvxnn
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.oracle.choice import Effort, oracle_for
 
 # d with the ones, n, gap to reach.
 CASES = ((3, 1000, 1e-6), (3, 5000, 1e-6), (4, 2000, 1e-6), (5, 2000, 1e-6), (6, 1000, 1e-4))
@@ -39,7 +41,8 @@ def largest_beta(X: FloatArray, y: FloatArray) -> float:
     """beta_max to three digits: the oracle at y."""
     # The half spaces of two directions are a floor below which no precision is needed.
     floor = max(float(np.linalg.norm(np.maximum(s * X, 0.0).T @ y)) for s in (1.0, -1.0))
-    return TreeOracle(X, 1e-4).price(y, 0.1 * floor).bound
+    oracle = oracle_for(Layer(X), Effort())
+    return oracle.price(y[:, None], 0.1 * floor, tol=1e-4, deadline=Deadline(120.0)).bound
 
 
 def descend(

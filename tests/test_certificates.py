@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
 
 from cvxnn.certificates import certify_over_cells, dual_bound, spectral_proof
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, spectral_bound
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import CellOracle, spectral_bound
+from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Certificate
@@ -80,7 +80,7 @@ def test_no_dual_point_bounds_above_the_optimum(problem: Problem) -> None:
     oracle = _oracle(problem.name)
     bounds = []
     for v in dual_points(problem):
-        for largest in (oracle.price(v).bound, spectral_bound(problem.X, v)):
+        for largest in (oracle.price(v[:, None]).bound, spectral_bound(problem.X, v)):
             bounds.append(dual_bound(LOSS, problem.y, v, problem.beta, largest))
     assert max(bounds) <= problem.objective * ABOVE
     # y and 0 are dual points with a bound of at least 0.
@@ -91,7 +91,7 @@ def test_no_dual_point_bounds_above_the_optimum(problem: Problem) -> None:
 def test_a_smaller_oracle_bound_gives_a_larger_dual_bound(problem: Problem) -> None:
     oracle = _oracle(problem.name)
     for v in dual_points(problem):
-        M = oracle.price(v).bound
+        M = oracle.price(v[:, None]).bound
         bounds = [dual_bound(LOSS, problem.y, v, problem.beta, M * f) for f in (1.0, 1.5, 10.0)]
         assert bounds[0] >= bounds[1] >= bounds[2] - 1e-12
 
@@ -100,7 +100,7 @@ def test_a_smaller_oracle_bound_gives_a_larger_dual_bound(problem: Problem) -> N
 def test_tight_at_the_dual_point_of_clarabel(problem: Problem) -> None:
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     solution = solve_with_clarabel(program)
-    oracle_bound = _oracle(problem.name).price(solution.v).bound
+    oracle_bound = _oracle(problem.name).price(solution.v[:, None]).bound
     bound = dual_bound(LOSS, problem.y, solution.v, problem.beta, oracle_bound)
     assert bound <= solution.objective * (1.0 + 1e-12)
     assert bound >= solution.objective * (1.0 - 1e-6) - 1e-12

@@ -79,7 +79,7 @@ def test_the_error_covers_the_exact_objective(loss: Loss, read: bool, size: floa
     for trial in range(20):
         hidden, output = rng.standard_normal((4, 3)) / size, rng.standard_normal(4)
         # Targets at, next to and far from the predictions.
-        predicted = layer.output(hidden, output)
+        predicted = layer.forward(hidden, output)
         noise = rng.choice([0.0, 1e-16, 1e-9, 1.0], 9) * rng.standard_normal(9)
         y = np.sign(predicted) if loss.has_labels else predicted * (1.0 + noise)
         if loss.has_labels:
@@ -104,7 +104,7 @@ def test_a_linear_part_joins_the_sums(read: bool) -> None:
     if read:
         layer = Layer(layer.rows, scipy.sparse.eye_array(6, format="csr"))
     hidden, output, w = rng.standard_normal((3, 2)), rng.standard_normal(3), np.array([0.1, 1e3])
-    y = layer.output(hidden, output) + layer.rows @ w
+    y = layer.forward(hidden, output) + layer.rows @ w
     f = exact_prediction(layer, hidden, output)
     exact = Fraction(0)
     for value, row, t in zip(f, layer.rows.tolist(), y.tolist(), strict=True):

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cvxnn.architectures import solve_cnn, solve_leaky
+from cvxnn.oracle import choice
 from cvxnn.results import Status
-from cvxnn.training import methods, solve
+from cvxnn.training import solve
 from cvxnn.training.methods import Searches
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +69,7 @@ def test_global_finds_the_optimum_of_exact(
     kind: str, rank: int, columns: int, few: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not few:
-        monkeypatch.setattr(methods, "_FEW_PATTERNS", 0)
+        monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)
     X, y = data(rank, columns)
     for k, loss in enumerate(losses(kind)):
         target = np.where(y > 0.0, 1.0, -1.0) if loss in ("logistic", "squared_hinge") else y

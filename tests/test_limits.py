@@ -129,7 +129,7 @@ def test_the_opening_of_one_feature_finds_what_the_exact_oracle_does(seed: int) 
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.standard_normal(30), np.ones(30)])
     y = rng.standard_normal(30)
-    largest = RankTwoOracle(X).price(y).bound
+    largest = RankTwoOracle(X).price(y[:, None]).bound
     assert len(opening(ScaledProblem.of(Layer(X), y, 0.95 * largest)).signs) > 0
     assert len(opening(ScaledProblem.of(Layer(X), y, 1.001 * largest)).signs) == 0
 

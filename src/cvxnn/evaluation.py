@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.layers import Layer
+from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 
 FloatArray = NDArray[np.float64]
@@ -72,13 +72,13 @@ class Prediction:
 
 
 def predict(
-    layer: Layer, hidden: FloatArray, weights: FloatArray, linear: Pair | None = None
+    layer: Rows, hidden: FloatArray, weights: FloatArray, linear: Pair | None = None
 ) -> Prediction:
     """Predictions of neurons, and of a linear part ``S w`` beside them.
 
     Parameters
     ----------
-    layer : Layer
+    layer : Rows
     hidden : ndarray, shape (m, d)
     weights : ndarray, shape (m,)
     linear : pair of ndarray, optional
@@ -90,7 +90,7 @@ def predict(
     >>> prediction.values, prediction.moduli
     (array([-6.]), array([6.]))
     """
-    values = layer.output(hidden, weights)
+    values = layer.forward(hidden, weights)
     moduli = layer.moduli(np.abs(hidden).T @ np.abs(weights))
     roundings = layer.terms + len(weights)
     if linear is not None:
@@ -99,18 +99,21 @@ def predict(
         moduli = moduli + np.abs(S) @ np.abs(w)
         roundings += len(w)
 
+    forward = layer.precisely(hidden, weights)
+    if forward is None or layer.rows.size * len(weights) > _MOST_PRODUCTS:
+        return Prediction(values, moduli, roundings)
+
     def precise() -> PrecisePrediction:
         # Imported where it is needed, because numba is slow to load.
         from cvxnn.compensated import matrix_product, pair_error, sum_of_pairs
 
-        pair = layer.precise_output(hidden, weights)
+        pair = forward()
         if linear is not None:
             high, low = matrix_product(linear[0], linear[1][:, None])
             pair = sum_of_pairs(pair, (high[:, 0], low[:, 0]))
         return PrecisePrediction(*pair, 2.0 * pair_error(roundings) * moduli)
 
-    possible = layer.has_precise_output and layer.rows.size * len(weights) <= _MOST_PRODUCTS
-    return Prediction(values, moduli, roundings, precise if possible else None)
+    return Prediction(values, moduli, roundings, precise)
 
 
 def evaluate(

@@ -85,7 +85,13 @@ class Deadline:
     """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._end = float("inf") if seconds is None else clock() + seconds
+        self._begun = clock()
+        self._end = float("inf") if seconds is None else self._begun + seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was set."""
+        return clock() - self._begun
 
     @property
     def remaining(self) -> float:

@@ -16,8 +16,8 @@ from cvxnn.architectures import solve_leaky
 from cvxnn.architectures.skip_run import PenalisedSkip
 from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
+from cvxnn.oracle import choice
 from cvxnn.results import Status
-from cvxnn.training import methods
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -123,7 +123,7 @@ def test_the_search_without_cells_finds_the_same(
 ) -> None:
     X, y = data(loss, 16)
     by_cells = solve_leaky(X, y, BETA, slope, loss=loss)
-    monkeypatch.setattr(methods, "_FEW_PATTERNS", 0)
+    monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)
     moved = solve_leaky(X, y, BETA, slope, loss=loss)
     assert moved.status is by_cells.status is Status.OPTIMAL
     assert moved.objective == pytest.approx(by_cells.objective, rel=2e-6)

@@ -16,23 +16,23 @@ def test_outputs_are_maxima_also_of_parts_and_in_chunks(monkeypatch):
         for image in patches
     ]
     assert layer.n_outputs == 7
-    assert np.allclose(layer.output(hidden, weights), expected)
+    assert np.allclose(layer.forward(hidden, weights), expected)
     root = rng.random(7) + 0.1
-    assert np.allclose(layer.weighted(root).output(hidden, weights), root * expected)
+    assert np.allclose(layer.weighted(root).forward(hidden, weights), root * expected)
     twice = layer.weighted(root).weighted(root)
-    assert np.allclose(twice.output(hidden, weights), root**2 * expected)
+    assert np.allclose(twice.forward(hidden, weights), root**2 * expected)
     assert np.allclose(twice.lengths, root**2 * layer.lengths)
-    some = twice.part(np.array([2, 4]))
-    assert np.allclose(some.output(hidden, weights), (root**2 * expected)[[2, 4]])
+    some = twice.take(np.array([2, 4]))
+    assert np.allclose(some.forward(hidden, weights), (root**2 * expected)[[2, 4]])
     assert np.shares_memory(twice.rows, layer.rows)
     chosen = np.array([5, 0, 3])
-    assert np.allclose(layer.part(chosen).output(hidden, weights), np.take(expected, chosen))
-    monkeypatch.setattr("cvxnn.layers.relu._CHUNK", 30)
-    assert np.allclose(layer.output(hidden, weights), expected)
-    parts = list(layer.parts(5))
+    assert np.allclose(layer.take(chosen).forward(hidden, weights), np.take(expected, chosen))
+    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", 30)
+    assert np.allclose(layer.forward(hidden, weights), expected)
+    parts = list(layer.tiles(5))
     assert len(parts) > 1
     assert np.allclose(
-        np.concatenate([part.output(hidden, weights) for _, part in parts]), expected
+        np.concatenate([part.forward(hidden, weights) for _, part in parts]), expected
     )
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_above_the_bound_of_lengths():
     directions = rng.standard_normal((10_000, 2))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     values = layer.activations(directions).T @ v
-    assert np.abs(values).max() <= layer.pull_error(v)
+    assert np.abs(values).max() <= layer.bound(v)
     # One image at its longest patch.
-    one = MaxLayer(np.array([[0.0, 2.0], [1.0, 0.0]]), None, 2)
-    assert 6.0 <= one.pull_error(np.array([3.0])) <= 6.0 * (1.0 + 1e-12)
+    one = MaxLayer(np.array([[0.0, 2.0], [1.0, 0.0]]), 2)
+    assert 6.0 <= one.bound(np.array([3.0])) <= 6.0 * (1.0 + 1e-12)

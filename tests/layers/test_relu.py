@@ -41,7 +41,7 @@ def test_predictions_and_their_adjoint(seed: int, n: int, rows: int, kind: str) 
     columns = R @ np.maximum(layer.rows @ hidden.T, 0.0)
     assert (layer.n_outputs, layer.n_features) == (n, 3)
     np.testing.assert_allclose(layer.activations(hidden), columns, atol=1e-12)
-    np.testing.assert_allclose(layer.output(hidden, weights), columns @ weights, atol=1e-12)
+    np.testing.assert_allclose(layer.forward(hidden, weights), columns @ weights, atol=1e-12)
     np.testing.assert_allclose(layer.pull(v), R.T @ v, atol=1e-13)
     unit = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
     assert (np.abs(layer.activations(unit)) <= layer.lengths[:, None] * (1.0 + 1e-12)).all()
@@ -60,7 +60,7 @@ def test_layers_of_layers(seed: int, n: int, rows: int, kind: str) -> None:
     np.testing.assert_allclose(layer.weighted(root).activations(U), root[:, None] * columns)
     np.testing.assert_allclose(layer.mixed(mix).activations(U), mix @ columns, atol=1e-12)
     order = rng.permutation(n)[: max(1, n // 2)]
-    np.testing.assert_allclose(layer.part(order).activations(U), columns[order], atol=1e-13)
+    np.testing.assert_allclose(layer.take(order).activations(U), columns[order], atol=1e-13)
     Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     np.testing.assert_allclose(layer.turned(Q).activations(U @ Q), columns, atol=1e-12)
 
@@ -81,8 +81,8 @@ def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
     layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(relu, "_CHUNK", 9)
-        parts = list(layer.parts(3))
-        output = layer.output(U, np.ones(3))
+        parts = list(layer.tiles(3))
+        output = layer.forward(U, np.ones(3))
     whole = np.concatenate([part.activations(U) for _, part in parts])
     np.testing.assert_allclose(whole, layer.activations(U), atol=1e-13)
     np.testing.assert_allclose(output, whole.sum(axis=1), atol=1e-12)

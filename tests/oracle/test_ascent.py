@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvxnn.interrupts import Deadline
-from cvxnn.oracle import CellOracle, ascent
-from cvxnn.oracle.ascent import AscentOracle, Proposals
+from cvxnn.oracle import AscentOracle, CellOracle, Proposals, ascent
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.patterns.reduction import reduce_rows
@@ -50,8 +49,8 @@ def check_attained(X: FloatArray, v: FloatArray, found: Proposals) -> None:
 @settings(max_examples=30)
 def test_values_are_attained_and_below_the_maximum(seed: int, n: int, r: int, polish: bool) -> None:
     X, v = data(seed, max(n, r), r)
-    largest = CellOracle(X, enumerate_patterns(X)).price(v).bound
-    found = oracle_of(X).search(v, 0.3 * largest, 30, polish=polish)
+    largest = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
+    found = oracle_of(X).search(v[:, None], 0.3 * largest, 30, polish=polish)
     check_attained(X, v, found)
     assert (found.values > 0.3 * largest).all()
     assert found.largest <= largest * (1.0 + 1e-12)
@@ -61,14 +60,14 @@ def test_values_are_attained_and_below_the_maximum(seed: int, n: int, r: int, po
 @settings(max_examples=30)
 def test_many_starts_find_the_global_maximum(seed: int, n: int, r: int) -> None:
     X, v = data(seed, max(n, r), r)
-    largest = CellOracle(X, enumerate_patterns(X)).price(v).bound
-    found = oracle_of(X).search(v, 0.5 * largest, 400, polish=True)
+    largest = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
+    found = oracle_of(X).search(v[:, None], 0.5 * largest, 400, polish=True)
     assert found.largest == pytest.approx(largest, rel=1e-9)
 
 
 def test_the_same_state_gives_the_same_proposals() -> None:
     X, v = data(1, 30, 4)
-    first, again = (oracle_of(X, 5).search(v, 1.0, 50, polish=True) for _ in range(2))
+    first, again = (oracle_of(X, 5).search(v[:, None], 1.0, 50, polish=True) for _ in range(2))
     np.testing.assert_array_equal(first.directions, again.directions)
     np.testing.assert_array_equal(first.values, again.values)
     np.testing.assert_array_equal(first.signs, again.signs)
@@ -76,7 +75,7 @@ def test_the_same_state_gives_the_same_proposals() -> None:
 
 def test_signs_swap_with_the_sign_of_the_dual_point() -> None:
     X, v = data(2, 25, 3)
-    found, mirrored = (oracle_of(X).search(w, 0.5, 80, polish=True) for w in (v, -v))
+    found, mirrored = (oracle_of(X).search(w[:, None], 0.5, 80, polish=True) for w in (v, -v))
     assert set(found.signs) == {1.0, -1.0}
     np.testing.assert_array_equal(found.values, mirrored.values)
     np.testing.assert_array_equal(found.signs, -mirrored.signs)
@@ -84,15 +83,15 @@ def test_signs_swap_with_the_sign_of_the_dual_point() -> None:
 
 def test_a_dual_point_of_one_sign_has_proposals_of_one_sign() -> None:
     X, v = data(3, 20, 3)
-    assert (oracle_of(X).search(np.abs(v), 0.1, 40).signs == 1.0).all()
-    assert (oracle_of(X).search(-np.abs(v), 0.1, 40).signs == -1.0).all()
+    assert (oracle_of(X).search(np.abs(v)[:, None], 0.1, 40).signs == 1.0).all()
+    assert (oracle_of(X).search((-np.abs(v))[:, None], 0.1, 40).signs == -1.0).all()
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_polishing_ends_at_the_maximiser_of_the_closed_cell(seed: int) -> None:
     X, v = data(seed, 15, 3)
-    rough = oracle_of(X).search(v, 0.1, 20)
-    fine = oracle_of(X).search(v, 0.1, 20, polish=True)
+    rough = oracle_of(X).search(v[:, None], 0.1, 20)
+    fine = oracle_of(X).search(v[:, None], 0.1, 20, polish=True)
     best = []
     for s, u, reached in zip(rough.signs, rough.directions, rough.values, strict=True):
         on = X @ u > 0.0
@@ -108,8 +107,8 @@ def test_polishing_ends_at_the_maximiser_of_the_closed_cell(seed: int) -> None:
 def test_at_most_so_many_of_each_sign_and_no_two_alike() -> None:
     rng = np.random.default_rng(4)
     X, v = rng.standard_normal((60, 4)), rng.standard_normal(60)
-    every = oracle_of(X).search(v, 0.01, 300)
-    few = oracle_of(X).search(v, 0.01, 300, most=3)
+    every = oracle_of(X).search(v[:, None], 0.01, 300)
+    few = oracle_of(X).search(v[:, None], 0.01, 300, most=3)
     for sign in (1.0, -1.0):
         assert (every.signs == sign).sum() > 3
         assert (few.signs == sign).sum() == 3
@@ -120,29 +119,29 @@ def test_at_most_so_many_of_each_sign_and_no_two_alike() -> None:
 
 def test_nothing_is_above_the_maximum() -> None:
     X, v = data(5, 10, 3)
-    largest = CellOracle(X, enumerate_patterns(X)).price(v).bound
-    found = oracle_of(X).search(v, 1.001 * largest, 100, polish=True)
+    largest = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
+    found = oracle_of(X).search(v[:, None], 1.001 * largest, 100, polish=True)
     assert found.directions.shape == (0, 3)
     assert found.largest == 0.0
 
 
 def test_given_starts_are_climbed_too() -> None:
     X, v = data(6, 30, 3)
-    best = oracle_of(X).search(v, 0.1, 200, polish=True)
-    again = oracle_of(X, 9).search(v, 0.1, 0, starts=best.directions[:1], polish=True)
+    best = oracle_of(X).search(v[:, None], 0.1, 200, polish=True)
+    again = oracle_of(X, 9).search(v[:, None], 0.1, 0, starts=best.directions[:1], polish=True)
     assert again.largest >= best.largest * (1.0 - 1e-12)
 
 
 def test_nothing_to_start_from() -> None:
     X, v = data(6, 5, 3)
-    assert len(oracle_of(X).search(v, 0.1, 0).values) == 0
+    assert len(oracle_of(X).search(v[:, None], 0.1, 0).values) == 0
 
 
 def test_zero_rows_and_a_zero_dual_point() -> None:
     X, v = data(7, 12, 3)
     X[[2, 5]] = 0.0
-    check_attained(X, v, oracle_of(X).search(v, 0.1, 30, polish=True))
-    assert len(oracle_of(X).search(np.zeros(12), 0.1, 30, polish=True).values) == 0
+    check_attained(X, v, oracle_of(X).search(v[:, None], 0.1, 30, polish=True))
+    assert len(oracle_of(X).search(np.zeros(12)[:, None], 0.1, 30, polish=True).values) == 0
 
 
 @pytest.mark.parametrize("polish", [False, True])
@@ -150,16 +149,16 @@ def test_a_deadline_stops_between_chunks(polish: bool, monkeypatch: pytest.Monke
     # One start in a chunk: the first is climbed, the others are not.
     monkeypatch.setattr(ascent, "_CHUNK_WORK", 1)
     X, v = data(8, 40, 3)
-    found = oracle_of(X).search(v, 0.01, 500, polish=polish, deadline=Deadline(0.0))
+    found = oracle_of(X).search(v[:, None], 0.01, 500, polish=polish, deadline=Deadline(0.0))
     assert len(found.values) <= 2
     check_attained(X, v, found)
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     X, v = data(8, 40, 3)
-    whole = oracle_of(X).search(v, 0.1, 50)
+    whole = oracle_of(X).search(v[:, None], 0.1, 50)
     monkeypatch.setattr(ascent, "_CHUNK_WORK", 5_000)
-    np.testing.assert_array_equal(oracle_of(X).search(v, 0.1, 50).values, whole.values)
+    np.testing.assert_array_equal(oracle_of(X).search(v[:, None], 0.1, 50).values, whole.values)
 
 
 # ------------------------------------------------------------------ the kernel

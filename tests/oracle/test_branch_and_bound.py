@@ -10,8 +10,9 @@ import pytest
 
 from cvxnn import interrupts
 from cvxnn.interrupts import Deadline
-from cvxnn.oracle import CellOracle, spectral_bound, tree_search
-from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound, TreeResult
+from cvxnn.layers import spectral_bound
+from cvxnn.oracle import CellOracle, tree_search
+from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound, TreePrice
 from cvxnn.patterns import enumerate_patterns
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -76,7 +77,7 @@ def instance(rng: Generator) -> tuple[FloatArray, FloatArray]:
     return X, v
 
 
-def check(result: TreeResult, X: FloatArray, v: FloatArray, truth: float, limit: float) -> None:
+def check(result: TreePrice, X: FloatArray, v: FloatArray, truth: float, limit: float) -> None:
     """The bound holds, is not above `limit`, and directions are what they claim to be."""
     mass = float(np.abs(v) @ np.linalg.norm(X, axis=1))
     assert result.bound >= truth * (1.0 - 1e-14)
@@ -106,7 +107,7 @@ def test_bound_of_small_instances(seed):
         truth = maximum_over_faces(X, v)
         enough = truth * float(rng.choice([0.0, 0.5, 1.0 - 1e-9, 1.0, 1.0 + 1e-9, 2.0]))
         tol = float(rng.choice([1e-2, 1e-6, 1e-9]))
-        result = BranchAndBound(X).price(v, enough, tol=tol)
+        result = BranchAndBound(X).price(v[:, None], enough, tol=tol)
         assert result.finished
         check(result, X, v, truth, max(enough, truth) * (1.0 + tol))
         if truth > max(enough, 1e-300) * (1.0 + tol) * (1.0 + 1e-9):
@@ -118,8 +119,8 @@ def test_bound_agrees_with_cells(d):
     rng = np.random.default_rng(d)
     for n in (8, 12, 20):
         X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
-        exact = CellOracle(X, enumerate_patterns(X)).price(v).bound
-        result = BranchAndBound(X).price(v, tol=1e-8)
+        exact = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
+        result = BranchAndBound(X).price(v[:, None], tol=1e-8)
         assert result.finished
         assert exact * (1.0 - 1e-12) <= result.bound <= exact * (1.0 + 2e-8)
         assert result.values[0] == pytest.approx(exact, rel=1e-8)
@@ -131,7 +132,7 @@ def test_bound_holds_when_cut_short(max_nodes):
     for _ in range(50):
         X, v = instance(rng)
         truth = maximum_over_faces(X, v)
-        result = BranchAndBound(X).price(v, 0.9 * truth, tol=1e-9, max_nodes=max_nodes)
+        result = BranchAndBound(X, max_nodes=max_nodes).price(v[:, None], 0.9 * truth, tol=1e-9)
         check(result, X, v, truth, truth * (1.0 + 1e-9))
         assert result.bound <= spectral_bound(X, v) * (1.0 + 1e-9) or result.finished
 
@@ -139,25 +140,25 @@ def test_bound_holds_when_cut_short(max_nodes):
 def test_bound_improves_with_nodes():
     X, y = ring(300)
     tree = BranchAndBound(X)
-    truth = tree.price(y).bound
-    loose, better = (tree.price(y, max_nodes=m).bound for m in (0, 2000))
+    truth = tree.price(y[:, None]).bound
+    loose, better = (BranchAndBound(X, max_nodes=m).price(y[:, None]).bound for m in (0, 2000))
     assert truth * (1.0 - 1e-6) <= better <= loose
 
 
 def test_deadline_that_has_passed():
     X, y = ring(300)
-    result = BranchAndBound(X).price(y, deadline=Deadline(0.0))
+    result = BranchAndBound(X).price(y[:, None], deadline=Deadline(0.0))
     assert not result.finished
     assert maximum_over_faces(X[:6], y[:6]) > 0.0
-    assert BranchAndBound(X).price(y).values[0] <= result.bound <= spectral_bound(X, y)
+    assert BranchAndBound(X).price(y[:, None]).values[0] <= result.bound <= spectral_bound(X, y)
 
 
 def test_passes_of_falling_tolerance(monkeypatch):
     monkeypatch.setattr(tree_search, "_FIRST_WORK", 1)
     monkeypatch.setattr(tree_search, "_CALL_WORK", 100)
     X, y = ring(60)
-    whole = BranchAndBound(X).price(y, tol=1e-7)
-    passes = BranchAndBound(X).price(y, tol=1e-7, deadline=Deadline(60.0))
+    whole = BranchAndBound(X).price(y[:, None], tol=1e-7)
+    passes = BranchAndBound(X).price(y[:, None], tol=1e-7, deadline=Deadline(60.0))
     assert passes.finished
     assert passes.n_nodes > whole.n_nodes
     assert passes.bound == pytest.approx(whole.bound, rel=2e-7)
@@ -172,7 +173,7 @@ def test_zero_data_and_zero_dual_points():
         (np.ones((3, 2)), np.zeros(3)),
         (np.zeros((0, 2)), np.zeros(0)),
     ):
-        result = BranchAndBound(X).price(v)
+        result = BranchAndBound(X).price(v[:, None])
         assert result.bound <= 1e-300
         assert result.finished
         assert result.directions.shape == (0, 2)
@@ -180,7 +181,7 @@ def test_zero_data_and_zero_dual_points():
 
 def test_rank_one_is_a_closed_form():
     X, v = np.array([[2.0], [-1.0], [3.0]]), np.array([1.0, 5.0, -2.0])
-    result = BranchAndBound(X).price(v)
+    result = BranchAndBound(X).price(v[:, None])
     assert result.bound == pytest.approx(5.0, rel=2e-6)
     assert result.directions.tolist()[0] == [-1.0]
 
@@ -188,14 +189,16 @@ def test_rank_one_is_a_closed_form():
 @pytest.mark.parametrize("scale", [1e-290, 1e-150, 1e150])
 def test_scales(scale):
     X, y = ring(20)
-    exact = BranchAndBound(X).price(y).bound
-    assert BranchAndBound(X).price(scale * y).bound == pytest.approx(scale * exact, rel=2e-6)
+    exact = BranchAndBound(X).price(y[:, None]).bound
+    assert BranchAndBound(X).price((scale * y)[:, None]).bound == pytest.approx(
+        scale * exact, rel=2e-6
+    )
 
 
 def test_high_rank_gets_the_spectral_bound():
     rng = np.random.default_rng(0)
     X, v = rng.standard_normal((40, MAX_RANK + 1)), rng.standard_normal(40)
-    result = BranchAndBound(X).price(v)
+    result = BranchAndBound(X).price(v[:, None])
     assert not result.finished
     assert result.bound == spectral_bound(X, v)
 
@@ -208,9 +211,9 @@ def test_maximum_on_concave_kinks_needs_few_nodes():
     X = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 3.0], [0.3, 0.1, 0.01]])
     X = np.vstack([X, np.random.default_rng(0).standard_normal((12, 3))])
     v = np.concatenate([[-3.0, -4.0, 1.0, 0.1], np.full(12, 1e-3)])
-    truth = CellOracle(X, enumerate_patterns(X)).price(v).bound
+    truth = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
     for tol in (1e-6, 1e-9, 1e-12):
-        result = BranchAndBound(X).price(v, truth, tol=tol)
+        result = BranchAndBound(X).price(v[:, None], truth, tol=tol)
         assert result.finished
         assert result.n_nodes < 300
 
@@ -220,8 +223,8 @@ def test_flat_ridges_need_few_nodes():
     rng = np.random.default_rng(3)
     X = np.column_stack([rng.standard_normal((200, 2)), np.ones(200)])
     v = np.sin(3.0 * X[:, 0]) * np.cos(2.0 * X[:, 1])
-    truth = BranchAndBound(X).price(v, tol=1e-9)
-    again = BranchAndBound(X).price(v, float(truth.values[0]), tol=1e-9)
+    truth = BranchAndBound(X).price(v[:, None], tol=1e-9)
+    again = BranchAndBound(X).price(v[:, None], float(truth.values[0]), tol=1e-9)
     assert again.finished
     assert again.n_nodes < 3000
 
@@ -232,8 +235,8 @@ def test_flat_ridges_need_few_nodes():
 def test_directions_are_distinct_and_above_enough():
     X, y = ring(200)
     tree = BranchAndBound(X)
-    bound = tree.price(y).bound
-    result = tree.price(y, 0.5 * bound)
+    bound = tree.price(y[:, None]).bound
+    result = tree.price(y[:, None], 0.5 * bound)
     assert len(result.values) >= 2
     assert (result.values > 0.5 * bound).all()
     assert (np.diff(result.values) <= 0.0).all()
@@ -242,23 +245,23 @@ def test_directions_are_distinct_and_above_enough():
     assert products.max() < 1.0 - 1e-13
 
 
-def test_starts_and_an_early_stop():
+def test_starts_are_known_before_any_search():
     X, y = ring(200)
-    tree = BranchAndBound(X)
-    best = tree.price(y)
-    known = tree.price(y, 0.5 * best.bound, starts=best.directions[:1], stop_at=1)
+    best = BranchAndBound(X).price(y[:, None])
+    tree = BranchAndBound(X, max_nodes=1)
+    known = tree.price(y[:, None], 0.5 * best.bound, starts=best.directions[:1])
     assert not known.finished
-    assert known.n_nodes == 0
+    assert known.n_nodes < best.n_nodes
     assert known.values[0] == pytest.approx(best.values[0])
     assert known.bound >= best.values[0]
 
 
 def test_results_do_not_depend_on_the_cores(monkeypatch):
     X, y = ring(200)
-    threads = BranchAndBound(X).price(y, 100.0)
-    again = BranchAndBound(X).price(y, 100.0)
+    threads = BranchAndBound(X).price(y[:, None], 100.0)
+    again = BranchAndBound(X).price(y[:, None], 100.0)
     monkeypatch.setattr(tree_search, "available_cores", lambda: 1)
-    serial = BranchAndBound(X).price(y, 100.0)
+    serial = BranchAndBound(X).price(y[:, None], 100.0)
     for other in (again, serial):
         assert (other.bound, other.n_nodes) == (threads.bound, threads.n_nodes)
         assert np.array_equal(other.directions, threads.directions)
@@ -269,11 +272,11 @@ def test_interrupt_stops_the_search_and_leaves_a_bound():
     X, y = ring(200)
     tree = BranchAndBound(X)
     interrupts._pending.set()
-    result = tree.price(y)
+    result = tree.price(y[:, None])
     assert not result.finished
     with pytest.raises(KeyboardInterrupt):
         interrupts.check_interrupt()
-    complete = tree.price(y)
+    complete = tree.price(y[:, None])
     assert complete.finished
     assert complete.bound <= result.bound < np.inf
 
@@ -290,4 +293,6 @@ def test_many_tiny_rows_beside_a_large_one() -> None:
     exact_X, exact_v = X.astype(np.longdouble), v.astype(np.longdouble)
     u = exact_X.T @ exact_v
     u /= np.sqrt(u @ u)
-    assert BranchAndBound(X).price(v, tol=1e-15).bound >= exact_v @ np.maximum(exact_X @ u, 0.0)
+    assert BranchAndBound(X).price(v[:, None], tol=1e-15).bound >= exact_v @ np.maximum(
+        exact_X @ u, 0.0
+    )

@@ -161,7 +161,7 @@ def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, see
 def test_never_below_the_maximum(kind: Callable[[Generator, int, int], FloatArray]) -> None:
     for rng, X, v in instances(kind, 500, 0):
         patterns = enumerate_patterns(X)
-        bound = CellOracle(X, patterns).price(v).bound
+        bound = CellOracle(X, patterns).price(v[:, None]).bound
         lower, _ = bracket(X, v, patterns.masks[:64], rng)
         assert bound >= lower * (1.0 - 1e-14)
 
@@ -176,7 +176,7 @@ def test_equal_to_the_maximum(kind: Callable[[Generator, int, int], FloatArray])
         lengths = np.linalg.norm(X, axis=1)
         slack = float(oracle.cover.max()) + (1e-8 if kind is nearly_degenerate else 0.0)
         allowed = 100.0 * rounding(X, v) + slack * float(np.abs(v) @ lengths)
-        bound = oracle.price(v).bound
+        bound = oracle.price(v[:, None]).bound
         assert lower * (1.0 - 1e-14) <= bound <= upper * (1.0 + 1e-9) + allowed
         assert upper <= lower * (1.0 + 1e-9) + allowed
 
@@ -187,7 +187,7 @@ def test_registered_problems(problem: Problem) -> None:
     oracle = CellOracle(X, enumerate_patterns(X))
     for v in (problem.y, rng.standard_normal(len(X))):
         lower, upper = bracket(X, v, arrangement(problem).masks, rng)
-        bound = oracle.price(v).bound
+        bound = oracle.price(v[:, None]).bound
         assert lower * (1.0 - 1e-14) <= bound <= upper * (1.0 + 1e-9) + 100.0 * rounding(X, v)
 
 
@@ -197,7 +197,7 @@ def test_bounds_and_points_of_single_cells(seed: int, n: int, d: int) -> None:
     X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
     patterns = enumerate_patterns(X)
     oracle = CellOracle(X, patterns)
-    pricing = oracle.price(v)
+    pricing = oracle.price(v[:, None])
     assert pricing.bound == pricing.cell_bounds.max()
     for half, s in enumerate((1.0, -1.0)):
         for cell, mask in enumerate(patterns.masks):
@@ -216,7 +216,7 @@ def test_bounds_and_points_of_single_cells(seed: int, n: int, d: int) -> None:
 def test_both_signs_of_v() -> None:
     for _, X, v in instances(gaussian, 50, 2):
         oracle = CellOracle(X, enumerate_patterns(X))
-        plus, minus = oracle.price(v), oracle.price(-v)
+        plus, minus = oracle.price(v[:, None]), oracle.price((-v)[:, None])
         assert plus.bound == minus.bound
         np.testing.assert_array_equal(plus.cell_bounds, minus.cell_bounds[::-1])
         np.testing.assert_array_equal(plus.points, minus.points[::-1])
@@ -225,9 +225,9 @@ def test_both_signs_of_v() -> None:
 @pytest.mark.parametrize("X", [np.eye(3), np.zeros((2, 3)), np.zeros((1, 1))])
 def test_zero_dual_points_and_zero_data(X: FloatArray) -> None:
     oracle = CellOracle(X, enumerate_patterns(X))
-    assert oracle.price(np.zeros(len(X))).bound == 0.0
+    assert oracle.price(np.zeros(len(X))[:, None]).bound == 0.0
     if not X.any():
-        assert oracle.price(np.ones(len(X))).bound == 0.0
+        assert oracle.price(np.ones(len(X))[:, None]).bound == 0.0
 
 
 def test_the_unit_vectors_in_closed_form() -> None:
@@ -235,7 +235,7 @@ def test_the_unit_vectors_in_closed_form() -> None:
     rng = np.random.default_rng(3)
     for n in range(1, 7):
         v = rng.standard_normal(n)
-        bound = CellOracle(np.eye(n), enumerate_patterns(np.eye(n))).price(v).bound
+        bound = CellOracle(np.eye(n), enumerate_patterns(np.eye(n))).price(v[:, None]).bound
         expected = max(np.linalg.norm(np.maximum(v, 0)), np.linalg.norm(np.maximum(-v, 0)))
         np.testing.assert_allclose(bound, expected, rtol=1e-12)
 
@@ -273,22 +273,22 @@ def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(
         oracle = CellOracle(X, claimed)
         lower, _ = bracket(X, v, patterns.masks, rng)
         assert oracle.is_complete
-        assert oracle.price(v).bound >= lower * (1.0 - 1e-14)
+        assert oracle.price(v[:, None]).bound >= lower * (1.0 - 1e-14)
 
 
 def test_a_missing_cell_with_the_maximum_is_noticed() -> None:
     X = np.random.default_rng(8).standard_normal((6, 3))
     v = np.random.default_rng(9).standard_normal(6)
     patterns = enumerate_patterns(X)
-    complete = CellOracle(X, patterns).price(v)
+    complete = CellOracle(X, patterns).price(v[:, None])
     best = int(complete.cell_bounds.max(axis=0).argmax())
     others = np.delete(np.arange(len(patterns)), best)
     claimed = PatternSet(patterns.packed[others], patterns.directions[others], 6, is_complete=True)
     oracle = CellOracle(X, claimed)
     assert oracle.cover.any()
-    assert oracle.price(v).bound >= complete.bound * (1.0 - 1e-14)
+    assert oracle.price(v[:, None]).bound >= complete.bound * (1.0 - 1e-14)
     # The same cells without the claim: the bound is about these cells, and lower.
-    assert CellOracle(X, patterns.select(others)).price(v).bound < complete.bound
+    assert CellOracle(X, patterns.select(others)).price(v[:, None]).bound < complete.bound
 
 
 @kinds
@@ -299,7 +299,7 @@ def test_incomplete_sets_bound_the_maximum_over_their_own_cells(
         patterns = sample_patterns(X, 6, 0)
         oracle = CellOracle(X, patterns)
         assert not oracle.is_complete
-        bound = oracle.price(v).bound
+        bound = oracle.price(v[:, None]).bound
         inside, _ = maximum_over_cells(X, v, patterns.masks)
         assert bound >= value(X, v, patterns.directions) * (1.0 - 1e-14)
         # Rows that differ by less than the tolerance count as one.
@@ -340,14 +340,16 @@ def test_rounding_of_many_equal_rows_is_in_the_bound() -> None:
     X = np.ones((2001, 1))
     # Each small weight is lost when it is added to 1.
     v = np.r_[1.0, np.full(2000, 1.1e-16)]
-    assert CellOracle(X, enumerate_patterns(X)).price(v).bound >= math.fsum(v)
+    assert CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound >= math.fsum(v)
 
 
 def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
     X = np.array([[1.0, 0.0], [0.0, 1e-99]])
-    assert CellOracle(X, enumerate_patterns(X)).price(np.array([0.0, 1.0])).bound >= 1e-99
+    assert CellOracle(X, enumerate_patterns(X)).price(np.array([0.0, 1.0])[:, None]).bound >= 1e-99
     assert (
-        CellOracle(np.eye(2), enumerate_patterns(np.eye(2))).price(np.array([1e-170, 0.0])).bound
+        CellOracle(np.eye(2), enumerate_patterns(np.eye(2)))
+        .price(np.array([1e-170, 0.0])[:, None])
+        .bound
         >= 1e-170
     )
 
@@ -362,9 +364,9 @@ def test_enough(kind: Callable[[Generator, int, int], FloatArray], fraction: flo
     for rng, X, v in instances(kind, 25, 6):
         patterns = enumerate_patterns(X)
         oracle = CellOracle(X, patterns)
-        exact = oracle.price(v)
+        exact = oracle.price(v[:, None])
         enough = fraction * exact.bound
-        pricing = oracle.price(v, enough=enough)
+        pricing = oracle.price(v[:, None], enough)
         above = exact.cell_bounds > enough
         np.testing.assert_array_equal(pricing.cell_bounds[above], exact.cell_bounds[above])
         np.testing.assert_array_equal(pricing.points[above], exact.points[above])
@@ -377,7 +379,7 @@ def test_enough(kind: Callable[[Generator, int, int], FloatArray], fraction: flo
 def test_cells_cleared_early_have_no_points() -> None:
     X = np.random.default_rng(10).standard_normal((8, 3))
     oracle = CellOracle(X, enumerate_patterns(X))
-    pricing = oracle.price(np.ones(8), enough=1e9)
+    pricing = oracle.price(np.ones(8)[:, None], 1e9)
     assert not pricing.points.any()
     assert (pricing.cell_bounds <= 1e9).all()
 
@@ -410,5 +412,7 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     parts = CellOracle(X, patterns)
     for name in ("starts", "rows", "neighbours", "cover"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
-    np.testing.assert_array_equal(whole.price(v).cell_bounds, parts.price(v).cell_bounds)
-    np.testing.assert_array_equal(whole.price(v).points, parts.price(v).points)
+    np.testing.assert_array_equal(
+        whole.price(v[:, None]).cell_bounds, parts.price(v[:, None]).cell_bounds
+    )
+    np.testing.assert_array_equal(whole.price(v[:, None]).points, parts.price(v[:, None]).points)

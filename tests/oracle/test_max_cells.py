@@ -27,7 +27,7 @@ def outputs(patches, directions):
 @pytest.mark.parametrize("size", [1.0, 1e-180, 1e150])
 def test_the_bound_is_above_all_directions_and_reached_by_one(size):
     patches, v, directions, winners = draw()
-    pricing = MaxCellOracle(patches, winners, np.zeros(len(winners))).price(v * size)
+    pricing = MaxCellOracle(patches, winners, np.zeros(len(winners))).price((v * size)[:, None])
     values = np.abs(outputs(patches, directions) @ v)
     assert values.max() <= pricing.bound / size <= 1.01 * values.max()
     half, cell = np.unravel_index(pricing.cell_bounds.argmax(), pricing.cell_bounds.shape)
@@ -39,7 +39,7 @@ def test_the_bound_is_above_all_directions_and_reached_by_one(size):
 def test_every_cell_has_its_own_maximum():
     patches, v, _, winners = draw()
     oracle = MaxCellOracle(patches, winners, np.zeros(len(winners)))
-    pricing = oracle.price(v)
+    pricing = oracle.price(v[:, None])
     for c in range(0, len(winners), 7):
         maps, cones = oracle.maps([c])[0], oracle.cones([c])[0]
         # Rows of the cone, written out.
@@ -59,9 +59,9 @@ def test_every_cell_has_its_own_maximum():
 def test_cells_below_what_is_asked_for_are_not_refined():
     patches, v, _, winners = draw()
     oracle = MaxCellOracle(patches, winners, np.zeros(len(winners)))
-    full = oracle.price(v)
+    full = oracle.price(v[:, None])
     enough = 0.5 * full.bound
-    pricing = oracle.price(v, enough=enough)
+    pricing = oracle.price(v[:, None], enough)
     assert pricing.bound == pytest.approx(full.bound, rel=1e-12)
     assert (pricing.cell_bounds >= full.cell_bounds * (1.0 - 1e-12)).all()
     assert np.array_equal(pricing.cell_bounds > enough, full.cell_bounds > enough)
@@ -72,7 +72,7 @@ def test_a_reach_covers_what_is_that_far_outside():
     patches, v, directions, winners = draw(n=3, n_patches=2, h=2)
     tight = MaxCellOracle(patches, winners, np.zeros(len(winners)))
     for t in (1e-3, 0.1):
-        pricing = MaxCellOracle(patches, winners, np.full(len(winners), t)).price(v)
+        pricing = MaxCellOracle(patches, winners, np.full(len(winners), t)).price(v[:, None])
         values = outputs(patches, directions) @ v
         for c in range(len(winners)):
             inside = (tight.cones([c])[0] @ directions.T >= -t).all(axis=0)
@@ -83,7 +83,7 @@ def test_a_reach_covers_what_is_that_far_outside():
 def test_zeros_and_equal_patches_are_no_constraint():
     patches = np.array([[[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]]])
     oracle = MaxCellOracle(patches, np.array([[0], [-1]]), np.zeros(2))
-    most = oracle.price(np.array([3.0])).cell_bounds
+    most = oracle.price(np.array([3.0])[:, None]).cell_bounds
     assert most[0] == pytest.approx([3.0 * 5**0.5, 0.0], abs=1e-12)
     assert most[1] == pytest.approx([0.0, 0.0], abs=1e-12)
-    assert oracle.price(np.zeros(1)).bound == pytest.approx(0.0, abs=1e-200)
+    assert oracle.price(np.zeros(1)[:, None]).bound == pytest.approx(0.0, abs=1e-200)

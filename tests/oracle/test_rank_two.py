@@ -82,8 +82,8 @@ def rounding(X: FloatArray, v: FloatArray) -> float:
 def test_bound_is_that_of_the_cells(kind: str, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     X, v = make_rows(kind, rng, n), rng.standard_normal(n)
-    pricing = RankTwoOracle(X).price(v)
-    cells = CellOracle(X, enumerate_patterns(X)).price(v).bound
+    pricing = RankTwoOracle(X).price(v[:, None])
+    cells = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
     assert abs(pricing.bound - cells) <= 1e-12 * cells + rounding(X, v)
 
 
@@ -93,7 +93,7 @@ def test_bound_is_tight_and_never_below(kind: str, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     X = make_rows(kind, rng, n)
     v = rng.standard_normal(n)
-    bound = RankTwoOracle(X).price(v).bound
+    bound = RankTwoOracle(X).price(v[:, None]).bound
     angles = rng.uniform(0.0, 2.0 * np.pi, 200)
     anywhere = np.column_stack([np.cos(angles), np.sin(angles)])
     if X.shape[1] == 2:
@@ -109,7 +109,7 @@ def test_a_slope_of_zero_at_the_end_of_the_walk() -> None:
     """Its two computations rounded to opposite signs once, and the maximum was lost."""
     X = 0.1 * np.array([[-1, -2], [3, 2], [3, -2], [0, 3], [-3, -3]])
     v = 0.1 * np.array([-1, 0, -3, 0, 2])
-    bound = RankTwoOracle(X).price(v).bound
+    bound = RankTwoOracle(X).price(v[:, None]).bound
     assert brute_force(X, v) <= bound <= brute_force(X, v) + rounding(X, v)
 
 
@@ -117,7 +117,7 @@ def test_a_slope_of_zero_at_the_end_of_the_walk() -> None:
 def test_dual_points_of_one_decimal(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     X, v = make_rows("tenths", rng, n), 0.1 * rng.integers(-3, 4, n)
-    bound = RankTwoOracle(X).price(v).bound
+    bound = RankTwoOracle(X).price(v[:, None]).bound
     assert brute_force(X, v) - rounding(X, v) <= bound <= brute_force(X, v) + rounding(X, v)
 
 
@@ -125,7 +125,7 @@ def test_dual_points_of_one_decimal(seed: int, n: int) -> None:
 def test_scale_of_the_dual_point(exponent: int) -> None:
     rng = np.random.default_rng(2)
     oracle, v = RankTwoOracle(rng.standard_normal((20, 2))), rng.standard_normal(20)
-    plain, scaled = oracle.price(v), oracle.price(v * 2.0**exponent)
+    plain, scaled = oracle.price(v[:, None]), oracle.price((v * 2.0**exponent)[:, None])
     np.testing.assert_array_equal(scaled.values, plain.values * 2.0**exponent)
     assert scaled.bound == pytest.approx(plain.bound * 2.0**exponent, rel=1e-15)
 
@@ -136,7 +136,7 @@ def test_directions_attain_their_values(kind: str, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     X, v = make_rows(kind, rng, n), rng.standard_normal(n)
     oracle = RankTwoOracle(X)
-    pricing = oracle.price(v)
+    pricing = oracle.price(v[:, None])
     attained = pricing.signs * value(X, v, pricing.directions)
     np.testing.assert_allclose(pricing.values, attained, rtol=1e-12, atol=rounding(X, v))
     np.testing.assert_allclose(np.linalg.norm(pricing.directions, axis=1), 1.0, rtol=1e-14)
@@ -151,7 +151,7 @@ def test_finds_every_local_maximum_and_nothing_else(seed: int, n: int, has_bias:
     rng = np.random.default_rng(seed)
     X = with_bias(rng.standard_normal(n)) if has_bias else rng.standard_normal((n, 2))
     v = rng.standard_normal(n)
-    pricing = RankTwoOracle(X).price(v)
+    pricing = RankTwoOracle(X).price(v[:, None])
     step = 1e-6
     around = np.arctan2(pricing.directions[:, 1], pricing.directions[:, 0])
     for turn in (-step, step):
@@ -171,15 +171,14 @@ def test_finds_every_local_maximum_and_nothing_else(seed: int, n: int, has_bias:
 def test_enough_and_most_and_depth_choose_among_the_maxima() -> None:
     rng = np.random.default_rng(0)
     X, v = with_bias(rng.standard_normal(3000)), rng.standard_normal(3000)
-    oracle = RankTwoOracle(X)
-    everything = oracle.price(v, most=10**6)
+    everything = RankTwoOracle(X, most=10**6).price(v[:, None])
     assert len(everything.values) > 25
-    few = oracle.price(v, most=10)
+    few = RankTwoOracle(X, most=10).price(v[:, None])
     np.testing.assert_array_equal(few.values, everything.values[:10])
     enough = float(everything.values[20])
-    above = oracle.price(v, enough)
+    above = RankTwoOracle(X).price(v[:, None], enough)
     np.testing.assert_array_equal(above.values, everything.values[:20])
-    hills = oracle.price(v, enough, depth=0.5)
+    hills = RankTwoOracle(X, depth=0.5).price(v[:, None], enough)
     assert 0 < len(hills.values) < 20
     assert hills.values[0] == above.values[0]
     assert np.isin(hills.values, above.values).all()
@@ -190,10 +189,11 @@ def test_more_maxima_than_a_buffer_holds() -> None:
     # Alternating signs on a fine grid: nearly every row is a summit.
     x = np.linspace(-1.0, 1.0, 30_000)
     v = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0)
-    oracle = RankTwoOracle(with_bias(x))
-    everything = oracle.price(v, most=10**6)
+    rows = CircularRows.of(with_bias(x))
+    everything = RankTwoOracle(rows, most=10**6).price(v[:, None])
     assert len(everything.values) > 10_000
-    np.testing.assert_array_equal(oracle.price(v, most=70).values, everything.values[:70])
+    largest = RankTwoOracle(rows, most=70).price(v[:, None])
+    np.testing.assert_array_equal(largest.values, everything.values[:70])
 
 
 def test_rounding_does_not_grow_with_the_rows() -> None:
@@ -202,7 +202,7 @@ def test_rounding_does_not_grow_with_the_rows() -> None:
     X = with_bias(rng.uniform(-2.0, 2.0, n))
     v = rng.standard_normal(n)
     v -= X @ np.linalg.lstsq(X, v, rcond=None)[0]
-    pricing = RankTwoOracle(X).price(v)
+    pricing = RankTwoOracle(X).price(v[:, None])
     # Exact sums of products that round once each.
     exact = math.fsum((np.maximum(X @ pricing.directions[0], 0.0) * v).tolist())
     size = float(np.abs(v) @ np.linalg.norm(X, axis=1))
@@ -213,15 +213,15 @@ def test_rounding_does_not_grow_with_the_rows() -> None:
 @pytest.mark.parametrize("problem", PLANAR, ids=problem_ids)
 def test_the_registry(problem: Problem) -> None:
     oracle = RankTwoOracle(problem.X)
-    cells = CellOracle(problem.X, enumerate_patterns(problem.X)).price(problem.y).bound
+    cells = CellOracle(problem.X, enumerate_patterns(problem.X)).price(problem.y[:, None]).bound
     slack = 1e-12 * cells + 10.0 * rounding(problem.X, problem.y)
-    assert abs(oracle.price(problem.y).bound - cells) <= slack
+    assert abs(oracle.price(problem.y[:, None]).bound - cells) <= slack
 
 
 def test_zero_rows_and_a_zero_dual_point() -> None:
-    empty = RankTwoOracle(np.zeros((3, 2))).price(np.ones(3))
+    empty = RankTwoOracle(np.zeros((3, 2))).price(np.ones(3)[:, None])
     assert empty.bound == 0.0 and empty.directions.shape == (0, 2)
-    nothing = RankTwoOracle(np.eye(2)).price(np.zeros(2))
+    nothing = RankTwoOracle(np.eye(2)).price(np.zeros(2)[:, None])
     assert nothing.bound == 0.0 and len(nothing.values) == 0
 
 

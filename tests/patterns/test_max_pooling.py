@@ -41,7 +41,7 @@ def test_a_missing_cell_makes_a_loose_bound_and_no_wrong_one(monkeypatch):
     rng = np.random.default_rng(1)
     patches, v = rng.standard_normal((5, 3, 2)), rng.standard_normal(5)
     full = MaxCellWalk(patches).list_cells()
-    whole = MaxCellOracle(patches, full.winners - 1, full.reach).price(v)
+    whole = MaxCellOracle(patches, full.winners - 1, full.reach).price(v[:, None])
     best = np.unravel_index(whole.cell_bounds.argmax(), whole.cell_bounds.shape)[1]
     gone, flip_error = full.winners[best], MaxCellWalk._flip_error
 
@@ -53,7 +53,7 @@ def test_a_missing_cell_makes_a_loose_bound_and_no_wrong_one(monkeypatch):
     assert len(partial.winners) == len(full.winners) - 1
     assert partial.reach.max() > 1e-3
     oracle = MaxCellOracle(patches, partial.winners - 1, partial.reach)
-    assert oracle.price(v).bound >= whole.bound * (1.0 - 1e-12)
+    assert oracle.price(v[:, None]).bound >= whole.bound * (1.0 - 1e-12)
 
 
 def test_a_step_that_is_no_multiple_of_the_row_proves_little():

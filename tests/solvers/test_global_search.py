@@ -61,7 +61,7 @@ def check_claims(search: GlobalSearch, X: FloatArray, y: FloatArray, beta: float
     """Objective and bound from the network and the dual point, with another oracle."""
     network = search.network()
     assert network.objective(X, y, beta) == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
-    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point).bound
+    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point[:, None]).bound
     bound = dual_bound(SquaredLoss(), y, search.dual_point, beta, largest)
     assert search.bound <= bound + 1e-9 * abs(bound)
     assert search.bound <= search.objective * (1.0 + 1e-12)

@@ -151,7 +151,7 @@ def test_random_small_problems(seed: int, name: str) -> None:
     assert solution.status is Status.OPTIMAL
     v = -as_loss(name).gradient(solution.network.forward(X), y)
     if v.any() and X.any():
-        largest = CellOracle(X, enumerate_patterns(X)).price(v, beta).bound
+        largest = CellOracle(X, enumerate_patterns(X)).price(v[:, None], beta).bound
         assert largest <= beta * (1.0 + 1e-2) + 1e-6 * float(np.abs(v) @ np.linalg.norm(X, axis=1))
 
 
@@ -214,9 +214,11 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
         search._root, root = DiagonalRoot(curvature), np.sqrt(curvature)
         v = rng.standard_normal(len(y)) * root
         model = CellOracle(X * root[:, None], enumerate_patterns(X * root[:, None]))
-        proof = search._on_the_rows(DualProof.of(v, model.price(v).bound, "cells"))
+        proof = search._on_the_rows(DualProof.of(v, model.price(v[:, None]).bound, "cells"))
         assert np.isfinite(loss.conjugate(proof.v * (1.0 - 1e-15), y))
-        directions = np.vstack([rng.standard_normal((500, 3)), *oracle.price(proof.v).points])
+        directions = np.vstack(
+            [rng.standard_normal((500, 3)), *oracle.price(proof.v[:, None]).points]
+        )
         lengths = np.linalg.norm(directions, axis=1)
         units = directions[lengths > 0.0] / lengths[lengths > 0.0, None]
         values = np.abs(np.maximum(X @ units.T, 0.0).T @ proof.v)

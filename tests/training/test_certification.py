@@ -15,13 +15,15 @@ from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn.errors import InputError
-from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
+from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.oracle.climb_and_bound import ClimbAndBound
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
-from cvxnn.training.certification import _pricer, _TreePricer, certify
+from cvxnn.training.certification import certify
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.standard_normal((20, 2))
@@ -202,13 +204,13 @@ def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.Mo
     y = np.sin(3.0 * X[:, 0])
     network = perturbed(solve(X, y, BETA).network)
     with monkeypatch.context() as patch:
-        patch.setattr("cvxnn.training.certification._TreePricer", None)
+        patch.setattr("cvxnn.oracle.choice.ClimbAndBound", None)
         certificate = certify(network, X, y, BETA)
         assert certify(solve(X, y, BETA).network, X, y, BETA).verdict is Verdict.OPTIMAL
     assert certificate.largest_value == pytest.approx(certificate.oracle_bound, rel=1e-9)
     assert_consistent(certificate, X, y)
-    pricer = _TreePricer(X, BranchAndBound(X), np.random.default_rng(0))
-    tree = pricer.price(y - network.forward(X), BETA, 1e-6, Deadline())
+    searcher = ClimbAndBound(X, BranchAndBound(X), np.random.default_rng(0), most=32)
+    tree = searcher.price((y - network.forward(X))[:, None], BETA)
     assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
 
 
@@ -224,9 +226,8 @@ def test_many_rows_of_rank_two_take_no_time():
 @pytest.mark.parametrize(("size_X", "size_y"), [(1e98, 1e-98), (1e-98, 1e98), (1e-98, 1e-98)])
 def test_rank_two_of_every_scale(size_X: float, size_y: float):
     X, y = rank_two(50) * size_X, np.abs(rank_two(50)[:, 0]) * size_y
-    pricer = _pricer(X, np.random.default_rng(0))
-    plain = _pricer(X / size_X, np.random.default_rng(0)).price(y / size_y, 0.1, 1e-6, Deadline())
-    prices = pricer.price(y, 0.1 * size_X * size_y, 1e-6, Deadline())
+    plain = oracle_for(Layer(X / size_X), Effort()).price((y / size_y)[:, None], 0.1)
+    prices = oracle_for(Layer(X), Effort()).price(y[:, None], 0.1 * size_X * size_y)
     assert prices.bound == pytest.approx(plain.bound * size_X * size_y, rel=1e-9)
     assert prices.values == pytest.approx(plain.values * size_X * size_y, rel=1e-9)
 
@@ -301,7 +302,7 @@ def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.Monke
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.certification._pricer", press)
+    monkeypatch.setattr("cvxnn.training.certification.oracle_for", press)
     certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
     assert certificate.interrupted
     assert certificate.verdict is Verdict.UNDECIDED

@@ -17,7 +17,7 @@ from cvxnn.patterns import enumerate_patterns
 def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None:
     start = largest_beta(problem.X, problem.y)
     cells = CellOracle(problem.X, enumerate_patterns(problem.X))
-    assert start == pytest.approx(cells.price(problem.y).bound, rel=1e-5, abs=1e-12)
+    assert start == pytest.approx(cells.price(problem.y[:, None]).bound, rel=1e-5, abs=1e-12)
     if start > 0.0:
         above = cvxnn.solve(problem.X, problem.y, 1.001 * start)
         below = cvxnn.solve(problem.X, problem.y, 0.98 * start)

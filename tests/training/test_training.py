@@ -199,7 +199,7 @@ def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> No
     def interrupt(*_: object, **__: object) -> PatternSet:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.methods.enumerate_until", interrupt)
+    monkeypatch.setattr("cvxnn.oracle.choice.enumerate_until", interrupt)
     X, y = ring()
     solution = solve(X, y, 1e-4)
     assert solution.status is Status.INTERRUPTED

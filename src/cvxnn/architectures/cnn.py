@@ -218,7 +218,7 @@ class _Kind:
             raise InputError(f'slope must be 0 for pooling="max", got {kind.slope:g}.')
         return kind
 
-    def layer(self, pixels: FloatArray) -> Layer:
+    def layer(self, pixels: FloatArray) -> Layer | MaxLayer:
         """The patches of the images as a layer."""
         windows = sliding_windows(pixels, self.filter_shape[:-1], self.stride, self.padding)
         patches = windows.reshape(len(pixels), -1, int(np.prod(self.filter_shape)))

@@ -74,7 +74,7 @@ class SkipProblem:
 
     def output(self, network: TwoLayerNetwork) -> FloatArray:
         """f of the neurons, shape (n,)."""
-        return self.layer.output(network.hidden_weights, network.output_weights)
+        return self.layer.forward(network.hidden_weights, network.output_weights)
 
 
 class SkipTraining(ABC):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.clocks import clock
 from cvxnn.layers import Layer
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle.ascent import AscentOracle
+from cvxnn.oracle import AscentOracle
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons
 from cvxnn.results import Solution, Status
@@ -94,8 +94,8 @@ def _next(
     """From the neurons for one beta to those for the next."""
     n_starts = max(_FEWEST_STARTS, min(_STARTS, _ASCENT_WORK // len(y)))
     left = residual(layer, y, neurons)
-    found = ascent.search(left, beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
-    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.signs[:, None]))
+    found = ascent.search(left[:, None], beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
+    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.outputs))
     work = len(y) * max(len(neurons.sizes), 1)
     steps = min(_STEPS, max(_FEWEST_STEPS, _SLIDE_WORK // work))
     neurons = descend(layer, y, beta, neurons, steps=steps)

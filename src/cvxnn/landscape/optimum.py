@@ -189,9 +189,9 @@ class _Polished:
         self._move_neurons()
 
     def _price(self, v: FloatArray) -> _Priced:
-        pricing = self.oracle.price(v, enough=self.beta * (1.0 - _RESOLVED))
-        values = np.linalg.norm(pricing.points, axis=2) / self.beta
-        return _Priced(v, pricing.points, values, max(pricing.bound / self.beta - 1.0, 0.0))
+        price = self.oracle.price(v[:, None], self.beta * (1.0 - _RESOLVED))
+        values = np.linalg.norm(price.points, axis=2) / self.beta
+        return _Priced(v, price.points, values, max(price.bound / self.beta - 1.0, 0.0))
 
     def _move_neurons(self) -> None:
         """Newton's method with the directions that are missing, until there are none."""

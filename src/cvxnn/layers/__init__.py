@@ -1,5 +1,7 @@
 """What neurons look at: rows, and how activations become predictions."""
 
-from cvxnn.layers.relu import Layer, Readout, row_chunks
+from cvxnn.layers.relu import Layer, Readout
+from cvxnn.layers.rows import Rows, row_chunks
+from cvxnn.layers.spectral import spectral_bound
 
-__all__ = ["Layer", "Readout", "row_chunks"]
+__all__ = ["Layer", "Readout", "Rows", "row_chunks", "spectral_bound"]

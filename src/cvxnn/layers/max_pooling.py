@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers.rows import Rows, row_chunks
 
 FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 
 
+@final
 @dataclass(frozen=True)
-class MaxLayer(Layer):
+class MaxLayer(Rows):
     """``f_i = sum_j a_j max_k (x_ik'u_j)_+``: rows are patches, K after K for each image.
 
-    A maximum is no linear function of activations, so there is no readout, and no weights
-    of the rows stand for a dual point: what :meth:`pull` leaves out is all there is.
-    Predictions can be weighed and selected, but not mixed.
+    A maximum is no linear function of activations, so that predictions can be weighed and
+    selected, but not mixed, and oracles price the maxima themselves.
 
     Attributes
     ----------
+    rows : ndarray, shape (n K, h)
     n_patches : int
         K.
     weights : ndarray, shape (n,), or None
@@ -39,6 +41,7 @@ class MaxLayer(Layer):
            [0., 3.]])
     """
 
+    rows: FloatArray
     n_patches: int = 1
     weights: FloatArray | None = None
 
@@ -53,16 +56,20 @@ class MaxLayer(Layer):
         return len(self.rows) // self.n_patches
 
     def pull(self, v: FloatArray) -> FloatArray:
-        """Zeros, shape (n K,)."""
-        return np.zeros(len(self.rows))
+        """v, shape (n,), times the weights: a dual point of the maxima."""
+        return self._times_weights(v)
 
-    def spread(self, v: FloatArray) -> FloatArray:
+    def pull_error(self, v: FloatArray) -> float:
+        """0: oracles of the maxima cover the rounding of what they price."""
+        return 0.0
+
+    def attraction(self, v: FloatArray) -> FloatArray:
         """The weight of an image for each of its patches, shape (n K,)."""
-        return np.repeat(self.times_weights(v), self.n_patches)
+        return np.repeat(self.pull(v), self.n_patches)
 
-    def slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def scores(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``v'f(u)`` for the rows u of `directions`, shape (k,), and its gradients, (k, h)."""
-        weights, slopes = self.times_weights(v), np.zeros(directions.shape)
+        weights, slopes = self.pull(v), np.zeros(directions.shape)
         for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
             products = self.patches[part] @ directions.T
             winners = products.argmax(axis=1)
@@ -73,8 +80,8 @@ class MaxLayer(Layer):
                 slopes[k] += (on[:, k] * weights[part]) @ won
         return np.einsum("ij,ij->i", slopes, directions), slopes
 
-    def pull_error(self, v: FloatArray) -> float:
-        """Bound on ``|v'f(u)|`` for one filter, ``||u|| <= 1``: each image at its longest patch.
+    def bound(self, v: FloatArray, *, quick: bool = False) -> float:
+        """Each image at its longest patch; no time to speak of.
 
         Outputs of a filter are not negative, so that only the v_i of one sign add up.
         """
@@ -89,28 +96,30 @@ class MaxLayer(Layer):
             pooled[part] = np.maximum(largest, 0.0)
         return pooled if self.weights is None else pooled * self.weights[:, None]
 
-    def output(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+    def forward(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
         """``sum_j a_j max_k (x_ik'u_j)_+``, shape (n,)."""
         return np.asarray(self.activations(hidden) @ weights)
 
     def moduli(self, size: FloatArray) -> FloatArray:
-        """As of :class:`Layer`; filters may win at different patches: the largest entries count."""
-        return self.times_weights(np.abs(self.patches).max(axis=1) @ size)
+        """See :meth:`Rows.moduli`. Filters may win at different patches: largest entries count."""
+        return self._times_weights(np.abs(self.patches).max(axis=1) @ size)
 
     @property
-    def has_precise_output(self) -> bool:
-        """False: which patch wins is decided in float64."""
-        return False
+    def terms(self) -> int:
+        """The features of a patch."""
+        return self.n_features
 
-    def times_weights(self, v: FloatArray) -> FloatArray:
-        """v, shape (n,), times the weights: a dual point of the maxima themselves."""
-        return v if self.weights is None else v * self.weights
+    def precisely(self, hidden: FloatArray, weights: FloatArray) -> None:
+        """None: which patch wins is decided in float64."""
+
+    def _times_weights(self, values: FloatArray) -> FloatArray:
+        return values if self.weights is None else values * self.weights
 
     def weighted(self, root: FloatArray) -> MaxLayer:
         """The layer with predictions multiplied by `root` > 0, shape (n,)."""
-        return replace(self, weights=self.times_weights(root))
+        return replace(self, weights=self._times_weights(root))
 
-    def part(self, outputs: slice | NDArray[np.integer]) -> MaxLayer:
+    def take(self, outputs: slice | NDArray[np.integer]) -> MaxLayer:
         """The layer of some of the images."""
         rows = self.patches[outputs].reshape(-1, self.n_features)
         weights = None if self.weights is None else self.weights[outputs]
@@ -119,7 +128,7 @@ class MaxLayer(Layer):
     @cached_property
     def lengths(self) -> FloatArray:
         """Bounds on the moduli of the predictions over ``||u|| <= 1``, shape (n,)."""
-        return self.times_weights(np.linalg.norm(self.patches, axis=2).max(axis=1))
+        return self._times_weights(np.linalg.norm(self.patches, axis=2).max(axis=1))
 
 
 def max_layer(patches: FloatArray, *, has_bias: bool) -> MaxLayer:
@@ -134,4 +143,4 @@ def max_layer(patches: FloatArray, *, has_bias: bool) -> MaxLayer:
     rows = np.ascontiguousarray(patches.reshape(n * n_patches, size))
     if has_bias:
         rows = np.column_stack([rows, np.ones(len(rows))])
-    return MaxLayer(rows, None, n_patches)
+    return MaxLayer(rows, n_patches)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+
+from cvxnn.layers.rows import Rows, row_chunks
+from cvxnn.layers.spectral import spectral_bound
 
 FloatArray = NDArray[np.float64]
 # An array of scipy.sparse, which has no static types, an ndarray, or None.
 Readout: TypeAlias = Any
 
 _EPS = float(np.finfo(float).eps)
-# Entries of (rows x neurons) that are formed at a time.
-_CHUNK = 1 << 21
+# Products up to which an eigenvalue takes no time.
+_QUICK_WORK = 1 << 27
 
 
+@final
 @dataclass(frozen=True)
-class Layer:
-    """Rows that neurons look at, and how their activations become the n predictions.
+class Layer(Rows):
+    """The rows of ReLU, whose activations a linear map makes predictions.
 
-    All networks with one hidden layer of piecewise linear activations that are
+    Nearly all networks with one hidden layer of piecewise linear activations that are
     trained here have the form ``f = sum_j R (M u_j)_+ a_j``:
 
     ==========================  =======================  ====================
@@ -63,11 +67,6 @@ class Layer:
         """Number of predictions n."""
         return len(self.rows) if self.readout is None else int(self.readout.shape[0])
 
-    @property
-    def n_features(self) -> int:
-        """Length d of a neuron's weights."""
-        return int(self.rows.shape[1])
-
     def read(self, activations: FloatArray) -> FloatArray:
         """``R a`` for columns a, shape (N,) or (N, k)."""
         return activations if self.readout is None else np.asarray(self.readout @ activations)
@@ -76,11 +75,11 @@ class Layer:
         """``R'v``: a dual point v, shape (n,), as weights of the rows, shape (N,)."""
         return v if self.readout is None else np.asarray(self.readout.T @ v)
 
-    def spread(self, v: FloatArray) -> FloatArray:
-        """A dual point v, shape (n,), as weights of all rows that it may reach, shape (N,)."""
+    def attraction(self, v: FloatArray) -> FloatArray:
+        """That of :meth:`pull`."""
         return self.pull(v)
 
-    def slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def scores(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``v'f(u)`` for the rows u of `directions`, shape (k,), and its gradients, (k, d)."""
         weights = self.pull(v)
         slopes = np.zeros(directions.shape)
@@ -99,23 +98,43 @@ class Layer:
         share = 2.0 * (self.n_outputs + 4) * _EPS
         return float(share * (terms @ self._row_lengths)) * (1.0 + sum(self.rows.shape) * _EPS)
 
+    def bound(self, v: FloatArray, *, quick: bool = False) -> float:
+        """From one eigenvalue for each sign, see :func:`spectral_bound`; O(N d min(N, d))."""
+        quick = quick and self.rows.size * min(self.rows.shape) > _QUICK_WORK
+        return spectral_bound(self.rows, self.pull(v), quick=quick) + self.pull_error(v)
+
     def activations(self, directions: FloatArray) -> FloatArray:
         """``R (M u)_+`` for the rows u of `directions`, shape (n, k)."""
         return self.read(np.maximum(self.rows @ directions.T, 0.0))
 
-    def output(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+    def forward(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
         """``sum_j R (M u_j)_+ a_j``, shape (n,), without an (N, k) array."""
         total = np.empty(len(self.rows))
         for part in row_chunks(len(total), len(weights)):
             total[part] = np.maximum(self.rows[part] @ hidden.T, 0.0) @ weights
         return self.read(total)
 
-    def moduli(self, size: FloatArray) -> FloatArray:
-        """Sums of the moduli of all terms of the predictions, at most, shape (n,).
+    def value_and_gradient(
+        self, hidden: FloatArray, weights: FloatArray, y: FloatArray
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """``1/2 ||f - y||^2``, and its gradients in the weights of both layers.
 
-        `size` of shape (d,) is ``sum_j |a_j| |u_j|``, entry by entry: terms are
-        ``|r_ik m_kl u_jl a_j|``.
+        Parameters
+        ----------
+        hidden : ndarray, shape (k, d)
+        weights : ndarray, shape (k,)
+        y : ndarray, shape (n,)
         """
+        activations = self.rows @ hidden.T
+        on = activations > 0.0
+        np.maximum(activations, 0.0, out=activations)
+        left = self.read(activations @ weights) - y
+        pull = self.pull(left)
+        slopes = weights[:, None] * ((on * pull[:, None]).T @ self.rows)
+        return 0.5 * float(left @ left), slopes, pull @ activations
+
+    def moduli(self, size: FloatArray) -> FloatArray:
+        """See :meth:`Rows.moduli`: terms are ``|r_ik m_kl u_jl a_j|``."""
         sums = np.abs(self.rows) @ size
         return sums if self.readout is None else np.asarray(self._size @ sums)
 
@@ -128,20 +147,21 @@ class Layer:
             return self.n_features + int(np.diff(self.readout.indptr).max(initial=0))
         return sum(self.rows.shape)
 
-    @property
-    def has_precise_output(self) -> bool:
-        """Whether there is :meth:`precise_output`: not for a dense readout."""
-        return self.readout is None or scipy.sparse.issparse(self.readout)
-
-    def precise_output(
+    def precisely(
         self, hidden: FloatArray, weights: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """:meth:`output` as a pair of arrays (high, low) of twice the precision."""
-        # Imported where it is needed, because numba is slow to load.
-        from cvxnn.compensated import network_output, sparse_product
+    ) -> Callable[[], tuple[FloatArray, FloatArray]] | None:
+        """None for a dense readout."""
+        if not (self.readout is None or scipy.sparse.issparse(self.readout)):
+            return None
 
-        pair = network_output(self.rows, hidden, weights)
-        return pair if self.readout is None else sparse_product(self.readout, pair)
+        def forward() -> tuple[FloatArray, FloatArray]:
+            # Imported where it is needed, because numba is slow to load.
+            from cvxnn.compensated import network_output, sparse_product
+
+            pair = network_output(self.rows, hidden, weights)
+            return pair if self.readout is None else sparse_product(self.readout, pair)
+
+        return forward
 
     def weighted(self, root: FloatArray) -> Layer:
         """The layer with predictions multiplied by `root` > 0, shape (n,).
@@ -186,7 +206,7 @@ class Layer:
         """The layer in coordinates ``w = basis'u``: rows ``M basis``."""
         return Layer(np.ascontiguousarray(self.rows @ basis), self.readout)
 
-    def part(self, outputs: slice | NDArray[np.integer]) -> Layer:
+    def take(self, outputs: slice | NDArray[np.integer]) -> Layer:
         """The layer of some of the predictions, with the rows that they read."""
         if self.readout is None:
             return Layer(self.rows[outputs])
@@ -198,13 +218,6 @@ class Layer:
             # Predictions that read nothing, such as of blank images: a row that nobody reads.
             used = np.zeros(1, dtype=np.intp)
         return Layer(self.rows[used], read[:, used])
-
-    def parts(self, width: int) -> Iterator[tuple[slice, Layer]]:
-        """Slices of the predictions with their layers, such that (N x width) stays small."""
-        rows_each = max(1, len(self.rows) // max(self.n_outputs, 1))
-        for outputs in row_chunks(self.n_outputs, rows_each * width):
-            whole = outputs.stop - outputs.start == self.n_outputs
-            yield outputs, self if whole else self.part(outputs)
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -222,10 +235,3 @@ class Layer:
     @cached_property
     def _size(self) -> Readout:
         return abs(self.readout)
-
-
-def row_chunks(n: int, width: int) -> Iterator[slice]:
-    """Slices of n rows such that an array of so many columns stays small."""
-    step = max(1, _CHUNK // max(width, 1))
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))

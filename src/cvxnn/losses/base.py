@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.layers.powers import power_of_two
 from cvxnn.losses.roots import DiagonalRoot, Root
 
 Vector = NDArray[np.float64]
@@ -70,7 +72,7 @@ class Loss(ABC):
     def longest(self, direction: Vector, y: Vector) -> float:
         """The largest t, possibly inf, for which ``t v`` is in the domain of the conjugate."""
 
-    def root(self, curvature: Vector) -> Root:
+    def root(self, curvature: Vector) -> Root[Any]:
         """The root of the curvature in f, for a diagonal h > 0 next to :meth:`curvature`."""
         return DiagonalRoot(curvature)
 
@@ -134,15 +136,3 @@ class Loss(ABC):
     def in_units(self, unit: float) -> Loss:
         """The loss l' with ``l(unit f, unit y) = unit^2 l'(f, y)``."""
         return self
-
-
-def power_of_two(array: NDArray[np.float64]) -> float:
-    """The power of two next to the largest modulus; 1 for zeros.
-
-    Examples
-    --------
-    >>> power_of_two(np.array([-3.0, 1.0]))
-    4.0
-    """
-    largest = float(np.abs(array).max(initial=0.0))
-    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Rows
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+R = TypeVar("R", bound=Rows)
 
 _EPS = float(np.finfo(float).eps)
 
 
-class Root(ABC):
+class Root(ABC, Generic[R]):
     """A matrix A with ``A'A = H``, the curvature of a model in the predictions f.
 
     The model ``g'(f - p) + 1/2 (f - p)'H(f - p)`` is ``1/2 ||A f - z||^2`` up to a
@@ -42,15 +44,15 @@ class Root(ABC):
         """``A^-T g``, shape (n,)."""
 
     @abstractmethod
-    def applied(self, layer: Layer) -> Layer:
-        """The layer with predictions ``A f``."""
+    def applied(self, rows: R) -> R:
+        """The rows with predictions ``A f``."""
 
     @abstractmethod
     def error(self, dual: Vector, lengths: Vector) -> float:
         """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, both as computed."""
 
 
-class DiagonalRoot(Root):
+class DiagonalRoot(Root[R]):
     """The root of curvatures h > 0, one for each row."""
 
     def __init__(self, curvature: Vector) -> None:
@@ -65,14 +67,14 @@ class DiagonalRoot(Root):
     def solved(self, gradient: Vector) -> Vector:
         return gradient / self.root
 
-    def applied(self, layer: Layer) -> Layer:
-        return layer.weighted(self.root)
+    def applied(self, rows: R) -> R:
+        return rows.weighted(self.root)
 
     def error(self, dual: Vector, lengths: Vector) -> float:
         return 8.0 * _EPS * float(np.abs(self.root * dual) @ lengths)
 
 
-class SkipRoot(Root):
+class SkipRoot(Root[Layer]):
     """The curvature that is left of h when a ridge regression on S follows the predictions.
 
     ``min_w 1/2 ||r + B w||^2 + t/2 ||w||^2 = 1/2 r'(I - C)r`` with
@@ -107,8 +109,8 @@ class SkipRoot(Root):
         inner = gradient / self.root
         return np.asarray(inner + (self._U * (1.0 / self._kept - 1.0)) @ (self._U.T @ inner))
 
-    def applied(self, layer: Layer) -> Layer:
-        return layer.mixed(self.matrix)
+    def applied(self, rows: Layer) -> Layer:
+        return rows.mixed(self.matrix)
 
     def error(self, dual: Vector, lengths: Vector) -> float:
         return mixing_error(self.matrix, dual, lengths)

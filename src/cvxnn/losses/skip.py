@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.layers import Layer
 from cvxnn.losses.base import Loss, Vector
 from cvxnn.losses.roots import Root, SkipRoot
 
@@ -137,7 +138,7 @@ class SkipLoss(Loss):
     def majorizer(self, prediction: Vector, y: Vector) -> Vector:
         return self.loss.majorizer(self._total(prediction, y), y)
 
-    def root(self, curvature: Vector) -> Root:
+    def root(self, curvature: Vector) -> Root[Layer]:
         return SkipRoot(curvature, self.skip, self.ridge)
 
     def conjugates(self, dual: Vector, y: Vector) -> Vector:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
+from cvxnn.oracle.price import Proposals, of_one_output
 from cvxnn.patterns.cone_kernels import project
 
 FloatArray = NDArray[np.float64]
@@ -18,7 +18,7 @@ IntArray = NDArray[np.int64]
 # Evaluations of the first, short climb of every start, and of the survivors'.
 _SCOUT_STEPS = 8
 _CLIMB_STEPS = 40
-# Share of `enough` that a scout has to reach to be worth a climb.
+# Share of the threshold that a scout has to reach to be worth a climb.
 _PROMISING = 0.5
 # Directions with a cosine above this are one: coarsely for scouts, then finely.
 _SAME_SCOUT = 1.0 - 1e-3
@@ -27,30 +27,6 @@ _SAME = 1.0 - 1e-5
 _CHUNK_WORK = 1 << 25
 # Products of one conic projection, at most, for climbs to be polished by them.
 _POLISH_WORK = 1 << 28
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """Neurons that would lower the objective, best first.
-
-    Attributes
-    ----------
-    directions : ndarray, shape (m, r)
-        Unit vectors u.
-    signs : ndarray, shape (m,)
-        Signs s of the output weight.
-    values : ndarray, shape (m,)
-        ``s v'(Xu)_+``, a lower bound on the oracle each.
-    """
-
-    directions: FloatArray
-    signs: FloatArray
-    values: FloatArray
-
-    @property
-    def largest(self) -> float:
-        """The best value, 0 where there is none."""
-        return float(self.values.max(initial=0.0))
 
 
 class AscentOracle:
@@ -77,7 +53,7 @@ class AscentOracle:
     --------
     >>> import numpy as np
     >>> oracle = AscentOracle(np.eye(2), np.eye(2), np.random.default_rng(0))
-    >>> proposals = oracle.search(np.array([3.0, -4.0]), enough=1.0, n_starts=20)
+    >>> proposals = oracle.search(np.array([[3.0], [-4.0]]), 1.0, n_starts=20)
     >>> proposals.values.round(6).tolist(), proposals.signs.tolist()
     ([4.0, 3.0], [-1.0, 1.0])
     """
@@ -95,8 +71,8 @@ class AscentOracle:
 
     def search(
         self,
-        v: FloatArray,
-        enough: float,
+        V: FloatArray,
+        threshold: float,
         n_starts: int,
         *,
         starts: FloatArray | None = None,
@@ -105,13 +81,13 @@ class AscentOracle:
         polish: bool = False,
         deadline: Deadline | None = None,
     ) -> Proposals:
-        """Local maxima above `enough` for both signs, at most `most` for each.
+        """Local maxima above a threshold for both signs, at most `most` for each.
 
         Parameters
         ----------
-        v : ndarray, shape (n,)
+        V : ndarray, shape (n, 1)
             Dual point.
-        enough : float
+        threshold : float
             Usually beta: only neurons above it can lower the objective.
         n_starts : int
             Random starts.
@@ -125,6 +101,7 @@ class AscentOracle:
             projection on it takes a fraction of a second.
         deadline : Deadline, optional
         """
+        v = of_one_output(V)
         drawn = self.draw(n_starts)
         both = [drawn, drawn]
         if starts is not None:
@@ -136,15 +113,15 @@ class AscentOracle:
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:
             for sign, (directions, values) in zip(
-                (1.0, -1.0), self._climb_both(pool, v, both, enough, most, deadline), strict=True
+                (1.0, -1.0), self._climb_both(pool, v, both, threshold, most, deadline), strict=True
             ):
                 if polish and self.X.size * self.X.shape[1] <= _POLISH_WORK:
                     directions, values = self._polish(sign * v, directions, values, deadline)
-                above = values > enough
+                above = values > threshold
                 found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
         directions, signs, values = (np.concatenate(part) for part in zip(*found, strict=True))
         best = np.argsort(-values, kind="stable")
-        return Proposals(directions[best], signs[best], values[best])
+        return Proposals(directions, signs[:, None], values).select(best)
 
     def draw(self, n_starts: int) -> FloatArray:
         """Unit directions, spread evenly over the hyperplanes of the data."""
@@ -158,7 +135,7 @@ class AscentOracle:
         pool: ThreadPoolExecutor,
         v: FloatArray,
         starts: list[FloatArray],
-        enough: float,
+        threshold: float,
         most: int,
         deadline: Deadline | None,
     ) -> list[tuple[FloatArray, FloatArray]]:
@@ -166,7 +143,7 @@ class AscentOracle:
         scouts = self._climb(pool, v, starts, _SCOUT_STEPS, deadline)
         promising = []
         for directions, values in scouts:
-            good = values > _PROMISING * enough
+            good = values > _PROMISING * threshold
             promising.append(_distinct(directions[good], values[good], 4 * most, _SAME_SCOUT)[0])
         climbed = self._climb(pool, v, promising, _CLIMB_STEPS, deadline)
         return [_distinct(directions, values, most, _SAME) for directions, values in climbed]

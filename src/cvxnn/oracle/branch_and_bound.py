@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.oracle.spectral import spectral_bound
+from cvxnn.layers import spectral_bound
+from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.reduction import Reduction, reduce_rows
@@ -20,34 +22,29 @@ MAX_RANK = 9
 _EPS = float(np.finfo(float).eps)
 
 
+@final
 @dataclass(frozen=True)
-class TreeResult:
-    """What a branch and bound proved and found for one dual point v.
+class TreePrice(Price):
+    """One bound for both signs, valid also when not finished.
 
     Attributes
     ----------
-    bound : float
-        Proven upper bound on ``M(v) = max |v'(Xu)_+|`` over the unit ball, all
-        rounding included; valid also when not finished.
-    directions : ndarray, shape (m, d)
-        Unit directions u with ``s v'(Xu)_+ > enough``: distinct local maxima,
-        the best first.
-    signs : ndarray, shape (m,)
-        The signs s.
-    values : ndarray, shape (m,)
-        ``s v'(Xu)_+``, recomputed from X.
+    found : Proposals
+        Distinct local maxima, their values recomputed from X.
     n_nodes : int
         Nodes visited.
-    finished : bool
-        Whether every node was closed at the tolerance.
     """
 
-    bound: float
-    directions: FloatArray
-    signs: FloatArray
-    values: FloatArray
+    kind: ClassVar[str] = "tree"
+    is_exact: ClassVar[bool] = False
+
+    found: Proposals
     n_nodes: int
-    finished: bool
+
+    @property
+    def proposals(self) -> Proposals:
+        """What was found."""
+        return self.found
 
 
 class BranchAndBound:
@@ -58,6 +55,8 @@ class BranchAndBound:
     X : ndarray, shape (n, d)
     reduction : Reduction, optional
         ``reduce_rows(X)``, where it is known already.
+    max_nodes : int, optional
+        Nodes to visit for one price, approximately.
 
     Attributes
     ----------
@@ -108,61 +107,45 @@ class BranchAndBound:
     Examples
     --------
     >>> import numpy as np
-    >>> result = BranchAndBound(np.eye(2)).price(np.array([3.0, -4.0]))
-    >>> round(result.bound, 5), result.directions.tolist(), result.signs.tolist()
+    >>> price = BranchAndBound(np.eye(2)).price(np.array([[3.0], [-4.0]]))
+    >>> round(price.bound, 5), price.directions.tolist(), price.signs.tolist()
     (4.0, [[0.0, 1.0], [1.0, 0.0]], [-1.0, 1.0])
     """
 
-    def __init__(self, X: FloatArray, reduction: Reduction | None = None) -> None:
-        self._X = X
+    def __init__(
+        self, X: FloatArray, reduction: Reduction | None = None, *, max_nodes: int | None = None
+    ) -> None:
+        self._X, self._max_nodes = X, max_nodes
         self.reduction = reduce_rows(X) if reduction is None else reduction
 
     def price(
         self,
-        v: FloatArray,
-        enough: float = 0.0,
+        V: FloatArray,
+        threshold: float = 0.0,
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
         deadline: Deadline | None = None,
-        max_nodes: int | None = None,
-        stop_at: int | None = None,
-    ) -> TreeResult:
-        """Bound the oracle at v, and collect directions above `enough`.
-
-        Parameters
-        ----------
-        v : ndarray, shape (n,)
-            Dual point.
-        enough : float
-            Usually beta: a finished search proves ``bound <= max(enough, best
-            value) (1 + tol)``, up to rounding.
-        tol : float
-            Relative tolerance.
-        starts : ndarray, shape (k, d), optional
-            Directions that may have large values, such as current neurons.
-        deadline : Deadline, optional
-        max_nodes : int, optional
-            Nodes to visit, approximately.
-        stop_at : int, optional
-            Stop when so many directions above `enough` are known.
+    ) -> TreePrice:
+        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
         Returns
         -------
-        TreeResult
+        TreePrice
+            Once finished, ``bound <= max(threshold, best value) (1 + tol)`` up to rounding.
             The same for every number of cores, unless a deadline passes. A Ctrl-C
             that is deferred ends the search like a deadline; it is raised by the
             caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
+        v = of_one_output(V)
         weights = HyperplaneWeights.of(self.reduction, v)
         rank = self.reduction.rank
         if rank > MAX_RANK:
-            none = np.zeros(0)
-            directions = np.zeros((0, self._X.shape[1]))
-            return TreeResult(spectral_bound(self._X, v), directions, none, none, 0, not v.any())
+            bounds = np.full(2, spectral_bound(self._X, v))
+            return TreePrice(bounds, not v.any(), Proposals.none(self._X.shape[1]), 0)
         search = TreeSearch(
-            self.reduction.normals, weights, max(enough, 0.0) / weights.unit, tol,
-            deadline, max_nodes, stop_at,
+            self.reduction.normals, weights, max(threshold, 0.0) / weights.unit, tol,
+            deadline, self._max_nodes,
         )  # fmt: skip
         if rank > 0 and search.mass > 0.0:
             search.seed(self._seeds(v, starts))
@@ -171,9 +154,8 @@ class BranchAndBound:
         bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * _EPS)
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
-        return TreeResult(
-            bound, *self._collect(v, enough, search), n_nodes=search.n_nodes, finished=finished
-        )
+        found = self._collect(v, threshold, search)
+        return TreePrice(np.full(2, bound), finished, found, search.n_nodes)
 
     def _seeds(self, v: FloatArray, starts: FloatArray | None) -> FloatArray:
         """Directions to begin with, in reduced coordinates."""
@@ -187,11 +169,9 @@ class BranchAndBound:
         lengths = np.linalg.norm(points, axis=1)
         return points[lengths > 0.0] / lengths[lengths > 0.0, None]
 
-    def _collect(
-        self, v: FloatArray, enough: float, search: TreeSearch
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _collect(self, v: FloatArray, threshold: float, search: TreeSearch) -> Proposals:
         if not search.found:
-            return np.zeros((0, self._X.shape[1])), np.zeros(0), np.zeros(0)
+            return Proposals.none(self._X.shape[1])
         signs = np.array([peak.sign for peak in search.found])
         directions = np.array([peak.point for peak in search.found]) @ self.reduction.basis.T
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -202,5 +182,5 @@ class BranchAndBound:
             ]
         )
         order = np.argsort(-values, kind="stable")
-        order = order[values[order] > enough][:CAPACITY]
-        return directions[order], signs[order], values[order]
+        order = order[values[order] > threshold][:CAPACITY]
+        return Proposals(directions, signs[:, None], values).select(order)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
+from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
@@ -22,25 +25,54 @@ IntArray = NDArray[np.int64]
 _CHUNK_WORK = 1 << 24
 
 
+@final
 @dataclass(frozen=True)
-class Pricing:
-    """What the oracle found for one dual point v.
+class CellPrice(Price):
+    """The price of every cell; bounds hold over all of space when the oracle is complete.
 
     Attributes
     ----------
-    bound : float
-        Proven upper bound on ``max s v'(Xu)_+`` over the unit ball, both signs
-        s, and the cells of the oracle; all of space when the oracle is complete.
     cell_bounds : ndarray, shape (2, M)
         Bound for each cell, for s = +1 and s = -1.
     points : ndarray, shape (2, M, r)
         Maximiser times maximum in reduced coordinates; zero for cells that were
         cleared without one.
+    threshold : float
+        Above which neurons are proposed.
+    basis : ndarray, shape (d, r)
+        Reduced coordinates.
     """
 
-    bound: float
+    kind: ClassVar[str] = "cells"
+    is_exact: ClassVar[bool] = True
+
     cell_bounds: FloatArray
     points: FloatArray
+    threshold: float
+    basis: FloatArray
+
+    @classmethod
+    def of(
+        cls, cell_bounds: FloatArray, points: FloatArray, threshold: float, basis: FloatArray
+    ) -> CellPrice:
+        """With the bounds of the cells put together."""
+        bounds = cell_bounds.max(axis=1, initial=0.0)
+        return cls(bounds, True, cell_bounds, points, threshold, basis)
+
+    @property
+    def proposals(self) -> Proposals:
+        """The maximisers of cells, which neighbours may share; put together when asked for."""
+        return self._proposals
+
+    @cached_property
+    def _proposals(self) -> Proposals:
+        values = np.linalg.norm(self.points, axis=2)
+        half, cells = np.nonzero(values > max(self.threshold, 0.0))
+        best = np.argsort(-values[half, cells], kind="stable")
+        half, cells = half[best], cells[best]
+        found = values[half, cells]
+        directions = (self.points[half, cells] / found[:, None]) @ self.basis.T
+        return Proposals(directions, np.where(half == 0, 1.0, -1.0)[:, None], found)
 
 
 class CellOracle:
@@ -92,8 +124,9 @@ class CellOracle:
     >>> from cvxnn.patterns import enumerate_patterns
     >>> X = np.eye(2)
     >>> oracle = CellOracle(X, enumerate_patterns(X))
-    >>> round(oracle.price(np.array([3.0, -4.0])).bound, 9)
-    4.0
+    >>> price = oracle.price(np.array([[3.0], [-4.0]]))
+    >>> price.bounds.round(9), price.directions[0]
+    (array([3., 4.]), array([0., 1.]))
     """
 
     def __init__(
@@ -162,32 +195,32 @@ class CellOracle:
         return bits.view(np.bool_)
 
     def price(
-        self, v: FloatArray, enough: float = 0.0, deadline: Deadline | None = None
-    ) -> Pricing:
-        """Bound the oracle at v; cells proven to stay below `enough` are not refined.
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 0.0,
+        starts: FloatArray | None = None,
+        deadline: Deadline | None = None,
+    ) -> CellPrice:
+        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
-        Parameters
-        ----------
-        v : ndarray, shape (n,)
-            Dual point.
-        enough : float
-            Usually beta: only cells above it can improve the network.
-        deadline : Deadline, optional
-            OutOfTimeError is raised when it passes before all cells are priced.
+        Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
+        when the deadline passes before all are priced.
         """
         deadline = Deadline() if deadline is None else deadline
-        weights = HyperplaneWeights.of(self._reduction, v)
-        enough = enough / weights.unit - weights.error
+        weights = HyperplaneWeights.of(self._reduction, of_one_output(V))
+        enough = threshold / weights.unit - weights.error
         bounds = np.empty((2, self.n_cells))
         points = np.empty((2, self.n_cells, self.normals.shape[1]))
         for c in self._chunks(deadline):
-            starts = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
+            facets = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
             bounds[:, c], points[:, c] = price_cells(
-                self._words[c], self.normals, starts, self.rows,
+                self._words[c], self.normals, facets, self.rows,
                 weights.positive, -weights.negative, self.cover[c], enough,
             )  # fmt: skip
         bounds = (bounds + weights.error) * weights.unit
-        return Pricing(float(bounds.max(initial=0.0)), bounds, points * weights.unit)
+        return CellPrice.of(bounds, points * weights.unit, threshold, self.basis)
 
 
 def _side_words(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses.base import power_of_two
-from cvxnn.oracle.cells import Pricing
+from cvxnn.layers.powers import power_of_two
+from cvxnn.oracle.cells import CellPrice
+from cvxnn.oracle.price import of_one_output
 from cvxnn.patterns.cone_kernels import project_all
 
 FloatArray = NDArray[np.float64]
@@ -53,7 +54,7 @@ class MaxCellOracle:
     >>> import numpy as np
     >>> patches = np.array([[[3.0, 0.0], [0.0, 4.0]]])
     >>> oracle = MaxCellOracle(patches, np.array([[0], [1], [-1]]), np.zeros(3))
-    >>> round(oracle.price(np.array([2.0])).bound, 9)
+    >>> round(oracle.price(np.array([[2.0]])).bound, 9)
     8.0
     """
 
@@ -86,23 +87,24 @@ class MaxCellOracle:
         return np.asarray(rows / np.where(lengths > 1e-300, lengths, np.inf))
 
     def price(
-        self, v: FloatArray, enough: float = 0.0, deadline: Deadline | None = None
-    ) -> Pricing:
-        """Bound the oracle at v; cells proven to stay below `enough` are not refined.
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 0.0,
+        starts: FloatArray | None = None,
+        deadline: Deadline | None = None,
+    ) -> CellPrice:
+        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
-        Parameters
-        ----------
-        v : ndarray, shape (n,)
-            Dual point.
-        enough : float
-            Usually beta: only cells above it can improve the network.
-        deadline : Deadline, optional
-            OutOfTimeError is raised when it passes before all cells are priced.
+        Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
+        when the deadline passes before all are priced.
         """
         deadline = Deadline() if deadline is None else deadline
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
+        v = of_one_output(V)
         unit = power_of_two(v)
-        v, enough = v / unit, enough / unit
+        v, enough = v / unit, threshold / unit
         n, _, h = self.patches.shape
         bounds, points = np.empty((2, self.n_cells)), np.zeros((2, self.n_cells, h))
         mass = float(np.abs(v) @ self._lengths)
@@ -127,7 +129,7 @@ class MaxCellOracle:
             bounds[:, part] = (norms + beyond + reach * totals) * (1.0 + share)
             bounds[:, part] += share * (mass + totals) + n * h * 1e-300
             points[:, part] = found * refined[:, :, None]
-        return Pricing(float(bounds.max(initial=0.0)) * unit, bounds * unit, points * unit)
+        return CellPrice.of(bounds * unit, points * unit, threshold, np.eye(h))
 
     def _chunks(self) -> Iterator[slice]:
         step = max(1, _CHUNK // max(self.patches.size, 1))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.rank_two_kernels import (
     STATE_SIZE,
     end_walk,
@@ -31,33 +32,33 @@ _NEGLIGIBLE = 1e-9
 _EPS = float(np.finfo(float).eps)
 
 
+@final
 @dataclass(frozen=True)
-class RankTwoPricing:
-    """What the oracle found for one dual point v.
+class RankTwoPrice(Price):
+    """One bound for both signs, and the local maxima.
 
     Attributes
     ----------
-    bound : float
-        Proven upper bound on ``M(v) = max |v'(Xu)_+|`` over the unit ball.
-    values : ndarray, shape (m,)
-        Local maxima above what was asked for, largest first.
+    found : Proposals
+        Local maxima, in the coordinates of X.
     points : ndarray, shape (m, r)
-        The unit directions that attain them, in reduced coordinates.
-    signs : ndarray, shape (m,)
-        The s of ``s v'(Xu)_+``.
-    directions : ndarray, shape (m, d)
-        The same directions in the coordinates of X.
+        The same directions in reduced coordinates.
     planes : ndarray of int, shape (m,)
         Where it is known: ``k + 1`` or ``-(k + 1)`` for the normal of hyperplane k, turned
         left or right, which is the point without its rounding; else 0.
     """
 
-    bound: float
-    values: FloatArray
+    kind: ClassVar[str] = "rank two"
+    is_exact: ClassVar[bool] = True
+
+    found: Proposals
     points: FloatArray
-    signs: FloatArray
-    directions: FloatArray
     planes: IntArray
+
+    @property
+    def proposals(self) -> Proposals:
+        """What was found."""
+        return self.found
 
 
 class RankTwoOracle:
@@ -67,6 +68,12 @@ class RankTwoOracle:
     ----------
     X : ndarray, shape (n, d), or CircularRows
         Data of rank two at most.
+    most : int
+        How many local maxima to propose, the largest ones.
+    depth : float
+        Of maxima of one sign between which the function does not fall by this share of
+        their excess over the threshold, only the largest counts; 0 for all. Noise gives
+        every hill a thousand summits.
 
     Attributes
     ----------
@@ -107,55 +114,51 @@ class RankTwoOracle:
     --------
     >>> import numpy as np
     >>> oracle = RankTwoOracle(np.eye(2))
-    >>> pricing = oracle.price(np.array([3.0, -4.0]))
-    >>> round(pricing.bound, 9), pricing.values, pricing.signs
+    >>> price = oracle.price(np.array([[3.0], [-4.0]]))
+    >>> round(price.bound, 9), price.values, price.signs
     (4.0, array([4., 3.]), array([-1.,  1.]))
     """
 
-    def __init__(self, X: FloatArray | CircularRows) -> None:
+    def __init__(
+        self, X: FloatArray | CircularRows, *, most: int = 200, depth: float = 0.0
+    ) -> None:
         self.circle = X if isinstance(X, CircularRows) else CircularRows.of(X)
+        self._most, self._depth = most, depth
         self.is_complete = True
         self.basis = self.circle.basis
 
     def price(
-        self, v: FloatArray, enough: float = 0.0, *, most: int = 200, depth: float = 0.0
-    ) -> RankTwoPricing:
-        """Bound the oracle at v, and find the local maxima above `enough`.
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 0.0,
+        starts: FloatArray | None = None,
+        deadline: Deadline | None = None,
+    ) -> RankTwoPrice:
+        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
-        Parameters
-        ----------
-        v : ndarray, shape (n,)
-            Dual point.
-        enough : float
-            Usually beta: only directions above it can improve the network.
-        most : int
-            How many local maxima to return, the largest ones.
-        depth : float
-            Of maxima of one sign between which the function does not fall by
-            this share of their excess over `enough`, only the largest counts;
-            0 for all. Noise gives every hill a thousand summits.
+        It takes no time to speak of: whatever the deadline, the price is there.
         """
-        return self.price_sorted(v[self.circle.order], enough, most=most, depth=depth)
+        return self.price_sorted(of_one_output(V)[self.circle.order], threshold)
 
-    def price_sorted(
-        self, v: FloatArray, enough: float = 0.0, *, most: int = 200, depth: float = 0.0
-    ) -> RankTwoPricing:
+    def price_sorted(self, v: FloatArray, threshold: float = 0.0) -> RankTwoPrice:
         """The same for the entries of v at the rows of `circle`, in their order."""
         circle = self.circle
         largest = float(np.abs(v).max(initial=0.0))
         if circle.n_classes == 0 or largest == 0.0:
-            return self._pricing(0.0, np.zeros(0), np.zeros((0, 3)))
+            return self._price(0.0, np.zeros(0), np.zeros((0, 3)))
         unit = float(np.exp2(np.floor(np.log2(largest))))
-        wanted = (1.0 / unit, enough / unit, most, depth)
+        wanted = (1.0 / unit, threshold / unit)
         if circle.frame is None or not circle.allows_precision:
             error = float(np.abs(v) @ circle.row_error) * (1.0 + 1e-9)
             top, values, points = self._walk(v, *wanted, precise=False)
-            pricing = self._pricing(top * unit + error, values * unit, points)
-            if error <= _NEGLIGIBLE * pricing.bound or not circle.allows_precision:
-                return pricing
+            price = self._price(top * unit + error, values * unit, points)
+            if error <= _NEGLIGIBLE * price.bound or not circle.allows_precision:
+                return price
         top, values, points = self._walk(v, *wanted, precise=True)
         error = self._precise_error(v) + 16.0 * _EPS * top * unit
-        return self._pricing(top * unit + error, values * unit, points)
+        return self._price(top * unit + error, values * unit, points)
 
     def _precise_error(self, v: FloatArray) -> float:
         """Rounding and displaced rows, for the walk in twice the precision."""
@@ -163,7 +166,7 @@ class RankTwoOracle:
         rounding = 8.0 * (len(v) + 8) * _EPS**2 * float(sizes @ circle.lengths)
         return float(sizes @ circle.displacement) * (1.0 + 1e-9) + rounding
 
-    def _pricing(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPricing:
+    def _price(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPrice:
         on = np.abs(points[:, 0]) > 1.5
         planes = np.zeros(len(points), dtype=np.int64)
         if on.any():
@@ -173,7 +176,8 @@ class RankTwoOracle:
             normals = self.circle.normals[k]
             points[on, 0], points[on, 1] = -turns * normals[:, 1], turns * normals[:, 0]
         reduced = points[:, : self.circle.rank]
-        return RankTwoPricing(bound, values, reduced, points[:, 2], reduced @ self.basis.T, planes)
+        found = Proposals(reduced @ self.basis.T, points[:, 2:], values)
+        return RankTwoPrice(np.full(2, bound), True, found, reduced, planes)
 
     def _totals(self, v: FloatArray, unit: float, precise: bool) -> FloatArray:
         """A and -B: sums over the rows along and against the normals, each with its rest."""
@@ -188,10 +192,10 @@ class RankTwoOracle:
         return totals * np.array([[1.0], [-1.0]])
 
     def _walk(
-        self, v: FloatArray, unit: float, enough: float, most: int, depth: float, *, precise: bool
+        self, v: FloatArray, unit: float, threshold: float, *, precise: bool
     ) -> tuple[float, FloatArray, FloatArray]:
         """The largest value on the circle, and the largest local maxima, best first."""
-        circle = self.circle
+        circle, most = self.circle, self._most
         state = np.zeros(STATE_SIZE)
         totals = self._totals(v, unit, precise)
         if precise:
@@ -208,7 +212,7 @@ class RankTwoOracle:
         while at < p:
             at, found = walk(
                 circle.rows, circle.starts, normals, v, unit, totals,
-                at, min(at + _CHUNK_ROWS, p), enough, depth, state, values, points,
+                at, min(at + _CHUNK_ROWS, p), threshold, self._depth, state, values, points,
             )  # fmt: skip
             check_interrupt()
             kept_values, kept_points = _best(
@@ -216,7 +220,7 @@ class RankTwoOracle:
                 np.concatenate([kept_points, points[:found]]),
                 most,
             )
-        found = end_walk(enough, state, values, points)
+        found = end_walk(threshold, state, values, points)
         kept_values = np.concatenate([kept_values, values[:found]])
         kept_points = np.concatenate([kept_points, points[:found]])
         best = np.argsort(-kept_values, kind="stable")[:most]

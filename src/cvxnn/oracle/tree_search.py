@@ -226,17 +226,17 @@ class TreeSearch:
     """One pricing: all orthants and signs, in passes of falling tolerance."""
 
     def __init__(
-        self, normals: FloatArray, weights: HyperplaneWeights, enough: float, tol: float,
-        deadline: Deadline | None, max_nodes: int | None, stop_at: int | None,
+        self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
+        deadline: Deadline | None, max_nodes: int | None,
     ) -> None:  # fmt: skip
         r = normals.shape[1]
         self.functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
         self.mass = float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
-        self.enough, self.tol = enough, tol
+        self.threshold, self.tol = threshold, tol
         self.deadline = deadline or Deadline()
-        self.max_nodes, self.stop_at = max_nodes, stop_at
+        self.max_nodes = max_nodes
         self.found: list[Peak] = []
-        self.incumbent = enough
+        self.incumbent = threshold
         self.n_nodes = 0
         self.finished = self.mass == 0.0
         corners = np.array(list(product((1.0, -1.0), repeat=r)))
@@ -250,11 +250,11 @@ class TreeSearch:
         return float(self.bounds.max(initial=0.0))
 
     def seed(self, points: FloatArray) -> None:
-        """Climb from the best of some directions, if they are above `enough`."""
+        """Climb from the best of some directions, if they are above the threshold."""
         for function in self.functions:
             values = np.array([function.value(point) for point in points])
             for k in np.argsort(-values, kind="stable")[:2]:
-                if values[k] > self.enough:
+                if values[k] > self.threshold:
                     if self.stopped():
                         return
                     self._add(function.climb(points[k], self.deadline))
@@ -289,10 +289,7 @@ class TreeSearch:
             return True
         if self.max_nodes is not None and self.n_nodes >= self.max_nodes:
             return True
-        if self.deadline.passed:
-            return True
-        above = sum(peak.value > self.enough for peak in self.found)
-        return self.stop_at is not None and above >= self.stop_at
+        return self.deadline.passed
 
     def start(self, k: int, tolerance: float) -> _Job:
         """The tree of orthant k."""
@@ -302,9 +299,9 @@ class TreeSearch:
         limits[tree.FLOOR] = self.floor
         limits[tree.MASS] = self.mass
         limits[tree.CLOSING] = self.closing(tolerance)
-        limits[tree.REPORT] = max(self.enough * (1.0 + self.tol), 0.0) or self.incumbent
+        limits[tree.REPORT] = max(self.threshold * (1.0 + self.tol), 0.0) or self.incumbent
         # Without a value that is enough, only ever larger maxima are of interest.
-        patience = _PATIENCE if self.enough > 0.0 else 0
+        patience = _PATIENCE if self.threshold > 0.0 else 0
         return _Job(*self.tasks[k], limits, self.tol, self.found, patience, self.deadline)
 
     def merge(self, k: int, job: _Job) -> None:

@@ -19,8 +19,7 @@ from cvxnn.clocks import clock
 from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.oracle.ascent import Proposals
-from cvxnn.oracle.branch_and_bound import BranchAndBound
+from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
@@ -126,7 +125,7 @@ class GlobalSearch(Search):
         self.basis, self.rank = self._reduction.basis, self._reduction.rank
         self.layer = layer.turned(self.basis)
         self.y, self.beta, self.loss = y, beta, loss
-        self._oracle = BranchAndBound(layer.rows, self._reduction)
+        self._oracle = LayerOracle(self.layer, BranchAndBound(layer.rows, self._reduction))
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
         self.bound, self.proof = -np.inf, DualProof.of(y, np.inf, "tree")
@@ -159,7 +158,7 @@ class GlobalSearch(Search):
             rows = np.sort(order[:size])
             searches.append(
                 NeuronSearch(
-                    self.layer.part(rows), self.y[rows], self.beta * size / n,
+                    self.layer.take(rows), self.y[rows], self.beta * size / n,
                     to_direction, random_state, self.deadline,
                 )
             )  # fmt: skip
@@ -178,7 +177,7 @@ class GlobalSearch(Search):
     def _coarse_round(self) -> None:
         search = self._searches[0]
         proposals = search.propose(_COARSE)
-        self.n_blocks = len(proposals.signs)
+        self.n_blocks = len(proposals)
         try:
             search.improve(proposals, converge=False)
         except BaseException:
@@ -203,24 +202,24 @@ class GlobalSearch(Search):
             proposals = search.propose(self._excess(tol) / 4.0, near=self._exact)
             # Where the exact oracle is quick, it costs less than the starts that
             # would find the rest; once asked, it keeps the word.
-            asks = len(proposals.signs) < self._enough(search)
+            asks = len(proposals) < self._enough(search)
             self._add(proposals, converge=converge and (asks or self._exact))
-            self.stationary = len(proposals.signs) == 0 and not self._certifies
+            self.stationary = len(proposals) == 0 and not self._certifies
         if asks and self._certifies:
             self._exact = True
             proposals = self._price(tol, self.deadline)
             # An oracle that was cut short has looked at a part of the sphere only.
-            excluded = len(proposals.signs) == 0 and not self.deadline.passed
+            excluded = len(proposals) == 0 and not self.deadline.passed
             self.stationary = excluded and self.gap > tol
-            if len(proposals.signs):
+            if len(proposals):
                 self._add(proposals, converge=converge)
-        self.n_blocks = len(proposals.signs)
+        self.n_blocks = len(proposals)
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
 
     def _add(self, proposals: Proposals, *, converge: bool) -> None:
         """Bring the neurons and the proposals to rest, if there is anything to do."""
-        if len(proposals.signs) or converge:
+        if len(proposals) or converge:
             try:
                 self._searches[0].improve(proposals, converge=converge)
             finally:
@@ -235,7 +234,7 @@ class GlobalSearch(Search):
         if len(self.y) * self.neurons.directions.size**2 > _SHARP_WORK:
             return False
         proposals = self._searches[-1].propose(self._excess(tol) / 4.0)
-        self.n_blocks = len(proposals.signs)
+        self.n_blocks = len(proposals)
         self._add(proposals, converge=self.n_blocks > 0)
         return self.n_blocks > 0
 
@@ -258,14 +257,18 @@ class GlobalSearch(Search):
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
         tol = self._excess(tol)
-        result = self._oracle.price(self.layer.pull(v), self.beta, tol=0.5 * tol, deadline=deadline)
-        self._take(DualProof.of(v, result.bound + self.layer.pull_error(v), "tree"))
-        check_interrupt()
-        worth = np.flatnonzero(result.values > self.beta * (1.0 + 0.25 * tol))
+        proposals = self._proposals_at(v, 0.5 * tol, deadline)
+        worth = np.flatnonzero(proposals.values > self.beta * (1.0 + 0.25 * tol))
         if not self._searches[0].is_many:
             worth = worth[:_MOST_EXACT]
-        directions = result.directions[worth] @ self.basis
-        return Proposals(directions, result.signs[worth], result.values[worth])
+        return proposals.select(worth).turned(self.basis)
+
+    def _proposals_at(self, v: FloatArray, tol: float, deadline: Deadline) -> Proposals:
+        """Price a dual point, and keep what is proven of it if it is the best."""
+        price = self._oracle.price(v[:, None], self.beta, tol=tol, deadline=deadline)
+        self._take(DualProof.priced(v[:, None], price))
+        check_interrupt()
+        return price.proposals
 
     def _best_dual_point(self) -> FloatArray:
         """The residual of the network, made stationary where that only mends rounding."""
@@ -311,9 +314,4 @@ class GlobalSearch(Search):
             deadline = Deadline(min(self._end.remaining, spent))
             tight = 0.5 * self._excess(tol)
             coarse = max(tol, _LAST_TOLERANCE)
-            result = self._oracle.price(
-                self.layer.pull(v), self.beta,
-                tol=tight if self.gap <= _NEARLY * tol else coarse, deadline=deadline,
-            )  # fmt: skip
-            self._take(DualProof.of(v, result.bound + self.layer.pull_error(v), "tree"))
-            check_interrupt()
+            self._proposals_at(v, tight if self.gap <= _NEARLY * tol else coarse, deadline)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,11 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import Root
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
-from cvxnn.oracle.circle import CircularRows
-from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.oracle.choice import RowGeometry
+from cvxnn.patterns import PatternSet
 from cvxnn.patterns.arrangements import RowArrangement
 from cvxnn.patterns.enumeration import enumerate_until
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.fallback import WithFallback
@@ -31,8 +30,6 @@ from cvxnn.solvers.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
 
-# Up to this many patterns, pricing them all is quicker than any search.
-_FEW_PATTERNS = 50_000
 # Up to this many hyperplanes of rank two, two patterns each, their cells take a second.
 _FEW_LINES = 100
 
@@ -175,14 +172,17 @@ class Searches:
         by_cells: bool,
         certifies: bool,
     ) -> None:
-        self._layer, self._given = layer, patterns
+        self._layer, self._deadline = layer, deadline
         self._random_state, self._certifies = random_state, certifies
-        self._deadline, self._by_cells = deadline, by_cells
+        # Free neurons come after cells where hyperplanes nearly meet.
+        self._geometry = RowGeometry(
+            layer.rows, deadline, patterns=patterns, lists_cells=by_cells, turned=not by_cells
+        )
         self._previous: WorkingSet | None = None
 
     def open(
         self,
-        root: Root | None,
+        root: Root[Layer] | None,
         y: FloatArray,
         beta: float,
         start: Neurons | None,
@@ -193,12 +193,14 @@ class Searches:
         layer = self._layer if root is None else root.applied(self._layer)
         # Without a readout a root is diagonal, and its entries have multiplied the rows.
         scales = root.root if root is not None and layer.readout is None else None
-        if self._given is None and layer.readout is None and self._circle is not None:
-            circle = self._circle if scales is None else self._circle.weighted(scales)
+        data = self._geometry
+        if data.kind(is_read=layer.readout is not None) == "rank two":
+            assert data.circle is not None
+            circle = data.circle if scales is None else data.circle.weighted(scales)
             return RankTwoSearch(circle, y, beta, SquaredLoss(), self._deadline)
-        reduction = self._reduction if scales is None else self._reduction.weighted(scales)
-        if self._patterns is not None:
-            return self._over_cells(layer, y, beta, self._patterns, reduction, start)
+        reduction = data.reduction if scales is None else data.reduction.weighted(scales)
+        if data.patterns is not None:
+            return self._over_cells(layer, y, beta, data.patterns, reduction, start)
         return GlobalSearch(
             layer, y, beta, SquaredLoss(), self._random_state, reduction, self._deadline,
             start=start, certifies=certifies and self._certifies,
@@ -224,23 +226,3 @@ class Searches:
             self._deadline, None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous
-
-    @cached_property
-    def _circle(self) -> CircularRows | None:
-        """The rows sorted by angle; None above rank two."""
-        if self._layer.n_features > 2 and self._reduction.rank > 2:
-            return None
-        return CircularRows.of(self._layer.rows)
-
-    @cached_property
-    def _reduction(self) -> Reduction:
-        # Free neurons come after cells where hyperplanes nearly meet.
-        return reduce_rows(self._layer.rows, self._deadline, turned=not self._by_cells)
-
-    @cached_property
-    def _patterns(self) -> PatternSet | None:
-        """The cells to search: those given, or all where they are few."""
-        if self._given is not None or not self._by_cells:
-            return self._given
-        bound = count_patterns_bound(self._reduction.n_classes, self._reduction.rank)
-        return enumerate_until(self._layer.rows, self._deadline) if bound <= _FEW_PATTERNS else None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.oracle.ascent import AscentOracle, Proposals
+from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
     atom_lengths,
@@ -123,7 +123,7 @@ class NeuronSearch:
             signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
             values = signs * self._correlations(directions)
             if values.max() > _FAR * self.beta:
-                return Proposals(directions, signs, values)
+                return Proposals(directions, signs[:, None], values)
         most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
         most_starts = max(
             _STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // max(len(self.layer.rows), 1))
@@ -131,7 +131,7 @@ class NeuronSearch:
         starts = self.neurons.directions if self.is_many else None
         n_drawn = 0 if near else min(self._n_starts, most_starts)
         proposals = self._ascent.search(
-            self.layer.pull(self.residual()),
+            self.layer.pull(self.residual())[:, None],
             self.beta * (1.0 + margin),
             n_drawn,
             starts=starts,
@@ -140,14 +140,14 @@ class NeuronSearch:
             polish=True,
             deadline=self.deadline,
         )
-        if not (near or self.is_many) and len(proposals.signs) < most:
+        if not (near or self.is_many) and len(proposals) < most:
             self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
         return proposals
 
     def _correlations(self, directions: FloatArray) -> FloatArray:
         """``y'R (M u)_+`` for the rows u of `directions`, shape (k,)."""
         total = np.zeros(len(directions))
-        for outputs, part in self.layer.parts(len(directions)):
+        for outputs, part in self.layer.tiles(len(directions)):
             self.deadline.check()
             total += self.y[outputs] @ part.activations(directions)
         return total
@@ -209,14 +209,14 @@ class NeuronSearch:
         In high rank the best weights of the moment would drop nearly all of the
         proposals, and each needs to travel: all of them start small.
         """
-        joined = self.neurons.joined(proposals.directions, proposals.signs[:, None])
+        joined = self.neurons.joined(proposals.directions, proposals.outputs)
         if not self._is_wide or proposals.largest <= _FAR * self.beta:
             neurons = reweigh(self.layer, self.y, self.beta, joined, self.deadline)
             self._offer(neurons)
             return neurons
         lengths = atom_lengths(self.layer, joined, self.deadline)
         sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
-        small = _SMALL * sizes / max(len(proposals.signs), 1)
+        small = _SMALL * sizes / max(len(proposals), 1)
         weights = np.where(joined.sizes > 0.0, joined.sizes, small)
         return joined.sized(weights)
 

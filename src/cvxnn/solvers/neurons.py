@@ -7,7 +7,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers import Rows, row_chunks
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
@@ -21,33 +21,33 @@ TIGHT = 1e-9
 _PROBES = 256
 
 
-def atoms(layer: Layer, neurons: Neurons) -> FloatArray:
+def atoms(layer: Rows, neurons: Neurons) -> FloatArray:
     """Columns ``s_j R (M u_j)_+``, shape (n, k)."""
     return layer.activations(neurons.directions) * neurons.signs
 
 
-def atom_lengths(layer: Layer, neurons: Neurons, deadline: Deadline) -> FloatArray:
+def atom_lengths(layer: Rows, neurons: Neurons, deadline: Deadline) -> FloatArray:
     """Lengths of the columns of :func:`atoms`, shape (k,)."""
     squares = np.zeros(len(neurons.sizes))
-    for _, part in layer.parts(len(squares)):
+    for _, part in layer.tiles(len(squares)):
         deadline.check()
         squares += (atoms(part, neurons) ** 2).sum(axis=0)
     return np.asarray(np.sqrt(squares))
 
 
-def residual(layer: Layer, y: FloatArray, neurons: Neurons) -> FloatArray:
+def residual(layer: Rows, y: FloatArray, neurons: Neurons) -> FloatArray:
     """``y - f``, shape (n,), without an (N, k) array."""
-    return y - layer.output(neurons.rays, neurons.signs)
+    return y - layer.forward(neurons.rays, neurons.signs)
 
 
-def neuron_objective(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> float:
+def neuron_objective(layer: Rows, y: FloatArray, beta: float, neurons: Neurons) -> float:
     """Objective (2) of the balanced network with these neurons."""
     left = residual(layer, y, neurons)
     return 0.5 * float(left @ left) + beta * float(neurons.sizes.sum())
 
 
 def reweigh(
-    layer: Layer,
+    layer: Rows,
     y: FloatArray,
     beta: float,
     neurons: Neurons,
@@ -69,7 +69,7 @@ def reweigh(
 
 
 def best_weights(
-    layer: Layer,
+    layer: Rows,
     y: FloatArray,
     beta: float,
     neurons: Neurons,
@@ -87,7 +87,7 @@ def best_weights(
     return nonnegative_lasso(columns, target, beta, neurons.sizes, deadline)
 
 
-def _triangle(layer: Layer, y: FloatArray, neurons: Neurons, deadline: Deadline) -> FloatArray:
+def _triangle(layer: Rows, y: FloatArray, neurons: Neurons, deadline: Deadline) -> FloatArray:
     """The triangular factor of the activations and y, shape (k + 1, k + 1).
 
     The rows of a chunk join the factor of the rows before them: memory does not
@@ -95,7 +95,7 @@ def _triangle(layer: Layer, y: FloatArray, neurons: Neurons, deadline: Deadline)
     """
     k = len(neurons.sizes)
     triangle = np.zeros((0, k + 1))
-    for outputs, part in layer.parts(k + 1):
+    for outputs, part in layer.tiles(k + 1):
         deadline.check()
         tall = np.empty((len(triangle) + part.n_outputs, k + 1), order="F")
         tall[: len(triangle)] = triangle
@@ -147,7 +147,7 @@ def sides_of(
     return sides
 
 
-def prune(layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
+def prune(layer: Rows, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
     """The same function with linearly independent activations, and no larger a penalty.
 
     Sooner or later: a deadline leaves it on the way there.

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.layers import Layer
+from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
@@ -65,7 +65,7 @@ def opening(problem: Problem[Layer]) -> Neurons:
     return found.sized(weights).select(weights > 0.0)
 
 
-def _peaks(layer: Layer, v: FloatArray, beta: float) -> Neurons:
+def _peaks(layer: Rows, v: FloatArray, beta: float) -> Neurons:
     """Distinct directions of a value above beta, best first; their weights are 0."""
     n_rows = len(layer.rows)
     moves = min(_WORK // max(layer.rows.size, 1), _ROW_WORK // max(n_rows, 1))
@@ -74,7 +74,7 @@ def _peaks(layer: Layer, v: FloatArray, beta: float) -> Neurons:
     points, signs = _starts(layer, v, n_starts)
     best, largest = points, np.full(len(points), -np.inf)
     for _ in range(min(max(moves // n_starts, 2), _STEPS)):
-        values, slopes = layer.slopes(v, points)
+        values, slopes = layer.scores(v, points)
         values, slopes = signs * values, signs[:, None] * slopes
         better = values > largest
         best, largest = np.where(better[:, None], points, best), np.maximum(values, largest)
@@ -89,9 +89,9 @@ def _peaks(layer: Layer, v: FloatArray, beta: float) -> Neurons:
     return Neurons(best[kept], np.zeros(len(kept)), signs[kept, None])
 
 
-def _starts(layer: Layer, v: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+def _starts(layer: Rows, v: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
     """Unit directions to climb from, and the signs for which, about `count`."""
-    weights = layer.spread(v)
+    weights = layer.attraction(v)
     pulls = [layer.rows.T @ part for part in (weights, np.maximum(weights, 0.0))]
     pulls.append(pulls[0] - pulls[1])
     both = _units(np.array([*pulls, *(-pull for pull in pulls)]))

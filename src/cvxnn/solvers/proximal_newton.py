@@ -10,7 +10,7 @@ same, so that every method for the squared loss is one for all smooth losses.
 from __future__ import annotations
 
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer
+from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.losses.roots import DiagonalRoot, Root
 from cvxnn.problems import Neurons
@@ -55,7 +55,7 @@ class Opener(Protocol):
     """Makes the search with squared loss for the predictions ``A f`` of a root A."""
 
     def __call__(
-        self, root: Root, y: FloatArray, beta: float, start: Neurons, certifies: bool
+        self, root: Root[Any], y: FloatArray, beta: float, start: Neurons, certifies: bool
     ) -> Search: ...
 
 
@@ -64,7 +64,7 @@ class ProximalNewton(Search):
 
     Parameters
     ----------
-    layer : Layer
+    layer : Rows
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
@@ -96,7 +96,7 @@ class ProximalNewton(Search):
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Rows,
         y: FloatArray,
         beta: float,
         loss: Loss,
@@ -122,7 +122,7 @@ class ProximalNewton(Search):
         # Of a quadratic loss the first model is the loss.
         self._certifies = loss.is_quadratic
         self._model: Search | None = None
-        self._root: Root = DiagonalRoot(np.ones_like(y))
+        self._root: Root[Any] = DiagonalRoot(np.ones_like(y))
         self._model_tol = 0.0
 
     def step(self, tol: float) -> None:
@@ -147,7 +147,7 @@ class ProximalNewton(Search):
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
         pruned = prune(self.layer, self.neurons, self._last_deadline(quick=quick))
-        prediction = self.layer.output(pruned.rays, pruned.signs)
+        prediction = self.layer.forward(pruned.rays, pruned.signs)
         penalty = self.beta * float(pruned.sizes.sum())
         if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
             self.neurons = pruned
@@ -172,7 +172,7 @@ class ProximalNewton(Search):
         self._slow = False
         return model
 
-    def _squares(self, least: float) -> tuple[Root, FloatArray, float]:
+    def _squares(self, least: float) -> tuple[Root[Any], FloatArray, float]:
         """The loss at the best network so far as squares: root of curvature, targets, offset."""
         gradient = self.loss.gradient(self._prediction, self.y)
         root = self.loss.root(self._curvature(gradient, least))
@@ -221,7 +221,7 @@ class ProximalNewton(Search):
 
     def _offer(self, neurons: Neurons) -> None:
         """Move to the best network between the present one and these neurons."""
-        end = self.layer.output(neurons.rays, neurons.signs)
+        end = self.layer.forward(neurons.rays, neurons.signs)
         t = self._step_length(end, float(neurons.sizes.sum() - self.neurons.sizes.sum()))
         self._move(_between(self.neurons, neurons, t), end, t)
 
@@ -237,7 +237,7 @@ class ProximalNewton(Search):
             model = root.applied(self.layer)
             weights = best_weights(model, target, self.beta, neurons, self.deadline)
             ahead = neurons.sized(weights)
-            end = self.layer.output(ahead.rays, ahead.signs)
+            end = self.layer.forward(ahead.rays, ahead.signs)
             t = self._step_length(end, float(weights.sum() - neurons.sizes.sum()))
             mixed = (1.0 - t) * neurons.sizes + t * weights
             neurons = neurons.sized(mixed)

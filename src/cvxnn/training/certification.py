@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
-from cvxnn.certificates import dual_bound
-from cvxnn.clocks import clock
+from cvxnn.certificates import DualProof, Prover, spectral_proof
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Evaluation
 from cvxnn.exchange.foreign import ReadNetwork, detached, read_network
@@ -19,13 +16,7 @@ from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import (
-    AscentOracle,
-    BranchAndBound,
-    RankTwoOracle,
-    exact_oracle,
-    spectral_bound,
-)
+from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -35,7 +26,9 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.training.solve import counted_outputs, solve_quietly
+from cvxnn.training.improving_neuron import NeuronTrials
+from cvxnn.training.solve import counted_outputs
+from cvxnn.training.training_prover import TrainingProver
 from cvxnn.training.units import ScaledProblem
 from cvxnn.validation import (
     check_callback,
@@ -48,8 +41,8 @@ from cvxnn.validation import (
 FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
-# Directions of the oracle that are tried as neurons, and its starts.
-_CANDIDATES, _STARTS = 32, 256
+# Neurons of the oracle that are tried.
+_CANDIDATES = 32
 # Share of its excess over beta by which the function falls between two directions
 # of rank two: noise gives every hill a thousand summits.
 _DEPTH = 0.05
@@ -191,7 +184,7 @@ def certify(
     ScaledProblem.of(layer, target, beta, chosen)
     run = _Run(
         read,
-        layer.rows,
+        layer,
         target,
         beta,
         chosen,
@@ -213,7 +206,7 @@ class _Run:
     def __init__(
         self,
         read: ReadNetwork,
-        X: FloatArray,
+        layer: Layer,
         y: FloatArray,
         beta: float,
         loss: Loss,
@@ -224,31 +217,26 @@ class _Run:
         callback: Callback | None,
     ) -> None:
         self.read, self.network = read, read.network
-        self.X, self.y, self.beta, self.loss = X, y, beta, loss
-        self.tol, self.time_limit, self.rng, self.callback = tol, time_limit, rng, callback
-        self.start, self.deadline = clock(), Deadline(time_limit)
+        self.layer, self.y, self.beta, self.loss = layer, y, beta, loss
+        self.tol, self.rng, self.deadline = tol, rng, Deadline(time_limit)
+        self.trainer = TrainingProver(layer, y, beta, loss, rng, callback)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
         self.balanced = self._evaluate(self.network.balance())
-        self.prediction = self.network.forward(X)
-        self.residual = -loss.gradient(self.prediction, y)
-        self.oracle_bound = spectral_bound(X, self.residual)
-        self.dual_bound = self._bound_of_residual()
+        self.prediction = self.network.forward(layer.rows)
+        self.of_residual = spectral_proof(layer, -loss.gradient(self.prediction, y))
+        self.proof = self.of_residual
         self.largest_value = 0.0
         self.neuron: ImprovingNeuron | None = None
         self.solution: Solution | None = None
         self.interrupted = False
-
-    @property
-    def elapsed(self) -> float:
-        return clock() - self.start
 
     def execute(self) -> None:
         """Price the residual, then search for a better bound; Ctrl-C keeps what there is."""
         try:
             self._price_residual()
             if self._gap() > self.tol:
-                self._search()
+                self._ask(self.trainer)
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -256,8 +244,8 @@ class _Run:
         """What is known, with the verdict it allows."""
         return NetworkCertificate(
             objective=self.objective,
-            dual_bound=self.dual_bound,
-            oracle_bound=self.oracle_bound,
+            dual_bound=self._bound_of(self.proof),
+            oracle_bound=self.of_residual.oracle_bound,
             objective_error=self.objective_error,
             verdict=self._verdict(),
             network=self.network,
@@ -270,11 +258,11 @@ class _Run:
             beta=self.beta,
             tol=self.tol,
             interrupted=self.interrupted,
-            elapsed=self.elapsed,
+            elapsed=self.deadline.elapsed,
         )
 
     def _gap(self) -> float:
-        return relative_gap(self.objective, self.dual_bound, self.objective_error)
+        return relative_gap(self.objective, self._bound_of(self.proof), self.objective_error)
 
     def _is_better(self, other: Evaluation) -> bool:
         """Whether an objective is lower by more than tol, whatever rounding hides of the two."""
@@ -290,7 +278,7 @@ class _Run:
         return Verdict.UNDECIDED
 
     def _notes(self) -> tuple[str, ...]:
-        notes = self.read.notes(self.X, self.beta)
+        notes = self.read.notes(self.layer.rows, self.beta)
         if self.balanced.value < self.objective * (1.0 - _UNBALANCED):
             notes += (
                 "Balancing its neurons (TwoLayerNetwork.balance), which does not change the "
@@ -298,8 +286,8 @@ class _Run:
             )
         return notes
 
-    def _bound_of_residual(self) -> float:
-        return dual_bound(self.loss, self.y, self.residual, self.beta, self.oracle_bound)
+    def _bound_of(self, proof: DualProof) -> float:
+        return proof.bound(self.loss, self.y, self.beta)
 
     def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -312,143 +300,34 @@ class _Run:
 
     def _price_residual(self) -> None:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""
-        pricer = _pricer(self.X, self.rng)
+        effort = Effort(most=_CANDIDATES, depth=_DEPTH, random_state=self.rng)
+        oracle, V = oracle_for(self.layer, effort), self.of_residual.V
+        trials = NeuronTrials(self.layer.rows, self.y, self.beta, self.loss, self.prediction)
         for tol in (_COARSE, 0.5 * self.tol):
             deadline = self.deadline.share(_RESIDUAL_SHARE)
-            prices = pricer.price(self.residual, self.beta, tol, deadline)
-            self.oracle_bound = min(self.oracle_bound, prices.bound)
-            self.dual_bound = max(self.dual_bound, self._bound_of_residual())
-            self.largest_value = max(self.largest_value, float(prices.values.max(initial=0.0)))
-            neuron = self._best_neuron(prices)
+            price = oracle.price(V, self.beta, tol=tol, deadline=deadline)
+            self._take_residual(DualProof.priced(V, price))
+            proposals = trials.valued(price.proposals)
+            self.largest_value = max(self.largest_value, proposals.largest)
+            neuron = trials.best(proposals)
             if neuron is not None and self._is_better(
                 self._evaluate(neuron.added_to(self.network))
             ):
                 self.neuron = neuron
-            if pricer.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
+            if price.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
 
-    def _best_neuron(self, prices: _Prices) -> ImprovingNeuron | None:
-        """The direction whose neuron lowers the objective most, at the size that is best for it."""
-        neurons = [self._neuron(prices, int(j)) for j in np.flatnonzero(prices.values > self.beta)]
-        known = [neuron for neuron in neurons if neuron is not None]
-        return max(known, key=lambda neuron: neuron.decrease, default=None)
+    def _take_residual(self, proof: DualProof) -> None:
+        """Keep what is proven of the residual, if it is closer than before."""
+        self.of_residual = min(self.of_residual, proof, key=lambda p: p.oracle_bound)
+        self.proof = max(self.proof, self.of_residual, key=self._bound_of)
 
-    def _neuron(self, prices: _Prices, j: int) -> ImprovingNeuron | None:
-        """The neuron of a direction at its best size c; None where it gains less than rounding."""
-        direction, sign = prices.directions[j], float(prices.signs[j])
-        move = sign * np.maximum(self.X @ direction, 0.0)
-        size = _best_size(self.loss, self.prediction, self.y, move, self.beta)
-        moved = self.prediction + size * move
-        fall = self.loss.values(self.prediction, self.y) - self.loss.values(moved, self.y)
-        decrease = float(fall.sum()) - self.beta * size
-        if decrease <= 0.0:
-            return None
-        return ImprovingNeuron(direction, sign, float(prices.values[j]), size, decrease)
-
-    def _search(self) -> None:
-        """Train on the same data: the bound holds for every network, also for this one."""
-        seconds = None if self.time_limit is None else self.time_limit - self.elapsed
-        if seconds is not None and seconds <= 0.0:
+    def _ask(self, prover: Prover[TwoLayerNetwork]) -> None:
+        """For a better bound: it holds for every network, also for this one."""
+        self.proof = prover.improve(self.network, self.proof, self.tol, self.deadline)
+        solution = self.trainer.solution
+        if solution is None:
             return
-        solution = self._train(seconds)
         self.interrupted = solution.status is Status.INTERRUPTED
-        self.dual_bound = max(self.dual_bound, solution.dual_bound)
         if self._is_better(Evaluation(solution.objective, solution.objective_error)):
             self.solution = solution
-
-    def _train(self, seconds: float | None) -> Solution:
-        """A network of our own with its bound."""
-        # The network to certify may use up tol by itself: the bound must be closer.
-        return solve_quietly(
-            self.X, self.y, self.beta, loss=self.loss, tol=self.tol / 4.0,
-            time_limit=seconds, random_state=self.rng, callback=self.callback,
-        )  # fmt: skip
-
-
-def _best_size(
-    loss: Loss, prediction: FloatArray, y: FloatArray, move: FloatArray, beta: float
-) -> float:
-    """The c > 0 with the least ``l(f + c move) + beta c``, convex in c; 0 if there is none."""
-    slope_at_zero = float(loss.gradient(prediction, y) @ move) + beta
-    weight = float(loss.majorizer(prediction, y) @ move**2)
-    if slope_at_zero >= 0.0 or weight == 0.0:
-        return 0.0
-    # The minimum of the parabola that majorizes the loss: that of a quadratic loss.
-    unit = -slope_at_zero / weight
-
-    def slope(t: float) -> float:
-        """Relative to that at 0, whose square might leave the range of float64."""
-        moved = prediction + t * unit * move
-        return (float(loss.gradient(moved, y) @ move) + beta) / -slope_at_zero
-
-    end = 1.0
-    while slope(end) < 0.0:
-        end *= 2.0
-    return unit * float(brentq(slope, 0.0, end))
-
-
-@dataclass(frozen=True)
-class _Prices:
-    """The oracle at one dual point: a proven bound, and directions that were found.
-
-    ``values`` of shape (k,) are ``signs * v'(X u)_+`` at the unit ``directions`` (k, d).
-    """
-
-    bound: float
-    directions: FloatArray
-    signs: FloatArray
-    values: FloatArray
-
-    @classmethod
-    def of(
-        cls, X: FloatArray, v: FloatArray, bound: float, directions: FloatArray, signs: FloatArray
-    ) -> _Prices:
-        """The prices of directions, computed from X itself."""
-        # One by one: the activations of all at once might not fit into memory.
-        values = [float(v @ np.maximum(X @ direction, 0.0)) for direction in directions]
-        return cls(bound, directions, signs, signs * np.array(values))
-
-
-class _RankTwoPricer:
-    """The oracle for data of rank two at most, which needs no search."""
-
-    is_exact = True
-
-    def __init__(self, X: FloatArray, oracle: RankTwoOracle) -> None:
-        self.X, self.oracle = X, oracle
-
-    def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
-        """The maximum up to rounding, whatever `tol`; no time to speak of."""
-        found = self.oracle.price(v, beta, most=_CANDIDATES, depth=_DEPTH)
-        return _Prices.of(self.X, v, found.bound, found.directions, found.signs)
-
-
-class _TreePricer:
-    """The oracle for any data: an ascent finds directions, branch and bound proves."""
-
-    is_exact = False
-
-    def __init__(self, X: FloatArray, tree: BranchAndBound, rng: np.random.Generator) -> None:
-        basis = tree.reduction.basis
-        self.X, self.basis, self.tree = X, basis, tree
-        self.ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, rng)
-
-    def price(self, v: FloatArray, beta: float, tol: float, deadline: Deadline) -> _Prices:
-        """Bound ``max |v'(Xu)_+|`` to `tol`, and find directions where it exceeds beta."""
-        found = self.ascent.search(
-            v, beta, _STARTS, most=_CANDIDATES, polish=True, deadline=deadline
-        )
-        climbed = found.directions @ self.basis.T
-        tree = self.tree.price(v, beta, tol=tol, starts=climbed, deadline=deadline)
-        directions = np.vstack([climbed, tree.directions])
-        return _Prices.of(
-            self.X, v, tree.bound, directions, np.concatenate([found.signs, tree.signs])
-        )
-
-
-def _pricer(X: FloatArray, rng: np.random.Generator) -> _RankTwoPricer | _TreePricer:
-    """The exact oracle for X, with directions that it finds."""
-    oracle = exact_oracle(X)
-    if isinstance(oracle, RankTwoOracle):
-        return _RankTwoPricer(X, oracle)
-    return _TreePricer(X, oracle, rng)

@@ -13,7 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import RankTwoOracle, exact_oracle
+from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
 from cvxnn.training.solve import counted_outputs
@@ -121,12 +121,10 @@ def largest_beta(
     data = check_data(X)
     target = check_target(y, len(data))
     layer, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
-    data, v = layer.rows, -chosen.gradient(np.zeros_like(target), target)
-    oracle = exact_oracle(data)
-    if isinstance(oracle, RankTwoOracle):
-        return oracle.price(v).bound
-    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(data)))
-    return oracle.price(v, tol=_START_TOLERANCE, max_nodes=nodes).bound
+    v = -chosen.gradient(np.zeros_like(target), target)
+    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(layer.rows)))
+    oracle = oracle_for(layer, Effort(max_nodes=nodes))
+    return oracle.price(v[:, None], tol=_START_TOLERANCE).bound
 
 
 def regularization_path(

@@ -49,7 +49,7 @@ def offset_problem(kind: str, n: int) -> Problem:
     }[kind]
     position = (X[:, 0] - X[:, 0].min()) / np.ptp(X[:, 0])
     y = 100.0 + 5.0 * np.sin(7.0 * position) + rng.standard_normal(n)
-    return X, y, share * RankTwoOracle(X).price(y).bound
+    return X, y, share * RankTwoOracle(X).price(y[:, None]).bound
 
 
 OFFSETS = (
@@ -118,7 +118,9 @@ def test_the_oracle_is_exact(kind: str, orthogonal: bool) -> None:
         Q = np.linalg.qr(X)[0]
         v -= Q @ (Q.T @ v)
     exact = rational.largest(X, v)
-    assert exact * (1.0 - 1e-15) <= RankTwoOracle(X).price(v).bound <= exact * (1.0 + 1e-10)
+    assert (
+        exact * (1.0 - 1e-15) <= RankTwoOracle(X).price(v[:, None]).bound <= exact * (1.0 + 1e-10)
+    )
 
 
 def test_few_cells_help_where_moments_fail() -> None:

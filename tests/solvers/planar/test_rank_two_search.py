@@ -51,7 +51,7 @@ def wave(n: int, seed: int = 3) -> tuple[FloatArray, FloatArray]:
 
 def largest_beta(X: FloatArray, y: FloatArray) -> float:
     """From here on the empty network is optimal."""
-    return RankTwoSearch(X, y, 1.0, SquaredLoss()).oracle.price(y).bound
+    return RankTwoSearch(X, y, 1.0, SquaredLoss()).oracle.price(y[:, None]).bound
 
 
 def check_network(search: RankTwoSearch, X: FloatArray, y: FloatArray, beta: float) -> None:
@@ -61,7 +61,7 @@ def check_network(search: RankTwoSearch, X: FloatArray, y: FloatArray, beta: flo
     assert objective == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
     activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
     assert np.linalg.matrix_rank(activations) == activations.shape[1] <= len(X)
-    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point).bound
+    largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point[:, None]).bound
     bound = dual_bound(SquaredLoss(), y, search.dual_point, beta, largest)
     assert bound == pytest.approx(search.bound, rel=1e-7, abs=1e-12 * objective)
 
@@ -115,7 +115,7 @@ def test_many_rows(share: float) -> None:
     activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
     assert np.linalg.matrix_rank(activations) == activations.shape[1]
     # The plain residual, priced where there are kinks: no direction may beat the bound.
-    largest = search.oracle.price(search.dual_point).bound
+    largest = search.oracle.price(search.dual_point[:, None]).bound
     rays = np.column_stack([np.ones(len(X)), -X[:, 0]])[::17]
     units = np.vstack([rays, -rays]) / np.tile(np.linalg.norm(rays, axis=1), 2)[:, None]
     assert np.abs(np.maximum(X @ units.T, 0.0).T @ search.dual_point).max() <= largest

@@ -9,7 +9,8 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.max_pooling import MaxLayer
 from cvxnn.losses import SquaredLoss
-from cvxnn.oracle import MaxCellOracle, Pricing
+from cvxnn.oracle import LayerOracle, MaxCellOracle
+from cvxnn.oracle.cells import CellPrice
 from cvxnn.patterns.max_pooling import MaxPatterns
 from cvxnn.problems import Neurons
 from cvxnn.solvers.columns.blocks import ReadBlocks
@@ -78,6 +79,7 @@ class MaxSearch(Search):
     ) -> None:
         self.layer, self.y, self.beta, self.patterns = layer, y, beta, patterns
         self._oracle, self.deadline = oracle, deadline
+        self._of_layer = LayerOracle(layer, oracle)
         self.basis = np.eye(layer.n_features)
         self.neurons = Neurons.none(layer.n_features)
         self.objective = 0.5 * float(y @ y)
@@ -88,7 +90,7 @@ class MaxSearch(Search):
         self._block_cells, self._block_signs = np.zeros(0, dtype=np.int64), np.zeros(0)
         self._rows: dict[int, FloatArray] = {}
         self._taken: dict[int, IntArray] = {}
-        self._pricing = self._price(residual(layer, y, self.neurons))
+        self._last_price = self._price(residual(layer, y, self.neurons))
 
     def step(self, tol: float) -> None:
         """One round: new blocks, master, pricing."""
@@ -97,7 +99,7 @@ class MaxSearch(Search):
         if self.n_blocks:
             result = self._solve_master(tol)
             self._offer_blocks(result)
-            self._pricing = self._price(result.v)
+            self._last_price = self._price(result.v)
             self._drop_blocks(result)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         # New blocks may need a few rounds to show; then they are no excuse.
@@ -121,13 +123,13 @@ class MaxSearch(Search):
             return self.proof, self.proof
         return self.proof, spectral_proof(self.layer, self.proof.v, quick=quick)
 
-    def _price(self, v: FloatArray) -> Pricing:
-        pricing = self._oracle.price(self.layer.times_weights(v), self.beta, self.deadline)
-        proof = DualProof.of(v, pricing.bound, "cells")
+    def _price(self, v: FloatArray) -> CellPrice:
+        price = self._of_layer.price(v[:, None], self.beta, deadline=self.deadline)
+        proof = DualProof.priced(v[:, None], price)
         bound = proof.bound(SquaredLoss(), self.y, self.beta)
         if bound > self.bound:
             self.bound, self.proof = bound, proof
-        return pricing
+        return price
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> None:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative)."""
@@ -147,7 +149,7 @@ class MaxSearch(Search):
 
     def _add_blocks(self) -> int:
         """Put improving cells into the working set, best first; how many were not there yet."""
-        bounds, points = self._pricing.cell_bounds, self._pricing.points
+        bounds, points = self._last_price.cell_bounds, self._last_price.points
         improves = (bounds > self.beta * (1.0 + _MARGIN)) & points.any(axis=2)
         half, cells = np.nonzero(improves)
         best = np.argsort(-bounds[half, cells], kind="stable")

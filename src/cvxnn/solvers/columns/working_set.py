@@ -14,7 +14,8 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.oracle import CellOracle, Pricing
+from cvxnn.oracle import CellOracle, LayerOracle
+from cvxnn.oracle.cells import CellPrice
 from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.problems import Neurons
@@ -105,6 +106,7 @@ class WorkingSet(Search):
         self.layer = layer.turned(oracle.basis)
         self.y, self.beta, self.loss = y, beta, loss
         self.patterns, self.oracle = patterns, oracle
+        self._of_layer = LayerOracle(self.layer, oracle)
         self.neurons = Neurons.none(self.layer.n_features)
         self.objective = loss.value(np.zeros_like(y), y)
         # Of the dual point nothing is known yet, so it scales to zero.
@@ -115,7 +117,7 @@ class WorkingSet(Search):
         self.stalled = 0.0
         if start is not None:
             self._offer(start.turned(self.basis))
-        self._pricing = self._price(residual(self.layer, y, self.neurons))
+        self._last_price = self._price(residual(self.layer, y, self.neurons))
         if previous is None:
             self._block_cells, self._block_signs = self._first_blocks(random_state)
         else:
@@ -137,7 +139,7 @@ class WorkingSet(Search):
             return
         result, blocks = self._solve_master(tol)
         self._offer(_plain_neurons(result.z, self._block_signs))
-        self._pricing = self._price(result.v)
+        self._last_price = self._price(result.v)
         if tol < self.gap < _REFINE:
             self._refine(self._neurons_on_faces(result, blocks), tol)
         self._drop_blocks(result)
@@ -171,20 +173,18 @@ class WorkingSet(Search):
 
     def _proof_over_space(self, dual_points: list[FloatArray], *, quick: bool) -> DualProof:
         """A proof for all networks, from every pattern if they are few, else without any."""
-        oracle: CellOracle | None = None
+        oracle: LayerOracle[CellPrice] | None = None
         if not quick and count_patterns_bound(*self.layer.rows.shape) <= _SMALL_ARRANGEMENT:
             try:
                 patterns = enumerate_until(self._layer.rows, self.deadline)
-                oracle = CellOracle(self._layer.rows, patterns, deadline=self.deadline)
+                cells = CellOracle(self._layer.rows, patterns, deadline=self.deadline)
+                oracle = LayerOracle(self.layer, cells)
             except OutOfTimeError:
                 quick = True
         proofs = [spectral_proof(self._layer, v, quick=quick) for v in dual_points]
         if oracle is not None:
-            bounds = [oracle.price(self.layer.pull(v), self.beta).bound for v in dual_points]
-            proofs = [
-                DualProof.of(v, bound + self.layer.pull_error(v), "cells")
-                for v, bound in zip(dual_points, bounds, strict=True)
-            ]
+            points = [v[:, None] for v in dual_points]
+            proofs = [DualProof.priced(V, oracle.price(V, self.beta)) for V in points]
         return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
 
     def _refined(
@@ -201,13 +201,13 @@ class WorkingSet(Search):
             deadline=self.deadline if deadline is None else deadline,
         )
 
-    def _price(self, v: FloatArray) -> Pricing:
-        pricing = self.oracle.price(self.layer.pull(v), self.beta, self.deadline)
-        proof = DualProof.of(v, pricing.bound + self.layer.pull_error(v), "cells")
+    def _price(self, v: FloatArray) -> CellPrice:
+        price = self._of_layer.price(v[:, None], self.beta, deadline=self.deadline)
+        proof = DualProof.priced(v[:, None], price)
         bound = proof.bound(self.loss, self.y, self.beta)
         if bound > self.bound:
             self.bound, self.proof = bound, proof
-        return pricing
+        return price
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> None:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative)."""
@@ -224,11 +224,11 @@ class WorkingSet(Search):
             before = self.gap
             self._offer(self._refined(candidates))
             v = dual_point(self.layer, self.y, self.beta, self.neurons, self.deadline)
-            pricing = self._price(v)
+            price = self._price(v)
             if self.gap <= tol or self.deadline.passed or (attempt and self.gap > 0.5 * before):
                 return
-            cells, signs = self._improving(pricing)
-            points = pricing.points[np.where(signs > 0, 0, 1), cells]
+            cells, signs = self._improving(price)
+            points = price.points[np.where(signs > 0, 0, 1), cells]
             units = points / np.linalg.norm(points, axis=1, keepdims=True)
             candidates = self.neurons.joined(units, signs[:, None])
 
@@ -247,10 +247,10 @@ class WorkingSet(Search):
         variables = _BATCH_VARIABLES if n <= _BATCH_VARIABLES // 3 else _BATCH_VARIABLES // 4
         return int(np.clip(variables // max(r, 1), 32, 400))
 
-    def _improving(self, pricing: Pricing) -> tuple[IntArray, FloatArray]:
+    def _improving(self, price: CellPrice) -> tuple[IntArray, FloatArray]:
         """Cells whose bound exceeds beta: local maxima of the arrangement, best first."""
-        bounds = pricing.cell_bounds
-        above = (bounds > self.beta * (1.0 + _MARGIN)) & (pricing.points != 0.0).any(axis=2)
+        bounds = price.cell_bounds
+        above = (bounds > self.beta * (1.0 + _MARGIN)) & (price.points != 0.0).any(axis=2)
         if len(self.oracle.neighbours):
             above &= bounds >= self._best_around(bounds) * (1.0 - 1e-12)
         half, cells = np.nonzero(above)
@@ -269,7 +269,7 @@ class WorkingSet(Search):
 
     def _add_blocks(self) -> int:
         """Put improving cells into the working set; how many were not there yet."""
-        cells, signs = self._improving(self._pricing)
+        cells, signs = self._improving(self._last_price)
         present = set(zip(self._block_cells.tolist(), self._block_signs.tolist(), strict=True))
         new = [
             k for k, key in enumerate(zip(cells.tolist(), signs.tolist(), strict=True))

@@ -63,7 +63,7 @@ def descend(
     deadline = Deadline() if deadline is None else deadline
     k, r = neurons.directions.shape
     root = np.sqrt(neurons.sizes)
-    parts = list(layer.parts(k))
+    tiles = list(layer.tiles(k))
     start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
     best, least = start, np.inf
 
@@ -75,17 +75,13 @@ def descend(
         hidden, output = theta[: k * r].reshape(k, r), theta[k * r :]
         value, slopes = 0.5 * beta * float(theta @ theta), beta * theta
         hidden_slopes, output_slopes = slopes[: k * r].reshape(k, r), slopes[k * r :]
-        for outputs, part in parts:
+        for outputs, tile in tiles:
             if is_over():
                 raise OutOfTimeError
-            activations = part.rows @ hidden.T
-            on = activations > 0.0
-            np.maximum(activations, 0.0, out=activations)
-            left = part.read(activations @ output) - y[outputs]
-            value += 0.5 * float(left @ left)
-            pull = part.pull(left)
-            output_slopes += pull @ activations
-            hidden_slopes += output[:, None] * ((on * pull[:, None]).T @ part.rows)
+            of_tile = tile.value_and_gradient(hidden, output, y[outputs])
+            value += of_tile[0]
+            hidden_slopes += of_tile[1]
+            output_slopes += of_tile[2]
         if value < least:
             best, least = theta.copy(), value
         return value, slopes

@@ -12,7 +12,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.circle import CircularRows
-from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPricing
+from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPrice
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
     residual,
@@ -102,7 +102,7 @@ class RankTwoSearch(Search):
         assert isinstance(loss, SquaredLoss)
         self.deadline = Deadline() if deadline is None else deadline
         self.beta, self.loss = beta, loss
-        self.oracle = RankTwoOracle(X)
+        self.oracle = RankTwoOracle(X, most=_BATCH, depth=_DEPTH)
         self.basis = self.oracle.basis
         order = self.oracle.circle.order
         self._y = y[order]
@@ -119,7 +119,7 @@ class RankTwoSearch(Search):
         self.is_cheap = len(y) <= _FEW_ROWS
         self._careful = self._precise = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
-        self._pricing = self._price(self._y)
+        self._last_price = self._price(self._y)
 
     @property
     def neurons(self) -> Neurons:  # type: ignore[override]
@@ -139,9 +139,9 @@ class RankTwoSearch(Search):
     def step(self, tol: float) -> None:
         """One round: new neurons, weights, Newton steps, pricing."""
         before = (self.objective, self.bound, self.gap)
-        neurons = self._descend(self._candidates(), self._pricing.signs)
+        neurons = self._descend(self._candidates(), self._last_price.signs)
         v = self._offer(neurons)
-        self._pricing = self._price(v)
+        self._last_price = self._price(v)
         framed = self.oracle.circle.frame is not None
         if framed and tol < self.gap:
             self._price(self._within_wide_arcs(v, _pad(neurons.rays), neurons.signs))
@@ -177,7 +177,7 @@ class RankTwoSearch(Search):
 
     def _candidates(self) -> FloatArray:
         """The directions of the last pricing in the coordinates of the moments, shape (k, r)."""
-        points, planes = self._pricing.points, self._pricing.planes
+        points, planes = self._last_price.points, self._last_price.planes
         frame = self.oracle.circle.frame
         if frame is None or self._moments is None or len(points) == 0:
             return points
@@ -192,14 +192,13 @@ class RankTwoSearch(Search):
     def _with_dead(self, v: FloatArray) -> FloatArray:
         return np.concatenate([v, self._y_dead]) if len(self._y_dead) else v
 
-    def _price(self, v: FloatArray) -> RankTwoPricing:
+    def _price(self, v: FloatArray) -> RankTwoPrice:
         """Price v, on the sorted rows, and keep its bound if it is the best."""
-        enough = self.beta * (1.0 + _MARGIN)
-        pricing = self.oracle.price_sorted(v, enough, most=_BATCH, depth=_DEPTH)
-        bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, pricing.bound)
+        price = self.oracle.price_sorted(v, self.beta * (1.0 + _MARGIN))
+        bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, price.bound)
         if bound > self.bound:
-            self.bound, self._best = bound, DualProof.of(v, pricing.bound, "rank two")
-        return pricing
+            self.bound, self._best = bound, DualProof.priced(v[:, None], price)
+        return price
 
     def _price_stationary(self, neurons: Neurons) -> None:
         """Price the corrected residual too; where it is the better one, it is the truth."""
@@ -212,9 +211,9 @@ class RankTwoSearch(Search):
             v, rays = polished_residual(self._moments, self.beta, rays, neurons.signs)
             v = self._within_wide_arcs(v, rays, neurons.signs)
         before = self.bound
-        pricing = self._price(v)
+        price = self._price(v)
         if self.bound > before:
-            self._pricing = pricing
+            self._last_price = price
 
     def _within_wide_arcs(self, v: FloatArray, rays: FloatArray, signs: FloatArray) -> FloatArray:
         assert self._moments is not None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids
 from scipy.optimize import nnls
 
-from cvxnn.oracle import CellOracle, spectral_bound
+from cvxnn.layers import spectral_bound
+from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,7 +42,7 @@ def test_never_below_the_maximum(seed: int, n: int, d: int, integer: bool) -> No
     bound = spectral_bound(X, v)
     patterns = enumerate_patterns(X)
     assert bound >= exact_maximum(X, v, patterns.masks) * (1.0 - 1e-14)
-    assert bound >= CellOracle(X, patterns).price(v).bound * (1.0 - 1e-10)
+    assert bound >= CellOracle(X, patterns).price(v[:, None]).bound * (1.0 - 1e-10)
     # Each half of it is at most sum_i |v_i| ||x_i||.
     assert bound <= float(np.abs(v) @ np.linalg.norm(X, axis=1)) * (1.0 + 1e-11)
 

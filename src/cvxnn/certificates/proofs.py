@@ -1,4 +1,4 @@
-"""Lower bounds and gaps: computed here from proofs, never by a solver."""
+"""Dual points, what is proven of them, and the lower bounds that follow."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Rows
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.cells import CellOracle
-from cvxnn.oracle.spectral import spectral_bound
+from cvxnn.oracle.price import Price
 from cvxnn.results import Certificate
 
 FloatArray = NDArray[np.float64]
-
-# Products up to which an eigenvalue takes no time.
-_QUICK_WORK = 1 << 27
 
 
 def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:
@@ -81,6 +78,11 @@ class DualProof:
         """For one output, v of shape (n,), a bound that holds for both signs."""
         return cls(v[:, None], np.full(2, bound), kind)
 
+    @classmethod
+    def priced(cls, V: FloatArray, price: Price) -> DualProof:
+        """What an oracle has proven of V, shape (n, c)."""
+        return cls(V, price.bounds, price.kind)
+
     @property
     def v(self) -> FloatArray:
         """Of one output: the dual point, shape (n,)."""
@@ -97,14 +99,9 @@ class DualProof:
         return dual_bound(loss, y, self.v, beta, self.oracle_bound)
 
 
-def spectral_proof(layer: Layer, v: FloatArray, *, quick: bool = False) -> DualProof:
-    """What is proven of any v without patterns or a search; usually loose. O(N d min(N, d)).
-
-    In a `quick` a looser bound takes the place of one that takes long.
-    """
-    quick = quick and layer.rows.size * min(layer.rows.shape) > _QUICK_WORK
-    bound = spectral_bound(layer.rows, layer.pull(v), quick=quick)
-    return DualProof.of(v, bound + layer.pull_error(v), "spectral")
+def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:
+    """What is proven of any v without patterns or a search, see :meth:`Rows.bound`."""
+    return DualProof.of(v, layer.bound(v, quick=quick), "spectral")
 
 
 def certify_over_cells(
@@ -122,6 +119,6 @@ def certify_over_cells(
     """
     evaluation = network.evaluate(X, y, beta, loss)
     v = -loss.gradient(network.forward(X), y)
-    bound = oracle.price(v, enough=beta).bound
+    bound = oracle.price(v[:, None], beta).bound
     lower = dual_bound(loss, y, v, beta, bound)
     return Certificate(evaluation.value, lower, bound, evaluation.error)

@@ -1,0 +1,148 @@
+"""Which oracle suits which rows: rank two, else cells where they are few, else a tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.oracle.branch_and_bound import BranchAndBound
+from cvxnn.oracle.cells import CellOracle
+from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.climb_and_bound import ClimbAndBound
+from cvxnn.oracle.layer_oracle import LayerOracle
+from cvxnn.oracle.price import Oracle, Price
+from cvxnn.oracle.rank_two import RankTwoOracle
+from cvxnn.patterns import PatternSet, count_patterns_bound
+from cvxnn.patterns.enumeration import enumerate_until
+from cvxnn.patterns.reduction import Reduction, reduce_rows
+
+FloatArray = NDArray[np.float64]
+Kind = Literal["rank two", "cells", "tree"]
+
+# Up to this many patterns, pricing them all is quicker than any search.
+_FEW_PATTERNS = 50_000
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much an oracle does beside its proof.
+
+    Attributes
+    ----------
+    most : int
+        Neurons to propose, of each sign where an ascent looks for them.
+    depth : float
+        How far the function of rank two falls between two of them, see
+        :class:`~cvxnn.oracle.rank_two.RankTwoOracle`.
+    max_nodes : int, optional
+        Nodes of a tree.
+    random_state : numpy.random.Generator, optional
+        Starts of an ascent that looks for neurons before a tree; none does where not given.
+    """
+
+    most: int = 200
+    depth: float = 0.0
+    max_nodes: int | None = None
+    random_state: np.random.Generator | None = None
+
+
+class RowGeometry:
+    """What the choice depends on: rank, hyperplanes and cells of rows, found out when asked.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, d)
+    deadline : Deadline, optional
+        OutOfTimeError is raised by whatever it passes in.
+    patterns : PatternSet, optional
+        The only cells of interest, instead of all of space.
+    lists_cells : bool
+        Whether cells may be listed where they are few.
+    turned : bool
+        As for :func:`~cvxnn.patterns.reduction.reduce_rows`: for hyperplanes that nearly meet.
+
+    Examples
+    --------
+    >>> RowGeometry(np.eye(2)).kind(), RowGeometry(np.eye(3)).kind()
+    ('rank two', 'cells')
+    >>> RowGeometry(np.eye(3), lists_cells=False).kind()
+    'tree'
+    """
+
+    def __init__(
+        self,
+        rows: FloatArray,
+        deadline: Deadline | None = None,
+        *,
+        patterns: PatternSet | None = None,
+        lists_cells: bool = True,
+        turned: bool = False,
+    ) -> None:
+        self.rows, self._given, self._lists_cells = rows, patterns, lists_cells
+        self._turned = turned
+        self._deadline = Deadline() if deadline is None else deadline
+
+    def kind(self, *, is_read: bool = False) -> Kind:
+        """What suits.
+
+        A search that sums over arcs takes every row for a prediction of its own: it does not
+        suit rows that are read together, while an oracle of rank two does.
+        """
+        if self._given is None and not is_read and self.circle is not None:
+            return "rank two"
+        return "tree" if self.patterns is None else "cells"
+
+    def oracle(self, effort: Effort | None = None) -> Oracle[Price]:
+        """The oracle of the kind that suits."""
+        effort = Effort() if effort is None else effort
+        kind = self.kind()
+        if kind == "rank two":
+            assert self.circle is not None
+            return RankTwoOracle(self.circle, most=effort.most, depth=effort.depth)
+        if kind == "cells":
+            assert self.patterns is not None
+            return CellOracle(self.rows, self.patterns, self.reduction, self._deadline)
+        tree = BranchAndBound(self.rows, self.reduction, max_nodes=effort.max_nodes)
+        if effort.random_state is None:
+            return tree
+        return ClimbAndBound(self.rows, tree, effort.random_state, most=effort.most)
+
+    @cached_property
+    def circle(self) -> CircularRows | None:
+        """The rows sorted by angle; None above rank two."""
+        if self.rows.shape[1] > 2 and self.reduction.rank > 2:
+            return None
+        return CircularRows.of(self.rows)
+
+    @cached_property
+    def reduction(self) -> Reduction:
+        """The rows merged to hyperplanes."""
+        return reduce_rows(self.rows, self._deadline, turned=self._turned)
+
+    @cached_property
+    def patterns(self) -> PatternSet | None:
+        """The cells to price: those given, or all where they are few."""
+        if self._given is not None or not self._lists_cells:
+            return self._given
+        bound = count_patterns_bound(self.reduction.n_classes, self.reduction.rank)
+        return enumerate_until(self.rows, self._deadline) if bound <= _FEW_PATTERNS else None
+
+
+def oracle_for(layer: Layer, effort: Effort) -> LayerOracle[Price]:
+    """An oracle for the predictions of a layer that has a first bound at once.
+
+    So it lists no cells: that may take longer than the first bounds of a tree.
+
+    Examples
+    --------
+    >>> oracle = oracle_for(Layer(np.eye(2)), Effort())
+    >>> oracle.price(np.array([[3.0], [-4.0]])).kind
+    'rank two'
+    """
+    return LayerOracle(layer, RowGeometry(layer.rows, lists_cells=False).oracle(effort))
