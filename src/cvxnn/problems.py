@@ -11,7 +11,8 @@ make of a direction u. That is objective (2) of balanced weights ``sqrt(size_j) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,17 +76,17 @@ class Neurons:
         hidden = self.directions * root[:, None]
         return TwoLayerNetwork(hidden if basis is None else hidden @ basis.T, self.signs * root)
 
-    def sized(self, sizes: FloatArray) -> Neurons:
+    def sized(self, sizes: FloatArray) -> Self:
         """The same directions and output weights with other sizes, shape (k,)."""
         return replace(self, sizes=sizes)
 
-    def turned(self, matrix: FloatArray) -> Neurons:
+    def turned(self, matrix: FloatArray) -> Self:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)
 
-    def select(self, index: NDArray[np.bool_]) -> Neurons:
+    def select(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """The neurons in `index`."""
-        return Neurons(self.directions[index], self.sizes[index], self.outputs[index])
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def joined(self, directions: FloatArray, outputs: FloatArray) -> Neurons:
         """With candidates of size zero appended."""

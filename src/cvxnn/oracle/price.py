@@ -1,0 +1,161 @@
+"""What an oracle is asked, and what it answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.interrupts import Deadline
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Neurons that would lower the objective, best first.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (m, d)
+        Unit vectors u.
+    outputs : ndarray, shape (m, c)
+        Unit output weights a; for one output the signs.
+    values : ndarray, shape (m,)
+        ``a'V'phi(u)``, up to rounding: a lower bound on the oracle each.
+    """
+
+    directions: FloatArray
+    outputs: FloatArray
+    values: FloatArray
+
+    @classmethod
+    def none(cls, n_features: int) -> Proposals:
+        """No neurons of one output."""
+        return cls(np.zeros((0, n_features)), np.zeros((0, 1)), np.zeros(0))
+
+    def __len__(self) -> int:
+        """The number of neurons m."""
+        return len(self.values)
+
+    @property
+    def signs(self) -> FloatArray:
+        """Of one output: its sign for each neuron, shape (m,)."""
+        (signs,) = self.outputs.T
+        return signs
+
+    @property
+    def largest(self) -> float:
+        """The best value, 0 where there is none."""
+        return float(self.values.max(initial=0.0))
+
+    def select(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Proposals:
+        """The neurons in `index`."""
+        return Proposals(self.directions[index], self.outputs[index], self.values[index])
+
+    def turned(self, matrix: FloatArray) -> Proposals:
+        """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
+        return replace(self, directions=self.directions @ matrix)
+
+
+@dataclass(frozen=True)
+class Price(ABC):
+    """What an oracle has proven and found at a dual point V.
+
+    Attributes
+    ----------
+    kind : str
+        What has proven it, as in :class:`~cvxnn.certificates.DualProof`.
+    is_exact : bool
+        Whether the bounds are as good as rounding allows, whatever the tolerance.
+    bounds : ndarray
+        Proven upper bounds on ``||V'phi(u)||`` over ``||u|| <= 1``, rounding included: for
+        one output one for each sign of it, shape (2,), twice the same where an oracle does
+        not tell them apart; else one of the norm, (1,).
+    finished : bool
+        Whether they are as close as was asked for.
+    """
+
+    kind: ClassVar[str]
+    is_exact: ClassVar[bool]
+
+    bounds: FloatArray
+    finished: bool
+
+    @property
+    def bound(self) -> float:
+        """The largest of the bounds."""
+        return float(self.bounds.max())
+
+    @property
+    @abstractmethod
+    def proposals(self) -> Proposals:
+        """Neurons of a value above the threshold that was asked for."""
+
+    @property
+    def directions(self) -> FloatArray:
+        """Of the proposals, shape (m, d)."""
+        return self.proposals.directions
+
+    @property
+    def outputs(self) -> FloatArray:
+        """Of the proposals, shape (m, c)."""
+        return self.proposals.outputs
+
+    @property
+    def signs(self) -> FloatArray:
+        """Of the proposals, shape (m,), for one output."""
+        return self.proposals.signs
+
+    @property
+    def values(self) -> FloatArray:
+        """Of the proposals, shape (m,)."""
+        return self.proposals.values
+
+    def raised(self, error: float) -> Self:
+        """With bounds that cover a further error of V."""
+        return replace(self, bounds=self.bounds + error)
+
+
+P = TypeVar("P", bound=Price, covariant=True)
+
+
+class Oracle(Protocol[P]):
+    """Bounds ``||V'phi(u)||`` over the unit ball, and finds where it is large."""
+
+    def price(
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 1e-6,
+        starts: FloatArray | None = None,
+        deadline: Deadline | None = None,
+    ) -> P:
+        """Price a dual point.
+
+        Parameters
+        ----------
+        V : ndarray, shape (n, c)
+        threshold : float
+            Usually beta: only neurons of a larger value can lower the objective, and bounds
+            below it need not be any closer.
+        tol : float
+            Relative accuracy of the bounds where they are above the threshold; an exact
+            oracle does not need to know.
+        starts : ndarray, shape (k, d), optional
+            Directions that may have large values, such as the neurons of a network; they
+            save time where the oracle searches.
+        deadline : Deadline, optional
+            The price is unfinished where it passes before the end; OutOfTimeError is raised
+            by oracles that have nothing to show before.
+        """
+
+
+def of_one_output(V: FloatArray) -> FloatArray:
+    """The dual point of one output, shape (n,)."""
+    (v,) = V.T
+    return v
