@@ -75,7 +75,9 @@ def solve_gated(
     max_iter : int, default 200
         Newton steps.
     time_limit : float, optional
-        Seconds; checked before every step.
+        Seconds; checked within every step, and while gates are drawn. Where it passes
+        before they are, the network has one gate that fits the data, and its bound
+        holds for all gates there can be.
     random_state : int, numpy Generator or None, default 0
         Source of the gates that are drawn.
     callback : callable, optional
