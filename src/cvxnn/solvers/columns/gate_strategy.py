@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -12,7 +13,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.losses import Loss
-from cvxnn.oracle.gates import GateOracle
+from cvxnn.oracle.gates import GateOracle, GatePrice
 from cvxnn.patterns.sampling import sample_until
 from cvxnn.solvers.columns.gates import GatedNeurons, GateSearch
 from cvxnn.solvers.line_search import best_size
@@ -84,10 +85,12 @@ class GateStrategy(Strategy):
         pull in the direction of all of them, and its opposite.
         """
         rows, v = self._rows, self._dual_point
-        if self._draws is not None:
+        if self._draws is None:
+            price = self._price
+        else:
             pull = rows.X.T @ v
             rows = GatedRows.of(rows.X, np.vstack([pull, -pull, rows.gates]))
-        price = GateOracle(rows).price(v[:, None])
+            price = GateOracle(rows).price(v[:, None])
         gate = int(np.argmax(price.norms))
         if price.norms[gate] <= self._beta:
             return GatedNeurons.on(rows.gates[:0], rows.gates[:0])
@@ -101,13 +104,17 @@ class GateStrategy(Strategy):
         """Over the gates; over all that there can be where they have not been drawn."""
         v = self._dual_point
         if self._draws is None:
-            price = GateOracle(self._rows).price(v[:, None])
-            return DualProof(v[:, None], price.bounds, price.kind)
+            return DualProof(v[:, None], self._price.bounds, self._price.kind)
         n, d = self._rows.X.shape
         # Only the moduli of the terms are known; a sum of n of them with d entries each.
         rounding = 1.0 + 2.0 * (n + d + 8) * float(np.finfo(float).eps)
         bound = float(np.abs(v) @ self._rows.lengths) * rounding + n * 1e-300
         return DualProof.of(v, bound, "gates")
+
+    @cached_property
+    def _price(self) -> GatePrice:
+        """Of that dual point, once there are gates: from then on they stay the same."""
+        return GateOracle(self._rows).price(self._dual_point[:, None])
 
     @property
     def _dual_point(self) -> FloatArray:
