@@ -37,6 +37,16 @@ class Proposals:
         """No neurons of one output."""
         return cls(np.zeros((0, n_features)), np.zeros((0, 1)), np.zeros(0))
 
+    @classmethod
+    def joined(cls, first: Proposals, second: Proposals) -> Proposals:
+        """Those of two."""
+        both = cls(
+            np.vstack([first.directions, second.directions]),
+            np.vstack([first.outputs, second.outputs]),
+            np.concatenate([first.values, second.values]),
+        )
+        return both.select(np.argsort(-both.values, kind="stable"))
+
     def __len__(self) -> int:
         """The number of neurons m."""
         return len(self.values)
