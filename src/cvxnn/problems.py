@@ -11,8 +11,8 @@ make of a direction u. That is objective (2) of balanced weights ``sqrt(size_j) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Generic, Protocol, Self, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,22 +79,18 @@ class Neurons:
         root = np.sqrt(self.sizes)[:, None]
         return self.directions * root, self.outputs * root
 
-    def sized(self, sizes: FloatArray) -> Neurons:
+    def sized(self, sizes: FloatArray) -> Self:
         """The same directions and output weights with other sizes, shape (k,)."""
         return replace(self, sizes=sizes)
 
-    def turned(self, matrix: FloatArray) -> Neurons:
+    def turned(self, matrix: FloatArray) -> Self:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)
 
-    def select(self, index: NDArray[np.bool_]) -> Neurons:
+    def select(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """The neurons in `index`."""
-        return replace(
-            self,
-            directions=self.directions[index],
-            sizes=self.sizes[index],
-            outputs=self.outputs[index],
-        )
+        of_neurons = (field.name for field in fields(self) if field.name != "linear")
+        return replace(self, **{name: getattr(self, name)[index] for name in of_neurons})
 
     def joined(self, directions: FloatArray, outputs: FloatArray) -> Neurons:
         """With candidates of size zero appended."""

@@ -6,19 +6,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.arguments import check_problem, check_settings, conclude
-from cvxnn.architectures.gated_networks import GatedNetwork, open_gates
+from cvxnn.architectures.gated_networks import GatedNetwork
 from cvxnn.architectures.gated_run import GatedRun
 from cvxnn.architectures.results import ArchitectureSolution
-from cvxnn.architectures.rounds import Callback, Settings
+from cvxnn.architectures.rounds import Callback
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
+from cvxnn.layers.gated import GatedRows
 from cvxnn.losses import Loss
-from cvxnn.patterns import sample_patterns
+from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.training.solve import counted_outputs
-from cvxnn.validation import check_count, check_data
+from cvxnn.training.units import ScaledProblem
+from cvxnn.validation import check_count, check_data, check_random_state
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 
 def solve_gated(
@@ -74,7 +75,9 @@ def solve_gated(
     max_iter : int, default 200
         Newton steps.
     time_limit : float, optional
-        Seconds; checked before every step.
+        Seconds; checked within every step, and while gates are drawn. Where it passes
+        before they are, the network has one gate that fits the data, and its bound
+        holds for all gates there can be.
     random_state : int, numpy Generator or None, default 0
         Source of the gates that are drawn.
     callback : callable, optional
@@ -121,30 +124,21 @@ def solve_gated(
     data = check_data(X)
     target, beta, chosen = check_problem(y, len(data), beta, loss)
     settings = check_settings(tol, max_iter, time_limit, callback)
-    directions = _gates(data, gates, n_gates, random_state)
+    directions, draws = _gates(data, gates, n_gates, random_state)
     if skip is not None:
         if skip != "penalised":
             raise InputError(f"skip must be None or 'penalised', got {skip!r}.")
         directions = np.vstack([directions, np.zeros(data.shape[1])])
     layer, target, chosen = counted_outputs(Layer(data), target, chosen, sample_weight)
-    return _train(layer.rows, target, beta, chosen, directions, settings)
-
-
-def _train(
-    X: FloatArray,
-    y: FloatArray,
-    beta: float,
-    loss: Loss,
-    directions: FloatArray,
-    settings: Settings,
-) -> ArchitectureSolution[GatedNetwork]:
-    directions, masks = _distinct(X, directions)
-    run = GatedRun(X, y, masks, beta, loss, settings)
+    problem = ScaledProblem.of(layer, target, beta, chosen)
+    rows = GatedRows.of(layer.rows, directions)
+    rows = rows.in_units(rows.unit)
+    strategy = GateStrategy(rows, problem.y, problem.beta, problem.loss, draws)
+    run = GatedRun(problem, strategy, settings)
     status = run.execute()
-    roots = np.sqrt(np.linalg.norm(run.blocks, axis=1))
-    network = GatedNetwork(directions[run.gates], run.blocks / roots[:, None], roots)
-    evaluation = network.evaluate(X, y, beta, loss, settings.tol)
-    return conclude(run, status, network, evaluation, beta, settings.tol, run.n_patterns)
+    network = run.network
+    evaluation = network.evaluate(layer.rows, target, beta, chosen, settings.tol)
+    return conclude(run, status, network, evaluation, beta, settings.tol, strategy.n_patterns)
 
 
 def _gates(
@@ -152,23 +146,14 @@ def _gates(
     gates: ArrayLike | None,
     n_gates: int,
     random_state: int | np.random.Generator | None,
-) -> FloatArray:
-    """The gates given, or directions drawn."""
+) -> tuple[FloatArray, GateDraws | None]:
+    """The gates given, or those to draw."""
     if gates is None:
-        return sample_patterns(X, check_count(n_gates, "n_gates"), random_state).directions
+        count = check_count(n_gates, "n_gates")
+        return np.zeros((0, X.shape[1])), GateDraws(X, count, check_random_state(random_state))
     directions = check_data(gates, "gates")
     if directions.shape[1] != X.shape[1]:
         raise InputError(
             f"gates must have the {X.shape[1]} features of X, got {directions.shape[1]}."
         )
-    return directions
-
-
-def _distinct(X: FloatArray, directions: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """The first gate of each pattern, and the patterns, shape (G, n)."""
-    masks = np.ascontiguousarray(open_gates(X, directions).T)
-    # The gate 0 counts as a pattern of its own: it is open on other rows, too.
-    kinds = np.column_stack([~directions.any(axis=1), masks])
-    _, first = np.unique(np.packbits(kinds, axis=1), axis=0, return_index=True)
-    first.sort()
-    return directions[first], masks[first]
+    return directions, None

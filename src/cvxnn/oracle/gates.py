@@ -2,68 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar, final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
+from cvxnn.layers.gated import GatedRows
 from cvxnn.layers.powers import power_of_two
+from cvxnn.oracle.price import Price, Proposals, of_one_output
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 _EPS = float(np.finfo(float).eps)
 _CHUNK_BYTES = 1 << 26
 
 
+@final
+@dataclass(frozen=True)
+class GatePrice(Price):
+    """What a dual point v makes of every gate.
+
+    Attributes
+    ----------
+    correlations : ndarray, shape (G, d)
+        ``X'D_i v``.
+    norms : ndarray, shape (G,)
+        Theirs: the largest ``v'D_i X u`` over ``||u|| <= 1``.
+    threshold : float
+        Of the proposals.
+    """
+
+    kind: ClassVar[str] = "gates"
+    is_exact: ClassVar[bool] = True
+
+    correlations: FloatArray
+    norms: FloatArray
+    threshold: float
+
+    @property
+    def proposals(self) -> Proposals:
+        """The best neuron of each gate, where its value is above the threshold."""
+        best = np.argsort(-self.norms, kind="stable")
+        best = best[self.norms[best] > self.threshold]
+        norms = self.norms[best]
+        return Proposals(self.correlations[best] / norms[:, None], np.ones((len(best), 1)), norms)
+
+
+@final
 class GateOracle:
-    """``max_{||u|| <= 1} v'D_i X u = ||X'D_i v||`` for every pattern i.
+    """``max_{||u|| <= 1} v'D_i X u = ||X'D_i v||`` for every gate i.
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
-    masks : ndarray of bool, shape (G, n)
-        The diagonals of the ``D_i``.
+    rows : GatedRows
 
     Examples
     --------
     >>> import numpy as np
-    >>> oracle = GateOracle(np.eye(2), np.array([[True, False], [True, True]]))
-    >>> correlations, bound = oracle.price(np.array([3.0, 4.0]))
-    >>> correlations
+    >>> oracle = GateOracle(GatedRows.of(np.eye(2), np.array([[1.0, -1.0], [1.0, 1.0]])))
+    >>> price = oracle.price(np.array([[3.0], [4.0]]))
+    >>> price.correlations
     array([[3., 0.],
            [3., 4.]])
-    >>> bool(5.0 <= bound < 5.0 + 1e-12)
+    >>> bool(5.0 <= price.bound < 5.0 + 1e-12)
     True
     """
 
-    def __init__(self, X: FloatArray, masks: BoolArray) -> None:
-        self.X, self.masks = X, masks
-        self._lengths = np.linalg.norm(X, axis=1)
+    def __init__(self, rows: GatedRows) -> None:
+        self.rows = rows
 
-    def price(self, v: FloatArray, deadline: Deadline | None = None) -> tuple[FloatArray, float]:
-        """``X'D_i v`` as rows, shape (G, d), and a proven bound on their norms; O(G n d).
+    def price(
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 1e-6,
+        starts: FloatArray | None = None,
+        deadline: Deadline | None = None,
+    ) -> GatePrice:
+        """``X'D_i v`` for all gates, and a proven bound on their norms; O(G n d).
 
         Rounding is included: a sum over n rows errs by n eps of its moduli, whatever its
-        order, so a vector of them by ``n eps sum_k |v_k| ||x_k||`` in its norm. Raises
-        OutOfTimeError if the deadline passes before the end.
+        order, so a vector of them by ``n eps sum_k |v_k| ||x_k||`` in its norm. Norms are
+        exact, so that `tol` and `starts` change nothing. Raises OutOfTimeError if the
+        deadline passes before the end.
         """
         deadline = Deadline() if deadline is None else deadline
+        v = of_one_output(V)
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
         unit = power_of_two(v)
         v = v / unit
         products = self._correlations(v, deadline)
         norms = np.linalg.norm(products, axis=1)
-        n, d = self.X.shape
-        moduli = float(np.abs(v) @ self._lengths)
+        n, d = self.rows.X.shape
+        moduli = float(np.abs(v) @ self.rows.lengths)
         rounding = 2.0 * (n + d + 8) * _EPS * moduli + n * d * 1e-300
         bound = float(norms.max(initial=0.0)) * (1.0 + (d + 8) * _EPS) + rounding
-        return products * unit, bound * unit
+        return GatePrice(np.full(2, bound * unit), True, products * unit, norms * unit, threshold)
 
     def _correlations(self, v: FloatArray, deadline: Deadline) -> FloatArray:
-        products = np.empty((len(self.masks), self.X.shape[1]))
-        step = max(1, _CHUNK_BYTES // (8 * len(self.X)))
-        for start in range(0, len(self.masks), step):
+        X, masks = self.rows.X, self.rows.masks
+        products = np.empty((len(masks), X.shape[1]))
+        step = max(1, _CHUNK_BYTES // (8 * len(X)))
+        for start in range(0, len(masks), step):
             deadline.check()
             part = slice(start, start + step)
-            products[part] = (self.masks[part] * v) @ self.X
+            products[part] = (masks[part] * v) @ X
         return products

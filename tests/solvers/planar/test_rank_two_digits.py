@@ -13,8 +13,8 @@ import rational
 from problems import with_bias
 
 import cvxnn
+from cvxnn.layers.powers import power_of_two
 from cvxnn.losses import SquaredLoss
-from cvxnn.losses.base import power_of_two
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 

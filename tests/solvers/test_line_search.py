@@ -1,0 +1,61 @@
+"""The best size of one more neuron, against a search over sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
+from cvxnn.solvers.line_search import best_size
+
+LOSSES = [SquaredLoss(), HuberLoss(0.5), LogisticLoss(), SquaredHingeLoss()]
+any_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+
+
+def draw(loss, seed):
+    y, prediction, move = np.random.default_rng(seed).standard_normal((3, 6))
+    # Without an end where labels can be told apart: sizes then grow as beta vanishes.
+    return np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y, prediction, move
+
+
+@any_loss
+@given(seed=st.integers(0, 999), beta=st.floats(1e-3, 5.0))
+def test_no_other_size_is_better(loss, seed, beta):
+    y, prediction, move = draw(loss, seed)
+
+    def objective(c):
+        return loss.value(prediction + c * move, y) + beta * c
+
+    size = best_size(loss, y, prediction, move, beta)
+    end = 2.0 * size + 1.0
+    found = minimize_scalar(objective, bounds=(0.0, end), method="bounded")
+    assert size >= 0.0
+    assert objective(size) <= min(found.fun, objective(0.0)) + 1e-12
+
+
+def test_the_squared_loss_in_closed_form():
+    y, prediction, move = draw(SquaredLoss(), 1)
+    slope = float((y - prediction) @ move)
+    move, slope = np.sign(slope) * move, abs(slope)
+    best = (slope - 0.1) / float(move @ move)
+    assert best_size(SquaredLoss(), y, prediction, move, 0.1) == pytest.approx(best, rel=1e-11)
+    assert best_size(SquaredLoss(), y, prediction, move, slope * 1.001) == 0.0
+    assert best_size(SquaredLoss(), y, prediction, -move, 0.1) == 0.0
+
+
+@any_loss
+def test_what_moves_nothing_has_no_size(loss):
+    y, prediction, _ = draw(loss, 0)
+    assert best_size(loss, y, prediction, np.zeros(6), 0.1) == 0.0
+
+
+@pytest.mark.parametrize("unit", [1e-90, 1e90])
+def test_units_do_not_matter(unit):
+    y, prediction, move = draw(SquaredLoss(), 1)
+    move = move * np.sign((y - prediction) @ move)
+    plain = best_size(SquaredLoss(), y, prediction, move, 0.1)
+    scaled = best_size(SquaredLoss(), unit * y, unit * prediction, move, unit * 0.1)
+    assert scaled == pytest.approx(unit * plain, rel=1e-9)
