@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.optimize import nnls
 
 from cvxnn.errors import InputError
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]

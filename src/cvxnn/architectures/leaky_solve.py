@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.leaky import LeakyNetwork
 from cvxnn.architectures.results import ArchitectureSolution, warn_unless_successful
-from cvxnn.architectures.skip_run import (
-    FreeSkip,
-    NoSkip,
-    PenalisedSkip,
-    SkipProblem,
-    SkipTraining,
-)
+from cvxnn.architectures.skip_driver import SkipRun
 from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import checked_status, relative_gap
-from cvxnn.training.run import Callback, Run
-from cvxnn.training.solve import counted_outputs, prepare_run
+from cvxnn.training.run import Callback
+from cvxnn.training.solve import counted_outputs, execute, prepare_run
 from cvxnn.validation import (
     check_data,
     check_number,
@@ -38,9 +28,6 @@ FloatArray = NDArray[np.float64]
 SKIPS = ("penalised", "free")
 # Rows up to which the n x n matrices of a skip connection fit into memory (200 MB each).
 _MOST_ROWS = 5_000
-# Share of the tolerance that a run for one value of eta may use up: the slope of the skip
-# connection errs by the root of its gap.
-_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 
 
 def solve_leaky(
@@ -87,9 +74,8 @@ def solve_leaky(
         rounding then have the weight 0 in w.
     method, loss, sample_weight, n_samples, scheme, tol, max_iter, time_limit,
     random_state, callback
-        As for :func:`cvxnn.solve`. A penalised skip connection takes some ten runs one
-        after the other, each with `max_iter` rounds at most; a callback sees the
-        objectives and bounds of all of them, with the weights w at a price of their own.
+        As for :func:`cvxnn.solve`. A penalised skip connection takes some ten searches
+        one after the other, whose rounds are counted together.
 
     Returns
     -------
@@ -136,63 +122,41 @@ def solve_leaky(
     if skip is not None and skip not in SKIPS:
         raise InputError(f"skip must be None, 'penalised' or 'free', got {skip!r}.")
     rows, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
+    inner = chosen.loss if isinstance(chosen, WeightedLoss) else chosen
+    if skip == "free" and not isinstance(inner, SquaredLoss):
+        raise InputError('skip="free" is for the squared loss; use skip="penalised".')
     if skip is not None and len(target) > _MOST_ROWS:
         raise InputError(
             f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
             f"got {len(target)}."
         )
-    options: dict[str, Any] = {
-        "n_samples": n_samples, "scheme": scheme, "max_iter": max_iter,
-        "random_state": random_state, "callback": callback,
-    }  # fmt: skip
-
-    def prepare(
-        layer: Layer,
-        y: FloatArray,
-        loss: Loss,
-        warm_start: TwoLayerNetwork | None,
-        seconds: float | None,
-    ) -> Run:
-        share = _INNER if skip == "penalised" else 1.0
-        return prepare_run(
-            layer, y, beta, method,
-            loss=loss, tol=max(share * tol, _LEAST_TOLERANCE),
-            time_limit=seconds, warm_start=warm_start, **options,
-        )  # fmt: skip
-
-    problem = SkipProblem(rows.with_slope(slope), rows.rows, target, beta, chosen)
-    training = _trainings(skip, chosen)(problem, prepare, tol, time_limit)
-    status = training.execute()
-    w = None if skip is None else training.skip_weights
+    run = prepare_run(
+        rows.with_slope(slope), target, beta, method,
+        loss=chosen, n_samples=n_samples, scheme=scheme, tol=tol, max_iter=max_iter,
+        time_limit=time_limit, random_state=random_state, callback=callback,
+    )  # fmt: skip
+    if skip is not None:
+        run = SkipRun(run, rows.rows, skip == "free")
+    found = execute(run)
+    w, n_patterns = None, found.n_patterns
+    if isinstance(run, SkipRun):
+        w, n_patterns = run.linear, run.strategy.n_patterns
     network = LeakyNetwork(
-        training.network.hidden_weights, training.network.output_weights,
+        found.network.hidden_weights, found.network.output_weights,
         slope, w, skip_is_free=skip == "free",
     )  # fmt: skip
-    with np.errstate(over="ignore", invalid="ignore"):
-        evaluation = network.evaluate(rows.rows, target, beta, chosen, tol)
-    objective, error = evaluation.value, evaluation.error
-    bounds = training.program_bound, training.dual_bound
     solution = ArchitectureSolution(
         network=network,
-        objective=objective,
-        dual_bound=training.dual_bound,
-        status=checked_status(status, objective, *bounds, tol, error),
+        objective=found.objective,
+        dual_bound=found.dual_bound,
+        status=found.status,
         beta=beta,
         tol=tol,
-        n_patterns=training.n_patterns,
-        program_gap=relative_gap(objective, training.program_bound, error),
+        n_patterns=n_patterns,
+        program_gap=found.program_gap,
         elapsed=clock() - start,
-        history=tuple(training.history),
-        objective_error=error,
+        history=found.history,
+        objective_error=found.objective_error,
     )
     warn_unless_successful(solution)
     return solution
-
-
-def _trainings(skip: str | None, loss: Loss) -> type[SkipTraining]:
-    if skip == "free":
-        inner = loss.loss if isinstance(loss, WeightedLoss) else loss
-        if not isinstance(inner, SquaredLoss):
-            raise InputError('skip="free" is for the squared loss; use skip="penalised".')
-        return FreeSkip
-    return PenalisedSkip if skip == "penalised" else NoSkip

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.architectures.networks import circular_convolution
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 
 FloatArray = NDArray[np.float64]
 Weights = tuple[FloatArray, FloatArray]

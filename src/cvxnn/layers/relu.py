@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+
+from cvxnn.layers.units import power_of_two
 
 FloatArray = NDArray[np.float64]
 # An array of scipy.sparse, which has no static types, an ndarray, or None.
@@ -67,6 +69,15 @@ class Layer:
     def n_features(self) -> int:
         """Length d of a neuron's weights."""
         return int(self.rows.shape[1])
+
+    @property
+    def unit(self) -> float:
+        """The power of two next to the largest entry of the rows."""
+        return power_of_two(self.rows)
+
+    def in_units(self, unit: float) -> Self:
+        """The layer with rows divided by a power of two; what is read from them stays."""
+        return replace(self, rows=self.rows / unit)
 
     def read(self, activations: FloatArray) -> FloatArray:
         """``R a`` for columns a, shape (N,) or (N, k)."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.layers.units import power_of_two
 from cvxnn.losses.roots import DiagonalRoot, Root
 
 Vector = NDArray[np.float64]
@@ -134,15 +135,3 @@ class Loss(ABC):
     def in_units(self, unit: float) -> Loss:
         """The loss l' with ``l(unit f, unit y) = unit^2 l'(f, y)``."""
         return self
-
-
-def power_of_two(array: NDArray[np.float64]) -> float:
-    """The power of two next to the largest modulus; 1 for zeros.
-
-    Examples
-    --------
-    >>> power_of_two(np.array([-3.0, 1.0]))
-    4.0
-    """
-    largest = float(np.abs(array).max(initial=0.0))
-    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0

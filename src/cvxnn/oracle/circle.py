@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.compensated import cross_products, map_rows
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
 
 FloatArray = NDArray[np.float64]

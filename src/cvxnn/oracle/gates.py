@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

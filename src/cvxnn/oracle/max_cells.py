@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 from cvxnn.oracle.cells import Pricing
 from cvxnn.patterns.cone_kernels import project_all
 

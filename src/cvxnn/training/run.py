@@ -24,11 +24,6 @@ from cvxnn.training.units import ScaledProblem
 FloatArray = NDArray[np.float64]
 Callback = Callable[[Progress], object]
 
-# Share of the tolerance at which a search has done its work: the rest is for the rounding
-# of the objective, which is not known before the end.
-_AIM = 0.999
-# Rounds without progress after which rounding is taken to be the reason.
-_PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to
 # rounding, for every random state. Predictions err by the root of the gap, so that it
 # takes many digits of that.
@@ -152,7 +147,7 @@ class Run:
         return max((search.rank for search in self.searches), default=0)
 
     def _stop(self, search: Search) -> Status | None:
-        if search.gap <= _AIM * self.tol:
+        if search.reaches(self.tol):
             return Status.OPTIMAL_FOR_PATTERNS
         if len(self.history) >= self.max_iter:
             return Status.ITERATION_LIMIT
@@ -160,7 +155,7 @@ class Run:
             return Status.TIME_LIMIT
         if search.stationary:
             return Status.STATIONARY
-        return Status.NUMERICAL_ERROR if search.stalled >= _PATIENCE else None
+        return Status.NUMERICAL_ERROR if search.is_stuck else None
 
     def _report(self, search: Search) -> None:
         unit = self.problem.objective_unit

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
+from cvxnn.layers.units import power_of_two
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.losses.base import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons
 

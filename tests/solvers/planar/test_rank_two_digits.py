@@ -14,7 +14,7 @@ from problems import with_bias
 
 import cvxnn
 from cvxnn.losses import SquaredLoss
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 

@@ -9,7 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.compensated import matrix_product, pair_error
-from cvxnn.losses.base import power_of_two
+from cvxnn.layers.units import power_of_two
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
