@@ -83,6 +83,11 @@ class Neurons:
         """The same directions and output weights with other sizes, shape (k,)."""
         return replace(self, sizes=sizes)
 
+    def scaled(self, factor: float) -> Self:
+        """With sizes, and the weights of a linear part, times a factor."""
+        linear = None if self.linear is None else self.linear * factor
+        return replace(self, sizes=self.sizes * factor, linear=linear)
+
     def turned(self, matrix: FloatArray) -> Self:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)

@@ -67,11 +67,16 @@ class DualProof:
         For one output a bound for each sign of it, shape (2,); else one of the norm, (1,).
     kind : str
         What has proven it: "cells", "rank two", "tree", "spectral", "gates", "gauge".
+    slack : float
+        By how much ``V'f`` may be above what the bounds say, for any network that is better
+        than the best one known: where a free linear part has to vanish on V, what rounding
+        leaves of it. inf where nothing is proven.
     """
 
     V: FloatArray
     bounds: FloatArray
     kind: str
+    slack: float = 0.0
 
     @classmethod
     def of(cls, v: FloatArray, bound: float, kind: str) -> DualProof:
@@ -96,7 +101,12 @@ class DualProof:
 
     def bound(self, loss: Loss, y: FloatArray, beta: float) -> float:
         """The lower bound that it gives, see :func:`dual_bound`."""
-        return dual_bound(loss, y, self.v, beta, self.oracle_bound)
+        lower = dual_bound(loss, y, self.v, beta, self.oracle_bound)
+        if self.slack == 0.0:
+            return lower
+        if self.slack == np.inf:
+            return -np.inf
+        return lower - self.slack * loss.dual_scaling(self.v, y, np.inf)
 
 
 def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:

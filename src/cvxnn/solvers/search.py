@@ -14,6 +14,16 @@ from cvxnn.results import relative_gap
 
 FloatArray = NDArray[np.float64]
 
+# Share of the tolerance at which a search has done its work: the rest is for the rounding
+# of the objective, which is not known before the end.
+_AIM = 0.999
+# Rounds without progress after which rounding is taken to be the reason.
+_PATIENCE = 3
+# Share of the tolerance at which a search has done its work: the rest is for the rounding
+# of the objective, which is not known before the end.
+_AIM = 0.999
+# Rounds without progress after which rounding is taken to be the reason.
+_PATIENCE = 3
 # Seconds after a limit or Ctrl-C in which a network may be made presentable, and products
 # of a factorisation of its activations up to which nobody counts them.
 _GRACE, _QUICK_WORK = 0.1, 1 << 24
@@ -105,6 +115,15 @@ class Search(ABC):
         """Relative gap of the problem that is searched."""
         return relative_gap(self.objective, self.bound)
 
-    def incumbents(self) -> list[Neurons]:
-        """Networks that may be the best, the likeliest first, in the coordinates of the rows."""
-        return [self.neurons.turned(self.basis.T)]
+    def reaches(self, tol: float) -> bool:
+        """Whether the gap is what was asked for."""
+        return self.gap <= _AIM * tol
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether rounding has stopped the progress."""
+        return self.stalled >= _PATIENCE
+
+    def incumbent(self) -> Neurons:
+        """The best network so far, in the coordinates of the rows."""
+        return self.neurons.turned(self.basis.T)

@@ -16,6 +16,7 @@ from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts, forg
 from cvxnn.methods import Method
 from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
+from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.search import Search
@@ -28,11 +29,6 @@ from cvxnn.validation import (
 
 Callback = Callable[[Progress], object]
 
-# Share of the tolerance at which a search has done its work: the rest is for the rounding
-# of the objective, which is not known before the end.
-_AIM = 0.999
-# Rounds without progress after which rounding is taken to be the reason.
-PATIENCE = 3
 # A few more rounds for the last digits, where they are cheap: the same network, up to
 # rounding, for every random state. Predictions err by the root of the gap, so that it
 # takes many digits of that.
@@ -73,22 +69,20 @@ class Run:
     Parameters
     ----------
     model : Model
+    shape : tuple of int
+        Of a sample of the data.
     problem : Problem
         On rows of the model.
     method : Method
     random_state : numpy.random.Generator
     warm_start : Network or None
     limits : Limits
-
-    Attributes
-    ----------
-    rank : int
-        Of the rows; 0 where no search had to know.
     """
 
     def __init__(
         self,
         model: Model,
+        shape: tuple[int, ...],
         problem: Problem[Any],
         method: Method,
         random_state: np.random.Generator,
@@ -96,17 +90,22 @@ class Run:
         limits: Limits,
     ) -> None:
         self._deadline, self._start = Deadline(limits.time_limit), clock()
-        self._model, self._problem, self._method = model, problem, method
+        self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
         self._scaled, self._units = problem.in_units()
-        start = None if warm_start is None else self._in_units(model.neurons(warm_start))
+        start = None if warm_start is None else model.neurons(warm_start).scaled(1.0 / self._units.sizes)
         self._strategy = model.strategy(self._scaled, method, random_state, start)
         self._search: Search | None = None
         self._history: list[Progress] = []
 
     @property
-    def rank(self) -> int:
-        return 0 if self._search is None else self._search.rank
+    def advice_on_proof(self) -> str:
+        """What to change where the search could not prove its end."""
+        rank = 0 if self._search is None else self._search.rank
+        fewer = self._model.proof_advice
+        if rank > MAX_RANK:
+            return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {fewer}"
+        return f"a proof takes more time (a larger time_limit) or a smaller rank of X (now {rank}): {fewer}"
 
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
@@ -162,7 +161,7 @@ class Run:
             return
 
     def _reason_to_stop(self, search: Search) -> Status | None:
-        if search.gap <= _AIM * self._limits.tol:
+        if search.reaches(self._limits.tol):
             return Status.OPTIMAL_FOR_PATTERNS
         if len(self._history) >= self._limits.max_iter:
             return Status.ITERATION_LIMIT
@@ -170,7 +169,7 @@ class Run:
             return Status.TIME_LIMIT
         if search.stationary:
             return Status.STATIONARY
-        return Status.NUMERICAL_ERROR if search.stalled >= PATIENCE else None
+        return Status.NUMERICAL_ERROR if search.is_stuck else None
 
     def _report(self, search: Search) -> None:
         unit = self._units.objective
@@ -225,9 +224,7 @@ class Run:
 
         Where no search has ended a round, a few passes over the data make a first network.
         """
-        found = [] if self._search is None else self._search.incumbents()
-        if status.is_success:
-            del found[1:]
+        found = [] if self._search is None else [self._search.incumbent()]
         networks = [(self._network(neurons), True) for neurons in found]
         if not status.is_success:
             if self._warm_start is not None:
@@ -250,10 +247,7 @@ class Run:
 
     def _network(self, neurons: Neurons) -> Network:
         """The network in the units of the data."""
-        return self._model.network(neurons.sized(neurons.sizes * self._units.sizes))
-
-    def _in_units(self, neurons: Neurons) -> Neurons:
-        return neurons.sized(neurons.sizes / self._units.sizes)
+        return self._model.network(neurons.scaled(self._units.sizes), self._shape)
 
     def _evaluate(self, network: Network) -> Evaluation:
         """The objective, from the weights."""

@@ -1,0 +1,204 @@
+"""Neurons beside a linear skip connection with a price, by searches without one.
+
+A penalised skip connection costs ``beta ||w||``, which is the least of
+``beta/2 (||w||^2 / eta + eta)`` over eta. For a given eta the best w is a ridge
+regression inside the loss, and the rest a search as always. The sum is convex in eta with
+its minimum where ``||w|| = eta``: a scalar equation with a falling function, which
+Brent's method solves in some ten searches, each from the network before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers.skip import SkipLayer
+from cvxnn.losses import Loss, SkipLoss
+from cvxnn.problems import Neurons
+from cvxnn.solvers.pursuit import Pursuit
+from cvxnn.solvers.search import Search
+from cvxnn.solvers.skip.opener import Opener
+from cvxnn.solvers.skip.root_search import RootSearch
+
+FloatArray = NDArray[np.float64]
+
+# Share of the tolerance that a search for one value of eta may use up: the slope of the
+# skip connection errs by the root of its gap.
+_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
+# Steps to the norm of w beside a given network, of which only the size matters.
+_GUESSES = 5
+_EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """A search under way: for the loss that a w at a given eta leaves, or without a w."""
+
+    pursuit: Pursuit
+    loss: SkipLoss | None
+    log_eta: float
+
+
+@final
+class PenalisedSkipSearch(Search):
+    """Search for ``min l(f + S w, y) + beta (sum of sizes) + beta ||w||``.
+
+    Parameters
+    ----------
+    rows : SkipLayer
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+    open_search : callable
+        Opens the search for neurons alone, of any loss.
+    deadline : Deadline
+
+    Attributes
+    ----------
+    linear : ndarray, shape (p,)
+        The w beside `neurons`.
+
+    Notes
+    -----
+    The first search is one without a skip connection: from its network eta is guessed.
+    Searches far from the root may fall short of their fine tolerance, and still show
+    the way. Between two of them `neurons` is the best network so far; the one under way
+    adds its own when it has ended.
+    """
+
+    def __init__(
+        self,
+        rows: SkipLayer,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        open_search: Opener,
+        deadline: Deadline,
+    ) -> None:
+        self.rows, self.y, self.beta, self.loss = rows, y, beta, loss
+        self._open, self.deadline = open_search, deadline
+        self.basis = np.eye(rows.n_features)
+        self.neurons = Neurons.none(rows.n_features)
+        self.linear = np.zeros(rows.linear.shape[1])
+        nothing = np.zeros_like(y)
+        self.objective = loss.value(nothing, y)
+        v = -loss.gradient(nothing, y)
+        self.proof = self._with_linear_neuron(spectral_proof(rows.layer, v, quick=True))
+        self._space_proof = self.proof
+        self.bound = self._bound_of(self.proof)
+        self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
+        self._inner: _Inner | None = None
+        self._root: RootSearch | None = None
+        self._has_first = self._was_stationary = False
+
+    # Trial weights may have squares beyond float64 where units are far apart: such a
+    # network is worse than any other, and that is all.
+    @np.errstate(over="ignore", invalid="ignore")
+    def step(self, tol: float) -> None:
+        """One round of the search for an eta; of the next one, where that has come to its end."""
+        check_interrupt()
+        if self._inner is not None:
+            if self._advance(self._inner):
+                return
+            self._end(self._inner, quick=False)
+            if self.reaches(tol) or self.deadline.passed:
+                return
+        self._begin(tol)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def finish(self, tol: float, *, quick: bool) -> None:
+        """Take over what the search under way has reached, and its proofs."""
+        if self._inner is not None:
+            self._end(self._inner, quick=quick)
+
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
+        """The best on the problem that was searched, and on that over all networks."""
+        return self.proof, self._space_proof
+
+    def _begin(self, tol: float) -> None:
+        """The next search and its first round: without a w, then for one eta after the other."""
+        if not self._has_first:
+            self._open_inner(None, -np.inf, tol)
+            return
+        if self._root is None:
+            self._root = RootSearch(float(np.log(self._first_guess())))
+        log_eta = self._root.next_point
+        if log_eta is None:
+            # Where the last search could not exclude a neuron that is the reason, else rounding.
+            self.stationary, self.stalled = self._was_stationary, np.inf
+            return
+        ridge = self.beta / float(np.exp(log_eta))
+        self._open_inner(SkipLoss(self.loss, self.rows.linear, ridge), log_eta, tol)
+
+    def _open_inner(self, loss: SkipLoss | None, log_eta: float, tol: float) -> None:
+        chosen, start = (self.loss, None) if loss is None else (loss, self.neurons)
+        search = self._open(self.rows.layer, self.y, self.beta, chosen, start)
+        self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
+        pursuit = Pursuit(search, max(_INNER * tol, _LEAST_TOLERANCE))
+        self._inner = _Inner(pursuit, loss, log_eta)
+        self._advance(self._inner)
+
+    def _advance(self, inner: _Inner) -> bool:
+        advanced = inner.pursuit.advance()
+        self.n_blocks = inner.pursuit.search.n_blocks
+        return advanced
+
+    def _end(self, inner: _Inner, *, quick: bool) -> None:
+        """Take over the network and the proofs of a search, and its ``log(||w|| / eta)``."""
+        search = inner.pursuit.search
+        search.finish(inner.pursuit.tol, quick=quick)
+        neurons = search.neurons.turned(search.basis.T)
+        f = self.rows.layer.output(neurons.rays, neurons.signs)
+        w = np.zeros_like(self.linear) if inner.loss is None else inner.loss.weights(f, self.y)
+        self._offer(neurons, f, w)
+        program, space = map(self._with_linear_neuron, search.final_proofs(quick=quick))
+        self.proof = max(self.proof, program, key=self._bound_of)
+        self._space_proof = max(self._space_proof, space, key=self._bound_of)
+        self.bound = self._bound_of(self.proof)
+        if self._root is not None:
+            norm = max(float(np.linalg.norm(w)), 1e-300)
+            self._root.note(inner.log_eta, float(np.log(norm)) - inner.log_eta)
+        self._has_first, self._was_stationary = True, search.stationary
+        self._inner = None
+
+    def _offer(self, neurons: Neurons, f: FloatArray, w: FloatArray) -> None:
+        """Keep these neurons with predictions f, and w, if they are the best so far."""
+        sizes = float(neurons.sizes.sum()) + float(np.linalg.norm(w))
+        objective = self.loss.value(f + self.rows.linear @ w, self.y) + self.beta * sizes
+        if objective < self.objective:
+            self.neurons, self.linear, self.objective = neurons, w, objective
+
+    def _first_guess(self) -> float:
+        """``||w||`` of the best w beside the present network, or beside none, roughly.
+
+        Neurons may have taken over all that the skip connection is to do.
+        """
+        S, y, neurons = self.rows.linear, self.y, self.neurons
+        start = float(np.linalg.norm(y)) / max(float(np.linalg.norm(S)), 1e-300)
+        guesses = []
+        for f in (self.rows.layer.output(neurons.rays, neurons.signs), np.zeros_like(y)):
+            eta = start
+            for _ in range(_GUESSES):
+                w = SkipLoss(self.loss, S, self.beta / eta).weights(f, y)
+                eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
+            guesses.append(eta)
+        return max(guesses)
+
+    def _with_linear_neuron(self, proof: DualProof) -> DualProof:
+        return with_linear_neuron(proof, self.rows.linear)
+
+    def _bound_of(self, proof: DualProof) -> float:
+        return proof.bound(self.loss, self.y, self.beta)
+
+
+def with_linear_neuron(proof: DualProof, S: FloatArray) -> DualProof:
+    """The proof with a linear neuron as one more that may not exceed beta: ``||S'v|| <= beta``."""
+    v = proof.v
+    rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
+    pull = float(np.linalg.norm(S.T @ v)) + rounding
+    return replace(proof, bounds=np.maximum(proof.bounds, pull))

@@ -1,0 +1,102 @@
+"""How the optimum with a linear skip connection is looked for: by searches without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.layers.skip import SkipLayer
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.problems import Neurons
+from cvxnn.solvers.search import Search
+from cvxnn.solvers.skip.free import FreeSkipSearch
+from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
+from cvxnn.solvers.skip.projection import ProjectedProblem
+from cvxnn.solvers.strategy import Strategy
+
+FloatArray = NDArray[np.float64]
+# The strategy for neurons alone, on a layer, targets, a beta, a loss and neurons to start with.
+LayerStrategies: TypeAlias = Callable[[Layer, FloatArray, float, Loss, Neurons | None], Strategy]
+
+
+@final
+class SkipStrategy(Strategy):
+    """Opens the search for neurons and a linear part beside them.
+
+    Parameters
+    ----------
+    rows : SkipLayer
+        A free linear part is for the squared loss, with weights or without.
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+    strategies : callable
+        Makes the strategy for neurons alone.
+    """
+
+    def __init__(
+        self,
+        rows: SkipLayer,
+        y: FloatArray,
+        beta: float,
+        loss: Loss,
+        strategies: LayerStrategies,
+    ) -> None:
+        self._rows, self._y, self._beta, self._loss = rows, y, beta, loss
+        self._strategies = strategies
+
+    def open(self, deadline: Deadline) -> Search:
+        """The search; OutOfTimeError if the deadline passes before it is ready."""
+
+        def open_search(
+            layer: Layer, y: FloatArray, beta: float, loss: Loss, start: Neurons | None
+        ) -> Search:
+            strategy = self._strategies(layer, y, beta, loss, start)
+            search = strategy.open(deadline)
+            self.n_patterns = max(self.n_patterns, strategy.n_patterns)
+            return search
+
+        if self._rows.is_free:
+            return FreeSkipSearch(self._projected, open_search)
+        return PenalisedSkipSearch(
+            self._rows, self._y, self._beta, self._loss, open_search, deadline
+        )
+
+    def opening(self) -> Neurons:
+        """A first network of the neurons alone, or beside the best linear part if it is free."""
+        if not self._rows.is_free:
+            layer = self._rows.layer
+            return self._strategies(layer, self._y, self._beta, self._loss, None).opening()
+        projected = self._projected
+        inner = self._strategies(
+            projected.layer, projected.target, projected.inner_beta, SquaredLoss(), None
+        )
+        return projected.neurons(inner.opening())
+
+    def linear(self, neurons: Neurons) -> FloatArray:
+        """The linear part that belongs to :meth:`opening`, shape (p,): none where it costs."""
+        if self._rows.is_free:
+            return self._projected.linear(neurons)
+        return np.zeros(self._rows.linear.shape[1])
+
+    def first_proof(self) -> DualProof:
+        """What the residual of the network without neurons proves, in the same time."""
+        if not self._rows.is_free:
+            v = -self._loss.gradient(np.zeros_like(self._y), self._y)
+            proof = spectral_proof(self._rows.layer, v, quick=True)
+            return with_linear_neuron(proof, self._rows.linear)
+        projected, nothing = self._projected, Neurons.none(self._rows.n_features)
+        evaluation = projected.evaluate(nothing, projected.linear(nothing))
+        proof = spectral_proof(projected.layer, projected.target, quick=True)
+        return projected.proof(proof, evaluation.value + evaluation.error)
+
+    @cached_property
+    def _projected(self) -> ProjectedProblem:
+        return ProjectedProblem.of(self._rows, self._y, self._beta, self._loss)
