@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy.linalg import circulant, dft
 
 from cvxnn import CircularCNN, InputError, Status, solve_circular_cnn
-from cvxnn.architectures.programs import CircularProgram
 from cvxnn.certificates import dual_bound
 from cvxnn.losses import as_loss
+from cvxnn.solvers.gauge.programs import CircularProgram
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 

@@ -9,8 +9,8 @@ import pytest
 from scipy.linalg import circulant
 
 from cvxnn import CircularCNN, InputError, LinearCNN
-from cvxnn.architectures.programs import CircularProgram, PatchProgram
 from cvxnn.losses import HuberLoss
+from cvxnn.solvers.gauge.programs import CircularProgram, PatchProgram
 
 
 def some_weights(m, *sizes):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn import InputError, LinearCNN, Status, solve_linear_cnn
-from cvxnn.architectures.programs import PatchProgram
 from cvxnn.certificates import dual_bound
 from cvxnn.losses import SquaredLoss, WeightedLoss, as_loss
+from cvxnn.solvers.gauge.programs import PatchProgram
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 

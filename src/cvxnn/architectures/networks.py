@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.filter_network import FilterNetwork, frozen
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
+from cvxnn.layers.circular import circular_convolution
 from cvxnn.layers.images import check_patches
 from cvxnn.validation import check_data
 
@@ -178,16 +179,3 @@ class CircularCNN(_BilinearNetwork):
 
     def __repr__(self) -> str:
         return f"CircularCNN(n_filters={self.n_filters}, n_features={self._filters.shape[1]})"
-
-
-def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Row by row, shape (..., d); O(d log d) a row.
-
-    Examples
-    --------
-    >>> circular_convolution(np.array([0.0, 1.0]), np.array([3.0, 4.0])).round(12)
-    array([4., 3.])
-    """
-    d = first.shape[-1]
-    spectrum = np.fft.rfft(first) * np.fft.rfft(second)
-    return np.asarray(np.fft.irfft(spectrum, n=d))
