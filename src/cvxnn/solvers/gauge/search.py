@@ -16,7 +16,7 @@ from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# Rounds without progress after which a search is given up count as three.
+# A search is given up when `stalled` is 3: what each idle round adds to it.
 _IDLE = 3.0 / SETTINGS.idle_rounds
 
 
