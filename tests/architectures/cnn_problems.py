@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from problems import brute_force_cells
-from scipy.linalg import circulant, dft
+from scipy.linalg import dft
 from scipy.optimize import minimize
 
 from cvxnn.losses import as_loss
@@ -51,30 +51,6 @@ def search(objective: Any, size: int, starts: int = 40, *, jac: bool = False) ->
         float(minimize(objective, 0.7 * rng.standard_normal(size), jac=jac, method="L-BFGS-B").fun)
         for _ in range(starts)
     )
-
-
-def patch_search(patches: FloatArray, y: FloatArray, beta: float, loss: str, m: int) -> float:
-    """:func:`search` on the weights of m filters."""
-    _, K, h = patches.shape
-
-    def objective(weights: FloatArray) -> float:
-        U, W = weights[: m * h].reshape(m, h), weights[m * h :].reshape(m, K)
-        prediction = np.einsum("nkh,mh,mk->n", patches, U, W)
-        return as_loss(loss).value(prediction, y) + 0.5 * beta * float(weights @ weights)
-
-    return search(objective, m * (h + K))
-
-
-def circular_search(X: FloatArray, y: FloatArray, beta: float, loss: str, m: int) -> float:
-    """:func:`search` on the weights of m circular filters."""
-    d = X.shape[1]
-
-    def objective(weights: FloatArray) -> float:
-        U, W = weights.reshape(2, m, d)
-        prediction = sum(X @ circulant(u) @ w for u, w in zip(U, W, strict=True))
-        return as_loss(loss).value(prediction, y) + 0.5 * beta * float(weights @ weights)
-
-    return search(objective, 2 * m * d)
 
 
 def in_cvxpy(cp: Any, loss: str, prediction: Any, y: FloatArray) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.architectures.filter_network import FilterNetwork
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
+from cvxnn.layers.circular import circular_convolution
 from cvxnn.layers.images import check_patches
 from cvxnn.networks.arrays import frozen
 from cvxnn.networks.stacking import common
@@ -195,16 +196,3 @@ class CircularCNN(_BilinearNetwork):
     @property
     def _shown(self) -> dict[str, Any]:
         return {"n_filters": self.n_filters, "n_features": self.filters.shape[1]}
-
-
-def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Row by row, shape (..., d); O(d log d) a row.
-
-    Examples
-    --------
-    >>> circular_convolution(np.array([0.0, 1.0]), np.array([3.0, 4.0])).round(12)
-    array([4., 3.])
-    """
-    d = first.shape[-1]
-    spectrum = np.fft.rfft(first) * np.fft.rfft(second)
-    return np.asarray(np.fft.irfft(spectrum, n=d))

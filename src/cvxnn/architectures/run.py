@@ -1,33 +1,25 @@
-"""A run: rounds of proximal steps, Newton's method and a certificate, until the gap is closed."""
+"""A run of a linear network: the frame of rounds around its search."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.architectures.descent import Objective, ProximalGradient, polish
-from cvxnn.architectures.programs import GaugeProgram, Weights
 from cvxnn.architectures.rounds import Rounds, Settings
-from cvxnn.certificates import dual_bound
-from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.problems import Neurons
+from cvxnn.solvers.gauge.objective import Objective
+from cvxnn.solvers.gauge.programs import GaugeProgram, Weights
+from cvxnn.solvers.gauge.search import GaugeSearch
+from cvxnn.solvers.gauge.strategy import GaugeStrategy
 from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
 
-# Proximal steps of a round: enough to find the rank where the problem is easy.
-_STEPS = 60
-# Rounds after which a problem counts as hard, and the path to it: the factor from one
-# beta to the next, and the proximal steps for each.
-_DIRECT_ROUNDS = 2
-_PATH_FACTOR, _PATH_STEPS = 0.3, 20
-
 
 class Run(Rounds):
-    """Proximal steps and Newton's method on the program of a gauge.
+    """The search on the program of a gauge, in the units of the data.
 
     Attributes
     ----------
@@ -38,83 +30,48 @@ class Run(Rounds):
     _patience = 4
 
     def __init__(
-        self,
-        program_of: Callable[[FloatArray], GaugeProgram],
-        X: FloatArray,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        settings: Settings,
+        self, program: GaugeProgram, y: FloatArray, beta: float, loss: Loss, settings: Settings
     ) -> None:
         super().__init__(settings)
-        self._X, self._y, self._beta, self._loss = X, y, beta, loss
-        self._scaled = ScaledProblem.of(Layer(X), y, beta, loss)
-        self._program = program_of(self._scaled.layer.rows)
-        self._inner = Objective(self._program, self._scaled.y, self._scaled.beta, self._scaled.loss)
-        self._coefficients = np.zeros(self._program.matrix.shape[1])
-        self._gradient: ProximalGradient | None = None
-        self.weights: Weights = self._program.weights(self._coefficients)
+        self._scaled = scaled = ScaledProblem.of(Layer(program.matrix), y, beta, loss)
+        inner = program.in_units(program.unit)
+        self._inner = Objective(inner, scaled.y, scaled.beta, scaled.loss)
+        self._strategy = GaugeStrategy(inner, scaled.y, scaled.beta, scaled.loss)
+        self._search: GaugeSearch | None = None
+        self._neurons = inner.neurons(np.zeros(inner.matrix.shape[1]))
+
+    @property
+    def weights(self) -> Weights:
+        root = np.sqrt(self._neurons.sizes)[:, None] * self._scaled.weight_unit
+        return self._neurons.directions * root, self._neurons.outputs * root
 
     def _begin(self) -> None:
-        self._note(self._coefficients)
-        self._gradient = ProximalGradient(self._inner)
+        self._search = self._strategy.open(self._deadline)
+        self._take(self._search.neurons)
 
     def _round(self) -> bool:
-        if len(self.history) == _DIRECT_ROUNDS:
-            self._follow_path()
-        assert self._gradient is not None
-        stepped = self._gradient.run(self._coefficients, _STEPS, self._deadline)
-        self._note(stepped)
-        if self.gap > self._settings.tol:
-            polished = polish(self._inner, stepped, self._deadline)
-            self._note(polished)
-            self._coefficients = polished if self._is_lower(polished, stepped) else stepped
+        assert self._search is not None
+        try:
+            self._search.step(self._settings.tol)
+        finally:
+            self._take(self._search.neurons)
         return False
 
     def _open(self) -> None:
-        """One proximal step from 0, which leaves it wherever 0 is not optimal."""
-        if len(self.weights[0]) == 0:
-            gradient = self._gradient or ProximalGradient(self._inner)
-            self._note(gradient.run(np.zeros_like(self._coefficients), 1, Deadline()))
+        if len(self._neurons) == 0:
+            self._take(self._strategy.opening())
 
     def _finish(self) -> None:
-        """Nothing is left to do: the weights are minimal as they are."""
+        assert self._search is not None
+        self._search.finish(self._settings.tol, quick=False)
 
-    def _follow_path(self) -> None:
-        """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
-        inner, t = self._inner, np.zeros_like(self._coefficients)
-        beta = _PATH_FACTOR * self._program.dual_norm_bound(inner.dual_point(t))
-        while beta * _PATH_FACTOR > inner.beta and not self._deadline.passed:
-            check_interrupt()
-            easier = Objective(self._program, inner.y, beta, inner.loss)
-            t = ProximalGradient(easier).run(t, _PATH_STEPS, self._deadline)
-            t = polish(easier, t, self._deadline)
-            beta *= _PATH_FACTOR
-        if self._is_lower(t, self._coefficients):
-            self._coefficients = t
-
-    def _is_lower(self, one: FloatArray, other: FloatArray) -> bool:
-        values = [
-            self._inner.smooth(t)[0] + self._scaled.beta * self._program.gauge(t)
-            for t in (one, other)
-        ]
-        return bool(values[0] <= values[1])
-
-    def _note(self, coefficients: FloatArray) -> None:
-        """Keep the network of t if it is the best so far, and the bound of its residual."""
-        unit = self._scaled.weight_unit
-        filters, output = (part * unit for part in self._program.weights(coefficients))
-        prediction = self._X @ self._program.product(filters, output)
-        squares = float(np.vdot(filters, filters) + np.vdot(output, output))
-        objective = self._loss.value(prediction, self._y) + 0.5 * self._beta * squares
-        if objective < self.objective:
-            self.weights, self.objective = (filters, output), objective
-        v = self._inner.dual_point(coefficients)
-        bound = dual_bound(
-            self._inner.loss, self._inner.y, v, self._inner.beta, self._program.dual_norm_bound(v)
-        )
-        self.dual_bound = max(self.dual_bound, bound * self._scaled.objective_unit)
+    def _take(self, neurons: Neurons) -> None:
+        unit, objective = self._scaled.objective_unit, self._inner.of_neurons(neurons)
+        if objective * unit < self.objective:
+            self._neurons, self.objective = neurons, objective * unit
+        if self._search is not None:
+            self.dual_bound = max(self.dual_bound, self._search.bound * unit)
 
     @property
     def _sizes(self) -> tuple[int, int]:
-        return len(self.weights[0]), len(self.weights[0])
+        return len(self._neurons), len(self._neurons)

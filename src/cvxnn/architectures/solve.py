@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -10,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.architectures.arguments import check_problem, check_settings, conclude
 from cvxnn.architectures.networks import CircularCNN, LinearCNN
-from cvxnn.architectures.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.architectures.results import ArchitectureSolution
 from cvxnn.architectures.rounds import Callback, Settings
 from cvxnn.architectures.run import Run
 from cvxnn.layers.images import check_patches
 from cvxnn.losses import Loss
+from cvxnn.solvers.gauge.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -105,12 +104,8 @@ def solve_linear_cnn(
     OPTIMAL 3.0000 1
     """
     data = check_patches(patches)
-    shape = data.shape[1:]
-    return _solve(
-        data.reshape(len(data), -1), y, beta, loss,
-        check_settings(tol, max_iter, time_limit, callback),
-        lambda X: PatchProgram(X.reshape(-1, *shape)), LinearCNN, data,
-    )  # fmt: skip
+    settings = check_settings(tol, max_iter, time_limit, callback)
+    return _solve(PatchProgram(data), y, beta, loss, settings, LinearCNN, data)
 
 
 def solve_circular_cnn(
@@ -180,22 +175,21 @@ def solve_circular_cnn(
     """
     data = check_data(X)
     settings = check_settings(tol, max_iter, time_limit, callback)
-    return _solve(data, y, beta, loss, settings, CircularProgram, CircularCNN, data)
+    return _solve(CircularProgram(data), y, beta, loss, settings, CircularCNN, data)
 
 
 def _solve(
-    X: FloatArray,
+    program: GaugeProgram,
     y: ArrayLike,
     beta: float,
     loss: str | Loss,
     settings: Settings,
-    program_of: Callable[[FloatArray], GaugeProgram],
     kind: type[CNN],
     data: FloatArray,
 ) -> ArchitectureSolution[CNN]:
     """Check what both kinds share, run, and measure the network that comes out."""
-    target, beta, chosen = check_problem(y, len(X), beta, loss)
-    run = Run(program_of, X, target, beta, chosen, settings)
+    target, beta, chosen = check_problem(y, len(data), beta, loss)
+    run = Run(program, target, beta, chosen, settings)
     status = run.execute()
     network = kind(*run.weights)
     evaluation = network.evaluate(data, target, beta, chosen, settings.tol)

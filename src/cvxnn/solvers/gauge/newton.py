@@ -1,4 +1,4 @@
-"""The two steps of a round: accelerated proximal gradient, and Newton on the weights."""
+"""Newton's method on the weights, which finds the digits of an optimum."""
 
 from __future__ import annotations
 
@@ -8,92 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
-from cvxnn.architectures.programs import GaugeProgram
 from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
-from cvxnn.losses import Loss
+from cvxnn.solvers.gauge.objective import Objective
+from cvxnn.solvers.gauge.settings import SETTINGS
 
 FloatArray = NDArray[np.float64]
-
-_EPS = float(np.finfo(float).eps)
-_POWER_STEPS = 20
-_MOST_DOUBLINGS = 60
-_NEWTON_STEPS = 100
-
-
-class Objective:
-    """``l(A t, y) + beta G(t)`` on coefficients and on weights."""
-
-    def __init__(self, program: GaugeProgram, y: FloatArray, beta: float, loss: Loss) -> None:
-        self.program, self.y, self.beta, self.loss = program, y, beta, loss
-
-    def predict(self, coefficients: FloatArray) -> FloatArray:
-        """``A t``, shape (n,)."""
-        return self.program.matrix @ coefficients
-
-    def dual_point(self, coefficients: FloatArray) -> FloatArray:
-        """Minus the gradient of the loss in the predictions, shape (n,)."""
-        return -self.loss.gradient(self.predict(coefficients), self.y)
-
-    def smooth(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
-        """The loss and its gradient in the coefficients; O(np)."""
-        prediction = self.predict(coefficients)
-        slope = self.program.matrix.T @ self.loss.gradient(prediction, self.y)
-        return self.loss.value(prediction, self.y), slope
-
-    def curvature(self) -> float:
-        """About the largest curvature of the loss; backtracking mends what it misses."""
-        matrix = self.program.matrix
-        direction = np.asarray(np.random.default_rng(0).standard_normal(matrix.shape[1]))
-        square = 0.0
-        for _ in range(_POWER_STEPS):
-            image = matrix.T @ (matrix @ direction)
-            square = float(np.linalg.norm(image)) / float(np.linalg.norm(direction))
-            if square == 0.0:
-                return 1.0
-            direction = image / float(np.linalg.norm(image))
-        start = np.zeros(len(self.y))
-        return square * float(self.loss.majorizer(start, self.y).max())
-
-
-class ProximalGradient:
-    """Accelerated proximal gradient steps with restart.
-
-    The gauge is shrunk as a whole (for the nuclear norm: its singular values are).
-    A. Beck and M. Teboulle, SIAM J. Imaging Sci. 2, 2009; restart when the step
-    points against the momentum: B. O'Donoghue and E. Candes, Found. Comput. Math. 15, 2015.
-    """
-
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-        self._curvature = objective.curvature()
-
-    def run(self, start: FloatArray, steps: int, deadline: Deadline) -> FloatArray:
-        """The coefficients after so many steps, fewer when time is up or Ctrl-C was pressed."""
-        current, ahead, momentum = start, start, 1.0
-        for _ in range(steps):
-            if deadline.passed or interrupt_pending():
-                break
-            following = self._step(ahead)
-            if float((ahead - following) @ (following - current)) > 0.0:
-                momentum = 1.0
-            grown = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-            ahead = following + (momentum - 1.0) / grown * (following - current)
-            current, momentum = following, grown
-        return current
-
-    def _step(self, ahead: FloatArray) -> FloatArray:
-        objective = self._objective
-        value, slope = objective.smooth(ahead)
-        for _ in range(_MOST_DOUBLINGS):
-            size = 1.0 / self._curvature
-            following = objective.program.shrink(ahead - size * slope, size * objective.beta)
-            move = following - ahead
-            model = value + float(slope @ move) + 0.5 * self._curvature * float(move @ move)
-            reached = objective.loss.value(objective.predict(following), objective.y)
-            if reached <= model + 64.0 * _EPS * abs(value):
-                break
-            self._curvature *= 2.0
-        return following
 
 
 def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -> FloatArray:
@@ -111,7 +30,8 @@ def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -
     if not len(filters):
         return coefficients
     weights = _WeightObjective(objective, filters.shape, output.shape)
-    reached = start = np.concatenate([filters.ravel(), output.ravel()])
+    reached = start = _joined((filters, output))
+    length = float(np.linalg.norm(start))
 
     def keep(intermediate_result: OptimizeResult) -> None:
         nonlocal reached
@@ -132,10 +52,10 @@ def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -
             method="trust-ncg",
             callback=keep,
             options={
-                "gtol": 1e-12 * objective.beta * float(np.linalg.norm(start)),
-                "maxiter": _NEWTON_STEPS,
-                "initial_trust_radius": 0.1 * float(np.linalg.norm(start)),
-                "max_trust_radius": 10.0 * float(np.linalg.norm(start)),
+                "gtol": SETTINGS.newton_tolerance * objective.beta * length,
+                "maxiter": SETTINGS.newton_steps,
+                "initial_trust_radius": SETTINGS.first_radius * length,
+                "max_trust_radius": SETTINGS.largest_radius * length,
             },
         ).x
     return objective.program.product(*weights.split(reached))

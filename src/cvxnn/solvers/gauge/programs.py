@@ -1,6 +1,6 @@
-"""The two convex programs: gauge, its dual norm with proof, and the map to weights and back.
+"""Rows of linear networks: gauge, its dual norm with proof, and the map to weights and back.
 
-Both are ``min_t l(A t, y) + beta G(t)`` with a gauge G that is the least
+Both programs are ``min_t l(A t, y) + beta G(t)`` with a gauge G that is the least
 ``1/2 (||u||^2 + ||w||^2)`` of weights whose product is t, so that the gauge needs
 no activation patterns and the program no cones.
 """
@@ -8,12 +8,14 @@ no activation patterns and the program no cones.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.architectures.networks import circular_convolution
+from cvxnn.layers.circular import circular_convolution
 from cvxnn.layers.powers import power_of_two
+from cvxnn.problems import Neurons
 
 FloatArray = NDArray[np.float64]
 Weights = tuple[FloatArray, FloatArray]
@@ -22,16 +24,39 @@ _EPS = float(np.finfo(float).eps)
 
 
 class GaugeProgram(ABC):
-    """The data and the gauge of a program; coefficients are vectors of shape (p,).
+    """Rows, and a gauge of coefficients, which are vectors of shape (p,).
+
+    Neurons are filters: their directions and outputs are unit filters and unit output
+    weights, and their sizes the products of the lengths.
 
     Attributes
     ----------
     matrix : ndarray, shape (n, p)
+        What a row makes of the coefficients.
     """
 
     def __init__(self, matrix: FloatArray) -> None:
         self.matrix = matrix
         self._lengths = np.linalg.norm(matrix, axis=1)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of predictions n."""
+        return len(self.matrix)
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Length of a filter."""
+
+    @property
+    def unit(self) -> float:
+        """The power of two next to the largest entry of the rows; 1 for zeros."""
+        return power_of_two(self.matrix)
+
+    @abstractmethod
+    def in_units(self, unit: float) -> Self:
+        """The program of rows divided by a power of two: without rounding."""
 
     @abstractmethod
     def gauge(self, coefficients: FloatArray) -> float:
@@ -48,6 +73,19 @@ class GaugeProgram(ABC):
     @abstractmethod
     def product(self, filters: FloatArray, output: FloatArray) -> FloatArray:
         """The coefficients of a network."""
+
+    def neurons(self, coefficients: FloatArray) -> Neurons:
+        """The :meth:`weights` as neurons, whose sizes add up to ``G(t)``."""
+        filters, output = self.weights(coefficients)
+        norms, output_norms = (np.linalg.norm(part, axis=1) for part in (filters, output))
+        return Neurons(
+            filters / norms[:, None], norms * output_norms, output / output_norms[:, None]
+        )
+
+    def coefficients(self, neurons: Neurons) -> FloatArray:
+        """The coefficients of the network of these neurons."""
+        root = np.sqrt(neurons.sizes)[:, None]
+        return self.product(neurons.directions * root, neurons.outputs * root)
 
     @abstractmethod
     def pull_back(self, slope: FloatArray, filters: FloatArray, output: FloatArray) -> Weights:
@@ -92,6 +130,13 @@ class PatchProgram(GaugeProgram):
     def __init__(self, patches: FloatArray) -> None:
         super().__init__(patches.reshape(len(patches), -1))
         self._shape = patches.shape[1:]
+
+    @property
+    def n_features(self) -> int:
+        return int(self._shape[1])
+
+    def in_units(self, unit: float) -> Self:
+        return type(self)((self.matrix / unit).reshape(-1, *self._shape))
 
     @property
     def _sensitivity(self) -> float:
@@ -148,6 +193,13 @@ class CircularProgram(GaugeProgram):
     >>> program.gauge(np.array([1.0, 0.0, 0.0, 0.0]))
     1.0
     """
+
+    @property
+    def n_features(self) -> int:
+        return int(self.matrix.shape[1])
+
+    def in_units(self, unit: float) -> Self:
+        return type(self)(self.matrix / unit)
 
     @property
     def _sensitivity(self) -> float:

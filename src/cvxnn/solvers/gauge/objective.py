@@ -1,0 +1,61 @@
+"""The objective of a linear network in its coefficients, and lower bounds on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.certificates import DualProof
+from cvxnn.losses import Loss
+from cvxnn.problems import Neurons
+from cvxnn.solvers.gauge.programs import GaugeProgram
+
+FloatArray = NDArray[np.float64]
+
+
+class Objective:
+    """``l(A t, y) + beta G(t)``, and what its dual points prove.
+
+    Parameters
+    ----------
+    program : GaugeProgram
+    y : ndarray, shape (n,)
+    beta : float
+    loss : Loss
+    """
+
+    def __init__(self, program: GaugeProgram, y: FloatArray, beta: float, loss: Loss) -> None:
+        self.program, self.y, self.beta, self.loss = program, y, beta, loss
+
+    def predict(self, coefficients: FloatArray) -> FloatArray:
+        """``A t``, shape (n,)."""
+        return self.program.matrix @ coefficients
+
+    def dual_point(self, coefficients: FloatArray) -> FloatArray:
+        """Minus the gradient of the loss in the predictions, shape (n,)."""
+        return -self.loss.gradient(self.predict(coefficients), self.y)
+
+    def smooth(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
+        """The loss and its gradient in the coefficients; O(np)."""
+        prediction = self.predict(coefficients)
+        slope = self.program.matrix.T @ self.loss.gradient(prediction, self.y)
+        return self.loss.value(prediction, self.y), slope
+
+    def value(self, coefficients: FloatArray) -> float:
+        """The objective of coefficients."""
+        data = self.loss.value(self.predict(coefficients), self.y)
+        return data + self.beta * self.program.gauge(coefficients)
+
+    def of_neurons(self, neurons: Neurons) -> float:
+        """The objective of a network, from its weights."""
+        prediction = self.predict(self.program.coefficients(neurons))
+        return self.loss.value(prediction, self.y) + self.beta * float(neurons.sizes.sum())
+
+    def proof(self, coefficients: FloatArray) -> DualProof:
+        """What the residual of coefficients proves."""
+        v = self.dual_point(coefficients)
+        return DualProof.of(v, self.program.dual_norm_bound(v), "gauge")
+
+    def bound(self, proof: DualProof) -> float:
+        """The lower bound on the optimal value that a proof gives."""
+        return proof.bound(self.loss, self.y, self.beta)
