@@ -82,7 +82,7 @@ def ours(
     )  # fmt: skip
     row = [
         f"{options['method']}, {solution.status.name}",
-        solution.network.n_filters,
+        solution.network.n_neurons,
         f"{solution.objective:.4f}",
         f"{solution.dual_bound:.4f}",
         f"{solution.program_gap:.0e}",
@@ -168,7 +168,7 @@ def main() -> None:
             width = 40
             for options in (sampled, searched):
                 row, networks[images.name] = ours(images, 3, options)
-                width = max(width, networks[images.name].n_filters)
+                width = max(width, networks[images.name].n_neurons)
                 yield [images.name, *row]
             yield [images.name, *adam(images, 3, width, arguments.steps)]
 

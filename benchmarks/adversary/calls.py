@@ -42,7 +42,7 @@ def call(instance: Instance, time_limit: float | None) -> Any:
 def weights_of(instance: Instance, network: Any, rows: Any) -> Weights:
     """The returned network as it enters the problem with these rows, shape (n, K, p)."""
     if instance.kind.startswith("cnn"):
-        filters = network.filters.reshape(network.n_filters, instance.filter_size)
+        filters = network.filters.reshape(network.n_neurons, instance.filter_size)
         if instance.fit_intercept:
             filters = np.column_stack([filters, network.biases])
         return Weights(filters, network.output_weights)

@@ -12,7 +12,7 @@ make of a direction u. That is objective (2) of balanced weights ``sqrt(size_j) 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray

@@ -28,7 +28,7 @@ def test_one_filter_attains_the_optimum_of_the_program(loss, d, beta):
     assert solution.status is Status.OPTIMAL
     assert solution.gap <= 1e-6
     assert isinstance(network, CircularCNN)
-    assert network.n_filters == 1
+    assert network.n_neurons == 1
     u, w = network.filters[0], network.output_weights[0]
     assert np.allclose(network.forward(X), X @ circulant(u) @ w)
     z = dft(d, scale="sqrtn") @ network.coefficients
@@ -41,7 +41,7 @@ def test_no_filters_are_an_optimum_from_beta_max_on():
     X, y = rows("squared", 10, 6)
     solution = solve_circular_cnn(X, y, float(np.abs(dft(6) @ X.T @ y).max()) * (1.0 + 1e-9))
     assert solution.status is Status.OPTIMAL
-    assert solution.network.n_filters == 0
+    assert solution.network.n_neurons == 0
     assert solution.objective == SquaredLoss().value(np.zeros(10), y)
 
 

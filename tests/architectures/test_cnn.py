@@ -187,7 +187,7 @@ def test_degenerate_problems(images, y, options, value):
 def test_nothing_is_learned_from_a_large_beta():
     images, y = draw_images("squared", (6, 3, 3))
     solution = solve_cnn(images, y, 1e3, 2)
-    assert solution.network.n_filters == 0
+    assert solution.network.n_neurons == 0
     assert solution.objective == 0.5 * y @ y
     assert solution.status is Status.OPTIMAL
 

@@ -31,7 +31,7 @@ def test_the_network_attains_the_optimum_of_the_program(loss, beta):
     assert network.objective(patches, y, beta, as_loss(loss)) == solution.objective
     norms = [np.linalg.norm(part, axis=1) for part in (network.filters, network.output_weights)]
     assert np.allclose(*norms)
-    assert network.n_filters <= 3
+    assert network.n_neurons <= 3
 
 
 def test_no_filters_are_an_optimum_from_beta_max_on():
@@ -39,7 +39,7 @@ def test_no_filters_are_an_optimum_from_beta_max_on():
     largest = float(np.linalg.norm(np.einsum("nkh,n->kh", patches, y), 2))
     solution = solve_linear_cnn(patches, y, largest * (1.0 + 1e-9))
     assert solution.status is Status.OPTIMAL
-    assert solution.network.n_filters == 0
+    assert solution.network.n_neurons == 0
     assert solution.objective == SquaredLoss().value(np.zeros(10), y)
 
 

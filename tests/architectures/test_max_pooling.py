@@ -40,7 +40,7 @@ def test_cvxpy_finds_the_same_value(loss, shape):
     own = solution.network.objective(images, y, 0.2, as_loss(loss))
     assert own == pytest.approx(solution.objective, rel=1e-12)
     assert solution.network.pooling == "max"
-    assert solution.network.n_filters <= len(y)
+    assert solution.network.n_neurons <= len(y)
 
 
 def test_cvxpy_finds_the_same_value_with_biases_and_steps():
@@ -164,7 +164,7 @@ def test_nothing_is_learned_from_a_large_beta():
     images, y = draw_images("squared", (6, 3, 3))
     for method in ("exact", "sampled"):
         solution = solve_max(images, y, 1e3, (2, 1), method=method)
-        assert solution.network.n_filters == 0
+        assert solution.network.n_neurons == 0
         assert solution.objective == 0.5 * y @ y
         assert solution.status is Status.OPTIMAL
 

@@ -58,7 +58,7 @@ def test_attributes_are_those_of_the_solution(bars):
     assert model.objective_ == pytest.approx(solution.objective, rel=1e-6)
     assert model.dual_bound_ <= solution.objective
     assert model.dual_gap_ <= 1e-6
-    assert model.n_filters_ == model.network_.n_filters > 0
+    assert model.n_neurons_ == model.network_.n_neurons > 0
     assert model.network_.filter_shape == (2, 1, 1)
     assert model.image_shape_ == (5, 5)
     assert model.n_iter_ >= 1
@@ -80,7 +80,7 @@ def test_three_classes_are_one_against_the_rest(bars):
     assert np.allclose(probabilities.sum(axis=1), 1.0)
     assert (model.predict(images) == model.classes_[probabilities.argmax(axis=1)]).all()
     assert model.score(images, names) > 0.9
-    assert model.n_filters_ == sum(network.n_filters for network in model.networks_)
+    assert model.n_neurons_ == sum(network.n_neurons for network in model.networks_)
 
 
 def test_probabilities_only_where_there_are_any(bars):

@@ -47,7 +47,7 @@ def _of(solution: Any, data: FloatArray) -> Figures:
         "objective": solution.objective,
         "dual_bound": solution.dual_bound,
         "status": solution.status.name,
-        "size": network.n_filters if hasattr(network, "n_filters") else network.n_neurons,
+        "size": network.n_neurons if hasattr(network, "n_neurons") else network.n_neurons,
         "predictions": _kept(network.forward(data)),
     }
 
@@ -218,7 +218,7 @@ def _fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
         "objective": model.objective_,
         "dual_bound": model.dual_bound_,
         "status": model.status_.name,
-        "size": model.n_filters_ if hasattr(model, "n_filters_") else model.n_neurons_,
+        "size": model.n_neurons_ if hasattr(model, "n_neurons_") else model.n_neurons_,
         "predictions": _kept(values),
     }
 

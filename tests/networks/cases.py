@@ -102,7 +102,7 @@ def maps_by_loops(network: ConvolutionalNetwork, data: FloatArray) -> Exact:
             )
         )
     )
-    maps = np.zeros((len(data), len(places), network.n_filters), dtype=object)
+    maps = np.zeros((len(data), len(places), network.n_neurons), dtype=object)
     for k, place in enumerate(places):
         window = tuple(slice(a, a + side) for a, side in zip(place, sides, strict=True))
         for i, image in enumerate(padded):
@@ -167,7 +167,7 @@ def convolutional_case(
     biases = draw(m) if has_biases else None
     network = ConvolutionalNetwork(filters, output, biases, **settings)
     squared = ("filters", "output_weights") + (("biases",) if has_biases else ())
-    text = f"ConvolutionalNetwork(n_filters={m}, filter_shape={filter_shape}{text})"
+    text = f"ConvolutionalNetwork(n_neurons={m}, filter_shape={filter_shape}{text})"
     name = f"convolutional {len(shape)}-D {settings.get('pooling', 'sum')}"
     return Case(name, network, draw(shape), convolutional_values, text, squared)
 
@@ -177,7 +177,7 @@ def bilinear_case(kind: Any, shape: tuple[int, ...], sizes: tuple[int, int], tex
     network = kind(draw((2, sizes[0])), draw((2, sizes[1])))
     values = linear_values if kind is LinearCNN else circular_values
     squared = ("filters", "output_weights")
-    text = f"{kind.__name__}(n_filters=2, {text})"
+    text = f"{kind.__name__}(n_neurons=2, {text})"
     return Case(f"{kind.__name__} {shape}", network, draw(shape), values, text, squared)
 
 

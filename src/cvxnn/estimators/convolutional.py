@@ -93,7 +93,7 @@ class ConvexCNN(ConvexEstimator):
 
     def _take(self, solutions: Sequence[Any]) -> None:
         super()._take(solutions)
-        self.n_filters_ = sum(solution.network.n_filters for solution in solutions)
+        self.n_neurons_ = sum(solution.network.n_neurons for solution in solutions)
 
 
 class ConvexCNNRegressor(ConvexCNN, ConvexRegressor):
@@ -150,7 +150,7 @@ class ConvexCNNRegressor(ConvexCNN, ConvexRegressor):
         Objective, proven lower bound on that of every network, relative difference.
     status_ : Status
         How the run ended.
-    n_filters_, n_iter_ : int
+    n_neurons_, n_iter_ : int
     image_shape_ : tuple of int
         Shape of an image of the training data.
     n_features_in_ : int
@@ -255,7 +255,7 @@ class ConvexCNNClassifier(ConvexCNN, ConvexClassifier):
         each class.
     network_ : ConvolutionalNetwork
         The one for two classes.
-    objective_, dual_bound_, dual_gap_, status_, n_filters_, n_iter_
+    objective_, dual_bound_, dual_gap_, status_, n_neurons_, n_iter_
         As for :class:`ConvexCNNRegressor`; filters in all, rounds of the longest run.
     image_shape_, n_features_in_, feature_names_in_
         As for :class:`ConvexCNNRegressor`.

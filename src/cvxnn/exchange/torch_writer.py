@@ -81,10 +81,10 @@ class Writer:
         return SumModule([self.chain(branch) for branch in stage.branches])
 
     def convolution(self, stage: Convolution) -> Module:
-        n_filters, channels, *sides = stage.filters.shape
+        n_neurons, channels, *sides = stage.filters.shape
         # Made without values, as a Linear.
         layer = self._of_sides(stage, "Conv")(
-            channels, n_filters, tuple(sides), stage.windows.stride, stage.windows.padding,
+            channels, n_neurons, tuple(sides), stage.windows.stride, stage.windows.padding,
             bias=stage.biases is not None, device="meta",
         )  # fmt: skip
         return self._with_values(layer, stage.filters, stage.biases)

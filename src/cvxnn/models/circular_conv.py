@@ -3,18 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.networks import CircularCNN
+from cvxnn.errors import InputError
+from cvxnn.layers.circular import circular_convolution
 from cvxnn.methods import Method
 from cvxnn.models.base import Capabilities, Model
+from cvxnn.models.bilinear import BilinearNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import CircularProgram
 from cvxnn.solvers.gauge.strategy import GaugeStrategy
 from cvxnn.validation import check_data
+
+FloatArray = NDArray[np.float64]
+
+
+class CircularCNN(BilinearNetwork):
+    """``f = sum_j X C(u_j) w_j``: circular convolution without activation.
+
+    ``C(u)`` is the circulant matrix whose first column is u, so ``C(u) w`` is the
+    circular convolution of the two.
+
+    Parameters
+    ----------
+    filters, output_weights : array-like, shape (m, d)
+        Rows are ``u_j`` and ``w_j``.
+
+    Raises
+    ------
+    InputError
+        If the weights are not finite numbers of these shapes.
+
+    Examples
+    --------
+    >>> network = CircularCNN([[0.0, 1.0, 0.0]], [[1.0, 2.0, 3.0]])  # a shift by one
+    >>> network
+    CircularCNN(n_neurons=1, n_features=3)
+    >>> network.forward([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).round(12)
+    array([3., 1.])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
+        super().__init__(filters, output_weights)
+        if self.filters.shape != self.output_weights.shape:
+            raise InputError(
+                "filters and output_weights must have the same shape (m, d), got "
+                f"{self.filters.shape} and {self.output_weights.shape}."
+            )
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """``sum_j C(u_j) w_j``, shape (d,): what multiplies a row; O(m d log d)."""
+        return circular_convolution(self.filters, self.output_weights).sum(axis=0)
+
+    def _moduli(self) -> FloatArray:
+        # A Fourier transform errs relative to the length of its vector.
+        lengths = np.linalg.norm(self.filters, axis=1) @ np.linalg.norm(self.output_weights, axis=1)
+        return np.full(self.filters.shape[1], float(lengths))
+
+    def rows(self, data: ArrayLike) -> CircularProgram:
+        rows = check_data(data)
+        if rows.shape[1] != self.filters.shape[1]:
+            raise InputError(
+                f"X must have the {self.filters.shape[1]} features of the network, "
+                f"got {rows.shape[1]}."
+            )
+        return CircularProgram(rows)
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        return {"n_neurons": self.n_neurons, "n_features": self.filters.shape[1]}
 
 
 @dataclass(frozen=True)
@@ -67,7 +130,7 @@ class CircularConv(Model):
         random_state: np.random.Generator,
         start: Neurons | None,
     ) -> GaugeStrategy:
-        return GaugeStrategy(problem)
+        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> CircularCNN:
         return CircularCNN(*neurons.balanced())

@@ -3,18 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.architectures.networks import LinearCNN
+from cvxnn.errors import InputError
 from cvxnn.layers.images import check_patches
 from cvxnn.methods import Method
 from cvxnn.models.base import Capabilities, Model
+from cvxnn.models.bilinear import BilinearNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import PatchProgram
 from cvxnn.solvers.gauge.strategy import GaugeStrategy
+
+FloatArray = NDArray[np.float64]
+
+
+class LinearCNN(BilinearNetwork):
+    """``f = sum_j sum_k X^(k) u_j w_jk``: filters without activation, weights for every patch.
+
+    Parameters
+    ----------
+    filters : array-like, shape (m, h)
+        Row j is ``u_j``.
+    output_weights : array-like, shape (m, K)
+        Row j is ``w_j``: a weight for each patch.
+
+    Raises
+    ------
+    InputError
+        If the weights are not finite numbers of these shapes.
+
+    Notes
+    -----
+    Source: seed paper, section 3.2.3.
+
+    Examples
+    --------
+    >>> network = LinearCNN([[1.0, -1.0]], [[2.0, 3.0]])
+    >>> network
+    LinearCNN(n_neurons=1, filter_size=2, n_patches=2)
+    >>> network.forward([[[5.0, 4.0], [1.0, 0.0]]])
+    array([5.])
+    >>> network.objective([[[5.0, 4.0], [1.0, 0.0]]], [5.0], beta=2.0)
+    15.0
+    """
+
+    __slots__ = ()
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """``Z' = sum_j w_j u_j'``, shape (K, h): what multiplies the patches; O(m K h)."""
+        return self.output_weights.T @ self.filters
+
+    def _moduli(self) -> FloatArray:
+        return np.abs(self.output_weights).T @ np.abs(self.filters)
+
+    def rows(self, data: ArrayLike) -> PatchProgram:
+        patches = check_patches(data)
+        expected = (self.output_weights.shape[1], self.filters.shape[1])
+        if patches.shape[1:] != expected:
+            raise InputError(
+                f"patches must be of shape (n, {expected[0]}, {expected[1]}) for this network, "
+                f"got {patches.shape}."
+            )
+        return PatchProgram(patches)
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        sizes = {
+            "filter_size": self.filters.shape[1],
+            "n_patches": self.output_weights.shape[1],
+        }
+        return {"n_neurons": self.n_neurons, **sizes}
 
 
 @dataclass(frozen=True)
@@ -72,7 +134,7 @@ class LinearConv(Model):
         random_state: np.random.Generator,
         start: Neurons | None,
     ) -> GaugeStrategy:
-        return GaugeStrategy(problem)
+        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> LinearCNN:
         return LinearCNN(*neurons.balanced())

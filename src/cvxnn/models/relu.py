@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,7 +102,9 @@ class ReLU(Model):
     ) -> Strategy:
         if self.skip is None:
             return LayerStrategy(problem, method, random_state, start)
-        return SkipStrategy(problem, method, random_state)
+        rows = problem.rows
+        inner = LayerStrategy(replace(problem, rows=rows.layer), method, random_state)
+        return SkipStrategy(rows, problem.y, problem.beta, problem.loss, inner)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

@@ -51,9 +51,24 @@ class Network(ABC):
         """The same as :meth:`forward`."""
         return self.forward(data)
 
+    @property
     @abstractmethod
-    def _predict(self, data: ArrayLike) -> Prediction:
-        """The values for data of n rows, with what is known of their rounding."""
+    def n_neurons(self) -> int:
+        """The number of neurons, or filters, m."""
+
+    @abstractmethod
+    def rows(self, data: ArrayLike) -> Any:
+        """Data as the neurons look at them, such as a layer.
+
+        Raises
+        ------
+        InputError
+            If the network does not take them.
+        """
+
+    @abstractmethod
+    def predict_on(self, rows: Any) -> Prediction:
+        """The values on :meth:`rows` of data, with what is known of their rounding."""
 
     @property
     @abstractmethod
@@ -114,7 +129,7 @@ class Network(ABC):
 
         Errors are those of :meth:`objective`.
         """
-        prediction = self._predict(data)
+        prediction = self.predict_on(self.rows(data))
         target = check_target(y, len(prediction.values))
         return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
 

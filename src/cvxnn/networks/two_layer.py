@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer
+from cvxnn.layers.skip import SkipLayer
 from cvxnn.networks.arrays import activate, frozen
 from cvxnn.networks.stacking import common, dense_layers, with_skip
 from cvxnn.networks.stages import Activation, Stages
@@ -203,11 +204,16 @@ class TwoLayerNetwork(NeuronSymmetries):
             shown["skip"] = "free" if self.skip_is_free else "penalised"
         return shown
 
-    def _predict(self, data: ArrayLike) -> Prediction:
-        rows = self._check_data(data)
-        linear = None if self.skip_weights is None else (rows, self.skip_weights)
-        layer = Layer(rows).with_slope(self.slope)
-        return predict(layer, self.hidden_weights, self.output_weights, linear)
+    def rows(self, data: ArrayLike) -> Layer | SkipLayer:
+        X = self._check_data(data)
+        layer = Layer(X).with_slope(self.slope)
+        return layer if self.skip_weights is None else SkipLayer(layer, X, self.skip_is_free)
+
+    def predict_on(self, rows: Layer | SkipLayer) -> Prediction:
+        if self.skip_weights is None:
+            return predict(rows, self.hidden_weights, self.output_weights)
+        linear = rows.linear, self.skip_weights
+        return predict(rows.layer, self.hidden_weights, self.output_weights, linear)
 
     @classmethod
     def stages(cls, networks: Sequence[Self]) -> Stages:

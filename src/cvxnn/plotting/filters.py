@@ -61,7 +61,7 @@ def plot_filters(
     """
     if not isinstance(network, ConvolutionalNetwork):
         raise InputError(f"network must be a ConvolutionalNetwork, got {type(network).__name__}.")
-    if network.n_filters == 0:
+    if network.n_neurons == 0:
         raise InputError("network must have one filter at least, got none.")
     shares = _shares(network)
     chosen = np.argsort(-shares, kind="stable")[: check_count(max_filters, "max_filters")]
@@ -106,7 +106,7 @@ def _title(output_weight: float, share: float) -> str:
 
 def _shares(network: ConvolutionalNetwork) -> FloatArray:
     """The share of every filter in the sum of ``||(u_j, b_j)|| |a_j|``, shape (m,)."""
-    squares = (network.filters**2).reshape(network.n_filters, -1).sum(axis=1)
+    squares = (network.filters**2).reshape(network.n_neurons, -1).sum(axis=1)
     if network.biases is not None:
         squares = squares + network.biases**2
     sizes = np.sqrt(squares) * np.abs(network.output_weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,9 +135,7 @@ class LayerStrategy(Strategy):
         )  # fmt: skip
         if isinstance(loss, SquaredLoss):
             return searches.open(None, problem.y, problem.beta, start)
-        return ProximalNewton(
-            layer, problem.y, problem.beta, loss, searches.open, deadline, start
-        )
+        return ProximalNewton(layer, problem.y, problem.beta, loss, searches.open, deadline, start)
 
 
 class Searches:

@@ -93,7 +93,11 @@ class Run:
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
         self._scaled, self._units = problem.in_units()
-        start = None if warm_start is None else model.neurons(warm_start).scaled(1.0 / self._units.sizes)
+        start = (
+            None
+            if warm_start is None
+            else model.neurons(warm_start).scaled(1.0 / self._units.sizes)
+        )
         self._strategy = model.strategy(self._scaled, method, random_state, start)
         self._search: Search | None = None
         self._history: list[Progress] = []

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
 from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import Loss, WeightedLoss
 from cvxnn.losses.roots import mixing_error
 from cvxnn.problems import Neurons

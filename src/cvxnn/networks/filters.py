@@ -23,9 +23,9 @@ class FilterNetwork(Network):
         self, arrays: Mapping[str, FloatArray | None], settings: Mapping[str, Any]
     ) -> None:
         super().__init__(arrays, settings)
-        if self.n_filters != len(self.output_weights):
+        if self.n_neurons != len(self.output_weights):
             raise InputError(
-                f"output_weights must have a row for each of the {self.n_filters} filters, "
+                f"output_weights must have a row for each of the {self.n_neurons} filters, "
                 f"got {len(self.output_weights)}."
             )
 
@@ -40,6 +40,6 @@ class FilterNetwork(Network):
         return self._arrays["output_weights"]
 
     @property
-    def n_filters(self) -> int:
+    def n_neurons(self) -> int:
         """The number of filters m."""
         return len(self.filters)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from cvxnn.architectures.convolutional import ConvolutionalNetwork
-from cvxnn.architectures.gated_networks import GatedNetwork
-from cvxnn.architectures.networks import CircularCNN, LinearCNN
 from cvxnn.errors import ModelFileError
-from cvxnn.networks import Network, TwoLayerNetwork
+from cvxnn.models.registry import MODELS
+from cvxnn.networks import Network
 from cvxnn.networks.files import read_file
 
-_KINDS: dict[str, type[Network]] = {
-    kind.__name__: kind
-    for kind in (TwoLayerNetwork, GatedNetwork, ConvolutionalNetwork, LinearCNN, CircularCNN)
-}
+_KINDS: dict[str, type[Network]] = {model.kind.__name__: model.kind for model in MODELS.values()}
 
 
 def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
@@ -41,11 +36,12 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
     Examples
     --------
     >>> import pathlib, tempfile
+    >>> from cvxnn import LinearCNN
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "network.npz")
     ...     LinearCNN([[1.0, -1.0]], [[2.0, 3.0]]).save(path, metadata={"beta": 0.1})
     ...     load_network(path)
-    (LinearCNN(n_filters=1, filter_size=2, n_patches=2), {'beta': 0.1})
+    (LinearCNN(n_neurons=1, filter_size=2, n_patches=2), {'beta': 0.1})
     """
     file = read_file(path)
     if file.kind not in _KINDS:
