@@ -25,19 +25,6 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cvxnn.architectures import (
-        ArchitectureSolution,
-        CircularCNN,
-        ConvolutionalNetwork,
-        GatedNetwork,
-        LinearCNN,
-        image_patches,
-        solve_circular_cnn,
-        solve_cnn,
-        solve_gated,
-        solve_leaky,
-        solve_linear_cnn,
-    )
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
@@ -47,14 +34,20 @@ if TYPE_CHECKING:
         ConvexReLUClassifierCV,
         ConvexReLURegressor,
         ConvexReLURegressorCV,
-        RegularizationPath,
-        largest_beta,
-        regularization_path,
     )
     from cvxnn.exchange import from_torch, save_onnx, to_onnx, to_torch
     from cvxnn.landscape import DescentPath, OptimalSet, SmallestNetwork, descent_path
+    from cvxnn.layers.images import image_patches
     from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
-    from cvxnn.networks import TwoLayerNetwork
+    from cvxnn.methods import Exact, Global, Sampled
+    from cvxnn.models import Model
+    from cvxnn.models.circular_conv import CircularCNN, CircularConv
+    from cvxnn.models.conv import Conv, ConvolutionalNetwork
+    from cvxnn.models.files import load_network
+    from cvxnn.models.gated import Gated, GatedNetwork
+    from cvxnn.models.linear_conv import LinearCNN, LinearConv
+    from cvxnn.models.relu import ReLU
+    from cvxnn.networks import Network, TwoLayerNetwork
     from cvxnn.patterns import (
         PatternSet,
         count_patterns_bound,
@@ -73,11 +66,13 @@ if TYPE_CHECKING:
     )
     from cvxnn.training import solve
     from cvxnn.training.certification import certify
+    from cvxnn.training.path import RegularizationPath, largest_beta, regularization_path
 
 __all__ = [
-    "ArchitectureSolution",
     "Certificate",
     "CircularCNN",
+    "CircularConv",
+    "Conv",
     "ConvexCNNClassifier",
     "ConvexCNNRegressor",
     "ConvexProgram",
@@ -87,18 +82,26 @@ __all__ = [
     "ConvexReLURegressorCV",
     "ConvolutionalNetwork",
     "DescentPath",
+    "Exact",
+    "Gated",
     "GatedNetwork",
+    "Global",
     "HuberLoss",
     "ImprovingNeuron",
     "InputError",
     "LinearCNN",
+    "LinearConv",
     "LogisticLoss",
+    "Model",
     "ModelFileError",
+    "Network",
     "NetworkCertificate",
     "OptimalSet",
     "PatternSet",
     "Progress",
+    "ReLU",
     "RegularizationPath",
+    "Sampled",
     "SmallestNetwork",
     "Solution",
     "SquaredHingeLoss",
@@ -114,16 +117,12 @@ __all__ = [
     "from_torch",
     "image_patches",
     "largest_beta",
+    "load_network",
     "load_ring",
     "regularization_path",
     "sample_patterns",
     "save_onnx",
     "solve",
-    "solve_circular_cnn",
-    "solve_cnn",
-    "solve_gated",
-    "solve_leaky",
-    "solve_linear_cnn",
     "to_onnx",
     "to_torch",
 ]
@@ -131,9 +130,10 @@ __all__ = [
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _HOMES = {
-    "ArchitectureSolution": "cvxnn.architectures",
     "Certificate": "cvxnn.results",
-    "CircularCNN": "cvxnn.architectures",
+    "CircularCNN": "cvxnn.models.circular_conv",
+    "CircularConv": "cvxnn.models.circular_conv",
+    "Conv": "cvxnn.models.conv",
     "ConvexCNNClassifier": "cvxnn.estimators",
     "ConvexCNNRegressor": "cvxnn.estimators",
     "ConvexProgram": "cvxnn.program",
@@ -141,20 +141,28 @@ _HOMES = {
     "ConvexReLUClassifierCV": "cvxnn.estimators",
     "ConvexReLURegressor": "cvxnn.estimators",
     "ConvexReLURegressorCV": "cvxnn.estimators",
-    "ConvolutionalNetwork": "cvxnn.architectures",
-    "GatedNetwork": "cvxnn.architectures",
-    "HuberLoss": "cvxnn.losses",
+    "ConvolutionalNetwork": "cvxnn.models.conv",
     "DescentPath": "cvxnn.landscape",
+    "Exact": "cvxnn.methods",
+    "Gated": "cvxnn.models.gated",
+    "GatedNetwork": "cvxnn.models.gated",
+    "Global": "cvxnn.methods",
+    "HuberLoss": "cvxnn.losses",
     "ImprovingNeuron": "cvxnn.results",
     "InputError": "cvxnn.errors",
-    "LinearCNN": "cvxnn.architectures",
+    "LinearCNN": "cvxnn.models.linear_conv",
+    "LinearConv": "cvxnn.models.linear_conv",
     "LogisticLoss": "cvxnn.losses",
+    "Model": "cvxnn.models",
     "ModelFileError": "cvxnn.errors",
+    "Network": "cvxnn.networks",
     "NetworkCertificate": "cvxnn.results",
     "OptimalSet": "cvxnn.landscape",
     "PatternSet": "cvxnn.patterns",
     "Progress": "cvxnn.results",
-    "RegularizationPath": "cvxnn.estimators",
+    "ReLU": "cvxnn.models.relu",
+    "RegularizationPath": "cvxnn.training.path",
+    "Sampled": "cvxnn.methods",
     "SmallestNetwork": "cvxnn.landscape",
     "Solution": "cvxnn.results",
     "SquaredHingeLoss": "cvxnn.losses",
@@ -168,18 +176,14 @@ _HOMES = {
     "descent_path": "cvxnn.landscape",
     "enumerate_patterns": "cvxnn.patterns",
     "from_torch": "cvxnn.exchange",
-    "image_patches": "cvxnn.architectures",
-    "largest_beta": "cvxnn.estimators",
+    "image_patches": "cvxnn.layers.images",
+    "largest_beta": "cvxnn.training.path",
+    "load_network": "cvxnn.models.files",
     "load_ring": "cvxnn.datasets",
-    "regularization_path": "cvxnn.estimators",
+    "regularization_path": "cvxnn.training.path",
     "sample_patterns": "cvxnn.patterns",
     "save_onnx": "cvxnn.exchange",
     "solve": "cvxnn.training",
-    "solve_circular_cnn": "cvxnn.architectures",
-    "solve_cnn": "cvxnn.architectures",
-    "solve_gated": "cvxnn.architectures",
-    "solve_leaky": "cvxnn.architectures",
-    "solve_linear_cnn": "cvxnn.architectures",
     "to_onnx": "cvxnn.exchange",
     "to_torch": "cvxnn.exchange",
 }

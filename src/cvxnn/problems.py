@@ -15,10 +15,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.losses import Loss
+from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.validation import check_positive, check_target, check_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -124,6 +125,10 @@ class ScalableRows(Protocol):
         """The rows divided by a power of two, which rounds nothing."""
         ...
 
+    def take(self, outputs: NDArray[np.intp]) -> Self:
+        """The rows of some of the predictions."""
+        ...
+
 
 R = TypeVar("R", bound=ScalableRows)
 
@@ -152,6 +157,35 @@ class Problem(Generic[R]):
     def of(cls, rows: R, y: FloatArray, beta: float, loss: Loss) -> Problem[R]:
         """A problem of one output, y of shape (n,)."""
         return cls(rows, y[:, None], beta, loss)
+
+    @classmethod
+    def checked(
+        cls,
+        rows: R,
+        y: ArrayLike,
+        beta: float,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+    ) -> Problem[R]:
+        """The problem of the rows of weight above 0, from arguments of :func:`cvxnn.solve`.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described there.
+        """
+        target, beta = check_target(y, rows.n_outputs), check_positive(beta, "beta")
+        chosen = as_loss(loss)
+        if chosen.has_labels and not np.isin(target, (-1.0, 1.0)).all():
+            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        if sample_weight is None:
+            return cls.of(rows, target, beta, chosen)
+        weights = check_weights(sample_weight, len(target))
+        counted = np.flatnonzero(weights > 0.0)
+        rows, target, weights = rows.take(counted), target[counted], weights[counted]
+        if (weights != 1.0).any():
+            chosen = WeightedLoss(chosen, weights)
+        return cls.of(rows, target, beta, chosen)
 
     @property
     def y(self) -> FloatArray:

@@ -20,7 +20,12 @@ from cvxnn.results import NetworkCertificate, Solution
 
 
 def show_solution(
-    solution: Solution, title: str, *, model: Path | None = None, as_json: bool, quiet: bool = False
+    solution: Solution[Any],
+    title: str,
+    *,
+    model: Path | None = None,
+    as_json: bool,
+    quiet: bool = False,
 ) -> None:
     """Print the solution on stdout; where no table says so, a missed goal goes to stderr."""
     if as_json:
@@ -31,7 +36,7 @@ def show_solution(
         say(solution.message, "warning")
 
 
-def summary(solution: Solution) -> dict[str, Any]:
+def summary(solution: Solution[Any]) -> dict[str, Any]:
     """The figures of a solution by name."""
     return {
         "status": solution.status.name,
@@ -50,7 +55,7 @@ def summary(solution: Solution) -> dict[str, Any]:
     }
 
 
-def _write_table(solution: Solution, title: str, model: Path | None) -> None:
+def _write_table(solution: Solution[Any], title: str, model: Path | None) -> None:
     colour = "green" if solution.status.is_success else "yellow"
     sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.message)
     parts: list[RenderableType] = [figures(_rows(solution))]
@@ -83,7 +88,7 @@ def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:
 
 
 def certificate_rows(
-    solution: Solution | NetworkCertificate, loss: str = "squared"
+    solution: Solution[Any] | NetworkCertificate, loss: str = "squared"
 ) -> list[tuple[str, str, str]]:
     """The rows of a table that say how good a network is, and what is proven about it."""
     fit = "1/2 ||f(X) - y||^2" if loss == "squared" else f"{loss} loss"
@@ -98,7 +103,7 @@ def certificate_rows(
     ]
 
 
-def _rows(solution: Solution) -> list[tuple[str, str, str]]:
+def _rows(solution: Solution[Any]) -> list[tuple[str, str, str]]:
     rows = certificate_rows(solution)
     if solution.method == "sampled":
         rows.append(("program gap", format_gap(solution.program_gap), "for these patterns only"))

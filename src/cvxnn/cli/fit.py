@@ -120,7 +120,7 @@ def fit(
 
 
 def _deliver(
-    solution: Solution, features: Features, data: Path, out: Path | None, **style: bool
+    solution: Solution[Any], features: Features, data: Path, out: Path | None, **style: bool
 ) -> None:
     """Save the network, then show the solution - also where saving fails."""
     from cvxnn.cli.display import show_solution
@@ -136,7 +136,7 @@ def _deliver(
         show_solution(solution, title, model=saved, **style)
 
 
-def _metadata(features: Features, solution: Solution) -> dict[str, Any]:
+def _metadata(features: Features, solution: Solution[Any]) -> dict[str, Any]:
     from cvxnn.cli.outputs import strict
 
     return features.to_metadata() | strict(

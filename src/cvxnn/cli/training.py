@@ -18,7 +18,7 @@ def train(
     *,
     show_progress: bool,
     **options: Any,
-) -> Solution:
+) -> Solution[Any]:
     """Solve with a live view; options that are None keep the default of `solve`."""
     given = {name: value for name, value in options.items() if value is not None}
     with live_progress(show_progress) as callback:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from torch.nn import Sequential
 
 FloatArray = NDArray[np.float64]
-AnySolution = Solution | ArchitectureSolution[Any]
+AnySolution = Solution[Any] | ArchitectureSolution[Any]
 _OnRound = Callable[[Progress], None]
 
 # How badly a run can end, for the one status of several networks.
@@ -384,7 +384,7 @@ class ConvexReLU(ConvexEstimator):
         rows = self._table(self._read(X, reset=False))
         return np.column_stack([network.forward(rows) for network in networks])
 
-    def _solve(self, rows: Rows, beta: float, **arguments: Any) -> Solution:
+    def _solve(self, rows: Rows, beta: float, **arguments: Any) -> Solution[Any]:
         return solve_quietly(rows.X, rows.y, beta, **arguments)
 
     def _take(self, solutions: Sequence[Any]) -> None:

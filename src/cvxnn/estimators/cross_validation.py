@@ -144,12 +144,12 @@ def _score_fold(
 
 def _along(
     model: ConvexReLU, problems: list[Rows], betas: FloatArray, share: float
-) -> list[tuple[Solution, ...]]:
+) -> list[tuple[Solution[Any], ...]]:
     """Rough solutions for every beta, one for each problem."""
     return list(zip(*(_path(model, rows, share * betas) for rows in problems), strict=True))
 
 
-def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution]:
+def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution[Any]]:
     """Rough solutions of one problem, each from the one before; no proofs."""
     if model.loss == "squared" and model.method == "global":
         X, y = rows.weighted()
@@ -158,7 +158,7 @@ def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution]:
         if reduction.rank > 2:
             with suitable_threads(len(X)):
                 return rough_path(X, y, betas, reduction, check_random_state(model.random_state))
-    path: list[Solution] = []
+    path: list[Solution[Any]] = []
     for beta in betas:
         solution = model._train(
             rows, beta=float(beta), warm_start=path[-1].network if path else None,

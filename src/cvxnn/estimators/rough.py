@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.clocks import clock
 from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
+from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import AscentOracle
 from cvxnn.patterns.reduction import Reduction
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Solution, Status
 from cvxnn.solvers.neurons import (
     merge_cells,
@@ -18,7 +22,6 @@ from cvxnn.solvers.neurons import (
     reweigh,
 )
 from cvxnn.solvers.newton.local_descent import descend
-from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +40,7 @@ def rough_path(
     betas: FloatArray,
     reduction: Reduction,
     random_state: np.random.Generator,
-) -> list[Solution]:
+) -> list[Solution[Any]]:
     """Networks for the squared loss along falling beta, each from the one before.
 
     Parameters
@@ -73,8 +76,8 @@ def rough_path(
     >>> [f"{solution.objective:.3f}" for solution in path]
     ['0.973', '0.100']
     """
-    problem = ScaledProblem.of(Layer(X), y, float(betas[0]))
-    reduced = problem.layer.turned(reduction.basis)
+    problem, units = Problem.of(Layer(X), y, float(betas[0]), SquaredLoss()).in_units()
+    reduced = problem.rows.turned(reduction.basis)
     to_direction = reduction.basis.T @ reduction.to_direction
     ascent = AscentOracle(reduced.rows, to_direction, random_state)
     neurons = Neurons.none(reduced.n_features)
@@ -83,7 +86,8 @@ def rough_path(
         start = clock()
         scaled = problem.beta * float(beta / betas[0])
         neurons = _next(ascent, reduced, problem.y, scaled, neurons)
-        network = problem.unscaled(neurons.network(reduction.basis))
+        found = neurons.turned(reduction.basis.T).scaled(units.sizes)
+        network = ReLU().network(found, X.shape[1:])
         path.append(_solution(X, y, float(beta), network, clock() - start))
     return path
 
@@ -104,7 +108,7 @@ def _next(
 
 def _solution(
     X: FloatArray, y: FloatArray, beta: float, network: TwoLayerNetwork, elapsed: float
-) -> Solution:
+) -> Solution[Any]:
     return Solution(
         network=network,
         objective=network.objective(X, y, beta),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -215,7 +216,7 @@ class DescentPath:
 
 def descent_path(
     network: TwoLayerNetwork,
-    target: TwoLayerNetwork | Solution,
+    target: TwoLayerNetwork | Solution[Any],
     X: ArrayLike,
     y: ArrayLike,
     beta: float,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -135,7 +136,7 @@ class OptimalSet:
         X: ArrayLike,
         y: ArrayLike,
         beta: float,
-        solution: Solution | TwoLayerNetwork | None = None,
+        solution: Solution[Any] | TwoLayerNetwork | None = None,
     ) -> None:
         self._X = check_data(X)
         self._y = check_target(y, len(self._X))
@@ -439,7 +440,7 @@ class OptimalSet:
             )
         return rows
 
-    def _check_solution(self, solution: Solution | TwoLayerNetwork) -> TwoLayerNetwork:
+    def _check_solution(self, solution: Solution[Any] | TwoLayerNetwork) -> TwoLayerNetwork:
         network = solution.network if isinstance(solution, Solution) else solution
         return self._check_network(network, "solution")
 

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
+from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import (
     atoms,
@@ -22,7 +24,6 @@ from cvxnn.solvers.neurons import (
     sides_of,
 )
 from cvxnn.solvers.newton.face_newton import dual_point, face_slope, refine, settle
-from cvxnn.training.units import ScaledProblem
 
 FloatArray = NDArray[np.float64]
 
@@ -100,9 +101,10 @@ class Optimum:
         InputError
             If the polishing does not end at an optimum.
         """
-        scaled = ScaledProblem.of(Layer(X), y, beta)
-        oracle = _oracle(scaled.layer.rows)
-        polished = _best_of(scaled, oracle, networks)
+        problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
+        oracle = _oracle(problem.rows.rows)
+        starts = (ReLU().neurons(network).scaled(1.0 / units.sizes) for network in networks)
+        polished = _best_of(problem, oracle, starts)
         directions, signs = polished.active()
         lifted = directions @ oracle.basis.T
         weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs[:, None]))
@@ -110,8 +112,8 @@ class Optimum:
             directions=lifted,
             signs=signs,
             activations=np.maximum(X @ lifted.T, 0.0) * signs,
-            weights=weights * scaled.weight_unit**2,
-            residual=polished.priced.v * float(np.sqrt(scaled.objective_unit)),
+            weights=weights * units.sizes,
+            residual=polished.priced.v * units.targets,
             excess=polished.priced.proven_excess,
             tolerance=polished.active_share,
             margin=polished.margin,
@@ -178,13 +180,11 @@ def _one_in_each_cell(
 class _Polished:
     """A network driven to the optimum by Newton's method and the prices of all cells."""
 
-    def __init__(self, problem: ScaledProblem, oracle: CellOracle, network: TwoLayerNetwork):
+    def __init__(self, problem: Problem[Layer], oracle: CellOracle, start: Neurons):
         self.y, self.beta, self.oracle = problem.y, problem.beta, oracle
-        self.layer = problem.layer.turned(oracle.basis)
+        self.layer = problem.rows.turned(oracle.basis)
         self.X = self.layer.rows
-        products = np.abs(network.output_weights)[:, None] * network.hidden_weights
-        rays = products @ oracle.basis / problem.weight_unit**2
-        self.neurons = Neurons.of(rays, np.sign(network.output_weights)[:, None])
+        self.neurons = Neurons.of(start.rays @ oracle.basis, start.outputs)
         self.priced, self.defect = self._price(self.y), np.inf
         self._move_neurons()
 
@@ -300,9 +300,7 @@ class _Polished:
         return weights
 
 
-def _best_of(
-    problem: ScaledProblem, oracle: CellOracle, networks: Iterable[TwoLayerNetwork]
-) -> _Polished:
+def _best_of(problem: Problem[Layer], oracle: CellOracle, starts: Iterable[Neurons]) -> _Polished:
     """The first network that can be polished until the directions are decided, or the best.
 
     Raises
@@ -311,8 +309,8 @@ def _best_of(
         If none can be polished.
     """
     tried: list[_Polished] = []
-    for network in networks:
-        tried.append(_Polished(problem, oracle, network))
+    for start in starts:
+        tried.append(_Polished(problem, oracle, start))
         if tried[-1].defect <= _DECIDED:
             break
     best = min(tried, key=lambda polished: polished.defect)

@@ -30,7 +30,7 @@ class SkipLayer:
     Examples
     --------
     >>> rows = SkipLayer(Layer(np.array([[1.0], [-2.0]])), np.array([[1.0], [-2.0]]), False)
-    >>> rows.output(np.array([[3.0]]), np.array([2.0]), np.array([10.0]))
+    >>> rows.forward(np.array([[3.0]]), np.array([2.0]), np.array([10.0]))
     array([ 16., -20.])
     """
 
@@ -64,8 +64,8 @@ class SkipLayer:
 
     def take(self, outputs: slice | NDArray[np.integer]) -> SkipLayer:
         """The rows of some of the predictions."""
-        return replace(self, layer=self.layer.part(outputs), linear=self.linear[outputs])
+        return replace(self, layer=self.layer.take(outputs), linear=self.linear[outputs])
 
-    def output(self, hidden: FloatArray, weights: FloatArray, linear: FloatArray) -> FloatArray:
+    def forward(self, hidden: FloatArray, weights: FloatArray, linear: FloatArray) -> FloatArray:
         """``sum_j R (M u_j)_+ a_j + S w``, shape (n,), for w of shape (p,)."""
-        return np.asarray(self.layer.output(hidden, weights) + self.linear @ linear)
+        return np.asarray(self.layer.forward(hidden, weights) + self.linear @ linear)

@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.losses import Loss, WeightedLoss, as_loss
 from cvxnn.methods import Method
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_positive, check_target, check_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -94,35 +92,6 @@ class Model(ABC):
     def neurons(self, network: Any) -> Neurons:
         """The neurons of a network of this kind; only for those that may be a warm start."""
         raise InputError(f"{self!r} takes no warm_start.")
-
-    def problem(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        beta: float,
-        loss: str | Loss,
-        sample_weight: ArrayLike | None,
-    ) -> Problem[Any]:
-        """The problem of the rows of weight above 0.
-
-        Raises
-        ------
-        InputError
-            If an argument is not as described for :func:`cvxnn.solve`.
-        """
-        rows = self.rows(X)
-        target, beta = check_target(y, rows.n_outputs), check_positive(beta, "beta")
-        chosen = as_loss(loss)
-        if chosen.has_labels and not np.isin(target, (-1.0, 1.0)).all():
-            raise InputError("y must have the labels -1 and 1 only for this loss.")
-        if sample_weight is None:
-            return Problem.of(rows, target, beta, chosen)
-        weights = check_weights(sample_weight, len(target))
-        counted = np.flatnonzero(weights > 0.0)
-        rows, target, weights = rows.take(counted), target[counted], weights[counted]
-        if (weights != 1.0).any():
-            chosen = WeightedLoss(chosen, weights)
-        return Problem.of(rows, target, beta, chosen)
 
     def check_method(self, method: Method) -> None:
         """InputError if such networks are not trained by a method; says which can."""

@@ -210,9 +210,10 @@ class TwoLayerNetwork(NeuronSymmetries):
         return layer if self.skip_weights is None else SkipLayer(layer, X, self.skip_is_free)
 
     def predict_on(self, rows: Layer | SkipLayer) -> Prediction:
-        if self.skip_weights is None:
+        if isinstance(rows, Layer):
             return predict(rows, self.hidden_weights, self.output_weights)
-        linear = rows.linear, self.skip_weights
+        w = np.zeros(rows.linear.shape[1]) if self.skip_weights is None else self.skip_weights
+        linear = rows.linear, w
         return predict(rows.layer, self.hidden_weights, self.output_weights, linear)
 
     @classmethod

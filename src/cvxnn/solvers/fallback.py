@@ -51,6 +51,10 @@ class WithFallback(Search):
         if not self._best.reaches(tol):
             self._lowest = min(self._searches, key=lambda search: search.objective)
 
+    def incumbent(self) -> Neurons:
+        """Of the search whose state it shows."""
+        return self._shown.incumbent()
+
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """Those of the better search."""
         return self._best.final_proofs(quick=quick)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
@@ -26,12 +28,12 @@ _PARABOLAS = 3
 _TINY = 1e-300
 
 
-def opening(problem: Problem[Layer]) -> Neurons:
+def opening(problem: Problem[Any]) -> Neurons:
     """Local maxima of ``|v'(Xu)_+|`` above beta at the network 0, with their best weights.
 
     Parameters
     ----------
-    problem : Problem of Layer
+    problem : Problem of Rows
 
     Returns
     -------

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cvxnn.baselines import LocalSearch
 from cvxnn.results import Solution, relative_gap
@@ -87,7 +88,7 @@ class DataResult:
     """
 
     data: Dataset
-    solutions: Mapping[str, Solution]
+    solutions: Mapping[str, Solution[Any]]
     searches: Mapping[str, LocalSearch]
     rows: tuple[Row, ...]
 
@@ -198,7 +199,7 @@ class StudyResult:
         return self.files[-1]
 
 
-def best_bound(solutions: Mapping[str, Solution]) -> float:
+def best_bound(solutions: Mapping[str, Solution[Any]]) -> float:
     """The largest of the certified lower bounds on the optimal value of (2)."""
     return max(solution.dual_bound for solution in solutions.values())
 

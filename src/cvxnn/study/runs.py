@@ -83,7 +83,7 @@ class Runner:
         self._progress = progress
         self._done = 0
 
-    def train(self, data: Dataset, method: str, **options: Any) -> Solution:
+    def train(self, data: Dataset, method: str, **options: Any) -> Solution[Any]:
         """Convex training, timed without the compilation of kernels."""
         few = slice(0, min(8, data.n))
         with self.step(f"{data.name}: {method}"):
@@ -132,7 +132,7 @@ class Runner:
 def collect(
     experiment: str,
     data: Dataset,
-    solutions: Mapping[str, Solution],
+    solutions: Mapping[str, Solution[Any]],
     searches: Mapping[str, LocalSearch],
 ) -> DataResult:
     """The runs on a data set with their rows, each objective checked against the bound.
@@ -156,7 +156,7 @@ def collect(
     return DataResult(data, dict(solutions), dict(searches), tuple(rows))
 
 
-def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution:
+def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution[Any]:
     """:func:`cvxnn.solve` without its warning: the table has the status, which says the same.
 
     Raises
@@ -171,7 +171,7 @@ def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution:
 
 
 def _solution_row(
-    experiment: str, data: Dataset, method: str, solution: Solution, bound: float
+    experiment: str, data: Dataset, method: str, solution: Solution[Any], bound: float
 ) -> Row:
     accuracy, test_accuracy = _accuracies(data, solution.network)
     return Row(
@@ -192,7 +192,7 @@ def _solution_row(
     )
 
 
-def _solution_parameters(solution: Solution) -> str:
+def _solution_parameters(solution: Solution[Any]) -> str:
     if solution.method == "global":
         return f"tolerance {solution.tol:g}, {solution.n_iter} rounds"
     kind = "all patterns" if solution.method == "exact" else "patterns of random directions"

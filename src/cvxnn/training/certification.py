@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,29 +16,21 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.problems import Problem
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
-    Progress,
     Solution,
     Status,
     Verdict,
     relative_gap,
 )
 from cvxnn.training.improving_neuron import NeuronTrials
-from cvxnn.training.solve import counted_outputs
+from cvxnn.training.run import Callback, Limits
 from cvxnn.training.training_prover import TrainingProver
-from cvxnn.training.units import ScaledProblem
-from cvxnn.validation import (
-    check_callback,
-    check_optional_positive,
-    check_positive,
-    check_random_state,
-    check_tolerance,
-)
+from cvxnn.validation import check_random_state
 
 FloatArray = NDArray[np.float64]
-Callback = Callable[[Progress], object]
 
 # Neurons of the oracle that are tried.
 _CANDIDATES = 32
@@ -175,24 +166,14 @@ def certify(
     """
     read = read_network(network)
     data = read.data(X)
-    target, beta = read.target(y, len(data)), check_positive(beta, "beta")
-    layer, target, chosen = counted_outputs(
-        Layer(data), target, read.loss if loss is None else loss,
+    problem = Problem.checked(
+        Layer(data), read.target(y, len(data)), beta, read.loss if loss is None else loss,
         detached(sample_weight, "sample_weight"),
     )  # fmt: skip
     # Training might refuse beta too, but only after the residual has been priced.
-    ScaledProblem.of(layer, target, beta, chosen)
-    run = _Run(
-        read,
-        layer,
-        target,
-        beta,
-        chosen,
-        tol=check_tolerance(tol),
-        time_limit=check_optional_positive(time_limit, "time_limit"),
-        rng=check_random_state(random_state),
-        callback=check_callback(callback),
-    )
+    problem.in_units()
+    limits = Limits(tol, 1, time_limit, callback)
+    run = _Run(read, problem, limits, check_random_state(random_state))
     with deferred_interrupts():
         run.execute()
         certificate = run.certificate()
@@ -206,29 +187,25 @@ class _Run:
     def __init__(
         self,
         read: ReadNetwork,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        *,
-        tol: float,
-        time_limit: float | None,
+        problem: Problem[Layer],
+        limits: Limits,
         rng: np.random.Generator,
-        callback: Callback | None,
     ) -> None:
-        self.read, self.network = read, read.network
-        self.layer, self.y, self.beta, self.loss = layer, y, beta, loss
-        self.tol, self.rng, self.deadline = tol, rng, Deadline(time_limit)
-        self.trainer = TrainingProver(layer, y, beta, loss, rng, callback)
+        self.read, self.network, self.problem = read, read.network, problem
+        self.layer, self.y, self.beta, self.loss = (
+            problem.rows, problem.y, problem.beta, problem.loss
+        )  # fmt: skip
+        self.tol, self.rng, self.deadline = limits.tol, rng, Deadline(limits.time_limit)
+        self.trainer = TrainingProver(problem, rng, limits.callback)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
         self.balanced = self._evaluate(self.network.balance())
-        self.prediction = self.network.forward(layer.rows)
-        self.of_residual = spectral_proof(layer, -loss.gradient(self.prediction, y))
+        self.prediction = self.network.forward(self.layer.rows)
+        self.of_residual = spectral_proof(self.layer, problem.residual(self.prediction))
         self.proof = self.of_residual
         self.largest_value = 0.0
         self.neuron: ImprovingNeuron | None = None
-        self.solution: Solution | None = None
+        self.solution: Solution[Any] | None = None
         self.interrupted = False
 
     def execute(self) -> None:
@@ -291,7 +268,7 @@ class _Run:
 
     def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
-            evaluation = network.evaluate(self.X, self.y, self.beta, self.loss, self.tol)
+            evaluation = network.evaluate(self.layer.rows, self.y, self.beta, self.loss, self.tol)
         if not np.isfinite(evaluation.value + evaluation.error):
             raise InputError(
                 "The objective of the network is beyond float64: its weights are too large for X."

@@ -14,9 +14,9 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
-from cvxnn.training.solve import counted_outputs
 from cvxnn.validation import check_count, check_data, check_finite, check_target
 
 FloatArray = NDArray[np.float64]
@@ -51,7 +51,7 @@ class RegularizationPath:
     """
 
     betas: FloatArray
-    solutions: tuple[Solution, ...] = field(repr=False)
+    solutions: tuple[Solution[Any], ...] = field(repr=False)
 
     @property
     def objectives(self) -> FloatArray:
@@ -118,12 +118,10 @@ def largest_beta(
     >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6)
     3.0
     """
-    data = check_data(X)
-    target = check_target(y, len(data))
-    layer, target, chosen = counted_outputs(Layer(data), target, loss, sample_weight)
-    v = -chosen.gradient(np.zeros_like(target), target)
-    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(layer.rows)))
-    oracle = oracle_for(layer, Effort(max_nodes=nodes))
+    problem = Problem.checked(Layer(check_data(X)), y, 1.0, loss, sample_weight)
+    v = problem.residual(np.zeros_like(problem.y))
+    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(problem.rows.rows)))
+    oracle = oracle_for(problem.rows, Effort(max_nodes=nodes))
     return oracle.price(v[:, None], tol=_START_TOLERANCE).bound
 
 
@@ -134,7 +132,7 @@ def regularization_path(
     *,
     loss: str | Loss = "squared",
     sample_weight: ArrayLike | None = None,
-    callback: Callable[[Solution], object] | None = None,
+    callback: Callable[[Solution[Any]], object] | None = None,
     **options: Any,
 ) -> RegularizationPath:
     """Train for a sequence of beta, each from the network before.
@@ -181,7 +179,7 @@ def regularization_path(
     data = check_data(X)
     target = check_target(y, len(data))
     grid = beta_grid(betas, lambda: largest_beta(X, y, loss=loss, sample_weight=sample_weight))
-    solutions: list[Solution] = []
+    solutions: list[Solution[Any]] = []
     for beta in grid:
         start = solutions[-1].network if solutions else None
         solution = solve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,7 @@ class Run:
         )
         self._strategy = model.strategy(self._scaled, method, random_state, start)
         self._search: Search | None = None
+        self._proof: DualProof | None = None
         self._history: list[Progress] = []
 
     @property
@@ -109,7 +110,10 @@ class Run:
         fewer = self._model.proof_advice
         if rank > MAX_RANK:
             return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {fewer}"
-        return f"a proof takes more time (a larger time_limit) or a smaller rank of X (now {rank}): {fewer}"
+        return (
+            "a proof takes more time (a larger time_limit) or a smaller rank of X "
+            f"(now {rank}): {fewer}"
+        )
 
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
@@ -191,7 +195,8 @@ class Run:
 
     def _solution(self, status: Status) -> Solution[Any]:
         """Recompute everything from the weights of the network that is returned."""
-        program_bound, bound = map(self._bound, self._proofs(status))
+        program, self._proof = self._proofs(status)
+        program_bound, bound = self._bound(program), self._bound(self._proof)
         network, evaluation, was_searched = self._best_network(status)
         objective, error = evaluation.value, evaluation.error
         if not was_searched:
@@ -218,6 +223,18 @@ class Run:
         if self._search is None:
             return (self._strategy.first_proof(),) * 2
         return self._search.final_proofs(quick=status is Status.INTERRUPTED)
+
+    @property
+    def proof(self) -> DualProof:
+        """The best over all networks, once it has ended, in the units of the data."""
+        assert self._proof is not None
+        rows, targets = self._units.rows, self._units.targets
+        return replace(
+            self._proof,
+            V=self._proof.V * targets,
+            bounds=self._proof.bounds * (rows * targets),
+            slack=self._proof.slack * targets**2,
+        )
 
     def _bound(self, proof: DualProof) -> float:
         scaled = self._scaled

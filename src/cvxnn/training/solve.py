@@ -12,6 +12,7 @@ from cvxnn.losses import Loss
 from cvxnn.methods import Method, as_method
 from cvxnn.models import Model, as_model
 from cvxnn.networks.base import Network
+from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status
 from cvxnn.training.run import Callback, Limits, Run
 from cvxnn.validation import check_random_state
@@ -167,7 +168,7 @@ def prepare(
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
     model.check_method(method)
-    problem = model.problem(X, y, beta, loss, sample_weight)
+    problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight)
     if warm_start is not None:
         model.check_warm_start(warm_start, problem.rows)
     return Run(

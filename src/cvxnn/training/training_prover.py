@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses import Loss
+from cvxnn.methods import Global
+from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Progress, Solution
-from cvxnn.training.solve import execute, prepare_run
+from cvxnn.problems import Problem
+from cvxnn.results import Solution
+from cvxnn.training.run import Callback, Limits, Run
 
-FloatArray = NDArray[np.float64]
-Callback = Callable[[Progress], object]
+# Enough for a training that is ended by its tolerance or a clock.
+_ROUNDS = 100
 
 
 @final
@@ -26,10 +26,7 @@ class TrainingProver:
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem of Layer
     random_state : numpy.random.Generator
     callback : callable, optional
         As for :func:`cvxnn.solve`.
@@ -42,16 +39,12 @@ class TrainingProver:
 
     def __init__(
         self,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
+        problem: Problem[Layer],
         random_state: np.random.Generator,
         callback: Callback | None = None,
     ) -> None:
-        self._layer, self._y, self._beta, self._loss = layer, y, beta, loss
-        self._random_state, self._callback = random_state, callback
-        self.solution: Solution | None = None
+        self._problem, self._random_state, self._callback = problem, random_state, callback
+        self.solution: Solution[Any] | None = None
 
     def improve(
         self, incumbent: TwoLayerNetwork, proof: DualProof, tol: float, deadline: Deadline
@@ -59,12 +52,12 @@ class TrainingProver:
         """The better of a proof and that of the training, which starts anew."""
         if deadline.passed:
             return proof
+        problem = self._problem
+        seconds = deadline.remaining if deadline.limited else None
         # The incumbent may use up tol by itself: the bound must be closer.
-        run = prepare_run(
-            self._layer, self._y, self._beta, loss=self._loss, tol=tol / 4.0,
-            time_limit=deadline.remaining if deadline.limited else None,
-            random_state=self._random_state, callback=self._callback,
-        )  # fmt: skip
-        self.solution = execute(run)
-        found = run.problem.unscaled_proof(run.proofs[1], self._beta)
-        return max(proof, found, key=lambda p: p.bound(self._loss, self._y, self._beta))
+        limits = Limits(tol / 4.0, _ROUNDS, seconds, self._callback)
+        run = Run(
+            ReLU(), (problem.rows.n_features,), problem, Global(), self._random_state, None, limits
+        )
+        self.solution = run.execute()
+        return max(proof, run.proof, key=lambda p: p.bound(problem.loss, problem.y, problem.beta))

@@ -93,12 +93,16 @@ class GateStrategy(Strategy):
             price = GateOracle(rows).price(v[:, None])
         gate = int(np.argmax(price.norms))
         if price.norms[gate] <= self._beta:
-            return GatedNeurons.on(rows.gates[:0], rows.gates[:0])
+            return self.nothing()
         direction = price.correlations[gate] / price.norms[gate]
         move = rows.masks[gate] * (rows.X @ direction)
         size = best_size(self._loss, self._y, np.zeros_like(self._y), move, self._beta)
         one = GatedNeurons.on(rows.gates[[gate]], direction[None])
         return one.sized(np.array([size])).select(np.array([size > 0.0]))
+
+    def nothing(self) -> GatedNeurons:
+        """The network without neurons."""
+        return GatedNeurons.on(self._rows.gates[:0], self._rows.gates[:0])
 
     def first_proof(self) -> DualProof:
         """Over the gates; over all that there can be where they have not been drawn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
@@ -47,13 +47,13 @@ class GatedNeurons(Neurons):
         In the coordinates of the rows, also where directions are reduced.
     """
 
-    gates: FloatArray
+    gates: FloatArray = field(kw_only=True)
 
     @classmethod
     def on(cls, gates: FloatArray, blocks: FloatArray) -> GatedNeurons:
         """From blocks ``size_j u_j a_j`` that are not zero, shape (k, d)."""
         sizes = np.linalg.norm(blocks, axis=1)
-        return cls(blocks / sizes[:, None], sizes, np.ones((len(sizes), 1)), gates)
+        return cls(blocks / sizes[:, None], sizes, np.ones((len(sizes), 1)), gates=gates)
 
 
 @final

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +50,11 @@ class MaxPoolingStrategy(Strategy):
         oracle = MaxCellOracle(layer.patches, cells.winners(), cells.reach)
 
         def open_search(
-            root: Root | None, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+            root: Root[Any] | None,
+            y: FloatArray,
+            beta: float,
+            start: Neurons | None,
+            certifies: bool,
         ) -> Search:
             weighted = layer if root is None else layer.weighted(root.root)
             return MaxSearch(weighted, y, beta, cells, oracle, deadline, start)

@@ -54,9 +54,17 @@ class GaugeProgram(ABC):
         """The power of two next to the largest entry of the rows; 1 for zeros."""
         return power_of_two(self.matrix)
 
-    @abstractmethod
     def in_units(self, unit: float) -> Self:
         """The program of rows divided by a power of two: without rounding."""
+        return self._of(self.matrix / unit)
+
+    def take(self, outputs: NDArray[np.intp]) -> Self:
+        """The program of some of the rows."""
+        return self._of(self.matrix[outputs])
+
+    @abstractmethod
+    def _of(self, matrix: FloatArray) -> Self:
+        """The same program of other rows."""
 
     @abstractmethod
     def gauge(self, coefficients: FloatArray) -> float:
@@ -135,8 +143,8 @@ class PatchProgram(GaugeProgram):
     def n_features(self) -> int:
         return int(self._shape[1])
 
-    def in_units(self, unit: float) -> Self:
-        return type(self)((self.matrix / unit).reshape(-1, *self._shape))
+    def _of(self, matrix: FloatArray) -> Self:
+        return type(self)(matrix.reshape(-1, *self._shape))
 
     @property
     def _sensitivity(self) -> float:
@@ -198,8 +206,8 @@ class CircularProgram(GaugeProgram):
     def n_features(self) -> int:
         return int(self.matrix.shape[1])
 
-    def in_units(self, unit: float) -> Self:
-        return type(self)(self.matrix / unit)
+    def _of(self, matrix: FloatArray) -> Self:
+        return type(self)(matrix)
 
     @property
     def _sensitivity(self) -> float:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses import Loss
+from cvxnn.problems import Neurons
 from cvxnn.solvers.gauge.newton import polish
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.programs import GaugeProgram
@@ -69,6 +70,10 @@ class GaugeSearch(Search):
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Nothing is left to do: the weights are minimal as they are."""
+
+    def incumbent(self) -> Neurons:
+        """The best network so far: filters are not reduced."""
+        return self.neurons
 
     def _improve(self, tol: float) -> None:
         stepped = self._gradient.run(self._coefficients, SETTINGS.steps, self.deadline)

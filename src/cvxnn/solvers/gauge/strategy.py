@@ -43,6 +43,10 @@ class GaugeStrategy(Strategy):
         step = ProximalGradient(self._problem).run(self._nothing, 1, Deadline())
         return self._problem.program.neurons(step)
 
+    def nothing(self) -> Neurons:
+        """The network without filters."""
+        return self._problem.program.neurons(self._nothing)
+
     def first_proof(self) -> DualProof:
         """What the targets prove."""
         return self._problem.proof(self._nothing)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 
 from cvxnn.certificates import DualProof
 from cvxnn.losses import SquaredLoss
+from cvxnn.problems import Neurons
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.skip.opener import Opener
 from cvxnn.solvers.skip.projection import ProjectedProblem
@@ -55,6 +57,10 @@ class FreeSkipSearch(Search):
         """Leave a minimal network, with the best w beside it."""
         self._inner.finish(tol, quick=quick)
         self._take_over()
+
+    def incumbent(self) -> Neurons:
+        """The best neurons so far, and the linear part beside them."""
+        return replace(self.neurons, linear=self.linear)
 
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on that over all networks."""

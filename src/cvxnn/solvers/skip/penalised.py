@@ -116,6 +116,10 @@ class PenalisedSkipSearch(Search):
         if self._inner is not None:
             self._end(self._inner, quick=quick)
 
+    def incumbent(self) -> Neurons:
+        """The best neurons so far, and the linear part beside them."""
+        return replace(self.neurons, linear=self.linear)
+
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on that over all networks."""
         return self.proof, self._space_proof
@@ -153,7 +157,7 @@ class PenalisedSkipSearch(Search):
         search = inner.pursuit.search
         search.finish(inner.pursuit.tol, quick=quick)
         neurons = search.neurons.turned(search.basis.T)
-        f = self.rows.layer.output(neurons.rays, neurons.signs)
+        f = self.rows.layer.forward(neurons.rays, neurons.signs)
         w = np.zeros_like(self.linear) if inner.loss is None else inner.loss.weights(f, self.y)
         self._offer(neurons, f, w)
         program, space = map(self._with_linear_neuron, search.final_proofs(quick=quick))
@@ -181,7 +185,7 @@ class PenalisedSkipSearch(Search):
         S, y, neurons = self.rows.linear, self.y, self.neurons
         start = float(np.linalg.norm(y)) / max(float(np.linalg.norm(S)), 1e-300)
         guesses = []
-        for f in (self.rows.layer.output(neurons.rays, neurons.signs), np.zeros_like(y)):
+        for f in (self.rows.layer.forward(neurons.rays, neurons.signs), np.zeros_like(y)):
             eta = start
             for _ in range(_GUESSES):
                 w = SkipLoss(self.loss, S, self.beta / eta).weights(f, y)

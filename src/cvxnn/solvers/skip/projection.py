@@ -91,7 +91,7 @@ class ProjectedProblem:
 
     def linear(self, neurons: Neurons) -> FloatArray:
         """The best w beside neurons, shape (p,)."""
-        f = self.rows.layer.output(neurons.rays, neurons.signs)
+        f = self.rows.layer.forward(neurons.rays, neurons.signs)
         w = np.zeros(self.rows.linear.shape[1])
         w[self.space.kept] = self.space.solve(self.space.scales * (self.y - f))
         return w

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
-from typing import TypeAlias, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.layer_strategy import LayerStrategy
+from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
@@ -22,8 +24,6 @@ from cvxnn.solvers.skip.projection import ProjectedProblem
 from cvxnn.solvers.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
-# The strategy for neurons alone, on a layer, targets, a beta, a loss and neurons to start with.
-LayerStrategies: TypeAlias = Callable[[Layer, FloatArray, float, Loss, Neurons | None], Strategy]
 
 
 @final
@@ -37,8 +37,8 @@ class SkipStrategy(Strategy):
     y : ndarray, shape (n,)
     beta : float
     loss : Loss
-    strategies : callable
-        Makes the strategy for neurons alone.
+    inner : LayerStrategy
+        For the neurons alone.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class SkipStrategy(Strategy):
         y: FloatArray,
         beta: float,
         loss: Loss,
-        strategies: LayerStrategies,
+        inner: LayerStrategy,
     ) -> None:
         self._rows, self._y, self._beta, self._loss = rows, y, beta, loss
-        self._strategies = strategies
+        self._inner = inner
 
     def open(self, deadline: Deadline) -> Search:
         """The search; OutOfTimeError if the deadline passes before it is ready."""
@@ -58,9 +58,9 @@ class SkipStrategy(Strategy):
         def open_search(
             layer: Layer, y: FloatArray, beta: float, loss: Loss, start: Neurons | None
         ) -> Search:
-            strategy = self._strategies(layer, y, beta, loss, start)
-            search = strategy.open(deadline)
-            self.n_patterns = max(self.n_patterns, strategy.n_patterns)
+            problem = Problem.of(layer, y, beta, loss)
+            search = self._inner.open_for(problem, start, deadline)
+            self.n_patterns = self._inner.n_patterns
             return search
 
         if self._rows.is_free:
@@ -72,19 +72,22 @@ class SkipStrategy(Strategy):
     def opening(self) -> Neurons:
         """A first network of the neurons alone, or beside the best linear part if it is free."""
         if not self._rows.is_free:
-            layer = self._rows.layer
-            return self._strategies(layer, self._y, self._beta, self._loss, None).opening()
+            alone = Problem.of(self._rows.layer, self._y, self._beta, self._loss)
+            return self._beside(opening(alone))
         projected = self._projected
-        inner = self._strategies(
-            projected.layer, projected.target, projected.inner_beta, SquaredLoss(), None
-        )
-        return projected.neurons(inner.opening())
+        target, beta = projected.target, projected.inner_beta
+        inner = opening(Problem.of(projected.layer, target, beta, SquaredLoss()))
+        return self._beside(projected.neurons(inner))
 
-    def linear(self, neurons: Neurons) -> FloatArray:
-        """The linear part that belongs to :meth:`opening`, shape (p,): none where it costs."""
+    def nothing(self) -> Neurons:
+        """No neurons, and the linear part alone where it is free."""
+        return self._beside(Neurons.none(self._rows.n_features))
+
+    def _beside(self, neurons: Neurons) -> Neurons:
+        """The neurons with a linear part beside them: the best, or none where it costs."""
         if self._rows.is_free:
-            return self._projected.linear(neurons)
-        return np.zeros(self._rows.linear.shape[1])
+            return replace(neurons, linear=self._projected.linear(neurons))
+        return replace(neurons, linear=np.zeros(self._rows.linear.shape[1]))
 
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
