@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import fields
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -47,14 +48,27 @@ def _of(solution: Any, data: FloatArray) -> Figures:
         "objective": solution.objective,
         "dual_bound": solution.dual_bound,
         "status": solution.status.name,
-        "size": network.n_neurons if hasattr(network, "n_neurons") else network.n_neurons,
+        "size": network.n_neurons,
         "predictions": _kept(network.forward(data)),
     }
 
 
+def _method(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the method as an object, where it has options of its own."""
+    name = options.pop("method", "global")
+    kind = {"global": cvxnn.Global, "exact": cvxnn.Exact, "sampled": cvxnn.Sampled}[name]
+    given = {key: options.pop(key) for key in ("n_samples", "scheme", "certify") if key in options}
+    own = {field.name for field in fields(kind)}
+    return {"method": kind(**{k: v for k, v in given.items() if k in own}), **options}
+
+
+def _solve(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
+    return cvxnn.solve(X, y, beta, **_method(options))
+
+
 @_quiet
 def relu(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _of(cvxnn.solve(X, y, beta, **options), X)
+    return _of(_solve(X, y, beta, **options), X)
 
 
 @_quiet
@@ -67,7 +81,7 @@ def relu_from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float
 @_quiet
 def relu_on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
     patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
-    return _of(cvxnn.solve(X, y, beta, "sampled", patterns=patterns), X)
+    return _of(cvxnn.solve(X, y, beta, method=cvxnn.Sampled(patterns=patterns)), X)
 
 
 def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
@@ -91,20 +105,27 @@ def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figure
 
 @_quiet
 def leaky(X: FloatArray, y: FloatArray, beta: float, slope: float, **options: Any) -> Figures:
-    return _of(cvxnn.solve_leaky(X, y, beta, slope, **options), X)
+    model = cvxnn.ReLU(slope, options.pop("skip", None))
+    return _of(_solve(X, y, beta, model=model, **options), X)
 
 
 @_quiet
 def gated(
     X: FloatArray, y: FloatArray, beta: float, gates: FloatArray | None = None, **options: Any
 ) -> Figures:
-    return _of(cvxnn.solve_gated(X, y, beta, gates, **options), X)
+    return _of(cvxnn.solve(X, y, beta, model=_gated(gates, options), **options), X)
+
+
+def _gated(gates: FloatArray | None, options: dict[str, Any]) -> Any:
+    own = {key: options.pop(key) for key in ("n_gates", "skip") if key in options}
+    return cvxnn.Gated(gates, **own)
 
 
 @_quiet
 def decomposed(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
     """The two ReLU networks that do what a gated network does."""
-    gated_network = cvxnn.solve_gated(X, y, beta, **options).network
+    gated_model = _gated(options.pop("gates", None), options)
+    gated_network = cvxnn.solve(X, y, beta, model=gated_model, **options).network
     networks = [gated_network.to_relu(X), gated_network.to_relu(X, "minimum_norm")]
     return {
         "objective": [network.objective(X, y, beta) for network in networks],
@@ -117,7 +138,13 @@ def decomposed(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Fig
 def cnn(
     images: FloatArray, y: FloatArray, beta: float, filter_size: Any, **options: Any
 ) -> Figures:
-    return _of(cvxnn.solve_cnn(images, y, beta, filter_size, **options), images)
+    return _of(_solve(images, y, beta, model=_conv(filter_size, options), **options), images)
+
+
+def _conv(filter_size: Any, options: dict[str, Any]) -> Any:
+    settings = ("stride", "padding", "pooling", "slope")
+    own = {key: options.pop(key) for key in settings if key in options}
+    return cvxnn.Conv(filter_size, bias=options.pop("fit_intercept", False), **own)
 
 
 @_quiet
@@ -125,12 +152,12 @@ def linear_cnn(
     images: FloatArray, y: FloatArray, beta: float, filter_size: Any, **options: Any
 ) -> Figures:
     patches = cvxnn.image_patches(images, filter_size)
-    return _of(cvxnn.solve_linear_cnn(patches, y, beta, **options), patches)
+    return _of(cvxnn.solve(patches, y, beta, model="linear_conv", **options), patches)
 
 
 @_quiet
 def circular_cnn(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _of(cvxnn.solve_circular_cnn(X, y, beta, **options), X)
+    return _of(cvxnn.solve(X, y, beta, model="circular_conv", **options), X)
 
 
 @_quiet
@@ -160,7 +187,7 @@ def relu_network(hidden: FloatArray, output: FloatArray) -> Any:
 
 @_quiet
 def trained(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
-    return cvxnn.solve(X, y, beta, **options).network
+    return _solve(X, y, beta, **options).network
 
 
 @_quiet
@@ -218,7 +245,7 @@ def _fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
         "objective": model.objective_,
         "dual_bound": model.dual_bound_,
         "status": model.status_.name,
-        "size": model.n_neurons_ if hasattr(model, "n_neurons_") else model.n_neurons_,
+        "size": model.n_neurons_,
         "predictions": _kept(values),
     }
 
