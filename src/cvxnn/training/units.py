@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.layers.units import power_of_two
@@ -70,11 +69,6 @@ class ScaledProblem:
             np.asarray(network.hidden_weights) * self.weight_unit,
             np.asarray(network.output_weights) * self.weight_unit,
         )
-
-    def unscaled_proof(self, proof: DualProof, beta: float) -> DualProof:
-        """The proof in the units of the original problem, whose beta is given: no rounding."""
-        unit_y = float(np.sqrt(self.objective_unit))
-        return replace(proof, V=proof.V * unit_y, bounds=proof.bounds * (beta / self.beta))
 
     def neurons(self, network: TwoLayerNetwork) -> Neurons:
         """A network in the units of the original problem as neurons of this one."""

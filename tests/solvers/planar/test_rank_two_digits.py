@@ -13,8 +13,8 @@ import rational
 from problems import with_bias
 
 import cvxnn
-from cvxnn.losses import SquaredLoss
 from cvxnn.layers.units import power_of_two
+from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 
