@@ -13,8 +13,8 @@ START, END = Round(2.0, 1.0), Round(2.0, 2.0)
 
 
 def rounds_of(search: Scripted) -> int:
-    pursuit, rounds = Pursuit(search, 1e-6), 0
-    while pursuit.advance():
+    pursuit, rounds = Pursuit(search), 0
+    while pursuit.advance(1e-6):
         rounds += 1
     return rounds
 

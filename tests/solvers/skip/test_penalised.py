@@ -26,9 +26,7 @@ def penalised(
     X, y = data(loss)
     deadline = Deadline() if deadline is None else deadline
     rows = skip_rows(X, slope, is_free=False)
-    return PenalisedSkipSearch(
-        rows, y, BETA, as_loss(loss), open_search or opener(deadline), deadline
-    )
+    return PenalisedSkipSearch(rows, y, BETA, as_loss(loss), open_search or opener(deadline))
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
@@ -89,7 +87,6 @@ def test_no_network_is_below_the_bound(loss: str) -> None:
 def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network() -> None:
     starts: list[Neurons | None] = []
     stepped: list[int] = []
-    search: PenalisedSkipSearch
 
     def open_counted(*arguments: Any) -> Search:
         starts.append(arguments[-1])
@@ -125,7 +122,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary() -> None:
     assert search.gap <= 1e-9
 
 
-@pytest.mark.parametrize("place", ["_open_inner", "_advance", "_end", "_first_guess"])
+@pytest.mark.parametrize("place", ["_opened", "_advance", "_end", "_first_guess"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_ctrl_c_within_and_between_searches_keeps_the_best(
     place: str, count: int, monkeypatch: pytest.MonkeyPatch
@@ -142,8 +139,8 @@ def test_ctrl_c_within_and_between_searches_keeps_the_best(
         return result
 
     monkeypatch.setattr(PenalisedSkipSearch, place, interrupted)
-    search = penalised("squared", 0.2)
     with deferred_interrupts():
+        search = penalised("squared", 0.2)
         with pytest.raises(KeyboardInterrupt):
             run(search, 1e-9)
         kept = search.objective
@@ -174,7 +171,12 @@ class _Looks(Deadline):
         return self.looks < 0
 
 
-@pytest.mark.parametrize("looks", [0, 1, 10, 40, 100, 400, 1000])
+def test_no_time_for_the_first_search() -> None:
+    with pytest.raises(OutOfTimeError):
+        penalised("squared", 0.2, _Looks(0))
+
+
+@pytest.mark.parametrize("looks", [10, 40, 100, 400, 1000])
 def test_a_deadline_leaves_the_best_so_far(looks: int) -> None:
     _, y = data()
     search = penalised("squared", 0.2, _Looks(looks))
