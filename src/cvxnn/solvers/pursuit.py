@@ -20,16 +20,14 @@ class Pursuit:
     Parameters
     ----------
     search : Search
-    tol : float
-        The gap.
     """
 
-    def __init__(self, search: Search, tol: float) -> None:
-        self.search, self.tol = search, tol
+    def __init__(self, search: Search) -> None:
+        self.search = search
         self._sharp_rounds = 0
 
-    def advance(self) -> bool:
-        """One round; False where none is left to do.
+    def advance(self, tol: float) -> bool:
+        """One round on the way to the gap `tol`; False where none is left to do.
 
         Raises
         ------
@@ -37,19 +35,19 @@ class Pursuit:
             If the deadline passes before the gap is reached.
         """
         search = self.search
-        if search.reaches(self.tol):
-            return self._sharpen()
+        if search.reaches(tol):
+            return self._sharpen(_SHARP * tol)
         if search.stationary or search.is_stuck or search.deadline.passed:
             return False
-        search.step(self.tol)
+        search.step(tol)
         return True
 
-    def _sharpen(self) -> bool:
+    def _sharpen(self, tol: float) -> bool:
         if self._sharp_rounds == _SHARP_ROUNDS or self.search.deadline.passed:
             return False
         self._sharp_rounds += 1
         try:
-            return self.search.sharpen(_SHARP * self.tol)
+            return self.search.sharpen(tol)
         except OutOfTimeError:
             # What was asked for is there.
             return False

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import Loss, SkipLoss
 from cvxnn.problems import Neurons
@@ -56,7 +56,6 @@ class PenalisedSkipSearch(Search):
     loss : Loss
     open_search : callable
         Opens the search for neurons alone, of any loss.
-    deadline : Deadline
 
     Attributes
     ----------
@@ -78,23 +77,22 @@ class PenalisedSkipSearch(Search):
         beta: float,
         loss: Loss,
         open_search: Opener,
-        deadline: Deadline,
     ) -> None:
         self.rows, self.y, self.beta, self.loss = rows, y, beta, loss
-        self._open, self.deadline = open_search, deadline
+        self._open = open_search
         self.basis = np.eye(rows.n_features)
         self.neurons = Neurons.none(rows.n_features)
         self.linear = np.zeros(rows.linear.shape[1])
-        nothing = np.zeros_like(y)
-        self.objective = loss.value(nothing, y)
-        v = -loss.gradient(nothing, y)
-        self.proof = self._with_linear_neuron(spectral_proof(rows.layer, v, quick=True))
-        self._space_proof = self.proof
+        self.objective = loss.value(np.zeros_like(y), y)
+        self.n_blocks, self.stalled = 0, 0.0
+        self._inner: _Inner | None = self._opened(None, -np.inf)
+        self.proof = self._with_linear_neuron(self._inner.pursuit.search.proof)
+        self._space_proof = self._with_linear_neuron(
+            spectral_proof(rows.layer, self.proof.v, quick=True)
+        )
         self.bound = self._bound_of(self.proof)
-        self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
-        self._inner: _Inner | None = None
         self._root: RootSearch | None = None
-        self._has_first = self._was_stationary = False
+        self._was_stationary = False
 
     # Trial weights may have squares beyond float64 where units are far apart: such a
     # network is worse than any other, and that is all.
@@ -102,19 +100,20 @@ class PenalisedSkipSearch(Search):
     def step(self, tol: float) -> None:
         """One round of the search for an eta; of the next one, where that has come to its end."""
         check_interrupt()
+        inner_tol = _inner_tolerance(tol)
         if self._inner is not None:
-            if self._advance(self._inner):
+            if self._advance(self._inner, inner_tol):
                 return
-            self._end(self._inner, quick=False)
+            self._end(self._inner, inner_tol, quick=False)
             if self.reaches(tol) or self.deadline.passed:
                 return
-        self._begin(tol)
+        self._begin(inner_tol)
 
     @np.errstate(over="ignore", invalid="ignore")
     def finish(self, tol: float, *, quick: bool) -> None:
         """Take over what the search under way has reached, and its proofs."""
         if self._inner is not None:
-            self._end(self._inner, quick=quick)
+            self._end(self._inner, _inner_tolerance(tol), quick=quick)
 
     def incumbent(self) -> Neurons:
         """The best neurons so far, and the linear part beside them."""
@@ -125,10 +124,7 @@ class PenalisedSkipSearch(Search):
         return self.proof, self._space_proof
 
     def _begin(self, tol: float) -> None:
-        """The next search and its first round: without a w, then for one eta after the other."""
-        if not self._has_first:
-            self._open_inner(None, -np.inf, tol)
-            return
+        """The search for the next eta and its first round."""
         if self._root is None:
             self._root = RootSearch(float(np.log(self._first_guess())))
         log_eta = self._root.next_point
@@ -137,25 +133,24 @@ class PenalisedSkipSearch(Search):
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
         ridge = self.beta / float(np.exp(log_eta))
-        self._open_inner(SkipLoss(self.loss, self.rows.linear, ridge), log_eta, tol)
+        self._inner = self._opened(SkipLoss(self.loss, self.rows.linear, ridge), log_eta)
+        self._advance(self._inner, tol)
 
-    def _open_inner(self, loss: SkipLoss | None, log_eta: float, tol: float) -> None:
+    def _opened(self, loss: SkipLoss | None, log_eta: float) -> _Inner:
         chosen, start = (self.loss, None) if loss is None else (loss, self.neurons)
         search = self._open(self.rows.layer, self.y, self.beta, chosen, start)
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        pursuit = Pursuit(search, max(_INNER * tol, _LEAST_TOLERANCE))
-        self._inner = _Inner(pursuit, loss, log_eta)
-        self._advance(self._inner)
+        return _Inner(Pursuit(search), loss, log_eta)
 
-    def _advance(self, inner: _Inner) -> bool:
-        advanced = inner.pursuit.advance()
+    def _advance(self, inner: _Inner, tol: float) -> bool:
+        advanced = inner.pursuit.advance(tol)
         self.n_blocks = inner.pursuit.search.n_blocks
         return advanced
 
-    def _end(self, inner: _Inner, *, quick: bool) -> None:
+    def _end(self, inner: _Inner, tol: float, *, quick: bool) -> None:
         """Take over the network and the proofs of a search, and its ``log(||w|| / eta)``."""
         search = inner.pursuit.search
-        search.finish(inner.pursuit.tol, quick=quick)
+        search.finish(tol, quick=quick)
         neurons = search.neurons.turned(search.basis.T)
         f = self.rows.layer.forward(neurons.rays, neurons.signs)
         w = np.zeros_like(self.linear) if inner.loss is None else inner.loss.weights(f, self.y)
@@ -167,7 +162,7 @@ class PenalisedSkipSearch(Search):
         if self._root is not None:
             norm = max(float(np.linalg.norm(w)), 1e-300)
             self._root.note(inner.log_eta, float(np.log(norm)) - inner.log_eta)
-        self._has_first, self._was_stationary = True, search.stationary
+        self._was_stationary = search.stationary
         self._inner = None
 
     def _offer(self, neurons: Neurons, f: FloatArray, w: FloatArray) -> None:
@@ -198,6 +193,10 @@ class PenalisedSkipSearch(Search):
 
     def _bound_of(self, proof: DualProof) -> float:
         return proof.bound(self.loss, self.y, self.beta)
+
+
+def _inner_tolerance(tol: float) -> float:
+    return max(_INNER * tol, _LEAST_TOLERANCE)
 
 
 def with_linear_neuron(proof: DualProof, S: FloatArray) -> DualProof:

@@ -65,9 +65,7 @@ class SkipStrategy(Strategy):
 
         if self._rows.is_free:
             return FreeSkipSearch(self._projected, open_search)
-        return PenalisedSkipSearch(
-            self._rows, self._y, self._beta, self._loss, open_search, deadline
-        )
+        return PenalisedSkipSearch(self._rows, self._y, self._beta, self._loss, open_search)
 
     def opening(self) -> Neurons:
         """A first network of the neurons alone, or beside the best linear part if it is free."""

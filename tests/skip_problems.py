@@ -1,0 +1,108 @@
+"""Small problems with a linear skip connection: programs written out anew, searches inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from architectures.cnn_problems import in_cvxpy
+
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.layers.skip import SkipLayer
+from cvxnn.losses import Loss, SquaredLoss, as_loss
+from cvxnn.losses.roots import Root
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import PatternSet, enumerate_patterns
+from cvxnn.problems import Neurons
+from cvxnn.solvers.columns.working_set import WorkingSet
+from cvxnn.solvers.proximal_newton import ProximalNewton
+from cvxnn.solvers.search import Search
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+BETA = 0.3
+
+
+@cache
+def data(loss: str = "squared", n: int = 8) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((n, 2)), np.ones(n)])
+    y = np.sign(rng.standard_normal(n)) + 0.8 * X[:, 0]
+    return X, np.sign(y) if as_loss(loss).has_labels else y
+
+
+@cache
+def reference(slope: float, skip: str | None, loss: str, n: int = 8, beta: float = BETA) -> float:
+    """Optimum of the program on all patterns, with ``D + slope (I - D)``, in cvxpy."""
+    cp = pytest.importorskip("cvxpy")
+    X, y = data(loss, n)
+    masks = enumerate_patterns(X).masks.T.astype(float)
+    scales, sides = masks + slope * (1.0 - masks), 2.0 * masks - 1.0
+    V, W = (cp.Variable((X.shape[1], masks.shape[1])) for _ in range(2))
+    prediction = cp.sum(cp.multiply(scales, X @ (V - W)), axis=1)
+    penalty = sum(cp.sum(cp.norm(Z, 2, axis=0)) for Z in (V, W))
+    if skip is not None:
+        w = cp.Variable(X.shape[1])
+        prediction = prediction + X @ w
+        penalty = penalty + (cp.norm(w) if skip == "penalised" else 0.0)
+    cones = [cp.multiply(sides, X @ Z) >= 0 for Z in (V, W)]
+    problem = cp.Problem(cp.Minimize(in_cvxpy(cp, loss, prediction, y) + beta * penalty), cones)
+    return float(problem.solve(solver=cp.CLARABEL))
+
+
+def skip_rows(X: FloatArray, slope: float, *, is_free: bool) -> SkipLayer:
+    return SkipLayer(Layer(X).with_slope(slope), X, is_free)
+
+
+def opener(deadline: Deadline) -> Callable[..., Search]:
+    """Searches over all cells, for any loss."""
+    known: dict[bytes, tuple[PatternSet, CellOracle]] = {}
+
+    def over_cells(layer: Layer, y: FloatArray, beta: float, start: Neurons | None) -> Search:
+        key = layer.rows.tobytes()
+        if key not in known:
+            patterns = enumerate_patterns(layer.rows)
+            known[key] = patterns, CellOracle(layer.rows, patterns)
+        rng = np.random.default_rng(0)
+        return WorkingSet(layer, y, beta, *known[key], SquaredLoss(), rng, deadline, start)
+
+    def open_search(
+        layer: Layer, y: FloatArray, beta: float, loss: Loss, start: Neurons | None
+    ) -> Search:
+        deadline.check()
+        if isinstance(loss, SquaredLoss):
+            return over_cells(layer, y, beta, start)
+        whole = layer.with_readout()
+
+        def open_model(
+            root: Root, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
+        ) -> Search:
+            return over_cells(root.applied(whole), y, beta, start)
+
+        return ProximalNewton(whole, y, beta, loss, open_model, deadline, start)
+
+    return open_search
+
+
+def run(search: Search, tol: float, most: int = 500) -> int:
+    """Rounds up to the gap, or to where there is no progress; their number."""
+    rounds = 0
+    while not (search.reaches(tol) or search.is_stuck or search.stationary) and rounds < most:
+        search.step(tol)
+        rounds += 1
+    search.finish(tol, quick=False)
+    return rounds
+
+
+def value(
+    rows: SkipLayer, y: FloatArray, beta: float, loss: str, neurons: Neurons, w: FloatArray
+) -> float:
+    """The objective, from its definition."""
+    network = neurons.network()
+    f = rows.output(np.asarray(network.hidden_weights), np.asarray(network.output_weights), w)
+    price = 0.0 if rows.is_free else float(np.linalg.norm(w))
+    return as_loss(loss).value(f, y) + beta * (network.penalty() + price)

@@ -1,0 +1,111 @@
+"""A free skip connection: cvxpy, least squares, weights, and what its bound rests on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skip_problems import BETA, FloatArray, data, opener, reference, run, skip_rows, value
+
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.layers.skip import SkipLayer
+from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
+from cvxnn.problems import Neurons
+from cvxnn.solvers.skip.free import FreeSkipSearch
+from cvxnn.solvers.skip.projection import ProjectedProblem
+
+SQUARED = SquaredLoss()
+
+
+def free(
+    rows: SkipLayer, y: FloatArray, beta: float = BETA, loss: Loss = SQUARED
+) -> FreeSkipSearch:
+    problem = ProjectedProblem.of(rows, y, beta, loss)
+    return FreeSkipSearch(problem, opener(Deadline()))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
+def test_the_optimum_is_that_of_cvxpy(slope: float) -> None:
+    X, y = data()
+    search = free(skip_rows(X, slope, is_free=True), y)
+    run(search, 1e-8)
+    optimum = reference(slope, "free", "squared")
+    assert search.reaches(1e-8)
+    assert search.objective == pytest.approx(optimum, rel=2e-6)
+    assert search.bound <= optimum * (1.0 + 1e-6)
+    rows = skip_rows(X, slope, is_free=True)
+    again = value(rows, y, BETA, "squared", search.neurons, search.linear)
+    assert again == pytest.approx(search.objective, rel=1e-12)
+    for proof in search.final_proofs(quick=False):
+        # Rounding is all that is left of v on S.
+        assert float(np.linalg.norm(X.T @ proof.v)) <= 1e-12
+        assert 0.0 < proof.slack < 1e-12
+        bound = proof.bound(SQUARED, y, BETA)
+        assert search.bound * (1.0 - 1e-12) <= bound <= optimum * (1.0 + 1e-6)
+
+
+def test_no_network_is_below_the_bound() -> None:
+    X, y = data()
+    rows, rng = skip_rows(X, -1.0, is_free=True), np.random.default_rng(0)
+    search = free(rows, y)
+    bound = -np.inf
+    while not search.reaches(1e-6):
+        search.step(1e-6)
+        assert search.bound >= bound
+        bound = search.bound
+    for _ in range(200):
+        rays = 10.0 ** rng.uniform(-3, 0) * rng.standard_normal((4, 3))
+        neurons = Neurons.of(rays, rng.choice([-1.0, 1.0], (4, 1)))
+        f = rows.layer.output(neurons.rays, neurons.signs)
+        # The best w beside them, and one next to it.
+        w = np.linalg.lstsq(X, y - f, rcond=None)[0]
+        least = value(rows, y, BETA, "squared", neurons, w)
+        assert bound <= least <= value(rows, y, BETA, "squared", neurons, w + 1e-3)
+
+
+def test_before_the_first_round_there_is_the_regression() -> None:
+    X, y = data()
+    search = free(skip_rows(X, 0.0, is_free=True), y)
+    w = np.linalg.lstsq(X, y, rcond=None)[0]
+    assert len(search.neurons) == 0
+    np.testing.assert_allclose(search.linear, w, atol=1e-12)
+    assert search.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-12)
+    assert search.bound <= search.objective
+
+
+def test_targets_of_any_size_are_of_size_one_within() -> None:
+    """What a regression leaves of targets may be small beside them: it has a unit of its own."""
+    X, y = data()
+    line = X @ [3.0, -1.0, 2.0]
+    rows = skip_rows(X, 0.2, is_free=True)
+    plain = free(rows, y)
+    run(plain, 1e-8)
+    tiny = free(rows, line + 2.0**-20 * y, BETA * 2.0**-20)
+    run(tiny, 1e-8)
+    assert tiny.objective * 2.0**40 == pytest.approx(plain.objective, rel=1e-6)
+    np.testing.assert_allclose((tiny.linear - [3.0, -1.0, 2.0]) * 2.0**20, plain.linear, atol=1e-4)
+
+
+def test_weights_are_repetitions() -> None:
+    X, y = data()
+    weights = np.array([1.0, 2.0, 1.0, 3.0, 1.0, 1.0, 2.0, 1.0])
+    weighted = free(skip_rows(X, 0.1, is_free=True), y, loss=WeightedLoss(SQUARED, weights))
+    run(weighted, 1e-8)
+    index = np.repeat(np.arange(8), weights.astype(int))
+    repeated = free(skip_rows(X[index], 0.1, is_free=True), y[index])
+    run(repeated, 1e-8)
+    assert weighted.objective == pytest.approx(repeated.objective, rel=1e-7)
+    np.testing.assert_allclose(weighted.linear, repeated.linear, atol=1e-4)
+
+
+def test_where_nothing_is_proven_of_the_columns_there_is_no_bound() -> None:
+    proof = DualProof(np.ones((3, 1)), np.ones(2), "cells", slack=np.inf)
+    assert proof.bound(SQUARED, np.ones(3), 0.5) == -np.inf
+    rows = SkipLayer(Layer(np.eye(3)), np.eye(3)[:, :1], True)
+    problem = ProjectedProblem.of(rows, np.ones(3), 0.5, SQUARED)
+    exact = problem.proof(DualProof.of(np.array([0.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
+    aslant = problem.proof(DualProof.of(np.array([1.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
+    # A dual point is moved onto what is orthogonal to S, here by 1 in the first row.
+    np.testing.assert_allclose(aslant.v, exact.v, atol=1e-15)
+    assert aslant.slack < 1e-12
