@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.methods import Method
+from cvxnn.methods import METHODS, Method
 from cvxnn.networks.base import Network
+from cvxnn.networks.dense import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
@@ -58,7 +59,7 @@ class Model(ABC):
     """
 
     kind: ClassVar[type[Network]]
-    proof_advice: ClassVar[str]
+    proof_advice: ClassVar[str] = "fewer or projected features"
 
     @property
     @abstractmethod
@@ -123,8 +124,16 @@ class Model(ABC):
 class LayerModel(Model):
     """Networks ``f = sum_j R (M u_j)_+ a_j`` on the rows M of a layer with a readout R.
 
-    All that such a kind says is which layer it is, and which network its neurons are.
+    All that such a kind has to say is which layer the data are, and the class of its networks:
+    one with hidden weights ``u_j`` and output weights ``a_j``. Methods, losses, proofs, files and
+    estimators need no more.
     """
+
+    kind: ClassVar[type[DenseNetwork]]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(methods=tuple(METHODS), warm_start=True)
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Layer:
@@ -138,3 +147,10 @@ class LayerModel(Model):
         start: Neurons | None,
     ) -> Strategy:
         return LayerStrategy(problem, method, random_state, start)
+
+    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
+        hidden, output = neurons.balanced()
+        return self.kind(hidden, output[:, 0])
+
+    def neurons(self, network: DenseNetwork) -> Neurons:
+        return Neurons.of_weights(network.hidden_weights, network.output_weights)

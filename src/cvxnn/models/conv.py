@@ -401,5 +401,4 @@ class Conv(Model):
         )
 
     def neurons(self, network: ConvolutionalNetwork) -> Neurons:
-        hidden, output = network.on_patches(), network.output_weights
-        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output)[:, None])
+        return Neurons.of_weights(network.on_patches(), network.output_weights)
