@@ -235,6 +235,6 @@ def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch):
     images, y = draw_images("squared", (8, 5))
     assert solve_max(images, y, 0.5, 2).n_patterns > 10
     monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._MOST_CELLS", 10)
-    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._N_SCOUTS", 2)
+    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._N_PROBES", 2)
     with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
         solve_max(images, y, 0.5, 2)
