@@ -31,7 +31,7 @@ _MOST_NEW = 100
 # Share of beta by which a neuron that is added exceeds it: less changes no score.
 _MARGIN = 0.01
 # Steps of L-BFGS for each beta, fewer where rows times neurons times steps are many.
-_STEPS, _FEWEST_STEPS, _SLIDE_WORK = 200, 20, 1 << 29
+_STEPS, _FEWEST_STEPS, _DESCENT_WORK = 200, 20, 1 << 29
 
 
 def rough_path(
@@ -101,7 +101,7 @@ def _next(
     found = ascent.search(left[:, None], beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
     neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.outputs))
     work = len(y) * max(len(neurons.sizes), 1)
-    steps = min(_STEPS, max(_FEWEST_STEPS, _SLIDE_WORK // work))
+    steps = min(_STEPS, max(_FEWEST_STEPS, _DESCENT_WORK // work))
     neurons = descend(layer, y, beta, neurons, steps=steps)
     return reweigh(layer, y, beta, merge_cells(layer.rows, neurons))
 
