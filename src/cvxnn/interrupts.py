@@ -121,3 +121,7 @@ class Deadline:
     def passed(self) -> bool:
         """Whether it lies behind."""
         return clock() >= self._end
+
+
+# For work that nobody waits for.
+UNLIMITED = Deadline()

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.powers import power_of_two
 
 BoolArray = NDArray[np.bool_]
@@ -48,7 +48,7 @@ class GatedRows:
     masks: BoolArray
 
     @classmethod
-    def of(cls, X: FloatArray, gates: FloatArray, deadline: Deadline | None = None) -> GatedRows:
+    def of(cls, X: FloatArray, gates: FloatArray, deadline: Deadline = UNLIMITED) -> GatedRows:
         """Of the gates with the same pattern on X the first is kept; O(G n d).
 
         Raises
@@ -56,7 +56,6 @@ class GatedRows:
         OutOfTimeError
             If the deadline passes before the end.
         """
-        deadline = Deadline() if deadline is None else deadline
         masks = np.empty((len(gates), len(X)), dtype=np.bool_)
         step = max(1, _CHUNK_BYTES // (8 * max(len(X), 1)))
         for start in range(0, len(gates), step):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import Proposals, of_one_output
 from cvxnn.patterns.cone_kernels import project
@@ -79,7 +79,7 @@ class AscentOracle:
         start_signs: FloatArray | None = None,
         most: int = 100,
         polish: bool = False,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> Proposals:
         """Local maxima above a threshold for both signs, at most `most` for each.
 
@@ -137,7 +137,7 @@ class AscentOracle:
         starts: list[FloatArray],
         threshold: float,
         most: int,
-        deadline: Deadline | None,
+        deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Short climbs from all starts, then longer ones where they promise something."""
         short = self._climb(pool, v, starts, _SHORT_STEPS, deadline)
@@ -154,7 +154,7 @@ class AscentOracle:
         v: FloatArray,
         starts: list[FloatArray],
         n_steps: int,
-        deadline: Deadline | None,
+        deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Climb from `starts` for v and for -v, in pieces that an interrupt gets between."""
         directions = [np.ascontiguousarray(part).copy() for part in starts]
@@ -171,12 +171,12 @@ class AscentOracle:
             for task in tasks:
                 task.result()
             check_interrupt()
-            if deadline is not None and deadline.passed:
+            if deadline.passed:
                 break
         return list(zip(directions, values, strict=True))
 
     def _polish(
-        self, v: FloatArray, directions: FloatArray, values: FloatArray, deadline: Deadline | None
+        self, v: FloatArray, directions: FloatArray, values: FloatArray, deadline: Deadline
     ) -> tuple[FloatArray, FloatArray]:
         """Move every direction to the maximiser of its closed cell, by conic projection."""
         directions, values = directions.copy(), values.copy()
@@ -195,7 +195,7 @@ class AscentOracle:
                 if reached > values[k]:
                     directions[k], values[k] = z / norm, reached
             check_interrupt()
-            if deadline is not None and deadline.passed:
+            if deadline.passed:
                 break
         return directions, values
 

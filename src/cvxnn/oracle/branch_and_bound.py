@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
@@ -125,7 +125,7 @@ class BranchAndBound:
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> TreePrice:
         """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 

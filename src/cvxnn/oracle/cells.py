@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
@@ -134,9 +134,8 @@ class CellOracle:
         X: FloatArray,
         patterns: PatternSet,
         reduction: Reduction | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> None:
-        deadline = Deadline() if deadline is None else deadline
         reduction = reduce_rows(X, deadline) if reduction is None else reduction
         self.is_complete = patterns.is_complete
         self.basis, self.normals = reduction.basis, reduction.normals
@@ -201,14 +200,13 @@ class CellOracle:
         *,
         tol: float = 0.0,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> CellPrice:
         """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
         Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
         when the deadline passes before all are priced.
         """
-        deadline = Deadline() if deadline is None else deadline
         weights = HyperplaneWeights.of(self._reduction, of_one_output(V))
         enough = threshold / weights.unit - weights.error
         bounds = np.empty((2, self.n_cells))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.cells import CellOracle
@@ -78,7 +78,7 @@ class RowGeometry:
     def __init__(
         self,
         rows: FloatArray,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
         *,
         patterns: PatternSet | None = None,
         lists_cells: bool = True,
@@ -86,7 +86,7 @@ class RowGeometry:
     ) -> None:
         self.rows, self._given, self._lists_cells = rows, patterns, lists_cells
         self._turned = turned
-        self._deadline = Deadline() if deadline is None else deadline
+        self._deadline = deadline
 
     def kind(self, *, is_read: bool = False) -> Kind:
         """What suits.

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.branch_and_bound import BranchAndBound, TreePrice
 from cvxnn.oracle.price import Proposals
@@ -56,7 +56,7 @@ class ClimbAndBound:
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> TreePrice:
         """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`."""
         climbed = self._ascent.search(

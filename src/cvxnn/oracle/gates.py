@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.price import Price, Proposals, of_one_output
@@ -80,7 +80,7 @@ class GateOracle:
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> GatePrice:
         """``X'D_i v`` for all gates, and a proven bound on their norms; O(G n d).
 
@@ -89,7 +89,6 @@ class GateOracle:
         exact, so that `tol` and `starts` change nothing. Raises OutOfTimeError if the
         deadline passes before the end.
         """
-        deadline = Deadline() if deadline is None else deadline
         v = of_one_output(V)
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
         unit = power_of_two(v)

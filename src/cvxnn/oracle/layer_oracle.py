@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows
 from cvxnn.oracle.price import Oracle, Price, of_one_output
 
@@ -44,7 +44,7 @@ class LayerOracle(Generic[P]):
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> P:
         """Price a dual point of the predictions, see :class:`~cvxnn.oracle.price.Oracle`."""
         v = of_one_output(V)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.oracle.price import of_one_output
@@ -93,14 +93,13 @@ class MaxCellOracle:
         *,
         tol: float = 0.0,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> CellPrice:
         """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 
         Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
         when the deadline passes before all are priced.
         """
-        deadline = Deadline() if deadline is None else deadline
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
         v = of_one_output(V)
         unit = power_of_two(v)

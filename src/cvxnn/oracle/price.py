@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 
 FloatArray = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ class Oracle(Protocol[P]):
         *,
         tol: float = 1e-6,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> P:
         """Price a dual point.
 

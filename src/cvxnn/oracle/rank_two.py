@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.rank_two_kernels import (
@@ -134,7 +134,7 @@ class RankTwoOracle:
         *,
         tol: float = 0.0,
         starts: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> RankTwoPrice:
         """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
 

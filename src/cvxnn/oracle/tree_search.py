@@ -227,13 +227,13 @@ class TreeSearch:
 
     def __init__(
         self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
-        deadline: Deadline | None, max_nodes: int | None,
+        deadline: Deadline, max_nodes: int | None,
     ) -> None:  # fmt: skip
         r = normals.shape[1]
         self.functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
         self.mass = float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
         self.threshold, self.tol = threshold, tol
-        self.deadline = deadline or Deadline()
+        self.deadline = deadline
         self.max_nodes = max_nodes
         self.found: list[Peak] = []
         self.incumbent = threshold

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from cvxnn.errors import TooManyPatternsError
-from cvxnn.interrupts import Deadline, deferred_interrupts
+from cvxnn.interrupts import UNLIMITED, Deadline, deferred_interrupts
 from cvxnn.patterns.cell_walk import walk_flats
 from cvxnn.patterns.counting import count_patterns_bound
 from cvxnn.patterns.pattern_set import PatternSet
@@ -91,7 +91,7 @@ def enumerate_until(
 
 
 def enumerate_cells(
-    coordinates: FloatArray, deadline: Deadline | None = None
+    coordinates: FloatArray, deadline: Deadline = UNLIMITED
 ) -> tuple[WordArray, FloatArray]:
     """Cells of the arrangement of pairwise non-parallel unit rows that span R^r.
 
@@ -102,7 +102,6 @@ def enumerate_cells(
     centres : ndarray, shape (M, r)
         An interior direction of each cell.
     """
-    deadline = Deadline() if deadline is None else deadline
     p, r = coordinates.shape
     n_words = max(1, -(-p // 64))
     if r <= 1:

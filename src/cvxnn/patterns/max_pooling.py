@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
 from cvxnn.patterns.sampling import sample_until
@@ -64,7 +64,7 @@ class MaxPatterns(PatternSet):
         n_samples: int,
         random_state: np.random.Generator,
         scheme: str,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> MaxPatterns:
         """The cells of sampled directions; OutOfTimeError if the deadline passes before the end.
 
@@ -72,7 +72,6 @@ class MaxPatterns(PatternSet):
         patches and of differences of two patches of an image, if these are many a random
         one for each patch.
         """
-        deadline = Deadline() if deadline is None else deadline
         n_differences = len(rows) * (n_patches - 1) // 2
         if n_differences <= _FEW_DIFFERENCES:
             hyperplanes = _differences(rows, n_patches)
@@ -91,7 +90,7 @@ class MaxPatterns(PatternSet):
 
     @classmethod
     def enumerated(
-        cls, rows: FloatArray, n_patches: int, deadline: Deadline | None = None
+        cls, rows: FloatArray, n_patches: int, deadline: Deadline = UNLIMITED
     ) -> MaxPatterns:
         """All cells, see :class:`MaxCellWalk`.
 
@@ -102,7 +101,6 @@ class MaxPatterns(PatternSet):
         TooManyPatternsError
             If they do not fit into memory, or are too many to be listed.
         """
-        deadline = Deadline() if deadline is None else deadline
         walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
         cells = walk.list_cells()
         packed = _pack(cells.winners - 1, n_patches)

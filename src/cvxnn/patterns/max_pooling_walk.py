@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import TooManyPatternsError
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns.cone_kernels import project_all
 from cvxnn.patterns.reduction import reduce_rows
 
@@ -90,8 +90,8 @@ class MaxCellWalk:
     ([0, 1, 2], True)
     """
 
-    def __init__(self, patches: FloatArray, deadline: Deadline | None = None) -> None:
-        self._deadline = Deadline() if deadline is None else deadline
+    def __init__(self, patches: FloatArray, deadline: Deadline = UNLIMITED) -> None:
+        self._deadline = deadline
         n, n_patches, h = patches.shape
         needed = 4 * n * h * n_patches * (n_patches + 1)
         if needed > _MOST_BYTES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 
 # Bytes of products that exist at a time.
 _CHUNK_BYTES = 1 << 24
@@ -62,7 +62,7 @@ class PatternSet:
         directions: FloatArray,
         *,
         is_complete: bool = False,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> PatternSet:
         """The distinct patterns ``1[X u > 0]`` of the rows ``u`` of `directions`.
 
@@ -103,10 +103,9 @@ class PatternSet:
 
 
 def _pack_signs(
-    X: FloatArray, directions: FloatArray, deadline: Deadline | None = None
+    X: FloatArray, directions: FloatArray, deadline: Deadline = UNLIMITED
 ) -> NDArray[np.uint8]:
     """``packbits(X u > 0)`` for each direction, in chunks: the products never all exist at once."""
-    deadline = Deadline() if deadline is None else deadline
     step = max(1, _CHUNK_BYTES // (8 * max(len(X), 1)))
     packed = np.empty((len(directions), -(-len(X) // 8)), dtype=np.uint8)
     for start in range(0, len(directions), step):

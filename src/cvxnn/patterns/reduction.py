@@ -11,7 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -90,7 +90,7 @@ class Reduction:
 
 
 def reduce_rows(
-    X: FloatArray, deadline: Deadline | None = None, *, turned: bool = False
+    X: FloatArray, deadline: Deadline = UNLIMITED, *, turned: bool = False
 ) -> Reduction:
     """Merge parallel rows of X and reduce it to its rank; O(n d m + n log n), m = min(n, d).
 
@@ -109,7 +109,6 @@ def reduce_rows(
     OutOfTimeError
         If the deadline passes before the end.
     """
-    deadline = Deadline() if deadline is None else deadline
     lengths = np.linalg.norm(X, axis=1)
     alive = np.flatnonzero(lengths > np.finfo(float).tiny)
     column_scale, space, whitening = _row_space(X[alive])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
-from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
@@ -113,13 +113,13 @@ class GlobalSearch(Search):
         loss: Loss,
         random_state: np.random.Generator,
         reduction: Reduction | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
         *,
         start: Neurons | None = None,
         certifies: bool = True,
     ) -> None:
         self._begun = clock()
-        self._end = Deadline() if deadline is None else deadline
+        self._end = deadline
         self.deadline = self._end.share(_SEARCH_SHARE)
         self._reduction = reduce_rows(layer.rows, self._end) if reduction is None else reduction
         self.basis, self.rank = self._reduction.basis, self._reduction.rank

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows, row_chunks
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.problems import Neurons
@@ -51,7 +51,7 @@ def reweigh(
     y: FloatArray,
     beta: float,
     neurons: Neurons,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
     *,
     precise: bool = False,
 ) -> Neurons:
@@ -73,10 +73,9 @@ def best_weights(
     y: FloatArray,
     beta: float,
     neurons: Neurons,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> FloatArray:
     """The weights that minimise (2) for the given directions, many of them zero, shape (k,)."""
-    deadline = Deadline() if deadline is None else deadline
     k = len(neurons.sizes)
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
@@ -106,13 +105,12 @@ def _triangle(layer: Rows, y: FloatArray, neurons: Neurons, deadline: Deadline) 
     return triangle
 
 
-def merge_cells(X: FloatArray, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
+def merge_cells(X: FloatArray, neurons: Neurons, deadline: Deadline = UNLIMITED) -> Neurons:
     """Add up neurons of one sign that share a closed cell.
 
     The output stays and the penalty does not grow: on a closed cell the ReLU is
     linear, and ``||p + q|| <= ||p|| + ||q||``.
     """
-    deadline = Deadline() if deadline is None else deadline
     w = neurons.rays
     sides = sides_of(X, neurons.directions, deadline)
     probes = np.ascontiguousarray(sides[:, :: max(1, len(X) // _PROBES)])
@@ -134,10 +132,9 @@ def merge_cells(X: FloatArray, neurons: Neurons, deadline: Deadline | None = Non
 
 
 def sides_of(
-    X: FloatArray, directions: FloatArray, deadline: Deadline | None = None
+    X: FloatArray, directions: FloatArray, deadline: Deadline = UNLIMITED
 ) -> NDArray[np.int8]:
     """-1, 0 (tight) or 1 for every neuron and row, shape (k, n)."""
-    deadline = Deadline() if deadline is None else deadline
     sides = np.empty((len(directions), len(X)), dtype=np.int8)
     for rows in row_chunks(len(X), len(directions)):
         deadline.check()
@@ -147,12 +144,11 @@ def sides_of(
     return sides
 
 
-def prune(layer: Rows, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
+def prune(layer: Rows, neurons: Neurons, deadline: Deadline = UNLIMITED) -> Neurons:
     """The same function with linearly independent activations, and no larger a penalty.
 
     Sooner or later: a deadline leaves it on the way there.
     """
-    deadline = Deadline() if deadline is None else deadline
     columns = atoms(layer, neurons) * neurons.sizes
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import row_chunks
 from cvxnn.program import ConvexProgram
 
@@ -69,7 +69,7 @@ class Blocks(ABC):
         """``[A_1 R_1 ... A_C R_C]``, shape (n, C r), for R of shape (C, r, r)."""
 
     @abstractmethod
-    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
+    def gram(self, curvature: FloatArray, deadline: Deadline = UNLIMITED) -> FloatArray:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r).
 
         Raises OutOfTimeError if the deadline passes before the end.
@@ -119,9 +119,8 @@ class MaskedBlocks(Blocks):
         product.reshape(len(self.X), c, r)[:] *= self.activity[:, :, None]
         return product
 
-    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
+    def gram(self, curvature: FloatArray, deadline: Deadline = UNLIMITED) -> FloatArray:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r); rows in chunks."""
-        deadline = Deadline() if deadline is None else deadline
         c, r = self.shape
         total = np.zeros((c * r, c * r))
         step = max(1, (1 << 25) // max(8 * c * r, 1))
@@ -166,6 +165,6 @@ class ReadBlocks(Blocks):
         each = self.columns.reshape(-1, c, r).transpose(1, 0, 2) @ roots
         return np.ascontiguousarray(each.transpose(1, 0, 2)).reshape(-1, c * r)
 
-    def gram(self, curvature: FloatArray, deadline: Deadline | None = None) -> FloatArray:
+    def gram(self, curvature: FloatArray, deadline: Deadline = UNLIMITED) -> FloatArray:
         """``K' W K`` with ``K = [A_1 ... A_C]``, shape (C r, C r)."""
         return np.asarray((self.columns * curvature[:, None]).T @ self.columns)

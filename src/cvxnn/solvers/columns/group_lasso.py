@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.losses import Loss
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem
@@ -137,9 +137,9 @@ class GroupLasso:
         y: FloatArray,
         beta: float,
         loss: Loss,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> None:
-        self._deadline = Deadline() if deadline is None else deadline
+        self._deadline = deadline
         self.blocks, self.y, self.beta, self.loss = blocks, y, beta, loss
         self._gram: FloatArray | None = None
         self._no_rows = np.zeros((len(blocks.cones), 0))

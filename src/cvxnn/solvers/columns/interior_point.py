@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.losses import Loss
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem
@@ -130,7 +130,7 @@ class InteriorPoint:
         tol: float = 1e-9,
         max_iter: int = 100,
         v: FloatArray | None = None,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> InteriorPointResult:
         """Iterate to a relative gap of `tol`; the best iterate comes back in any case.
 
@@ -143,7 +143,6 @@ class InteriorPoint:
         deadline : Deadline, optional
             Also looked at within an iteration, which is given up then.
         """
-        deadline = Deadline() if deadline is None else deadline
         point = self._start(v)
         best, best_gap, stalled, iterations = point, np.inf, 0, 0
         by_qr = False

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.solvers.columns.blocks import Blocks
 
 FloatArray = NDArray[np.float64]
@@ -72,9 +72,8 @@ class NewtonSystem:
         curvature: FloatArray,
         gram: FloatArray | None,
         by_qr: bool,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> None:
-        deadline = Deadline() if deadline is None else deadline
         self.blocks, self.scaling, self.theta = blocks, scaling, theta
         self.curvature = curvature
         root = scaling.reduced_inverse_root()

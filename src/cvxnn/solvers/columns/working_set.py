@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.oracle import CellOracle, LayerOracle
@@ -97,11 +97,11 @@ class WorkingSet(Search):
         oracle: CellOracle,
         loss: Loss,
         random_state: np.random.Generator,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
         start: Neurons | None = None,
         previous: WorkingSet | None = None,
     ) -> None:
-        self.deadline = Deadline() if deadline is None else deadline
+        self.deadline = deadline
         self._layer, self.basis = layer, oracle.basis
         self.layer = layer.turned(oracle.basis)
         self.y, self.beta, self.loss = y, beta, loss
@@ -188,7 +188,7 @@ class WorkingSet(Search):
         return max(proofs, key=lambda proof: proof.bound(self.loss, self.y, self.beta))
 
     def _refined(
-        self, neurons: Neurons, steps: int = 20, deadline: Deadline | None = None
+        self, neurons: Neurons, steps: int = 20, deadline: Deadline = UNLIMITED
     ) -> Neurons:
         return refine(
             self.layer,

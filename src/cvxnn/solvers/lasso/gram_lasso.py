@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -23,7 +23,7 @@ def gram_lasso(
     target: FloatArray,
     start: FloatArray,
     centre: FloatArray | None = None,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> FloatArray:
     """Minimise ``1/2 c'Gc - b'c`` over ``c >= 0`` by an active set.
 
@@ -67,7 +67,6 @@ def gram_lasso(
     weights = start / scale
     members = _descend(gram, target, centre, members, weights)
     empty = barred.copy()
-    deadline = Deadline() if deadline is None else deadline
     for _ in range(10 * len(target) + 10):
         check_interrupt()
         if deadline.passed:

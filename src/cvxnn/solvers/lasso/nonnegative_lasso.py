@@ -7,7 +7,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.compensated import residual
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 
 FloatArray = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ def nonnegative_lasso(
     y: FloatArray,
     beta: float,
     start: FloatArray | None = None,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
     *,
     precise: bool = False,
 ) -> FloatArray:
@@ -75,7 +75,6 @@ def nonnegative_lasso(
     >>> nonnegative_lasso(np.eye(2), np.array([3.0, 0.5]), 1.0)
     array([2., 0.])
     """
-    deadline = Deadline() if deadline is None else deadline
     k = atoms.shape[1]
     lengths = np.linalg.norm(atoms, axis=0)
     active = _ActiveSet(atoms, y, beta, lengths, precise)

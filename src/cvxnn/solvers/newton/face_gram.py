@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
 
 Array = NDArray[Any]
@@ -74,12 +74,11 @@ class FaceGram:
         """Square of what the predictions gain per unit of distance behind the hyperplanes."""
         return np.asarray(self._lengths[planes] ** 2)
 
-    def update(self, directions: FloatArray, deadline: Deadline | None = None) -> None:
+    def update(self, directions: FloatArray, deadline: Deadline = UNLIMITED) -> None:
         """Follow the neurons to these unit directions, shape (k, r).
 
         Left by an interrupt or OutOfTimeError the matrix starts anew the next time.
         """
-        deadline = Deadline() if deadline is None else deadline
         k, r = directions.shape
         known, self._directions = self._directions, np.zeros((0, r))
         on = self._survey(directions, deadline)

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
@@ -43,7 +43,7 @@ def refine(
     *,
     steps: int = 20,
     merge: bool = True,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> Neurons:
     """Best weights, merged cells, and Newton steps on the faces.
 
@@ -74,7 +74,6 @@ def refine(
     OutOfTimeError
         If the deadline passes before the first step or after the last.
     """
-    deadline = Deadline() if deadline is None else deadline
     combine = merge_cells if merge else _unchanged
     weighted = neurons.sizes > 0.0
     combined = combine(layer.rows, neurons.select(weighted), deadline)
@@ -115,8 +114,7 @@ class _Faces:
     parts: list[slice]
 
     @classmethod
-    def of(cls, layer: Layer, neurons: Neurons, deadline: Deadline | None = None) -> _Faces:
-        deadline = Deadline() if deadline is None else deadline
+    def of(cls, layer: Layer, neurons: Neurons, deadline: Deadline = UNLIMITED) -> _Faces:
         X = layer.rows
         lengths = np.linalg.norm(X, axis=1)
         sides = sides_of(X, neurons.directions, deadline)
@@ -142,7 +140,7 @@ def dual_point(
     y: FloatArray,
     beta: float,
     neurons: Neurons,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> FloatArray:
     """The residual of the network, corrected to be stationary on the faces.
 
@@ -152,7 +150,6 @@ def dual_point(
     valid bound, so the correction needs no proof of its own. Raises OutOfTimeError if the
     deadline passes before the end.
     """
-    deadline = Deadline() if deadline is None else deadline
     v = residual(layer, y, neurons)
     if len(neurons.sizes) == 0:
         return v
@@ -223,7 +220,7 @@ def _newton_step(
     y: FloatArray,
     beta: float,
     neurons: Neurons,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
     faces = _Faces.of(layer, neurons, deadline)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
@@ -49,7 +49,7 @@ def descend_over_kinks(
     steps: int,
     enough: float = 0.0,
     faces: Faces | None = None,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> Neurons:
     """Newton steps on objective (2) until one gains less than `enough`, relative.
 
@@ -77,7 +77,6 @@ def descend_over_kinks(
     For k neurons O(n k r) a step, O((k r)^3) for the model, and O(k r^2) for
     every row that changes sides; O(n (k r)^2) for the first matrix.
     """
-    deadline = Deadline() if deadline is None else deadline
     faces = faces_for(layer) if faces is None else faces
     enough = max(enough, _ROUNDING)
     value = neuron_objective(layer, y, beta, neurons)

@@ -16,7 +16,7 @@ import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -129,7 +129,7 @@ class KinkSolution:
 
 
 def minimise_with_kinks(
-    H: FloatArray, g: FloatArray, kinks: Kinks, deadline: Deadline | None = None
+    H: FloatArray, g: FloatArray, kinks: Kinks, deadline: Deadline = UNLIMITED
 ) -> KinkSolution:
     """Solve the model by Mehrotra's predictor-corrector method.
 
@@ -151,7 +151,6 @@ def minimise_with_kinks(
     O((k r)^3 / 3) for each of some 10 iterations. Stops where rounding does:
     the caller's line search judges the step.
     """
-    deadline = Deadline() if deadline is None else deadline
     if len(kinks.owner) == 0:
         return KinkSolution(-_solve(H, g), np.zeros(0, dtype=bool))
     point = _start(g, kinks)

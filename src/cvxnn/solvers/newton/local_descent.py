@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
-from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 
@@ -26,7 +26,7 @@ def descend(
     *,
     steps: int,
     enough: float = 0.0,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> Neurons:
     """L-BFGS on (2) from the given neurons; those that reach zero are dropped.
 
@@ -60,7 +60,6 @@ def descend(
     """
     if len(neurons.sizes) == 0:
         return neurons
-    deadline = Deadline() if deadline is None else deadline
     k, r = neurons.directions.shape
     root = np.sqrt(neurons.sizes)
     tiles = list(layer.tiles(k))

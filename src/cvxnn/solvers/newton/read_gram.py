@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer, Readout, row_chunks
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.newton.face_gram import ON_KINK
@@ -75,9 +75,8 @@ class ReadGram:
         """Square of what the predictions gain per unit of distance behind the hyperplanes."""
         return self._stiffness[planes]
 
-    def update(self, directions: FloatArray, deadline: Deadline | None = None) -> None:
+    def update(self, directions: FloatArray, deadline: Deadline = UNLIMITED) -> None:
         """Follow the neurons to these unit directions, shape (k, r)."""
-        deadline = Deadline() if deadline is None else deadline
         rows = self._layer.rows
         k, r = directions.shape
         self._on = rows @ directions.T > ON_KINK * self._lengths[:, None]

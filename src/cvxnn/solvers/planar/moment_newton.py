@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.neurons import (
@@ -50,7 +50,7 @@ def reweigh_by_moments(
     moments: Moments,
     beta: float,
     neurons: Neurons,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
     *,
     centred: bool = False,
 ) -> Neurons:
@@ -135,10 +135,9 @@ def newton(
     rays: FloatArray,
     signs: FloatArray,
     steps: int,
-    deadline: Deadline | None = None,
+    deadline: Deadline = UNLIMITED,
 ) -> tuple[FloatArray, FloatArray]:
     """Newton steps with a line search on the exact objective; neurons merge on the way."""
-    deadline = Deadline() if deadline is None else deadline
     value = objective(moments, beta, rays, signs)
     for _ in range(steps):
         check_interrupt()

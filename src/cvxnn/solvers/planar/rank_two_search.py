@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, dual_bound
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.circle import CircularRows
@@ -97,10 +97,10 @@ class RankTwoSearch(Search):
         y: FloatArray,
         beta: float,
         loss: Loss,
-        deadline: Deadline | None = None,
+        deadline: Deadline = UNLIMITED,
     ) -> None:
         assert isinstance(loss, SquaredLoss)
-        self.deadline = Deadline() if deadline is None else deadline
+        self.deadline = deadline
         self.beta, self.loss = beta, loss
         self.oracle = RankTwoOracle(X, most=_BATCH, depth=_DEPTH)
         self.basis = self.oracle.basis
