@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.validation import check_positive, check_target, check_weights
 
 FloatArray = NDArray[np.float64]
@@ -58,7 +58,7 @@ class Neurons:
     @classmethod
     def of_weights(cls, hidden: FloatArray, output: FloatArray) -> Neurons:
         """From weights of shapes (k, d) and (k,) or (k, c), which need not be balanced."""
-        output = output.reshape(len(hidden), -1)
+        output = output[:, None] if output.ndim == 1 else output
         # Relative to the largest entry, whose square might leave the range of float64.
         largest = np.abs(output).max(axis=1, initial=0.0)[:, None]
         relative = output / np.where(largest > 0.0, largest, 1.0)
@@ -141,7 +141,8 @@ class ScalableRows(Protocol):
         ...
 
 
-R = TypeVar("R", bound=ScalableRows)
+R = TypeVar("R", bound=ScalableRows, covariant=True)
+S = TypeVar("S", bound=ScalableRows)
 
 
 @dataclass(frozen=True)
@@ -165,19 +166,23 @@ class Problem(Generic[R]):
     loss: Loss
 
     @classmethod
-    def of(cls, rows: R, y: FloatArray, beta: float, loss: Loss) -> Problem[R]:
+    def of(cls, rows: S, y: FloatArray, beta: float, loss: Loss) -> Problem[S]:
         """A problem of one output, y of shape (n,)."""
-        return cls(rows, y[:, None], beta, loss)
+        return Problem(rows, y[:, None], beta, loss)
+
+    def on(self, rows: S) -> Problem[S]:
+        """The same on other rows."""
+        return Problem(rows, self.Y, self.beta, self.loss)
 
     @classmethod
     def checked(
         cls,
-        rows: R,
+        rows: S,
         y: ArrayLike,
         beta: float,
         loss: str | Loss,
         sample_weight: ArrayLike | None = None,
-    ) -> Problem[R]:
+    ) -> Problem[S]:
         """The problem of the rows of weight above 0, from arguments of :func:`cvxnn.solve`.
 
         Raises
@@ -227,9 +232,23 @@ class Problem(Generic[R]):
         )
         return scaled, units
 
+    @property
+    def is_least_squares(self) -> bool:
+        """Whether the loss is the squared one without weights, which most searches are for."""
+        return isinstance(self.loss, SquaredLoss)
+
+    def value(self, prediction: FloatArray, total_size: float = 0.0) -> float:
+        """The objective of a prediction, shape (n,), by neurons of so large a size in all."""
+        return self.loss.value(prediction, self.y) + self.beta * total_size
+
     def residual(self, prediction: FloatArray) -> FloatArray:
         """Minus the gradient of the loss, shape (n,): the dual point of a prediction."""
         return -self.loss.gradient(prediction, self.y)
+
+    @property
+    def residual_at_zero(self) -> FloatArray:
+        """The dual point of the network without neurons, shape (n,)."""
+        return self.residual(np.zeros_like(self.y))
 
 
 @dataclass(frozen=True)

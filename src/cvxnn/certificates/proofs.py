@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.price import Price
+from cvxnn.problems import Problem
 from cvxnn.results import Certificate
 
 FloatArray = NDArray[np.float64]
@@ -99,9 +101,10 @@ class DualProof:
         """The largest of the bounds."""
         return float(self.bounds.max())
 
-    def bound(self, loss: Loss, y: FloatArray, beta: float) -> float:
-        """The lower bound that it gives, see :func:`dual_bound`."""
-        lower = dual_bound(loss, y, self.v, beta, self.oracle_bound)
+    def bound(self, problem: Problem[Any]) -> float:
+        """The lower bound on the optimal value of a problem that it gives: :func:`dual_bound`."""
+        loss, y = problem.loss, problem.y
+        lower = dual_bound(loss, y, self.v, problem.beta, self.oracle_bound)
         if self.slack == 0.0:
             return lower
         if self.slack == np.inf:

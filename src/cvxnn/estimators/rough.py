@@ -16,7 +16,7 @@ from cvxnn.oracle import AscentOracle
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Solution, Status
-from cvxnn.solvers.neurons import (
+from cvxnn.solvers.atoms import (
     merge_cells,
     residual,
     reweigh,
@@ -85,25 +85,24 @@ def rough_path(
     for beta in betas:
         start = clock()
         scaled = problem.beta * float(beta / betas[0])
-        neurons = _next(ascent, reduced, problem.y, scaled, neurons)
+        next_problem = Problem.of(reduced, problem.y, scaled, problem.loss)
+        neurons = _next(ascent, next_problem, neurons)
         found = neurons.turned(reduction.basis.T).scaled(units.sizes)
         network = ReLU().network(found, X.shape[1:])
         path.append(_solution(X, y, float(beta), network, clock() - start))
     return path
 
 
-def _next(
-    ascent: AscentOracle, layer: Layer, y: FloatArray, beta: float, neurons: Neurons
-) -> Neurons:
+def _next(ascent: AscentOracle, problem: Problem[Layer], neurons: Neurons) -> Neurons:
     """From the neurons for one beta to those for the next."""
-    n_starts = max(_FEWEST_STARTS, min(_STARTS, _ASCENT_WORK // len(y)))
-    left = residual(layer, y, neurons)
-    found = ascent.search(left[:, None], beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
-    neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.outputs))
-    work = len(y) * max(len(neurons.sizes), 1)
-    steps = min(_STEPS, max(_FEWEST_STEPS, _DESCENT_WORK // work))
-    neurons = descend(layer, y, beta, neurons, steps=steps)
-    return reweigh(layer, y, beta, merge_cells(layer.rows, neurons))
+    n = len(problem.y)
+    n_starts = max(_FEWEST_STARTS, min(_STARTS, _ASCENT_WORK // n))
+    V, least = residual(problem, neurons)[:, None], problem.beta * (1.0 + _MARGIN)
+    found = ascent.search(V, least, n_starts, most=_MOST_NEW)
+    neurons = reweigh(problem, neurons.joined(found.directions, found.outputs))
+    steps = min(_STEPS, max(_FEWEST_STEPS, _DESCENT_WORK // (n * max(len(neurons), 1))))
+    neurons = descend(problem, neurons, steps=steps)
+    return reweigh(problem, merge_cells(problem.rows.rows, neurons))
 
 
 def _solution(

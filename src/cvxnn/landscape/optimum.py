@@ -17,13 +17,13 @@ from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import (
+from cvxnn.solvers.atoms import (
     atoms,
     residual,
     sides_of,
 )
-from cvxnn.solvers.newton.face_newton import dual_point, face_slope, refine, settle
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
+from cvxnn.solvers.newton.faces import dual_point, face_slope, refine, settle
 
 FloatArray = NDArray[np.float64]
 
@@ -183,6 +183,7 @@ class _Polished:
     def __init__(self, problem: Problem[Layer], oracle: CellOracle, start: Neurons):
         self.y, self.beta, self.oracle = problem.y, problem.beta, oracle
         self.layer = problem.rows.turned(oracle.basis)
+        self.problem = problem.on(self.layer)
         self.X = self.layer.rows
         self.neurons = Neurons.of(start.rays @ oracle.basis, start.outputs)
         self.priced, self.defect = self._price(self.y), np.inf
@@ -198,7 +199,7 @@ class _Polished:
         candidates = self.neurons
         for _ in range(_ROUNDS):
             before = self.defect
-            refined = refine(self.layer, self.y, self.beta, candidates)
+            refined = refine(self.problem, candidates)
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
@@ -209,12 +210,12 @@ class _Polished:
             candidates = self._candidates()
 
     def _settle(self, neurons: Neurons) -> None:
-        neurons = settle(self.layer, self.y, self.beta, neurons)
-        plain = residual(self.layer, self.y, neurons)
+        neurons = settle(self.problem, neurons)
+        plain = residual(self.problem, neurons)
         self._offer(plain, neurons)
         # Beside a small beta the rounding of f(X) is no longer small; where hyperplanes
         # almost coincide the faces can be misread, and the correction is none.
-        corrected = dual_point(self.layer, self.y, self.beta, neurons)
+        corrected = dual_point(self.problem, neurons)
         if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
             self._offer(corrected, neurons)
 
@@ -235,7 +236,7 @@ class _Polished:
     def _offer(self, v: FloatArray, neurons: Neurons) -> None:
         """Keep neurons and prices if they are the best so far."""
         priced = self._price(v)
-        slope = face_slope(self.layer, self.beta, neurons, v) / self.beta
+        slope = face_slope(self.problem, neurons, v) / self.beta
         defect = max(priced.excess, slope)
         if defect <= self.defect:
             self.priced, self.neurons, self.defect = priced, neurons, defect

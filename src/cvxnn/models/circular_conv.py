@@ -130,7 +130,7 @@ class CircularConv(Model):
         random_state: np.random.Generator,
         start: Neurons | None,
     ) -> GaugeStrategy:
-        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
+        return GaugeStrategy(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> CircularCNN:
         return CircularCNN(*neurons.balanced())

@@ -256,7 +256,7 @@ class Gated(Model):
         draws = None
         if self.gates is None:
             draws = GateDraws(problem.rows.X, self.n_gates, random_state)
-        return GateStrategy(problem.rows, problem.y, problem.beta, problem.loss, draws)
+        return GateStrategy(problem, draws)
 
     def network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
         hidden, output = neurons.balanced()

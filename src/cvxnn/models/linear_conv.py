@@ -134,7 +134,7 @@ class LinearConv(Model):
         random_state: np.random.Generator,
         start: Neurons | None,
     ) -> GaugeStrategy:
-        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
+        return GaugeStrategy(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> LinearCNN:
         return LinearCNN(*neurons.balanced())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,9 +101,8 @@ class ReLU(Model):
     ) -> Strategy:
         if self.skip is None:
             return LayerStrategy(problem, method, random_state, start)
-        rows = problem.rows
-        inner = LayerStrategy(replace(problem, rows=rows.layer), method, random_state)
-        return SkipStrategy(rows, problem.y, problem.beta, problem.loss, inner)
+        alone = problem.on(problem.rows.layer)
+        return SkipStrategy(problem, LayerStrategy(alone, method, random_state))
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

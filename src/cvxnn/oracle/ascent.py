@@ -11,6 +11,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import Proposals, of_one_output
 from cvxnn.patterns.cone_kernels import project
+from cvxnn.problems import Neurons
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -75,8 +76,7 @@ class AscentOracle:
         threshold: float,
         n_starts: int,
         *,
-        starts: FloatArray | None = None,
-        start_signs: FloatArray | None = None,
+        neurons: Neurons | None = None,
         most: int = 100,
         polish: bool = False,
         deadline: Deadline = UNLIMITED,
@@ -91,10 +91,8 @@ class AscentOracle:
             Usually beta: only neurons above it can lower the objective.
         n_starts : int
             Random starts.
-        starts : ndarray, shape (k, r), optional
-            Further starts, such as the neurons of the network.
-        start_signs : ndarray, shape (k,), optional
-            The sign for which each of these climbs; both where not given.
+        neurons : Neurons, optional
+            Further starts, each for its own sign.
         most : int
         polish : bool
             Whether to end at the exact maximiser over the closed cell, where a
@@ -104,11 +102,9 @@ class AscentOracle:
         v = of_one_output(V)
         drawn = self.draw(n_starts)
         both = [drawn, drawn]
-        if starts is not None:
-            wanted = np.ones((2, len(starts)), dtype=bool)
-            if start_signs is not None:
-                wanted = np.array([start_signs > 0.0, start_signs < 0.0])
-            both = [np.vstack([drawn, starts[part]]) for part in wanted]
+        if neurons is not None:
+            parts = (neurons.signs > 0.0, neurons.signs < 0.0)
+            both = [np.vstack([drawn, neurons.directions[part]]) for part in parts]
         found = []
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:

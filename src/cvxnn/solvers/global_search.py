@@ -18,67 +18,25 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
-from cvxnn.losses import Loss
 from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neuron_search import AS_GOOD, MANY_ROWS, NeuronSearch
-from cvxnn.solvers.neurons import (
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-)
-from cvxnn.solvers.newton.face_newton import dual_point
-from cvxnn.solvers.search import Search
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.global_settings import SETTINGS
+from cvxnn.solvers.incumbent_search import IncumbentSearch
+from cvxnn.solvers.neuron_search import NeuronSearch
+from cvxnn.solvers.newton.faces import dual_point
 
 FloatArray = NDArray[np.float64]
 
-# A search on many rows starts on a part of them, a quarter at a time.
-_PART = 4
-# Excess over beta at which a search on a part of the rows has done its work.
-_COARSE = 0.01
-_COARSE_ROUNDS = 20
-# It has, too, when a round finds no more than this share of its neurons anew.
-_DONE = 1.0 / 16.0
-# Gap that weighing peaks reaches without Newton's method.
-_COLUMNS_REACH = 1e-5
-# Share of the time for the search; the rest is for the certificate.
-_SEARCH_SHARE = 0.85
-# Up to this rank the exact oracle is quick: it takes over from the ascent when a
-# round of that finds fewer neurons.
-_QUICK_RANK = 4
-_FEW = 8
-# On many rows the exact oracle takes over earlier: below this share of the neurons.
-_RARE = 0.25
-# Objective over penalty, at most: beyond it the residual is hardly stationary.
-_MOST_EXCESS = 10.0
-# Tolerance of a certificate that is made when time is up, unless the gap is within
-# this factor of its goal: then a tight one may reach it.
-_LAST_TOLERANCE = 1e-3
-_NEARLY = 10.0
-# Seconds that it may take, however short the search was.
-_LEAST_PROOF = 1.0
-# Neurons of the exact oracle that one round takes up; all it keeps on many rows,
-# where they are cheap to weigh and dear to find.
-_MOST_EXACT = 60
-# Up to this many entries the dual point is corrected on the faces of the neurons.
-_CORRECTED_ENTRIES = 600_000
-_ROUNDING = 1e-6
-# Products in the Gram matrix of a Newton step up to which the last digits are worth it.
-_SHARP_WORK = 1 << 33
 
-
-class GlobalSearch(Search):
+class GlobalSearch(IncumbentSearch):
     """Search for the global optimum of (2), without a list of cells.
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
-        The squared loss.
+    problem : Problem of Layer
+        With the squared loss.
     random_state : numpy.random.Generator
         Where ascents start; the optimum does not depend on it.
     reduction : Reduction, optional
@@ -88,29 +46,11 @@ class GlobalSearch(Search):
         Neurons to begin with, in the coordinates of the rows.
     certifies : bool
         Whether the exact oracle is asked; without it the end is stationary.
-
-    Attributes
-    ----------
-    neurons : Neurons
-        Best network so far, in reduced coordinates.
-    objective : float
-        Its objective (2).
-    bound : float
-        Best lower bound so far, for networks of any width.
-    proof : DualProof
-        The dual point behind that bound.
-    n_blocks : int
-        Neurons proposed in the last round.
-    stationary : bool
-        Whether no neuron is known that would help, but none excluded either.
     """
 
     def __init__(
         self,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
+        problem: Problem[Layer],
         random_state: np.random.Generator,
         reduction: Reduction | None = None,
         deadline: Deadline = UNLIMITED,
@@ -118,27 +58,21 @@ class GlobalSearch(Search):
         start: Neurons | None = None,
         certifies: bool = True,
     ) -> None:
-        self._begun = clock()
-        self._end = deadline
-        self.deadline = self._end.share(_SEARCH_SHARE)
-        self._reduction = reduce_rows(layer.rows, self._end) if reduction is None else reduction
+        assert problem.is_least_squares
+        self._begun, self._end, layer = clock(), deadline, problem.rows
+        search_deadline = deadline.share(SETTINGS.search_share)
+        self._reduction = reduce_rows(layer.rows, deadline) if reduction is None else reduction
         self.basis, self.rank = self._reduction.basis, self._reduction.rank
         self.layer = layer.turned(self.basis)
-        self.y, self.beta, self.loss = y, beta, loss
+        nothing = Neurons.none(self.layer.n_features)
+        super().__init__(problem.on(self.layer), nothing, "tree", search_deadline)
         self._oracle = LayerOracle(self.layer, BranchAndBound(layer.rows, self._reduction))
-        self.neurons = Neurons.none(self.layer.n_features)
-        self.objective = loss.value(np.zeros_like(y), y)
-        self.bound, self.proof = -np.inf, DualProof.of(y, np.inf, "tree")
-        v = -loss.gradient(np.zeros_like(y), y)
-        self._take(spectral_proof(layer, v))
+        self._take(spectral_proof(layer, problem.residual_at_zero))
         self._certifies = certifies
         self._searches = self._split(random_state, start)
         self._rounds = 0
         self._exact = False
-        self._few = _FEW if self.layer.n_features <= _QUICK_RANK else 1
-        self.n_blocks = 0
-        self.stalled = 0.0
-        self.stationary = False
+        self._few = SETTINGS.few if self.layer.n_features <= SETTINGS.quick_rank else 1
 
     def _split(
         self, random_state: np.random.Generator, start: Neurons | None
@@ -147,21 +81,19 @@ class GlobalSearch(Search):
 
         Neurons to start with have been on the parts: then it is the only one.
         """
-        n = len(self.y)
-        order = random_state.permutation(n) if n > MANY_ROWS else np.arange(n)
+        problem, n, many = self.problem, len(self.problem.y), SETTINGS.many_rows
+        order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
-        while sizes[-1] > MANY_ROWS and start is None:
-            sizes.append(sizes[-1] // _PART)
+        while sizes[-1] > many and start is None:
+            sizes.append(sizes[-1] // SETTINGS.part)
         to_direction = self.basis.T @ self._reduction.to_direction
         searches = []
         for size in reversed(sizes):
             rows = np.sort(order[:size])
-            searches.append(
-                NeuronSearch(
-                    self.layer.take(rows), self.y[rows], self.beta * size / n,
-                    to_direction, random_state, self.deadline,
-                )
-            )  # fmt: skip
+            part = Problem.of(
+                self.layer.take(rows), problem.y[rows], problem.beta * size / n, problem.loss
+            )
+            searches.append(NeuronSearch(part, to_direction, random_state, self.deadline))
         if start is not None:
             searches[0].start_from(start.turned(self.basis))
             self._offer(searches[0].neurons)
@@ -176,7 +108,7 @@ class GlobalSearch(Search):
 
     def _coarse_round(self) -> None:
         search = self._searches[0]
-        proposals = search.propose(_COARSE)
+        proposals = search.propose(SETTINGS.coarse)
         self.n_blocks = len(proposals)
         try:
             search.improve(proposals, converge=False)
@@ -184,7 +116,8 @@ class GlobalSearch(Search):
             self._offer(search.neurons)
             raise
         self._rounds += 1
-        if self.n_blocks <= _DONE * len(search.neurons.sizes) or self._rounds >= _COARSE_ROUNDS:
+        done = self.n_blocks <= SETTINGS.done * len(search.neurons)
+        if done or self._rounds >= SETTINGS.coarse_rounds:
             del self._searches[0]
             self._rounds = 0
             self._offer(search.neurons)
@@ -196,12 +129,12 @@ class GlobalSearch(Search):
         search = self._searches[0]
         before = (self.objective, self.bound)
         # Columns alone reach a coarse gap, and a Newton step over many rows is dear.
-        converge = not search.is_many or tol < _COLUMNS_REACH
+        converge = not search.is_many or tol < SETTINGS.columns_reach
         asks = self._exact
         if not self._exact or search.is_many:
             proposals = search.propose(self._excess(tol) / 4.0, near=self._exact)
             # Where the exact oracle is quick, it costs less than the starts that
-            # would find the rest; once asked, it keeps the word.
+            # would find the rest; once asked, it is asked every time.
             asks = len(proposals) < self._enough(search)
             self._add(proposals, converge=converge and (asks or self._exact))
             self.stationary = len(proposals) == 0 and not self._certifies
@@ -231,7 +164,7 @@ class GlobalSearch(Search):
         Each that is missing moves predictions by about the share of beta it exceeds beta by,
         where the objective feels the square. The bound stays as it is.
         """
-        if len(self.y) * self.neurons.directions.size**2 > _SHARP_WORK:
+        if len(self.problem.y) * self.neurons.directions.size**2 > SETTINGS.sharp_work:
             return False
         proposals = self._searches[-1].propose(self._excess(tol) / 4.0)
         self.n_blocks = len(proposals)
@@ -240,9 +173,9 @@ class GlobalSearch(Search):
 
     def _enough(self, search: NeuronSearch) -> float:
         """Proposals of the ascent below which the exact oracle is asked."""
-        if self._exact or not search.is_many or self.layer.n_features > _QUICK_RANK:
+        if self._exact or not search.is_many or self.layer.n_features > SETTINGS.quick_rank:
             return self._few
-        return max(self._few, _RARE * len(search.neurons.sizes))
+        return max(self._few, SETTINGS.rare * len(search.neurons))
 
     def _excess(self, tol: float) -> float:
         """The share by which the oracle may exceed beta for a gap of `tol`.
@@ -250,51 +183,48 @@ class GlobalSearch(Search):
         Scaling a stationary residual by ``beta / M`` costs ``M / beta - 1`` of
         the penalty, and the gap is relative to the whole objective.
         """
-        penalty = self.beta * float(self.neurons.sizes.sum())
-        return tol * min(self.objective / penalty, _MOST_EXCESS) if penalty > 0.0 else tol
+        penalty = self.problem.beta * float(self.neurons.sizes.sum())
+        if penalty == 0.0:
+            return tol
+        return tol * min(self.objective / penalty, SETTINGS.most_excess)
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""
         v = self._best_dual_point()
         tol = self._excess(tol)
         proposals = self._proposals_at(v, 0.5 * tol, deadline)
-        worth = np.flatnonzero(proposals.values > self.beta * (1.0 + 0.25 * tol))
+        worth = np.flatnonzero(proposals.values > self.problem.beta * (1.0 + 0.25 * tol))
         if not self._searches[0].is_many:
-            worth = worth[:_MOST_EXACT]
+            worth = worth[: SETTINGS.most_exact]
         return proposals.select(worth).turned(self.basis)
 
     def _proposals_at(self, v: FloatArray, tol: float, deadline: Deadline) -> Proposals:
         """Price a dual point, and keep what is proven of it if it is the best."""
-        price = self._oracle.price(v[:, None], self.beta, tol=tol, deadline=deadline)
+        price = self._oracle.price(v[:, None], self.problem.beta, tol=tol, deadline=deadline)
         self._take(DualProof.priced(v[:, None], price))
         check_interrupt()
         return price.proposals
 
     def _best_dual_point(self) -> FloatArray:
         """The residual of the network, made stationary where that only mends rounding."""
-        left = residual(self.layer, self.y, self.neurons)
-        if len(self.y) * self.neurons.directions.size > _CORRECTED_ENTRIES:
+        left = residual(self.problem, self.neurons)
+        if len(left) * self.neurons.directions.size > SETTINGS.corrected_entries:
             return left
-        v = dual_point(self.layer, self.y, self.beta, self.neurons, self.deadline)
+        v = dual_point(self.problem, self.neurons, self.deadline)
         # Which rows are tight is a guess; a wrong one asks for a large correction.
-        small = np.linalg.norm(v - left) <= _ROUNDING * np.linalg.norm(left)
+        small = np.linalg.norm(v - left) <= SETTINGS.rounding * np.linalg.norm(left)
         return v if small else left
 
-    def _take(self, proof: DualProof) -> None:
-        bound = proof.bound(self.loss, self.y, self.beta)
-        if bound > self.bound:
-            self.bound, self.proof = bound, proof
-
     def _offer(self, neurons: Neurons) -> None:
-        objective = neuron_objective(self.layer, self.y, self.beta, neurons)
-        if objective <= self.objective * (1.0 + AS_GOOD):
+        objective = neuron_objective(self.problem, neurons)
+        if objective <= self.objective * (1.0 + SETTINGS.as_good):
             self.neurons, self.objective = neurons, objective
 
-    def _tidy(self, deadline: Deadline) -> None:
+    def _merge(self, deadline: Deadline) -> None:
         """Independent activations, for the neurons of a round that was cut short."""
         try:
             merged = merge_cells(self.layer.rows, self.neurons, deadline)
-            self._offer(reweigh(self.layer, self.y, self.beta, merged, deadline))
+            self._offer(reweigh(self.problem, merged, deadline))
         except OutOfTimeError:
             # They are good as they are, only more than are needed.
             return
@@ -306,12 +236,13 @@ class GlobalSearch(Search):
         take exponential time, and `max_iter` has to end a run.
         """
         if quick or self.deadline.passed:
-            self._tidy(self._last_deadline(quick=quick))
+            self._merge(self._last_deadline(quick=quick))
         wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
-            v = residual(self.layer, self.y, self.neurons)
-            spent = max(clock() - self._begun, _LEAST_PROOF)
+            v = residual(self.problem, self.neurons)
+            spent = max(clock() - self._begun, SETTINGS.least_proof)
             deadline = Deadline(min(self._end.remaining, spent))
             tight = 0.5 * self._excess(tol)
-            coarse = max(tol, _LAST_TOLERANCE)
-            self._proposals_at(v, tight if self.gap <= _NEARLY * tol else coarse, deadline)
+            coarse = max(tol, SETTINGS.last_tolerance)
+            is_near = self.gap <= SETTINGS.nearly * tol
+            self._proposals_at(v, tight if is_near else coarse, deadline)

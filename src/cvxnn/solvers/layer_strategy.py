@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import final
 
-from cvxnn.certificates import DualProof, spectral_proof
+import numpy as np
+
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import Root
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
@@ -22,19 +21,14 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.fallback import WithFallback
 from cvxnn.solvers.global_search import GlobalSearch
-from cvxnn.solvers.opening import opening
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
-from cvxnn.solvers.proximal_newton import ProximalNewton
+from cvxnn.solvers.proximal_newton import search_for
+from cvxnn.solvers.rows_strategy import RowsStrategy
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.strategy import Strategy
-
-FloatArray = NDArray[np.float64]
-
-# Up to this many hyperplanes of rank two, two patterns each, their cells take a second.
-_FEW_LINES = 100
 
 
-class LayerStrategy(Strategy):
+@final
+class LayerStrategy(RowsStrategy):
     """The search for neurons on a layer, over cells or over all directions.
 
     Parameters
@@ -58,8 +52,8 @@ class LayerStrategy(Strategy):
         random_state: np.random.Generator,
         start: Neurons | None = None,
     ) -> None:
-        self._problem, self._method = problem, method
-        self._random_state, self._start = random_state, start
+        super().__init__(problem, method, random_state)
+        self._start = start
         self._patterns: PatternSet | None = None
         patterns = method.patterns
         if patterns is not None and not patterns.belongs_to(problem.rows.rows):
@@ -83,16 +77,6 @@ class LayerStrategy(Strategy):
         first = self._search(problem, patterns, start, deadline)
         return WithFallback(first, lambda: self._second(problem, start, first, deadline))
 
-    def opening(self) -> Neurons:
-        return opening(self._problem)
-
-    def nothing(self) -> Neurons:
-        return Neurons.none(self._problem.rows.n_features)
-
-    def first_proof(self) -> DualProof:
-        v = self._problem.residual(np.zeros_like(self._problem.y))
-        return spectral_proof(self._problem.rows, v, quick=True)
-
     def _second(
         self,
         problem: Problem[Layer],
@@ -108,14 +92,11 @@ class LayerStrategy(Strategy):
         it is the other way round: where there are few cells, a master on each has digits
         that moments have not.
         """
-        if not self._method.covers_all or isinstance(first, GlobalSearch):
+        if not self._method.covers_all or first.alternative is None:
             return None
-        if isinstance(first, RankTwoSearch):
-            if not first.is_cheap or first.oracle.circle.n_classes > _FEW_LINES:
-                return None
-            patterns = enumerate_until(problem.rows.rows, deadline)
-            return self._search(problem, patterns, start, deadline)
-        return self._search(problem, None, start, deadline, by_cells=False)
+        by_cells = first.alternative == "cells"
+        patterns = enumerate_until(problem.rows.rows, deadline) if by_cells else None
+        return self._search(problem, patterns, start, deadline, by_cells=by_cells)
 
     def _search(
         self,
@@ -126,19 +107,17 @@ class LayerStrategy(Strategy):
         *,
         by_cells: bool = True,
     ) -> Search:
-        layer, loss = problem.rows, problem.loss
-        if patterns is not None and patterns.is_complete and not isinstance(loss, SquaredLoss):
+        if patterns is not None and patterns.is_complete and not problem.is_least_squares:
             # Weights go to the readout: all models have the same rows, and so one oracle.
-            layer = layer.with_readout()
+            problem = problem.on(problem.rows.with_readout())
         searches = Searches(
-            layer, patterns, self._random_state, deadline,
+            problem.rows, patterns, self._random_state, deadline,
             by_cells=by_cells, certifies=self._method.certify,
         )  # fmt: skip
-        if isinstance(loss, SquaredLoss):
-            return searches.open(None, problem.y, problem.beta, start)
-        return ProximalNewton(layer, problem.y, problem.beta, loss, searches.open, deadline, start)
+        return search_for(problem, searches.open, deadline, start)
 
 
+@final
 class Searches:
     """Searches with squared loss for one layer and for every root of a curvature on it.
 
@@ -180,47 +159,42 @@ class Searches:
 
     def open(
         self,
-        root: Root[Layer] | None,
-        y: FloatArray,
-        beta: float,
-        start: Neurons | None,
+        problem: Problem[Layer],
+        start: Neurons | None = None,
+        root: Root[Layer] | None = None,
         certifies: bool = True,
     ) -> Search:
         """The search for predictions that a root has been applied to, or for plain ones."""
         self._deadline.check()
-        layer = self._layer if root is None else root.applied(self._layer)
+        data, is_read = self._geometry, problem.rows.readout is not None
         # Without a readout a root is diagonal, and its entries have multiplied the rows.
-        scales = root.root if root is not None and layer.readout is None else None
-        data = self._geometry
-        if data.kind(is_read=layer.readout is not None) == "rank two":
+        scales = None if root is None or is_read else root.root
+        kind = data.kind(is_read=is_read)
+        if kind == "rank two":
             assert data.circle is not None
             circle = data.circle if scales is None else data.circle.weighted(scales)
-            return RankTwoSearch(circle, y, beta, SquaredLoss(), self._deadline)
+            return RankTwoSearch(problem, circle, self._deadline)
         reduction = data.reduction if scales is None else data.reduction.weighted(scales)
-        if data.patterns is not None:
-            return self._over_cells(layer, y, beta, data.patterns, reduction, start)
+        if kind == "cells":
+            return self._over_cells(problem, reduction, start)
+        certifies = certifies and self._certifies
         return GlobalSearch(
-            layer, y, beta, SquaredLoss(), self._random_state, reduction, self._deadline,
-            start=start, certifies=certifies and self._certifies,
+            problem, self._random_state, reduction, self._deadline,
+            start=start, certifies=certifies,
         )  # fmt: skip
 
     def _over_cells(
-        self,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
-        patterns: PatternSet,
-        reduction: Reduction,
-        start: Neurons | None,
+        self, problem: Problem[Layer], reduction: Reduction, start: Neurons | None
     ) -> Search:
         """A search over cells; one on the same rows lends its oracle and its blocks."""
-        previous = self._previous
-        if previous is not None and previous.rows is layer.rows:
+        patterns, rows, previous = self._geometry.patterns, problem.rows.rows, self._previous
+        assert patterns is not None
+        if previous is not None and previous.rows is rows:
             oracle = previous.oracle
         else:
-            oracle = CellOracle(layer.rows, patterns, reduction, self._deadline)
+            oracle = CellOracle(rows, patterns, reduction, self._deadline)
         self._previous = WorkingSet(
-            layer, y, beta, patterns, oracle, SquaredLoss(), self._random_state,
-            self._deadline, None if previous is None else start, previous,
+            problem, patterns, oracle, self._random_state, self._deadline,
+            None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from cvxnn.losses import Loss
+from cvxnn.problems import Problem
 
 FloatArray = NDArray[np.float64]
 
 
-def best_size(
-    loss: Loss, y: FloatArray, prediction: FloatArray, move: FloatArray, beta: float
-) -> float:
+def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -> float:
     """The c > 0 with the least ``l(f + c move, y) + beta c``, convex in c; 0 if there is none.
 
     Parameters
     ----------
-    loss : Loss
-    y, prediction, move : ndarray, shape (n,)
-        Targets, f, and what a neuron of size 1 adds to it.
-    beta : float
+    problem : Problem
+        Of any rows.
+    prediction, move : ndarray, shape (n,)
+        f, and what a neuron of size 1 adds to it.
 
     Examples
     --------
+    >>> from cvxnn.layers import Layer
     >>> from cvxnn.losses import SquaredLoss
-    >>> y = np.array([3.0, 4.0])
-    >>> round(best_size(SquaredLoss(), y, np.zeros(2), y / 5.0, 1.0), 12)
+    >>> problem = Problem.of(Layer(np.eye(2)), np.array([3.0, 4.0]), 1.0, SquaredLoss())
+    >>> round(best_size(problem, np.zeros(2), problem.y / 5.0), 12)
     4.0
     """
+    loss, y, beta = problem.loss, problem.y, problem.beta
     slope_at_zero = float(loss.gradient(prediction, y) @ move) + beta
     weight = float(loss.majorizer(prediction, y) @ move**2)
     if slope_at_zero >= 0.0 or weight == 0.0:

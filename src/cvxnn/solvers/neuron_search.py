@@ -10,49 +10,19 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle import AscentOracle, Proposals
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import (
     atom_lengths,
     merge_cells,
     neuron_objective,
     residual,
     reweigh,
 )
-from cvxnn.solvers.newton.kink_newton import descend_over_kinks, faces_for
+from cvxnn.solvers.global_settings import SETTINGS
+from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
 
 FloatArray = NDArray[np.float64]
-
-# Random starts of an ascent: at first, and at most.
-_STARTS = 200
-_MOST_STARTS = 1_000
-# Rows times starts of one ascent: beyond it there are fewer starts.
-_ASCENT_WORK = 1 << 25
-# Rows from which a round also climbs from the neurons that are there. Their peaks
-# have moved a little, over many kinks: a climb costs less than Newton's method.
-MANY_ROWS = 4_000
-# Neurons of each sign that one round may add.
-_MOST_NEW, _WIDE_MOST_NEW = 60, 150
-# While a proposal exceeds beta by this factor, neurons have far to go.
-_FAR = 1.2
-_DESCENT_STEPS, _WIDE_DESCENT_STEPS = 200, 1_000
-# Local descent in high rank ends when 50 steps gain less than this share of the objective, or
-# than that share of what the round before gained: new neurons gain more. In low rank
-# neurons have to come near to rest, for Newton's method.
-_WIDE_GAIN, _SHARE_OF_ROUND = 1e-3, 0.25
-# Rows times neurons times steps of one descent.
-_DESCENT_WORK = 1 << 29
-# Newton steps of a round while there are many new neurons, and to converge.
-_FEW_STEPS, _MANY_STEPS = 4, 12
-# Variables of the model with kinks: beyond it a step costs more than it brings.
-_NEWTON_VARIABLES, _WIDE_NEWTON_VARIABLES = 2_000, 700
-# From this rank on proposals start small and travel, instead of being weighed first.
-_WIDE_RANK = 8
-_SMALL = 0.1
-_WIDE = 400
-# Relative difference of objectives that is rounding. The residual, on which the
-# certificate rests, errs by the root of what the objective errs by.
-AS_GOOD = 1e-13
 
 
 class NeuronSearch:
@@ -60,10 +30,8 @@ class NeuronSearch:
 
     Parameters
     ----------
-    layer : Layer
-        In reduced coordinates.
-    y : ndarray, shape (n,)
-    beta : float
+    problem : Problem of Layer
+        In reduced coordinates, with the squared loss.
     to_direction : ndarray, shape (r, r)
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
@@ -79,77 +47,76 @@ class NeuronSearch:
 
     def __init__(
         self,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
+        problem: Problem[Layer],
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
     ) -> None:
-        self.layer, self.y, self.beta = layer, y, beta
-        self.deadline = deadline
-        self._ascent = AscentOracle(layer.rows, to_direction, random_state)
-        self._faces = faces_for(layer)
-        self._n_starts = _STARTS
-        self.neurons = Neurons.none(layer.n_features)
-        self.objective = 0.5 * float(y @ y)
+        self.problem, self.deadline = problem, deadline
+        self._ascent = AscentOracle(problem.rows.rows, to_direction, random_state)
+        self._faces = faces_for(problem.rows)
+        self._n_starts = SETTINGS.starts
+        self.neurons = Neurons.none(problem.rows.n_features)
+        self.objective = problem.value(np.zeros_like(problem.y))
         self._gain = np.inf
 
     @property
     def _is_wide(self) -> bool:
-        return self.layer.n_features >= _WIDE_RANK
+        return self.problem.rows.n_features >= SETTINGS.wide_rank
+
+    @property
+    def _n_rows(self) -> int:
+        return len(self.problem.rows.rows)
 
     @property
     def is_many(self) -> bool:
         """Whether neurons move by climbs rather than by Newton's method."""
-        return len(self.layer.rows) > MANY_ROWS and not self._is_wide
+        return self._n_rows > SETTINGS.many_rows and not self._is_wide
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
-        self._offer(reweigh(self.layer, self.y, self.beta, neurons, self.deadline))
+        self._offer(reweigh(self.problem, neurons, self.deadline))
 
     def residual(self) -> FloatArray:
         """``y - f(X)``, shape (n,)."""
-        return residual(self.layer, self.y, self.neurons)
+        return residual(self.problem, self.neurons)
 
     def propose(self, margin: float, *, near: bool = False) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare.
 
         With `near`, no new starts: only climbs from the neurons that are there.
         """
-        if self._is_wide and len(self.neurons.sizes) == 0:
+        beta, n_wide = self.problem.beta, SETTINGS.wide
+        if self._is_wide and len(self.neurons) == 0:
             # One neuron of each sign would be no start: hundreds find their places together.
-            directions = self._ascent.draw(_WIDE)
-            signs = np.where(np.arange(_WIDE) % 2 == 0, 1.0, -1.0)
+            directions = self._ascent.draw(n_wide)
+            signs = np.where(np.arange(n_wide) % 2 == 0, 1.0, -1.0)
             values = signs * self._correlations(directions)
-            if values.max() > _FAR * self.beta:
+            if values.max() > SETTINGS.far * beta:
                 return Proposals(directions, signs[:, None], values)
-        most = _WIDE_MOST_NEW if self._is_wide else _MOST_NEW
-        most_starts = max(
-            _STARTS // 2, min(_MOST_STARTS, _ASCENT_WORK // max(len(self.layer.rows), 1))
-        )
-        starts = self.neurons.directions if self.is_many else None
-        n_drawn = 0 if near else min(self._n_starts, most_starts)
+        most = SETTINGS.wide_most_new if self._is_wide else SETTINGS.most_new
+        limit = min(SETTINGS.most_starts, SETTINGS.ascent_work // max(self._n_rows, 1))
+        n_drawn = 0 if near else min(self._n_starts, max(SETTINGS.starts // 2, limit))
+        starts = self.neurons if self.is_many else None
         proposals = self._ascent.search(
-            self.layer.pull(self.residual())[:, None],
-            self.beta * (1.0 + margin),
+            self.problem.rows.pull(self.residual())[:, None],
+            beta * (1.0 + margin),
             n_drawn,
-            starts=starts,
-            start_signs=self.neurons.signs,
-            most=most + (0 if starts is None else len(starts)),
+            neurons=starts,
+            most=most if starts is None else most + len(starts),
             polish=True,
             deadline=self.deadline,
         )
         if not (near or self.is_many) and len(proposals) < most:
-            self._n_starts = min(2 * self._n_starts, _MOST_STARTS)
+            self._n_starts = min(2 * self._n_starts, SETTINGS.most_starts)
         return proposals
 
     def _correlations(self, directions: FloatArray) -> FloatArray:
         """``y'R (M u)_+`` for the rows u of `directions`, shape (k,)."""
         total = np.zeros(len(directions))
-        for outputs, part in self.layer.tiles(len(directions)):
+        for outputs, part in self.problem.rows.tiles(len(directions)):
             self.deadline.check()
-            total += self.y[outputs] @ part.activations(directions)
+            total += self.problem.y[outputs] @ part.activations(directions)
         return total
 
     def improve(self, proposals: Proposals, *, converge: bool) -> None:
@@ -177,31 +144,36 @@ class NeuronSearch:
 
     def _moved(self, proposals: Proposals, *, converge: bool) -> Iterator[Neurons]:
         """The neurons after each stage of :meth:`improve`."""
-        layer, y, beta = self.layer, self.y, self.beta
         neurons = self._with(proposals)
-        limit = _WIDE_NEWTON_VARIABLES if self._is_wide else _NEWTON_VARIABLES
-        movable = neurons.directions.size <= limit
-        if proposals.largest > _FAR * beta or not movable:
-            work = len(layer.rows) * max(len(neurons.sizes), 1)
-            most = _WIDE_DESCENT_STEPS if self._is_wide else _DESCENT_STEPS
-            steps = min(most, max(20, _DESCENT_WORK // work))
-            enough = min(_WIDE_GAIN, _SHARE_OF_ROUND * self._gain) if self._is_wide else 0.0
-            neurons = descend(
-                layer, y, beta, neurons, steps=steps, enough=enough, deadline=self.deadline
-            )
+        wide = self._is_wide
+        limit = SETTINGS.wide_newton_variables if wide else SETTINGS.newton_variables
+        is_far = proposals.largest > SETTINGS.far * self.problem.beta
+        if is_far or neurons.directions.size > limit:
+            neurons = self._descended(neurons)
             yield neurons
-            neurons = self._tidy(neurons)
+            neurons = self._merged(neurons)
         if neurons.directions.size <= limit and (converge or not self.is_many):
             neurons = descend_over_kinks(
-                layer, y, beta, neurons,
-                steps=_MANY_STEPS if converge else _FEW_STEPS,
-                enough=0.0 if converge else 1e-9,
+                self.problem,
+                neurons,
+                steps=SETTINGS.many_steps if converge else SETTINGS.few_steps,
+                enough=0.0 if converge else SETTINGS.enough,
                 faces=self._faces,
                 deadline=self.deadline,
-            )  # fmt: skip
+            )
             yield neurons
-            neurons = self._tidy(neurons)
+            neurons = self._merged(neurons)
         yield neurons
+
+    def _descended(self, neurons: Neurons) -> Neurons:
+        """After a local descent that is worth its time."""
+        work = self._n_rows * max(len(neurons), 1)
+        most, enough = SETTINGS.descent_steps, 0.0
+        if self._is_wide:
+            most = SETTINGS.wide_descent_steps
+            enough = min(SETTINGS.wide_gain, SETTINGS.share_of_round * self._gain)
+        steps = min(most, max(SETTINGS.least_descent_steps, SETTINGS.descent_work // work))
+        return descend(self.problem, neurons, steps=steps, enough=enough, deadline=self.deadline)
 
     def _with(self, proposals: Proposals) -> Neurons:
         """The neurons and the proposals, with weights to start from.
@@ -210,23 +182,24 @@ class NeuronSearch:
         proposals, and each needs to travel: all of them start small.
         """
         joined = self.neurons.joined(proposals.directions, proposals.outputs)
-        if not self._is_wide or proposals.largest <= _FAR * self.beta:
-            neurons = reweigh(self.layer, self.y, self.beta, joined, self.deadline)
+        if not self._is_wide or proposals.largest <= SETTINGS.far * self.problem.beta:
+            neurons = reweigh(self.problem, joined, self.deadline)
             self._offer(neurons)
             return neurons
-        lengths = atom_lengths(self.layer, joined, self.deadline)
-        sizes = (self.beta + proposals.largest) / np.where(lengths > 0.0, lengths, np.inf) ** 2
-        small = _SMALL * sizes / max(len(proposals), 1)
+        lengths = atom_lengths(self.problem.rows, joined, self.deadline)
+        reach = self.problem.beta + proposals.largest
+        sizes = reach / np.where(lengths > 0.0, lengths, np.inf) ** 2
+        small = SETTINGS.small * sizes / max(len(proposals), 1)
         weights = np.where(joined.sizes > 0.0, joined.sizes, small)
         return joined.sized(weights)
 
-    def _tidy(self, neurons: Neurons) -> Neurons:
-        """Merged, and with linearly independent activations."""
-        merged = merge_cells(self.layer.rows, neurons, self.deadline)
-        return reweigh(self.layer, self.y, self.beta, merged, self.deadline)
+    def _merged(self, neurons: Neurons) -> Neurons:
+        """One in each cell, and with linearly independent activations."""
+        merged = merge_cells(self.problem.rows.rows, neurons, self.deadline)
+        return reweigh(self.problem, merged, self.deadline)
 
     def _offer(self, neurons: Neurons) -> None:
         """Take neurons that are better, or as good: they may be closer to rest."""
-        objective = neuron_objective(self.layer, self.y, self.beta, neurons)
-        if objective <= self.objective * (1.0 + AS_GOOD):
+        objective = neuron_objective(self.problem, neurons)
+        if objective <= self.objective * (1.0 + SETTINGS.as_good):
             self.neurons, self.objective = neurons, objective

@@ -9,7 +9,6 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.layers import Rows
-from cvxnn.losses import Loss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
@@ -57,13 +56,12 @@ def opening(problem: Problem[Any]) -> Neurons:
     >>> found.directions.argmax(axis=1).tolist(), found.signs.tolist()
     ([1, 0], [-1.0, 1.0])
     """
-    layer, loss, y = problem.rows, problem.loss, problem.y
-    v = problem.residual(np.zeros_like(y))
-    found = _peaks(layer, v, problem.beta)
+    layer = problem.rows
+    found = _peaks(layer, problem.residual_at_zero, problem.beta)
     if len(found.signs) == 0:
         return found
     columns = layer.activations(found.directions) * found.signs
-    weights = _weights(loss, y, columns, problem.beta)
+    weights = _weights(problem, columns)
     return found.sized(weights).select(weights > 0.0)
 
 
@@ -111,10 +109,11 @@ def _units(rows: FloatArray) -> FloatArray:
     return np.asarray(rows / np.maximum(lengths, _TINY))
 
 
-def _weights(loss: Loss, y: FloatArray, columns: FloatArray, beta: float) -> FloatArray:
+def _weights(problem: Problem[Any], columns: FloatArray) -> FloatArray:
     """Weights c >= 0 that lower ``l(A c, y) + beta sum(c)`` as far as a few parabolas do."""
+    loss, y, beta = problem.loss, problem.y, problem.beta
     weights, prediction = np.zeros(columns.shape[1]), np.zeros_like(y)
-    value = loss.value(prediction, y)
+    value = problem.value(prediction)
     for _ in range(1 if loss.is_quadratic else _PARABOLAS):
         root = np.sqrt(loss.majorizer(prediction, y))
         target = root * prediction - loss.gradient(prediction, y) / root
@@ -125,7 +124,7 @@ def _weights(loss: Loss, y: FloatArray, columns: FloatArray, beta: float) -> Flo
             table = table[: table.shape[1]]
         moved = nonnegative_lasso(table[:, :-1], table[:, -1], beta, weights)
         ahead = columns @ moved
-        reached = loss.value(ahead, y) + beta * float(moved.sum())
+        reached = problem.value(ahead, float(moved.sum()))
         if not reached < value:
             break
         weights, prediction, value = moved, ahead, reached

@@ -9,6 +9,7 @@ same, so that every method for the squared loss is one for all smooth losses.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -18,59 +19,95 @@ from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Rows
-from cvxnn.losses import Loss
+from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import DiagonalRoot, Root
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
-    best_weights,
-    prune,
-)
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import best_weights, prune
+from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# Share of the majorizing curvature that every row has: some have none of their own.
-# The first model has all of it, each further one a tenth of the last, down to the
-# smaller share for rows that do not pull: only the square of a gradient over a small
-# curvature is a large offset, in which the digits of the objective would drown.
-_LEAST_SHARE, _LEAST_SHARE_AT_REST, _SHARE_FACTOR = 1e-3, 1e-8, 0.1
-# Steps on the weights of given neurons, and the gain at which they end: they cost
-# little beside a model, and tell which rows have a curvature at the optimum.
-_CORRECTIONS, _SMALL_GAIN = 40, 1e-9
-# A model that is not certified is left when a round gains less than this share of
-# what all its rounds did: the next model knows better.
-_SLOW = 0.1
-# Relative accuracy of the first model, and of a model beside the gain of the last.
-_FIRST_TOLERANCE = 1e-2
-_FORCING = 0.1
-# Rounds of a model without progress after which it is taken as it is.
-_PATIENCE = 3
 _EPS = float(np.finfo(float).eps)
-# Activations that are looked through in no time.
-_QUICK_ENTRIES = 1 << 22
 
 
-class Opener(Protocol):
-    """Makes the search with squared loss for the predictions ``A f`` of a root A."""
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the sequence of models goes by.
+
+    Attributes
+    ----------
+    least_share, share_at_rest, share_factor : float
+        Share of the majorizing curvature that every row has: some have none of their own.
+        The first model has all of it, each further one a tenth of the last, down to the
+        smaller share for rows that do not pull: only the square of a gradient over a small
+        curvature is a large offset, in which the digits of the objective would drown.
+    corrections, small_gain : int, float
+        Steps on the weights of given neurons, and the relative gain at which they end: they
+        cost little beside a model, and tell which rows have a curvature at the optimum.
+    slow : float
+        A model that is not certified is left when a round gains less than this share of
+        what all its rounds did: the next model knows better.
+    first_tolerance, forcing : float
+        Relative accuracy of the first model, and of a model beside the gain of the last.
+    aim : float
+        Share of the tolerance that a model that is certified may use up.
+    least_tolerance : float
+        What a model can reach.
+    patience : int
+        Rounds of a model without progress after which it is taken as it is.
+    quick_entries : int
+        Of activations that are looked through in no time.
+    """
+
+    least_share: float = 1e-3
+    share_at_rest: float = 1e-8
+    share_factor: float = 0.1
+    corrections: int = 40
+    small_gain: float = 1e-9
+    slow: float = 0.1
+    first_tolerance: float = 1e-2
+    forcing: float = 0.1
+    aim: float = 0.3
+    least_tolerance: float = 1e-13
+    patience: int = 3
+    quick_entries: int = 1 << 22
+
+
+SETTINGS = Settings()
+
+
+class ModelOpener(Protocol):
+    """Opens the search for a problem with squared loss, from neurons to start with.
+
+    Its rows are those of a root of curvature, where there is one. Where the search
+    `certifies` its gap is proven.
+    """
 
     def __call__(
-        self, root: Root[Any], y: FloatArray, beta: float, start: Neurons, certifies: bool
+        self, problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
     ) -> Search: ...
 
 
-class ProximalNewton(Search):
+def search_for(
+    problem: Problem[Any],
+    open_model: ModelOpener,
+    deadline: Deadline,
+    start: Neurons | None = None,
+) -> Search:
+    """The search for a problem of any loss: one with squared loss, or a sequence of them."""
+    if problem.is_least_squares:
+        return open_model(problem, start, None, True)
+    return ProximalNewton(problem, open_model, deadline, start)
+
+
+class ProximalNewton(IncumbentSearch):
     """Search for the optimum with any smooth loss, by searches with squared loss.
 
     Parameters
     ----------
-    layer : Rows
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
-    open_search : callable
-        Makes the search for a model, from neurons to start with; where it
-        `certifies` its gap is proven.
+    problem : Problem of Rows
+    open_model : ModelOpener
     deadline : Deadline
     start : Neurons, optional
         A network to begin with; it has to be better than none.
@@ -94,35 +131,28 @@ class ProximalNewton(Search):
     are the fully corrective step of M. Jaggi, Revisiting Frank-Wolfe, ICML 2013.
     """
 
+    alternative = "tree"
+
     def __init__(
         self,
-        layer: Rows,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        open_search: Opener,
+        problem: Problem[Any],
+        open_model: ModelOpener,
         deadline: Deadline,
         start: Neurons | None = None,
     ) -> None:
-        self.layer, self.y, self.beta, self.loss = layer, y, beta, loss
-        self.deadline = deadline
-        self._open = open_search
-        self.basis = np.eye(layer.n_features)
-        self.neurons = Neurons.none(layer.n_features)
-        self._prediction = np.zeros_like(y)
-        self.objective = loss.value(self._prediction, y)
-        v = -loss.gradient(self._prediction, y)
-        self.proof = spectral_proof(layer, v)
-        self._space_proof = self.proof
-        self.bound = self._bound_of(self.proof)
-        self.n_blocks, self.stalled, self.stationary = 0, 0.0, False
+        self.layer, n_features = problem.rows, problem.rows.n_features
+        super().__init__(problem, Neurons.none(n_features), "spectral", deadline)
+        self._open, self.basis = open_model, np.eye(n_features)
+        self._prediction = np.zeros_like(problem.y)
+        self.proof = self._space_proof = spectral_proof(self.layer, problem.residual_at_zero)
+        self.bound = self.proof.bound(problem)
         if start is not None:
             self._offer(start)
         self._gain, self._share = np.inf, 1.0
         # Of a quadratic loss the first model is the loss.
-        self._certifies = loss.is_quadratic
+        self._certifies = problem.loss.is_quadratic
         self._model: Search | None = None
-        self._root: Root[Any] = DiagonalRoot(np.ones_like(y))
+        self._root: Root[Any] = DiagonalRoot(np.ones_like(problem.y))
         self._model_tol = 0.0
 
     def step(self, tol: float) -> None:
@@ -133,23 +163,23 @@ class ProximalNewton(Search):
             model.step(self._model_tol)
             self.n_blocks = model.n_blocks
             gained, all_gained = before - model.objective, self._first - model.objective
-            self._slow = not self._certifies and 0.0 < gained < _SLOW * all_gained
+            self._slow = not self._certifies and 0.0 < gained < SETTINGS.slow * all_gained
         if self._is_done(model):
             self._end(model, tol)
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Take over what the model under way has reached, and leave a minimal network."""
         if self._model is not None:
-            self._harvest(self._model, quick=quick)
-        entries = len(self.y) * len(self.neurons.sizes)
-        if (quick or self.deadline.passed) and entries > _QUICK_ENTRIES:
+            self._take_over(self._model, quick=quick)
+        entries = len(self.problem.y) * len(self.neurons)
+        if (quick or self.deadline.passed) and entries > SETTINGS.quick_entries:
             return
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.
         pruned = prune(self.layer, self.neurons, self._last_deadline(quick=quick))
         prediction = self.layer.forward(pruned.rays, pruned.signs)
-        penalty = self.beta * float(pruned.sizes.sum())
-        if self.loss.value(prediction, self.y) + penalty <= self.objective * (1.0 + 0.1 * tol):
+        reached = self.problem.value(prediction, float(pruned.sizes.sum()))
+        if reached <= self.objective * (1.0 + 0.1 * tol):
             self.neurons = pruned
 
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
@@ -162,61 +192,65 @@ class ProximalNewton(Search):
         # The objective of a model has an offset, which its relative gap must not see.
         visible = self.objective / max(self.objective + offset, 1e-300)
         # A dual point errs by the root of the gap: a model that led nowhere was too coarse.
-        wanted = 0.3 * tol * 0.1**self.stalled
+        wanted = SETTINGS.aim * tol * 0.1**self.stalled
         if not self._certifies:
-            wanted = max(wanted, min(_FIRST_TOLERANCE, _FORCING * self._gain))
-        self._model_tol = max(wanted * visible, 1e-13)
-        model = self._open(self._root, target, self.beta, self.neurons, self._certifies)
+            coarse = min(SETTINGS.first_tolerance, SETTINGS.forcing * self._gain)
+            wanted = max(wanted, coarse)
+        self._model_tol = max(wanted * visible, SETTINGS.least_tolerance)
+        problem = self._model_problem(self._root, target)
+        model = self._open(problem, self.neurons, self._root, self._certifies)
         self._model, self.rank = model, model.rank
-        self._first = offset + self.beta * float(self.neurons.sizes.sum())
+        self._first = offset + self.problem.beta * float(self.neurons.sizes.sum())
         self._slow = False
         return model
 
     def _squares(self, least: float) -> tuple[Root[Any], FloatArray, float]:
         """The loss at the best network so far as squares: root of curvature, targets, offset."""
-        gradient = self.loss.gradient(self._prediction, self.y)
-        root = self.loss.root(self._curvature(gradient, least))
+        loss = self.problem.loss
+        gradient = loss.gradient(self._prediction, self.problem.y)
+        root = loss.root(self._curvature(gradient, least))
         pull = root.solved(gradient)
         return root, root.times(self._prediction) - pull, 0.5 * float(pull @ pull)
 
+    def _model_problem(self, root: Root[Any], target: FloatArray) -> Problem[Any]:
+        rows = root.applied(self.layer)
+        return Problem.of(rows, target, self.problem.beta, SquaredLoss())
+
     def _curvature(self, gradient: FloatArray, least: float) -> FloatArray:
-        pull = np.abs(gradient)
-        share = _LEAST_SHARE * pull / max(float(pull.max()), 1e-300)
-        share = np.maximum(share, max(least, _LEAST_SHARE_AT_REST))
-        return np.maximum(
-            self.loss.curvature(self._prediction, self.y),
-            share * self.loss.majorizer(self._prediction, self.y),
-        )
+        loss, y, pull = self.problem.loss, self.problem.y, np.abs(gradient)
+        share = SETTINGS.least_share * pull / max(float(pull.max()), 1e-300)
+        share = np.maximum(share, max(least, SETTINGS.share_at_rest))
+        own = loss.curvature(self._prediction, y)
+        return np.maximum(own, share * loss.majorizer(self._prediction, y))
 
     def _is_done(self, model: Search) -> bool:
         reached = model.gap <= self._model_tol or model.stationary or self._slow
-        return reached or model.stalled >= _PATIENCE or self.deadline.passed
+        return reached or model.stalled >= SETTINGS.patience or self.deadline.passed
 
     def _end(self, model: Search, tol: float) -> None:
         """Take over the network of a model, and decide what the next one is like."""
         before = (self.objective, self.bound)
         # What is cheap for a model is cheap for a few models more.
         self.is_cheap = model.is_cheap
-        self._correct(self._harvest(model, quick=not self._certifies))
+        self._correct(self._take_over(model, quick=not self._certifies))
         self._model = None
         self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)
-        self._share *= _SHARE_FACTOR
+        self._share *= SETTINGS.share_factor
         small = self._gain <= 0.1 * tol
         self.stationary = small and self._certifies and model.stationary and self.gap > tol
         self._certifies |= small
         better = self._gain > 1e-12 or self.bound > before[1]
         self.stalled = 0.0 if better else self.stalled + 1.0
 
-    def _harvest(self, model: Search, *, quick: bool) -> Neurons:
+    def _take_over(self, model: Search, *, quick: bool) -> Neurons:
         """Take over network and proofs of a model; its neurons."""
         model.finish(self._model_tol, quick=quick)
-        found = model.neurons
-        neurons = found.turned(model.basis.T)
+        neurons = model.incumbent()
         self._offer(neurons)
         program, space = model.final_proofs(quick=quick)
-        self.proof = max(self.proof, self._on_the_rows(program), key=self._bound_of)
-        self._space_proof = max(self._space_proof, self._on_the_rows(space), key=self._bound_of)
-        self.bound = self._bound_of(self.proof)
+        self._take(self._on_the_rows(program))
+        proofs = (self._space_proof, self._on_the_rows(space))
+        self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         return neurons
 
     def _offer(self, neurons: Neurons) -> None:
@@ -228,23 +262,23 @@ class ProximalNewton(Search):
     def _correct(self, found: Neurons) -> None:
         """Find the best weights for the present neurons and these: the same steps, but cheap."""
         neurons = self.neurons.joined(found.directions, found.outputs)
-        share = _SHARE_FACTOR
-        for _ in range(_CORRECTIONS):
+        factor = share = SETTINGS.share_factor
+        for _ in range(SETTINGS.corrections):
             if self.deadline.passed:
                 break
             before = self.objective
             root, target, _ = self._squares(share)
-            model = root.applied(self.layer)
-            weights = best_weights(model, target, self.beta, neurons, self.deadline)
+            model = self._model_problem(root, target)
+            weights = best_weights(model, neurons, self.deadline)
             ahead = neurons.sized(weights)
             end = self.layer.forward(ahead.rays, ahead.signs)
             t = self._step_length(end, float(weights.sum() - neurons.sizes.sum()))
             mixed = (1.0 - t) * neurons.sizes + t * weights
             neurons = neurons.sized(mixed)
             self._move(neurons.select(mixed > 0.0), end, t)
-            if before - self.objective <= _SMALL_GAIN * self.objective:
+            if before - self.objective <= SETTINGS.small_gain * self.objective:
                 break
-            share = share * _SHARE_FACTOR if t > 0.5 else min(1.0, share / _SHARE_FACTOR)
+            share = share * factor if t > 0.5 else min(1.0, share / factor)
 
     def _step_length(self, end: FloatArray, growth: float) -> float:
         """Where the objective is least on the way to a prediction, with weights that grow so."""
@@ -253,8 +287,8 @@ class ProximalNewton(Search):
         # Asked twice for the ends, of which the signs must stay.
         @cache
         def slope(t: float) -> float:
-            pull = float(self.loss.gradient(start + t * move, self.y) @ move)
-            return pull + self.beta * growth
+            gradient = self.problem.loss.gradient(start + t * move, self.problem.y)
+            return float(gradient @ move) + self.problem.beta * growth
 
         if slope(1.0) <= 0.0:
             return 1.0
@@ -263,12 +297,9 @@ class ProximalNewton(Search):
     def _move(self, neurons: Neurons, end: FloatArray, t: float) -> None:
         """Take a network t of the way to a prediction, if it is better than the present one."""
         prediction = end if t == 1.0 else (1.0 - t) * self._prediction + t * end
-        objective = self.loss.value(prediction, self.y) + self.beta * float(neurons.sizes.sum())
+        objective = self.problem.value(prediction, float(neurons.sizes.sum()))
         if objective < self.objective:
             self.neurons, self.objective, self._prediction = neurons, objective, prediction
-
-    def _bound_of(self, proof: DualProof) -> float:
-        return proof.bound(self.loss, self.y, self.beta)
 
     def _on_the_rows(self, proof: DualProof) -> DualProof:
         """A proof for a model, carried over: ``v'f = v~'(A f)`` for ``v = A'v~``.
@@ -277,7 +308,7 @@ class ProximalNewton(Search):
         conjugate, which changes ``v'f`` by ``sum_i |change_i| |f_i|`` at most.
         """
         v = self._root.transposed(proof.v)
-        inside = self.loss.project(v, self.y)
+        inside = self.problem.loss.project(v, self.problem.y)
         moved = float(np.abs(inside - v) @ self.layer.lengths)
         rounding = self._root.error(proof.v, self.layer.lengths)
         # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import Deadline
-from cvxnn.problems import Neurons
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.oracle.choice import Kind
+from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
 
 FloatArray = NDArray[np.float64]
@@ -19,13 +22,8 @@ FloatArray = NDArray[np.float64]
 _AIM = 0.999
 # Rounds without progress after which rounding is taken to be the reason.
 _PATIENCE = 3
-# Share of the tolerance at which a search has done its work: the rest is for the rounding
-# of the objective, which is not known before the end.
-_AIM = 0.999
-# Rounds without progress after which rounding is taken to be the reason.
-_PATIENCE = 3
-# Seconds after a limit or Ctrl-C in which a network may be made presentable, and products
-# of a factorisation of its activations up to which nobody counts them.
+# Seconds after a limit or Ctrl-C in which neurons may still be pruned, and products
+# of a factorisation of their activations up to which nobody counts them.
 _GRACE, _QUICK_WORK = 0.1, 1 << 24
 
 
@@ -56,6 +54,9 @@ class Search(ABC):
         Of the rows; 0 where the search need not know.
     deadline : Deadline
         When no further round should start.
+    alternative : str, optional
+        What may still reach the optimum where rounding stops this search: one over "cells",
+        or neurons that move freely, with a "tree" for the proof.
     """
 
     basis: FloatArray
@@ -69,6 +70,7 @@ class Search(ABC):
     is_cheap: bool = False
     rank: int = 0
     deadline: Deadline
+    alternative: Kind | None = None
 
     @abstractmethod
     def step(self, tol: float) -> None:
@@ -89,7 +91,7 @@ class Search(ABC):
 
     @abstractmethod
     def finish(self, tol: float, *, quick: bool) -> None:
-        """Make the network presentable, and certify it if that is still to do.
+        """Leave a network that is minimal, and certify it if that is still to do.
 
         In a `quick` - somebody has pressed Ctrl-C - nothing is done that takes long, nor
         is it when the deadline has passed: then the network may stay as it is.
@@ -97,8 +99,8 @@ class Search(ABC):
 
     def _last_deadline(self, *, quick: bool) -> Deadline:
         """Until when :meth:`finish` may work on the network; never where that takes no time."""
-        if len(self.dual_point) * len(self.neurons.sizes) ** 2 <= _QUICK_WORK:
-            return Deadline()
+        if len(self.dual_point) * len(self.neurons) ** 2 <= _QUICK_WORK:
+            return UNLIMITED
         return Deadline(_GRACE) if quick or self.deadline.passed else self.deadline
 
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
@@ -127,3 +129,7 @@ class Search(ABC):
     def incumbent(self) -> Neurons:
         """The best network so far, in the coordinates of the rows."""
         return self.neurons.turned(self.basis.T)
+
+
+# Opens the search for a problem, from neurons to start with where there are some.
+Opener = Callable[[Problem[Any], Neurons | None], Search]

@@ -123,7 +123,7 @@ class CertificationRun:
         return notes
 
     def _bound_of(self, proof: DualProof) -> float:
-        return proof.bound(self.loss, self.y, self.beta)
+        return proof.bound(self.problem)
 
     def _evaluate(self, network: TwoLayerNetwork) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -138,7 +138,7 @@ class CertificationRun:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""
         effort = Effort(most=_CANDIDATES, depth=_DEPTH, random_state=self.rng)
         oracle, V = oracle_for(self.layer, effort), self.of_residual.V
-        trials = NeuronTrials(self.layer.rows, self.y, self.beta, self.loss, self.prediction)
+        trials = NeuronTrials(self.problem, self.prediction)
         for tol in (_COARSE, 0.5 * self.tol):
             deadline = self.deadline.share(_RESIDUAL_SHARE)
             price = oracle.price(V, self.beta, tol=tol, deadline=deadline)

@@ -237,8 +237,7 @@ class Run:
         )
 
     def _bound(self, proof: DualProof) -> float:
-        scaled = self._scaled
-        return proof.bound(scaled.loss, scaled.y, scaled.beta) * self._units.objective
+        return proof.bound(self._scaled) * self._units.objective
 
     def _best_network(self, status: Status) -> tuple[Network, Evaluation, bool]:
         """The best network that is known, its objective, and whether a search has found it.

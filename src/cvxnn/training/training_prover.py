@@ -60,4 +60,4 @@ class TrainingProver:
             ReLU(), (problem.rows.n_features,), problem, Global(), self._random_state, None, limits
         )
         self.solution = run.execute()
-        return max(proof, run.proof, key=lambda p: p.bound(problem.loss, problem.y, problem.beta))
+        return max(proof, run.proof, key=lambda p: p.bound(problem))

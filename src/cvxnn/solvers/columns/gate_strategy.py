@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
-from cvxnn.losses import Loss
 from cvxnn.oracle.gates import GateOracle, GatePrice
 from cvxnn.patterns.sampling import sample_until
-from cvxnn.solvers.columns.gates import GatedNeurons, GateSearch
+from cvxnn.problems import Problem
+from cvxnn.solvers.columns.gate_search import GatedNeurons, GateSearch
 from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.strategy import Strategy
 
@@ -50,33 +50,23 @@ class GateStrategy(Strategy):
 
     Parameters
     ----------
-    rows : GatedRows
-        Those without gates only where some are drawn.
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem of GatedRows
+        The rows have no gates only where some are drawn.
     draws : GateDraws, optional
     """
 
-    def __init__(
-        self,
-        rows: GatedRows,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        draws: GateDraws | None = None,
-    ) -> None:
-        self._rows, self._draws = rows, draws
-        self._y, self._beta, self._loss = y, beta, loss
-        self.n_patterns = rows.n_gates
+    def __init__(self, problem: Problem[GatedRows], draws: GateDraws | None = None) -> None:
+        self._problem, self._draws = problem, draws
+        self.n_patterns = problem.rows.n_gates
 
     def open(self, deadline: Deadline) -> GateSearch:
         """Draw the gates and price the network without neurons."""
         if self._draws is not None:
-            gates = np.vstack([self._draws.draw(deadline), self._rows.gates])
-            self._rows, self._draws = GatedRows.of(self._rows.X, gates, deadline), None
-            self.n_patterns = self._rows.n_gates
-        return GateSearch(self._rows, self._y, self._beta, self._loss, deadline)
+            rows = self._problem.rows
+            gates = np.vstack([self._draws.draw(deadline), rows.gates])
+            rows, self._draws = GatedRows.of(rows.X, gates, deadline), None
+            self._problem, self.n_patterns = self._problem.on(rows), rows.n_gates
+        return GateSearch(self._problem, deadline)
 
     def opening(self) -> GatedNeurons:
         """The gate of the largest correlation alone, with the best neuron in its direction.
@@ -84,43 +74,40 @@ class GateStrategy(Strategy):
         Where gates have not been drawn, one is tried that opens on the rows whose weights
         pull in the direction of all of them, and its opposite.
         """
-        rows, v = self._rows, self._dual_point
+        problem, rows = self._problem, self._problem.rows
         if self._draws is None:
             price = self._price
         else:
+            v = problem.residual_at_zero
             pull = rows.X.T @ v
             rows = GatedRows.of(rows.X, np.vstack([pull, -pull, rows.gates]))
             price = GateOracle(rows).price(v[:, None])
         gate = int(np.argmax(price.norms))
-        if price.norms[gate] <= self._beta:
+        if price.norms[gate] <= problem.beta:
             return self.nothing()
         direction = price.correlations[gate] / price.norms[gate]
         move = rows.masks[gate] * (rows.X @ direction)
-        size = best_size(self._loss, self._y, np.zeros_like(self._y), move, self._beta)
+        size = best_size(problem, np.zeros_like(problem.y), move)
         one = GatedNeurons.on(rows.gates[[gate]], direction[None])
         return one.sized(np.array([size])).select(np.array([size > 0.0]))
 
     def nothing(self) -> GatedNeurons:
         """The network without neurons."""
-        return GatedNeurons.on(self._rows.gates[:0], self._rows.gates[:0])
+        gates = self._problem.rows.gates[:0]
+        return GatedNeurons.on(gates, gates)
 
     def first_proof(self) -> DualProof:
         """Over the gates; over all that there can be where they have not been drawn."""
-        v = self._dual_point
+        v, rows = self._problem.residual_at_zero, self._problem.rows
         if self._draws is None:
-            return DualProof(v[:, None], self._price.bounds, self._price.kind)
-        n, d = self._rows.X.shape
+            return DualProof.priced(v[:, None], self._price)
+        n, d = rows.X.shape
         # Only the moduli of the terms are known; a sum of n of them with d entries each.
         rounding = 1.0 + 2.0 * (n + d + 8) * float(np.finfo(float).eps)
-        bound = float(np.abs(v) @ self._rows.lengths) * rounding + n * 1e-300
+        bound = float(np.abs(v) @ rows.lengths) * rounding + n * 1e-300
         return DualProof.of(v, bound, "gates")
 
     @cached_property
     def _price(self) -> GatePrice:
-        """Of that dual point, once there are gates: from then on they stay the same."""
-        return GateOracle(self._rows).price(self._dual_point[:, None])
-
-    @property
-    def _dual_point(self) -> FloatArray:
-        """Of the network without neurons, shape (n,)."""
-        return -self._loss.gradient(np.zeros_like(self._y), self._y)
+        """Without neurons, once there are gates: from then on they stay the same."""
+        return GateOracle(self._problem.rows).price(self._problem.residual_at_zero[:, None])

@@ -17,12 +17,13 @@ objective and no loss needs more than that it is convex and has a gradient.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.losses import Loss
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem
 from cvxnn.solvers.columns.second_order_cones import row_dots
@@ -98,9 +99,8 @@ class GroupLasso:
     ----------
     blocks : Blocks
         Without cone rows.
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem
+        Of any rows: the blocks stand for them.
     deadline : Deadline, optional
         A step raises OutOfTimeError when it passes.
 
@@ -120,10 +120,12 @@ class GroupLasso:
     One block, ``X = I``: the optimum is ``(1 - beta / ||y||) y``.
 
     >>> import numpy as np
+    >>> from cvxnn.layers import Layer
     >>> from cvxnn.losses import SquaredLoss
     >>> from cvxnn.solvers.columns.blocks import MaskedBlocks
     >>> blocks = MaskedBlocks(np.zeros((1, 0, 2)), np.eye(2), np.ones((2, 1)))
-    >>> lasso = GroupLasso(blocks, np.array([3.0, 4.0]), 1.0, SquaredLoss())
+    >>> problem = Problem.of(Layer(np.eye(2)), np.array([3.0, 4.0]), 1.0, SquaredLoss())
+    >>> lasso = GroupLasso(blocks, problem)
     >>> point = SmoothedPoint(np.zeros((1, 2)), np.zeros((1, 2)), mu=1.0)
     >>> for _ in range(12):
     ...     point = lasso.step(point)
@@ -132,15 +134,10 @@ class GroupLasso:
     """
 
     def __init__(
-        self,
-        blocks: Blocks,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        deadline: Deadline = UNLIMITED,
+        self, blocks: Blocks, problem: Problem[Any], deadline: Deadline = UNLIMITED
     ) -> None:
-        self._deadline = deadline
-        self.blocks, self.y, self.beta, self.loss = blocks, y, beta, loss
+        self.blocks, self._deadline = blocks, deadline
+        self.y, self.beta, self.loss = problem.y, problem.beta, problem.loss
         self._gram: FloatArray | None = None
         self._no_rows = np.zeros((len(blocks.cones), 0))
 

@@ -14,12 +14,13 @@ conic solver carries the C n cone rows through a sparse factorisation instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
-from cvxnn.losses import Loss
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem
 from cvxnn.solvers.columns.second_order_cones import (
@@ -109,20 +110,19 @@ class InteriorPoint:
     Parameters
     ----------
     blocks : Blocks
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem
+        Of any rows: the blocks stand for them.
     """
 
-    def __init__(self, blocks: Blocks, y: FloatArray, beta: float, loss: Loss) -> None:
+    def __init__(self, blocks: Blocks, problem: Problem[Any]) -> None:
         self.blocks = blocks
-        self.y, self.beta, self.loss = y, beta, loss
+        self.y, self.beta, self.loss = problem.y, problem.beta, problem.loss
         # A row that only fills up the array is the harmless constraint 1 >= 0.
         self.offset = np.where((blocks.cones**2).sum(2) > 0.0, 0.0, 1.0)
         self.degree = 2 * len(blocks.cones) + blocks.cones[..., 0].size
         # Over the rows while they are fewer than the variables, else over the blocks.
         c, r = blocks.shape
-        self._over_rows = len(y) < c * r
+        self._over_rows = len(self.y) < c * r
         self._gram: FloatArray | None = None
 
     def solve(

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof
-from cvxnn.losses import Loss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
 
 FloatArray = NDArray[np.float64]
@@ -18,14 +17,12 @@ class Objective:
 
     Parameters
     ----------
-    program : GaugeProgram
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem of GaugeProgram
     """
 
-    def __init__(self, program: GaugeProgram, y: FloatArray, beta: float, loss: Loss) -> None:
-        self.program, self.y, self.beta, self.loss = program, y, beta, loss
+    def __init__(self, problem: Problem[GaugeProgram]) -> None:
+        self.problem, self.program = problem, problem.rows
+        self.y, self.beta, self.loss = problem.y, problem.beta, problem.loss
 
     def predict(self, coefficients: FloatArray) -> FloatArray:
         """``A t``, shape (n,)."""
@@ -33,7 +30,7 @@ class Objective:
 
     def dual_point(self, coefficients: FloatArray) -> FloatArray:
         """Minus the gradient of the loss in the predictions, shape (n,)."""
-        return -self.loss.gradient(self.predict(coefficients), self.y)
+        return self.problem.residual(self.predict(coefficients))
 
     def smooth(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its gradient in the coefficients; O(np)."""
@@ -43,19 +40,14 @@ class Objective:
 
     def value(self, coefficients: FloatArray) -> float:
         """The objective of coefficients."""
-        data = self.loss.value(self.predict(coefficients), self.y)
-        return data + self.beta * self.program.gauge(coefficients)
+        return self.problem.value(self.predict(coefficients), self.program.gauge(coefficients))
 
     def of_neurons(self, neurons: Neurons) -> float:
         """The objective of a network, from its weights."""
         prediction = self.predict(self.program.coefficients(neurons))
-        return self.loss.value(prediction, self.y) + self.beta * float(neurons.sizes.sum())
+        return self.problem.value(prediction, float(neurons.sizes.sum()))
 
     def proof(self, coefficients: FloatArray) -> DualProof:
         """What the residual of coefficients proves."""
         v = self.dual_point(coefficients)
         return DualProof.of(v, self.program.dual_norm_bound(v), "gauge")
-
-    def bound(self, proof: DualProof) -> float:
-        """The lower bound on the optimal value that a proof gives."""
-        return proof.bound(self.loss, self.y, self.beta)

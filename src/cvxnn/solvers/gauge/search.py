@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline, check_interrupt
-from cvxnn.losses import Loss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.newton import polish
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.programs import GaugeProgram
 from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
 from cvxnn.solvers.gauge.settings import SETTINGS
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.incumbent_search import IncumbentSearch
 
 FloatArray = NDArray[np.float64]
 
@@ -21,7 +23,8 @@ FloatArray = NDArray[np.float64]
 _IDLE = 3.0 / SETTINGS.idle_rounds
 
 
-class GaugeSearch(Search):
+@final
+class GaugeSearch(IncumbentSearch):
     """Proximal steps and Newton's method on the program of a gauge.
 
         min_t  l(A t, y) + beta G(t)
@@ -30,10 +33,7 @@ class GaugeSearch(Search):
 
     Parameters
     ----------
-    program : GaugeProgram
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem of GaugeProgram
     deadline : Deadline
 
     Notes
@@ -42,17 +42,12 @@ class GaugeSearch(Search):
     two rounds of that do not suffice, the search starts again along a path of falling beta.
     """
 
-    def __init__(
-        self, program: GaugeProgram, y: FloatArray, beta: float, loss: Loss, deadline: Deadline
-    ) -> None:
-        self._problem = problem = Objective(program, y, beta, loss)
-        self._coefficients = t = np.zeros(program.matrix.shape[1])
-        self.neurons, self.n_blocks = program.neurons(t), 0
-        self.objective = problem.of_neurons(self.neurons)
-        self.proof = problem.proof(t)
-        self.bound = problem.bound(self.proof)
-        self._gradient = ProximalGradient(problem)
-        self._rounds, self.stalled, self.deadline = 0, 0.0, deadline
+    def __init__(self, problem: Problem[GaugeProgram], deadline: Deadline) -> None:
+        self._objective = objective = Objective(problem)
+        self._coefficients = t = np.zeros(problem.rows.matrix.shape[1])
+        super().__init__(problem, problem.rows.neurons(t), "gauge", deadline)
+        self._take(objective.proof(t))
+        self._gradient, self._rounds = ProximalGradient(objective), 0
 
     def step(self, tol: float) -> None:
         """One round: proximal steps, and Newton's method if those do not reach tol.
@@ -79,17 +74,17 @@ class GaugeSearch(Search):
         stepped = self._gradient.run(self._coefficients, SETTINGS.steps, self.deadline)
         self._note(stepped)
         if self.gap > tol:
-            polished = polish(self._problem, stepped, self.deadline)
+            polished = polish(self._objective, stepped, self.deadline)
             self._note(polished)
             self._coefficients = polished if self._is_lower(polished, stepped) else stepped
 
     def _follow_path(self) -> None:
         """Start again from solutions for falling beta: Newton finds a small one's rank slowly."""
-        problem, t = self._problem, np.zeros_like(self._coefficients)
-        beta = SETTINGS.path_factor * problem.proof(t).oracle_bound
-        while beta * SETTINGS.path_factor > problem.beta and not self.deadline.passed:
+        objective, t = self._objective, np.zeros_like(self._coefficients)
+        beta = SETTINGS.path_factor * objective.proof(t).oracle_bound
+        while beta * SETTINGS.path_factor > objective.beta and not self.deadline.passed:
             check_interrupt()
-            easier = Objective(problem.program, problem.y, beta, problem.loss)
+            easier = Objective(replace(objective.problem, beta=beta))
             t = ProximalGradient(easier).run(t, SETTINGS.path_steps, self.deadline)
             t = polish(easier, t, self.deadline)
             beta *= SETTINGS.path_factor
@@ -97,15 +92,12 @@ class GaugeSearch(Search):
             self._coefficients = t
 
     def _is_lower(self, one: FloatArray, other: FloatArray) -> bool:
-        return self._problem.value(one) <= self._problem.value(other)
+        return self._objective.value(one) <= self._objective.value(other)
 
     def _note(self, coefficients: FloatArray) -> None:
         """Keep the network of t if it is the best so far, and the bound of its residual."""
-        neurons = self._problem.program.neurons(coefficients)
-        objective = self._problem.of_neurons(neurons)
+        neurons = self._objective.program.neurons(coefficients)
+        objective = self._objective.of_neurons(neurons)
         if objective < self.objective:
             self.neurons, self.objective, self.n_blocks = neurons, objective, len(neurons)
-        proof = self._problem.proof(coefficients)
-        bound = self._problem.bound(proof)
-        if bound > self.bound:
-            self.proof, self.bound = proof, bound
+        self._take(self._objective.proof(coefficients))

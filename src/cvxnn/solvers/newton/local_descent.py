@@ -8,7 +8,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 
 FloatArray = NDArray[np.float64]
 
@@ -19,9 +19,7 @@ _STRETCH = 50
 
 
 def descend(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
+    problem: Problem[Layer],
     neurons: Neurons,
     *,
     steps: int,
@@ -36,9 +34,8 @@ def descend(
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
+    problem : Problem of Layer
+        With the squared loss.
     neurons : Neurons
         With positive weights.
     steps : int
@@ -58,11 +55,11 @@ def descend(
     O(N k r) an iteration. D. C. Liu and J. Nocedal, Mathematical Programming
     45, 1989.
     """
-    if len(neurons.sizes) == 0:
+    if len(neurons) == 0:
         return neurons
-    k, r = neurons.directions.shape
+    y, beta, (k, r) = problem.y, problem.beta, neurons.directions.shape
     root = np.sqrt(neurons.sizes)
-    tiles = list(layer.tiles(k))
+    tiles = list(problem.rows.tiles(k))
     start = np.concatenate([(neurons.directions * root[:, None]).ravel(), neurons.signs * root])
     best, least = start, np.inf
 

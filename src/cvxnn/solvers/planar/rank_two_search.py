@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,39 +11,56 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPrice
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
-    residual,
-    reweigh,
-)
-from cvxnn.solvers.planar.moment_newton import (
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import residual, reweigh
+from cvxnn.solvers.planar.moments import Moments
+from cvxnn.solvers.planar.newton import (
     merge_arcs,
     newton,
     polished_residual,
     reweigh_by_moments,
     stationary_residual,
 )
-from cvxnn.solvers.planar.moments import Moments
 from cvxnn.solvers.planar.wide_arcs import within_wide_arcs
 from cvxnn.solvers.search import Search
 
 FloatArray = NDArray[np.float64]
 
-# New neurons of one round at most, and how much the function has to fall
-# between two of them: noise gives every hill a thousand summits.
-_BATCH = 200
-_DEPTH = 0.05
-# Directions that improve by less than this are rounding.
-_MARGIN = 1e-10
-_NEWTON_STEPS = 10
-# Up to so many rows explicit columns give the weights, once the Gram matrix,
-# with half of their digits, gains nothing more; in twice the precision once they do.
-_FEW_ROWS = 2000
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the search in rank two goes by.
+
+    Attributes
+    ----------
+    batch, depth : int, float
+        New neurons of one round at most, and how much the function has to fall between two
+        of them: noise gives every hill a thousand summits.
+    margin : float
+        Directions that improve by less than this are rounding.
+    newton_steps : int
+        Of a round, at most.
+    few_rows : int
+        Up to so many explicit columns give the weights, once the Gram matrix, with half of
+        their digits, gains nothing more; in twice the precision once they do.
+    few_lines : int
+        Up to so many hyperplanes, two patterns each, their cells take a second.
+    """
+
+    batch: int = 200
+    depth: float = 0.05
+    margin: float = 1e-10
+    newton_steps: int = 10
+    few_rows: int = 2000
+    few_lines: int = 100
 
 
+SETTINGS = Settings()
+
+
+@final
 class RankTwoSearch(Search):
     """Global search: all improving neurons, best weights, Newton steps, certificate.
 
@@ -51,28 +69,16 @@ class RankTwoSearch(Search):
 
     Parameters
     ----------
-    X : ndarray, shape (n, d), or CircularRows
-        Of rank two at most.
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
-        The squared loss.
+    problem : Problem of Layer
+        Of rank two at most, with the squared loss.
+    circle : CircularRows, optional
+        Its rows, where they have been sorted.
     deadline : Deadline, optional
         Cuts a round short.
 
     Attributes
     ----------
     oracle : RankTwoOracle
-    neurons : Neurons
-        Best network so far, in reduced coordinates.
-    objective : float
-        Its objective (2); it never rises.
-    bound : float
-        Best lower bound so far on the optimum over all networks; it never falls.
-    n_blocks : int
-        Neurons and candidates of the last round.
-    stalled : float
-        Rounds without progress since the last one that made some.
 
     Notes
     -----
@@ -80,10 +86,10 @@ class RankTwoSearch(Search):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
     >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
     >>> y = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
-    >>> search = RankTwoSearch(X, y, 1e-4, SquaredLoss())
+    >>> search = RankTwoSearch(Problem.of(Layer(X), y, 1e-4, SquaredLoss()))
     >>> while search.gap > 1e-6:
     ...     search.step(1e-6)
     >>> search.finish(1e-6, quick=False)
@@ -93,16 +99,14 @@ class RankTwoSearch(Search):
 
     def __init__(
         self,
-        X: FloatArray | CircularRows,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
+        problem: Problem[Layer],
+        circle: CircularRows | None = None,
         deadline: Deadline = UNLIMITED,
     ) -> None:
-        assert isinstance(loss, SquaredLoss)
-        self.deadline = deadline
-        self.beta, self.loss = beta, loss
-        self.oracle = RankTwoOracle(X, most=_BATCH, depth=_DEPTH)
+        assert problem.is_least_squares
+        self.deadline, self.beta, self.loss, y = deadline, problem.beta, problem.loss, problem.y
+        rows = problem.rows.rows if circle is None else circle
+        self.oracle = RankTwoOracle(rows, most=SETTINGS.batch, depth=SETTINGS.depth)
         self.basis = self.oracle.basis
         order = self.oracle.circle.order
         self._y = y[order]
@@ -113,10 +117,12 @@ class RankTwoSearch(Search):
         self._y_dead = y[dead]
         self._y_all = np.concatenate([self._y, self._y_dead]) if dead.any() else self._y
         self._neurons = Neurons.none(self.oracle.circle.rank)
-        self.objective = loss.value(np.zeros_like(y), y)
+        self.objective = problem.value(np.zeros_like(y))
         self.bound, self._best = -np.inf, DualProof.of(self._y, np.inf, "rank two")
         self.n_blocks, self.stalled = 0, 0.0
-        self.is_cheap = len(y) <= _FEW_ROWS
+        self.is_cheap = len(y) <= SETTINGS.few_rows
+        has_few_cells = self.oracle.circle.n_classes <= SETTINGS.few_lines
+        self.alternative = "cells" if self.is_cheap and has_few_cells else None
         self._careful = self._precise = False
         self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
         self._last_price = self._price(self._y)
@@ -160,20 +166,20 @@ class RankTwoSearch(Search):
         """Leave a minimal network: activations linearly independent, arcs merged."""
         self._careful = True
         none = np.zeros((0, self.oracle.circle.rank))
-        finished = self._descend(none, np.zeros(0), steps=0 if quick else _NEWTON_STEPS)
+        finished = self._descend(none, np.zeros(0), steps=0 if quick else SETTINGS.newton_steps)
         finished = self._reweigh(finished)
-        too_many = len(self._neurons.sizes) > len(self._y)
+        too_many = len(self._neurons) > len(self._y)
         self._offer(finished, at_most=0.1 * tol if too_many else 1e-12)
 
     @property
     def _few_rows(self) -> bool:
-        return len(self._y) <= _FEW_ROWS
+        return len(self._y) <= SETTINGS.few_rows
 
     @property
-    def _rows(self) -> FloatArray:
-        """The sorted rows in the coordinates of the moments, shape (m, r)."""
+    def _sorted(self) -> Problem[Layer]:
+        """The problem of the sorted rows, in the coordinates of the moments."""
         circle = self.oracle.circle if self._moments is None else self._moments.circle
-        return circle.rows[:, : circle.rank]
+        return Problem.of(Layer(circle.rows[:, : circle.rank]), self._y, self.beta, self.loss)
 
     def _candidates(self) -> FloatArray:
         """The directions of the last pricing in the coordinates of the moments, shape (k, r)."""
@@ -194,7 +200,7 @@ class RankTwoSearch(Search):
 
     def _price(self, v: FloatArray) -> RankTwoPrice:
         """Price v, on the sorted rows, and keep its bound if it is the best."""
-        price = self.oracle.price_sorted(v, self.beta * (1.0 + _MARGIN))
+        price = self.oracle.price_sorted(v, self.beta * (1.0 + SETTINGS.margin))
         bound = dual_bound(self.loss, self._y_all, self._with_dead(v), self.beta, price.bound)
         if bound > self.bound:
             self.bound, self._best = bound, DualProof.priced(v[:, None], price)
@@ -220,11 +226,11 @@ class RankTwoSearch(Search):
         return within_wide_arcs(self.oracle.circle, self._moments, v, self.beta, rays, signs)
 
     def _descend(
-        self, candidates: FloatArray, signs: FloatArray, steps: int = _NEWTON_STEPS
+        self, candidates: FloatArray, signs: FloatArray, steps: int = SETTINGS.newton_steps
     ) -> Neurons:
         """The best neurons with the candidates: weights, merging, Newton steps."""
         neurons = self._neurons.joined(candidates, signs[:, None])
-        self.n_blocks = len(neurons.sizes)
+        self.n_blocks = len(neurons)
         if self._moments is None or self.n_blocks == 0:
             return neurons
         neurons = self._reweigh(neurons)
@@ -241,11 +247,10 @@ class RankTwoSearch(Search):
 
     def _reweigh(self, neurons: Neurons) -> Neurons:
         """The best weights for these directions, on linearly independent activations."""
-        if self._moments is None or len(neurons.sizes) == 0:
+        if self._moments is None or len(neurons) == 0:
             return neurons
         if self._few_rows and self._careful:
-            layer = Layer(self._rows)
-            return reweigh(layer, self._y, self.beta, neurons, precise=self._precise)
+            return reweigh(self._sorted, neurons, precise=self._precise)
         return reweigh_by_moments(
             self._moments, self.beta, neurons, self.deadline, centred=self._careful
         )
@@ -256,7 +261,7 @@ class RankTwoSearch(Search):
         Returns their residual on the sorted rows.
         """
         if self._few_rows or self._moments is None:
-            v = residual(Layer(self._rows), self._y, neurons)
+            v = residual(self._sorted, neurons)
         else:
             v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)

@@ -8,10 +8,8 @@ from typing import final
 import numpy as np
 
 from cvxnn.certificates import DualProof
-from cvxnn.losses import SquaredLoss
 from cvxnn.problems import Neurons
-from cvxnn.solvers.search import Search
-from cvxnn.solvers.skip.opener import Opener
+from cvxnn.solvers.search import Opener, Search
 from cvxnn.solvers.skip.projection import ProjectedProblem
 
 
@@ -24,8 +22,8 @@ class FreeSkipSearch(Search):
 
     Parameters
     ----------
-    problem : ProjectedProblem
-    open_search : callable
+    projected : ProjectedProblem
+    open_search : Opener
         Opens the search for neurons alone.
 
     Attributes
@@ -34,12 +32,10 @@ class FreeSkipSearch(Search):
         The w beside `neurons`.
     """
 
-    def __init__(self, problem: ProjectedProblem, open_search: Opener) -> None:
-        self._problem = problem
-        self.basis = np.eye(problem.rows.n_features)
-        self._inner = open_search(
-            problem.layer, problem.target, problem.inner_beta, SquaredLoss(), None
-        )
+    def __init__(self, projected: ProjectedProblem, open_search: Opener) -> None:
+        self._projected = projected
+        self.basis = np.eye(projected.problem.rows.n_features)
+        self._inner = open_search(projected.inner, None)
         self._take_over()
 
     def step(self, tol: float) -> None:
@@ -71,17 +67,17 @@ class FreeSkipSearch(Search):
     @np.errstate(over="ignore", invalid="ignore")
     def _take_over(self) -> None:
         """State, network and proof of the search for the neurons."""
-        problem, inner = self._problem, self._inner
+        projected, inner = self._projected, self._inner
         self.n_blocks, self.rank, self.is_cheap = inner.n_blocks, inner.rank, inner.is_cheap
         self.stalled, self.stationary = inner.stalled, inner.stationary
         self.deadline = inner.deadline
-        self.neurons = problem.neurons(inner.neurons.turned(inner.basis.T))
-        self.linear = problem.linear(self.neurons)
-        evaluation = problem.evaluate(self.neurons, self.linear)
+        self.neurons = projected.neurons(inner.incumbent())
+        self.linear = projected.linear(self.neurons)
+        evaluation = projected.evaluate(self.neurons, self.linear)
         self.objective = evaluation.value
         self._reached = evaluation.value + evaluation.error
         self.proof = self._carried_over(inner.proof)
-        self.bound = self.proof.bound(problem.loss, problem.y, problem.beta)
+        self.bound = self.proof.bound(projected.problem)
 
     def _carried_over(self, proof: DualProof) -> DualProof:
-        return self._problem.proof(proof, self._reached)
+        return self._projected.proof(proof, self._reached)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.losses import Loss, SkipLoss
-from cvxnn.problems import Neurons
+from cvxnn.losses import SkipLoss
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.pursuit import Pursuit
-from cvxnn.solvers.search import Search
-from cvxnn.solvers.skip.opener import Opener
+from cvxnn.solvers.search import Opener, Search
 from cvxnn.solvers.skip.root_search import RootSearch
 
 FloatArray = NDArray[np.float64]
@@ -45,16 +45,13 @@ class _Inner:
 
 
 @final
-class PenalisedSkipSearch(Search):
+class PenalisedSkipSearch(IncumbentSearch):
     """Search for ``min l(f + S w, y) + beta (sum of sizes) + beta ||w||``.
 
     Parameters
     ----------
-    rows : SkipLayer
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
-    open_search : callable
+    problem : Problem of SkipLayer
+    open_search : Opener
         Opens the search for neurons alone, of any loss.
 
     Attributes
@@ -70,27 +67,19 @@ class PenalisedSkipSearch(Search):
     adds its own when it has ended.
     """
 
-    def __init__(
-        self,
-        rows: SkipLayer,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        open_search: Opener,
-    ) -> None:
-        self.rows, self.y, self.beta, self.loss = rows, y, beta, loss
-        self._open = open_search
-        self.basis = np.eye(rows.n_features)
-        self.neurons = Neurons.none(rows.n_features)
+    def __init__(self, problem: Problem[SkipLayer], open_search: Opener) -> None:
+        self.rows = rows = problem.rows
+        nothing = Neurons.none(rows.n_features)
+        self._open, self.basis = open_search, np.eye(rows.n_features)
         self.linear = np.zeros(rows.linear.shape[1])
-        self.objective = loss.value(np.zeros_like(y), y)
-        self.n_blocks, self.stalled = 0, 0.0
-        self._inner: _Inner | None = self._opened(None, -np.inf)
-        self.proof = self._with_linear_neuron(self._inner.pursuit.search.proof)
+        first = open_search(problem.on(rows.layer), None)
+        super().__init__(problem, nothing, first.proof.kind, first.deadline)
+        self._inner: _Inner | None = self._around(first, None, -np.inf)
+        self.proof = self._with_linear_neuron(first.proof)
+        self.bound = self.proof.bound(problem)
         self._space_proof = self._with_linear_neuron(
             spectral_proof(rows.layer, self.proof.v, quick=True)
         )
-        self.bound = self._bound_of(self.proof)
         self._root: RootSearch | None = None
         self._was_stationary = False
 
@@ -132,13 +121,14 @@ class PenalisedSkipSearch(Search):
             # Where the last search could not exclude a neuron that is the reason, else rounding.
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
-        ridge = self.beta / float(np.exp(log_eta))
-        self._inner = self._opened(SkipLoss(self.loss, self.rows.linear, ridge), log_eta)
+        problem, layer = self.problem, self.rows.layer
+        ridge = problem.beta / float(np.exp(log_eta))
+        loss = SkipLoss(problem.loss, self.rows.linear, ridge)
+        search = self._open(Problem.of(layer, problem.y, problem.beta, loss), self.neurons)
+        self._inner = self._around(search, loss, log_eta)
         self._advance(self._inner, tol)
 
-    def _opened(self, loss: SkipLoss | None, log_eta: float) -> _Inner:
-        chosen, start = (self.loss, None) if loss is None else (loss, self.neurons)
-        search = self._open(self.rows.layer, self.y, self.beta, chosen, start)
+    def _around(self, search: Search, loss: SkipLoss | None, log_eta: float) -> _Inner:
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
         return _Inner(Pursuit(search), loss, log_eta)
 
@@ -151,14 +141,18 @@ class PenalisedSkipSearch(Search):
         """Take over the network and the proofs of a search, and its ``log(||w|| / eta)``."""
         search = inner.pursuit.search
         search.finish(tol, quick=quick)
-        neurons = search.neurons.turned(search.basis.T)
+        neurons = search.incumbent()
         f = self.rows.layer.forward(neurons.rays, neurons.signs)
-        w = np.zeros_like(self.linear) if inner.loss is None else inner.loss.weights(f, self.y)
+        w = (
+            np.zeros_like(self.linear)
+            if inner.loss is None
+            else inner.loss.weights(f, self.problem.y)
+        )
         self._offer(neurons, f, w)
         program, space = map(self._with_linear_neuron, search.final_proofs(quick=quick))
-        self.proof = max(self.proof, program, key=self._bound_of)
-        self._space_proof = max(self._space_proof, space, key=self._bound_of)
-        self.bound = self._bound_of(self.proof)
+        self._take(program)
+        proofs = (self._space_proof, space)
+        self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         if self._root is not None:
             norm = max(float(np.linalg.norm(w)), 1e-300)
             self._root.note(inner.log_eta, float(np.log(norm)) - inner.log_eta)
@@ -168,7 +162,7 @@ class PenalisedSkipSearch(Search):
     def _offer(self, neurons: Neurons, f: FloatArray, w: FloatArray) -> None:
         """Keep these neurons with predictions f, and w, if they are the best so far."""
         sizes = float(neurons.sizes.sum()) + float(np.linalg.norm(w))
-        objective = self.loss.value(f + self.rows.linear @ w, self.y) + self.beta * sizes
+        objective = self.problem.value(f + self.rows.linear @ w, sizes)
         if objective < self.objective:
             self.neurons, self.linear, self.objective = neurons, w, objective
 
@@ -177,22 +171,20 @@ class PenalisedSkipSearch(Search):
 
         Neurons may have taken over all that the skip connection is to do.
         """
-        S, y, neurons = self.rows.linear, self.y, self.neurons
+        S, neurons, problem = self.rows.linear, self.neurons, self.problem
+        y, beta = problem.y, problem.beta
         start = float(np.linalg.norm(y)) / max(float(np.linalg.norm(S)), 1e-300)
         guesses = []
         for f in (self.rows.layer.forward(neurons.rays, neurons.signs), np.zeros_like(y)):
             eta = start
             for _ in range(_GUESSES):
-                w = SkipLoss(self.loss, S, self.beta / eta).weights(f, y)
+                w = SkipLoss(problem.loss, S, beta / eta).weights(f, y)
                 eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
             guesses.append(eta)
         return max(guesses)
 
     def _with_linear_neuron(self, proof: DualProof) -> DualProof:
         return with_linear_neuron(proof, self.rows.linear)
-
-    def _bound_of(self, proof: DualProof) -> float:
-        return proof.bound(self.loss, self.y, self.beta)
 
 
 def _inner_tolerance(tol: float) -> float:

@@ -17,9 +17,9 @@ from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
 from cvxnn.layers.powers import power_of_two
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.losses import Loss, WeightedLoss
+from cvxnn.losses import SquaredLoss, WeightedLoss
 from cvxnn.losses.roots import mixing_error
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.column_space import ColumnSpace
 from cvxnn.validation import SMALLEST_ENTRY
 
@@ -40,36 +40,29 @@ class ProjectedProblem:
 
     Attributes
     ----------
-    rows : SkipLayer
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
-        The squared one, with weights or without.
+    problem : Problem of SkipLayer
+        With the squared loss, with weights or without.
     space : ColumnSpace
         Of ``D S``.
     matrix : ndarray, shape (n, n)
         ``P D``.
-    layer : Layer
-        The layer with predictions times that.
     unit : float
-        The power of two next to what is left of the targets, by which `target` and
-        `inner_beta` are divided: the problem for the neurons has data of size one.
-    target : ndarray, shape (n,)
+        The power of two next to what is left of the targets, by which those of `inner` and
+        its beta are divided: the problem for the neurons has data of size one.
+    inner : Problem of Layer
+        That problem: a layer with predictions times the matrix.
     """
 
-    rows: SkipLayer
-    y: FloatArray
-    beta: float
-    loss: Loss
+    problem: Problem[SkipLayer]
     space: ColumnSpace
     matrix: FloatArray
-    layer: Layer
     unit: float
-    target: FloatArray
+    inner: Problem[Layer]
 
     @classmethod
-    def of(cls, rows: SkipLayer, y: FloatArray, beta: float, loss: Loss) -> Self:
+    def of(cls, problem: Problem[SkipLayer]) -> Self:
         """O(n^2 (N + p)) for N rows of the layer, where its readout is dense."""
+        rows, y, loss = problem.rows, problem.y, problem.loss
         root = np.sqrt(loss.weights) if isinstance(loss, WeightedLoss) else np.ones_like(y)
         space = ColumnSpace.of(rows.linear, root)
         matrix = (np.eye(len(root)) - space.basis @ space.basis.T) * root
@@ -78,12 +71,8 @@ class ProjectedProblem:
         left[np.abs(left) < max(_NOTHING * float(np.abs(left).max()), SMALLEST_ENTRY)] = 0.0
         unit = power_of_two(left)
         layer = rows.layer.mixed(matrix)
-        return cls(rows, y, beta, loss, space, matrix, layer, unit, left / unit)
-
-    @property
-    def inner_beta(self) -> float:
-        """The beta beside `target`."""
-        return self.beta / self.unit
+        inner = Problem.of(layer, left / unit, problem.beta / unit, SquaredLoss())
+        return cls(problem, space, matrix, unit, inner)
 
     def neurons(self, found: Neurons) -> Neurons:
         """Neurons of the projected problem as neurons of this one."""
@@ -91,16 +80,18 @@ class ProjectedProblem:
 
     def linear(self, neurons: Neurons) -> FloatArray:
         """The best w beside neurons, shape (p,)."""
-        f = self.rows.layer.forward(neurons.rays, neurons.signs)
-        w = np.zeros(self.rows.linear.shape[1])
-        w[self.space.kept] = self.space.solve(self.space.scales * (self.y - f))
+        rows, space = self.problem.rows, self.space
+        f = rows.layer.forward(neurons.rays, neurons.signs)
+        w = np.zeros(rows.linear.shape[1])
+        w[space.kept] = space.solve(space.scales * (self.problem.y - f))
         return w
 
     def evaluate(self, neurons: Neurons, w: FloatArray) -> Evaluation:
         """The objective of neurons and w."""
-        rays, price = neurons.rays, self.beta * float(neurons.sizes.sum())
-        prediction = predict(self.rows.layer, rays, neurons.signs, (self.rows.linear, w))
-        return evaluate(self.loss, self.y, prediction, price, rays.size + len(rays))
+        problem, rows, rays = self.problem, self.problem.rows, neurons.rays
+        price = problem.beta * float(neurons.sizes.sum())
+        prediction = predict(rows.layer, rays, neurons.signs, (rows.linear, w))
+        return evaluate(problem.loss, problem.y, prediction, price, rays.size + len(rays))
 
     def proof(self, found: DualProof, reached: float) -> DualProof:
         """A proof for the projected problem, carried over.
@@ -111,14 +102,15 @@ class ProjectedProblem:
         ``||D S w||``. A network below the objective p that is `reached` has
         ``||D (y - f - Sw)|| <= sqrt(2 p)`` and neurons of ``p / beta`` in all.
         """
-        space, lengths = self.space, self.rows.layer.lengths
+        problem, space = self.problem, self.space
+        lengths = problem.rows.layer.lengths
         inner = found.v * self.unit
         pulled = self.matrix.T @ inner
         v = space.scales * space.project(pulled / space.scales)
         moved = float(np.abs(v - pulled) @ lengths) * (1.0 + 1e-9)
         mixing = mixing_error(self.matrix, inner, lengths)
-        neurons = reached / self.beta * float(np.linalg.norm(space.scales * lengths))
-        reach = np.sqrt(2.0 * reached) + float(np.linalg.norm(space.scales * self.y)) + neurons
+        neurons = reached / problem.beta * float(np.linalg.norm(space.scales * lengths))
+        reach = np.sqrt(2.0 * reached) + float(np.linalg.norm(space.scales * problem.y)) + neurons
         share = space.share(v / space.scales)
         bounds = found.bounds * self.unit + mixing + moved
         return DualProof(v[:, None], bounds, found.kind, share * float(reach) * (1.0 + 1e-9))

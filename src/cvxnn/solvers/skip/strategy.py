@@ -7,13 +7,11 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
@@ -23,8 +21,6 @@ from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
 from cvxnn.solvers.skip.projection import ProjectedProblem
 from cvxnn.solvers.strategy import Strategy
 
-FloatArray = NDArray[np.float64]
-
 
 @final
 class SkipStrategy(Strategy):
@@ -32,50 +28,35 @@ class SkipStrategy(Strategy):
 
     Parameters
     ----------
-    rows : SkipLayer
+    problem : Problem of SkipLayer
         A free linear part is for the squared loss, with weights or without.
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
     inner : LayerStrategy
         For the neurons alone.
     """
 
-    def __init__(
-        self,
-        rows: SkipLayer,
-        y: FloatArray,
-        beta: float,
-        loss: Loss,
-        inner: LayerStrategy,
-    ) -> None:
-        self._rows, self._y, self._beta, self._loss = rows, y, beta, loss
-        self._inner = inner
+    def __init__(self, problem: Problem[SkipLayer], inner: LayerStrategy) -> None:
+        self._problem, self._rows, self._inner = problem, problem.rows, inner
+
+    @property
+    def n_patterns(self) -> int:  # type: ignore[override]
+        """Patterns of the neurons."""
+        return self._inner.n_patterns
 
     def open(self, deadline: Deadline) -> Search:
         """The search; OutOfTimeError if the deadline passes before it is ready."""
 
-        def open_search(
-            layer: Layer, y: FloatArray, beta: float, loss: Loss, start: Neurons | None
-        ) -> Search:
-            problem = Problem.of(layer, y, beta, loss)
-            search = self._inner.open_for(problem, start, deadline)
-            self.n_patterns = self._inner.n_patterns
-            return search
+        def open_search(problem: Problem[Layer], start: Neurons | None) -> Search:
+            return self._inner.open_for(problem, start, deadline)
 
         if self._rows.is_free:
             return FreeSkipSearch(self._projected, open_search)
-        return PenalisedSkipSearch(self._rows, self._y, self._beta, self._loss, open_search)
+        return PenalisedSkipSearch(self._problem, open_search)
 
     def opening(self) -> Neurons:
         """A first network of the neurons alone, or beside the best linear part if it is free."""
         if not self._rows.is_free:
-            alone = Problem.of(self._rows.layer, self._y, self._beta, self._loss)
-            return self._beside(opening(alone))
-        projected = self._projected
-        target, beta = projected.target, projected.inner_beta
-        inner = opening(Problem.of(projected.layer, target, beta, SquaredLoss()))
-        return self._beside(projected.neurons(inner))
+            return self._beside(opening(self._problem.on(self._rows.layer)))
+        return self._beside(self._projected.neurons(opening(self._projected.inner)))
 
     def nothing(self) -> Neurons:
         """No neurons, and the linear part alone where it is free."""
@@ -90,14 +71,15 @@ class SkipStrategy(Strategy):
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
         if not self._rows.is_free:
-            v = -self._loss.gradient(np.zeros_like(self._y), self._y)
+            v = self._problem.residual_at_zero
             proof = spectral_proof(self._rows.layer, v, quick=True)
             return with_linear_neuron(proof, self._rows.linear)
         projected, nothing = self._projected, Neurons.none(self._rows.n_features)
         evaluation = projected.evaluate(nothing, projected.linear(nothing))
-        proof = spectral_proof(projected.layer, projected.target, quick=True)
+        inner = projected.inner
+        proof = spectral_proof(inner.rows, inner.y, quick=True)
         return projected.proof(proof, evaluation.value + evaluation.error)
 
     @cached_property
     def _projected(self) -> ProjectedProblem:
-        return ProjectedProblem.of(self._rows, self._y, self._beta, self._loss)
+        return ProjectedProblem.of(self._problem)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import (
     neuron_objective,
     residual,
 )
@@ -41,9 +41,7 @@ _ROUNDING = 1e-15
 
 
 def descend_over_kinks(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
+    problem: Problem[Layer],
     neurons: Neurons,
     *,
     steps: int,
@@ -55,9 +53,8 @@ def descend_over_kinks(
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
+    problem : Problem of Layer
+        With the squared loss.
     neurons : Neurons
     steps : int
         At most so many.
@@ -77,21 +74,21 @@ def descend_over_kinks(
     For k neurons O(n k r) a step, O((k r)^3) for the model, and O(k r^2) for
     every row that changes sides; O(n (k r)^2) for the first matrix.
     """
-    faces = faces_for(layer) if faces is None else faces
+    faces = faces_for(problem.rows) if faces is None else faces
     enough = max(enough, _ROUNDING)
-    value = neuron_objective(layer, y, beta, neurons)
+    value = neuron_objective(problem, neurons)
     damping = 0.0
     for _ in range(steps):
         check_interrupt()
-        if len(neurons.sizes) == 0 or deadline.passed:
+        if len(neurons) == 0 or deadline.passed:
             break
         gain, promised = 0.0, np.inf
         try:
-            model = _Model.of(layer, y, beta, neurons, faces, deadline)
+            model = _Model.of(problem, neurons, faces, deadline)
             while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
                 deadline.check()
                 moved, reached, promised = _step(
-                    layer, y, beta, neurons, value, model.damped(damping), deadline
+                    problem, neurons, value, model.damped(damping), deadline
                 )
                 gain = value - reached
                 damping = max(8.0 * damping, 1e-2) if gain <= 0.0 else damping
@@ -113,9 +110,7 @@ def faces_for(layer: Layer) -> Faces:
 
 
 def _step(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
+    problem: Problem[Layer],
     neurons: Neurons,
     value: float,
     model: _Model,
@@ -132,7 +127,7 @@ def _step(
     for _ in range(_HALVINGS):
         rays = (1.0 - length) * neurons.rays + length * target
         moved = Neurons.of(rays, neurons.outputs)
-        reached = neuron_objective(layer, y, beta, moved)
+        reached = neuron_objective(problem, moved)
         if reached < value:
             return moved, reached, promised
         length *= 0.5
@@ -175,15 +170,13 @@ class _Model:
     @classmethod
     def of(
         cls,
-        layer: Layer,
-        y: FloatArray,
-        beta: float,
+        problem: Problem[Layer],
         neurons: Neurons,
         faces: Faces,
         deadline: Deadline,
     ) -> _Model:
-        k, r = neurons.directions.shape
-        weights = layer.pull(residual(layer, y, neurons))
+        beta, (k, r) = problem.beta, neurons.directions.shape
+        weights = problem.rows.pull(residual(problem, neurons))
         faces.update(neurons.directions, deadline)
         H = (faces.blocks * np.outer(neurons.signs, neurons.signs)[:, None, :, None]).copy()
         stiffness = beta / neurons.sizes

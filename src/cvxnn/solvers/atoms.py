@@ -1,4 +1,7 @@
-"""Sums over neurons: columns, objective, the best sizes; neurons merged and pruned."""
+"""Atoms, the outputs of neurons of size one: their sums and best sizes; merged and pruned.
+
+Objective and sizes are for the squared loss.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows, row_chunks
 from cvxnn.networks.pruning import prune_scales
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = NDArray[np.float64]
@@ -35,21 +38,19 @@ def atom_lengths(layer: Rows, neurons: Neurons, deadline: Deadline) -> FloatArra
     return np.asarray(np.sqrt(squares))
 
 
-def residual(layer: Rows, y: FloatArray, neurons: Neurons) -> FloatArray:
+def residual(problem: Problem[Rows], neurons: Neurons) -> FloatArray:
     """``y - f``, shape (n,), without an (N, k) array."""
-    return y - layer.forward(neurons.rays, neurons.signs)
+    return problem.y - problem.rows.forward(neurons.rays, neurons.signs)
 
 
-def neuron_objective(layer: Rows, y: FloatArray, beta: float, neurons: Neurons) -> float:
+def neuron_objective(problem: Problem[Rows], neurons: Neurons) -> float:
     """Objective (2) of the balanced network with these neurons."""
-    left = residual(layer, y, neurons)
-    return 0.5 * float(left @ left) + beta * float(neurons.sizes.sum())
+    left = residual(problem, neurons)
+    return 0.5 * float(left @ left) + problem.beta * float(neurons.sizes.sum())
 
 
 def reweigh(
-    layer: Rows,
-    y: FloatArray,
-    beta: float,
+    problem: Problem[Rows],
     neurons: Neurons,
     deadline: Deadline = UNLIMITED,
     *,
@@ -61,40 +62,36 @@ def reweigh(
     OutOfTimeError if the deadline passes before the end, as all do here that take one.
     """
     if precise:
-        columns = atoms(layer, neurons)
-        weights = nonnegative_lasso(columns, y, beta, neurons.sizes, deadline, precise=True)
+        columns, y = atoms(problem.rows, neurons), problem.y
+        weights = nonnegative_lasso(columns, y, problem.beta, neurons.sizes, deadline, precise=True)
     else:
-        weights = best_weights(layer, y, beta, neurons, deadline)
+        weights = best_weights(problem, neurons, deadline)
     return neurons.sized(weights).select(weights > 0.0)
 
 
 def best_weights(
-    layer: Rows,
-    y: FloatArray,
-    beta: float,
-    neurons: Neurons,
-    deadline: Deadline = UNLIMITED,
+    problem: Problem[Rows], neurons: Neurons, deadline: Deadline = UNLIMITED
 ) -> FloatArray:
     """The weights that minimise (2) for the given directions, many of them zero, shape (k,)."""
-    k = len(neurons.sizes)
+    k, y = len(neurons), problem.y
     if len(y) > 2 * (k + 1):
         # The same program in k + 1 rows: distances are all that counts.
-        triangle = _triangle(layer, y, neurons, deadline)
+        triangle = _triangle(problem, neurons, deadline)
         columns, target = triangle[:, :k], triangle[:, k]
     else:
-        columns, target = atoms(layer, neurons), y
-    return nonnegative_lasso(columns, target, beta, neurons.sizes, deadline)
+        columns, target = atoms(problem.rows, neurons), y
+    return nonnegative_lasso(columns, target, problem.beta, neurons.sizes, deadline)
 
 
-def _triangle(layer: Rows, y: FloatArray, neurons: Neurons, deadline: Deadline) -> FloatArray:
+def _triangle(problem: Problem[Rows], neurons: Neurons, deadline: Deadline) -> FloatArray:
     """The triangular factor of the activations and y, shape (k + 1, k + 1).
 
     The rows of a chunk join the factor of the rows before them: memory does not
     grow with n.
     """
-    k = len(neurons.sizes)
+    k, y = len(neurons), problem.y
     triangle = np.zeros((0, k + 1))
-    for outputs, part in layer.tiles(k + 1):
+    for outputs, part in problem.rows.tiles(k + 1):
         deadline.check()
         tall = np.empty((len(triangle) + part.n_outputs, k + 1), order="F")
         tall[: len(triangle)] = triangle

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
-from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import (
     merge_cells,
     neuron_objective,
     residual,
@@ -36,9 +36,7 @@ _NOISE = 1e-14
 
 
 def refine(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
+    problem: Problem[Layer],
     neurons: Neurons,
     *,
     steps: int = 20,
@@ -49,9 +47,8 @@ def refine(
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
+    problem : Problem of Layer
+        With the squared loss.
     neurons : Neurons
         Weights may be zero (candidates).
     steps : int
@@ -74,30 +71,29 @@ def refine(
     OutOfTimeError
         If the deadline passes before the first step or after the last.
     """
-    combine = merge_cells if merge else _unchanged
+    rows, combine = problem.rows.rows, merge_cells if merge else _unchanged
     weighted = neurons.sizes > 0.0
-    combined = combine(layer.rows, neurons.select(weighted), deadline)
+    combined = combine(rows, neurons.select(weighted), deadline)
     candidates = neurons.select(~weighted)
     joined = combined.joined(candidates.directions, candidates.signs[:, None])
-    neurons = reweigh(layer, y, beta, joined, deadline)
-    neurons = combine(layer.rows, neurons, deadline)
-    value = neuron_objective(layer, y, beta, neurons)
+    neurons = combine(rows, reweigh(problem, joined, deadline), deadline)
+    value = neuron_objective(problem, neurons)
     for _ in range(steps):
-        if len(neurons.sizes) == 0:
+        if len(neurons) == 0:
             break
         try:
             deadline.check()
-            moved = _newton_step(layer, y, beta, neurons, deadline)
+            moved = _newton_step(problem, neurons, deadline)
         except OutOfTimeError:
             break
-        reached = neuron_objective(layer, y, beta, moved)
+        reached = neuron_objective(problem, moved)
         if not reached < value:
             break
         small = value - reached <= 1e-15 * value
         neurons, value = moved, reached
         if small:
             break
-    return reweigh(layer, y, beta, neurons, deadline)
+    return reweigh(problem, neurons, deadline)
 
 
 def _unchanged(X: FloatArray, neurons: Neurons, deadline: Deadline) -> Neurons:
@@ -136,11 +132,7 @@ class _Faces:
 
 
 def dual_point(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
-    neurons: Neurons,
-    deadline: Deadline = UNLIMITED,
+    problem: Problem[Layer], neurons: Neurons, deadline: Deadline = UNLIMITED
 ) -> FloatArray:
     """The residual of the network, corrected to be stationary on the faces.
 
@@ -150,18 +142,18 @@ def dual_point(
     valid bound, so the correction needs no proof of its own. Raises OutOfTimeError if the
     deadline passes before the end.
     """
-    v = residual(layer, y, neurons)
-    if len(neurons.sizes) == 0:
+    v = residual(problem, neurons)
+    if len(neurons) == 0:
         return v
-    faces = _Faces.of(layer, neurons, deadline)
-    target = beta * faces.along(neurons)
+    faces = _Faces.of(problem.rows, neurons, deadline)
+    target = problem.beta * faces.along(neurons)
     for _ in range(2):
         deadline.check()
         v = v + np.linalg.lstsq(faces.J.T, target - faces.J.T @ v, rcond=1e-12)[0]
     return v
 
 
-def settle(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neurons:
+def settle(problem: Problem[Layer], neurons: Neurons) -> Neurons:
     """Newton steps for the last digits of the neurons, which the objective cannot see.
 
     Near the optimum the objective changes with the square of an error, so that it
@@ -170,9 +162,8 @@ def settle(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neuron
 
     Parameters
     ----------
-    layer : Layer
-    y : ndarray, shape (n,)
-    beta : float
+    problem : Problem of Layer
+        With the squared loss.
     neurons : Neurons
         From :func:`refine`.
 
@@ -180,14 +171,15 @@ def settle(layer: Layer, y: FloatArray, beta: float, neurons: Neurons) -> Neuron
     -------
     Neurons
     """
-    neurons = _without_noise(layer.rows, neurons)
-    slope = face_slope(layer, beta, neurons, residual(layer, y, neurons))
+    rows = problem.rows.rows
+    neurons = _without_noise(rows, neurons)
+    slope = face_slope(problem, neurons, residual(problem, neurons))
     for _ in range(10):
-        if len(neurons.sizes) == 0:
+        if len(neurons) == 0:
             break
-        moved = _without_noise(layer.rows, _newton_step(layer, y, beta, neurons))
-        reached = face_slope(layer, beta, moved, residual(layer, y, moved))
-        if len(moved.sizes) < len(neurons.sizes) or not reached < 0.5 * slope:
+        moved = _without_noise(rows, _newton_step(problem, neurons))
+        reached = face_slope(problem, moved, residual(problem, moved))
+        if len(moved) < len(neurons) or not reached < 0.5 * slope:
             break
         neurons, slope = moved, reached
     return neurons
@@ -204,28 +196,25 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     return replace(neurons, directions=np.where(kept, neurons.directions, 0.0))
 
 
-def face_slope(layer: Layer, beta: float, neurons: Neurons, v: FloatArray) -> float:
+def face_slope(problem: Problem[Layer], neurons: Neurons, v: FloatArray) -> float:
     """Length of the gradient on the faces at a residual v.
 
     Over beta this is about the error of the directions.
     """
-    if len(neurons.sizes) == 0:
+    if len(neurons) == 0:
         return 0.0
-    faces = _Faces.of(layer, neurons)
-    return float(np.linalg.norm(beta * faces.along(neurons) - faces.J.T @ v))
+    faces = _Faces.of(problem.rows, neurons)
+    return float(np.linalg.norm(problem.beta * faces.along(neurons) - faces.J.T @ v))
 
 
 def _newton_step(
-    layer: Layer,
-    y: FloatArray,
-    beta: float,
-    neurons: Neurons,
-    deadline: Deadline = UNLIMITED,
+    problem: Problem[Layer], neurons: Neurons, deadline: Deadline = UNLIMITED
 ) -> Neurons:
     """One step for all neurons, cut where the first of them reaches a kink or zero."""
-    faces = _Faces.of(layer, neurons, deadline)
+    beta, rows = problem.beta, problem.rows.rows
+    faces = _Faces.of(problem.rows, neurons, deadline)
     along = faces.along(neurons)
-    gradient = beta * along - faces.J.T @ residual(layer, y, neurons)
+    gradient = beta * along - faces.J.T @ residual(problem, neurons)
     curvature = np.zeros((len(along), len(along)))
     for part, c in zip(faces.parts, neurons.sizes, strict=True):
         b = along[part]
@@ -235,7 +224,7 @@ def _newton_step(
         [basis @ step[part] for part, basis in zip(faces.parts, faces.bases, strict=True)]
     )
     w = neurons.rays
-    w = w + _longest_step(layer.rows, w, moves, faces.sides) * moves
+    w = w + _longest_step(rows, w, moves, faces.sides) * moves
     return Neurons.of(w, neurons.outputs)
 
 

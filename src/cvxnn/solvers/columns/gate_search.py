@@ -11,29 +11,51 @@ from numpy.typing import NDArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
-from cvxnn.losses import Loss
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle.gates import GateOracle, GatePrice
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
 from cvxnn.solvers.columns.blocks import MaskedBlocks
 from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.incumbent_search import IncumbentSearch
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
-# Gates in the first working set; it doubles at most when gates are missing in it.
-_FIRST = 40
-# A gate stays if its correlation is this share of beta, or its block of the longest.
-_KEPT_CORRELATION, _KEPT_LENGTH = 0.9, 1e-3
-# The path to a small beta: its first one in shares of the largest, the factor to the next.
-_FIRST_SHARE, _PATH_FACTOR = 0.1, 0.1
-# Share of tol from which on the cost of smoothing counts.
-_VISIBLE = 1e-3
-# What a round without progress counts: a Newton step is a small part of a program.
-_IDLE = 0.25
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the search over gates goes by.
+
+    Attributes
+    ----------
+    first : int
+        Gates in the first working set; it doubles at most when gates are missing in it.
+    kept_correlation, kept_length : float
+        A gate stays if its correlation is this share of beta, or its block of the longest.
+    first_share, path_factor : float
+        The path to a small beta: its first one in shares of the largest, and the factor to
+        the next, near enough for one solution to lead to it.
+    visible : float
+        Share of tol from which on the cost of smoothing counts.
+    idle : float
+        What a round without progress counts: a Newton step is a small part of a program.
+    room : float
+        Of all sizes that new blocks have to grow, at most.
+    """
+
+    first: int = 40
+    kept_correlation: float = 0.9
+    kept_length: float = 1e-3
+    first_share: float = 0.1
+    path_factor: float = 0.1
+    visible: float = 1e-3
+    idle: float = 0.25
+    room: float = 0.1
+
+
+SETTINGS = Settings()
 
 
 @final
@@ -57,15 +79,12 @@ class GatedNeurons(Neurons):
 
 
 @final
-class GateSearch(Search):
+class GateSearch(IncumbentSearch):
     """The program ``min_w l(sum_i D_i X w_i, y) + beta sum_i ||w_i||`` on given gates.
 
     Parameters
     ----------
-    rows : GatedRows
-    y : ndarray, shape (n,)
-    beta : float
-    loss : Loss
+    problem : Problem of GatedRows
     deadline : Deadline
 
     Raises
@@ -84,32 +103,27 @@ class GateSearch(Search):
     neurons: GatedNeurons
     _point: SmoothedPoint
 
-    def __init__(
-        self, rows: GatedRows, y: FloatArray, beta: float, loss: Loss, deadline: Deadline
-    ) -> None:
-        self.y, self.beta, self.loss, self.deadline = y, beta, loss, deadline
-        self._rows, self._oracle = rows, GateOracle(rows)
+    def __init__(self, problem: Problem[GatedRows], deadline: Deadline) -> None:
+        self._rows = rows = problem.rows
+        self._oracle = GateOracle(rows)
         # Blocks of an optimum are combinations of rows; few rows span less than R^d.
         n, d = rows.X.shape
         self.basis = np.linalg.qr(rows.X.T)[0] if d > n else np.eye(d)
         self._reduced = rows.X @ self.basis
         self._gates: IntArray = np.zeros(0, dtype=np.intp)
         none = np.zeros((0, self.basis.shape[1]))
-        self.neurons = GatedNeurons.on(rows.gates[self._gates], none)
-        start = np.zeros_like(y)
-        self.objective = loss.value(start, y)
-        self.bound, self.proof = -np.inf, DualProof.of(y, np.inf, "gates")
-        self.stalled = 0.0
-        self._begin(self._certify(start).norms)
+        nothing = GatedNeurons.on(rows.gates[self._gates], none)
+        super().__init__(problem, nothing, "gates", deadline)
+        self._begin(self._certify(np.zeros_like(problem.y)).norms)
 
     def _begin(self, norms: FloatArray) -> None:
         """The gates of the largest correlations, on the first problem of the path."""
-        self._path_beta = max(self.beta, _FIRST_SHARE * float(norms.max()))
-        first = np.argsort(-norms, kind="stable")[:_FIRST]
+        self._path_beta = max(self.problem.beta, SETTINGS.first_share * float(norms.max()))
+        first = np.argsort(-norms, kind="stable")[: SETTINGS.first]
         # Blocks of this size would reach y together.
         squares = (self._rows.X**2).sum(axis=1)
         reach = np.sqrt(float((self._rows.masks[first] @ squares).sum()))
-        mu = max(float(np.linalg.norm(self.y)), 1e-300) / max(reach, 1e-300)
+        mu = max(float(np.linalg.norm(self.problem.y)), 1e-300) / max(reach, 1e-300)
         nothing = np.zeros((len(first), self.basis.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 
@@ -127,7 +141,7 @@ class GateSearch(Search):
         if self._lasso.is_solved(self._point) and not self._exchange(price):
             self._lower_beta()
         improved = (self.objective, self.bound) != before or self._is_ahead(tol)
-        self.stalled = 0.0 if improved else self.stalled + _IDLE
+        self.stalled = 0.0 if improved else self.stalled + SETTINGS.idle
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Leave independent outputs, at most n, if that costs nothing; in the order of gates."""
@@ -137,8 +151,7 @@ class GateSearch(Search):
         last = self._last_deadline(quick=quick)
         for moved in prune_scales(columns, neurons.sizes, deadline=last):
             scales = moved
-        value = self.loss.value(columns @ scales, self.y)
-        value += self.beta * float(scales @ neurons.sizes)
+        value = self.problem.value(columns @ scales, float(scales @ neurons.sizes))
         if relative_gap(value, self.bound) > max(self.gap, tol):
             value, scales = self.objective, np.ones(len(neurons))
         order = np.argsort(self._gates)
@@ -150,45 +163,44 @@ class GateSearch(Search):
         activity = np.ascontiguousarray(self._rows.masks[gates].T, dtype=np.float64)
         no_cones = np.zeros((len(gates), 0, self.basis.shape[1]))
         blocks = MaskedBlocks(no_cones, self._reduced, activity)
-        self._lasso = GroupLasso(blocks, self.y, self._path_beta, self.loss, self.deadline)
+        easier = replace(self.problem, beta=self._path_beta)
+        self._lasso = GroupLasso(blocks, easier, self.deadline)
         self._working, self._point, self.n_blocks = gates, point, len(gates)
 
     def _is_ahead(self, tol: float) -> bool:
         """Whether smoothing still costs something, so that there is progress that shows later."""
-        cost = self.beta * self._point.slack
-        return self._path_beta > self.beta or cost > _VISIBLE * tol * self.objective
+        beta = self.problem.beta
+        visible = SETTINGS.visible * tol * self.objective
+        return self._path_beta > beta or beta * self._point.slack > visible
 
     def _note(self, tol: float) -> None:
         """Keep the blocks if they are the best so far, without those about to vanish if it can."""
         norms = np.linalg.norm(self._point.z, axis=1)
         # A block that vanishes is of the size of mu.
         for kept in (norms > np.sqrt(self._point.mu * norms.max()), norms > 0.0):
-            self._offer(kept)
+            self._offer_blocks(kept)
             if self.gap <= tol:
                 return
 
-    def _offer(self, kept: BoolArray) -> None:
+    def _offer_blocks(self, kept: BoolArray) -> None:
         z = self._point.z * kept[:, None]
-        value = self.loss.value(self._lasso.blocks.predict(z), self.y)
-        value += self.beta * float(np.linalg.norm(z, axis=1).sum())
+        sizes = np.linalg.norm(z, axis=1)
+        value = self.problem.value(self._lasso.blocks.predict(z), float(sizes.sum()))
         if value < self.objective:
             self.objective, self._gates = value, self._working[kept]
             self.neurons = GatedNeurons.on(self._rows.gates[self._gates], z[kept])
 
     def _certify(self, prediction: FloatArray) -> GatePrice:
         """Raise the bound by the dual point of a prediction; what it makes of all gates."""
-        V = -self.loss.gradient(prediction, self.y)[:, None]
+        V = self.problem.residual(prediction)[:, None]
         price = self._oracle.price(V, deadline=self.deadline)
-        proof = DualProof(V, price.bounds, price.kind)
-        bound = proof.bound(self.loss, self.y, self.beta)
-        if bound > self.bound:
-            self.bound, self.proof = bound, proof
+        self._take(DualProof.priced(V, price))
         return price
 
     def _lower_beta(self) -> None:
         """The next problem of the path: the optimum for a small beta is far from zero."""
-        if self._path_beta > self.beta:
-            self._path_beta = max(self.beta, _PATH_FACTOR * self._path_beta)
+        if self._path_beta > self.problem.beta:
+            self._path_beta = max(self.problem.beta, SETTINGS.path_factor * self._path_beta)
             self._work_on(self._working, replace(self._point, decrease=np.inf))
 
     def _exchange(self, price: GatePrice) -> bool:
@@ -200,16 +212,17 @@ class GateSearch(Search):
         worst = float(outside.max())
         if worst <= pulls[working].max() or (worst - 1.0) * norms.sum() <= point.slack:
             return False
-        missing = np.argsort(-outside, kind="stable")[: max(_FIRST // 2, len(working))]
+        missing = np.argsort(-outside, kind="stable")[: max(SETTINGS.first // 2, len(working))]
         missing = missing[outside[missing] > 1.0]
-        kept = (pulls[working] > _KEPT_CORRELATION) | (norms > _KEPT_LENGTH * norms.max())
+        kept = pulls[working] > SETTINGS.kept_correlation
+        kept |= norms > SETTINGS.kept_length * norms.max()
         gates = np.concatenate([working[kept], missing])
         z = np.concatenate([point.z[kept], np.zeros((len(missing), point.z.shape[1]))])
         # Where the block is 0 its correlation over beta is the gradient of its norm.
         slopes = (price.correlations[missing] @ self.basis) / (beta * pulls[missing, None])
         u = np.concatenate([point.u[kept], slopes])
         # The new blocks have room to grow: smoothing may cost what their absence does.
-        room = min((worst - 1.0) / len(gates), 0.1) * float(norms.sum())
+        room = min((worst - 1.0) / len(gates), SETTINGS.room) * float(norms.sum())
         mu = max(point.mu, room)
         self._work_on(gates, replace(point, z=z, u=u, mu=mu, decrease=np.inf))
         return True

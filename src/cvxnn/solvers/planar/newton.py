@@ -1,6 +1,6 @@
 """Newton's method on all neurons at once, with moments instead of rows.
 
-The same objective as in :mod:`cvxnn.solvers.newton.face_newton`,
+The same objective as in :mod:`cvxnn.solvers.newton.faces`,
 ``1/2 ||sum_j s_j (X w_j)_+ - y||^2 + beta sum_j ||w_j||``, for data of rank two.
 A step costs the same for any number of rows, so a neuron may cross as many
 hyperplanes as it likes: what counts is that the exact objective falls.
@@ -9,6 +9,7 @@ hyperplanes as it likes: what counts is that the exact objective falls.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -16,28 +17,45 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.problems import Neurons
+from cvxnn.solvers.atoms import TIGHT
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
-from cvxnn.solvers.neurons import (
-    TIGHT,
-)
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moments import Moments
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Trial steps of a line search that does not look at kinks.
-_LENGTHS = (1.0, 0.3, 0.1)
-# Curvature along a neuron as a share of that across, where the objective has none.
-_ALONG = 1e-10
-# Damping of the correction of a dual point, relative to the features.
-_DAMPING = 1e-14
-# Steps that polish a dual point, and how far one may turn a neuron.
-_POLISHING, _LONGEST = 8, 0.5
-# A neuron this much shorter than the longest is none, nor is one that does so little.
-_NOTHING = 1e-13
-# Gains below this share of the objective are not worth another step.
-_SMALL_GAIN = 1e-13
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that Newton's method on moments goes by.
+
+    Attributes
+    ----------
+    lengths : tuple of float
+        Trial steps of a line search that does not look at kinks.
+    along : float
+        Curvature along a neuron as a share of that across, where the objective has none.
+    damping : float
+        Of the correction of a dual point, relative to the features.
+    polishing, longest : int, float
+        Steps that polish a dual point, and how far one may turn a neuron.
+    nothing : float
+        A neuron this much shorter than the longest is none, nor is one that does so little.
+    small_gain : float
+        Gains below this share of the objective are not worth another step.
+    """
+
+    lengths: tuple[float, ...] = (1.0, 0.3, 0.1)
+    along: float = 1e-10
+    damping: float = 1e-14
+    polishing: int = 8
+    longest: float = 0.5
+    nothing: float = 1e-13
+    small_gain: float = 1e-13
+
+
+SETTINGS = Settings()
 
 
 def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> float:
@@ -56,7 +74,7 @@ def reweigh_by_moments(
 ) -> Neurons:
     """The best weights for the given directions, without the neurons they drop.
 
-    The same as :func:`cvxnn.solvers.neurons.reweigh` for any number of rows, with
+    The same as :func:`cvxnn.solvers.atoms.reweigh` for any number of rows, with
     half of the digits. The activations of the answer are linearly independent. If
     `centred`, the residual of the neurons takes the place of y, which may be far larger.
     """
@@ -67,7 +85,7 @@ def reweigh_by_moments(
     gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
     # Active on the hyperplane it lies on only: what is left is rounding.
     sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
-    nothing = np.diag(gram) <= _NOTHING * sizes
+    nothing = np.diag(gram) <= SETTINGS.nothing * sizes
     gram[nothing] = gram[:, nothing] = 0.0
     centre = neurons.sizes if centred else None
     if centred:
@@ -149,7 +167,7 @@ def newton(
             break
         rays, signs = merge_arcs(moments, rays, signs)
         value = min(value, objective(moments, beta, rays, signs))
-        if before - value <= _SMALL_GAIN * before:
+        if before - value <= SETTINGS.small_gain * before:
             break
     return rays, signs
 
@@ -172,7 +190,7 @@ def _step(
     for lengths in trials:
         moved = rays + lengths[:, None] * moves
         reach = np.linalg.norm(moved, axis=1)
-        alive = (lengths < ends) & (reach > _NOTHING * reach.max())
+        alive = (lengths < ends) & (reach > SETTINGS.nothing * reach.max())
         moved, kept = moved[alive], signs[alive]
         reached = objective(moments, beta, moved, kept)
         if reached < best[2]:
@@ -185,7 +203,7 @@ def _trials(kinks: FloatArray, ends: FloatArray) -> Iterator[FloatArray]:
 
     Within their arcs the objective is smooth and convex, so the last one gains.
     """
-    for length in _LENGTHS:
+    for length in SETTINGS.lengths:
         yield np.minimum(length, ends)
     events = np.minimum(np.minimum(kinks, ends), 1.0)
     yield events
@@ -216,7 +234,7 @@ def _penalty(moments: Moments, beta: float, rays: FloatArray) -> tuple[FloatArra
     """Curvature of ``beta sum ||w_j||``, and minus its gradient; shapes (k, 2, 2), (k, 2)."""
     norms, units = _lengths_and_units(moments, rays)
     # A little curvature along the neuron too: a step may do nothing but grow.
-    across = (1.0 + _ALONG) * np.eye(2) - units[:, :, None] * units[:, None, :]
+    across = (1.0 + SETTINGS.along) * np.eye(2) - units[:, :, None] * units[:, None, :]
     if moments.frame is not None:
         across = moments.frame.T @ across @ moments.frame
     return (beta / norms)[:, None, None] * across, -beta * moments.pull(units)
@@ -244,7 +262,7 @@ def stationary_residual(
         return v
     slopes = SlopeChain.of(moments, rays, signs, TIGHT)
     linear = -beta * moments.pull(_lengths_and_units(moments, rays)[1])
-    none = _DAMPING * slopes.sizes()[:, None, None] * np.eye(2)
+    none = SETTINGS.damping * slopes.sizes()[:, None, None] * np.eye(2)
     for _ in range(2):
         changes = slopes.solve(none, linear, moments.slopes_of(slopes.pieces, v))[1]
         v = v - moments.add_slopes(slopes.pieces, changes)
@@ -264,14 +282,14 @@ def polished_residual(
     if len(rays) == 0:
         return v, rays
     slopes = SlopeChain.of(moments, rays, signs, TIGHT)
-    for _ in range(_POLISHING):
+    for _ in range(SETTINGS.polishing):
         moves, changes = slopes.solve(
             *_penalty(moments, beta, rays), moments.slopes_of(slopes.pieces, v)
         )
         lengths = np.linalg.norm(moments.weights(rays), axis=1)
         size = float((np.linalg.norm(moments.weights(moves), axis=1) / lengths).max())
-        step = min(1.0, _LONGEST / max(size, _LONGEST))
+        step = min(1.0, SETTINGS.longest / max(size, SETTINGS.longest))
         rays, v = rays + step * moves, v - step * moments.add_slopes(slopes.pieces, changes)
-        if size <= _SMALL_GAIN:
+        if size <= SETTINGS.small_gain:
             break
     return v, rays
