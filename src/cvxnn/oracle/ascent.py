@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +17,35 @@ from cvxnn.problems import Neurons
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Evaluations of the first, short climb of every start, and of the survivors'.
-_SHORT_STEPS = 8
-_CLIMB_STEPS = 40
-# Share of the threshold that a short climb has to reach to be worth a long one.
-_PROMISING = 0.5
-# Directions with a cosine above this are one: coarsely after short climbs, then finely.
-_SAME_SHORT = 1.0 - 1e-3
-_SAME = 1.0 - 1e-5
-# Products of entries that one kernel call may compute: some 50 ms.
-_CHUNK_WORK = 1 << 25
-# Products of one conic projection, at most, for climbs to be polished by them.
-_POLISH_WORK = 1 << 28
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that ascents go by.
+
+    Attributes
+    ----------
+    short_steps, climb_steps : int
+        Evaluations of the first, short climb of every start, and of the survivors'.
+    promising : float
+        Share of the threshold that a short climb has to reach to be worth a long one.
+    same_short, same : float
+        Directions with a cosine above this are one: coarsely after short climbs, then finely.
+    chunk_work : int
+        Products of entries that one kernel call may compute: some 50 ms.
+    polish_work : int
+        Products of one conic projection, at most, for climbs to be polished by them.
+    """
+
+    short_steps: int = 8
+    climb_steps: int = 40
+    promising: float = 0.5
+    same_short: float = 1.0 - 1e-3
+    same: float = 1.0 - 1e-5
+    chunk_work: int = 1 << 25
+    polish_work: int = 1 << 28
+
+
+SETTINGS = Settings()
 
 
 class AscentOracle:
@@ -111,7 +129,7 @@ class AscentOracle:
             for sign, (directions, values) in zip(
                 (1.0, -1.0), self._climb_both(pool, v, both, threshold, most, deadline), strict=True
             ):
-                if polish and self.X.size * self.X.shape[1] <= _POLISH_WORK:
+                if polish and self.X.size * self.X.shape[1] <= SETTINGS.polish_work:
                     directions, values = self._polish(sign * v, directions, values, deadline)
                 above = values > threshold
                 found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
@@ -136,13 +154,17 @@ class AscentOracle:
         deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Short climbs from all starts, then longer ones where they promise something."""
-        short = self._climb(pool, v, starts, _SHORT_STEPS, deadline)
+        short = self._climb(pool, v, starts, SETTINGS.short_steps, deadline)
         promising = []
         for directions, values in short:
-            good = values > _PROMISING * threshold
-            promising.append(_distinct(directions[good], values[good], 4 * most, _SAME_SHORT)[0])
-        climbed = self._climb(pool, v, promising, _CLIMB_STEPS, deadline)
-        return [_distinct(directions, values, most, _SAME) for directions, values in climbed]
+            good = values > SETTINGS.promising * threshold
+            promising.append(
+                _distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)[0]
+            )
+        climbed = self._climb(pool, v, promising, SETTINGS.climb_steps, deadline)
+        return [
+            _distinct(directions, values, most, SETTINGS.same) for directions, values in climbed
+        ]
 
     def _climb(
         self,
@@ -157,7 +179,7 @@ class AscentOracle:
         steps = [np.ones(len(part)) for part in starts]
         values = [np.full(len(part), -np.inf) for part in starts]
         duals = [v, -v]
-        size = max(1, _CHUNK_WORK // max(self.X.size * n_steps, 1))
+        size = max(1, SETTINGS.chunk_work // max(self.X.size * n_steps, 1))
         for begin in range(0, max(map(len, starts)), size):
             part = slice(begin, begin + size)
             tasks = [

@@ -23,20 +23,37 @@ WorkerMap = Callable[..., Iterator[None]]
 
 # Directions kept at most.
 CAPACITY = 200
-# A search that takes long and may be cut short is interrupted after so many rows
-# (about a second) for passes of these tolerances. Each costs a good part of a
-# whole search, but depth first gives no useful bound before it is done.
-_FIRST_WORK = 30_000_000
-_COARSE = (0.3, 0.03, 0.003)
-# Rows that one kernel call looks at: some ten milliseconds.
-_CALL_WORK = 150_000
-# Orthants under way at the same time, and rows of all of them, which bounds memory
-# and the wait for a deadline. Not the number of cores: results must not depend on it.
-_WINDOW = 16
-_WINDOW_ROWS = 400_000
-# Ascents per orthant that may end in maxima known already.
-_PATIENCE = 3
 _EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the search over cones goes by.
+
+    Attributes
+    ----------
+    first_work, coarse : int, tuple of float
+        A search that takes long and may be cut short is interrupted after so many rows
+        (about a second) for passes of these tolerances. Each costs a good part of a
+        whole search, but depth first gives no useful bound before it is done.
+    call_work : int
+        Rows that one kernel call looks at: some ten milliseconds.
+    window, window_rows : int
+        Orthants under way at the same time, and rows of all of them, which bounds memory and
+        the wait for a deadline. Not the number of cores: results must not depend on it.
+    patience : int
+        Ascents per orthant that may end in maxima known already.
+    """
+
+    first_work: int = 30_000_000
+    coarse: tuple[float, ...] = (0.3, 0.03, 0.003)
+    call_work: int = 150_000
+    window: int = 16
+    window_rows: int = 400_000
+    patience: int = 3
+
+
+SETTINGS = Settings()
 
 
 @dataclass(frozen=True)
@@ -269,8 +286,8 @@ class TreeSearch:
         with _worker_map() as worker_map:
             # A tenth of the tolerance is for maxima not worth reporting.
             last = _Pass(self, 0.8 * self.tol, worker_map)
-            if self.limited and not last.run(_FIRST_WORK):
-                for tolerance in _COARSE:
+            if self.limited and not last.run(SETTINGS.first_work):
+                for tolerance in SETTINGS.coarse:
                     if tolerance > 8.0 * self.tol:
                         _Pass(self, tolerance, worker_map).run()
             self.finished = last.run() and not last.lost
@@ -301,7 +318,7 @@ class TreeSearch:
         limits[tree.CLOSING] = self.closing(tolerance)
         limits[tree.REPORT] = max(self.threshold * (1.0 + self.tol), 0.0) or self.incumbent
         # Without a value that is enough, only ever larger maxima are of interest.
-        patience = _PATIENCE if self.threshold > 0.0 else 0
+        patience = SETTINGS.patience if self.threshold > 0.0 else 0
         return _Job(*self.tasks[k], limits, self.tol, self.found, patience, self.deadline)
 
     def merge(self, k: int, job: _Job) -> None:
@@ -336,7 +353,7 @@ class _Pass:
     def _fill(self) -> None:
         search = self._search
         rows = len(search.functions[0].kinks) + 1
-        window = max(4, min(_WINDOW, _WINDOW_ROWS // rows))
+        window = max(4, min(SETTINGS.window, SETTINGS.window_rows // rows))
         while self._waiting and len(self._active) < window:
             k = int(self._waiting.pop(0))
             if search.bounds[k] > search.closing(self._tolerance):
@@ -345,7 +362,7 @@ class _Pass:
     def _round(self) -> int:
         """One kernel call for every active orthant; the work it was given."""
         search, active = self._search, self._active
-        work = _CALL_WORK
+        work = SETTINGS.call_work
         if search.max_nodes is not None:
             left = search.max_nodes - search.n_nodes
             work = min(work, 1 + 16 * left // max(len(active), 1))

@@ -15,7 +15,7 @@ from cvxnn.program import ConvexProgram
 FloatArray = NDArray[np.float64]
 
 # Products between two looks at a deadline: some 0.1 s.
-_STEP_WORK = 1 << 32
+STEP_WORK = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class MaskedBlocks(Blocks):
         total = np.zeros((c * r, c * r))
         step = max(1, (1 << 25) // max(8 * c * r, 1))
         if deadline.limited:
-            step = max(1, min(step, _STEP_WORK // max(c * r, 1) ** 2))
+            step = max(1, min(step, STEP_WORK // max(c * r, 1) ** 2))
         for start in range(0, len(self.X), step):
             deadline.check()
             part = slice(start, start + step)

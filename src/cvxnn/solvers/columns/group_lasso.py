@@ -30,14 +30,35 @@ from cvxnn.solvers.columns.second_order_cones import row_dots
 
 FloatArray = NDArray[np.float64]
 
-# Share of the identity in B: along a long block the curvature of its norm vanishes.
-_DAMPING = 1e-8
-# Least curvature of a row, relative: the system over the rows needs its inverse.
-_LEAST_CURVATURE = 1e-12
-# mu falls by this factor once a step promises less than so many times what smoothing costs.
-_REDUCTION, _ENOUGH = 0.2, 3.0
-_LEAST_DECREASE, _MOST_HALVINGS = 1e-4, 40
 _EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that Newton's method on the smoothed norms goes by.
+
+    Attributes
+    ----------
+    damping : float
+        Share of the identity in B: along a long block the curvature of its norm vanishes.
+    least_curvature : float
+        Of a row, relative: the system over the rows needs its inverse.
+    reduction, enough : float
+        mu falls by this factor once a step promises less than so many times what smoothing
+        costs: beyond that another step at this mu gains nothing that counts.
+    least_decrease, most_halvings : float, int
+        Share of the promised decrease that a step has to bring, or be halved: 12 digits.
+    """
+
+    damping: float = 1e-8
+    least_curvature: float = 1e-12
+    reduction: float = 0.2
+    enough: float = 3.0
+    least_decrease: float = 1e-4
+    most_halvings: int = 40
+
+
+SETTINGS = Settings()
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,7 @@ class _SmoothedNorms:
     def __init__(self, point: SmoothedPoint, beta: float) -> None:
         sizes = point.sizes
         cross = point.u[:, :, None] * (point.z / sizes[:, None])[:, None, :]
-        shape = (1.0 + _DAMPING) * np.eye(point.z.shape[1])
+        shape = (1.0 + SETTINGS.damping) * np.eye(point.z.shape[1])
         shape = shape - 0.5 * (cross + cross.transpose(0, 2, 1))
         self._matrices = (beta / sizes)[:, None, None] * shape
 
@@ -143,7 +164,7 @@ class GroupLasso:
 
     def is_solved(self, point: SmoothedPoint) -> bool:
         """Whether the blocks are optimal up to what smoothing costs."""
-        return point.decrease < _ENOUGH * self.beta * point.slack
+        return point.decrease < SETTINGS.enough * self.beta * point.slack
 
     def step(self, point: SmoothedPoint) -> SmoothedPoint:
         """One Newton step, after which mu falls if the smoothed problem is solved.
@@ -154,7 +175,7 @@ class GroupLasso:
             If rounding leaves the system without a solution.
         """
         if self.is_solved(point):
-            point = replace(point, mu=_REDUCTION * point.mu)
+            point = replace(point, mu=SETTINGS.reduction * point.mu)
         prediction = self.blocks.predict(point.z)
         sizes = point.sizes
         unit = point.z / sizes[:, None]
@@ -171,8 +192,8 @@ class GroupLasso:
         self, point: SmoothedPoint, prediction: FloatArray, slope: FloatArray
     ) -> FloatArray:
         curvature = self.loss.curvature(prediction, self.y)
-        floor = max(float(curvature.max()), float(np.finfo(float).tiny) / _LEAST_CURVATURE)
-        curvature = np.maximum(curvature, _LEAST_CURVATURE * floor)
+        floor = max(float(curvature.max()), float(np.finfo(float).tiny) / SETTINGS.least_curvature)
+        curvature = np.maximum(curvature, SETTINGS.least_curvature * floor)
         norms = _SmoothedNorms(point, self.beta)
         gram = self._weighted_gram(curvature)
         try:
@@ -205,8 +226,8 @@ class GroupLasso:
             return value + self.beta * float(moved.sizes.sum())
 
         start, length = objective(0.0), 1.0
-        for _ in range(_MOST_HALVINGS):
-            enough = start - _LEAST_DECREASE * length * promised
+        for _ in range(SETTINGS.most_halvings):
+            enough = start - SETTINGS.least_decrease * length * promised
             if objective(length) <= enough + 64.0 * _EPS * abs(start):
                 return length
             length *= 0.5

@@ -9,12 +9,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.solvers.columns.blocks import Blocks
+from cvxnn.solvers.columns.blocks import STEP_WORK, Blocks
 
 FloatArray = NDArray[np.float64]
-
-# Products between two looks at a deadline: some 0.1 s.
-_STEP_WORK = 1 << 32
 
 
 class BlockScaling(Protocol):
@@ -140,7 +137,7 @@ def _factor_shifted_gram(
     """Triangular factor of ``wide wide' + diag(shift^2)``, for ``cho_solve``."""
     n, width = wide.shape
     # Pieces only where somebody waits: they change the last digits.
-    step = max(n, _STEP_WORK // max(n, 1) ** 2) if deadline.limited else max(width, 1)
+    step = max(n, STEP_WORK // max(n, 1) ** 2) if deadline.limited else max(width, 1)
     parts = [slice(start, start + step) for start in range(0, max(width, 1), step)]
     if by_qr:
         triangle = np.diag(shift)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
+from cvxnn.solvers.newton.settings import SETTINGS
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -16,12 +17,6 @@ IntArray = NDArray[np.int64]
 
 # A neuron counts as on a hyperplane, and the row as off, within this angle.
 ON_KINK = 1e-12
-# Products (rows x neurons x r) that one kernel call forms.
-_CHUNK_WORK = 1 << 24
-# A column is formed anew when more than this share of its rows changed sides.
-_MANY_FLIPS = 1.0 / 16.0
-# Updates after which rounding is cleared away.
-_REFRESH = 100
 
 
 class FaceGram:
@@ -82,7 +77,7 @@ class FaceGram:
         k, r = directions.shape
         known, self._directions = self._directions, np.zeros((0, r))
         on = self._survey(directions, deadline)
-        if len(known) == 0 or self._updates >= _REFRESH:
+        if len(known) == 0 or self._updates >= SETTINGS.refresh:
             before = np.zeros((len(self.X), k), dtype=np.uint8)
             blocks = np.zeros((k, r, k, r))
             self._updates = 0
@@ -93,7 +88,7 @@ class FaceGram:
             blocks = np.ascontiguousarray(self.blocks[source][:, :, source])
         owner, rows = np.nonzero((on != before).T)
         counts = np.bincount(owner, minlength=k)
-        fresh = counts > _MANY_FLIPS * len(self.X)
+        fresh = counts > SETTINGS.many_flips * len(self.X)
         kept = ~fresh[owner]
         _flip(self.X, before, blocks, owner[kept], rows[kept], fresh)
         self.on, self.blocks = on, blocks
@@ -109,7 +104,7 @@ class FaceGram:
         self.near = np.full((k, self._most_near), -1, dtype=np.int64)
         sines = np.full((k, self._most_near), np.inf)
         columns = np.ascontiguousarray(directions.T)
-        step = max(1, _CHUNK_WORK // max(k * r, 1))
+        step = max(1, SETTINGS.chunk_work // max(k * r, 1))
         for start in range(0, len(self.X), step):
             stop = min(start + step, len(self.X))
             _survey_rows(self.X, self._lengths, columns, start, stop, on, self.near, sines)
@@ -121,7 +116,7 @@ class FaceGram:
         n, r = self.X.shape
         k = self.on.shape[1]
         tall = np.zeros((len(fresh) * r, k * r))
-        step = max(1, _CHUNK_WORK // (4 * k * r))
+        step = max(1, SETTINGS.chunk_work // (4 * k * r))
         for start in range(0, n, step):
             part = self.X[start : start + step]
             on = self.on[start : start + step]

@@ -28,11 +28,9 @@ from cvxnn.solvers.atoms import (
     reweigh,
     sides_of,
 )
+from cvxnn.solvers.newton.settings import SETTINGS
 
 FloatArray = NDArray[np.float64]
-
-# What a Newton step leaves as noise in an entry, as a share of the largest.
-_NOISE = 1e-14
 
 
 def refine(
@@ -192,7 +190,7 @@ def _without_noise(X: FloatArray, neurons: Neurons) -> Neurons:
     hyperplane; but its product is as large as the terms that it sums.
     """
     reach = np.abs(neurons.directions) * np.abs(X).max(axis=0)
-    kept = reach > _NOISE * reach.max(axis=1, keepdims=True, initial=0.0)
+    kept = reach > SETTINGS.noise * reach.max(axis=1, keepdims=True, initial=0.0)
     return replace(neurons, directions=np.where(kept, neurons.directions, 0.0))
 
 

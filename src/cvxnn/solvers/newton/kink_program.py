@@ -17,13 +17,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.solvers.newton.settings import SETTINGS
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-_MAX_ITER = 50
-# Share of the way to the boundary that a step may go.
-_TO_BOUNDARY = 0.995
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ def minimise_with_kinks(
     first = point.gap
     size = float(np.abs(g).max()) + float(kinks.price.max())
     before = point
-    for _ in range(_MAX_ITER):
+    for _ in range(SETTINGS.model_iterations):
         deadline.check()
         # Rounding next to the boundary may send a step beyond float64: then it is none.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -226,7 +223,7 @@ def _iterate(
     )
     if not np.isfinite(corrector.moves).all():
         return None
-    return point.moved(corrector, min(1.0, _TO_BOUNDARY * point.longest_step(corrector)))
+    return point.moved(corrector, min(1.0, SETTINGS.to_boundary * point.longest_step(corrector)))
 
 
 def _solve(H: FloatArray, g: FloatArray) -> FloatArray:

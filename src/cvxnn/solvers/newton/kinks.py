@@ -27,17 +27,10 @@ from cvxnn.solvers.atoms import (
 from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.newton.read_gram import ReadGram
+from cvxnn.solvers.newton.settings import SETTINGS
 
 FloatArray = NDArray[np.float64]
 Faces = FaceGram | ReadGram
-
-# Hyperplanes next to each neuron whose kinks are in the model.
-_NEAR = 20
-# A step that does not lower the objective is halved so often, then damped more.
-_HALVINGS = 3
-_MOST_DAMPING = 1e4
-# Gain, relative to the objective, that rounding can pretend.
-_ROUNDING = 1e-15
 
 
 def descend_over_kinks(
@@ -75,7 +68,7 @@ def descend_over_kinks(
     every row that changes sides; O(n (k r)^2) for the first matrix.
     """
     faces = faces_for(problem.rows) if faces is None else faces
-    enough = max(enough, _ROUNDING)
+    enough = max(enough, SETTINGS.rounding)
     value = neuron_objective(problem, neurons)
     damping = 0.0
     for _ in range(steps):
@@ -85,7 +78,7 @@ def descend_over_kinks(
         gain, promised = 0.0, np.inf
         try:
             model = _Model.of(problem, neurons, faces, deadline)
-            while gain <= 0.0 and damping <= _MOST_DAMPING and promised > enough * value:
+            while gain <= 0.0 and damping <= SETTINGS.most_damping and promised > enough * value:
                 deadline.check()
                 moved, reached, promised = _step(
                     problem, neurons, value, model.damped(damping), deadline
@@ -105,8 +98,8 @@ def descend_over_kinks(
 def faces_for(layer: Layer) -> Faces:
     """The Gram matrix that :func:`descend_over_kinks` keeps up to date."""
     if layer.readout is None:
-        return FaceGram(layer.rows, min(_NEAR, len(layer.rows)))
-    return ReadGram(layer, _NEAR)
+        return FaceGram(layer.rows, min(SETTINGS.near, len(layer.rows)))
+    return ReadGram(layer, SETTINGS.near)
 
 
 def _step(
@@ -124,7 +117,7 @@ def _step(
     target = _onto_kinks(neurons.rays + solution.moves, model.kinks, solution.tight)
     promised = model.fall(solution.moves)
     length = 1.0
-    for _ in range(_HALVINGS):
+    for _ in range(SETTINGS.halvings):
         rays = (1.0 - length) * neurons.rays + length * target
         moved = Neurons.of(rays, neurons.outputs)
         reached = neuron_objective(problem, moved)

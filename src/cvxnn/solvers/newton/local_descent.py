@@ -9,13 +9,9 @@ from scipy.optimize import OptimizeResult, minimize
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.newton.settings import SETTINGS
 
 FloatArray = NDArray[np.float64]
-
-# Pairs that L-BFGS keeps.
-_MEMORY = 30
-# Steps over which progress is judged.
-_STRETCH = 50
 
 
 def descend(
@@ -86,14 +82,14 @@ def descend(
 
     def watch(intermediate_result: OptimizeResult) -> None:
         values.append(float(intermediate_result.fun))
-        slow = values[-_STRETCH:][0] - values[-1] < enough * values[-1]
-        if is_over() or (len(values) >= _STRETCH and slow):
+        slow = values[-SETTINGS.stretch :][0] - values[-1] < enough * values[-1]
+        if is_over() or (len(values) >= SETTINGS.stretch and slow):
             raise StopIteration
 
     try:
         reached = minimize(
             evaluate, start, jac=True, method="L-BFGS-B", callback=watch,
-            options={"maxiter": steps, "maxcor": _MEMORY, "ftol": 1e-13, "gtol": 1e-12},
+            options={"maxiter": steps, "maxcor": SETTINGS.memory, "ftol": 1e-13, "gtol": 1e-12},
         ).x  # fmt: skip
     except OutOfTimeError:
         reached = best

@@ -22,15 +22,33 @@ Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Rows between two stored prefix sums, and rows of one kernel call.
+# Rows between two stored prefix sums.
 _BLOCK = 64
-_CHUNK_ROWS = 1 << 20
-# Up to so many rows, sums over residuals keep digits that moments lose.
-_FEW_ROWS = 2000
 # Five sums (xx, xz, zz, xy, zy for rows (x, z)), each with what rounding took from it.
 _SUMS = 10
-# A linear function that leaves no more than this share of the squares of y is nearly all of it.
-_MOSTLY_LINEAR = 1e-2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that sums over the circle go by.
+
+    Attributes
+    ----------
+    chunk_rows : int
+        Of one kernel call, for interrupts between them; a multiple of the block.
+    few_rows : int
+        Up to so many, sums over residuals keep digits that moments lose.
+    mostly_linear : float
+        A linear function that leaves no more than this share of the squares of y is nearly
+        all of it: moments of what is left keep the digits.
+    """
+
+    chunk_rows: int = 1 << 20
+    few_rows: int = 2000
+    mostly_linear: float = 1e-2
+
+
+SETTINGS = Settings()
 
 
 @kernel
@@ -208,13 +226,13 @@ class Moments:
     def __init__(self, circle: CircularRows, y: FloatArray) -> None:
         self.circle, self.y, self.frame = circle.framed(), y, circle.frame
         circle = self.circle
-        self.few_rows = len(y) <= _FEW_ROWS
+        self.few_rows = len(y) <= SETTINGS.few_rows
         self._base, left = _linear_part(circle.rows, y)
         self._left = left
         self._half_squares = 0.5 * float(left @ left)
         n_blocks = -(-len(y) // _BLOCK)
         self._prefix = np.zeros((n_blocks + 1, _SUMS))
-        step = _CHUNK_ROWS // _BLOCK
+        step = SETTINGS.chunk_rows // _BLOCK
         for begin in range(0, n_blocks, step):
             _fill_prefix(circle.rows, left, begin, min(begin + step, n_blocks), self._prefix)
             check_interrupt()
@@ -300,8 +318,8 @@ class Moments:
         """``x_i'slopes_m`` for all rows i and their pieces m, shape (n,); O(n)."""
         n = len(self.y)
         out = np.empty(n)
-        for begin in range(0, n, _CHUNK_ROWS):
-            end = min(begin + _CHUNK_ROWS, n)
+        for begin in range(0, n, SETTINGS.chunk_rows):
+            end = min(begin + SETTINGS.chunk_rows, n)
             _piecewise(self.circle.rows, pieces.ends[1:], slopes, begin, end, out)
             check_interrupt()
         return out
@@ -327,6 +345,6 @@ def _linear_part(rows: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArra
     """
     slope = np.linalg.lstsq(rows.T @ rows, rows.T @ y, rcond=None)[0]
     fitted = rows @ slope
-    if float((y - fitted) @ (y - fitted)) > _MOSTLY_LINEAR * float(y @ y):
+    if float((y - fitted) @ (y - fitted)) > SETTINGS.mostly_linear * float(y @ y):
         return np.zeros(2), y
     return np.asarray(slope), residual(np.ascontiguousarray(rows), np.arange(2), slope, y)
