@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.methods import METHODS, Method
+from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
 from cvxnn.networks.dense import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
+from cvxnn.validation import check_choice
 
 FloatArray = NDArray[np.float64]
 
@@ -154,3 +157,26 @@ class LayerModel(Model):
 
     def neurons(self, network: DenseNetwork) -> Neurons:
         return Neurons.of_weights(network.hidden_weights, network.output_weights)
+
+
+def known_models() -> dict[str, type[Model]]:
+    """The classes of the registry by name; imports all of them."""
+    return {name: _model_class(name) for name in MODELS}
+
+
+def as_model(model: object) -> Model:
+    """A model from its name, with its defaults, or as it is; InputError if it is neither.
+
+    Examples
+    --------
+    >>> as_model("relu")
+    ReLU(slope=0.0, skip=None)
+    """
+    if isinstance(model, Model):
+        return model
+    return _model_class(check_choice(model, "model", tuple(MODELS)))()
+
+
+def _model_class(name: str) -> type[Model]:
+    found: type[Model] = getattr(import_module(f"cvxnn.models.{name}"), MODELS[name])
+    return found
