@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.training.opening import opening
+from cvxnn.training.units import ScaledProblem
 from problems import problem_named
 from sklearn.exceptions import ConvergenceWarning
 
@@ -17,9 +19,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.results import Solution, Status, described
-from cvxnn.training.opening import opening
 from cvxnn.training.solve import execute, prepare_run
-from cvxnn.training.units import ScaledProblem
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
