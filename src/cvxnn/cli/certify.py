@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.errors import ExitCode, interruption, say
 from cvxnn.cli.options import JsonOption
+from cvxnn.cli.reporting import ExitCode, interruption, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from cvxnn.cli.csv_table import Table
     from cvxnn.cli.features import Features
-    from cvxnn.cli.tables import Table
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
@@ -113,8 +113,8 @@ def _problem(
     model: Path, data: Path, target: str | None, beta: float | None
 ) -> tuple[TwoLayerNetwork, Features, NDArray[np.float64], NDArray[np.float64], float]:
     """The network, its columns, X, y and beta."""
+    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.outputs import check_model_name
-    from cvxnn.cli.tables import open_table
     from cvxnn.networks import TwoLayerNetwork
 
     check_model_name(model)

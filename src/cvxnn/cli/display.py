@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cvxnn.cli.errors import say
 from cvxnn.cli.outputs import write_json, write_stdout
+from cvxnn.cli.reporting import say
 from cvxnn.progress import format_gap, format_number
 from cvxnn.results import NetworkCertificate, Solution
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.cli.tables import Table
+from cvxnn.cli.csv_table import Table
 from cvxnn.errors import InputError, ModelFileError
 
 FloatArray = NDArray[np.float64]

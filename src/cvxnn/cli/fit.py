@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvxnn import __version__
-from cvxnn.cli.errors import exit_code
 from cvxnn.cli.options import JsonOption, Method, MethodOption
+from cvxnn.cli.reporting import exit_code
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ def fit(
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
+    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.features import read_training_data
     from cvxnn.cli.outputs import check_model_name, check_writable
-    from cvxnn.cli.tables import open_table
-    from cvxnn.cli.training import train
+    from cvxnn.cli.train import train
+    from cvxnn.methods import Sampled
 
     if out is not None:
         check_model_name(out)
@@ -113,8 +114,10 @@ def fit(
     with open_table(data) as table:
         features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
     limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
-    sampling = {"n_samples": n_samples, "random_state": seed}
-    solution = train(X, y, beta, show_progress=not quiet, method=method.value, **limits, **sampling)
+    chosen = method.value if n_samples is None else Sampled(n_samples)
+    solution = train(
+        X, y, beta, show_progress=not quiet, method=chosen, random_state=seed, **limits
+    )
     _deliver(solution, features, data, out, as_json=json, quiet=quiet)
     raise typer.Exit(exit_code(solution.status))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvxnn.cli.errors import say
 from cvxnn.cli.options import JsonOption
+from cvxnn.cli.reporting import say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def _evaluate(
     model: Path, data: Path
 ) -> tuple[NDArray[np.float64], str, NDArray[np.float64] | None]:
     """The predictions, the target's name and, where the table has it, the target."""
+    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.features import Features
     from cvxnn.cli.outputs import check_model_name
-    from cvxnn.cli.tables import open_table
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.validation import check_data
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvxnn.cli.errors import ExitCode, say
+from cvxnn.cli.reporting import ExitCode, say
 
 if TYPE_CHECKING:
     from rich.table import Table
