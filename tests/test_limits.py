@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cvxnn.training.opening import opening
 from problems import problem_named
 from sklearn.exceptions import ConvergenceWarning
 
