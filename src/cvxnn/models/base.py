@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from cvxnn.layers import Layer
 from cvxnn.methods import Method
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
+from cvxnn.settings import Settings
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 
@@ -43,7 +44,7 @@ class Capabilities:
     landscape: bool = False
 
 
-class Model(ABC):
+class Model(Settings, ABC):
     """A kind of network with its settings: a frozen dataclass of them.
 
     It is what :func:`cvxnn.solve` and the estimators take as `model`. Settings are checked
@@ -55,10 +56,26 @@ class Model(ABC):
         Of the networks.
     proof_advice : str
         How a proof that did not finish may.
+    takes_ones : bool
+        Whether a last column of ones in the data gives every neuron a bias. If not, a model
+        has a bias by :meth:`with_bias`, or none.
+    takes_any_size : bool
+        Whether a network reads images of any size, so that exports are told which.
     """
 
     kind: ClassVar[type[Network]]
     proof_advice: ClassVar[str]
+    takes_ones: ClassVar[bool] = True
+    takes_any_size: ClassVar[bool] = False
+
+    @property
+    def data_axes(self) -> tuple[int, ...]:
+        """How many axes the data may have: 2 for rows of shape (n, d)."""
+        return (2,)
+
+    def with_bias(self) -> Self:
+        """The model whose neurons have a bias by a setting; as it is where there is none."""
+        return self
 
     @property
     @abstractmethod
@@ -114,10 +131,6 @@ class Model(ABC):
             raise InputError(
                 f"warm_start must have the {rows.n_features} features of X, got {found}."
             )
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name, as scikit-learn asks for them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
 class LayerModel(Model):
