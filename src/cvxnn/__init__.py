@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
-        ConvexCNNClassifier,
-        ConvexCNNRegressor,
         ConvexReLUClassifier,
         ConvexReLUClassifierCV,
         ConvexReLURegressor,
@@ -73,8 +71,6 @@ __all__ = [
     "CircularCNN",
     "CircularConv",
     "Conv",
-    "ConvexCNNClassifier",
-    "ConvexCNNRegressor",
     "ConvexProgram",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -134,8 +130,6 @@ _HOMES = {
     "CircularCNN": "cvxnn.models.circular_conv",
     "CircularConv": "cvxnn.models.circular_conv",
     "Conv": "cvxnn.models.conv",
-    "ConvexCNNClassifier": "cvxnn.estimators",
-    "ConvexCNNRegressor": "cvxnn.estimators",
     "ConvexProgram": "cvxnn.program",
     "ConvexReLUClassifier": "cvxnn.estimators",
     "ConvexReLUClassifierCV": "cvxnn.estimators",
