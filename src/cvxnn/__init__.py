@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
-        ConvexCNNClassifier,
-        ConvexCNNRegressor,
         ConvexReLUClassifier,
         ConvexReLUClassifierCV,
         ConvexReLURegressor,
@@ -77,8 +75,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "CircularCNN",
-    "ConvexCNNClassifier",
-    "ConvexCNNRegressor",
     "ConvexProgram",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -134,8 +130,6 @@ _NAMES = {
     "cvxnn.datasets": ("load_ring",),
     "cvxnn.errors": ("InputError", "ModelFileError", "TooManyPatternsError"),
     "cvxnn.estimators": (
-        "ConvexCNNClassifier",
-        "ConvexCNNRegressor",
         "ConvexReLUClassifier",
         "ConvexReLUClassifierCV",
         "ConvexReLURegressor",
