@@ -11,6 +11,7 @@ PACKAGE = Path(cvxnn.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
+    "array_types",
     "convergence",
     "blas",
     "clocks",

@@ -17,11 +17,10 @@ from typing import Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.validation import check_positive, check_target, check_weights
-
-FloatArray = NDArray[np.float64]
 
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
@@ -104,7 +103,7 @@ class Neurons:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)
 
-    def select(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+    def select(self, index: BoolArray | NDArray[np.intp]) -> Self:
         """The neurons in `index`."""
         of_neurons = (field.name for field in fields(self) if field.name != "linear")
         return replace(self, **{name: getattr(self, name)[index] for name in of_neurons})

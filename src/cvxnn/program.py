@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.layers import Layer, Readout
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
-
-FloatArray = NDArray[np.float64]
 
 # Bytes of the (rows x blocks) products that exist at one time.
 _CHUNK_BYTES = 1 << 25
@@ -140,7 +139,7 @@ class ConvexProgram:
         """Number of blocks C."""
         return len(self.block_patterns)
 
-    def _chunks(self) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    def _chunks(self) -> Iterator[tuple[slice, BoolArray]]:
         step = max(1, _CHUNK_BYTES // (8 * len(self.X)))
         for start in range(0, self.n_blocks, step):
             part = slice(start, start + step)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
@@ -15,8 +15,6 @@ from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.price import Price
 from cvxnn.problems import Problem
 from cvxnn.results import Certificate
-
-FloatArray = NDArray[np.float64]
 
 
 def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from cvxnn.array_types import FloatArray
 
 
 def circular_convolution(first: FloatArray, second: FloatArray) -> FloatArray:

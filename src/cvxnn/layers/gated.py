@@ -9,11 +9,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.powers import power_of_two
-
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
 
 # Bytes of products of rows and gates that exist at a time.
 _CHUNK_BYTES = 1 << 26

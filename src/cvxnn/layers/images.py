@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_count, check_data
 
-FloatArray = NDArray[np.float64]
 Sides = tuple[int, ...]
 
 _SHAPES = {

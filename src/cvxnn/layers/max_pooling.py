@@ -9,9 +9,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.rows import Rows, row_chunks
-
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 

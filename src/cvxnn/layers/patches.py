@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
-
-FloatArray = NDArray[np.float64]
 
 
 def patch_layer(patches: FloatArray, *, average: bool, has_bias: bool) -> Layer:

@@ -11,10 +11,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.rows import Rows, row_chunks
 from cvxnn.layers.spectral import spectral_bound
 
-FloatArray = NDArray[np.float64]
 # An array of scipy.sparse, which has no static types, an ndarray, or None.
 Readout: TypeAlias = Any
 

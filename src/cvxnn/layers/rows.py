@@ -10,9 +10,8 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.powers import power_of_two
-
-FloatArray = NDArray[np.float64]
 
 # Entries of (rows x neurons) that are formed at a time.
 _CHUNK = 1 << 21

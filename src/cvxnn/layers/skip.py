@@ -8,9 +8,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.relu import Layer
-
-FloatArray = NDArray[np.float64]
 
 
 @final

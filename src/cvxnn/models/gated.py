@@ -183,7 +183,8 @@ class Gated(Model):
     ----------
     gates : array-like, shape (G, d), optional
         Rows ``g_i``; of those with the same pattern on X the first is used. If None,
-        directions of :func:`cvxnn.sample_patterns`.
+        directions of :func:`cvxnn.sample_patterns`. A gate has an entry for every column
+        that the network reads, a column of ones included.
     n_gates : int, default 500
         Directions drawn if `gates` is None.
     skip : {None, "penalised"}

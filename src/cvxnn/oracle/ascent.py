@@ -6,16 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import Proposals, of_one_output
 from cvxnn.patterns.cone_kernels import project
 from cvxnn.problems import Neurons
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

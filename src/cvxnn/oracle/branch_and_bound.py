@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.reduction import Reduction, reduce_rows
-
-FloatArray = NDArray[np.float64]
 
 # Beyond it there are too many orthants to start from.
 MAX_RANK = 9

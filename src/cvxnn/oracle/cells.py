@@ -10,6 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.price import Price, Proposals, of_one_output
 from cvxnn.oracle.weights import HyperplaneWeights
@@ -17,9 +18,6 @@ from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
 from cvxnn.patterns.cone_kernels import cover_errors, price_cells
 from cvxnn.patterns.reduction import Reduction, reduce_rows
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Entries of (cells x normals) that one kernel call works through.
 _CHUNK_WORK = 1 << 24
@@ -187,7 +185,7 @@ class CellOracle:
         """Number of cells M."""
         return len(self._words)
 
-    def sides(self, cells: IntArray) -> NDArray[np.bool_]:
+    def sides(self, cells: IntArray) -> BoolArray:
         """Side of every hyperplane for the given cells, shape (k, p)."""
         bytes_ = self._words[cells].view(np.uint8)
         bits = np.unpackbits(bytes_, axis=1, bitorder="little", count=len(self.normals))

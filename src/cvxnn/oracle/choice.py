@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle.branch_and_bound import BranchAndBound
@@ -22,7 +22,6 @@ from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 
-FloatArray = NDArray[np.float64]
 Kind = Literal["rank two", "cells", "tree"]
 
 # Up to this many patterns, pricing them all is quicker than any search.

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.compensated import cross_products, map_rows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 # Neighbouring normals keep their order in float64 if their cross product is above this.
@@ -272,8 +269,8 @@ def _frame(rows: FloatArray) -> FloatArray:
 
 
 def _sort(
-    z: FloatArray, crosses: Callable[[IntArray, NDArray[np.bool_]], FloatArray]
-) -> tuple[IntArray, NDArray[np.bool_], IntArray]:
+    z: FloatArray, crosses: Callable[[IntArray, BoolArray], FloatArray]
+) -> tuple[IntArray, BoolArray, IntArray]:
     """Order by angle in a half circle, which rows point the other way, and their classes."""
     against = (z[:, 1] < 0.0) | ((z[:, 1] == 0.0) & (z[:, 0] < 0.0))
     z[against] *= -1.0
@@ -292,14 +289,14 @@ def _sort(
     return order, against, labels
 
 
-def _crosses(units: FloatArray, order: IntArray, against: NDArray[np.bool_]) -> FloatArray:
+def _crosses(units: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
     """Cross products of neighbours: where they are positive, the order is proven."""
     units = units.take(order, axis=0)
     crosses = units[:-1, 0] * units[1:, 1] - units[:-1, 1] * units[1:, 0]
     return np.where(against[:-1] != against[1:], -crosses, crosses) - _DISTINCT
 
 
-def _precise_crosses(rows: FloatArray, order: IntArray, against: NDArray[np.bool_]) -> FloatArray:
+def _precise_crosses(rows: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
     """The same from the rows themselves: signs are right however small the angle is."""
     rows = rows.take(order, axis=0)
     crosses = cross_products(rows[:-1], rows[1:])
@@ -307,7 +304,7 @@ def _precise_crosses(rows: FloatArray, order: IntArray, against: NDArray[np.bool
 
 
 def _by_position(
-    order: IntArray, against: NDArray[np.bool_], labels: IntArray
+    order: IntArray, against: BoolArray, labels: IntArray
 ) -> tuple[IntArray, IntArray]:
     """The rows along the normals first, those against them last; starts of the positions."""
     p = int(labels[-1]) + 1

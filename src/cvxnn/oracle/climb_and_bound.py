@@ -6,14 +6,12 @@ from dataclasses import replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.branch_and_bound import BranchAndBound, TreePrice
 from cvxnn.oracle.price import Proposals
-
-FloatArray = NDArray[np.float64]
 
 # Random starts of the ascent.
 _STARTS = 256

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.price import Price, Proposals, of_one_output
-
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 _CHUNK_BYTES = 1 << 26

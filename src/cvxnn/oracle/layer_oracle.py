@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows
 from cvxnn.oracle.price import Oracle, Price, of_one_output
 
-FloatArray = NDArray[np.float64]
 P = TypeVar("P", bound=Price)
 
 

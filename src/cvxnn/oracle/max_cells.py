@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.oracle.price import of_one_output
 from cvxnn.patterns.cone_kernels import project_all
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 # Entries of cone rows that exist at a time.

@@ -9,9 +9,8 @@ from typing import ClassVar, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Proposals:
         """The best value, 0 where there is none."""
         return float(self.values.max(initial=0.0))
 
-    def select(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Proposals:
+    def select(self, index: NDArray[np.intp] | BoolArray) -> Proposals:
         """The neurons in `index`."""
         return Proposals(self.directions[index], self.outputs[index], self.values[index])
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import Price, Proposals, of_one_output
@@ -19,9 +19,6 @@ from cvxnn.oracle.rank_two_kernels import (
     weighted_sum,
 )
 from cvxnn.oracle.rank_two_precise import precise_sum, start_precisely, walk_precisely
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Rows that one kernel call works through: some 10 ms.
 _CHUNK_ROWS = 1 << 20

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array
 from cvxnn.compensated import add
 from cvxnn.kernels import kernel
-
-Array = NDArray[Any]
 
 # Layout of the state of a walk: the prefix sum (two components, each with its
 # compensation), the largest value so far, then five numbers for each of the

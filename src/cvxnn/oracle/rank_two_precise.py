@@ -6,16 +6,12 @@ themselves instead of unit normals: nothing is rounded before the last step.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array
 from cvxnn.compensated import add, add_product, dot
 from cvxnn.kernels import kernel
 from cvxnn.oracle.rank_two_kernels import meet
-
-Array = NDArray[Any]
 
 
 @kernel

@@ -7,14 +7,10 @@ node is the cone of r generators ``w_j``; a point of it is ``u = sum_j lambda_j 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
-
-Array = NDArray[Any]
 
 EPS = 2.220446049250313e-16
 # Rows that are added up plainly, before a compensated addition.

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.cone_kernels import project
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 WorkerMap = Callable[..., Iterator[None]]
 
 # Directions kept at most.
@@ -83,7 +81,7 @@ class SignedFunction:
     def value(self, u: FloatArray) -> float:
         return float(np.maximum(self.normals @ u, 0.0) @ self.omega + self.base @ u)
 
-    def _gradient(self, sides: NDArray[np.bool_]) -> FloatArray:
+    def _gradient(self, sides: BoolArray) -> FloatArray:
         return np.asarray(np.where(sides, self.omega, 0.0) @ self.normals + self.base)
 
     def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
@@ -131,7 +129,7 @@ class SignedFunction:
 
 
 def _maximise_cell(
-    g: FloatArray, normals: FloatArray, sides: NDArray[np.bool_]
+    g: FloatArray, normals: FloatArray, sides: BoolArray
 ) -> tuple[FloatArray, IntArray, FloatArray]:
     """Projection of g on a closed cell, its active rows and their multipliers."""
     p, r = normals.shape

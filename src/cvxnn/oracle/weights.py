@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.patterns.reduction import Reduction
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

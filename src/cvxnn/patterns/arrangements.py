@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.sampling import sample_until
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
-
-Array = NDArray[Any]
 
 EPS = 2.220446049250313e-16
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import TooManyPatternsError
 from cvxnn.interrupts import UNLIMITED, Deadline, deferred_interrupts
 from cvxnn.patterns.cell_walk import walk_flats
@@ -14,7 +15,6 @@ from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, Reduction, reduce_rows
 from cvxnn.validation import check_count, check_data
 
-FloatArray = NDArray[np.float64]
 WordArray = NDArray[np.uint64]
 
 DEFAULT_MAX_BYTES = 1 << 31
@@ -186,7 +186,7 @@ def _row_masks(reduction: Reduction, words: WordArray, deadline: Deadline) -> ND
 
 def _pack_mismatch(
     X: FloatArray, directions: FloatArray, packed: NDArray[np.uint8], deadline: Deadline
-) -> NDArray[np.bool_]:
+) -> BoolArray:
     """Which directions do not produce their mask in floating point."""
     out = np.empty(len(directions), dtype=bool)
     step = max(1, (1 << 25) // (8 * len(X)))
@@ -198,7 +198,7 @@ def _pack_mismatch(
     return out
 
 
-def _widest_direction(X: FloatArray, mask: NDArray[np.bool_]) -> FloatArray | None:
+def _widest_direction(X: FloatArray, mask: BoolArray) -> FloatArray | None:
     """The direction that keeps farthest from all hyperplanes, if floating point can see it.
 
     A cell thinner than rounding has no direction that produces its mask; such a

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
 from cvxnn.patterns.sampling import sample_until
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Differences of patches up to which directions are drawn from all of them.
 _FEW_DIFFERENCES = 50_000

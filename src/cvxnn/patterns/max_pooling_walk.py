@@ -11,16 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.errors import TooManyPatternsError
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns.cone_kernels import project_all
 from cvxnn.patterns.reduction import reduce_rows
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 # Cells that are listed at most, some milliseconds each, directions that tell whether they

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 
 # Bytes of products that exist at a time.
 _CHUNK_BYTES = 1 << 24
-
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
 
 
 class PatternSet:
@@ -97,7 +95,7 @@ class PatternSet:
         """The masks of the patterns in `index`, (k, n) bool."""
         return np.unpackbits(self.packed[index], axis=1, count=self.n_rows).view(np.bool_)
 
-    def select(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> PatternSet:
+    def select(self, index: NDArray[np.integer] | BoolArray) -> PatternSet:
         """The patterns in `index`, as a set that claims nothing about completeness."""
         return PatternSet(self.packed[index], self.directions[index], self.n_rows)
 

@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 

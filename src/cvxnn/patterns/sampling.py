@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import Deadline
 from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.validation import check_choice, check_count, check_data, check_random_state
-
-FloatArray = NDArray[np.float64]
 
 # Entries, and products of a QR, between two looks at a deadline.
 _STEP_WORK = 1 << 21
@@ -137,7 +135,7 @@ def _moved_rays(
     return rays + _short_step(rows, rays, off) * off
 
 
-def _subsets(p: int, size: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _subsets(p: int, size: int, count: int, rng: np.random.Generator) -> IntArray:
     """Random subsets of ``range(p)``, shape (count, size); drawn row by row."""
     return np.array(
         [rng.choice(p, size, replace=False, shuffle=False) for _ in range(count)], dtype=np.int64

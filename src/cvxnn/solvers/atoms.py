@@ -9,13 +9,12 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows, row_chunks
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-
-FloatArray = NDArray[np.float64]
 
 # A row counts as tight when |x'u| is below this times sum_i |x_i u_i|: relative
 # to what cancels, so that the units of the columns do not matter.

@@ -12,8 +12,8 @@ neuron that would help, the exact oracle finds one or proves that there is none.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
@@ -26,8 +26,6 @@ from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
-
-FloatArray = NDArray[np.float64]
 
 
 class GlobalSearch(IncumbentSearch):

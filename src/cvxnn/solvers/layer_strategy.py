@@ -6,6 +6,7 @@ from typing import final
 
 import numpy as np
 
+from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -25,6 +26,7 @@ from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.rows_strategy import RowsStrategy
 from cvxnn.solvers.search import Search
+from cvxnn.solvers.sharp_proof import sharp_proof
 
 
 @final
@@ -76,6 +78,9 @@ class LayerStrategy(RowsStrategy):
         self.n_patterns = 0 if patterns is None else len(patterns)
         first = self._search(problem, patterns, start, deadline)
         return WithFallback(first, lambda: self._second(problem, start, first, deadline))
+
+    def sharp_proof(self) -> DualProof:
+        return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
 
     def _second(
         self,

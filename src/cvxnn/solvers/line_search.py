@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.array_types import FloatArray
 from cvxnn.problems import Problem
-
-FloatArray = NDArray[np.float64]
 
 
 def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle import AscentOracle, Proposals
@@ -21,8 +21,6 @@ from cvxnn.solvers.atoms import (
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
-
-FloatArray = NDArray[np.float64]
 
 
 class NeuronSearch:

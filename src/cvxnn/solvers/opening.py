@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-
-FloatArray = NDArray[np.float64]
 
 # Entries of the rows, and rows, times directions times steps of all ascents: some 50 ms.
 _WORK, _ROW_WORK = 1 << 29, 1 << 24

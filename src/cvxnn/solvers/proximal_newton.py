@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
@@ -25,8 +25,6 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
 from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.search import Search
-
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses import SquaredLoss
 from cvxnn.program import ConvexProgram
-
-FloatArray = NDArray[np.float64]
 
 # What each solver behind cvxpy calls its tolerances.
 _CVXPY_TOLERANCES = {
@@ -329,7 +328,7 @@ def _natural_size(program: ConvexProgram) -> float:
     return (program.beta / size) ** 2 if size > 0.0 else 1.0
 
 
-def _fit_matrix(X: FloatArray, masks: NDArray[np.bool_], signs: FloatArray) -> sparse.csc_array:
+def _fit_matrix(X: FloatArray, masks: BoolArray, signs: FloatArray) -> sparse.csc_array:
     """``[s_1 D_1 X, ..., s_C D_C X]``, sparse: a column holds the rows of its pattern."""
     n_blocks, n = masks.shape
     width = X.shape[1]
@@ -337,7 +336,7 @@ def _fit_matrix(X: FloatArray, masks: NDArray[np.bool_], signs: FloatArray) -> s
     return sparse.csc_array(columns.reshape(n_blocks * width, n).T)
 
 
-def _inequality_matrix(X: FloatArray, masks: NDArray[np.bool_]) -> sparse.csc_array:
+def _inequality_matrix(X: FloatArray, masks: BoolArray) -> sparse.csc_array:
     """``blockdiag((2 D_1 - I) X, ..., (2 D_C - I) X)``, sparse."""
     n_blocks, n = masks.shape
     width = X.shape[1]

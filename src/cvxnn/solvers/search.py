@@ -6,16 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.choice import Kind
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
-
-FloatArray = NDArray[np.float64]
 
 # Share of the tolerance at which a search has done its work: the rest is for the rounding
 # of the objective, which is not known before the end.

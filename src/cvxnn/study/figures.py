@@ -11,7 +11,7 @@ from cvxnn import plotting
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
 from cvxnn.plotting.styles import legend_above
-from cvxnn.study.results import DataResult, ExperimentResult
+from cvxnn.study.outcomes import DataResult, ExperimentResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,13 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import row_chunks
 from cvxnn.program import ConvexProgram
-
-FloatArray = NDArray[np.float64]
 
 # Products between two looks at a deadline: some 0.1 s.
 STEP_WORK = 1 << 32

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.oracle import LayerOracle
@@ -24,9 +24,6 @@ from cvxnn.solvers.atoms import neuron_objective, residual
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
 from cvxnn.solvers.incumbent_search import IncumbentSearch
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
@@ -19,8 +20,6 @@ from cvxnn.solvers.columns.blocks import MaskedBlocks
 from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint
 from cvxnn.solvers.incumbent_search import IncumbentSearch
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
@@ -18,8 +18,6 @@ from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_search import GatedNeurons, GateSearch
 from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.strategy import Strategy
-
-FloatArray = NDArray[np.float64]
 
 
 @final

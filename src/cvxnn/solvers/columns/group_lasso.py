@@ -20,15 +20,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem
 from cvxnn.solvers.columns.second_order_cones import row_dots
-
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
@@ -30,8 +30,6 @@ from cvxnn.solvers.columns.second_order_cones import (
     ray_step,
     row_dots,
 )
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.max_pooling import MaxLayer
@@ -19,9 +19,6 @@ from cvxnn.solvers.atoms import prune, reweigh
 from cvxnn.solvers.columns.blocks import Blocks, ReadBlocks
 from cvxnn.solvers.columns.column_generation import ColumnGeneration, ColumnSettings, as_neurons
 from cvxnn.solvers.columns.interior_point import InteriorPointResult
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,10 @@ from typing import Protocol
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.solvers.columns.blocks import STEP_WORK, Blocks
-
-FloatArray = NDArray[np.float64]
 
 
 class BlockScaling(Protocol):

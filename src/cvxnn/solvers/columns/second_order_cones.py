@@ -12,9 +12,8 @@ CVXOPT linear and quadratic cone program solvers, 2010.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from cvxnn.array_types import FloatArray
 
 
 def row_dots(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.settings import SETTINGS
-
-FloatArray = NDArray[np.float64]
 
 
 def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -> FloatArray:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
-
-FloatArray = NDArray[np.float64]
 
 
 class Objective:

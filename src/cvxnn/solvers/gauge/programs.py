@@ -13,11 +13,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.circular import circular_convolution
 from cvxnn.layers.powers import power_of_two
 from cvxnn.problems import Neurons
 
-FloatArray = NDArray[np.float64]
 Weights = tuple[FloatArray, FloatArray]
 
 _EPS = float(np.finfo(float).eps)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.settings import SETTINGS
-
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.newton import polish
@@ -16,8 +16,6 @@ from cvxnn.solvers.gauge.programs import GaugeProgram
 from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
 from cvxnn.solvers.gauge.settings import SETTINGS
 from cvxnn.solvers.incumbent_search import IncumbentSearch
-
-FloatArray = NDArray[np.float64]
 
 # A search is given up when `stalled` is 3: what each idle round adds to it.
 _IDLE = 3.0 / SETTINGS.idle_rounds

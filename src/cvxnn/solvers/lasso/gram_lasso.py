@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # A column whose squared length outside the span of the active ones is below this
 # share of the whole counts as dependent.

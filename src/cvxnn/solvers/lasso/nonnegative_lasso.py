@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.compensated import residual
 from cvxnn.interrupts import UNLIMITED, Deadline
-
-FloatArray = NDArray[np.float64]
 
 # A column whose part outside the span of the active ones is below this share
 # of its length counts as dependent.

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
 from cvxnn.solvers.newton.settings import SETTINGS
-
-Array = NDArray[Any]
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # A neuron counts as on a hyperplane, and the row as off, within this angle.
 ON_KINK = 1e-12

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
@@ -29,8 +30,6 @@ from cvxnn.solvers.atoms import (
     sides_of,
 )
 from cvxnn.solvers.newton.settings import SETTINGS
-
-FloatArray = NDArray[np.float64]
 
 
 def refine(

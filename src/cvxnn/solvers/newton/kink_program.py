@@ -14,13 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.solvers.newton.settings import SETTINGS
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,7 @@ class KinkSolution:
     """
 
     moves: FloatArray
-    tight: NDArray[np.bool_]
+    tight: BoolArray
 
 
 def minimise_with_kinks(

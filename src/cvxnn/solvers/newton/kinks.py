@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
@@ -29,7 +29,6 @@ from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.newton.read_gram import ReadGram
 from cvxnn.solvers.newton.settings import SETTINGS
 
-FloatArray = NDArray[np.float64]
 Faces = FaceGram | ReadGram
 
 
@@ -127,7 +126,7 @@ def _step(
     return neurons, value, promised
 
 
-def _onto_kinks(rays: FloatArray, kinks: Kinks, tight: NDArray[np.bool_]) -> FloatArray:
+def _onto_kinks(rays: FloatArray, kinks: Kinks, tight: BoolArray) -> FloatArray:
     """The rays, moved onto the hyperplanes that they lie next to."""
     rays = rays.copy()
     for j in np.unique(kinks.owner[tight]):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.newton.settings import SETTINGS
-
-FloatArray = NDArray[np.float64]
 
 
 def descend(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer, Readout, row_chunks
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.newton.face_gram import ON_KINK
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 class ReadGram:

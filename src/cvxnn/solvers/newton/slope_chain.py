@@ -17,12 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.solvers.planar.moments import Moments, Pieces
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class SlopeChain:
             D.
         """
         k, m = len(linear), len(slopes)
-        used: NDArray[np.bool_] = np.asarray(self.bases.any(axis=1))
+        used: BoolArray = np.asarray(self.bases.any(axis=1))
         place = np.cumsum(used.reshape(-1)).reshape(k, 2) - 1
         n_moves = int(used.sum())
         inside = np.swapaxes(self.bases, 1, 2)
@@ -108,7 +105,7 @@ class SlopeChain:
         return np.maximum(traces @ self.pieces.on, 1e-3 * float(traces.sum()))
 
     def _system(
-        self, penalty: FloatArray, used: NDArray[np.bool_], place: IntArray, n_moves: int
+        self, penalty: FloatArray, used: BoolArray, place: IntArray, n_moves: int
     ) -> scipy.sparse.csc_matrix:
         """Optimality conditions in moves, slopes and multipliers of the chain."""
         m = len(self.squares)

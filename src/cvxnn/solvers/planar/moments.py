@@ -8,19 +8,14 @@ rows are sums of ``x x'`` and ``x y`` over such parts: differences of prefix sum
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array, BoolArray, FloatArray, IntArray
 from cvxnn.compensated import add, residual, sums_over_parts
 from cvxnn.interrupts import check_interrupt
 from cvxnn.kernels import kernel
 from cvxnn.oracle.circle import CircularRows
-
-Array = NDArray[Any]
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Rows between two stored prefix sums.
 _BLOCK = 64
@@ -181,7 +176,7 @@ class Pieces:
 
     tight: IntArray
     ends: IntArray
-    on: NDArray[np.bool_]
+    on: BoolArray
 
     def slopes(self, w: FloatArray, signs: FloatArray) -> FloatArray:
         """The slope of the network on each piece, shape (m, 2)."""

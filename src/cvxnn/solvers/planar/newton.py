@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.problems import Neurons
 from cvxnn.solvers.atoms import TIGHT
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moments import Moments
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ def _merge_neighbours(
     first: IntArray,
     last: IntArray,
     n_arcs: int,
-    stays: NDArray[np.bool_],
+    stays: BoolArray,
 ) -> None:
     """Add the second of disjoint pairs of neighbours on the circle to the first."""
     taken = np.zeros(len(rays), dtype=np.bool_)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
@@ -25,8 +25,6 @@ from cvxnn.solvers.planar.newton import (
 )
 from cvxnn.solvers.planar.wide_arcs import within_wide_arcs
 from cvxnn.solvers.search import Search
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

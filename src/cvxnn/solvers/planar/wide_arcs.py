@@ -9,14 +9,11 @@ on the arcs between the kinks. Rounding of v alone is more than that.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.compensated import sums_over_parts
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.solvers.planar.moments import Moments
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Rows that share a correction: first all, then those whose entries of v are smallest,
 # and so have the finest rounding.

@@ -8,10 +8,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.compensated import matrix_product, pair_error
 from cvxnn.layers.powers import power_of_two
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _EPS = float(np.finfo(float).eps)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.skip import SkipLayer
@@ -24,8 +24,6 @@ from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.pursuit import Pursuit
 from cvxnn.solvers.search import Opener, Search
 from cvxnn.solvers.skip.root_search import RootSearch
-
-FloatArray = NDArray[np.float64]
 
 # Share of the tolerance that a search for one value of eta may use up: the slope of the
 # skip connection errs by the root of its gap.

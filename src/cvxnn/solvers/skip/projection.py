@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
@@ -22,8 +22,6 @@ from cvxnn.losses.roots import mixing_error
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.column_space import ColumnSpace
 from cvxnn.validation import SMALLEST_ENTRY
-
-FloatArray = NDArray[np.float64]
 
 # Share of the targets below which what a free skip connection leaves of them is nothing.
 _NOTHING = 1e-30

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -16,6 +18,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
+from cvxnn.solvers.sharp_proof import sharp_proof
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
 from cvxnn.solvers.skip.projection import ProjectedProblem
@@ -70,14 +73,19 @@ class SkipStrategy(Strategy):
 
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
+        return self._proof_by(partial(spectral_proof, quick=True))
+
+    def sharp_proof(self) -> DualProof:
+        """The same by the exact oracle of the layer."""
+        return self._proof_by(sharp_proof)
+
+    def _proof_by(self, prove: Callable[[Layer, FloatArray], DualProof]) -> DualProof:
         if not self._rows.is_free:
             v = self._problem.residual_at_zero
-            proof = spectral_proof(self._rows.layer, v, quick=True)
-            return with_linear_neuron(proof, self._rows.linear)
+            return with_linear_neuron(prove(self._rows.layer, v), self._rows.linear)
         projected, nothing = self._projected, Neurons.none(self._rows.n_features)
         evaluation = projected.evaluate(nothing, projected.linear(nothing))
-        inner = projected.inner
-        proof = spectral_proof(inner.rows, inner.y, quick=True)
+        proof = prove(projected.inner.rows, projected.inner.y)
         return projected.proof(proof, evaluation.value + evaluation.error)
 
     @cached_property

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from cvxnn.baselines import LocalSearch, local_search
+from cvxnn.methods import Method
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
 from cvxnn.results import Solution, Status
-from cvxnn.study.datasets import Dataset
+from cvxnn.study.outcomes import DataResult, Row, best_bound, check_bound
 from cvxnn.study.paper import BETA, paper_figures
-from cvxnn.study.results import DataResult, Row, best_bound, check_bound
+from cvxnn.study.paper_data import Dataset
 from cvxnn.training.solve import solve_quietly
 
 Progress = Callable[[float, str], object]
@@ -83,10 +84,10 @@ class Runner:
         self._progress = progress
         self._done = 0
 
-    def train(self, data: Dataset, method: str, **options: Any) -> Solution[Any]:
+    def train(self, data: Dataset, method: Method, **options: Any) -> Solution[Any]:
         """Convex training, timed without the compilation of kernels."""
         few = slice(0, min(8, data.n))
-        with self.step(f"{data.name}: {method}"):
+        with self.step(f"{data.name}: {method.name}"):
             train_once(data.X[few], data.y[few], 1.0, method=method)
             return train_once(
                 data.X, data.y, BETA, method=method, random_state=self.random_state, **options

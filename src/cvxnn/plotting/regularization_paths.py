@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.estimators import RegularizationPath
 from cvxnn.plotting.styles import BLACK, ORANGE, STYLES, Style, get_axes, legend_above
+from cvxnn.training.path import RegularizationPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
