@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,14 +12,14 @@ from architectures.cnn_problems import in_cvxpy
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.losses import Loss, SquaredLoss, as_loss
+from cvxnn.losses import as_loss
 from cvxnn.losses.roots import Root
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.proximal_newton import ProximalNewton
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.proximal_newton import search_for
+from cvxnn.solvers.search import Opener, Search
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -58,32 +57,29 @@ def skip_rows(X: FloatArray, slope: float, *, is_free: bool) -> SkipLayer:
     return SkipLayer(Layer(X).with_slope(slope), X, is_free)
 
 
-def opener(deadline: Deadline) -> Callable[..., Search]:
+def opener(deadline: Deadline) -> Opener:
     """Searches over all cells, for any loss."""
     known: dict[bytes, tuple[PatternSet, CellOracle]] = {}
 
-    def over_cells(layer: Layer, y: FloatArray, beta: float, start: Neurons | None) -> Search:
-        key = layer.rows.tobytes()
-        if key not in known:
-            patterns = enumerate_patterns(layer.rows)
-            known[key] = patterns, CellOracle(layer.rows, patterns)
-        rng = np.random.default_rng(0)
-        return WorkingSet(layer, y, beta, *known[key], SquaredLoss(), rng, deadline, start)
-
-    def open_search(
-        layer: Layer, y: FloatArray, beta: float, loss: Loss, start: Neurons | None
+    def over_cells(
+        problem: Problem[Layer],
+        start: Neurons | None,
+        root: Root[Any] | None = None,
+        certifies: bool = True,
     ) -> Search:
+        rows = problem.rows.rows
+        key = rows.tobytes()
+        if key not in known:
+            patterns = enumerate_patterns(rows)
+            known[key] = patterns, CellOracle(rows, patterns)
+        rng = np.random.default_rng(0)
+        return WorkingSet(problem, *known[key], rng, deadline, start)
+
+    def open_search(problem: Problem[Layer], start: Neurons | None) -> Search:
         deadline.check()
-        if isinstance(loss, SquaredLoss):
-            return over_cells(layer, y, beta, start)
-        whole = layer.with_readout()
-
-        def open_model(
-            root: Root, y: FloatArray, beta: float, start: Neurons | None, certifies: bool
-        ) -> Search:
-            return over_cells(root.applied(whole), y, beta, start)
-
-        return ProximalNewton(whole, y, beta, loss, open_model, deadline, start)
+        if not problem.is_least_squares:
+            problem = problem.on(problem.rows.with_readout())
+        return search_for(problem, over_cells, deadline, start)
 
     return open_search
 
@@ -102,7 +98,8 @@ def value(
     rows: SkipLayer, y: FloatArray, beta: float, loss: str, neurons: Neurons, w: FloatArray
 ) -> float:
     """The objective, from its definition."""
-    network = neurons.network()
-    f = rows.output(np.asarray(network.hidden_weights), np.asarray(network.output_weights), w)
+    hidden, output = neurons.balanced()
+    f = rows.layer.forward(hidden, output[:, 0]) + rows.linear @ w
+    penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
     price = 0.0 if rows.is_free else float(np.linalg.norm(w))
-    return as_loss(loss).value(f, y) + beta * (network.penalty() + price)
+    return as_loss(loss).value(f, y) + beta * (penalty + price)

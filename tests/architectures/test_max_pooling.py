@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import cvxnn
 from cvxnn import InputError, Status, TooManyPatternsError, solve_cnn
 from cvxnn.losses import as_loss
 from cvxnn.patterns import enumerate_patterns
+from cvxnn.solvers.columns.max_search import MaxSearch
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 
@@ -119,7 +121,7 @@ def test_cone_rows_enter_as_they_are_needed(monkeypatch):
     images, y = draw_images("squared", (12, 5, 5), seed=1)
     options = {"method": "sampled", "n_samples": 10, "tol": 1e-8}
     plain = solve_max(images, y, 0.1, (2, 1), **options)
-    monkeypatch.setattr("cvxnn.solvers.columns.max_pooling._CONE_BYTES", 0)
+    monkeypatch.setattr(MaxSearch, "settings", replace(MaxSearch.settings, cone_bytes=0))
     few = solve_max(images, y, 0.1, (2, 1), **options)
     assert few.status is plain.status is Status.OPTIMAL_FOR_PATTERNS
     assert few.objective == pytest.approx(plain.objective, rel=1e-7)

@@ -15,6 +15,7 @@ from cvxnn.oracle import AscentOracle, CellOracle, Proposals, ascent
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.problems import Neurons
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -128,8 +129,12 @@ def test_nothing_is_above_the_maximum() -> None:
 def test_given_starts_are_climbed_too() -> None:
     X, v = data(6, 30, 3)
     best = oracle_of(X).search(v[:, None], 0.1, 200, polish=True)
-    again = oracle_of(X, 9).search(v[:, None], 0.1, 0, starts=best.directions[:1], polish=True)
-    assert again.largest >= best.largest * (1.0 - 1e-12)
+    for sign in (1.0, -1.0):
+        of_sign = best.select(best.signs == sign)
+        neuron = Neurons(of_sign.directions[:1], np.ones(1), of_sign.outputs[:1])
+        again = oracle_of(X, 9).search(v[:, None], 0.1, 0, neurons=neuron, polish=True)
+        assert again.largest >= of_sign.largest * (1.0 - 1e-12)
+        assert (again.signs == sign).all()
 
 
 def test_nothing_to_start_from() -> None:
@@ -147,7 +152,7 @@ def test_zero_rows_and_a_zero_dual_point() -> None:
 @pytest.mark.parametrize("polish", [False, True])
 def test_a_deadline_stops_between_chunks(polish: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # One start in a chunk: the first is climbed, the others are not.
-    monkeypatch.setattr(ascent, "_CHUNK_WORK", 1)
+    monkeypatch.setattr(ascent, "SETTINGS", ascent.Settings(chunk_work=1))
     X, v = data(8, 40, 3)
     found = oracle_of(X).search(v[:, None], 0.01, 500, polish=polish, deadline=Deadline(0.0))
     assert len(found.values) <= 2
@@ -157,7 +162,7 @@ def test_a_deadline_stops_between_chunks(polish: bool, monkeypatch: pytest.Monke
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     X, v = data(8, 40, 3)
     whole = oracle_of(X).search(v[:, None], 0.1, 50)
-    monkeypatch.setattr(ascent, "_CHUNK_WORK", 5_000)
+    monkeypatch.setattr(ascent, "SETTINGS", ascent.Settings(chunk_work=5_000))
     np.testing.assert_array_equal(oracle_of(X).search(v[:, None], 0.1, 50).values, whole.values)
 
 

@@ -154,8 +154,8 @@ def test_deadline_that_has_passed():
 
 
 def test_passes_of_falling_tolerance(monkeypatch):
-    monkeypatch.setattr(tree_search, "_FIRST_WORK", 1)
-    monkeypatch.setattr(tree_search, "_CALL_WORK", 100)
+    small = tree_search.Settings(first_work=1, call_work=100)
+    monkeypatch.setattr(tree_search, "SETTINGS", small)
     X, y = ring(60)
     whole = BranchAndBound(X).price(y[:, None], tol=1e-7)
     passes = BranchAndBound(X).price(y[:, None], tol=1e-7, deadline=Deadline(60.0))

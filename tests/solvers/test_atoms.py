@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from least_squares import least_squares
 
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import (
+from cvxnn.solvers.atoms import (
     atoms,
     merge_cells,
     neuron_objective,
@@ -20,6 +20,7 @@ from cvxnn.solvers.neurons import (
     reweigh,
     sides_of,
 )
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -70,8 +71,8 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     for chunk in (1 << 21, 7):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("cvxnn.layers.rows._CHUNK", chunk)
-            np.testing.assert_allclose(residual(Layer(X), y, neurons), dense, atol=1e-13)
-            value = neuron_objective(Layer(X), y, 0.3, neurons)
+            np.testing.assert_allclose(residual(least_squares(X, y), neurons), dense, atol=1e-13)
+            value = neuron_objective(least_squares(X, y, 0.3), neurons)
         assert value == pytest.approx(objective, rel=1e-13)
     np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.sizes, dense, atol=1e-13)
 
@@ -79,10 +80,10 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
 def test_no_neurons() -> None:
     none = Neurons.none(2)
     X, y = np.eye(2), np.ones(2)
-    np.testing.assert_array_equal(residual(Layer(X), y, none), y)
-    assert neuron_objective(Layer(X), y, 1.0, none) == pytest.approx(1.0)
+    np.testing.assert_array_equal(residual(least_squares(X, y), none), y)
+    assert neuron_objective(least_squares(X, y, 1.0), none) == pytest.approx(1.0)
     assert len(merge_cells(X, none).sizes) == 0
-    assert len(reweigh(Layer(X), y, 1.0, none).sizes) == 0
+    assert len(reweigh(least_squares(X, y, 1.0), none).sizes) == 0
 
 
 # ------------------------------------------------------------------ best weights
@@ -94,17 +95,17 @@ def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, 3)
-    found = reweigh(Layer(X), y, 0.5, neurons)
+    found = reweigh(least_squares(X, y, 0.5), neurons)
     assert (found.sizes > 0.0).all()
-    value = neuron_objective(Layer(X), y, 0.5, found)
-    assert value <= neuron_objective(Layer(X), y, 0.5, neurons) * (1.0 + 1e-12)
+    value = neuron_objective(least_squares(X, y, 0.5), found)
+    assert value <= neuron_objective(least_squares(X, y, 0.5), neurons) * (1.0 + 1e-12)
     weights = nonnegative_lasso(atoms(Layer(X), neurons), y, 0.5, neurons.sizes)
     direct = neurons.sized(weights)
-    assert value == pytest.approx(neuron_objective(Layer(X), y, 0.5, direct), rel=1e-11)
+    assert value == pytest.approx(neuron_objective(least_squares(X, y, 0.5), direct), rel=1e-11)
     # No atom, used or not, would lower the objective.
-    slopes = atoms(Layer(X), neurons).T @ residual(Layer(X), y, found)
+    slopes = atoms(Layer(X), neurons).T @ residual(least_squares(X, y), found)
     assert (slopes <= 0.5 + 1e-9 * np.linalg.norm(y)).all()
-    kept = atoms(Layer(X), found).T @ residual(Layer(X), y, found)
+    kept = atoms(Layer(X), found).T @ residual(least_squares(X, y), found)
     np.testing.assert_allclose(kept, 0.5, atol=1e-9 * np.linalg.norm(y))
 
 
@@ -115,7 +116,8 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
     one = random_neurons(rng, 4, 3)
     twice = one.joined(one.directions, one.outputs)
     values = [
-        neuron_objective(Layer(X), y, 0.1, reweigh(Layer(X), y, 0.1, z)) for z in (one, twice)
+        neuron_objective(least_squares(X, y, 0.1), reweigh(least_squares(X, y, 0.1), z))
+        for z in (one, twice)
     ]
     assert values[1] == pytest.approx(values[0], rel=1e-11)
 
@@ -124,7 +126,7 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
 def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
     rng = np.random.default_rng(5)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    assert len(reweigh(Layer(X), y, 1e3, random_neurons(rng, 4, 3)).sizes) == 0
+    assert len(reweigh(least_squares(X, y, 1e3), random_neurons(rng, 4, 3)).sizes) == 0
 
 
 # ------------------------------------------------------------------ merging
@@ -137,7 +139,9 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
     neurons = random_neurons(rng, 40, 2)
     merged = merge_cells(X, neurons)
     np.testing.assert_allclose(
-        residual(Layer(X), np.zeros(n), merged), residual(Layer(X), np.zeros(n), neurons), atol=1e-8
+        residual(least_squares(X, np.zeros(n)), merged),
+        residual(least_squares(X, np.zeros(n)), neurons),
+        atol=1e-8,
     )
     assert merged.sizes.sum() <= neurons.sizes.sum() * (1 + 1e-12)
     # Rows with entries up to 2 lie on 8 lines: at most 16 cells, each with two signs.
@@ -167,7 +171,9 @@ def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
     merged = merge_cells(X, three)
     assert len(merged.sizes) == 2
     np.testing.assert_allclose(
-        residual(Layer(X), np.zeros(2), merged), residual(Layer(X), np.zeros(2), three), atol=1e-12
+        residual(least_squares(X, np.zeros(2)), merged),
+        residual(least_squares(X, np.zeros(2)), three),
+        atol=1e-12,
     )
 
 

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from least_squares import least_squares, network_of
 from problems import SMALL_PROBLEMS, Problem, problem_ids, problem_named, with_bias
 
 import cvxnn
 from cvxnn.certificates import dual_bound
 from cvxnn.datasets import load_ring
-from cvxnn.interrupts import Deadline, OutOfTimeError
-from cvxnn.layers import Layer
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.solvers import global_search, neuron_search
 from cvxnn.solvers.global_search import GlobalSearch
+from cvxnn.solvers.global_settings import Settings
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -28,11 +29,9 @@ FLAT = [p for p in SMALL_PROBLEMS if np.linalg.matrix_rank(p.X) < 3 and len(p.X)
 
 
 def search_for(
-    X: FloatArray, y: FloatArray, beta: float, seed: int = 0, deadline: Deadline | None = None
+    X: FloatArray, y: FloatArray, beta: float, seed: int = 0, deadline: Deadline = UNLIMITED
 ) -> GlobalSearch:
-    return GlobalSearch(
-        Layer(X), y, beta, SquaredLoss(), np.random.default_rng(seed), deadline=deadline
-    )
+    return GlobalSearch(least_squares(X, y, beta), np.random.default_rng(seed), deadline=deadline)
 
 
 def search_to(
@@ -54,12 +53,12 @@ def search_to(
 
 
 def exact_objective(X: FloatArray, y: FloatArray, beta: float) -> float:
-    return cvxnn.solve(X, y, beta, "exact", tol=1e-9).objective
+    return cvxnn.solve(X, y, beta, method="exact", tol=1e-9).objective
 
 
 def check_claims(search: GlobalSearch, X: FloatArray, y: FloatArray, beta: float) -> None:
     """Objective and bound from the network and the dual point, with another oracle."""
-    network = search.network()
+    network = network_of(search)
     assert network.objective(X, y, beta) == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
     largest = CellOracle(X, enumerate_patterns(X)).price(search.dual_point[:, None]).bound
     bound = dual_bound(SquaredLoss(), y, search.dual_point, beta, largest)
@@ -142,7 +141,7 @@ def test_dependent_columns() -> None:
     X = rng.standard_normal((25, 3)) @ rng.standard_normal((3, 5))
     y = rng.standard_normal(25)
     search = search_to(X, y, 0.5)
-    assert search.network().hidden_weights.shape[1] == 5
+    assert network_of(search).hidden_weights.shape[1] == 5
     assert search.objective == pytest.approx(exact_objective(X, y, 0.5), rel=1e-8)
     check_claims(search, X, y, 0.5)
 
@@ -181,7 +180,7 @@ def test_a_deadline_leaves_a_valid_bound() -> None:
     assert np.isfinite(search.bound) and search.bound <= optimum * (1.0 + 1e-9)
 
 
-def test_a_hurry_asks_for_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quick_end_asks_for_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y, beta = random_problem(4)
     search = search_for(X, y, beta)
     monkeypatch.setattr(search, "_price", None)
@@ -202,16 +201,21 @@ def test_progress_counts() -> None:
 # ------------------------------------------------------------------ from coarse to fine
 
 
+def start_from_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 rows are many."""
+    for module in (global_search, neuron_search):
+        monkeypatch.setattr(module, "SETTINGS", Settings(many_rows=40))
+
+
 @pytest.mark.parametrize("state", [0, 1])
 def test_many_rows_start_from_a_part(state: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(8)
     X = with_bias(rng.standard_normal((100, 2)))
     y = np.maximum(X @ [1.0, 2.0, -0.5], 0.0) + 0.3 * rng.standard_normal(100)
     whole = search_to(X, y, 2.0)
-    for module in (global_search, neuron_search):
-        monkeypatch.setattr(module, "MANY_ROWS", 40)
+    start_from_parts(monkeypatch)
     search = search_for(X, y, 2.0, state)
-    assert [len(part.y) for part in search._searches] == [25, 100]
+    assert [len(part.problem.y) for part in search._searches] == [25, 100]
     parts = search_to(X, y, 2.0, state)
     assert parts.objective == pytest.approx(whole.objective, rel=1e-8)
     assert parts.bound <= whole.objective * (1.0 + 1e-9)
@@ -220,11 +224,10 @@ def test_many_rows_start_from_a_part(state: int, monkeypatch: pytest.MonkeyPatch
 def test_parts_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(9)
     X, y = rng.standard_normal((400, 3)), rng.standard_normal(400)
-    for module in (global_search, neuron_search):
-        monkeypatch.setattr(module, "MANY_ROWS", 40)
+    start_from_parts(monkeypatch)
     search = search_for(X, y, 20.0)
-    assert [len(part.y) for part in search._searches] == [25, 100, 400]
-    betas = [part.beta for part in search._searches]
+    assert [len(part.problem.y) for part in search._searches] == [25, 100, 400]
+    betas = [part.problem.beta for part in search._searches]
     np.testing.assert_allclose(betas, [1.25, 5.0, 20.0])
     for _ in range(60):
         objective = search.objective

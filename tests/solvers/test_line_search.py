@@ -8,11 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
+from cvxnn.problems import Problem
 from cvxnn.solvers.line_search import best_size
 
 LOSSES = [SquaredLoss(), HuberLoss(0.5), LogisticLoss(), SquaredHingeLoss()]
 any_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+
+
+def problem(loss, y, beta):
+    return Problem.of(Layer(np.eye(len(y))), y, beta, loss)
 
 
 def draw(loss, seed):
@@ -29,7 +35,7 @@ def test_no_other_size_is_better(loss, seed, beta):
     def objective(c):
         return loss.value(prediction + c * move, y) + beta * c
 
-    size = best_size(loss, y, prediction, move, beta)
+    size = best_size(problem(loss, y, beta), prediction, move)
     end = 2.0 * size + 1.0
     found = minimize_scalar(objective, bounds=(0.0, end), method="bounded")
     assert size >= 0.0
@@ -41,21 +47,23 @@ def test_the_squared_loss_in_closed_form():
     slope = float((y - prediction) @ move)
     move, slope = np.sign(slope) * move, abs(slope)
     best = (slope - 0.1) / float(move @ move)
-    assert best_size(SquaredLoss(), y, prediction, move, 0.1) == pytest.approx(best, rel=1e-11)
-    assert best_size(SquaredLoss(), y, prediction, move, slope * 1.001) == 0.0
-    assert best_size(SquaredLoss(), y, prediction, -move, 0.1) == 0.0
+    assert best_size(problem(SquaredLoss(), y, 0.1), prediction, move) == pytest.approx(
+        best, rel=1e-11
+    )
+    assert best_size(problem(SquaredLoss(), y, slope * 1.001), prediction, move) == 0.0
+    assert best_size(problem(SquaredLoss(), y, 0.1), prediction, -move) == 0.0
 
 
 @any_loss
 def test_what_moves_nothing_has_no_size(loss):
     y, prediction, _ = draw(loss, 0)
-    assert best_size(loss, y, prediction, np.zeros(6), 0.1) == 0.0
+    assert best_size(problem(loss, y, 0.1), prediction, np.zeros(6)) == 0.0
 
 
 @pytest.mark.parametrize("unit", [1e-90, 1e90])
 def test_units_do_not_matter(unit):
     y, prediction, move = draw(SquaredLoss(), 1)
     move = move * np.sign((y - prediction) @ move)
-    plain = best_size(SquaredLoss(), y, prediction, move, 0.1)
-    scaled = best_size(SquaredLoss(), unit * y, unit * prediction, move, unit * 0.1)
+    plain = best_size(problem(SquaredLoss(), y, 0.1), prediction, move)
+    scaled = best_size(problem(SquaredLoss(), unit * y, unit * 0.1), unit * prediction, move)
     assert scaled == pytest.approx(unit * plain, rel=1e-9)

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from problems import problem_named
 from small_programs import NAMES, data, reference, target_for
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.losses.roots import DiagonalRoot
+from cvxnn.methods import Global, Sampled
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Status
 from cvxnn.solvers import proximal_newton
 from cvxnn.solvers.search import Search
@@ -31,7 +33,7 @@ def test_optimum_is_that_of_the_full_program(name: str, d: int, beta: float) -> 
     y = target_for(name, y)
     optimum = reference(X, y, beta, name)
     for method in ("global", "exact"):
-        solution = solve(X, y, beta, method, loss=name)
+        solution = solve(X, y, beta, method=method, loss=name)
         assert solution.status is Status.OPTIMAL
         assert solution.objective == pytest.approx(optimum, rel=2e-6)
         assert solution.dual_bound <= optimum * (1.0 + 1e-6)
@@ -60,7 +62,7 @@ def test_sampled_solves_its_own_program(name: str) -> None:
     X, y = data(3)
     y = target_for(name, y)
     patterns = sample_patterns(X, 15, 0)
-    solution = solve(X, y, 0.1, "sampled", loss=name, patterns=patterns)
+    solution = solve(X, y, 0.1, method=Sampled(patterns=patterns), loss=name)
     assert solution.status.is_success
     optimum = reference(X, y, 0.1, name, patterns=patterns)
     assert solution.objective == pytest.approx(optimum, rel=2e-6)
@@ -92,7 +94,7 @@ def test_many_rows_with_outliers() -> None:
 def test_corrected_weights_are_optimal_for_their_neurons(loss: Loss) -> None:
     X, y = data(3)
     y, beta = y * np.linspace(0.5, 4.0, len(y)) if not loss.has_labels else y, 0.01
-    search = proximal_newton.ProximalNewton(Layer(X), y, beta, loss, unused_opener, Deadline())
+    search = unopened(X, y, beta, loss)
     rng = np.random.default_rng(0)
     directions = rng.standard_normal((20, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -177,7 +179,7 @@ def test_warm_start_and_no_certificate() -> None:
     y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
     cold = solve(X, y, 1.0)
     with pytest.warns(UserWarning, match="certify"):
-        rough = solve(X, y, 1.1, certify=False)
+        rough = solve(X, y, 1.1, method=Global(certify=False))
     assert rough.status is Status.STATIONARY
     warm = solve(X, y, 1.0, warm_start=rough.network)
     assert cold.status is warm.status is Status.OPTIMAL
@@ -207,7 +209,7 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
     X, y = data(3)
     rng = np.random.default_rng(0)
     loss = WeightedLoss(as_loss(name), 10.0 ** rng.uniform(-8.0, 8.0, len(y)))
-    search = proximal_newton.ProximalNewton(Layer(X), y, 1.0, loss, unused_opener, Deadline())
+    search = unopened(X, y, 1.0, loss)
     oracle = CellOracle(X, enumerate_patterns(X))
     for scale in (1e-8, 1.0, 1e8):
         curvature = loss.majorizer(np.zeros_like(y), y) * scale
@@ -225,5 +227,13 @@ def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
         assert values.max() <= proof.oracle_bound * (1.0 + 1e-15)
 
 
-def unused_opener(*arguments: object) -> Search:
-    raise AssertionError("no model is needed")
+def unopened(
+    X: FloatArray, y: FloatArray, beta: float, loss: Loss
+) -> proximal_newton.ProximalNewton:
+    """A search before its first model."""
+
+    def unused_opener(*arguments: object) -> Search:
+        raise AssertionError("no model is needed")
+
+    problem = Problem.of(Layer(X), y, beta, loss)
+    return proximal_newton.ProximalNewton(problem, unused_opener, Deadline())

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Progress, Status
+from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
 
@@ -334,7 +336,7 @@ def test_rows_that_do_not_fit_are_added_when_violated(monkeypatch: pytest.Monkey
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
     full = solve(X, y, 0.5, "sampled", n_samples=40)
-    monkeypatch.setattr("cvxnn.solvers.columns.working_set._CONE_BYTES", 1)
+    monkeypatch.setattr(WorkingSet, "settings", replace(WorkingSet.settings, cone_bytes=1))
     few = solve(X, y, 0.5, "sampled", n_samples=40)
     assert few.program_gap <= 1e-6
     assert few.objective == pytest.approx(full.objective, rel=2e-6)

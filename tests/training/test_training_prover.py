@@ -31,7 +31,7 @@ def improved(by: Prover[TwoLayerNetwork], proof: DualProof, deadline: Deadline) 
 def test_the_bound_is_that_of_the_training_in_the_units_of_the_data() -> None:
     first, trainer = spectral_proof(LAYER, PROBLEM.y), prover()
     proof = improved(trainer, first, Deadline())
-    bound = proof.bound(LOSS, PROBLEM.y, PROBLEM.beta)
+    bound = proof.bound(PROBLEM)
     assert trainer.solution is not None
     assert bound == trainer.solution.dual_bound
     assert bound <= PROBLEM.objective * (1.0 + 1e-8)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows
 from cvxnn.losses import as_loss
-from cvxnn.solvers.columns.gates import GatedNeurons, GateSearch
+from cvxnn.problems import Problem
+from cvxnn.solvers.columns.gate_search import GatedNeurons, GateSearch
 from cvxnn.solvers.columns.group_lasso import GroupLasso
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
@@ -20,8 +21,8 @@ TOL = 1e-9
 
 
 def search_on(X, y, gates, beta=0.1, loss="squared", deadline=None):
-    rows = GatedRows.of(X, gates)
-    return GateSearch(rows, y, beta, as_loss(loss), Deadline() if deadline is None else deadline)
+    problem = Problem.of(GatedRows.of(X, gates), y, beta, as_loss(loss))
+    return GateSearch(problem, Deadline() if deadline is None else deadline)
 
 
 def random_search(loss="squared", n=30, d=3, count=60, beta=0.1, seed=0):
@@ -70,7 +71,7 @@ def test_every_round_leaves_a_valid_answer(loss, seed):
         search.step(1e-6)
         assert value_of(X, y, 0.02, loss, search)[1] == pytest.approx(search.objective, rel=1e-12)
         # The bound is what its proof says, and this is proven of every gate.
-        assert search.bound == search.proof.bound(chosen, y, 0.02)
+        assert search.bound == search.proof.bound(search.problem)
         lengths = np.linalg.norm((masks * search.dual_point[:, None]).T @ X, axis=1)
         assert lengths.max() <= search.proof.oracle_bound * (1.0 + 1e-12)
         assert search.objective <= before[0]

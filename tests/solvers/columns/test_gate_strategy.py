@@ -15,6 +15,7 @@ from cvxnn import sample_patterns
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows
 from cvxnn.losses import as_loss
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
@@ -24,7 +25,7 @@ def strategy_of(X, y, beta, gates=None, loss="squared", fixed=None):
     fixed = np.zeros((0, X.shape[1])) if fixed is None else fixed
     draws = GateDraws(X, 40, np.random.default_rng(3)) if gates is None else None
     rows = GatedRows.of(X, fixed if gates is None else gates)
-    return GateStrategy(rows, y, beta, as_loss(loss), draws)
+    return GateStrategy(Problem.of(rows, y, beta, as_loss(loss)), draws)
 
 
 def finish(search):
@@ -118,7 +119,7 @@ def test_the_first_proof_holds_for_all_gates_there_may_be(loss, seed, is_drawn):
     lengths = np.linalg.norm((masks * proof.v) @ X, axis=1)
     assert lengths.max() <= proof.oracle_bound
     search = finish(strategy.open(Deadline()))
-    bound = proof.bound(as_loss(loss), y, 0.1)
+    bound = proof.bound(search.problem)
     assert bound <= search.objective
     # It does not do better than the search, which starts from the same point.
     assert bound <= search.bound

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import MaskedBlocks
 from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint, _SmoothedNorms
 
@@ -19,7 +21,8 @@ def problem(loss, n=30, d=3, count=6, seed=0, beta=0.5):
     y = X[:, 0] + rng.standard_normal(n)
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
     activity = (rng.random((n, count)) < 0.5).astype(float)
-    return GroupLasso(MaskedBlocks(np.zeros((count, 0, d)), X, activity), y, beta, loss)
+    blocks = MaskedBlocks(np.zeros((count, 0, d)), X, activity)
+    return GroupLasso(blocks, Problem.of(Layer(X), y, beta, loss))
 
 
 def start(lasso, mu=1.0):

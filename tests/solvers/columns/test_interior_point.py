@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from kkt import assert_optimal_blocks
+from least_squares import least_squares
 from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
 
-from cvxnn.losses import SquaredLoss
+from cvxnn.layers import Layer
 from cvxnn.patterns import sample_patterns
+from cvxnn.problems import Problem as TrainingProblem
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
@@ -21,9 +23,13 @@ def all_rows(program: ConvexProgram) -> np.ndarray:
     return signs[:, :, None] * (X / np.linalg.norm(X, axis=1, keepdims=True))
 
 
+def problem_of(program: ConvexProgram) -> TrainingProblem[Layer]:
+    return least_squares(program.X, program.y, program.beta)
+
+
 def run(program: ConvexProgram, tol: float = 1e-9) -> InteriorPointResult:
     blocks = Blocks.of(program, all_rows(program))
-    return InteriorPoint(blocks, program.y, program.beta, SquaredLoss()).solve(tol)
+    return InteriorPoint(blocks, problem_of(program)).solve(tol)
 
 
 def row_multipliers(program: ConvexProgram, result: InteriorPointResult) -> np.ndarray:
@@ -72,9 +78,7 @@ def test_filled_up_rows_change_nothing() -> None:
     rows = all_rows(program)
     padded = np.concatenate([rows, np.zeros((len(rows), 5, rows.shape[2]))], axis=1)
     plain = run(program)
-    filled = InteriorPoint(
-        Blocks.of(program, padded), program.y, program.beta, SquaredLoss()
-    ).solve()
+    filled = InteriorPoint(Blocks.of(program, padded), problem_of(program)).solve()
     assert program.objective(filled.z) == pytest.approx(program.objective(plain.z), rel=1e-7)
 
 
@@ -92,7 +96,7 @@ def test_iteration_limit_returns_the_best_iterate() -> None:
     problem = problem_named("d3_no_bias_n16")
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     blocks = Blocks.of(program, all_rows(program))
-    result = InteriorPoint(blocks, program.y, program.beta, SquaredLoss()).solve(1e-9, max_iter=4)
+    result = InteriorPoint(blocks, problem_of(program)).solve(1e-9, max_iter=4)
     assert not result.converged
     assert np.isfinite(result.z).all() and np.isfinite(result.v).all()
     assert result.gap > 1e-9

@@ -11,17 +11,24 @@ from scipy.linalg import circulant, dft
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
+from cvxnn.problems import Problem
 from cvxnn.solvers.gauge.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def problem_of(
+    program: GaugeProgram, y: FloatArray, beta: float, loss: Any = "squared"
+) -> Problem[GaugeProgram]:
+    return Problem.of(program, y, beta, as_loss(loss))
+
+
 def solved(
     program: GaugeProgram, y: Any, beta: float, loss: Any = "squared", tol: float = 1e-6
 ) -> GaugeSearch:
     """A search that has closed the gap."""
-    found = GaugeSearch(program, np.asarray(y), beta, as_loss(loss), Deadline())
+    found = GaugeSearch(problem_of(program, np.asarray(y), beta, loss), Deadline())
     while found.gap > tol:
         assert found.stalled < 3.0
         found.step(tol)

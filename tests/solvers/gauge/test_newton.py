@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from architectures.cnn_problems import LOSSES
 from scipy.optimize import check_grad
-from solvers.gauge.linear_networks import Circular, Patches, drawn
+from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
@@ -21,7 +21,7 @@ any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 def test_derivatives_are_those_of_finite_differences(kind, loss):
     rows, y = drawn(kind, loss, 9, 3, 2)
     weights = _WeightObjective(
-        Objective(rows.program, y, 0.3, as_loss(loss)), *((2, k) for k in rows.lengths)
+        Objective(problem_of(rows.program, y, 0.3, loss)), *((2, k) for k in rows.lengths)
     )
     point, direction = np.random.default_rng(0).standard_normal((2, 2 * sum(rows.lengths)))
     slope = weights.gradient(point)
@@ -38,7 +38,7 @@ def test_derivatives_are_those_of_finite_differences(kind, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_network_is_polished_to_a_stationary_one(kind, loss):
     rows, y = drawn(kind, loss, 12, 3, 2)
-    objective = Objective(rows.program, y, 0.5, as_loss(loss))
+    objective = Objective(problem_of(rows.program, y, 0.5, loss))
     start = np.random.default_rng(1).standard_normal(6)
     polished = polish(objective, start, Deadline())
     assert objective.value(polished) < objective.value(start)
@@ -52,7 +52,7 @@ def test_a_network_is_polished_to_a_stationary_one(kind, loss):
 @any_kind
 def test_nothing_is_polished_without_time_or_weights(kind):
     rows, y = drawn(kind, "squared", 9, 3, 2)
-    objective = Objective(rows.program, y, 0.5, as_loss("squared"))
+    objective = Objective(problem_of(rows.program, y, 0.5, "squared"))
     start = np.random.default_rng(1).standard_normal(6)
     np.testing.assert_allclose(polish(objective, start, Deadline(0.0)), start)
     assert not polish(objective, np.zeros(6), Deadline()).any()

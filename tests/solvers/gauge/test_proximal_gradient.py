@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from architectures.cnn_problems import LOSSES
-from solvers.gauge.linear_networks import Circular, Patches, drawn, solved
+from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of, solved
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
 
@@ -19,7 +18,7 @@ any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_proximal_steps_lead_to_the_optimum(kind, loss):
     rows, y = drawn(kind, loss, 12, 3, 2)
-    objective = Objective(rows.program, y, 0.5, as_loss(loss))
+    objective = Objective(problem_of(rows.program, y, 0.5, loss))
     gradient = ProximalGradient(objective)
     t = gradient.run(np.zeros(6), 500, Deadline())
     optimum = solved(rows.program, y, 0.5, loss, tol=1e-9).objective
@@ -30,7 +29,7 @@ def test_proximal_steps_lead_to_the_optimum(kind, loss):
 @any_kind
 def test_no_step_is_taken_when_time_is_up(kind):
     rows, y = drawn(kind, "squared", 9, 3, 2)
-    gradient = ProximalGradient(Objective(rows.program, y, 0.5, as_loss("squared")))
+    gradient = ProximalGradient(Objective(problem_of(rows.program, y, 0.5, "squared")))
     assert not gradient.run(np.zeros(6), 60, Deadline(0.0)).any()
 
 
@@ -38,5 +37,5 @@ def test_no_step_is_taken_when_time_is_up(kind):
 def test_data_of_zeros_leave_nothing_to_do(kind):
     rows, y = drawn(kind, "squared", 9, 3, 2)
     program = kind(0.0 * rows.data).program
-    gradient = ProximalGradient(Objective(program, y, 0.5, as_loss("squared")))
+    gradient = ProximalGradient(Objective(problem_of(program, y, 0.5, "squared")))
     assert not gradient.run(np.zeros(6), 3, Deadline()).any()

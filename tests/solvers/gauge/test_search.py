@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from architectures.cnn_problems import LOSSES, in_cvxpy
 from scipy.linalg import dft
-from solvers.gauge.linear_networks import Circular, Patches, drawn, local_search, solved
+from solvers.gauge.linear_networks import Circular, Patches, drawn, local_search, problem_of, solved
 
 from cvxnn.interrupts import Deadline, deferred_interrupts
 from cvxnn.losses import SquaredLoss, WeightedLoss, as_loss
@@ -45,14 +45,14 @@ def test_the_neurons_attain_the_optimum_of_the_program(kind, loss, shape, beta):
 @any_loss
 def test_the_proof_is_what_the_bound_comes_from(kind, loss):
     rows, y = drawn(kind, loss, 8, 3, 2)
-    search, chosen = solved(rows.program, y, 0.3, loss), as_loss(loss)
+    search = solved(rows.program, y, 0.3, loss)
     assert search.final_proofs(quick=False) == (search.proof, search.proof)
     proof = search.proof
     assert proof.kind == "gauge"
     assert proof.V.shape == (8, 1)
     exact = rows.dual_norm(rows.program.matrix.T @ proof.v)
     assert exact * (1.0 - 1e-14) <= proof.oracle_bound <= exact * (1.0 + 1e-9)
-    assert search.bound == proof.bound(chosen, y, 0.3)
+    assert search.bound == proof.bound(search.problem)
 
 
 @any_kind
@@ -182,7 +182,7 @@ def test_weights_of_rows_are_repeated_rows(kind):
 def test_a_hard_problem_is_solved_along_a_path_of_beta():
     # A few labels that are all fitted: the smaller beta, the flatter the loss.
     rows, y = drawn(Patches, "squared_hinge", 20, 5, 4)
-    search = GaugeSearch(rows.program, y, 1e-3, as_loss("squared_hinge"), Deadline())
+    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared_hinge"), Deadline())
     for _ in range(2):
         search.step(1e-6)
     assert search.gap > 1e-6
@@ -196,7 +196,7 @@ def test_a_hard_problem_is_solved_along_a_path_of_beta():
 
 def test_a_search_gets_no_worse_and_stalls_where_rounding_is_all_that_is_left():
     rows, y = drawn(Patches, "squared", 30, 8, 6)
-    search = GaugeSearch(rows.program, y, 1e-3, as_loss("squared"), Deadline())
+    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline())
     before, rounds = (search.objective, search.bound), 0
     while search.stalled < 3.0:
         idle = search.stalled
@@ -217,7 +217,7 @@ def test_a_search_gets_no_worse_and_stalls_where_rounding_is_all_that_is_left():
 @any_kind
 def test_a_round_ends_early_when_time_is_up(kind):
     rows, y = drawn(kind, "squared", 30, 8, 6)
-    search = GaugeSearch(rows.program, y, 1e-3, as_loss("squared"), Deadline(0.0))
+    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline(0.0))
     before = search.objective, search.bound
     for _ in range(3):
         search.step(1e-6)
@@ -229,7 +229,7 @@ def test_a_round_ends_early_when_time_is_up(kind):
 @any_kind
 def test_ctrl_c_ends_a_search_that_is_as_good_as_before(kind):
     rows, y = drawn(kind, "squared", 30, 8, 6)
-    search = GaugeSearch(rows.program, y, 1e-3, as_loss("squared"), Deadline())
+    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline())
     search.step(1e-15)
     before = search.objective, search.bound
     # A shell starts its background jobs with SIGINT ignored.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from architectures.cnn_problems import LOSSES
-from solvers.gauge.linear_networks import Circular, Patches, drawn
+from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
@@ -17,12 +17,12 @@ from cvxnn.solvers.gauge.strategy import GaugeStrategy
 def test_a_strategy_has_a_network_and_a_proof_at_once(kind, loss):
     rows, y = drawn(kind, loss, 12, 4, 3)
     chosen = as_loss(loss)
-    strategy = GaugeStrategy(rows.program, y, 0.1, chosen)
+    strategy = GaugeStrategy(problem_of(rows.program, y, 0.1, loss))
     assert strategy.n_patterns == 0
     search = strategy.open(Deadline())
     nothing = chosen.value(np.zeros(12), y)
     assert search.objective == nothing
-    assert search.bound == strategy.first_proof().bound(chosen, y, 0.1)
+    assert search.bound == strategy.first_proof().bound(search.problem)
     opening = strategy.opening()
     root = np.sqrt(opening.sizes)[:, None]
     prediction = rows.function(opening.directions * root, opening.outputs * root)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from least_squares import least_squares
 
-from cvxnn.layers import Layer
-from cvxnn.solvers.newton.face_newton import Neurons, dual_point, neuron_objective, refine, settle
+from cvxnn.solvers.newton.faces import Neurons, dual_point, neuron_objective, refine, settle
 
 
 def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
@@ -20,8 +20,8 @@ def test_refine_never_worsens_and_thins_out(seed: int, n: int, r: int) -> None:
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, 12, r)
-    refined = refine(Layer(X), y, 0.1, neurons)
-    before, after = (neuron_objective(Layer(X), y, 0.1, z) for z in (neurons, refined))
+    refined = refine(least_squares(X, y, 0.1), neurons)
+    before, after = (neuron_objective(least_squares(X, y, 0.1), z) for z in (neurons, refined))
     assert after <= before * (1 + 1e-12)
     assert len(refined.sizes) <= n
     np.testing.assert_allclose(np.linalg.norm(refined.directions, axis=1), 1.0, rtol=1e-12)
@@ -34,24 +34,25 @@ def test_newton_reaches_the_closed_form_of_one_cell() -> None:
     X = np.abs(rng.standard_normal((10, 3))) + 0.1
     y = X @ np.array([1.0, 2.0, 0.5])
     start = Neurons(np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1)))
-    refined = refine(Layer(X), y, 0.2, start)
+    refined = refine(least_squares(X, y, 0.2), start)
     w = refined.directions[0] * refined.sizes[0]
     np.testing.assert_allclose(X.T @ (y - X @ w), 0.2 * refined.directions[0], atol=1e-10)
-    np.testing.assert_allclose(dual_point(Layer(X), y, 0.2, refined), y - X @ w, atol=1e-10)
+    np.testing.assert_allclose(dual_point(least_squares(X, y, 0.2), refined), y - X @ w, atol=1e-10)
 
 
 def test_no_neurons() -> None:
     none = Neurons.none(2)
     X, y = np.eye(2), np.ones(2)
-    assert len(refine(Layer(X), y, 1.0, none).sizes) == 0
-    np.testing.assert_array_equal(dual_point(Layer(X), y, 1.0, none), y)
-    assert neuron_objective(Layer(X), y, 1.0, none) == pytest.approx(1.0)
+    assert len(refine(least_squares(X, y, 1.0), none).sizes) == 0
+    np.testing.assert_array_equal(dual_point(least_squares(X, y, 1.0), none), y)
+    assert neuron_objective(least_squares(X, y, 1.0), none) == pytest.approx(1.0)
 
 
 def test_zero_rows_are_harmless() -> None:
     X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     refined = refine(
-        Layer(X), np.array([1.0, 2.0, 3.0]), 0.1, random_neurons(np.random.default_rng(1), 4, 2)
+        least_squares(X, np.array([1.0, 2.0, 3.0]), 0.1),
+        random_neurons(np.random.default_rng(1), 4, 2),
     )
     assert np.isfinite(refined.sizes).all()
 
@@ -62,21 +63,19 @@ def test_settling_finds_the_digits_that_the_objective_cannot_see() -> None:
     X = rng.uniform(0.5, 1.5, (12, 3))
     y, beta, one = X @ np.array([1.0, 2.0, 3.0]), 0.3, np.ones(1)
     settled = settle(
-        Layer(X),
-        y,
-        beta,
-        refine(Layer(X), y, beta, Neurons(np.ones((1, 3)) / 3**0.5, one, np.ones((1, 1)))),
+        least_squares(X, y, beta),
+        refine(least_squares(X, y, beta), Neurons(np.ones((1, 3)) / 3**0.5, one, np.ones((1, 1)))),
     )
     w = settled.rays[0]
     assert (X @ w > 0.0).all()
     gradient = X.T @ (X @ w - y) + beta * w / np.linalg.norm(w)
     assert np.linalg.norm(gradient) <= 1e-13 * np.linalg.norm(X.T @ y)
     turned = Neurons.of(w + 1e-8 * rng.standard_normal((1, 3)), one[:, None])
-    error = neuron_objective(Layer(X), y, beta, turned) - neuron_objective(
-        Layer(X), y, beta, settled
+    error = neuron_objective(least_squares(X, y, beta), turned) - neuron_objective(
+        least_squares(X, y, beta), settled
     )
     assert abs(error) <= 1e-13
-    again = settle(Layer(X), y, beta, turned)
+    again = settle(least_squares(X, y, beta), turned)
     np.testing.assert_allclose(again.directions, settled.directions, rtol=0.0, atol=1e-14)
 
 
@@ -85,7 +84,7 @@ def test_settling_knows_rows_that_meet_noise_only() -> None:
     X = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
     u = np.array([[2.0, -1.0, 1e-17]]) / np.sqrt(5.0)
     settled = settle(
-        Layer(X), np.array([2.0, 1.0, 0.0]), 0.1, Neurons(u, np.ones(1), np.ones((1, 1)))
+        least_squares(X, np.array([2.0, 1.0, 0.0]), 0.1), Neurons(u, np.ones(1), np.ones((1, 1)))
     )
     assert settled.directions[0, 2] == 0.0
-    assert settle(Layer(X), np.ones(3), 0.1, Neurons.none(3)).sizes.shape == (0,)
+    assert settle(least_squares(X, np.ones(3), 0.1), Neurons.none(3)).sizes.shape == (0,)

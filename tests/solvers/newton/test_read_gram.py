@@ -8,16 +8,17 @@ import numpy as np
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
+from least_squares import least_squares
 
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.neurons import (
+from cvxnn.solvers.atoms import (
     neuron_objective,
     residual,
     reweigh,
 )
 from cvxnn.solvers.newton.face_gram import FaceGram
-from cvxnn.solvers.newton.kink_newton import descend_over_kinks, faces_for
+from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.read_gram import ReadGram
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -100,13 +101,15 @@ def test_newton_steps_end_where_nothing_pulls() -> None:
     start = Neurons(
         unit(rng.standard_normal((6, 3))), np.full(6, 0.1), np.repeat([1.0, -1.0], 3)[:, None]
     )
-    neurons = reweigh(layer, y, beta, start)
-    moved = descend_over_kinks(layer, y, beta, neurons, steps=60, faces=faces_for(layer))
-    value = neuron_objective(layer, y, beta, moved)
-    assert value < neuron_objective(layer, y, beta, neurons)
+    neurons = reweigh(least_squares(layer, y, beta), start)
+    moved = descend_over_kinks(
+        least_squares(layer, y, beta), neurons, steps=60, faces=faces_for(layer)
+    )
+    value = neuron_objective(least_squares(layer, y, beta), moved)
+    assert value < neuron_objective(least_squares(layer, y, beta), neurons)
     for _ in range(200):
         nudge = 1e-5 * rng.standard_normal(moved.rays.shape)
         other = Neurons.of(moved.rays + nudge, moved.outputs)
-        assert neuron_objective(layer, y, beta, other) >= value * (1.0 - 1e-12)
-    left = residual(layer, y, moved)
+        assert neuron_objective(least_squares(layer, y, beta), other) >= value * (1.0 - 1e-12)
+    left = residual(least_squares(layer, y), moved)
     np.testing.assert_allclose(left, y - layer.activations(moved.rays) @ moved.signs, atol=1e-12)

@@ -9,26 +9,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from least_squares import least_squares
 from problems import with_bias
 
-from cvxnn.layers import Layer
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.problems import Neurons
-from cvxnn.solvers.lasso.gram_lasso import gram_lasso
-from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import (
+from cvxnn.solvers.atoms import (
     neuron_objective,
     reweigh,
 )
+from cvxnn.solvers.lasso.gram_lasso import gram_lasso
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
-from cvxnn.solvers.planar.moment_newton import (
+from cvxnn.solvers.planar.moments import Moments
+from cvxnn.solvers.planar.newton import (
     merge_arcs,
     newton,
     objective,
     reweigh_by_moments,
     stationary_residual,
 )
-from cvxnn.solvers.planar.moments import Moments
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator
@@ -156,8 +156,10 @@ def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
     neurons = Neurons.of(rays[:, :r], signs[:, None])
     rows = moments.circle.rows[:, :r]
     by_moments = reweigh_by_moments(moments, 0.1, neurons)
-    over_rows = reweigh(Layer(rows), moments.y, 0.1, neurons)
-    values = [neuron_objective(Layer(rows), moments.y, 0.1, m) for m in (by_moments, over_rows)]
+    over_rows = reweigh(least_squares(rows, moments.y, 0.1), neurons)
+    values = [
+        neuron_objective(least_squares(rows, moments.y, 0.1), m) for m in (by_moments, over_rows)
+    ]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 

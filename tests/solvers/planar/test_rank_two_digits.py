@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rational
+from least_squares import least_squares
 from problems import with_bias
 
 import cvxnn
 from cvxnn.layers.powers import power_of_two
-from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 
@@ -71,7 +71,7 @@ def check(X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6) -> cvxnn
     # The proof itself, found again in the units of the search: powers of two.
     units = power_of_two(X), power_of_two(y)
     rows, target, scaled = X / units[0], y / units[1], beta / units[0] / units[1]
-    search = RankTwoSearch(rows, target, scaled, SquaredLoss())
+    search = RankTwoSearch(least_squares(rows, target, scaled))
     while search.gap > tol and search.stalled < 3.0:
         search.step(tol)
     bound = rational.bound(rows, target, scaled, search.dual_point)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kkt import assert_certified
+from least_squares import least_squares, network_of
 from problems import PROBLEMS, Problem, problem_ids, problem_named, with_bias
 
 import cvxnn
@@ -28,7 +29,7 @@ def search_to(
     X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6, most: int = 60
 ) -> RankTwoSearch:
     """Run a search to its end; it has to make progress in the right direction."""
-    search = RankTwoSearch(X, y, beta, SquaredLoss())
+    search = RankTwoSearch(least_squares(X, y, beta))
     for _ in range(most):
         if search.gap <= tol:
             break
@@ -51,12 +52,12 @@ def wave(n: int, seed: int = 3) -> tuple[FloatArray, FloatArray]:
 
 def largest_beta(X: FloatArray, y: FloatArray) -> float:
     """From here on the empty network is optimal."""
-    return RankTwoSearch(X, y, 1.0, SquaredLoss()).oracle.price(y[:, None]).bound
+    return RankTwoSearch(least_squares(X, y, 1.0)).oracle.price(y[:, None]).bound
 
 
 def check_network(search: RankTwoSearch, X: FloatArray, y: FloatArray, beta: float) -> None:
     """The claims of a search, recomputed from the network and with another oracle."""
-    network = search.network()
+    network = network_of(search)
     objective = network.objective(X, y, beta)
     assert objective == pytest.approx(search.objective, rel=1e-11, abs=1e-300)
     activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
@@ -110,7 +111,7 @@ def test_many_rows(share: float) -> None:
     X, y = wave(5000)
     beta = share * largest_beta(X, y)
     search = search_to(X, y, beta, most=15)
-    network = search.network()
+    network = network_of(search)
     assert network.objective(X, y, beta) == pytest.approx(search.objective, rel=1e-12)
     activations = np.maximum(X @ np.asarray(network.hidden_weights).T, 0.0)
     assert np.linalg.matrix_rank(activations) == activations.shape[1]
@@ -152,15 +153,15 @@ def test_the_order_of_the_rows_does_not_matter_and_runs_repeat() -> None:
 
 def test_no_neurons_where_beta_is_large() -> None:
     X, y = wave(50)
-    search = RankTwoSearch(X, y, 1.001 * largest_beta(X, y), SquaredLoss())
+    search = RankTwoSearch(least_squares(X, y, 1.001 * largest_beta(X, y)))
     assert search.gap <= 1e-9
     search.finish(1e-6, quick=False)
-    assert search.network().n_neurons == 0
+    assert network_of(search).n_neurons == 0
 
 
-def test_a_hurry_and_a_passed_deadline_leave_a_valid_network() -> None:
+def test_a_quick_end_and_a_passed_deadline_leave_a_valid_network() -> None:
     problem = problem_named("d1_n50")
-    search = RankTwoSearch(problem.X, problem.y, problem.beta, SquaredLoss(), Deadline(0.0))
+    search = RankTwoSearch(least_squares(problem.X, problem.y, problem.beta), Deadline(0.0))
     for _ in range(3):
         search.step(1e-6)
     search.finish(1e-6, quick=True)

@@ -11,7 +11,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.projection import ProjectedProblem
 
@@ -21,8 +21,8 @@ SQUARED = SquaredLoss()
 def free(
     rows: SkipLayer, y: FloatArray, beta: float = BETA, loss: Loss = SQUARED
 ) -> FreeSkipSearch:
-    problem = ProjectedProblem.of(rows, y, beta, loss)
-    return FreeSkipSearch(problem, opener(Deadline()))
+    projected = ProjectedProblem.of(Problem.of(rows, y, beta, loss))
+    return FreeSkipSearch(projected, opener(Deadline()))
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
@@ -41,7 +41,7 @@ def test_the_optimum_is_that_of_cvxpy(slope: float) -> None:
         # Rounding is all that is left of v on S.
         assert float(np.linalg.norm(X.T @ proof.v)) <= 1e-12
         assert 0.0 < proof.slack < 1e-12
-        bound = proof.bound(SQUARED, y, BETA)
+        bound = proof.bound(Problem.of(rows, y, BETA, SQUARED))
         assert search.bound * (1.0 - 1e-12) <= bound <= optimum * (1.0 + 1e-6)
 
 
@@ -57,7 +57,7 @@ def test_no_network_is_below_the_bound() -> None:
     for _ in range(200):
         rays = 10.0 ** rng.uniform(-3, 0) * rng.standard_normal((4, 3))
         neurons = Neurons.of(rays, rng.choice([-1.0, 1.0], (4, 1)))
-        f = rows.layer.output(neurons.rays, neurons.signs)
+        f = rows.layer.forward(neurons.rays, neurons.signs)
         # The best w beside them, and one next to it.
         w = np.linalg.lstsq(X, y - f, rcond=None)[0]
         least = value(rows, y, BETA, "squared", neurons, w)
@@ -101,11 +101,12 @@ def test_weights_are_repetitions() -> None:
 
 def test_where_nothing_is_proven_of_the_columns_there_is_no_bound() -> None:
     proof = DualProof(np.ones((3, 1)), np.ones(2), "cells", slack=np.inf)
-    assert proof.bound(SQUARED, np.ones(3), 0.5) == -np.inf
     rows = SkipLayer(Layer(np.eye(3)), np.eye(3)[:, :1], True)
-    problem = ProjectedProblem.of(rows, np.ones(3), 0.5, SQUARED)
-    exact = problem.proof(DualProof.of(np.array([0.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
-    aslant = problem.proof(DualProof.of(np.array([1.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
+    problem = Problem.of(rows, np.ones(3), 0.5, SQUARED)
+    assert proof.bound(problem) == -np.inf
+    projected = ProjectedProblem.of(problem)
+    exact = projected.proof(DualProof.of(np.array([0.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
+    aslant = projected.proof(DualProof.of(np.array([1.0, 1.0, 1.0]), 1.5, "cells"), 1.0)
     # A dual point is moved onto what is orthogonal to S, here by 1 in the first row.
     np.testing.assert_allclose(aslant.v, exact.v, atol=1e-15)
     assert aslant.slack < 1e-12

@@ -15,7 +15,7 @@ from skip_problems import BETA, FloatArray, data, opener, reference, run, skip_r
 from cvxnn.certificates import spectral_proof
 from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts
 from cvxnn.losses import SkipLoss, as_loss
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
 
@@ -26,7 +26,8 @@ def penalised(
     X, y = data(loss)
     deadline = Deadline() if deadline is None else deadline
     rows = skip_rows(X, slope, is_free=False)
-    return PenalisedSkipSearch(rows, y, BETA, as_loss(loss), open_search or opener(deadline))
+    problem = Problem.of(rows, y, BETA, as_loss(loss))
+    return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
@@ -42,7 +43,7 @@ def test_the_optimum_is_that_of_cvxpy(loss: str, slope: float) -> None:
     again = value(search.rows, y, BETA, loss, search.neurons, search.linear)
     assert again == pytest.approx(search.objective, rel=1e-12)
     for proof in search.final_proofs(quick=False):
-        assert proof.bound(as_loss(loss), y, BETA) == search.bound
+        assert proof.bound(search.problem) == search.bound
         # The linear neuron is one of those that are bounded.
         assert float(np.linalg.norm(X.T @ proof.v)) <= proof.oracle_bound
 
@@ -58,7 +59,7 @@ def test_the_optimum_is_the_least_over_eta() -> None:
     def least(log_eta: float) -> float:
         eta = float(np.exp(log_eta))
         loss = SkipLoss(as_loss("squared"), X, BETA / eta)
-        inner = open_search(search.rows.layer, y, BETA, loss, None)
+        inner = open_search(Problem.of(search.rows.layer, y, BETA, loss), None)
         run(inner, 1e-10)
         return inner.objective + 0.5 * BETA * eta
 
@@ -122,7 +123,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary() -> None:
     assert search.gap <= 1e-9
 
 
-@pytest.mark.parametrize("place", ["_opened", "_advance", "_end", "_first_guess"])
+@pytest.mark.parametrize("place", ["_around", "_advance", "_end", "_first_guess"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_ctrl_c_within_and_between_searches_keeps_the_best(
     place: str, count: int, monkeypatch: pytest.MonkeyPatch
