@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from least_squares import least_squares
 from problems import problem_named
 
 from cvxnn.certificates import DualProof, Prover, spectral_proof
@@ -31,7 +32,7 @@ def improved(by: Prover[TwoLayerNetwork], proof: DualProof, deadline: Deadline) 
 def test_the_bound_is_that_of_the_training_in_the_units_of_the_data() -> None:
     first, trainer = spectral_proof(LAYER, PROBLEM.y), prover()
     proof = improved(trainer, first, Deadline())
-    bound = proof.bound(PROBLEM)
+    bound = proof.bound(least_squares(PROBLEM.X, PROBLEM.y, PROBLEM.beta))
     assert trainer.solution is not None
     assert bound == trainer.solution.dual_bound
     assert bound <= PROBLEM.objective * (1.0 + 1e-8)

@@ -130,7 +130,8 @@ def test_what_pruning_would_cost_is_not_paid(monkeypatch):
     run(search)
     before, gates = search.objective, len(search.neurons)
     monkeypatch.setattr(
-        "cvxnn.solvers.columns.gates.prune_scales", lambda columns, sizes, deadline: [0.5 * sizes]
+        "cvxnn.solvers.columns.gate_search.prune_scales",
+        lambda columns, sizes, deadline: [0.5 * sizes],
     )
     search.finish(TOL, quick=False)
     assert (search.objective, len(search.neurons)) == (before, gates)

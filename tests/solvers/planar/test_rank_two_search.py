@@ -161,7 +161,9 @@ def test_no_neurons_where_beta_is_large() -> None:
 
 def test_a_quick_end_and_a_passed_deadline_leave_a_valid_network() -> None:
     problem = problem_named("d1_n50")
-    search = RankTwoSearch(least_squares(problem.X, problem.y, problem.beta), Deadline(0.0))
+    search = RankTwoSearch(
+        least_squares(problem.X, problem.y, problem.beta), deadline=Deadline(0.0)
+    )
     for _ in range(3):
         search.step(1e-6)
     search.finish(1e-6, quick=True)

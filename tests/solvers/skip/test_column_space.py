@@ -6,10 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cvxnn.architectures import solve_leaky
 
+from cvxnn import ReLU, solve
 from cvxnn.results import Status
 from cvxnn.solvers.skip.column_space import ColumnSpace
+
+FREE = ReLU(0.0, "free")
 
 
 def product(first: list[list[float]], second: list[list[float]]) -> list[list[Fraction]]:
@@ -85,7 +87,7 @@ def test_timestamps_of_a_tenth_of_a_second() -> None:
     """Many rows are no reason to take a column of 4e5 units in the last place for a constant."""
     x = 1.7e9 + np.linspace(0.0, 0.1, 2000)
     y = (x - 1.7e9) * 10.0
-    solution = solve_leaky(np.column_stack([x, np.ones(2000)]), y, 1e12, 0.0, skip="free")
+    solution = solve(np.column_stack([x, np.ones(2000)]), y, 1e12, model=FREE)
     # The line 10 x - 1.7e10 is y, every product and difference exact.
     assert solution.dual_bound <= 0.0
     assert solution.objective <= 1e-9
@@ -102,7 +104,7 @@ def test_columns_that_one_light_row_tells_apart(weight: float) -> None:
     w[-1] = weight
     y = np.zeros(5)
     y[-1] = 1e3 / np.sqrt(weight)
-    solution = solve_leaky(X, y, 1e6, 0.0, skip="free", sample_weight=w)
+    solution = solve(X, y, 1e6, model=FREE, sample_weight=w)
     # c (x_3 - x_2) with this c, evaluated in rational arithmetic, is a network.
     c = Fraction(float(y[-1] / (almost[-1] - x[-1])))
     difference = Fraction(float(almost[-1])) - Fraction(float(x[-1]))
