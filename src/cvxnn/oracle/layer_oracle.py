@@ -23,6 +23,7 @@ class LayerOracle(Generic[P]):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cvxnn.layers import Layer
     >>> from cvxnn.oracle.rank_two import RankTwoOracle
     >>> modulus = Layer(np.array([[2.0]])).with_slope(-1.0)

@@ -22,6 +22,7 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cvxnn.layers import Layer
     >>> from cvxnn.losses import SquaredLoss
     >>> problem = Problem.of(Layer(np.eye(2)), np.array([3.0, 4.0]), 1.0, SquaredLoss())

@@ -21,6 +21,7 @@ def sharp_proof(layer: Layer, v: FloatArray) -> DualProof:
 
     Examples
     --------
+    >>> import numpy as np
     >>> round(sharp_proof(Layer(np.array([[1.0], [2.0]])), np.ones(2)).oracle_bound, 6)
     3.0
     """
