@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cvxnn import CircularConv, Conv, Gated, LinearConv, Model, ReLU
 from cvxnn.methods import METHODS
-from cvxnn.models import Capabilities
+from cvxnn.models.base import Capabilities
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 # The table is between two comments.

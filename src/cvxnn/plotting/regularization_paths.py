@@ -133,14 +133,7 @@ def _second_axis(ax: Axes) -> Axes:
 
 
 def _curve(ax: Axes, betas: FloatArray, values: FloatArray, style: Style, **changes: Any) -> None:
-    look = {
-        "color": style.color,
-        "linestyle": style.linestyle,
-        "linewidth": style.linewidth,
-        "marker": style.marker,
-        "markersize": 4.0,
-        "label": style.label,
-    }
+    look = style.line | {"marker": style.marker, "markersize": 4.0, "label": style.label}
     ax.plot(betas, values, **(look | changes))
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from cvxnn.methods import Exact, Global, Sampled
 from cvxnn.patterns import enumerate_patterns
+from cvxnn.plotting.styles import STYLES
 from cvxnn.study.outcomes import DataResult, NormsRow, check_bound
 from cvxnn.study.paper import BETA, DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA
 from cvxnn.study.paper_data import Dataset, five_points, line, ring
-from cvxnn.study.runner import LABELS, Runner, collect, train_once
+from cvxnn.study.runner import Runner, collect, train_once
 from cvxnn.study.squared_norms import minimise_squared_norms
 
 # Neurons of gradient descent: the paper's, except for the ring, where it gives none.
@@ -137,7 +138,5 @@ def _all_methods(experiment: str, data: Dataset, width: int, runner: Runner) -> 
         "sampled": runner.train(data, Sampled()),
     }
     # L-BFGS, which the paper does not have: what gradients can do without a step to tune.
-    searches = {
-        LABELS[optimizer]: runner.descend(data, width, optimizer) for optimizer in ("sgd", "lbfgs")
-    }
+    searches = {STYLES[name].label: runner.descend(data, width, name) for name in ("sgd", "lbfgs")}
     return collect(experiment, data, solutions, searches)

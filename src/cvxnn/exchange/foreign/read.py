@@ -128,6 +128,6 @@ _LIBRARIES: tuple[tuple[str, str, Callable[[Any], ReadNetwork]], ...] = (
     ("sklearn.neural_network", "MLPRegressor", read_perceptron_regressor),
     ("sklearn.neural_network", "MLPClassifier", read_perceptron_classifier),
     ("sklearn.pipeline", "Pipeline", _read_pipeline),
-    ("cvxnn.estimators", "ConvexReLURegressor", read_regressor),
-    ("cvxnn.estimators", "ConvexReLUClassifier", read_classifier),
+    ("cvxnn.estimators.regressor", "ConvexRegressor", read_regressor),
+    ("cvxnn.estimators.classifier", "ConvexClassifier", read_classifier),
 )
