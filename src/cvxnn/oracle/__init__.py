@@ -6,7 +6,7 @@ from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.gates import GateOracle
 from cvxnn.oracle.layer_oracle import LayerOracle
 from cvxnn.oracle.max_cells import MaxCellOracle
-from cvxnn.oracle.price import Oracle, Price, Proposals
+from cvxnn.oracle.price import Oracle, Price, Proposals, VectorOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "Price",
     "Proposals",
     "RankTwoOracle",
+    "VectorOracle",
 ]

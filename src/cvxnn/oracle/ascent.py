@@ -10,7 +10,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
-from cvxnn.oracle.price import Proposals, of_one_output
+from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.cone_kernels import project
 from cvxnn.problems import Neurons
 
@@ -114,7 +114,7 @@ class AscentOracle:
             projection on it takes a fraction of a second.
         deadline : Deadline, optional
         """
-        v = of_one_output(V)
+        (v,) = V.T
         drawn = self.draw(n_starts)
         both = [drawn, drawn]
         if neurons is not None:

@@ -8,9 +8,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import spectral_bound
-from cvxnn.oracle.price import Price, Proposals, of_one_output
+from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.reduction import Reduction, reduce_rows
@@ -45,7 +44,7 @@ class TreePrice(Price):
         return self.found
 
 
-class BranchAndBound:
+class BranchAndBound(VectorOracle[TreePrice]):
     """Bounds the oracle by covering the sphere with cones, finer where it matters.
 
     Parameters
@@ -116,16 +115,8 @@ class BranchAndBound:
         self._X, self._max_nodes = X, max_nodes
         self.reduction = reduce_rows(X) if reduction is None else reduction
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 1e-6,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> TreePrice:
-        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> TreePrice:
+        """Price v, shape (n,).
 
         Returns
         -------
@@ -135,24 +126,23 @@ class BranchAndBound:
             that is deferred ends the search like a deadline; it is raised by the
             caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
-        v = of_one_output(V)
         weights = HyperplaneWeights.of(self.reduction, v)
         rank = self.reduction.rank
         if rank > MAX_RANK:
             bounds = np.full(2, spectral_bound(self._X, v))
             return TreePrice(bounds, not v.any(), Proposals.none(self._X.shape[1]), 0)
         search = TreeSearch(
-            self.reduction.normals, weights, max(threshold, 0.0) / weights.unit, tol,
-            deadline, self._max_nodes,
+            self.reduction.normals, weights, max(wanted.threshold, 0.0) / weights.unit,
+            wanted.tol, wanted.deadline, self._max_nodes,
         )  # fmt: skip
         if rank > 0 and search.mass > 0.0:
-            search.seed(self._seeds(v, starts))
+            search.seed(self._seeds(v, wanted.starts))
             search.run()
         finished = search.finished or rank == 0
         bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * _EPS)
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
-        found = self._collect(v, threshold, search)
+        found = self._collect(v, wanted.threshold, search)
         return TreePrice(np.full(2, bound), finished, found, search.n_nodes)
 
     def _seeds(self, v: FloatArray, starts: FloatArray | None) -> FloatArray:

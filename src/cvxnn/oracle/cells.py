@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.oracle.price import Price, Proposals, of_one_output
+from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
@@ -73,7 +73,7 @@ class CellPrice(Price):
         return Proposals(directions, np.where(half == 0, 1.0, -1.0)[:, None], found)
 
 
-class CellOracle:
+class CellOracle(VectorOracle[CellPrice]):
     """Prices every cell of a pattern set by conic projection.
 
     For a complete set the bound is a theorem about all of space, whatever
@@ -191,32 +191,24 @@ class CellOracle:
         bits = np.unpackbits(bytes_, axis=1, bitorder="little", count=len(self.normals))
         return bits.view(np.bool_)
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 0.0,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> CellPrice:
-        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> CellPrice:
+        """Price v, shape (n,).
 
         Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
         when the deadline passes before all are priced.
         """
-        weights = HyperplaneWeights.of(self._reduction, of_one_output(V))
-        enough = threshold / weights.unit - weights.error
+        weights = HyperplaneWeights.of(self._reduction, v)
+        enough = wanted.threshold / weights.unit - weights.error
         bounds = np.empty((2, self.n_cells))
         points = np.empty((2, self.n_cells, self.normals.shape[1]))
-        for c in self._chunks(deadline):
+        for c in self._chunks(wanted.deadline):
             facets = self.starts[c.start : c.stop + 1] if self.is_complete else self.starts
             bounds[:, c], points[:, c] = price_cells(
                 self._words[c], self.normals, facets, self.rows,
                 weights.positive, -weights.negative, self.cover[c], enough,
             )  # fmt: skip
         bounds = (bounds + weights.error) * weights.unit
-        return CellPrice.of(bounds, points * weights.unit, threshold, self.basis)
+        return CellPrice.of(bounds, points * weights.unit, wanted.threshold, self.basis)
 
 
 def _side_words(

@@ -8,17 +8,16 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.branch_and_bound import BranchAndBound, TreePrice
-from cvxnn.oracle.price import Proposals
+from cvxnn.oracle.price import Proposals, VectorOracle, Wanted
 
 # Random starts of the ascent.
 _STARTS = 256
 
 
 @final
-class ClimbAndBound:
+class ClimbAndBound(VectorOracle[TreePrice]):
     """Proposes what both find; the tree starts from the directions of the ascent.
 
     Parameters
@@ -47,19 +46,13 @@ class ClimbAndBound:
         self._basis, self._tree, self._most = basis, tree, most
         self._ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, random_state)
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 1e-6,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> TreePrice:
-        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`."""
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> TreePrice:
+        """Price v, shape (n,): the tree starts from what the ascent has found."""
         climbed = self._ascent.search(
-            V, threshold, _STARTS, most=self._most, polish=True, deadline=deadline
-        ).turned(self._basis.T)
-        known = [climbed.directions, *([] if starts is None else [starts])]
-        price = self._tree.price(V, threshold, tol=tol, starts=np.vstack(known), deadline=deadline)
+            v[:, None], wanted.threshold, _STARTS,
+            most=self._most, polish=True, deadline=wanted.deadline,
+        ).turned(self._basis.T)  # fmt: skip
+        given = [] if wanted.starts is None else [wanted.starts]
+        starts = np.vstack([climbed.directions, *given])
+        price = self._tree.price_vector(v, replace(wanted, starts=starts))
         return replace(price, found=Proposals.joined(climbed, price.found))

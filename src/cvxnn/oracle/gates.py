@@ -8,10 +8,10 @@ from typing import ClassVar, final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.layers.powers import power_of_two
-from cvxnn.oracle.price import Price, Proposals, of_one_output
+from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 
 _EPS = float(np.finfo(float).eps)
 _CHUNK_BYTES = 1 << 26
@@ -49,7 +49,7 @@ class GatePrice(Price):
 
 
 @final
-class GateOracle:
+class GateOracle(VectorOracle[GatePrice]):
     """``max_{||u|| <= 1} v'D_i X u = ||X'D_i v||`` for every gate i.
 
     Parameters
@@ -71,15 +71,7 @@ class GateOracle:
     def __init__(self, rows: GatedRows) -> None:
         self.rows = rows
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 1e-6,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> GatePrice:
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> GatePrice:
         """``X'D_i v`` for all gates, and a proven bound on their norms; O(G n d).
 
         Rounding is included: a sum over n rows errs by n eps of its moduli, whatever its
@@ -87,17 +79,17 @@ class GateOracle:
         exact, so that `tol` and `starts` change nothing. Raises OutOfTimeError if the
         deadline passes before the end.
         """
-        v = of_one_output(V)
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
         unit = power_of_two(v)
         v = v / unit
-        products = self._correlations(v, deadline)
+        products = self._correlations(v, wanted.deadline)
         norms = np.linalg.norm(products, axis=1)
         n, d = self.rows.X.shape
         moduli = float(np.abs(v) @ self.rows.lengths)
         rounding = 2.0 * (n + d + 8) * _EPS * moduli + n * d * 1e-300
         bound = float(norms.max(initial=0.0)) * (1.0 + (d + 8) * _EPS) + rounding
-        return GatePrice(np.full(2, bound * unit), True, products * unit, norms * unit, threshold)
+        bounds = np.full(2, bound * unit)
+        return GatePrice(bounds, True, products * unit, norms * unit, wanted.threshold)
 
     def _correlations(self, v: FloatArray, deadline: Deadline) -> FloatArray:
         X, masks = self.rows.X, self.rows.masks

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from cvxnn.array_types import FloatArray
-from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows
-from cvxnn.oracle.price import Oracle, Price, of_one_output
+from cvxnn.oracle.price import Oracle, Price, VectorOracle, Wanted
 
 P = TypeVar("P", bound=Price)
 
 
-class LayerOracle(Generic[P]):
+class LayerOracle(VectorOracle[P]):
     """Prices dual points of the predictions: the only place where they are pulled to rows.
 
     Parameters
@@ -35,17 +34,10 @@ class LayerOracle(Generic[P]):
     def __init__(self, layer: Rows, oracle: Oracle[P]) -> None:
         self.layer, self.oracle = layer, oracle
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 1e-6,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> P:
-        """Price a dual point of the predictions, see :class:`~cvxnn.oracle.price.Oracle`."""
-        v = of_one_output(V)
-        pulled = self.layer.pull(v)[:, None]
-        price = self.oracle.price(pulled, threshold, tol=tol, starts=starts, deadline=deadline)
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> P:
+        """Price a dual point of the predictions."""
+        price = self.oracle.price(
+            self.layer.pull(v)[:, None], wanted.threshold,
+            tol=wanted.tol, starts=wanted.starts, deadline=wanted.deadline,
+        )  # fmt: skip
         return price.raised(self.layer.pull_error(v))

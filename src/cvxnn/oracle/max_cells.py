@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.cells import CellPrice
-from cvxnn.oracle.price import of_one_output
+from cvxnn.oracle.price import VectorOracle, Wanted
 from cvxnn.patterns.cone_kernels import project_all
 
 _EPS = float(np.finfo(float).eps)
@@ -18,7 +17,7 @@ _EPS = float(np.finfo(float).eps)
 _CHUNK = 1 << 22
 
 
-class MaxCellOracle:
+class MaxCellOracle(VectorOracle[CellPrice]):
     """Prices cells in which each image has a fixed winner among its patches.
 
     In the closed cone ``K_c = {u : G_c u >= 0}`` of a cell ``f(u) = A_c u``, where row i of
@@ -83,24 +82,15 @@ class MaxCellOracle:
         # Equal patches leave rows of 0, which are no constraint; as good as 0 is no other.
         return np.asarray(rows / np.where(lengths > 1e-300, lengths, np.inf))
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 0.0,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> CellPrice:
-        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> CellPrice:
+        """Price v, shape (n,).
 
         Cells proven to stay below the threshold are not refined. OutOfTimeError is raised
         when the deadline passes before all are priced.
         """
         # Scaled by a power of two, so without rounding: squares of a small v would vanish.
-        v = of_one_output(V)
         unit = power_of_two(v)
-        v, enough = v / unit, threshold / unit
+        v, enough = v / unit, wanted.threshold / unit
         n, _, h = self.patches.shape
         bounds, points = np.empty((2, self.n_cells)), np.zeros((2, self.n_cells, h))
         mass = float(np.abs(v) @ self._lengths)
@@ -109,7 +99,7 @@ class MaxCellOracle:
         # v may be rounded itself.
         share = 4.0 * _EPS * (n + 4 * h + 16)
         for part in self._chunks():
-            deadline.check()
+            wanted.deadline.check()
             pulled = v @ self.maps(part)
             reach = self.reach[part]
             beyond = np.array(
@@ -125,7 +115,7 @@ class MaxCellOracle:
             bounds[:, part] = (norms + beyond + reach * totals) * (1.0 + share)
             bounds[:, part] += share * (mass + totals) + n * h * 1e-300
             points[:, part] = found * refined[:, :, None]
-        return CellPrice.of(bounds * unit, points * unit, threshold, np.eye(h))
+        return CellPrice.of(bounds * unit, points * unit, wanted.threshold, np.eye(h))
 
     def _chunks(self) -> Iterator[slice]:
         step = max(1, _CHUNK // max(self.patches.size, 1))

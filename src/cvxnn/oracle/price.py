@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +164,32 @@ class Oracle(Protocol[P]):
         """
 
 
-def of_one_output(V: FloatArray) -> FloatArray:
-    """The dual point of one output, shape (n,)."""
-    (v,) = V.T
-    return v
+@dataclass(frozen=True)
+class Wanted:
+    """What an oracle is to prove and to find: the arguments of :meth:`Oracle.price`."""
+
+    threshold: float
+    tol: float
+    starts: FloatArray | None
+    deadline: Deadline
+
+
+class VectorOracle(ABC, Generic[P]):
+    """An :class:`Oracle` for one output, where dual points are vectors."""
+
+    def price(
+        self,
+        V: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 1e-6,
+        starts: FloatArray | None = None,
+        deadline: Deadline = UNLIMITED,
+    ) -> P:
+        """Price V, shape (n, 1), see :class:`Oracle`."""
+        (v,) = V.T
+        return self.price_vector(v, Wanted(threshold, tol, starts, deadline))
+
+    @abstractmethod
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> P:
+        """Price v, shape (n,)."""

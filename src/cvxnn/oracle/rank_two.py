@@ -8,9 +8,9 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
+from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
-from cvxnn.oracle.price import Price, Proposals, of_one_output
+from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two_kernels import (
     STATE_SIZE,
     end_walk,
@@ -58,7 +58,7 @@ class RankTwoPrice(Price):
         return self.found
 
 
-class RankTwoOracle:
+class RankTwoOracle(VectorOracle[RankTwoPrice]):
     """Prices all directions at once by prefix sums over the rows sorted by angle.
 
     Parameters
@@ -124,20 +124,12 @@ class RankTwoOracle:
         self.is_complete = True
         self.basis = self.circle.basis
 
-    def price(
-        self,
-        V: FloatArray,
-        threshold: float = 0.0,
-        *,
-        tol: float = 0.0,
-        starts: FloatArray | None = None,
-        deadline: Deadline = UNLIMITED,
-    ) -> RankTwoPrice:
-        """Price V, shape (n, 1), see :class:`~cvxnn.oracle.price.Oracle`.
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> RankTwoPrice:
+        """Price v, shape (n,).
 
         It takes no time to speak of: whatever the deadline, the price is there.
         """
-        return self.price_sorted(of_one_output(V)[self.circle.order], threshold)
+        return self.price_sorted(v[self.circle.order], wanted.threshold)
 
     def price_sorted(self, v: FloatArray, threshold: float = 0.0) -> RankTwoPrice:
         """The same for the entries of v at the rows of `circle`, in their order."""
