@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from least_squares import least_squares
 from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
 
-from cvxnn.certificates import DualProof, certify_over_cells, dual_bound, spectral_proof
+from cvxnn.certificates import DualProof, dual_bound, spectral_proof
 from cvxnn.layers import Layer, spectral_bound
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
@@ -41,6 +41,17 @@ quick = pytest.mark.parametrize(
 def _oracle(name: str) -> CellOracle:
     X = problem_named(name).X
     return CellOracle(X, enumerate_patterns(X))
+
+
+def over_cells_of(
+    network: TwoLayerNetwork, X: FloatArray, y: FloatArray, beta: float, oracle: CellOracle
+) -> Certificate:
+    """From the residual of the network and the cells of an oracle."""
+    evaluation = network.evaluate(X, y, beta, LOSS)
+    V = (y - network.forward(X))[:, None]
+    proof = DualProof.priced(V, oracle.price(V, beta))
+    lower = proof.bound(least_squares(X, y, beta))
+    return Certificate(evaluation.value, lower, proof.oracle_bound, evaluation.error)
 
 
 def by_spectrum_of(
@@ -117,7 +128,7 @@ def test_certificates_of_random_networks(problem: Problem) -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
         network = random_network(rng, problem)
-        over_cells = certify_over_cells(network, X, y, beta, LOSS, _oracle(problem.name))
+        over_cells = over_cells_of(network, X, y, beta, _oracle(problem.name))
         by_spectrum = by_spectrum_of(network, X, y, beta)
         for certificate in (over_cells, by_spectrum):
             assert certificate.objective == network.objective(X, y, beta)
@@ -131,9 +142,7 @@ def test_certificates_of_random_networks(problem: Problem) -> None:
 def test_certificate_of_the_optimal_network(problem: Problem) -> None:
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     network = program.recover(solve_with_clarabel(program).Z)
-    certificate = certify_over_cells(
-        network, problem.X, problem.y, problem.beta, LOSS, _oracle(problem.name)
-    )
+    certificate = over_cells_of(network, problem.X, problem.y, problem.beta, _oracle(problem.name))
     gap = certificate.objective - certificate.dual_bound
     assert gap >= -1e-12 * certificate.objective
     # Clarabel's residual is dual feasible up to a factor, by which the bound is smaller.
@@ -151,7 +160,7 @@ def test_bounds_of_random_problems_are_below_all_networks(seed: int, n: int, d: 
     networks = [random_network(rng, problem) for _ in range(8)]
     networks += [network.balance() for network in networks]
     networks.append(TwoLayerNetwork(np.zeros((0, d)), np.zeros(0)))
-    certificates = [certify_over_cells(net, X, y, beta, LOSS, oracle) for net in networks]
+    certificates = [over_cells_of(net, X, y, beta, oracle) for net in networks]
     certificates += [by_spectrum_of(net, X, y, beta) for net in networks]
     best = min(certificate.objective for certificate in certificates)
     assert max(certificate.dual_bound for certificate in certificates) <= best
@@ -165,10 +174,10 @@ def test_an_incomplete_oracle_certifies_the_networks_in_its_cells() -> None:
     solution = solve_with_clarabel(program)
     network = program.recover(solution.Z)
     X, y, beta = problem.X, problem.y, problem.beta
-    restricted = certify_over_cells(network, X, y, beta, LOSS, oracle)
+    restricted = over_cells_of(network, X, y, beta, oracle)
     assert problem.objective * 1.01 < restricted.dual_bound <= solution.objective
     np.testing.assert_allclose(restricted.dual_bound, solution.objective, rtol=1e-6)
-    globally = certify_over_cells(network, X, y, beta, LOSS, _oracle(problem.name))
+    globally = over_cells_of(network, X, y, beta, _oracle(problem.name))
     assert globally.dual_bound <= problem.objective * ABOVE
 
 

@@ -25,7 +25,7 @@ from cvxnn.oracle import (
 )
 from cvxnn.oracle.climb_and_bound import ClimbAndBound
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.patterns.max_pooling import MaxArrangement
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Maker = Callable[[FloatArray], Oracle[Price]]
@@ -100,7 +100,7 @@ def test_a_layer_is_priced_through_its_readout(name: str) -> None:
 def test_maxima_are_priced_with_their_weights() -> None:
     rng = np.random.default_rng(3)
     layer = MaxLayer(rng.standard_normal((8, 2)), n_patches=2).weighted(np.arange(1.0, 5.0))
-    cells = MaxPatterns.enumerated(layer.rows, 2, Deadline())
+    cells = MaxArrangement(layer.rows, 2).enumerate(Deadline())
     oracle = LayerOracle(layer, MaxCellOracle(layer.patches, cells.winners(), cells.reach))
     for _ in range(5):
         v = rng.standard_normal(4)

@@ -7,9 +7,10 @@ import pytest
 from architectures.cnn_problems import max_winners
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cvxnn.interrupts import Deadline
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import enumerate_patterns, max_pooling
-from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.patterns.max_pooling import MaxArrangement
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
 
 
@@ -18,7 +19,7 @@ def test_cells_are_those_of_the_winners():
     # Small integers: equal patches, patches of zeros, hyperplanes of many differences.
     patches = rng.integers(-1, 2, (4, 3, 2)).astype(float)
     rows = patches.reshape(-1, 2)
-    patterns = MaxPatterns.enumerated(rows, 3)
+    patterns = MaxArrangement(rows, 3).enumerate(Deadline())
     directions = rng.standard_normal((20_000, 2))
     # Of equal patches either may win, so that cells are counted by what they do.
     seen = {
@@ -98,11 +99,12 @@ def test_the_walk_merges_the_cells_of_the_refined_arrangement(patches):
 
 def test_sampled_cells_are_among_all_and_follow_the_random_state(monkeypatch):
     rows = np.random.default_rng(0).standard_normal((60, 3))
-    every = MaxPatterns.enumerated(rows, 5)
+    every = MaxArrangement(rows, 5).enumerate(Deadline())
     for most in (50_000, 0):
         monkeypatch.setattr(max_pooling, "_FEW_DIFFERENCES", most)
         drawn = [
-            MaxPatterns.sampled(rows, 5, 40, np.random.default_rng(1), "data") for _ in range(2)
+            MaxArrangement(rows, 5).sample(40, "data", np.random.default_rng(1), Deadline())
+            for _ in range(2)
         ]
         assert 20 <= len(drawn[0]) <= 40
         assert np.array_equal(drawn[0].packed, drawn[1].packed)

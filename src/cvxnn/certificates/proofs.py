@@ -10,11 +10,8 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Rows
 from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.price import Price
 from cvxnn.problems import Problem
-from cvxnn.results import Certificate
 
 
 def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:
@@ -113,23 +110,3 @@ class DualProof:
 def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:
     """What is proven of any v without patterns or a search, see :meth:`Rows.bound`."""
     return DualProof.of(v, layer.bound(v, quick=quick), "spectral")
-
-
-def certify_over_cells(
-    network: TwoLayerNetwork,
-    X: FloatArray,
-    y: FloatArray,
-    beta: float,
-    loss: Loss,
-    oracle: CellOracle,
-) -> Certificate:
-    """Certificate of a network from its own residual and the cells of an oracle.
-
-    Covers all networks when the oracle is complete, else those whose neurons
-    lie in its cells. Objective and bound are recomputed from the weights.
-    """
-    evaluation = network.evaluate(X, y, beta, loss)
-    v = -loss.gradient(network.forward(X), y)
-    bound = oracle.price(v[:, None], beta).bound
-    lower = dual_bound(loss, y, v, beta, bound)
-    return Certificate(evaluation.value, lower, bound, evaluation.error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Settings:
 SETTINGS = Settings()
 
 
+@final
 class AscentOracle:
     """Climbs from random directions in the geometry of the data, both signs.
 

@@ -44,6 +44,7 @@ class TreePrice(Price):
         return self.found
 
 
+@final
 class BranchAndBound(VectorOracle[TreePrice]):
     """Bounds the oracle by covering the sphere with cones, finer where it matters.
 

@@ -57,13 +57,9 @@ class CellPrice(Price):
         bounds = cell_bounds.max(axis=1, initial=0.0)
         return cls(bounds, True, cell_bounds, points, threshold, basis)
 
-    @property
+    @cached_property
     def proposals(self) -> Proposals:
         """The maximisers of cells, which neighbours may share; put together when asked for."""
-        return self._proposals
-
-    @cached_property
-    def _proposals(self) -> Proposals:
         values = np.linalg.norm(self.points, axis=2)
         half, cells = np.nonzero(values > max(self.threshold, 0.0))
         best = np.argsort(-values[half, cells], kind="stable")
@@ -73,6 +69,7 @@ class CellPrice(Price):
         return Proposals(directions, np.where(half == 0, 1.0, -1.0)[:, None], found)
 
 
+@final
 class CellOracle(VectorOracle[CellPrice]):
     """Prices every cell of a pattern set by conic projection.
 

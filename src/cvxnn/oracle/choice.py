@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Effort:
     random_state: np.random.Generator | None = None
 
 
+@final
 class RowGeometry:
     """What the choice depends on: rank, hyperplanes and cells of rows, found out when asked.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, final
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Rows
@@ -11,6 +11,7 @@ from cvxnn.oracle.price import Oracle, Price, VectorOracle, Wanted
 P = TypeVar("P", bound=Price)
 
 
+@final
 class LayerOracle(VectorOracle[P]):
     """Prices dual points of the predictions: the only place where they are pulled to rows.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import final
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _EPS = float(np.finfo(float).eps)
 _CHUNK = 1 << 22
 
 
+@final
 class MaxCellOracle(VectorOracle[CellPrice]):
     """Prices cells in which each image has a fixed winner among its patches.
 

@@ -58,6 +58,7 @@ class RankTwoPrice(Price):
         return self.found
 
 
+@final
 class RankTwoOracle(VectorOracle[RankTwoPrice]):
     """Prices all directions at once by prefix sums over the rows sorted by angle.
 

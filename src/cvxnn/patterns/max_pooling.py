@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
 from cvxnn.patterns.sampling import sample_until
@@ -54,56 +54,6 @@ class MaxPatterns(PatternSet):
         super().__init__(packed, directions, n_rows, is_complete=is_complete)
         self.n_patches, self.reach = n_patches, reach
 
-    @classmethod
-    def sampled(
-        cls,
-        rows: FloatArray,
-        n_patches: int,
-        n_samples: int,
-        random_state: np.random.Generator,
-        scheme: str,
-        deadline: Deadline = UNLIMITED,
-    ) -> MaxPatterns:
-        """The cells of sampled directions; OutOfTimeError if the deadline passes before the end.
-
-        They are drawn from the arrangement whose hyperplanes bound cells: those of all
-        patches and of differences of two patches of an image, if these are many a random
-        one for each patch.
-        """
-        n_differences = len(rows) * (n_patches - 1) // 2
-        if n_differences <= _FEW_DIFFERENCES:
-            hyperplanes = _differences(rows, n_patches)
-        else:
-            image, first = np.divmod(np.arange(len(rows)), n_patches)
-            steps = random_state.integers(1, n_patches, len(rows))
-            other = image * n_patches + (first + steps) % n_patches
-            hyperplanes = np.concatenate([rows, rows - rows[other]])
-        drawn = sample_until(hyperplanes, deadline, n_samples, random_state, scheme)
-        directions = drawn.directions
-        winners = _winners(rows, n_patches, directions, deadline)
-        _, first = np.unique(winners, axis=0, return_index=True)
-        first.sort()
-        packed = _pack(winners[first], n_patches)
-        return cls(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
-
-    @classmethod
-    def enumerated(
-        cls, rows: FloatArray, n_patches: int, deadline: Deadline = UNLIMITED
-    ) -> MaxPatterns:
-        """All cells, see :class:`MaxCellWalk`.
-
-        Raises
-        ------
-        OutOfTimeError
-            If the deadline passes before the end.
-        TooManyPatternsError
-            If they do not fit into memory, or are too many to be listed.
-        """
-        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
-        cells = walk.list_cells()
-        packed = _pack(cells.winners - 1, n_patches)
-        return cls(packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True)
-
     def winners(self) -> IntArray:
         """The patch that wins in each image, or -1, shape (M, n)."""
         winners = np.empty((len(self), self.n_rows // self.n_patches), dtype=np.int64)
@@ -131,16 +81,47 @@ class MaxArrangement:
     n_patches: int
 
     def enumerate(self, deadline: Deadline) -> MaxPatterns:
-        """All cells, see :meth:`MaxPatterns.enumerated`."""
-        return MaxPatterns.enumerated(self.rows, self.n_patches, deadline)
+        """All cells, see :class:`MaxCellWalk`.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the end.
+        TooManyPatternsError
+            If they do not fit into memory, or are too many to be listed.
+        """
+        rows, n_patches = self.rows, self.n_patches
+        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
+        cells = walk.list_cells()
+        packed = _pack(cells.winners - 1, n_patches)
+        return MaxPatterns(
+            packed, cells.directions, len(rows), n_patches, cells.reach, is_complete=True
+        )
 
     def sample(
         self, n_samples: int, scheme: str, random_state: np.random.Generator, deadline: Deadline
     ) -> MaxPatterns:
-        """Those of random directions, see :meth:`MaxPatterns.sampled`."""
-        return MaxPatterns.sampled(
-            self.rows, self.n_patches, n_samples, random_state, scheme, deadline
-        )
+        """The cells of sampled directions; OutOfTimeError if the deadline passes before the end.
+
+        They are drawn from the arrangement whose hyperplanes bound cells: those of all
+        patches and of differences of two patches of an image, if these are many a random
+        one for each patch.
+        """
+        rows, n_patches = self.rows, self.n_patches
+        n_differences = len(rows) * (n_patches - 1) // 2
+        if n_differences <= _FEW_DIFFERENCES:
+            hyperplanes = _differences(rows, n_patches)
+        else:
+            image, first = np.divmod(np.arange(len(rows)), n_patches)
+            steps = random_state.integers(1, n_patches, len(rows))
+            other = image * n_patches + (first + steps) % n_patches
+            hyperplanes = np.concatenate([rows, rows - rows[other]])
+        directions = sample_until(hyperplanes, deadline, n_samples, random_state, scheme).directions
+        winners = _winners(rows, n_patches, directions, deadline)
+        _, first = np.unique(winners, axis=0, return_index=True)
+        first.sort()
+        packed = _pack(winners[first], n_patches)
+        return MaxPatterns(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
 
 
 def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:

@@ -11,6 +11,8 @@ neuron that would help, the exact oracle finds one or proves that there is none.
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from cvxnn.array_types import FloatArray
@@ -28,6 +30,7 @@ from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
 
 
+@final
 class GlobalSearch(IncumbentSearch):
     """Search for the global optimum of (2), without a list of cells.
 

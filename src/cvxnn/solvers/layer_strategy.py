@@ -83,11 +83,7 @@ class LayerStrategy(RowsStrategy):
         return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
 
     def _second(
-        self,
-        problem: Problem[Layer],
-        start: Neurons | None,
-        first: Search,
-        deadline: Deadline,
+        self, problem: Problem[Layer], start: Neurons | None, first: Search, deadline: Deadline
     ) -> Search | None:
         """Another way to the same optimum, for when the first is stuck; None if there is none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import final
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
 
 
+@final
 class NeuronSearch:
     """Neurons for one set of rows, improved round by round.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 import numpy as np
 from scipy.optimize import brentq
@@ -88,10 +88,7 @@ class ModelOpener(Protocol):
 
 
 def search_for(
-    problem: Problem[Any],
-    open_model: ModelOpener,
-    deadline: Deadline,
-    start: Neurons | None = None,
+    problem: Problem[Any], open_model: ModelOpener, deadline: Deadline, start: Neurons | None = None
 ) -> Search:
     """The search for a problem of any loss: one with squared loss, or a sequence of them."""
     if problem.is_least_squares:
@@ -99,6 +96,7 @@ def search_for(
     return ProximalNewton(problem, open_model, deadline, start)
 
 
+@final
 class ProximalNewton(IncumbentSearch):
     """Search for the optimum with any smooth loss, by searches with squared loss.
 

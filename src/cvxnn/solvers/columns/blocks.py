@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -82,6 +83,7 @@ class Blocks(ABC):
         return np.asarray((multipliers[:, None, :] @ self.cones)[:, 0, :])
 
 
+@final
 @dataclass(frozen=True)
 class MaskedBlocks(Blocks):
     """``A_c = s_c D_c X``: a mask times the data, never stored.
@@ -132,6 +134,7 @@ class MaskedBlocks(Blocks):
         return total
 
 
+@final
 @dataclass(frozen=True)
 class ReadBlocks(Blocks):
     """``A_c = s_c R D_c M``, stored: a readout makes many rows few.

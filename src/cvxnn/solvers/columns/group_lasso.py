@@ -17,7 +17,7 @@ objective and no loss needs more than that it is convex and has a gradient.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -111,6 +111,7 @@ class _SmoothedNorms:
         return np.linalg.inv(np.linalg.cholesky(self._matrices)).transpose(0, 2, 1)
 
 
+@final
 class GroupLasso:
     """Newton steps for one set of blocks.
 

@@ -13,8 +13,8 @@ conic solver carries the C n cone rows through a sparse factorisation instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, final
 
 import numpy as np
 
@@ -77,12 +77,8 @@ class _Point:
     lam: FloatArray
 
     def moved(self, step: _Point, length: float) -> _Point:
-        return _Point(
-            *(
-                getattr(self, name) + length * getattr(step, name)
-                for name in ("g", "t", "z", "u0", "u1", "slack", "lam")
-            )
-        )
+        names = (field.name for field in fields(self))
+        return _Point(*(getattr(self, name) + length * getattr(step, name) for name in names))
 
     @property
     def is_interior(self) -> bool:
@@ -102,6 +98,7 @@ class _Point:
 _Residuals = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
+@final
 class InteriorPoint:
     """Mehrotra's predictor-corrector method for one set of blocks.
 
@@ -211,12 +208,7 @@ class InteriorPoint:
         in_slack = point.slack - self.blocks.cone_products(point.z) - self.offset
         return in_g, in_z, in_t, in_slack
 
-    def _merit(
-        self,
-        point: _Point,
-        prediction: FloatArray,
-        residuals: _Residuals,
-    ) -> float:
+    def _merit(self, point: _Point, prediction: FloatArray, residuals: _Residuals) -> float:
         objective = self.loss.value(prediction, self.y) + self.beta * float(point.t.sum())
         in_g, in_z, in_t, in_slack = (float(np.abs(part).max(initial=0.0)) for part in residuals)
         scale = max(float(np.abs(point.z).max(initial=0.0)), 1e-300)

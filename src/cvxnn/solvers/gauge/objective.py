@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
 
 
+@final
 class Objective:
     """``l(A t, y) + beta G(t)``, and what its dual points prove.
 
@@ -23,10 +26,6 @@ class Objective:
     def predict(self, coefficients: FloatArray) -> FloatArray:
         """``A t``, shape (n,)."""
         return self.program.matrix @ coefficients
-
-    def dual_point(self, coefficients: FloatArray) -> FloatArray:
-        """Minus the gradient of the loss in the predictions, shape (n,)."""
-        return self.problem.residual(self.predict(coefficients))
 
     def smooth(self, coefficients: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its gradient in the coefficients; O(np)."""
@@ -45,5 +44,5 @@ class Objective:
 
     def proof(self, coefficients: FloatArray) -> DualProof:
         """What the residual of coefficients proves."""
-        v = self.dual_point(coefficients)
+        v = self.problem.residual(self.predict(coefficients))
         return DualProof.of(v, self.program.dual_norm_bound(v), "gauge")

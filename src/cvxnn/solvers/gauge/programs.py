@@ -8,7 +8,7 @@ no activation patterns and the program no cones.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,7 @@ class GaugeProgram(ABC):
         """``max ||t||_2`` over ``G(t) <= 1``."""
 
 
+@final
 class PatchProgram(GaugeProgram):
     """Weights for every patch: t is the matrix ``Z'`` of shape (K, h), G the nuclear norm.
 
@@ -188,6 +189,7 @@ class PatchProgram(GaugeProgram):
         return left, values, right
 
 
+@final
 class CircularProgram(GaugeProgram):
     """Circular filters: t of shape (d,), ``G(t) = ||F't||_1 / sqrt(d)``, F the unitary DFT.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from cvxnn.array_types import FloatArray
@@ -12,6 +14,7 @@ from cvxnn.solvers.gauge.settings import SETTINGS
 _EPS = float(np.finfo(float).eps)
 
 
+@final
 class ProximalGradient:
     """Accelerated proximal gradient steps with restart.
 

@@ -9,7 +9,7 @@ an interior-point step factors H plus a block diagonal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import scipy.linalg
@@ -97,13 +97,8 @@ class _Point:
         return longest
 
     def moved(self, step: _Point, length: float) -> _Point:
-        return _Point(
-            self.moves + length * step.moves,
-            self.s + length * step.s,
-            self.p + length * step.p,
-            self.lam + length * step.lam,
-            self.mu + length * step.mu,
-        )
+        names = (field.name for field in fields(self))
+        return _Point(*(getattr(self, name) + length * getattr(step, name) for name in names))
 
 
 @dataclass(frozen=True)

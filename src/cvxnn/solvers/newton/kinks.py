@@ -102,11 +102,7 @@ def faces_for(layer: Layer) -> Faces:
 
 
 def _step(
-    problem: Problem[Layer],
-    neurons: Neurons,
-    value: float,
-    model: _Model,
-    deadline: Deadline,
+    problem: Problem[Layer], neurons: Neurons, value: float, model: _Model, deadline: Deadline
 ) -> tuple[Neurons, float, float]:
     """Towards the minimiser of the model, halved until the objective falls.
 
@@ -161,11 +157,7 @@ class _Model:
 
     @classmethod
     def of(
-        cls,
-        problem: Problem[Layer],
-        neurons: Neurons,
-        faces: Faces,
-        deadline: Deadline,
+        cls, problem: Problem[Layer], neurons: Neurons, faces: Faces, deadline: Deadline
     ) -> _Model:
         beta, (k, r) = problem.beta, neurons.directions.shape
         weights = problem.rows.pull(residual(problem, neurons))
