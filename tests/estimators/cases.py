@@ -77,7 +77,7 @@ CASES = {
     "skip": Case(cvxnn.ReLU(skip="penalised"), FLOWERS[::2, 2:], SPECIES[::2]),
     # Gates have an entry for the column of ones.
     "gated": Case(cvxnn.Gated(RNG.standard_normal((30, 5))), FLOWERS, SPECIES),
-    "images": Case(cvxnn.Conv((2, 1), pooling="average"), IMAGES, BARS, 0.03),
+    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:24], BARS[:24], 0.3),
     "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:12, 2], BARS[:12], 0.1, "exact", 0.7),
     "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
     "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),

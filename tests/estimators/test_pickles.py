@@ -112,7 +112,7 @@ def test_there_are_stored_models():
 
 
 @pytest.mark.parametrize("release", RELEASES)
-@pytest.mark.parametrize("name", ["regressor", "classifier", "regressor_cv"])
+@pytest.mark.parametrize("name", ["regressor", "classifier", "regressor_cv", "signals"])
 def test_a_stored_estimator_predicts_as_it_did(release: str, name: str):
     model = joblib.load(STORED / release / f"{name}.joblib")
     numbers = stored_numbers(release)
