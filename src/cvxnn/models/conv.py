@@ -15,8 +15,8 @@ from cvxnn.layers import Layer
 from cvxnn.layers.images import Sides, as_pixels, check_sides, check_steps, sliding_windows
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
 from cvxnn.layers.patches import patch_layer
-from cvxnn.methods import METHODS, Method
-from cvxnn.models.base import Capabilities, Model
+from cvxnn.methods import METHODS
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.arrays import activate, frozen
 from cvxnn.networks.filters import FilterNetwork
 from cvxnn.networks.stacking import common, output_layer, with_zeros
@@ -31,7 +31,6 @@ from cvxnn.networks.stages import (
 )
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_pooling_strategy import MaxPoolingStrategy
-from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
 
@@ -372,16 +371,10 @@ class Conv(Model):
         filter_shape = (*sides, pixels.shape[-1])
         return _layer(windows, filter_shape, self.pooling, float(self.slope), self.bias)
 
-    def strategy(
-        self,
-        problem: Problem[Any],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.pooling == "max":
-            return MaxPoolingStrategy(problem, method, random_state)
-        return LayerStrategy(problem, method, random_state, start)
+            return MaxPoolingStrategy(problem, choices.method, choices.random_state)
+        return choices.on_layer(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:
         hidden, output = neurons.balanced()
