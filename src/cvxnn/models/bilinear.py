@@ -1,4 +1,4 @@
-"""Linear convolutional networks and their training: filters and output weights, the function linear in each."""
+"""Linear convolutional networks and their training; the function is linear in each of two layers."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.layers.images import Sides, as_pixels, check_sides, check_steps, sliding_windows
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
 from cvxnn.layers.patches import patch_layer
@@ -37,8 +37,6 @@ from cvxnn.validation import check_choice, check_flag, check_number
 FloatArray = NDArray[np.float64]
 
 POOLINGS = ("sum", "average", "max")
-
-_BUFFER_BYTES = 64 * 2**20
 
 
 class ConvolutionalNetwork(FilterNetwork):
@@ -145,7 +143,7 @@ class ConvolutionalNetwork(FilterNetwork):
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f`` of every image, shape (n,), also available by calling the network; O(n K m h).
 
-        The patches and activations of at most about 64 MiB of images are held at a time.
+        The patches and activations of some images are held at a time, at most 16 MiB.
 
         Parameters
         ----------
@@ -160,10 +158,8 @@ class ConvolutionalNetwork(FilterNetwork):
         windows = self._windows(data)
         values = np.empty(len(windows))
         floats = windows[0].size + int(np.prod(self._map_shape(windows))) * (self.n_neurons + 1)
-        step = max(_BUFFER_BYTES // (8 * floats), 1)
-        for start in range(0, len(windows), step):
-            maps = self._activate(windows[start : start + step])
-            values[start : start + step] = self._pool(maps) @ self.output_weights
+        for chunk in row_chunks(len(windows), floats):
+            values[chunk] = self._pool(self._activate(windows[chunk])) @ self.output_weights
         return values
 
     def rows(self, data: ArrayLike) -> Layer | MaxLayer:

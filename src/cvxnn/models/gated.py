@@ -19,7 +19,7 @@ from cvxnn.networks.arrays import frozen
 from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.stacking import dense_layers
 from cvxnn.networks.stages import Affine, Gate, Stages
-from cvxnn.problems import Neurons, Problem
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.validation import check_choice, check_count, check_data
 

@@ -46,24 +46,14 @@ class DenseNetwork(Network):
         super().__init__({**neurons, **(arrays or {})}, settings or {})
         if self.output_weights.shape != self.hidden_weights.shape[:1]:
             raise InputError(
-                f"output_weights must be of shape ({self.n_neurons},), one for each row of "
-                f"hidden_weights, got shape {self.output_weights.shape}."
+                f"output_weights must be of shape ({len(self.hidden_weights)},), one for each row "
+                f"of hidden_weights, got shape {self.output_weights.shape}."
             )
 
     @property
     def hidden_weights(self) -> FloatArray:
         """The ``u_j`` as rows: read-only array of shape (m, d)."""
         return self._arrays["hidden_weights"]
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The ``a_j``: read-only array of shape (m,)."""
-        return self._arrays["output_weights"]
-
-    @property
-    def n_neurons(self) -> int:
-        """The number of neurons m."""
-        return len(self.hidden_weights)
 
     @property
     def n_features(self) -> int:
