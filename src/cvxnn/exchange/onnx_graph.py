@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,13 @@ from cvxnn.networks.stages import (
     Sum,
 )
 
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
 FloatArray = NDArray[np.float64]
 
 # What Protocol Buffers can hold in one message.
 _MAX_BYTES = 2**31 - 2**16
-
-
-@dataclass(frozen=True)
-class Node:
-    """An operator with the names of what flows in and out."""
-
-    operator: str
-    inputs: list[str]
-    output: str
-    attributes: dict[str, Any]
 
 
 @dataclass
@@ -43,13 +36,16 @@ class Graph:
 
     Attributes
     ----------
+    helper : module
+        ``onnx.helper``.
     weights : dict of ndarray
         By name; also axes, which are integers.
-    nodes : list of Node
+    nodes : list of NodeProto
     """
 
+    helper: Any
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[NodeProto] = field(default_factory=list)
 
     def chain(self, stages: Iterable[Stage], value: str) -> str:
         """Add the operators of these stages on a value; the name of what they make."""
@@ -59,7 +55,7 @@ class Graph:
 
     def names(self) -> set[str]:
         """All that are in use within the graph."""
-        return {*self.weights, *(node.output for node in self.nodes)}
+        return {*self.weights, *(node.output[0] for node in self.nodes)}
 
     def converted(self, dtype: str) -> dict[str, NDArray[Any]]:
         """The weights in this precision, by name.
@@ -84,9 +80,9 @@ class Graph:
         return converted
 
     def _add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        node = Node(operator, inputs, self._unused(output), attributes)
-        self.nodes.append(node)
-        return node.output
+        output = self._unused(output)
+        self.nodes.append(self.helper.make_node(operator, inputs, [output], **attributes))
+        return output
 
     def _weight(self, name: str, array: NDArray[Any]) -> str:
         name = self._unused(name)

@@ -1,4 +1,4 @@
-"""Linear convolutional networks and their training; the function is linear in each of two layers."""
+"""Linear convolutional networks and their training: both layers are linear."""
 
 from __future__ import annotations
 
