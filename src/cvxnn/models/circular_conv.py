@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.layers.circular import circular_convolution
 from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
+from cvxnn.networks.arrays import rows_of
 from cvxnn.solvers.gauge.programs import CircularProgram
 from cvxnn.validation import check_data
 
@@ -63,13 +64,7 @@ class CircularCNN(BilinearNetwork):
         return np.full(self.filters.shape[1], float(lengths))
 
     def rows(self, data: ArrayLike) -> CircularProgram:
-        rows = check_data(data)
-        if rows.shape[1] != self.filters.shape[1]:
-            raise InputError(
-                f"X must have the {self.filters.shape[1]} features of the network, "
-                f"got {rows.shape[1]}."
-            )
-        return CircularProgram(rows)
+        return CircularProgram(rows_of(data, self.filters.shape[1]))
 
     @property
     def _shown(self) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.networks.arrays import frozen
+from cvxnn.networks.arrays import frozen, rows_of
 from cvxnn.networks.base import Network
-from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
 
@@ -73,9 +72,4 @@ class DenseNetwork(Network):
         return predict(rows, self.hidden_weights, self.output_weights)
 
     def _check_data(self, X: ArrayLike) -> FloatArray:
-        rows = check_data(X)
-        if rows.shape[1] != self.n_features:
-            raise InputError(
-                f"X must have the {self.n_features} features of the network, got {rows.shape[1]}."
-            )
-        return rows
+        return rows_of(X, self.n_features)
