@@ -90,8 +90,7 @@ def plot_objective(
     _plot_levels(ax, levels or {})
     if bound is not None:
         _plot_level(ax, STYLES["bound"], bound)
-    ax.set_yscale("log")
-    ax.set_ylabel("objective (2)")
+    ax.set(yscale="log", ylabel="objective (2)")
     legend_above(ax)
     return ax
 
@@ -204,9 +203,7 @@ def plot_gap(
     if tol is not None:
         tol = check_positive(tol, "tol")
         ax.axhline(tol, color=BLACK, linestyle=":", linewidth=1.4, label=f"tolerance {tol:g}")
-    ax.set_yscale("log")
-    ax.set_xlabel("time (s)")
-    ax.set_ylabel("relative gap")
+    ax.set(yscale="log", xlabel="time (s)", ylabel="relative gap")
     legend_above(ax)
     return ax
 
@@ -256,9 +253,7 @@ def _plot_trial(
     ax.plot(
         times[finite],
         curve[finite],
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=0.9 * style.linewidth,
+        **style.line | {"linewidth": 0.9 * style.linewidth},
         alpha=0.8,
         marker=_DIVERGED if diverged else style.marker,
         markevery=[n_finite - 1 if diverged else int(share * n_finite)],
@@ -268,10 +263,10 @@ def _plot_trial(
 
 def _describe(ax: Axes, style: Style, *, diverged: bool) -> None:
     """The entries of a search in the legend."""
-    look = {"color": style.color, "linestyle": style.linestyle, "linewidth": style.linewidth}
-    ax.plot([], [], marker=style.marker, markersize=5.5, label=style.label, **look)
+    ax.plot([], [], marker=style.marker, markersize=5.5, label=style.label, **style.line)
     if diverged:
-        ax.plot([], [], marker=_DIVERGED, markersize=8.0, label=f"{style.label}, diverged", **look)
+        label = f"{style.label}, diverged"
+        ax.plot([], [], marker=_DIVERGED, markersize=8.0, label=label, **style.line)
 
 
 def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:
@@ -283,9 +278,7 @@ def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:
 def _plot_level(ax: Axes, style: Style, value: float) -> None:
     ax.axhline(
         value,
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=style.linewidth,
+        **style.line,
         # The bound, which is often as good as equal, lies on top.
         zorder=3.0 if style is STYLES["bound"] else 2.5,
         label=f"{style.label} {value:.4g}",

@@ -199,11 +199,10 @@ def _draw_line(
             markerfacecolor=color if sign > 0.0 else "white",
             label=_count_label("breakpoint", sign, len(chosen)),
         )
-    ax.set_xlim(low, high)
     # What the function does in the margin, without data, shall not flatten the rest.
     seen = values[(points >= rows[:, 0].min()) & (points <= rows[:, 0].max())]
-    ax.set_ylim(*_limits(seen if target is None else np.concatenate([seen, target])))
-    ax.set_xlabel("feature 1")
+    heights = _limits(seen if target is None else np.concatenate([seen, target]))
+    ax.set(xlim=(low, high), ylim=heights, xlabel="feature 1")
     ax.set_ylabel("f and y" if target is not None else "f")
 
 
@@ -296,8 +295,4 @@ def _scatter(ax: Axes, rows: FloatArray, target: FloatArray) -> None:
 
 
 def _finish_plane(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
-    ax.set_xlim(*across)
-    ax.set_ylim(*up)
-    ax.set_aspect("equal")
-    ax.set_xlabel("feature 1")
-    ax.set_ylabel("feature 2")
+    ax.set(xlim=across, ylim=up, aspect="equal", xlabel="feature 1", ylabel="feature 2")
