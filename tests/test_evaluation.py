@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
+from cvxnn.architectures import ConvolutionalNetwork
 from numpy.typing import NDArray
 
-from cvxnn.architectures import ConvolutionalNetwork
 from cvxnn.compensated import matrix_product, network_output, pair_error
 from cvxnn.evaluation import evaluate, predict
 from cvxnn.layers import Layer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from cvxnn.architectures import solve_cnn, solve_leaky
+
 from cvxnn.errors import InputError
 from cvxnn.results import Status, Verdict
 from cvxnn.training import solve

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.architectures import solve_cnn, solve_leaky
+from cvxnn.training.methods import Searches
 from numpy.typing import NDArray
 
-from cvxnn.architectures import solve_cnn, solve_leaky
 from cvxnn.oracle import choice
 from cvxnn.results import Status
 from cvxnn.training import solve
-from cvxnn.training.methods import Searches
 
 FloatArray = NDArray[np.float64]
 Train = Callable[..., Any]
@@ -121,11 +121,12 @@ def test_a_penalised_line_of_one_feature() -> None:
 
 
 def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
+    from cvxnn.training.methods import Method
+
     from cvxnn.interrupts import Deadline
     from cvxnn.layers import Layer
     from cvxnn.losses.roots import DiagonalRoot, SkipRoot
     from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
-    from cvxnn.training.methods import Method
 
     X, y = data(2, 2)
     method = Method("global", None, 10, "data", np.random.default_rng(0))

@@ -58,7 +58,7 @@ class Neurons:
     @classmethod
     def of_weights(cls, hidden: FloatArray, output: FloatArray) -> Neurons:
         """From weights of shapes (k, d) and (k,) or (k, c), which need not be balanced."""
-        output = output if output.ndim == 2 else output[:, None]
+        output = output[:, None] if output.ndim == 1 else output
         # Relative to the largest entry, whose square might leave the range of float64.
         largest = np.abs(output).max(axis=1, initial=0.0)[:, None]
         relative = output / np.where(largest > 0.0, largest, 1.0)

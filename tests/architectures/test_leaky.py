@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from architectures.cnn_problems import search
+from cvxnn.architectures import solve_leaky
 from skip_problems import BETA, data, reference
 
 import cvxnn
-from cvxnn.architectures import LeakyNetwork, solve_leaky
 from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.oracle import choice
 from cvxnn.results import Status
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch
-from cvxnn.training import methods
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

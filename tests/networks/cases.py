@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from numpy.typing import NDArray
 from scipy.linalg import circulant
 
-from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from cvxnn.networks import Network, TwoLayerNetwork
 
 FloatArray = NDArray[np.float64]

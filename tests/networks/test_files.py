@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.architectures import load_network
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import CASES, Case, each_case, each_kind
 
-from cvxnn.architectures import load_network
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.networks import Network, TwoLayerNetwork, files
 

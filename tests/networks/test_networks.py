@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from networks.cases import CASES, Case, each_case, each_kind, exact
 
-from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, LogisticLoss, Loss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork

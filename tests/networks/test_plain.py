@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cvxnn.architectures import GatedNetwork
 
 import cvxnn
-from cvxnn.architectures import GatedNetwork
 from cvxnn.errors import InputError
 from cvxnn.landscape.plots import plot_neurons
 from cvxnn.networks import TwoLayerNetwork, check_plain

@@ -75,6 +75,7 @@ class BilinearModel(Model):
     """A kind of linear convolutional networks, trained as the program of a gauge."""
 
     kind: ClassVar[type[BilinearNetwork]]
+    takes_ones: ClassVar[bool] = False
 
     @property
     def capabilities(self) -> Capabilities:

@@ -115,6 +115,11 @@ class LinearConv(BilinearModel):
     kind: ClassVar[type[LinearCNN]] = LinearCNN
     proof_advice: ClassVar[str] = "fewer patches"
 
+    @property
+    def data_axes(self) -> tuple[int, ...]:
+        """3: patches of shape (n, K, h)."""
+        return (3,)
+
     def rows(self, data: ArrayLike) -> PatchProgram:
         """The patches."""
         return PatchProgram(check_patches(data))

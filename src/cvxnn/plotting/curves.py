@@ -90,7 +90,8 @@ def plot_objective(
     _plot_levels(ax, levels or {})
     if bound is not None:
         _plot_level(ax, STYLES["bound"], bound)
-    ax.set(yscale="log", ylabel="objective (2)")
+    ax.set_yscale("log")
+    ax.set_ylabel("objective (2)")
     legend_above(ax)
     return ax
 
@@ -190,20 +191,17 @@ def plot_gap(
     ax = get_axes(ax)
     times, gaps = np.array(known).T
     style = STYLES["optimal"]
-    gaps = np.maximum(gaps, _LEAST_GAP)
+    # A gap holds until the next round.
     ax.plot(
-        times,
-        gaps,
-        color=style.color,
-        marker=style.marker,
-        markersize=4.0,
-        drawstyle="steps-post",  # a gap holds until the next round
-        label="relative gap",
-    )
+        times, np.maximum(gaps, _LEAST_GAP), color=style.color, marker=style.marker,
+        markersize=4.0, drawstyle="steps-post", label="relative gap",
+    )  # fmt: skip
     if tol is not None:
         tol = check_positive(tol, "tol")
         ax.axhline(tol, color=BLACK, linestyle=":", linewidth=1.4, label=f"tolerance {tol:g}")
-    ax.set(yscale="log", xlabel="time (s)", ylabel="relative gap")
+    ax.set_yscale("log")
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("relative gap")
     legend_above(ax)
     return ax
 
@@ -253,7 +251,7 @@ def _plot_trial(
     ax.plot(
         times[finite],
         curve[finite],
-        **style.line | {"linewidth": 0.9 * style.linewidth},
+        **(style.line | {"linewidth": 0.9 * style.linewidth}),
         alpha=0.8,
         marker=_DIVERGED if diverged else style.marker,
         markevery=[n_finite - 1 if diverged else int(share * n_finite)],
@@ -276,10 +274,6 @@ def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:
 
 
 def _plot_level(ax: Axes, style: Style, value: float) -> None:
-    ax.axhline(
-        value,
-        **style.line,
-        # The bound, which is often as good as equal, lies on top.
-        zorder=3.0 if style is STYLES["bound"] else 2.5,
-        label=f"{style.label} {value:.4g}",
-    )
+    # The bound, which is often as good as equal, lies on top.
+    zorder = 3.0 if style is STYLES["bound"] else 2.5
+    ax.axhline(value, zorder=zorder, label=f"{style.label} {value:.4g}", **style.line)

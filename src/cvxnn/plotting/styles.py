@@ -43,8 +43,9 @@ class Style:
 
     @property
     def line(self) -> dict[str, Any]:
-        """What Matplotlib wants to know of the line."""
-        return {"color": self.color, "linestyle": self.linestyle, "linewidth": self.linewidth}
+        """Colour, line style and width, as Matplotlib calls them."""
+        names = ("color", "linestyle", "linewidth")
+        return {name: getattr(self, name) for name in names}
 
 
 STYLES: dict[str, Style] = {

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.estimators import RegularizationPath
 from cvxnn.plotting.styles import BLACK, ORANGE, STYLES, Style, get_axes, legend_above
+from cvxnn.training.path import RegularizationPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,15 +55,17 @@ def plot_path(path: RegularizationPath, *, ax: Axes | None = None) -> Axes:
     ax = get_axes(ax)
     neurons = _second_axis(ax)
     _curve(neurons, path.betas, path.n_neurons.astype(np.float64), _NEURONS)
+    neurons.set_ylabel("neurons")
     # A count has no halves, and starts at 0.
     neurons.locator_params(axis="y", integer=True)
-    neurons.set(ylabel="neurons", ylim=(0.0, None))
+    neurons.set_ylim(bottom=0.0)
     _curve(ax, path.betas, path.objectives, STYLES["optimal"], label="objective")
     bounds = np.where(np.isfinite(path.dual_bounds), path.dual_bounds, np.nan)
     _curve(ax, path.betas, bounds, STYLES["bound"], zorder=3.0)
     # The legend is that of one axis: an empty curve stands for the one on the right.
     _curve(ax, np.zeros(0), np.zeros(0), _NEURONS)
-    ax.set(xscale="log", xlabel="beta", ylabel="objective (2)")
+    _label_beta(ax)
+    ax.set_ylabel("objective (2)")
     legend_above(ax)
     return ax
 
@@ -116,8 +118,8 @@ def plot_cv(model: Any, *, ax: Axes | None = None) -> Axes:
     ax.axvline(
         model.beta_, color=BLACK, linestyle=":", linewidth=1.4, label=f"beta = {model.beta_:.3g}"
     )
-    folds = f"{n_folds} fold" + ("s" if n_folds > 1 else "")
-    ax.set(xscale="log", xlabel="beta", ylabel=f"mean score of {folds}")
+    _label_beta(ax)
+    ax.set_ylabel(f"mean score of {n_folds} fold" + ("s" if n_folds > 1 else ""))
     legend_above(ax)
     return ax
 
@@ -131,5 +133,10 @@ def _second_axis(ax: Axes) -> Axes:
 
 
 def _curve(ax: Axes, betas: FloatArray, values: FloatArray, style: Style, **changes: Any) -> None:
-    look = {"marker": style.marker, "markersize": 4.0, "label": style.label}
-    ax.plot(betas, values, **(style.line | look | changes))
+    look = style.line | {"marker": style.marker, "markersize": 4.0, "label": style.label}
+    ax.plot(betas, values, **(look | changes))
+
+
+def _label_beta(ax: Axes) -> None:
+    ax.set_xscale("log")
+    ax.set_xlabel("beta")
