@@ -246,9 +246,7 @@ class Network(ABC):
         """Whether kind and settings are the same, and neurons of the same shapes."""
         parts = [{name: a.shape[1:] for name, a in each._arrays.items()} for each in (self, other)]
         return (
-            type(self) is type(other)
-            and self._settings == other._settings
-            and parts[0] == parts[1]
+            type(self) is type(other) and self._settings == other._settings and parts[0] == parts[1]
         )
 
     def __eq__(self, other: object) -> bool:
