@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import in_cvxpy
+from programs import in_cvxpy
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
