@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 
 SKIPS = (None, "penalised", "free")
 
+# Matrices of n x n are formed beside a skip connection.
+_MOST_ROWS = 5000
+
 
 @dataclass(frozen=True)
 class ReLU(Model):
@@ -102,9 +105,19 @@ class ReLU(Model):
     ) -> Strategy:
         if self.skip is None:
             return LayerStrategy(problem, method, random_state, start)
+        self._check_skip(problem)
         rows = problem.rows
         inner = LayerStrategy(replace(problem, rows=rows.layer), method, random_state)
         return SkipStrategy(rows, problem.y, problem.beta, problem.loss, inner)
+
+    def _check_skip(self, problem: Problem[SkipLayer]) -> None:
+        if self.skip == "free" and not problem.loss.is_quadratic:
+            raise InputError('skip="free" is for the squared loss; use skip="penalised".')
+        if problem.rows.n_outputs > _MOST_ROWS:
+            raise InputError(
+                f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
+                f"got {problem.rows.n_outputs}."
+            )
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()
