@@ -112,11 +112,11 @@ Conv, ReLU, Gated = cvxnn.Conv, cvxnn.ReLU, cvxnn.Gated
 CASES = {
     case.name: case
     for case in (
-        Case("ReLU", ReLU(), (7, 3), (40, 4), LOSSES),
-        Case("leaky", ReLU(0.2), (7, 3), (40, 4)),
-        Case("modulus", ReLU(-1.0), (7, 3), (40, 4)),
-        Case("linear neurons", ReLU(1.0), (7, 3), (40, 4)),
-        Case("steep", ReLU(1.7), (7, 3), (40, 4)),
+        Case("ReLU", ReLU(), (7, 3), (30, 3), LOSSES),
+        Case("leaky", ReLU(0.2), (7, 3), (30, 3)),
+        Case("modulus", ReLU(-1.0), (7, 3), (30, 3)),
+        Case("linear neurons", ReLU(1.0), (7, 3), (30, 3)),
+        Case("steep", ReLU(1.7), (7, 3), (30, 3)),
         Case("penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), LOSSES),
         Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
         Case("free skip", ReLU(0.2, "free"), (7, 2), (20, 3), ("squared",)),
@@ -124,11 +124,11 @@ CASES = {
         Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3), LOSSES),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
-        Case("filters", Conv(2), (5, 5), (20, 6, 6), LOSSES),
+        Case("filters", Conv(2), (5, 5), (12, 4, 4), LOSSES),
         Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),
-        Case("leaky filters", Conv(2, slope=0.2), (5, 5), (20, 6, 6)),
-        Case("moduli of filters", Conv(2, slope=-1.0), (5, 5), (20, 6, 6)),
-        Case("averages and biases", Conv(2, pooling="average", bias=True), (4, 4), (20, 5, 5)),
+        Case("leaky filters", Conv(2, slope=0.2), (5, 5), (12, 4, 4)),
+        Case("moduli of filters", Conv(2, slope=-1.0), (5, 5), (12, 4, 4)),
+        Case("averages and biases", Conv(2, pooling="average", bias=True), (4, 4), (10, 4, 4)),
         Case("maxima", Conv(2, pooling="max"), (5, 4), (20, 5, 5), LOSSES),
         Case(
             "maxima, biases and steps",

@@ -72,11 +72,9 @@ def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
 
 
 @each_of_two_losses
-@pytest.mark.parametrize(("a", "b"), [(2.0**40, 2.0**-30), (2.0**-200, 2.0**150)])
-def test_powers_of_two_scale_the_objective_without_rounding(
-    case: Case, loss: str, a: float, b: float
-) -> None:
+def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: str) -> None:
     X, y = case.data(loss)
+    a, b = (2.0**-200, 2.0**150) if loss == "squared" else (2.0**40, 2.0**-30)
     plain, has_bias = solved(case.name, loss, case.methods[0]), getattr(case.model, "bias", False)
     if as_loss(loss).has_labels:
         b = 1.0

@@ -230,6 +230,11 @@ class Gated(Model):
         if self.skip not in (None, "penalised"):
             raise InputError(f"skip must be None or 'penalised', got {self.skip!r}.")
 
+    def __repr__(self) -> str:
+        # Messages with a model in them are one line.
+        gates = "None" if self.gates is None else f"<shape {np.shape(self.gates)}>"
+        return f"Gated(gates={gates}, n_gates={self.n_gates!r}, skip={self.skip!r})"
+
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(methods=("global",))

@@ -25,7 +25,7 @@ IntArray = NDArray[np.int64]
 _EPS = float(np.finfo(float).eps)
 # Cells that are listed at most, some milliseconds each, directions that tell whether they
 # are more, and bytes of all differences of patches.
-_MOST_CELLS, _N_SCOUTS, _MOST_BYTES = 30_000, 1_000, 1 << 31
+_MOST_CELLS, _N_PROBES, _MOST_BYTES = 30_000, 1_000, 1 << 31
 # A row that cuts off less than this from the cone of the others is no facet.
 _REDUNDANT = 1e-9
 
@@ -147,13 +147,13 @@ class MaxCellWalk:
 
     def _start(self) -> tuple[IntArray, FloatArray]:
         """The cell of a direction that is on no hyperplane."""
-        scouts = np.random.default_rng(0).standard_normal((_N_SCOUTS, self._patches.shape[2]))
-        winners = np.stack([(self._patches @ scout).argmax(axis=1) for scout in scouts])
+        probes = np.random.default_rng(0).standard_normal((_N_PROBES, self._patches.shape[2]))
+        winners = np.stack([(self._patches @ probe).argmax(axis=1) for probe in probes])
         winners = self._first[self._images, winners]
         # Of N equally likely cells k directions share one in k^2 / 2N cases; of others in more.
-        shared = _N_SCOUTS - len(np.unique(winners, axis=0))
-        _refuse_more_than_most(_N_SCOUTS**2 / (2 * max(shared, 1)))
-        return winners[0], scouts[0] / np.linalg.norm(scouts[0])
+        shared = _N_PROBES - len(np.unique(winners, axis=0))
+        _refuse_more_than_most(_N_PROBES**2 / (2 * max(shared, 1)))
+        return winners[0], probes[0] / np.linalg.norm(probes[0])
 
     def _cone(self, winners: IntArray) -> tuple[IntArray, FloatArray]:
         """The hyperplanes of a cell's cone, shape (p,), and its rows, shape (p, h)."""
