@@ -179,7 +179,6 @@ def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
 
 @each_of_few
 def test_a_warm_start_is_a_network_of_the_model(case: Case) -> None:
-    X, y = case.data()
     networks = [other.solve(tol=1e-2).network for other in FEW if other is not case]
     for network in [*networks, "network"]:
         says = f"warm_start|{case.model.kind.__name__}"
@@ -262,7 +261,7 @@ def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch: pytest.MonkeyPatc
 
 
 def test_given_patterns_are_used() -> None:
-    X, y = CASES["ReLU"].data()
+    X, _ = CASES["ReLU"].data()
     complete = enumerate_patterns(X)
     solution = CASES["ReLU"].solve(method=Exact(complete))
     assert solution.status is Status.OPTIMAL

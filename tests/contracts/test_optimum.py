@@ -113,7 +113,7 @@ def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> 
 
 @each_loss
 def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
-    X, y = case.data(loss)
+    _, y = case.data(loss)
     if getattr(case.model, "skip", None) == "free":
         pytest.skip("A free line is always learned.")
     solution = case.solve(loss, beta=1e3)

@@ -10,7 +10,8 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn.layers import Layer, relu, row_chunks
+from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers import rows as rows_module
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -80,7 +81,7 @@ def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relu, "_CHUNK", 9)
+        patch.setattr(rows_module, "_CHUNK", 9)
         parts = list(layer.tiles(3))
         output = layer.forward(U, np.ones(3))
     whole = np.concatenate([part.activations(U) for _, part in parts])
@@ -103,7 +104,7 @@ def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
 @given(n=st.integers(0, 50), width=st.integers(0, 9))
 def test_chunks_cover_every_row_once(n: int, width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relu, "_CHUNK", 20)
+        patch.setattr(rows_module, "_CHUNK", 20)
         chunks = list(row_chunks(n, width))
     rows = np.arange(n)
     np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
