@@ -23,9 +23,8 @@ from harness import FloatArray, print_table
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from cvxnn import ConvolutionalNetwork, solve_cnn, to_torch
-from cvxnn.study.datasets import cifar
-from cvxnn.study.errors import DataUnavailable
+from cvxnn import Conv, ConvolutionalNetwork, Global, Sampled, solve, to_torch
+from cvxnn.study.paper_data import DataUnavailable, cifar
 
 STEP_SIZES = (1e-2, 1e-3)
 
@@ -76,12 +75,10 @@ def ours(
     images: Images, filter_size: int, options: dict[str, object]
 ) -> tuple[list[object], ConvolutionalNetwork]:
     start = time.process_time()
-    solution = solve_cnn(
-        images.train, images.y, images.beta, filter_size,
-        pooling="average", fit_intercept=True, **options,
-    )  # fmt: skip
+    model = Conv(filter_size, pooling="average", bias=True)
+    solution = solve(images.train, images.y, images.beta, model=model, **options)
     row = [
-        f"{options['method']}, {solution.status.name}",
+        f"{solution.method}, {solution.status.name}",
         solution.network.n_neurons,
         f"{solution.objective:.4f}",
         f"{solution.dual_bound:.4f}",
@@ -157,10 +154,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000, help="of Adam, for each step size")
     parser.add_argument("--seconds", type=float, default=60.0, help="for method global")
     arguments = parser.parse_args()
-    sampled = {"method": "sampled", "n_samples": 100}
-    searched = {"method": "global", "time_limit": arguments.seconds, "tol": 1e-4}
+    sampled = {"method": Sampled(100)}
+    searched = {"method": Global(), "time_limit": arguments.seconds, "tol": 1e-4}
     found = load(arguments.sets, arguments.cifar)
-    solve_cnn(np.eye(4)[None], [1.0], 0.1, 2, **sampled)  # compiles the kernels
+    solve(np.eye(4)[None], [1.0], 0.1, model=Conv(2), **sampled)  # compiles the kernels
     networks = {}
 
     def rows():

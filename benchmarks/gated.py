@@ -1,4 +1,4 @@
-"""`solve_gated` against cvxpy with Clarabel on the same gates.
+"""Gated networks against cvxpy with Clarabel on the same gates.
 
 Normal data, targets of a network of five neurons with noise, or the signs of those;
 gates are normal directions. beta is a fraction of the largest for which anything is
@@ -63,7 +63,7 @@ def compare(n: int, d: int, n_gates: int, loss: str, fraction: float, tol: float
     slope = as_loss(loss).gradient(np.zeros(n), y)
     beta = fraction * float(np.linalg.norm((masks * slope[:, None]).T @ X, axis=1).max())
     start = time.perf_counter()
-    ours = cvxnn.solve_gated(X, y, beta, gates, loss=loss, tol=tol)
+    ours = cvxnn.solve(X, y, beta, model=cvxnn.Gated(gates), loss=loss, tol=tol)
     seconds = time.perf_counter() - start
     their_seconds, theirs = with_cvxpy(X, y, beta, loss, masks)
     return [

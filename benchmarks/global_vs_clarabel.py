@@ -39,7 +39,9 @@ def compare(name: str, repeats: int, tol: float, clarabel_tol: float) -> list[li
     theirs = solve_with_clarabel(program, tol=clarabel_tol)
     sides = []
     for method in ("global", "exact"):
-        seconds, ours = median_time(partial(cvxnn.solve, X, y, beta, method, tol=tol), repeats)
+        seconds, ours = median_time(
+            partial(cvxnn.solve, X, y, beta, method=method, tol=tol), repeats
+        )
         sides.append((method, seconds, ours.network, f"{ours.gap:.1e}"))
     sides.append(("Clarabel", theirs.seconds, program.recover(theirs.Z), "-"))
     bound = best_bound(X, y, beta, [theirs.v, *(residual(X, y, side[2]) for side in sides)])

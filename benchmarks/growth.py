@@ -81,9 +81,7 @@ def clarabel_columns(case: Case, seconds: float) -> list[object]:
 
 def compare(case: Case, repeats: int, time_limit: float | None) -> list[object]:
     seconds, ours = median_time(
-        lambda: cvxnn.solve(
-            case.X, case.y, case.beta, "global", tol=case.tol, time_limit=time_limit
-        ),
+        lambda: cvxnn.solve(case.X, case.y, case.beta, tol=case.tol, time_limit=time_limit),
         repeats,
         budget=20.0,
     )

@@ -47,7 +47,7 @@ def warm_up() -> None:
     """Compile the kernels, so that no clock sees it."""
     X, y = ring(8)
     for method in ("exact", "sampled"):
-        cvxnn.solve(X, y, 0.1, method)
+        cvxnn.solve(X, y, 0.1, method=method)
 
 
 def warm_up_global() -> None:

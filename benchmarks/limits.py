@@ -70,7 +70,7 @@ def run_once(shape: tuple[int, int], method: str, loss: str, stop: str, seconds:
         signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
         signal.setitimer(signal.ITIMER_REAL, seconds)
     start, cpu = time.perf_counter(), time.process_time()
-    solution = cvxnn.solve(X, y, beta, method, loss=loss, time_limit=limit)
+    solution = cvxnn.solve(X, y, beta, method=method, loss=loss, time_limit=limit)
     elapsed, cpu = time.perf_counter() - start, time.process_time() - cpu
     signal.setitimer(signal.ITIMER_REAL, 0.0)
     empty = cvxnn.losses.as_loss(loss).value(np.zeros_like(y), y)
@@ -140,7 +140,10 @@ def warm_up_methods() -> None:
         for method in METHODS:
             for loss in LOSSES:
                 X, y, beta = problem(n, d, loss)
-                cvxnn.solve(X, y, beta, method, loss=loss, time_limit=10.0, n_samples=30)
+                cvxnn.solve(
+                    X, y, beta, loss=loss, time_limit=10.0,
+                    method=cvxnn.Sampled(30) if method == "sampled" else method,
+                )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ MOST_LISTED = 200
 
 
 def measure(name: str, X: FloatArray, y: FloatArray, beta: float, repeats: int) -> list[object]:
-    solution = cvxnn.solve(X, y, beta, "global", tol=TOL)
+    solution = cvxnn.solve(X, y, beta, tol=TOL)
     network = solution.network
     residual = y - network.forward(X)
     tree = BranchAndBound(X)

@@ -73,7 +73,7 @@ def ours(X: FloatArray, y: FloatArray, seconds: float) -> tuple[list[list[object
     """A run of all the time with its history, and one of a twelfth of it."""
     rows = []
     for limit in (seconds, seconds / 12):
-        solution = cvxnn.solve(X, y, BETA, "global", time_limit=limit)
+        solution = cvxnn.solve(X, y, BETA, time_limit=limit)
         if limit == seconds:
             rows += history_rows(solution, (seconds / 12, seconds / 4))
             proof = proven(X, y, solution)

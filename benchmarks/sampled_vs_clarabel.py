@@ -16,7 +16,7 @@ def compare(name: str, n_samples: int, repeats: int) -> list[object]:
     X, y, beta = reference_problem(name)
     patterns = cvxnn.sample_patterns(X, n_samples, 0)
     seconds, ours = median_time(
-        lambda: cvxnn.solve(X, y, beta, "sampled", patterns=patterns), repeats
+        lambda: cvxnn.solve(X, y, beta, method=cvxnn.Sampled(patterns=patterns)), repeats
     )
     program = cvxnn.ConvexProgram(X, y, beta, patterns)
     theirs = solve_with_clarabel(program, tol=1e-6)

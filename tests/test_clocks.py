@@ -88,9 +88,10 @@ def test_deadlines_wait(hand):
     with stopped_clock():
         hand(100.0)
     assert not deadline.passed
-    assert deadline.remaining == 2.0
-    hand(2.0)
+    assert (deadline.elapsed, deadline.remaining) == (0.0, 2.0)
+    hand(3.0)
     assert deadline.passed
+    assert (deadline.elapsed, deadline.remaining) == (3.0, 0.0)
 
 
 def test_many_threads_leave_it_going():

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import doctest
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
+import capabilities
 import pytest
 
+from cvxnn.models.registry import MODELS
+
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs").glob("*.md"))
+GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def test_there_are_pages():
-    assert {page.name for page in PAGES} >= {"architectures.md", "estimators.md", "optimal_set.md"}
+    names = {page.name for page in PAGES}
+    assert names >= {"estimators.md", "glossary.md", "models.md", "optimal_set.md"}
 
 
-@each_page
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != GLOSSARY], ids=lambda page: page.name
+)
 def test_the_examples_of_a_page(page):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
@@ -31,3 +39,26 @@ def test_the_examples_of_a_page(page):
 def test_the_figures_of_a_page_are_there(page):
     for name in re.findall(r"\]\((figures/[^)]*)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / name).stat().st_size > 1000
+
+
+def test_the_table_of_capabilities_is_what_the_code_declares():
+    page = capabilities.PAGE.read_text(encoding="utf-8")
+    found = capabilities.PLACE.search(page)
+    assert found is not None
+    assert found.group() == found.group(1) + capabilities.table() + found.group(2)
+
+
+def test_every_kind_is_in_the_table_and_its_string_means_it():
+    shown = {type(model).__module__.rpartition(".")[2] for model in capabilities.SHOWN.values()}
+    assert shown == set(MODELS)
+
+
+def test_every_module_of_the_glossary_exists():
+    lines = GLOSSARY.read_text(encoding="utf-8").split("|---|---|---|\n")[1].splitlines()
+    entries = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    words = [word.strip() for word, _, _ in entries]
+    assert words == sorted(set(words))
+    assert len(words) >= 50
+    for _, meaning, module in entries:
+        assert len(meaning) <= 160
+        assert find_spec(module.strip().strip("`")) is not None, module

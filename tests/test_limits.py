@@ -15,11 +15,12 @@ from sklearn.exceptions import ConvergenceWarning
 import cvxnn
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
 from cvxnn.oracle import RankTwoOracle
+from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status, described
-from cvxnn.training.opening import opening
-from cvxnn.training.solve import execute, prepare_run
-from cvxnn.training.units import ScaledProblem
+from cvxnn.solvers.opening import opening
+from cvxnn.training.solve import prepare
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -79,8 +80,9 @@ def test_no_time_at_all_still_gives_neurons(shape: tuple[int, int], method: str,
     for sample_weight in (None, np.linspace(0.5, 2.0, len(y))):
         with pytest.warns(ConvergenceWarning, match="raise time_limit"):
             solution = cvxnn.solve(
-                X, y, beta, method, loss=loss, time_limit=AT_ONCE, sample_weight=sample_weight
-            )
+                X, y, beta, method=method, loss=loss,
+                time_limit=AT_ONCE, sample_weight=sample_weight,
+            )  # fmt: skip
         assert solution.status is Status.TIME_LIMIT
         assert solution.n_neurons > 0
         counts = np.ones(len(y)) if sample_weight is None else sample_weight
@@ -97,18 +99,20 @@ def test_no_time_at_all_still_gives_neurons(shape: tuple[int, int], method: str,
 def test_every_kind_of_network_has_neurons_at_once(loss: str) -> None:
     X, y, beta = data(24, 6, loss)
     options = {"loss": loss, "time_limit": AT_ONCE}
-    signals = X[:, :5]
-    solutions = [
-        quietly(cvxnn.solve_leaky, X, y, beta, slope=0.1, **options),
-        quietly(cvxnn.solve_leaky, X, y, beta, slope=-1.0, skip="penalised", **options),
-        quietly(cvxnn.solve_gated, X, y, beta, n_gates=20, random_state=0, **options),
-        quietly(cvxnn.solve_circular_cnn, X, y, 0.1 * beta, **options),
-        quietly(cvxnn.solve_linear_cnn, X.reshape(24, 2, 3), y, 0.1 * beta, **options),
-        quietly(cvxnn.solve_cnn, signals, y, beta, 2, pooling="average", **options),
-        quietly(cvxnn.solve_cnn, signals, y, beta, 2, pooling="max", method="sampled", **options),
+    signals, smaller = X[:, :5], 0.1 * beta
+    max_pooling = {"model": cvxnn.Conv(2, pooling="max"), "method": "sampled"}
+    calls = [
+        (X, beta, {"model": cvxnn.ReLU(0.1)}),
+        (X, beta, {"model": cvxnn.ReLU(-1.0, "penalised")}),
+        (X, beta, {"model": cvxnn.Gated(n_gates=20)}),
+        (X, smaller, {"model": "circular_conv"}),
+        (X.reshape(24, 2, 3), smaller, {"model": "linear_conv"}),
+        (signals, beta, {"model": cvxnn.Conv(2, pooling="average")}),
+        (signals, beta, max_pooling),
     ]
     start = cvxnn.losses.as_loss(loss).value(np.zeros(24), y)
-    for solution in solutions:
+    for rows, strength, chosen in calls:
+        solution = quietly(cvxnn.solve, rows, y, strength, **chosen, **options)
         assert solution.status is Status.TIME_LIMIT, solution
         assert solution.network.penalty() > 0.0
         assert solution.objective < start
@@ -118,8 +122,9 @@ def test_every_kind_of_network_has_neurons_at_once(loss: str) -> None:
 def test_the_opening_of_many_shapes_lowers_the_objective() -> None:
     for n, d in ((50, 400), (300, 300), (3_000, 30), (20_000, 5)):
         X, y, beta = data(n, d)
-        problem = ScaledProblem.of(Layer(X), y, beta)
-        network = problem.unscaled(opening(problem).network())
+        problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
+        found = opening(problem).scaled(units.sizes)
+        network = cvxnn.ReLU().network(found, X.shape[1:])
         assert network.n_neurons > 0
         assert network.objective(X, y, beta) < 0.9 * 0.5 * float(y @ y)
 
@@ -130,8 +135,9 @@ def test_the_opening_of_one_feature_finds_what_the_exact_oracle_does(seed: int) 
     X = np.column_stack([rng.standard_normal(30), np.ones(30)])
     y = rng.standard_normal(30)
     largest = RankTwoOracle(X).price(y[:, None]).bound
-    assert len(opening(ScaledProblem.of(Layer(X), y, 0.95 * largest)).signs) > 0
-    assert len(opening(ScaledProblem.of(Layer(X), y, 1.001 * largest)).signs) == 0
+    for factor, expected in ((0.95, True), (1.001, False)):
+        problem = Problem.of(Layer(X), y, factor * largest, SquaredLoss())
+        assert bool(len(opening(problem.in_units()[0]))) is expected
 
 
 def test_an_empty_network_says_so() -> None:
@@ -159,9 +165,10 @@ def test_a_warm_start_is_never_lost() -> None:
 def cut(count: int, method: str, loss: str, *, presses: bool) -> tuple[Solution, float]:
     """A run that ends at the given look at its deadline; the optimum of its problem."""
     X, y, beta = data(40, 4, loss)
-    run = prepare_run(Layer(X), y, beta, method, loss=loss, n_samples=50, tol=1e-2)
-    run.deadline = Looks(count, presses=presses)
-    solution = execute(run)
+    chosen = cvxnn.Sampled(50) if method == "sampled" else method
+    run = prepare(X, y, beta, method=chosen, loss=loss, tol=1e-2)
+    run._deadline = Looks(count, presses=presses)
+    solution = run.execute()
     objective = solution.network.objective(X, y, beta, cvxnn.losses.as_loss(loss))
     assert solution.objective == pytest.approx(objective, rel=1e-12)
     return solution, beta
@@ -199,9 +206,9 @@ def test_a_run_on_many_rows_may_end_at_any_look() -> None:
     X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])
     y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_normal(5_000)
     for count in (1, 4, 16, 64, 256, 400):
-        run = prepare_run(Layer(X), y, 50.0)
-        run.deadline = Looks(count)
-        solution = execute(run)
+        run = prepare(X, y, 50.0)
+        run._deadline = Looks(count)
+        solution = run.execute()
         assert solution.n_neurons > 0
         assert solution.objective < 0.5 * float(y @ y)
         assert solution.dual_bound <= solution.objective
@@ -209,8 +216,7 @@ def test_a_run_on_many_rows_may_end_at_any_look() -> None:
 
 def test_the_program_gap_of_a_network_from_outside_is_that_over_all() -> None:
     problem = problem_named("d2_n50")
-    solution = quietly(
-        cvxnn.solve, problem.X, problem.y, 1e-4, "sampled", n_samples=5, time_limit=AT_ONCE
-    )
+    few = cvxnn.Sampled(5)
+    solution = quietly(cvxnn.solve, problem.X, problem.y, 1e-4, method=few, time_limit=AT_ONCE)
     assert solution.n_neurons > 0
     assert solution.program_gap == solution.gap

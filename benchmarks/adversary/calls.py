@@ -15,35 +15,43 @@ _N_SAMPLES = 50
 
 def call(instance: Instance, time_limit: float | None) -> Any:
     """The result of the call; InputError where it is refused."""
-    common = {"loss": _loss(instance), "tol": instance.tol, "time_limit": time_limit}
+    options = {"loss": _loss(instance), "sample_weight": instance.weights}
+    options |= {"tol": instance.tol, "time_limit": time_limit}
     X, y, beta = instance.X, instance.y, instance.beta
-    if instance.kind == "linear_cnn":
-        patches = cvxnn.image_patches(X, instance.filter_size)
-        return cvxnn.solve_linear_cnn(patches, y, beta, **common)
-    if instance.kind == "circular":
-        return cvxnn.solve_circular_cnn(X, y, beta, **common)
-    common["sample_weight"] = instance.weights
-    if instance.kind == "gated":
-        return cvxnn.solve_gated(X, y, beta, instance.gates, **common)
     if instance.kind == "certify":
-        return cvxnn.certify(_given(instance, common), X, y, beta, **common)
-    common |= {"method": instance.method, "n_samples": _N_SAMPLES}
-    if instance.kind == "relu":
-        return cvxnn.solve(X, y, beta, **common)
-    if instance.kind.startswith("cnn"):
-        return cvxnn.solve_cnn(
-            X, y, beta, (instance.filter_size,),
-            padding=instance.padding, pooling=instance.pooling, slope=instance.slope,
-            fit_intercept=instance.fit_intercept, **common,
-        )  # fmt: skip
-    return cvxnn.solve_leaky(X, y, beta, instance.slope, skip=instance.skip, **common)
+        return cvxnn.certify(_given(instance, options), X, y, beta, **options)
+    if instance.kind == "linear_cnn":
+        X = cvxnn.image_patches(X, instance.filter_size)
+    return cvxnn.solve(X, y, beta, model=_model(instance), method=_method(instance), **options)
+
+
+def _model(instance: Instance) -> cvxnn.Model:
+    match instance.kind:
+        case "linear_cnn":
+            return cvxnn.LinearConv()
+        case "circular":
+            return cvxnn.CircularConv()
+        case "gated":
+            return cvxnn.Gated(instance.gates)
+        case "cnn" | "cnn_max":
+            return cvxnn.Conv(
+                (instance.filter_size,), padding=instance.padding, pooling=instance.pooling,
+                slope=instance.slope, bias=instance.bias,
+            )  # fmt: skip
+    return cvxnn.ReLU(instance.slope, instance.skip)
+
+
+def _method(instance: Instance) -> Any:
+    if instance.kind in ("linear_cnn", "circular", "gated"):
+        return "global"
+    return cvxnn.Sampled(_N_SAMPLES) if instance.method == "sampled" else instance.method
 
 
 def weights_of(instance: Instance, network: Any, rows: Any) -> Weights:
     """The returned network as it enters the problem with these rows, shape (n, K, p)."""
     if instance.kind.startswith("cnn"):
         filters = network.filters.reshape(network.n_neurons, instance.filter_size)
-        if instance.fit_intercept:
+        if instance.bias:
             filters = np.column_stack([filters, network.biases])
         return Weights(filters, network.output_weights)
     if instance.kind == "linear_cnn":
@@ -62,11 +70,11 @@ def open_masks(X: Any, gates: Any) -> Any:
     return X @ np.asarray(gates).T >= 0.0
 
 
-def _given(instance: Instance, common: dict[str, Any]) -> Any:
+def _given(instance: Instance, options: dict[str, Any]) -> Any:
     """The network to certify: given, or a solution as it is or disturbed."""
     if isinstance(instance.network, tuple):
         return cvxnn.TwoLayerNetwork(*instance.network)
-    network = cvxnn.solve(instance.X, instance.y, instance.beta, **common).network
+    network = cvxnn.solve(instance.X, instance.y, instance.beta, **options).network
     if instance.network is None:
         return network
     rng = np.random.default_rng([instance.seed, instance.index, 1])

@@ -47,11 +47,8 @@ def recorded() -> Iterator[list[Any]]:
 
 def proof_of(run: Any) -> tuple[FloatArray, float] | None:
     """Dual point and oracle bound in the units of the caller; None where there are none."""
-    proofs = getattr(run, "proofs", ())
-    if not proofs or not hasattr(run.problem, "unscaled_proof"):
-        return None
-    proof = run.problem.unscaled_proof(proofs[-1], run.beta)
-    return np.asarray(proof.v), float(proof.oracle_bound)
+    proof = getattr(run, "proof", None)
+    return None if proof is None else (proof.v, float(proof.oracle_bound))
 
 
 def least_maximum(problem: Problem, v: FloatArray, rng: np.random.Generator) -> Fraction:

@@ -47,7 +47,7 @@ class Instance:
     pooling: str = "sum"
     filter_size: int = 1
     padding: int = 0
-    fit_intercept: bool = False
+    bias: bool = False
     gates: Any = None
     network: Any = None
 
@@ -74,7 +74,7 @@ class Instance:
         parts = [f"{self.family}/{self.kind}", f"n={len(self.X)} d={self.X.shape[1]}"]
         loss = f"huber({self.delta:.3g})" if self.loss == "huber" else self.loss
         parts += [f"{self.method} {loss} beta={self.beta!r} tol={self.tol:g}"]
-        for name in ("slope", "skip", "padding", "fit_intercept"):
+        for name in ("slope", "skip", "padding", "bias"):
             if getattr(self, name):
                 parts.append(f"{name}={getattr(self, name)}")
         if self.kind.startswith("cnn"):
@@ -141,7 +141,7 @@ def _patches(instance: Instance) -> FloatArray:
     size = instance.filter_size
     count = X.shape[1] - size + 1
     patches = np.stack([X[:, k : k + size] for k in range(count)], axis=1)
-    if instance.fit_intercept:
+    if instance.bias:
         patches = np.concatenate([patches, np.ones((*patches.shape[:2], 1))], axis=2)
     return patches
 
@@ -161,7 +161,7 @@ def _settings(rng: np.random.Generator, instance: Instance) -> None:
         instance.pooling = "max"
     if kind.startswith("cnn"):
         instance.padding = int(rng.random() < 0.2)
-        instance.fit_intercept = bool(rng.random() < 0.25)
+        instance.bias = bool(rng.random() < 0.25)
         most = 9 if kind == "cnn_max" else 40
         instance.X, instance.y = instance.X[:most], instance.y[:most]
         if instance.weights is not None:

@@ -22,14 +22,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cvxnn.models.registry import MODELS
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cvxnn.datasets import load_ring
     from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
     from cvxnn.estimators import (
-        ConvexCNNClassifier,
-        ConvexCNNRegressor,
         ConvexReLUClassifier,
         ConvexReLUClassifierCV,
         ConvexReLURegressor,
@@ -40,13 +40,17 @@ if TYPE_CHECKING:
     from cvxnn.layers.images import image_patches
     from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
     from cvxnn.methods import Exact, Global, Sampled
-    from cvxnn.models import Model
-    from cvxnn.models.circular_conv import CircularCNN, CircularConv
-    from cvxnn.models.conv import Conv, ConvolutionalNetwork
+    from cvxnn.models.base import Model
+    from cvxnn.models.circular_conv import CircularCNN
+    from cvxnn.models.circular_conv import CircularConv as CircularConv
+    from cvxnn.models.conv import Conv as Conv
+    from cvxnn.models.conv import ConvolutionalNetwork
     from cvxnn.models.files import load_network
-    from cvxnn.models.gated import Gated, GatedNetwork
-    from cvxnn.models.linear_conv import LinearCNN, LinearConv
-    from cvxnn.models.relu import ReLU
+    from cvxnn.models.gated import Gated as Gated
+    from cvxnn.models.gated import GatedNetwork
+    from cvxnn.models.linear_conv import LinearCNN
+    from cvxnn.models.linear_conv import LinearConv as LinearConv
+    from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network, TwoLayerNetwork
     from cvxnn.patterns import (
         PatternSet,
@@ -71,10 +75,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Certificate",
     "CircularCNN",
-    "CircularConv",
-    "Conv",
-    "ConvexCNNClassifier",
-    "ConvexCNNRegressor",
     "ConvexProgram",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -83,14 +83,12 @@ __all__ = [
     "ConvolutionalNetwork",
     "DescentPath",
     "Exact",
-    "Gated",
     "GatedNetwork",
     "Global",
     "HuberLoss",
     "ImprovingNeuron",
     "InputError",
     "LinearCNN",
-    "LinearConv",
     "LogisticLoss",
     "Model",
     "ModelFileError",
@@ -99,7 +97,6 @@ __all__ = [
     "OptimalSet",
     "PatternSet",
     "Progress",
-    "ReLU",
     "RegularizationPath",
     "Sampled",
     "SmallestNetwork",
@@ -129,64 +126,50 @@ __all__ = [
 
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
-_HOMES = {
-    "Certificate": "cvxnn.results",
-    "CircularCNN": "cvxnn.models.circular_conv",
-    "CircularConv": "cvxnn.models.circular_conv",
-    "Conv": "cvxnn.models.conv",
-    "ConvexCNNClassifier": "cvxnn.estimators",
-    "ConvexCNNRegressor": "cvxnn.estimators",
-    "ConvexProgram": "cvxnn.program",
-    "ConvexReLUClassifier": "cvxnn.estimators",
-    "ConvexReLUClassifierCV": "cvxnn.estimators",
-    "ConvexReLURegressor": "cvxnn.estimators",
-    "ConvexReLURegressorCV": "cvxnn.estimators",
-    "ConvolutionalNetwork": "cvxnn.models.conv",
-    "DescentPath": "cvxnn.landscape",
-    "Exact": "cvxnn.methods",
-    "Gated": "cvxnn.models.gated",
-    "GatedNetwork": "cvxnn.models.gated",
-    "Global": "cvxnn.methods",
-    "HuberLoss": "cvxnn.losses",
-    "ImprovingNeuron": "cvxnn.results",
-    "InputError": "cvxnn.errors",
-    "LinearCNN": "cvxnn.models.linear_conv",
-    "LinearConv": "cvxnn.models.linear_conv",
-    "LogisticLoss": "cvxnn.losses",
-    "Model": "cvxnn.models",
-    "ModelFileError": "cvxnn.errors",
-    "Network": "cvxnn.networks",
-    "NetworkCertificate": "cvxnn.results",
-    "OptimalSet": "cvxnn.landscape",
-    "PatternSet": "cvxnn.patterns",
-    "Progress": "cvxnn.results",
-    "ReLU": "cvxnn.models.relu",
-    "RegularizationPath": "cvxnn.training.path",
-    "Sampled": "cvxnn.methods",
-    "SmallestNetwork": "cvxnn.landscape",
-    "Solution": "cvxnn.results",
-    "SquaredHingeLoss": "cvxnn.losses",
-    "SquaredLoss": "cvxnn.losses",
-    "Status": "cvxnn.results",
-    "TooManyPatternsError": "cvxnn.errors",
-    "TwoLayerNetwork": "cvxnn.networks",
-    "Verdict": "cvxnn.results",
-    "certify": "cvxnn.training.certification",
-    "count_patterns_bound": "cvxnn.patterns",
-    "descent_path": "cvxnn.landscape",
-    "enumerate_patterns": "cvxnn.patterns",
-    "from_torch": "cvxnn.exchange",
-    "image_patches": "cvxnn.layers.images",
-    "largest_beta": "cvxnn.training.path",
-    "load_network": "cvxnn.models.files",
-    "load_ring": "cvxnn.datasets",
-    "regularization_path": "cvxnn.training.path",
-    "sample_patterns": "cvxnn.patterns",
-    "save_onnx": "cvxnn.exchange",
-    "solve": "cvxnn.training",
-    "to_onnx": "cvxnn.exchange",
-    "to_torch": "cvxnn.exchange",
+_NAMES = {
+    "cvxnn.datasets": ("load_ring",),
+    "cvxnn.errors": ("InputError", "ModelFileError", "TooManyPatternsError"),
+    "cvxnn.estimators": (
+        "ConvexReLUClassifier",
+        "ConvexReLUClassifierCV",
+        "ConvexReLURegressor",
+        "ConvexReLURegressorCV",
+    ),
+    "cvxnn.exchange": ("from_torch", "save_onnx", "to_onnx", "to_torch"),
+    "cvxnn.landscape": ("DescentPath", "OptimalSet", "SmallestNetwork", "descent_path"),
+    "cvxnn.layers.images": ("image_patches",),
+    "cvxnn.losses": ("HuberLoss", "LogisticLoss", "SquaredHingeLoss", "SquaredLoss"),
+    "cvxnn.methods": ("Exact", "Global", "Sampled"),
+    "cvxnn.models.base": ("Model",),
+    "cvxnn.models.circular_conv": ("CircularCNN",),
+    "cvxnn.models.conv": ("ConvolutionalNetwork",),
+    "cvxnn.models.files": ("load_network",),
+    "cvxnn.models.gated": ("GatedNetwork",),
+    "cvxnn.models.linear_conv": ("LinearCNN",),
+    "cvxnn.networks": ("Network", "TwoLayerNetwork"),
+    "cvxnn.patterns": (
+        "PatternSet",
+        "count_patterns_bound",
+        "enumerate_patterns",
+        "sample_patterns",
+    ),
+    "cvxnn.program": ("ConvexProgram",),
+    "cvxnn.results": (
+        "Certificate",
+        "ImprovingNeuron",
+        "NetworkCertificate",
+        "Progress",
+        "Solution",
+        "Status",
+        "Verdict",
+    ),
+    "cvxnn.training": ("solve",),
+    "cvxnn.training.certification": ("certify",),
+    "cvxnn.training.path": ("RegularizationPath", "largest_beta", "regularization_path"),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_HOMES |= {model: f"cvxnn.models.{name}" for name, model in MODELS.items()}
+__all__ += [*MODELS.values()]
 
 
 def __getattr__(name: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
+from cvxnn.settings import Settings
 from cvxnn.validation import check_choice, check_count, check_flag
 
 
@@ -32,7 +33,7 @@ class Arrangement(Protocol):
         ...
 
 
-class Method(ABC):
+class Method(Settings, ABC):
     """Which blocks are in the program, and so what is proven of its optimum."""
 
     name: ClassVar[str]
@@ -59,6 +60,10 @@ class Method(ABC):
         TooManyPatternsError
             If they do not fit into memory.
         """
+
+    def uncertified(self) -> Self:
+        """The same without asking an exact oracle, where it asks one."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,10 @@ class Global(Method):
         self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
     ) -> None:
         """None: neurons are not bound to patterns."""
+
+    def uncertified(self) -> Self:
+        """With ``certify=False``."""
+        return self.replaced(certify=False)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,17 @@ class Neurons:
         return cls(rays[alive] / norms[alive, None], norms[alive], outputs[alive])
 
     @classmethod
+    def of_weights(cls, hidden: FloatArray, output: FloatArray) -> Neurons:
+        """From weights of shapes (k, d) and (k,) or (k, c), which need not be balanced."""
+        output = output[:, None] if output.ndim == 1 else output
+        # Relative to the largest entry, whose square might leave the range of float64.
+        largest = np.abs(output).max(axis=1, initial=0.0)[:, None]
+        relative = output / np.where(largest > 0.0, largest, 1.0)
+        lengths = np.linalg.norm(relative, axis=1)[:, None]
+        units = relative / np.where(lengths > 0.0, lengths, 1.0)
+        return cls.of(hidden * (largest * lengths), units)
+
+    @classmethod
     def none(cls, n_features: int, n_outputs: int = 1) -> Neurons:
         """No neurons."""
         return cls(np.zeros((0, n_features)), np.zeros(0), np.zeros((0, n_outputs)))

@@ -21,7 +21,7 @@ def _by_name(member: Enum, proto: object) -> tuple[Any, ...]:
 
 
 class Status(Enum):
-    """How a run ended; each value is the sentence a user reads."""
+    """How a run ended, the best end first; each value is the sentence a user reads."""
 
     OPTIMAL = (
         "The certified gap is within tol: "

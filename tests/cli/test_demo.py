@@ -42,7 +42,7 @@ def test_a_signal_in_the_demo(run, monkeypatch, number):
         signal.raise_signal(number)
         check_interrupt()
 
-    monkeypatch.setattr("cvxnn.training.methods.Method.search", interrupt)
+    monkeypatch.setattr("cvxnn.solvers.layer_strategy.LayerStrategy.open", interrupt)
     result = run("demo")
     assert result.exit_code == 128 + number
     assert "INTERRUPTED" in result.stdout

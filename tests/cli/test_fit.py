@@ -65,7 +65,7 @@ def test_model_has_the_network_and_where_it_comes_from(run, v_shape, tmp_path, s
 def test_table_shows_the_figures_and_the_sentence(run, v_shape, tmp_path):
     out = tmp_path / "model.npz"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--method", "exact")
-    solution = cvxnn.solve(X_BIAS, Y, 0.01, "exact")
+    solution = cvxnn.solve(X_BIAS, Y, 0.01, method="exact")
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip())
 
     assert result.stdout.startswith("v.csv: 1 feature and a bias -> y\n")
@@ -131,7 +131,7 @@ def test_sampled_is_the_same_for_the_same_seed(run, v_shape):
         json.loads(run("fit", v_shape, *arguments, "--seed", 3, "--json").stdout) for _ in range(2)
     )
     X, y = X_BIAS, Y
-    expected = cvxnn.solve(X, y, 0.01, method="sampled", n_samples=20, random_state=3)
+    expected = cvxnn.solve(X, y, 0.01, method=cvxnn.Sampled(20), random_state=3)
     assert first["objective"] == second["objective"] == expected.objective
     assert first["method"] == "sampled"
     assert first["n_patterns"] == expected.n_patterns <= 12
@@ -211,7 +211,7 @@ import contextlib, signal, sys
 if sys.argv.pop(1) == "background":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 number = int(sys.argv.pop(1))
-import cvxnn.cli.training as training
+import cvxnn.cli.train as training
 
 @contextlib.contextmanager
 def live_progress(wanted):

@@ -60,17 +60,17 @@ def test_the_weighted_row_is_the_row_twice():
     assert weighted == pytest.approx(1.07279, abs=1e-5)
 
 
-QUICK = {"method": "sampled", "n_samples": 5, "max_iter": 20, "class_weight": "balanced"}
+QUICK = {"method": cvxnn.Sampled(5), "max_iter": 20, "class_weight": "balanced"}
 X = RNG.standard_normal((30, 3))
 MODELS = [
     cvxnn.ConvexReLUClassifier(**QUICK),
     cvxnn.ConvexReLUClassifierCV(betas=[1.0], cv=2, **QUICK),
-    cvxnn.ConvexCNNClassifier(filter_size=2, **QUICK),
+    cvxnn.ConvexReLUClassifier(model=cvxnn.Conv(2), **QUICK),
 ]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize("labels", [LABELS, LABELS > 0, np.array(list("xyz"))[LABELS]])
 def test_all_classifiers_take_weights_as_repetition(model, labels):
     again = np.repeat(np.arange(30), COUNTS)
@@ -79,7 +79,7 @@ def test_all_classifiers_take_weights_as_repetition(model, labels):
     assert weighted == pytest.approx(repeated, rel=1e-9)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize(
     ("class_weight", "words"),
     [

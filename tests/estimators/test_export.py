@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from cvxnn import (
-    ConvexCNNClassifier,
-    ConvexCNNRegressor,
+    Conv,
     ConvexReLUClassifier,
     ConvexReLUClassifierCV,
     ConvexReLURegressor,
     ConvexReLURegressorCV,
+    ReLU,
+    Sampled,
 )
 
 RNG = np.random.default_rng(0)
@@ -26,27 +27,35 @@ TWO = np.where(np.mean(Y) < Y, "high", "low")
 THREE = np.digitize(Y, np.quantile(Y, [1 / 3, 2 / 3]))
 
 IMAGES = RNG.standard_normal((30, 4, 3))
-CNN: dict[str, Any] = {"filter_size": 2, "method": "sampled", "n_samples": 20}
+CNN: dict[str, Any] = {"model": Conv(2), "method": Sampled(20)}
 MODELS: dict[str, tuple[BaseEstimator, np.ndarray]] = {
     "regressor": (ConvexReLURegressor(beta=0.1), Y),
-    "regressor without intercept": (ConvexReLURegressor(beta=0.1, fit_intercept=False), Y),
+    "regressor without intercept": (ConvexReLURegressor(beta=0.1, hidden_bias=False), Y),
     "regressor without neurons": (ConvexReLURegressor(beta=1e6), Y),
     "two classes": (ConvexReLUClassifier(beta=0.1), TWO),
     "three classes": (ConvexReLUClassifier(beta=0.1), THREE),
-    "three classes, no intercept": (ConvexReLUClassifier(beta=0.1, fit_intercept=False), THREE),
+    "three classes, no intercept": (ConvexReLUClassifier(beta=0.1, hidden_bias=False), THREE),
     "three classes, no neurons": (ConvexReLUClassifier(beta=1e6), THREE),
     "regressor CV": (ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2), Y),
     "three classes CV": (ConvexReLUClassifierCV(betas=[1.0, 0.1], cv=2), THREE),
-    "images": (ConvexCNNRegressor(beta=1.0, pooling="average", **CNN), Y),
-    "images of three classes": (ConvexCNNClassifier(beta=2.0, slope=0.1, **CNN), THREE),
-    "images without filters": (ConvexCNNRegressor(beta=1e6, fit_intercept=False, **CNN), Y),
+    "gated": (ConvexReLURegressor(beta=0.1, model="gated"), Y),
+    "skip": (ConvexReLURegressor(beta=0.1, model=ReLU(0.1, "penalised")), Y),
+    "circular, three classes": (ConvexReLUClassifier(beta=0.1, model="circular_conv"), THREE),
+    "patches": (ConvexReLURegressor(beta=0.1, model="linear_conv"), Y),
+    "images": (ConvexReLURegressor(beta=1.0, **CNN).set_params(model__pooling="average"), Y),
+    "images of three classes": (
+        ConvexReLUClassifier(beta=2.0, **CNN).set_params(model__slope=0.1),
+        THREE,
+    ),
+    "images without filters": (ConvexReLURegressor(beta=1e6, hidden_bias=False, **CNN), Y),
 }
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest) -> Any:
     estimator, target = MODELS[request.param]
-    return estimator.fit(IMAGES if "images" in request.param else X, target)
+    has_patches = "images" in request.param or request.param == "patches"
+    return estimator.fit(IMAGES if has_patches else X, target)
 
 
 def by_torch(model: Any, inputs: np.ndarray) -> np.ndarray:
@@ -66,7 +75,9 @@ def by_onnx(model: Any, inputs: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
 def test_exports_give_the_same_values(model: Any, run: Any, dtype: str, tol: float):
-    data, inputs = (IMAGES, IMAGES[:, None]) if hasattr(model, "image_shape_") else (X, X)
+    data = X if len(model.sample_shape_) == 1 else IMAGES
+    # Images have their channels first there.
+    inputs = IMAGES[:, None] if isinstance(model.get_params()["model"], Conv) else data
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(X), -1)
     values = run(model, inputs.astype(dtype))
     assert values.dtype == dtype
@@ -95,7 +106,7 @@ def test_the_largest_output_is_the_class():
 
 def test_an_option_set_after_the_fit_changes_nothing():
     pytest.importorskip("torch")
-    model = ConvexReLURegressor(beta=0.1).fit(X, Y).set_params(fit_intercept=False)
+    model = ConvexReLURegressor(beta=0.1).fit(X, Y).set_params(hidden_bias=False)
     assert model.to_torch()[0].in_features == 2
     assert model.to_torch()[0].bias is not None
 
@@ -117,7 +128,7 @@ def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
 @pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
 @pytest.mark.parametrize(
     "kind",
-    [ConvexReLURegressor, ConvexReLUClassifier, ConvexCNNRegressor, ConvexCNNClassifier],
+    [ConvexReLURegressor, ConvexReLUClassifier, ConvexReLURegressorCV, ConvexReLUClassifierCV],
 )
 def test_a_model_must_be_fitted(kind: Any, method: str):
     with pytest.raises(NotFittedError):

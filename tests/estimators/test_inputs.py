@@ -15,14 +15,14 @@ X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0], [4.0, 3.0], [1.0, 1.0], [3.0, 
 Y = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
 MASK = np.arange(12).reshape(6, 2) == 3
 DAYS = np.arange("2020-01-01", "2020-01-07", dtype="datetime64[D]")
-QUICK = {"method": "sampled", "n_samples": 5, "max_iter": 5}
+QUICK = {"method": cvxnn.Sampled(5), "max_iter": 5}
 MODELS = [
     cvxnn.ConvexReLURegressor(**QUICK),
     cvxnn.ConvexReLUClassifier(**QUICK),
     cvxnn.ConvexReLURegressorCV(betas=[1.0], cv=2, **QUICK),
     cvxnn.ConvexReLUClassifierCV(betas=[1.0], cv=2, **QUICK),
-    cvxnn.ConvexCNNRegressor(filter_size=2, **QUICK),
-    cvxnn.ConvexCNNClassifier(filter_size=2, **QUICK),
+    cvxnn.ConvexReLURegressor(model=cvxnn.Conv(2), **QUICK),
+    cvxnn.ConvexReLUClassifier(model=cvxnn.Conv(2), **QUICK),
 ]
 REGRESSORS = MODELS[::2]
 
@@ -84,7 +84,7 @@ def sentence(data: object) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_are_refused_as_by_solve(model, name):
     expected = sentence(ARRAYS[name])
@@ -93,7 +93,7 @@ def test_arrays_are_refused_as_by_solve(model, name):
     assert str(error.value) == expected
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 def test_tables_are_refused_as_by_solve(model):
     for table in tables().values():
         expected = sentence(table)
@@ -102,7 +102,7 @@ def test_tables_are_refused_as_by_solve(model):
         assert str(error.value) == expected
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 def test_predictions_are_for_the_same_data(model):
     model.fit(X, Y)
     for name, data in ARRAYS.items():
@@ -112,7 +112,7 @@ def test_predictions_are_for_the_same_data(model):
         assert str(error.value) == expected, name
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 def test_whatever_is_a_number_is_data(model):
     pandas = pytest.importorskip("pandas")
     expected = model.fit(X, Y).predict(X)
@@ -143,7 +143,7 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("model", REGRESSORS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", REGRESSORS, ids=str)
 @pytest.mark.parametrize("name", TARGETS)
 def test_targets_are_refused_as_by_solve(model, name):
     with pytest.raises(InputError) as by_solve:
@@ -153,7 +153,7 @@ def test_targets_are_refused_as_by_solve(model, name):
     assert str(error.value) == str(by_solve.value)
 
 
-@pytest.mark.parametrize("model", MODELS[1::2], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS[1::2], ids=str)
 def test_labels_that_are_masked_or_missing_are_refused(model):
     pandas = pytest.importorskip("pandas")
     text = np.array(list("xyxyxy"))
@@ -174,7 +174,7 @@ def test_labels_that_are_masked_or_missing_are_refused(model):
     assert (model.fit(X, pandas.Categorical(text)).predict(X) == expected).all()
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", MODELS, ids=str)
 def test_weights_are_refused_as_by_solve(model):
     for weights in (np.ma.array(np.ones(6), mask=Y < 0.0), DAYS - DAYS[0], -np.ones(6), ["1"] * 6):
         with pytest.raises(InputError) as by_solve:
@@ -192,7 +192,7 @@ def test_the_first_entry_is_named_where_the_user_has_it():
     images = np.ones((3, 4, 4))
     images[2, 1, 3] = np.nan
     with pytest.raises(InputError, match=r"the first at entry \(2, 1, 3\)"):
-        cvxnn.ConvexCNNRegressor().fit(images, Y[:3])
+        cvxnn.ConvexReLURegressor(model="conv").fit(images, Y[:3])
 
 
 def test_labels_of_every_kind_are_labels():
@@ -203,13 +203,14 @@ def test_labels_of_every_kind_are_labels():
 @pytest.mark.parametrize(
     "train",
     [
-        lambda data: cvxnn.solve_gated(data, Y, 1.0),
-        lambda data: cvxnn.solve_leaky(data, Y, 1.0),
-        lambda data: cvxnn.solve_cnn(data, Y, 1.0, 2),
+        lambda data: cvxnn.solve(data, Y, 1.0, model="gated"),
+        lambda data: cvxnn.solve(data, Y, 1.0, model=cvxnn.ReLU(0.1)),
+        lambda data: cvxnn.solve(data, Y, 1.0, model=cvxnn.Conv(2)),
         lambda data: cvxnn.certify(([[1.0, 1.0]], [1.0]), data, Y, 1.0),
         lambda data: cvxnn.regularization_path(data, Y, 2),
+        lambda data: cvxnn.largest_beta(data, Y, model="circular_conv"),
     ],
-    ids=["solve_gated", "solve_leaky", "solve_cnn", "certify", "regularization_path"],
+    ids=["gated", "leaky", "conv", "certify", "regularization_path", "largest_beta"],
 )
 def test_every_function_refuses_the_same_arrays(train):
     for data in ARRAYS.values():

@@ -15,10 +15,12 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from cvxnn import (
+    Conv,
     ConvexReLUClassifier,
     ConvexReLUClassifierCV,
     ConvexReLURegressor,
     ConvexReLURegressorCV,
+    Sampled,
     Status,
     TwoLayerNetwork,
     Verdict,
@@ -38,6 +40,8 @@ MODELS: dict[str, tuple[BaseEstimator, np.ndarray]] = {
     "three classes": (ConvexReLUClassifier(beta=0.1), THREE),
     "regressor CV": (ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2), Y),
     "classifier CV": (ConvexReLUClassifierCV(betas=[1.0, 0.1], cv=2), THREE),
+    "signals": (ConvexReLUClassifier(beta=0.1, model=Conv(2), method=Sampled(20)), THREE),
+    "circular": (ConvexReLURegressor(beta=0.1, model="circular_conv"), Y),
 }
 
 

@@ -255,7 +255,7 @@ def estimators() -> Iterator[Case]:
     classes = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))
     signals, rises = data.steep_signals()
     yield Case("regressor", partial(face.regressor, X, y, 0.3))
-    run = partial(face.regressor, X, y, 0.3, loss="huber", fit_intercept=False)
+    run = partial(face.regressor, X, y, 0.3, loss="huber", hidden_bias=False)
     yield Case("regressor, huber, no intercept", run)
     yield Case("classifier", partial(face.classifier, X, labels, 0.3))
     run = partial(face.classifier, X, classes, 0.3, loss="squared_hinge", class_weight="balanced")

@@ -192,7 +192,7 @@ def trained(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
 
 @_quiet
 def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
-    found = cvxnn.regularization_path(X, y, betas, **options)
+    found = cvxnn.regularization_path(X, y, betas, **_method(options))
     return {
         "values": found.betas.tolist(),
         "objective": found.objectives.tolist(),
@@ -228,14 +228,16 @@ def classifier_cv(X: FloatArray, y: NDArray[Any], betas: list[float], **options:
     return _chosen(cvxnn.ConvexReLUClassifierCV(betas, time_limit=None, **options), X, y)
 
 
-@_quiet
-def cnn_regressor(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _fitted(cvxnn.ConvexCNNRegressor(beta, time_limit=None, **options), X, y)
+def cnn_regressor(
+    X: FloatArray, y: FloatArray, beta: float, filter_size: int, pooling: str, **options: Any
+) -> Figures:
+    return regressor(X, y, beta, model=cvxnn.Conv(filter_size, pooling=pooling), **options)
 
 
-@_quiet
-def cnn_classifier(X: FloatArray, y: NDArray[Any], beta: float, **options: Any) -> Figures:
-    return _fitted(cvxnn.ConvexCNNClassifier(beta, time_limit=None, **options), X, y)
+def cnn_classifier(
+    X: FloatArray, y: NDArray[Any], beta: float, filter_size: int, pooling: str, **options: Any
+) -> Figures:
+    return classifier(X, y, beta, model=cvxnn.Conv(filter_size, pooling=pooling), **options)
 
 
 def _fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:

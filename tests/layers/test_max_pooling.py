@@ -54,3 +54,25 @@ def test_nothing_is_above_the_bound_of_lengths():
     # One image at its longest patch.
     one = MaxLayer(np.array([[0.0, 2.0], [1.0, 0.0]]), 2)
     assert 6.0 <= one.bound(np.array([3.0])) <= 6.0 * (1.0 + 1e-12)
+
+
+def test_scores_are_those_of_the_activations():
+    rng = np.random.default_rng(2)
+    layer = max_layer(rng.standard_normal((6, 3, 2)), has_bias=False).weighted(rng.random(6) + 0.1)
+    v, U = rng.standard_normal(6), rng.standard_normal((5, 2))
+    values, slopes = layer.scores(v, U)
+    np.testing.assert_allclose(values, v @ layer.activations(U), atol=1e-12)
+    # Linear between two kinks, which are far from here.
+    step = 1e-7 * rng.standard_normal(U.shape)
+    ahead = v @ layer.activations(U + step)
+    np.testing.assert_allclose(ahead - values, (slopes * step).sum(axis=1), atol=1e-13)
+
+
+def test_a_maximum_is_not_read_like_relu():
+    layer = max_layer(np.ones((2, 3, 2)), has_bias=False)
+    assert layer.precisely(np.ones((1, 2)), np.ones(1)) is None
+    for name in ("read", "readout", "mixed", "turned", "with_slope", "with_readout"):
+        assert not hasattr(layer, name)
+    scaled = layer.in_units(4.0)
+    np.testing.assert_array_equal(scaled.rows, layer.rows / 4.0)
+    assert (layer.unit, scaled.unit, scaled.n_patches) == (1.0, 0.25, 3)

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.layers import rows as rows_module
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -81,7 +80,7 @@ def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_module, "_CHUNK", 9)
+        patch.setattr("cvxnn.layers.rows._CHUNK", 9)
         parts = list(layer.tiles(3))
         output = layer.forward(U, np.ones(3))
     whole = np.concatenate([part.activations(U) for _, part in parts])
@@ -104,8 +103,41 @@ def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
 @given(n=st.integers(0, 50), width=st.integers(0, 9))
 def test_chunks_cover_every_row_once(n: int, width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_module, "_CHUNK", 20)
+        patch.setattr("cvxnn.layers.rows._CHUNK", 20)
         chunks = list(row_chunks(n, width))
     rows = np.arange(n)
     np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
     assert all(len(rows[c]) * width <= 20 for c in chunks)
+
+
+@given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)
+def test_scores_are_those_of_the_activations(seed: int, n: int, rows: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer, U = random_layer(rng, n, rows, 3, kind), rng.standard_normal((4, 3))
+    v = rng.standard_normal(layer.n_outputs)
+    values, slopes = layer.scores(v, U)
+    np.testing.assert_allclose(values, v @ layer.activations(U), atol=1e-12)
+    # Linear between two kinks, which are far from here.
+    step = 1e-7 * rng.standard_normal(U.shape)
+    ahead = v @ layer.activations(U + step)
+    np.testing.assert_allclose(ahead - values, (slopes * step).sum(axis=1), atol=1e-12)
+    bound, quick = layer.bound(v), layer.bound(v, quick=True)
+    units = U / np.linalg.norm(U, axis=1, keepdims=True)
+    assert np.abs(v @ layer.activations(units)).max() <= min(bound, quick) * (1.0 + 1e-14)
+
+
+@given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)
+def test_the_gradient_is_the_slope_of_the_value(seed: int, n: int, rows: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    layer, U, a = random_layer(rng, n, rows, 3, kind), rng.standard_normal((2, 3)), np.ones(2)
+    y = rng.standard_normal(layer.n_outputs)
+    value, of_hidden, of_weights = layer.value_and_gradient(U, a, y)
+    left = layer.forward(U, a) - y
+    assert value == pytest.approx(0.5 * float(left @ left), rel=1e-12)
+    step, turn = 1e-6 * rng.standard_normal(U.shape), 1e-6 * rng.standard_normal(2)
+    ahead, behind = (
+        layer.value_and_gradient(U + s * step, a + s * turn, y)[0] for s in (1.0, -1.0)
+    )
+    slope = float((of_hidden * step).sum() + of_weights @ turn)
+    size = 1.0 + np.abs(of_hidden).max() + np.abs(of_weights).max()
+    assert 0.5 * (ahead - behind) == pytest.approx(slope, abs=1e-8 * size)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvxnn.layers import Layer, relu
+from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.neurons import (
@@ -69,7 +69,7 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     objective = 0.5 * dense @ dense + 0.3 * neurons.sizes.sum()
     for chunk in (1 << 21, 7):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(relu, "_CHUNK", chunk)
+            patch.setattr("cvxnn.layers.rows._CHUNK", chunk)
             np.testing.assert_allclose(residual(Layer(X), y, neurons), dense, atol=1e-13)
             value = neuron_objective(Layer(X), y, 0.3, neurons)
         assert value == pytest.approx(objective, rel=1e-13)

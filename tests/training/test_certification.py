@@ -276,7 +276,7 @@ def test_no_time_at_all_still_gives_a_bound():
 def test_beta_out_of_proportion_is_refused_before_any_work(
     beta: float, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cvxnn.training.certification._Run", None)
+    monkeypatch.setattr("cvxnn.training.certification.CertificationRun", None)
     with pytest.raises(InputError, match="out of all proportion to X and y"):
         certify(BEST.network, ONES, TARGET, beta)
 
@@ -302,7 +302,7 @@ def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.Monke
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.certification.oracle_for", press)
+    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", press)
     certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
     assert certificate.interrupted
     assert certificate.verdict is Verdict.UNDECIDED

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.errors import ExitCode, interruption, say
-from cvxnn.cli.options import JsonOption
+from cvxnn.cli.options import PROBLEM, RUN, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from cvxnn.cli.csv_table import Table
     from cvxnn.cli.features import Features
-    from cvxnn.cli.tables import Table
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
 # Terms of a neuron that are written out.
 _SHOWN_TERMS = 8
+# Attributes of a certificate that are in its JSON object as they are.
+_REPORTED = (
+    "objective", "dual_bound", "gap", "balanced_objective", "largest_value", "oracle_bound",
+    "notes", "beta", "tol", "interrupted", "elapsed",
+)  # fmt: skip
 
 
 class Loss(StrEnum):
@@ -37,50 +42,24 @@ class Loss(StrEnum):
     SQUARED_HINGE = "squared_hinge"
 
 
-_Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A model that 'cvxnn fit --out' saved.")
-]
 _Data = Annotated[
     Path,
-    typer.Argument(
-        metavar="DATA.csv", help="Table with the model's features and the target, in any order."
-    ),
+    argument("Table with the model's features and the target, in any order.", "DATA.csv"),
 ]
-_Target = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN", help="Column it predicts; the model's own.", rich_help_panel="Problem"
-    ),
-]
+_Target = Annotated[str | None, option("Column it predicts; the model's own.", PROBLEM, "COLUMN")]
 _Beta = Annotated[
     float | None,
-    typer.Option(
-        metavar="B",
-        help="Weight of the penalty on all squared weights; the model's own.",
-        rich_help_panel="Problem",
-    ),
+    option("Weight of the penalty on all squared weights; the model's own.", PROBLEM, "B"),
 ]
 _Loss = Annotated[
-    Loss,
-    typer.Option(
-        help="Loss it was trained with; the last two are for labels -1 and 1.",
-        rich_help_panel="Problem",
-    ),
+    Loss, option("Loss it was trained with; the last two are for labels -1 and 1.", PROBLEM)
 ]
-_Tol = Annotated[
-    float,
-    typer.Option(metavar="GAP", help="Relative gap that is optimal.", rich_help_panel="Run"),
-]
-_TimeLimit = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS", help="Time after which to stop the search.", rich_help_panel="Run"
-    ),
-]
+_Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
+_TimeLimit = Annotated[float, option("Time after which to stop the search.", RUN, "SECONDS")]
 
 
 def certify(
-    model: _Model,
+    model: ModelArgument,
     data: _Data,
     target: _Target = None,
     beta: _Beta = None,
@@ -98,27 +77,33 @@ def certify(
     A model that was not saved by 'cvxnn fit' names no columns: give --target
     and --beta, and all other columns are its features.
     """
+    from cvxnn.progress import live_progress
+
     network, features, X, y, beta = _problem(model, data, target, beta)
-    limits = {"tol": tol, "time_limit": time_limit}
-    certificate = _certify(network, X, y, beta, loss=loss.value, **limits)
+    with live_progress(True) as callback:
+        # Here and not above: it takes seconds, which the live view shows passing.
+        from cvxnn.training.certification import certify as compute
+
+        certificate = compute(
+            network, X, y, beta, loss=loss.value, tol=tol, time_limit=time_limit, callback=callback
+        )
     if json:
         _show_json(certificate, features, model, loss)
     else:
         title = f"{model.name} on {data.name}: {features.describe()} -> {features.target}"
         _show_table(certificate, features, f"{title}, beta {beta:g}", loss)
-    raise typer.Exit(_exit_code(certificate))
+    is_optimal = certificate.verdict.name == "OPTIMAL"
+    raise typer.Exit(end_code(is_optimal, interrupted=certificate.interrupted))
 
 
 def _problem(
     model: Path, data: Path, target: str | None, beta: float | None
 ) -> tuple[TwoLayerNetwork, Features, NDArray[np.float64], NDArray[np.float64], float]:
     """The network, its columns, X, y and beta."""
-    from cvxnn.cli.outputs import check_model_name
-    from cvxnn.cli.tables import open_table
-    from cvxnn.networks import TwoLayerNetwork
+    from cvxnn.cli.csv_table import open_table
+    from cvxnn.cli.outputs import load_model
 
-    check_model_name(model)
-    network, metadata = TwoLayerNetwork.load_with_metadata(model)
+    network, metadata = load_model(model)
     beta = _beta(metadata, model) if beta is None else beta
     with open_table(data) as table:
         features = _features(metadata, network.n_features, model, target, table)
@@ -171,28 +156,6 @@ def _features(
     return Features(names, target, has_bias)
 
 
-def _certify(
-    network: TwoLayerNetwork,
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
-    beta: float,
-    **options: Any,
-) -> NetworkCertificate:
-    from cvxnn.progress import live_progress
-
-    with live_progress(True) as callback:
-        # Here and not above: it takes seconds, which the live view shows passing.
-        from cvxnn.training.certification import certify as compute
-
-        return compute(network, X, y, beta, callback=callback, **options)
-
-
-def _exit_code(certificate: NetworkCertificate) -> ExitCode:
-    if certificate.verdict.name == "OPTIMAL":
-        return ExitCode.SUCCESS
-    return interruption() if certificate.interrupted else ExitCode.STOPPED_EARLY
-
-
 def _show_json(
     certificate: NetworkCertificate, features: Features, model: Path, loss: Loss
 ) -> None:
@@ -200,27 +163,16 @@ def _show_json(
 
     better, neuron = certificate.better_network, certificate.improving_neuron
     write_json(
-        {
-            "verdict": certificate.verdict.name,
-            "message": certificate.verdict.value,
-            "objective": certificate.objective,
-            "dual_bound": certificate.dual_bound,
-            "gap": certificate.gap,
-            "balanced_objective": certificate.balanced_objective,
+        {"verdict": certificate.verdict.name, "message": certificate.verdict.value}
+        | {name: getattr(certificate, name) for name in _REPORTED}
+        | {
             "best_objective": None if better is None else better.objective,
-            "largest_value": certificate.largest_value,
-            "oracle_bound": certificate.oracle_bound,
             "improving_neuron": None if neuron is None else _neuron_record(neuron),
-            "notes": certificate.notes,
             "n_neurons": certificate.network.n_neurons,
             "features": features.names,
             "bias": features.bias,
             "target": features.target,
-            "beta": certificate.beta,
             "loss": loss.value,
-            "tol": certificate.tol,
-            "interrupted": certificate.interrupted,
-            "elapsed": certificate.elapsed,
             "model": str(model),
         }
     )
@@ -246,6 +198,8 @@ def _show_table(
     from cvxnn.cli.display import draw_page, figures
 
     parts: list[RenderableType] = [
+        Text(title, style="bold"),
+        "",
         figures(_rows(certificate, loss)),
         "",
         Padding(_verdict(certificate), (0, 2)),
@@ -254,20 +208,20 @@ def _show_table(
         parts += ["", Padding(_neuron(certificate.improving_neuron, features), (0, 2))]
     for note in certificate.notes:
         parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
-    draw_page(title, parts)
+    draw_page(parts)
 
 
 def _rows(certificate: NetworkCertificate, loss: Loss) -> list[tuple[str, str, str]]:
     from cvxnn.cli.display import certificate_rows
+    from cvxnn.cli.outputs import counted
     from cvxnn.progress import format_number
 
     better = certificate.better_network
     rows = certificate_rows(certificate, loss.value)
     rows.append(("neurons", str(certificate.network.n_neurons), "of the network"))
     if better is not None:
-        size = f"{better.n_neurons} neuron{'' if better.n_neurons == 1 else 's'}"
-        found = format_number(better.objective)
-        rows.append(("best found", found, f"objective of a network with {size}"))
+        what = f"objective of a network with {counted(better.n_neurons, 'neuron')}"
+        rows.append(("best found", format_number(better.objective), what))
     return [*rows, ("time", f"{certificate.elapsed:.2f} s", "")]
 
 

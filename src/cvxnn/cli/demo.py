@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from cvxnn.cli.errors import exit_code
 from cvxnn.cli.options import JsonOption, Method, MethodOption
+from cvxnn.cli.reporting import exit_code
 
 _BETA = 1e-4
 
@@ -13,7 +13,7 @@ _BETA = 1e-4
 def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None:
     """Solve the ring data of the paper (50 points, beta 1e-4) and show the certificate."""
     from cvxnn.cli.display import show_solution
-    from cvxnn.cli.training import train
+    from cvxnn.cli.train import train
     from cvxnn.datasets import load_ring
 
     X, y = load_ring()

@@ -13,10 +13,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cvxnn.cli.errors import say
-from cvxnn.cli.outputs import write_json, write_stdout
+from cvxnn.cli.outputs import counted, write_json, write_stdout
+from cvxnn.cli.reporting import say
 from cvxnn.progress import format_gap, format_number
 from cvxnn.results import NetworkCertificate, Solution
+
+# Attributes of a solution that its summary has.
+_FIGURES = (
+    "message", "objective", "dual_bound", "gap", "program_gap", "n_neurons", "n_patterns",
+    "n_iter", "elapsed", "method", "beta", "tol",
+)  # fmt: skip
 
 
 def show_solution(
@@ -38,21 +44,7 @@ def show_solution(
 
 def summary(solution: Solution[Any]) -> dict[str, Any]:
     """The figures of a solution by name."""
-    return {
-        "status": solution.status.name,
-        "message": solution.message,
-        "objective": solution.objective,
-        "dual_bound": solution.dual_bound,
-        "gap": solution.gap,
-        "program_gap": solution.program_gap,
-        "n_neurons": solution.n_neurons,
-        "n_patterns": solution.n_patterns,
-        "n_iter": solution.n_iter,
-        "elapsed": solution.elapsed,
-        "method": solution.method,
-        "beta": solution.beta,
-        "tol": solution.tol,
-    }
+    return {"status": solution.status.name} | {name: getattr(solution, name) for name in _FIGURES}
 
 
 def _write_table(solution: Solution[Any], title: str, model: Path | None) -> None:
@@ -61,17 +53,17 @@ def _write_table(solution: Solution[Any], title: str, model: Path | None) -> Non
     parts: list[RenderableType] = [figures(_rows(solution))]
     if model is not None:
         parts.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)))
-    draw_page(title, [*parts, "", Padding(sentence, (0, 2))])
+    draw_page([Text(title, style="bold"), "", *parts, "", Padding(sentence, (0, 2))])
 
 
-def draw_page(title: str, parts: Iterable[RenderableType]) -> None:
-    """Print a title and what is below it; a bare `Text` stays one line, however long."""
+def draw_page(parts: Iterable[RenderableType]) -> None:
+    """Print one thing below the other; a bare `Text` stays one line, however long."""
     # Drawn into a string first: rich would end the process with an error on a closed pipe.
     terminal, page = Console(), StringIO()
     console = Console(
         file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
     )
-    for part in (Text(title, style="bold"), "", *parts):
+    for part in parts:
         console.print(part, soft_wrap=isinstance(part, Text))
     write_stdout(page.getvalue())
 
@@ -110,11 +102,4 @@ def _rows(solution: Solution[Any]) -> list[tuple[str, str, str]]:
     rows.append(("neurons", str(solution.n_neurons), "of the network found"))
     if solution.method != "global":
         rows.append(("patterns", str(solution.n_patterns), "activation patterns in the program"))
-    return [
-        *rows,
-        ("time", f"{solution.elapsed:.2f} s", _count(solution.n_iter, "round")),
-    ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return [*rows, ("time", f"{solution.elapsed:.2f} s", counted(solution.n_iter, "round"))]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.cli.tables import Table
+from cvxnn.cli.csv_table import Table
+from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
 
 FloatArray = NDArray[np.float64]
@@ -45,8 +46,7 @@ class Features:
 
     def describe(self) -> str:
         """How many features there are, in words."""
-        count = len(self.names)
-        features = "1 feature" if count == 1 else f"{count} features"
+        features = counted(len(self.names), "feature")
         return f"{features} and a bias" if self.bias else features
 
     def to_metadata(self) -> dict[str, Any]:

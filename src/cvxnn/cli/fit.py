@@ -8,76 +8,44 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvxnn import __version__
-from cvxnn.cli.errors import exit_code
-from cvxnn.cli.options import JsonOption, Method, MethodOption
+from cvxnn.cli.options import (
+    OUTPUT,
+    PROBLEM,
+    RUN,
+    JsonOption,
+    Method,
+    MethodOption,
+    argument,
+    option,
+)  # fmt: skip
+from cvxnn.cli.reporting import exit_code
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from cvxnn.cli.features import Features
     from cvxnn.results import Solution
 
-_PROBLEM, _RUN, _OUTPUT = "Problem", "Run", "Output"
-
 _Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA.csv", help="Table with a header; all columns but the target are features."
-    ),
+    Path, argument("Table with a header; all columns but the target are features.", "DATA.csv")
 ]
-_Target = Annotated[
-    str, typer.Option(metavar="COLUMN", help="Column to predict.", rich_help_panel=_PROBLEM)
-]
-_Beta = Annotated[
-    float,
-    typer.Option(
-        metavar="B", help="Weight of the penalty on all squared weights.", rich_help_panel=_PROBLEM
-    ),
-]
-_Bias = Annotated[
-    bool,
-    typer.Option(
-        help="Append a column of ones, penalised like any other.", rich_help_panel=_PROBLEM
-    ),
-]
+_Target = Annotated[str, option("Column to predict.", PROBLEM, "COLUMN")]
+_Beta = Annotated[float, option("Weight of the penalty on all squared weights.", PROBLEM, "B")]
+_Bias = Annotated[bool, option("Append a column of ones, penalised like any other.", PROBLEM)]
 _Standardize = Annotated[
-    bool,
-    typer.Option(
-        help="Give every feature mean 0 and deviation 1, in predict too.", rich_help_panel=_PROBLEM
-    ),
+    bool, option("Give every feature mean 0 and deviation 1, in predict too.", PROBLEM)
 ]
-_NSamples = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Random directions of 'sampled' (500).", rich_help_panel=_RUN
-    ),
-]
-_Seed = Annotated[
-    int | None,
-    typer.Option(min=0, metavar="N", help="Seed of those directions.", rich_help_panel=_RUN),
-]
-_Tol = Annotated[
-    float, typer.Option(metavar="GAP", help="Relative gap to reach.", rich_help_panel=_RUN)
-]
-_MaxIter = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", help="Rounds after which to stop.", rich_help_panel=_RUN),
-]
-_TimeLimit = Annotated[
-    float | None,
-    typer.Option(metavar="SECONDS", help="Time after which to stop.", rich_help_panel=_RUN),
-]
-_Out = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="MODEL", help="Save the network as .npz or .safetensors.", rich_help_panel=_OUTPUT
-    ),
-]
+_NSamples = Annotated[int | None, option("Random directions of 'sampled' (500).", RUN, "N", min=1)]
+_Seed = Annotated[int | None, option("Seed of those directions.", RUN, "N", min=0)]
+_Tol = Annotated[float, option("Relative gap to reach.", RUN, "GAP")]
+_MaxIter = Annotated[int | None, option("Rounds after which to stop.", RUN, "N", min=1)]
+_TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
+_Out = Annotated[Path | None, option("Save the network as .npz or .safetensors.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet", "-q", help="No progress and no table, only problems.", rich_help_panel=_OUTPUT
-    ),
+    bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
 ]
+
+# What of a solution is kept with its network.
+_KEPT = ("beta", "method", "objective", "dual_bound", "gap", "status")
 
 
 def fit(
@@ -102,10 +70,11 @@ def fit(
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
+    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.features import read_training_data
     from cvxnn.cli.outputs import check_model_name, check_writable
-    from cvxnn.cli.tables import open_table
-    from cvxnn.cli.training import train
+    from cvxnn.cli.train import train
+    from cvxnn.methods import Sampled
 
     if out is not None:
         check_model_name(out)
@@ -113,8 +82,10 @@ def fit(
     with open_table(data) as table:
         features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
     limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
-    sampling = {"n_samples": n_samples, "random_state": seed}
-    solution = train(X, y, beta, show_progress=not quiet, method=method.value, **limits, **sampling)
+    chosen = method.value if n_samples is None else Sampled(n_samples)
+    solution = train(
+        X, y, beta, show_progress=not quiet, method=chosen, random_state=seed, **limits
+    )
     _deliver(solution, features, data, out, as_json=json, quiet=quiet)
     raise typer.Exit(exit_code(solution.status))
 
@@ -137,16 +108,9 @@ def _deliver(
 
 
 def _metadata(features: Features, solution: Solution[Any]) -> dict[str, Any]:
+    from cvxnn.cli.display import summary
     from cvxnn.cli.outputs import strict
 
-    return features.to_metadata() | strict(
-        {
-            "beta": solution.beta,
-            "method": solution.method,
-            "objective": solution.objective,
-            "dual_bound": solution.dual_bound,
-            "gap": solution.gap,
-            "status": solution.status.name,
-            "cvxnn_version": __version__,
-        }
-    )
+    known = summary(solution)
+    kept = {name: known[name] for name in _KEPT}
+    return features.to_metadata() | strict(kept | {"cvxnn_version": __version__})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+PROBLEM, RUN, OUTPUT = "Problem", "Run", "Output"
 
 
 class Method(StrEnum):
@@ -16,14 +19,21 @@ class Method(StrEnum):
     SAMPLED = "sampled"
 
 
+def option(
+    text: str, panel: str | None, metavar: str | None = None, *names: str, **more: Any
+) -> Any:
+    """An option with its help, in a panel of the page of help."""
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar, **more)
+
+
+def argument(text: str, metavar: str) -> Any:
+    """An argument with its help."""
+    return typer.Argument(metavar=metavar, help=text)
+
+
+ModelArgument = Annotated[Path, argument("A model that 'cvxnn fit --out' saved.", "MODEL")]
 MethodOption = Annotated[
     Method,
-    typer.Option(
-        help="Generate neurons until none is missing; list all patterns; or sample some.",
-        rich_help_panel="Run",
-    ),
+    option("Generate neurons until none is missing; list all patterns; or sample some.", RUN),
 ]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object instead.", rich_help_panel="Output"),
-]
+JsonOption = Annotated[bool, option("Print one JSON object instead.", OUTPUT, None, "--json")]

@@ -1,4 +1,4 @@
-"""What commands write: standard output, strict JSON, and checks of paths before a long run."""
+"""What commands read and write: models, standard output, strict JSON; paths are checked first."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from cvxnn.cli.streams import discard, stdout_error
 from cvxnn.errors import InputError
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.files import SUFFIXES
 
 
@@ -49,6 +50,17 @@ def check_model_name(path: Path) -> None:
         raise InputError(
             "A .safetensors file needs the package safetensors: pip install safetensors"
         )
+
+
+def load_model(path: Path) -> tuple[TwoLayerNetwork, dict[str, Any]]:
+    """The network in a file that 'cvxnn fit' has saved, and its metadata."""
+    check_model_name(path)
+    return TwoLayerNetwork.load_with_metadata(path)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_writable(path: Path) -> None:

@@ -5,37 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from cvxnn.cli.errors import say
-from cvxnn.cli.options import JsonOption
+from cvxnn.cli.options import OUTPUT, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.reporting import say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A model that 'cvxnn fit --out' saved.")
-]
 _Data = Annotated[
     Path,
-    typer.Argument(
-        metavar="DATA.csv",
-        help="Table with the model's features, in any order; others may be in it.",
-    ),
+    argument("Table with the model's features, in any order; others may be in it.", "DATA.csv"),
 ]
 _Out = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PREDICTIONS.csv",
-        help="Write the predictions here, not to stdout.",
-        rich_help_panel="Output",
-    ),
+    Path | None, option("Write the predictions here, not to stdout.", OUTPUT, "PREDICTIONS.csv")
 ]
 
 
-def predict(model: _Model, data: _Data, out: _Out = None, json: JsonOption = False) -> None:
+def predict(model: ModelArgument, data: _Data, out: _Out = None, json: JsonOption = False) -> None:
     """Predict with a saved network, one row of output for each row of the table.
 
     Where the table has the target as well, the mean squared error goes to stderr.
@@ -64,14 +51,12 @@ def _evaluate(
     model: Path, data: Path
 ) -> tuple[NDArray[np.float64], str, NDArray[np.float64] | None]:
     """The predictions, the target's name and, where the table has it, the target."""
+    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.features import Features
-    from cvxnn.cli.outputs import check_model_name
-    from cvxnn.cli.tables import open_table
-    from cvxnn.networks import TwoLayerNetwork
+    from cvxnn.cli.outputs import load_model
     from cvxnn.validation import check_data
 
-    check_model_name(model)
-    network, metadata = TwoLayerNetwork.load_with_metadata(model)
+    network, metadata = load_model(model)
     features = Features.from_metadata(metadata, network.n_features, str(model))
     with open_table(data) as table:
         for name in features.names:

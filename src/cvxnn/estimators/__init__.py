@@ -1,14 +1,11 @@
 """Networks with the interface of scikit-learn, and the path over beta."""
 
 from cvxnn.estimators.classifier import ConvexReLUClassifier
-from cvxnn.estimators.convolutional import ConvexCNNClassifier, ConvexCNNRegressor
 from cvxnn.estimators.cross_validation import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from cvxnn.estimators.regressor import ConvexReLURegressor
 from cvxnn.training.path import RegularizationPath, largest_beta, regularization_path
 
 __all__ = [
-    "ConvexCNNClassifier",
-    "ConvexCNNRegressor",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
     "ConvexReLURegressor",

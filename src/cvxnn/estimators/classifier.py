@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +12,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
+from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.class_weights import class_weighted
 from cvxnn.estimators.inputs import check_labels
-from cvxnn.validation import check_choice
+from cvxnn.estimators.samples import Samples, weights_of
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
+from cvxnn.networks.base import Network
 
 FloatArray = NDArray[np.float64]
-
-CLASSIFICATION_LOSSES = ("logistic", "squared_hinge", "squared")
 
 
 def _has_probabilities(classifier: ConvexClassifier) -> bool:
@@ -31,6 +31,11 @@ def _has_probabilities(classifier: ConvexClassifier) -> bool:
 
 class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     """One network for two classes, else one for each; not for use by itself."""
+
+    _losses = ("logistic", "squared_hinge", "squared")
+
+    def __sklearn_tags__(self) -> Any:
+        return self._tagged(super().__sklearn_tags__())
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Values of the networks, shape (n,) for two classes, else (n, n_classes)."""
@@ -62,9 +67,9 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def _check_target(self, y: Any) -> None:
         check_labels(y)
 
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
-        """The rows of each network, with labels -1 and 1."""
-        data, labels = self._read(X, y)
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> list[Samples]:
+        """The samples of each network, with labels -1 and 1."""
+        data, labels = self._read_all(X, y)
         check_classification_targets(labels)
         weights = weights_of(sample_weight, len(data))
         self.classes_ = np.unique(labels)
@@ -73,27 +78,26 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         if self.class_weight is not None:
             weights = class_weighted(self.class_weight, labels, weights)
         positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        table = self._table(data)
-        return [Rows.of(table, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
+        return [Samples.of(data, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
 
-    def _keep(self, solutions: Sequence[Any]) -> None:
-        self.networks_ = [solution.network for solution in solutions]
-        if len(self.networks_) == 1:
-            self.network_ = self.networks_[0]
+    def _keep_networks(self, networks: list[Network]) -> None:
+        self.networks_ = networks
+        self.n_neurons_ = sum(network.n_neurons for network in networks)
+        if len(networks) == 1:
+            (self.network_,) = networks
         elif hasattr(self, "network_"):
             del self.network_
-        self._take(solutions)
 
 
-class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
-    """Two-layer ReLU network for classification, trained to a certified global optimum.
+class ConvexReLUClassifier(ConvexClassifier):
+    """Two-layer network for classification, trained to a certified global optimum.
 
     For two classes, y = -1 and 1, it minimises
 
         sum_i w_i l(y_i f(x_i)) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
-    over networks ``f(x) = sum_j (x'u_j)_+ a_j`` of any width: a sum over the rows,
-    not a mean. More classes are one such problem each, the class against the rest;
+    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j``: a sum over the
+    samples, not a mean. More classes are one such problem each, the class against the rest;
     objective and bound are then sums over the classes, and the status is that of
     the run that ended worst. The largest value of the networks decides.
 
@@ -106,12 +110,8 @@ class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all
         classes the same total weight.
-    method : {"global", "exact", "sampled"}, default "global"
-        See :func:`cvxnn.solve`.
-    fit_intercept : bool, default True
-        Whether to append a column of ones to X; its weights are penalised as well.
-    n_samples : int, default 500
-        Directions of ``method="sampled"``.
+    model, method, hidden_bias
+        As for :class:`ConvexReLURegressor`.
     tol : float, default 1e-6
         Relative gap at which the network counts as optimal.
     max_iter : int, default 100
@@ -126,19 +126,18 @@ class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
-    networks_ : list of TwoLayerNetwork
+    networks_ : list of Network
         One for two classes, whose positive values mean ``classes_[1]``; else one for
-        each class. On X with the column of ones if `fit_intercept`.
-    network_ : TwoLayerNetwork
+        each class. On X with the column of ones if there is one.
+    network_ : Network
         The one for two classes.
     objective_, dual_bound_, dual_gap_ : float
         Objective, proven lower bound on that of every network, relative difference.
     status_ : Status
     n_neurons_, n_iter_ : int
         Neurons in all; rounds of the longest run.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Where X has names of columns.
+    sample_shape_, n_features_in_, feature_names_in_
+        As for :class:`ConvexReLURegressor`.
 
     References
     ----------
@@ -151,11 +150,17 @@ class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
     >>> model = ConvexReLUClassifier(beta=0.1).fit(X[:, :2], y)
     >>> model.status_.name, model.score(X[:, :2], y)
     ('OPTIMAL', 1.0)
-    """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = ConvexReLU._parameter_constraints | {
-        "loss": lambda value, name: check_choice(value, name, CLASSIFICATION_LOSSES),
-    }
+    Images of horizontal and vertical bars:
+
+    >>> bars = np.zeros((8, 4, 4))
+    >>> for k in range(4):
+    ...     bars[k, k], bars[k + 4, :, k] = 1.0, 1.0
+    >>> model = ConvexReLUClassifier(0.1, model=cvxnn.Conv((2, 1)), hidden_bias=False)
+    >>> model = model.fit(bars, ["-"] * 4 + ["|"] * 4)
+    >>> model.status_.name, model.score(bars, ["-"] * 4 + ["|"] * 4)
+    ('OPTIMAL', 1.0)
+    """
 
     def __init__(
         self,
@@ -163,23 +168,17 @@ class ConvexReLUClassifier(ConvexClassifier, ConvexReLU):
         *,
         loss: str = "logistic",
         class_weight: dict[Any, float] | str | None = None,
-        method: str = "global",
-        fit_intercept: bool = True,
-        n_samples: int = 500,
+        model: str | Model = "relu",
+        method: str | Method = "global",
+        hidden_bias: bool = True,
         tol: float = 1e-6,
         max_iter: int = 100,
         time_limit: float | None = 60.0,
         random_state: Any = 0,
         verbose: bool | int = 0,
     ) -> None:
-        self.beta = beta
-        self.loss = loss
-        self.class_weight = class_weight
-        self.method = method
-        self.fit_intercept = fit_intercept
-        self.n_samples = n_samples
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(
+            beta=beta, loss=loss, class_weight=class_weight, model=model, method=method,
+            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit,
+            random_state=random_state, verbose=verbose,
+        )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,17 +14,22 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import ConvexReLU, Rows, weights_of
-from cvxnn.estimators.callbacks import report_rounds, with_callbacks
-from cvxnn.estimators.classifier import ConvexReLUClassifier
-from cvxnn.estimators.regressor import ConvexReLURegressor
-from cvxnn.estimators.rough import rough_path
+from cvxnn.estimators.base import ConvexEstimator, Starts, Weights
+from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
+from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
+from cvxnn.estimators.rough import is_for, rough_path
+from cvxnn.estimators.samples import Samples, weights_of
+from cvxnn.methods import Method, as_method
+from cvxnn.models.base import Model
+from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
-from cvxnn.results import Solution, Status
+from cvxnn.results import Status
 from cvxnn.training.path import beta_grid, largest_beta
 from cvxnn.validation import check_random_state
 
+AnyArray = NDArray[Any]
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
@@ -34,61 +39,28 @@ _ROUNDS, _TOLERANCE = 3, 1e-2
 _SMALLEST = 1e-5
 
 
-class CrossValidated(ConvexReLU):
+class CrossValidated(ConvexEstimator):
     """What the two estimators share; not for use by itself."""
 
-    _plain: ClassVar[type[ConvexReLU]]
+    # The estimator of one beta.
+    _plain: ClassVar[type[ConvexEstimator]]
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Choose beta on folds, and train on all rows with it.
+    def _choose_beta(
+        self, problems: list[Samples], X: ArrayLike, y: ArrayLike, sample_weight: Weights
+    ) -> tuple[float, Starts]:
+        """That of the best mean score on folds; Ctrl-C is a KeyboardInterrupt."""
 
-        Parameters
-        ----------
-        X : array-like, shape (n, d)
-            Dense.
-        y : array-like, shape (n,)
-            Numbers, or for a classifier labels.
-        sample_weight : array-like, shape (n,), optional
-            >= 0, for training; the scores of the folds do not use it.
+        def largest() -> float:
+            return max(largest_beta(each.X, each.y, **self._program(each)) for each in problems)
 
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not as described.
-        KeyboardInterrupt
-            On Ctrl-C before the last training; during that, the best network so far
-            is kept.
-        """
-        self._check_parameters()
-        problems = self._problems(X, y, sample_weight)
-        self.betas_ = beta_grid(
-            self.betas, lambda: max(map(self._largest_beta, problems)), smallest=_SMALLEST
-        )
+        self.betas_ = beta_grid(self.betas, largest, smallest=_SMALLEST)
         self.scores_path_ = self._score_folds(np.asarray(X), np.asarray(y), sample_weight)
         best = self._best_of_path()
-        self.beta_, self.best_score_ = (
-            float(self.betas_[best]),
-            float(self.scores_path_[best].mean()),
-        )
-        rough = _along(self, problems, self.betas_[: best + 1], 1.0)
-        starts = [solution.network for solution in rough[-1]]
-        with report_rounds(self, X, y) as report:
-            count = len(problems)
-            self._keep(
-                self._train_all(
-                    problems,
-                    beta=[self.beta_] * count,
-                    warm_start=starts,
-                    report=[report] * count,
-                )
-            )
-        self._warn()
-        return self
+        self.beta_ = float(self.betas_[best])
+        self.best_score_ = float(self.scores_path_[best].mean())
+        if not self._model().capabilities.warm_start:
+            return self.beta_, [None] * len(problems)
+        return self.beta_, _along(self, problems, self.betas_[: best + 1])[-1]
 
     def _best_of_path(self) -> int:
         """The beta with the best mean score, the largest of equals."""
@@ -100,90 +72,86 @@ class CrossValidated(ConvexReLU):
             )
         return int(np.nanargmax(means))
 
-    def _largest_beta(self, rows: Rows) -> float:
-        return largest_beta(rows.X, rows.y, loss=self._loss(), sample_weight=rows.weights)
-
-    def _score_folds(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None
-    ) -> FloatArray:
+    def _score_folds(self, X: AnyArray, y: AnyArray, sample_weight: Weights) -> FloatArray:
         """Scores, shape (n_betas, n_folds); the folds are the same for every beta."""
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        plain = self._plain(**{
-            name: value for name, value in self.get_params(deep=False).items()
-            if name in self._plain().get_params(deep=False)
-        })  # fmt: skip
+        own = self.get_params(deep=False)
+        plain = self._plain(
+            **{name: own[name] for name in self._plain().get_params() if name in own}
+        )
         scorer = check_scoring(plain, self.scoring)
-        weights = weights_of(sample_weight, len(X))
+        data = X, y, weights_of(sample_weight, len(X))
         scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_fold)(clone(plain), X, y, weights, train, test, self.betas_, scorer)
-            for train, test in splitter.split(X, y)
+            delayed(_score_fold)(clone(plain), data, fold, self.betas_, scorer)
+            for fold in splitter.split(X, y)
         )
         return np.array(scores).T
 
 
 def _score_fold(
-    model: ConvexReLU,
-    X: NDArray[Any],
-    y: NDArray[Any],
-    weights: FloatArray | None,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
+    estimator: ConvexEstimator,
+    data: tuple[AnyArray, AnyArray, FloatArray | None],
+    fold: tuple[IntArray, IntArray],
     betas: FloatArray,
     scorer: Callable[..., float],
 ) -> list[float]:
     """Scores of one fold, for every beta."""
-    problems = model._problems(X[train], y[train], None if weights is None else weights[train])
+    (X, y, weights), (train, test) = data, fold
+    problems = estimator._problems(X[train], y[train], None if weights is None else weights[train])
     # Objective (2) is a sum over the rows: fewer rows, smaller beta. A weight is a row repeated.
     share = len(train) / len(X) if weights is None else weights[train].sum() / weights.sum()
     scores = []
-    for solutions in _along(model, problems, betas, share):
-        model._keep(list(solutions))
-        scores.append(float(scorer(model, X[test], y[test])))
+    for networks in _along(estimator, problems, share * betas):
+        estimator._keep_networks(list(networks))
+        scores.append(float(scorer(estimator, X[test], y[test])))
     return scores
 
 
 def _along(
-    model: ConvexReLU, problems: list[Rows], betas: FloatArray, share: float
-) -> list[tuple[Solution[Any], ...]]:
-    """Rough solutions for every beta, one for each problem."""
-    return list(zip(*(_path(model, rows, share * betas) for rows in problems), strict=True))
+    estimator: ConvexEstimator, problems: Sequence[Samples], betas: FloatArray
+) -> list[tuple[Network, ...]]:
+    """Rough networks for every beta, one for each problem."""
+    return list(zip(*(_path(estimator, each, betas) for each in problems), strict=True))
 
 
-def _path(model: ConvexReLU, rows: Rows, betas: FloatArray) -> list[Solution[Any]]:
-    """Rough solutions of one problem, each from the one before; no proofs."""
-    if model.loss == "squared" and model.method == "global":
-        X, y = rows.weighted()
+def _path(estimator: ConvexEstimator, samples: Samples, betas: FloatArray) -> list[Network]:
+    """Rough networks of one problem, each from the one before; no proofs."""
+    model, method = estimator._model(), as_method(estimator.method)
+    if is_for(model, method, estimator._loss()):
+        X, y = samples.weighted()
         reduction = reduce_rows(X)
         # On rank 2 a proof costs less than a search.
         if reduction.rank > 2:
+            rng = check_random_state(estimator.random_state)
             with suitable_threads(len(X)):
-                return rough_path(X, y, betas, reduction, check_random_state(model.random_state))
-    path: list[Solution[Any]] = []
+                return rough_path(X, y, betas, reduction, rng)
+    path: list[Network] = []
     for beta in betas:
-        solution = model._train(
-            rows, beta=float(beta), warm_start=path[-1].network if path else None,
-            certify=False, max_iter=_ROUNDS, tol=max(_TOLERANCE, model.tol),
+        start = path[-1] if path and model.capabilities.warm_start else None
+        solution = estimator._train(
+            samples, float(beta), warm_start=start, method=method.uncertified(),
+            max_iter=_ROUNDS, tol=max(_TOLERANCE, estimator.tol),
         )  # fmt: skip
         if solution.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
-        path.append(solution)
+        path.append(solution.network)
     return path
 
 
-class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
+class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     """:class:`ConvexReLURegressor` that chooses beta by cross-validation.
 
     In every fold one path of networks is trained for falling beta, each from the one
-    before, roughly and without proofs; the network for the beta with the best mean
-    score is then trained on all rows to `tol`, with its certificate.
+    before where the model has warm starts, roughly and without proofs; the network for
+    the beta with the best mean score is then trained on all samples to `tol`, with its certificate.
 
     Parameters
     ----------
     betas : int or array-like, default 20
         Values of beta, or how many: from the one where the zero network is optimal
-        down to 1e-5 of it. In a fold they are multiplied by its share of the
-        rows (of their weights), because the objective is a sum over the rows.
-    loss, delta, method, fit_intercept, n_samples, tol, max_iter, time_limit, random_state, verbose
+        down to 1e-5 of it, see :func:`cvxnn.largest_beta`. In a fold they are multiplied by
+        its share of the samples (of their weights), because the objective is a sum over them.
+    loss, delta, model, method, hidden_bias, tol, max_iter, time_limit, random_state, verbose
         As for :class:`ConvexReLURegressor`.
     cv : int, splitter, iterable or None, default None
         As elsewhere in scikit-learn; None is five folds.
@@ -214,11 +182,6 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
     """
 
     _plain = ConvexReLURegressor
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        name: check
-        for name, check in ConvexReLURegressor._parameter_constraints.items()
-        if name != "beta"
-    }
 
     def __init__(
         self,
@@ -226,9 +189,9 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
         *,
         loss: str = "squared",
         delta: float = 1.0,
-        method: str = "global",
-        fit_intercept: bool = True,
-        n_samples: int = 500,
+        model: str | Model = "relu",
+        method: str | Method = "global",
+        hidden_bias: bool = True,
         tol: float = 1e-6,
         max_iter: int = 100,
         time_limit: float | None = 60.0,
@@ -238,34 +201,26 @@ class ConvexReLURegressorCV(CrossValidated, ConvexReLURegressor):
         random_state: Any = 0,
         verbose: bool | int = 0,
     ) -> None:
-        self.betas = betas
-        self.loss = loss
-        self.delta = delta
-        self.method = method
-        self.fit_intercept = fit_intercept
-        self.n_samples = n_samples
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.cv = cv
-        self.scoring = scoring
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(
+            betas=betas, loss=loss, delta=delta, model=model, method=method,
+            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit, cv=cv,
+            scoring=scoring, n_jobs=n_jobs, random_state=random_state, verbose=verbose,
+        )  # fmt: skip
 
 
-class ConvexReLUClassifierCV(CrossValidated, ConvexReLUClassifier):
+class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     """:class:`ConvexReLUClassifier` that chooses beta by cross-validation.
 
     In every fold one path of networks is trained for falling beta, each from the one
-    before, roughly and without proofs; the networks for the beta with the best mean
-    score are then trained on all rows to `tol`, with their certificate.
+    before where the model has warm starts, roughly and without proofs; the networks for
+    the beta with the best mean score are then trained on all samples to `tol`, with their
+    certificate.
 
     Parameters
     ----------
     betas : int or array-like, default 20
         As for :class:`ConvexReLURegressorCV`; one beta for all classes.
-    loss, class_weight, method, fit_intercept, n_samples, tol, max_iter, time_limit
+    loss, class_weight, model, method, hidden_bias, tol, max_iter, time_limit
         As for :class:`ConvexReLUClassifier`.
     cv, scoring, n_jobs
         As for :class:`ConvexReLURegressorCV`; folds keep the shares of the classes.
@@ -291,11 +246,6 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexReLUClassifier):
     """
 
     _plain = ConvexReLUClassifier
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        name: check
-        for name, check in ConvexReLUClassifier._parameter_constraints.items()
-        if name != "beta"
-    }
 
     def __init__(
         self,
@@ -303,9 +253,9 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexReLUClassifier):
         *,
         loss: str = "logistic",
         class_weight: dict[Any, float] | str | None = None,
-        method: str = "global",
-        fit_intercept: bool = True,
-        n_samples: int = 500,
+        model: str | Model = "relu",
+        method: str | Method = "global",
+        hidden_bias: bool = True,
         tol: float = 1e-6,
         max_iter: int = 100,
         time_limit: float | None = 60.0,
@@ -315,17 +265,8 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexReLUClassifier):
         random_state: Any = 0,
         verbose: bool | int = 0,
     ) -> None:
-        self.betas = betas
-        self.loss = loss
-        self.class_weight = class_weight
-        self.method = method
-        self.fit_intercept = fit_intercept
-        self.n_samples = n_samples
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.cv = cv
-        self.scoring = scoring
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(
+            betas=betas, loss=loss, class_weight=class_weight, model=model, method=method,
+            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit, cv=cv,
+            scoring=scoring, n_jobs=n_jobs, random_state=random_state, verbose=verbose,
+        )  # fmt: skip

@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
-from cvxnn.estimators.base import ConvexEstimator, ConvexReLU, Rows, weights_of
+from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.inputs import check_numbers
-from cvxnn.validation import check_choice, check_positive
+from cvxnn.estimators.samples import Samples, weights_of
+from cvxnn.losses import HuberLoss, Loss
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
+from cvxnn.networks.base import Network
 
 FloatArray = NDArray[np.float64]
-
-REGRESSION_LOSSES = ("squared", "huber")
 
 
 class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     """One network for one target; not for use by itself."""
 
+    _losses = ("squared", "huber")
+
+    def __sklearn_tags__(self) -> Any:
+        return self._tagged(super().__sklearn_tags__())
+
     def predict(self, X: ArrayLike) -> FloatArray:
         """Values of the network, shape (n,)."""
         return self._values(X)[:, 0]
 
+    def _loss(self) -> Loss:
+        huber = HuberLoss(self.delta)
+        return huber if self.loss == "huber" else super()._loss()
+
     def _check_target(self, y: Any) -> None:
         check_numbers(y)
 
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[Rows]:
-        data, target = self._read(X, y, y_numeric=True)
+    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> list[Samples]:
+        data, target = self._read_all(X, y, y_numeric=True)
         target = np.asarray(target, dtype=np.float64)
-        return [Rows.of(self._table(data), target, weights_of(sample_weight, len(data)))]
+        return [Samples.of(data, target, weights_of(sample_weight, len(data)))]
 
-    def _keep(self, solutions: Sequence[Any]) -> None:
-        self.network_ = solutions[0].network
-        self._take(solutions)
+    def _keep_networks(self, networks: list[Network]) -> None:
+        (self.network_,) = networks
+        self.n_neurons_ = self.network_.n_neurons
 
 
-class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
-    """Two-layer ReLU network for regression, trained to a certified global optimum.
+class ConvexReLURegressor(ConvexRegressor):
+    """Two-layer network for regression, trained to a certified global optimum.
 
     Minimises
 
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
-    over networks ``f(x) = sum_j (x'u_j)_+ a_j`` of any width: a sum over the rows,
-    not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. The answer
-    does not depend on a seed. Standardise the features: the penalty sees their
+    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j``: a sum over the
+    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. The
+    answer does not depend on a seed. Standardise the features: the penalty sees their
     units; and scale the targets to a size of about 1, or `beta` with them.
 
     Parameters
@@ -58,12 +68,16 @@ class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
     loss : {"squared", "huber"}, default "squared"
     delta : float, default 1.0
         Where the Huber loss becomes linear, in the units of y.
-    method : {"global", "exact", "sampled"}, default "global"
-        See :func:`cvxnn.solve`.
-    fit_intercept : bool, default True
-        Whether to append a column of ones to X; its weights are penalised as well.
-    n_samples : int, default 500
-        Directions of ``method="sampled"``.
+    model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
+        The kind of network, see :func:`cvxnn.solve`. Its settings are parameters, too, such
+        as ``model__filter_size`` in a grid search.
+    method : {"global", "exact", "sampled"} or Method, default "global"
+        See :func:`cvxnn.solve`; ``method__n_samples`` is a setting of :class:`Sampled`.
+    hidden_bias : bool, default True
+        Whether neurons have a bias, which is penalised as well. For networks on rows that
+        is a weight on a column of ones, which is appended to X; gates that are given have
+        an entry for it. For :class:`Conv` it sets ``bias=True``. Linear convolutions have
+        none. False leaves X and the model as they are.
     tol : float, default 1e-6
         Relative gap at which the network counts as optimal.
     max_iter : int, default 100
@@ -78,14 +92,17 @@ class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
 
     Attributes
     ----------
-    network_ : TwoLayerNetwork
-        On X with the column of ones if `fit_intercept`.
+    network_ : Network
+        Of the kind of the model; on X with the column of ones if there is one.
     objective_, dual_bound_, dual_gap_ : float
         Objective, proven lower bound on that of every network, relative difference.
     status_ : Status
         How the run ended.
     n_neurons_, n_iter_ : int
+    sample_shape_ : tuple of int
+        Of a sample of the training data.
     n_features_in_ : int
+        Its first number.
     feature_names_in_ : ndarray of str
         Where X has names of columns.
 
@@ -95,8 +112,10 @@ class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
 
     Notes
     -----
-    Rows are merged where they are equal and sorted, so that weights, repetition and
-    order of the rows give the same network. Complexity as :func:`cvxnn.solve`.
+    X has what the model reads: rows of shape (n, d); images of shape (n, height, width[, C])
+    or signals of shape (n, length[, C]) for :class:`Conv`; patches for :class:`LinearConv`.
+    Samples are merged where they are equal and sorted, so that weights, repetition and
+    order of the samples give the same network. Complexity as :func:`cvxnn.solve`.
 
     References
     ----------
@@ -111,12 +130,16 @@ class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
     ('OPTIMAL', True)
     >>> [round(float(value), 2) for value in model.predict([[-0.5], [2.0]])]
     [0.5, 2.0]
-    """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = ConvexReLU._parameter_constraints | {
-        "loss": lambda value, name: check_choice(value, name, REGRESSION_LOSSES),
-        "delta": check_positive,
-    }
+    A convolutional network on signals, which learns how often one changes:
+
+    >>> from cvxnn import Conv
+    >>> signals = np.repeat(np.eye(4), 2, axis=0)
+    >>> steps = np.abs(np.diff(signals)).sum(axis=1)
+    >>> model = ConvexReLURegressor(beta=0.01, model=Conv(filter_size=2)).fit(signals, steps)
+    >>> model.status_.name, [round(float(value), 1) for value in model.predict(np.eye(4))]
+    ('OPTIMAL', [1.0, 2.0, 2.0, 1.0])
+    """
 
     def __init__(
         self,
@@ -124,23 +147,17 @@ class ConvexReLURegressor(ConvexRegressor, ConvexReLU):
         *,
         loss: str = "squared",
         delta: float = 1.0,
-        method: str = "global",
-        fit_intercept: bool = True,
-        n_samples: int = 500,
+        model: str | Model = "relu",
+        method: str | Method = "global",
+        hidden_bias: bool = True,
         tol: float = 1e-6,
         max_iter: int = 100,
         time_limit: float | None = 60.0,
         random_state: Any = 0,
         verbose: bool | int = 0,
     ) -> None:
-        self.beta = beta
-        self.loss = loss
-        self.delta = delta
-        self.method = method
-        self.fit_intercept = fit_intercept
-        self.n_samples = n_samples
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(
+            beta=beta, loss=loss, delta=delta, model=model, method=method,
+            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit,
+            random_state=random_state, verbose=verbose,
+        )  # fmt: skip

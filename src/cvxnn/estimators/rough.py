@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.clocks import clock
 from cvxnn.layers import Layer
-from cvxnn.losses import SquaredLoss
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
 from cvxnn.models.relu import ReLU
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.base import Network
 from cvxnn.oracle import AscentOracle
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
-from cvxnn.results import Solution, Status
-from cvxnn.solvers.neurons import (
-    merge_cells,
-    residual,
-    reweigh,
-)
+from cvxnn.solvers.neurons import merge_cells, residual, reweigh
 from cvxnn.solvers.newton.local_descent import descend
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +25,19 @@ _MOST_NEW = 100
 # Share of beta by which a neuron that is added exceeds it: less changes no score.
 _MARGIN = 0.01
 # Steps of L-BFGS for each beta, fewer where rows times neurons times steps are many.
-_STEPS, _FEWEST_STEPS, _SLIDE_WORK = 200, 20, 1 << 29
+_STEPS, _FEWEST_STEPS, _DESCENT_WORK = 200, 20, 1 << 29
+
+
+def is_for(model: Model, method: Method, loss: Loss) -> bool:
+    """Whether :func:`rough_path` trains these: plain ReLU on rows, by the squared loss.
+
+    Examples
+    --------
+    >>> from cvxnn.methods import Global
+    >>> is_for(ReLU(), Global(), SquaredLoss()), is_for(ReLU(0.1), Global(), SquaredLoss())
+    (True, False)
+    """
+    return model == ReLU() and method.name == "global" and loss.is_quadratic
 
 
 def rough_path(
@@ -40,7 +46,7 @@ def rough_path(
     betas: FloatArray,
     reduction: Reduction,
     random_state: np.random.Generator,
-) -> list[Solution[Any]]:
+) -> list[Network]:
     """Networks for the squared loss along falling beta, each from the one before.
 
     Parameters
@@ -56,8 +62,8 @@ def rough_path(
 
     Returns
     -------
-    list of Solution
-        One for each beta, with the bound 0, which every objective has.
+    list of Network
+        One for each beta.
 
     Notes
     -----
@@ -73,7 +79,7 @@ def rough_path(
     >>> X = np.random.default_rng(0).standard_normal((50, 4))
     >>> y = np.maximum(X[:, 0], 0.0)
     >>> path = rough_path(X, y, np.array([1.0, 0.1]), reduce_rows(X), np.random.default_rng(0))
-    >>> [f"{solution.objective:.3f}" for solution in path]
+    >>> [f"{network.objective(X, y, beta):.3f}" for network, beta in zip(path, (1.0, 0.1))]
     ['0.973', '0.100']
     """
     problem, units = Problem.of(Layer(X), y, float(betas[0]), SquaredLoss()).in_units()
@@ -81,14 +87,12 @@ def rough_path(
     to_direction = reduction.basis.T @ reduction.to_direction
     ascent = AscentOracle(reduced.rows, to_direction, random_state)
     neurons = Neurons.none(reduced.n_features)
-    path = []
+    path: list[Network] = []
     for beta in betas:
-        start = clock()
         scaled = problem.beta * float(beta / betas[0])
         neurons = _next(ascent, reduced, problem.y, scaled, neurons)
         found = neurons.turned(reduction.basis.T).scaled(units.sizes)
-        network = ReLU().network(found, X.shape[1:])
-        path.append(_solution(X, y, float(beta), network, clock() - start))
+        path.append(ReLU().network(found, X.shape[1:]))
     return path
 
 
@@ -101,23 +105,6 @@ def _next(
     found = ascent.search(left[:, None], beta * (1.0 + _MARGIN), n_starts, most=_MOST_NEW)
     neurons = reweigh(layer, y, beta, neurons.joined(found.directions, found.outputs))
     work = len(y) * max(len(neurons.sizes), 1)
-    steps = min(_STEPS, max(_FEWEST_STEPS, _SLIDE_WORK // work))
+    steps = min(_STEPS, max(_FEWEST_STEPS, _DESCENT_WORK // work))
     neurons = descend(layer, y, beta, neurons, steps=steps)
     return reweigh(layer, y, beta, merge_cells(layer.rows, neurons))
-
-
-def _solution(
-    X: FloatArray, y: FloatArray, beta: float, network: TwoLayerNetwork, elapsed: float
-) -> Solution[Any]:
-    return Solution(
-        network=network,
-        objective=network.objective(X, y, beta),
-        dual_bound=0.0,
-        status=Status.ITERATION_LIMIT,
-        method="global",
-        beta=beta,
-        tol=1.0,
-        n_patterns=0,
-        program_gap=1.0,
-        elapsed=elapsed,
-    )

@@ -1,6 +1,4 @@
-"""The kinds of networks: one file for each, with the network and the model that trains it."""
+"""The kinds of networks: one file for each, with the network and the model that trains it.
 
-from cvxnn.models.base import Capabilities, LayerModel, Model
-from cvxnn.models.registry import MODELS, as_model
-
-__all__ = ["MODELS", "Capabilities", "LayerModel", "Model", "as_model"]
+Nothing is imported here, so that the names of the registry can be read in no time.
+"""

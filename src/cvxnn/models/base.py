@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.methods import Method
+from cvxnn.methods import METHODS, Method
+from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
+from cvxnn.networks.dense import DenseNetwork
 from cvxnn.problems import Neurons, Problem
+from cvxnn.settings import Settings
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
+from cvxnn.validation import check_choice
 
 FloatArray = NDArray[np.float64]
 
@@ -43,7 +48,7 @@ class Capabilities:
     landscape: bool = False
 
 
-class Model(ABC):
+class Model(Settings, ABC):
     """A kind of network with its settings: a frozen dataclass of them.
 
     It is what :func:`cvxnn.solve` and the estimators take as `model`. Settings are checked
@@ -55,10 +60,26 @@ class Model(ABC):
         Of the networks.
     proof_advice : str
         How a proof that did not finish may.
+    takes_ones : bool
+        Whether a last column of ones in the data gives every neuron a bias. If not, a model
+        has a bias by :meth:`with_bias`, or none.
+    takes_any_size : bool
+        Whether a network reads images of any size, so that exports are told which.
     """
 
     kind: ClassVar[type[Network]]
-    proof_advice: ClassVar[str]
+    proof_advice: ClassVar[str] = "fewer or projected features"
+    takes_ones: ClassVar[bool] = True
+    takes_any_size: ClassVar[bool] = False
+
+    @property
+    def data_axes(self) -> tuple[int, ...]:
+        """How many axes the data may have: 2 for rows of shape (n, d)."""
+        return (2,)
+
+    def with_bias(self) -> Self:
+        """The model whose neurons have a bias by a setting; as it is where there is none."""
+        return self
 
     @property
     @abstractmethod
@@ -118,16 +139,20 @@ class Model(ABC):
         if not self.network(neurons, shape).is_like(network):
             raise InputError(f"warm_start must be a network of {self!r}, got {network!r}.")
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name, as scikit-learn asks for them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-
 
 class LayerModel(Model):
     """Networks ``f = sum_j R (M u_j)_+ a_j`` on the rows M of a layer with a readout R.
 
-    All that such a kind says is which layer it is, and which network its neurons are.
+    All that such a kind has to say is which layer the data are, and the class of its networks:
+    one with hidden weights ``u_j`` and output weights ``a_j``. Methods, losses, proofs, files and
+    estimators need no more.
     """
+
+    kind: ClassVar[type[DenseNetwork]]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(methods=tuple(METHODS), warm_start=True)
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Layer:
@@ -141,3 +166,33 @@ class LayerModel(Model):
         start: Neurons | None,
     ) -> Strategy:
         return LayerStrategy(problem, method, random_state, start)
+
+    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
+        hidden, output = neurons.balanced()
+        return self.kind(hidden, output[:, 0])
+
+    def neurons(self, network: DenseNetwork) -> Neurons:
+        return Neurons.of_weights(network.hidden_weights, network.output_weights)
+
+
+def known_models() -> dict[str, type[Model]]:
+    """The classes of the registry by name; imports all of them."""
+    return {name: _model_class(name) for name in MODELS}
+
+
+def as_model(model: object) -> Model:
+    """A model from its name, with its defaults, or as it is; InputError if it is neither.
+
+    Examples
+    --------
+    >>> as_model("relu")
+    ReLU(slope=0.0, skip=None)
+    """
+    if isinstance(model, Model):
+        return model
+    return _model_class(check_choice(model, "model", tuple(MODELS)))()
+
+
+def _model_class(name: str) -> type[Model]:
+    found: type[Model] = getattr(import_module(f"cvxnn.models.{name}"), MODELS[name])
+    return found

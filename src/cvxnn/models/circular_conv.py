@@ -114,6 +114,7 @@ class CircularConv(Model):
 
     kind: ClassVar[type[CircularCNN]] = CircularCNN
     proof_advice: ClassVar[str] = "fewer features"
+    takes_ones: ClassVar[bool] = False
 
     @property
     def capabilities(self) -> Capabilities:

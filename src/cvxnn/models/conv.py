@@ -359,6 +359,8 @@ class Conv(Model):
     bias: bool = False
     kind: ClassVar[type[ConvolutionalNetwork]] = ConvolutionalNetwork
     proof_advice: ClassVar[str] = "smaller filters"
+    takes_ones: ClassVar[bool] = False
+    takes_any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_sides(self.filter_size)
@@ -374,6 +376,16 @@ class Conv(Model):
         if self.pooling == "max":
             return Capabilities(methods=("exact", "sampled"))
         return Capabilities(methods=tuple(METHODS), warm_start=True)
+
+    @property
+    def data_axes(self) -> tuple[int, ...]:
+        """Those of samples, sides of a filter and perhaps channels."""
+        sides = check_sides(self.filter_size)
+        return (2, 3, 4) if isinstance(sides, int) else (len(sides) + 1, len(sides) + 2)
+
+    def with_bias(self) -> Self:
+        """With a bias for each filter."""
+        return self.replaced(bias=True)
 
     def rows(self, data: ArrayLike) -> Layer | MaxLayer:
         """The patches of the images as a layer."""
@@ -411,5 +423,4 @@ class Conv(Model):
         )
 
     def neurons(self, network: ConvolutionalNetwork) -> Neurons:
-        hidden, output = network.on_patches(), network.output_weights
-        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output)[:, None])
+        return Neurons.of_weights(network.on_patches(), network.output_weights)

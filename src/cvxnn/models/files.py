@@ -6,11 +6,9 @@ import os
 from typing import Any
 
 from cvxnn.errors import ModelFileError
-from cvxnn.models.registry import MODELS
+from cvxnn.models.base import known_models
 from cvxnn.networks import Network
 from cvxnn.networks.files import read_file
-
-_KINDS: dict[str, type[Network]] = {model.kind.__name__: model.kind for model in MODELS.values()}
 
 
 def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
@@ -44,9 +42,10 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
     (LinearCNN(n_neurons=1, filter_size=2, n_patches=2), {'beta': 0.1})
     """
     file = read_file(path)
-    if file.kind not in _KINDS:
+    kinds = {model.kind.__name__: model.kind for model in known_models().values()}
+    if file.kind not in kinds:
         raise ModelFileError(
             f"{file.path} holds a {file.kind}, which this cvxnn does not know: "
-            f"it reads {', '.join(_KINDS)}."
+            f"it reads {', '.join(kinds)}."
         )
-    return _KINDS[file.kind].from_file(file), file.metadata
+    return kinds[file.kind].from_file(file), file.metadata

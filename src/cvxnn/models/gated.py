@@ -167,7 +167,7 @@ class GatedNetwork(DenseNetwork):
         return Gate(Affine("gate", gates), hidden), output
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gated(Model):
     """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j``: any number of neurons on given gates ``g_j``.
 
@@ -183,7 +183,8 @@ class Gated(Model):
     ----------
     gates : array-like, shape (G, d), optional
         Rows ``g_i``; of those with the same pattern on X the first is used. If None,
-        directions of :func:`cvxnn.sample_patterns`.
+        directions of :func:`cvxnn.sample_patterns`. A gate has an entry for every column
+        that the network reads, a column of ones included.
     n_gates : int, default 500
         Directions drawn if `gates` is None.
     skip : {None, "penalised"}
@@ -231,9 +232,9 @@ class Gated(Model):
             raise InputError(f"skip must be None or 'penalised', got {self.skip!r}.")
 
     def __repr__(self) -> str:
-        # Messages with a model in them are one line.
-        gates = "None" if self.gates is None else f"<shape {np.shape(self.gates)}>"
-        return f"Gated(gates={gates}, n_gates={self.n_gates!r}, skip={self.skip!r})"
+        # In a sentence their shape says enough.
+        gates = None if self.gates is None else f"array of shape {np.shape(self.gates)}"
+        return f"Gated(gates={gates}, n_gates={self.n_gates}, skip={self.skip!r})"
 
     @property
     def capabilities(self) -> Capabilities:

@@ -118,10 +118,16 @@ class LinearConv(Model):
 
     kind: ClassVar[type[LinearCNN]] = LinearCNN
     proof_advice: ClassVar[str] = "fewer patches"
+    takes_ones: ClassVar[bool] = False
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(methods=("global",))
+
+    @property
+    def data_axes(self) -> tuple[int, ...]:
+        """3: patches of shape (n, K, h)."""
+        return (3,)
 
     def rows(self, data: ArrayLike) -> PatchProgram:
         """The patches."""

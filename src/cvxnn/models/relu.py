@@ -73,7 +73,6 @@ class ReLU(Model):
     slope: float = 0.0
     skip: str | None = None
     kind: ClassVar[type[TwoLayerNetwork]] = TwoLayerNetwork
-    proof_advice: ClassVar[str] = "fewer or projected features"
 
     def __post_init__(self) -> None:
         check_number(self.slope, "slope")
@@ -127,5 +126,4 @@ class ReLU(Model):
         )  # fmt: skip
 
     def neurons(self, network: TwoLayerNetwork) -> Neurons:
-        hidden, output = network.hidden_weights, network.output_weights
-        return Neurons.of(hidden * np.abs(output)[:, None], np.sign(output)[:, None])
+        return Neurons.of_weights(network.hidden_weights, network.output_weights)

@@ -43,9 +43,16 @@ class Network(ABC):
         self._arrays = {name: array for name, array in arrays.items() if array is not None}
         self._settings = dict(settings)
 
-    @abstractmethod
+    # Any: some networks have a float for one sample.
     def forward(self, data: ArrayLike) -> Any:
-        """``f(data)``, shape (n,), also available by calling the network."""
+        """``f(data)``, shape (n,), also available by calling the network.
+
+        Raises
+        ------
+        InputError
+            If the network does not take the data.
+        """
+        return self.predict_on(self.rows(data)).values
 
     def __call__(self, data: ArrayLike) -> Any:
         """The same as :meth:`forward`."""
@@ -134,15 +141,16 @@ class Network(ABC):
         return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
 
     @classmethod
-    @abstractmethod
     def stages(cls, networks: Sequence[Self]) -> Stages:
         """What the networks compute, for other libraries: one model with an output for each.
 
         Raises
         ------
         InputError
-            If they differ in what they read, or in a setting.
+            If they differ in what they read, or in a setting; and where no kind of network
+            says what it computes.
         """
+        raise InputError(f"A {cls.__name__} has no form in other libraries.")
 
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
         """Write the network to a file, complete or not at all.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
+from cvxnn.evaluation import Prediction, predict
 from cvxnn.networks.arrays import frozen
 from cvxnn.networks.base import Network
 from cvxnn.validation import check_data
@@ -17,7 +18,17 @@ FloatArray = NDArray[np.float64]
 
 
 class DenseNetwork(Network):
-    """A network with hidden weights ``u_j`` and output weights ``a_j``."""
+    """A network with hidden weights ``u_j`` and output weights ``a_j``.
+
+    Parameters
+    ----------
+    hidden_weights : array-like, shape (m, d)
+        Row j is ``u_j``.
+    output_weights : array-like, shape (m,)
+        Entry j is ``a_j``.
+    arrays, settings
+        What else there is, as for :class:`Network`.
+    """
 
     __slots__ = ()
 
@@ -25,14 +36,14 @@ class DenseNetwork(Network):
         self,
         hidden_weights: ArrayLike,
         output_weights: ArrayLike,
-        arrays: Mapping[str, FloatArray | None],
-        settings: Mapping[str, Any],
+        arrays: Mapping[str, FloatArray | None] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         neurons = {
             "hidden_weights": frozen(hidden_weights, "hidden_weights", 2, of="neuron"),
             "output_weights": frozen(output_weights, "output_weights", 1, of="neuron"),
         }
-        super().__init__({**neurons, **arrays}, settings)
+        super().__init__({**neurons, **(arrays or {})}, settings or {})
         if self.output_weights.shape != self.hidden_weights.shape[:1]:
             raise InputError(
                 f"output_weights must be of shape ({self.n_neurons},), one for each row of "
@@ -66,6 +77,10 @@ class DenseNetwork(Network):
     @property
     def _shown(self) -> dict[str, Any]:
         return {"n_neurons": self.n_neurons, "n_features": self.n_features}
+
+    def predict_on(self, rows: Any) -> Prediction:
+        """The values on the layer of some data, with what is known of their rounding."""
+        return predict(rows, self.hidden_weights, self.output_weights)
 
     def _check_data(self, X: ArrayLike) -> FloatArray:
         rows = check_data(X)

@@ -16,12 +16,12 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Evaluations of the first, short climb of every start, and of the survivors'.
-_SCOUT_STEPS = 8
+_SHORT_STEPS = 8
 _CLIMB_STEPS = 40
-# Share of the threshold that a scout has to reach to be worth a climb.
+# Share of the threshold that a short climb has to reach to be worth a long one.
 _PROMISING = 0.5
-# Directions with a cosine above this are one: coarsely for scouts, then finely.
-_SAME_SCOUT = 1.0 - 1e-3
+# Directions with a cosine above this are one: coarsely after short climbs, then finely.
+_SAME_SHORT = 1.0 - 1e-3
 _SAME = 1.0 - 1e-5
 # Products of entries that one kernel call may compute: some 50 ms.
 _CHUNK_WORK = 1 << 25
@@ -139,12 +139,12 @@ class AscentOracle:
         most: int,
         deadline: Deadline | None,
     ) -> list[tuple[FloatArray, FloatArray]]:
-        """Scouts from all starts, then longer climbs of the promising ones."""
-        scouts = self._climb(pool, v, starts, _SCOUT_STEPS, deadline)
+        """Short climbs from all starts, then longer ones where they promise something."""
+        short = self._climb(pool, v, starts, _SHORT_STEPS, deadline)
         promising = []
-        for directions, values in scouts:
+        for directions, values in short:
             good = values > _PROMISING * threshold
-            promising.append(_distinct(directions[good], values[good], 4 * most, _SAME_SCOUT)[0])
+            promising.append(_distinct(directions[good], values[good], 4 * most, _SAME_SHORT)[0])
         climbed = self._climb(pool, v, promising, _CLIMB_STEPS, deadline)
         return [_distinct(directions, values, most, _SAME) for directions, values in climbed]
 

@@ -9,9 +9,9 @@ zero and red above.
 """
 
 from cvxnn.plotting.curves import plot_gap, plot_objective, plot_scores
-from cvxnn.plotting.filters import plot_filters
-from cvxnn.plotting.paths import plot_cv, plot_path
+from cvxnn.plotting.filter_images import plot_filters
 from cvxnn.plotting.planes import plot_breakpoints, plot_decision_regions
+from cvxnn.plotting.regularization_paths import plot_cv, plot_path
 from cvxnn.plotting.styles import STYLES, Style
 
 __all__ = [

@@ -191,16 +191,11 @@ def plot_gap(
     ax = get_axes(ax)
     times, gaps = np.array(known).T
     style = STYLES["optimal"]
-    gaps = np.maximum(gaps, _LEAST_GAP)
+    # A gap holds until the next round.
     ax.plot(
-        times,
-        gaps,
-        color=style.color,
-        marker=style.marker,
-        markersize=4.0,
-        drawstyle="steps-post",  # a gap holds until the next round
-        label="relative gap",
-    )
+        times, np.maximum(gaps, _LEAST_GAP), color=style.color, marker=style.marker,
+        markersize=4.0, drawstyle="steps-post", label="relative gap",
+    )  # fmt: skip
     if tol is not None:
         tol = check_positive(tol, "tol")
         ax.axhline(tol, color=BLACK, linestyle=":", linewidth=1.4, label=f"tolerance {tol:g}")
@@ -256,9 +251,7 @@ def _plot_trial(
     ax.plot(
         times[finite],
         curve[finite],
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=0.9 * style.linewidth,
+        **(style.line | {"linewidth": 0.9 * style.linewidth}),
         alpha=0.8,
         marker=_DIVERGED if diverged else style.marker,
         markevery=[n_finite - 1 if diverged else int(share * n_finite)],
@@ -268,10 +261,10 @@ def _plot_trial(
 
 def _describe(ax: Axes, style: Style, *, diverged: bool) -> None:
     """The entries of a search in the legend."""
-    look = {"color": style.color, "linestyle": style.linestyle, "linewidth": style.linewidth}
-    ax.plot([], [], marker=style.marker, markersize=5.5, label=style.label, **look)
+    ax.plot([], [], marker=style.marker, markersize=5.5, label=style.label, **style.line)
     if diverged:
-        ax.plot([], [], marker=_DIVERGED, markersize=8.0, label=f"{style.label}, diverged", **look)
+        label = f"{style.label}, diverged"
+        ax.plot([], [], marker=_DIVERGED, markersize=8.0, label=label, **style.line)
 
 
 def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:
@@ -281,12 +274,6 @@ def _plot_levels(ax: Axes, levels: Mapping[str, float]) -> None:
 
 
 def _plot_level(ax: Axes, style: Style, value: float) -> None:
-    ax.axhline(
-        value,
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=style.linewidth,
-        # The bound, which is often as good as equal, lies on top.
-        zorder=3.0 if style is STYLES["bound"] else 2.5,
-        label=f"{style.label} {value:.4g}",
-    )
+    # The bound, which is often as good as equal, lies on top.
+    zorder = 3.0 if style is STYLES["bound"] else 2.5
+    ax.axhline(value, zorder=zorder, label=f"{style.label} {value:.4g}", **style.line)

@@ -189,16 +189,11 @@ def _draw_line(
         for place in chosen:
             ax.axvline(place, color=color, linestyle=linestyle, linewidth=0.7, alpha=0.7)
         ax.plot(
-            chosen,
-            np.full(len(chosen), _FEET[sign]),
-            transform=ax.get_xaxis_transform(),
-            color=color,
-            linestyle="none",
-            marker=marker,
-            markersize=6.0,
+            chosen, np.full(len(chosen), _FEET[sign]), transform=ax.get_xaxis_transform(),
+            color=color, linestyle="none", marker=marker, markersize=6.0,
             markerfacecolor=color if sign > 0.0 else "white",
             label=_count_label("breakpoint", sign, len(chosen)),
-        )
+        )  # fmt: skip
     ax.set_xlim(low, high)
     # What the function does in the margin, without data, shall not flatten the rest.
     seen = values[(points >= rows[:, 0].min()) & (points <= rows[:, 0].max())]
@@ -281,18 +276,11 @@ def _scatter(ax: Axes, rows: FloatArray, target: FloatArray) -> None:
     for positive, (label, marker, color, _) in enumerate(_CLASSES):
         chosen = (target > 0.0) == bool(positive)
         if chosen.any():
-            face = color if positive else "white"
+            face, edge, width = (color, BLACK, 0.6) if positive else ("white", color, 1.2)
             ax.scatter(
-                rows[chosen, 0],
-                rows[chosen, 1],
-                marker=marker,
-                s=26,
-                facecolor=face,
-                edgecolor=color if not positive else BLACK,
-                linewidth=1.2 if not positive else 0.6,
-                zorder=3,
-                label=label,
-            )
+                rows[chosen, 0], rows[chosen, 1], marker=marker, s=26,
+                facecolor=face, edgecolor=edge, linewidth=width, zorder=3, label=label,
+            )  # fmt: skip
 
 
 def _finish_plane(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:

@@ -41,6 +41,12 @@ class Style:
     marker: str
     linewidth: float = 1.0
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """Colour, line style and width, as Matplotlib calls them."""
+        names = ("color", "linestyle", "linewidth")
+        return {name: getattr(self, name) for name in names}
+
 
 STYLES: dict[str, Style] = {
     "optimal": Style("optimal", BLUE, "-", "o", 2.2),

@@ -2,7 +2,7 @@
 
 The state is a handful of neurons, not a list of cells. A round adds local
 maxima of the oracle's function above beta, gives all neurons their best weights
-(a non-negative Lasso), and moves them: by sliding while there is far to go, by
+(a non-negative Lasso), and moves them: by local descent while there is far to go, by
 Newton's method over the kinks when they are near. Many rows have thousands of
 kinks within one move: there a round climbs to the peaks next to the neurons, and
 the weights do the rest; Newton's method only adds the last digits. When the ascent finds no

@@ -26,6 +26,7 @@ from cvxnn.solvers.opening import opening
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import ProximalNewton
 from cvxnn.solvers.search import Search
+from cvxnn.solvers.sharp_proof import sharp_proof
 from cvxnn.solvers.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
@@ -92,6 +93,10 @@ class LayerStrategy(Strategy):
     def first_proof(self) -> DualProof:
         v = self._problem.residual(np.zeros_like(self._problem.y))
         return spectral_proof(self._problem.rows, v, quick=True)
+
+    def sharp_proof(self) -> DualProof:
+        v = self._problem.residual(np.zeros_like(self._problem.y))
+        return sharp_proof(self._problem.rows, v)
 
     def _second(
         self,

@@ -35,13 +35,13 @@ MANY_ROWS = 4_000
 _MOST_NEW, _WIDE_MOST_NEW = 60, 150
 # While a proposal exceeds beta by this factor, neurons have far to go.
 _FAR = 1.2
-_SLIDE_STEPS, _WIDE_SLIDE_STEPS = 200, 1_000
-# A slide in high rank ends when 50 steps gain less than this share of the objective, or
+_DESCENT_STEPS, _WIDE_DESCENT_STEPS = 200, 1_000
+# Local descent in high rank ends when 50 steps gain less than this share of the objective, or
 # than that share of what the round before gained: new neurons gain more. In low rank
 # neurons have to come near to rest, for Newton's method.
 _WIDE_GAIN, _SHARE_OF_ROUND = 1e-3, 0.25
-# Rows times neurons times steps of one slide.
-_SLIDE_WORK = 1 << 29
+# Rows times neurons times steps of one descent.
+_DESCENT_WORK = 1 << 29
 # Newton steps of a round while there are many new neurons, and to converge.
 _FEW_STEPS, _MANY_STEPS = 4, 12
 # Variables of the model with kinks: beyond it a step costs more than it brings.
@@ -183,8 +183,8 @@ class NeuronSearch:
         movable = neurons.directions.size <= limit
         if proposals.largest > _FAR * beta or not movable:
             work = len(layer.rows) * max(len(neurons.sizes), 1)
-            most = _WIDE_SLIDE_STEPS if self._is_wide else _SLIDE_STEPS
-            steps = min(most, max(20, _SLIDE_WORK // work))
+            most = _WIDE_DESCENT_STEPS if self._is_wide else _DESCENT_STEPS
+            steps = min(most, max(20, _DESCENT_WORK // work))
             enough = min(_WIDE_GAIN, _SHARE_OF_ROUND * self._gain) if self._is_wide else 0.0
             neurons = descend(
                 layer, y, beta, neurons, steps=steps, enough=enough, deadline=self.deadline

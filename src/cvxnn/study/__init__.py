@@ -1,9 +1,16 @@
 """The experiments of section 4 of the seed paper, run again: with bounds beside the numbers."""
 
-from cvxnn.study.errors import DataUnavailable, StudyError
 from cvxnn.study.experiments import EXPERIMENTS
-from cvxnn.study.results import DataResult, ExperimentResult, NormsRow, Row, StudyResult
-from cvxnn.study.run import run_study
+from cvxnn.study.outcomes import (
+    DataResult,
+    ExperimentResult,
+    NormsRow,
+    Row,
+    StudyError,
+    StudyResult,
+)
+from cvxnn.study.paper_data import DataUnavailable
+from cvxnn.study.reproduction import run_study
 
 __all__ = [
     "EXPERIMENTS",

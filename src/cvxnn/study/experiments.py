@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cvxnn.methods import Exact, Global, Sampled
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.study.datasets import Dataset, five_points, line, ring
+from cvxnn.plotting.styles import STYLES
+from cvxnn.study.outcomes import DataResult, NormsRow, check_bound
 from cvxnn.study.paper import BETA, DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA
-from cvxnn.study.results import DataResult, NormsRow, check_bound
-from cvxnn.study.runs import LABELS, Runner, collect, train_once
+from cvxnn.study.paper_data import Dataset, five_points, line, ring
+from cvxnn.study.runner import Runner, collect, train_once
 from cvxnn.study.squared_norms import minimise_squared_norms
 
 # Neurons of gradient descent: the paper's, except for the ring, where it gives none.
@@ -42,7 +44,7 @@ class Experiment:
 def small_line(runner: Runner, cifar: Dataset | None = None) -> tuple[DataResult, ...]:
     """4.1: five points of the line; gradient descent with 5, 10 and 100 neurons."""
     data = five_points()
-    solutions = {"optimal": runner.train(data, "exact")}
+    solutions = {"optimal": runner.train(data, Exact())}
     searches = {f"SGD, m = {m}": runner.descend(data, m) for m in _FIVE_POINTS_WIDTHS}
     return (collect("4.1", data, solutions, searches),)
 
@@ -66,10 +68,8 @@ def images(runner: Runner, cifar: Dataset | None) -> tuple[DataResult, ...]:
     settings = runner.settings
     solutions = {
         # As the paper draws them; the default scheme prefers hyperplanes between the points.
-        "sampled": runner.train(
-            cifar, "sampled", n_samples=settings.n_samples, scheme="gaussian", tol=1e-3
-        ),
-        "global": runner.train(cifar, "global", max_iter=settings.max_iter),
+        "sampled": runner.train(cifar, Sampled(settings.n_samples, "gaussian"), tol=1e-3),
+        "global": runner.train(cifar, Global(), max_iter=settings.max_iter),
     }
     searches = {
         "SGD": runner.descend(cifar, _CIFAR_WIDTH, step_size=_CIFAR_STEP),
@@ -134,11 +134,9 @@ def _norms_row(n: int, seed: int, beta: float) -> NormsRow:
 
 def _all_methods(experiment: str, data: Dataset, width: int, runner: Runner) -> DataResult:
     solutions = {
-        "optimal": runner.train(data, "exact"),
-        "sampled": runner.train(data, "sampled"),
+        "optimal": runner.train(data, Exact()),
+        "sampled": runner.train(data, Sampled()),
     }
     # L-BFGS, which the paper does not have: what gradients can do without a step to tune.
-    searches = {
-        LABELS[optimizer]: runner.descend(data, width, optimizer) for optimizer in ("sgd", "lbfgs")
-    }
+    searches = {STYLES[name].label: runner.descend(data, width, name) for name in ("sgd", "lbfgs")}
     return collect(experiment, data, solutions, searches)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cvxnn import plotting
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
-from cvxnn.plotting.styles import legend_above
-from cvxnn.study.results import DataResult, ExperimentResult
+from cvxnn.plotting.styles import legend_above, new_figure
+from cvxnn.study.outcomes import DataResult, ExperimentResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def _objectives(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
         searches = {
             label: search for label, search in result.searches.items() if search.width == width
         }
-        ax = _axes()
+        ax = new_figure(_INCHES).add_subplot()
         plotting.plot_objective(searches, levels=levels, bound=result.lower_bound, ax=ax)
         ends = "; ".join(
             f"{label} ends between {search.objectives.min():.4g} and {search.objectives.max():.4g}"
@@ -93,7 +93,7 @@ def _objectives(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
 
 def _function(experiment: str, result: DataResult) -> StudyFigure:
     data, solution = result.data, result.solutions["optimal"]
-    ax = _axes()
+    ax = new_figure(_INCHES).add_subplot()
     plotting.plot_breakpoints(solution.network, data.X, data.y, ax=ax)
     return _finish(
         ax,
@@ -110,7 +110,7 @@ def _regions(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
     networks = {name: solution.network for name, solution in result.solutions.items()}
     networks |= {f"best {label}": search.best for label, search in result.searches.items()}
     for name, network in networks.items():
-        ax = _axes()
+        ax = new_figure(_INCHES).add_subplot()
         plotting.plot_decision_regions(network, data.X, data.y, ax=ax)
         wrong = _count_wrong(network, result)
         yield _finish(
@@ -129,7 +129,7 @@ def _test_accuracy(experiment: str, result: DataResult) -> StudyFigure:
         name: sign_accuracy(data.y_test, solution.network.forward(data.X_test))
         for name, solution in result.solutions.items()
     }
-    ax = _axes()
+    ax = new_figure(_INCHES).add_subplot()
     plotting.plot_scores(result.searches, data.y_test, levels=levels, ax=ax)
     lines = ", ".join(f"{name} {100.0 * value:.0f} %" for name, value in levels.items())
     return _finish(
@@ -145,18 +145,12 @@ def _count_wrong(network: TwoLayerNetwork, result: DataResult) -> int:
     return round((1.0 - share) * result.data.n)
 
 
-def _axes() -> Axes:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=_INCHES, layout="constrained").add_subplot()
-
-
 def _finish(ax: Axes, name: str, caption: str, alt: str) -> StudyFigure:
     from matplotlib import rc_context
 
     legend_above(ax, columns=2)
     figure, png, svg = ax.get_figure(root=True), io.BytesIO(), io.BytesIO()
-    assert figure is not None, "the axes are those of _axes"
+    assert figure is not None, "the axes are those of a new figure"
     figure.savefig(png, format="png", dpi=160)
     # Without dates and random identifiers, so that the same figure is the same file.
     with rc_context({"svg.hashsalt": "cvxnn"}):

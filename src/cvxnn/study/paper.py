@@ -14,7 +14,7 @@ DATA_SEED = 123
 """The seed whose five points are those that the paper prints below figure 3.
 
 Of the seeds below 60 000 it is the only one, with the generator of
-:func:`cvxnn.study.datasets.line`.
+:func:`cvxnn.study.paper_data.line`.
 """
 
 TABLE_BETA = 1e-3

@@ -11,8 +11,8 @@ from typing import Any
 
 from cvxnn import __version__
 from cvxnn.study.figures import StudyFigure
+from cvxnn.study.outcomes import DataResult, ExperimentResult, Row, StudyResult
 from cvxnn.study.paper import BETA, DATA_SEED, TABLE_BETA
-from cvxnn.study.results import DataResult, ExperimentResult, Row, StudyResult
 from cvxnn.study.tables import Record, norms_record, record, show, used_columns
 
 # Columns that the page tells below the table.

@@ -11,7 +11,7 @@ from scipy import sparse
 from cvxnn.errors import InputError
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
-from cvxnn.study.errors import StudyError
+from cvxnn.study.outcomes import StudyError
 
 FloatArray = NDArray[np.float64]
 

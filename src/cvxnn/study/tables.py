@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cvxnn.study.results import NormsRow, Row
+from cvxnn.study.outcomes import NormsRow, Row
 
 Record = Mapping[str, Any]
 

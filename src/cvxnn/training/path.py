@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.methods import METHODS, Method
+from cvxnn.models.base import Model, as_model
+from cvxnn.networks.base import Network
 from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
-from cvxnn.validation import check_count, check_data, check_finite, check_target
+from cvxnn.validation import check_count, check_finite, check_random_state
 
 FloatArray = NDArray[np.float64]
 
 # Where a path ends, relative to where it starts.
 _SMALLEST = 1e-3
 _DEFAULT_LENGTH = 20
-# Accuracy of the start of a path, and the nodes times rows it may take: some seconds.
-# A clock would give another path on another day.
-_START_TOLERANCE, _START_WORK = 1e-6, 100_000_000
-_MOST_START_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class RegularizationPath:
         return np.array([solution.n_neurons for solution in self.solutions], dtype=np.int64)
 
     @property
-    def networks(self) -> tuple[TwoLayerNetwork, ...]:
+    def networks(self) -> tuple[Network, ...]:
         """The networks."""
         return tuple(solution.network for solution in self.solutions)
 
@@ -83,16 +79,19 @@ def largest_beta(
     X: ArrayLike,
     y: ArrayLike,
     *,
+    model: str | Model = "relu",
     loss: str | Loss = "squared",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """The beta from which on no network is better than none: ``M(-l'(0))``.
+    """The beta from which on no network is better than one without neurons.
 
     Parameters
     ----------
-    X : array-like, shape (n, d)
-        With the column of ones, if there is to be a bias.
+    X : array-like
+        As for :func:`cvxnn.solve`; with the column of ones, if there is to be a bias.
     y : array-like, shape (n,)
+    model : str or Model
+        As for :func:`cvxnn.solve`.
     loss : str or Loss
         As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
@@ -100,9 +99,12 @@ def largest_beta(
     Returns
     -------
     float
-        ``max_{||u|| <= 1} |v'(Xu)_+|`` at ``v = -l'(0)``, up to 1e-6. Where the exact
-        oracle does not finish within some seconds' work, or the rank is above 9, an
-        upper bound: the zero network is optimal there, too.
+        ``max_{||u|| <= 1} |v'phi(u)|`` over what the rows make of a neuron, as ``(Xu)_+``,
+        at ``v = -l'(f)`` for the network f without neurons: 0, or a free linear part
+        alone. Up to 1e-6 for rows and patches, in closed form for gates that are given and
+        for linear networks. An upper bound, from which on the same holds, where the exact
+        oracle does not finish within some seconds' work, where the rank is above 9, with
+        max pooling, and where gates are drawn.
 
     Raises
     ------
@@ -117,12 +119,17 @@ def largest_beta(
     --------
     >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6)
     3.0
+    >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0], model="circular_conv"), 6)
+    3.0
     """
-    problem = Problem.checked(Layer(check_data(X)), y, 1.0, loss, sample_weight)
-    v = problem.residual(np.zeros_like(problem.y))
-    nodes = min(_MOST_START_NODES, max(1, _START_WORK // len(problem.rows.rows)))
-    oracle = oracle_for(problem.rows, Effort(max_nodes=nodes))
-    return oracle.price(v[:, None], tol=_START_TOLERANCE).bound
+    model = as_model(model)
+    problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight)
+    # Any beta has the same dual point: the unit of beta makes it 1 in the units of solvers.
+    unit = problem.rows.unit * problem.loss.unit(problem.y)
+    scaled, units = replace(problem, beta=unit).in_units()
+    method = METHODS[model.capabilities.methods[0]]()
+    strategy = model.strategy(scaled, method, check_random_state(0), None)
+    return strategy.sharp_proof().oracle_bound * units.rows * units.targets
 
 
 def regularization_path(
@@ -130,29 +137,30 @@ def regularization_path(
     y: ArrayLike,
     betas: int | ArrayLike | None = None,
     *,
+    model: str | Model = "relu",
+    method: str | Method = "global",
     loss: str | Loss = "squared",
     sample_weight: ArrayLike | None = None,
     callback: Callable[[Solution[Any]], object] | None = None,
-    **options: Any,
+    **limits: Any,
 ) -> RegularizationPath:
-    """Train for a sequence of beta, each from the network before.
+    """Train for a sequence of beta, each from the network before where that is possible.
 
     Parameters
     ----------
-    X : array-like, shape (n, d)
-        With the column of ones, if there is to be a bias.
+    X : array-like
+        As for :func:`cvxnn.solve`; with the column of ones, if there is to be a bias.
     y : array-like, shape (n,)
     betas : int, array-like or None
-        Values of beta, in any order; or how many, from :func:`largest_beta`, where
-        the zero network is optimal, down to a thousandth of it. None is 20.
-    loss : str or Loss
+        Values of beta, in any order; or how many, from :func:`largest_beta`, where a
+        network without neurons is optimal, down to a thousandth of it. None is 20.
+    model, method, loss
         As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
     callback : callable, optional
         Called with every :class:`Solution`.
-    **options
-        For each :func:`cvxnn.solve`: `method`, `tol`, `max_iter`, `time_limit`,
-        `certify`, `random_state`.
+    **limits
+        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`.
 
     Returns
     -------
@@ -176,16 +184,13 @@ def regularization_path(
     >>> [f"{value:.3f}" for value in path.objectives]
     ['1.000', '0.775']
     """
-    data = check_data(X)
-    target = check_target(y, len(data))
-    grid = beta_grid(betas, lambda: largest_beta(X, y, loss=loss, sample_weight=sample_weight))
+    model = as_model(model)
+    problem: dict[str, Any] = {"model": model, "loss": loss, "sample_weight": sample_weight}
+    grid = beta_grid(betas, lambda: largest_beta(X, y, **problem))
     solutions: list[Solution[Any]] = []
     for beta in grid:
-        start = solutions[-1].network if solutions else None
-        solution = solve(
-            data, target, float(beta),
-            loss=loss, sample_weight=sample_weight, warm_start=start, **options,
-        )  # fmt: skip
+        start = solutions[-1].network if solutions and model.capabilities.warm_start else None
+        solution = solve(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
         solutions.append(solution)
         if callback is not None:
             callback(solution)

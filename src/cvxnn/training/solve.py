@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cvxnn.convergence import warn_of_convergence
 from cvxnn.losses import Loss
 from cvxnn.methods import Method, as_method
-from cvxnn.models import Model, as_model
+from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status

@@ -37,10 +37,14 @@ def mlp(kind: Any = MLPRegressor) -> Any:
     return kind(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=8, random_state=0)
 
 
+def fitted(model: Any) -> Any:
+    return cvxnn.ConvexReLURegressor(beta=5.0, model=model).fit(X, Y)
+
+
 # ------------------------------------------------------------------ estimators of this library
 
 
-@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("hidden_bias", [True, False])
 @pytest.mark.parametrize(
     "model",
     [
@@ -54,9 +58,9 @@ def mlp(kind: Any = MLPRegressor) -> Any:
     ],
     ids=str,
 )
-def test_estimators_are_certified_as_they_were_trained(model: Any, fit_intercept: bool):
+def test_estimators_are_certified_as_they_were_trained(model: Any, hidden_bias: bool):
     target = LABELS if hasattr(model, "class_weight") else Y
-    model.set_params(fit_intercept=fit_intercept).fit(X, target)
+    model.set_params(hidden_bias=hidden_bias).fit(X, target)
     beta = getattr(model, "beta_", getattr(model, "beta", None))
     certificate = cvxnn.certify(model, X, target, beta)
     # Trained by the one, and proved by the other from the dual point of its residual.
@@ -65,7 +69,7 @@ def test_estimators_are_certified_as_they_were_trained(model: Any, fit_intercept
     read = read_network(model)
     values = getattr(model, "decision_function", model.predict)(X)
     assert np.array_equal(read.network.forward(read.data(X)), values)
-    assert read.has_ones == fit_intercept
+    assert read.has_ones == hidden_bias
     if hasattr(model, "class_weight"):
         assert "The labels -1 and 1 are its classes large and small." in certificate.notes
         with pytest.raises(InputError, match=r"which are 'large' and 'small', got 1.0"):
@@ -80,7 +84,7 @@ def test_the_loss_may_be_another_one():
 
 
 def test_parameters_that_were_set_later_do_not_count_for_the_column_of_ones():
-    model = cvxnn.ConvexReLURegressor(beta=0.5).fit(X, Y).set_params(fit_intercept=False)
+    model = cvxnn.ConvexReLURegressor(beta=0.5).fit(X, Y).set_params(hidden_bias=False)
     assert read_network(model).has_ones
 
 
@@ -121,7 +125,8 @@ class Doubled(cvxnn.ConvexReLURegressor):
         (cvxnn.ConvexReLURegressor(), "The ConvexReLURegressor is not fitted"),
         (cvxnn.ConvexReLUClassifierCV(), "The ConvexReLUClassifierCV is not fitted"),
         (Doubled(), "The network is a Doubled, .* the ConvexReLURegressor it is derived from"),
-        (cvxnn.ConvexCNNRegressor(), "is convolutional, .* dual_gap_ say how far"),
+        (fitted(cvxnn.Conv(1)), "is ConvolutionalNetwork.* dual_gap_ say how far"),
+        (fitted(cvxnn.ReLU(0.1)), "is TwoLayerNetwork.*slope=0.1.*, not one of two layers with"),
         (make_pipeline(StandardScaler(), cvxnn.ConvexReLURegressor()), "is not fitted"),
         (make_pipeline(StandardScaler(), "passthrough"), "got a str"),
         (make_pipeline(StandardScaler()), "got a StandardScaler"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer, relu
+from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 from cvxnn.solvers.neurons import (
     neuron_objective,
@@ -53,7 +53,7 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
 def test_ends_where_the_gradient_vanishes(
     seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relu, "_CHUNK", chunk)
+    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", chunk)
     X, y, start = smooth(seed)
     moved = descend(Layer(X), y, 0.2, start, steps=500)
     assert len(moved.sizes) == 1 and (X @ moved.directions[0] > 0.0).all()

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 from cvxnn.architectures import solve_leaky
+
 from cvxnn.results import Status
 from cvxnn.solvers.skip.column_space import ColumnSpace
 

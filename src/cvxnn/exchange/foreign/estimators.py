@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.layers import check_class
 from cvxnn.exchange.foreign.network import ReadNetwork
 from cvxnn.exchange.foreign.scikit_learn import fitted_names
 from cvxnn.losses import HuberLoss, Loss, as_loss
+from cvxnn.networks import TwoLayerNetwork
 
 
 def read_regressor(model: Any) -> ReadNetwork:
@@ -27,7 +28,7 @@ def read_classifier(model: Any) -> ReadNetwork:
             f"The {type(model).__name__} has {len(model.networks_)} networks, one for each class "
             "against the rest; certify each, networks_[k], with labels 1 for class k and -1 for "
             "the others, on X as it reads it: with a column of ones after the features if "
-            "fit_intercept."
+            "hidden_bias."
         )
     first, second = model.classes_.tolist()
     remarks: tuple[str, ...] = ()
@@ -39,14 +40,6 @@ def read_classifier(model: Any) -> ReadNetwork:
     return _read(model, model.network_, as_loss(model.loss), (first, second), remarks)
 
 
-def read_convolutional(model: Any) -> NoReturn:
-    """An estimator on images: its network has filters, and the oracle of images proved it."""
-    raise InputError(
-        f"The network of a {type(model).__name__} is convolutional, not one of two dense layers; "
-        "its own objective_, dual_bound_ and dual_gap_ say how far it is from the best one."
-    )
-
-
 def _read(
     model: Any,
     network: Any,
@@ -54,6 +47,12 @@ def _read(
     classes: tuple[Any, Any] | None = None,
     remarks: tuple[str, ...] = (),
 ) -> ReadNetwork:
+    if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
+        raise InputError(
+            f"The network of the {type(model).__name__} is {network!r}, not one of two layers "
+            "with ReLU; its own objective_, dual_bound_ and dual_gap_ say how far it is from the "
+            "best one."
+        )
     # As fitted, whatever was set since.
     has_ones = network.n_features > int(model.n_features_in_)
     return ReadNetwork(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.estimators import read_classifier, read_convolutional, read_regressor
+from cvxnn.exchange.foreign.estimators import read_classifier, read_regressor
 from cvxnn.exchange.foreign.layers import check_class
 from cvxnn.exchange.foreign.network import ReadNetwork
 from cvxnn.exchange.foreign.scikit_learn import (
@@ -128,7 +128,6 @@ _LIBRARIES: tuple[tuple[str, str, Callable[[Any], ReadNetwork]], ...] = (
     ("sklearn.neural_network", "MLPRegressor", read_perceptron_regressor),
     ("sklearn.neural_network", "MLPClassifier", read_perceptron_classifier),
     ("sklearn.pipeline", "Pipeline", _read_pipeline),
-    ("cvxnn.estimators.convolutional", "ConvexCNN", read_convolutional),
-    ("cvxnn.estimators", "ConvexReLURegressor", read_regressor),
-    ("cvxnn.estimators", "ConvexReLUClassifier", read_classifier),
+    ("cvxnn.estimators.regressor", "ConvexRegressor", read_regressor),
+    ("cvxnn.estimators.classifier", "ConvexClassifier", read_classifier),
 )

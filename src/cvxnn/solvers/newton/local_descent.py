@@ -1,4 +1,4 @@
-"""Sliding: descent on objective (2) itself, in balanced weights, across all kinks."""
+"""Local descent on objective (2) itself, in balanced weights, across all kinks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def descend(
     steps : int
         Iterations at most.
     enough : float
-        Share of the objective that 50 steps have to gain: below it the slide ends.
+        Share of the objective that 50 steps have to gain: below it the descent ends.
     deadline : Deadline, optional
         Checked before every evaluation, as Ctrl-C is: what was reached comes back.
 

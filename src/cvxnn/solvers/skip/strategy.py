@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
@@ -18,6 +19,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
+from cvxnn.solvers.sharp_proof import sharp_proof
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
 from cvxnn.solvers.skip.projection import ProjectedProblem
@@ -89,13 +91,19 @@ class SkipStrategy(Strategy):
 
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
+        return self._proof_by(partial(spectral_proof, quick=True))
+
+    def sharp_proof(self) -> DualProof:
+        """The same by the exact oracle of the layer."""
+        return self._proof_by(sharp_proof)
+
+    def _proof_by(self, prove: Callable[[Layer, FloatArray], DualProof]) -> DualProof:
         if not self._rows.is_free:
             v = -self._loss.gradient(np.zeros_like(self._y), self._y)
-            proof = spectral_proof(self._rows.layer, v, quick=True)
-            return with_linear_neuron(proof, self._rows.linear)
+            return with_linear_neuron(prove(self._rows.layer, v), self._rows.linear)
         projected, nothing = self._projected, Neurons.none(self._rows.n_features)
         evaluation = projected.evaluate(nothing, projected.linear(nothing))
-        proof = spectral_proof(projected.layer, projected.target, quick=True)
+        proof = prove(projected.layer, projected.target)
         return projected.proof(proof, evaluation.value + evaluation.error)
 
     @cached_property

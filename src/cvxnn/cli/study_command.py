@@ -6,15 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvxnn.cli.errors import ExitCode, say
+from cvxnn.cli.options import argument, option
+from cvxnn.cli.reporting import ExitCode, say
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from cvxnn.study import ExperimentResult, StudyResult
@@ -34,28 +35,21 @@ class Section(StrEnum):
 
 _Sections = Annotated[
     list[Section] | None,
-    typer.Argument(metavar="[4.1|4.2|4.3|4.4]...", help="Which experiments; all if none."),
+    argument("Which experiments; all if none.", "[4.1|4.2|4.3|4.4]..."),
 ]
 _Out = Annotated[
     Path,
-    typer.Option(
-        metavar="DIR",
-        help="Folder for the report, its tables and figures; files there are replaced.",
-    ),
+    option("Folder for the report, its tables and figures; files there are replaced.", None, "DIR"),
 ]
 _Quick = Annotated[
-    bool, typer.Option("--quick", help="Few steps and trials, no download: see whether all works.")
+    bool,
+    option("Few steps and trials, no download: see whether all works.", None, None, "--quick"),
 ]
 _Cifar = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE.npz",
-        help="Images of 4.4; CIFAR-10 is downloaded (170 MB, once) if not given.",
-    ),
+    option("Images of 4.4; CIFAR-10 is downloaded (170 MB, once) if not given.", None, "FILE.npz"),
 ]
-_Seed = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Seed of data, patterns and initial weights.")
-]
+_Seed = Annotated[int, option("Seed of data, patterns and initial weights.", None, "N", min=0)]
 
 
 def study(
@@ -122,21 +116,15 @@ def _progress_bar() -> Iterator[Callable[[float, str], None] | None]:
 
 def _show(result: StudyResult) -> None:
     """A summary of the tables on stdout, and where the report is."""
-    from rich.console import Console
     from rich.text import Text
 
-    from cvxnn.cli.outputs import write_stdout
+    from cvxnn.cli.display import draw_page
 
-    # Drawn into a string first: rich would end the process with an error on a closed pipe.
-    terminal, page = Console(), StringIO()
-    console = Console(
-        file=page, force_terminal=terminal.is_terminal, width=terminal.width, highlight=False
-    )
+    parts: list[RenderableType] = []
     for experiment in result.experiments:
-        console.print(Text(f"{experiment.name}  {experiment.title}", style="bold"), soft_wrap=True)
-        console.print(_summary(experiment))
-    console.print(Text.assemble(("report ", "cyan"), str(result.report)), soft_wrap=True)
-    write_stdout(page.getvalue())
+        title = Text(f"{experiment.name}  {experiment.title}", style="bold")
+        parts += [title, _summary(experiment)]
+    draw_page([*parts, Text.assemble(("report ", "cyan"), str(result.report))])
 
 
 def _summary(experiment: ExperimentResult) -> Table:

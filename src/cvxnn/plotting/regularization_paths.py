@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.estimators import RegularizationPath
 from cvxnn.plotting.styles import BLACK, ORANGE, STYLES, Style, get_axes, legend_above
+from cvxnn.training.path import RegularizationPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,14 +133,7 @@ def _second_axis(ax: Axes) -> Axes:
 
 
 def _curve(ax: Axes, betas: FloatArray, values: FloatArray, style: Style, **changes: Any) -> None:
-    look = {
-        "color": style.color,
-        "linestyle": style.linestyle,
-        "linewidth": style.linewidth,
-        "marker": style.marker,
-        "markersize": 4.0,
-        "label": style.label,
-    }
+    look = style.line | {"marker": style.marker, "markersize": 4.0, "label": style.label}
     ax.plot(betas, values, **(look | changes))
 
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from cvxnn.errors import InputError
 from cvxnn.files import atomic_write
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
-from cvxnn.study.datasets import Dataset
-from cvxnn.study.datasets import cifar as load_cifar
-from cvxnn.study.errors import DataUnavailable
 from cvxnn.study.experiments import EXPERIMENTS, compare_norms
 from cvxnn.study.figures import draw_figures
+from cvxnn.study.outcomes import ExperimentResult, StudyResult
+from cvxnn.study.paper_data import Dataset, DataUnavailable
+from cvxnn.study.paper_data import cifar as load_cifar
 from cvxnn.study.report import render_report
-from cvxnn.study.results import ExperimentResult, StudyResult
-from cvxnn.study.runs import FULL, QUICK, Progress, Runner
+from cvxnn.study.runner import FULL, QUICK, Progress, Runner
 from cvxnn.study.tables import norms_record, record, to_csv
 from cvxnn.validation import check_callback, check_choice, check_count
 
@@ -59,7 +58,7 @@ def run_study(
         Far fewer steps and trials, and no download: to see whether all works.
     cifar : str or path-like, optional
         An ``.npz`` file with the images of 4.4, see
-        :func:`cvxnn.study.datasets.cifar`; None downloads them (170 MB, once).
+        :func:`cvxnn.study.paper_data.cifar`; None downloads them (170 MB, once).
     random_state : int
         Seed of the data that are drawn, of the sampled patterns and of the
         initial weights.

@@ -30,11 +30,16 @@ class ExitCode(IntEnum):
     TERMINATED = 143  # 128 + SIGTERM
 
 
+def end_code(success: bool, *, interrupted: bool) -> ExitCode:
+    """The exit code for the way a computation ended."""
+    if success:
+        return ExitCode.SUCCESS
+    return interruption() if interrupted else ExitCode.STOPPED_EARLY
+
+
 def exit_code(status: Status) -> ExitCode:
     """The exit code for the way a run ended."""
-    if status.is_success:
-        return ExitCode.SUCCESS
-    return interruption() if status.name == "INTERRUPTED" else ExitCode.STOPPED_EARLY
+    return end_code(status.is_success, interrupted=status.name == "INTERRUPTED")
 
 
 def interruption() -> ExitCode:

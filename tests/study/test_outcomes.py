@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from cvxnn.study.errors import StudyError
+from cvxnn.study.outcomes import NormsRow, Row, StudyError, check_bound
 from cvxnn.study.paper import PaperFigures, paper_figures
-from cvxnn.study.results import NormsRow, Row, check_bound
 from cvxnn.study.tables import norms_record, record, show, to_csv, used_columns
 
 

@@ -22,9 +22,7 @@ pytest.importorskip("jinja2")
 import cvxnn
 from cvxnn.errors import InputError
 from cvxnn.results import Status
-from cvxnn.study import DataUnavailable, StudyError, run_study
-from cvxnn.study import run as run_module
-from cvxnn.study import runs as runs_module
+from cvxnn.study import DataUnavailable, StudyError, reproduction, run_study, runner
 
 # cvxnn/tests/data/optima.json: an independent solver.
 OPTIMA = {
@@ -214,7 +212,7 @@ def test_a_bound_that_is_contradicted_stops_the_study(tmp_path, monkeypatch):
         solution = cvxnn.solve(*arguments, **options)
         return replace(solution, dual_bound=10.0, objective=10.0)
 
-    monkeypatch.setattr(runs_module, "solve_quietly", wrong)
+    monkeypatch.setattr(runner, "solve_quietly", wrong)
     with pytest.raises(StudyError, match=r"5 points, SGD, m = .*, trial \d"):
         run_study(["4.1"], out=tmp_path, quick=True)
     assert not list(tmp_path.iterdir())
@@ -226,7 +224,7 @@ def test_an_interrupted_solution_interrupts_the_study(tmp_path, monkeypatch):
 
         return replace(cvxnn.solve(*arguments, **options), status=Status.INTERRUPTED)
 
-    monkeypatch.setattr(runs_module, "solve_quietly", interrupted)
+    monkeypatch.setattr(runner, "solve_quietly", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(["4.1"], out=tmp_path, quick=True)
     assert not list(tmp_path.iterdir())
@@ -236,7 +234,7 @@ def test_an_experiment_without_data_is_skipped_with_a_reason(tmp_path, monkeypat
     def unavailable(path, download):
         raise DataUnavailable("The images are <not> here.")
 
-    monkeypatch.setattr(run_module, "load_cifar", unavailable)
+    monkeypatch.setattr(reproduction, "load_cifar", unavailable)
     result = run_study(["4.4"], out=tmp_path, quick=True)
     assert result.experiments == ()
     assert list(result.skipped) == ["4.4"]
@@ -264,9 +262,9 @@ def test_wrong_arguments_are_refused_before_any_work(tmp_path, arguments, senten
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
-    found = run_module.find_spec
+    found = reproduction.find_spec
     monkeypatch.setattr(
-        run_module, "find_spec", lambda name: None if name == "torch" else found(name)
+        reproduction, "find_spec", lambda name: None if name == "torch" else found(name)
     )
     with pytest.raises(InputError, match=r"needs PyTorch; .* pip install 'cvxnn\[study\]'"):
         run_study(["4.1"], out=tmp_path)
@@ -287,7 +285,7 @@ def test_a_file_in_the_place_of_a_folder_inside_is_an_error_before_any_work(tmp_
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(reproduction.os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError, match="Permission denied"):
         run_study(["4.1"], out=tmp_path, quick=True, progress=pytest.fail)
 
@@ -310,10 +308,10 @@ def disk_is_full():
 
 def test_a_full_disk_leaves_the_files_of_the_last_run(tmp_path, monkeypatch):
     files = {tmp_path / "tables" / "a.csv": b"new", tmp_path / "report.html": b"new"}
-    run_module._write_together(dict.fromkeys(files, b"old"))
+    reproduction._write_together(dict.fromkeys(files, b"old"))
     failing_fsync(monkeypatch, len(files), disk_is_full)
     with pytest.raises(OSError, match="No space left"):
-        run_module._write_together(files)
+        reproduction._write_together(files)
     assert [path.read_bytes() for path in files] == [b"old", b"old"]
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(files)
 

@@ -10,12 +10,15 @@ from typing import Any
 
 from cvxnn.baselines import LocalSearch
 from cvxnn.results import Solution, relative_gap
-from cvxnn.study.datasets import Dataset
-from cvxnn.study.errors import StudyError
 from cvxnn.study.paper import PaperFigures
+from cvxnn.study.paper_data import Dataset
 
 # By what share of its size rounding may put an objective below a bound.
 _ROUNDING = 1e-9
+
+
+class StudyError(RuntimeError):
+    """A result contradicts a certified bound: the study must not be believed."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ def check_bound(objective: float, lower_bound: float, what: str) -> None:
     >>> check_bound(1.0, 1.0 + 1e-12, "trial 3")
     >>> check_bound(1.0, 1.1, "trial 3")
     Traceback (most recent call last):
-    cvxnn.study.errors.StudyError: The objective 1 of trial 3 is below the certified lower bound 1.1: one of them is wrong.
+    cvxnn.study.outcomes.StudyError: The objective 1 of trial 3 is below the certified lower bound 1.1: one of them is wrong.
     """  # noqa: E501
     if not objective >= lower_bound - _ROUNDING * abs(lower_bound):
         raise StudyError(

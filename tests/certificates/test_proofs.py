@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
 
-from cvxnn.certificates import certify_over_cells, dual_bound, spectral_proof
+from cvxnn.certificates import DualProof, certify_over_cells, dual_bound, spectral_proof
 from cvxnn.layers import Layer, spectral_bound
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
@@ -187,3 +187,14 @@ def test_where_the_oracle_bound_is_zero_the_best_multiple_is_free() -> None:
     for v in (y, 100.0 * y, 0.01 * y):
         np.testing.assert_allclose(dual_bound(LOSS, y, v, 0.1, 0.0), 2.5, rtol=1e-13)
     assert dual_bound(LOSS, y, np.zeros(2), 0.1, 0.0) == 0.0
+
+
+def test_a_proof_has_what_the_oracle_says():
+    X, V = np.eye(2), np.array([[3.0], [-4.0]])
+    price = CellOracle(X, enumerate_patterns(X)).price(V)
+    proof = DualProof.priced(V, price)
+    assert proof.kind == "cells"
+    np.testing.assert_array_equal(proof.bounds, price.bounds)
+    assert proof.oracle_bound == price.bound
+    y, loss = np.array([3.0, -4.0]), SquaredLoss()
+    assert proof.bound(loss, y, 1.0) == dual_bound(loss, y, V[:, 0], 1.0, price.bound)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from cvxnn.datasets import load_ring
 from cvxnn.errors import InputError
 from cvxnn.files import DAMAGE
-from cvxnn.study.errors import DataUnavailable
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +33,10 @@ _PIXELS, _CELLS = 32, 10
 # The luma of ITU-R BT.601: how bright red, green and blue look.
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 _NPZ_KEYS = ("train_data", "train_label", "test_data", "test_label")
+
+
+class DataUnavailable(RuntimeError):  # noqa: N818 - not an error of the study: it is skipped
+    """The data of an experiment are not here and cannot be fetched; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)

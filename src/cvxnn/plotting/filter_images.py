@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.architectures import ConvolutionalNetwork
 from cvxnn.errors import InputError
+from cvxnn.models.conv import ConvolutionalNetwork
 from cvxnn.plotting.styles import new_figure
 from cvxnn.validation import check_count
 

@@ -5,7 +5,7 @@ import errno
 import pytest
 import typer
 
-from cvxnn.cli.errors import ExitCode, exit_code, reported_errors
+from cvxnn.cli.reporting import ExitCode, exit_code, reported_errors
 from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
 from cvxnn.results import Status
 
@@ -61,7 +61,7 @@ def test_bugs_pass_through(bug, capsys):
 
 def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     program = (
-        "import cvxnn.cli.training as training\n"
+        "import cvxnn.cli.train as training\n"
         "def train(*arguments, **options): return 1 / 0\n"
         "training.train = train\n"
         "from cvxnn.cli import main; main()\n"

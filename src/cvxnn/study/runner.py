@@ -10,24 +10,17 @@ from typing import Any
 import numpy as np
 
 from cvxnn.baselines import LocalSearch, local_search
+from cvxnn.methods import Method
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
+from cvxnn.plotting.styles import STYLES
 from cvxnn.results import Solution, Status
-from cvxnn.study.datasets import Dataset
+from cvxnn.study.outcomes import DataResult, Row, best_bound, check_bound
 from cvxnn.study.paper import BETA, paper_figures
-from cvxnn.study.results import DataResult, Row, best_bound, check_bound
+from cvxnn.study.paper_data import Dataset
 from cvxnn.training.solve import solve_quietly
 
 Progress = Callable[[float, str], object]
-
-# How tables call the methods.
-LABELS = {
-    "optimal": "optimal",
-    "sampled": "sampled",
-    "global": "global",
-    "sgd": "SGD",
-    "lbfgs": "L-BFGS",
-}
 
 
 @dataclass(frozen=True)
@@ -83,10 +76,10 @@ class Runner:
         self._progress = progress
         self._done = 0
 
-    def train(self, data: Dataset, method: str, **options: Any) -> Solution[Any]:
+    def train(self, data: Dataset, method: Method, **options: Any) -> Solution[Any]:
         """Convex training, timed without the compilation of kernels."""
         few = slice(0, min(8, data.n))
-        with self.step(f"{data.name}: {method}"):
+        with self.step(f"{data.name}: {method.name}"):
             train_once(data.X[few], data.y[few], 1.0, method=method)
             return train_once(
                 data.X, data.y, BETA, method=method, random_state=self.random_state, **options
@@ -96,25 +89,17 @@ class Runner:
         self, data: Dataset, width: int, optimizer: str = "sgd", step_size: float | None = None
     ) -> LocalSearch:
         """A gradient method, all trials."""
-        what = f"{data.name}: {LABELS[optimizer]}, m = {width}"
+        what = f"{data.name}: {STYLES[optimizer].label}, m = {width}"
         settings = self.settings
         with self.step(what):
             # The first call loads PyTorch.
             local_search(data.X, data.y, BETA, width=1, iterations=1, n_trials=1)
             return local_search(
-                data.X,
-                data.y,
-                BETA,
-                width=width,
-                optimizer=optimizer,
-                step_size=step_size,
-                iterations=settings.iterations[optimizer],
-                n_trials=settings.n_trials,
-                n_records=settings.n_records,
-                random_state=self.random_state,
-                X_monitor=data.X_test,
-                callback=lambda fraction: self._say(fraction, what),
-            )
+                data.X, data.y, BETA, width=width, optimizer=optimizer, step_size=step_size,
+                iterations=settings.iterations[optimizer], n_trials=settings.n_trials,
+                n_records=settings.n_records, random_state=self.random_state,
+                X_monitor=data.X_test, callback=lambda fraction: self._say(fraction, what),
+            )  # fmt: skip
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -173,10 +158,7 @@ def train_once(X: Any, y: Any, beta: float, **options: Any) -> Solution[Any]:
 def _solution_row(
     experiment: str, data: Dataset, method: str, solution: Solution[Any], bound: float
 ) -> Row:
-    accuracy, test_accuracy = _accuracies(data, solution.network)
     return Row(
-        data=data.name,
-        method=LABELS[method],
         parameters=_solution_parameters(solution),
         n_neurons=solution.n_neurons,
         n_patterns=solution.n_patterns or None,
@@ -184,11 +166,9 @@ def _solution_row(
         median=None,
         worst=None,
         lower_bound=bound,
-        accuracy=accuracy,
-        test_accuracy=test_accuracy,
         status=solution.status.name,
         seconds=solution.elapsed,
-        paper=paper_figures(experiment, data.n, method),
+        **_common(experiment, data, method, solution.network),
     )
 
 
@@ -200,12 +180,9 @@ def _solution_parameters(solution: Solution[Any]) -> str:
 
 
 def _search_row(experiment: str, data: Dataset, search: LocalSearch, bound: float) -> Row:
-    accuracy, test_accuracy = _accuracies(data, search.best)
     finals = np.where(np.isinf(search.losses[:, -1]), np.inf, search.objectives)
     diverged = f", {search.n_diverged} diverged" if search.n_diverged else ""
     return Row(
-        data=data.name,
-        method=LABELS[search.optimizer],
         parameters=_search_parameters(search),
         n_neurons=search.width,
         n_patterns=None,
@@ -213,11 +190,9 @@ def _search_row(experiment: str, data: Dataset, search: LocalSearch, bound: floa
         median=float(np.median(finals)),
         worst=float(finals.max()),
         lower_bound=bound,
-        accuracy=accuracy,
-        test_accuracy=test_accuracy,
         status=f"all steps{diverged}",
         seconds=search.elapsed,
-        paper=paper_figures(experiment, data.n, search.optimizer),
+        **_common(experiment, data, search.optimizer, search.best),
     )
 
 
@@ -228,8 +203,17 @@ def _search_parameters(search: LocalSearch) -> str:
     return f"{trials} of {search.step_size:.2g}, momentum {search.momentum:g}"
 
 
-def _accuracies(data: Dataset, network: TwoLayerNetwork) -> tuple[float, float | None]:
-    accuracy = sign_accuracy(data.y, network.forward(data.X))
-    if data.X_test is None or data.y_test is None:
-        return accuracy, None
-    return accuracy, sign_accuracy(data.y_test, network.forward(data.X_test))
+def _common(
+    experiment: str, data: Dataset, method: str, network: TwoLayerNetwork
+) -> dict[str, Any]:
+    """What a row says of every method on some data, with its best network."""
+    test_accuracy = None
+    if data.X_test is not None and data.y_test is not None:
+        test_accuracy = sign_accuracy(data.y_test, network.forward(data.X_test))
+    return {
+        "data": data.name,
+        "method": STYLES[method].label,
+        "accuracy": sign_accuracy(data.y, network.forward(data.X)),
+        "test_accuracy": test_accuracy,
+        "paper": paper_figures(experiment, data.n, method),
+    }

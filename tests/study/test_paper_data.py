@@ -10,32 +10,32 @@ from problems import PROBLEMS
 
 import cvxnn
 from cvxnn.errors import InputError
-from cvxnn.study import datasets
-from cvxnn.study.errors import DataUnavailable
+from cvxnn.study import paper_data
 from cvxnn.study.paper import DATA_SEED
+from cvxnn.study.paper_data import DataUnavailable
 
 REFERENCE = {problem.name: problem for problem in PROBLEMS}
 
 
 def test_five_points_are_those_of_the_paper_and_of_its_seed():
-    data = datasets.five_points()
+    data = paper_data.five_points()
     assert data.X[:, 0].tolist() == [-1, -5, 2, 0, 3]
     assert data.y.tolist() == [1, -1, 1, -1, 1]
-    drawn = datasets.line(5, DATA_SEED)
+    drawn = paper_data.line(5, DATA_SEED)
     assert np.array_equal(drawn.X, data.X)
     assert np.array_equal(drawn.y, data.y)
 
 
 @pytest.mark.parametrize("n", [50, 100])
 def test_line_is_the_reference_problem(n):
-    data, reference = datasets.line(n), REFERENCE[f"d1_n{n}"]
+    data, reference = paper_data.line(n), REFERENCE[f"d1_n{n}"]
     assert np.array_equal(data.X, reference.X)
     assert np.array_equal(data.y, reference.y)
     assert (data.n, data.d) == (n, 1)
 
 
 def test_line_has_distinct_integers_and_other_seeds_other_data():
-    data, other = datasets.line(20, 1), datasets.line(20, 2)
+    data, other = paper_data.line(20, 1), paper_data.line(20, 2)
     assert len(set(data.X[:, 0])) == 20
     assert set(data.X[:, 0]) <= set(range(-20, 20))
     assert set(data.y) == {-1.0, 1.0}
@@ -43,9 +43,9 @@ def test_line_has_distinct_integers_and_other_seeds_other_data():
 
 
 def test_ring_follows_its_description_for_any_seed():
-    assert np.array_equal(datasets.ring().X, cvxnn.load_ring()[0])
-    assert np.array_equal(datasets.ring().y, cvxnn.load_ring()[1])
-    data = datasets.ring(7)
+    assert np.array_equal(paper_data.ring().X, cvxnn.load_ring()[0])
+    assert np.array_equal(paper_data.ring().y, cvxnn.load_ring()[1])
+    data = paper_data.ring(7)
     radius = np.hypot(data.X[:, 0], data.X[:, 1])
     assert np.array_equal(data.y > 0, (radius > 1.5) & (radius <= 5))
     assert np.array_equal(data.X[:, 2], np.ones(50))
@@ -55,14 +55,14 @@ def test_luminance_weights_the_channels_of_an_image_in_this_order():
     for channel, weight in enumerate((0.299, 0.587, 0.114)):
         image = np.zeros((1, 3, 32, 32))
         image[:, channel] = 1.0
-        values = datasets.small_luminance(image.reshape(1, -1))
+        values = paper_data.small_luminance(image.reshape(1, -1))
         np.testing.assert_allclose(values, weight, rtol=1e-12)
 
 
 def test_luminance_averages_areas_row_by_row():
     image = np.zeros((32, 32))
     image[3, 7] = 1.0  # row 3 is shared by the squares 0 and 1, column 7 lies in square 2
-    values = datasets.small_luminance(np.tile(image.ravel(), 3)[np.newaxis]).reshape(10, 10)
+    values = paper_data.small_luminance(np.tile(image.ravel(), 3)[np.newaxis]).reshape(10, 10)
     expected = np.zeros((10, 10))
     expected[0, 2], expected[1, 2] = 0.2 / 3.2**2, 0.8 / 3.2**2
     np.testing.assert_allclose(values, expected, atol=1e-15)
@@ -71,12 +71,12 @@ def test_luminance_averages_areas_row_by_row():
 def test_luminance_keeps_the_mean():
     images = np.random.default_rng(0).uniform(-1, 1, (4, 3072))
     grey = np.einsum("ncp,c->np", images.reshape(4, 3, 1024), [0.299, 0.587, 0.114])
-    values = datasets.small_luminance(images)
+    values = paper_data.small_luminance(images)
     np.testing.assert_allclose(values.mean(axis=1), grey.mean(axis=1), rtol=1e-12)
 
 
 def test_images_are_read_from_a_file(images):
-    data = datasets.cifar(images)
+    data = paper_data.cifar(images)
     assert data.X.shape == (12, 101)
     assert data.X_test.shape == (8, 101)
     assert data.y.tolist() == [-1, 1] * 6
@@ -112,7 +112,7 @@ def test_other_files_are_refused(tmp_path, changes, sentence):
     path = tmp_path / "images.npz"
     write(path, **changes)
     with pytest.raises(InputError, match=sentence):
-        datasets.cifar(path)
+        paper_data.cifar(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 no archive"])
@@ -120,7 +120,7 @@ def test_damaged_files_are_refused(tmp_path, content):
     path = tmp_path / "images.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"no \.npz file"):
-        datasets.cifar(path)
+        paper_data.cifar(path)
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
     content[content.index(signature) + place] = byte
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"no \.npz file"):
-        datasets.cifar(path)
+        paper_data.cifar(path)
 
 
 def test_a_single_array_is_refused(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros(3))
     with pytest.raises(InputError, match=r"no \.npz file"):
-        datasets.cifar(path)
+        paper_data.cifar(path)
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path):
     with pytest.raises(FileNotFoundError):
-        datasets.cifar(tmp_path / "missing.npz")
+        paper_data.cifar(tmp_path / "missing.npz")
 
 
 # ------------------------------------------------------------------ CIFAR-10 itself
@@ -179,22 +179,22 @@ def archive(tmp_path):
 
 def test_the_first_airplanes_and_automobiles_are_used(archive, monkeypatch):
     path, (train, _) = archive
-    monkeypatch.setattr(datasets, "_fetch", lambda download: str(path))
-    monkeypatch.setattr(datasets, "_N_TRAIN", 12)
-    monkeypatch.setattr(datasets, "_N_TEST", 5)
-    data = datasets.cifar()
+    monkeypatch.setattr(paper_data, "_fetch", lambda download: str(path))
+    monkeypatch.setattr(paper_data, "_N_TRAIN", 12)
+    monkeypatch.setattr(paper_data, "_N_TEST", 5)
+    data = paper_data.cifar()
     assert (data.y == 1).sum() == (data.y == -1).sum() == 12
     assert (data.y_test == 1).sum() == (data.y_test == -1).sum() == 5
     first = next(i for i, label in enumerate(train[b"labels"]) if label in (0, 1))
     pixels = train[b"data"][first : first + 1] / 127.5 - 1.0
-    np.testing.assert_allclose(data.X[:1, :100], datasets.small_luminance(pixels))
+    np.testing.assert_allclose(data.X[:1, :100], paper_data.small_luminance(pixels))
     assert data.y[0] == (1.0 if train[b"labels"][first] == 1 else -1.0)
 
 
 def test_without_pooch_the_data_are_unavailable(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(DataUnavailable, match="pip install"):
-        datasets.cifar()
+        paper_data.cifar()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_download_that_fails_is_a_sentence(monkeypatch, tmp_path, error, sente
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     with pytest.raises(DataUnavailable, match=sentence):
-        datasets.cifar()
+        paper_data.cifar()
 
 
 def test_nothing_is_downloaded_where_it_shall_not_be(monkeypatch, tmp_path):
@@ -221,8 +221,8 @@ def test_nothing_is_downloaded_where_it_shall_not_be(monkeypatch, tmp_path):
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
     monkeypatch.setattr(pooch, "retrieve", pytest.fail)
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
-        datasets.cifar(download=False)
+        paper_data.cifar(download=False)
     # The file of a download that broke off.
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half")
     with pytest.raises(DataUnavailable, match="shall not be downloaded"):
-        datasets.cifar(download=False)
+        paper_data.cifar(download=False)

@@ -14,6 +14,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
 # Rows that exist as text at one time.
@@ -138,8 +139,8 @@ class Table:
         for line, row in self._rows:
             if len(row) != width:
                 raise InputError(
-                    f"{self.source}, line {line}: {_cells(len(row))} "
-                    f"where the header has {_cells(width)}."
+                    f"{self.source}, line {line}: {counted(len(row), 'cell')} "
+                    f"where the header has {counted(width, 'cell')}."
                 )
             chunk.append((line, row))
             if len(chunk) == _CHUNK_ROWS:
@@ -186,10 +187,6 @@ def _parse(cell: str) -> tuple[str, float]:
     if "_" in cell:
         return f"{shown} is not a number", math.nan
     return ("" if math.isfinite(value) else f"{shown} is not a finite number"), value
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell" if count == 1 else f"{count} cells"
 
 
 def _listed(names: Sequence[str]) -> str:

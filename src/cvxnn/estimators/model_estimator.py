@@ -1,0 +1,221 @@
+"""A model behind the interface of scikit-learn: parameters, data, values and exports."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cvxnn.errors import InputError
+from cvxnn.estimators.inputs import check_entries
+from cvxnn.exchange import to_onnx, to_torch
+from cvxnn.methods import as_method
+from cvxnn.models.base import Model, as_model
+from cvxnn.networks.base import Network
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import dtype
+    from torch.nn import Sequential
+
+FloatArray = NDArray[np.float64]
+
+# Parameters that are objects with settings of their own, or their names.
+_OBJECTS: dict[str, Callable[[object], Any]] = {"model": as_model, "method": as_method}
+
+
+class ModelEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator with a model; not for use by itself."""
+
+    def _store(self, **parameters: Any) -> None:
+        """Keep what a constructor was given, as it was given."""
+        for name, value in parameters.items():
+            setattr(self, name, value)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, and settings of the model and the method.
+
+        Parameters
+        ----------
+        **params
+            By name; a setting as ``model__filter_size`` or ``method__n_samples``. Models and
+            methods do not change: a setting replaces the whole object, also that of a name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter or setting.
+
+        Examples
+        --------
+        >>> from cvxnn import ConvexReLURegressor
+        >>> ConvexReLURegressor().set_params(model__slope=0.1).model
+        ReLU(slope=0.1, skip=None)
+        """
+        settings: dict[str, dict[str, Any]] = {name: {} for name in _OBJECTS}
+        own = {}
+        for key, value in params.items():
+            name, nested, setting = key.partition("__")
+            if nested and name in settings:
+                settings[name][setting] = value
+            else:
+                own[key] = value
+        super().set_params(**own)
+        for name, changes in settings.items():
+            if changes:
+                setattr(self, name, _OBJECTS[name](getattr(self, name)).replaced(**changes))
+        return self
+
+    def _model(self) -> Model:
+        """The kind of network, with the bias that it has by a setting."""
+        model = as_model(self.model)
+        return model.with_bias() if self.hidden_bias else model
+
+    def _tagged(self, tags: Any) -> Any:
+        """Tags of scikit-learn with those of the model."""
+        axes = as_model(self.model).data_axes
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = 2 in axes, 3 in axes
+        # The tables of scikit-learn's checks are no signals: a filter that is the same
+        # for all columns learns little of them.
+        for kind in (tags.classifier_tags, tags.regressor_tags):
+            if kind is not None:
+                kind.poor_score = 3 in axes
+        return tags
+
+    @abstractmethod
+    def _check_target(self, y: Any) -> None:
+        """Raise ValueError for entries of y that are no targets, or no labels."""
+
+    def _read_all(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[FloatArray, Any]:
+        """Data of a fit as the networks read them, and y, as `validate_data` of scikit-learn.
+
+        Raises
+        ------
+        ValueError
+            If an entry is none that :func:`cvxnn.solve` would take, or the data are not of
+            the axes of the model.
+        """
+        check_entries(X)
+        self._check_target(y)
+        data, target = validate_data(self, X, y, dtype=np.float64, allow_nd=True, **options)
+        model = self._model()
+        if data.ndim not in model.data_axes:
+            axes = " or ".join(map(str, model.data_axes))
+            raise InputError(
+                f"X must have {axes} axes for {model!r} in a {type(self).__name__}, "
+                f"got shape {data.shape}."
+            )
+        self.sample_shape_ = data.shape[1:]
+        self._reads_ones = self.hidden_bias and model.takes_ones
+        self._takes_any_size = model.takes_any_size
+        return self._with_ones(data), target
+
+    def _values(self, X: ArrayLike) -> FloatArray:
+        """Values of the fitted networks, shape (n, k)."""
+        networks = self._fitted_networks()
+        shape = check_entries(X)
+        # Before scikit-learn calls the height of an image its number of features.
+        if shape[2:]:
+            self._check_shape(shape)
+        data = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
+        self._check_shape(data.shape)
+        inputs = self._with_ones(data)
+        return np.column_stack([network.forward(inputs) for network in networks])
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if shape[1:] != self.sample_shape_:
+            raise InputError(
+                f"X must have samples of shape {self.sample_shape_}, as when it was fitted, "
+                f"got {shape[1:]}."
+            )
+
+    def _with_ones(self, data: FloatArray) -> FloatArray:
+        return np.column_stack([data, np.ones(len(data))]) if self._reads_ones else data
+
+    def _fitted_networks(self) -> list[Network]:
+        check_is_fitted(self)
+        return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
+
+    def _input_options(self) -> dict[str, Any]:
+        # As fitted, whatever was set since.
+        shape = self.sample_shape_ if self._takes_any_size else None
+        return {"has_ones": self._reads_ones, "image_shape": shape}
+
+    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
+        """The fitted model as a ``torch.nn.Sequential``, see :func:`cvxnn.to_torch`; O(k m d).
+
+        Parameters
+        ----------
+        dtype : torch.dtype, optional
+            Of the parameters: ``torch.float64`` if None.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            From X of shape (n, d), without a column of ones, or from images with channels
+            first to shape (n, k): the predictions of a regressor (k = 1), or the decision
+            values of a classifier, k = 1 for two classes and else one column for each of
+            ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_torch`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> value = model.to_torch()(torch.tensor([[2.0]], dtype=torch.float64))
+        >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
+        True
+        """
+        return to_torch(self._fitted_networks(), dtype=dtype, **self._input_options())
+
+    def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
+        """The fitted model as an ONNX model, see :func:`cvxnn.to_onnx`; O(k m d).
+
+        Parameters
+        ----------
+        dtype : {"float64", "float32"}, default "float64"
+            Of weights, input and output.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Input ``X`` and output ``values`` are of the shapes of :meth:`to_torch`. The
+            metadata have ``feature_names`` and ``classes`` as lists in JSON, where the
+            model has them. ``onnx.save`` writes it to a file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            As :func:`cvxnn.to_onnx`.
+
+        Examples
+        --------
+        >>> from cvxnn import ConvexReLURegressor
+        >>> model = ConvexReLURegressor(beta=1e-3).fit([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> [node.op_type for node in model.to_onnx().graph.node]
+        ['Gemm', 'Relu', 'Gemm']
+        """
+        networks = self._fitted_networks()
+        known = {"feature_names": "feature_names_in_", "classes": "classes_"}
+        metadata = {
+            key: getattr(self, name).tolist() for key, name in known.items() if hasattr(self, name)
+        }
+        return to_onnx(networks, dtype=dtype, metadata=metadata, **self._input_options())

@@ -1,0 +1,84 @@
+"""Estimators of every kind of network, with data for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+import cvxnn
+from cvxnn.models import as_model
+
+RNG = np.random.default_rng(0)
+
+
+def bars() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images of noise with a horizontal (0), a vertical (1) or a diagonal bar (2)."""
+    images, kinds = 0.1 * RNG.standard_normal((36, 5, 5)), np.arange(36) % 3
+    for image, kind, k in zip(images, kinds, RNG.integers(0, 3, 36), strict=True):
+        rows = {0: k, 1: slice(3), 2: np.arange(3) + k}[kind]
+        columns = {0: slice(3), 1: k, 2: np.arange(3) + k}[kind]
+        image[rows, columns] += 1.0
+    return images, kinds
+
+
+FLOWERS, SPECIES = load_iris(return_X_y=True)
+FLOWERS, SPECIES = StandardScaler().fit_transform(FLOWERS)[::3], SPECIES[::3]
+IMAGES, BARS = bars()
+RING, SIDES = cvxnn.load_ring()
+RING = RING[:, :2]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with data, three classes of them, and what else an estimator is given."""
+
+    model: Any
+    data: NDArray[Any]
+    classes: NDArray[Any]
+    beta: float = 1.0
+    method: str = "global"
+    # Fraction of the classes that are found.
+    score: float = 0.9
+
+    @property
+    def target(self) -> NDArray[Any]:
+        """Numbers that depend on the data."""
+        return np.abs(self.data.reshape(len(self.data), -1)).max(axis=1)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"beta": self.beta, "model": self.model, "method": self.method}
+
+    def regressor(self, **options: Any) -> cvxnn.ConvexReLURegressor:
+        return cvxnn.ConvexReLURegressor(**self.options | options)
+
+    def classifier(self, **options: Any) -> cvxnn.ConvexReLUClassifier:
+        return cvxnn.ConvexReLUClassifier(**self.options | options)
+
+    def solve(self, target: NDArray[Any], **options: Any) -> tuple[Any, NDArray[Any]]:
+        """What the estimators train, from the public function, and its values."""
+        model, data = as_model(self.model), self.data
+        if model.takes_ones:
+            data = np.column_stack([data, np.ones(len(data))])
+        solution = cvxnn.solve(
+            data, target, self.beta, model=model.with_bias(), method=self.method, **options
+        )
+        return solution, solution.network(data)
+
+
+CASES = {
+    "ReLU": Case("relu", FLOWERS[:, 2:], SPECIES),
+    "leaky": Case(cvxnn.ReLU(slope=-0.5), FLOWERS[:, 2:], SPECIES),
+    "skip": Case(cvxnn.ReLU(skip="penalised"), FLOWERS[::2, 2:], SPECIES[::2]),
+    # Gates have an entry for the column of ones.
+    "gated": Case(cvxnn.Gated(RNG.standard_normal((30, 5))), FLOWERS, SPECIES),
+    "images": Case(cvxnn.Conv((2, 1), pooling="average"), IMAGES, BARS, 0.03),
+    "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:12, 2], BARS[:12], 0.1, "exact", 0.7),
+    "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
+    "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),
+}

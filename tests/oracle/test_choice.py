@@ -1,0 +1,83 @@
+"""The one place that says which oracle suits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.layers import Layer
+from cvxnn.oracle import BranchAndBound, CellOracle, RankTwoOracle, choice
+from cvxnn.oracle.choice import Effort, RowGeometry, oracle_for
+from cvxnn.oracle.climb_and_bound import ClimbAndBound
+from cvxnn.patterns import enumerate_patterns, sample_patterns
+
+
+def rows(n: int, rank: int, columns: int) -> np.ndarray:
+    rng = np.random.default_rng(n)
+    return rng.standard_normal((n, rank)) @ rng.standard_normal((rank, columns))
+
+
+@pytest.mark.parametrize(("rank", "columns"), [(1, 1), (1, 3), (2, 2), (2, 4)])
+def test_rank_two_at_most(rank: int, columns: int) -> None:
+    X = rows(8, rank, columns)
+    geometry = RowGeometry(X)
+    assert geometry.kind() == "rank two"
+    assert isinstance(geometry.oracle(), RankTwoOracle)
+    # Rows that are read together are no predictions of their own.
+    assert geometry.kind(is_read=True) == "cells"
+    assert RowGeometry(X, lists_cells=False).kind(is_read=True) == "tree"
+    # Only some cells are of interest: the arcs of all directions are too many.
+    assert RowGeometry(X, patterns=sample_patterns(X, 5, 0)).kind() == "cells"
+
+
+def test_few_cells_above_rank_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = rows(8, 3, 4)
+    geometry = RowGeometry(X)
+    assert geometry.circle is None
+    assert geometry.kind() == geometry.kind(is_read=True) == "cells"
+    assert isinstance(geometry.oracle(), CellOracle)
+    assert geometry.patterns is not None
+    assert len(geometry.patterns) == len(enumerate_patterns(X))
+    monkeypatch.setattr(choice, "_FEW_PATTERNS", len(geometry.patterns) - 1)
+    assert RowGeometry(X).kind() == "tree"
+    given = sample_patterns(X, 5, 0)
+    assert RowGeometry(X, patterns=given, lists_cells=False).patterns is given
+
+
+def test_a_tree_where_cells_are_not_to_be_listed() -> None:
+    X = rows(8, 3, 3)
+    geometry = RowGeometry(X, lists_cells=False)
+    assert geometry.kind() == "tree"
+    assert isinstance(geometry.oracle(), BranchAndBound)
+    climbing = geometry.oracle(Effort(random_state=np.random.default_rng(0)))
+    assert isinstance(climbing, ClimbAndBound)
+
+
+def test_all_oracles_agree() -> None:
+    for rank in (1, 2, 3):
+        X, v = rows(9, rank, 3), np.random.default_rng(rank).standard_normal((9, 1))
+        known = CellOracle(X, enumerate_patterns(X)).price(v).bound
+        for lists_cells in (True, False):
+            found = RowGeometry(X, lists_cells=lists_cells).oracle().price(v, tol=1e-9)
+            assert found.bound == pytest.approx(known, rel=2e-9)
+        assert oracle_for(Layer(X), Effort()).price(v).bound == pytest.approx(known, rel=2e-6)
+
+
+def test_effort_reaches_the_oracles() -> None:
+    X = np.column_stack([np.linspace(-1.0, 1.0, 200), np.ones(200)])
+    v = np.random.default_rng(0).standard_normal((200, 1))
+    everything = oracle_for(Layer(X), Effort()).price(v)
+    assert len(everything.values) > 2
+    assert len(oracle_for(Layer(X), Effort(most=2)).price(v).values) == 2
+    hills = oracle_for(Layer(X), Effort(depth=0.9)).price(v)
+    assert len(hills.values) < len(everything.values)
+    X, v = rows(60, 4, 4), np.random.default_rng(0).standard_normal((60, 1))
+    cut = oracle_for(Layer(X), Effort(max_nodes=0)).price(v)
+    assert not cut.finished
+    assert cut.bound > oracle_for(Layer(X), Effort()).price(v).bound
+
+
+def test_the_deadline_is_kept() -> None:
+    with pytest.raises(OutOfTimeError):
+        _ = RowGeometry(rows(8, 3, 3), Deadline(0.0)).patterns
