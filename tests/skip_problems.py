@@ -96,4 +96,4 @@ def value(
     hidden, output = neurons.balanced()
     price = 0.0 if rows.is_free else float(np.linalg.norm(w))
     penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
-    return as_loss(loss).value(rows.output(hidden, output[:, 0], w), y) + beta * (penalty + price)
+    return as_loss(loss).value(rows.forward(hidden, output[:, 0], w), y) + beta * (penalty + price)

@@ -27,7 +27,7 @@ from solvers.gauge.linear_networks import Circular, Patches, local_search
 import cvxnn
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import METHODS, Method
-from cvxnn.models import Model
+from cvxnn.models.base import Model
 
 FloatArray = NDArray[np.float64]
 

@@ -137,7 +137,7 @@ def test_strings_are_models_with_their_defaults(name: str) -> None:
     case = STRINGS.get(name, CASES["filters"])
     X, y = case.data() if name != "conv" else case.data(shape=(4, 4))
     by_name = cvxnn.solve(X, y, 0.3, model=name)
-    by_object = cvxnn.solve(X, y, 0.3, model=MODELS[name](), method=cvxnn.Global())
+    by_object = cvxnn.solve(X, y, 0.3, model=getattr(cvxnn, MODELS[name])())
     assert by_name.network == by_object.network
     if name == "relu":
         assert cvxnn.solve(X, y, 0.3).network == by_name.network

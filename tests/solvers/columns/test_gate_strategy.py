@@ -53,7 +53,7 @@ def test_gates_are_drawn_as_patterns_are_sampled_with_those_given_after_them():
 def test_the_unit_of_the_rows_that_are_drawn_through_does_not_matter(unit):
     X, _ = draw_rows("squared", 20, 3)
     gates = [
-        GateDraws(rows, 40, np.random.default_rng(3)).draw_rows(Deadline()) for rows in (X, unit * X)
+        GateDraws(rows, 40, np.random.default_rng(3)).draw(Deadline()) for rows in (X, unit * X)
     ]
     assert np.array_equal(gates[0], unit * gates[1])
 
