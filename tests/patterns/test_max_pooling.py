@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import max_winners
+from programs import max_winners
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cvxnn.oracle import MaxCellOracle

@@ -136,8 +136,8 @@ class Model(Settings, ABC):
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
 
-    def check_warm_start(self, network: object, rows: Any) -> None:
-        """InputError if a network is none to start from."""
+    def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
+        """InputError if a network is none to start from, on rows of samples of this shape."""
         if not self.capabilities.warm_start:
             raise InputError(f"{self!r} takes no warm_start.")
         if not isinstance(network, self.kind):
@@ -145,11 +145,14 @@ class Model(Settings, ABC):
                 f"warm_start must be a {self.kind.__name__} or None for {self!r}, "
                 f"got {type(network).__name__}."
             )
-        found = self.neurons(network).directions.shape[1]
+        neurons = self.neurons(network)
+        found = neurons.directions.shape[1]
         if found != rows.n_features:
             raise InputError(
                 f"warm_start must have the {rows.n_features} features of X, got {found}."
             )
+        if not self.network(neurons, shape).is_like(network):
+            raise InputError(f"warm_start must be a network of {self!r}, got {network!r}.")
 
 
 class LayerModel(Model):

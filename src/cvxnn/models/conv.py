@@ -167,7 +167,17 @@ class ConvolutionalNetwork(FilterNetwork):
         return _layer(self._windows(data), self.filter_shape, self.pooling, self.slope, has_bias)
 
     def predict_on(self, rows: Layer | MaxLayer) -> Prediction:
-        return predict(rows, self.on_patches(), self.output_weights)
+        filters, output = self.on_patches(), self.output_weights
+        if isinstance(rows, MaxLayer) and self.slope != 0.0:
+            # A layer of the largest activations has those of ReLU.
+            maps = (activate(part.patches @ filters.T, self.slope)
+                    for _, part in rows.tiles(self.n_neurons))  # fmt: skip
+            values = np.concatenate([part.max(axis=1) @ output for part in maps])
+            size = max(1.0, abs(self.slope)) * (np.abs(filters).T @ np.abs(output))
+            return Prediction(values, rows.moduli(size), rows.terms + len(output))
+        # One over the number of patches is rounded.
+        of_readout = int(self.pooling == "average")
+        return predict(rows, filters, output, of_readout=of_readout)
 
     def on_patches(self) -> FloatArray:
         """The filters as weights of patches, biases last, shape (m, h)."""

@@ -256,6 +256,13 @@ class Network(ABC):
         except InputError as error:
             raise ModelFileError(f"{file.path} holds no {cls.__name__}: {error}") from error
 
+    def is_like(self, other: Network) -> bool:
+        """Whether kind and settings are the same, and neurons of the same shapes."""
+        parts = [{name: a.shape[1:] for name, a in each._arrays.items()} for each in (self, other)]
+        return (
+            type(self) is type(other) and self._settings == other._settings and parts[0] == parts[1]
+        )
+
     def __eq__(self, other: object) -> bool:
         """Whether kind, settings and weights are the same, in the same order."""
         if not isinstance(other, Network) or type(other) is not type(self):

@@ -173,10 +173,11 @@ def prepare(
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight)
+    shape = np.shape(X)[1:]
     if warm_start is not None:
-        model.check_warm_start(warm_start, problem.rows)
+        model.check_warm_start(warm_start, problem.rows, shape)
     return Run(
-        model, np.shape(X)[1:], problem, method, check_random_state(random_state), warm_start,
+        model, shape, problem, method, check_random_state(random_state), warm_start,
         Limits(tol, max_iter, time_limit, callback),
     )  # fmt: skip
 
