@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import in_cvxpy
+from programs import Activations
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -39,18 +39,9 @@ def reference(slope: float, skip: str | None, loss: str, n: int = 8, beta: float
     """Optimum of the program on all patterns, with ``D + slope (I - D)``, in cvxpy."""
     cp = pytest.importorskip("cvxpy")
     X, y = data(loss, n)
-    masks = enumerate_patterns(X).masks.T.astype(float)
-    scales, sides = masks + slope * (1.0 - masks), 2.0 * masks - 1.0
-    V, W = (cp.Variable((X.shape[1], masks.shape[1])) for _ in range(2))
-    prediction = cp.sum(cp.multiply(scales, X @ (V - W)), axis=1)
-    penalty = sum(cp.sum(cp.norm(Z, 2, axis=0)) for Z in (V, W))
-    if skip is not None:
-        w = cp.Variable(X.shape[1])
-        prediction = prediction + X @ w
-        penalty = penalty + (cp.norm(w) if skip == "penalised" else 0.0)
-    cones = [cp.multiply(sides, X @ Z) >= 0 for Z in (V, W)]
-    problem = cp.Problem(cp.Minimize(in_cvxpy(cp, loss, prediction, y) + beta * penalty), cones)
-    return float(problem.solve(solver=cp.CLARABEL))
+    linear = None if skip is None else X
+    program = Activations(X[:, None], slope, linear=linear, is_free=skip == "free")
+    return program.optimum(cp, loss, y, beta)
 
 
 def skip_rows(X: FloatArray, slope: float, *, is_free: bool) -> SkipLayer:
@@ -99,7 +90,6 @@ def value(
 ) -> float:
     """The objective, from its definition."""
     hidden, output = neurons.balanced()
-    f = rows.layer.forward(hidden, output[:, 0]) + rows.linear @ w
-    penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
     price = 0.0 if rows.is_free else float(np.linalg.norm(w))
-    return as_loss(loss).value(f, y) + beta * (penalty + price)
+    penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
+    return as_loss(loss).value(rows.forward(hidden, output[:, 0], w), y) + beta * (penalty + price)

@@ -1,17 +1,20 @@
-"""The floor plan: rooms import only from rooms before them."""
+"""The floor plan: rooms import only from rooms before them, and no files form a circle."""
+
+from __future__ import annotations
 
 import ast
 from pathlib import Path
 
 import pytest
+from structure import Source, circles, imports
 
 import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
-SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
     "array_types",
+    "settings",
     "convergence",
     "blas",
     "clocks",
@@ -24,18 +27,19 @@ ROOMS = [
     "losses",
     "evaluation",
     "patterns",
+    "methods",
     "networks",
-    "exchange",
-    "problems",
     "results",
     "progress",
+    "problems",
     "oracle",
     "program",
     "certificates",
     "baselines",
     "solvers",
+    "models",
+    "exchange",
     "training",
-    "architectures",
     "landscape",
     "estimators",
     "datasets",
@@ -47,60 +51,119 @@ ROOMS = [
 FACE = {"__init__", "__main__"}
 
 
-def room_of(source: Path) -> str:
-    return source.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def read_all(package: Path) -> list[Source]:
+    return [Source.read(path, package.parent) for path in sorted(package.rglob("*.py"))]
 
 
-def imported_modules(source: Path) -> set[str]:
-    """Every module of cvxnn that a file names in an import, wherever in the file it does."""
-    modules = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{source}: relative import"
-            modules.add(node.module)
-            if node.module == "cvxnn":
-                modules.update(f"cvxnn.{alias.name}" for alias in node.names)
-    return {module for module in modules if module.split(".")[0] == "cvxnn"}
+SOURCES = read_all(PACKAGE)
 
 
-def imported_rooms(source: Path) -> set[str]:
-    names = {module.split(".")[1] for module in imported_modules(source) if "." in module}
-    return names - {"__version__"}
+def room_of(source: Source, package: Path) -> str:
+    return source.path.relative_to(package).parts[0].removesuffix(".py")
 
 
-def ids(source: Path) -> str:
-    return source.relative_to(PACKAGE).as_posix()
+def taken_from_the_face(source: Source, package: str) -> set[str]:
+    """Names that a file imports from the package itself, which leads anywhere."""
+    names: set[str] = set()
+    for node in source.nodes():
+        match node:
+            case ast.Import(names=aliases):
+                names |= {package for alias in aliases if alias.name == package}
+            case ast.ImportFrom(module=module, names=aliases) if module == package:
+                names |= {alias.name for alias in aliases}
+    return names
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=ids)
-def test_rooms_import_only_earlier_rooms(source):
-    room = room_of(source)
-    if room in FACE:
-        return
-    assert room in ROOMS, f"{room} has no place in the floor plan"
-    allowed = set(ROOMS[: ROOMS.index(room) + 1])
-    assert imported_rooms(source) <= allowed
+def faults(package: Path, rooms: list[str]) -> list[str]:
+    """What breaks the floor plan: imports upwards, imports of the face, and circles of files."""
+    sources = read_all(package)
+    modules = {source.module for source in sources}
+    found = []
+    for source in sources:
+        room = room_of(source, package)
+        if room in FACE:
+            continue
+        if room not in rooms:
+            found.append(f"{room} has no place in the floor plan")
+            continue
+        # What is imported for type checkers counts like anything else.
+        targets = {name for name, _ in imports(source, modules) if name != package.name}
+        above = {name for name in targets if name.split(".")[1] in rooms[rooms.index(room) + 1 :]}
+        found += [f"{source.module} imports {name}" for name in sorted(above)]
+        face = taken_from_the_face(source, package.name) - {"__version__"}
+        face -= {name for name in face if f"{package.name}.{name}" in modules}
+        found += [f"{source.module} imports {name} from the face" for name in sorted(face)]
+    return found + [f"circle: {', '.join(circle)}" for circle in circles(sources, with_typing=True)]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=ids)
-def test_files_are_short(source):
-    assert len(source.read_text(encoding="utf-8").splitlines()) < 500
+def test_rooms_import_only_earlier_rooms_and_no_files_form_a_circle() -> None:
+    assert faults(PACKAGE, ROOMS) == []
 
 
-def test_the_check_finds_an_import_upwards(tmp_path):
-    source = tmp_path / "losses.py"
-    source.write_text("def f():\n    from cvxnn.training import solve\n    import cvxnn.cli.fit\n")
-    assert imported_rooms(source) == {"training", "cli"}
+FORMS = {
+    "import a.b": "import house.{room}.{name}\n",
+    "from a import b": "from house.{room} import {name}\n",
+    "from a.b import c": "from house.{room}.{name} import thing\n",
+    "under another name": "from house.{room} import {name} as other\n",
+    "inside a function": "def f():\n    from house.{room} import {name}\n",
+    "inside a class": "class C:\n    import house.{room}.{name} as other\n",
+    "for type checkers": (
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import house.{room}.{name}\n"
+    ),
+}
+each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
-def test_public_names_are_all_there():
+def house(folder: Path, **files: str) -> Path:
+    """A package of two rooms with files such as `cellar_wine` and what is in them."""
+    package = folder / "house"
+    for name in ("cellar_wine", "cellar_coal", "attic_trunk"):
+        path = package / f"{name.replace('_', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files.get(name, "thing = 1\n"), encoding="utf-8")
+    for path in (package, package / "cellar", package / "attic"):
+        (path / "__init__.py").write_text("", encoding="utf-8")
+    return package
+
+
+@each_form
+def test_an_import_upwards_is_found(form: str, tmp_path: Path) -> None:
+    package = house(tmp_path, cellar_wine=form.format(room="attic", name="trunk"))
+    assert faults(package, ["cellar", "attic"]) == ["house.cellar.wine imports house.attic.trunk"]
+    assert faults(package, ["attic", "cellar"]) == []
+
+
+@each_form
+def test_a_circle_inside_a_room_is_found(form: str, tmp_path: Path) -> None:
+    wine = FORMS["from a.b import c"].format(room="cellar", name="coal")
+    package = house(tmp_path, cellar_wine=wine, cellar_coal=form.format(room="cellar", name="wine"))
+    assert faults(package, ["cellar", "attic"]) == ["circle: house.cellar.coal, house.cellar.wine"]
+
+
+@pytest.mark.parametrize("form", ["from house import thing\n", "def f():\n    import house\n"])
+def test_an_import_through_the_face_is_found(form: str, tmp_path: Path) -> None:
+    package = house(tmp_path, cellar_wine=form)
+    (fault,) = faults(package, ["cellar", "attic"])
+    assert fault.endswith("from the face")
+    version = house(tmp_path, cellar_wine="from house import __version__, cellar\n")
+    assert faults(version, ["cellar", "attic"]) == []
+
+
+def test_a_room_without_a_place_is_found(tmp_path: Path) -> None:
+    assert "attic has no place in the floor plan" in faults(house(tmp_path), ["cellar"])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.module)
+def test_files_are_short(source: Source) -> None:
+    assert len(source.text.splitlines()) < 500
+
+
+def test_public_names_are_all_there() -> None:
     for name in cvxnn.__all__:
         assert getattr(cvxnn, name).__name__ == name
         assert name in dir(cvxnn)
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sovle'"):
         cvxnn.sovle  # noqa: B018

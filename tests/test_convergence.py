@@ -12,8 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import cvxnn
-from cvxnn.layers import Layer
-from cvxnn.training import solve_layer
 from cvxnn.training.run import Run
 
 X, Y = cvxnn.load_ring()
@@ -21,7 +19,7 @@ LABELS = Y > 0
 IMAGES = np.random.default_rng(0).standard_normal((12, 4, 4))
 VALUES = IMAGES[:, 0, 0] * IMAGES[:, 1, 1]
 BRIEF = {"max_iter": 1, "tol": 1e-12}
-IMAGE_OPTIONS = {"filter_size": 2, "method": "sampled", "n_samples": 20} | BRIEF
+FILTERS = {"model": cvxnn.Conv(2), "method": cvxnn.Sampled(20)} | BRIEF
 
 
 def regressor() -> cvxnn.ConvexReLURegressor:
@@ -31,22 +29,13 @@ def regressor() -> cvxnn.ConvexReLURegressor:
 # Each on one line, which is the one to be named.
 CALLS = {
     "solve": lambda: cvxnn.solve(X, Y, 1e-4, **BRIEF),
-    "solve_layer": lambda: solve_layer(Layer(X), Y, 1e-4, **BRIEF),
-    "solve_leaky": lambda: cvxnn.solve_leaky(X, Y, 1e-4, slope=0.1, **BRIEF),
-    "skip": lambda: cvxnn.solve_leaky(X, Y, 1e-4, slope=0.1, skip="penalised", **BRIEF),
-    "solve_gated": lambda: cvxnn.solve_gated(X, Y, 1e-3, n_gates=20, **BRIEF),
-    "solve_cnn": lambda: cvxnn.solve_cnn(IMAGES, VALUES, 1e-3, **IMAGE_OPTIONS),
-    "solve_linear_cnn": lambda: cvxnn.solve_linear_cnn(IMAGES, VALUES, 1e-3, time_limit=1e-9),
-    "solve_circular_cnn": lambda: cvxnn.solve_circular_cnn(X, Y, 1e-3, time_limit=1e-9),
+    "filters": lambda: cvxnn.solve(IMAGES, VALUES, 1e-3, **FILTERS),
     "path": lambda: cvxnn.regularization_path(X, Y, [1e-4], **BRIEF),
     "regressor": lambda: regressor().fit(X, Y),
     "classifier": lambda: cvxnn.ConvexReLUClassifier(1e-4, **BRIEF).fit(X, LABELS),
     "regressor CV": lambda: cvxnn.ConvexReLURegressorCV([1e-4], cv=2, **BRIEF).fit(X, Y),
     "classifier CV": lambda: cvxnn.ConvexReLUClassifierCV([1e-4], cv=2, **BRIEF).fit(X, LABELS),
-    "CNN regressor": lambda: cvxnn.ConvexCNNRegressor(1e-3, **IMAGE_OPTIONS).fit(IMAGES, VALUES),
-    "CNN classifier": lambda: cvxnn.ConvexCNNClassifier(1e-3, **IMAGE_OPTIONS).fit(
-        IMAGES, VALUES > 0
-    ),
+    "regressor of images": lambda: cvxnn.ConvexReLURegressor(1e-3, **FILTERS).fit(IMAGES, VALUES),
     "pipeline": lambda: make_pipeline(StandardScaler(), regressor()).fit(X, Y),
     "grid": lambda: GridSearchCV(regressor(), {"beta": [1e-4]}, cv=2).fit(X, Y),
 }
@@ -68,7 +57,7 @@ def test_a_training_inside_certify_does_not_warn():
     assert cvxnn.certify(network, X, Y, 1e-2, tol=1e-15, time_limit=0.5).gap > 0.0
 
 
-@pytest.mark.parametrize("work", [lambda: regressor().fit(X, Y), CALLS["CNN regressor"]])
+@pytest.mark.parametrize("work", [lambda: regressor().fit(X, Y), CALLS["regressor of images"]])
 def test_warnings_are_heard_during_a_fit(work, monkeypatch):
     """In another thread, where filters that a fit had set would hold as well."""
     inside, heard = threading.Event(), threading.Event()

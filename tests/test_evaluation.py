@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
-from cvxnn.architectures import ConvolutionalNetwork
 from numpy.typing import NDArray
 
+from cvxnn import ConvolutionalNetwork
 from cvxnn.compensated import matrix_product, network_output, pair_error
 from cvxnn.evaluation import evaluate, predict
 from cvxnn.layers import Layer
@@ -122,7 +122,7 @@ def test_filters_may_win_at_different_patches() -> None:
     layer, filters = max_layer(patches, has_bias=False), np.eye(2)
     assert predict(layer, filters, np.array([1.0, -1.0])).moduli[0] >= 2.0
     network = ConvolutionalNetwork(filters.reshape(2, 1, 2), [1.0, -1.0], pooling="max")
-    assert network._predict(patches).moduli[0] >= 2.0
+    assert network.predict_on(network.rows(patches)).moduli[0] >= 2.0
 
 
 def test_products_in_pairs() -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cvxnn.architectures import solve_cnn, solve_leaky
 
-from cvxnn.errors import InputError
-from cvxnn.results import Status, Verdict
-from cvxnn.training import solve
-from cvxnn.training.certification import certify
+from cvxnn import Conv, InputError, ReLU, Status, Verdict, certify, solve
 
 LINE = np.array([[-1.0], [-5.0], [2.0], [0.0], [3.0]])
 SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
@@ -48,7 +44,7 @@ def test_weights_that_float64_cannot_tell_apart_are_refused_in_a_sentence():
 def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     # Without a bias five points are fitted by (x)_+ and (-x)_+ up to 16/13 at best: least
     # squares on each half line, in fractions: 1/2 (3 - 25/13) ... = 16/13.
-    solution = solve(LINE, SIGNS, beta, method)
+    solution = solve(LINE, SIGNS, beta, method=method)
     right, left = LINE[:, 0] > 0.0, LINE[:, 0] < 0.0
     rest = 0.5 * float(SIGNS[LINE[:, 0] == 0.0] @ SIGNS[LINE[:, 0] == 0.0])
     for half in (right, left):
@@ -65,7 +61,7 @@ def test_integers_with_a_beta_next_to_rounding(seed, method):
     rng = np.random.default_rng(seed)
     X = rng.integers(-3, 4, (12, 3)).astype(float)
     y = rng.integers(-3, 4, 12).astype(float)
-    solution = solve(X, y, 2.7e-15, method)
+    solution = solve(X, y, 2.7e-15, method=method)
     assert solution.dual_bound <= solution.objective + solution.objective_error
     # Rows that are equal up to a positive factor cannot be told apart: what is left of them.
     assert solution.dual_bound >= 0.0 and solution.objective < 0.5 * float(y @ y)
@@ -85,7 +81,7 @@ def test_certify_beside_a_tiny_beta(beta):
 @pytest.mark.parametrize("d", [1, 2, 4])
 @pytest.mark.parametrize("tol", [1e-6, 1e-13])
 def test_data_of_zeros(method, d, tol):
-    solution = solve(np.zeros((3, d)), [1.0, 2.0, 3.0], 1.0, method, tol=tol)
+    solution = solve(np.zeros((3, d)), [1.0, 2.0, 3.0], 1.0, method=method, tol=tol)
     assert (solution.n_neurons, solution.objective) == (0, 7.0)
     assert 7.0 * (1.0 - 1e-13) <= solution.dual_bound <= 7.0
     assert solution.status is Status.OPTIMAL
@@ -96,23 +92,23 @@ def test_a_penalised_line_that_is_not_needed(seed):
     """The equation ||w|| = eta has the root 0: no interval holds its logarithm."""
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
-    plain = solve_leaky(X, y, 0.005, 0.0, tol=1e-9)
-    solution = solve_leaky(X, y, 0.005, 0.0, skip="penalised", tol=1e-13, max_iter=1000)
-    assert np.linalg.norm(solution.network.skip_weights) <= 1e-30
+    plain = solve(X, y, 0.005, tol=1e-9)
+    solution = solve(X, y, 0.005, model=ReLU(skip="penalised"), tol=1e-13, max_iter=1000)
+    # What is left of it is rounding beside weights of size one.
+    assert np.linalg.norm(solution.network.skip_weights) <= 1e-16
     assert solution.gap <= 1e-11
     assert solution.objective <= plain.objective * (1.0 + 1e-9)
 
 
 @pytest.mark.parametrize("pooling", ["sum", "average"])
-@pytest.mark.parametrize("fit_intercept", [False, True])
-def test_blank_images(pooling, fit_intercept):
+@pytest.mark.parametrize("bias", [False, True])
+def test_blank_images(pooling, bias):
     images = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
-    solution = solve_cnn(
-        images, [1.0, 2.0], 0.1, 3, sample_weight=[1.0, 0.0], pooling=pooling,
-        fit_intercept=fit_intercept, method="exact",
-    )  # fmt: skip
+    model = Conv(3, pooling=pooling, bias=bias)
+    weights = [1.0, 0.0]
+    solution = solve(images, [1.0, 2.0], 0.1, model=model, sample_weight=weights, method="exact")
     assert solution.status is Status.OPTIMAL
-    if not fit_intercept:
+    if not bias:
         # Every filter is 0 on the only image that counts.
         assert solution.objective == pytest.approx(0.5, rel=1e-12)
     else:
@@ -123,7 +119,7 @@ def test_blank_images(pooling, fit_intercept):
 
 def test_a_penalised_line_beside_a_ridge_next_to_nothing():
     X, y = np.array([[0.3, -1.2, 0.7, 0.1]]), np.array([0.8])
-    solution = solve_leaky(X, y, 5.8e-24, 0.0, skip="penalised", tol=1e-10)
+    solution = solve(X, y, 5.8e-24, model=ReLU(skip="penalised"), tol=1e-10)
     # One row is fitted by one neuron or the line: beta |y| / ||x|| either way.
     optimum = 5.8e-24 * 0.8 / float(np.linalg.norm(X))
     assert solution.dual_bound <= optimum * (1.0 + 1e-12)

@@ -72,7 +72,12 @@ class Prediction:
 
 
 def predict(
-    layer: Rows, hidden: FloatArray, weights: FloatArray, linear: Pair | None = None
+    layer: Rows,
+    hidden: FloatArray,
+    weights: FloatArray,
+    linear: Pair | None = None,
+    *,
+    of_readout: int = 0,
 ) -> Prediction:
     """Predictions of neurons, and of a linear part ``S w`` beside them.
 
@@ -83,6 +88,8 @@ def predict(
     weights : ndarray, shape (m,)
     linear : pair of ndarray, optional
         S of shape (n, p) and w of shape (p,).
+    of_readout : int
+        Roundings in the entries of the readout, before any product.
 
     Examples
     --------
@@ -92,7 +99,7 @@ def predict(
     """
     values = layer.forward(hidden, weights)
     moduli = layer.moduli(np.abs(hidden).T @ np.abs(weights))
-    roundings = layer.terms + len(weights)
+    roundings = layer.terms + len(weights) + of_readout
     if linear is not None:
         S, w = linear
         values = values + S @ w
@@ -111,7 +118,8 @@ def predict(
         if linear is not None:
             high, low = matrix_product(linear[0], linear[1][:, None])
             pair = sum_of_pairs(pair, (high[:, 0], low[:, 0]))
-        return PrecisePrediction(*pair, 2.0 * pair_error(roundings) * moduli)
+        error = 2.0 * pair_error(roundings) + of_readout * _EPS
+        return PrecisePrediction(*pair, error * moduli)
 
     return Prediction(values, moduli, roundings, precise)
 
@@ -144,7 +152,6 @@ def evaluate(
     at most, and l' is largest at its ends. Losses are sums of n non-negative terms, each
     of a few roundings.
     """
-    of_price = (roundings + 8) * _EPS * price
     value, error = loss.value(prediction.values, y), prediction.error
     of_loss = _spread(loss, y, prediction.values, error, error) + (len(y) + 16) * _EPS * value
     if of_loss > min(_ENOUGH, _SHARE * tol) * (value + price) and prediction.precise is not None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from least_squares import least_squares
 from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+from reference import solve_with_clarabel
 
 from cvxnn.certificates import DualProof, dual_bound, spectral_proof
 from cvxnn.layers import Layer, spectral_bound
@@ -20,7 +21,6 @@ from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Certificate
-from cvxnn.solvers.reference import solve_with_clarabel
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exchange.kinds import KINDS, RELU, ROWS, Kind, by_onnx, by_torch
+from exchange.outputs import by_onnx, by_torch
+from networks.cases import CASES, RELU, ROWS, Case
 
 import cvxnn
 from cvxnn import (
@@ -21,10 +22,10 @@ from cvxnn import (
 from cvxnn.errors import InputError
 
 each_run = pytest.mark.parametrize("run", [by_torch, by_onnx])
-each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+each_kind = pytest.mark.parametrize("kind", CASES.values(), ids=CASES)
 
 
-def assert_outputs(kind: Kind, networks: list[Any], values: np.ndarray, tol: float) -> None:
+def assert_outputs(kind: Case, networks: list[Any], values: np.ndarray, tol: float) -> None:
     expected = np.column_stack([network.forward(kind.data) for network in networks])
     assert values.shape == expected.shape
     assert np.abs(values - expected).max() <= tol * max(np.abs(expected).max(), 1.0)
@@ -35,7 +36,7 @@ def assert_outputs(kind: Kind, networks: list[Any], values: np.ndarray, tol: flo
 @pytest.mark.parametrize("sizes", [(7,), (1,), (0,), (7, 1, 0)])
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-13), ("float32", 1e-5)])
 def test_outputs_are_those_of_the_networks(
-    run: Any, kind: Kind, sizes: tuple[int, ...], dtype: str, tol: float
+    run: Any, kind: Case, sizes: tuple[int, ...], dtype: str, tol: float
 ):
     networks = [kind.make(m) for m in sizes]
     values = run(networks, kind.channels_first, dtype, image_shape=kind.image_shape)
@@ -46,7 +47,7 @@ def test_outputs_are_those_of_the_networks(
 @each_run
 @pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("sizes", [(7,), (0,), (7, 1, 0)])
-def test_the_column_of_ones_becomes_biases(run: Any, kind: Kind, sizes: tuple[int, ...]):
+def test_the_column_of_ones_becomes_biases(run: Any, kind: Case, sizes: tuple[int, ...]):
     networks = [kind.make(m) for m in sizes]
     assert_outputs(kind, networks, run(networks, kind.data[:, :-1], has_ones=True), 1e-13)
 
@@ -59,8 +60,8 @@ def test_a_network_is_a_list_of_one(run: Any):
 
 @each_run
 def test_skip_connections_and_biases_of_some_networks_are_zeros_of_the_others(run: Any):
-    one = KINDS["slope 0.2, skip"]
-    networks = [one.make(3), KINDS["slope 0.2"].make(2)]
+    one = CASES["slope 0.2 and skip"]
+    networks = [one.make(3), CASES["slope 0.2"].make(2)]
     assert_outputs(one, networks, run(networks, one.data), 1e-13)
     filters = np.random.default_rng(0).standard_normal((2, 3, 2, 1))
     images = np.random.default_rng(1).standard_normal((5, 7, 6))
@@ -75,7 +76,7 @@ def test_skip_connections_and_biases_of_some_networks_are_zeros_of_the_others(ru
 @each_run
 @pytest.mark.parametrize("name", ["geometry 2, sum", "geometry 2, average", "geometry 2, max"])
 def test_images_of_any_size_are_taken(run: Any, name: str):
-    network = KINDS[name].make(4)
+    network = CASES[name].make(4)
     for shape in ((2, 9, 4), (3, 3, 2)):
         images = np.random.default_rng(1).standard_normal(shape)
         image_shape = shape[1:] if "sum" in name else None
@@ -92,7 +93,7 @@ def export(request: pytest.FixtureRequest) -> Any:
     return {"torch": to_torch, "onnx": to_onnx}[request.param]
 
 
-CONVOLUTIONAL = KINDS["geometry 2, average"]
+CONVOLUTIONAL = CASES["geometry 2, average"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ CONVOLUTIONAL = KINDS["geometry 2, average"]
         ("network", "must be a network of cvxnn or a list of them, got a str."),
         ([RELU.make(0), None], "a network of cvxnn or a list of them, got a NoneType."),
         ([], "of the same kind, got no network."),
-        ([RELU.make(1), KINDS["gated"].make(1)], "got GatedNetwork and TwoLayerNetwork."),
+        ([RELU.make(1), CASES["gated"].make(1)], "got GatedNetwork and TwoLayerNetwork."),
         (
             [TwoLayerNetwork([[1.0]], [1.0]), RELU.make(0)],
             "the same number of features, got 1 and 4.",
@@ -157,12 +158,12 @@ def test_has_ones_is_a_flag(export: Any):
 @pytest.mark.parametrize("name", ["geometry 2, average", "linear"])
 def test_has_ones_is_for_rows(export: Any, name: str):
     with pytest.raises(InputError, match=r"has_ones is for .*: a \w+ has no weights of a column"):
-        export(KINDS[name].make(2), has_ones=True)
+        export(CASES[name].make(2), has_ones=True)
 
 
 @pytest.mark.parametrize("name", [*ROWS, "linear"])
 def test_image_shape_is_for_images(export: Any, name: str):
-    network = KINDS[name].make(2)
+    network = CASES[name].make(2)
     kind = type(network).__name__
     with pytest.raises(InputError, match=f"for a ConvolutionalNetwork, .* a {kind} has weights"):
         export(network, image_shape=(2, 2))
@@ -196,7 +197,7 @@ def test_a_missing_package_is_named(
     for module in [missing, *(name for name in sys.modules if name.startswith(f"{missing}."))]:
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=f"needs {package}") as error:
-        call(KINDS[name].make(1))
+        call(CASES[name].make(1))
     assert "\n" not in str(error.value)
     assert str(error.value).count(". ") == 0
 

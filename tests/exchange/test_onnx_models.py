@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange.kinds import KINDS, RELU, ROWS
+from networks.cases import CASES, RELU, ROWS
 
 import cvxnn
 from cvxnn import InputError, TwoLayerNetwork, save_onnx, to_onnx
@@ -49,13 +49,13 @@ def test_versions_shapes_and_names_of_an_onnx_model():
         ("geometry 4, max", None, ["n", 3, "height", "width"]),
         ("geometry 4, sum", (7, 6), ["n", 3, 7, 6]),
         ("linear", None, ["n", 5, 3]),
-        ("circular", None, ["n", 4]),
+        ("circular 5", None, ["n", 5]),
     ],
 )
 def test_channels_are_first_and_sides_free_where_they_may_be(
     name: str, image_shape: Any, expected: list[Any]
 ):
-    model = to_onnx(KINDS[name].make(2), image_shape=image_shape)
+    model = to_onnx(CASES[name].make(2), image_shape=image_shape)
     assert shape_of(model.graph.input[0]) == expected
 
 
@@ -90,14 +90,14 @@ def test_options_of_onnx_are_checked(options: dict[str, Any], sentence: str):
         to_onnx(RELU.make(1), **options)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("m", [7, 0])
 def test_a_saved_model_is_the_model(name: str, m: int, tmp_path: Path):
-    network = KINDS[name].make(m)
+    network = CASES[name].make(m)
     path = tmp_path / "network.onnx"
     options: dict[str, Any] = {
         "has_ones": name in ROWS,
-        "image_shape": KINDS[name].image_shape,
+        "image_shape": CASES[name].image_shape,
         "dtype": "float32",
         "metadata": {"beta": 1.0},
     }

@@ -8,62 +8,63 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exchange.kinds import IMAGES, KINDS, RELU, Kind, by_torch
+from exchange.outputs import by_torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from networks.cases import CASES, IMAGES, RELU, Case
 
 from cvxnn import InputError, TwoLayerNetwork, from_torch, to_torch
 
 torch = pytest.importorskip("torch")
 
 X = RELU.data
-each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+each_kind = pytest.mark.parametrize("kind", CASES.values(), ids=CASES)
 
 
-def module_of(kind: Kind, m: int = 7, dtype: Any = None) -> Any:
+def module_of(kind: Case, m: int = 7, dtype: Any = None) -> Any:
     return to_torch(kind.make(m), image_shape=kind.image_shape, dtype=dtype)
 
 
-@pytest.mark.parametrize("name", sorted(KINDS.keys() - {"linear", "circular"}))
+@pytest.mark.parametrize("name", [n for n in CASES if not n.startswith(("linear", "circular"))])
 def test_what_is_trained_are_the_weights_with_the_same_penalty(name: str):
-    network, module = KINDS[name].make(7), module_of(KINDS[name])
+    network, module = CASES[name].make(7), module_of(CASES[name])
     squares = sum(float((part.detach() ** 2).sum()) for part in module.parameters())
     skip = getattr(network, "skip_weights", None)
     if skip is not None:
-        # That of a penalised skip connection is no square.
-        squares += 2.0 * np.linalg.norm(skip) - skip @ skip
+        # That of a skip connection is no square, or nothing.
+        squares += 2.0 * np.linalg.norm(skip) * (not network.skip_is_free) - skip @ skip
     assert 0.5 * squares == pytest.approx(network.penalty(), rel=1e-12)
-    module(torch.tensor(KINDS[name].channels_first)).sum().backward()
+    module(torch.tensor(CASES[name].channels_first)).sum().backward()
     assert all(parameter.grad is not None for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("name", ["linear", "circular"])
+@pytest.mark.parametrize("name", ["linear", "circular 5"])
 def test_linear_networks_are_one_linear_function(name: str):
-    network = KINDS[name].make(7)
-    (parameter,) = module_of(KINDS[name]).parameters()
+    network = CASES[name].make(7)
+    (parameter,) = module_of(CASES[name]).parameters()
     assert np.array_equal(parameter.detach().numpy(), network.coefficients.reshape(1, -1))
 
 
 def test_gates_are_stored_and_not_trained():
-    module = module_of(KINDS["gated"])
+    module = module_of(CASES["gated"])
     assert {name for name, _ in module.named_parameters()} == {"0.hidden.weight", "1.weight"}
     assert set(module.state_dict()) == {"0.gates", "0.hidden.weight", "1.weight"}
-    module = to_torch(KINDS["gated"].make(7), has_ones=True)
+    module = to_torch(CASES["gated"].make(7), has_ones=True)
     assert {"0.gates", "0.gate_biases"} <= set(module.state_dict())
     assert {name for name, _ in module.named_buffers()} == {"0.gates", "0.gate_biases"}
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_layers_of_a_convolutional_network(name: str):
-    slope = KINDS[name].make(1).slope
+    slope = CASES[name].make(1).slope
     kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
-    module = module_of(KINDS[name])
+    module = module_of(CASES[name])
     assert all(kind in type(layer).__name__ for kind, layer in zip(kinds, module, strict=True))
 
 
 @each_kind
-def test_a_stored_module_comes_back(kind: Kind):
+def test_a_stored_module_comes_back(kind: Case):
     module, inputs = module_of(kind), torch.tensor(kind.channels_first)
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
@@ -81,14 +82,14 @@ def test_a_stored_module_comes_back(kind: Kind):
 
 @each_kind
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_parameters_and_gates_are_of_the_dtype(kind: Kind, dtype: str):
+def test_parameters_and_gates_are_of_the_dtype(kind: Case, dtype: str):
     module = module_of(kind, dtype=getattr(torch, dtype))
     assert {tensor.dtype for tensor in module.state_dict().values()} == {getattr(torch, dtype)}
 
 
 @each_kind
 @pytest.mark.parametrize("m", [7, 0])
-def test_the_random_numbers_of_torch_are_not_touched(kind: Kind, m: int):
+def test_the_random_numbers_of_torch_are_not_touched(kind: Case, m: int):
     state = torch.get_rng_state()
     module_of(kind, m)
     assert torch.equal(torch.get_rng_state(), state)
@@ -96,7 +97,7 @@ def test_the_random_numbers_of_torch_are_not_touched(kind: Kind, m: int):
 
 def test_the_module_of_a_sum_needs_the_size_of_the_images():
     with pytest.raises(InputError, match=r'module of pooling="sum" needs; got None'):
-        to_torch(KINDS["geometry 2, sum"].make(4))
+        to_torch(CASES["geometry 2, sum"].make(4))
 
 
 @pytest.mark.parametrize("dtype", ["float32", np.float64, 64])
@@ -112,7 +113,7 @@ def test_weights_too_large_for_the_torch_dtype_are_refused():
 
 
 @each_kind
-def test_the_module_is_a_copy_that_can_be_trained(kind: Kind):
+def test_the_module_is_a_copy_that_can_be_trained(kind: Case):
     network, same, module = kind.make(7), kind.make(7), module_of(kind)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     inputs = torch.tensor(kind.channels_first)
@@ -176,16 +177,16 @@ def test_from_torch_refuses_several_outputs():
     ("name", "words"),
     [
         ("slope 0.2", "Linear, LeakyReLU, Linear"),
-        ("slope 0.0, skip", "Linear, ReLU, Linear, add, Linear, add"),
+        ("ReLU and skip", "Linear, ReLU, Linear, add, Linear, add"),
         ("gated", "Linear, linear, ge, mul, Linear"),
         ("geometry 2, average", "Conv2d, ReLU, AdaptiveAvgPool2d, Flatten, Linear"),
         ("linear", "Flatten, Linear"),
-        ("circular", "Linear"),
+        ("circular 5", "Linear"),
     ],
 )
 def test_from_torch_refuses_other_kinds(name: str, words: str):
     with pytest.raises(InputError, match=rf"got a Sequential\({words}\)") as error:
-        from_torch(to_torch(KINDS[name].make(3)))
+        from_torch(to_torch(CASES[name].make(3)))
     assert "\n" not in str(error.value)
 
 

@@ -21,16 +21,16 @@ def test_predictions_are_those_of_neurons_and_a_line() -> None:
     w, X = np.array([1.0, -2.0]), ROWS.layer.rows[:6]
     products = X @ hidden.T
     expected = np.where(products > 0.0, products, 0.2 * products) @ weights + ROWS.linear @ w
-    np.testing.assert_allclose(ROWS.output(hidden, weights, w), expected, rtol=1e-13)
+    np.testing.assert_allclose(ROWS.forward(hidden, weights, w), expected, rtol=1e-13)
     assert (ROWS.n_outputs, ROWS.n_features) == (6, 3)
 
 
 def test_some_of_the_predictions() -> None:
     hidden, weights, w = rng.standard_normal((4, 3)), rng.standard_normal(4), np.ones(2)
-    whole = ROWS.output(hidden, weights, w)
+    whole = ROWS.forward(hidden, weights, w)
     for outputs in (slice(1, 4), np.array([5, 0])):
         part = ROWS.take(outputs)
-        np.testing.assert_allclose(part.output(hidden, weights, w), whole[outputs], rtol=1e-14)
+        np.testing.assert_allclose(part.forward(hidden, weights, w), whole[outputs], rtol=1e-14)
         assert part.is_free == ROWS.is_free
 
 

@@ -1,4 +1,4 @@
-"""Networks of every kind with data, and their values in rational arithmetic."""
+"""The registry of networks: every kind and setting, with data and values in rational arithmetic."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cvxnn.architectures import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from numpy.typing import NDArray
 from scipy.linalg import circulant
 
-from cvxnn.networks import Network, TwoLayerNetwork
+from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
+from cvxnn.networks import Network
 
 FloatArray = NDArray[np.float64]
 # Arrays of Fraction.
@@ -24,15 +24,43 @@ Exact = NDArray[np.object_]
 
 @dataclass(frozen=True)
 class Case:
-    """A network, data for it, and its values and squared weights written out anew."""
+    """How to make a network of so many neurons, and the shape of data for it."""
 
     name: str
-    network: Any
-    data: FloatArray
-    values: Callable[[Any, FloatArray], Exact]
-    text: str
-    # What is in the penalty: arrays by name.
-    squared: tuple[str, ...]
+    make: Callable[[int], Any]
+    shape: tuple[int, ...]
+    image_shape: tuple[int, ...] | None = None
+
+    @property
+    def network(self) -> Any:
+        return self.make(4)
+
+    @property
+    def kind(self) -> type[Network]:
+        return type(self.make(0))
+
+    @property
+    def data(self) -> FloatArray:
+        """The last column of rows is one of ones; the first row is on the boundary of a gate."""
+        data = normal(*self.shape)
+        if self.image_shape is None:
+            data[..., -1] = 1.0
+        if self.kind is GatedNetwork:
+            data[0, 0] = 0.0
+        return data
+
+    @property
+    def channels_first(self) -> FloatArray:
+        """The data as other libraries have them."""
+        if self.image_shape is None:
+            return self.data
+        has_channels = len(self.shape) > len(self.image_shape) + 1
+        return np.moveaxis(self.data, -1, 1) if has_channels else self.data[:, np.newaxis]
+
+    @property
+    def values(self) -> Exact:
+        """What the network is on the data."""
+        return values(self.network, self.data)
 
     @property
     def arrays(self) -> dict[str, FloatArray]:
@@ -46,16 +74,11 @@ class Case:
 
     def made(self, **changed: Any) -> Network:
         """A network of this kind with some arguments changed."""
-        made: Network = type(self.network)(**(self.arrays | self.settings | changed))
+        made: Network = self.kind(**(self.arrays | self.settings | changed))
         return made
 
-    @property
-    def penalty(self) -> Fraction:
-        """What beta multiplies, to 60 digits."""
-        squares = [np.sum(exact(getattr(self.network, name)) ** 2) for name in self.squared]
-        w = getattr(self.network, "skip_weights", None)
-        paid = w is not None and not self.network.skip_is_free
-        return Fraction(sum(squares)) / 2 + (root(np.sum(exact(w) ** 2)) if paid else 0)
+
+# ------------------------------------------------------------------ in rational arithmetic
 
 
 def exact(array: Any) -> Exact:
@@ -127,86 +150,111 @@ def linear_values(network: LinearCNN, patches: FloatArray) -> Exact:
 
 def circular_values(network: CircularCNN, X: FloatArray) -> Exact:
     pairs = zip(network.filters, network.output_weights, strict=True)
-    return sum((exact(X) @ exact(circulant(u)) @ exact(w) for u, w in pairs), exact([0.0]))
+    zeros = exact(np.zeros(len(X)))
+    return sum((exact(X) @ exact(circulant(u)) @ exact(w) for u, w in pairs), zeros)
 
 
-def draws(seed: int = 0) -> Callable[..., FloatArray]:
-    return np.random.default_rng(seed).standard_normal
+# The values of a kind, and what is in its penalty: arrays by name.
+FORMULAS: dict[type, tuple[Callable[[Any, FloatArray], Exact], tuple[str, ...]]] = {
+    TwoLayerNetwork: (dense_values, ("hidden_weights", "output_weights")),
+    GatedNetwork: (gated_values, ("hidden_weights", "output_weights")),
+    ConvolutionalNetwork: (convolutional_values, ("filters", "output_weights", "biases")),
+    LinearCNN: (linear_values, ("filters", "output_weights")),
+    CircularCNN: (circular_values, ("filters", "output_weights")),
+}
 
 
-def dense_case(name: str, text: str = "", **settings: Any) -> Case:
-    draw = draws()
-    network = TwoLayerNetwork(draw((4, 3)), draw(4), **settings)
-    text = f"TwoLayerNetwork(n_neurons=4, n_features=3{text})"
-    squared = ("hidden_weights", "output_weights")
-    return Case(name, network, draw((6, 3)), dense_values, text, squared)
+def values(network: Any, data: FloatArray) -> Exact:
+    """What a network is on data."""
+    return FORMULAS[type(network)][0](network, data)
 
 
-def gated_case() -> Case:
-    draw = draws()
-    # The last gate is open everywhere, and the first row on the boundary of the first.
-    gates, X = np.vstack([[1.0, 0.0, 0.0], draw((2, 3)), np.zeros(3)]), draw((6, 3))
-    X[0, 0] = 0.0
-    network = GatedNetwork(gates, draw((4, 3)), draw(4))
-    squared = ("hidden_weights", "output_weights")
-    text = "GatedNetwork(n_neurons=4, n_features=3)"
-    return Case("gated", network, X, gated_values, text, squared)
+def penalty(network: Any) -> Fraction:
+    """What beta multiplies, to 60 digits."""
+    squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
+    squares = [np.sum(exact(array) ** 2) for array in squared if array is not None]
+    w = getattr(network, "skip_weights", None)
+    paid = w is not None and not network.skip_is_free
+    return Fraction(sum(squares)) / 2 + (root(np.sum(exact(w) ** 2)) if paid else 0)
 
 
-def convolutional_case(
-    shape: tuple[int, ...],
-    filter_shape: tuple[int, ...],
-    *,
-    m: int = 3,
-    has_biases: bool = True,
-    text: str = "",
-    **settings: Any,
-) -> Case:
-    draw = draws()
-    filters, output = draw((m, *filter_shape)), draw(m)
-    biases = draw(m) if has_biases else None
-    network = ConvolutionalNetwork(filters, output, biases, **settings)
-    squared = ("filters", "output_weights") + (("biases",) if has_biases else ())
-    text = f"ConvolutionalNetwork(n_neurons={m}, filter_shape={filter_shape}{text})"
-    name = f"convolutional {len(shape)}-D {settings.get('pooling', 'sum')}"
-    return Case(name, network, draw(shape), convolutional_values, text, squared)
+# ------------------------------------------------------------------ the networks
 
 
-def bilinear_case(kind: Any, shape: tuple[int, ...], sizes: tuple[int, int], text: str) -> Case:
-    draw = draws()
-    network = kind(draw((2, sizes[0])), draw((2, sizes[1])))
-    values = linear_values if kind is LinearCNN else circular_values
-    squared = ("filters", "output_weights")
-    text = f"{kind.__name__}(n_neurons=2, {text})"
-    return Case(f"{kind.__name__} {shape}", network, draw(shape), values, text, squared)
+def normal(m: int, *shape: int) -> FloatArray:
+    return np.random.default_rng([m, *shape]).standard_normal((m, *shape))
 
 
-W = (0.5, -2.0, 0.1)
-CASES = [
-    dense_case("ReLU"),
-    dense_case("leaky", ", slope=0.1", slope=0.1),
-    dense_case(
-        "modulus and skip", ", slope=-1.0, skip='penalised'", slope=-1.0, skip_weights=W
-    ),
-    dense_case("free skip", ", skip='free'", skip_weights=W, skip_is_free=True),
-    gated_case(),
-    convolutional_case(
-        (4, 6, 5), (3, 2, 1), stride=2, slope=-1.0,
-        text=", stride=2, pooling='sum', slope=-1.0",
-    ),
-    convolutional_case((4, 9, 2), (4, 2), has_biases=False, pooling="max", text=", pooling='max'"),
-    convolutional_case(
-        (3, 5, 5, 2), (2, 3, 2), padding=1, pooling="average", slope=0.1,
-        text=", padding=1, pooling='average', slope=0.1",
-    ),
-    bilinear_case(LinearCNN, (5, 4, 3), (3, 4), "filter_size=3, n_patches=4"),
+def dense(name: str, skip: bool = False, **settings: Any) -> Case:
+    w = normal(4) if skip else None
+
+    def make(m: int) -> TwoLayerNetwork:
+        return TwoLayerNetwork(normal(m, 4), normal(m), skip_weights=w, **settings)
+
+    return Case(name, make, (6, 4))
+
+
+def gated(m: int) -> GatedNetwork:
+    """The first gate has the first row on its boundary, the last is open everywhere."""
+    gates = normal(m, 4)[::-1].copy()
+    gates[:1] = [1.0, 0.0, 0.0, 0.0]
+    gates[1:][-1:] = 0.0
+    return GatedNetwork(gates, normal(m, 4), normal(m))
+
+
+GEOMETRIES = [
+    # Shape of the data, of the filters, stride and padding.
+    ((4, 9), (4, 1), 1, 0),
+    ((4, 9, 2), (4, 2), 2, 1),
+    ((4, 7, 6), (3, 2, 1), 1, 0),
+    ((4, 7, 6), (3, 3, 1), 2, 2),
+    ((4, 5, 6, 3), (2, 3, 3), 3, 1),
+]
+
+
+def convolutional(geometry: int, pooling: str, slope: float, has_biases: bool) -> Case:
+    shape, filter_shape, stride, padding = GEOMETRIES[geometry]
+
+    def make(m: int) -> ConvolutionalNetwork:
+        return ConvolutionalNetwork(
+            normal(m, *filter_shape), normal(m), normal(m) if has_biases else None,
+            stride=stride, padding=padding, pooling=pooling, slope=slope,
+        )  # fmt: skip
+
+    return Case(f"geometry {geometry}, {pooling}", make, shape, shape[1 : len(filter_shape)])
+
+
+def circular(d: int) -> Case:
+    return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
+
+
+def _named(*cases: Case) -> dict[str, Case]:
+    return {case.name: case for case in cases}
+
+
+# Rows of features, with weights for the column of ones.
+ROWS = _named(
+    dense("ReLU"),
+    dense("ReLU and skip", skip=True),
+    dense("slope 0.2", slope=0.2),
+    dense("slope 0.2 and skip", skip=True, slope=0.2),
+    dense("modulus and skip", skip=True, slope=-1.0),
+    dense("free skip", skip=True, skip_is_free=True),
+    Case("gated", gated, (6, 4)),
+    *map(circular, (2, 5, 6)),
+)
+POOLINGS = ("sum", "average", "max")
+IMAGES = _named(
     *(
-        bilinear_case(CircularCNN, (4, d), (d, d), f"n_features={d}")
-        for d in (1, 2, 5, 6)
-    ),
-]  # fmt: skip
-# One of each kind.
-KINDS = list({type(case.network): case for case in CASES}.values())
+        convolutional(i, pooling, (0.0, 0.1, -1.0)[(i + j) % 3], (i + j) % 2 == 0)
+        for i, (j, pooling) in itertools.product(range(5), enumerate(POOLINGS))
+    )
+)
+LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 3))
+CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR)}
+RELU = ROWS["ReLU"]
+# One of each kind, small.
+KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"]]
 
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: type(case.network).__name__)
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.kind.__name__)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cvxnn.architectures import GatedNetwork
 
 import cvxnn
+from cvxnn import GatedNetwork
 from cvxnn.errors import InputError
 from cvxnn.landscape.plots import plot_neurons
 from cvxnn.networks import TwoLayerNetwork, check_plain
@@ -24,7 +24,6 @@ OTHERS = [
 ]
 CALLS = {
     "certify": lambda network: cvxnn.certify(network, X, Y, BETA),
-    "solve": lambda network: cvxnn.solve(X, Y, BETA, warm_start=network),
     "descent from": lambda network: cvxnn.descent_path(network, PLAIN, X, Y, BETA),
     "descent to": lambda network: cvxnn.descent_path(PLAIN, network, X, Y, BETA),
     "optimal set": lambda network: cvxnn.OptimalSet(X, Y, BETA, network),

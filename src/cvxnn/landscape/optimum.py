@@ -13,15 +13,10 @@ from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import (
-    atoms,
-    residual,
-    sides_of,
-)
+from cvxnn.solvers.atoms import atoms, prune, residual, sides_of
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.faces import dual_point, face_slope, refine, settle
 
@@ -203,7 +198,7 @@ class _Polished:
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
-            self._settle(self._thinned(refined))
+            self._settle(prune(self.layer, refined, dependent=_NEARLY_DEPENDENT))
             # Without progress the next round would be the same as this.
             if self.defect <= _ACCURATE or self.defect >= before:
                 break
@@ -218,15 +213,6 @@ class _Polished:
         corrected = dual_point(self.problem, neurons)
         if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
             self._offer(corrected, neurons)
-
-    def _thinned(self, neurons: Neurons) -> Neurons:
-        """Fewer neurons with almost the same output, their activations clearly independent."""
-        columns = atoms(self.layer, neurons) * neurons.sizes
-        scales = np.ones(len(neurons.sizes))
-        for scales in prune_scales(columns, neurons.sizes, _NEARLY_DEPENDENT):  # noqa: B007
-            pass
-        thinned = neurons.sized(scales * neurons.sizes)
-        return thinned.select(scales > 0.0)
 
     def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
         """What the residual of a network may err by."""

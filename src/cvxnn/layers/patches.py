@@ -41,10 +41,11 @@ def patch_layer(patches: FloatArray, *, average: bool, has_bias: bool) -> Layer:
     """
     n, n_patches, size = patches.shape
     rows, member = _distinct(patches.reshape(n * n_patches, size))
-    share = 1.0 / n_patches if average else 1.0
     image = np.repeat(np.arange(n), n_patches)
     # Entries of the same place are added up.
-    readout = csr_array((np.full(len(member), share), (image, member)), shape=(n, len(rows)))
+    readout = csr_array((np.ones(len(member)), (image, member)), shape=(n, len(rows)))
+    if average:
+        readout /= n_patches
     if has_bias:
         return Layer(np.column_stack([rows, np.ones(len(rows))]), readout)
     seen = np.flatnonzero(rows.any(axis=1))

@@ -48,6 +48,27 @@ class Capabilities:
     landscape: bool = False
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What the caller of a training chose, beside the problem and the model.
+
+    Attributes
+    ----------
+    method : Method
+    random_state : Generator
+    start : Neurons, optional
+        Where to start from, in the units of the solvers.
+    """
+
+    method: Method
+    random_state: np.random.Generator
+    start: Neurons | None
+
+    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
+        """How the optimum on the rows of a layer is looked for."""
+        return LayerStrategy(problem, self.method, self.random_state, self.start)
+
+
 class Model(Settings, ABC):
     """A kind of network with its settings: a frozen dataclass of them.
 
@@ -97,13 +118,7 @@ class Model(Settings, ABC):
         """
 
     @abstractmethod
-    def strategy(
-        self,
-        problem: Problem[Any],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         """How the optimum of a problem in the units of the solvers is looked for."""
 
     @abstractmethod
@@ -121,8 +136,8 @@ class Model(Settings, ABC):
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
 
-    def check_warm_start(self, network: object, rows: Any) -> None:
-        """InputError if a network is none to start from."""
+    def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
+        """InputError if a network is none to start from, on rows of samples of this shape."""
         if not self.capabilities.warm_start:
             raise InputError(f"{self!r} takes no warm_start.")
         if not isinstance(network, self.kind):
@@ -130,11 +145,14 @@ class Model(Settings, ABC):
                 f"warm_start must be a {self.kind.__name__} or None for {self!r}, "
                 f"got {type(network).__name__}."
             )
-        found = self.neurons(network).directions.shape[1]
+        neurons = self.neurons(network)
+        found = neurons.directions.shape[1]
         if found != rows.n_features:
             raise InputError(
                 f"warm_start must have the {rows.n_features} features of X, got {found}."
             )
+        if not self.network(neurons, shape).is_like(network):
+            raise InputError(f"warm_start must be a network of {self!r}, got {network!r}.")
 
 
 class LayerModel(Model):
@@ -155,14 +173,8 @@ class LayerModel(Model):
     def rows(self, data: ArrayLike) -> Layer:
         """The layer."""
 
-    def strategy(
-        self,
-        problem: Problem[Layer],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
-        return LayerStrategy(problem, method, random_state, start)
+    def strategy(self, problem: Problem[Layer], choices: Choices) -> Strategy:
+        return choices.on_layer(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
         hidden, output = neurons.balanced()

@@ -30,7 +30,8 @@ class Network(ABC):
     Parameters
     ----------
     arrays : dict
-        Those arguments that are arrays, by name, read-only; None where there is none.
+        Those arguments that are arrays, by name, read-only; None where there is none. One is
+        ``output_weights``.
     settings : dict
         The other arguments by name: hashable, and what JSON can hold.
     """
@@ -59,9 +60,14 @@ class Network(ABC):
         return self.forward(data)
 
     @property
-    @abstractmethod
+    def output_weights(self) -> FloatArray:
+        """The output weights, an entry or a row for each neuron: read-only array."""
+        return self._arrays["output_weights"]
+
+    @property
     def n_neurons(self) -> int:
         """The number of neurons, or filters, m."""
+        return len(self.output_weights)
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Any:
@@ -249,6 +255,13 @@ class Network(ABC):
             return _rebuilt(cls, file.arrays, file.settings)
         except InputError as error:
             raise ModelFileError(f"{file.path} holds no {cls.__name__}: {error}") from error
+
+    def is_like(self, other: Network) -> bool:
+        """Whether kind and settings are the same, and neurons of the same shapes."""
+        parts = [{name: a.shape[1:] for name, a in each._arrays.items()} for each in (self, other)]
+        return (
+            type(self) is type(other) and self._settings == other._settings and parts[0] == parts[1]
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether kind, settings and weights are the same, in the same order."""

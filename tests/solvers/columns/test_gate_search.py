@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import LOSSES
-from architectures.gated_problems import cvxpy_value, draw, masks_of
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import LOSSES, Activations, draw_rows, masks_of
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows
@@ -26,7 +25,7 @@ def search_on(X, y, gates, beta=0.1, loss="squared", deadline=None):
 
 
 def random_search(loss="squared", n=30, d=3, count=60, beta=0.1, seed=0):
-    X, y = draw(loss, n, d, seed)
+    X, y = draw_rows(loss, n, d, seed)
     gates = np.random.default_rng(seed).standard_normal((count, d))
     return X, y, gates, search_on(X, y, gates, beta, loss)
 
@@ -85,7 +84,8 @@ def test_every_round_leaves_a_valid_answer(loss, seed):
 def test_the_bound_is_below_the_value_of_cvxpy_in_every_round(loss):
     cp = pytest.importorskip("cvxpy")
     X, y, gates, search = random_search(loss, n=12, count=20)
-    value = cvxpy_value(cp, X, y, 0.1, loss, masks_of(X, gates))
+    program = Activations(X[:, None], masks=masks_of(X, gates))
+    value = program.optimum(cp, loss, y, 0.1)
     while search.gap > TOL:
         search.step(TOL)
         assert search.bound <= value * (1.0 + 1e-7)

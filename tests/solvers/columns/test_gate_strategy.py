@@ -6,10 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import LOSSES
-from architectures.gated_problems import draw
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import LOSSES, draw_rows
 
 from cvxnn import sample_patterns
 from cvxnn.interrupts import Deadline, OutOfTimeError
@@ -40,7 +39,7 @@ def objective_of(X, y, beta, loss, neurons):
 
 
 def test_gates_are_drawn_as_patterns_are_sampled_with_those_given_after_them():
-    X, y = draw("squared", 20, 3)
+    X, y = draw_rows("squared", 20, 3)
     strategy = strategy_of(X, y, 0.1, fixed=np.zeros((1, 3)))
     drawn = finish(strategy.open(Deadline()))
     gates = np.vstack([sample_patterns(X, 40, 3).directions, np.zeros(3)])
@@ -53,7 +52,7 @@ def test_gates_are_drawn_as_patterns_are_sampled_with_those_given_after_them():
 
 @pytest.mark.parametrize("unit", [2.0**-90, 2.0**90])
 def test_the_unit_of_the_rows_that_are_drawn_through_does_not_matter(unit):
-    X, _ = draw("squared", 20, 3)
+    X, _ = draw_rows("squared", 20, 3)
     gates = [
         GateDraws(rows, 40, np.random.default_rng(3)).draw(Deadline()) for rows in (X, unit * X)
     ]
@@ -61,7 +60,7 @@ def test_the_unit_of_the_rows_that_are_drawn_through_does_not_matter(unit):
 
 
 def test_gates_are_drawn_under_the_deadline():
-    X, y = draw("squared", 20, 3)
+    X, y = draw_rows("squared", 20, 3)
     strategy = strategy_of(X, y, 0.1)
     with pytest.raises(OutOfTimeError):
         strategy.open(Deadline(0.0))
@@ -76,7 +75,7 @@ def test_gates_are_drawn_under_the_deadline():
 
 @any_loss
 def test_the_opening_is_the_best_neuron_of_the_gate_with_the_largest_correlation(loss):
-    X, y = draw(loss, 20, 3)
+    X, y = draw_rows(loss, 20, 3)
     gates = np.random.default_rng(1).standard_normal((9, 3))
     v = -as_loss(loss).gradient(np.zeros(20), y)
     pulls = np.array([X.T @ (v * (X @ gate >= 0.0)) for gate in gates])
@@ -93,7 +92,7 @@ def test_the_opening_is_the_best_neuron_of_the_gate_with_the_largest_correlation
 
 @any_loss
 def test_the_opening_before_gates_are_drawn_is_better_than_nothing(loss):
-    X, y = draw(loss, 20, 3)
+    X, y = draw_rows(loss, 20, 3)
     neurons = strategy_of(X, y, 0.1, loss=loss).opening()
     assert len(neurons) == 1
     assert objective_of(X, y, 0.1, loss, neurons) < as_loss(loss).value(np.zeros(20), y)
@@ -101,7 +100,7 @@ def test_the_opening_before_gates_are_drawn_is_better_than_nothing(loss):
 
 @pytest.mark.parametrize("gates", [None, np.eye(3)], ids=["drawn", "given"])
 def test_there_is_no_opening_from_the_largest_beta_on(gates):
-    X, y = draw("squared", 20, 3)
+    X, y = draw_rows("squared", 20, 3)
     neurons = strategy_of(X, y, 1e3, gates).opening()
     assert len(neurons) == 0
     assert neurons.gates.shape == (0, 3)
@@ -110,7 +109,7 @@ def test_there_is_no_opening_from_the_largest_beta_on(gates):
 @any_loss
 @given(seed=st.integers(0, 999), is_drawn=st.booleans())
 def test_the_first_proof_holds_for_all_gates_there_may_be(loss, seed, is_drawn):
-    X, y = draw(loss, 6, 2, seed)
+    X, y = draw_rows(loss, 6, 2, seed)
     gates = np.random.default_rng(seed).standard_normal((4, 2))
     strategy = strategy_of(X, y, 0.1, None if is_drawn else gates, loss)
     proof = strategy.first_proof()

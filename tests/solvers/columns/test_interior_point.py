@@ -5,6 +5,7 @@ import pytest
 from kkt import assert_optimal_blocks
 from least_squares import least_squares
 from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+from reference import solve_with_clarabel
 
 from cvxnn.layers import Layer
 from cvxnn.patterns import sample_patterns
@@ -12,7 +13,6 @@ from cvxnn.problems import Problem as TrainingProblem
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.reference import solve_with_clarabel
 
 
 def all_rows(program: ConvexProgram) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from architectures.cnn_problems import draw, search
+from programs import draw, search
 from scipy.linalg import circulant, dft
 
 from cvxnn.interrupts import Deadline

@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import LOSSES, in_cvxpy
+from programs import LOSSES, in_cvxpy
 from scipy.linalg import dft
 from solvers.gauge.linear_networks import Circular, Patches, drawn, local_search, problem_of, solved
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from architectures.cnn_problems import LOSSES
+from programs import LOSSES
 from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of
 
 from cvxnn.interrupts import Deadline

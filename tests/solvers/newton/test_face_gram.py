@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cvxnn.solvers.newton import face_gram
 from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
-from cvxnn.solvers.newton.settings import Settings
+from cvxnn.solvers.newton.newton_settings import Settings
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator

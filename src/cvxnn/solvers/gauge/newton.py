@@ -9,8 +9,8 @@ from scipy.optimize import OptimizeResult, minimize
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
+from cvxnn.solvers.gauge.gauge_settings import SETTINGS
 from cvxnn.solvers.gauge.objective import Objective
-from cvxnn.solvers.gauge.settings import SETTINGS
 
 
 def polish(objective: Objective, coefficients: FloatArray, deadline: Deadline) -> FloatArray:

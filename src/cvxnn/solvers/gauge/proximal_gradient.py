@@ -8,8 +8,8 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, interrupt_pending
+from cvxnn.solvers.gauge.gauge_settings import SETTINGS
 from cvxnn.solvers.gauge.objective import Objective
-from cvxnn.solvers.gauge.settings import SETTINGS
 
 _EPS = float(np.finfo(float).eps)
 

@@ -10,11 +10,11 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.gauge.gauge_settings import SETTINGS
 from cvxnn.solvers.gauge.newton import polish
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.programs import GaugeProgram
 from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
-from cvxnn.solvers.gauge.settings import SETTINGS
 from cvxnn.solvers.incumbent_search import IncumbentSearch
 
 # A search is given up when `stalled` is 3: what each idle round adds to it.

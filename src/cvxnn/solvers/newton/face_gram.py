@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
-from cvxnn.solvers.newton.settings import SETTINGS
+from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 # A neuron counts as on a hyperplane, and the row as off, within this angle.
 ON_KINK = 1e-12

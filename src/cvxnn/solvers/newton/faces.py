@@ -29,7 +29,7 @@ from cvxnn.solvers.atoms import (
     reweigh,
     sides_of,
 )
-from cvxnn.solvers.newton.settings import SETTINGS
+from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 
 def refine(

@@ -17,7 +17,7 @@ import scipy.sparse
 
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.solvers.newton.settings import SETTINGS
+from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from cvxnn.solvers.atoms import (
 )
 from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
+from cvxnn.solvers.newton.newton_settings import SETTINGS
 from cvxnn.solvers.newton.read_gram import ReadGram
-from cvxnn.solvers.newton.settings import SETTINGS
 
 Faces = FaceGram | ReadGram
 

@@ -9,7 +9,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.newton.settings import SETTINGS
+from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 
 def descend(

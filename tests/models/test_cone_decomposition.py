@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from architectures.gated_problems import draw
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import draw_rows
 
-from cvxnn import GatedNetwork, InputError, TwoLayerNetwork, enumerate_patterns, solve_gated
+from cvxnn import Gated, GatedNetwork, InputError, TwoLayerNetwork, enumerate_patterns, solve
 
 METHODS = ("closed_form", "minimum_norm")
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -140,8 +140,8 @@ def test_tiny_gates_and_weights_do_no_harm(method):
 
 
 def test_narrow_cones_of_all_patterns():
-    X, y = draw("squared", 20, 3)
-    solution = solve_gated(X, y, 0.01, enumerate_patterns(X).directions)
+    X, y = draw_rows("squared", 20, 3)
+    solution = solve(X, y, 0.01, model=Gated(enumerate_patterns(X).directions))
     expected = solution.network.forward(X)
     for method in METHODS:
         values = solution.network.to_relu(X, method).forward(X)

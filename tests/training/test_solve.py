@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from kkt import assert_certified
 from problems import PROBLEMS, Problem, problem_ids, problem_named
+from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
 
-from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.methods import Exact, Sampled
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Progress, Status
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
 
 
@@ -27,7 +27,7 @@ def ring() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
 def test_exact_is_certified_from_both_sides(problem: Problem) -> None:
-    solution = solve(problem.X, problem.y, problem.beta, "exact")
+    solution = solve(problem.X, problem.y, problem.beta, method="exact")
     assert solution.status is Status.OPTIMAL
     assert solution.gap <= 1e-6
     assert solution.gap == solution.program_gap
@@ -49,7 +49,7 @@ def test_global_is_certified_and_the_same_for_every_random_state(problem: Proble
         assert_certified(solution, X, y, beta, optimum=problem.objective)
     size = max(abs(first.objective), 1e-300)
     assert abs(second.objective - first.objective) <= 1e-8 * size
-    exact = solve(X, y, beta, "exact")
+    exact = solve(X, y, beta, method="exact")
     assert first.objective <= exact.objective + 1e-8 * size
 
 
@@ -58,7 +58,7 @@ def test_global_is_certified_and_the_same_for_every_random_state(problem: Proble
 def test_sampled_solves_its_own_program(name: str, scheme: str) -> None:
     problem = problem_named(name)
     X, y, beta = problem.X, problem.y, problem.beta
-    solution = solve(X, y, beta, "sampled", n_samples=40, scheme=scheme, random_state=3)
+    solution = solve(X, y, beta, method=Sampled(40, scheme), random_state=3)
     patterns = sample_patterns(X, 40, np.random.default_rng(3), scheme=scheme)
     assert solution.n_patterns == len(patterns)
     reference = solve_with_clarabel(ConvexProgram(X, y, beta, patterns))
@@ -69,12 +69,12 @@ def test_sampled_solves_its_own_program(name: str, scheme: str) -> None:
 
 def test_sampled_claims_optimality_only_when_all_patterns_prove_it() -> None:
     problem = problem_named("d2_n50_beta1")
-    few = solve(problem.X, problem.y, problem.beta, "sampled", n_samples=30)
+    few = solve(problem.X, problem.y, problem.beta, method=Sampled(30))
     assert few.status is Status.OPTIMAL_FOR_PATTERNS
     assert few.gap > 1e-6
     assert few.program_gap <= 1e-6
     small = problem_named("d5_n10")
-    many = solve(small.X, small.y, small.beta, "sampled", n_samples=5000)
+    many = solve(small.X, small.y, small.beta, method=Sampled(5000))
     assert many.status is Status.OPTIMAL
     assert many.gap <= 1e-6
 
@@ -82,7 +82,7 @@ def test_sampled_claims_optimality_only_when_all_patterns_prove_it() -> None:
 def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)
-    solution = solve(X, y, 5.0, "sampled", n_samples=60)
+    solution = solve(X, y, 5.0, method=Sampled(60))
     assert solution.status is Status.OPTIMAL_FOR_PATTERNS
     assert 0.0 < solution.dual_bound < solution.objective
     assert_certified(solution, X, y, 5.0)
@@ -113,17 +113,6 @@ def test_global_without_a_proof_is_stationary_and_says_what_would_help() -> None
         assert other.objective == pytest.approx(solution.objective, rel=1e-5)
 
 
-def test_given_patterns_are_used() -> None:
-    problem = problem_named("d3_no_bias_n16")
-    complete = enumerate_patterns(problem.X)
-    solution = solve(problem.X, problem.y, problem.beta, "exact", patterns=complete)
-    assert solution.status is Status.OPTIMAL
-    subset = complete.select(np.arange(5))
-    restricted = solve(problem.X, problem.y, problem.beta, "sampled", patterns=subset)
-    assert restricted.n_patterns == 5
-    assert restricted.objective > solution.objective * (1 + 1e-3)
-
-
 def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
     problem = problem_named("d2_n50_beta1")
     complete = enumerate_patterns(problem.X)
@@ -133,19 +122,9 @@ def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
         complete.packed[keep], complete.directions[keep], len(problem.X), is_complete=True
     )
     with pytest.warns(ConvergenceWarning):
-        solution = solve(problem.X, problem.y, problem.beta, "exact", patterns=lying, max_iter=5)
+        solution = solve(problem.X, problem.y, problem.beta, method=Exact(lying), max_iter=5)
     assert solution.status is not Status.OPTIMAL
     assert solution.dual_bound <= problem.objective * (1 + 1e-9)
-
-
-def test_same_answer_for_every_random_state() -> None:
-    X, y = ring()
-    first = solve(X, y, 1.0, random_state=0)
-    for seed in (1, 2, 3):
-        other = solve(X, y, 1.0, random_state=seed)
-        assert other.objective == pytest.approx(first.objective, rel=2e-6)
-    again = solve(X, y, 1.0, random_state=0)
-    assert again.network == first.network
 
 
 def _few_cells() -> tuple[np.ndarray, np.ndarray, float]:
@@ -179,24 +158,6 @@ def test_predictions_do_not_depend_on_the_random_state(
     assert np.ptp(predictions, axis=0).max() <= 1e-5
 
 
-@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
-def test_interrupt_returns_the_best_network(method: str) -> None:
-    X, y = ring()
-    seen: list[Progress] = []
-
-    def interrupt(progress: Progress) -> None:
-        seen.append(progress)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-
-    solution = solve(X, y, 1e-4, method, n_samples=300, callback=interrupt)
-    assert solution.status is Status.INTERRUPTED
-    assert solution.objective <= seen[-1].objective * (1 + 1e-12)
-    assert solution.n_neurons > 0
-    assert solution.n_iter == 2
-    assert_certified(solution, X, y, 1e-4, optimum=problem_named("d2_n50").objective)
-
-
 def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> PatternSet:
         raise KeyboardInterrupt
@@ -211,85 +172,6 @@ def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> No
     assert solution.dual_bound <= problem_named("d2_n50").objective
 
 
-def test_errors_of_a_callback_get_through() -> None:
-    X, y = ring()
-
-    def fail(_: Progress) -> None:
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        solve(X, y, 1e-4, callback=fail)
-
-
-@pytest.mark.parametrize(
-    ("limit", "status"),
-    [({"max_iter": 1}, Status.ITERATION_LIMIT), ({"time_limit": 1e-9}, Status.TIME_LIMIT)],
-)
-def test_limits_warn_and_return_an_honest_gap(limit: dict[str, float], status: Status) -> None:
-    X, y = ring()
-    with pytest.warns(ConvergenceWarning, match="gap"):
-        solution = solve(X, y, 1e-4, **limit)
-    assert solution.status is status
-    assert solution.gap > 1e-6
-    assert_certified(solution, X, y, 1e-4, optimum=problem_named("d2_n50").objective)
-
-
-def test_history_is_monotone_and_complete() -> None:
-    X, y = ring()
-    seen: list[Progress] = []
-    solution = solve(X, y, 1e-4, callback=seen.append)
-    assert tuple(seen) == solution.history
-    objectives = [p.objective for p in seen]
-    bounds = [p.dual_bound for p in seen]
-    assert objectives == sorted(objectives, reverse=True)
-    assert bounds == sorted(bounds)
-    assert [p.iteration for p in seen] == list(range(len(seen)))
-
-
-def test_too_many_patterns_is_said_before_any_work() -> None:
-    X = np.random.default_rng(0).standard_normal((10_000, 8))
-    with pytest.raises(TooManyPatternsError, match="sampled"):
-        solve(X, np.ones(10_000), 1.0, "exact")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"X": [[np.nan, 1.0], [0.0, 1.0]]}, "X"),
-        ({"X": [1.0, 2.0]}, "X"),
-        ({"X": np.zeros((0, 2)), "y": []}, "X"),
-        ({"y": ["a", "b"]}, "y"),
-        ({"y": [1.0]}, "y"),
-        ({"y": [np.inf, 1.0]}, "y"),
-        ({"beta": 0.0}, "beta"),
-        ({"beta": -1.0}, "beta"),
-        ({"beta": "much"}, "beta"),
-        ({"method": "magic"}, "method"),
-        ({"tol": 0.0}, "tol"),
-        ({"tol": 2.0}, "tol"),
-        ({"callback": 3}, "callback"),
-        ({"scheme": "grid"}, "scheme"),
-        ({"patterns": [[True, False]]}, "patterns"),
-        ({"max_iter": 0}, "max_iter"),
-        ({"time_limit": -1.0}, "time_limit"),
-        ({"n_samples": 0, "method": "sampled"}, "n_samples"),
-        ({"random_state": "zero"}, "random_state"),
-        ({"scheme": "grid", "method": "sampled"}, "scheme"),
-        ({"patterns": enumerate_patterns(np.eye(3)), "method": "exact"}, "patterns"),
-        ({"patterns": enumerate_patterns(np.eye(2))}, "global"),
-    ],
-    ids=str,
-)
-def test_bad_input_is_named(arguments: dict[str, object], name: str) -> None:
-    good: dict[str, object] = {"X": [[1.0, 1.0], [2.0, 1.0]], "y": [1.0, 2.0], "beta": 0.1}
-    with pytest.raises(InputError, match=name) as error:
-        solve(**(good | arguments))  # type: ignore[arg-type]
-    assert "\n" not in str(error.value)
-
-
-# ------------------------------------------------------------------ found by review
-
-
 @pytest.mark.parametrize("method", ["global", "exact", "sampled"])
 @pytest.mark.parametrize("gap", [1.0, 1e-6])
 def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
@@ -299,7 +181,7 @@ def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
         if progress.gap <= gap:
             os.kill(os.getpid(), signal.SIGINT)
 
-    solution = solve(X, y, 0.1, method, callback=press)
+    solution = solve(X, y, 0.1, method=method, callback=press)
     assert solution.status is Status.INTERRUPTED
     assert solution.n_neurons > 0
     assert_certified(solution, X, y, 0.1)
@@ -308,7 +190,7 @@ def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
 def test_sampled_network_stays_in_the_sampled_cells() -> None:
     X, y = ring()
     patterns = sample_patterns(X, 500, 0)
-    solution = solve(X, y, 1e-4, "sampled", patterns=patterns)
+    solution = solve(X, y, 1e-4, method=Sampled(patterns=patterns))
     reference = solve_with_clarabel(ConvexProgram(X, y, 1e-4, patterns))
     assert solution.objective == pytest.approx(reference.objective, rel=1e-6)
     hidden = np.asarray(solution.network.hidden_weights)
@@ -335,9 +217,9 @@ def test_every_accepted_scale_trains_alike(size_X: float, size_y: float) -> None
 def test_rows_that_do_not_fit_are_added_when_violated(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
-    full = solve(X, y, 0.5, "sampled", n_samples=40)
+    full = solve(X, y, 0.5, method=Sampled(40))
     monkeypatch.setattr(WorkingSet, "settings", replace(WorkingSet.settings, cone_bytes=1))
-    few = solve(X, y, 0.5, "sampled", n_samples=40)
+    few = solve(X, y, 0.5, method=Sampled(40))
     assert few.program_gap <= 1e-6
     assert few.objective == pytest.approx(full.objective, rel=2e-6)
 
@@ -346,34 +228,16 @@ def test_time_limit_cuts_a_round_short() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((100, 20)), rng.standard_normal(100)
     with pytest.warns(ConvergenceWarning):
-        solution = solve(X, y, 0.1, "sampled", n_samples=100, time_limit=1e-3)
+        solution = solve(X, y, 0.1, method=Sampled(100), time_limit=1e-3)
     assert solution.status is Status.TIME_LIMIT
     assert_certified(solution, X, y, 0.1)
-
-
-def test_a_count_beyond_every_float_is_still_said() -> None:
-    X = np.random.default_rng(0).standard_normal((1100, 1100))
-    with pytest.raises(TooManyPatternsError, match=r"10\^331 patterns"):
-        solve(X, np.ones(1100), 1.0, "exact")
-
-
-def test_patterns_of_other_data_are_refused() -> None:
-    X, y = ring()
-    for other in (X + 5.0, X[:, :2]):
-        with pytest.raises(InputError, match="do not belong to X"):
-            solve(X, y, 0.1, "exact", patterns=enumerate_patterns(other))
-
-
-def test_beta_out_of_proportion_is_refused() -> None:
-    with pytest.raises(InputError, match="beta = 1e-300"):
-        solve([[1.0]], [1.0], 1e-300)
 
 
 def test_a_zero_slope_at_the_wrap_of_rank_two_hides_no_neuron() -> None:
     X = 0.1 * np.array([[-1, -2], [3, 2], [3, -2], [0, 3], [-3, -3]])
     y = 0.1 * np.array([-1, 0, -3, 0, 2])
     for beta in (0.08, 0.05, 0.03, 0.01):
-        best = solve(X, y, beta, "exact")
+        best = solve(X, y, beta, method="exact")
         found = solve(X, y, beta)
         assert found.status is Status.OPTIMAL
         assert found.objective == pytest.approx(best.objective, rel=1e-6)

@@ -1,0 +1,201 @@
+"""The registry of contracts: a small problem of every kind of network, and what it is by itself."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from networks.cases import penalty, values
+from numpy.typing import NDArray
+from programs import (
+    LOSSES,
+    Activations,
+    draw,
+    draw_images,
+    draw_rows,
+    in_cvxpy,
+    masks_of,
+    patches_by_loops,
+)
+from sklearn.exceptions import ConvergenceWarning
+from solvers.gauge.linear_networks import Circular, Patches, local_search
+
+import cvxnn
+from cvxnn.losses import Loss, as_loss
+from cvxnn.methods import METHODS, Method
+from cvxnn.models.base import Model
+
+FloatArray = NDArray[np.float64]
+
+TOL = 1e-7
+
+
+@dataclass(frozen=True)
+class Bilinear:
+    """Networks without activation: their function, and the gauge that is left of the penalty."""
+
+    rows: Patches | Circular
+
+    def optimum(self, cp: Any, loss: str, y: FloatArray, beta: float) -> float:
+        matrix = self.rows.data.reshape(len(y), -1)
+        t = cp.Variable(matrix.shape[1])
+        data = in_cvxpy(cp, loss, matrix @ t, y)
+        program = cp.Problem(cp.Minimize(data + beta * self.rows.gauge_in_cvxpy(cp, t)))
+        return float(program.solve(solver="CLARABEL"))
+
+    def lowest(self, loss: str, y: FloatArray, beta: float) -> float:
+        return local_search(self.rows, y, beta, loss, self.rows.most_filters)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, with the shape of a small problem of it and that of one that takes rounds."""
+
+    name: str
+    model: Model
+    shape: tuple[int, ...]
+    large: tuple[int, ...]
+    losses: tuple[str, ...] = ("squared", "logistic")
+    beta: float = 0.2
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return self.model.capabilities.methods
+
+    def data(
+        self, loss: str = "squared", shape: tuple[int, ...] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        shape = self.shape if shape is None else shape
+        match self.model:
+            case cvxnn.Conv():
+                return draw_images(loss, shape)
+            case cvxnn.LinearConv():
+                return draw(loss, *shape)
+        return draw_rows(loss, *shape)
+
+    def formula(self, X: FloatArray) -> Activations | Bilinear:
+        """What networks of the model are on X, written out anew."""
+        match self.model:
+            case cvxnn.ReLU(slope=slope, skip=skip):
+                linear = None if skip is None else X
+                return Activations(X[:, None], slope, linear=linear, is_free=skip == "free")
+            case cvxnn.Gated(gates=gates, skip=skip, n_gates=n_gates):
+                if gates is None:
+                    gates = cvxnn.sample_patterns(X, n_gates, 0).directions
+                return Activations(X[:, None], masks=masks_of(X, gates, skip is not None))
+            case cvxnn.Conv() as conv:
+                size = conv.filter_size
+                sides = size if isinstance(size, tuple) else (size,) * (X.ndim - 1)
+                patches = patches_by_loops(X, sides, conv.stride, conv.padding)
+                if conv.bias:
+                    patches = np.concatenate([patches, np.ones((*patches.shape[:2], 1))], axis=2)
+                if conv.pooling == "average":
+                    patches = patches / patches.shape[1]
+                return Activations(patches, conv.slope, conv.pooling == "max")
+        return Bilinear(Circular(X) if X.ndim == 2 else Patches(X))
+
+    def solve(self, loss: str = "squared", X: Any = None, y: Any = None, **options: Any) -> Any:
+        """The model on these data, or its own."""
+        own_X, own_y = self.data(loss)
+        options = {"tol": TOL, "method": self.methods[0]} | options
+        beta = options.pop("beta", self.beta)
+        X, y = own_X if X is None else X, own_y if y is None else y
+        return cvxnn.solve(X, y, beta, model=self.model, loss=loss, **options)
+
+
+GATES = np.random.default_rng(1).standard_normal((9, 3))
+Conv, ReLU, Gated = cvxnn.Conv, cvxnn.ReLU, cvxnn.Gated
+CASES = {
+    case.name: case
+    for case in (
+        Case("ReLU", ReLU(), (7, 3), (30, 3), LOSSES),
+        Case("leaky", ReLU(0.2), (7, 3), (30, 3)),
+        Case("modulus", ReLU(-1.0), (7, 3), (30, 3)),
+        Case("linear neurons", ReLU(1.0), (7, 3), (30, 3)),
+        Case("steep", ReLU(1.7), (7, 3), (30, 3)),
+        Case("penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), LOSSES),
+        Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
+        Case("free skip", ReLU(0.2, "free"), (7, 2), (20, 3), ("squared",)),
+        Case("modulus and free skip", ReLU(-1.0, "free"), (7, 2), (20, 3), ("squared",)),
+        Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
+        Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3), LOSSES),
+        Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
+        Case("filters", Conv(2), (5, 5), (12, 4, 4), LOSSES),
+        Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),
+        Case("leaky filters", Conv(2, slope=0.2), (5, 5), (12, 4, 4)),
+        Case("moduli of filters", Conv(2, slope=-1.0), (5, 5), (12, 4, 4)),
+        Case("averages and biases", Conv(2, pooling="average", bias=True), (4, 4), (10, 4, 4)),
+        Case("maxima", Conv(2, pooling="max"), (5, 4), (20, 5, 5), LOSSES),
+        Case(
+            "maxima, biases and steps",
+            Conv(2, pooling="max", bias=True, stride=2, padding=1), (5, 6), (20, 5, 5),
+            ("squared",),
+        ),
+        Case("linear", cvxnn.LinearConv(), (8, 3, 2), (30, 8, 6), LOSSES),
+        Case("circular", cvxnn.CircularConv(), (8, 4), (30, 20), LOSSES),
+        Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
+    )
+}  # fmt: skip
+# One of each kind of search.
+FEW = [
+    CASES[name]
+    for name in (
+        "ReLU", "leaky", "penalised skip", "free skip", "gates", "drawn gates", "filters",
+        "averages and biases", "maxima", "linear", "circular",
+    )
+]  # fmt: skip
+
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+each_of_few = pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
+each_loss = pytest.mark.parametrize(
+    ("case", "loss"),
+    [
+        pytest.param(case, loss, id=f"{case.name}-{loss}")
+        for case in CASES.values()
+        for loss in case.losses
+    ],
+)
+
+
+def method_of(case: Case) -> Method:
+    """The first method of a case, with few samples where there are some to draw."""
+    return cvxnn.Sampled(50) if "global" not in case.methods else METHODS[case.methods[0]]()
+
+
+@cache
+def solved(name: str, loss: str, method: str) -> Any:
+    """The solution of the small problem of a case; solved once."""
+    return CASES[name].solve(loss, method=method)
+
+
+def objective(network: Any, X: FloatArray, y: FloatArray, beta: float, loss: Loss) -> float:
+    """Of a network from its weights, by loops in rational arithmetic."""
+    return loss.value(values(network, X).astype(float), y) + beta * float(penalty(network))
+
+
+def assert_consistent(
+    solution: Any, X: FloatArray, y: FloatArray, loss: str | Loss = "squared"
+) -> None:
+    """What holds of every solution, however its run ended."""
+    expected = objective(solution.network, X, y, solution.beta, as_loss(loss))
+    assert solution.objective == pytest.approx(expected, rel=1e-12)
+    assert 0.0 <= solution.objective_error <= 1e-8 * solution.objective
+    assert solution.dual_bound <= solution.objective + solution.objective_error
+    gap = (solution.objective + solution.objective_error - solution.dual_bound) / expected
+    assert solution.gap == pytest.approx(gap, rel=1e-9, abs=1e-12)
+    assert solution.n_neurons == solution.network.n_neurons
+    assert solution.n_iter == len(solution.history)
+    assert [entry.iteration for entry in solution.history] == list(range(solution.n_iter))
+    if solution.status is cvxnn.Status.OPTIMAL:
+        assert solution.gap <= solution.tol
+
+
+def quietly(solve: Any, *args: Any, **options: Any) -> Any:
+    """A run that may fall short."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return solve(*args, **options)

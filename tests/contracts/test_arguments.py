@@ -1,0 +1,270 @@
+"""Contracts of arguments: one sentence that names what was given and says what is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import CASES, FEW, Case, each_of_few
+
+import cvxnn
+from cvxnn import (
+    CircularConv,
+    Conv,
+    Exact,
+    Gated,
+    Global,
+    InputError,
+    LinearConv,
+    ReLU,
+    Sampled,
+    Status,
+    TooManyPatternsError,
+    enumerate_patterns,
+)
+from cvxnn.methods import METHODS
+
+
+def assert_refused(call: Callable[[], Any], says: str) -> None:
+    with pytest.raises(InputError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+# ------------------------------------------------------------------ every model
+
+
+DATA: list[tuple[dict[str, Any], str]] = [
+    ({"X": 1.0}, "(X|images|patches) must be (of shape|2-D|3-D)"),
+    ({"X": "nothing"}, "(X|images|patches) must be"),
+    ({"y": [1.0]}, r"y has 1 entry but X has \d rows"),
+    ({"y": ["a", "b"]}, "y must be numeric"),
+    ({"beta": 0.0}, "beta must be a finite number above 0"),
+    ({"beta": -1.0}, "beta must be a finite number above 0"),
+    ({"beta": "much"}, "beta must be a finite number above 0"),
+    ({"beta": 1e200}, r"beta = 1e\+200 is out of all proportion to X and y"),
+    ({"beta": 1e-300}, "beta = 1e-300 is out of all proportion to X and y"),
+    ({"loss": "absolute"}, "loss must be one of 'squared', 'huber', .*got 'absolute'"),
+    ({"sample_weight": [1.0]}, "sample_weight must have shape"),
+    ({"tol": 0.0}, "tol must be a finite number above 0"),
+    ({"tol": 2.0}, "tol must be below 1"),
+    ({"max_iter": 0}, "max_iter must be an integer of at least 1, got 0"),
+    ({"time_limit": -1.0}, "time_limit must be None or"),
+    ({"callback": 3}, "callback must be callable"),
+    ({"random_state": -1}, "random_state must be"),
+    ({"random_state": "zero"}, "random_state must be"),
+    ({"model": "lenet"}, "model must be one of 'relu', 'gated', 'conv', .*got 'lenet'"),
+    ({"model": ReLU}, "model must be one of"),
+    ({"method": "magic"}, "method must be one of 'global', 'exact', 'sampled', got 'magic'"),
+    ({"method": Global}, "method must be one of"),
+]
+
+
+@pytest.mark.parametrize(("changed", "says"), DATA, ids=str)
+@each_of_few
+def test_what_every_model_refuses(case: Case, changed: dict[str, Any], says: str) -> None:
+    X, y = case.data()
+    options = {"X": X, "y": y, "beta": case.beta, "model": case.model, "method": case.methods[0]}
+    assert_refused(lambda: cvxnn.solve(**(options | changed)), says)
+
+
+@each_of_few
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e200])
+def test_numbers_beyond_float64_are_refused(case: Case, number: float) -> None:
+    X, y = case.data()
+    name = {Conv: "images", LinearConv: "patches"}.get(type(case.model), "X")
+    finite = "finite|no entry beyond"
+    for data, where in (({"X": X}, name), ({"y": y}, "y")):
+        (key,) = data
+        bad = data[key].copy()
+        bad.flat[1] = number
+        assert_refused(lambda key=key, bad=bad: case.solve(**{key: bad}), f"{where} must.*{finite}")
+
+
+@each_of_few
+def test_labels_are_asked_for_by_the_losses_of_labels(case: Case) -> None:
+    X, _ = case.data()
+    y = np.linspace(0.0, 1.0, len(X))
+    for loss in ("logistic", "squared_hinge"):
+        assert_refused(lambda loss=loss: case.solve(loss, X, y), "labels -1 and 1 only")
+
+
+# ------------------------------------------------------------------ settings of each model
+
+IMAGES = np.ones((3, 4, 4))
+SETTINGS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: ReLU(np.nan), "slope must be a finite number"),
+    (lambda: ReLU("leaky"), "slope must be a finite number"),
+    (lambda: ReLU(skip="some"), "skip must be None, 'penalised' or 'free', got 'some'"),
+    (lambda: Gated([[np.nan, 1.0]]), "gates must be finite"),
+    (lambda: Gated([1.0]), "gates must be 2-D"),
+    (lambda: Gated(n_gates=0), "n_gates must be an integer of at least 1"),
+    (lambda: Gated(skip="free"), "skip must be None or 'penalised', got 'free'"),
+    (lambda: Conv(0), "filter_size must be an integer of at least 1"),
+    (lambda: Conv((1, 2, 3)), "one or two of them in a tuple, got 3"),
+    (lambda: Conv(stride=0), "stride must be an integer"),
+    (lambda: Conv(padding=0.5), "padding must be an integer"),
+    (lambda: Conv(pooling="median"), "pooling must be one of 'sum', 'average', 'max'"),
+    (lambda: Conv(slope=np.nan), "slope must be a finite number"),
+    (lambda: Conv(bias=1), "bias must be True or False"),
+    (lambda: Conv(pooling="max", slope=0.1), 'slope must be 0 for pooling="max", got 0.1'),
+    (lambda: Global(certify=1), "certify must be True or False"),
+    (lambda: Sampled(0), "n_samples must be an integer"),
+    (lambda: Sampled(scheme="grid"), "scheme must be one of"),
+    (lambda: Sampled(patterns=[[True, False]]), "patterns must be a PatternSet or None, got list"),
+    (lambda: Exact(patterns=3), "patterns must be a PatternSet or None, got int"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), SETTINGS)
+def test_settings_are_checked_when_they_are_set(make: Callable[[], Any], says: str) -> None:
+    assert_refused(make, says)
+
+
+def test_empty_patterns_are_refused() -> None:
+    none = enumerate_patterns(np.eye(2)).select(np.array([], dtype=int))
+    assert_refused(lambda: Exact(none), "patterns is empty")
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "says"),
+    [
+        (ReLU(), np.ones(3), "X must be 2-D"),
+        (ReLU(), np.zeros((0, 2)), "X must"),
+        (ReLU(0.1, "free"), np.ones((2, 2, 2)), "X must be 2-D"),
+        (Gated([[1.0]]), np.ones((3, 2)), "gates must have the 2 features of X, got 1"),
+        (Conv(2), np.ones(3), "images must be of shape"),
+        (Conv(5), IMAGES, "filter_size must be at most 4 x 4"),
+        (LinearConv(), np.ones((3, 2)), r"patches must be 3-D, of shape \(n, K, h\)"),
+        (LinearConv(), np.ones((3, 0, 2)), "none of them 0"),
+        (CircularConv(), np.ones(3), "X must be 2-D"),
+    ],
+    ids=repr,
+)
+def test_shapes_of_the_data_are_checked(model: Any, X: np.ndarray, says: str) -> None:
+    assert_refused(lambda: cvxnn.solve(X, np.ones(len(X)), 1.0, model=model), says)
+
+
+# ------------------------------------------------------------------ what does not go together
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case: Case, method: str) -> None:
+    if method in case.methods:
+        return
+    with pytest.raises(InputError) as error:
+        case.solve(method=method)
+    names = " or ".join(f"method={name!r}" for name in case.methods)
+    expected = f"{case.model!r} is trained by {names}, not by method={method!r}."
+    assert str(error.value) == expected
+
+
+@pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
+def test_a_free_skip_connection_is_for_the_squared_loss(loss: str) -> None:
+    case = CASES["free skip"]
+    X, y = CASES["leaky"].data("logistic")
+    assert_refused(lambda: case.solve(loss, X, y), 'skip="free" is for the squared loss')
+
+
+def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
+    X, y = np.ones((5001, 1)), np.ones(5001)
+    for skip in ("free", "penalised"):
+        model = ReLU(skip=skip)
+        assert_refused(lambda m=model: cvxnn.solve(X, y, 1.0, model=m), "5000 rows at most")
+
+
+@each_of_few
+def test_a_warm_start_is_a_network_of_the_model(case: Case) -> None:
+    networks = [other.solve(tol=1e-2).network for other in FEW if other is not case]
+    for network in [*networks, "network"]:
+        says = f"warm_start|{case.model.kind.__name__}"
+        assert_refused(lambda network=network: case.solve(warm_start=network), says)
+    if not case.model.capabilities.warm_start:
+        own = case.solve().network
+        assert_refused(lambda: case.solve(warm_start=own), "takes no warm_start")
+
+
+@pytest.mark.parametrize(
+    ("model", "other"),
+    [
+        (ReLU(), ReLU(0.2)),
+        (ReLU(0.2), ReLU(-1.0)),
+        (ReLU(), ReLU(skip="penalised")),
+        (Conv((2, 3)), Conv((3, 2))),
+        (Conv(2), Conv(2, stride=2)),
+        (Conv(2), Conv(2, padding=1)),
+        (Conv(2), Conv(2, pooling="average")),
+        (Conv(2), Conv(2, slope=0.1)),
+    ],
+    ids=repr,
+)
+def test_a_warm_start_of_other_settings_is_refused(model: Any, other: Any) -> None:
+    shape = (4, 4, 4) if isinstance(model, Conv) else (4, 2)
+    X, y = np.random.default_rng(0).standard_normal(shape), np.ones(4)
+    start = cvxnn.solve(X, y, 0.1, model=other, tol=1e-2).network
+    says = "warm_start must be a network of .*, got"
+    assert_refused(lambda: cvxnn.solve(X, y, 0.1, model=model, warm_start=start), says)
+
+
+def test_a_warm_start_has_the_features_of_the_data() -> None:
+    start = cvxnn.TwoLayerNetwork([[1.0]], [1.0])
+    says = "warm_start must have the 3 features of X, got 1"
+    assert_refused(lambda: CASES["ReLU"].solve(warm_start=start), says)
+
+
+def test_patterns_of_other_data_are_refused() -> None:
+    X, y = cvxnn.load_ring()
+    for other in (X + 5.0, X[:, :2], np.eye(3)):
+        for method in (
+            Exact(enumerate_patterns(other)),
+            Sampled(patterns=enumerate_patterns(other)),
+        ):
+            assert_refused(lambda m=method: cvxnn.solve(X, y, 0.1, method=m), "patterns")
+
+
+# ------------------------------------------------------------------ too much to list
+
+
+def draw(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "says"),
+    [
+        (ReLU(), draw(10_000, 8), "method='sampled'"),
+        (ReLU(), draw(1100, 1100), r"10\^331 patterns"),
+        (ReLU(0.1), draw(10_000, 8), "method='sampled'"),
+        (Conv(4), draw(12, 5, 5), "method='sampled'"),
+        (Conv(4, pooling="max"), draw(12, 8, 8), "more than 30000 patterns on these images"),
+        (Conv(4, pooling="max"), np.zeros((100, 60, 60)), "too many to list their cells"),
+    ],
+    ids=["ReLU", "beyond every float", "leaky", "filters", "maxima", "many images"],
+)
+def test_too_many_patterns_are_said_before_any_work(model: Any, X: np.ndarray, says: str) -> None:
+    with pytest.raises(TooManyPatternsError, match=says) as error:
+        cvxnn.solve(X, np.ones(len(X)), 1.0, model=model, method="exact")
+    assert "\n" not in str(error.value)
+
+
+def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES["maxima"]
+    assert case.solve(method="exact").n_patterns > 10
+    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._MOST_CELLS", 10)
+    monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._N_PROBES", 2)
+    with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
+        case.solve(method="exact")
+
+
+def test_given_patterns_are_used() -> None:
+    X, _ = CASES["ReLU"].data()
+    complete = enumerate_patterns(X)
+    solution = CASES["ReLU"].solve(method=Exact(complete))
+    assert solution.status is Status.OPTIMAL
+    restricted = CASES["ReLU"].solve(method=Sampled(patterns=complete.select(np.arange(5))))
+    assert restricted.n_patterns == 5
+    assert restricted.objective > solution.objective * (1.0 + 1e-3)

@@ -1,0 +1,65 @@
+"""Contracts of networks that were trained: files, pickles, copies and other libraries."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import CASES, Case, each_case, solved
+from exchange.outputs import by_onnx, by_torch
+
+import cvxnn
+from cvxnn.models.registry import MODELS
+
+
+def network_of(case: Case) -> Any:
+    return solved(case.name, case.losses[0], case.methods[0]).network
+
+
+@each_case
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_saved_network_comes_back(case: Case, suffix: str, tmp_path: Path) -> None:
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    network, path = network_of(case), tmp_path / f"network{suffix}"
+    network.save(path, metadata={"beta": case.beta})
+    assert case.model.kind.load(path) == network
+    assert cvxnn.load_network(path) == (network, {"beta": case.beta})
+
+
+@each_case
+def test_a_solution_survives_pickles_and_copies_and_cannot_be_written(case: Case) -> None:
+    solution = solved(case.name, case.losses[0], case.methods[0])
+    for twin in (pickle.loads(pickle.dumps(solution)), copy.deepcopy(solution)):
+        assert twin == solution
+        assert repr(twin) == repr(solution)
+    assert (
+        pickle.loads(pickle.dumps(case.model)).get_params().keys() == case.model.get_params().keys()
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        solution.objective = 0.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        case.model.slope = 0.0
+
+
+@each_case
+@pytest.mark.parametrize("run", [by_torch, by_onnx])
+def test_an_exported_network_has_the_same_outputs(case: Case, run: Any) -> None:
+    X, _ = case.data(case.losses[0])
+    network, inputs, options = network_of(case), X, {}
+    if isinstance(case.model, cvxnn.Conv):
+        inputs, options = X[:, np.newaxis], {"image_shape": X.shape[1:]}
+    values = run(network, inputs, **options)
+    np.testing.assert_allclose(values[:, 0], network.forward(X), rtol=1e-12, atol=1e-12)
+
+
+def test_every_model_of_the_registry_is_in_the_contracts() -> None:
+    """A kind of network that is added has to be a case."""
+    models = [getattr(cvxnn, name) for name in MODELS.values()]
+    assert {type(case.model) for case in CASES.values()} == set(models)
+    assert {type(network_of(case)) for case in CASES.values()} == {model.kind for model in models}

@@ -1,0 +1,179 @@
+"""Contracts of the data: their order, weights and units, and what may not matter at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import (
+    CASES,
+    Case,
+    assert_consistent,
+    each_case,
+    each_of_few,
+    method_of,
+    solved,
+)
+
+import cvxnn
+from cvxnn import Status
+from cvxnn.losses import HuberLoss, WeightedLoss, as_loss
+from cvxnn.methods import METHODS
+from cvxnn.models.registry import MODELS
+
+each_of_two_losses = pytest.mark.parametrize(
+    ("case", "loss"),
+    [
+        pytest.param(case, loss, id=f"{case.name}-{loss}")
+        for case in CASES.values()
+        for loss in dict.fromkeys([case.losses[0], case.losses[-1]])
+    ],
+)
+
+
+@each_case
+def test_the_order_of_rows_does_not_matter(case: Case) -> None:
+    X, y = case.data()
+    order = np.random.default_rng(0).permutation(len(y))
+    options = {"X": X[order], "y": y[order]}
+    if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
+        pytest.skip("Gates are drawn through rows by their number.")
+    solution, plain = case.solve(**options), solved(case.name, "squared", case.methods[0])
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
+
+
+@each_of_two_losses
+def test_a_weight_counts_rows(case: Case, loss: str) -> None:
+    X, y = case.data(loss)
+    weights = np.array([1, 2, 0, 3, 1, 1, 2, 0, 1])[: len(y)]
+    repeated = np.repeat(np.arange(len(y)), weights)
+    if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
+        pytest.skip("Gates are drawn through rows by their number.")
+    weighted = case.solve(loss, sample_weight=weights)
+    plain = case.solve(loss, X[repeated], y[repeated])
+    assert weighted.status is plain.status is Status.OPTIMAL
+    assert weighted.objective == pytest.approx(plain.objective, rel=1e-6)
+    counted = weights > 0
+    of_weights = WeightedLoss(as_loss(loss), weights[counted].astype(float))
+    value = weighted.network.objective(X[counted], y[counted], case.beta, of_weights)
+    assert weighted.objective == pytest.approx(value, rel=1e-12)
+
+
+@each_case
+def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
+    X, y = case.data()
+    counted = np.arange(len(y)) % 3 > 0
+    removed = case.solve(sample_weight=2.0 * counted, beta=2.0 * case.beta)
+    alone = case.solve(X=X[counted], y=y[counted])
+    assert removed.objective == pytest.approx(2.0 * alone.objective, rel=1e-6)
+    assert removed.status is alone.status is Status.OPTIMAL
+
+
+@each_of_two_losses
+def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: str) -> None:
+    X, y = case.data(loss)
+    a, b = (2.0**-200, 2.0**150) if loss == "squared" else (2.0**40, 2.0**-30)
+    plain, has_bias = solved(case.name, loss, case.methods[0]), getattr(case.model, "bias", False)
+    if as_loss(loss).has_labels:
+        b = 1.0
+    if has_bias:
+        # The constant of a bias has no unit.
+        a = 1.0
+    scaled_loss = HuberLoss(b) if loss == "huber" else loss
+    solution = cvxnn.solve(
+        a * X, b * y, case.beta * a * b, model=case.model, loss=scaled_loss,
+        method=plain.method, tol=plain.tol,
+    )  # fmt: skip
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(plain.objective * b**2, rel=1e-9)
+    assert solution.dual_bound == pytest.approx(plain.dual_bound * b**2, rel=1e-6)
+    assert solution.gap <= solution.tol
+
+
+@each_case
+@pytest.mark.parametrize("size", [1e-90, 1e8])
+def test_units_of_the_data_do_not_matter(case: Case, size: float) -> None:
+    X, y = case.data()
+    if getattr(case.model, "bias", False):
+        pytest.skip("The constant of a bias has no unit.")
+    solution = case.solve(X=size * X, y=y, beta=case.beta * size)
+    assert solution.status is Status.OPTIMAL
+    plain = solved(case.name, "squared", case.methods[0])
+    assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
+
+
+@each_case
+def test_the_same_random_state_gives_the_same_network(case: Case) -> None:
+    first, again = (
+        case.solve(method=method_of(case), random_state=state)
+        for state in (7, np.random.default_rng(7))
+    )
+    assert first.network == again.network
+    assert (first.objective, first.dual_bound) == (again.objective, again.dual_bound)
+
+
+@each_case
+def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
+    other = case.solve(random_state=8)
+    plain = solved(case.name, "squared", case.methods[0])
+    if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
+        assert other.network != plain.network
+    else:
+        assert other.objective == pytest.approx(plain.objective, rel=1e-6)
+
+
+STRINGS: dict[str, Any] = {
+    "relu": CASES["ReLU"],
+    "gated": CASES["drawn gates"],
+    "linear_conv": CASES["linear"],
+    "circular_conv": CASES["circular"],
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_strings_are_models_with_their_defaults(name: str) -> None:
+    case = STRINGS.get(name, CASES["filters"])
+    X, y = case.data() if name != "conv" else case.data(shape=(4, 4))
+    by_name = cvxnn.solve(X, y, 0.3, model=name)
+    by_object = cvxnn.solve(X, y, 0.3, model=getattr(cvxnn, MODELS[name])())
+    assert by_name.network == by_object.network
+    if name == "relu":
+        assert cvxnn.solve(X, y, 0.3).network == by_name.network
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_strings_are_methods_with_their_defaults(name: str) -> None:
+    by_name = CASES["ReLU"].solve(method=name)
+    assert by_name.method == name
+    assert by_name.network == CASES["ReLU"].solve(method=METHODS[name]()).network
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
+def test_strings_are_losses_with_their_defaults(loss: str) -> None:
+    by_name = solved("ReLU", loss, "global")
+    assert CASES["ReLU"].solve(loss, **{"random_state": 0}).network == by_name.network
+    X, y = CASES["ReLU"].data(loss)
+    by_object = cvxnn.solve(X, y, CASES["ReLU"].beta, loss=as_loss(loss), tol=by_name.tol)
+    assert by_object.network == by_name.network
+
+
+WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
+
+
+@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
+    plain = solved(case.name, "squared", "global")
+    for start in (plain.network, case.solve(beta=3.0 * case.beta).network):
+        solution = case.solve(warm_start=start)
+        assert solution.status is Status.OPTIMAL
+        assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
+        assert_consistent(solution, *case.data())
+
+
+@each_of_few
+def test_lists_of_numbers_are_data(case: Case) -> None:
+    X, y = case.data()
+    solution = case.solve(X=X.tolist(), y=y.tolist())
+    assert solution.network == solved(case.name, "squared", case.methods[0]).network

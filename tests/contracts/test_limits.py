@@ -1,0 +1,181 @@
+"""Contracts of a run that ends early, of what it reports, and of what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import (
+    CASES,
+    Case,
+    assert_consistent,
+    each_case,
+    each_of_few,
+    method_of,
+    quietly,
+    solved,
+)
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info
+
+import cvxnn
+from cvxnn import Progress, Status
+
+# Out of reach within a round, and for some within any number of them.
+STRICT: dict[str, Any] = {"tol": 1e-14, "beta": 1e-3}
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """A shell starts its background jobs with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def large(case: Case, **options: Any) -> dict[str, Any]:
+    """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
+    X, y = case.data(shape=case.large)
+    return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
+
+
+def assert_cut_short(case: Case, solution: Any, status: Status) -> None:
+    X, y = case.data(shape=case.large)
+    assert solution.status is status
+    assert solution.status.value in solution.message
+    assert_consistent(solution, X, y)
+    assert solution.gap > solution.tol
+    assert solution.n_neurons > 0
+    assert solution.objective < 0.5 * y @ y
+    if solution.history:
+        assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
+
+
+@each_case
+def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
+    with pytest.warns(ConvergenceWarning, match="raise max_iter") as caught:
+        solution = cvxnn.solve(**large(case, max_iter=1))
+    assert_cut_short(case, solution, Status.ITERATION_LIMIT)
+    assert solution.n_iter == 1
+    (warning,) = caught
+    assert warning.filename == __file__
+    text = str(warning.message)
+    assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text
+    assert "\n" not in text
+
+
+@each_case
+def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
+    with pytest.warns(ConvergenceWarning, match="raise time_limit") as caught:
+        solution = cvxnn.solve(**large(case, time_limit=1e-9))
+    assert [warning.filename for warning in caught] == [__file__]
+    assert_cut_short(case, solution, Status.TIME_LIMIT)
+    assert solution.history == ()
+    # The bound of a search that ran is one of the same problem.
+    limited = quietly(cvxnn.solve, **large(case, max_iter=1))
+    assert limited.dual_bound <= solution.objective
+    assert solution.dual_bound <= limited.objective <= solution.objective
+
+
+def kill(progress: Progress) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def throw(progress: Progress) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("press", [kill, throw])
+@each_case
+def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case: Case, press: Any) -> None:
+    seen: list[Progress] = []
+
+    def interrupt(progress: Progress) -> None:
+        seen.append(progress)
+        press(progress)
+
+    solution = cvxnn.solve(**large(case, callback=interrupt))
+    assert_cut_short(case, solution, Status.INTERRUPTED)
+    assert solution.history == tuple(seen)
+    assert solution.n_iter == 1
+
+
+@each_of_few
+def test_a_callback_sees_every_round_and_the_gap_close(case: Case) -> None:
+    seen: list[Progress] = []
+    X, y = case.data(shape=case.large)
+    solution = cvxnn.solve(**large(case, callback=seen.append, beta=0.3, tol=1e-6))
+    assert solution.status.is_success
+    assert_consistent(solution, X, y)
+    assert tuple(seen) == solution.history
+    assert solution.n_iter == len(seen) > 0
+    for name, sign in (("objective", -1.0), ("dual_bound", 1.0), ("elapsed", 1.0)):
+        values = [sign * getattr(progress, name) for progress in seen]
+        assert values == sorted(values)
+    last = seen[-1]
+    assert last.objective == pytest.approx(solution.objective, rel=1e-6)
+    assert last.gap <= 2e-6
+    assert last.n_neurons > 0
+    assert last.elapsed <= solution.elapsed
+
+
+@each_of_few
+def test_errors_of_a_callback_get_through(case: Case) -> None:
+    def fail(progress: Progress) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        cvxnn.solve(**large(case, callback=fail))
+
+
+def state_of_the_process() -> Any:
+    threads = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
+    return list(warnings.filters), np.geterr(), signal.getsignal(signal.SIGINT), threads
+
+
+@each_of_few
+def test_nothing_is_left_behind(case: Case) -> None:
+    before, state = state_of_the_process(), np.random.get_state()[1].copy()
+    case.solve()
+    quietly(cvxnn.solve, **large(case, max_iter=1))
+    quietly(cvxnn.solve, **large(case, time_limit=1e-9))
+    cvxnn.solve(**large(case, callback=kill))
+    with pytest.raises(ZeroDivisionError):
+        cvxnn.solve(**large(case, callback=lambda progress: 1 / 0))
+    assert state_of_the_process() == before
+    # A generator of NumPy's own that a run drew from would be a seed of others.
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
+
+
+@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+def test_a_warm_start_is_never_lost(case: Case) -> None:
+    best = solved(case.name, "squared", "global")
+    solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)
+    assert solution.objective <= best.objective * (1.0 + 1e-14)
+    assert_consistent(solution, *case.data())
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "advice"),
+    [
+        (cvxnn.ReLU(), (20, 11), r"rank of X of 9 at most \(now 11\): fewer or projected features"),
+        (cvxnn.ReLU(0.1), (20, 11), r"rank of X of 9 at most \(now 11\): fewer or projected"),
+        (cvxnn.Conv(4), (12, 5, 5), r"rank of X of 9 at most \(now 16\): smaller filters"),
+    ],
+    ids=repr,
+)
+def test_a_run_without_a_proof_says_what_would_help(model: Any, shape: Any, advice: str) -> None:
+    case = Case("", model, shape, shape)
+    with pytest.warns(ConvergenceWarning, match=advice):
+        solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)
+    assert solution.status is Status.STATIONARY
+    assert 0.0 < solution.dual_bound < solution.objective
+    assert_consistent(solution, *case.data())

@@ -1,0 +1,134 @@
+"""Contracts of the optimum: the network returned, against cvxpy and local searches."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import CASES, TOL, Case, assert_consistent, each_case, each_loss, solved
+from networks.cases import exact, penalty, values
+
+import cvxnn
+from cvxnn import Status
+
+each_method = pytest.mark.parametrize(
+    ("case", "loss", "method"),
+    [
+        pytest.param(case, loss, method, id=f"{case.name}-{loss}-{method}")
+        for case in CASES.values()
+        for loss in case.losses
+        for method in case.methods
+        if method != "sampled"
+    ],
+)
+
+
+@each_method
+def test_the_network_has_the_objective_and_is_of_its_model(
+    case: Case, loss: str, method: str
+) -> None:
+    X, y = case.data(loss)
+    solution = solved(case.name, loss, method)
+    assert_consistent(solution, X, y, loss)
+    assert solution.status is Status.OPTIMAL
+    assert solution.gap == solution.program_gap <= TOL
+    assert (solution.beta, solution.tol, solution.method) == (case.beta, TOL, method)
+    assert solution.elapsed > 0.0
+    assert (solution.n_patterns > 0) == (method == "exact" or isinstance(case.model, cvxnn.Gated))
+    network = solution.network
+    assert type(network) is case.model.kind
+    assert 1 <= network.n_neurons <= len(y)
+    for name in ("slope", "stride", "padding", "pooling"):
+        if hasattr(case.model, name):
+            assert getattr(network, name) == getattr(case.model, name)
+    if isinstance(case.model, cvxnn.ReLU):
+        assert (network.skip_weights is None) == (case.model.skip is None)
+        assert network.skip_is_free == (case.model.skip == "free")
+    if isinstance(case.model, cvxnn.Conv):
+        assert (network.biases is None) == (not case.model.bias)
+
+
+@each_loss
+def test_neurons_are_balanced(case: Case, loss: str) -> None:
+    network = solved(case.name, loss, case.methods[0]).network
+    arrays = dict(network._arrays)
+    output = arrays.pop("output_weights").reshape(network.n_neurons, -1)
+    hidden = [arrays[name] for name in ("hidden_weights", "filters", "biases") if name in arrays]
+    weights = np.column_stack([part.reshape(network.n_neurons, -1) for part in hidden])
+    lengths = [np.linalg.norm(part, axis=1) for part in (weights, output)]
+    np.testing.assert_allclose(*lengths, rtol=1e-9)
+    assert (lengths[0] > 0.0).all()
+
+
+@each_case
+def test_the_error_covers_the_objective_in_rational_arithmetic(case: Case) -> None:
+    X, y = case.data()
+    solution = solved(case.name, "squared", case.methods[0])
+    left = values(solution.network, X) - exact(y)
+    value = np.sum(left**2) / 2 + Fraction(case.beta) * penalty(solution.network)
+    assert abs(Fraction(solution.objective) - value) <= Fraction(solution.objective_error)
+
+
+@each_loss
+def test_cvxpy_finds_the_same_value(case: Case, loss: str) -> None:
+    cp = pytest.importorskip("cvxpy")
+    X, y = case.data(loss)
+    value = case.formula(X).optimum(cp, loss, y, case.beta)
+    for method in case.methods:
+        if method != "sampled":
+            solution = solved(case.name, loss, method)
+            assert solution.objective == pytest.approx(value, rel=1e-6)
+            assert solution.dual_bound <= value * (1.0 + 1e-6)
+
+
+@each_loss
+def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
+    X, y = case.data(loss)
+    solution = solved(case.name, loss, case.methods[0])
+    found = case.formula(X).lowest(loss, y, case.beta)
+    assert found >= solution.dual_bound * (1.0 - 1e-9)
+    assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
+
+
+SAMPLED = [case for case in CASES.values() if "sampled" in case.methods]
+
+
+@pytest.mark.parametrize("case", SAMPLED, ids=lambda case: case.name)
+def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> None:
+    X, y = case.data()
+    best = solved(case.name, "squared", "exact")
+    few, many = (case.solve(method=cvxnn.Sampled(count)) for count in (2, 2000))
+    for solution in (few, many):
+        assert_consistent(solution, X, y)
+        assert solution.program_gap <= TOL
+        expected = Status.OPTIMAL if solution.gap <= TOL else Status.OPTIMAL_FOR_PATTERNS
+        assert solution.status is expected
+        assert solution.dual_bound <= best.objective * (1.0 + 1e-12)
+        assert best.dual_bound <= solution.objective * (1.0 + 1e-12)
+    assert 0 < few.n_patterns <= 4 <= many.n_patterns == best.n_patterns
+    assert many.objective == pytest.approx(best.objective, rel=1e-6)
+
+
+@each_loss
+def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
+    _, y = case.data(loss)
+    if getattr(case.model, "skip", None) == "free":
+        pytest.skip("A free line is always learned.")
+    solution = case.solve(loss, beta=1e3)
+    assert solution.status is Status.OPTIMAL
+    assert solution.n_neurons == 0
+    assert solution.objective == cvxnn.losses.as_loss(loss).value(np.zeros(len(y)), y)
+
+
+@each_case
+@pytest.mark.parametrize("blank", ["X", "y"])
+def test_blank_data(case: Case, blank: str) -> None:
+    X, y = case.data()
+    data: dict[str, Any] = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
+    solution = case.solve(**data)
+    assert solution.status is Status.OPTIMAL
+    if blank == "y" or not getattr(case.model, "bias", False):
+        assert solution.n_neurons == 0
+        assert solution.objective == pytest.approx(0.5 * data["y"] @ data["y"], rel=1e-12)

@@ -1,0 +1,114 @@
+"""Every kind of network with every search and oracle: the same optimum whichever is at work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.cases import assert_consistent
+from numpy.typing import NDArray
+from programs import LOSSES, targets
+
+from cvxnn import Conv, ReLU, Status, solve
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses.roots import DiagonalRoot, SkipRoot
+from cvxnn.oracle import choice
+from cvxnn.solvers.layer_strategy import Searches
+from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
+
+FloatArray = NDArray[np.float64]
+
+WEIGHTS = np.array([0.3, 2.0, 1e-3, 1.0, 5.0, 40.0])
+MODELS: dict[str, Any] = {
+    "relu": ReLU(),
+    "leaky": ReLU(0.1),
+    "modulus": ReLU(-1.0),
+    "relu beside a penalised line": ReLU(0.0, "penalised"),
+    "leaky beside a penalised line": ReLU(0.1, "penalised"),
+    "relu beside a free line": ReLU(0.0, "free"),
+    "leaky beside a free line": ReLU(0.1, "free"),
+    "filters": Conv(2),
+}
+
+
+def data(rank: int, columns: int) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(10 * rank + columns)
+    X = rng.standard_normal((6, rank)) @ rng.standard_normal((rank, columns))
+    return X, rng.standard_normal(6) + np.maximum(X[:, 0], 0.0)
+
+
+def losses(name: str) -> tuple[str, ...]:
+    if "free" in name:
+        return ("squared",)
+    # Beside a penalised line a training is some ten of the others.
+    return ("squared", "logistic") if "penalised" in name else LOSSES
+
+
+@pytest.mark.parametrize("few", [True, False], ids=["cells where they are few", "no cells"])
+@pytest.mark.parametrize(
+    ("rank", "columns"), [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)], ids=lambda k: str(k)
+)
+@pytest.mark.parametrize("name", MODELS)
+def test_global_finds_the_optimum_of_exact(
+    name: str, rank: int, columns: int, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not few:
+        monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)
+    X, y = data(rank, columns)
+    # Filters over the rows as signals, all of one patch or of neighbours.
+    model = Conv(min(2, columns)) if name == "filters" else MODELS[name]
+    for k, loss in enumerate(losses(name)):
+        weights = WEIGHTS if k % 2 == 0 else None
+        options = {"model": model, "loss": loss, "sample_weight": weights, "tol": 1e-5}
+        problem = X, targets(loss, y), (0.05, 0.3)[(k + rank) % 2]
+        found, exact = (solve(*problem, method=way, **options) for way in ("global", "exact"))
+        case = name, loss, problem[2]
+        assert found.status is exact.status is Status.OPTIMAL, case
+        # Neither bound is above the network of the other: both are of the same problem.
+        assert found.dual_bound <= exact.objective + exact.objective_error, case
+        assert exact.dual_bound <= found.objective + found.objective_error, case
+        assert found.objective == pytest.approx(exact.objective, rel=1.1e-5), case
+
+
+@pytest.mark.parametrize("skip", [None, "penalised", "free"])
+def test_integers_of_rank_two_beside_a_line(skip: str | None) -> None:
+    """A bound of sums over arcs is none of a problem that mixes predictions."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        X = rng.integers(-3, 4, (5, 2)).astype(float)
+        y = rng.integers(-3, 4, 5).astype(float)
+        beta = float(rng.uniform(0.1, 1.0))
+        found, exact = (
+            solve(X, y, beta, model=ReLU(skip=skip), method=way) for way in ("global", "exact")
+        )
+        assert found.status is exact.status is Status.OPTIMAL
+        assert found.objective == pytest.approx(exact.objective, rel=2e-6)
+
+
+def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
+    X, y = data(2, 2)
+    searches = Searches(
+        Layer(X), None, np.random.default_rng(0), Deadline(), by_cells=True, certifies=True
+    )
+    assert isinstance(searches.open(None, y, 1.0, None), RankTwoSearch)
+    assert isinstance(searches.open(DiagonalRoot(WEIGHTS), y, 1.0, None), RankTwoSearch)
+    mixed = searches.open(SkipRoot(WEIGHTS, X, 1.0), y, 1.0, None)
+    assert not isinstance(mixed, RankTwoSearch)
+
+
+@pytest.mark.parametrize("method", ["global", "exact"])
+@pytest.mark.parametrize("seed", range(4))
+def test_bundles_of_nearly_equal_rows(seed: int, method: str) -> None:
+    rng = np.random.default_rng(seed)
+    base = rng.integers(-2, 3, (3, 4)).astype(float)
+    X = base[np.arange(9) % 3] + 1e-9 * rng.standard_normal((9, 4))
+    y = rng.standard_normal(9)
+    solution = solve(X, y, 1e-3, method=method)
+    assert solution.status is Status.OPTIMAL
+    # Telling rows of a bundle apart costs 1e9 a unit: the optimum is that of the bundles,
+    # of which each row is a copy, up to this.
+    merged = solve(base[np.arange(9) % 3], y, 1e-3, method=method)
+    assert solution.objective == pytest.approx(merged.objective, rel=1e-5)
+    assert_consistent(solution, X, y)

@@ -1,0 +1,172 @@
+"""Convolutional networks: dense networks on patches, closed forms, maps and memory."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from networks.cases import CASES, IMAGES, RELU, maps_by_loops
+from programs import draw_images, patches_by_loops
+
+import cvxnn
+from cvxnn import Conv, ConvolutionalNetwork, InputError, Sampled, Status, TwoLayerNetwork
+from cvxnn.patterns import enumerate_patterns
+from cvxnn.solvers.columns.max_search import MaxSearch
+
+POOLINGS = ("sum", "average", "max")
+each_pooling = pytest.mark.parametrize("pooling", POOLINGS)
+
+
+def solve(images: Any, y: Any, beta: float, filter_size: Any, **options: Any) -> Any:
+    """With settings of the model among the options; max pooling by listing its patterns."""
+    own = {"pooling", "bias", "slope", "stride", "padding"} & options.keys()
+    model = Conv(filter_size, **{name: options.pop(name) for name in own})
+    method = "exact" if model.pooling == "max" else "global"
+    return cvxnn.solve(images, y, beta, model=model, **({"method": method} | options))
+
+
+# ------------------------------------------------------------------ trained
+
+
+@each_pooling
+@pytest.mark.parametrize("bias", [True, False])
+def test_one_patch_is_the_fully_connected_network(pooling: str, bias: bool) -> None:
+    images, y = draw_images("squared", (9, 3, 1))
+    rows = images.reshape(9, 3)
+    rows = np.column_stack([rows, np.ones(9)]) if bias else rows
+    dense = cvxnn.solve(rows, y, 0.1)
+    solution = solve(images, y, 0.1, (3, 1), pooling=pooling, bias=bias)
+    assert dense.status is solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(dense.objective, rel=1e-6)
+    np.testing.assert_allclose(solution.network(images), dense.network(rows), atol=1e-3)
+    if pooling == "max":
+        assert solution.n_patterns == len(enumerate_patterns(rows))
+
+
+def test_an_average_is_a_sum_over_smaller_patches() -> None:
+    images, y = draw_images("squared", (6, 3, 3))
+    average = solve(images, y, 0.05, 2, pooling="average")
+    total = solve(images / 4.0, y, 0.05, 2)
+    assert average.objective == pytest.approx(total.objective, rel=1e-6)
+    assert np.allclose(average.network(images), total.network(images / 4.0), atol=1e-3)
+
+
+def test_a_slope_of_one_is_a_linear_network_on_summed_patches() -> None:
+    images, y = draw_images("squared", (8, 3, 3))
+    summed = patches_by_loops(images, (2, 1)).sum(axis=1, keepdims=True)
+    linear = cvxnn.solve(summed, y, 0.3, model="linear_conv")
+    found = solve(images, y, 0.3, (2, 1), slope=1.0)
+    assert found.objective == pytest.approx(linear.objective, rel=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["sum", "max"])
+def test_one_pixel_is_a_lasso_on_its_positive_and_negative_parts(pooling: str) -> None:
+    # A filter of one pixel is u or -u: f = p pool_k (x_k)_+ + q pool_k (-x_k)_+ at |p| + |q|.
+    images, y = draw_images("squared", (12, 3, 3), seed=4)
+    pixels = images.reshape(12, -1)
+    pool = np.sum if pooling == "sum" else np.max
+    parts = np.column_stack([pool(np.maximum(s * pixels, 0.0), axis=1) for s in (1.0, -1.0)])
+    best = np.inf
+    for signs in np.array(np.meshgrid([-1, 0, 1], [-1, 0, 1])).reshape(2, -1).T:
+        used = signs != 0
+        c = np.zeros(2)
+        gram = parts[:, used].T @ parts[:, used]
+        c[used] = np.linalg.solve(gram, parts[:, used].T @ y - 0.4 * signs[used])
+        if (c * signs >= 0.0).all():
+            value = 0.5 * np.sum((parts @ c - y) ** 2) + 0.4 * np.abs(c).sum()
+            best = min(best, value)
+    solution = solve(images, y, 0.4, 1, pooling=pooling)
+    assert solution.objective == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "value"),
+    [
+        # One image: f = s at the price of |s| over the length of the sum of its patches.
+        (np.ones((1, 4)), {}, 0.1 / 18**0.5 * 2.0 - 0.005 / 18),
+        # All patches are equal: over the length of one.
+        (np.ones((1, 4)), {"pooling": "max"}, 0.1 / 2**0.5 * 2.0 - 0.0025),
+        # The constant alone: three patches (0, 0, 1), of length 3 together.
+        (np.zeros((1, 4)), {"bias": True}, 0.1 / 3 * 2.0 - 0.005 / 9),
+    ],
+    ids=["sum", "max", "only the constant"],
+)
+def test_one_image_has_a_closed_form(images: Any, options: dict[str, Any], value: float) -> None:
+    methods = ("exact", "sampled") if "pooling" in options else ("global",)
+    for method in methods:
+        solution = solve(images, [2.0], 0.1, 2, method=method, **options)
+        assert solution.status is Status.OPTIMAL
+        assert solution.objective == pytest.approx(value, rel=1e-6)
+
+
+def test_cone_rows_enter_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, y = draw_images("squared", (12, 5, 5), seed=1)
+    options = {"pooling": "max", "method": Sampled(10), "tol": 1e-8}
+    plain = solve(images, y, 0.1, (2, 1), **options)
+    monkeypatch.setattr(MaxSearch, "settings", replace(MaxSearch.settings, cone_bytes=0))
+    few = solve(images, y, 0.1, (2, 1), **options)
+    assert few.status is plain.status is Status.OPTIMAL_FOR_PATTERNS
+    assert few.objective == pytest.approx(plain.objective, rel=1e-7)
+
+
+# ------------------------------------------------------------------ the network
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_feature_maps_are_the_formula(name: str) -> None:
+    network, data = IMAGES[name].network, IMAGES[name].data
+    maps = maps_by_loops(network, data).astype(float)
+    feature_maps = network.feature_maps(data)
+    assert feature_maps.ndim == len(network.filter_shape) + 1
+    np.testing.assert_allclose(feature_maps.reshape(maps.shape), maps, atol=1e-12)
+
+
+def test_a_network_of_one_patch_is_dense() -> None:
+    rng = np.random.default_rng(0)
+    filters, output, biases = rng.standard_normal((4, 4, 3, 2)), *rng.standard_normal((2, 4))
+    network = ConvolutionalNetwork(filters, output, biases)
+    images, y = rng.standard_normal((6, 4, 3, 2)), np.arange(6.0)
+    rows = np.column_stack([images.reshape(6, -1), np.ones(6)])
+    dense = TwoLayerNetwork(np.column_stack([filters.reshape(4, -1), biases]), output)
+    assert np.allclose(network(images), dense(rows))
+    assert network.penalty() == pytest.approx(dense.penalty(), rel=1e-14)
+    assert network.objective(images, y, 0.3) == pytest.approx(dense.objective(rows, y, 0.3))
+
+
+def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = CASES["geometry 3, average"].network
+    images = np.random.default_rng(0).standard_normal((50, 7, 6))
+    whole = network.forward(images)
+    parts = [network.forward(images[k : k + 7]) for k in range(0, 50, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-13)
+    for module in [module for module in sys.modules.values() if hasattr(module, "_BUFFER_BYTES")]:
+        monkeypatch.setattr(module, "_BUFFER_BYTES", 8 * 7 * 200)
+    np.testing.assert_allclose(network.forward(images), whole, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((5,), r"images must be of shape \(n, height, width\)"),
+        ((5, 7, 6, 2), "must have the 1 channels of the filters"),
+        ((5, 2, 6), "at most 2 x 6, the padded image"),
+    ],
+)
+def test_bad_images_are_one_sentence(shape: tuple[int, ...], message: str) -> None:
+    network = CASES["geometry 2, max"].network
+    for call in (network.forward, network.feature_maps):
+        with pytest.raises(InputError, match=message) as error:
+            call(np.ones(shape))
+        assert "\n" not in str(error.value)
+
+
+def test_networks_are_like_those_of_the_same_settings_and_sides() -> None:
+    case = CASES["geometry 2, max"]
+    assert case.make(2).is_like(case.make(5))
+    assert not case.network.is_like(RELU.network)
+    assert not case.network.is_like(case.made(slope=0.7))
+    assert not case.network.is_like(case.made(filters=case.network.filters[:, :, :1]))
+    assert not case.network.is_like(CASES["geometry 3, max"].network)

@@ -1,0 +1,176 @@
+"""Gated networks: closed forms, many gates, and their place beside ReLU networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import LOSSES, draw_rows
+from sklearn.exceptions import ConvergenceWarning
+
+from cvxnn import Gated, Status, enumerate_patterns, solve
+from cvxnn.losses import as_loss
+from cvxnn.solvers.columns.group_lasso import GroupLasso
+
+any_loss = pytest.mark.parametrize("loss", LOSSES)
+
+
+def solve_gated(X: Any, y: Any, beta: float, gates: Any = None, **options: Any) -> Any:
+    own = {name: options.pop(name) for name in ("n_gates", "skip") if name in options}
+    return solve(X, y, beta, model=Gated(gates, **own), **options)
+
+
+@any_loss
+@pytest.mark.parametrize("beta", [2.0, 0.1, 1e-4])
+def test_the_network_attains_the_optimum_of_the_program(loss, beta):
+    X, y = draw_rows(loss, 40, 4)
+    solution = solve_gated(X, y, beta, loss=loss, n_gates=200, tol=1e-8)
+    network = solution.network
+    assert solution.status is Status.OPTIMAL
+    products = network.hidden_weights * network.output_weights[:, None]
+    masks = X @ network.gates.T >= 0.0
+    program = as_loss(loss).value((masks * (X @ products.T)).sum(axis=1), y)
+    program += beta * np.linalg.norm(products, axis=1).sum()
+    assert program == pytest.approx(solution.objective, rel=1e-9)
+    assert (network.output_weights > 0.0).all()
+    assert len(np.unique(masks, axis=1).T) == network.n_neurons
+
+
+@any_loss
+def test_a_tiny_beta_is_reached_by_falling_ones(loss):
+    X, y = draw_rows(loss, 80, 5)
+    solutions = [solve_gated(X, y, beta, loss=loss, n_gates=100) for beta in (1e-5, 1e-6)]
+    for solution in solutions:
+        assert solution.status is Status.OPTIMAL
+    # Targets are fitted in the end: what is left is the price of the least weights.
+    prices = [solution.objective / solution.beta for solution in solutions]
+    assert prices[0] < prices[1] * (1.0 + 1e-6)
+    if loss != "logistic":
+        assert prices[0] == pytest.approx(prices[1], rel=1e-3)
+
+
+@any_loss
+def test_more_gates_than_the_first_working_set(loss):
+    X, y = draw_rows(loss, 30, 3, seed=8)
+    gates = enumerate_patterns(X).directions
+    assert len(gates) > 800
+    everything = solve_gated(X, y, 0.1, gates, loss=loss, tol=1e-8)
+    # Gates that are missing are found: those of the optimum alone are no worse.
+    assert everything.status is Status.OPTIMAL
+    few = solve_gated(X, y, 0.1, everything.network.gates, loss=loss, tol=1e-8)
+    assert few.objective == pytest.approx(everything.objective, rel=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gated_relu_and_decomposed_networks_are_in_order(seed):
+    X, y = draw_rows("squared", 10, 3, seed)
+    patterns = enumerate_patterns(X)
+    assert len(patterns) == 92
+    gated = solve_gated(X, y, 0.1, patterns.directions)
+    relu = solve(X, y, 0.1, method="exact")
+    assert gated.dual_bound <= relu.objective
+    penalties = []
+    for method in ("minimum_norm", "closed_form"):
+        network = gated.network.to_relu(X, method)
+        assert relu.dual_bound <= network.objective(X, y, 0.1)
+        penalties.append(network.penalty())
+    assert penalties[0] <= penalties[1]
+
+
+@any_loss
+def test_one_neuron_is_learned_just_below_the_largest_beta(loss):
+    X, y = draw_rows(loss, 10, 3)
+    gates = np.eye(3)
+    slope = as_loss(loss).gradient(np.zeros(10), y)
+    largest = max(np.linalg.norm(X.T @ (slope * (X @ gate >= 0.0))) for gate in gates)
+    at_once = solve_gated(X, y, largest * (1.0 + 1e-9), gates, loss=loss)
+    assert at_once.network.n_neurons == 0
+    below = solve_gated(X, y, 0.9 * largest, gates, loss=loss)
+    assert below.network.n_neurons == 1
+    assert below.objective < at_once.objective
+
+
+@pytest.mark.parametrize("beta", [0.5, 30.0])
+def test_orthonormal_rows_of_one_gate_are_a_block_soft_threshold(beta):
+    # X = I and the gate 0: 1/2 ||w - y||^2 + beta ||w||.
+    y = 3.0 * np.random.default_rng(0).standard_normal(7)
+    length = float(np.linalg.norm(y))
+    value = beta * length - 0.5 * beta**2 if beta < length else 0.5 * length**2
+    solution = solve_gated(np.eye(7), y, beta, np.zeros((1, 7)), tol=1e-10)
+    assert solution.objective == pytest.approx(value, rel=1e-9)
+
+
+@any_loss
+def test_more_features_than_rows(loss):
+    X, y = draw_rows(loss, 12, 3)
+    gates = np.random.default_rng(4).standard_normal((50, 3))
+    few = solve_gated(X, y, 0.3, gates, loss=loss, tol=1e-9)
+    # The same rows in a space of thirty dimensions.
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((30, 3)))[0].T
+    many = solve_gated(X @ turn, y, 0.3, gates @ turn, loss=loss, tol=1e-9)
+    assert many.objective == pytest.approx(few.objective, rel=1e-8)
+    assert many.gap <= 1e-9
+
+
+def test_a_skip_is_the_gate_zero():
+    X, y = draw_rows("squared", 20, 3)
+    gates = np.random.default_rng(4).standard_normal((8, 3))
+    with_skip = solve_gated(X, y, 0.3, gates, skip="penalised", tol=1e-9)
+    by_hand = solve_gated(X, y, 0.3, np.vstack([gates, np.zeros(3)]), tol=1e-9)
+    assert with_skip.objective == pytest.approx(by_hand.objective, rel=1e-8)
+    assert with_skip.objective < solve_gated(X, y, 0.3, gates).objective
+    assert not with_skip.network.gates[-1].any()
+
+
+def test_gates_of_the_same_pattern_count_once_in_any_unit():
+    X, y = draw_rows("squared", 15, 3)
+    gates = np.random.default_rng(4).standard_normal((6, 3))
+    plain = solve_gated(X, y, 0.3, gates)
+    assert solve_gated(X, y, 0.3, np.vstack([gates, 2.0 * gates, gates])).network == plain.network
+    for unit in (1e80, 1e-80):
+        scaled = solve_gated(X, y, 0.3, gates * unit)
+        assert scaled.objective == pytest.approx(plain.objective, rel=1e-6)
+
+
+@any_loss
+@given(n=st.integers(1, 8), d=st.integers(1, 4), seed=st.integers(0, 10**6))
+def test_every_small_problem_is_certified(loss, n, d, seed):
+    X, y = draw_rows(loss, n, d, seed)
+    beta = float(10.0 ** np.random.default_rng(seed).uniform(-4, 1))
+    solution = solve_gated(X, y, beta, n_gates=20, loss=loss, skip="penalised")
+    assert solution.status is Status.OPTIMAL
+    assert solution.network.objective(X, y, beta, as_loss(loss)) == solution.objective
+
+
+def test_one_number_is_a_soft_threshold():
+    solution = solve_gated(np.ones((1, 1)), [2.0], 0.1, skip="penalised")
+    assert solution.objective == pytest.approx(0.2 - 0.005, rel=1e-6)
+
+
+def test_a_system_that_cannot_be_solved_ends_the_run(monkeypatch):
+    X, y = draw_rows("squared", 20, 3)
+
+    def fail(self, point):
+        raise np.linalg.LinAlgError("singular")
+
+    monkeypatch.setattr(GroupLasso, "step", fail)
+    with pytest.warns(ConvergenceWarning, match="Rounding .* raise tol or beta, or scale"):
+        solution = solve_gated(X, y, 0.1)
+    assert solution.status is Status.NUMERICAL_ERROR
+    # What the first gate does alone, and nothing after it.
+    assert solution.network.n_neurons == 1
+    assert solution.dual_bound <= solution.objective < 0.5 * float(y @ y)
+
+
+def test_blocks_that_depend_on_each_other_are_pruned():
+    # On these rows the gate 1 and the skip see the same: the optimum leaves the shares open.
+    X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.5])
+    solution = solve_gated(X, y, 0.5, [[1.0]], skip="penalised")
+    assert solution.status is Status.OPTIMAL
+    assert solution.network.n_neurons == 1
+    # One slope w: 5 w^2 / 2 - 6 w + |w| / 2 + const.
+    w = (6.0 - 0.5) / 5.0
+    assert solution.objective == pytest.approx(0.5 * (1.0 + 6.25) - 2.5 * w**2, rel=1e-6)

@@ -1,0 +1,200 @@
+"""Small problems, and their programs written out anew: in cvxpy, and as local searches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from problems import brute_force_cells
+from scipy.optimize import minimize
+from scipy.sparse import block_diag
+
+from cvxnn.losses import as_loss
+
+FloatArray = NDArray[np.float64]
+
+LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+
+
+# ------------------------------------------------------------------ data
+
+
+def targets(loss: str, y: FloatArray, threshold: float = 0.0) -> FloatArray:
+    """Targets, or the labels that they are on both sides of a threshold."""
+    return np.where(y > threshold, 1.0, -1.0) if as_loss(loss).has_labels else y
+
+
+def draw_rows(loss: str, n: int, d: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Rows and targets that no linear function fits."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    y = 2.0 * np.maximum(X[:, 0], 0.0) - X[:, -1] + 0.3 * rng.standard_normal(n)
+    return X, targets(loss, y, 0.5)
+
+
+def draw(loss: str, n: int, K: int, h: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Patches and targets of a network of one filter with noise."""
+    rng = np.random.default_rng(seed)
+    patches = rng.standard_normal((n, K, h))
+    truth = np.outer(rng.standard_normal(K), rng.standard_normal(h))
+    y = np.einsum("nkh,kh->n", patches, truth) + 0.3 * rng.standard_normal(n)
+    return patches, targets(loss, y)
+
+
+def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Images of few grey levels, so that patches repeat, and targets."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(-1, 2, shape) + 0.3 * (rng.random(shape) > 0.7)
+    y = images.reshape(len(images), -1).max(axis=1) + 0.5 * rng.standard_normal(len(images))
+    return images, targets(loss, y, 1.0)
+
+
+def patches_by_loops(
+    images: FloatArray, sides: tuple[int, ...], stride: int = 1, padding: int = 0
+) -> FloatArray:
+    """Patches, shape (n, K, h), of images or signals without channels."""
+    padded = np.pad(images, [(0, 0)] + [(padding, padding)] * len(sides))
+    starts = itertools.product(
+        *(
+            range(0, whole - side + 1, stride)
+            for whole, side in zip(padded.shape[1:], sides, strict=True)
+        )
+    )
+    windows = [
+        (slice(None), *(slice(a, a + side) for a, side in zip(start, sides, strict=True)))
+        for start in starts
+    ]
+    return np.stack([padded[window].reshape(len(images), -1) for window in windows], axis=1)
+
+
+def masks_of(X: FloatArray, gates: FloatArray, skip: bool = False) -> FloatArray:
+    """The distinct patterns of gates as columns of 0 and 1, and one of ones for a skip."""
+    masks = np.unique(X @ gates.T >= 0.0, axis=1).astype(float)
+    return np.column_stack([masks, np.ones(len(X))]) if skip else masks
+
+
+def max_winners(patches: FloatArray, directions: FloatArray) -> FloatArray:
+    """The patch of each image with the largest product, or -1 below 0, shape (k, n)."""
+    products = np.einsum("nkh,mh->mnk", patches, directions)
+    return np.where(products.max(axis=2) > 0.0, products.argmax(axis=2), -1)
+
+
+# ------------------------------------------------------------------ optima
+
+
+def in_cvxpy(cp: Any, loss: str, prediction: Any, y: FloatArray, weights: Any = 1.0) -> Any:
+    """A loss, with weights of the rows, as an expression of cvxpy."""
+    rows = {
+        "squared": lambda: 0.5 * cp.square(prediction - y),
+        "huber": lambda: 0.5 * cp.huber(prediction - y),
+        "logistic": lambda: cp.logistic(-cp.multiply(y, prediction)),
+        "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1.0 - cp.multiply(y, prediction))),
+    }
+    return cp.sum(cp.multiply(weights, rows[loss]()))
+
+
+def search(
+    objective: Callable[[FloatArray], Any], size: int, starts: int = 40, *, jac: bool = False
+) -> float:
+    """The lowest objective that L-BFGS reaches from random starts, perhaps with gradients."""
+    rng = np.random.default_rng(1)
+    return min(
+        float(minimize(objective, 0.7 * rng.standard_normal(size), jac=jac, method="L-BFGS-B").fun)
+        for _ in range(starts)
+    )
+
+
+@dataclass(frozen=True)
+class Activations:
+    """``f = sum_j a_j pool_k phi(x_k'u_j) + S w`` on patches of shape (n, K, h).
+
+    The activation has a slope below zero, or fixed masks of shape (n, G) in its place. It is
+    linear in each of its cells. An average is a sum over patches that are K times smaller.
+    """
+
+    patches: FloatArray
+    slope: float = 0.0
+    takes_max: bool = False
+    masks: FloatArray | None = None
+    linear: FloatArray | None = None
+    is_free: bool = False
+
+    @property
+    def cells(self) -> list[tuple[FloatArray, FloatArray]]:
+        """For each cell predictions, shape (n, h), and its inequalities, shape (r, h)."""
+        n, n_patches, h = self.patches.shape
+        rows = self.patches.reshape(-1, h)
+        if self.masks is not None:
+            return [(mask[:, None] * rows, np.zeros((0, h))) for mask in self.masks.T]
+        if self.takes_max:
+            directions = np.random.default_rng(0).standard_normal((60_000, h))
+            winners = np.unique(max_winners(self.patches, directions), axis=0)
+            return [self._cell_of_winners(winner) for winner in winners]
+        masks, _ = brute_force_cells(rows)
+        scales = np.where(masks, 1.0, self.slope).reshape(-1, n, n_patches)
+        signs = np.where(masks, 1.0, -1.0)[..., None]
+        pooled = np.einsum("cnk,nkh->cnh", scales, self.patches)
+        return list(zip(pooled, signs * rows, strict=True))
+
+    def _cell_of_winners(self, winner: FloatArray) -> tuple[FloatArray, FloatArray]:
+        chosen = self.patches[np.arange(len(winner)), winner]
+        won = np.where((winner >= 0)[:, None], chosen, 0.0)
+        above = np.concatenate([won[:, None] - self.patches, won[:, None]], axis=1)
+        return won, above.reshape(-1, won.shape[1])
+
+    def optimum(self, cp: Any, loss: str, y: FloatArray, beta: float, weights: Any = 1.0) -> float:
+        """Of the program on all cells, by Clarabel."""
+        columns, inequalities = zip(*self.cells, strict=True)
+        size = (len(columns), self.patches.shape[2])
+        parts = cp.Variable(size), cp.Variable(size)
+        flat = [cp.vec(part, order="C") for part in parts]
+        prediction = np.concatenate(columns, axis=1) @ (flat[0] - flat[1])
+        penalty = sum(cp.sum(cp.norm(part, axis=1)) for part in parts)
+        cones = block_diag(inequalities, format="csr")
+        if self.linear is not None:
+            w = cp.Variable(self.linear.shape[1])
+            prediction = prediction + self.linear @ w
+            penalty = penalty + (0.0 if self.is_free else cp.norm(w))
+        objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
+        constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
+        program = cp.Problem(cp.Minimize(objective), constraints)
+        return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
+
+    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 6) -> float:
+        """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
+        h, chosen = self.patches.shape[2], as_loss(loss)
+        m = m if self.masks is None else self.masks.shape[1]
+        # A linear part is a linear neuron, without a penalty where it is free.
+        S = np.zeros((len(y), 0)) if self.linear is None else self.linear
+        d = S.shape[1]
+        penalised = np.ones(m * (h + 1) + d + 1)
+        penalised[m * (h + 1) :] = not self.is_free
+
+        def objective(weights: FloatArray) -> tuple[float, FloatArray]:
+            U, a, u, c = np.split(weights, np.cumsum([m * h, m, d]))
+            U = U.reshape(m, h)
+            products = self.patches @ U.T
+            scales = self._scales(products)
+            pooled = (scales * products).sum(axis=1)
+            prediction = pooled @ a + c * (S @ u)
+            value = chosen.value(prediction, y) + 0.5 * beta * float(penalised @ weights**2)
+            pulled = chosen.gradient(prediction, y)
+            through = scales * pulled[:, None, None] * a
+            slopes = np.einsum("nkm,nkh->mh", through, self.patches).ravel()
+            of_linear = c * (S.T @ pulled), pulled @ (S @ u)[:, None]
+            slope = np.concatenate([slopes, pooled.T @ pulled, *of_linear])
+            return value, slope + beta * penalised * weights
+
+        return search(objective, len(penalised), jac=True)
+
+    def _scales(self, products: FloatArray) -> FloatArray:
+        if self.masks is not None:
+            return self.masks[:, None]
+        if self.takes_max:
+            places = np.arange(products.shape[1])[:, None]
+            return (places == products.argmax(axis=1)[:, None]) & (products > 0.0)
+        return np.where(products > 0.0, 1.0, self.slope)
