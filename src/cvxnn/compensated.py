@@ -10,12 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.kernels import kernel
-
-Array = NDArray[Any]
-FloatArray = NDArray[np.float64]
 
 # High and low parts of the same shape.
 Pair = tuple[FloatArray, FloatArray]

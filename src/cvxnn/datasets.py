@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cvxnn.array_types import FloatArray
 
 
-def load_ring() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def load_ring() -> tuple[FloatArray, FloatArray]:
     """Load the ring: 50 points of the plane, +1 between two circles and -1 elsewhere.
 
     The points are drawn from a normal distribution with standard deviation 5

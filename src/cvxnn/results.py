@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
 
@@ -278,14 +278,14 @@ class ImprovingNeuron:
     (array([2.]), -2.0)
     """
 
-    direction: NDArray[np.float64]
+    direction: FloatArray
     sign: float
     value: float
     size: float
     decrease: float
 
     @property
-    def hidden_weights(self) -> NDArray[np.float64]:
+    def hidden_weights(self) -> FloatArray:
         """``sqrt(c) u``, shape (d,): balanced with :attr:`output_weight`."""
         return float(np.sqrt(self.size)) * self.direction
 

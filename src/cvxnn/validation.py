@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -32,7 +33,7 @@ WIDEST_WEIGHTS = 1e30
 what a row adds to the sum, and no search can tell the lightest rows from rounding."""
 
 
-def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
+def check_data(X: object, name: str = "X") -> FloatArray:
     """Return the data as a float64, C-contiguous array of shape (n, d).
 
     Parameters
@@ -71,7 +72,7 @@ def check_data(X: object, name: str = "X") -> NDArray[np.float64]:
     return array
 
 
-def check_range(array: NDArray[np.float64], name: str) -> None:
+def check_range(array: FloatArray, name: str) -> None:
     """Raise `InputError` if an entry is not finite, or beyond the range of data.
 
     Examples
@@ -86,9 +87,7 @@ def check_range(array: NDArray[np.float64], name: str) -> None:
         _check_magnitude(array, name)
 
 
-def check_weights(
-    sample_weight: object, n_rows: int, name: str = "sample_weight"
-) -> NDArray[np.float64]:
+def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight") -> FloatArray:
     """Return weights of rows as float64, shape (n,).
 
     Raises
@@ -137,7 +136,7 @@ def check_flag(value: object, name: str) -> bool:
     return bool(value)
 
 
-def check_target(y: object, n: int, name: str = "y") -> NDArray[np.float64]:
+def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     """Return the targets as a float64 array of shape (n,).
 
     Parameters
@@ -305,7 +304,7 @@ def check_random_state(random_state: object) -> np.random.Generator:
         ) from None
 
 
-def as_real_array(value: object, name: str) -> NDArray[np.float64]:
+def as_real_array(value: object, name: str) -> FloatArray:
     """Return real numbers as a float64, C-contiguous array of whatever shape they have.
 
     Parameters
@@ -362,7 +361,7 @@ def check_dense(value: object, name: str) -> None:
         raise InputError(f"{name} must have no masked entries; fill or drop them.")
 
 
-def check_finite(array: NDArray[np.float64], name: str) -> None:
+def check_finite(array: FloatArray, name: str) -> None:
     """Raise `InputError` if an array has a NaN or an infinite entry.
 
     Examples
@@ -412,7 +411,7 @@ def _check_numeric(array: NDArray[np.generic], name: str) -> None:
         raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
 
 
-def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
+def _check_magnitude(array: FloatArray, name: str) -> None:
     size = np.abs(array)
     if size.max() > LARGEST_ENTRY:
         index = int(np.argmax(size))
@@ -430,7 +429,7 @@ def _check_magnitude(array: NDArray[np.float64], name: str) -> None:
         )
 
 
-def _check_spread(array: NDArray[np.float64], name: str) -> None:
+def _check_spread(array: FloatArray, name: str) -> None:
     size = np.abs(array)
     largest = size.max(initial=0.0)
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY * largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.utils.class_weight import compute_sample_weight
 
 import cvxnn
@@ -89,7 +90,5 @@ def test_all_classifiers_take_weights_as_repetition(model, labels):
     ],
 )
 def test_weights_of_classes_are_weights(model, class_weight, words):
-    from sklearn.base import clone
-
     with pytest.raises(InputError, match=words):
         clone(model).set_params(class_weight=class_weight).fit(X, LABELS > 0)

@@ -133,13 +133,6 @@ def test_a_bias_is_a_column_of_ones_or_a_setting():
         fitted(model=cvxnn.Gated(np.eye(4)))
 
 
-def test_options_set_after_a_fit_change_no_prediction():
-    model = ConvexReLURegressor(0.1).fit(FLOWERS, FLOWERS[:, 0])
-    expected = model.predict(FLOWERS)
-    model.set_params(hidden_bias=False, model="circular_conv")
-    np.testing.assert_array_equal(model.predict(FLOWERS), expected)
-
-
 def test_settings_are_parameters():
     model = ConvexReLUClassifier(model=Conv(2), method=Sampled(20))
     parameters = model.get_params()

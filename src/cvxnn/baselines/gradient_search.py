@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.baselines.optimizers import curvature, make_optimizer
 from cvxnn.baselines.parallel_networks import import_torch
 from cvxnn.baselines.trials import Trials
@@ -26,7 +27,6 @@ from cvxnn.validation import (
     check_target,
 )
 
-FloatArray = NDArray[np.float64]
 Callback = Callable[[float], object]
 
 OPTIMIZERS = ("sgd", "adam", "lbfgs")
@@ -84,7 +84,7 @@ class LocalSearch:
     beta: float
     step_size: float
     momentum: float
-    iterations: NDArray[np.int64]
+    iterations: IntArray
     losses: FloatArray
     seconds: FloatArray
     networks: tuple[TwoLayerNetwork, ...]
@@ -276,7 +276,7 @@ def _initial_networks(
     ]
 
 
-def _marks(iterations: int, n_records: int) -> NDArray[np.int64]:
+def _marks(iterations: int, n_records: int) -> IntArray:
     """The iterations to record: 0, the last, and evenly spaced ones between."""
     return np.unique(np.linspace(0, iterations, n_records).round().astype(np.int64))
 

@@ -6,15 +6,14 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.baselines.parallel_networks import ParallelNetworks, import_torch
 from cvxnn.networks import TwoLayerNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FloatArray = NDArray[np.float64]
 
 _POWER_ITERATIONS = 30
 # Pairs of steps and gradient differences that L-BFGS keeps, and the most

@@ -6,14 +6,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.baselines.optimizers import Optimizer
 from cvxnn.baselines.parallel_networks import ParallelNetworks
 from cvxnn.networks import TwoLayerNetwork
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 class Trials:

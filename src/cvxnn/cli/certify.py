@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvxnn.array_types import FloatArray
 from cvxnn.cli.options import PROBLEM, RUN, JsonOption, ModelArgument, argument, option
 from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import RenderableType
     from rich.text import Text
 
@@ -98,7 +97,7 @@ def certify(
 
 def _problem(
     model: Path, data: Path, target: str | None, beta: float | None
-) -> tuple[TwoLayerNetwork, Features, NDArray[np.float64], NDArray[np.float64], float]:
+) -> tuple[TwoLayerNetwork, Features, FloatArray, FloatArray, float]:
     """The network, its columns, X, y and beta."""
     from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.outputs import load_model

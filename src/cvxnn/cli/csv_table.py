@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
@@ -63,7 +63,7 @@ class Table:
         self._rows = self._numbered(csv.reader(lines, strict=True, skipinitialspace=True))
         self.columns = self._header()
 
-    def read(self, columns: Sequence[str], optional: Collection[str] = ()) -> NDArray[np.float64]:
+    def read(self, columns: Sequence[str], optional: Collection[str] = ()) -> FloatArray:
         """Read all rows of some columns.
 
         Parameters
@@ -149,9 +149,7 @@ class Table:
         if chunk:
             yield chunk
 
-    def _numbers(
-        self, chunk: list[NumberedRow], picks: list[int], lenient: set[int]
-    ) -> NDArray[np.float64]:
+    def _numbers(self, chunk: list[NumberedRow], picks: list[int], lenient: set[int]) -> FloatArray:
         cells = [[row[pick] for pick in picks] for _, row in chunk]
         # Python would read 1_000 as a number; no other reader of CSV does.
         if not any("_" in "".join(row) for row in cells):

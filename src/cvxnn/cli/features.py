@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.cli.csv_table import Table
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from cvxnn.array_types import FloatArray
 from cvxnn.cli.options import OUTPUT, JsonOption, ModelArgument, argument, option
 from cvxnn.cli.reporting import say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 _Data = Annotated[
     Path,
@@ -47,9 +47,7 @@ def _check_no_input(out: Path, *inputs: Path) -> None:
             raise InputError(f"--out {str(out)!r} would overwrite an input of the command.")
 
 
-def _evaluate(
-    model: Path, data: Path
-) -> tuple[NDArray[np.float64], str, NDArray[np.float64] | None]:
+def _evaluate(model: Path, data: Path) -> tuple[FloatArray, str, FloatArray | None]:
     """The predictions, the target's name and, where the table has it, the target."""
     from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.features import Features
@@ -71,9 +69,7 @@ def _evaluate(
     )
 
 
-def _mean_squared_error(
-    predictions: NDArray[np.float64], observed: NDArray[np.float64] | None
-) -> float | None:
+def _mean_squared_error(predictions: FloatArray, observed: FloatArray | None) -> float | None:
     """None where there is nothing, or not everything, to compare with."""
     import numpy as np
 
@@ -83,7 +79,7 @@ def _mean_squared_error(
 
 
 def _write(
-    predictions: NDArray[np.float64], error: float | None, out: Path | None, *, as_json: bool
+    predictions: FloatArray, error: float | None, out: Path | None, *, as_json: bool
 ) -> None:
     from cvxnn.cli.outputs import write_json, write_stdout
     from cvxnn.files import atomic_write

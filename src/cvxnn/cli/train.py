@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.progress import live_progress
 from cvxnn.results import Solution
 
 
 def train(
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
+    X: FloatArray,
+    y: FloatArray,
     beta: float,
     *,
     show_progress: bool,

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.validation import check_weights
-
-FloatArray = NDArray[np.float64]
 
 
 def class_weighted(
-    class_weight: dict[Any, float] | str, labels: NDArray[Any], weights: FloatArray | None
+    class_weight: dict[Any, float] | str, labels: Array, weights: FloatArray | None
 ) -> FloatArray:
     """The weights of rows, times those of their classes.
 
@@ -46,7 +44,7 @@ def class_weighted(
     return _balanced(labels, np.ones(len(labels)) if weights is None else weights)
 
 
-def _balanced(labels: NDArray[Any], weights: FloatArray) -> FloatArray:
+def _balanced(labels: Array, weights: FloatArray) -> FloatArray:
     """Total weight over the number of classes, shared out in each; scikit-learn 1.9 does it so.
 
     Before, it counted rows: a row of weight 2 was another thing than the row twice. A class

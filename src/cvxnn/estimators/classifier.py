@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.class_weights import class_weighted
@@ -18,8 +19,6 @@ from cvxnn.estimators.inputs import Samples, check_labels, weights_of
 from cvxnn.methods import Method
 from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
-
-FloatArray = NDArray[np.float64]
 
 
 def _has_probabilities(classifier: ConvexClassifier) -> bool:
@@ -41,7 +40,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         values = self._values(X)
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike) -> Array:
         """Labels, shape (n,)."""
         values = self.decision_function(X)
         best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Starts, Weights
@@ -26,10 +27,6 @@ from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Status
 from cvxnn.training.path import beta_grid, largest_beta
 from cvxnn.validation import check_random_state
-
-AnyArray = NDArray[Any]
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
@@ -72,7 +69,7 @@ class CrossValidated(ConvexEstimator):
             )
         return int(np.nanargmax(means))
 
-    def _score_folds(self, X: AnyArray, y: AnyArray, sample_weight: Weights) -> FloatArray:
+    def _score_folds(self, X: Array, y: Array, sample_weight: Weights) -> FloatArray:
         """Scores, shape (n_betas, n_folds); the folds are the same for every beta."""
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
         names = set(self._plain().get_params()) - {"beta"}
@@ -88,7 +85,7 @@ class CrossValidated(ConvexEstimator):
 
 def _score_fold(
     estimator: ConvexEstimator,
-    data: tuple[AnyArray, AnyArray, FloatArray | None],
+    data: tuple[Array, Array, FloatArray | None],
     fold: tuple[IntArray, IntArray],
     betas: FloatArray,
     scorer: Callable[..., float],

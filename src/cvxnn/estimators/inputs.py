@@ -12,12 +12,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_dense, check_finite, check_range, check_weights
-
-FloatArray = NDArray[np.float64]
 
 
 def check_entries(X: Any) -> tuple[int, ...]:
@@ -79,7 +78,7 @@ def check_labels(y: Any) -> None:
         _check_no_gap(array)
 
 
-def _check_no_gap(labels: NDArray[Any]) -> None:
+def _check_no_gap(labels: Array) -> None:
     for k, label in enumerate(labels.flat):
         # NaN and NaT are no number that equals itself; pandas' NA has no truth value.
         if label is None or type(label).__name__ == "NAType" or label != label:

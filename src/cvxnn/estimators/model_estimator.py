@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import check_entries
 from cvxnn.exchange import to_onnx, to_torch
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from torch import dtype
     from torch.nn import Sequential
 
-FloatArray = NDArray[np.float64]
 
 # Parameters that are objects with settings of their own, or their names.
 _OBJECTS: dict[str, Callable[[object], Any]] = {"model": as_model, "method": as_method}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
+from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.inputs import Samples, check_numbers, weights_of
 from cvxnn.losses import HuberLoss, Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
-
-FloatArray = NDArray[np.float64]
 
 
 class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.methods import Method
@@ -16,8 +16,6 @@ from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, residual, reweigh
 from cvxnn.solvers.newton.local_descent import descend
-
-FloatArray = NDArray[np.float64]
 
 # Starts of the ascent for each beta, fewer on many rows, and neurons of each sign it adds.
 _STARTS, _FEWEST_STARTS, _ASCENT_WORK = 200, 100, 1 << 25

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks import stages
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-FloatArray = NDArray[np.float64]
 
 # What Protocol Buffers can hold in one message.
 _MAX_BYTES = 2**31 - 2**16
@@ -35,7 +34,7 @@ class Graph:
     """
 
     helper: Any
-    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
     nodes: list[NodeProto] = field(default_factory=list)
 
     def chain(self, stages: Iterable[stages.Stage], value: str) -> str:
@@ -48,7 +47,7 @@ class Graph:
         """All that are in use within the graph."""
         return {*self.weights, *(node.output[0] for node in self.nodes)}
 
-    def converted(self, dtype: str) -> dict[str, NDArray[Any]]:
+    def converted(self, dtype: str) -> dict[str, Array]:
         """The weights in this precision, by name.
 
         Raises
@@ -75,7 +74,7 @@ class Graph:
         self.nodes.append(self.helper.make_node(operator, inputs, [output], **attributes))
         return output
 
-    def _weight(self, name: str, array: NDArray[Any]) -> str:
+    def _weight(self, name: str, array: Array) -> str:
         name = self._unused(name)
         self.weights[name] = array
         return name

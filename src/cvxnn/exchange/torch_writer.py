@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.exported import checked_sides
 from cvxnn.layers.images import Sides
@@ -17,8 +15,6 @@ from cvxnn.networks import stages
 if TYPE_CHECKING:
     from torch import Tensor, dtype
     from torch.nn import Linear, Module, Sequential
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

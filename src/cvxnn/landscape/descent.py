@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.landscape.membership import check_on_features
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_target
-
-FloatArray = NDArray[np.float64]
 
 # The last stage may rise by this share of the objective: the rounding of a target that
 # was polished. A target further from the optimum is refused.

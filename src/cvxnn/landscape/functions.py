@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from cvxnn.array_types import FloatArray, IntArray
 
 # A move of the weights that changes the function by less, relative, does not change it:
 # on ill-conditioned data the moves themselves err by 1e-7.
@@ -49,7 +48,7 @@ def dimension_of_functions(directions: FloatArray, signs: FloatArray, moves: Flo
     return int(np.count_nonzero(np.linalg.svd(change, compute_uv=False) > _CHANGE))
 
 
-def _lines(directions: FloatArray) -> NDArray[np.int64]:
+def _lines(directions: FloatArray) -> IntArray:
     """For every direction the number of its line through the origin."""
     labels = np.arange(len(directions))
     for j, u in enumerate(directions):

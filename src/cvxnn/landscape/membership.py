@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork, check_plain
-
-FloatArray = NDArray[np.float64]
 
 
 def check_on_features(network: object, name: str, n_features: int) -> TwoLayerNetwork:

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.landscape.functions import dimension_of_functions
 from cvxnn.landscape.membership import check_on_features, violation
@@ -28,8 +29,6 @@ from cvxnn.validation import (
     check_random_state,
     check_target,
 )
-
-FloatArray = NDArray[np.float64]
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 24

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
@@ -19,8 +20,6 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atoms, prune, residual, sides_of
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.faces import dual_point, face_slope, refine, settle
-
-FloatArray = NDArray[np.float64]
 
 # A pair (pattern, sign) is active when its largest value is within this share of beta.
 # A polished residual decides with five digits to spare.
@@ -157,9 +156,7 @@ class _Priced:
         return units[kept], signs[kept], self.values[half[kept], cells[kept]]
 
 
-def _one_in_each_cell(
-    units: FloatArray, sides: NDArray[np.int8], signs: FloatArray
-) -> NDArray[np.int64]:
+def _one_in_each_cell(units: FloatArray, sides: NDArray[np.int8], signs: FloatArray) -> IntArray:
     """The first of those that share a closed cell and a sign; sides of shape (k, n)."""
     kept = np.zeros(0, dtype=np.int64)
     for j in range(len(signs)):

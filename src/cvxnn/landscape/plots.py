@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, import_optional
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
@@ -17,7 +18,6 @@ from cvxnn.validation import as_real_array, check_count, check_data
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"

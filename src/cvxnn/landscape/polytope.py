@@ -7,14 +7,11 @@ from math import comb
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.spatial import HalfspaceIntersection
 
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.errors import InputError
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # Singular values below this share of the largest are 0; columns have length 1.
 _RANK = 1e-9
@@ -208,7 +205,7 @@ class Polytope:
         """The same vertex without the tolerances of the program; None if it is none."""
         return self._solve_on(np.flatnonzero(vertex > _ZERO))
 
-    def _solve_on(self, support: NDArray[np.int64]) -> FloatArray | None:
+    def _solve_on(self, support: IntArray) -> FloatArray | None:
         if len(support) == 0 or len(support) > len(self._rows):
             return None
         rows, target = self._rows[:, support], self._rows @ self._point
@@ -232,7 +229,7 @@ class Polytope:
         highest = times[m < 0.0].min(initial=np.inf)
         return np.maximum(point + rng.uniform(lowest, highest) * move, 0.0)
 
-    def _corners(self, inside: NDArray[np.int64]) -> FloatArray:
+    def _corners(self, inside: IntArray) -> FloatArray:
         """Vertices up to rounding, by Qhull in the coordinates of the moves."""
         moves, centre = self.moves[inside], self._centre[inside]
         if self.dimension == 1:

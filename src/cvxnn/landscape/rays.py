@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from cvxnn.array_types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class RowsOnRays:
 
     X: FloatArray
     y: FloatArray
-    groups: NDArray[np.int64]
+    groups: IntArray
     shares: FloatArray
     misfit: FloatArray
 

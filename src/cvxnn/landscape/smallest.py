@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.networks import TwoLayerNetwork
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # Nodes of a branch and bound; a count, not a time, so that every machine finds the same.
 _NODES = 20_000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cvxnn.array_types import FloatArray
 
 
-def power_of_two(array: NDArray[np.float64]) -> float:
+def power_of_two(array: FloatArray) -> float:
     """The power of two next to the largest modulus; 1 for zeros.
 
     Examples

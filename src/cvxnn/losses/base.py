@@ -6,13 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.powers import power_of_two
 from cvxnn.losses.roots import DiagonalRoot, Root
-
-Vector = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 
@@ -37,65 +35,65 @@ class Loss(ABC):
     has_labels: bool = False
 
     @abstractmethod
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """``l_i(f_i, y_i)``, shape (n,)."""
 
     @abstractmethod
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """``dl/df``, shape (n,)."""
 
     @abstractmethod
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The diagonal of the Hessian in ``f``, shape (n,), non-negative."""
 
     @abstractmethod
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """Curvatures h > 0 of parabolas that touch ``l_i`` at f and are nowhere below it."""
 
     @abstractmethod
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         """``l_i*(-v_i) = sup_f  -v_i f - l_i(f, y_i)``; ``+inf`` outside the domain."""
 
     @abstractmethod
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         """Sums of the moduli of the terms of :meth:`conjugates`, for the error of rounding."""
 
     @abstractmethod
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         """The f at which ``-gradient`` is the dual point, inside the domain."""
 
     @abstractmethod
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         """The nearest point of the domain of the conjugate."""
 
     @abstractmethod
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         """The largest t, possibly inf, for which ``t v`` is in the domain of the conjugate."""
 
-    def root(self, curvature: Vector) -> Root[Any]:
+    def root(self, curvature: FloatArray) -> Root[Any]:
         """The root of the curvature in f, for a diagonal h > 0 next to :meth:`curvature`."""
         return DiagonalRoot(curvature)
 
-    def value(self, prediction: Vector, y: Vector) -> float:
+    def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
 
-    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         """``l_i(high_i + low_i, y_i)`` for predictions in twice the precision, shape (n,).
 
         ``|low| <= eps |high|``. To first order; a loss that has roots needs more.
         """
         return self.values(high, y) + self.gradient(high, y) * low
 
-    def value_of_pair(self, high: Vector, low: Vector, y: Vector) -> float:
+    def value_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> float:
         """``l(high + low, y)``, summed over the rows."""
         return float(self.values_of_pair(high, low, y).sum())
 
-    def conjugate(self, dual: Vector, y: Vector) -> float:
+    def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
         """``l*(-v) = sup_f  -v'f - l(f, y)``; ``+inf`` outside its domain."""
         return float(self.conjugates(dual, y).sum())
 
-    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+    def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
         """Bound on the rounding error of :meth:`conjugate`, for certificates."""
         if not dual.any():
             return 0.0
@@ -103,7 +101,7 @@ class Loss(ABC):
         moduli = float(self.conjugate_moduli(dual, y).sum())
         return 2.0 * (len(y) + 16) * _EPS * moduli + len(y) * 1e-300
 
-    def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
+    def dual_scaling(self, direction: FloatArray, y: FloatArray, largest: float) -> float:
         """The ``t`` in ``[0, largest]`` that maximises ``-l*(-t v)``.
 
         Its derivative in t is ``v'f`` at the prediction f that ``t v`` belongs to.
@@ -129,7 +127,7 @@ class Loss(ABC):
             return end
         return float(brentq(slope, 0.0, end, xtol=1e-300, rtol=4.0 * _EPS))
 
-    def unit(self, y: Vector) -> float:
+    def unit(self, y: FloatArray) -> float:
         """The power of two next to the size of y by which the problem may be scaled."""
         return power_of_two(y)
 

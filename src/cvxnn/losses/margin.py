@@ -7,7 +7,8 @@ from abc import abstractmethod
 import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
-from cvxnn.losses.base import Loss, Vector
+from cvxnn.array_types import FloatArray
+from cvxnn.losses.base import Loss
 
 
 class MarginLoss(Loss):
@@ -16,13 +17,13 @@ class MarginLoss(Loss):
     has_labels = True
 
     @abstractmethod
-    def _pull(self, margin: Vector) -> Vector:
+    def _pull(self, margin: FloatArray) -> FloatArray:
         """``s = -dl/dm``."""
 
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return -y * self._pull(y * prediction)
 
-    def unit(self, y: Vector) -> float:
+    def unit(self, y: FloatArray) -> float:
         return 1.0
 
 
@@ -39,39 +40,39 @@ class LogisticLoss(MarginLoss):
     1.386294
     """
 
-    def _pull(self, margin: Vector) -> Vector:
+    def _pull(self, margin: FloatArray) -> FloatArray:
         return np.asarray(expit(-margin))
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.logaddexp(0.0, -y * prediction)
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(expit(prediction) * expit(-prediction))
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         half = 0.5 * np.abs(prediction)
         return np.where(half > 1e-4, np.tanh(half) / np.maximum(4.0 * half, 1e-4), 0.25)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = y * dual
         inside = (s >= 0.0) & (s <= 1.0)
         s = np.where(inside, s, 0.0)
         return np.where(inside, xlogy(s, s) + xlog1py(1.0 - s, -s), np.inf)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = np.clip(y * dual, 0.0, 1.0)
         # The logarithm near s = 1 has the error of 1 - s: one eps more.
         return np.asarray(np.abs(xlogy(s, s)) + np.abs(xlog1py(1.0 - s, -s)) + s)
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         # At the ends of the domain the prediction is infinite: as far as float64 goes.
         s = np.clip(y * dual, 1e-300, 1.0 - 1e-16)
         return y * (np.log1p(-s) - np.log(s))
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return y * np.clip(y * dual, 0.0, 1.0)
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         s = y * direction
         if s.min(initial=0.0) < 0.0:
             return 0.0
@@ -91,34 +92,34 @@ class SquaredHingeLoss(MarginLoss):
     array([0.5, 0. ])
     """
 
-    def _pull(self, margin: Vector) -> Vector:
+    def _pull(self, margin: FloatArray) -> FloatArray:
         return np.maximum(1.0 - margin, 0.0)
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * self._pull(y * prediction) ** 2
 
-    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * np.maximum((1.0 - y * high) - y * low, 0.0) ** 2
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return (y * prediction < 1.0).astype(np.float64)
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.ones_like(y)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = y * dual
         return np.where(s >= 0.0, 0.5 * s**2 - s, np.inf)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = np.abs(dual)
         return s**2 + s
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return y * (1.0 - y * dual)
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return y * np.maximum(y * dual, 0.0)
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return np.inf if (y * direction).min(initial=0.0) >= 0.0 else 0.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvxnn.losses.base import Loss, Vector
+from cvxnn.array_types import FloatArray
+from cvxnn.losses.base import Loss
 from cvxnn.validation import check_positive
 
 
@@ -21,44 +22,44 @@ class SquaredLoss(Loss):
 
     is_quadratic = True
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * (prediction - y) ** 2
 
-    def value(self, prediction: Vector, y: Vector) -> float:
+    def value(self, prediction: FloatArray, y: FloatArray) -> float:
         residual = prediction - y
         return 0.5 * float(residual @ residual)
 
-    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * ((high - y) + low) ** 2
 
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return prediction - y
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.ones_like(y)
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.ones_like(y)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * dual**2 - dual * y
 
-    def conjugate(self, dual: Vector, y: Vector) -> float:
+    def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
         return 0.5 * float(dual @ dual) - float(dual @ y)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return dual**2 + np.abs(dual * y)
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return y - dual
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return dual
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return np.inf
 
-    def dual_scaling(self, direction: Vector, y: Vector, largest: float) -> float:
+    def dual_scaling(self, direction: FloatArray, y: FloatArray, largest: float) -> float:
         square = float(direction @ direction)
         if square == 0.0:
             return 0.0
@@ -87,36 +88,36 @@ class HuberLoss(Loss):
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = check_positive(delta, "delta")
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         size = np.abs(prediction - y)
         inner = np.minimum(size, self.delta)
         return inner * (size - 0.5 * inner)
 
-    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return self.values((high - y) + low, np.zeros_like(y))
 
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.clip(prediction - y, -self.delta, self.delta)
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return (np.abs(prediction - y) <= self.delta).astype(np.float64)
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.delta / np.maximum(np.abs(prediction - y), self.delta)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.where(np.abs(dual) <= self.delta, 0.5 * dual**2 - dual * y, np.inf)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return dual**2 + np.abs(dual * y)
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return y - dual
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.clip(dual, -self.delta, self.delta)
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         largest = float(np.abs(direction).max(initial=0.0))
         return self.delta / largest if largest > 0.0 else np.inf
 

@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer, Rows
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 R = TypeVar("R", bound=Rows)
 
 _EPS = float(np.finfo(float).eps)
@@ -29,18 +27,18 @@ class Root(ABC, Generic[R]):
         Roots of the curvatures of the rows.
     """
 
-    root: Vector
+    root: FloatArray
 
     @abstractmethod
-    def times(self, prediction: Vector) -> Vector:
+    def times(self, prediction: FloatArray) -> FloatArray:
         """``A f``, shape (n,)."""
 
     @abstractmethod
-    def transposed(self, dual: Vector) -> Vector:
+    def transposed(self, dual: FloatArray) -> FloatArray:
         """``A'v``, shape (n,): a dual point of the model as one of the loss."""
 
     @abstractmethod
-    def solved(self, gradient: Vector) -> Vector:
+    def solved(self, gradient: FloatArray) -> FloatArray:
         """``A^-T g``, shape (n,)."""
 
     @abstractmethod
@@ -48,29 +46,29 @@ class Root(ABC, Generic[R]):
         """The rows with predictions ``A f``."""
 
     @abstractmethod
-    def error(self, dual: Vector, lengths: Vector) -> float:
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
         """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, both as computed."""
 
 
 class DiagonalRoot(Root[R]):
     """The root of curvatures h > 0, one for each row."""
 
-    def __init__(self, curvature: Vector) -> None:
+    def __init__(self, curvature: FloatArray) -> None:
         self.root = np.sqrt(curvature)
 
-    def times(self, prediction: Vector) -> Vector:
+    def times(self, prediction: FloatArray) -> FloatArray:
         return self.root * prediction
 
-    def transposed(self, dual: Vector) -> Vector:
+    def transposed(self, dual: FloatArray) -> FloatArray:
         return self.root * dual
 
-    def solved(self, gradient: Vector) -> Vector:
+    def solved(self, gradient: FloatArray) -> FloatArray:
         return gradient / self.root
 
     def applied(self, rows: R) -> R:
         return rows.weighted(self.root)
 
-    def error(self, dual: Vector, lengths: Vector) -> float:
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
         return 8.0 * _EPS * float(np.abs(self.root * dual) @ lengths)
 
 
@@ -91,7 +89,7 @@ class SkipRoot(Root[Layer]):
         t > 0.
     """
 
-    def __init__(self, curvature: Vector, skip: Matrix, ridge: float) -> None:
+    def __init__(self, curvature: FloatArray, skip: FloatArray, ridge: float) -> None:
         self.root = np.sqrt(curvature)
         self._U, singular, _ = np.linalg.svd(self.root[:, None] * skip, full_matrices=False)
         self._kept = np.sqrt(ridge / (singular**2 + ridge))
@@ -99,24 +97,24 @@ class SkipRoot(Root[Layer]):
         self.matrix = np.eye(n) - (self._U * (1.0 - self._kept)) @ self._U.T
         self.matrix *= self.root
 
-    def times(self, prediction: Vector) -> Vector:
+    def times(self, prediction: FloatArray) -> FloatArray:
         return np.asarray(self.matrix @ prediction)
 
-    def transposed(self, dual: Vector) -> Vector:
+    def transposed(self, dual: FloatArray) -> FloatArray:
         return np.asarray(self.matrix.T @ dual)
 
-    def solved(self, gradient: Vector) -> Vector:
+    def solved(self, gradient: FloatArray) -> FloatArray:
         inner = gradient / self.root
         return np.asarray(inner + (self._U * (1.0 / self._kept - 1.0)) @ (self._U.T @ inner))
 
     def applied(self, rows: Layer) -> Layer:
         return rows.mixed(self.matrix)
 
-    def error(self, dual: Vector, lengths: Vector) -> float:
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
         return mixing_error(self.matrix, dual, lengths)
 
 
-def mixing_error(matrix: Matrix, dual: Vector, lengths: Vector) -> float:
+def mixing_error(matrix: FloatArray, dual: FloatArray, lengths: FloatArray) -> float:
     """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, with ``A R`` formed before.
 
     A sum of n terms in ``A'v``, and one in every entry of A times a readout R.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
-from cvxnn.losses.base import Loss, Vector
+from cvxnn.losses.base import Loss
 from cvxnn.losses.roots import Root, SkipRoot
-
-Matrix = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 _NEWTON_STEPS, _HALVINGS = 100, 10
@@ -46,17 +44,17 @@ class SkipLoss(Loss):
     (array([1.]), 2.0)
     """
 
-    def __init__(self, loss: Loss, skip: Matrix, ridge: float) -> None:
+    def __init__(self, loss: Loss, skip: FloatArray, ridge: float) -> None:
         self.loss, self.skip, self.ridge = loss, skip, ridge
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self._last = np.zeros(skip.shape[1])
-        self._factor: tuple[Matrix, bool] | None = None
+        self._factor: tuple[FloatArray, bool] | None = None
 
-    def weights(self, prediction: Vector, y: Vector) -> Vector:
+    def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The best w, shape (p,)."""
         return (self._solved if self.is_quadratic else self._searched)(prediction, y)
 
-    def _solved(self, prediction: Vector, y: Vector) -> Vector:
+    def _solved(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """For a quadratic loss: one system, of the same matrix every time."""
         if self._factor is None:
             self._factor = self._factored(self.loss.curvature(y, y))
@@ -66,7 +64,7 @@ class SkipLoss(Loss):
             w = w - scipy.linalg.cho_solve(self._factor, slope)
         return w
 
-    def _searched(self, prediction: Vector, y: Vector) -> Vector:
+    def _searched(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """For any other loss: Newton's method."""
         # Predictions follow each other closely: the last w is nearly the next.
         point = (self._last, *self._values(prediction, y, self._last))
@@ -85,8 +83,12 @@ class SkipLoss(Loss):
         return self._last
 
     def _step(
-        self, prediction: Vector, y: Vector, point: tuple[Vector, float, Vector], curvature: Vector
-    ) -> tuple[Vector, float, Vector] | None:
+        self,
+        prediction: FloatArray,
+        y: FloatArray,
+        point: tuple[FloatArray, float, FloatArray],
+        curvature: FloatArray,
+    ) -> tuple[FloatArray, float, FloatArray] | None:
         """w, objective and slope after a step, halved until it helps; None if it does not."""
         w, value, slope = point
         step = scipy.linalg.cho_solve(self._factored(curvature), -slope)
@@ -98,7 +100,7 @@ class SkipLoss(Loss):
             step = 0.5 * step
         return None
 
-    def _factored(self, curvature: Vector) -> tuple[Matrix, bool]:
+    def _factored(self, curvature: FloatArray) -> tuple[FloatArray, bool]:
         """The Cholesky factor of ``S'diag(h) S + t I``, as scipy takes it; O((n + p) p^2).
 
         By QR of its root: the sum itself is singular in float64 beside a small t.
@@ -109,65 +111,67 @@ class SkipLoss(Loss):
         )
         return scipy.linalg.qr(stacked, mode="r")[0][:p], False
 
-    def _values(self, prediction: Vector, y: Vector, w: Vector) -> tuple[float, Vector]:
+    def _values(
+        self, prediction: FloatArray, y: FloatArray, w: FloatArray
+    ) -> tuple[float, FloatArray]:
         """The objective of the regression and its slope in w."""
         total = prediction + self.skip @ w
         slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
         return self.loss.value(total, y) + 0.5 * self.ridge * float(w @ w), slope
 
-    def _total(self, prediction: Vector, y: Vector) -> Vector:
+    def _total(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(prediction + self.skip @ self.weights(prediction, y))
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")
 
-    def value(self, prediction: Vector, y: Vector) -> float:
+    def value(self, prediction: FloatArray, y: FloatArray) -> float:
         return self._values(prediction, y, self.weights(prediction, y))[0]
 
-    def value_of_pair(self, high: Vector, low: Vector, y: Vector) -> float:
+    def value_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> float:
         """In float64: the best w is found in it, too."""
         return self.value(high, y)
 
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.gradient(self._total(prediction, y), y)
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """Of the loss at the best w; what w takes away from it is in :meth:`root`."""
         return self.loss.curvature(self._total(prediction, y), y)
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.majorizer(self._total(prediction, y), y)
 
-    def root(self, curvature: Vector) -> Root[Layer]:
+    def root(self, curvature: FloatArray) -> Root[Layer]:
         return SkipRoot(curvature, self.skip, self.ridge)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a conjugate, but no conjugates")
 
-    def conjugate(self, dual: Vector, y: Vector) -> float:
+    def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
         pull = self.skip.T @ dual
         return self.loss.conjugate(dual, y) + float(pull @ pull) / (2.0 * self.ridge)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.conjugate_moduli(dual, y)
 
-    def conjugate_error(self, dual: Vector, y: Vector) -> float:
+    def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
         sizes = np.abs(self.skip).T @ np.abs(dual)
         squares = float(sizes @ sizes) / self.ridge
         return (
             self.loss.conjugate_error(dual, y) + 2.0 * (sum(self.skip.shape) + 8) * _EPS * squares
         )
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.prediction(dual, y) - self.skip @ (self.skip.T @ dual) / self.ridge
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.project(dual, y)
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return self.loss.longest(direction, y)
 
-    def unit(self, y: Vector) -> float:
+    def unit(self, y: FloatArray) -> float:
         return self.loss.unit(y)
 
     def in_units(self, unit: float) -> SkipLoss:

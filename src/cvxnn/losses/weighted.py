@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cvxnn.losses.base import Loss, Vector
+from cvxnn.array_types import FloatArray
+from cvxnn.losses.base import Loss
 
 
 class WeightedLoss(Loss):
@@ -24,42 +25,42 @@ class WeightedLoss(Loss):
     5.5
     """
 
-    def __init__(self, loss: Loss, weights: Vector) -> None:
+    def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
 
-    def values(self, prediction: Vector, y: Vector) -> Vector:
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.values(prediction, y)
 
-    def values_of_pair(self, high: Vector, low: Vector, y: Vector) -> Vector:
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.values_of_pair(high, low, y)
 
-    def gradient(self, prediction: Vector, y: Vector) -> Vector:
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.gradient(prediction, y)
 
-    def curvature(self, prediction: Vector, y: Vector) -> Vector:
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.curvature(prediction, y)
 
-    def majorizer(self, prediction: Vector, y: Vector) -> Vector:
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.majorizer(prediction, y)
 
-    def conjugates(self, dual: Vector, y: Vector) -> Vector:
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.conjugates(dual / self.weights, y)
 
-    def conjugate_moduli(self, dual: Vector, y: Vector) -> Vector:
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         # The quotient has an error of its own.
         return 2.0 * self.weights * self.loss.conjugate_moduli(dual / self.weights, y)
 
-    def prediction(self, dual: Vector, y: Vector) -> Vector:
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.prediction(dual / self.weights, y)
 
-    def project(self, dual: Vector, y: Vector) -> Vector:
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.project(dual / self.weights, y)
 
-    def longest(self, direction: Vector, y: Vector) -> float:
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return self.loss.longest(direction / self.weights, y)
 
-    def unit(self, y: Vector) -> float:
+    def unit(self, y: FloatArray) -> float:
         return self.loss.unit(y)
 
     def in_units(self, unit: float) -> WeightedLoss:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
@@ -21,8 +21,6 @@ from cvxnn.settings import Settings
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

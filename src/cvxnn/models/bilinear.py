@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.evaluation import Prediction
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.arrays import frozen
@@ -18,8 +19,6 @@ from cvxnn.networks.stages import Affine, Flatten, Stages
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
 from cvxnn.solvers.gauge.strategy import GaugeStrategy
-
-FloatArray = NDArray[np.float64]
 
 
 class BilinearNetwork(FilterNetwork):

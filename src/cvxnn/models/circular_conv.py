@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.circular import circular_convolution
 from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
 from cvxnn.networks.arrays import rows_of
 from cvxnn.solvers.gauge.programs import CircularProgram
 from cvxnn.validation import check_data
-
-FloatArray = NDArray[np.float64]
 
 
 class CircularCNN(BilinearNetwork):

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import nnls
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.powers import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 
-FloatArray = NDArray[np.float64]
 # v and u.
 Pair = tuple[FloatArray, FloatArray]
 

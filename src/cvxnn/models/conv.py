@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
@@ -33,8 +34,6 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_pooling_strategy import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
-
-FloatArray = NDArray[np.float64]
 
 POOLINGS = ("sum", "average", "max")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
@@ -22,8 +23,6 @@ from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.validation import check_choice, check_count, check_data
-
-FloatArray = NDArray[np.float64]
 
 
 class GatedNetwork(DenseNetwork):

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.images import check_patches
 from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
 from cvxnn.solvers.gauge.programs import PatchProgram
-
-FloatArray = NDArray[np.float64]
 
 
 class LinearCNN(BilinearNetwork):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
@@ -18,8 +17,6 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_data, check_number
-
-FloatArray = NDArray[np.float64]
 
 SKIPS = (None, "penalised", "free")
 

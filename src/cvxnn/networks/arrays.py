@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_data, check_finite
-
-FloatArray = NDArray[np.float64]
 
 
 def frozen(weights: ArrayLike, name: str, *ndims: int, of: str) -> FloatArray:

@@ -9,8 +9,9 @@ from inspect import signature
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
@@ -18,7 +19,6 @@ from cvxnn.networks.files import NetworkFile, read_file, write_file
 from cvxnn.networks.stages import Stages
 from cvxnn.validation import check_positive, check_target
 
-FloatArray = NDArray[np.float64]
 Kind = TypeVar("Kind", bound="Network")
 
 

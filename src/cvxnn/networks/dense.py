@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.networks.arrays import frozen, rows_of
 from cvxnn.networks.base import Network
-
-FloatArray = NDArray[np.float64]
 
 
 class DenseNetwork(Network):

@@ -29,15 +29,15 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 
 FORMAT = 2
 SUFFIXES = (".npz", ".safetensors")
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class NetworkFile:
 def write_file(
     path: str | os.PathLike[str],
     kind: str,
-    arrays: Mapping[str, NDArray[np.float64]],
+    arrays: Mapping[str, FloatArray],
     settings: Mapping[str, Any],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
@@ -217,7 +217,7 @@ def _read_npz(name: str, content: bytes) -> tuple[Arrays, Any]:
         raise _damaged(name) from error
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     """One array; the archive is read to its end first, which verifies its CRC."""
     # savez does not compress: to insist on that bounds what a crafted file can unpack to.
     if member.compress_type != zipfile.ZIP_STORED:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks import Network
-
-FloatArray = NDArray[np.float64]
 
 
 class FilterNetwork(Network):

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import Deadline, check_interrupt
-
-FloatArray = NDArray[np.float64]
 
 # A column whose part outside the span of the others is below this share of its
 # length is a combination of them: what is left out moves the output by that share.
@@ -116,7 +114,7 @@ class _Basis:
         self.members.append(j)
         return None
 
-    def keep(self, wanted: NDArray[np.bool_]) -> None:
+    def keep(self, wanted: BoolArray) -> None:
         """Drop the members that are not wanted."""
         for position in reversed(range(len(self.members))):
             if not wanted[self.members[position]]:

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.stages import Affine, Branch, Stages, Sum
 
-FloatArray = NDArray[np.float64]
 T = TypeVar("T")
 
 

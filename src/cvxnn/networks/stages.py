@@ -9,13 +9,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.images import Sides, map_shape
-
-FloatArray = NDArray[np.float64]
 
 
 class Stage:

@@ -6,15 +6,13 @@ from abc import abstractmethod
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
 from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.validation import as_real_array, check_count
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Unit directions closer than this are one: merging them moves the function by that share.
 _SAME_RAY = 1e-10

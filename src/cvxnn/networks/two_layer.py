@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
@@ -17,8 +18,6 @@ from cvxnn.networks.stacking import common, dense_layers, with_skip
 from cvxnn.networks.stages import Activation, Stages
 from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
-
-FloatArray = NDArray[np.float64]
 
 
 class TwoLayerNetwork(NeuronSymmetries):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.baselines import LocalSearch
 from cvxnn.errors import InputError
 from cvxnn.plotting.styles import BLACK, STYLES, Style, get_axes, legend_above, styles_of
@@ -17,7 +18,6 @@ from cvxnn.validation import check_choice, check_positive, check_target
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 Searches = LocalSearch | Mapping[str, LocalSearch]
 Score = Callable[[FloatArray, FloatArray], float]
 

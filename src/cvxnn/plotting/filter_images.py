@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.models.conv import ConvolutionalNetwork
 from cvxnn.plotting.styles import new_figure
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
 
-FloatArray = NDArray[np.float64]
 
 # Blue below zero, white at zero, red above.
 _COLORMAP = "RdBu_r"

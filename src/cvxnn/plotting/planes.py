@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.styles import BLACK, BLUE, VERMILLION, get_axes, legend_above
@@ -15,7 +16,6 @@ from cvxnn.validation import check_data, check_target
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 # Points of a curve, and of each side of a grid.
 _CURVE, _GRID = 1001, 301

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.plotting.styles import BLACK, ORANGE, STYLES, Style, get_axes, legend_above
 from cvxnn.training.path import RegularizationPath
@@ -14,7 +14,6 @@ from cvxnn.training.path import RegularizationPath
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 _NEURONS = Style("neurons", ORANGE, "--", "s", 1.4)
 

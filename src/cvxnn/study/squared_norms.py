@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 from cvxnn.study.outcomes import StudyError
-
-FloatArray = NDArray[np.float64]
 
 # How far the two values of the quadratic program may be apart, relative to the larger.
 _AGREEMENT = 1e-6

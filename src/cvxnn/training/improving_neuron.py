@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
 from cvxnn.oracle import Proposals
 from cvxnn.problems import Problem
 from cvxnn.results import ImprovingNeuron
 from cvxnn.solvers.line_search import best_size
-
-FloatArray = NDArray[np.float64]
 
 
 class NeuronTrials:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
@@ -18,8 +19,6 @@ from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status
 from cvxnn.training import solve
 from cvxnn.validation import check_count, check_finite, check_random_state
-
-FloatArray = NDArray[np.float64]
 
 # Where a path ends, relative to where it starts.
 _SMALLEST = 1e-3
@@ -65,7 +64,7 @@ class RegularizationPath:
         return np.array([solution.gap for solution in self.solutions])
 
     @property
-    def n_neurons(self) -> NDArray[np.int64]:
+    def n_neurons(self) -> IntArray:
         """Neurons of each network, shape (k,)."""
         return np.array([solution.n_neurons for solution in self.solutions], dtype=np.int64)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.validation import check_dense
-
-FloatArray = NDArray[np.float64]
 
 
 def signs_of(y: Any, classes: tuple[Any, Any]) -> FloatArray:

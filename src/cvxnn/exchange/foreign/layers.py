@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.network import ReadNetwork
 from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_finite
-
-FloatArray = NDArray[np.float64]
 
 AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
 

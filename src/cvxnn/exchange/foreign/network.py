@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.labels import signs_of
 from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_data, check_target
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

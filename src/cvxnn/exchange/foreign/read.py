@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.estimators import read_classifier, read_regressor
 from cvxnn.exchange.foreign.layers import check_class
@@ -22,8 +20,6 @@ from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.exchange.foreign.torch_network import read_module
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array
-
-FloatArray = NDArray[np.float64]
 
 _ACCEPTED = (
     "a TwoLayerNetwork, a pair (hidden_weights, output_weights) of shapes (m, d) and (m,), a "

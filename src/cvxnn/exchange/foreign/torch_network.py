@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.layers import AS_PAIR, from_layers, weights
 from cvxnn.exchange.foreign.network import ReadNetwork
 from cvxnn.exchange.foreign.torch_check import check_values
 from cvxnn.exchange.foreign.torch_operations import Kind, Operation, is_changed, operation_of
 from cvxnn.exchange.foreign.torch_trace import traced_operations
-
-FloatArray = NDArray[np.float64]
 
 # A network in the letters of its operations. Normalisation is folded into the layer beside it.
 _NETWORK = re.compile("[FN]*L[FN]*R[FN]*L[FN]*[FC]*S?[FC]*")
