@@ -11,12 +11,13 @@ from structure import Source, circles, imports
 import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
-ROOMS = """
+FLOORS = """
     errors settings convergence blas clocks interrupts files kernels validation compensated
     layers losses evaluation patterns methods networks results progress problems
     oracle program certificates baselines solvers models exchange training
     landscape estimators datasets plotting study cli
-""".split()
+"""
+ROOMS = FLOORS.split()
 # The face of the package and `python -m` are above all rooms.
 FACE = {"__init__", "__main__"}
 
@@ -106,9 +107,7 @@ def test_an_import_upwards_is_found(form: str, tmp_path: Path) -> None:
 @each_form
 def test_a_circle_inside_a_room_is_found(form: str, tmp_path: Path) -> None:
     wine = FORMS["from a.b import c"].format(room="cellar", name="coal")
-    package = house(
-        tmp_path, cellar_wine=wine, cellar_coal=form.format(room="cellar", name="wine")
-    )
+    package = house(tmp_path, cellar_wine=wine, cellar_coal=form.format(room="cellar", name="wine"))
     assert faults(package, ["cellar", "attic"]) == ["circle: house.cellar.coal, house.cellar.wine"]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from programs import max_winners
 from numpy.lib.stride_tricks import sliding_window_view
+from programs import max_winners
 
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import enumerate_patterns, max_pooling

@@ -6,9 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from programs import LOSSES, draw_rows
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import LOSSES, draw_rows
 
 from cvxnn import sample_patterns
 from cvxnn.interrupts import Deadline, OutOfTimeError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from programs import LOSSES, Activations, draw_rows, masks_of
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import LOSSES, Activations, draw_rows, masks_of
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows

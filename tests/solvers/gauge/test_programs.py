@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from programs import LOSSES
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import LOSSES
 from solvers.gauge.linear_networks import Circular, Patches, drawn, solved
 
 from cvxnn.certificates import dual_bound
