@@ -152,7 +152,6 @@ def evaluate(
     at most, and l' is largest at its ends. Losses are sums of n non-negative terms, each
     of a few roundings.
     """
-    of_price = (roundings + 8) * _EPS * price
     value, error = loss.value(prediction.values, y), prediction.error
     of_loss = _spread(loss, y, prediction.values, error, error) + (len(y) + 16) * _EPS * value
     if of_loss > min(_ENOUGH, _SHARE * tol) * (value + price) and prediction.precise is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,31 @@ CASES = {
     "skip": Case(cvxnn.ReLU(skip="penalised"), FLOWERS[::2, 2:], SPECIES[::2]),
     # Gates have an entry for the column of ones.
     "gated": Case(cvxnn.Gated(RNG.standard_normal((30, 5))), FLOWERS, SPECIES),
-    "images": Case(cvxnn.Conv((2, 1), pooling="average"), IMAGES, BARS, 0.03),
+    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:24], BARS[:24], 0.3),
     "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:12, 2], BARS[:12], 0.1, "exact", 0.7),
     "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
     "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),
 }
+
+_RELU = CASES["ReLU"]
+_FLOWERS, _SPECIES = _RELU.data, _RELU.classes
+_IMAGES = CASES["images"]
+# Estimators with what they are fitted to.
+ESTIMATORS: dict[str, tuple[Any, NDArray[Any], NDArray[Any]]] = {
+    **{f"{k}, numbers": (case.regressor(), case.data, case.target) for k, case in CASES.items()},
+    **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
+    "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
+    "two classes": (_RELU.classifier(), _FLOWERS, _SPECIES == 0),
+    "no bias": (_RELU.classifier(hidden_bias=False), _FLOWERS, _SPECIES),
+    "no neurons": (_RELU.classifier(beta=1e6), _FLOWERS, _SPECIES),
+    "no filters": (_IMAGES.regressor(beta=1e6, hidden_bias=False), _IMAGES.data, _IMAGES.target),
+    "numbers CV": (cvxnn.ConvexReLURegressorCV([1.0, 0.1], cv=2), _FLOWERS, _RELU.target),
+    "classes CV": (cvxnn.ConvexReLUClassifierCV([1.0, 0.1], cv=2), _FLOWERS, _SPECIES),
+}
+
+
+@cache
+def fitted(name: str) -> tuple[Any, NDArray[Any]]:
+    """One of them, with its data; not to be changed."""
+    estimator, data, target = ESTIMATORS[name]
+    return estimator.fit(data, target), data

@@ -33,11 +33,7 @@ class Recorder:
 
 @pytest.mark.parametrize(
     "model",
-    [
-        cvxnn.ConvexReLURegressor(0.1),
-        cvxnn.ConvexReLURegressor(0.1, model="circular_conv"),
-        cvxnn.ConvexReLURegressorCV([0.2, 0.1], cv=2),
-    ],
+    [cvxnn.ConvexReLURegressor(0.1), cvxnn.ConvexReLURegressorCV([0.2, 0.1], cv=2)],
     ids=str,
 )
 def test_every_round_is_a_task(model):

@@ -13,7 +13,6 @@ import cvxnn
 from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Status
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-IMAGE_CASE = CASES["images"]
 
 
 @each_case
@@ -193,17 +192,11 @@ def test_regression_on_signals_and_on_channels():
     assert plain.network_.filter_shape == (2, 1)
 
 
-@pytest.mark.parametrize(
-    ("options", "advice"),
-    [
-        ({"max_iter": 1, "tol": 1e-12}, "raise max_iter"),
-        ({"time_limit": 1e-9}, "raise time_limit"),
-    ],
-)
-def test_missed_goals_warn_once(options, advice):
-    words = rf"The gap is .*, tol is .*: {advice}"
+@pytest.mark.parametrize("options", [{"max_iter": 1, "tol": 1e-12}, {"time_limit": 1e-9}])
+def test_missed_goals_warn_once(options):
+    words = rf"The gap is .*, tol is .*: raise {next(iter(options))}"
     with pytest.warns(ConvergenceWarning, match=words) as caught:
-        IMAGE_CASE.classifier(**options).fit(IMAGES, BARS)
+        CASES["images"].classifier(**options).fit(IMAGES, BARS)
     assert len(caught) == 1
 
 
@@ -215,15 +208,9 @@ def test_missed_goals_warn_once(options, advice):
         ({"loss": "logistic"}, "loss"),
         ({"tol": 2.0}, "tol"),
         ({"method": "best"}, "method"),
-        ({"method": lambda: Sampled(0)}, "n_samples"),
         ({"model": "best"}, "model"),
-        ({"model": lambda: Conv(0)}, "filter_size"),
         ({"model": Conv(6)}, "filter_size must be at most 5 x 5"),
-        ({"model": lambda: Conv((2, 2, 2))}, "filter_size"),
-        ({"model": lambda: Conv(stride=0)}, "stride"),
-        ({"model": lambda: Conv(padding=-1)}, "padding"),
         ({"model": Conv(2, pooling="max")}, "pooling='max'.* is trained by"),
-        ({"model": lambda: Conv(slope="leaky")}, "slope"),
         ({"model": "relu"}, "2 axes for ReLU"),
         ({"hidden_bias": "yes"}, "hidden_bias"),
         ({"delta": -1.0}, "delta"),
@@ -235,5 +222,4 @@ def test_missed_goals_warn_once(options, advice):
 )
 def test_bad_parameters_are_named(parameters, words):
     with pytest.raises(ValueError, match=words):
-        made = {name: value() if callable(value) else value for name, value in parameters.items()}
-        ConvexReLURegressor(**{"model": Conv(2)} | made).fit(IMAGES, BARS)
+        ConvexReLURegressor(**{"model": Conv(2)} | parameters).fit(IMAGES, BARS)

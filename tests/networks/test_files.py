@@ -259,7 +259,7 @@ def forged(arrays: dict[str, Any], **header: Any) -> dict[str, Any]:
     """The arrays of an .npz file with a checksum that is right, whatever they hold."""
     contents = {name: np.asarray(array) for name, array in arrays.items()}
     kind, settings = header.pop("kind", "TwoLayerNetwork"), header.pop("settings", {})
-    text = files._header(contents, kind, settings, {})
+    text = files.NetworkFile("", kind, contents, settings, {}).header()
     return {**contents, "header": np.array(json.dumps({**json.loads(text), **header}))}
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.losses import SquaredLoss
-from cvxnn.networks import TwoLayerNetwork, two_layer
+from cvxnn.networks import TwoLayerNetwork
 
 Array = NDArray[np.float64]
 
@@ -66,13 +66,13 @@ def test_activations_are_the_formula(case: tuple[TwoLayerNetwork, Array]) -> Non
     assert (activations == np.where(products > 0.0, products, network.slope * products)).all()
 
 
-@pytest.mark.parametrize("buffer_bytes", [1, 24, 100, 10**9])
+@pytest.mark.parametrize("entries", [1, 3, 12, 10**8])
 @pytest.mark.parametrize("settings", [{}, {"slope": -1.0, "skip_weights": [1.0, 2.0]}])
 def test_chunks_of_rows_give_the_same_values(
-    settings: dict[str, Any], buffer_bytes: int, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], entries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, X = random_network(**settings), np.random.default_rng(1).standard_normal((50, 2))
-    monkeypatch.setattr(two_layer, "_BUFFER_BYTES", buffer_bytes)
+    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", entries)
     expected = dense_values(network, X).astype(float)
     np.testing.assert_allclose(network(X), expected, rtol=1e-12, atol=1e-14)
 

@@ -7,10 +7,66 @@ import pytest
 from problems import PROBLEMS, Problem, problem_ids, problem_named
 
 import cvxnn
+from cvxnn import largest_beta, regularization_path
 from cvxnn.errors import InputError
-from cvxnn.estimators import largest_beta, regularization_path
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
+
+RNG = np.random.default_rng(0)
+ROWS, SIGNALS = RNG.standard_normal((24, 3)), RNG.standard_normal((20, 5))
+ROWS[:, 2] = 1.0
+# Models with data, and where the largest beta is only bounded.
+MODELS = {
+    "leaky": (cvxnn.ReLU(-0.5), ROWS),
+    "skip": (cvxnn.ReLU(skip="penalised"), ROWS),
+    "free skip": (cvxnn.ReLU(skip="free"), ROWS),
+    "gated": (cvxnn.Gated(RNG.standard_normal((20, 3)), skip="penalised"), ROWS),
+    "drawn gates": (cvxnn.Gated(n_gates=20), ROWS),
+    "conv": (cvxnn.Conv(2, bias=True), SIGNALS),
+    "max pooling": (cvxnn.Conv(2, pooling="max"), SIGNALS),
+    "linear_conv": (cvxnn.LinearConv(), cvxnn.image_patches(SIGNALS, 3)),
+    "circular_conv": (cvxnn.CircularConv(), SIGNALS),
+}
+BOUNDED = {"drawn gates", "max pooling"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_paths_of_every_model(name: str) -> None:
+    model, data = MODELS[name]
+    y = np.abs(data.reshape(len(data), -1)).max(axis=1) - 1.0
+    method = model.capabilities.methods[0]
+    start = largest_beta(data, y, model=model)
+    betas = [1.001 * start, 0.98 * start, 0.5 * start, 0.05 * start]
+    path = regularization_path(data, y, betas, model=model, method=method)
+    assert (path.gaps <= 1e-6).all()
+    assert path.n_neurons[0] == 0
+    if name not in BOUNDED:
+        assert path.n_neurons[1] > 0
+    # What the start is: no network has more v'f for its penalty, and one comes close.
+    assert {type(network) for network in path.networks} == {model.kind}
+    nothing, *networks = path.networks
+    v = y - nothing.forward(data)
+    for network in networks:
+        assert abs(v @ network.forward(data)) <= start * network.penalty() * (1.0 + 1e-6) + 1e-9
+    if name not in BOUNDED:
+        assert abs(v @ networks[0].forward(data)) >= 0.99 * start * networks[0].penalty()
+    last = cvxnn.solve(data, y, betas[-1], model=model, method=method)
+    assert path.objectives[-1] == pytest.approx(last.objective, rel=2e-6)
+
+
+def test_a_free_linear_part_is_for_the_squared_loss() -> None:
+    for train in (largest_beta, regularization_path):
+        with pytest.raises(InputError, match='skip="free" is for the squared loss'):
+            train(ROWS, np.ones(24), model=cvxnn.ReLU(skip="free"), loss="logistic")
+    with pytest.raises(InputError, match="5000 rows at most, got 5001"):
+        largest_beta(np.ones((5001, 1)), np.ones(5001), model=cvxnn.ReLU(skip="penalised"))
+
+
+def test_a_path_refuses_a_method_that_the_model_has_not() -> None:
+    with pytest.raises(
+        InputError, match=r"pooling='max'.* is trained by .* not by method='global'"
+    ):
+        regularization_path(SIGNALS, np.ones(20), 2, model=cvxnn.Conv(2, pooling="max"))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)

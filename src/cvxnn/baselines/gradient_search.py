@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.baselines.optimizers import Adam, Lbfgs, Optimizer, Sgd, curvature
-from cvxnn.baselines.parallel_networks import ParallelNetworks, import_torch
+from cvxnn.baselines.optimizers import curvature, make_optimizer
+from cvxnn.baselines.parallel_networks import import_torch
 from cvxnn.baselines.trials import Trials
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
@@ -33,7 +33,7 @@ OPTIMIZERS = ("sgd", "adam", "lbfgs")
 
 # Default step sizes: SGD in units of 1 / curvature, the others absolute. A quadratic allows
 # 2 (1 + momentum) units; half a unit leaves room for the curvature to grow on the way.
-_SGD_SHARE, _ADAM_STEP, _LBFGS_STEP = 0.5, 1e-3, 1.0
+_SGD_SHARE, _STEP_SIZES = 0.5, {"adam": 1e-3, "lbfgs": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,25 +246,19 @@ def local_search(
 
 
 def _run(trials: Trials, optimizer: str, step_size: float, momentum: float) -> None:
-    def make_optimizer(networks: ParallelNetworks) -> Optimizer:
-        if optimizer == "sgd":
-            return Sgd(networks, step_size, momentum)
-        if optimizer == "adam":
-            return Adam(networks, step_size)
-        return Lbfgs(networks, step_size)
-
     n_trials = len(trials.networks)
     # The line search of L-BFGS is one for each network.
     size = 1 if optimizer == "lbfgs" else n_trials
     for first in range(0, n_trials, size):
-        trials.run(range(first, first + size), make_optimizer)
+        trials.run(
+            range(first, first + size),
+            lambda networks: make_optimizer(optimizer, networks, step_size, momentum),
+        )
 
 
 def _default_step_size(optimizer: str, X: FloatArray, starts: list[TwoLayerNetwork]) -> float:
-    if optimizer == "adam":
-        return _ADAM_STEP
-    if optimizer == "lbfgs":
-        return _LBFGS_STEP
+    if optimizer in _STEP_SIZES:
+        return _STEP_SIZES[optimizer]
     largest = max(curvature(X, network) for network in starts)
     # No curvature: no neuron is active, and only the penalty moves the weights.
     return _SGD_SHARE / largest if largest > 0.0 else _SGD_SHARE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.errors import InputError
+from cvxnn.errors import import_optional
 from cvxnn.networks import TwoLayerNetwork
 
 if TYPE_CHECKING:
@@ -21,13 +21,9 @@ FloatArray = NDArray[np.float64]
 
 def import_torch() -> Any:
     """PyTorch, or an `InputError` that says how to install it."""
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(
-            "Gradient methods need PyTorch; install it with: pip install 'cvxnn[study]'."
-        ) from error
-    return torch
+    return import_optional(
+        "torch", "Gradient methods need PyTorch; install it with: pip install 'cvxnn[study]'."
+    )
 
 
 class ParallelNetworks:

@@ -8,17 +8,16 @@ from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
-from cvxnn.convergence import warn_of_convergence
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
+from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.model_estimator import ModelEstimator
-from cvxnn.estimators.samples import Samples
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 from cvxnn.progress import live_progress
-from cvxnn.results import Progress, Solution, Status, described, relative_gap
+from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.training.run import Limits
-from cvxnn.training.solve import solve_quietly
+from cvxnn.training.solve import solve_quietly, warn_unless_successful
 from cvxnn.validation import check_choice, check_flag, check_random_state
 
 Weights = ArrayLike | None
@@ -55,7 +54,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         y : array-like, shape (n,)
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
-            >= 0; a weight of 2 is a sample twice.
+            >= 0; a weight of 2 is a sample twice. Scores of folds do not use it.
 
         Returns
         -------
@@ -65,13 +64,18 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         ------
         ValueError
             If a parameter or the data are not as described.
+        KeyboardInterrupt
+            On Ctrl-C while beta is chosen; in a training, the best network so far is kept.
         """
         self._check_parameters()
         problems = self._problems(X, y, sample_weight)
         beta, starts = self._choose_beta(problems, X, y, sample_weight)
         with report_rounds(self, X, y) as report:
             self._keep(self._train_all(problems, beta, starts, report))
-        self._warn()
+        # Of several networks some may rightly have none.
+        n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
+        advice = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
+        warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
         return self
 
     def _choose_beta(
@@ -102,7 +106,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     def _train(
         self, samples: Samples, beta: float, report: _OnRound = None, **options: Any
     ) -> Solution[Any]:
-        """One network; :meth:`_warn` says how it ended."""
+        """One network, without a warning."""
         names = ("method", "tol", "max_iter", "time_limit", "random_state")
         arguments = {name: getattr(self, name) for name in names} | options
         with live_progress(bool(self.verbose)) as show:
@@ -118,8 +122,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
 
     def _program(self, samples: Samples) -> dict[str, Any]:
         """What to minimise, in the arguments that training and paths share."""
-        weights = samples.weights
-        return {"model": self._model(), "loss": self._loss(), "sample_weight": weights}
+        return {"model": self._model(), "loss": self._loss(), "sample_weight": samples.weights}
 
     def _loss(self) -> Loss:
         return as_loss(self.loss)
@@ -133,21 +136,3 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.dual_gap_ = relative_gap(self.objective_, self.dual_bound_, error)
         self.status_ = max((solution.status for solution in solutions), key=list(Status).index)
         self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
-
-    def _warn(self) -> None:
-        """A ConvergenceWarning where the method did not do what it promises."""
-        proof = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
-        advice = {
-            Status.ITERATION_LIMIT: "raise max_iter",
-            Status.TIME_LIMIT: "raise time_limit",
-            Status.STATIONARY: proof,
-            Status.INTERRUPTED: "fit again to go on",
-            Status.NUMERICAL_ERROR: "raise tol or beta, or scale the features",
-        }.get(self.status_)
-        if advice is not None:
-            # Of several networks some may rightly have none.
-            n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
-            warn_of_convergence(
-                f"{described(self.status_, n_neurons)} The gap is {self.dual_gap_:.1e}, "
-                f"tol is {self.tol:.1e}: {advice}."
-            )

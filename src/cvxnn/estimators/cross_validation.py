@@ -16,9 +16,9 @@ from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Starts, Weights
 from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
+from cvxnn.estimators.inputs import Samples, weights_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
 from cvxnn.estimators.rough import is_for, rough_path
-from cvxnn.estimators.samples import Samples, weights_of
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
@@ -75,10 +75,8 @@ class CrossValidated(ConvexEstimator):
     def _score_folds(self, X: AnyArray, y: AnyArray, sample_weight: Weights) -> FloatArray:
         """Scores, shape (n_betas, n_folds); the folds are the same for every beta."""
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        own = self.get_params(deep=False)
-        plain = self._plain(
-            **{name: own[name] for name in self._plain().get_params() if name in own}
-        )
+        names = set(self._plain().get_params()) - {"beta"}
+        plain = self._plain(**{name: getattr(self, name) for name in names})
         scorer = check_scoring(plain, self.scoring)
         data = X, y, weights_of(sample_weight, len(X))
         scores = Parallel(n_jobs=self.n_jobs)(

@@ -86,9 +86,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = 2 in axes, 3 in axes
         # The tables of scikit-learn's checks are no signals: a filter that is the same
         # for all columns learns little of them.
-        for kind in (tags.classifier_tags, tags.regressor_tags):
-            if kind is not None:
-                kind.poor_score = 3 in axes
+        (tags.classifier_tags or tags.regressor_tags).poor_score = 3 in axes
         return tags
 
     @abstractmethod
@@ -115,40 +113,32 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
                 f"got shape {data.shape}."
             )
         self.sample_shape_ = data.shape[1:]
-        self._reads_ones = self.hidden_bias and model.takes_ones
-        self._takes_any_size = model.takes_any_size
+        # As fitted, whatever is set later: what the exports have to know as well.
+        shape = self.sample_shape_ if model.takes_any_size else None
+        has_ones = self.hidden_bias and model.takes_ones
+        self._inputs: dict[str, Any] = {"has_ones": has_ones, "image_shape": shape}
         return self._with_ones(data), target
 
     def _values(self, X: ArrayLike) -> FloatArray:
         """Values of the fitted networks, shape (n, k)."""
         networks = self._fitted_networks()
-        shape = check_entries(X)
-        # Before scikit-learn calls the height of an image its number of features.
-        if shape[2:]:
-            self._check_shape(shape)
+        shape = check_entries(X)[1:]
+        # For scikit-learn the height of an image is its number of features; rows it knows.
+        if shape != self.sample_shape_ and max(len(shape), len(self.sample_shape_)) > 1:
+            raise InputError(
+                f"X must have samples of shape {self.sample_shape_}, as when it was fitted, "
+                f"got {shape}."
+            )
         data = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
-        self._check_shape(data.shape)
         inputs = self._with_ones(data)
         return np.column_stack([network.forward(inputs) for network in networks])
 
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if shape[1:] != self.sample_shape_:
-            raise InputError(
-                f"X must have samples of shape {self.sample_shape_}, as when it was fitted, "
-                f"got {shape[1:]}."
-            )
-
     def _with_ones(self, data: FloatArray) -> FloatArray:
-        return np.column_stack([data, np.ones(len(data))]) if self._reads_ones else data
+        return np.column_stack([data, np.ones(len(data))]) if self._inputs["has_ones"] else data
 
     def _fitted_networks(self) -> list[Network]:
         check_is_fitted(self)
         return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
-
-    def _input_options(self) -> dict[str, Any]:
-        # As fitted, whatever was set since.
-        shape = self.sample_shape_ if self._takes_any_size else None
-        return {"has_ones": self._reads_ones, "image_shape": shape}
 
     def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
         """The fitted model as a ``torch.nn.Sequential``, see :func:`cvxnn.to_torch`; O(k m d).
@@ -182,7 +172,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
         True
         """
-        return to_torch(self._fitted_networks(), dtype=dtype, **self._input_options())
+        return to_torch(self._fitted_networks(), dtype=dtype, **self._inputs)
 
     def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
         """The fitted model as an ONNX model, see :func:`cvxnn.to_onnx`; O(k m d).
@@ -218,4 +208,4 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         metadata = {
             key: getattr(self, name).tolist() for key, name in known.items() if hasattr(self, name)
         }
-        return to_onnx(networks, dtype=dtype, metadata=metadata, **self._input_options())
+        return to_onnx(networks, dtype=dtype, metadata=metadata, **self._inputs)

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
 from cvxnn.estimators.base import ConvexEstimator, Weights
-from cvxnn.estimators.inputs import check_numbers
-from cvxnn.estimators.samples import Samples, weights_of
+from cvxnn.estimators.inputs import Samples, check_numbers, weights_of
 from cvxnn.losses import HuberLoss, Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from cvxnn.errors import InputError
@@ -101,13 +100,3 @@ def checked_sides(image_shape: Sides | None, windows: Windows) -> Sides:
     if min(windows.map_shape(sides)) < 1:
         raise InputError(f"image_shape must not be smaller than a filter, got {image_shape!r}.")
     return sides
-
-
-def import_optional(module: str, package: str, extra: str) -> Any:
-    """A module of an optional package, or an `InputError` that says how to install it."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"The export needs {package}; install it with: pip install 'cvxnn[{extra}]'."
-        ) from error

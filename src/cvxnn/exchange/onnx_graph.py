@@ -4,37 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.networks.stages import (
-    Activation,
-    Affine,
-    Convolution,
-    Flatten,
-    Gate,
-    Pooling,
-    Stage,
-    Sum,
-)
+from cvxnn.networks import stages
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 FloatArray = NDArray[np.float64]
 
 # What Protocol Buffers can hold in one message.
 _MAX_BYTES = 2**31 - 2**16
-
-
-@dataclass(frozen=True)
-class Node:
-    """An operator with the names of what flows in and out."""
-
-    operator: str
-    inputs: list[str]
-    output: str
-    attributes: dict[str, Any]
 
 
 @dataclass
@@ -43,15 +27,18 @@ class Graph:
 
     Attributes
     ----------
+    helper : module
+        ``onnx.helper``.
     weights : dict of ndarray
         By name; also axes, which are integers.
-    nodes : list of Node
+    nodes : list of NodeProto
     """
 
+    helper: Any
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[NodeProto] = field(default_factory=list)
 
-    def chain(self, stages: Iterable[Stage], value: str) -> str:
+    def chain(self, stages: Iterable[stages.Stage], value: str) -> str:
         """Add the operators of these stages on a value; the name of what they make."""
         for stage in stages:
             value = OPERATORS[type(stage)](self, stage, value)
@@ -59,7 +46,7 @@ class Graph:
 
     def names(self) -> set[str]:
         """All that are in use within the graph."""
-        return {*self.weights, *(node.output for node in self.nodes)}
+        return {*self.weights, *(node.output[0] for node in self.nodes)}
 
     def converted(self, dtype: str) -> dict[str, NDArray[Any]]:
         """The weights in this precision, by name.
@@ -84,9 +71,9 @@ class Graph:
         return converted
 
     def _add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        node = Node(operator, inputs, self._unused(output), attributes)
-        self.nodes.append(node)
-        return node.output
+        output = self._unused(output)
+        self.nodes.append(self.helper.make_node(operator, inputs, [output], **attributes))
+        return output
 
     def _weight(self, name: str, array: NDArray[Any]) -> str:
         name = self._unused(name)
@@ -104,27 +91,27 @@ class Graph:
         names = [self._weight(f"{name}_weights", weight)]
         return names if bias is None else [*names, self._weight(f"{name}_biases", bias)]
 
-    def affine(self, stage: Affine, value: str) -> str:
+    def affine(self, stage: stages.Affine, value: str) -> str:
         parameters = self._parameters(stage.name, stage.weight, stage.bias)
         return self._add("Gemm", [value, *parameters], "sums", transB=1)
 
-    def activation(self, stage: Activation, value: str) -> str:
+    def activation(self, stage: stages.Activation, value: str) -> str:
         if not stage.slope:
             return self._add("Relu", [value], "activations")
         # The slope of LeakyRelu is an attribute, which ONNX keeps in single precision.
         slope = self._weight("slope", np.array([stage.slope]))
         return self._add("PRelu", [value, slope], "activations")
 
-    def gate(self, stage: Gate, value: str) -> str:
+    def gate(self, stage: stages.Gate, value: str) -> str:
         sides, sums = self.affine(stage.gates, value), self.affine(stage.sums, value)
         zero = self._weight("zero", np.zeros(1))
         is_open = self._add("GreaterOrEqual", [sides, zero], "is_open")
         return self._add("Where", [is_open, sums, zero], "activations")
 
-    def sum(self, stage: Sum, value: str) -> str:
+    def sum(self, stage: stages.Sum, value: str) -> str:
         return self._add("Sum", [self.chain(branch, value) for branch in stage.branches], "sums")
 
-    def convolution(self, stage: Convolution, value: str) -> str:
+    def convolution(self, stage: stages.Convolution, value: str) -> str:
         n_sides = len(stage.windows.sides)
         return self._add(
             "Conv",
@@ -134,7 +121,7 @@ class Graph:
             pads=[stage.windows.padding] * (2 * n_sides),
         )
 
-    def pooling(self, stage: Pooling, value: str) -> str:
+    def pooling(self, stage: stages.Pooling, value: str) -> str:
         axes = range(2, len(stage.windows.sides) + 2)
         if stage.kind == "sum":
             # Since opset 13 the axes of a sum are an input, those of the others an attribute.
@@ -142,18 +129,18 @@ class Graph:
             return self._add("ReduceSum", inputs, "pooled", keepdims=1)
         return self._add(_REDUCTIONS[stage.kind], [value], "pooled", axes=axes, keepdims=1)
 
-    def flatten(self, stage: Flatten, value: str) -> str:
+    def flatten(self, stage: stages.Flatten, value: str) -> str:
         return self._add("Flatten", [value], "rows", axis=1)
 
 
 _REDUCTIONS = {"average": "ReduceMean", "max": "ReduceMax"}
 
-OPERATORS: dict[type[Stage], Callable[[Graph, Any, str], str]] = {
-    Affine: Graph.affine,
-    Activation: Graph.activation,
-    Gate: Graph.gate,
-    Sum: Graph.sum,
-    Convolution: Graph.convolution,
-    Pooling: Graph.pooling,
-    Flatten: Graph.flatten,
+OPERATORS: dict[type[stages.Stage], Callable[[Graph, Any, str], str]] = {
+    stages.Affine: Graph.affine,
+    stages.Activation: Graph.activation,
+    stages.Gate: Graph.gate,
+    stages.Sum: Graph.sum,
+    stages.Convolution: Graph.convolution,
+    stages.Pooling: Graph.pooling,
+    stages.Flatten: Graph.flatten,
 }

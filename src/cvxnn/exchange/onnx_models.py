@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvxnn import __version__
-from cvxnn.errors import InputError
-from cvxnn.exchange.exported import Exported, Networks, import_optional
+from cvxnn.errors import InputError, import_optional
+from cvxnn.exchange.exported import Exported, Networks
 from cvxnn.exchange.onnx_graph import Graph
 from cvxnn.files import atomic_write
 from cvxnn.layers.images import Sides
@@ -92,14 +92,16 @@ def to_onnx(
     >>> [node.op_type for node in model.graph.node]
     ['Conv', 'Relu', 'ReduceSum', 'Flatten', 'Gemm']
     """
-    helper = import_optional("onnx.helper", "onnx", "onnx")
+    helper = import_optional(
+        "onnx.helper", "The export needs onnx; install it with: pip install 'cvxnn[onnx]'."
+    )
     exported = Exported.of(network, has_ones, image_shape)
-    graph = Graph()
+    graph = Graph(helper)
     graph.chain(exported.stages, input_name)
     _check_names(graph, input_name, output_name)
     dtype = check_choice(dtype, "dtype", ("float64", "float32"))
     model = helper.make_model(
-        _graph_proto(helper, exported, graph, dtype, (input_name, output_name)),
+        _graph_proto(exported, graph, dtype, (input_name, output_name)),
         ir_version=_IR_VERSION,
         opset_imports=[helper.make_opsetid("", _OPSET)],
         producer_name="cvxnn",
@@ -165,7 +167,7 @@ def save_onnx(
 
 def _check_names(graph: Graph, input_name: str, output_name: str) -> None:
     names = (input_name, output_name)
-    inner = sorted(graph.names() - {graph.nodes[-1].output})
+    inner = sorted(graph.names() - set(graph.nodes[-1].output))
     are_names = all(isinstance(name, str) and name and name not in inner for name in names)
     if not are_names or input_name == output_name:
         raise InputError(
@@ -175,21 +177,18 @@ def _check_names(graph: Graph, input_name: str, output_name: str) -> None:
 
 
 def _graph_proto(
-    helper: Any, exported: Exported, graph: Graph, dtype: str, names: tuple[str, str]
+    exported: Exported, graph: Graph, dtype: str, names: tuple[str, str]
 ) -> GraphProto:
     from_array = import_module("onnx.numpy_helper").from_array
+    helper = graph.helper
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     shape = exported.stages[0].input_shape
     if exported.image_sides is not None:
         shape = (shape[0], *exported.image_sides)
     arrays = graph.converted(dtype)
-    nodes = [
-        helper.make_node(node.operator, node.inputs, [node.output], **node.attributes)
-        for node in graph.nodes
-    ]
-    nodes[-1].output[0] = names[1]
+    graph.nodes[-1].output[0] = names[1]
     return helper.make_graph(
-        nodes,
+        graph.nodes,
         exported.kind,
         [helper.make_tensor_value_info(names[0], kind, ["n", *shape])],
         [helper.make_tensor_value_info(names[1], kind, ["n", exported.n_outputs])],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cvxnn.errors import InputError
-from cvxnn.exchange.exported import Exported, Networks, import_optional
+from cvxnn.errors import InputError, import_optional
+from cvxnn.exchange.exported import Exported, Networks
 from cvxnn.exchange.foreign import read_network
 from cvxnn.exchange.torch_writer import Writer
 from cvxnn.layers.images import Sides
@@ -98,7 +98,9 @@ def to_torch(
     >>> convolutional(torch.tensor([[[3.0, 1.0, 2.0, 0.0]]], dtype=torch.float64)).item()
     8.0
     """
-    torch = import_optional("torch", "PyTorch", "torch")
+    torch = import_optional(
+        "torch", "The export needs PyTorch; install it with: pip install 'cvxnn[torch]'."
+    )
     exported = Exported.of(network, has_ones, image_shape)
     return Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
 

@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.exported import checked_sides
 from cvxnn.layers.images import Sides
-from cvxnn.networks.stages import (
-    Activation,
-    Affine,
-    Convolution,
-    Flatten,
-    Gate,
-    Pooling,
-    Stage,
-    Sum,
-)
+from cvxnn.networks import stages
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -48,7 +39,7 @@ class Writer:
     dtype: dtype
     image_sides: Sides | None
 
-    def chain(self, stages: Iterable[Stage]) -> Sequential:
+    def chain(self, stages: Iterable[stages.Stage]) -> Sequential:
         """The stages one after the other.
 
         Raises
@@ -59,28 +50,28 @@ class Writer:
         modules = [MODULES[type(stage)](self, stage) for stage in stages]
         return self.torch.nn.Sequential(*modules)
 
-    def affine(self, stage: Affine) -> Linear:
+    def affine(self, stage: stages.Affine) -> Linear:
         # Made without values and of size 1: the constructor would draw random weights, which
         # moves the global generator, and warns where there are none to draw.
         layer = self.torch.nn.Linear(1, 1, bias=stage.bias is not None, device="meta")
         layer.out_features, layer.in_features = stage.weight.shape
         return self._with_values(layer, stage.weight, stage.bias)
 
-    def activation(self, stage: Activation) -> Module:
+    def activation(self, stage: stages.Activation) -> Module:
         return self.torch.nn.LeakyReLU(stage.slope) if stage.slope else self.torch.nn.ReLU()
 
-    def gate(self, stage: Gate) -> Module:
+    def gate(self, stage: stages.Gate) -> Module:
         from cvxnn.exchange.torch_layers import GatedLinear
 
         biases = None if stage.gates.bias is None else self._tensor(stage.gates.bias)
         return GatedLinear(self._tensor(stage.gates.weight), biases, self.affine(stage.sums))
 
-    def sum(self, stage: Sum) -> Module:
-        from cvxnn.exchange.torch_layers import Sum as SumModule
+    def sum(self, stage: stages.Sum) -> Module:
+        from cvxnn.exchange.torch_layers import Sum
 
-        return SumModule([self.chain(branch) for branch in stage.branches])
+        return Sum([self.chain(branch) for branch in stage.branches])
 
-    def convolution(self, stage: Convolution) -> Module:
+    def convolution(self, stage: stages.Convolution) -> Module:
         n_neurons, channels, *sides = stage.filters.shape
         # Made without values, as a Linear.
         layer = self._of_sides(stage, "Conv")(
@@ -89,16 +80,16 @@ class Writer:
         )  # fmt: skip
         return self._with_values(layer, stage.filters, stage.biases)
 
-    def pooling(self, stage: Pooling) -> Module:
+    def pooling(self, stage: stages.Pooling) -> Module:
         if stage.kind in _ADAPTIVE:
             return self._of_sides(stage, _ADAPTIVE[stage.kind])(1)
         size = stage.windows.map_shape(checked_sides(self.image_sides, stage.windows))
         return self._of_sides(stage, "LPPool")(1.0, size if len(size) > 1 else size[0])
 
-    def flatten(self, stage: Flatten) -> Module:
+    def flatten(self, stage: stages.Flatten) -> Module:
         return self.torch.nn.Flatten()
 
-    def _of_sides(self, stage: Convolution | Pooling, name: str) -> Any:
+    def _of_sides(self, stage: stages.Convolution | stages.Pooling, name: str) -> Any:
         """The class of this name for signals or for images."""
         return getattr(self.torch.nn, f"{name}{len(stage.windows.sides)}d")
 
@@ -117,12 +108,12 @@ class Writer:
 
 _ADAPTIVE = {"average": "AdaptiveAvgPool", "max": "AdaptiveMaxPool"}
 
-MODULES: dict[type[Stage], Callable[[Writer, Any], Module]] = {
-    Affine: Writer.affine,
-    Activation: Writer.activation,
-    Gate: Writer.gate,
-    Sum: Writer.sum,
-    Convolution: Writer.convolution,
-    Pooling: Writer.pooling,
-    Flatten: Writer.flatten,
+MODULES: dict[type[stages.Stage], Callable[[Writer, Any], Module]] = {
+    stages.Affine: Writer.affine,
+    stages.Activation: Writer.activation,
+    stages.Gate: Writer.gate,
+    stages.Sum: Writer.sum,
+    stages.Convolution: Writer.convolution,
+    stages.Pooling: Writer.pooling,
+    stages.Flatten: Writer.flatten,
 }

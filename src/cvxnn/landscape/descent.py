@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,67 +10,68 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.landscape.membership import check_on_features
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_target
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # The last stage may rise by this share of the objective: the rounding of a target that
 # was polished. A target further from the optimum is refused.
 _RISE = 1e-11
 
 
-class Stage(ABC):
-    """One part of a path: networks of m neurons for fractions 0 to 1."""
+@dataclass(frozen=True)
+class Stage:
+    """One part of a path: networks of m neurons for fractions 0 to 1.
+
+    Attributes
+    ----------
+    label : str
+    network : callable
+        Takes a fraction to the network there.
+    n_moves : int
+        Straight parts.
+    """
 
     label: str
+    network: Callable[[float], TwoLayerNetwork]
     n_moves: int = 1
 
-    @abstractmethod
-    def network(self, fraction: float) -> TwoLayerNetwork:
-        """The network at a fraction of the stage."""
 
-
-class BalanceStage(Stage):
+def balancing(network: TwoLayerNetwork) -> tuple[Stage, bool]:
     """``(u_j c_j^t, a_j c_j^-t)`` to ``||u_j|| = |a_j|``: the function stays.
 
     The penalty is convex in t and least at the end. Neurons with u = 0 or a = 0
     do nothing, and shrink to 0.
+
+    Returns
+    -------
+    stage : Stage
+    is_needed : bool
+        Whether some neuron is not balanced up to rounding.
     """
+    hidden, output = network.hidden_weights, network.output_weights
+    # Largest entry first: the squares of small or large weights leave float64.
+    largest = np.abs(hidden).max(axis=1)
+    safe = np.where(largest > 0.0, largest, 1.0)
+    lengths = largest * np.linalg.norm(hidden / safe[:, None], axis=1)
+    alive = (lengths > 0.0) & (output != 0.0)
+    logs = np.zeros(len(output))
+    logs[alive] = 0.5 * (np.log(np.abs(output[alive])) - np.log(lengths[alive]))
 
-    label = "balance"
+    def at(fraction: float) -> TwoLayerNetwork:
+        factors = np.exp(fraction * logs)
+        shrink = np.where(alive, 1.0, 1.0 - fraction)
+        return TwoLayerNetwork((shrink * factors)[:, None] * hidden, shrink * output / factors)
 
-    def __init__(self, network: TwoLayerNetwork) -> None:
-        hidden, output = network.hidden_weights, network.output_weights
-        # Largest entry first: the squares of small or large weights leave float64.
-        largest = np.abs(hidden).max(axis=1)
-        safe = np.where(largest > 0.0, largest, 1.0)
-        lengths = largest * np.linalg.norm(hidden / safe[:, None], axis=1)
-        self.alive: BoolArray = (lengths > 0.0) & (output != 0.0)
-        self._hidden, self._output = hidden, output
-        ones = np.ones_like(lengths)
-        self._logs = 0.5 * (
-            np.log(np.where(self.alive, np.abs(output), ones))
-            - np.log(np.where(self.alive, lengths, ones))
-        )
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether some neuron is not balanced up to rounding."""
-        dead = ~self.alive & (np.abs(self._hidden).any(axis=1) | (self._output != 0.0))
-        return bool(dead.any() or (np.abs(self._logs) > 1e-14).any())
-
-    def network(self, fraction: float) -> TwoLayerNetwork:
-        factors = np.exp(fraction * self._logs)
-        shrink = np.where(self.alive, 1.0, 1.0 - fraction)
-        hidden = (shrink * factors)[:, None] * self._hidden
-        return TwoLayerNetwork(hidden, shrink * self._output / factors)
+    dead = ~alive & (hidden.any(axis=1) | (output != 0.0))
+    return Stage("balance", at), bool(dead.any() or (np.abs(logs) > 1e-14).any())
 
 
-class ScalingStage(Stage):
+def scaling(label: str, network: TwoLayerNetwork, scales: FloatArray) -> Stage:
     """Products ``|a_j| u_j`` times scales that are linear between given rows of them.
 
     Parameters
@@ -81,20 +82,18 @@ class ScalingStage(Stage):
     scales : ndarray, shape (moves + 1, m)
         None negative.
     """
+    n_moves = len(scales) - 1
 
-    def __init__(self, label: str, network: TwoLayerNetwork, scales: FloatArray) -> None:
-        self.label = label
-        self.n_moves = len(scales) - 1
-        self._network, self._scales = network, scales
-
-    def network(self, fraction: float) -> TwoLayerNetwork:
-        position = fraction * self.n_moves
-        move = min(int(position), self.n_moves - 1)
+    def at(fraction: float) -> TwoLayerNetwork:
+        position = fraction * n_moves
+        move = min(int(position), n_moves - 1)
         t = position - move
-        scales = (1.0 - t) * self._scales[move] + t * self._scales[move + 1]
-        roots = np.sqrt(scales)
-        hidden = roots[:, None] * self._network.hidden_weights
-        return TwoLayerNetwork(hidden, roots * self._network.output_weights)
+        roots = np.sqrt((1.0 - t) * scales[move] + t * scales[move + 1])
+        return TwoLayerNetwork(
+            roots[:, None] * network.hidden_weights, roots * network.output_weights
+        )
+
+    return Stage(label, at, n_moves)
 
 
 @dataclass(frozen=True)
@@ -286,28 +285,22 @@ def descent_path(
     data = check_data(X)
     response = check_target(y, len(data))
     beta = check_positive(beta, "beta")
-    goal = check_plain(target.network if isinstance(target, Solution) else target, "target")
-    start = check_plain(network, "network")
-    for each, name in ((start, "network"), (goal, "target")):
-        if each.n_features != data.shape[1]:
-            raise InputError(
-                f"{name} must have {data.shape[1]} features, as X has columns, "
-                f"got {each.n_features}."
-            )
-    goal = goal.prune(data)
-    balance = BalanceStage(start)
+    goal = target.network if isinstance(target, Solution) else target
+    goal = check_on_features(goal, "target", data.shape[1]).prune(data)
+    start = check_on_features(network, "network", data.shape[1])
+    balance, is_needed = balancing(start)
     scales = _pruning(balance.network(1.0), data)
     missing = int((scales[-1] > 0.0).sum()) + goal.n_neurons - start.n_neurons
     if missing > 0:
         if not widen:
             raise InputError(_width_sentence(start.n_neurons, missing))
         start = _widened(start, missing)
-        balance = BalanceStage(start)
+        balance, is_needed = balancing(start)
         scales = np.pad(scales, ((0, 0), (0, missing)))
     balanced = balance.network(1.0)
-    stages: list[Stage] = [balance] if balance.is_needed else []
+    stages: list[Stage] = [balance] if is_needed else []
     if len(scales) > 1:
-        stages.append(ScalingStage("prune", balanced, scales))
+        stages.append(scaling("prune", balanced, scales))
     grow = _growth(balanced, scales[-1], goal)
     _check_descent(grow, data, response, beta)
     return DescentPath(start, [*stages, grow])
@@ -338,7 +331,7 @@ def _growth(balanced: TwoLayerNetwork, scales: FloatArray, goal: TwoLayerNetwork
     before = np.where(scales > 0.0, 1.0, 0.0)
     after = np.zeros(len(scales))
     after[free] = 1.0
-    return ScalingStage("grow", TwoLayerNetwork(hidden, output), np.array([before, after]))
+    return scaling("grow", TwoLayerNetwork(hidden, output), np.array([before, after]))
 
 
 def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> None:

@@ -1,13 +1,30 @@
-"""How far a network is from being optimal, in its weights rather than its objective."""
+"""Whether a network is one on the data, and how far from being optimal in its weights."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.errors import InputError
+from cvxnn.networks import TwoLayerNetwork, check_plain
 
 FloatArray = NDArray[np.float64]
+
+
+def check_on_features(network: object, name: str, n_features: int) -> TwoLayerNetwork:
+    """A network of ReLU on data of so many columns.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    checked = check_plain(network, name)
+    if checked.n_features != n_features:
+        raise InputError(
+            f"{name} must have {n_features} features, as X has columns, got {checked.n_features}."
+        )
+    return checked
 
 
 def violation(

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.landscape.functions import dimension_of_functions
-from cvxnn.landscape.membership import violation
+from cvxnn.landscape.membership import check_on_features, violation
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -141,7 +141,9 @@ class OptimalSet:
         self._X = check_data(X)
         self._y = check_target(y, len(self._X))
         self._beta = check_positive(beta, "beta")
-        given = None if solution is None else self._check_solution(solution)
+        given = solution.network if isinstance(solution, Solution) else solution
+        if given is not None:
+            check_on_features(given, "solution", self._X.shape[1])
         rays = RowsOnRays.of(self._X, self._y)
         starts = _starts(rays, self._beta, given)
         optimum = Optimum.of(rays.X, rays.y, self._beta, starts)
@@ -233,7 +235,7 @@ class OptimalSet:
         InputError
             If `network` is no TwoLayerNetwork on d features.
         """
-        self._check_network(network, "network")
+        check_on_features(network, "network", self._X.shape[1])
         fit = self._y - self.residual
         return violation(network, self.directions, self.signs, self.activations, fit, self._total)
 
@@ -439,19 +441,6 @@ class OptimalSet:
                 f"got {rows.shape[1]}."
             )
         return rows
-
-    def _check_solution(self, solution: Solution[Any] | TwoLayerNetwork) -> TwoLayerNetwork:
-        network = solution.network if isinstance(solution, Solution) else solution
-        return self._check_network(network, "solution")
-
-    def _check_network(self, network: object, name: str) -> TwoLayerNetwork:
-        checked = check_plain(network, name)
-        if checked.n_features != self._X.shape[1]:
-            raise InputError(
-                f"{name} must have {self._X.shape[1]} features, as X has columns, "
-                f"got {checked.n_features}."
-            )
-        return checked
 
 
 def _read_only(array: FloatArray) -> FloatArray:

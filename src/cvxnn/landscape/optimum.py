@@ -13,16 +13,11 @@ from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-from cvxnn.solvers.neurons import (
-    atoms,
-    residual,
-    sides_of,
-)
+from cvxnn.solvers.neurons import atoms, prune, residual, sides_of
 from cvxnn.solvers.newton.face_newton import dual_point, face_slope, refine, settle
 
 FloatArray = NDArray[np.float64]
@@ -202,7 +197,7 @@ class _Polished:
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
-            self._settle(self._thinned(refined))
+            self._settle(prune(self.layer, refined, dependent=_NEARLY_DEPENDENT))
             # Without progress the next round would be the same as this.
             if self.defect <= _ACCURATE or self.defect >= before:
                 break
@@ -217,15 +212,6 @@ class _Polished:
         corrected = dual_point(self.layer, self.y, self.beta, neurons)
         if np.linalg.norm(corrected - plain) <= self._rounding(neurons, plain):
             self._offer(corrected, neurons)
-
-    def _thinned(self, neurons: Neurons) -> Neurons:
-        """Fewer neurons with almost the same output, their activations clearly independent."""
-        columns = atoms(self.layer, neurons) * neurons.sizes
-        scales = np.ones(len(neurons.sizes))
-        for scales in prune_scales(columns, neurons.sizes, _NEARLY_DEPENDENT):  # noqa: B007
-            pass
-        thinned = neurons.sized(scales * neurons.sizes)
-        return thinned.select(scales > 0.0)
 
     def _rounding(self, neurons: Neurons, plain: FloatArray) -> float:
         """What the residual of a network may err by."""

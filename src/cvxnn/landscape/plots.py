@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.errors import InputError
+from cvxnn.errors import InputError, import_optional
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
 from cvxnn.networks import TwoLayerNetwork, check_plain
@@ -236,17 +236,11 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _row_of_axes(count: int) -> list[Axes]:
-    _, axes = _pyplot().subplots(
+    pyplot = import_optional(
+        "matplotlib.pyplot", "Plots need matplotlib: pip install 'cvxnn[plot]'."
+    )
+    _, axes = pyplot.subplots(
         1, count, squeeze=False, sharex=True, sharey=True, layout="constrained",
         figsize=(4.2 * count + 1.2, 4.0),
     )  # fmt: skip
     return list(axes[0])
-
-
-# Any: the module is only there with an extra.
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise InputError("Plots need matplotlib: pip install 'cvxnn[plot]'.") from error
-    return plt

@@ -48,6 +48,27 @@ class Capabilities:
     landscape: bool = False
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What the caller of a training chose, beside the problem and the model.
+
+    Attributes
+    ----------
+    method : Method
+    random_state : Generator
+    start : Neurons, optional
+        Where to start from, in the units of the solvers.
+    """
+
+    method: Method
+    random_state: np.random.Generator
+    start: Neurons | None
+
+    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
+        """How the optimum on the rows of a layer is looked for."""
+        return LayerStrategy(problem, self.method, self.random_state, self.start)
+
+
 class Model(Settings, ABC):
     """A kind of network with its settings: a frozen dataclass of them.
 
@@ -97,13 +118,7 @@ class Model(Settings, ABC):
         """
 
     @abstractmethod
-    def strategy(
-        self,
-        problem: Problem[Any],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         """How the optimum of a problem in the units of the solvers is looked for."""
 
     @abstractmethod
@@ -158,14 +173,8 @@ class LayerModel(Model):
     def rows(self, data: ArrayLike) -> Layer:
         """The layer."""
 
-    def strategy(
-        self,
-        problem: Problem[Layer],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
-        return LayerStrategy(problem, method, random_state, start)
+    def strategy(self, problem: Problem[Layer], choices: Choices) -> Strategy:
+        return choices.on_layer(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
         hidden, output = neurons.balanced()

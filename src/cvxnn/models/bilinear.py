@@ -1,20 +1,23 @@
-"""Linear convolutional networks: filters and output weights, the function linear in each."""
+"""Linear convolutional networks and their training: both layers are linear."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.evaluation import Prediction
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.arrays import frozen
 from cvxnn.networks.filters import FilterNetwork
 from cvxnn.networks.stacking import common
 from cvxnn.networks.stages import Affine, Flatten, Stages
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
+from cvxnn.solvers.gauge.strategy import GaugeStrategy
 
 FloatArray = NDArray[np.float64]
 
@@ -36,25 +39,18 @@ class BilinearNetwork(FilterNetwork):
     def coefficients(self) -> FloatArray:
         """The linear function that the network is."""
 
-    def forward(self, data: ArrayLike) -> FloatArray:
-        """``f(data)``, shape (n,), also available by calling the network.
+    @abstractmethod
+    def rows(self, data: ArrayLike) -> GaugeProgram:
+        """The data as the program has them.
 
-        Parameters
-        ----------
-        data : array-like, shape (n, K, h) or (n, d)
-            Patches for :class:`LinearCNN`, rows for :class:`CircularCNN`.
+        Patches of shape (n, K, h) for :class:`LinearCNN`, rows of shape (n, d) for
+        :class:`CircularCNN`.
 
         Raises
         ------
         InputError
             If `data` are not finite numbers of this shape.
         """
-        values: FloatArray = self.rows(data).matrix @ self.coefficients.ravel()
-        return values
-
-    @abstractmethod
-    def rows(self, data: ArrayLike) -> GaugeProgram:
-        """The data as the program has them."""
 
     def predict_on(self, rows: GaugeProgram) -> Prediction:
         X, m = rows.matrix, self.n_neurons
@@ -73,3 +69,24 @@ class BilinearNetwork(FilterNetwork):
     @abstractmethod
     def _moduli(self) -> FloatArray:
         """Bounds on the sums of moduli behind the coefficients, of their shape."""
+
+
+class BilinearModel(Model):
+    """A kind of linear convolutional networks, trained as the program of a gauge."""
+
+    kind: ClassVar[type[BilinearNetwork]]
+    takes_ones: ClassVar[bool] = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(methods=("global",))
+
+    @abstractmethod
+    def rows(self, data: ArrayLike) -> GaugeProgram:
+        """The data as the program has them."""
+
+    def strategy(self, problem: Problem[GaugeProgram], choices: Choices) -> GaugeStrategy:
+        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
+
+    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> BilinearNetwork:
+        return self.kind(*neurons.balanced())

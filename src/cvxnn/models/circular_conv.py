@@ -10,12 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.layers.circular import circular_convolution
-from cvxnn.methods import Method
-from cvxnn.models.base import Capabilities, Model
-from cvxnn.models.bilinear import BilinearNetwork
-from cvxnn.problems import Neurons, Problem
+from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
+from cvxnn.networks.arrays import rows_of
 from cvxnn.solvers.gauge.programs import CircularProgram
-from cvxnn.solvers.gauge.strategy import GaugeStrategy
 from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
@@ -67,13 +64,7 @@ class CircularCNN(BilinearNetwork):
         return np.full(self.filters.shape[1], float(lengths))
 
     def rows(self, data: ArrayLike) -> CircularProgram:
-        rows = check_data(data)
-        if rows.shape[1] != self.filters.shape[1]:
-            raise InputError(
-                f"X must have the {self.filters.shape[1]} features of the network, "
-                f"got {rows.shape[1]}."
-            )
-        return CircularProgram(rows)
+        return CircularProgram(rows_of(data, self.filters.shape[1]))
 
     @property
     def _shown(self) -> dict[str, Any]:
@@ -81,7 +72,7 @@ class CircularCNN(BilinearNetwork):
 
 
 @dataclass(frozen=True)
-class CircularConv(Model):
+class CircularConv(BilinearModel):
     """``f(X) = sum_j X C(u_j) w_j`` with circulant ``C(u)``; one filter suffices.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``. With the unitary DFT F the optimum
@@ -114,24 +105,7 @@ class CircularConv(Model):
 
     kind: ClassVar[type[CircularCNN]] = CircularCNN
     proof_advice: ClassVar[str] = "fewer features"
-    takes_ones: ClassVar[bool] = False
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(methods=("global",))
 
     def rows(self, data: ArrayLike) -> CircularProgram:
         """The rows."""
         return CircularProgram(check_data(data))
-
-    def strategy(
-        self,
-        problem: Problem[CircularProgram],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> GaugeStrategy:
-        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
-
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> CircularCNN:
-        return CircularCNN(*neurons.balanced())

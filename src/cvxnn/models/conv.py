@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.layers.images import Sides, as_pixels, check_sides, check_steps, sliding_windows
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
 from cvxnn.layers.patches import patch_layer
-from cvxnn.methods import METHODS, Method
-from cvxnn.models.base import Capabilities, Model
+from cvxnn.methods import METHODS
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.arrays import activate, frozen
 from cvxnn.networks.filters import FilterNetwork
 from cvxnn.networks.stacking import common, output_layer, with_zeros
@@ -31,15 +31,12 @@ from cvxnn.networks.stages import (
 )
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_pooling_strategy import MaxPoolingStrategy
-from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
 
 FloatArray = NDArray[np.float64]
 
 POOLINGS = ("sum", "average", "max")
-
-_BUFFER_BYTES = 64 * 2**20
 
 
 class ConvolutionalNetwork(FilterNetwork):
@@ -146,7 +143,7 @@ class ConvolutionalNetwork(FilterNetwork):
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f`` of every image, shape (n,), also available by calling the network; O(n K m h).
 
-        The patches and activations of at most about 64 MiB of images are held at a time.
+        The patches and activations of some images are held at a time, at most 16 MiB.
 
         Parameters
         ----------
@@ -161,10 +158,8 @@ class ConvolutionalNetwork(FilterNetwork):
         windows = self._windows(data)
         values = np.empty(len(windows))
         floats = windows[0].size + int(np.prod(self._map_shape(windows))) * (self.n_neurons + 1)
-        step = max(_BUFFER_BYTES // (8 * floats), 1)
-        for start in range(0, len(windows), step):
-            maps = self._activate(windows[start : start + step])
-            values[start : start + step] = self._pool(maps) @ self.output_weights
+        for chunk in row_chunks(len(windows), floats):
+            values[chunk] = self._pool(self._activate(windows[chunk])) @ self.output_weights
         return values
 
     def rows(self, data: ArrayLike) -> Layer | MaxLayer:
@@ -394,16 +389,10 @@ class Conv(Model):
         filter_shape = (*sides, pixels.shape[-1])
         return _layer(windows, filter_shape, self.pooling, float(self.slope), self.bias)
 
-    def strategy(
-        self,
-        problem: Problem[Any],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.pooling == "max":
-            return MaxPoolingStrategy(problem, method, random_state)
-        return LayerStrategy(problem, method, random_state, start)
+            return MaxPoolingStrategy(problem, choices.method, choices.random_state)
+        return choices.on_layer(problem)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:
         hidden, output = neurons.balanced()

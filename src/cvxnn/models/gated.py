@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
-from cvxnn.methods import Method
-from cvxnn.models.base import Capabilities, Model
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.models.cone_decomposition import relu_network
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.arrays import frozen
 from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.stacking import dense_layers
 from cvxnn.networks.stages import Affine, Gate, Stages
-from cvxnn.problems import Neurons, Problem
+from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.validation import check_choice, check_count, check_data
 
@@ -79,33 +78,17 @@ class GatedNetwork(DenseNetwork):
         """The ``g_j`` as rows: read-only array, shape (m, d)."""
         return self._arrays["gates"]
 
-    def forward(self, data: ArrayLike) -> FloatArray:
-        """``f(X)``, also available by calling the network; O(nmd).
-
-        Parameters
-        ----------
-        data : array-like, shape (n, d)
-            The rows X.
-
-        Raises
-        ------
-        InputError
-            If `data` are not finite numbers of this shape.
-        """
-        return self._values(self._check_data(data))
-
     def rows(self, data: ArrayLike) -> GatedRows:
+        """Rows of features, shape (n, d)."""
         return GatedRows.of(self._check_data(data), self.gates[:0])
 
     def predict_on(self, rows: GatedRows) -> Prediction:
         # Which gates are open is part of the network: that of float64.
         size = np.abs(self.hidden_weights).T @ np.abs(self.output_weights)
         moduli = np.abs(rows.X) @ size
-        return Prediction(self._values(rows.X), moduli, self.n_features + self.n_neurons)
-
-    def _values(self, X: FloatArray) -> FloatArray:
-        on = open_gates(X, self.gates)
-        return np.asarray((on * (X @ self.hidden_weights.T)) @ self.output_weights)
+        on = open_gates(rows.X, self.gates)
+        values = (on * (rows.X @ self.hidden_weights.T)) @ self.output_weights
+        return Prediction(values, moduli, self.n_features + self.n_neurons)
 
     def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
         """A ReLU network with the same outputs on the rows of X.
@@ -252,16 +235,10 @@ class Gated(Model):
             gates = np.vstack([gates, np.zeros(X.shape[1])])
         return GatedRows.of(X, gates)
 
-    def strategy(
-        self,
-        problem: Problem[GatedRows],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> GateStrategy:
+    def strategy(self, problem: Problem[GatedRows], choices: Choices) -> GateStrategy:
         draws = None
         if self.gates is None:
-            draws = GateDraws(problem.rows.X, self.n_gates, random_state)
+            draws = GateDraws(problem.rows.X, self.n_gates, choices.random_state)
         return GateStrategy(problem.rows, problem.y, problem.beta, problem.loss, draws)
 
     def network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:

@@ -10,12 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.layers.images import check_patches
-from cvxnn.methods import Method
-from cvxnn.models.base import Capabilities, Model
-from cvxnn.models.bilinear import BilinearNetwork
-from cvxnn.problems import Neurons, Problem
+from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
 from cvxnn.solvers.gauge.programs import PatchProgram
-from cvxnn.solvers.gauge.strategy import GaugeStrategy
 
 FloatArray = NDArray[np.float64]
 
@@ -80,7 +76,7 @@ class LinearCNN(BilinearNetwork):
 
 
 @dataclass(frozen=True)
-class LinearConv(Model):
+class LinearConv(BilinearModel):
     """``f = sum_j sum_k X^(k) u_j w_jk``: filters without activation, weights for every patch.
 
     The data are patches of shape (n, K, h), ``X^(k) = patches[:, k]``, see
@@ -118,11 +114,6 @@ class LinearConv(Model):
 
     kind: ClassVar[type[LinearCNN]] = LinearCNN
     proof_advice: ClassVar[str] = "fewer patches"
-    takes_ones: ClassVar[bool] = False
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(methods=("global",))
 
     @property
     def data_axes(self) -> tuple[int, ...]:
@@ -132,15 +123,3 @@ class LinearConv(Model):
     def rows(self, data: ArrayLike) -> PatchProgram:
         """The patches."""
         return PatchProgram(check_patches(data))
-
-    def strategy(
-        self,
-        problem: Problem[PatchProgram],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> GaugeStrategy:
-        return GaugeStrategy(problem.rows, problem.y, problem.beta, problem.loss)
-
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> LinearCNN:
-        return LinearCNN(*neurons.balanced())

@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.methods import METHODS, Method
-from cvxnn.models.base import Capabilities, Model
+from cvxnn.methods import METHODS
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_data, check_number
@@ -95,18 +94,12 @@ class ReLU(Model):
         layer = Layer(X).with_slope(float(self.slope))
         return layer if self.skip is None else SkipLayer(layer, X, is_free=self.skip == "free")
 
-    def strategy(
-        self,
-        problem: Problem[Any],
-        method: Method,
-        random_state: np.random.Generator,
-        start: Neurons | None,
-    ) -> Strategy:
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.skip is None:
-            return LayerStrategy(problem, method, random_state, start)
+            return choices.on_layer(problem)
         self._check_skip(problem)
         rows = problem.rows
-        inner = LayerStrategy(replace(problem, rows=rows.layer), method, random_state)
+        inner = choices.on_layer(replace(problem, rows=rows.layer))
         return SkipStrategy(rows, problem.y, problem.beta, problem.loss, inner)
 
     def _check_skip(self, problem: Problem[SkipLayer]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
-from cvxnn.validation import as_real_array, check_finite
+from cvxnn.validation import as_real_array, check_data, check_finite
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +47,22 @@ def frozen(weights: ArrayLike, name: str, *ndims: int, of: str) -> FloatArray:
     copy = np.array(array, order="C")
     copy.setflags(write=False)
     return copy
+
+
+def rows_of(X: ArrayLike, n_features: int) -> FloatArray:
+    """The rows of data for a network of so many features; InputError if they are none.
+
+    Examples
+    --------
+    >>> rows_of([[1, 2]], 2)
+    array([[1., 2.]])
+    """
+    rows = check_data(X)
+    if rows.shape[1] != n_features:
+        raise InputError(
+            f"X must have the {n_features} features of the network, got {rows.shape[1]}."
+        )
+    return rows
 
 
 def activate(sums: FloatArray, slope: float) -> FloatArray:

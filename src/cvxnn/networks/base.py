@@ -30,7 +30,8 @@ class Network(ABC):
     Parameters
     ----------
     arrays : dict
-        Those arguments that are arrays, by name, read-only; None where there is none.
+        Those arguments that are arrays, by name, read-only; None where there is none. One is
+        ``output_weights``.
     settings : dict
         The other arguments by name: hashable, and what JSON can hold.
     """
@@ -59,9 +60,14 @@ class Network(ABC):
         return self.forward(data)
 
     @property
-    @abstractmethod
+    def output_weights(self) -> FloatArray:
+        """The output weights, an entry or a row for each neuron: read-only array."""
+        return self._arrays["output_weights"]
+
+    @property
     def n_neurons(self) -> int:
         """The number of neurons, or filters, m."""
+        return len(self.output_weights)
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Any:

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.networks.arrays import frozen
+from cvxnn.networks.arrays import frozen, rows_of
 from cvxnn.networks.base import Network
-from cvxnn.validation import check_data
 
 FloatArray = NDArray[np.float64]
 
@@ -46,24 +45,14 @@ class DenseNetwork(Network):
         super().__init__({**neurons, **(arrays or {})}, settings or {})
         if self.output_weights.shape != self.hidden_weights.shape[:1]:
             raise InputError(
-                f"output_weights must be of shape ({self.n_neurons},), one for each row of "
-                f"hidden_weights, got shape {self.output_weights.shape}."
+                f"output_weights must be of shape ({len(self.hidden_weights)},), one for each row "
+                f"of hidden_weights, got shape {self.output_weights.shape}."
             )
 
     @property
     def hidden_weights(self) -> FloatArray:
         """The ``u_j`` as rows: read-only array of shape (m, d)."""
         return self._arrays["hidden_weights"]
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The ``a_j``: read-only array of shape (m,)."""
-        return self._arrays["output_weights"]
-
-    @property
-    def n_neurons(self) -> int:
-        """The number of neurons m."""
-        return len(self.hidden_weights)
 
     @property
     def n_features(self) -> int:
@@ -83,9 +72,4 @@ class DenseNetwork(Network):
         return predict(rows, self.hidden_weights, self.output_weights)
 
     def _check_data(self, X: ArrayLike) -> FloatArray:
-        rows = check_data(X)
-        if rows.shape[1] != self.n_features:
-            raise InputError(
-                f"X must have the {self.n_features} features of the network, got {rows.shape[1]}."
-            )
-        return rows
+        return rows_of(X, self.n_features)

@@ -65,6 +65,21 @@ class NetworkFile:
     settings: dict[str, Any]
     metadata: dict[str, Any]
 
+    @property
+    def checksum(self) -> str:
+        """Of everything but the path."""
+        words = json.dumps([self.kind, self.settings, self.metadata], sort_keys=True)
+        digest = hashlib.sha256(words.encode())
+        for name, array in sorted(self.arrays.items()):
+            digest.update(json.dumps([name, array.shape]).encode())
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def header(self) -> str:
+        """Everything but the arrays, in JSON."""
+        words = {"kind": self.kind, "settings": self.settings, "metadata": self.metadata}
+        return json.dumps({"format": FORMAT, **words, "checksum": self.checksum})
+
 
 def write_file(
     path: str | os.PathLike[str],
@@ -100,8 +115,8 @@ def write_file(
     suffix = _suffix(path)
     # Little-endian on every machine, which is what safetensors demands.
     plain = {name: np.ascontiguousarray(array, dtype="<f8") for name, array in arrays.items()}
-    header = _header(plain, kind, dict(settings), _plain_json(metadata))
-    content = _npz_bytes(plain, header) if suffix == ".npz" else _tensor_bytes(plain, header)
+    new = NetworkFile(os.fspath(path), kind, plain, dict(settings), _plain_json(metadata))
+    content = _npz_bytes(new) if suffix == ".npz" else _tensor_bytes(new)
     with atomic_write(path) as file:
         file.write(content)
 
@@ -140,15 +155,12 @@ def read_file(path: str | os.PathLike[str]) -> NetworkFile:
     if any(array.dtype.newbyteorder("=") != np.float64 for array in arrays.values()):
         raise ModelFileError(f"{name} has weights that are not float64.")
     kind, settings, metadata = (header.get(key) for key in ("kind", "settings", "metadata"))
-    if not (
-        isinstance(kind, str)
-        and kind.isidentifier()
-        and isinstance(settings, dict)
-        and isinstance(metadata, dict)
-        and header.get("checksum") == _checksum(arrays, kind, settings, metadata)
-    ):
-        raise _damaged(name)
-    return NetworkFile(name, kind, arrays, settings, metadata)
+    is_named = isinstance(kind, str) and kind.isidentifier()
+    if is_named and isinstance(settings, dict) and isinstance(metadata, dict):
+        file = NetworkFile(name, kind, arrays, settings, metadata)
+        if header.get("checksum") == file.checksum:
+            return file
+    raise _damaged(name)
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
@@ -182,29 +194,9 @@ def _plain_json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return plain
 
 
-def _checksum(arrays: Arrays, kind: str, settings: dict[str, Any], metadata: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([kind, settings, metadata], sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(json.dumps([name, array.shape]).encode())
-        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    return digest.hexdigest()
-
-
-def _header(arrays: Arrays, kind: str, settings: dict[str, Any], metadata: dict[str, Any]) -> str:
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "kind": kind,
-            "settings": settings,
-            "metadata": metadata,
-            "checksum": _checksum(arrays, kind, settings, metadata),
-        }
-    )
-
-
-def _npz_bytes(arrays: Arrays, header: str) -> bytes:
+def _npz_bytes(file: NetworkFile) -> bytes:
     buffer = BytesIO()
-    contents: dict[str, Any] = {**arrays, "header": np.array(header)}
+    contents: dict[str, Any] = {**file.arrays, "header": np.array(file.header())}
     np.savez(buffer, **contents)
     return buffer.getvalue()
 
@@ -233,8 +225,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[A
     return np.lib.format.read_array(BytesIO(archive.read(member)), allow_pickle=False)
 
 
-def _tensor_bytes(arrays: Arrays, header: str) -> bytes:
-    content: bytes = _safetensors().numpy.save(arrays, metadata={"header": header})
+def _tensor_bytes(file: NetworkFile) -> bytes:
+    save = _safetensors().numpy.save
+    content: bytes = save(file.arrays, metadata={"header": file.header()})
     return content
 
 

@@ -23,23 +23,13 @@ class FilterNetwork(Network):
         self, arrays: Mapping[str, FloatArray | None], settings: Mapping[str, Any]
     ) -> None:
         super().__init__(arrays, settings)
-        if self.n_neurons != len(self.output_weights):
+        if self.n_neurons != len(self.filters):
             raise InputError(
-                f"output_weights must have a row for each of the {self.n_neurons} filters, "
-                f"got {len(self.output_weights)}."
+                f"output_weights must have a row for each of the {len(self.filters)} filters, "
+                f"got {self.n_neurons}."
             )
 
     @property
     def filters(self) -> FloatArray:
         """The ``u_j`` as rows: read-only array."""
         return self._arrays["filters"]
-
-    @property
-    def output_weights(self) -> FloatArray:
-        """The output weights as rows: read-only array."""
-        return self._arrays["output_weights"]
-
-    @property
-    def n_neurons(self) -> int:
-        """The number of filters m."""
-        return len(self.filters)

@@ -6,24 +6,18 @@ Their hidden layers are stacked, their output weights in blocks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from cvxnn.errors import InputError
+from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.stages import Affine, Branch, Stages, Sum
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
-
-
-class _Dense(Protocol):
-    @property
-    def hidden_weights(self) -> FloatArray: ...
-    @property
-    def output_weights(self) -> FloatArray: ...
 
 
 def common(values: Iterable[T], what: str) -> T:
@@ -47,7 +41,7 @@ def common(values: Iterable[T], what: str) -> T:
     return found[0]
 
 
-def dense_layers(networks: Sequence[_Dense]) -> tuple[Affine, Affine]:
+def dense_layers(networks: Sequence[DenseNetwork]) -> tuple[Affine, Affine]:
     """The hidden layers stacked, and the output weights in blocks.
 
     Raises
@@ -62,7 +56,7 @@ def dense_layers(networks: Sequence[_Dense]) -> tuple[Affine, Affine]:
 
 def with_skip(layers: Branch, skips: Sequence[FloatArray | None]) -> Stages:
     """The layers beside the linear skip connections of the networks, where one has it."""
-    rows = with_zeros(skips, [layers[0].n_features] * len(skips))
+    rows = with_zeros(skips, layers[0].input_shape * len(skips))
     return layers if rows is None else (Sum((layers, (Affine("skip", np.stack(rows)),))),)
 
 

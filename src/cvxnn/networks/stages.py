@@ -36,12 +36,8 @@ class RowStage(FirstStage):
 
     @property
     @abstractmethod
-    def n_features(self) -> int:
-        """Numbers of a row."""
-
-    @property
-    def input_shape(self) -> tuple[int | str, ...]:
-        return (self.n_features,)
+    def input_shape(self) -> tuple[int]:
+        """The number of features."""
 
     @abstractmethod
     def without_ones(self) -> Self:
@@ -81,8 +77,8 @@ class Affine(RowStage):
     bias: FloatArray | None = None
 
     @property
-    def n_features(self) -> int:
-        return int(self.weight.shape[1])
+    def input_shape(self) -> tuple[int]:
+        return (int(self.weight.shape[1]),)
 
     def without_ones(self) -> Self:
         if self.weight.shape[1] == 1:
@@ -98,8 +94,8 @@ class Gate(RowStage):
     sums: Affine
 
     @property
-    def n_features(self) -> int:
-        return self.sums.n_features
+    def input_shape(self) -> tuple[int]:
+        return self.sums.input_shape
 
     def without_ones(self) -> Self:
         return replace(self, gates=self.gates.without_ones(), sums=self.sums.without_ones())
@@ -112,8 +108,8 @@ class Sum(RowStage):
     branches: tuple[Branch, ...]
 
     @property
-    def n_features(self) -> int:
-        return self.branches[0][0].n_features
+    def input_shape(self) -> tuple[int]:
+        return self.branches[0][0].input_shape
 
     def without_ones(self) -> Self:
         return replace(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.networks.arrays import activate, frozen
 from cvxnn.networks.stacking import common, dense_layers, with_skip
@@ -19,8 +19,6 @@ from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 FloatArray = NDArray[np.float64]
-
-_BUFFER_BYTES = 64 * 2**20
 
 
 class TwoLayerNetwork(NeuronSymmetries):
@@ -123,7 +121,7 @@ class TwoLayerNetwork(NeuronSymmetries):
     def forward(self, X: ArrayLike) -> Any:
         """``f(X)``, also available by calling the network; O(nmd).
 
-        The activations of at most about 64 MiB of rows are held at a time.
+        The activations of some rows are held at a time, at most 16 MiB.
 
         Parameters
         ----------
@@ -242,10 +240,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     def _values(self, rows: FloatArray) -> FloatArray:
         values = np.empty(len(rows))
-        row_bytes = values.itemsize * max(self.n_neurons, 1)
-        step = max(_BUFFER_BYTES // row_bytes, 1)
-        for start in range(0, len(rows), step):
-            chunk = slice(start, start + step)
+        for chunk in row_chunks(len(rows), self.n_neurons):
             values[chunk] = self._activate(rows[chunk]) @ self.output_weights
         return values if self.skip_weights is None else values + rows @ self.skip_weights
 

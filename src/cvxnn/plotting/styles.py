@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from cvxnn.errors import InputError
+from cvxnn.errors import import_optional
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,13 +94,10 @@ def new_figure(size: tuple[float, float]) -> Figure:
     InputError
         If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "Figures need Matplotlib; install it with: pip install 'cvxnn[plot]'."
-        ) from error
-    return Figure(figsize=size, layout="constrained")
+    module = import_optional(
+        "matplotlib.figure", "Figures need Matplotlib; install it with: pip install 'cvxnn[plot]'."
+    )
+    return module.Figure(figsize=size, layout="constrained")
 
 
 def legend_above(ax: Axes, columns: int = 3) -> None:

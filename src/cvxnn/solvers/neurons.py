@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Rows, row_chunks
-from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.pruning import DEPENDENT, prune_scales
 from cvxnn.problems import Neurons
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
@@ -147,7 +147,12 @@ def sides_of(
     return sides
 
 
-def prune(layer: Rows, neurons: Neurons, deadline: Deadline | None = None) -> Neurons:
+def prune(
+    layer: Rows,
+    neurons: Neurons,
+    deadline: Deadline | None = None,
+    dependent: float = DEPENDENT,
+) -> Neurons:
     """The same function with linearly independent activations, and no larger a penalty.
 
     Sooner or later: a deadline leaves it on the way there.
@@ -157,7 +162,7 @@ def prune(layer: Rows, neurons: Neurons, deadline: Deadline | None = None) -> Ne
     active = np.abs(columns).max(axis=0, initial=0.0) > 0.0
     neurons, columns = neurons.select(active), columns[:, active]
     scales = np.ones(len(neurons.sizes))
-    for moved in prune_scales(columns, neurons.sizes, deadline=deadline):
+    for moved in prune_scales(columns, neurons.sizes, dependent, deadline):
         scales = moved
     kept = scales > 0.0
     return neurons.sized(scales * neurons.sizes).select(kept)

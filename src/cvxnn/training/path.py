@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
-from cvxnn.models.base import Model, as_model
+from cvxnn.models.base import Choices, Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status
@@ -128,7 +128,7 @@ def largest_beta(
     unit = problem.rows.unit * problem.loss.unit(problem.y)
     scaled, units = replace(problem, beta=unit).in_units()
     method = METHODS[model.capabilities.methods[0]]()
-    strategy = model.strategy(scaled, method, check_random_state(0), None)
+    strategy = model.strategy(scaled, Choices(method, check_random_state(0), None))
     return strategy.sharp_proof().oracle_bound * units.rows * units.targets
 
 

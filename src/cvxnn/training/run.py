@@ -14,7 +14,7 @@ from cvxnn.clocks import clock
 from cvxnn.evaluation import Evaluation, evaluate
 from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts, forget_interrupt
 from cvxnn.methods import Method
-from cvxnn.models.base import Model
+from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
@@ -98,7 +98,7 @@ class Run:
             if warm_start is None
             else model.neurons(warm_start).scaled(1.0 / self._units.sizes)
         )
-        self._strategy = model.strategy(self._scaled, method, random_state, start)
+        self._strategy = model.strategy(self._scaled, Choices(method, random_state, start))
         self._search: Search | None = None
         self._proof: DualProof | None = None
         self._history: list[Progress] = []

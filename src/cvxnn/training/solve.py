@@ -13,7 +13,7 @@ from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Problem
-from cvxnn.results import Solution, Status
+from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
 from cvxnn.validation import check_random_state
 
@@ -140,7 +140,11 @@ def solve(
         warm_start=warm_start, callback=callback,
     )  # fmt: skip
     solution = run.execute()
-    _warn_unless_successful(solution, run)
+    # Whoever presses Ctrl-C knows it.
+    if solution.status is not Status.INTERRUPTED:
+        warn_unless_successful(
+            solution.status, solution.n_neurons, solution.program_gap, tol, run.advice_on_proof
+        )
     return solution
 
 
@@ -178,16 +182,30 @@ def prepare(
     )  # fmt: skip
 
 
-def _warn_unless_successful(solution: Solution[Any], run: Run) -> None:
-    if solution.status.is_success or solution.status is Status.INTERRUPTED:
+def warn_unless_successful(
+    status: Status, n_neurons: int, gap: float, tol: float, advice_on_proof: str
+) -> None:
+    """A ConvergenceWarning where a method did not do what it promises, with what to do.
+
+    Parameters
+    ----------
+    status : Status
+    n_neurons : int
+        Of the best network.
+    gap, tol : float
+        The gap that there is, and the one to reach.
+    advice_on_proof : str
+        What to do where it is a proof that is missing.
+    """
+    if status.is_success:
         return
     advice = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: run.advice_on_proof,
+        Status.STATIONARY: advice_on_proof,
+        Status.INTERRUPTED: "start again to go on",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
-    }[solution.status]
+    }[status]
     warn_of_convergence(
-        f"{solution.message} The gap is {solution.program_gap:.1e}, tol is "
-        f"{solution.tol:.1e}: {advice}."
+        f"{described(status, n_neurons)} The gap is {gap:.1e}, tol is {tol:.1e}: {advice}."
     )

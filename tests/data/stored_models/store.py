@@ -21,7 +21,7 @@ PROTOCOL = 4
 
 
 def store(folder: Path) -> None:
-    """Fit three small estimators, and write them with what they give on new rows."""
+    """Fit four small estimators, and write them with what they give on new rows."""
     rng = np.random.default_rng(0)
     X, new = rng.standard_normal((30, 2)), rng.standard_normal((8, 2))
     y = np.abs(X[:, 0]) - 0.5 * X[:, 1]
@@ -30,6 +30,7 @@ def store(folder: Path) -> None:
         "regressor": cvxnn.ConvexReLURegressor(beta=0.1).fit(X, y),
         "classifier": cvxnn.ConvexReLUClassifier(beta=0.1).fit(X, labels),
         "regressor_cv": cvxnn.ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2).fit(X, y),
+        "signals": cvxnn.ConvexReLURegressor(beta=0.1, model=cvxnn.Conv(2)).fit(X, y),
     }
     network = models["regressor"].network_
     numbers = {
@@ -38,6 +39,7 @@ def store(folder: Path) -> None:
         "classifier": models["classifier"].decision_function(new).tolist(),
         "labels": models["classifier"].predict(new).tolist(),
         "regressor_cv": models["regressor_cv"].predict(new).tolist(),
+        "signals": models["signals"].predict(new).tolist(),
         "network": network.forward(np.column_stack([new, np.ones(len(new))])).tolist(),
     }
     folder.mkdir()

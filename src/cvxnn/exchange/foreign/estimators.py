@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.layers import check_class
+from cvxnn.exchange.foreign.layers import check_fitted
 from cvxnn.exchange.foreign.network import ReadNetwork
 from cvxnn.exchange.foreign.scikit_learn import fitted_names
 from cvxnn.losses import HuberLoss, Loss, as_loss
@@ -68,6 +68,4 @@ def _read(
 
 def _check(model: Any, name: str, attribute: str) -> None:
     module = sys.modules["cvxnn.estimators"]
-    check_class(model, getattr(module, name), getattr(module, f"{name}CV"))
-    if not hasattr(model, attribute):
-        raise InputError(f"The {type(model).__name__} is not fitted; call its fit first.")
+    check_fitted(model, attribute, getattr(module, name), getattr(module, f"{name}CV"))

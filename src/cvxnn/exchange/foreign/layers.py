@@ -52,6 +52,13 @@ def weights(value: Any, name: str) -> FloatArray:
     return array
 
 
+def check_fitted(model: Any, attribute: str, *kinds: type) -> None:
+    """Refuse subclasses of estimators, and those that were not fitted."""
+    check_class(model, *kinds)
+    if not hasattr(model, attribute):
+        raise InputError(f"The {type(model).__name__} is not fitted; call its fit first.")
+
+
 def check_class(model: Any, *kinds: type) -> None:
     """Refuse subclasses: what they compute is their own affair."""
     if type(model) not in kinds:

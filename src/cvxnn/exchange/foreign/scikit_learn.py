@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.layers import check_class, from_layers, weights
+from cvxnn.exchange.foreign.layers import check_fitted, from_layers, weights
 from cvxnn.exchange.foreign.network import ReadNetwork
 
 
@@ -49,9 +49,7 @@ def fitted_names(model: Any) -> tuple[str, ...] | None:
 
 
 def _check_perceptron(model: Any, name: str) -> None:
-    check_class(model, getattr(sys.modules["sklearn.neural_network"], name))
-    if not hasattr(model, "coefs_"):
-        raise InputError(f"The {name} is not fitted; call its fit first.")
+    check_fitted(model, "coefs_", getattr(sys.modules["sklearn.neural_network"], name))
     if len(model.coefs_) != 2:
         raise InputError(
             f"An {name} must have one hidden layer, as with hidden_layer_sizes=(100,), "

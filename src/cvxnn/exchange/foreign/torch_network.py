@@ -117,10 +117,9 @@ class _Affine:
 
     @classmethod
     def of_layer(cls, step: Operation) -> _Affine:
-        holder = step.holder if isinstance(step.holder, dict) else vars_of(step.holder)
-        bias = holder["bias"]
+        bias = step.holder.bias
         return cls(
-            weights(holder["weight"], f"{step.path}.weight"),
+            weights(step.holder.weight, f"{step.path}.weight"),
             None if bias is None else weights(bias, f"{step.path}.bias"),
         )
 
@@ -133,11 +132,6 @@ class _Affine:
         """This before a normalisation."""
         moved = shift if self.bias is None else scale * self.bias + shift
         return _Affine(scale[:, np.newaxis] * self.weight, moved)
-
-
-def vars_of(module: Any) -> dict[str, Any]:
-    """Weight and bias of a module; parametrized ones are computed."""
-    return {"weight": module.weight, "bias": module.bias}
 
 
 def _normalisation(step: Operation, size: int) -> tuple[FloatArray, FloatArray]:

@@ -34,7 +34,7 @@ class Operation:
     path : str
         Where it is, as in ``network[0]``.
     holder : object
-        What has its parameters: a module, or for a function the tensors by name.
+        What has its parameters as attributes, such as a module.
     width : int, optional
         Columns of the rows that it makes, where it says so.
     """

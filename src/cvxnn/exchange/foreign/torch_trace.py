@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from cvxnn.errors import InputError
@@ -119,8 +120,8 @@ class _Chain:
 
     def linear(self, weight: Any, bias: Any = None) -> Operation:
         """``F.linear`` with parameters of the module."""
-        holder = {"weight": self._parameter(weight), "bias": self._parameter(bias)}
-        if holder["weight"] is None or (bias is not None and holder["bias"] is None):
+        holder = SimpleNamespace(weight=self._parameter(weight), bias=self._parameter(bias))
+        if holder.weight is None or (bias is not None and holder.bias is None):
             return Operation(Kind.OTHER, "linear with weights that are no parameters")
         return Operation(Kind.LINEAR, "linear", f"network.{weight.target}", holder)
 
@@ -174,44 +175,24 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, (int, float)) and value == 0
 
 
-def _relu(chain: _Chain, inplace: bool = False) -> Kind:
-    return Kind.RELU
-
-
-def _squeeze(chain: _Chain, dim: Any = None) -> Kind:
-    return Kind.COLUMN if dim in (None, -1, 1) else Kind.OTHER
-
-
-def _same(chain: _Chain) -> Kind:
-    return Kind.SAME
-
-
-def _sigmoid(chain: _Chain) -> Kind:
-    return Kind.SIGMOID
-
-
-def _flatten(chain: _Chain, start_dim: int = 0, end_dim: int = -1) -> Kind:
-    return flatten_kind(start_dim, end_dim)
-
-
 _FUNCTIONS: dict[str, Callable[..., Kind | Operation]] = {
     "linear": _Chain.linear,
-    "relu": _relu,
-    "relu_": _relu,
+    "relu": lambda chain, inplace=False: Kind.RELU,
+    "relu_": lambda chain: Kind.RELU,
     "clamp": _Chain.clamp,
     "clamp_": _Chain.clamp,
     "clamp_min": lambda chain, min: chain.clamp(min),
     "clamp_min_": lambda chain, min: chain.clamp(min),
     "dropout": _Chain.dropout,
-    "sigmoid": _sigmoid,
-    "sigmoid_": _sigmoid,
-    "expit": _sigmoid,
-    "flatten": _flatten,
-    "squeeze": _squeeze,
+    "sigmoid": lambda chain: Kind.SIGMOID,
+    "sigmoid_": lambda chain: Kind.SIGMOID,
+    "expit": lambda chain: Kind.SIGMOID,
+    "flatten": lambda chain, start_dim=0, end_dim=-1: flatten_kind(start_dim, end_dim),
+    "squeeze": lambda chain, dim=None: Kind.COLUMN if dim in (None, -1, 1) else Kind.OTHER,
     "view": _Chain.view,
     "reshape": _Chain.view,
     "getitem": _Chain.item,
-    "contiguous": _same,
-    "float": _same,
-    "double": _same,
+    "contiguous": lambda chain: Kind.SAME,
+    "float": lambda chain: Kind.SAME,
+    "double": lambda chain: Kind.SAME,
 }
