@@ -18,10 +18,10 @@ from harness import (
     reference_problem,
     warm_up,
 )
+from reference import solve_with_clarabel
 
 import cvxnn
 from cvxnn.oracle import CellOracle
-from cvxnn.solvers.reference import solve_with_clarabel
 
 PROBLEMS = ("d2_n50", "d2_n50_beta1", "d1_n50", "d1_n100", "d5_n10", "grid_with_duplicates_n25")
 

@@ -24,10 +24,10 @@ from harness import (
     warm_up,
     warm_up_global,
 )
+from reference import solve_with_clarabel
 
 import cvxnn
 from cvxnn.oracle import CellOracle
-from cvxnn.solvers.reference import solve_with_clarabel
 
 PROBLEMS = ("fig3_n5", "d1_n50", "d1_n100", "d2_n50", "d2_n50_beta1")
 

@@ -24,10 +24,10 @@ from harness import (
     warm_up,
     warm_up_global,
 )
+from reference import solve_with_clarabel
 
 import cvxnn
 from cvxnn.oracle.rank_two import RankTwoOracle
-from cvxnn.solvers.reference import solve_with_clarabel
 
 RING_SIZES = (50, 200, 1_000, 10_000, 100_000)
 LINE_SIZES = (200, 10_000, 100_000, 1_000_000)

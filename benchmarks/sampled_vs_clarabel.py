@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from harness import median_time, network_objective, print_table, reference_problem, warm_up
+from reference import solve_with_clarabel
 
 import cvxnn
-from cvxnn.solvers.reference import solve_with_clarabel
 
 CASES = (("d1_n100", 1000), ("d2_n50", 300), ("d2_n50", 1000), ("d2_n50_beta1", 1000))
 

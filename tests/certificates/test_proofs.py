@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import PROBLEMS, SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+from reference import solve_with_clarabel
 
 from cvxnn.certificates import DualProof, certify_over_cells, dual_bound, spectral_proof
 from cvxnn.layers import Layer, spectral_bound
@@ -19,7 +20,6 @@ from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Certificate
-from cvxnn.solvers.reference import solve_with_clarabel
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

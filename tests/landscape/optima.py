@@ -6,11 +6,11 @@ import numpy as np
 from cones import project_on_cone
 from numpy.typing import NDArray
 from problems import brute_force_cells
+from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
-from cvxnn.solvers.reference import solve_with_clarabel
 
 FloatArray = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
+from reference import solve_with_clarabel
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn.errors import InputError
@@ -21,7 +22,6 @@ from cvxnn.oracle import BranchAndBound
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.oracle.climb_and_bound import ClimbAndBound
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
-from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
 from cvxnn.training.certification import certify
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from kkt import assert_certified
 from problems import PROBLEMS, Problem, problem_ids, problem_named
+from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.methods import Exact, Sampled
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Progress, Status
-from cvxnn.solvers.reference import solve_with_clarabel
 from cvxnn.training import solve
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from kkt import assert_optimal_blocks
 from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+from reference import solve_with_clarabel
 
 from cvxnn.losses import SquaredLoss
 from cvxnn.patterns import sample_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.reference import solve_with_clarabel
 
 
 def all_rows(program: ConvexProgram) -> np.ndarray:

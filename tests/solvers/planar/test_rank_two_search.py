@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from kkt import assert_certified
 from problems import PROBLEMS, Problem, problem_ids, problem_named, with_bias
+from reference import solve_with_clarabel
 
 import cvxnn
 from cvxnn.certificates import dual_bound
@@ -17,7 +18,6 @@ from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
-from cvxnn.solvers.reference import solve_with_clarabel
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -179,8 +179,6 @@ def solve_with_cvxpy(
     ------
     InputError
         If the loss is not the squared loss, or `solver` is not one of the two.
-    ImportError
-        If cvxpy is not installed.
     cvxpy.error.SolverError
         If the solver returns no point at all.
 
@@ -207,7 +205,8 @@ def solve_with_cvxpy(
     if solver not in _CVXPY_TOLERANCES:
         raise InputError(f"solver must be one of {sorted(_CVXPY_TOLERANCES)}, got {solver!r}")
     form = _conic_form(program, "solve_with_cvxpy")
-    cp = _import_cvxpy()
+    import cvxpy as cp
+
     f = cp.Variable(len(program.X))
     blocks = cp.Variable((program.n_blocks, form.width))
     flat = cp.vec(blocks, order="C")
@@ -348,13 +347,3 @@ def _inequality_matrix(X: FloatArray, masks: NDArray[np.bool_]) -> sparse.csc_ar
     matrix = sparse.csc_array((columns.ravel(), rows.flatten(), ends), shape=shape)
     matrix.eliminate_zeros()
     return matrix
-
-
-def _import_cvxpy() -> Any:
-    try:
-        import cvxpy
-    except ImportError as error:
-        raise ImportError(
-            "solve_with_cvxpy needs cvxpy, which is optional: pip install 'cvxnn[cvxpy]'"
-        ) from error
-    return cvxpy

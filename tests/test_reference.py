@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -21,6 +20,7 @@ from problems import (
     problem_ids,
     problem_named,
 )
+from reference import ReferenceSolution, solve_with_clarabel, solve_with_cvxpy
 
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss
@@ -28,7 +28,6 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Solution, Status
-from cvxnn.solvers.reference import ReferenceSolution, solve_with_clarabel, solve_with_cvxpy
 
 small_problems = pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
 
@@ -144,15 +143,6 @@ def test_other_losses_are_refused(
 def test_unknown_cvxpy_solver_is_refused() -> None:
     with pytest.raises(InputError, match=r"solver must be one of .*CLARABEL.*, got 'NONE'"):
         solve_with_cvxpy(full_program(problem_named("wide")), solver="NONE")
-
-
-def test_missing_cvxpy_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cvxpy", None)
-    with pytest.raises(ImportError, match=r"pip install 'cvxnn\[cvxpy\]'"):
-        solve_with_cvxpy(full_program(problem_named("wide")))
-
-
-# The checkers themselves: they accept what is right and refuse what is wrong.
 
 
 @pytest.mark.parametrize("wrong", ["Z", "Z negative", "v", "multipliers", "multipliers negative"])
