@@ -167,7 +167,7 @@ class Activations:
         program = cp.Problem(cp.Minimize(objective), constraints)
         return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
 
-    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 6) -> float:
+    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 5) -> float:
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
         h, chosen = self.patches.shape[2], as_loss(loss)
         m = m if self.masks is None else self.masks.shape[1]
