@@ -56,12 +56,13 @@ def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[Float
 def patches_by_loops(
     images: FloatArray, sides: tuple[int, ...], stride: int = 1, padding: int = 0
 ) -> FloatArray:
-    """Patches, shape (n, K, h), of images or signals without channels."""
-    padded = np.pad(images, [(0, 0)] + [(padding, padding)] * len(sides))
+    """Patches, shape (n, K, h), of images or signals, perhaps with channels last."""
+    around = [(0, 0)] + [(padding, padding)] * len(sides)
+    padded = np.pad(images, around + [(0, 0)] * (images.ndim - len(around)))
     starts = itertools.product(
         *(
             range(0, whole - side + 1, stride)
-            for whole, side in zip(padded.shape[1:], sides, strict=True)
+            for whole, side in zip(padded.shape[1:], sides, strict=False)
         )
     )
     windows = [
@@ -122,6 +123,8 @@ class Activations:
     masks: FloatArray | None = None
     linear: FloatArray | None = None
     is_free: bool = False
+    # The cells of the program if not all of them, shape (C, n K).
+    patterns: NDArray[np.bool_] | None = None
 
     @property
     def cells(self) -> list[tuple[FloatArray, FloatArray]]:
@@ -134,7 +137,7 @@ class Activations:
             directions = np.random.default_rng(0).standard_normal((60_000, h))
             winners = np.unique(max_winners(self.patches, directions), axis=0)
             return [self._cell_of_winners(winner) for winner in winners]
-        masks, _ = brute_force_cells(rows)
+        masks = brute_force_cells(rows)[0] if self.patterns is None else self.patterns
         scales = np.where(masks, 1.0, self.slope).reshape(-1, n, n_patches)
         signs = np.where(masks, 1.0, -1.0)[..., None]
         pooled = np.einsum("cnk,nkh->cnh", scales, self.patches)
@@ -164,7 +167,7 @@ class Activations:
         program = cp.Problem(cp.Minimize(objective), constraints)
         return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
 
-    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 6) -> float:
+    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 5) -> float:
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
         h, chosen = self.patches.shape[2], as_loss(loss)
         m = m if self.masks is None else self.masks.shape[1]

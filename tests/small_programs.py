@@ -7,12 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from programs import LOSSES as NAMES
+from programs import Activations
 
-from cvxnn.patterns import PatternSet, enumerate_patterns
+from cvxnn.patterns import PatternSet
 
 FloatArray = NDArray[np.float64]
 
-NAMES = ("squared", "huber", "logistic", "squared_hinge")
+__all__ = ["NAMES", "FloatArray", "data", "reference", "target_for"]
 
 
 def reference(
@@ -20,26 +22,13 @@ def reference(
     y: FloatArray,
     beta: float,
     name: str,
-    weights: FloatArray | None = None,
+    weights: FloatArray | float = 1.0,
     patterns: PatternSet | None = None,
 ) -> float:
-    """Optimum of the program on all patterns, written down in cvxpy."""
+    """Optimum of the program on all patterns, or some, written down in cvxpy."""
     cp = pytest.importorskip("cvxpy")
-    masks = (enumerate_patterns(X) if patterns is None else patterns).masks.T.astype(float)
-    w = np.ones(len(y)) if weights is None else weights
-    V, W = (cp.Variable((X.shape[1], masks.shape[1])) for _ in range(2))
-    f = cp.sum(cp.multiply(masks, X @ (V - W)), axis=1)
-    losses = {
-        "squared": lambda: 0.5 * cp.square(f - y),
-        "huber": lambda: 0.5 * cp.huber(f - y, 1.0),
-        "logistic": lambda: cp.logistic(-cp.multiply(y, f)),
-        "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1 - cp.multiply(y, f))),
-    }
-    fit = cp.sum(cp.multiply(w, losses[name]()))
-    sides = 2.0 * masks - 1.0
-    cones = [cp.multiply(sides, X @ Z) >= 0 for Z in (V, W)]
-    penalty = sum(cp.sum(cp.norm(Z, 2, axis=0)) for Z in (V, W))
-    return float(cp.Problem(cp.Minimize(fit + beta * penalty), cones).solve(solver=cp.CLARABEL))
+    chosen = None if patterns is None else patterns.masks
+    return Activations(X[:, None], patterns=chosen).optimum(cp, name, y, beta, weights)
 
 
 @cache

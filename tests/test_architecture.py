@@ -11,42 +11,13 @@ from structure import Source, circles, imports
 import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
-ROOMS = [
-    "errors",
-    "array_types",
-    "settings",
-    "convergence",
-    "blas",
-    "clocks",
-    "interrupts",
-    "files",
-    "kernels",
-    "validation",
-    "compensated",
-    "layers",
-    "losses",
-    "evaluation",
-    "patterns",
-    "methods",
-    "networks",
-    "results",
-    "progress",
-    "problems",
-    "oracle",
-    "program",
-    "certificates",
-    "baselines",
-    "solvers",
-    "models",
-    "exchange",
-    "training",
-    "landscape",
-    "estimators",
-    "datasets",
-    "plotting",
-    "study",
-    "cli",
-]
+FLOORS = """
+    errors array_types settings convergence blas clocks interrupts files kernels validation compensated
+    layers losses evaluation patterns methods networks results progress problems
+    oracle program certificates baselines solvers models exchange training
+    landscape estimators datasets plotting study cli
+"""
+ROOMS = FLOORS.split()
 # The face of the package and `python -m` are above all rooms.
 FACE = {"__init__", "__main__"}
 

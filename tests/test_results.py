@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Certificate, Progress, Solution, Status, relative_gap
+from cvxnn.results import Certificate, Progress, Solution, Status, described, relative_gap
 
 INF = math.inf
 
@@ -97,9 +97,11 @@ def test_certificate_gap() -> None:
     assert dataclasses.replace(certificate, dual_bound=-INF).gap == INF
 
 
-def test_results_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        make_solution().objective = 0.0  # type: ignore[misc]
+def test_an_empty_network_says_so() -> None:
+    assert "no neurons yet" not in described(Status.OPTIMAL, 0)
+    for status in (Status.TIME_LIMIT, Status.INTERRUPTED, Status.ITERATION_LIMIT):
+        assert "no neurons yet" in described(status, 0)
+        assert described(status, 3) == status.value
 
 
 def test_history_does_not_flood_the_repr() -> None:

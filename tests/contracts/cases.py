@@ -122,7 +122,7 @@ CASES = {
         Case("free skip", ReLU(0.2, "free"), (7, 2), (20, 3), ("squared",)),
         Case("modulus and free skip", ReLU(-1.0, "free"), (7, 2), (20, 3), ("squared",)),
         Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
-        Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3), LOSSES),
+        Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
         Case("filters", Conv(2), (5, 5), (12, 4, 4), LOSSES),
         Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),

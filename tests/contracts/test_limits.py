@@ -6,6 +6,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from contracts.cases import (
     Case,
     assert_consistent,
     each_case,
+    each_loss,
     each_of_few,
     method_of,
     quietly,
@@ -25,6 +27,9 @@ from threadpoolctl import threadpool_info
 
 import cvxnn
 from cvxnn import Progress, Status
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.training.solve import prepare
 
 # Out of reach within a round, and for some within any number of them.
 STRICT: dict[str, Any] = {"tol": 1e-14, "beta": 1e-3}
@@ -44,14 +49,17 @@ def large(case: Case, **options: Any) -> dict[str, Any]:
     return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
 
 
-def assert_cut_short(case: Case, solution: Any, status: Status) -> None:
-    X, y = case.data(shape=case.large)
+def assert_cut_short(
+    case: Case, solution: Any, status: Status, loss: str | Loss = "squared"
+) -> None:
+    chosen = as_loss(loss)
+    X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
     assert solution.status is status
     assert solution.status.value in solution.message
-    assert_consistent(solution, X, y)
+    assert_consistent(solution, X, y, chosen)
     assert solution.gap > solution.tol
     assert solution.n_neurons > 0
-    assert solution.objective < 0.5 * y @ y
+    assert solution.objective < chosen.value(np.zeros(len(y)), y)
     if solution.history:
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
@@ -71,15 +79,89 @@ def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
 
 @each_case
 def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
-    with pytest.warns(ConvergenceWarning, match="raise time_limit") as caught:
-        solution = cvxnn.solve(**large(case, time_limit=1e-9))
-    assert [warning.filename for warning in caught] == [__file__]
-    assert_cut_short(case, solution, Status.TIME_LIMIT)
-    assert solution.history == ()
+    for method in case.methods:
+        if method == "exact" and case.large[-1] > 6:
+            continue
+        with pytest.warns(ConvergenceWarning, match="raise time_limit") as caught:
+            solution = cvxnn.solve(**large(case, method=method, time_limit=1e-9))
+        assert [warning.filename for warning in caught] == [__file__]
+        assert_cut_short(case, solution, Status.TIME_LIMIT)
+        assert solution.history == ()
+        # A network that no search has found may be of no program but that over all.
+        assert solution.program_gap == solution.gap
     # The bound of a search that ran is one of the same problem.
     limited = quietly(cvxnn.solve, **large(case, max_iter=1))
     assert limited.dual_bound <= solution.objective
-    assert solution.dual_bound <= limited.objective <= solution.objective
+    assert solution.dual_bound <= limited.objective <= solution.objective * (1.0 + 1e-12)
+
+
+@each_loss
+def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case: Case, loss: str) -> None:
+    X, y = case.data(loss, case.large)
+    weights = np.linspace(0.5, 2.0, len(y))
+    problem = large(case, X=X, y=y, loss=loss, sample_weight=weights)
+    solution = quietly(cvxnn.solve, **problem, time_limit=1e-9)
+    weighted = WeightedLoss(as_loss(loss), weights)
+    assert_cut_short(case, solution, Status.TIME_LIMIT, weighted)
+
+
+class Looks(Deadline):
+    """Passes when it has been looked at so often; or Ctrl-C is pressed then, once."""
+
+    def __init__(self, count: int, *, presses: bool) -> None:
+        super().__init__(1e6)
+        self._left, self._presses = count, presses
+
+    @property
+    def passed(self) -> bool:
+        self._left -= 1
+        if self._presses and self._left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return not self._presses and self._left < 0
+
+    def share(self, fraction: float) -> Deadline:
+        return self
+
+
+@each_of_few
+def test_a_run_may_end_at_any_look_at_its_deadline(case: Case) -> None:
+    loss = case.losses[-1]
+    X, y = case.data(loss, case.large)
+    problem = large(case, X=X, y=y, loss=loss, beta=0.1, tol=1e-4)
+    best = quietly(cvxnn.solve, **problem)
+    for count, presses in zip((1, 1, 2, 3, 5, 8, 21, 55, 144), cycle((True, False)), strict=False):
+        run = prepare(**problem)
+        run._deadline = Looks(count, presses=presses)
+        solution = run.execute()
+        assert_consistent(solution, X, y, loss)
+        expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
+        assert solution.status is expected or solution.status.is_success
+        assert solution.n_neurons > 0
+        assert solution.objective >= best.dual_bound * (1.0 - 1e-9)
+        assert solution.dual_bound <= best.objective * (1.0 + 1e-9)
+        if solution.history:
+            assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
+
+
+def test_a_run_on_many_rows_may_end_at_any_look() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])
+    y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_normal(5_000)
+    for count in (1, 4, 16, 64, 256, 400):
+        run = prepare(X, y, 50.0)
+        run._deadline = Looks(count, presses=False)
+        solution = run.execute()
+        assert solution.n_neurons > 0
+        assert solution.objective < 0.5 * float(y @ y)
+        assert solution.dual_bound <= solution.objective
+
+
+@each_case
+def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case: Case) -> None:
+    # The network 0 is optimal, or the line alone.
+    solution = quietly(cvxnn.solve, **large(case, beta=1e6, time_limit=1e-9))
+    assert solution.n_neurons == 0
+    assert ("no neurons yet" in solution.message) == (solution.status is Status.TIME_LIMIT)
 
 
 def kill(progress: Progress) -> None:
