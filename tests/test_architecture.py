@@ -12,7 +12,8 @@ import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
-    errors array_types settings convergence blas clocks interrupts files kernels validation compensated
+    errors array_types settings convergence blas clocks interrupts files kernels validation
+    compensated
     layers losses evaluation patterns methods networks results progress problems
     oracle program certificates baselines solvers models exchange training
     landscape estimators datasets plotting study cli
