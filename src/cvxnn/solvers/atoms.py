@@ -141,10 +141,7 @@ def sides_of(
 
 
 def prune(
-    layer: Rows,
-    neurons: Neurons,
-    deadline: Deadline = UNLIMITED,
-    dependent: float = DEPENDENT,
+    layer: Rows, neurons: Neurons, deadline: Deadline = UNLIMITED, dependent: float = DEPENDENT
 ) -> Neurons:
     """The same function with linearly independent activations, and no larger a penalty.
 
