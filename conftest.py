@@ -15,8 +15,8 @@ if find_spec("torch") is None:
 
 OPTIONAL = {
     "cvxnn.baselines": "torch",
-    "cvxnn.estimators.base.ConvexEstimator.to_onnx": "onnx",
-    "cvxnn.estimators.base.ConvexEstimator.to_torch": "torch",
+    "cvxnn.estimators.model_estimator.ModelEstimator.to_onnx": "onnx",
+    "cvxnn.estimators.model_estimator.ModelEstimator.to_torch": "torch",
     "cvxnn.exchange.onnx_models": "onnx",
     "cvxnn.exchange.torch_modules": "torch",
     "cvxnn.plotting": "matplotlib",

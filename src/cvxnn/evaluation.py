@@ -92,6 +92,7 @@ def predict(
 
     Examples
     --------
+    >>> from cvxnn.layers import Layer
     >>> prediction = predict(Layer(np.array([[2.0]])), np.array([[1.0]]), np.array([-3.0]))
     >>> prediction.values, prediction.moduli
     (array([-6.]), array([6.]))

@@ -13,8 +13,10 @@ from programs import LOSSES, targets
 from cvxnn import Conv, ReLU, Status, solve
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import DiagonalRoot, SkipRoot
 from cvxnn.oracle import choice
+from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import Searches
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 
@@ -92,10 +94,11 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
     searches = Searches(
         Layer(X), None, np.random.default_rng(0), Deadline(), by_cells=True, certifies=True
     )
-    assert isinstance(searches.open(None, y, 1.0, None), RankTwoSearch)
-    assert isinstance(searches.open(DiagonalRoot(WEIGHTS), y, 1.0, None), RankTwoSearch)
-    mixed = searches.open(SkipRoot(WEIGHTS, X, 1.0), y, 1.0, None)
-    assert not isinstance(mixed, RankTwoSearch)
+    problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())
+    assert isinstance(searches.open(problem), RankTwoSearch)
+    for root, kind in ((DiagonalRoot(WEIGHTS), True), (SkipRoot(WEIGHTS, X, 1.0), False)):
+        rooted = problem.on(root.applied(problem.rows))
+        assert isinstance(searches.open(rooted, root=root), RankTwoSearch) is kind
 
 
 @pytest.mark.parametrize("method", ["global", "exact"])

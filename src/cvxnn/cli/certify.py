@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.array_types import FloatArray
 from cvxnn.cli.options import PROBLEM, RUN, JsonOption, ModelArgument, argument, option
 from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from cvxnn.array_types import FloatArray
     from cvxnn.cli.csv_table import Table
     from cvxnn.cli.features import Features
     from cvxnn.networks import TwoLayerNetwork

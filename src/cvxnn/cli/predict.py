@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cvxnn.array_types import FloatArray
 from cvxnn.cli.options import OUTPUT, JsonOption, ModelArgument, argument, option
 from cvxnn.cli.reporting import say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
+    from cvxnn.array_types import FloatArray
+
     pass
 
 _Data = Annotated[

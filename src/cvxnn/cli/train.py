@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cvxnn.array_types import FloatArray
 from cvxnn.progress import live_progress
 from cvxnn.results import Solution
+
+if TYPE_CHECKING:
+    from cvxnn.array_types import FloatArray
 
 
 def train(

@@ -63,6 +63,7 @@ class Affine(RowStage):
 
     Examples
     --------
+    >>> import numpy as np
     >>> step = Affine("hidden", np.array([[1.0, 2.0, 3.0]])).without_ones()
     >>> step.weight, step.bias
     (array([[1., 2.]]), array([3.]))
