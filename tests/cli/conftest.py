@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import processes
 import pytest
 from typer.testing import CliRunner, Result
 
-import cvxnn
 from cvxnn.cli import app
 
 Run = Callable[..., Result]
@@ -35,15 +33,7 @@ def run() -> Run:
 @pytest.fixture
 def start() -> Callable[..., subprocess.Popen[str]]:
     """Start Python as a process that imports the package under test."""
-    source = str(Path(cvxnn.__file__).parents[1])
-
-    def popen(*arguments: object, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, *(str(argument) for argument in arguments)]
-        environment = os.environ | {"PYTHONPATH": source, "COLUMNS": "100"}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen(command, text=True, env=environment, **pipes)
-
-    return popen
+    return processes.start
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import json
 import math
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import KINDS, Case, each_case, each_kind
+from processes import python
 
 from cvxnn import load_network
 from cvxnn.errors import InputError, ModelFileError
@@ -411,5 +410,4 @@ def test_without_safetensors_the_error_says_how_to_install_it(
 
 def test_importing_networks_does_not_import_safetensors() -> None:
     code = "import sys, cvxnn.networks; sys.exit('safetensors' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+    python("-c", code)

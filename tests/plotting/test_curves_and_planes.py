@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from processes import python
 
 from cvxnn.baselines import LocalSearch
 from cvxnn.errors import InputError
@@ -297,7 +297,7 @@ def test_matplotlib_is_imported_by_the_call_only_and_pyplot_never():
         "p.plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)])\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    python("-c", code)
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

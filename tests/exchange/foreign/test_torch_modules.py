@@ -255,7 +255,37 @@ def doubles_in_place(net: Any, x: Any) -> Any:
     return net.two(hidden)
 
 
+def doubling(kind: Any, method: str = "forward") -> Any:
+    """A class of the user's that computes something else."""
+
+    def doubled(self: Any, rows: Any) -> Any:
+        return 2.0 * getattr(kind, method)(self, rows)
+
+    return type("Doubled", (kind,), {method: doubled})
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "ReLU first": (
+        lambda: nn.Sequential(nn.ReLU(), nn.Linear(6, 3), nn.Linear(3, 1)),
+        r"got a Sequential\(ReLU, Linear",
+    ),
+    "one layer in a Sequential": (
+        lambda: nn.Sequential(nn.Linear(6, 1)),
+        r"got a Sequential\(Linear\);",
+    ),
+    **{
+        f"a Linear with its own {method}": (
+            lambda method=method: nn.Sequential(
+                doubling(nn.Linear, method)(6, 5), nn.ReLU(), nn.Linear(5, 1)
+            ),
+            r"got a Sequential\(.*\); .* as a pair",
+        )
+        for method in ("forward", "__call__")
+    },
+    "a Sequential with its own forward": (
+        lambda: doubling(nn.Sequential)(*sequential(nn.ReLU())),
+        r"got a Doubled\(.*\); .* as a pair",
+    ),
     "Tanh": (lambda: sequential(nn.Tanh()), r"got a Sequential\(Linear, Tanh, Linear\)"),
     "LeakyReLU": (lambda: sequential(nn.LeakyReLU()), "LeakyReLU"),
     "ReLU6": (lambda: sequential(nn.ReLU6()), "ReLU6"),
