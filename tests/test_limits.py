@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from contracts.cases import quietly
 from problems import problem_named
-from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
 from cvxnn.interrupts import Deadline
@@ -25,7 +25,6 @@ from cvxnn.training.solve import prepare
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 AT_ONCE = 1e-9
-LOSSES = ("squared", "huber", "logistic", "squared_hinge")
 
 
 class Looks(Deadline):
@@ -48,12 +47,6 @@ class Looks(Deadline):
         return self
 
 
-def quietly(function: Any, *args: Any, **options: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return function(*args, **options)
-
-
 def data(n: int, d: int, loss: str = "squared") -> tuple[FloatArray, FloatArray, float]:
     """A bend and noise, and a beta at a hundredth of what ``||X'v||`` says is the largest."""
     rng = np.random.default_rng(n + d)
@@ -67,56 +60,6 @@ def data(n: int, d: int, loss: str = "squared") -> tuple[FloatArray, FloatArray,
 
 
 # ------------------------------------------------------------------ before the first round
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
-@pytest.mark.parametrize("shape", [(30, 2), (25, 3), (12, 40)], ids=str)
-def test_no_time_at_all_still_gives_neurons(shape: tuple[int, int], method: str, loss: str) -> None:
-    X, y, beta = data(*shape, loss)
-    if method == "exact" and shape[1] > 3:
-        X = X[:, -3:]
-    chosen = cvxnn.losses.as_loss(loss)
-    for sample_weight in (None, np.linspace(0.5, 2.0, len(y))):
-        with pytest.warns(ConvergenceWarning, match="raise time_limit"):
-            solution = cvxnn.solve(
-                X, y, beta, method=method, loss=loss,
-                time_limit=AT_ONCE, sample_weight=sample_weight,
-            )  # fmt: skip
-        assert solution.status is Status.TIME_LIMIT
-        assert solution.n_neurons > 0
-        counts = np.ones(len(y)) if sample_weight is None else sample_weight
-        hidden, output = solution.network.hidden_weights, solution.network.output_weights
-        penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())
-        losses = chosen.values(np.maximum(X @ hidden.T, 0.0) @ output, y)
-        objective = float(counts @ losses) + beta * penalty
-        assert solution.objective == pytest.approx(objective, rel=1e-12)
-        assert objective < float(counts @ chosen.values(np.zeros(len(y)), y))
-        assert solution.dual_bound <= objective
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_kind_of_network_has_neurons_at_once(loss: str) -> None:
-    X, y, beta = data(24, 6, loss)
-    options = {"loss": loss, "time_limit": AT_ONCE}
-    signals, smaller = X[:, :5], 0.1 * beta
-    max_pooling = {"model": cvxnn.Conv(2, pooling="max"), "method": "sampled"}
-    calls = [
-        (X, beta, {"model": cvxnn.ReLU(0.1)}),
-        (X, beta, {"model": cvxnn.ReLU(-1.0, "penalised")}),
-        (X, beta, {"model": cvxnn.Gated(n_gates=20)}),
-        (X, smaller, {"model": "circular_conv"}),
-        (X.reshape(24, 2, 3), smaller, {"model": "linear_conv"}),
-        (signals, beta, {"model": cvxnn.Conv(2, pooling="average")}),
-        (signals, beta, max_pooling),
-    ]
-    start = cvxnn.losses.as_loss(loss).value(np.zeros(24), y)
-    for rows, strength, chosen in calls:
-        solution = quietly(cvxnn.solve, rows, y, strength, **chosen, **options)
-        assert solution.status is Status.TIME_LIMIT, solution
-        assert solution.network.penalty() > 0.0
-        assert solution.objective < start
-        assert solution.dual_bound <= solution.objective
 
 
 def test_the_opening_of_many_shapes_lowers_the_objective() -> None:
@@ -152,13 +95,6 @@ def test_an_empty_network_says_so() -> None:
         assert described(status, 3) == status.value
 
 
-def test_a_warm_start_is_never_lost() -> None:
-    X, y, beta = data(25, 3)
-    best = cvxnn.solve(X, y, beta).network
-    solution = quietly(cvxnn.solve, X, y, beta, warm_start=best, time_limit=AT_ONCE)
-    assert solution.objective <= best.objective(X, y, beta) * (1.0 + 1e-12)
-
-
 # ------------------------------------------------------------------ at any point
 
 
@@ -174,15 +110,12 @@ def cut(count: int, method: str, loss: str, *, presses: bool) -> tuple[Solution,
     return solution, beta
 
 
-OPTIMA: dict[str, Solution] = {}
-
-
+@cache
 def optimum(loss: str) -> Solution:
-    if loss not in OPTIMA:
-        X, y, beta = data(40, 4, loss)
-        OPTIMA[loss] = cvxnn.solve(X, y, beta, loss=loss)
-        assert OPTIMA[loss].status is Status.OPTIMAL
-    return OPTIMA[loss]
+    X, y, beta = data(40, 4, loss)
+    solution = cvxnn.solve(X, y, beta, loss=loss)
+    assert solution.status is Status.OPTIMAL
+    return solution
 
 
 @pytest.mark.parametrize("presses", [False, True], ids=["limit", "ctrl-c"])
@@ -190,7 +123,7 @@ def optimum(loss: str) -> Solution:
 @pytest.mark.parametrize("method", ["global", "sampled"])
 def test_a_run_may_end_at_any_look(method: str, loss: str, presses: bool) -> None:
     best = optimum(loss)
-    for count in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144):
+    for count in (1, 2, 3, 5, 8, 21, 55, 144):
         solution, _ = cut(count, method, loss, presses=presses)
         expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
         assert solution.status is expected or solution.status.is_success

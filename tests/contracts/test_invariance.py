@@ -122,6 +122,8 @@ def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
         assert other.network != plain.network
     else:
         assert other.objective == pytest.approx(plain.objective, rel=1e-6)
+        X, _ = case.data()
+        np.testing.assert_allclose(other.network(X), plain.network(X), atol=1e-3)
 
 
 STRINGS: dict[str, Any] = {

@@ -6,6 +6,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from contracts.cases import (
     Case,
     assert_consistent,
     each_case,
+    each_loss,
     each_of_few,
     method_of,
     quietly,
@@ -25,6 +27,7 @@ from threadpoolctl import threadpool_info
 
 import cvxnn
 from cvxnn import Progress, Status
+from cvxnn.losses import WeightedLoss, as_loss
 
 # Out of reach within a round, and for some within any number of them.
 STRICT: dict[str, Any] = {"tol": 1e-14, "beta": 1e-3}
@@ -40,18 +43,21 @@ def ctrl_c() -> Iterator[None]:
 
 def large(case: Case, **options: Any) -> dict[str, Any]:
     """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
-    X, y = case.data(shape=case.large)
+    X, y = case.data(options.get("loss", "squared"), case.large)
     return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
 
 
-def assert_cut_short(case: Case, solution: Any, status: Status) -> None:
-    X, y = case.data(shape=case.large)
+def assert_cut_short(
+    case: Case, solution: Any, status: Status, loss: str = "squared", weights: Any = None
+) -> None:
+    X, y = case.data(loss, case.large)
+    of_rows = WeightedLoss(as_loss(loss), np.ones(len(y)) if weights is None else weights)
     assert solution.status is status
     assert solution.status.value in solution.message
-    assert_consistent(solution, X, y)
+    assert_consistent(solution, X, y, of_rows)
     assert solution.gap > solution.tol
     assert solution.n_neurons > 0
-    assert solution.objective < 0.5 * y @ y
+    assert solution.objective < of_rows.value(np.zeros(len(y)), y)
     if solution.history:
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
@@ -69,17 +75,21 @@ def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
     assert "\n" not in text
 
 
-@each_case
-def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
-    with pytest.warns(ConvergenceWarning, match="raise time_limit") as caught:
-        solution = cvxnn.solve(**large(case, time_limit=1e-9))
-    assert [warning.filename for warning in caught] == [__file__]
-    assert_cut_short(case, solution, Status.TIME_LIMIT)
-    assert solution.history == ()
-    # The bound of a search that ran is one of the same problem.
-    limited = quietly(cvxnn.solve, **large(case, max_iter=1))
-    assert limited.dual_bound <= solution.objective
-    assert solution.dual_bound <= limited.objective <= solution.objective
+@each_loss
+def test_no_time_at_all_still_gives_neurons(case: Case, loss: str) -> None:
+    limited = quietly(cvxnn.solve, **large(case, loss=loss, max_iter=1))
+    weights = np.linspace(0.5, 2.0, case.large[0])
+    for method, counts in product(case.methods, (None, weights)):
+        options = large(case, loss=loss, method=method, sample_weight=counts)
+        with pytest.warns(ConvergenceWarning, match="raise time_limit") as caught:
+            solution = cvxnn.solve(**options, time_limit=1e-9)
+        assert [warning.filename for warning in caught] == [__file__]
+        assert_cut_short(case, solution, Status.TIME_LIMIT, loss, counts)
+        assert solution.history == ()
+        if counts is None:
+            # The bound of a search that ran is one of the same problem.
+            assert limited.dual_bound <= solution.objective
+            assert solution.dual_bound <= limited.objective
 
 
 def kill(progress: Progress) -> None:

@@ -11,7 +11,7 @@ from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, ConvolutionalNetwork, InputError, Sampled, Status, TwoLayerNetwork
+from cvxnn import Conv, ConvolutionalNetwork, InputError, Status, TwoLayerNetwork
 from cvxnn.patterns import enumerate_patterns
 
 POOLINGS = ("sum", "average", "max")
@@ -98,17 +98,6 @@ def test_one_image_has_a_closed_form(images: Any, options: dict[str, Any], value
         solution = solve(images, [2.0], 0.1, 2, method=method, **options)
         assert solution.status is Status.OPTIMAL
         assert solution.objective == pytest.approx(value, rel=1e-6)
-
-
-def test_cone_rows_enter_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, y = draw_images("squared", (12, 5, 5), seed=1)
-    options = {"pooling": "max", "method": Sampled(10), "tol": 1e-8}
-    plain = solve(images, y, 0.1, (2, 1), **options)
-    for module in [module for module in sys.modules.values() if hasattr(module, "_CONE_BYTES")]:
-        monkeypatch.setattr(module, "_CONE_BYTES", 0)
-    few = solve(images, y, 0.1, (2, 1), **options)
-    assert few.status is plain.status is Status.OPTIMAL_FOR_PATTERNS
-    assert few.objective == pytest.approx(plain.objective, rel=1e-7)
 
 
 # ------------------------------------------------------------------ the network

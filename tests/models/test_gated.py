@@ -80,19 +80,6 @@ def test_gated_relu_and_decomposed_networks_are_in_order(seed):
     assert penalties[0] <= penalties[1]
 
 
-@any_loss
-def test_one_neuron_is_learned_just_below_the_largest_beta(loss):
-    X, y = draw_rows(loss, 10, 3)
-    gates = np.eye(3)
-    slope = as_loss(loss).gradient(np.zeros(10), y)
-    largest = max(np.linalg.norm(X.T @ (slope * (X @ gate >= 0.0))) for gate in gates)
-    at_once = solve_gated(X, y, largest * (1.0 + 1e-9), gates, loss=loss)
-    assert at_once.network.n_neurons == 0
-    below = solve_gated(X, y, 0.9 * largest, gates, loss=loss)
-    assert below.network.n_neurons == 1
-    assert below.objective < at_once.objective
-
-
 @pytest.mark.parametrize("beta", [0.5, 30.0])
 def test_orthonormal_rows_of_one_gate_are_a_block_soft_threshold(beta):
     # X = I and the gate 0: 1/2 ||w - y||^2 + beta ||w||.
