@@ -56,12 +56,13 @@ def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[Float
 def patches_by_loops(
     images: FloatArray, sides: tuple[int, ...], stride: int = 1, padding: int = 0
 ) -> FloatArray:
-    """Patches, shape (n, K, h), of images or signals without channels."""
-    padded = np.pad(images, [(0, 0)] + [(padding, padding)] * len(sides))
+    """Patches, shape (n, K, h), of images or signals, perhaps with channels."""
+    channels = images.ndim - 1 - len(sides)
+    padded = np.pad(images, [(0, 0), *[(padding, padding)] * len(sides), *[(0, 0)] * channels])
     starts = itertools.product(
         *(
             range(0, whole - side + 1, stride)
-            for whole, side in zip(padded.shape[1:], sides, strict=True)
+            for whole, side in zip(padded.shape[1:], sides, strict=channels == 0)
         )
     )
     windows = [

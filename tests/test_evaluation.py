@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
+from networks.cases import Exact, exact, leaky, penalty
 from numpy.typing import NDArray
 
 from cvxnn import ConvolutionalNetwork
@@ -29,22 +30,10 @@ from cvxnn.training import solve
 FloatArray = NDArray[np.float64]
 
 
-def exact_prediction(layer: Layer, hidden: FloatArray, weights: FloatArray) -> list[Fraction]:
+def exact_prediction(layer: Layer, hidden: FloatArray, weights: FloatArray) -> Exact:
     """``R (M u)_+ a`` in rational arithmetic."""
-    rows = [[Fraction(x) for x in row] for row in layer.rows.tolist()]
-    hinges = []
-    for row in rows:
-        total = Fraction(0)
-        for u, a in zip(hidden.tolist(), weights.tolist(), strict=True):
-            product = sum((x * Fraction(w) for x, w in zip(row, u, strict=True)), Fraction(0))
-            total += max(product, Fraction(0)) * Fraction(a)
-        hinges.append(total)
-    if layer.readout is None:
-        return hinges
-    return [
-        sum((Fraction(r) * h for r, h in zip(row, hinges, strict=True)), Fraction(0))
-        for row in layer.readout.toarray().tolist()
-    ]
+    hinges = leaky(exact(layer.rows) @ exact(hidden).T, 0.0) @ exact(weights)
+    return hinges if layer.readout is None else exact(layer.readout.toarray()) @ hinges
 
 
 def exact_loss(loss: Loss, f: Fraction, y: float) -> Fraction:
@@ -85,16 +74,16 @@ def test_the_error_covers_the_exact_objective(loss: Loss, read: bool, size: floa
         if loss.has_labels:
             y[y == 0.0] = 1.0
         f = exact_prediction(layer, hidden, output)
-        exact = sum(
+        truth = sum(
             (Fraction(w) * exact_loss(loss, g, t) for w, g, t in zip(weights, f, y, strict=True)),
             Fraction(0),
         )
         for tol in (1.0, 1e-12):
             found = evaluate(weighted, y, predict(layer, hidden, output), 0.0, 0, tol)
-            assert abs(Fraction(found.value) - exact) <= Fraction(found.error), trial
+            assert abs(Fraction(found.value) - truth) <= Fraction(found.error), trial
         if not loss.has_labels:
             # In twice the precision the value has all its digits, whatever cancels.
-            assert abs(Fraction(found.value) - exact) <= exact * Fraction(1e-12)
+            assert abs(Fraction(found.value) - truth) <= truth * Fraction(1e-12)
 
 
 @pytest.mark.parametrize("read", [False, True])
@@ -105,15 +94,12 @@ def test_a_linear_part_joins_the_sums(read: bool) -> None:
         layer = Layer(layer.rows, scipy.sparse.eye_array(6, format="csr"))
     hidden, output, w = rng.standard_normal((3, 2)), rng.standard_normal(3), np.array([0.1, 1e3])
     y = layer.forward(hidden, output) + layer.rows @ w
-    f = exact_prediction(layer, hidden, output)
-    exact = Fraction(0)
-    for value, row, t in zip(f, layer.rows.tolist(), y.tolist(), strict=True):
-        linear = sum((Fraction(x) * Fraction(a) for x, a in zip(row, w.tolist(), strict=True)))
-        exact += (value + linear - Fraction(t)) ** 2 / 2
+    f = exact_prediction(layer, hidden, output) + exact(layer.rows) @ exact(w)
+    truth = np.sum((f - exact(y)) ** 2) / 2
     prediction = predict(layer, hidden, output, (layer.rows, w))
     found = evaluate(SquaredLoss(), y, prediction, 0.0, 0)
-    assert abs(Fraction(found.value) - exact) <= Fraction(found.error)
-    assert abs(Fraction(found.value) - exact) <= exact * Fraction(1e-12)
+    assert abs(Fraction(found.value) - truth) <= Fraction(found.error)
+    assert abs(Fraction(found.value) - truth) <= truth * Fraction(1e-12)
 
 
 def test_filters_may_win_at_different_patches() -> None:
@@ -155,15 +141,13 @@ def test_optimal_is_true_of_the_network_beside_a_tiny_beta(beta: float) -> None:
     solution = solve(X, y, beta)
     network = solution.network
     f = exact_prediction(Layer(X), network.hidden_weights, network.output_weights)
-    squares = [Fraction(w) ** 2 for w in network.hidden_weights.ravel()]
-    squares += [Fraction(a) ** 2 for a in network.output_weights]
-    exact = (f[0] - Fraction(1.3)) ** 2 / 2 + Fraction(beta) * sum(squares) / 2
-    assert abs(Fraction(solution.objective) - exact) <= Fraction(solution.objective_error)
+    truth = (f[0] - Fraction(1.3)) ** 2 / 2 + Fraction(beta) * penalty(network)
+    assert abs(Fraction(solution.objective) - truth) <= Fraction(solution.objective_error)
     # beta |y| / ||x|| - beta^2 / (2 ||x||^2) in closed form; the second term is nothing.
     length = float(np.linalg.norm(X))
     optimum = beta * 1.3 / length - beta**2 / (2.0 * length**2)
     assert solution.dual_bound <= optimum * (1.0 + 1e-12)
     assert solution.dual_bound == pytest.approx(optimum, rel=1e-6)
-    true_gap = float((exact - Fraction(solution.dual_bound)) / exact)
+    true_gap = float((truth - Fraction(solution.dual_bound)) / truth)
     assert (solution.status is Status.OPTIMAL) == (true_gap <= 1e-6)
     assert solution.gap >= true_gap

@@ -56,12 +56,3 @@ def test_an_interrupt_has_its_exit_code(run, tmp_path, monkeypatch):
     result = run("study", "4.1", "--quick", "--out", tmp_path)
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr
-
-
-def test_help_loads_nothing_heavy(start):
-    report = "import sys; print([n for n in ('torch', 'matplotlib', 'numba') if n in sys.modules])"
-    program = "from cvxnn.cli import app; app(['study', '--help'], standalone_mode=False)"
-    stdout, stderr = start("-c", f"{program}; {report}").communicate()
-    assert stderr == ""
-    assert stdout.splitlines()[-1] == "[]"
-    assert "--quick" in stdout

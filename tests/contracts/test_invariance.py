@@ -146,19 +146,13 @@ def test_strings_are_models_with_their_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_strings_are_methods_with_their_defaults(name: str) -> None:
-    by_name = CASES["ReLU"].solve(method=name)
+@pytest.mark.parametrize("loss", CASES["ReLU"].losses)
+def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str) -> None:
+    by_name = solved("ReLU", loss, name)
     assert by_name.method == name
-    assert by_name.network == CASES["ReLU"].solve(method=METHODS[name]()).network
-
-
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
-def test_strings_are_losses_with_their_defaults(loss: str) -> None:
-    by_name = solved("ReLU", loss, "global")
-    assert CASES["ReLU"].solve(loss, **{"random_state": 0}).network == by_name.network
     X, y = CASES["ReLU"].data(loss)
-    by_object = cvxnn.solve(X, y, CASES["ReLU"].beta, loss=as_loss(loss), tol=by_name.tol)
-    assert by_object.network == by_name.network
+    options = {"method": METHODS[name](), "loss": as_loss(loss), "tol": by_name.tol}
+    assert cvxnn.solve(X, y, CASES["ReLU"].beta, **options).network == by_name.network
 
 
 WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]

@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
 import cvxnn
-from cvxnn.models import as_model
+from cvxnn.models.base import as_model
 
 RNG = np.random.default_rng(0)
 

@@ -13,6 +13,7 @@ from descent_paths import random_start
 from gated import draw as gated_problem
 from golden import data, face
 from harness import ring, smooth_target
+from perceptrons import perceptron
 from planted import planted
 from problems import PROBLEMS
 
@@ -231,7 +232,7 @@ def certificates() -> Iterator[Case]:
     for name, network in networks.items():
         yield Case(f"certify, {name}", partial(face.certificate, network, X, y, beta))
     # Three weights a neuron and two columns: the third is its bias.
-    run = partial(face.certificate, lambda: data.perceptron(*weights), X[:, :2], y, beta)
+    run = partial(face.certificate, lambda: perceptron(*weights, 0.3), X[:, :2], y, beta)
     yield Case("certify, biases", run)
     for loss in LOSSES[1:]:
         run = partial(

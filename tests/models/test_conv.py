@@ -11,7 +11,7 @@ from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, ConvolutionalNetwork, InputError, Status, TwoLayerNetwork
+from cvxnn import Conv, ConvolutionalNetwork, Status, TwoLayerNetwork
 from cvxnn.patterns import enumerate_patterns
 
 POOLINGS = ("sum", "average", "max")
@@ -133,22 +133,6 @@ def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     for module in [module for module in sys.modules.values() if hasattr(module, "_BUFFER_BYTES")]:
         monkeypatch.setattr(module, "_BUFFER_BYTES", 8 * 7 * 200)
     np.testing.assert_allclose(network.forward(images), whole, rtol=1e-13)
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ((5,), r"images must be of shape \(n, height, width\)"),
-        ((5, 7, 6, 2), "must have the 1 channels of the filters"),
-        ((5, 2, 6), "at most 2 x 6, the padded image"),
-    ],
-)
-def test_bad_images_are_one_sentence(shape: tuple[int, ...], message: str) -> None:
-    network = CASES["geometry 2, max"].network
-    for call in (network.forward, network.feature_maps):
-        with pytest.raises(InputError, match=message) as error:
-            call(np.ones(shape))
-        assert "\n" not in str(error.value)
 
 
 def test_networks_are_like_those_of_the_same_settings_and_sides() -> None:

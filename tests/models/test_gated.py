@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from programs import LOSSES, draw_rows
 from sklearn.exceptions import ConvergenceWarning
 
@@ -120,16 +118,6 @@ def test_gates_of_the_same_pattern_count_once_in_any_unit():
     for unit in (1e80, 1e-80):
         scaled = solve_gated(X, y, 0.3, gates * unit)
         assert scaled.objective == pytest.approx(plain.objective, rel=1e-6)
-
-
-@any_loss
-@given(n=st.integers(1, 8), d=st.integers(1, 4), seed=st.integers(0, 10**6))
-def test_every_small_problem_is_certified(loss, n, d, seed):
-    X, y = draw_rows(loss, n, d, seed)
-    beta = float(10.0 ** np.random.default_rng(seed).uniform(-4, 1))
-    solution = solve_gated(X, y, beta, n_gates=20, loss=loss, skip="penalised")
-    assert solution.status is Status.OPTIMAL
-    assert solution.network.objective(X, y, beta, as_loss(loss)) == solution.objective
 
 
 def test_one_number_is_a_soft_threshold():

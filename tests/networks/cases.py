@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from programs import patches_by_loops
 from scipy.linalg import circulant
 
 from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
@@ -113,23 +114,9 @@ def gated_values(network: GatedNetwork, X: FloatArray) -> Exact:
 
 def maps_by_loops(network: ConvolutionalNetwork, data: FloatArray) -> Exact:
     """Activations of every filter at every place, shape (n, K, m)."""
-    sides = network.filter_shape[:-1]
-    pixels = data.reshape(*data.shape[: len(sides) + 1], -1)
-    around = [(0, 0)] + [(network.padding, network.padding)] * len(sides) + [(0, 0)]
-    padded, filters = exact(np.pad(pixels, around)), exact(network.filters)
-    places = list(
-        itertools.product(
-            *(
-                range(0, whole - side + 1, network.stride)
-                for whole, side in zip(padded.shape[1:-1], sides, strict=True)
-            )
-        )
-    )
-    maps = np.zeros((len(data), len(places), network.n_neurons), dtype=object)
-    for k, place in enumerate(places):
-        window = tuple(slice(a, a + side) for a, side in zip(place, sides, strict=True))
-        for i, image in enumerate(padded):
-            maps[i, k] = [np.sum(image[window] * u) for u in filters]
+    patches = patches_by_loops(data, network.filter_shape[:-1], network.stride, network.padding)
+    filters = exact(network.filters.reshape(network.n_neurons, patches.shape[2]))
+    maps = exact(patches) @ filters.T
     if network.biases is not None:
         maps = maps + exact(network.biases)
     return leaky(maps, network.slope)

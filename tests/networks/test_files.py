@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import KINDS, Case, each_case, each_kind
-from processes import python
 
 from cvxnn import load_network
 from cvxnn.errors import InputError, ModelFileError
@@ -406,8 +405,3 @@ def test_without_safetensors_the_error_says_how_to_install_it(
         load_network(path)
     random_network().save(tmp_path / "model.npz")
     assert TwoLayerNetwork.load(tmp_path / "model.npz") == random_network()
-
-
-def test_importing_networks_does_not_import_safetensors() -> None:
-    code = "import sys, cvxnn.networks; sys.exit('safetensors' in sys.modules)"
-    python("-c", code)

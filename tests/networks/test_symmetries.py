@@ -196,4 +196,5 @@ def test_a_network_of_no_neurons_has_none_to_split():
     empty = TwoLayerNetwork(np.zeros((0, 2)), [])
     with pytest.raises(InputError, match="neuron must be a neuron, but the network has none"):
         empty.split(0, [1.0])
+    assert empty.balance() == empty
     assert empty.merge_all() == empty.permute([]) == empty.prune([[1.0, 2.0]]) == empty

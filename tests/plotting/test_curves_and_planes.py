@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from processes import python
 
 from cvxnn.baselines import LocalSearch
 from cvxnn.errors import InputError
@@ -288,16 +287,6 @@ def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
     assert Bbox.intersection(legend, ax.get_window_extent()) is None
     box = ax.figure.bbox
     assert box.x0 <= legend.x0 and legend.x1 <= box.x1 and legend.y1 <= box.y1
-
-
-def test_matplotlib_is_imported_by_the_call_only_and_pyplot_never():
-    code = (
-        "import sys, cvxnn.plotting as p; assert 'matplotlib' not in sys.modules\n"
-        "from cvxnn import Progress\n"
-        "p.plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)])\n"
-        "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
-    )
-    python("-c", code)
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

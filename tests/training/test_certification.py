@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from perceptrons import perceptron
 from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
+from cvxnn import to_torch
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
@@ -70,35 +71,13 @@ def assert_consistent(
 
 def as_torch(network: TwoLayerNetwork) -> Any:
     """A network on features and ones as Linear layers with hidden biases."""
-    nn = pytest.importorskip("torch").nn
-    import torch
-
-    m, d = network.hidden_weights.shape
-    model = nn.Sequential(nn.Linear(d - 1, m), nn.ReLU(), nn.Linear(m, 1)).double()
-    weights = (
-        network.hidden_weights[:, :-1],
-        network.hidden_weights[:, -1],
-        network.output_weights[np.newaxis],
-        np.zeros(1),
-    )
-    with torch.no_grad():
-        for parameter, value in zip(model.parameters(), weights, strict=True):
-            parameter.copy_(torch.tensor(value))
-    return model
+    pytest.importorskip("torch")
+    return to_torch(network, has_ones=True)
 
 
-def as_regressor(network: TwoLayerNetwork) -> MLPRegressor:
+def as_regressor(network: TwoLayerNetwork, constant: float = 0.0) -> MLPRegressor:
     """A network on features and ones as a fitted regressor."""
-    model = MLPRegressor(
-        hidden_layer_sizes=(network.n_neurons,), solver="lbfgs", max_iter=1, alpha=BETA
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(FEATURES, TARGET)
-    hidden, output = network.hidden_weights, network.output_weights
-    model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]
-    model.intercepts_ = [hidden[:, -1].copy(), np.zeros(1)]
-    return model
+    return perceptron(network.hidden_weights, network.output_weights, constant, alpha=BETA)
 
 
 ROUTES = {
@@ -213,8 +192,7 @@ def test_an_unbalanced_network_is_the_same_function_at_a_higher_price():
 
 
 def test_an_output_bias_is_paid_for():
-    model = as_regressor(BEST.network)
-    model.intercepts_[1][0] = 0.25
+    model = as_regressor(BEST.network, 0.25)
     certificate = certify(model, FEATURES, TARGET, BETA)
     residual = TARGET - model.predict(FEATURES)
     objective = 0.5 * residual @ residual + BETA * (BEST.network.penalty() + 0.25)

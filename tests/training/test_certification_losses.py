@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from perceptrons import few_iterations, mlp
 from scipy.optimize import minimize_scalar
 from sklearn.neural_network import MLPClassifier
 from small_programs import NAMES, FloatArray, data, reference, target_for
@@ -147,10 +147,8 @@ def test_a_classifier_of_torch_is_certified() -> None:
 
 def fitted(labels: Any, **options: Any) -> MLPClassifier:
     X, _ = data(3)
-    settings = {"hidden_layer_sizes": (6,), "solver": "lbfgs", "random_state": 0, "alpha": BETA}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return MLPClassifier(**(settings | options)).fit(X[:, :-1], labels)
+    options = {"alpha": BETA, "max_iter": 50} | options
+    return few_iterations(mlp(MLPClassifier, **options), X[:, :-1], labels)
 
 
 def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:

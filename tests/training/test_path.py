@@ -130,17 +130,6 @@ def test_warm_starts_on_three_features() -> None:
     assert (path.gaps <= 1e-6).all()
 
 
-def test_interrupt_ends_the_path() -> None:
-    problem = problem_named("d2_n50")
-    calls: list[object] = []
-
-    def press(solution: cvxnn.Solution) -> None:
-        calls.append(solution)
-
-    path = regularization_path(problem.X, problem.y, [1.0, 0.1], callback=press)
-    assert len(calls) == len(path.solutions) == 2
-
-
 @pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan]], ids=str)
 def test_bad_betas_are_named(betas: object) -> None:
     with pytest.raises(InputError, match="betas"):

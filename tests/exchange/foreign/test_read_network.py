@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from processes import python
+from perceptrons import few_iterations, mlp
 from sklearn.linear_model import LinearRegression
 from sklearn.neural_network import MLPRegressor
 
@@ -23,20 +22,8 @@ def function(read: Any, data: Any) -> np.ndarray:
     return read.network.forward(read.data(data))
 
 
-def test_torch_is_not_imported():
-    program = (
-        "import sys, cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]));"
-        "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
-    )
-    python("-c", program)
-
-
 def fitted(data: Any = X, **options: Any) -> MLPRegressor:
-    settings = {"hidden_layer_sizes": (6,), "solver": "lbfgs", "max_iter": 5, "random_state": 0}
-    with warnings.catch_warnings():
-        # Five iterations are enough to have weights.
-        warnings.simplefilter("ignore")
-        return MLPRegressor(**(settings | options)).fit(data, np.abs(X[:, 0]) + 0.1)
+    return few_iterations(mlp(**options), data, np.abs(X[:, 0]) + 0.1)
 
 
 def test_a_regressor_is_the_same_function():
