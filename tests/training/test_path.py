@@ -4,66 +4,53 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contracts.cases import CASES, FEW, Case
 from problems import PROBLEMS, Problem, problem_ids, problem_named
-from programs import targets
 
 import cvxnn
 from cvxnn import largest_beta, regularization_path
 from cvxnn.errors import InputError
-from cvxnn.losses import as_loss
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 
-RNG = np.random.default_rng(0)
-ROWS, SIGNALS = RNG.standard_normal((24, 3)), RNG.standard_normal((20, 5))
-ROWS[:, 2] = 1.0
-# Models with data, and where the largest beta is only bounded.
-MODELS = {
-    "leaky": (cvxnn.ReLU(-0.5), ROWS),
-    "skip": (cvxnn.ReLU(skip="penalised"), ROWS),
-    "free skip": (cvxnn.ReLU(skip="free"), ROWS),
-    "gated": (cvxnn.Gated(RNG.standard_normal((20, 3)), skip="penalised"), ROWS),
-    "drawn gates": (cvxnn.Gated(n_gates=20), ROWS),
-    "conv": (cvxnn.Conv(2, bias=True), SIGNALS),
-    "max pooling": (cvxnn.Conv(2, pooling="max"), SIGNALS),
-    "linear_conv": (cvxnn.LinearConv(), cvxnn.image_patches(SIGNALS, 3)),
-    "circular_conv": (cvxnn.CircularConv(), SIGNALS),
-}
-BOUNDED = {"drawn gates", "max pooling"}
+# Where the largest beta is only bounded.
+BOUNDED = {"drawn gates", "maxima"}
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_paths_of_every_model(name: str, loss: str) -> None:
-    model, data = MODELS[name]
-    y = targets(loss, np.abs(data.reshape(len(data), -1)).max(axis=1) - 1.0, 0.2)
-    options = {"model": model, "method": model.capabilities.methods[0], "loss": loss}
-    if name == "free skip" and loss != "squared":
-        with pytest.raises(InputError, match='skip="free" is for the squared loss'):
-            regularization_path(data, y, 2, **options)
-        return
-    start = largest_beta(data, y, model=model, loss=loss)
-    betas = [1.001 * start, 0.98 * start, 0.5 * start, 0.1 * start]
-    path = regularization_path(data, y, betas, **options)
+@pytest.mark.parametrize(
+    ("case", "loss"),
+    [pytest.param(case, loss, id=f"{case.name}-{loss}") for case in FEW for loss in case.losses],
+)
+def test_paths_of_every_model(case: Case, loss: str) -> None:
+    X, y = case.data(loss)
+    weights = np.linspace(0.5, 2.0, len(y))
+    options = {"model": case.model, "loss": loss, "sample_weight": weights}
+    start = largest_beta(X, y, **options)
+    betas = [1.001 * start, 0.98 * start, 0.5 * start, 0.05 * start]
+    path = regularization_path(X, y, betas, method=case.methods[0], **options)
     assert (path.gaps <= 1e-6).all()
     assert path.n_neurons[0] == 0
-    if name not in BOUNDED:
-        assert path.n_neurons[1] > 0
     # What the start is: no network has more v'f for its penalty, and one comes close.
-    assert {type(network) for network in path.networks} == {model.kind}
+    assert {type(network) for network in path.networks} == {case.model.kind}
     nothing, *networks = path.networks
-    v = -as_loss(loss).gradient(nothing.forward(data), y)
+    v = -WeightedLoss(as_loss(loss), weights).gradient(nothing.forward(X), y)
     for network in networks:
-        assert abs(v @ network.forward(data)) <= start * network.penalty() * (1.0 + 1e-6) + 1e-9
-    if name not in BOUNDED:
-        assert abs(v @ networks[0].forward(data)) >= 0.99 * start * networks[0].penalty()
-    last = cvxnn.solve(data, y, betas[-1], **options)
+        assert abs(v @ network.forward(X)) <= start * network.penalty() * (1.0 + 1e-6) + 1e-9
+    if case.name not in BOUNDED:
+        assert networks[0].penalty() > 0.0
+        assert abs(v @ networks[0].forward(X)) >= 0.99 * start * networks[0].penalty()
+    last = cvxnn.solve(X, y, betas[-1], method=case.methods[0], **options)
     assert path.objectives[-1] == pytest.approx(last.objective, rel=2e-6)
 
 
 def test_a_free_linear_part_is_for_the_squared_loss() -> None:
-    with pytest.raises(InputError, match='skip="free" is for the squared loss'):
-        largest_beta(ROWS, np.ones(24), model=cvxnn.ReLU(skip="free"), loss="logistic")
+    X, y = CASES["leaky"].data("logistic")
+    for train in (largest_beta, regularization_path):
+        with pytest.raises(InputError, match='skip="free" is for the squared loss'):
+            train(X, y, model=cvxnn.ReLU(skip="free"), loss="logistic")
+        with pytest.raises(InputError, match="labels -1 and 1"):
+            train([[1.0], [2.0]], [0.0, 1.0], loss="logistic")
     with pytest.raises(InputError, match="5000 rows at most, got 5001"):
         largest_beta(np.ones((5001, 1)), np.ones(5001), model=cvxnn.ReLU(skip="penalised"))
 
@@ -72,7 +59,7 @@ def test_a_path_refuses_a_method_that_the_model_has_not() -> None:
     with pytest.raises(
         InputError, match=r"pooling='max'.* is trained by .* not by method='global'"
     ):
-        regularization_path(SIGNALS, np.ones(20), 2, model=cvxnn.Conv(2, pooling="max"))
+        regularization_path(np.eye(4), np.ones(4), 2, model=cvxnn.Conv(2, pooling="max"))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
@@ -84,18 +71,6 @@ def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None
         above = cvxnn.solve(problem.X, problem.y, 1.001 * start)
         below = cvxnn.solve(problem.X, problem.y, 0.98 * start)
         assert above.n_neurons == 0 < below.n_neurons
-
-
-@pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
-def test_start_for_other_losses(loss: str) -> None:
-    problem = problem_named("d2_n50")
-    weights = np.linspace(0.0, 2.0, 50)
-    start = largest_beta(problem.X, problem.y, loss=loss, sample_weight=weights)
-    for factor, empty in ((1.001, True), (0.98, False)):
-        solution = cvxnn.solve(
-            problem.X, problem.y, factor * start, loss=loss, sample_weight=weights
-        )
-        assert (solution.n_neurons == 0) == empty
 
 
 def test_every_point_is_certified() -> None:
@@ -134,8 +109,3 @@ def test_warm_starts_on_three_features() -> None:
 def test_bad_betas_are_named(betas: object) -> None:
     with pytest.raises(InputError, match="betas"):
         regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]
-
-
-def test_the_start_for_labels_needs_labels() -> None:
-    with pytest.raises(InputError, match="labels -1 and 1"):
-        largest_beta([[1.0], [2.0]], [0.0, 1.0], loss="logistic")
