@@ -103,7 +103,8 @@ def test_class_weight_is_a_weight_of_samples(case: Case):
 @each_case
 def test_cross_validation_is_for_every_model(case: Case):
     options = {"cv": 2, "model": case.model, "method": case.method}
-    model = cvxnn.ConvexReLUClassifierCV(2, **options).fit(case.data, case.classes)
+    betas = [3.0 * case.beta, case.beta]
+    model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
     assert model.scores_path_.shape == (2, 2)
     assert model.status_ is Status.OPTIMAL
     plain = case.classifier(beta=model.beta_).fit(case.data, case.classes)
