@@ -41,13 +41,6 @@ def test_layers_of_three_classes_are_blocks():
     assert (output.weight[~others] != 0.0).all()
 
 
-def test_the_largest_output_is_the_class():
-    torch = pytest.importorskip("torch")
-    model, X = fitted("ReLU, classes")
-    best = model.to_torch()(torch.from_numpy(X)).argmax(dim=1).numpy()
-    assert np.array_equal(model.classes_[best], model.predict(X))
-
-
 def test_an_option_set_after_the_fit_changes_nothing():
     pytest.importorskip("torch")
     model = clone(ESTIMATORS["ReLU, numbers"][0]).fit(*ESTIMATORS["ReLU, numbers"][1:])

@@ -11,7 +11,7 @@ from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, ConvolutionalNetwork, Status, TwoLayerNetwork
+from cvxnn import Conv, Status
 from cvxnn.patterns import enumerate_patterns
 
 POOLINGS = ("sum", "average", "max")
@@ -110,18 +110,6 @@ def test_feature_maps_are_the_formula(name: str) -> None:
     feature_maps = network.feature_maps(data)
     assert feature_maps.ndim == len(network.filter_shape) + 1
     np.testing.assert_allclose(feature_maps.reshape(maps.shape), maps, atol=1e-12)
-
-
-def test_a_network_of_one_patch_is_dense() -> None:
-    rng = np.random.default_rng(0)
-    filters, output, biases = rng.standard_normal((4, 4, 3, 2)), *rng.standard_normal((2, 4))
-    network = ConvolutionalNetwork(filters, output, biases)
-    images, y = rng.standard_normal((6, 4, 3, 2)), np.arange(6.0)
-    rows = np.column_stack([images.reshape(6, -1), np.ones(6)])
-    dense = TwoLayerNetwork(np.column_stack([filters.reshape(4, -1), biases]), output)
-    assert np.allclose(network(images), dense(rows))
-    assert network.penalty() == pytest.approx(dense.penalty(), rel=1e-14)
-    assert network.objective(images, y, 0.3) == pytest.approx(dense.objective(rows, y, 0.3))
 
 
 def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

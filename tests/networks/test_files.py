@@ -74,18 +74,6 @@ def test_file_returns_what_was_saved(
     assert load_network(path) == (network, metadata)
 
 
-@each_suffix
-@each_case
-def test_every_kind_comes_back(suffix: str, case: Case, tmp_path: Path) -> None:
-    path = tmp_path / f"model{suffix}"
-    case.network.save(path, {"beta": 0.5})
-    for restored, metadata in (type(case.network).load_with_metadata(path), load_network(path)):
-        assert restored == case.network and type(restored) is type(case.network)
-        assert repr(restored._settings) == repr(case.network._settings)
-        assert metadata == {"beta": 0.5}
-    assert type(case.network).load(path) == case.network
-
-
 @each_kind
 def test_a_file_of_another_kind_is_refused(case: Case, tmp_path: Path) -> None:
     path, name = tmp_path / "model.npz", type(case.network).__name__

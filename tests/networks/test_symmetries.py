@@ -142,16 +142,6 @@ def test_pruning_leaves_independent_activations(case):
         assert singular[-1] > 1e-13
 
 
-def test_pruning_of_many_neurons():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((50, 5))
-    network = TwoLayerNetwork(rng.standard_normal((500, 5)), rng.standard_normal(500))
-    pruned = network.prune(X)
-    assert pruned.n_neurons <= 50
-    assert np.abs(pruned.forward(X) - network.forward(X)).max() <= 1e-9
-    assert pruned.penalty() <= network.balance().penalty() <= network.penalty()
-
-
 def test_pruning_moves_keep_the_sum_and_never_cost():
     rng = np.random.default_rng(1)
     columns, sizes = rng.standard_normal((6, 20)), rng.uniform(0.1, 2.0, 20)

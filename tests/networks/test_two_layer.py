@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -42,11 +41,6 @@ def magnitude(network: TwoLayerNetwork, X: Array) -> Array:
     return 2.0 * terms + np.abs(X) @ np.abs(w)
 
 
-def random_network(**settings: Any) -> TwoLayerNetwork:
-    rng = np.random.default_rng(0)
-    return TwoLayerNetwork(rng.standard_normal((3, 2)), rng.standard_normal(3), **settings)
-
-
 @given(networks_and_data())
 def test_activations_and_values_are_the_formula(case: tuple[TwoLayerNetwork, Array]) -> None:
     network, X = case
@@ -56,17 +50,6 @@ def test_activations_and_values_are_the_formula(case: tuple[TwoLayerNetwork, Arr
     assert (activations == np.where(products > 0.0, products, network.slope * products)).all()
     difference = np.abs(network.forward(X) - dense_values(network, X).astype(float))
     assert (difference <= 1e-13 * magnitude(network, X)).all()
-
-
-@pytest.mark.parametrize("entries", [1, 3, 12, 10**8])
-@pytest.mark.parametrize("settings", [{}, {"slope": -1.0, "skip_weights": [1.0, 2.0]}])
-def test_chunks_of_rows_give_the_same_values(
-    settings: dict[str, Any], entries: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    network, X = random_network(**settings), np.random.default_rng(1).standard_normal((50, 2))
-    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", entries)
-    expected = dense_values(network, X).astype(float)
-    np.testing.assert_allclose(network(X), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_shapes_of_forward() -> None:
