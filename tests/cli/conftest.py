@@ -31,6 +31,20 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
+def refused(run: Run) -> Callable[..., str]:
+    """Run a command with a mistake of the user in it; the one sentence beside its notes."""
+
+    def invoke(*arguments: object) -> str:
+        result = run(*arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        (sentence,) = [line for line in result.stderr.splitlines() if line[:6] != "note: "]
+        assert sentence.startswith("error: ")
+        return sentence
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
     """Start Python as a process that imports the package under test."""
     return processes.start

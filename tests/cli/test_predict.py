@@ -98,26 +98,23 @@ def test_unknown_targets_do_not_stop_predictions(run, model, tmp_path, cell):
         ("x\n1\n1e-200\n", "at row 1, column 0"),
     ],
 )
-def test_data_that_fit_would_refuse_leave_no_output_file(run, model, tmp_path, content, sentence):
+def test_data_that_fit_would_refuse_leave_no_output_file(
+    refused, model, tmp_path, content, sentence
+):
     data, out = tmp_path / "new.csv", tmp_path / "p.csv"
     data.write_text(content)
-    result = run("predict", model, data, "--out", out)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: ")
-    assert sentence in result.stderr
+    assert sentence in refused("predict", model, data, "--out", out)
     assert not out.exists()
 
 
-def test_inputs_are_not_overwritten(run, model, v_shape):
+def test_inputs_are_not_overwritten(refused, model, v_shape):
     before = v_shape.read_bytes(), model.read_bytes()
     for path in (v_shape, model):
-        result = run("predict", model, v_shape, "--out", path)
-        assert result.exit_code == 2
-        assert "would overwrite an input" in result.stderr
+        assert "would overwrite an input" in refused("predict", model, v_shape, "--out", path)
     assert (v_shape.read_bytes(), model.read_bytes()) == before
 
 
-def test_model_errors_are_sentences(run, v_shape, tmp_path):
+def test_model_errors_are_sentences(refused, v_shape, tmp_path):
     damaged, unnamed, wide = (tmp_path / f"{name}.npz" for name in ("damaged", "unnamed", "wide"))
     damaged.write_bytes(b"PK\x03\x04 nothing that follows makes sense")
     TwoLayerNetwork([[1.0]], [1.0]).save(unnamed)
@@ -131,11 +128,7 @@ def test_model_errors_are_sentences(run, v_shape, tmp_path):
         (tmp_path / "model.pt", "A model file ends in .npz or .safetensors"),
         (tmp_path, "A model file ends in .npz or .safetensors"),
     ]:
-        result = run("predict", path, v_shape)
-        assert result.exit_code == 2
-        assert result.stdout == ""
-        assert result.stderr.startswith("error: ")
-        assert sentence in result.stderr
+        assert sentence in refused("predict", path, v_shape)
 
 
 def test_closed_pipe_ends_quietly(start, model, v_shape):

@@ -12,6 +12,7 @@ from contracts.cases import (
     assert_consistent,
     each_case,
     each_of_few,
+    each_warm,
     method_of,
     solved,
 )
@@ -155,10 +156,7 @@ def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str
     assert cvxnn.solve(X, y, CASES["ReLU"].beta, **options).network == by_name.network
 
 
-WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
-
-
-@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+@each_warm
 def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
     plain = solved(case.name, "squared", "global")
     for start in (plain.network, case.solve(beta=3.0 * case.beta).network):

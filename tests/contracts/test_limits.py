@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts.cases import (
-    CASES,
     Case,
     assert_consistent,
     each_case,
     each_loss,
     each_of_few,
+    each_warm,
     method_of,
     quietly,
     solved,
@@ -162,10 +162,7 @@ def test_nothing_is_left_behind(case: Case) -> None:
     assert np.array_equal(np.random.get_state()[1], state)
 
 
-WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
-
-
-@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+@each_warm
 def test_a_warm_start_is_never_lost(case: Case) -> None:
     best = solved(case.name, "squared", "global")
     solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)

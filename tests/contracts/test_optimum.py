@@ -16,6 +16,7 @@ from contracts.cases import (
     assert_consistent,
     each_case,
     each_loss,
+    each_sampled,
     solved,
 )
 from networks.cases import exact, penalty, values
@@ -109,13 +110,6 @@ def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
     found = case.formula(X).lowest(loss, y, case.beta)
     assert found >= solution.dual_bound * (1.0 - 1e-9)
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
-
-
-each_sampled = pytest.mark.parametrize(
-    "case",
-    [case for case in CASES.values() if "sampled" in case.methods],
-    ids=lambda case: case.name,
-)
 
 
 @each_sampled
