@@ -2,15 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-import cvxnn
-
-SOURCE = str(Path(cvxnn.__file__).parents[1])
+from processes import python
 
 # Threads of the BLAS before, in and after a fit, with or without another thread of Python.
 FIT = """
@@ -56,14 +50,8 @@ print(json.dumps([before, seen, threads()]))
 def test_threads_of_the_blas(fit, company, inside):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("the BLAS has one thread on one core")
-    environment = os.environ | {"PYTHONPATH": SOURCE} | dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2"
-    )  # fmt: skip
-    output = subprocess.run(
-        [sys.executable, "-c", FIT, fit, company],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    before, seen, after = json.loads(output.stdout)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
+    before, seen, after = json.loads(python("-c", FIT, fit, company, **threads)[0])
     assert before == after == [2]
     assert seen
-    assert all(threads == inside for threads in seen)
+    assert all(each == inside for each in seen)

@@ -1,20 +1,14 @@
 """A clock that stands still while kernels are compiled."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from processes import python
 
-import cvxnn
 from cvxnn import clocks
 from cvxnn.clocks import clock, stopped_clock
 from cvxnn.interrupts import Deadline
-
-SOURCE = str(Path(cvxnn.__file__).parents[1])
 
 
 @pytest.fixture
@@ -122,11 +116,8 @@ print(solution.status.name, solution.elapsed, time.perf_counter() - begun)
 
 def test_a_time_limit_is_not_for_compiling(tmp_path):
     """In a process without compiled kernels: they take seconds, a hundred times the solution."""
-    environment = os.environ | {"PYTHONPATH": SOURCE, "NUMBA_CACHE_DIR": str(tmp_path)}
-    output = subprocess.run(
-        [sys.executable, "-c", FIRST], env=environment, capture_output=True, text=True, check=True
-    )
-    status, elapsed, seconds = output.stdout.split()
+    output, errors = python("-c", FIRST, NUMBA_CACHE_DIR=str(tmp_path))
+    status, elapsed, seconds = output.split()
     assert status == "OPTIMAL"
     assert float(elapsed) < float(seconds) / 2.0
-    assert not output.stderr
+    assert not errors

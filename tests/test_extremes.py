@@ -77,16 +77,6 @@ def test_certify_beside_a_tiny_beta(beta):
     assert 0.0 <= certificate.dual_bound <= 1e-6
 
 
-@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
-@pytest.mark.parametrize("d", [1, 2, 4])
-@pytest.mark.parametrize("tol", [1e-6, 1e-13])
-def test_data_of_zeros(method, d, tol):
-    solution = solve(np.zeros((3, d)), [1.0, 2.0, 3.0], 1.0, method=method, tol=tol)
-    assert (solution.n_neurons, solution.objective) == (0, 7.0)
-    assert 7.0 * (1.0 - 1e-13) <= solution.dual_bound <= 7.0
-    assert solution.status is Status.OPTIMAL
-
-
 @pytest.mark.parametrize("seed", [0, 2, 3])
 def test_a_penalised_line_that_is_not_needed(seed):
     """The equation ||w|| = eta has the root 0: no interval holds its logarithm."""

@@ -1,23 +1,18 @@
 """Kernels compile where no cache can be written, or it is damaged, and say so once."""
 
 import logging
-import os
 import pickle
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
+from processes import python
 
-import cvxnn
 from cvxnn import kernels
 from cvxnn.clocks import clock
 from cvxnn.kernels import kernel
-
-SOURCE = str(Path(cvxnn.__file__).parents[1])
 
 
 def total(values):
@@ -108,16 +103,10 @@ print(round(cvxnn.largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6))
 
 
 def test_a_process_without_a_cache_says_so_in_one_line():
-    output = subprocess.run(
-        [sys.executable, "-W", "error", "-c", IN_A_CONTAINER],
-        env=os.environ | {"PYTHONPATH": SOURCE},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert output.stdout == "3.0\n"
-    assert output.stderr.startswith("cvxnn cannot keep what it compiles")
-    assert output.stderr.count("\n") == 1
+    output, errors = python("-W", "error", "-c", IN_A_CONTAINER)
+    assert output == "3.0\n"
+    assert errors.startswith("cvxnn cannot keep what it compiles")
+    assert errors.count("\n") == 1
 
 
 def test_a_terminal_is_told_once_what_takes_long(folder, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from cvxnn.losses import (
     HuberLoss,
     LogisticLoss,
     Loss,
+    SkipLoss,
     SquaredHingeLoss,
     SquaredLoss,
     WeightedLoss,
@@ -26,12 +27,21 @@ WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 
 
 def name_of(loss: Loss) -> str:
-    inner = f"-{name_of(loss.loss)}" if isinstance(loss, WeightedLoss) else ""
+    inner = f"-{name_of(loss.loss)}" if hasattr(loss, "loss") else ""
     return type(loss).__name__ + inner
 
 
 each_loss = pytest.mark.parametrize(
     "loss", [*PLAIN, *(WeightedLoss(loss, WEIGHTS) for loss in PLAIN)], ids=name_of
+)
+# With a ridge regression inside, which rows share.
+each_loss_and_skip = pytest.mark.parametrize(
+    "loss",
+    [
+        *(loss for plain in PLAIN for loss in (plain, WeightedLoss(plain, WEIGHTS))),
+        *(SkipLoss(plain, np.array([[1.0, 0.3, -0.5, 2.0]]).T, 0.7) for plain in PLAIN),
+    ],
+    ids=name_of,
 )
 each_plain_loss = pytest.mark.parametrize("loss", PLAIN, ids=name_of)
 scalars = st.floats(-10.0, 10.0).filter(lambda value: abs(value) > 1e-6 or value == 0.0)
@@ -57,7 +67,7 @@ def test_value_is_a_sum_over_the_rows(loss: Loss, f: Vector, y: Vector) -> None:
     assert loss.value(f, y) == pytest.approx(loss.values(f, y).sum(), rel=1e-12, abs=1e-12)
 
 
-@each_loss
+@each_loss_and_skip
 @given(f=vectors, y=vectors)
 def test_gradient_is_the_slope_of_the_value(loss: Loss, f: Vector, y: Vector) -> None:
     y = targets(loss, y)
@@ -125,7 +135,7 @@ def test_domain(loss: Loss, v: Vector, y: Vector) -> None:
         assert loss.conjugate(2.0 * max(longest, 1e-3) * v, y) == np.inf
 
 
-@each_loss
+@each_loss_and_skip
 @given(f=vectors, v=vectors, y=vectors)
 def test_fenchel_young(loss: Loss, f: Vector, v: Vector, y: Vector) -> None:
     # l(f) + l*(-v) >= -v'f, with equality at v = -gradient: what makes a dual bound a bound.
@@ -137,7 +147,7 @@ def test_fenchel_young(loss: Loss, f: Vector, v: Vector, y: Vector) -> None:
     assert tight == pytest.approx(0.0, abs=1e-9)
 
 
-@each_loss
+@each_loss_and_skip
 @given(v=vectors, y=vectors, largest=st.floats(0.0, 20.0))
 def test_dual_scaling_is_the_best_of_a_grid(
     loss: Loss, v: Vector, y: Vector, largest: float

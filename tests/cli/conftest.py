@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import processes
 import pytest
 from typer.testing import CliRunner, Result
 
-import cvxnn
 from cvxnn.cli import app
 
 Run = Callable[..., Result]
@@ -19,7 +17,7 @@ Run = Callable[..., Result]
 V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Run:
     """Run a command; what the CLI does not turn into an exit code is raised."""
 
@@ -32,32 +30,38 @@ def run() -> Run:
     return invoke
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def refused(run: Run) -> Callable[..., str]:
+    """Run a command with a mistake of the user in it; the one sentence beside its notes."""
+
+    def invoke(*arguments: object) -> str:
+        result = run(*arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        (sentence,) = [line for line in result.stderr.splitlines() if line[:6] != "note: "]
+        assert sentence.startswith("error: ")
+        return sentence
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
     """Start Python as a process that imports the package under test."""
-    source = str(Path(cvxnn.__file__).parents[1])
-
-    def popen(*arguments: object, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, *(str(argument) for argument in arguments)]
-        environment = os.environ | {"PYTHONPATH": source, "COLUMNS": "100"}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen(command, text=True, env=environment, **pipes)
-
-    return popen
+    return processes.start
 
 
-@pytest.fixture
-def v_shape(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def v_shape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data of y = |x|, which two neurons fit."""
-    path = tmp_path / "v.csv"
+    path = tmp_path_factory.mktemp("v") / "v.csv"
     path.write_text(V_SHAPE)
     return path
 
 
-@pytest.fixture
-def model(run: Run, v_shape: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def model(run: Run, v_shape: Path) -> Path:
     """A model of y = |x|."""
-    path = tmp_path / "v.npz"
+    path = v_shape.with_suffix(".npz")
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", path, "--quiet")
     assert result.exit_code == 0
     return path

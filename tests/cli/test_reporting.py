@@ -80,30 +80,18 @@ def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     [
         ("missing.csv", None, "No such file or directory: "),
         (".", None, "Is a directory: "),
-        ("binary.csv", bytes(range(256)), "is not a CSV file in UTF-8."),
-        ("empty.csv", b"", "is empty."),
-        ("header.csv", b"x,y\n", "has a header but no rows."),
-        ("ragged.csv", b"x,y\n1,2\n3\n", "line 3: 1 cell where the header has 2 cells."),
         ("text.csv", b"x,y\n1,a\n", "line 2, column 'y': 'a' is not a number."),
-        ("blank.csv", b"x,y\n1,\n", "line 2, column 'y': the cell is empty."),
-        ("nan.csv", b"x,y\n1,NaN\n", "line 2, column 'y': 'NaN' is not a finite number."),
-        ("double.csv", b"y,y\n1,2\n", "line 1: two columns are called 'y'."),
         ("target.csv", b"x,yy\n1,2\n", "has no column 'y'; did you mean 'yy'?"),
         ("lonely.csv", b"y\n1\n", "has no column besides the target 'y'."),
         ("huge.csv", b"x,y\n1e300,2\n", "X must have no entry beyond 1e+100"),
     ],
 )
-def test_bad_data_end_fit_with_one_sentence(run, tmp_path, name, content, sentence, as_json):
+def test_bad_data_end_fit_with_one_sentence(refused, tmp_path, name, content, sentence, as_json):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     options = ["--json"] if as_json else []
-    result = run("fit", path, "--target", "y", "--beta", 1, *options)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert sentence in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert sentence in refused("fit", path, "--target", "y", "--beta", 1, *options)
 
 
 @pytest.mark.parametrize(

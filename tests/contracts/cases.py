@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -149,8 +150,15 @@ FEW = [
     )
 ]  # fmt: skip
 
-each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-each_of_few = pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
+
+def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
+
+
+each_case = each(CASES.values())
+each_of_few = each(FEW)
+each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
+each_sampled = each(case for case in CASES.values() if "sampled" in case.methods)
 each_loss = pytest.mark.parametrize(
     ("case", "loss"),
     [

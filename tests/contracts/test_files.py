@@ -29,7 +29,10 @@ def test_a_saved_network_comes_back(case: Case, suffix: str, tmp_path: Path) -> 
     network, path = network_of(case), tmp_path / f"network{suffix}"
     network.save(path, metadata={"beta": case.beta})
     assert case.model.kind.load(path) == network
-    assert cvxnn.load_network(path) == (network, {"beta": case.beta})
+    for restored, metadata in (case.model.kind.load_with_metadata(path), cvxnn.load_network(path)):
+        assert restored == network and type(restored) is type(network)
+        assert repr(restored._settings) == repr(network._settings)
+        assert metadata == {"beta": case.beta}
 
 
 @each_case

@@ -12,6 +12,7 @@ from contracts.cases import (
     assert_consistent,
     each_case,
     each_of_few,
+    each_warm,
     method_of,
     solved,
 )
@@ -123,6 +124,8 @@ def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
         assert other.network != plain.network
     else:
         assert other.objective == pytest.approx(plain.objective, rel=1e-6)
+        X, _ = case.data()
+        np.testing.assert_allclose(other.network(X), plain.network(X), atol=1e-3)
 
 
 STRINGS: dict[str, Any] = {
@@ -145,25 +148,16 @@ def test_strings_are_models_with_their_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_strings_are_methods_with_their_defaults(name: str) -> None:
-    by_name = CASES["ReLU"].solve(method=name)
+@pytest.mark.parametrize("loss", CASES["ReLU"].losses)
+def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str) -> None:
+    by_name = solved("ReLU", loss, name)
     assert by_name.method == name
-    assert by_name.network == CASES["ReLU"].solve(method=METHODS[name]()).network
-
-
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
-def test_strings_are_losses_with_their_defaults(loss: str) -> None:
-    by_name = solved("ReLU", loss, "global")
-    assert CASES["ReLU"].solve(loss, **{"random_state": 0}).network == by_name.network
     X, y = CASES["ReLU"].data(loss)
-    by_object = cvxnn.solve(X, y, CASES["ReLU"].beta, loss=as_loss(loss), tol=by_name.tol)
-    assert by_object.network == by_name.network
+    options = {"method": METHODS[name](), "loss": as_loss(loss), "tol": by_name.tol}
+    assert cvxnn.solve(X, y, CASES["ReLU"].beta, **options).network == by_name.network
 
 
-WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
-
-
-@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+@each_warm
 def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
     plain = solved(case.name, "squared", "global")
     for start in (plain.network, case.solve(beta=3.0 * case.beta).network):

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts.cases import (
-    CASES,
     Case,
     assert_consistent,
     each_case,
     each_loss,
     each_of_few,
+    each_warm,
     method_of,
     quietly,
     solved,
@@ -45,7 +45,7 @@ def ctrl_c() -> Iterator[None]:
 
 def large(case: Case, **options: Any) -> dict[str, Any]:
     """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
-    X, y = case.data(shape=case.large)
+    X, y = case.data(options.get("loss", "squared"), case.large)
     return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
 
 
@@ -234,10 +234,7 @@ def test_nothing_is_left_behind(case: Case) -> None:
     assert np.array_equal(np.random.get_state()[1], state)
 
 
-WARM = [case for case in CASES.values() if case.model.capabilities.warm_start]
-
-
-@pytest.mark.parametrize("case", WARM, ids=lambda case: case.name)
+@each_warm
 def test_a_warm_start_is_never_lost(case: Case) -> None:
     best = solved(case.name, "squared", "global")
     solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)

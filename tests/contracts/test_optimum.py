@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from contracts.cases import CASES, TOL, Case, assert_consistent, each_case, each_loss, solved
+from contracts.cases import (
+    CASES,
+    TOL,
+    Bilinear,
+    Case,
+    assert_consistent,
+    each_case,
+    each_loss,
+    each_sampled,
+    solved,
+)
 from networks.cases import exact, penalty, values
 
 import cvxnn
 from cvxnn import Status
+from cvxnn.losses import as_loss
 
 each_method = pytest.mark.parametrize(
     ("case", "loss", "method"),
@@ -48,6 +60,14 @@ def test_the_network_has_the_objective_and_is_of_its_model(
         assert network.skip_is_free == (case.model.skip == "free")
     if isinstance(case.model, cvxnn.Conv):
         assert (network.biases is None) == (not case.model.bias)
+    if isinstance(formula := case.formula(X), Bilinear):
+        # The program, of coefficients alone, and how few filters a network of them needs.
+        t = network.coefficients.ravel()
+        prediction = X.reshape(len(y), -1) @ t
+        np.testing.assert_allclose(network.forward(X), prediction, rtol=1e-11, atol=1e-13)
+        program = as_loss(loss).value(prediction, y) + case.beta * formula.rows.gauge(t)
+        assert program == pytest.approx(solution.objective, rel=1e-9)
+        assert network.n_neurons <= formula.rows.most_filters
 
 
 @each_loss
@@ -92,10 +112,7 @@ def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
 
 
-SAMPLED = [case for case in CASES.values() if "sampled" in case.methods]
-
-
-@pytest.mark.parametrize("case", SAMPLED, ids=lambda case: case.name)
+@each_sampled
 def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> None:
     X, y = case.data()
     best = solved(case.name, "squared", "exact")
@@ -111,6 +128,20 @@ def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> 
     assert many.objective == pytest.approx(best.objective, rel=1e-6)
 
 
+@each_sampled
+def test_rows_of_cones_enter_as_they_are_needed(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = case.data(shape=case.large)
+    options: dict[str, Any] = {"X": X, "y": y, "method": cvxnn.Sampled(10)}
+    plain = case.solve(**options)
+    for module in [module for module in sys.modules.values() if hasattr(module, "_CONE_BYTES")]:
+        monkeypatch.setattr(module, "_CONE_BYTES", 0)
+    few = case.solve(**options)
+    assert few.program_gap <= TOL
+    assert few.objective == pytest.approx(plain.objective, rel=2e-7)
+
+
 @each_loss
 def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
     _, y = case.data(loss)
@@ -119,7 +150,7 @@ def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
     solution = case.solve(loss, beta=1e3)
     assert solution.status is Status.OPTIMAL
     assert solution.n_neurons == 0
-    assert solution.objective == cvxnn.losses.as_loss(loss).value(np.zeros(len(y)), y)
+    assert solution.objective == as_loss(loss).value(np.zeros(len(y)), y)
 
 
 @each_case
@@ -127,8 +158,12 @@ def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
 def test_blank_data(case: Case, blank: str) -> None:
     X, y = case.data()
     data: dict[str, Any] = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
-    solution = case.solve(**data)
-    assert solution.status is Status.OPTIMAL
-    if blank == "y" or not getattr(case.model, "bias", False):
-        assert solution.n_neurons == 0
-        assert solution.objective == pytest.approx(0.5 * data["y"] @ data["y"], rel=1e-12)
+    is_nothing = blank == "y" or not getattr(case.model, "bias", False)
+    # Of a constant the sampled patterns may miss some.
+    for method in case.methods if is_nothing else case.methods[:1]:
+        solution = case.solve(**data, method=method, tol=1e-12)
+        assert solution.status is Status.OPTIMAL
+        if is_nothing:
+            assert solution.n_neurons == 0
+            assert solution.objective == pytest.approx(0.5 * data["y"] @ data["y"], rel=1e-12)
+            assert solution.objective * (1.0 - 1e-12) <= solution.dual_bound <= solution.objective

@@ -70,16 +70,6 @@ MODELS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("labels", [LABELS, LABELS > 0, np.array(list("xyz"))[LABELS]])
-def test_all_classifiers_take_weights_as_repetition(model, labels):
-    again = np.repeat(np.arange(30), COUNTS)
-    weighted = model.fit(X, labels, sample_weight=COUNTS).objective_
-    repeated = model.fit(X[again], labels[again]).objective_
-    assert weighted == pytest.approx(repeated, rel=1e-9)
-
-
 @pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize(
     ("class_weight", "words"),

@@ -8,24 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from estimators.cases import ESTIMATORS, fitted
+from exchange.outputs import by_onnx, by_torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from cvxnn import Conv
-
-
-def by_torch(model: Any, inputs: np.ndarray) -> np.ndarray:
-    torch = pytest.importorskip("torch")
-    module = model.to_torch(dtype=getattr(torch, str(inputs.dtype)))
-    with torch.no_grad():
-        return module(torch.from_numpy(inputs)).numpy()
-
-
-def by_onnx(model: Any, inputs: np.ndarray) -> np.ndarray:
-    reference = pytest.importorskip("onnx.reference")
-    exported = model.to_onnx(dtype=str(inputs.dtype))
-    (values,) = reference.ReferenceEvaluator(exported).run(None, {"X": inputs})
-    return values
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -36,7 +23,7 @@ def test_exports_give_the_same_values(name: str, run: Any, dtype: str, tol: floa
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)
     # Images have their channels first there.
     inputs = data[:, None] if isinstance(model.model, Conv) else data
-    values = run(model, inputs.astype(dtype))
+    values = run(model, inputs, dtype)
     assert values.dtype == dtype
     assert values.shape == expected.shape
     assert values == pytest.approx(expected, rel=tol, abs=tol)
@@ -52,13 +39,6 @@ def test_layers_of_three_classes_are_blocks():
     others = torch.from_numpy(owner[np.newaxis] != np.arange(3)[:, np.newaxis])
     assert (output.weight[others] == 0.0).all()
     assert (output.weight[~others] != 0.0).all()
-
-
-def test_the_largest_output_is_the_class():
-    torch = pytest.importorskip("torch")
-    model, X = fitted("ReLU, classes")
-    best = model.to_torch()(torch.from_numpy(X)).argmax(dim=1).numpy()
-    assert np.array_equal(model.classes_[best], model.predict(X))
 
 
 def test_an_option_set_after_the_fit_changes_nothing():

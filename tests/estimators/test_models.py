@@ -74,11 +74,20 @@ def test_order_weights_and_repetition_give_the_same_numbers(case: Case):
     rng = np.random.default_rng(1)
     weights, order = rng.integers(0, 3, len(X)), rng.permutation(len(X))
     again = np.repeat(order, weights[order])
-    weighted = case.classifier().fit(X, y, sample_weight=weights)
-    shuffled = case.classifier().fit(X[order], y[order], weights[order])
-    repeated = case.classifier().fit(X[again], y[again])
-    for other in (shuffled, repeated):
-        np.testing.assert_array_equal(weighted.decision_function(X), other.decision_function(X))
+    for class_weight in (None, "balanced"):
+        weighted, shuffled, repeated = (
+            case.classifier(class_weight=class_weight).fit(*data)
+            for data in (
+                (X, y, weights),
+                (X[order], y[order], weights[order]),
+                (X[again], y[again]),
+            )
+        )
+        for other in (shuffled, repeated):
+            assert weighted.objective_ == pytest.approx(other.objective_, rel=1e-9)
+            if class_weight is None:
+                expected = other.decision_function(X)
+                np.testing.assert_array_equal(weighted.decision_function(X), expected)
 
 
 @each_case
@@ -94,7 +103,8 @@ def test_class_weight_is_a_weight_of_samples(case: Case):
 @each_case
 def test_cross_validation_is_for_every_model(case: Case):
     options = {"cv": 2, "model": case.model, "method": case.method}
-    model = cvxnn.ConvexReLUClassifierCV(2, **options).fit(case.data, case.classes)
+    betas = [3.0 * case.beta, case.beta]
+    model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
     assert model.scores_path_.shape == (2, 2)
     assert model.status_ is Status.OPTIMAL
     plain = case.classifier(beta=model.beta_).fit(case.data, case.classes)

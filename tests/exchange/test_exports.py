@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -96,46 +97,59 @@ def export(request: pytest.FixtureRequest) -> Any:
 CONVOLUTIONAL = CASES["geometry 2, average"]
 
 
-@pytest.mark.parametrize(
-    ("network", "sentence"),
-    [
-        ("network", "must be a network of cvxnn or a list of them, got a str."),
-        ([RELU.make(0), None], "a network of cvxnn or a list of them, got a NoneType."),
-        ([], "of the same kind, got no network."),
-        ([RELU.make(1), CASES["gated"].make(1)], "got GatedNetwork and TwoLayerNetwork."),
-        (
-            [TwoLayerNetwork([[1.0]], [1.0]), RELU.make(0)],
-            "the same number of features, got 1 and 4.",
-        ),
-        (
-            [TwoLayerNetwork([[1.0]], [1.0], slope=s) for s in (0.5, 1, 1)],
-            "same slope, got 0.5 and 1.0.",
-        ),
-        (
-            [ConvolutionalNetwork([[[1.0]]], [1.0], stride=s) for s in (1, 2)],
-            "the same stride, got 1 and 2.",
-        ),
-        (
-            [ConvolutionalNetwork([f], [1.0]) for f in ([[1.0]], [[1.0], [2.0]])],
-            "the same shape of a filter, got (1, 1) and (2, 1).",
-        ),
-        (
-            [cvxnn.LinearCNN([[1.0]], [w]) for w in ([1.0], [1.0, 2.0])],
-            "the same shape of the coefficients, got (1, 1) and (2, 1).",
-        ),
-        (
-            [cvxnn.CircularCNN([w], [w]) for w in ([1.0], [1.0, 2.0])],
-            "the same shape of the coefficients, got (1,) and (2,).",
-        ),
-    ],
-    ids=str,
-)
-def test_what_is_no_network_or_none_of_the_others_is_refused(
-    export: Any, network: Any, sentence: str
+AVERAGE, ONE = CONVOLUTIONAL.make(2), TwoLayerNetwork([[1.0]], [1.0])
+SIDES = "image_shape must be the height and width"
+LIKE: list[tuple[list[Any], str]] = [
+    ([], "of the same kind, got no network."),
+    ([RELU.make(1), CASES["gated"].make(1)], "got GatedNetwork and TwoLayerNetwork."),
+    ([ONE, RELU.make(0)], "the same number of features, got 1 and 4."),
+    (
+        [TwoLayerNetwork([[1.0]], [1.0], slope=s) for s in (0.5, 1, 1)],
+        "same slope, got 0.5 and 1.0.",
+    ),
+    (
+        [ConvolutionalNetwork([[[1.0]]], [1.0], stride=s) for s in (1, 2)],
+        "the same stride, got 1 and 2.",
+    ),
+    (
+        [ConvolutionalNetwork([f], [1.0]) for f in ([[1.0]], [[1.0], [2.0]])],
+        "the same shape of a filter, got (1, 1) and (2, 1).",
+    ),
+    (
+        [cvxnn.LinearCNN([[1.0]], [w]) for w in ([1.0], [1.0, 2.0])],
+        "the same shape of the coefficients, got (1, 1) and (2, 1).",
+    ),
+    (
+        [cvxnn.CircularCNN([w], [w]) for w in ([1.0], [1.0, 2.0])],
+        "the same shape of the coefficients, got (1,) and (2,).",
+    ),
+]
+REFUSED: list[tuple[Any, dict[str, Any], str]] = [
+    ("network", {}, "must be a network of cvxnn or a list of them, got a str."),
+    ([RELU.make(0), None], {}, "a network of cvxnn or a list of them, got a NoneType."),
+    *((networks, {}, re.escape(sentence)) for networks, sentence in LIKE),
+    (ONE, {"has_ones": True}, "a column besides that of ones"),
+    (RELU.make(1), {"has_ones": 1}, "has_ones must be True or False, got 1"),
+    *(
+        (CASES[name].make(2), {"has_ones": True}, r"is for .*: a \w+ has no weights of a column")
+        for name in ("geometry 2, average", "linear")
+    ),
+    *(
+        (CASES[name].make(2), {"image_shape": (2, 2)}, "for a ConvolutionalNetwork, .* has weights")
+        for name in (*ROWS, "linear")
+    ),
+    *((AVERAGE, {"image_shape": shape}, SIDES) for shape in ((7,), (7, 6, 1, 1), 7, "76")),
+    (AVERAGE, {"image_shape": (2, 6)}, "image_shape must not be smaller than a filter"),
+    (AVERAGE, {"image_shape": (7, 0)}, "image_shape must be"),
+]
+
+
+@pytest.mark.parametrize(("network", "options", "says"), REFUSED, ids=str)
+def test_what_is_no_network_or_does_not_fit_is_refused(
+    export: Any, network: Any, options: dict[str, Any], says: str
 ):
-    with pytest.raises(InputError) as error:
-        export(network)
-    assert str(error.value).endswith(sentence)
+    with pytest.raises(InputError, match=says) as error:
+        export(network, **options)
     assert "\n" not in str(error.value)
 
 
@@ -143,43 +157,6 @@ def test_a_solution_is_refused_with_advice(export: Any):
     solution = cvxnn.solve(RELU.data, RELU.data[:, 0], beta=1.0)
     with pytest.raises(InputError, match="got a Solution; pass its attribute network"):
         export(solution)
-
-
-def test_a_network_of_ones_alone_is_refused(export: Any):
-    with pytest.raises(InputError, match="a column besides that of ones"):
-        export(TwoLayerNetwork([[1.0]], [1.0]), has_ones=True)
-
-
-def test_has_ones_is_a_flag(export: Any):
-    with pytest.raises(InputError, match="has_ones must be True or False, got 1"):
-        export(RELU.make(1), has_ones=1)
-
-
-@pytest.mark.parametrize("name", ["geometry 2, average", "linear"])
-def test_has_ones_is_for_rows(export: Any, name: str):
-    with pytest.raises(InputError, match=r"has_ones is for .*: a \w+ has no weights of a column"):
-        export(CASES[name].make(2), has_ones=True)
-
-
-@pytest.mark.parametrize("name", [*ROWS, "linear"])
-def test_image_shape_is_for_images(export: Any, name: str):
-    network = CASES[name].make(2)
-    kind = type(network).__name__
-    with pytest.raises(InputError, match=f"for a ConvolutionalNetwork, .* a {kind} has weights"):
-        export(network, image_shape=(2, 2))
-
-
-@pytest.mark.parametrize("shape", [(7,), (7, 6, 1, 1), 7, "76"])
-def test_image_shape_has_the_sides_of_the_filters(export: Any, shape: Any):
-    with pytest.raises(InputError, match="image_shape must be the height and width"):
-        export(CONVOLUTIONAL.make(2), image_shape=shape)
-
-
-def test_image_shape_holds_a_filter(export: Any):
-    with pytest.raises(InputError, match="image_shape must not be smaller than a filter"):
-        export(CONVOLUTIONAL.make(2), image_shape=(2, 6))
-    with pytest.raises(InputError, match="image_shape must be"):
-        export(CONVOLUTIONAL.make(2), image_shape=(7, 0))
 
 
 @pytest.mark.parametrize("name", ["ReLU", "gated", "geometry 2, average"])

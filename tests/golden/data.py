@@ -9,7 +9,6 @@ from harness import smooth_target
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPRegressor
 
 FloatArray = NDArray[np.float64]
 
@@ -67,13 +66,3 @@ def digits() -> tuple[FloatArray, FloatArray]:
 def weights_of_a_network(d: int, m: int, seed: int) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(seed)
     return rng.standard_normal((m, d)), rng.standard_normal(m)
-
-
-def perceptron(hidden: FloatArray, output: FloatArray) -> MLPRegressor:
-    """A network of scikit-learn whose last hidden weights are biases; its output has one, too."""
-    model = MLPRegressor(hidden_layer_sizes=(len(output),))
-    model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]
-    model.intercepts_ = [hidden[:, -1].copy(), np.array([0.3])]
-    model.n_features_in_, model.n_outputs_, model.n_layers_ = hidden.shape[1] - 1, 1, 3
-    model.out_activation_ = "identity"
-    return model

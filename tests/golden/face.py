@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -53,33 +52,20 @@ def _of(solution: Any, data: FloatArray) -> Figures:
     }
 
 
-def _method(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with the method as an object, where it has options of its own."""
-    name = options.pop("method", "global")
-    kind = {"global": cvxnn.Global, "exact": cvxnn.Exact, "sampled": cvxnn.Sampled}[name]
-    given = {key: options.pop(key) for key in ("n_samples", "scheme", "certify") if key in options}
-    own = {field.name for field in fields(kind)}
-    return {"method": kind(**{k: v for k, v in given.items() if k in own}), **options}
-
-
-def _solve(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
-    return cvxnn.solve(X, y, beta, **_method(options))
+@_quiet
+def solution(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
+    return _of(cvxnn.solve(X, y, beta, **options), X)
 
 
 @_quiet
-def relu(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _of(_solve(X, y, beta, **options), X)
-
-
-@_quiet
-def relu_from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float) -> Figures:
+def from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float) -> Figures:
     """From the network of another beta."""
     start = cvxnn.solve(X, y, other_beta).network
     return _of(cvxnn.solve(X, y, beta, warm_start=start), X)
 
 
 @_quiet
-def relu_on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
+def on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
     patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
     return _of(cvxnn.solve(X, y, beta, method=cvxnn.Sampled(patterns=patterns)), X)
 
@@ -104,60 +90,15 @@ def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figure
 
 
 @_quiet
-def leaky(X: FloatArray, y: FloatArray, beta: float, slope: float, **options: Any) -> Figures:
-    model = cvxnn.ReLU(slope, options.pop("skip", None))
-    return _of(_solve(X, y, beta, model=model, **options), X)
-
-
-@_quiet
-def gated(
-    X: FloatArray, y: FloatArray, beta: float, gates: FloatArray | None = None, **options: Any
-) -> Figures:
-    return _of(cvxnn.solve(X, y, beta, model=_gated(gates, options), **options), X)
-
-
-def _gated(gates: FloatArray | None, options: dict[str, Any]) -> Any:
-    own = {key: options.pop(key) for key in ("n_gates", "skip") if key in options}
-    return cvxnn.Gated(gates, **own)
-
-
-@_quiet
-def decomposed(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
+def decomposed(X: FloatArray, y: FloatArray, beta: float, model: cvxnn.Gated) -> Figures:
     """The two ReLU networks that do what a gated network does."""
-    gated_model = _gated(options.pop("gates", None), options)
-    gated_network = cvxnn.solve(X, y, beta, model=gated_model, **options).network
-    networks = [gated_network.to_relu(X), gated_network.to_relu(X, "minimum_norm")]
+    gated = cvxnn.solve(X, y, beta, model=model).network
+    networks = [gated.to_relu(X), gated.to_relu(X, "minimum_norm")]
     return {
         "objective": [network.objective(X, y, beta) for network in networks],
         "size": [network.n_neurons for network in networks],
         "predictions": [_kept(network.forward(X)) for network in networks],
     }
-
-
-@_quiet
-def cnn(
-    images: FloatArray, y: FloatArray, beta: float, filter_size: Any, **options: Any
-) -> Figures:
-    return _of(_solve(images, y, beta, model=_conv(filter_size, options), **options), images)
-
-
-def _conv(filter_size: Any, options: dict[str, Any]) -> Any:
-    settings = ("stride", "padding", "pooling", "slope")
-    own = {key: options.pop(key) for key in settings if key in options}
-    return cvxnn.Conv(filter_size, bias=options.pop("fit_intercept", False), **own)
-
-
-@_quiet
-def linear_cnn(
-    images: FloatArray, y: FloatArray, beta: float, filter_size: Any, **options: Any
-) -> Figures:
-    patches = cvxnn.image_patches(images, filter_size)
-    return _of(cvxnn.solve(patches, y, beta, model="linear_conv", **options), patches)
-
-
-@_quiet
-def circular_cnn(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _of(cvxnn.solve(X, y, beta, model="circular_conv", **options), X)
 
 
 @_quiet
@@ -181,18 +122,14 @@ def certificate(
     }
 
 
-def relu_network(hidden: FloatArray, output: FloatArray) -> Any:
-    return cvxnn.TwoLayerNetwork(hidden, output)
-
-
 @_quiet
 def trained(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
-    return _solve(X, y, beta, **options).network
+    return cvxnn.solve(X, y, beta, **options).network
 
 
 @_quiet
 def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
-    found = cvxnn.regularization_path(X, y, betas, **_method(options))
+    found = cvxnn.regularization_path(X, y, betas, **options)
     return {
         "values": found.betas.tolist(),
         "objective": found.objectives.tolist(),
@@ -209,52 +146,19 @@ def largest_beta(X: FloatArray, y: FloatArray, **options: Any) -> Figures:
 
 
 @_quiet
-def regressor(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
-    return _fitted(cvxnn.ConvexReLURegressor(beta, time_limit=None, **options), X, y)
-
-
-@_quiet
-def classifier(X: FloatArray, y: NDArray[Any], beta: float, **options: Any) -> Figures:
-    return _fitted(cvxnn.ConvexReLUClassifier(beta, time_limit=None, **options), X, y)
-
-
-@_quiet
-def regressor_cv(X: FloatArray, y: FloatArray, betas: list[float], **options: Any) -> Figures:
-    return _chosen(cvxnn.ConvexReLURegressorCV(betas, time_limit=None, **options), X, y)
-
-
-@_quiet
-def classifier_cv(X: FloatArray, y: NDArray[Any], betas: list[float], **options: Any) -> Figures:
-    return _chosen(cvxnn.ConvexReLUClassifierCV(betas, time_limit=None, **options), X, y)
-
-
-def cnn_regressor(
-    X: FloatArray, y: FloatArray, beta: float, filter_size: int, pooling: str, **options: Any
-) -> Figures:
-    return regressor(X, y, beta, model=cvxnn.Conv(filter_size, pooling=pooling), **options)
-
-
-def cnn_classifier(
-    X: FloatArray, y: NDArray[Any], beta: float, filter_size: int, pooling: str, **options: Any
-) -> Figures:
-    return classifier(X, y, beta, model=cvxnn.Conv(filter_size, pooling=pooling), **options)
-
-
-def _fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
-    model.fit(X, y)
-    values = getattr(model, "decision_function", model.predict)(X)
-    return {
+def fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
+    """An estimator without the clock of its `fit`."""
+    model.set_params(time_limit=None).fit(X, y)
+    figures = {
         "objective": model.objective_,
         "dual_bound": model.dual_bound_,
         "status": model.status_.name,
         "size": model.n_neurons_,
-        "predictions": _kept(values),
+        "predictions": _kept(getattr(model, "decision_function", model.predict)(X)),
     }
-
-
-def _chosen(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
-    figures = _fitted(model, X, y)
-    return {**figures, "values": [model.beta_, *model.betas_, *model.scores_path_.ravel()]}
+    if hasattr(model, "scores_path_"):
+        figures["values"] = [model.beta_, *model.betas_, *model.scores_path_.ravel()]
+    return figures
 
 
 @_quiet

@@ -12,7 +12,7 @@ from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, ConvolutionalNetwork, InputError, Sampled, Status, TwoLayerNetwork
+from cvxnn import Conv, Status
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.solvers.columns.max_search import MaxSearch
 
@@ -124,18 +124,6 @@ def test_feature_maps_are_the_formula(name: str) -> None:
     np.testing.assert_allclose(feature_maps.reshape(maps.shape), maps, atol=1e-12)
 
 
-def test_a_network_of_one_patch_is_dense() -> None:
-    rng = np.random.default_rng(0)
-    filters, output, biases = rng.standard_normal((4, 4, 3, 2)), *rng.standard_normal((2, 4))
-    network = ConvolutionalNetwork(filters, output, biases)
-    images, y = rng.standard_normal((6, 4, 3, 2)), np.arange(6.0)
-    rows = np.column_stack([images.reshape(6, -1), np.ones(6)])
-    dense = TwoLayerNetwork(np.column_stack([filters.reshape(4, -1), biases]), output)
-    assert np.allclose(network(images), dense(rows))
-    assert network.penalty() == pytest.approx(dense.penalty(), rel=1e-14)
-    assert network.objective(images, y, 0.3) == pytest.approx(dense.objective(rows, y, 0.3))
-
-
 def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     network = CASES["geometry 3, average"].network
     images = np.random.default_rng(0).standard_normal((50, 7, 6))
@@ -145,22 +133,6 @@ def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     for module in [module for module in sys.modules.values() if hasattr(module, "_BUFFER_BYTES")]:
         monkeypatch.setattr(module, "_BUFFER_BYTES", 8 * 7 * 200)
     np.testing.assert_allclose(network.forward(images), whole, rtol=1e-13)
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ((5,), r"images must be of shape \(n, height, width\)"),
-        ((5, 7, 6, 2), "must have the 1 channels of the filters"),
-        ((5, 2, 6), "at most 2 x 6, the padded image"),
-    ],
-)
-def test_bad_images_are_one_sentence(shape: tuple[int, ...], message: str) -> None:
-    network = CASES["geometry 2, max"].network
-    for call in (network.forward, network.feature_maps):
-        with pytest.raises(InputError, match=message) as error:
-            call(np.ones(shape))
-        assert "\n" not in str(error.value)
 
 
 def test_networks_are_like_those_of_the_same_settings_and_sides() -> None:

@@ -12,16 +12,6 @@ BETA = 0.3
 X, Y = draw_rows("squared", 8, 3)
 
 
-def test_linear_neurons_are_one() -> None:
-    """Slope 1: ``min 1/2 ||Xw - y||^2 + beta ||w||``, stationary in w."""
-    solution = solve(X, Y, BETA, model=ReLU(1.0), tol=1e-9)
-    w = solution.network.output_weights @ solution.network.hidden_weights
-    slope = X.T @ (Y - X @ w)
-    np.testing.assert_allclose(slope, BETA * w / np.linalg.norm(w), atol=1e-5)
-    value = 0.5 * np.sum((X @ w - Y) ** 2) + BETA * np.linalg.norm(w)
-    assert value == pytest.approx(solution.objective, rel=1e-8)
-
-
 def test_a_skip_connection_that_does_not_pay_is_zero() -> None:
     X = np.column_stack([np.random.default_rng(0).standard_normal((8, 2)), np.ones(8)])
     y = np.abs(np.sign(X[:, 1]) + 0.8 * X[:, 0])
@@ -68,23 +58,3 @@ def test_columns_of_a_free_skip_connection_count_in_any_unit() -> None:
     np.testing.assert_allclose(solution.network.skip_weights, w, rtol=1e-9)
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-9)
-
-
-def test_a_penalised_line_of_one_feature() -> None:
-    X, y = np.array([[1.0], [-2.0], [3.0], [0.5], [-1.0]]), np.array([1.0, 1.0, -1.0, 2.0, 0.5])
-    solution = solve(X, y, 1.0, model=ReLU(skip="penalised"))
-    assert solution.status is Status.OPTIMAL
-    # Of its neurons (x)_+ and (-x)_+ and the line: p = ||f - y||^2 / 2 + |a| + |b| + |w| with
-    # f = (a + w) x for x > 0 and (w - b) x else, by calculus on each half line.
-    x, half = X[:, 0], X[:, 0] > 0.0
-    grid = np.linspace(-2.0, 2.0, 401)
-    right, left = np.meshgrid(grid, grid, indexing="ij")
-    loss = sum(
-        0.5 * (np.where(on, right, left) * t - target) ** 2
-        for on, t, target in zip(half, x, y, strict=True)
-    )
-    # Slopes of one sign share the line, which costs the larger of the two.
-    price = np.where(right * left > 0.0, np.maximum(abs(right), abs(left)), abs(right) + abs(left))
-    best = float((loss + price).min())
-    assert solution.dual_bound <= best
-    assert solution.objective == pytest.approx(best, rel=1e-4)

@@ -266,21 +266,31 @@ def test_bad_arguments_are_one_sentence(kind: Any, changed: dict[str, Any], says
 
 
 @pytest.mark.parametrize(
-    ("kind", "shape", "says"),
+    ("kind", "data", "says"),
     [
-        (TwoLayerNetwork, (4, 3), "the network has 2 features"),
-        (GatedNetwork, (4, 3), "X must have the 2 features of the network, got 3"),
-        (LinearCNN, (2, 1, 3), r"\(n, 1, 1\)"),
-        (LinearCNN, (2, 3), "patches must be 3-D"),
-        (CircularCNN, (2, 3), "the 1 features"),
-        (ConvolutionalNetwork, (5,), r"images must be of shape \(n, length"),
-        (ConvolutionalNetwork, (5, 7, 6), "must have the 1 channels of the filters"),
+        (TwoLayerNetwork, np.ones((4, 3)), "the network has 2 features, got shape"),
+        (TwoLayerNetwork, np.ones(3), "network has 2 features, got shape"),
+        (TwoLayerNetwork, np.ones((1, 2, 2)), "X must be of shape"),
+        (TwoLayerNetwork, 1.0, "X must be of shape"),
+        (TwoLayerNetwork, [[1.0, np.nan]], "X must be finite"),
+        (TwoLayerNetwork, [np.inf, 0.0], "X must be finite"),
+        (TwoLayerNetwork, [["a", "b"]], "X must be numeric"),
+        (GatedNetwork, np.ones((4, 3)), "X must have the 2 features of the network, got 3"),
+        (LinearCNN, np.ones((2, 1, 3)), r"\(n, 1, 1\)"),
+        (LinearCNN, np.ones((2, 3)), "patches must be 3-D"),
+        (CircularCNN, np.ones((2, 3)), "the 1 features"),
+        (ConvolutionalNetwork, np.ones(5), r"images must be of shape \(n, length"),
+        (ConvolutionalNetwork, np.ones((5, 7, 6)), "must have the 1 channels of the filters"),
+        (ConvolutionalNetwork, np.ones((5, 1)), "at most 1, "),
     ],
 )
-def test_bad_data_are_one_sentence(kind: Any, shape: tuple[int, ...], says: str) -> None:
-    network = kind(**PLAIN[kind])
-    with pytest.raises(InputError, match=says) as error:
-        network.forward(np.ones(shape))
-    assert "\n" not in str(error.value)
+def test_bad_data_are_one_sentence(kind: Any, data: Any, says: str) -> None:
+    changed = {"filters": [[[1.0], [1.0]]]} if kind is ConvolutionalNetwork else {}
+    network = kind(**PLAIN[kind] | changed)
+    for name in ("forward", "activations", "feature_maps"):
+        if hasattr(network, name):
+            with pytest.raises(InputError, match=says) as error:
+                getattr(network, name)(data)
+            assert "\n" not in str(error.value)
     with pytest.raises(InputError):
-        network.objective(np.ones(shape), np.ones(shape[0]), 1.0)
+        network.objective(data, np.ones(np.shape(data)[:1] or 1), 1.0)

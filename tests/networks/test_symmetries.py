@@ -142,16 +142,6 @@ def test_pruning_leaves_independent_activations(case):
         assert singular[-1] > 1e-13
 
 
-def test_pruning_of_many_neurons():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((50, 5))
-    network = TwoLayerNetwork(rng.standard_normal((500, 5)), rng.standard_normal(500))
-    pruned = network.prune(X)
-    assert pruned.n_neurons <= 50
-    assert np.abs(pruned.forward(X) - network.forward(X)).max() <= 1e-9
-    assert pruned.penalty() <= network.balance().penalty() <= network.penalty()
-
-
 def test_pruning_moves_keep_the_sum_and_never_cost():
     rng = np.random.default_rng(1)
     columns, sizes = rng.standard_normal((6, 20)), rng.uniform(0.1, 2.0, 20)
@@ -196,4 +186,5 @@ def test_a_network_of_no_neurons_has_none_to_split():
     empty = TwoLayerNetwork(np.zeros((0, 2)), [])
     with pytest.raises(InputError, match="neuron must be a neuron, but the network has none"):
         empty.split(0, [1.0])
+    assert empty.balance() == empty
     assert empty.merge_all() == empty.permute([]) == empty.prune([[1.0, 2.0]]) == empty

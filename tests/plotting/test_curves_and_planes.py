@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations
@@ -13,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from plotting.figures import FIGURES, LINE, NETWORK, PLANE, PLANE_NETWORK, make_search
 
-from cvxnn.baselines import LocalSearch
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting import (
@@ -26,34 +25,6 @@ from cvxnn.plotting import (
     plot_scores,
 )
 from cvxnn.results import Progress
-
-NETWORK = TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [0.0, 1.0]], [2.0, -1.0, 0.5])
-LINE = np.array([[-2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
-# Active where the first feature is above 1, and where the second is below -1.
-PLANE_NETWORK = TwoLayerNetwork([[1.0, 0.0, -1.0], [0.0, -2.0, -2.0]], [1.0, -1.0])
-PLANE = np.array([[2.0, 0.0, 1.0], [-2.0, 2.0, 1.0], [0.0, -3.0, 1.0], [3.0, 1.0, 1.0]])
-
-
-def make_search(optimizer: str = "sgd", n_trials: int = 3) -> LocalSearch:
-    """A search of 5 records whose losses are known; monitored at two rows."""
-    factors = np.arange(1.0, n_trials + 1.0)
-    losses = np.outer(factors, [16.0, 8.0, 4.0, 2.0, 1.0])
-    monitored = np.ones((n_trials, 5, 2))
-    monitored[:, 3:, 1] = -1.0
-    return LocalSearch(
-        optimizer=optimizer,
-        width=1,
-        beta=1.0,
-        step_size=0.1,
-        momentum=0.9,
-        iterations=np.arange(0, 50, 10),
-        losses=losses,
-        seconds=np.outer(factors, np.linspace(0.0, 2.0, 5)),
-        networks=(TwoLayerNetwork([[1.0]], [1.0]),) * n_trials,
-        objectives=losses[:, -1].copy(),
-        monitored=monitored,
-        elapsed=2.0,
-    )
 
 
 def curves(ax: Axes) -> list[np.ndarray]:
@@ -256,21 +227,6 @@ def test_other_features_are_refused():
 # ------------------------------------------------------------------ all figures
 
 
-FIGURES = {
-    "objective": lambda ax: plot_objective(
-        {"SGD": make_search(), "Adam": make_search("adam"), "L-BFGS": make_search("lbfgs")},
-        levels={"optimal": 0.5, "sampled": 0.6},
-        bound=0.49,
-        ax=ax,
-    ),
-    "scores": lambda ax: plot_scores(make_search(), [1.0, -1.0], levels={"optimal": 0.9}, ax=ax),
-    "gap": lambda ax: plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)], tol=1e-6, ax=ax),
-    "line": lambda ax: plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0], ax=ax),
-    "plane": lambda ax: plot_breakpoints(PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0], ax=ax),
-    "regions": lambda ax: plot_decision_regions(PLANE_NETWORK, PLANE, np.ones(4), ax=ax),
-}
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_axes_given_are_drawn_on_and_returned(name: str):
     ax = Figure().add_subplot()
@@ -288,16 +244,6 @@ def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
     assert Bbox.intersection(legend, ax.get_window_extent()) is None
     box = ax.figure.bbox
     assert box.x0 <= legend.x0 and legend.x1 <= box.x1 and legend.y1 <= box.y1
-
-
-def test_matplotlib_is_imported_by_the_call_only_and_pyplot_never():
-    code = (
-        "import sys, cvxnn.plotting as p; assert 'matplotlib' not in sys.modules\n"
-        "from cvxnn import Progress\n"
-        "p.plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)])\n"
-        "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
+from plotting.figures import PATH, scored
 
 from cvxnn.errors import InputError
 from cvxnn.estimators import (
@@ -16,39 +14,7 @@ from cvxnn.estimators import (
     RegularizationPath,
     regularization_path,
 )
-from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting import plot_cv, plot_path
-from cvxnn.results import Solution, Status
-
-
-def solution(beta: float, bound: float, n_neurons: int) -> Solution:
-    return Solution(
-        network=TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons)),
-        objective=2.0 * beta,
-        dual_bound=bound,
-        status=Status.TIME_LIMIT,
-        method="global",
-        beta=beta,
-        tol=1e-6,
-        n_patterns=0,
-        program_gap=0.5,
-        elapsed=0.0,
-    )
-
-
-PATH = RegularizationPath(
-    np.array([1.0, 0.1, 0.01]),
-    (solution(1.0, 1.5, 0), solution(0.1, -np.inf, 3), solution(0.01, 0.01, 70)),
-)
-
-
-def scored(scores: list[list[float]]) -> ConvexReLURegressorCV:
-    """A model with these scores, a row for each beta."""
-    model = ConvexReLURegressorCV()
-    model.scores_path_ = np.array(scores)
-    model.betas_ = np.geomspace(1.0, 0.01, len(scores))
-    model.beta_ = float(model.betas_[1])
-    return model
 
 
 def line(ax: Axes, label: str) -> np.ndarray:
@@ -109,23 +75,3 @@ def test_one_fold_has_no_standard_error():
 def test_a_model_without_scores_is_refused(model: object):
     with pytest.raises(InputError, match=f"got {type(model).__name__} without scores"):
         plot_cv(model)
-
-
-FIGURES = {
-    "path": lambda ax: plot_path(PATH, ax=ax),
-    "cv": lambda ax: plot_cv(scored([[0.0, 0.2], [0.5, 0.9]]), ax=ax),
-}
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_the_axes_given_are_drawn_on_and_returned(name: str):
-    ax = Figure().add_subplot()
-    assert FIGURES[name](ax) is ax
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_the_legend_covers_no_data(name: str):
-    ax = FIGURES[name](None)
-    FigureCanvasAgg(ax.figure).draw()
-    legend = ax.get_legend().get_window_extent()
-    assert Bbox.intersection(legend, ax.get_window_extent()) is None

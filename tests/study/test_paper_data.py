@@ -115,12 +115,13 @@ def test_other_files_are_refused(tmp_path, changes, sentence):
         paper_data.cifar(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 no archive"])
-def test_damaged_files_are_refused(tmp_path, content):
+def test_files_that_are_no_archive_are_refused(tmp_path):
     path = tmp_path / "images.npz"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no \.npz file"):
-        paper_data.cifar(path)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for content in (b"", b"text", b"PK\x03\x04 no archive", (tmp_path / "one.npy").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"no \.npz file"):
+            paper_data.cifar(path)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +139,6 @@ def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
     content = bytearray(path.read_bytes())
     content[content.index(signature) + place] = byte
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no \.npz file"):
-        paper_data.cifar(path)
-
-
-def test_a_single_array_is_refused(tmp_path):
-    path = tmp_path / "images.npy"
-    np.save(path, np.zeros(3))
     with pytest.raises(InputError, match=r"no \.npz file"):
         paper_data.cifar(path)
 

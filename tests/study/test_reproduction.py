@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -205,27 +206,20 @@ def test_the_page_does_not_scroll_sideways(study, tmp_path, width):
 # ------------------------------------------------------------------ what goes wrong
 
 
-def test_a_bound_that_is_contradicted_stops_the_study(tmp_path, monkeypatch):
-    def wrong(*arguments, **options):
-        from dataclasses import replace
+@pytest.mark.parametrize(
+    ("changes", "error", "sentence"),
+    [
+        ({"dual_bound": 10.0, "objective": 10.0}, StudyError, r"5 points, SGD, m = .*, trial \d"),
+        ({"status": Status.INTERRUPTED}, KeyboardInterrupt, None),
+    ],
+    ids=["a bound that is contradicted", "an interrupted solution"],
+)
+def test_a_solution_may_stop_the_study(tmp_path, monkeypatch, changes, error, sentence):
+    def changed(*arguments, **options):
+        return replace(cvxnn.solve(*arguments, **options), **changes)
 
-        solution = cvxnn.solve(*arguments, **options)
-        return replace(solution, dual_bound=10.0, objective=10.0)
-
-    monkeypatch.setattr(runner, "solve_quietly", wrong)
-    with pytest.raises(StudyError, match=r"5 points, SGD, m = .*, trial \d"):
-        run_study(["4.1"], out=tmp_path, quick=True)
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_interrupted_solution_interrupts_the_study(tmp_path, monkeypatch):
-    def interrupted(*arguments, **options):
-        from dataclasses import replace
-
-        return replace(cvxnn.solve(*arguments, **options), status=Status.INTERRUPTED)
-
-    monkeypatch.setattr(runner, "solve_quietly", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(runner, "solve_quietly", changed)
+    with pytest.raises(error, match=sentence):
         run_study(["4.1"], out=tmp_path, quick=True)
     assert not list(tmp_path.iterdir())
 

@@ -4,60 +4,53 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contracts.cases import CASES, FEW, Case
 from problems import PROBLEMS, Problem, problem_ids, problem_named
 
 import cvxnn
 from cvxnn import largest_beta, regularization_path
 from cvxnn.errors import InputError
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 
-RNG = np.random.default_rng(0)
-ROWS, SIGNALS = RNG.standard_normal((24, 3)), RNG.standard_normal((20, 5))
-ROWS[:, 2] = 1.0
-# Models with data, and where the largest beta is only bounded.
-MODELS = {
-    "leaky": (cvxnn.ReLU(-0.5), ROWS),
-    "skip": (cvxnn.ReLU(skip="penalised"), ROWS),
-    "free skip": (cvxnn.ReLU(skip="free"), ROWS),
-    "gated": (cvxnn.Gated(RNG.standard_normal((20, 3)), skip="penalised"), ROWS),
-    "drawn gates": (cvxnn.Gated(n_gates=20), ROWS),
-    "conv": (cvxnn.Conv(2, bias=True), SIGNALS),
-    "max pooling": (cvxnn.Conv(2, pooling="max"), SIGNALS),
-    "linear_conv": (cvxnn.LinearConv(), cvxnn.image_patches(SIGNALS, 3)),
-    "circular_conv": (cvxnn.CircularConv(), SIGNALS),
-}
-BOUNDED = {"drawn gates", "max pooling"}
+# Where the largest beta is only bounded.
+BOUNDED = {"drawn gates", "maxima"}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_paths_of_every_model(name: str) -> None:
-    model, data = MODELS[name]
-    y = np.abs(data.reshape(len(data), -1)).max(axis=1) - 1.0
-    method = model.capabilities.methods[0]
-    start = largest_beta(data, y, model=model)
+@pytest.mark.parametrize(
+    ("case", "loss"),
+    [pytest.param(case, loss, id=f"{case.name}-{loss}") for case in FEW for loss in case.losses],
+)
+def test_paths_of_every_model(case: Case, loss: str) -> None:
+    X, y = case.data(loss)
+    weights = np.linspace(0.5, 2.0, len(y))
+    options = {"model": case.model, "loss": loss, "sample_weight": weights}
+    start = largest_beta(X, y, **options)
     betas = [1.001 * start, 0.98 * start, 0.5 * start, 0.05 * start]
-    path = regularization_path(data, y, betas, model=model, method=method)
+    path = regularization_path(X, y, betas, method=case.methods[0], **options)
     assert (path.gaps <= 1e-6).all()
     assert path.n_neurons[0] == 0
-    if name not in BOUNDED:
-        assert path.n_neurons[1] > 0
     # What the start is: no network has more v'f for its penalty, and one comes close.
-    assert {type(network) for network in path.networks} == {model.kind}
+    assert {type(network) for network in path.networks} == {case.model.kind}
     nothing, *networks = path.networks
-    v = y - nothing.forward(data)
+    v = -WeightedLoss(as_loss(loss), weights).gradient(nothing.forward(X), y)
     for network in networks:
-        assert abs(v @ network.forward(data)) <= start * network.penalty() * (1.0 + 1e-6) + 1e-9
-    if name not in BOUNDED:
-        assert abs(v @ networks[0].forward(data)) >= 0.99 * start * networks[0].penalty()
-    last = cvxnn.solve(data, y, betas[-1], model=model, method=method)
+        assert abs(v @ network.forward(X)) <= start * network.penalty() * (1.0 + 1e-6) + 1e-9
+    if case.name not in BOUNDED:
+        assert networks[0].penalty() > 0.0
+        assert abs(v @ networks[0].forward(X)) >= 0.99 * start * networks[0].penalty()
+    last = cvxnn.solve(X, y, betas[-1], method=case.methods[0], **options)
     assert path.objectives[-1] == pytest.approx(last.objective, rel=2e-6)
 
 
 def test_a_free_linear_part_is_for_the_squared_loss() -> None:
+    X, y = CASES["leaky"].data("logistic")
     for train in (largest_beta, regularization_path):
         with pytest.raises(InputError, match='skip="free" is for the squared loss'):
-            train(ROWS, np.ones(24), model=cvxnn.ReLU(skip="free"), loss="logistic")
+            train(X, y, model=cvxnn.ReLU(skip="free"), loss="logistic")
+        with pytest.raises(InputError, match="labels -1 and 1"):
+            train([[1.0], [2.0]], [0.0, 1.0], loss="logistic")
     with pytest.raises(InputError, match="5000 rows at most, got 5001"):
         largest_beta(np.ones((5001, 1)), np.ones(5001), model=cvxnn.ReLU(skip="penalised"))
 
@@ -66,7 +59,7 @@ def test_a_path_refuses_a_method_that_the_model_has_not() -> None:
     with pytest.raises(
         InputError, match=r"pooling='max'.* is trained by .* not by method='global'"
     ):
-        regularization_path(SIGNALS, np.ones(20), 2, model=cvxnn.Conv(2, pooling="max"))
+        regularization_path(np.eye(4), np.ones(4), 2, model=cvxnn.Conv(2, pooling="max"))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
@@ -78,18 +71,6 @@ def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None
         above = cvxnn.solve(problem.X, problem.y, 1.001 * start)
         below = cvxnn.solve(problem.X, problem.y, 0.98 * start)
         assert above.n_neurons == 0 < below.n_neurons
-
-
-@pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
-def test_start_for_other_losses(loss: str) -> None:
-    problem = problem_named("d2_n50")
-    weights = np.linspace(0.0, 2.0, 50)
-    start = largest_beta(problem.X, problem.y, loss=loss, sample_weight=weights)
-    for factor, empty in ((1.001, True), (0.98, False)):
-        solution = cvxnn.solve(
-            problem.X, problem.y, factor * start, loss=loss, sample_weight=weights
-        )
-        assert (solution.n_neurons == 0) == empty
 
 
 def test_every_point_is_certified() -> None:
@@ -116,31 +97,15 @@ def test_optimum_is_concave_in_beta() -> None:
 
 def test_warm_starts_on_three_features() -> None:
     rng = np.random.default_rng(0)
-    X = np.column_stack([rng.standard_normal((300, 3)), np.ones(300)])
-    y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
+    X = np.column_stack([rng.standard_normal((100, 3)), np.ones(100)])
+    y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(100)
     seen: list[float] = []
-    path = regularization_path(X, y, 4, callback=lambda solution: seen.append(solution.beta))
+    path = regularization_path(X, y, 3, callback=lambda solution: seen.append(solution.beta))
     assert seen == path.betas.tolist()
     assert (path.gaps <= 1e-6).all()
-
-
-def test_interrupt_ends_the_path() -> None:
-    problem = problem_named("d2_n50")
-    calls: list[object] = []
-
-    def press(solution: cvxnn.Solution) -> None:
-        calls.append(solution)
-
-    path = regularization_path(problem.X, problem.y, [1.0, 0.1], callback=press)
-    assert len(calls) == len(path.solutions) == 2
 
 
 @pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan]], ids=str)
 def test_bad_betas_are_named(betas: object) -> None:
     with pytest.raises(InputError, match="betas"):
         regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]
-
-
-def test_the_start_for_labels_needs_labels() -> None:
-    with pytest.raises(InputError, match="labels -1 and 1"):
-        largest_beta([[1.0], [2.0]], [0.0, 1.0], loss="logistic")

@@ -1,7 +1,5 @@
 """solve(): certified on every registered problem, honest at every early end."""
 
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,18 +65,6 @@ def test_sampled_solves_its_own_program(name: str, scheme: str) -> None:
     assert_certified(solution, X, y, beta, optimum=problem.objective)
 
 
-def test_sampled_claims_optimality_only_when_all_patterns_prove_it() -> None:
-    problem = problem_named("d2_n50_beta1")
-    few = solve(problem.X, problem.y, problem.beta, method=Sampled(30))
-    assert few.status is Status.OPTIMAL_FOR_PATTERNS
-    assert few.gap > 1e-6
-    assert few.program_gap <= 1e-6
-    small = problem_named("d5_n10")
-    many = solve(small.X, small.y, small.beta, method=Sampled(5000))
-    assert many.status is Status.OPTIMAL
-    assert many.gap <= 1e-6
-
-
 def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)
@@ -88,29 +74,12 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap() -> None:
     assert_certified(solution, X, y, 5.0)
 
 
-def test_max_iter_ends_a_run_whose_proof_would_take_long() -> None:
-    rng = np.random.default_rng(5)
-    X, y = rng.standard_normal((300, 8)), rng.standard_normal(300)
-    with pytest.warns(ConvergenceWarning, match="max_iter"):
-        solution = solve(X, y, 2.0, max_iter=1)
-    assert solution.status is Status.ITERATION_LIMIT
-    assert len(solution.history) == 1
-    assert_certified(solution, X, y, 2.0)
-
-
-def test_global_without_a_proof_is_stationary_and_says_what_would_help() -> None:
+def test_no_seed_does_better_than_another_where_nothing_is_proven() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 11)), rng.standard_normal(40)
-    with pytest.warns(ConvergenceWarning, match=r"rank of X of 9 at most \(now 11\)"):
-        solution = solve(X, y, 4.0)
-    assert solution.status is Status.STATIONARY
-    assert 0.0 < solution.dual_bound < solution.objective
-    assert_certified(solution, X, y, 4.0)
-    # No seed and no sample of patterns does better.
-    for state in (1, 2):
-        with pytest.warns(ConvergenceWarning):
-            other = solve(X, y, 4.0, random_state=state)
-        assert other.objective == pytest.approx(solution.objective, rel=1e-5)
+    with pytest.warns(ConvergenceWarning):
+        first, other = (solve(X, y, 4.0, random_state=state) for state in (0, 1))
+    assert other.objective == pytest.approx(first.objective, rel=1e-5)
 
 
 def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
@@ -127,30 +96,24 @@ def test_exact_with_an_incomplete_set_does_not_claim_optimality() -> None:
     assert solution.dual_bound <= problem.objective * (1 + 1e-9)
 
 
-def _few_cells() -> tuple[np.ndarray, np.ndarray, float]:
-    """80 rows around a ring: so few patterns that all are listed."""
-    rng = np.random.RandomState(0)
-    points = rng.standard_normal((80, 2))
-    radius = np.linalg.norm(points, axis=1)
-    y = np.where((radius > 0.3) & (radius <= 1.0), 1.0, -1.0)
-    return np.column_stack([points, np.ones(80)]), y, 0.3
-
-
-def _many_cells() -> tuple[np.ndarray, np.ndarray, float]:
+def _many_cells() -> tuple[np.ndarray, np.ndarray]:
     """A smooth target on so many rows that neurons are searched for."""
     rng = np.random.default_rng(3)
     X = rng.standard_normal((5000, 3))
     X[:, 2] = 1.0
     noise = 0.3 * rng.standard_normal(5000)
-    return X, np.sin(2.0 * X[:, 0]) + np.maximum(X[:, 1], 0.0) + noise, 320.0
+    return X, np.sin(2.0 * X[:, 0]) + np.maximum(X[:, 1], 0.0) + noise
 
 
-@pytest.mark.parametrize(("make", "seeds"), [(_few_cells, range(4)), (_many_cells, range(3))])
+@pytest.mark.parametrize(
+    ("make", "beta", "loss"),
+    [(ring, 1.0, "squared"), (ring, 1.0, "huber"), (_many_cells, 320.0, "squared")],
+)
 def test_predictions_do_not_depend_on_the_random_state(
-    make: Callable[[], tuple[np.ndarray, np.ndarray, float]], seeds: range
+    make: Callable[[], tuple[np.ndarray, np.ndarray]], beta: float, loss: str
 ) -> None:
-    X, y, beta = make()
-    solutions = [solve(X, y, beta, random_state=seed) for seed in seeds]
+    X, y = make()
+    solutions = [solve(X, y, beta, loss=loss, random_state=seed) for seed in range(3)]
     assert all(solution.status is Status.OPTIMAL for solution in solutions)
     objectives = [solution.objective for solution in solutions]
     assert np.ptp(objectives) <= 1e-8 * objectives[0]
@@ -170,21 +133,6 @@ def test_interrupt_before_the_first_round(monkeypatch: pytest.MonkeyPatch) -> No
     assert solution.objective < 0.5 * y @ y
     assert_certified(solution, X, y, 1e-4, optimum=problem_named("d2_n50").objective)
     assert solution.dual_bound <= problem_named("d2_n50").objective
-
-
-@pytest.mark.parametrize("method", ["global", "exact", "sampled"])
-@pytest.mark.parametrize("gap", [1.0, 1e-6])
-def test_ctrl_c_in_any_phase_returns_a_network(method: str, gap: float) -> None:
-    X, y = ring()
-
-    def press(progress: Progress) -> None:
-        if progress.gap <= gap:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    solution = solve(X, y, 0.1, method=method, callback=press)
-    assert solution.status is Status.INTERRUPTED
-    assert solution.n_neurons > 0
-    assert_certified(solution, X, y, 0.1)
 
 
 def test_sampled_network_stays_in_the_sampled_cells() -> None:

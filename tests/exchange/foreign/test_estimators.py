@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from perceptrons import few_iterations, mlp
 from sklearn.compose import make_column_transformer
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
@@ -27,14 +26,7 @@ LABELS = np.where(Y > 0.7, "large", "small")
 
 
 def hidden(model: Any, target: Any = Y, data: Any = X) -> Any:
-    """Fitted in a few iterations: enough to have weights."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(data, target)
-
-
-def mlp(kind: Any = MLPRegressor) -> Any:
-    return kind(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=8, random_state=0)
+    return few_iterations(model, data, target)
 
 
 def fitted(model: Any) -> Any:

@@ -1,0 +1,35 @@
+"""Networks of scikit-learn: fitted in a few iterations, or with weights that are given."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPRegressor
+
+FloatArray = NDArray[np.float64]
+
+
+def few_iterations(model: Any, X: Any, y: Any) -> Any:
+    """The model after a fit that falls short: enough to have weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y)
+
+
+def mlp(kind: Any = MLPRegressor, **options: Any) -> Any:
+    settings = {"hidden_layer_sizes": (6,), "solver": "lbfgs", "max_iter": 8, "random_state": 0}
+    return kind(**(settings | options))
+
+
+def perceptron(hidden: FloatArray, output: FloatArray, constant: float, **options: Any) -> Any:
+    """A regressor whose last hidden weights are biases; its output has one, too."""
+    model = MLPRegressor(hidden_layer_sizes=(len(output),), **options)
+    model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]
+    model.intercepts_ = [hidden[:, -1].copy(), np.array([constant])]
+    model.n_features_in_, model.n_outputs_, model.n_layers_ = hidden.shape[1] - 1, 1, 3
+    model.out_activation_ = "identity"
+    return model
