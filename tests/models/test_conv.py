@@ -12,7 +12,7 @@ from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, Status
+from cvxnn import Conv, Sampled, Status
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.solvers.columns.max_search import MaxSearch
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from perceptrons import perceptron
 from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
-from reference import solve_with_clarabel
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn import to_torch

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from cvxnn.methods import Exact, Sampled
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 from cvxnn.program import ConvexProgram
-from cvxnn.results import Progress, Status
+from cvxnn.results import Status
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.training import solve
 
