@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.cases import quietly
 from problems import problem_named
+from runs import quietly
 
 import cvxnn
 from cvxnn.interrupts import Deadline
