@@ -7,12 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from programs import LOSSES, in_cvxpy
 
 from cvxnn.patterns import PatternSet, enumerate_patterns
 
 FloatArray = NDArray[np.float64]
 
-NAMES = ("squared", "huber", "logistic", "squared_hinge")
+NAMES = LOSSES
 
 
 def reference(
@@ -29,13 +30,7 @@ def reference(
     w = np.ones(len(y)) if weights is None else weights
     V, W = (cp.Variable((X.shape[1], masks.shape[1])) for _ in range(2))
     f = cp.sum(cp.multiply(masks, X @ (V - W)), axis=1)
-    losses = {
-        "squared": lambda: 0.5 * cp.square(f - y),
-        "huber": lambda: 0.5 * cp.huber(f - y, 1.0),
-        "logistic": lambda: cp.logistic(-cp.multiply(y, f)),
-        "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1 - cp.multiply(y, f))),
-    }
-    fit = cp.sum(cp.multiply(w, losses[name]()))
+    fit = in_cvxpy(cp, name, f, y, w)
     sides = 2.0 * masks - 1.0
     cones = [cp.multiply(sides, X @ Z) >= 0 for Z in (V, W)]
     penalty = sum(cp.sum(cp.norm(Z, 2, axis=0)) for Z in (V, W))
