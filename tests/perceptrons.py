@@ -1,26 +1,18 @@
-"""Networks of scikit-learn: fitted in a few iterations, or with weights that are given."""
+"""Networks of scikit-learn: of a few iterations, or with weights that are given."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
 FloatArray = NDArray[np.float64]
 
 
-def few_iterations(model: Any, X: Any, y: Any) -> Any:
-    """The model after a fit that falls short: enough to have weights."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X, y)
-
-
 def mlp(kind: Any = MLPRegressor, **options: Any) -> Any:
+    """Not fitted; a fit falls short, but has weights then."""
     settings = {"hidden_layer_sizes": (6,), "solver": "lbfgs", "max_iter": 8, "random_state": 0}
     return kind(**(settings | options))
 

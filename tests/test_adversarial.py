@@ -32,7 +32,10 @@ ONCE_FAILED = [
 LIMIT = 2.0
 
 
-@pytest.mark.parametrize(("seed", "index"), [*((0, k) for k in range(100)), *ONCE_FAILED])
+MORE = [pytest.param(0, k, marks=pytest.mark.long) for k in range(50, 100)]
+
+
+@pytest.mark.parametrize(("seed", "index"), [*((0, k) for k in range(50)), *MORE, *ONCE_FAILED])
 def test_instance(seed: int, index: int) -> None:
     outcome = check(draw(seed, index), LIMIT)
     # How long it took depends on the machine.

@@ -10,6 +10,7 @@ import pytest
 from golden.cases import CASES, Case
 from golden.compare import TOLERANCES, differences
 from golden.record import arithmetic, stored
+from runs import quietly
 
 STORED = stored()["cases"]
 HAS_SAME_ARITHMETIC = arithmetic() == stored()["arithmetic"]
@@ -24,7 +25,7 @@ HAS_SAME_ARITHMETIC = arithmetic() == stored()["arithmetic"]
 )
 def test_figures_are_the_stored_ones(case: Case) -> None:
     tolerances = TOLERANCES if HAS_SAME_ARITHMETIC else {**TOLERANCES, **case.elsewhere}
-    assert differences(case.run(), STORED[case.name], tolerances) == []
+    assert differences(quietly(case.run), STORED[case.name], tolerances) == []
 
 
 def test_every_stored_case_is_run() -> None:

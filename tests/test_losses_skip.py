@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import LOSSES as NAMES
 from scipy.optimize import minimize
 
 from cvxnn.layers import Layer
@@ -14,7 +15,6 @@ from cvxnn.losses.roots import DiagonalRoot, Root, SkipRoot, mixing_error
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
-NAMES = ("squared", "huber", "logistic", "squared_hinge")
 RIDGE = 0.7
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,6 @@ from programs import (
     masks_of,
     patches_by_loops,
 )
-from sklearn.exceptions import ConvergenceWarning
 from solvers.gauge.linear_networks import Circular, Patches, local_search
 
 import cvxnn
@@ -200,10 +198,3 @@ def assert_consistent(
     assert [entry.iteration for entry in solution.history] == list(range(solution.n_iter))
     if solution.status is cvxnn.Status.OPTIMAL:
         assert solution.gap <= solution.tol
-
-
-def quietly(solve: Any, *args: Any, **options: Any) -> Any:
-    """A run that may fall short."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return solve(*args, **options)

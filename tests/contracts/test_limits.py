@@ -19,9 +19,9 @@ from contracts.cases import (
     each_of_few,
     each_warm,
     method_of,
-    quietly,
     solved,
 )
+from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 

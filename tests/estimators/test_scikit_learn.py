@@ -18,10 +18,9 @@ from cvxnn import (
 # Sampled patterns and few rounds: the data of the checks have up to ten features, and
 # no check shall wait for a proof.
 QUICK = {"method": Sampled(8), "max_iter": 4}
-ESTIMATORS = [
-    ConvexReLURegressor(**QUICK),
+ESTIMATORS = [ConvexReLURegressor(**QUICK), ConvexReLUClassifier(**QUICK)]
+OTHERS = [
     ConvexReLURegressor(loss="huber", **QUICK),
-    ConvexReLUClassifier(**QUICK),
     ConvexReLURegressorCV(betas=[3.0, 1.0], cv=2, **QUICK),
     ConvexReLUClassifierCV(betas=[10.0, 3.0], cv=2, **QUICK),
     # Tables of the checks are signals: filters of two features, one with zeros around it.
@@ -36,4 +35,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(ESTIMATORS)
 def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(OTHERS)
+def test_checks_of_scikit_learn_with_other_settings(estimator, check):
     check(estimator)

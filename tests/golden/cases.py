@@ -16,12 +16,10 @@ from harness import ring, smooth_target
 from perceptrons import perceptron
 from planted import planted
 from problems import PROBLEMS
+from programs import LOSSES
 
 import cvxnn
 from cvxnn import Conv, Exact, Gated, Global, HuberLoss, ReLU, Sampled
-
-LOSSES = ("squared", "huber", "logistic", "squared_hinge")
-
 
 # On another processor, or with another BLAS, rounding sends the searches of some problems
 # another way. What is left then is what the tolerance of a run, 1e-6, promises of its objective

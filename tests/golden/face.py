@@ -5,35 +5,18 @@ Every function returns the figures of one run, by the names that `compare.py` kn
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
 
 FloatArray = NDArray[np.float64]
 Figures = dict[str, Any]
-Arguments = ParamSpec("Arguments")
-
 # Predictions of a case that are kept, at rows spread evenly.
 _KEPT_ROWS = 8
-
-
-def _quiet(run: Callable[Arguments, Figures]) -> Callable[Arguments, Figures]:
-    """Without the warning of a run that fell short: its status is one of the figures."""
-
-    @wraps(run)
-    def quietly(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figures:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return run(*args, **kwargs)
-
-    return quietly
 
 
 def _kept(predictions: FloatArray) -> list[float]:
@@ -52,19 +35,16 @@ def _of(solution: Any, data: FloatArray) -> Figures:
     }
 
 
-@_quiet
 def solution(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
     return _of(cvxnn.solve(X, y, beta, **options), X)
 
 
-@_quiet
 def from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float) -> Figures:
     """From the network of another beta."""
     start = cvxnn.solve(X, y, other_beta).network
     return _of(cvxnn.solve(X, y, beta, warm_start=start), X)
 
 
-@_quiet
 def on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
     patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
     return _of(cvxnn.solve(X, y, beta, method=cvxnn.Sampled(patterns=patterns)), X)
@@ -89,7 +69,6 @@ def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figure
     }
 
 
-@_quiet
 def decomposed(X: FloatArray, y: FloatArray, beta: float, model: cvxnn.Gated) -> Figures:
     """The two ReLU networks that do what a gated network does."""
     gated = cvxnn.solve(X, y, beta, model=model).network
@@ -101,7 +80,6 @@ def decomposed(X: FloatArray, y: FloatArray, beta: float, model: cvxnn.Gated) ->
     }
 
 
-@_quiet
 def certificate(
     network: Callable[[], Any], X: FloatArray, y: FloatArray, beta: float, **options: Any
 ) -> Figures:
@@ -122,12 +100,10 @@ def certificate(
     }
 
 
-@_quiet
 def trained(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
     return cvxnn.solve(X, y, beta, **options).network
 
 
-@_quiet
 def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
     found = cvxnn.regularization_path(X, y, betas, **options)
     return {
@@ -140,12 +116,10 @@ def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
     }
 
 
-@_quiet
 def largest_beta(X: FloatArray, y: FloatArray, **options: Any) -> Figures:
     return {"values": cvxnn.largest_beta(X, y, **options)}
 
 
-@_quiet
 def fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
     """An estimator without the clock of its `fit`."""
     model.set_params(time_limit=None).fit(X, y)
@@ -161,7 +135,6 @@ def fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
     return figures
 
 
-@_quiet
 def optimal_set(X: FloatArray, y: FloatArray, beta: float) -> Figures:
     optima = cvxnn.OptimalSet(X, y, beta)
     smallest = optima.smallest_network()
@@ -181,7 +154,6 @@ def optimal_set(X: FloatArray, y: FloatArray, beta: float) -> Figures:
     }
 
 
-@_quiet
 def descent(start: Any, X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
     optima = cvxnn.OptimalSet(X, y, beta)
     found = cvxnn.descent_path(start, optima.minimal_network(), X, y, beta, **options)

@@ -17,6 +17,7 @@ from typing import Any
 
 from golden.cases import CASES
 from llvmlite import binding
+from runs import quietly
 from threadpoolctl import threadpool_info
 
 FILE = Path(__file__).with_name("golden.json")
@@ -52,7 +53,7 @@ def main() -> None:
     for case in CASES:
         if arguments.only in case.name:
             start = time.perf_counter()
-            new[case.name] = case.run()
+            new[case.name] = quietly(case.run)
             print(f"{time.perf_counter() - start:8.3f} s  {case.name}", flush=True)
         elif case.name in old["cases"]:
             new[case.name] = old["cases"][case.name]

@@ -122,6 +122,7 @@ def test_the_paper_solved_another_program(study):
         assert row.optimum == pytest.approx(OPTIMA[name], rel=1e-6)
 
 
+@pytest.mark.long
 def test_two_runs_write_the_same_tables_but_for_times(study, images, tmp_path):
     again = run_study(out=tmp_path, quick=True, cifar=images)
     tables = [path for path in study[0].files if path.suffix == ".csv"]

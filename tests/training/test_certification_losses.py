@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from perceptrons import few_iterations, mlp
+from perceptrons import mlp
+from runs import quietly
 from scipy.optimize import minimize_scalar
 from sklearn.neural_network import MLPClassifier
 from small_programs import NAMES, FloatArray, data, reference, target_for
@@ -123,7 +124,7 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
 def fitted(labels: Any, **options: Any) -> MLPClassifier:
     X, _ = data(3)
     options = {"alpha": BETA, "max_iter": 50} | options
-    return few_iterations(mlp(MLPClassifier, **options), X[:, :-1], labels)
+    return quietly(mlp(MLPClassifier, **options).fit, X[:, :-1], labels)
 
 
 def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:
