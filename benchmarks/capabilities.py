@@ -10,24 +10,32 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from cvxnn import CircularConv, Conv, Gated, LinearConv, Model, ReLU
+from cvxnn import Conv, Model, ReLU
 from cvxnn.methods import METHODS
-from cvxnn.models.base import Capabilities
+from cvxnn.models.base import Capabilities, known_models
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 # The table is between two comments.
 PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- end of capabilities -->)", re.DOTALL)
-# One model of each kind, and of each setting that changes what can be done with it.
-SHOWN: dict[str, Model] = {
-    "ReLU()": ReLU(),
-    "ReLU(slope)": ReLU(slope=0.1),
-    "ReLU(skip=...)": ReLU(skip="penalised"),
-    "Gated()": Gated(),
-    "Conv()": Conv(),
-    'Conv(pooling="max")': Conv(pooling="max"),
-    "LinearConv()": LinearConv(),
-    "CircularConv()": CircularConv(),
+# Settings that change what can be done with a kind; every kind has a line without any.
+SETTINGS: dict[str, list[Model]] = {
+    "ReLU": [ReLU(slope=0.1), ReLU(skip="penalised")],
+    "Conv": [Conv(pooling="max")],
 }
+
+
+def shown() -> dict[str, Model]:
+    """Models by what the table calls them."""
+    lines = {}
+    for kind in known_models().values():
+        plain = kind()
+        lines[f"{kind.__name__}()"] = plain
+        for model in SETTINGS.get(kind.__name__, []):
+            default = plain.get_params()
+            changed = {k: v for k, v in model.get_params().items() if v != default[k]}
+            settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+            lines[f"{kind.__name__}({settings})"] = model
+    return lines
 
 
 def table() -> str:
@@ -35,7 +43,7 @@ def table() -> str:
     flags = [field.name for field in fields(Capabilities) if field.name != "methods"]
     header = ["model", *METHODS, *(name.replace("_", " ") for name in flags)]
     lines = [_line(header), "|" + "---|" * len(header)]
-    for name, model in SHOWN.items():
+    for name, model in shown().items():
         can = model.capabilities
         marks = [*(m in can.methods for m in METHODS), *(getattr(can, flag) for flag in flags)]
         lines.append(_line([f"`{name}`", *("yes" if mark else "-" for mark in marks)]))

@@ -28,4 +28,4 @@ def test_the_worked_examples_run(monkeypatch):
 def test_files_that_the_page_names_are_there():
     root = Path(__file__).resolve().parents[1]
     for name in re.findall(r"`([\w/]+/[\w/]+\.py)`", PAGE):
-        assert any((root / folder / name).exists() for folder in (".", "src/cvxnn")), name
+        assert any((root / folder / name).exists() for folder in (".", "src", "src/cvxnn")), name

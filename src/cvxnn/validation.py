@@ -128,7 +128,7 @@ def check_flag(value: object, name: str) -> bool:
 
     Examples
     --------
-    >>> check_flag(True, "fit_intercept")
+    >>> check_flag(True, "bias")
     True
     """
     if not isinstance(value, bool | np.bool_):

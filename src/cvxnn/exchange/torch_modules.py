@@ -77,7 +77,7 @@ def to_torch(
     Examples
     --------
     >>> import torch
-    >>> from cvxnn import ConvolutionalNetwork, GatedNetwork, LeakyNetwork, TwoLayerNetwork
+    >>> from cvxnn import ConvolutionalNetwork, GatedNetwork, TwoLayerNetwork
     >>> network = TwoLayerNetwork([[1.0, -1.0], [2.0, 0.0]], [1.0, 3.0])
     >>> module = to_torch(network, has_ones=True)
     >>> module
@@ -88,7 +88,7 @@ def to_torch(
     )
     >>> module(torch.tensor([[4.0]], dtype=torch.float64)).item(), network.forward([4.0, 1.0])
     (27.0, 27.0)
-    >>> leaky = to_torch(LeakyNetwork([[1.0]], [2.0], slope=0.1))
+    >>> leaky = to_torch(TwoLayerNetwork([[1.0]], [2.0], slope=0.1))
     >>> round(leaky(torch.tensor([[-3.0]], dtype=torch.float64)).item(), 12)
     -0.6
     >>> gated = to_torch(GatedNetwork([[1.0]], [[-2.0]], [3.0]))
