@@ -197,8 +197,6 @@ def images() -> Iterator[Case]:
     model = Conv(3, pooling="average", bias=True)
     run = partial(face.solution, pixels, y, 0.02, model=model, method=Sampled(100))
     yield Case("digits, sampled", run, True, WITHIN_TOL)
-    run = partial(face.solution, pixels, y, 0.02, model=model, max_iter=2, tol=1e-4)
-    yield Case("digits, two rounds", run, True, AFTER_ROUNDS)
 
 
 def linear_filters() -> Iterator[Case]:
