@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 # Up to this many rows the matrices are so small that threads of the BLAS cost more than
 # they bring: a factor of two on two cores, more on many.
@@ -23,8 +24,17 @@ def suitable_threads(n_rows: int) -> Iterator[None]:
     if n_rows > _SINGLE_THREADED or not _is_alone():
         yield
         return
-    with threadpool_limits(1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS of NumPy and of SciPy; to look for them takes milliseconds, and so is done once."""
+    # SciPy's is loaded with this module only.
+    import scipy.linalg  # noqa: F401
+
+    return ThreadpoolController()
 
 
 def _is_alone() -> bool:
