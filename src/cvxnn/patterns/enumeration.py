@@ -133,10 +133,10 @@ def _refuse_if_too_large(reduction: Reduction, shape: tuple[int, int], max_bytes
     needed = 2 * bound * each
     if needed > max_bytes:
         raise TooManyPatternsError(
-            f"X has {p} distinct hyperplanes of rank {rank}: up to {_roughly(bound)} patterns, "
-            f"which need about {_roughly(needed >> 30)} GiB (limit {max_bytes / 2**30:.3g} GiB). "
-            "Use method='sampled' or sample_patterns for a subset of them, "
-            "or raise max_bytes if that much memory is there."
+            f"The arrangement has {p} distinct hyperplanes of rank {rank}: up to "
+            f"{_roughly(bound)} patterns, which need about {_roughly(needed >> 30)} GiB (limit "
+            f"{max_bytes / 2**30:.3g} GiB). Use method='sampled' or sample_patterns for a subset "
+            "of them; enumerate_patterns takes a larger max_bytes."
         )
 
 
