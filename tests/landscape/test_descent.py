@@ -1,7 +1,5 @@
 """Paths: where they start and end, that they are continuous, and that nothing rises."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

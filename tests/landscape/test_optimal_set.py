@@ -1,7 +1,5 @@
 """The optimal set: what it holds, what it refuses, and its dimension by other means."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

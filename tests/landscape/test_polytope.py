@@ -1,7 +1,5 @@
 """The polytope by itself, on simplices and products of them, where everything is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

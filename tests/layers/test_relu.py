@@ -1,18 +1,13 @@
 """Layers: what is read from the activations of rows, and its adjoint."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer, row_chunks
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -33,7 +28,7 @@ kinds = st.sampled_from(["plain", "dense", "sparse"])
 
 
 @given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
-def test_predictions_and_their_adjoint(seed: int, n: int, rows: int, kind: str) -> None:
+def test_predictions_and_their_adjoint(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, n, rows, 3, kind)
     hidden, weights, v = rng.standard_normal((4, 3)), rng.standard_normal(4), rng.standard_normal(n)
@@ -48,7 +43,7 @@ def test_predictions_and_their_adjoint(seed: int, n: int, rows: int, kind: str) 
 
 
 @given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
-def test_layers_of_layers(seed: int, n: int, rows: int, kind: str) -> None:
+def test_layers_of_layers(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, n, rows, 3, kind)
     U, root, mix = (
@@ -66,7 +61,7 @@ def test_layers_of_layers(seed: int, n: int, rows: int, kind: str) -> None:
 
 
 @given(seed=seeds, slope=st.sampled_from([-1.0, -0.3, 0.0, 0.1, 1.0, 2.0]), kind=kinds)
-def test_slopes(seed: int, slope: float, kind: str) -> None:
+def test_slopes(seed, slope, kind):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, 5, 7, 3, kind)
     U = rng.standard_normal((4, 3))
@@ -76,7 +71,7 @@ def test_slopes(seed: int, slope: float, kind: str) -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 12), rows=st.integers(1, 12), kind=kinds)
-def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
+def test_parts_are_the_whole(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer, U = random_layer(rng, n, rows, 2, kind), rng.standard_normal((3, 2))
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +85,7 @@ def test_parts_are_the_whole(seed: int, n: int, rows: int, kind: str) -> None:
 
 
 @given(seed=seeds)
-def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
+def test_rounding_of_a_dual_point_is_covered(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, 30, 40, 3, "sparse")
     v = rng.standard_normal(30) * 10.0 ** rng.uniform(-8, 8, 30)
@@ -101,7 +96,7 @@ def test_rounding_of_a_dual_point_is_covered(seed: int) -> None:
 
 
 @given(n=st.integers(0, 50), width=st.integers(0, 9))
-def test_chunks_cover_every_row_once(n: int, width: int) -> None:
+def test_chunks_cover_every_row_once(n, width):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cvxnn.layers.rows._CHUNK", 20)
         chunks = list(row_chunks(n, width))
@@ -111,7 +106,7 @@ def test_chunks_cover_every_row_once(n: int, width: int) -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)
-def test_scores_are_those_of_the_activations(seed: int, n: int, rows: int, kind: str) -> None:
+def test_scores_are_those_of_the_activations(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer, U = random_layer(rng, n, rows, 3, kind), rng.standard_normal((4, 3))
     v = rng.standard_normal(layer.n_outputs)
@@ -127,7 +122,7 @@ def test_scores_are_those_of_the_activations(seed: int, n: int, rows: int, kind:
 
 
 @given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)
-def test_the_gradient_is_the_slope_of_the_value(seed: int, n: int, rows: int, kind: str) -> None:
+def test_the_gradient_is_the_slope_of_the_value(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer, U, a = random_layer(rng, n, rows, 3, kind), rng.standard_normal((2, 3)), np.ones(2)
     y = rng.standard_normal(layer.n_outputs)

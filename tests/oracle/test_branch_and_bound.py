@@ -1,21 +1,18 @@
 """The branch and bound against maxima over all faces of small arrangements."""
 
-from __future__ import annotations
-
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 import pytest
 
 from cvxnn import interrupts
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle import CellOracle, tree_search
 from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound, TreePrice
 from cvxnn.patterns import enumerate_patterns
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator
 
 
@@ -281,7 +278,7 @@ def test_interrupt_stops_the_search_and_leaves_a_bound():
     assert complete.bound <= result.bound < np.inf
 
 
-def test_many_tiny_rows_beside_a_large_one() -> None:
+def test_many_tiny_rows_beside_a_large_one():
     """Each alone vanishes in the sum it is added to; together they do not."""
     rng = np.random.default_rng(0)
     m = 200_000

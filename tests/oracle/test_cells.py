@@ -1,7 +1,5 @@
 """The bound over cells against maxima that are bracketed by other means."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from itertools import combinations
@@ -12,12 +10,12 @@ import pytest
 from cones import project_on_cone
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, arrangement, problem_ids, with_bias
 
+from cvxnn.array_types import FloatArray
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator
 
 seeds = st.integers(0, 2**32 - 1)
@@ -158,7 +156,7 @@ def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, see
 
 
 @kinds
-def test_never_below_the_maximum(kind: Callable[[Generator, int, int], FloatArray]) -> None:
+def test_never_below_the_maximum(kind):
     for rng, X, v in instances(kind, 500, 0):
         patterns = enumerate_patterns(X)
         bound = CellOracle(X, patterns).price(v[:, None]).bound
@@ -167,7 +165,7 @@ def test_never_below_the_maximum(kind: Callable[[Generator, int, int], FloatArra
 
 
 @kinds
-def test_equal_to_the_maximum(kind: Callable[[Generator, int, int], FloatArray]) -> None:
+def test_equal_to_the_maximum(kind):
     for rng, X, v in instances(kind, 300, 1):
         patterns = enumerate_patterns(X)
         oracle = CellOracle(X, patterns)
@@ -182,7 +180,7 @@ def test_equal_to_the_maximum(kind: Callable[[Generator, int, int], FloatArray])
 
 
 @pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
-def test_registered_problems(problem: Problem) -> None:
+def test_registered_problems(problem):
     X, rng = problem.X, np.random.default_rng(0)
     oracle = CellOracle(X, enumerate_patterns(X))
     for v in (problem.y, rng.standard_normal(len(X))):
@@ -192,7 +190,7 @@ def test_registered_problems(problem: Problem) -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 6), d=st.integers(1, 4))
-def test_bounds_and_points_of_single_cells(seed: int, n: int, d: int) -> None:
+def test_bounds_and_points_of_single_cells(seed, n, d):
     rng = np.random.default_rng(seed)
     X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
     patterns = enumerate_patterns(X)
@@ -213,7 +211,7 @@ def test_bounds_and_points_of_single_cells(seed: int, n: int, d: int) -> None:
             )
 
 
-def test_both_signs_of_v() -> None:
+def test_both_signs_of_v():
     for _, X, v in instances(gaussian, 50, 2):
         oracle = CellOracle(X, enumerate_patterns(X))
         plus, minus = oracle.price(v[:, None]), oracle.price((-v)[:, None])
@@ -223,14 +221,14 @@ def test_both_signs_of_v() -> None:
 
 
 @pytest.mark.parametrize("X", [np.eye(3), np.zeros((2, 3)), np.zeros((1, 1))])
-def test_zero_dual_points_and_zero_data(X: FloatArray) -> None:
+def test_zero_dual_points_and_zero_data(X):
     oracle = CellOracle(X, enumerate_patterns(X))
     assert oracle.price(np.zeros(len(X))[:, None]).bound == 0.0
     if not X.any():
         assert oracle.price(np.ones(len(X))[:, None]).bound == 0.0
 
 
-def test_the_unit_vectors_in_closed_form() -> None:
+def test_the_unit_vectors_in_closed_form():
     """For X = I the maximum is the larger norm of the two parts of v."""
     rng = np.random.default_rng(3)
     for n in range(1, 7):
@@ -244,24 +242,20 @@ def test_the_unit_vectors_in_closed_form() -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 8), d=st.integers(1, 4))
-def test_cover_is_zero_in_general_position(seed: int, n: int, d: int) -> None:
+def test_cover_is_zero_in_general_position(seed, n, d):
     X = np.random.default_rng(seed).standard_normal((n, d))
     assert not CellOracle(X, enumerate_patterns(X)).cover.any()
 
 
 @pytest.mark.parametrize("kind", [integers, duplicated, standardised, rank_deficient])
-def test_cover_is_tiny_on_degenerate_data(
-    kind: Callable[[Generator, int, int], FloatArray],
-) -> None:
+def test_cover_is_tiny_on_degenerate_data(kind):
     for _, X, _ in instances(kind, 80, 3):
         assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-11
 
 
 @pytest.mark.parametrize("kept", ["most", "half", "few", "one"])
 @kinds
-def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(
-    kind: Callable[[Generator, int, int], FloatArray], kept: str
-) -> None:
+def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(kind, kept):
     for rng, X, v in instances(kind, 25, 4):
         patterns = enumerate_patterns(X)
         m = len(patterns)
@@ -276,7 +270,7 @@ def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(
         assert oracle.price(v[:, None]).bound >= lower * (1.0 - 1e-14)
 
 
-def test_a_missing_cell_with_the_maximum_is_noticed() -> None:
+def test_a_missing_cell_with_the_maximum_is_noticed():
     X = np.random.default_rng(8).standard_normal((6, 3))
     v = np.random.default_rng(9).standard_normal(6)
     patterns = enumerate_patterns(X)
@@ -292,9 +286,7 @@ def test_a_missing_cell_with_the_maximum_is_noticed() -> None:
 
 
 @kinds
-def test_incomplete_sets_bound_the_maximum_over_their_own_cells(
-    kind: Callable[[Generator, int, int], FloatArray],
-) -> None:
+def test_incomplete_sets_bound_the_maximum_over_their_own_cells(kind):
     for _, X, v in instances(kind, 40, 5):
         patterns = sample_patterns(X, 6, 0)
         oracle = CellOracle(X, patterns)
@@ -308,13 +300,13 @@ def test_incomplete_sets_bound_the_maximum_over_their_own_cells(
             assert inside - allowed <= bound <= inside * (1.0 + 1e-9) + allowed
 
 
-def test_cover_does_not_grow_with_the_units_of_a_column() -> None:
+def test_cover_does_not_grow_with_the_units_of_a_column():
     """A grid far from the origin: the cells do not reach farther, and the bound stays tight."""
     X = with_bias(1e8 + np.array([[a, b] for a in range(5) for b in range(5)], dtype=np.float64))
     assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-6
 
 
-def test_cover_stays_small_where_three_rows_almost_coincide() -> None:
+def test_cover_stays_small_where_three_rows_almost_coincide():
     for seed in range(12):
         rng = np.random.default_rng(seed)
         rows = rng.standard_normal((5, 3))
@@ -323,9 +315,7 @@ def test_cover_stays_small_where_three_rows_almost_coincide() -> None:
 
 
 @pytest.mark.parametrize("kind", [gaussian, integers, nearly_degenerate])
-def test_cover_is_at_most_the_whole_unit_ball(
-    kind: Callable[[Generator, int, int], FloatArray],
-) -> None:
+def test_cover_is_at_most_the_whole_unit_ball(kind):
     """Unit normals: nothing in the unit ball is farther than 1 from a hyperplane."""
     for _, X, _ in instances(kind, 60, 7):
         patterns = enumerate_patterns(X)
@@ -336,14 +326,14 @@ def test_cover_is_at_most_the_whole_unit_ball(
 # ---------------------------------------------------------------------- rounding and range
 
 
-def test_rounding_of_many_equal_rows_is_in_the_bound() -> None:
+def test_rounding_of_many_equal_rows_is_in_the_bound():
     X = np.ones((2001, 1))
     # Each small weight is lost when it is added to 1.
     v = np.r_[1.0, np.full(2000, 1.1e-16)]
     assert CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound >= math.fsum(v)
 
 
-def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
+def test_entries_whose_squares_underflow_are_in_the_bound():
     X = np.array([[1.0, 0.0], [0.0, 1e-99]])
     assert CellOracle(X, enumerate_patterns(X)).price(np.array([0.0, 1.0])[:, None]).bound >= 1e-99
     assert (
@@ -359,7 +349,7 @@ def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
 
 @kinds
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9, 1.1])
-def test_enough(kind: Callable[[Generator, int, int], FloatArray], fraction: float) -> None:
+def test_enough(kind, fraction):
     """Bounds stay proofs, cleared cells stay below, and cells above are priced as before."""
     for rng, X, v in instances(kind, 25, 6):
         patterns = enumerate_patterns(X)
@@ -376,7 +366,7 @@ def test_enough(kind: Callable[[Generator, int, int], FloatArray], fraction: flo
         assert pricing.bound >= lower * (1.0 - 1e-14)
 
 
-def test_cells_cleared_early_have_no_points() -> None:
+def test_cells_cleared_early_have_no_points():
     X = np.random.default_rng(10).standard_normal((8, 3))
     oracle = CellOracle(X, enumerate_patterns(X))
     pricing = oracle.price(np.ones(8)[:, None], 1e9)
@@ -387,7 +377,7 @@ def test_cells_cleared_early_have_no_points() -> None:
 # ----------------------------------------------------------------------------- the others
 
 
-def test_sides_of_cells() -> None:
+def test_sides_of_cells():
     X = np.random.default_rng(11).standard_normal((70, 2))
     X = np.vstack([-X[:3], X])
     patterns = enumerate_patterns(X)
@@ -403,7 +393,7 @@ def test_sides_of_cells() -> None:
     )
 
 
-def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_change_the_result(monkeypatch):
     X = np.random.default_rng(12).integers(-2, 3, (9, 3)).astype(np.float64)
     v = np.random.default_rng(13).standard_normal(9)
     patterns = enumerate_patterns(X)

@@ -1,9 +1,5 @@
 """Neurons as rays: outputs, best weights, and what merging keeps."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,17 +8,8 @@ from least_squares import least_squares
 
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    atoms,
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-    sides_of,
-)
+from cvxnn.solvers.atoms import atoms, merge_cells, neuron_objective, residual, reweigh, sides_of
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -34,7 +21,7 @@ def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
 # ------------------------------------------------------------------ rays
 
 
-def test_rays_give_the_neurons_back() -> None:
+def test_rays_give_the_neurons_back():
     rays = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0], [1e-20, 0.0]])
     neurons = Neurons.of(rays, np.array([1.0, 1.0, -1.0, -1.0])[:, None])
     np.testing.assert_allclose(neurons.sizes, [5.0, 2.0])
@@ -43,13 +30,13 @@ def test_rays_give_the_neurons_back() -> None:
     np.testing.assert_allclose(neurons.rays, rays[[0, 2]])
 
 
-def test_rays_that_are_all_zero_leave_no_neurons() -> None:
+def test_rays_that_are_all_zero_leave_no_neurons():
     neurons = Neurons.of(np.zeros((3, 2)), np.ones(3)[:, None])
     assert neurons.directions.shape == (0, 2)
     assert Neurons.of(np.zeros((0, 2)), np.zeros(0)[:, None]).rays.shape == (0, 2)
 
 
-def test_candidates_join_with_weight_zero() -> None:
+def test_candidates_join_with_weight_zero():
     start = random_neurons(np.random.default_rng(0), 3, 2)
     joined = start.joined(np.eye(2), np.array([[1.0], [-1.0]]))
     np.testing.assert_array_equal(joined.sizes[3:], 0.0)
@@ -62,7 +49,7 @@ def test_candidates_join_with_weight_zero() -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 30), k=st.integers(0, 6), r=st.integers(1, 4))
-def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r: int) -> None:
+def test_residual_and_objective_against_dense_sums(seed, n, k, r):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, r)
@@ -77,7 +64,7 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.sizes, dense, atol=1e-13)
 
 
-def test_no_neurons() -> None:
+def test_no_neurons():
     none = Neurons.none(2)
     X, y = np.eye(2), np.ones(2)
     np.testing.assert_array_equal(residual(least_squares(X, y), none), y)
@@ -90,7 +77,7 @@ def test_no_neurons() -> None:
 
 
 @given(seed=seeds, n=st.sampled_from([3, 10, 40, 100]), k=st.integers(1, 8))
-def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
+def test_reweighing_solves_the_lasso(seed, n, k):
     # With 40 and 100 rows the program is compressed to k + 1.
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
@@ -110,7 +97,7 @@ def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
 
 
 @pytest.mark.parametrize("n", [7, 60])
-def test_equal_directions_are_no_trouble(n: int) -> None:
+def test_equal_directions_are_no_trouble(n):
     rng = np.random.default_rng(4)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     one = random_neurons(rng, 4, 3)
@@ -123,7 +110,7 @@ def test_equal_directions_are_no_trouble(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [5, 60])
-def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
+def test_an_expensive_penalty_leaves_no_neurons(n):
     rng = np.random.default_rng(5)
     X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
     assert len(reweigh(least_squares(X, y, 1e3), random_neurons(rng, 4, 3)).sizes) == 0
@@ -133,7 +120,7 @@ def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
 
 
 @given(seed=seeds, n=st.sampled_from([8, 300]))
-def test_merging_keeps_the_output(seed: int, n: int) -> None:
+def test_merging_keeps_the_output(seed, n):
     rng = np.random.default_rng(seed)
     X = rng.integers(-2, 3, (n, 2)).astype(float)
     neurons = random_neurons(rng, 40, 2)
@@ -152,19 +139,19 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
             assert (patterns[i + 1 :] * first < 0).any(axis=1).all()
 
 
-def test_two_neurons_of_one_cell_become_one() -> None:
+def test_two_neurons_of_one_cell_become_one():
     pair = Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones((2, 1)))
     merged = merge_cells(np.eye(2), pair)
     np.testing.assert_allclose(merged.sizes, [5.0])
     np.testing.assert_allclose(merged.directions, [[0.6, 0.8]])
 
 
-def test_opposite_signs_do_not_merge() -> None:
+def test_opposite_signs_do_not_merge():
     pair = Neurons(np.eye(2), np.ones(2), np.array([[1.0], [-1.0]]))
     assert len(merge_cells(np.eye(2), pair).sizes) == 2
 
 
-def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
+def test_a_neuron_on_a_hyperplane_merges_with_one_side_only():
     # The middle one could go with either side; the two sides never share a cell.
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
     three = Neurons.of(np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]), np.ones(3)[:, None])
@@ -177,7 +164,7 @@ def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
     )
 
 
-def test_sides_do_not_depend_on_the_units_of_the_columns() -> None:
+def test_sides_do_not_depend_on_the_units_of_the_columns():
     X = np.array([[1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [-1.0, 0.5]])
     u = np.array([[0.5, 0.5]])
     expected = [[0, 1, 0, -1]]

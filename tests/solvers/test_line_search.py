@@ -1,7 +1,5 @@
 """The best size of one more neuron, against a search over sizes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Other losses and weights: the same optimum as cvxpy on the full program."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,7 +26,7 @@ from cvxnn.training import solve
 @pytest.mark.parametrize("beta", [0.02, 0.5])
 @pytest.mark.parametrize("d", [2, 3])
 @pytest.mark.parametrize("name", NAMES)
-def test_optimum_is_that_of_the_full_program(name: str, d: int, beta: float) -> None:
+def test_optimum_is_that_of_the_full_program(name, d, beta):
     X, y = data(d)
     y = target_for(name, y)
     optimum = reference(X, y, beta, name)
@@ -42,7 +40,7 @@ def test_optimum_is_that_of_the_full_program(name: str, d: int, beta: float) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights(name: str) -> None:
+def test_weights(name):
     X, y = data(3)
     y = target_for(name, y)
     weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
@@ -58,7 +56,7 @@ def test_weights(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sampled_solves_its_own_program(name: str) -> None:
+def test_sampled_solves_its_own_program(name):
     X, y = data(3)
     y = target_for(name, y)
     patterns = sample_patterns(X, 15, 0)
@@ -71,7 +69,7 @@ def test_sampled_solves_its_own_program(name: str) -> None:
 
 @pytest.mark.parametrize("beta", [0.3, 3.0])
 @pytest.mark.parametrize("d", [2, 3])
-def test_nearly_absolute_values(d: int, beta: float) -> None:
+def test_nearly_absolute_values(d, beta):
     """Huber's loss with a delta of a five-hundredth of the targets."""
     X, y = data(d)
     y = 100.0 * target_for("huber", y)
@@ -82,7 +80,7 @@ def test_nearly_absolute_values(d: int, beta: float) -> None:
     assert solution.dual_bound <= optimum * (1.0 + 1e-6)
 
 
-def test_many_rows_with_outliers() -> None:
+def test_many_rows_with_outliers():
     """The square of a row that only pulls has a large offset, in which digits drown."""
     rng = np.random.default_rng(5002)
     X = np.column_stack([rng.standard_normal(5000), np.ones(5000)])
@@ -91,7 +89,7 @@ def test_many_rows_with_outliers() -> None:
 
 
 @pytest.mark.parametrize("loss", [HuberLoss(0.01), as_loss("logistic"), as_loss("squared_hinge")])
-def test_corrected_weights_are_optimal_for_their_neurons(loss: Loss) -> None:
+def test_corrected_weights_are_optimal_for_their_neurons(loss):
     X, y = data(3)
     y, beta = y * np.linspace(0.5, 4.0, len(y)) if not loss.has_labels else y, 0.01
     search = unopened(X, y, beta, loss)
@@ -113,7 +111,7 @@ def test_corrected_weights_are_optimal_for_their_neurons(loss: Loss) -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("loss", [HuberLoss(0.3), as_loss("logistic"), as_loss("squared_hinge")])
-def test_bound_is_below_every_network(loss: Loss) -> None:
+def test_bound_is_below_every_network(loss):
     """Also where a run was cut short, and also scaled far away from one."""
     problem = problem_named("d2_n50")
     X = 1e6 * problem.X
@@ -127,7 +125,7 @@ def test_bound_is_below_every_network(loss: Loss) -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["huber", "logistic", "squared_hinge"])
-def test_deadline_and_interrupt_leave_a_valid_answer(name: str) -> None:
+def test_deadline_and_interrupt_leave_a_valid_answer(name):
     problem = problem_named("d2_n50")
 
     def press(_: object) -> None:
@@ -142,7 +140,7 @@ def test_deadline_and_interrupt_leave_a_valid_answer(name: str) -> None:
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(NAMES))
-def test_random_small_problems(seed: int, name: str) -> None:
+def test_random_small_problems(seed, name):
     """Certified, and the bound is confirmed by an oracle over all cells at minus the gradient."""
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(2, 9)), int(rng.integers(1, 4))
@@ -157,7 +155,7 @@ def test_random_small_problems(seed: int, name: str) -> None:
         assert largest <= beta * (1.0 + 1e-2) + 1e-6 * float(np.abs(v) @ np.linalg.norm(X, axis=1))
 
 
-def test_bad_arguments_are_named() -> None:
+def test_bad_arguments_are_named():
     from cvxnn.errors import InputError
 
     X, y = data(2)
@@ -173,7 +171,7 @@ def test_bad_arguments_are_named() -> None:
             solve(**({"X": X, "y": y, "beta": 0.1} | arguments))  # type: ignore[arg-type]
 
 
-def test_warm_start_and_no_certificate() -> None:
+def test_warm_start_and_no_certificate():
     rng = np.random.default_rng(1)
     X = np.column_stack([rng.standard_normal((300, 3)), np.ones(300)])
     y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
@@ -186,7 +184,7 @@ def test_warm_start_and_no_certificate() -> None:
     assert warm.objective == pytest.approx(cold.objective, rel=1e-6)
 
 
-def test_weighted_squares_are_squares_on_scaled_rows() -> None:
+def test_weighted_squares_are_squares_on_scaled_rows():
     X, y = data(3)
     weights = np.linspace(0.5, 2.0, len(y))
     root = np.sqrt(weights)
@@ -195,7 +193,7 @@ def test_weighted_squares_are_squares_on_scaled_rows() -> None:
     assert weighted.objective == pytest.approx(scaled.objective, rel=1e-9)
 
 
-def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pruning_that_loses_is_not_taken(monkeypatch):
     X, y = data(2)
     expected = solve(X, y, 0.02, loss="logistic").objective
     monkeypatch.setattr(proximal_newton, "prune", lambda layer, *_: Neurons.none(layer.n_features))
@@ -205,7 +203,7 @@ def test_a_pruning_that_loses_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", ["huber", "logistic", "squared_hinge"])
-def test_a_proof_of_a_model_holds_on_the_rows(name: str) -> None:
+def test_a_proof_of_a_model_holds_on_the_rows(name):
     X, y = data(3)
     rng = np.random.default_rng(0)
     loss = WeightedLoss(as_loss(name), 10.0 ** rng.uniform(-8.0, 8.0, len(y)))

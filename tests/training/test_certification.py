@@ -1,7 +1,5 @@
 """certify: the objective and the proof are of the network that was given."""
 
-from __future__ import annotations
-
 import os
 import signal
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perceptrons import perceptron
-from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn import to_torch
@@ -89,7 +87,7 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_trained_network_is_optimal_by_every_route(route: str):
+def test_a_trained_network_is_optimal_by_every_route(route):
     convert, data = ROUTES[route]
     certificate = certify(convert(BEST.network), data, TARGET, BETA)
     assert certificate.verdict is Verdict.OPTIMAL
@@ -98,7 +96,7 @@ def test_a_trained_network_is_optimal_by_every_route(route: str):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_perturbed_network_is_improvable_by_every_route(route: str):
+def test_a_perturbed_network_is_improvable_by_every_route(route):
     convert, data = ROUTES[route]
     network = perturbed(BEST.network)
     certificate = certify(convert(network), data, TARGET, BETA)
@@ -111,7 +109,7 @@ def test_a_perturbed_network_is_improvable_by_every_route(route: str):
 
 
 @pytest.mark.parametrize("problem", [p for p in SMALL_PROBLEMS if len(p.X) <= 50], ids=problem_ids)
-def test_every_problem(problem: Problem):
+def test_every_problem(problem):
     rng = np.random.default_rng(3)
     d = problem.X.shape[1]
     network = TwoLayerNetwork(rng.standard_normal((4, d)), rng.standard_normal(4))
@@ -125,7 +123,7 @@ def test_every_problem(problem: Problem):
 
 
 @given(seed=st.integers(0, 2**16), n=st.integers(1, 6), d=st.integers(1, 3), m=st.integers(0, 4))
-def test_any_network(seed: int, n: int, d: int, m: int):
+def test_any_network(seed, n, d, m):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
     pair = rng.standard_normal((m, d)), rng.standard_normal(m)
@@ -157,7 +155,7 @@ def rank_two(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(200)])
-def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+def test_rank_two_is_priced_without_a_tree(X, monkeypatch):
     y = np.sin(3.0 * X[:, 0])
     network = perturbed(solve(X, y, BETA).network)
     with monkeypatch.context() as patch:
@@ -214,7 +212,7 @@ def test_too_many_patterns_still_give_a_bound_and_a_neuron():
 
 @pytest.mark.parametrize("network", [BEST.network, perturbed(BEST.network)])
 @pytest.mark.parametrize("loss", ["squared", "huber"])
-def test_no_time_at_all_still_gives_a_bound(network: TwoLayerNetwork, loss: str):
+def test_no_time_at_all_still_gives_a_bound(network, loss):
     certificate = certify(network, ONES, TARGET, BETA, loss=loss, time_limit=1e-9)
     assert certificate.dual_bound > 0.0
     assert certificate.better_network is None
@@ -223,9 +221,7 @@ def test_no_time_at_all_still_gives_a_bound(network: TwoLayerNetwork, loss: str)
 
 
 @pytest.mark.parametrize("beta", [1e-200, 1e200, 5e-324])
-def test_beta_out_of_proportion_is_refused_before_any_work(
-    beta: float, monkeypatch: pytest.MonkeyPatch
-):
+def test_beta_out_of_proportion_is_refused_before_any_work(beta, monkeypatch):
     monkeypatch.setattr("cvxnn.training.certification.CertificationRun", None)
     with pytest.raises(InputError, match="out of all proportion to X and y"):
         certify(BEST.network, ONES, TARGET, beta)
@@ -241,7 +237,7 @@ def test_ctrl_c_keeps_the_bound_so_far():
     assert_consistent(certificate, ONES, TARGET)
 
 
-def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.MonkeyPatch):
+def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch):
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -263,7 +259,7 @@ def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.Monke
         (1e80, 1e80, HuberLoss),
     ],
 )
-def test_every_scale_is_certified_alike(size_X: float, size_y: float, loss: type[Loss]):
+def test_every_scale_is_certified_alike(size_X, size_y, loss):
     weight = np.sqrt(size_y / size_X)
     network = perturbed(BEST.network)
     deltas = [()] * 2 if loss is SquaredLoss else [(1.0,), (size_y,)]
@@ -325,7 +321,7 @@ def test_the_better_network_is_a_solution_on_the_same_columns():
     ],
     ids=str,
 )
-def test_bad_input_is_named(arguments: dict[str, Any], sentence: str):
+def test_bad_input_is_named(arguments, sentence):
     good = {"network": BEST.network, "X": ONES, "y": TARGET, "beta": BETA}
     with pytest.raises(InputError, match=sentence) as error:
         certify(**(good | arguments))

@@ -1,7 +1,5 @@
 """certify with other losses and weights: bounds and neurons against the full program in cvxpy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -50,7 +48,7 @@ def assert_neuron_holds(
 
 @pytest.mark.parametrize("d", [2, 3])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bound_is_the_optimum_of_the_full_program(name: str, d: int) -> None:
+def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     X, y = data(d)
     y, loss = target_for(name, y), as_loss(name)
     optimum = reference(X, y, BETA, name)
@@ -69,7 +67,7 @@ def test_the_bound_is_the_optimum_of_the_full_program(name: str, d: int) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights_count_rows(name: str) -> None:
+def test_weights_count_rows(name):
     X, y = data(3)
     y = target_for(name, y)
     weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
@@ -87,7 +85,7 @@ def test_weights_count_rows(name: str) -> None:
     assert best.verdict is Verdict.OPTIMAL
 
 
-def test_the_zero_network_is_optimal_from_the_largest_beta_on() -> None:
+def test_the_zero_network_is_optimal_from_the_largest_beta_on():
     from cvxnn.estimators import largest_beta
 
     X, y = data(3)
@@ -100,7 +98,7 @@ def test_the_zero_network_is_optimal_from_the_largest_beta_on() -> None:
         assert_neuron_holds(below, X, y, as_loss(name))
 
 
-def test_a_neuron_far_from_the_parabola_has_its_best_size() -> None:
+def test_a_neuron_far_from_the_parabola_has_its_best_size():
     """Outliers of Huber's loss and confident mistakes: the majorizer is far off there."""
     X = np.array([[1.0, 1.0], [2.0, 1.0], [-1.0, 1.0]])
     for loss, y in ((HuberLoss(1e-3), [500.0, 1.0, 7.0]), (as_loss("logistic"), [1.0, -1.0, 1.0])):
@@ -110,7 +108,7 @@ def test_a_neuron_far_from_the_parabola_has_its_best_size() -> None:
         assert_neuron_holds(certificate, X, targets, loss)
 
 
-def test_weighted_squares_are_squares_on_scaled_rows() -> None:
+def test_weighted_squares_are_squares_on_scaled_rows():
     X, y = data(3)
     root = np.sqrt(np.linspace(0.5, 2.0, len(y)))
     loss = WeightedLoss(SquaredLoss(), root**2)
@@ -127,7 +125,7 @@ def fitted(labels: Any, **options: Any) -> MLPClassifier:
     return quietly(mlp(MLPClassifier, **options).fit, X[:, :-1], labels)
 
 
-def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:
+def test_a_classifier_of_scikit_learn_knows_its_loss():
     X, y = data(3)
     labels = np.where(y > 0.0, "yes", "no")
     model = fitted(labels)
@@ -147,7 +145,7 @@ def test_a_classifier_of_scikit_learn_knows_its_loss() -> None:
 @pytest.mark.parametrize(
     "classes", [("no", "yes"), (0, 1), (False, True), (2, 7), (1.0, 2.0), (-1.0, 1.0)], ids=str
 )
-def test_labels_are_those_that_a_classifier_was_fitted_on(classes: tuple[Any, Any]) -> None:
+def test_labels_are_those_that_a_classifier_was_fitted_on(classes):
     X, y = data(3)
     labels = np.array(classes)[(y > 0.0).astype(int)]
     model = fitted(labels)
@@ -174,14 +172,14 @@ def test_labels_are_those_that_a_classifier_was_fitted_on(classes: tuple[Any, An
     ],
     ids=str,
 )
-def test_labels_that_are_no_classes_are_refused(labels: Any, words: str) -> None:
+def test_labels_that_are_no_classes_are_refused(labels, words):
     X, y = data(3)
     with pytest.raises(InputError, match=words) as error:
         certify(fitted(np.where(y > 0.0, "yes", "no")), X[:, :-1], labels, BETA)
     assert "\n" not in str(error.value)
 
 
-def test_other_classifiers_are_refused() -> None:
+def test_other_classifiers_are_refused():
     _, y = data(3)
     for model, words in (
         (MLPClassifier(), "The MLPClassifier is not fitted"),

@@ -1,7 +1,5 @@
 """The search on gates, round by round: optimality conditions, proofs, pruning, stops."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

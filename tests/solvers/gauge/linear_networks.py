@@ -1,7 +1,5 @@
 """Linear networks of both kinds: small problems, and their programs written out anew."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +7,12 @@ import numpy as np
 from programs import draw, search
 from scipy.linalg import circulant, dft
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
 from cvxnn.problems import Problem
 from cvxnn.solvers.gauge.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def problem_of(

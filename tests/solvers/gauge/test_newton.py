@@ -1,7 +1,5 @@
 """Newton's method on the weights: its derivatives, where it ends, and when."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import LOSSES

@@ -1,7 +1,5 @@
 """Gauges, their dual norms and the weights behind coefficients, against their definitions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Proximal steps: where they lead, and when they end."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import LOSSES

@@ -1,7 +1,5 @@
 """The search of linear networks against closed forms, cvxpy and local search."""
 
-from __future__ import annotations
-
 import signal
 
 import numpy as np

@@ -16,7 +16,7 @@ def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 15), r=st.integers(1, 4))
-def test_refine_never_worsens_and_thins_out(seed: int, n: int, r: int) -> None:
+def test_refine_never_worsens_and_thins_out(seed, n, r):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, 12, r)
@@ -28,7 +28,7 @@ def test_refine_never_worsens_and_thins_out(seed: int, n: int, r: int) -> None:
     assert (refined.sizes > 0).all()
 
 
-def test_newton_reaches_the_closed_form_of_one_cell() -> None:
+def test_newton_reaches_the_closed_form_of_one_cell():
     # Every row active: 1/2 ||X w - y||^2 + beta ||w||, stationary at X'(y - Xw) = beta w/||w||.
     rng = np.random.default_rng(0)
     X = np.abs(rng.standard_normal((10, 3))) + 0.1
@@ -40,7 +40,7 @@ def test_newton_reaches_the_closed_form_of_one_cell() -> None:
     np.testing.assert_allclose(dual_point(least_squares(X, y, 0.2), refined), y - X @ w, atol=1e-10)
 
 
-def test_no_neurons() -> None:
+def test_no_neurons():
     none = Neurons.none(2)
     X, y = np.eye(2), np.ones(2)
     assert len(refine(least_squares(X, y, 1.0), none).sizes) == 0
@@ -48,7 +48,7 @@ def test_no_neurons() -> None:
     assert neuron_objective(least_squares(X, y, 1.0), none) == pytest.approx(1.0)
 
 
-def test_zero_rows_are_harmless() -> None:
+def test_zero_rows_are_harmless():
     X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     refined = refine(
         least_squares(X, np.array([1.0, 2.0, 3.0]), 0.1),
@@ -57,7 +57,7 @@ def test_zero_rows_are_harmless() -> None:
     assert np.isfinite(refined.sizes).all()
 
 
-def test_settling_finds_the_digits_that_the_objective_cannot_see() -> None:
+def test_settling_finds_the_digits_that_the_objective_cannot_see():
     """One neuron with all rows active: its direction errs by 1e-8, the objective by 1e-16."""
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 1.5, (12, 3))
@@ -79,7 +79,7 @@ def test_settling_finds_the_digits_that_the_objective_cannot_see() -> None:
     np.testing.assert_allclose(again.directions, settled.directions, rtol=0.0, atol=1e-14)
 
 
-def test_settling_knows_rows_that_meet_noise_only() -> None:
+def test_settling_knows_rows_that_meet_noise_only():
     """u = (2, -1, 1e-17) lies on the hyperplane of the row (0, 0, 1)."""
     X = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
     u = np.array([[2.0, -1.0, 1e-17]]) / np.sqrt(5.0)

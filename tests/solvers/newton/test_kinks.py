@@ -1,9 +1,6 @@
 """Newton's method over kinks: never worse, and quadratic to a stationary point."""
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,19 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from least_squares import least_squares
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-)
+from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -60,7 +51,7 @@ def force_left(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> f
 
 @given(seed=seeds, n=st.integers(1, 40), r=st.integers(1, 4), steps=st.integers(1, 6))
 @settings(max_examples=40)
-def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> None:
+def test_never_raises_the_objective(seed, n, r, steps):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     X[rng.random(n) < 0.1] = 0.0
@@ -73,14 +64,14 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_ends_at_a_stationary_point(seed: int) -> None:
+def test_ends_at_a_stationary_point(seed):
     X, y, neurons = started(seed)
     moved = descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=40)
     assert force_left(X, y, 0.5, moved) <= 1e-6
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_few_steps_are_enough_next_to_a_stationary_point(seed: int) -> None:
+def test_few_steps_are_enough_next_to_a_stationary_point(seed):
     X, y, neurons = started(seed)
     rest = descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=60)
     rng = np.random.default_rng(seed)
@@ -91,7 +82,7 @@ def test_few_steps_are_enough_next_to_a_stationary_point(seed: int) -> None:
     assert force_left(X, y, 0.5, moved) <= 1e-6
 
 
-def test_convergence_without_kinks_is_quadratic() -> None:
+def test_convergence_without_kinks_is_quadratic():
     rng = np.random.default_rng(0)
     X = rng.uniform(0.1, 1.0, (15, 3))
     y = X @ np.array([3.0, 2.0, 4.0])
@@ -106,7 +97,7 @@ def test_convergence_without_kinks_is_quadratic() -> None:
         assert after <= 10.0 * now**2 + 1e-12
 
 
-def test_a_gram_matrix_that_is_kept_changes_nothing() -> None:
+def test_a_gram_matrix_that_is_kept_changes_nothing():
     X, y, neurons = started(1)
     faces = faces_for(Layer(X))
     kept = fresh = neurons
@@ -116,7 +107,7 @@ def test_a_gram_matrix_that_is_kept_changes_nothing() -> None:
         np.testing.assert_allclose(kept.rays, fresh.rays, atol=1e-7)
 
 
-def test_enough_ends_early() -> None:
+def test_enough_ends_early():
     X, y, neurons = started(2)
     values = [
         neuron_objective(
@@ -129,14 +120,14 @@ def test_enough_ends_early() -> None:
     assert values[2] <= neuron_objective(least_squares(X, y, 0.5), neurons)
 
 
-def test_no_steps_and_no_neurons() -> None:
+def test_no_steps_and_no_neurons():
     X, y, neurons = started(3)
     assert descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=0) is neurons
     none = Neurons.none(3)
     assert descend_over_kinks(least_squares(X, y, 0.5), none, steps=5) is none
 
 
-def test_a_deadline_that_has_passed_moves_nothing() -> None:
+def test_a_deadline_that_has_passed_moves_nothing():
     X, y, neurons = started(4)
     assert (
         descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=5, deadline=Deadline(0.0))
@@ -144,7 +135,7 @@ def test_a_deadline_that_has_passed_moves_nothing() -> None:
     )
 
 
-def test_zero_rows_are_harmless() -> None:
+def test_zero_rows_are_harmless():
     X, y, neurons = started(5)
     padded, target = np.vstack([np.zeros((3, 3)), X]), np.append([1.0, -2.0, 0.5], y)
     moved = descend_over_kinks(least_squares(padded, target, 0.5), neurons, steps=30)
@@ -156,7 +147,7 @@ def test_zero_rows_are_harmless() -> None:
     assert only_zero.sizes.sum() <= neurons.sizes.sum()
 
 
-def test_a_neuron_that_is_off_everywhere_shrinks() -> None:
+def test_a_neuron_that_is_off_everywhere_shrinks():
     X, y, _ = started(6)
     X = np.abs(X) + 0.1
     off = Neurons(-np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1)))

@@ -1,25 +1,17 @@
 """Sliding: never worse, stationary where the objective is smooth, and interruptible."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from least_squares import least_squares
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    neuron_objective,
-    residual,
-)
+from cvxnn.solvers.atoms import neuron_objective, residual
 from cvxnn.solvers.newton.local_descent import descend
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -38,7 +30,7 @@ def smooth(seed: int) -> tuple[FloatArray, FloatArray, Neurons]:
 
 @given(seed=seeds, n=st.integers(1, 30), r=st.integers(1, 4), steps=st.sampled_from([1, 5, 60]))
 @settings(max_examples=40)
-def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> None:
+def test_never_raises_the_objective(seed, n, r, steps):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, 6, r)
@@ -51,9 +43,7 @@ def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> No
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("chunk", [1 << 21, 4])
-def test_ends_where_the_gradient_vanishes(
-    seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ends_where_the_gradient_vanishes(seed, chunk, monkeypatch):
     monkeypatch.setattr("cvxnn.layers.rows._CHUNK", chunk)
     X, y, start = smooth(seed)
     moved = descend(least_squares(X, y, 0.2), start, steps=500)
@@ -64,7 +54,7 @@ def test_ends_where_the_gradient_vanishes(
 
 
 @pytest.mark.parametrize("enough", [1e-2, 1e-3])
-def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
+def test_ends_once_a_stretch_gains_too_little(enough):
     rng = np.random.default_rng(0)
     X, y, start = rng.standard_normal((60, 8)), rng.standard_normal(60), random_neurons(rng, 40, 8)
     ends = [
@@ -87,7 +77,7 @@ def test_ends_once_a_stretch_gains_too_little(enough: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
+def test_no_step_along_a_finite_difference_is_better(seed):
     X, y, start = smooth(seed)
     moved = descend(least_squares(X, y, 0.2), start, steps=500)
     value = neuron_objective(least_squares(X, y, 0.2), moved)
@@ -103,7 +93,7 @@ def test_no_step_along_a_finite_difference_is_better(seed: int) -> None:
         assert min(ends) >= value - 1e-12
 
 
-def test_more_steps_are_not_worse() -> None:
+def test_more_steps_are_not_worse():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
@@ -117,7 +107,7 @@ def test_more_steps_are_not_worse() -> None:
     assert values[-1] < 0.5 * neuron_objective(least_squares(X, y, 0.1), start)
 
 
-def test_a_neuron_that_is_off_everywhere_disappears() -> None:
+def test_a_neuron_that_is_off_everywhere_disappears():
     X, y, start = smooth(0)
     both = Neurons(
         np.vstack([start.directions, -start.directions]),
@@ -132,18 +122,18 @@ def test_a_neuron_that_is_off_everywhere_disappears() -> None:
     )
 
 
-def test_with_an_expensive_penalty_nothing_is_left_of_the_neurons() -> None:
+def test_with_an_expensive_penalty_nothing_is_left_of_the_neurons():
     X, y, start = smooth(1)
     moved = descend(least_squares(X, y, 1e4), start, steps=200)
     assert moved.sizes.sum() < 1e-6
 
 
-def test_no_neurons() -> None:
+def test_no_neurons():
     none = Neurons.none(2)
     assert descend(least_squares(np.eye(2), np.ones(2), 1.0), none, steps=10) is none
 
 
-def test_zero_rows_are_harmless() -> None:
+def test_zero_rows_are_harmless():
     X, y, start = smooth(2)
     padded = descend(
         least_squares(np.vstack([X, np.zeros((2, 3))]), np.append(y, [1.0, 2.0]), 0.2),
@@ -155,7 +145,7 @@ def test_zero_rows_are_harmless() -> None:
     )
 
 
-def test_a_deadline_that_has_passed_leaves_the_neurons() -> None:
+def test_a_deadline_that_has_passed_leaves_the_neurons():
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
     start = random_neurons(rng, 10, 3)
@@ -163,7 +153,7 @@ def test_a_deadline_that_has_passed_leaves_the_neurons() -> None:
     np.testing.assert_allclose(stopped.rays, start.rays, rtol=1e-14)
 
 
-def test_a_deadline_within_a_slide_keeps_the_best_point() -> None:
+def test_a_deadline_within_a_slide_keeps_the_best_point():
     class Looks(Deadline):
         left = 40
 

@@ -1,9 +1,6 @@
 """Moments, and what is built on them, against the same sums over explicit rows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +9,10 @@ from hypothesis import strategies as st
 from least_squares import least_squares
 from problems import with_bias
 
+from cvxnn.array_types import FloatArray
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    neuron_objective,
-    reweigh,
-)
+from cvxnn.solvers.atoms import neuron_objective, reweigh
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
@@ -30,7 +25,6 @@ from cvxnn.solvers.planar.newton import (
     stationary_residual,
 )
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator
 
 seeds = st.integers(0, 2**32 - 1)
@@ -71,7 +65,7 @@ def columns(moments: Moments, rays: FloatArray, signs: FloatArray) -> FloatArray
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 200))
-def test_sums_over_ranges(kind: str, seed: int, n: int) -> None:
+def test_sums_over_ranges(kind, seed, n):
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
@@ -93,7 +87,7 @@ def test_sums_over_ranges(kind: str, seed: int, n: int) -> None:
     np.testing.assert_allclose(moments.gradient(pieces, rays, signs), expected, atol=1e-11)
 
 
-def test_many_rows_and_few_rows_agree() -> None:
+def test_many_rows_and_few_rows_agree():
     rng = np.random.default_rng(0)
     moments = make_moments("two features", rng, 5000)
     rays, signs = make_neurons(moments, rng)
@@ -105,7 +99,7 @@ def test_many_rows_and_few_rows_agree() -> None:
     np.testing.assert_allclose(moments.gradient(pieces, rays, signs), slow, atol=1e-9)
 
 
-def test_moments_of_few_rows_among_many_keep_their_digits() -> None:
+def test_moments_of_few_rows_among_many_keep_their_digits():
     n = 100_000
     circle = CircularRows.of(with_bias(np.linspace(1.0, 2.0, n)))
     moments = Moments(circle, np.ones(n))
@@ -121,7 +115,7 @@ def test_moments_of_few_rows_among_many_keep_their_digits() -> None:
 
 
 @given(seed=seeds, dependent=st.booleans())
-def test_gram_lasso_solves_the_lasso(seed: int, dependent: bool) -> None:
+def test_gram_lasso_solves_the_lasso(seed, dependent):
     rng = np.random.default_rng(seed)
     A = rng.standard_normal((12, 9))
     if dependent:
@@ -138,7 +132,7 @@ def test_gram_lasso_solves_the_lasso(seed: int, dependent: bool) -> None:
     assert np.linalg.matrix_rank(A[:, c > 0.0]) == np.count_nonzero(c)
 
 
-def test_gram_lasso_exchanges_dependent_columns() -> None:
+def test_gram_lasso_exchanges_dependent_columns():
     # Two columns span the plane; the third is a cheaper way to the target.
     A = np.array([[1.0, 0.0, 0.8], [0.0, 1.0, 0.8]])
     y, beta = np.array([10.0, 10.0]), 0.1
@@ -148,7 +142,7 @@ def test_gram_lasso_exchanges_dependent_columns() -> None:
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 60))
-def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
+def test_reweighing_is_that_over_rows(kind, seed, n):
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
@@ -165,7 +159,7 @@ def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
 
 @all_kinds
 @given(seed=seeds, n=st.integers(2, 60))
-def test_chain_solves_the_least_squares_problem(kind: str, seed: int, n: int) -> None:
+def test_chain_solves_the_least_squares_problem(kind, seed, n):
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
@@ -192,7 +186,7 @@ def test_chain_solves_the_least_squares_problem(kind: str, seed: int, n: int) ->
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 60))
-def test_merging_keeps_the_output_and_pays_no_more(kind: str, seed: int, n: int) -> None:
+def test_merging_keeps_the_output_and_pays_no_more(kind, seed, n):
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng, 12)
@@ -209,7 +203,7 @@ def test_merging_keeps_the_output_and_pays_no_more(kind: str, seed: int, n: int)
 
 @all_kinds
 @given(seed=seeds, n=st.integers(2, 60))
-def test_newton_descends(kind: str, seed: int, n: int) -> None:
+def test_newton_descends(kind, seed, n):
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
@@ -220,7 +214,7 @@ def test_newton_descends(kind: str, seed: int, n: int) -> None:
 
 
 @given(seed=seeds)
-def test_stationary_residual(seed: int) -> None:
+def test_stationary_residual(seed):
     rng = np.random.default_rng(seed)
     moments = make_moments("bias", rng, 40)
     rays, signs = make_neurons(moments, rng, 3)
@@ -233,7 +227,7 @@ def test_stationary_residual(seed: int) -> None:
 
 
 @given(seed=seeds)
-def test_gram_lasso_about_other_weights_is_the_same_lasso(seed: int) -> None:
+def test_gram_lasso_about_other_weights_is_the_same_lasso(seed):
     rng = np.random.default_rng(seed)
     A, y, beta = rng.standard_normal((12, 6)), rng.standard_normal(12), 0.3
     start = np.maximum(rng.standard_normal(6), 0.0)
@@ -243,7 +237,7 @@ def test_gram_lasso_about_other_weights_is_the_same_lasso(seed: int) -> None:
     np.testing.assert_allclose(centred, plain, atol=1e-9)
 
 
-def test_moments_of_targets_far_from_zero_keep_the_digits_of_what_is_left() -> None:
+def test_moments_of_targets_far_from_zero_keep_the_digits_of_what_is_left():
     rng = np.random.default_rng(5)
     circle = CircularRows.of(with_bias(rng.uniform(-2.0, 2.0, 5000)))
     left = rng.standard_normal(5000)

@@ -1,17 +1,14 @@
 """The search in rank two against stored optima, Clarabel, and the oracle over cells."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from kkt import assert_certified
 from least_squares import least_squares, network_of
-from problems import PROBLEMS, Problem, problem_ids, problem_named, with_bias
+from problems import PROBLEMS, problem_ids, problem_named, with_bias
 from reference import solve_with_clarabel
 
 import cvxnn
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import dual_bound
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
@@ -19,8 +16,6 @@ from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 PLANAR = [p for p in PROBLEMS if np.linalg.matrix_rank(p.X) <= 2]
 
@@ -68,7 +63,7 @@ def check_network(search: RankTwoSearch, X: FloatArray, y: FloatArray, beta: flo
 
 
 @pytest.mark.parametrize("problem", PLANAR, ids=problem_ids)
-def test_the_registry(problem: Problem) -> None:
+def test_the_registry(problem):
     search = search_to(problem.X, problem.y, problem.beta)
     optimum = problem.objective
     if optimum is None:
@@ -79,7 +74,7 @@ def test_the_registry(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_clarabel_finds_nothing_better(seed: int) -> None:
+def test_clarabel_finds_nothing_better(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, 16))
     x = rng.standard_normal(n)
@@ -100,14 +95,14 @@ def test_clarabel_finds_nothing_better(seed: int) -> None:
 
 
 @pytest.mark.parametrize("problem", PLANAR, ids=problem_ids)
-def test_solve_certifies(problem: Problem) -> None:
+def test_solve_certifies(problem):
     solution = cvxnn.solve(problem.X, problem.y, problem.beta)
     assert solution.status is cvxnn.Status.OPTIMAL
     assert_certified(solution, problem.X, problem.y, problem.beta, optimum=problem.objective)
 
 
 @pytest.mark.parametrize("share", [1e-1, 1e-2, 1e-3, 1e-4])
-def test_many_rows(share: float) -> None:
+def test_many_rows(share):
     X, y = wave(5000)
     beta = share * largest_beta(X, y)
     search = search_to(X, y, beta, most=15)
@@ -123,7 +118,7 @@ def test_many_rows(share: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_near_interpolation(seed: int) -> None:
+def test_near_interpolation(seed):
     rng = np.random.default_rng(seed)
     X, y = with_bias(rng.standard_normal(60)), np.sign(rng.standard_normal(60))
     beta = 1e-5 * largest_beta(X, y)
@@ -131,7 +126,7 @@ def test_near_interpolation(seed: int) -> None:
     check_network(search, X, y, beta)
 
 
-def test_rows_that_repeat_are_rows_with_weights() -> None:
+def test_rows_that_repeat_are_rows_with_weights():
     X, y = wave(200)
     beta = 1e-3 * largest_beta(X, y)
     once = search_to(X, y, beta, tol=1e-8)
@@ -139,7 +134,7 @@ def test_rows_that_repeat_are_rows_with_weights() -> None:
     assert thrice.objective == pytest.approx(3.0 * once.objective, rel=1e-7)
 
 
-def test_the_order_of_the_rows_does_not_matter_and_runs_repeat() -> None:
+def test_the_order_of_the_rows_does_not_matter_and_runs_repeat():
     X, y = wave(3000)
     beta = 1e-3 * largest_beta(X, y)
     order = np.random.default_rng(0).permutation(len(y))
@@ -151,7 +146,7 @@ def test_the_order_of_the_rows_does_not_matter_and_runs_repeat() -> None:
     np.testing.assert_array_equal(shuffled.dual_point[np.argsort(order)], first.dual_point)
 
 
-def test_no_neurons_where_beta_is_large() -> None:
+def test_no_neurons_where_beta_is_large():
     X, y = wave(50)
     search = RankTwoSearch(least_squares(X, y, 1.001 * largest_beta(X, y)))
     assert search.gap <= 1e-9
@@ -159,7 +154,7 @@ def test_no_neurons_where_beta_is_large() -> None:
     assert network_of(search).n_neurons == 0
 
 
-def test_a_quick_end_and_a_passed_deadline_leave_a_valid_network() -> None:
+def test_a_quick_end_and_a_passed_deadline_leave_a_valid_network():
     problem = problem_named("d1_n50")
     search = RankTwoSearch(
         least_squares(problem.X, problem.y, problem.beta), deadline=Deadline(0.0)

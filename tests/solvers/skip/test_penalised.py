@@ -1,7 +1,5 @@
 """A penalised skip connection: brute force over eta, cvxpy, bounds, limits and Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable
@@ -32,7 +30,7 @@ def penalised(
 
 @pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
 @pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
-def test_the_optimum_is_that_of_cvxpy(loss: str, slope: float) -> None:
+def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
     run(search, 1e-7)
@@ -48,7 +46,7 @@ def test_the_optimum_is_that_of_cvxpy(loss: str, slope: float) -> None:
         assert float(np.linalg.norm(X.T @ proof.v)) <= proof.oracle_bound
 
 
-def test_the_optimum_is_the_least_over_eta() -> None:
+def test_the_optimum_is_the_least_over_eta():
     """``min over eta`` of a search with the ridge ``beta / eta``, and ``beta eta / 2``."""
     X, y = data()
     search = penalised("squared", 0.0)
@@ -70,7 +68,7 @@ def test_the_optimum_is_the_least_over_eta() -> None:
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_no_network_is_below_the_bound(loss: str) -> None:
+def test_no_network_is_below_the_bound(loss):
     _, y = data(loss)
     search, rng = penalised(loss, -1.0), np.random.default_rng(0)
     bounds = [search.bound]
@@ -85,7 +83,7 @@ def test_no_network_is_below_the_bound(loss: str) -> None:
         assert value(search.rows, y, BETA, loss, neurons, w) >= bounds[-1]
 
 
-def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network() -> None:
+def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network():
     starts: list[Neurons | None] = []
     stepped: list[int] = []
 
@@ -115,7 +113,7 @@ def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network()
     assert objectives == sorted(objectives, reverse=True)
 
 
-def test_where_no_eta_is_left_the_search_is_stuck_or_stationary() -> None:
+def test_where_no_eta_is_left_the_search_is_stuck_or_stationary():
     """A gap of nothing is never reached: the root is, and then there is nothing to do."""
     search = penalised("squared", 0.0)
     rounds = run(search, 0.0)
@@ -125,9 +123,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary() -> None:
 
 @pytest.mark.parametrize("place", ["_around", "_advance", "_end", "_first_guess"])
 @pytest.mark.parametrize("count", [1, 2])
-def test_ctrl_c_within_and_between_searches_keeps_the_best(
-    place: str, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_within_and_between_searches_keeps_the_best(place, count, monkeypatch):
     _, y = data()
     original: Callable[..., Any] = getattr(PenalisedSkipSearch, place)
     calls = []
@@ -172,13 +168,13 @@ class _Looks(Deadline):
         return self.looks < 0
 
 
-def test_no_time_for_the_first_search() -> None:
+def test_no_time_for_the_first_search():
     with pytest.raises(OutOfTimeError):
         penalised("squared", 0.2, _Looks(0))
 
 
 @pytest.mark.parametrize("looks", [10, 40, 100, 400, 1000])
-def test_a_deadline_leaves_the_best_so_far(looks: int) -> None:
+def test_a_deadline_leaves_the_best_so_far(looks):
     _, y = data()
     search = penalised("squared", 0.2, _Looks(looks))
     rounds = 0
@@ -194,7 +190,7 @@ def test_a_deadline_leaves_the_best_so_far(looks: int) -> None:
     check_state(search, y, kept)
 
 
-def test_a_linear_neuron_joins_a_proof() -> None:
+def test_a_linear_neuron_joins_a_proof():
     X, y = data()
     rows = skip_rows(X, 0.0, is_free=False)
     proof = spectral_proof(rows.layer, y)
