@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
 from cvxnn.patterns import PatternSet
+from cvxnn.program import ConvexProgram
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -179,6 +181,18 @@ def _arrangement(name: str) -> PatternSet:
 def arrangement(problem: Problem) -> PatternSet:
     """All patterns of a registered problem, by brute force; computed once in a process."""
     return _arrangement(problem.name)
+
+
+@cache
+def _by_clarabel(name: str) -> float:
+    problem = problem_named(name)
+    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+    return float(solve_with_clarabel(program).objective)
+
+
+def optimum_of(problem: Problem) -> float:
+    """The known optimum of a registered problem, or that of Clarabel on all its patterns."""
+    return problem.objective if problem.objective is not None else _by_clarabel(problem.name)
 
 
 def brute_force_patterns(X: FloatArray) -> set[bytes]:

@@ -156,15 +156,6 @@ def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, see
 
 
 @kinds
-def test_never_below_the_maximum(kind):
-    for rng, X, v in instances(kind, 500, 0):
-        patterns = enumerate_patterns(X)
-        bound = CellOracle(X, patterns).price(v[:, None]).bound
-        lower, _ = bracket(X, v, patterns.masks[:64], rng)
-        assert bound >= lower * (1.0 - 1e-14)
-
-
-@kinds
 def test_equal_to_the_maximum(kind):
     for rng, X, v in instances(kind, 300, 1):
         patterns = enumerate_patterns(X)

@@ -1,15 +1,13 @@
 """The search of linear networks against closed forms, cvxpy and local search."""
 
-import signal
-
 import numpy as np
 import pytest
-from programs import LOSSES, in_cvxpy
+from programs import LOSSES
 from scipy.linalg import dft
-from solvers.gauge.linear_networks import Circular, Patches, drawn, local_search, problem_of, solved
+from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of, solved
 
-from cvxnn.interrupts import Deadline, deferred_interrupts
-from cvxnn.losses import SquaredLoss, WeightedLoss, as_loss
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.programs import CircularProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
 
@@ -51,38 +49,6 @@ def test_the_proof_is_what_the_bound_comes_from(kind, loss):
     exact = rows.dual_norm(rows.program.matrix.T @ proof.v)
     assert exact * (1.0 - 1e-14) <= proof.oracle_bound <= exact * (1.0 + 1e-9)
     assert search.bound == proof.bound(search.problem)
-
-
-@any_kind
-@any_loss
-def test_local_search_does_not_go_below(kind, loss):
-    rows, y = drawn(kind, loss, 7, *((3, 2) if kind is Patches else (1, 4)), seed=3)
-    search = solved(rows.program, y, 0.5, loss)
-    # More filters than needed do not help either.
-    for m in (rows.most_filters, rows.most_filters + 1):
-        found = local_search(rows, y, 0.5, loss, m)
-        assert found >= search.bound
-        assert found == pytest.approx(search.objective, rel=1e-5)
-
-
-@any_loss
-def test_local_search_does_not_go_below_for_odd_circles(loss):
-    rows, y = drawn(Circular, loss, 7, 1, 3, seed=3)
-    search, found = solved(rows.program, y, 0.5, loss), local_search(rows, y, 0.5, loss, 1)
-    assert search.bound <= found == pytest.approx(search.objective, rel=1e-5)
-
-
-@any_kind
-@any_loss
-@pytest.mark.parametrize("shape", [(8, 2, 2), (8, 1, 5)], ids=str)
-def test_cvxpy_finds_the_same_value(kind, loss, shape):
-    cp = pytest.importorskip("cvxpy")
-    rows, y = drawn(kind, loss, *shape, seed=5)
-    t = cp.Variable(rows.program.matrix.shape[1])
-    data = in_cvxpy(cp, loss, rows.program.matrix @ t, y)
-    program = cp.Problem(cp.Minimize(data + 0.3 * rows.gauge_in_cvxpy(cp, t)))
-    program.solve(solver="CLARABEL")
-    assert solved(rows.program, y, 0.3, loss).objective == pytest.approx(program.value, rel=1e-6)
 
 
 def test_one_patch_with_orthogonal_columns_is_a_soft_threshold():
@@ -167,16 +133,6 @@ def test_circular_filters_are_real_and_even():
     np.testing.assert_allclose(u[1:], u[:0:-1], atol=1e-12)
 
 
-@any_kind
-def test_weights_of_rows_are_repeated_rows(kind):
-    rows, y = drawn(kind, "squared", 6, 3, 2)
-    weights = np.array([1.0, 2.0, 1.0, 3.0, 1.0, 1.0])
-    repeated = np.repeat(np.arange(6), weights.astype(int))
-    weighted = solved(rows.program, y, 0.5, WeightedLoss(SquaredLoss(), weights))
-    plain = solved(kind(rows.data[repeated]).program, y[repeated], 0.5)
-    assert weighted.objective == pytest.approx(plain.objective, rel=1e-6)
-
-
 def test_a_hard_problem_is_solved_along_a_path_of_beta():
     # A few labels that are all fitted: the smaller beta, the flatter the loss.
     rows, y = drawn(Patches, "squared_hinge", 20, 5, 4)
@@ -222,21 +178,3 @@ def test_a_round_ends_early_when_time_is_up(kind):
     assert (search.objective, search.bound) == before
     assert before[0] == 0.5 * y @ y
     assert len(search.neurons) == 0
-
-
-@any_kind
-def test_ctrl_c_ends_a_search_that_is_as_good_as_before(kind):
-    rows, y = drawn(kind, "squared", 30, 8, 6)
-    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline())
-    search.step(1e-15)
-    before = search.objective, search.bound
-    # A shell starts its background jobs with SIGINT ignored.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), deferred_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            search.step(1e-15)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    assert (search.objective, search.bound) == before
-    assert search.objective < 0.5 * y @ y

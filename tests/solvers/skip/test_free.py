@@ -8,8 +8,8 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.losses import Loss, SquaredLoss, WeightedLoss
-from cvxnn.problems import Neurons, Problem
+from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.problems import Problem
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.projection import ProjectedProblem
 
@@ -43,25 +43,6 @@ def test_the_optimum_is_that_of_cvxpy(slope):
         assert search.bound * (1.0 - 1e-12) <= bound <= optimum * (1.0 + 1e-6)
 
 
-def test_no_network_is_below_the_bound():
-    X, y = data()
-    rows, rng = skip_rows(X, -1.0, is_free=True), np.random.default_rng(0)
-    search = free(rows, y)
-    bound = -np.inf
-    while not search.reaches(1e-6):
-        search.step(1e-6)
-        assert search.bound >= bound
-        bound = search.bound
-    for _ in range(200):
-        rays = 10.0 ** rng.uniform(-3, 0) * rng.standard_normal((4, 3))
-        neurons = Neurons.of(rays, rng.choice([-1.0, 1.0], (4, 1)))
-        f = rows.layer.forward(neurons.rays, neurons.signs)
-        # The best w beside them, and one next to it.
-        w = np.linalg.lstsq(X, y - f, rcond=None)[0]
-        least = value(rows, y, BETA, "squared", neurons, w)
-        assert bound <= least <= value(rows, y, BETA, "squared", neurons, w + 1e-3)
-
-
 def test_before_the_first_round_there_is_the_regression():
     X, y = data()
     search = free(skip_rows(X, 0.0, is_free=True), y)
@@ -83,18 +64,6 @@ def test_targets_of_any_size_are_of_size_one_within():
     run(tiny, 1e-8)
     assert tiny.objective * 2.0**40 == pytest.approx(plain.objective, rel=1e-6)
     np.testing.assert_allclose((tiny.linear - [3.0, -1.0, 2.0]) * 2.0**20, plain.linear, atol=1e-4)
-
-
-def test_weights_are_repetitions():
-    X, y = data()
-    weights = np.array([1.0, 2.0, 1.0, 3.0, 1.0, 1.0, 2.0, 1.0])
-    weighted = free(skip_rows(X, 0.1, is_free=True), y, loss=WeightedLoss(SQUARED, weights))
-    run(weighted, 1e-8)
-    index = np.repeat(np.arange(8), weights.astype(int))
-    repeated = free(skip_rows(X[index], 0.1, is_free=True), y[index])
-    run(repeated, 1e-8)
-    assert weighted.objective == pytest.approx(repeated.objective, rel=1e-7)
-    np.testing.assert_allclose(weighted.linear, repeated.linear, atol=1e-4)
 
 
 def test_where_nothing_is_proven_of_the_columns_there_is_no_bound():

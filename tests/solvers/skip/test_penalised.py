@@ -28,8 +28,16 @@ def penalised(
     return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
-@pytest.mark.parametrize("slope", [0.0, 0.2, -1.0])
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
+@pytest.mark.parametrize(
+    ("loss", "slope"),
+    [
+        ("squared", 0.0),
+        ("squared", -1.0),
+        ("huber", 0.2),
+        ("logistic", -1.0),
+        ("squared_hinge", 0.0),
+    ],
+)
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
@@ -65,22 +73,6 @@ def test_the_optimum_is_the_least_over_eta():
     found = minimize_scalar(least, bounds=(near - 1.0, near + 1.0), options={"maxiter": 15})
     assert found.fun == pytest.approx(search.objective, rel=1e-6)
     assert found.fun >= search.bound
-
-
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_no_network_is_below_the_bound(loss):
-    _, y = data(loss)
-    search, rng = penalised(loss, -1.0), np.random.default_rng(0)
-    bounds = [search.bound]
-    while not search.reaches(1e-6):
-        search.step(1e-6)
-        bounds.append(search.bound)
-    assert bounds == sorted(bounds)
-    for _ in range(200):
-        scale = 10.0 ** rng.uniform(-3, 0)
-        rays, w = scale * rng.standard_normal((4, 3)), scale * rng.standard_normal(3)
-        neurons = Neurons.of(rays, rng.choice([-1.0, 1.0], (4, 1)))
-        assert value(search.rows, y, BETA, loss, neurons, w) >= bounds[-1]
 
 
 def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network():
