@@ -157,7 +157,7 @@ PROBLEMS: tuple[Problem, ...] = (
 )
 
 SMALL_PROBLEMS: tuple[Problem, ...] = tuple(
-    p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns <= 512
+    p for p in PROBLEMS if (p.n_patterns or 0) <= 512 and len(p.X) <= 50
 )
 """Those whose full program takes the reference solver a second at most."""
 

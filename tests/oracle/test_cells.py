@@ -11,15 +11,19 @@ from cones import project_on_cone
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import SMALL_PROBLEMS, arrangement, problem_ids, with_bias
+from row_kinds import (
+    Generator,
+    each_kind,
+    each_kind_and_near,
+    gaussian,
+    integers,
+    nearly_degenerate,
+    seeds,
+)
 
 from cvxnn.array_types import FloatArray
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
-
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
-
 
 # ------------------------------------------------------------------ maxima by other means
 
@@ -82,55 +86,6 @@ def rounding(X: FloatArray, v: FloatArray) -> float:
 # ------------------------------------------------------------------------------ instances
 
 
-def gaussian(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, d))
-
-
-def integers(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.integers(-2, 3, (n, d)).astype(np.float64)
-
-
-def duplicated(rng: Generator, n: int, d: int) -> FloatArray:
-    rows = rng.standard_normal((n, d))[rng.integers(0, max(n // 2, 1), n)]
-    return rows * rng.choice([-2.0, 0.0, 0.3, 1.0], (n, 1))
-
-
-def scaled_columns(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, d)
-
-
-def scaled_rows(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, (n, 1))
-
-
-def standardised(rng: Generator, n: int, d: int) -> FloatArray:
-    grid = integers(rng, n, max(d - 1, 1))
-    spread = grid.std(axis=0)
-    return with_bias((grid - grid.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
-
-
-def rank_deficient(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, max(d - 1, 1))) @ rng.standard_normal((max(d - 1, 1), d))
-
-
-def nearly_degenerate(rng: Generator, n: int, d: int) -> FloatArray:
-    """Integer rows with perturbations far below, at and above the tolerance of merging."""
-    return integers(rng, n, d) + 10.0 ** rng.integers(-16, -6, (n, 1)) * rng.standard_normal((n, d))
-
-
-KINDS: list[Callable[[Generator, int, int], FloatArray]] = [
-    gaussian,
-    integers,
-    duplicated,
-    scaled_columns,
-    scaled_rows,
-    standardised,
-    rank_deficient,
-    nearly_degenerate,
-]
-kinds = pytest.mark.parametrize("kind", KINDS)
-
-
 def random_dual(rng: Generator, X: FloatArray) -> FloatArray:
     """Noise, sparse, integer (many ties), cancelling, or badly scaled dual points."""
     n = len(X)
@@ -155,7 +110,7 @@ def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, see
 # ------------------------------------------------------------------------------ the bound
 
 
-@kinds
+@each_kind_and_near
 def test_equal_to_the_maximum(kind):
     for rng, X, v in instances(kind, 300, 1):
         patterns = enumerate_patterns(X)
@@ -238,14 +193,14 @@ def test_cover_is_zero_in_general_position(seed, n, d):
     assert not CellOracle(X, enumerate_patterns(X)).cover.any()
 
 
-@pytest.mark.parametrize("kind", [integers, duplicated, standardised, rank_deficient])
+@each_kind
 def test_cover_is_tiny_on_degenerate_data(kind):
     for _, X, _ in instances(kind, 80, 3):
         assert CellOracle(X, enumerate_patterns(X)).cover.max() <= 1e-11
 
 
 @pytest.mark.parametrize("kept", ["most", "half", "few", "one"])
-@kinds
+@each_kind_and_near
 def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(kind, kept):
     for rng, X, v in instances(kind, 25, 4):
         patterns = enumerate_patterns(X)
@@ -276,7 +231,7 @@ def test_a_missing_cell_with_the_maximum_is_noticed():
     assert CellOracle(X, patterns.select(others)).price(v[:, None]).bound < complete.bound
 
 
-@kinds
+@each_kind_and_near
 def test_incomplete_sets_bound_the_maximum_over_their_own_cells(kind):
     for _, X, v in instances(kind, 40, 5):
         patterns = sample_patterns(X, 6, 0)
@@ -338,7 +293,7 @@ def test_entries_whose_squares_underflow_are_in_the_bound():
 # --------------------------------------------------------------------------------- enough
 
 
-@kinds
+@each_kind_and_near
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9, 1.1])
 def test_enough(kind, fraction):
     """Bounds stay proofs, cleared cells stay below, and cells above are priced as before."""

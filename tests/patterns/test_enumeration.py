@@ -1,6 +1,5 @@
 """Complete enumeration against a tree of linear programs, and its kernels against NumPy."""
 
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -17,6 +16,7 @@ from problems import (
     problem_ids,
     with_bias,
 )
+from row_kinds import KINDS, decades, each_kind, integers, seeds, standardised
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, TooManyPatternsError
@@ -24,11 +24,11 @@ from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns,
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells, walk_flats
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, reduce_rows
 
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 # A linear program for every cell and row: few examples of each kind are enough.
-few = settings(max_examples=25)
+few = settings(max_examples=12)
+
+
+CONCURRENT = KINDS["concurrent"]
 
 
 def as_set(patterns: PatternSet) -> set[bytes]:
@@ -53,53 +53,6 @@ def check_against_brute_force(X: FloatArray) -> None:
     patterns = enumerate_patterns(X)
     check_patterns(X, patterns)
     assert as_set(patterns) == brute_force_patterns(X)
-
-
-def integers(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.integers(-2, 3, (n, d)).astype(np.float64)
-
-
-def repeated(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((max(n // 2, 1), d))[rng.integers(0, max(n // 2, 1), n)]
-
-
-def parallel(rng: Generator, n: int, d: int) -> FloatArray:
-    return repeated(rng, n, d) * rng.choice([-3.0, -1.0, 0.1, 1.0], (n, 1))
-
-
-def with_zero_rows(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, d)) * (rng.random((n, 1)) < 0.7)
-
-
-def collinear_columns(rng: Generator, n: int, d: int) -> FloatArray:
-    X = rng.standard_normal((n, d))
-    return np.column_stack([X, np.ones(n), 3.0 * X[:, 0] - 2.0])[:, : d + 1]
-
-
-def rank_deficient(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, max(d - 1, 1))) @ rng.standard_normal((max(d - 1, 1), d + 1))
-
-
-def concurrent(rng: Generator, n: int, d: int) -> FloatArray:
-    """Sums of few rows: many hyperplanes share a line, a plane, ..."""
-    return rng.integers(-1, 2, (n, d)).astype(np.float64) @ rng.standard_normal((d, d))
-
-
-def scaled(rng: Generator, n: int, d: int) -> FloatArray:
-    X = rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, d)
-    return X * 10.0 ** rng.integers(-6, 7, (n, 1))
-
-
-KINDS: list[Callable[[Generator, int, int], FloatArray]] = [
-    integers,
-    repeated,
-    parallel,
-    with_zero_rows,
-    collinear_columns,
-    rank_deficient,
-    concurrent,
-    scaled,
-]
 
 
 @pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
@@ -131,14 +84,16 @@ def test_larger_data_in_general_position(n, d):
     assert len(patterns) == count_patterns_bound(n, min(n, d))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @few
 @given(seed=seeds, n=st.integers(1, 9), d=st.integers(1, 3))
 def test_degenerate_data(kind, seed, n, d):
-    check_against_brute_force(kind(np.random.default_rng(seed), n, d))
+    X = kind(np.random.default_rng(seed), n, d)
+    check_against_brute_force(X)
+    check_against_brute_force(X * decades(np.random.default_rng(seed), n, 1))
 
 
-@pytest.mark.parametrize("kind", [integers, concurrent, parallel])
+@pytest.mark.parametrize("kind", [integers, CONCURRENT, KINDS["parallel"]])
 @pytest.mark.parametrize(("n", "d"), [(8, 4), (7, 5)])
 def test_degenerate_data_of_higher_rank(kind, n, d):
     for seed in range(3):
@@ -149,10 +104,9 @@ def test_degenerate_data_of_higher_rank(kind, n, d):
 def test_rounding_of_a_standardisation_splits_no_hyperplanes(seed, n, d):
     """A grid and the same grid, standardised, have the same cells: the map is affine."""
     grid = integers(np.random.default_rng(seed), n, d)
-    spread = grid.std(axis=0)
-    standardised = (grid - grid.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    patterns = enumerate_patterns(with_bias(standardised))
-    check_patterns(with_bias(standardised), patterns)
+    rows = standardised(np.random.default_rng(seed), n, d + 1)
+    patterns = enumerate_patterns(rows)
+    check_patterns(rows, patterns)
     assert len(patterns) == len(enumerate_patterns(with_bias(grid)))
 
 
@@ -171,7 +125,7 @@ def test_square_grid_in_any_units(factor, shift):
 @given(seed=seeds, n=st.integers(1, 12), d=st.integers(1, 4))
 def test_patterns_do_not_depend_on_coordinates(seed, n, d):
     rng = np.random.default_rng(seed)
-    X = concurrent(rng, n, d)
+    X = CONCURRENT(rng, n, d)
     expected = as_set(enumerate_patterns(X))
     lengths = rng.uniform(0.01, 100.0, (n, 1))
     assert as_set(enumerate_patterns(X * lengths)) == expected
@@ -276,7 +230,7 @@ def walked(coordinates: FloatArray, hyperplanes: range) -> tuple[np.ndarray, Flo
 def hyperplanes_of(seed: int, n: int, d: int) -> FloatArray:
     """Unit rows, pairwise not parallel, with many that meet in one line."""
     rng = np.random.default_rng(seed)
-    return reduce_rows(np.vstack([np.eye(d), concurrent(rng, n, d)])).coordinates
+    return reduce_rows(np.vstack([np.eye(d), CONCURRENT(rng, n, d)])).coordinates
 
 
 def flips(masks: set[tuple[bool, ...]], mask: tuple[bool, ...]) -> set[int]:

@@ -41,12 +41,7 @@ def test_a_seed_decides_the_draws(scheme, seed):
     again = sample_patterns(X, 20, np.random.default_rng(seed), scheme=scheme)
     np.testing.assert_array_equal(first.packed, again.packed)
     np.testing.assert_array_equal(first.directions, again.directions)
-
-
-@schemes
-def test_another_seed_draws_others(scheme):
-    X = np.random.default_rng(0).standard_normal((8, 3))
-    first, other = (sample_patterns(X, 20, seed, scheme=scheme) for seed in (0, 1))
+    other = sample_patterns(X, 20, seed + 1, scheme=scheme)
     assert not np.array_equal(first.directions, other.directions)
 
 
@@ -71,14 +66,6 @@ def test_few_rows_or_columns(scheme, shape):
     patterns = sample_patterns(X, 300, 0, scheme=scheme)
     assert len(patterns) == 2 ** min(shape)
     np.testing.assert_array_equal(patterns.masks, patterns.directions @ X.T > 0)
-
-
-@schemes
-def test_rank_deficient_data(scheme):
-    rng = np.random.default_rng(3)
-    X = rng.standard_normal((6, 2)) @ rng.standard_normal((2, 5))
-    patterns = sample_patterns(X, 2000, 0, scheme=scheme)
-    assert 10 <= len(patterns) <= 12
 
 
 def test_refuses_bad_arguments():

@@ -148,15 +148,6 @@ def test_a_quick_end_asks_for_no_certificate(monkeypatch):
     assert search.bound == bound
 
 
-def test_progress_counts():
-    X, y, beta = random_problem(5)
-    search = search_for(X, y, beta)
-    assert search.objective == pytest.approx(0.5 * float(y @ y))
-    search.step(1e-6)
-    assert search.n_blocks > 0 and search.stalled == 0
-    assert search.objective < 0.5 * float(y @ y)
-
-
 # ------------------------------------------------------------------ from coarse to fine
 
 

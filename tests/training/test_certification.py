@@ -87,24 +87,21 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_trained_network_is_optimal_by_every_route(route):
+def test_trained_and_perturbed_networks_by_every_route(route):
     convert, data = ROUTES[route]
     certificate = certify(convert(BEST.network), data, TARGET, BETA)
     assert certificate.verdict is Verdict.OPTIMAL
     assert certificate.objective == pytest.approx(BEST.objective, rel=1e-12)
     assert_consistent(certificate, data, TARGET)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_a_perturbed_network_is_improvable_by_every_route(route):
-    convert, data = ROUTES[route]
     network = perturbed(BEST.network)
     certificate = certify(convert(network), data, TARGET, BETA)
     assert certificate.verdict is Verdict.IMPROVABLE
     assert certificate.objective == pytest.approx(network.objective(ONES, TARGET, BETA))
     assert certificate.dual_bound == pytest.approx(BEST.objective, rel=1e-6)
     assert certificate.improving_neuron is not None
-    assert certificate.better_network is not None
+    better = certificate.better_network
+    assert better.status is Status.OPTIMAL
+    assert certify(better.network, ONES, TARGET, BETA).verdict is Verdict.OPTIMAL
     assert_consistent(certificate, data, TARGET)
 
 
@@ -154,7 +151,7 @@ def rank_two(n: int) -> np.ndarray:
     return np.column_stack([x, np.ones(n), x + 1.0])
 
 
-@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(200)])
+@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(2000)])
 def test_rank_two_is_priced_without_a_tree(X, monkeypatch):
     y = np.sin(3.0 * X[:, 0])
     network = perturbed(solve(X, y, BETA).network)
@@ -167,15 +164,6 @@ def test_rank_two_is_priced_without_a_tree(X, monkeypatch):
     searcher = ClimbAndBound(X, BranchAndBound(X), np.random.default_rng(0), most=32)
     tree = searcher.price((y - network.forward(X))[:, None], BETA)
     assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
-
-
-def test_many_rows_of_rank_two_take_no_time():
-    X = rank_two(20_000)
-    y = np.sin(3.0 * X[:, 0])
-    best = solve(X, y, 20.0, tol=1e-7)
-    certificate = certify(best.network, X, y, 20.0, time_limit=20.0)
-    assert certificate.verdict is Verdict.OPTIMAL
-    assert_consistent(certificate, X, y)
 
 
 def test_an_unbalanced_network_is_the_same_function_at_a_higher_price():
@@ -199,17 +187,6 @@ def test_an_output_bias_is_paid_for():
     assert_consistent(certificate, FEATURES, TARGET)
 
 
-def test_too_many_patterns_still_give_a_bound_and_a_neuron():
-    rng = np.random.default_rng(5)
-    X = rng.standard_normal((200, 10))
-    y = np.maximum(X @ rng.standard_normal((10, 3)), 0.0).sum(axis=1)
-    network = TwoLayerNetwork(0.1 * rng.standard_normal((5, 10)), 0.1 * rng.standard_normal(5))
-    certificate = certify(network, X, y, 1.0, time_limit=2.0)
-    assert certificate.verdict is Verdict.IMPROVABLE
-    assert certificate.dual_bound > 0.0
-    assert_consistent(certificate, X, y)
-
-
 @pytest.mark.parametrize("network", [BEST.network, perturbed(BEST.network)])
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_no_time_at_all_still_gives_a_bound(network, loss):
@@ -227,26 +204,22 @@ def test_beta_out_of_proportion_is_refused_before_any_work(beta, monkeypatch):
         certify(BEST.network, ONES, TARGET, beta)
 
 
-def test_ctrl_c_keeps_the_bound_so_far():
+def test_ctrl_c_keeps_the_bound_so_far(monkeypatch):
     def press(_: Progress) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA, callback=press)
-    assert certificate.interrupted
-    assert certificate.verdict is Verdict.IMPROVABLE
-    assert_consistent(certificate, ONES, TARGET)
-
-
-def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch):
-    def press(*_: object) -> None:
+    def throw(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", press)
-    certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
-    assert certificate.interrupted
-    assert certificate.verdict is Verdict.UNDECIDED
-    assert certificate.dual_bound > 0.0
-    assert_consistent(certificate, ONES, TARGET)
+    network = perturbed(BEST.network)
+    in_a_round = certify(network, ONES, TARGET, BETA, callback=press)
+    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", throw)
+    while_pricing = certify(network.balance(), ONES, TARGET, BETA)
+    assert in_a_round.verdict is Verdict.IMPROVABLE
+    assert while_pricing.verdict is Verdict.UNDECIDED
+    for certificate in (in_a_round, while_pricing):
+        assert certificate.interrupted and certificate.dual_bound > 0.0
+        assert_consistent(certificate, ONES, TARGET)
 
 
 @pytest.mark.parametrize(
@@ -291,13 +264,6 @@ def test_the_empty_network_and_zero_targets():
     certificate = certify(empty, ONES, TARGET, BETA)
     assert certificate.verdict is Verdict.IMPROVABLE
     assert_consistent(certificate, ONES, TARGET)
-
-
-def test_the_better_network_is_a_solution_on_the_same_columns():
-    certificate = certify(as_regressor(perturbed(BEST.network)), FEATURES, TARGET, BETA)
-    better = certificate.better_network
-    assert better.status is Status.OPTIMAL
-    assert certify(better.network, ONES, TARGET, BETA).verdict is Verdict.OPTIMAL
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import NetworkCertificate, Verdict
-from cvxnn.training import solve
 from cvxnn.training.certification import certify
 
 BETA = 0.1
@@ -61,7 +60,7 @@ def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     assert certificate.better_network is not None
     assert certificate.better_network.objective == pytest.approx(optimum, rel=2e-6)
     assert_neuron_holds(certificate, X, y, loss)
-    best = certify(solve(X, y, BETA, loss=name, tol=1e-8).network, X, y, BETA, loss=loss)
+    best = certify(certificate.better_network.network, X, y, BETA, loss=loss)
     assert best.verdict is Verdict.OPTIMAL
     assert best.improving_neuron is best.better_network is None
 
@@ -80,8 +79,8 @@ def test_weights_count_rows(name):
     expected = network.objective(rows, targets, BETA, as_loss(name))
     assert certificate.objective == pytest.approx(expected, rel=1e-12)
     assert_neuron_holds(certificate, rows, targets, as_loss(name))
-    solution = solve(X, y, BETA, loss=name, sample_weight=weights, tol=1e-8)
-    best = certify(solution.network, X, y, BETA, loss=name, sample_weight=weights)
+    better = certificate.better_network.network
+    best = certify(better, X, y, BETA, loss=name, sample_weight=weights)
     assert best.verdict is Verdict.OPTIMAL
 
 

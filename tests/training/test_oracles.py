@@ -56,6 +56,9 @@ def test_global_finds_the_optimum_of_exact(name, rank, columns, few, monkeypatch
     # Filters over the rows as signals, all of one patch or of neighbours.
     model = Conv(min(2, columns)) if name == "filters" else MODELS[name]
     for k, loss in enumerate(losses(name)):
+        # With each way to price one half of the losses, and the squared loss with both.
+        if k > 0 and (k + few) % 2:
+            continue
         weights = WEIGHTS if k % 2 == 0 else None
         options = {"model": model, "loss": loss, "sample_weight": weights, "tol": 1e-5}
         problem = X, targets(loss, y), (0.05, 0.3)[(k + rank) % 2]

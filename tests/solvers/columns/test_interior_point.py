@@ -42,8 +42,8 @@ def row_multipliers(program: ConvexProgram, result: InteriorPointResult) -> np.n
 
 def active_problems() -> list[Problem]:
     """Those where some block is not zero, so that a relative gap means something."""
-    empty = {"beta_above_max"}
-    return [p for p in SMALL_PROBLEMS if p.y.any() and p.X.any() and p.name not in empty]
+    few = [p for p in SMALL_PROBLEMS if (p.n_patterns or 0) <= 100 and p.name != "beta_above_max"]
+    return [p for p in few if p.y.any() and p.X.any()]
 
 
 @pytest.mark.parametrize("problem", active_problems(), ids=problem_ids)

@@ -1,6 +1,7 @@
 """The Gram matrix of the faces, after any moves, against the matrix from the data."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,27 +67,18 @@ def test_follows_the_neurons(seed, n, r):
         directions = changed(directions, rng)
 
 
-def test_rounding_does_not_add_up_over_many_updates():
+@pytest.mark.parametrize(("work", "rounds"), [(None, 231), (200, 3)])
+def test_neither_rounding_nor_chunks_change_what_is_kept(work, rounds, monkeypatch):
+    if work is not None:
+        monkeypatch.setattr(face_gram, "SETTINGS", Settings(chunk_work=work))
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((80, 3))
+    X = rng.standard_normal((150, 3))
     X[:10] *= 1e3
     gram, directions = FaceGram(X, 7), unit(rng.standard_normal((5, 3)))
-    for _ in range(230):
+    for _ in range(rounds):
         gram.update(directions)
-        directions = changed(directions, rng)
-    gram.update(directions)
-    check(gram, X, directions)
-
-
-def test_chunks_change_nothing(monkeypatch):
-    monkeypatch.setattr(face_gram, "SETTINGS", Settings(chunk_work=200))
-    rng = np.random.default_rng(1)
-    X, directions = rng.standard_normal((150, 3)), unit(rng.standard_normal((4, 3)))
-    gram = FaceGram(X, 10)
-    for _ in range(3):
-        gram.update(directions)
-        check(gram, X, directions)
-        directions = changed(directions, rng)
+        last, directions = directions, changed(directions, rng)
+    check(gram, X, last)
 
 
 def test_small_moves_do_not_form_columns_anew(monkeypatch):

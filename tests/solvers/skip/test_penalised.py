@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import LOSSES
 from scipy.optimize import minimize_scalar
 from skip_problems import BETA, FloatArray, data, opener, reference, run, skip_rows, value
 
@@ -28,16 +29,7 @@ def penalised(
     return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
-@pytest.mark.parametrize(
-    ("loss", "slope"),
-    [
-        ("squared", 0.0),
-        ("squared", -1.0),
-        ("huber", 0.2),
-        ("logistic", -1.0),
-        ("squared_hinge", 0.0),
-    ],
-)
+@pytest.mark.parametrize("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)])
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
