@@ -15,15 +15,12 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -246,19 +246,20 @@ def test_when_nothing_is_worth_its_price():
     assert not lowest.any() and not highest.any()
 
 
-def test_a_poor_solution_is_polished():
-    X, y, beta = five_points()
+@pytest.mark.parametrize("name", ["five points", "space"])
+def test_neither_the_units_nor_the_network_to_start_from_matter(name):
+    X, y, beta = CASES[name]
+    best, rng = OptimalSet(X, y, beta), np.random.default_rng(0)
     poor = cvxnn.solve(X, y, beta, tol=1e-2)
-    optima = OptimalSet(X, y, beta, poor)
-    assert optima.objective == pytest.approx(OptimalSet(X, y, beta).objective, rel=1e-12)
-    assert optima.excess <= 1e-9
-
-
-def test_the_units_of_the_data_do_not_matter():
-    X, y, beta = five_points()
+    shape = 5, X.shape[1]
+    far = TwoLayerNetwork(100.0 * rng.standard_normal(shape), rng.standard_normal(5))
+    for start in (poor, far):
+        optima = OptimalSet(X, y, beta, start)
+        assert optima.objective == pytest.approx(best.objective, rel=1e-11)
+        assert optima.excess <= 1e-9 and optima.tolerance <= 1e-8 < optima.margin
     optima = OptimalSet(1e6 * X, 1e-3 * y, 1e3 * beta)
-    assert (optima.n_directions, optima.dimension) == (6, 1)
-    assert optima.objective == pytest.approx(1e-6 * OptimalSet(X, y, beta).objective, rel=1e-9)
+    assert (optima.n_directions, optima.dimension) == (best.n_directions, best.dimension)
+    assert optima.objective == pytest.approx(1e-6 * best.objective, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -312,12 +313,3 @@ def test_rows_on_one_ray_count_as_one():
     member = one.sample(1, 0)[0]
     assert many.contains(member) and many.activations.shape == (8, one.n_directions)
     np.testing.assert_allclose(many.residual, wanted - member(split), atol=1e-12)
-
-
-def test_a_network_far_from_the_optimum_is_trained_anew():
-    X, y, beta = CASES["space"]
-    rng = np.random.default_rng(0)
-    far = TwoLayerNetwork(100.0 * rng.standard_normal((5, 3)), rng.standard_normal(5))
-    optima = OptimalSet(X, y, beta, far)
-    assert optima.objective == pytest.approx(OptimalSet(X, y, beta).objective, rel=1e-11)
-    assert optima.excess <= 1e-9 and optima.tolerance <= 1e-8 < optima.margin

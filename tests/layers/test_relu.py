@@ -40,6 +40,19 @@ def test_predictions_and_their_adjoint(seed, n, rows, kind):
     np.testing.assert_allclose(layer.pull(v), R.T @ v, atol=1e-13)
     unit = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
     assert (np.abs(layer.activations(unit)) <= layer.lengths[:, None] * (1.0 + 1e-12)).all()
+    bound, quick = layer.bound(v), layer.bound(v, quick=True)
+    assert np.abs(v @ layer.activations(unit)).max() <= min(bound, quick) * (1.0 + 1e-14)
+    values, slopes = layer.scores(v, hidden)
+    np.testing.assert_allclose(values, v @ layer.activations(hidden), atol=1e-12)
+    # Linear between two kinks, which are far from here.
+    step = 1e-7 * rng.standard_normal(hidden.shape)
+    ahead = v @ layer.activations(hidden + step)
+    np.testing.assert_allclose(ahead - values, (slopes * step).sum(axis=1), atol=1e-12)
+    products = layer.rows @ hidden.T
+    for slope in (-1.0, -0.3, 0.0, 0.1, 1.0, 2.0):
+        leaky = R @ np.where(products > 0.0, products, slope * products)
+        found = layer.with_slope(slope).activations(hidden)
+        np.testing.assert_allclose(found, leaky, atol=1e-12)
 
 
 @given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
@@ -58,16 +71,6 @@ def test_layers_of_layers(seed, n, rows, kind):
     np.testing.assert_allclose(layer.take(order).activations(U), columns[order], atol=1e-13)
     Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     np.testing.assert_allclose(layer.turned(Q).activations(U @ Q), columns, atol=1e-12)
-
-
-@given(seed=seeds, slope=st.sampled_from([-1.0, -0.3, 0.0, 0.1, 1.0, 2.0]), kind=kinds)
-def test_slopes(seed, slope, kind):
-    rng = np.random.default_rng(seed)
-    layer = random_layer(rng, 5, 7, 3, kind)
-    U = rng.standard_normal((4, 3))
-    products = layer.rows @ U.T
-    leaky = dense_readout(layer) @ np.where(products > 0.0, products, slope * products)
-    np.testing.assert_allclose(layer.with_slope(slope).activations(U), leaky, atol=1e-12)
 
 
 @given(seed=seeds, n=st.integers(1, 12), rows=st.integers(1, 12), kind=kinds)
@@ -103,22 +106,6 @@ def test_chunks_cover_every_row_once(n, width):
     rows = np.arange(n)
     np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[c] for c in chunks)]), rows)
     assert all(len(rows[c]) * width <= 20 for c in chunks)
-
-
-@given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)
-def test_scores_are_those_of_the_activations(seed, n, rows, kind):
-    rng = np.random.default_rng(seed)
-    layer, U = random_layer(rng, n, rows, 3, kind), rng.standard_normal((4, 3))
-    v = rng.standard_normal(layer.n_outputs)
-    values, slopes = layer.scores(v, U)
-    np.testing.assert_allclose(values, v @ layer.activations(U), atol=1e-12)
-    # Linear between two kinks, which are far from here.
-    step = 1e-7 * rng.standard_normal(U.shape)
-    ahead = v @ layer.activations(U + step)
-    np.testing.assert_allclose(ahead - values, (slopes * step).sum(axis=1), atol=1e-12)
-    bound, quick = layer.bound(v), layer.bound(v, quick=True)
-    units = U / np.linalg.norm(U, axis=1, keepdims=True)
-    assert np.abs(v @ layer.activations(units)).max() <= min(bound, quick) * (1.0 + 1e-14)
 
 
 @given(seed=seeds, n=st.integers(1, 6), rows=st.integers(1, 8), kind=kinds)

@@ -67,14 +67,6 @@ def test_many_starts_find_the_global_maximum(seed, n, r):
     assert found.largest == pytest.approx(largest, rel=1e-9)
 
 
-def test_the_same_state_gives_the_same_proposals():
-    X, v = data(1, 30, 4)
-    first, again = (oracle_of(X, 5).search(v[:, None], 1.0, 50, polish=True) for _ in range(2))
-    np.testing.assert_array_equal(first.directions, again.directions)
-    np.testing.assert_array_equal(first.values, again.values)
-    np.testing.assert_array_equal(first.signs, again.signs)
-
-
 def test_a_dual_point_of_one_sign_has_proposals_of_one_sign():
     X, v = data(3, 20, 3)
     assert (oracle_of(X).search(np.abs(v)[:, None], 0.1, 40).signs == 1.0).all()

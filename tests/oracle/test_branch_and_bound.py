@@ -134,19 +134,10 @@ def test_bound_holds_when_cut_short(max_nodes):
         assert result.bound <= spectral_bound(X, v) * (1.0 + 1e-9) or result.finished
 
 
-def test_bound_improves_with_nodes():
-    X, y = ring(300)
-    tree = BranchAndBound(X)
-    truth = tree.price(y[:, None]).bound
-    loose, better = (BranchAndBound(X, max_nodes=m).price(y[:, None]).bound for m in (0, 2000))
-    assert truth * (1.0 - 1e-6) <= better <= loose
-
-
 def test_deadline_that_has_passed():
     X, y = ring(300)
     result = BranchAndBound(X).price(y[:, None], deadline=Deadline(0.0))
     assert not result.finished
-    assert maximum_over_faces(X[:6], y[:6]) > 0.0
     assert BranchAndBound(X).price(y[:, None]).values[0] <= result.bound <= spectral_bound(X, y)
 
 
@@ -162,25 +153,6 @@ def test_passes_of_falling_tolerance(monkeypatch):
 
 
 # --------------------------------------------------------------- degenerate data
-
-
-def test_zero_data_and_zero_dual_points():
-    for X, v in (
-        (np.zeros((3, 2)), np.ones(3)),
-        (np.ones((3, 2)), np.zeros(3)),
-        (np.zeros((0, 2)), np.zeros(0)),
-    ):
-        result = BranchAndBound(X).price(v[:, None])
-        assert result.bound <= 1e-300
-        assert result.finished
-        assert result.directions.shape == (0, 2)
-
-
-def test_rank_one_is_a_closed_form():
-    X, v = np.array([[2.0], [-1.0], [3.0]]), np.array([1.0, 5.0, -2.0])
-    result = BranchAndBound(X).price(v[:, None])
-    assert result.bound == pytest.approx(5.0, rel=2e-6)
-    assert result.directions.tolist()[0] == [-1.0]
 
 
 @pytest.mark.parametrize("scale", [1e-290, 1e-150, 1e150])

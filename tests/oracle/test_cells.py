@@ -112,7 +112,7 @@ def instances(kind: Callable[[Generator, int, int], FloatArray], count: int, see
 
 @each_kind_and_near
 def test_equal_to_the_maximum(kind):
-    for rng, X, v in instances(kind, 300, 1):
+    for rng, X, v in instances(kind, 150, 1):
         patterns = enumerate_patterns(X)
         oracle = CellOracle(X, patterns)
         lower, upper = bracket(X, v, patterns.masks, rng)
@@ -166,14 +166,6 @@ def test_both_signs_of_v():
         np.testing.assert_array_equal(plus.points, minus.points[::-1])
 
 
-@pytest.mark.parametrize("X", [np.eye(3), np.zeros((2, 3)), np.zeros((1, 1))])
-def test_zero_dual_points_and_zero_data(X):
-    oracle = CellOracle(X, enumerate_patterns(X))
-    assert oracle.price(np.zeros(len(X))[:, None]).bound == 0.0
-    if not X.any():
-        assert oracle.price(np.ones(len(X))[:, None]).bound == 0.0
-
-
 def test_the_unit_vectors_in_closed_form():
     """For X = I the maximum is the larger norm of the two parts of v."""
     rng = np.random.default_rng(3)
@@ -202,7 +194,7 @@ def test_cover_is_tiny_on_degenerate_data(kind):
 @pytest.mark.parametrize("kept", ["most", "half", "few", "one"])
 @each_kind_and_near
 def test_missing_cells_show_as_a_loose_bound_never_as_a_wrong_one(kind, kept):
-    for rng, X, v in instances(kind, 25, 4):
+    for rng, X, v in instances(kind, 15, 4):
         patterns = enumerate_patterns(X)
         m = len(patterns)
         size = max(1, {"most": m - 1, "half": m // 2, "few": m // 8, "one": 1}[kept])
@@ -297,7 +289,7 @@ def test_entries_whose_squares_underflow_are_in_the_bound():
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9, 1.1])
 def test_enough(kind, fraction):
     """Bounds stay proofs, cleared cells stay below, and cells above are priced as before."""
-    for rng, X, v in instances(kind, 25, 6):
+    for rng, X, v in instances(kind, 15, 6):
         patterns = enumerate_patterns(X)
         oracle = CellOracle(X, patterns)
         exact = oracle.price(v[:, None])

@@ -82,6 +82,14 @@ def test_an_oracle_bounds_and_proposes(name, seed, n, share):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+def test_zero_data_and_zero_dual_points(name):
+    for X, v in ((np.zeros((3, 2)), np.ones(3)), (np.ones((3, 2)), np.zeros(3))):
+        price = MAKERS[name](X).price(v[:, None], 1e-300)
+        assert 0.0 <= price.bound <= 1e-300 and price.finished
+        assert price.directions.shape == (0, 2)
+
+
+@pytest.mark.parametrize("name", MAKERS)
 def test_a_layer_is_priced_through_its_readout(name):
     rng = np.random.default_rng(7)
     for _ in range(5):

@@ -6,13 +6,9 @@ import numpy as np
 from cones import project_on_cone
 from hypothesis import given
 from hypothesis import strategies as st
+from row_kinds import FloatArray, Generator, seeds
 
-from cvxnn.array_types import FloatArray
 from cvxnn.patterns.cone_kernels import cover_errors, price_cells, project
-
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 
 
 def run_project(

@@ -12,21 +12,13 @@ from cvxnn.patterns import count_patterns_bound
 small = st.integers(0, 40)
 
 
-@pytest.mark.parametrize(
-    ("n", "rank", "count"),
-    [
-        (0, 0, 1),
-        (0, 3, 1),
-        (3, 0, 1),
-        (1, 1, 2),
-        (7, 1, 2),
-        (5, 2, 10),
-        (100, 2, 200),
-        (50, 3, 2452),
-        (4, 4, 16),
-        (4, 9, 16),
-    ],
-)
+KNOWN = [
+    (0, 0, 1), (0, 3, 1), (3, 0, 1), (1, 1, 2), (7, 1, 2), (5, 2, 10), (100, 2, 200), (50, 3, 2452),
+    (4, 4, 16), (4, 9, 16),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "rank", "count"), KNOWN)
 def test_known_values(n, rank, count):
     assert count_patterns_bound(n, rank) == count
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import (
     PROBLEMS,
-    SMALL_PROBLEMS,
     arrangement,
     brute_force_cells,
     brute_force_patterns,
@@ -55,17 +54,13 @@ def check_against_brute_force(X: FloatArray) -> None:
     assert as_set(patterns) == brute_force_patterns(X)
 
 
-@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
 def test_registered_problems(problem):
     patterns = enumerate_patterns(problem.X)
     check_patterns(problem.X, patterns)
-    assert as_set(patterns) == as_set(arrangement(problem))
-
-
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
-def test_registered_counts(problem):
-    assert problem.n_patterns is not None
-    assert len(enumerate_patterns(problem.X)) == problem.n_patterns
+    assert len(patterns) == problem.n_patterns
+    if len(patterns) <= 512 and len(problem.X) <= 50:
+        assert as_set(patterns) == as_set(arrangement(problem))
 
 
 @few

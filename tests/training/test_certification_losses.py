@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from small_programs import NAMES, FloatArray, data, reference, target_for
 
 from cvxnn.errors import InputError
-from cvxnn.losses import HuberLoss, Loss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import NetworkCertificate, Verdict
 from cvxnn.training.certification import certify
@@ -105,17 +105,6 @@ def test_a_neuron_far_from_the_parabola_has_its_best_size():
         network = TwoLayerNetwork([[-40.0, -40.0], [30.0, 0.0]], [1.0, -1.0])
         certificate = certify(network, X, targets, 1e-5, loss=loss)
         assert_neuron_holds(certificate, X, targets, loss)
-
-
-def test_weighted_squares_are_squares_on_scaled_rows():
-    X, y = data(3)
-    root = np.sqrt(np.linspace(0.5, 2.0, len(y)))
-    loss = WeightedLoss(SquaredLoss(), root**2)
-    weighted = certify(some_network(3), X, y, BETA, loss=loss)
-    scaled = certify(some_network(3), root[:, None] * X, root * y, BETA)
-    assert weighted.objective == pytest.approx(scaled.objective, rel=1e-12)
-    assert weighted.dual_bound == pytest.approx(scaled.dual_bound, rel=1e-6)
-    assert weighted.improving_neuron.size == pytest.approx(scaled.improving_neuron.size, rel=1e-9)
 
 
 def fitted(labels: Any, **options: Any) -> MLPClassifier:

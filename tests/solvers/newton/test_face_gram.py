@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_kinds import FloatArray, Generator, seeds
 
-from cvxnn.array_types import FloatArray
 from cvxnn.solvers.newton import face_gram
 from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
 from cvxnn.solvers.newton.newton_settings import Settings
-
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 
 
 def unit(rows: FloatArray) -> FloatArray:

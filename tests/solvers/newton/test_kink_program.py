@@ -93,29 +93,15 @@ def test_the_gradient_is_a_sum_of_permitted_forces(seed, k, r, m):
         np.testing.assert_allclose(forces @ rows, gradient[j], atol=1e-6)
 
 
-@given(seed=seeds)
-def test_no_random_move_is_better(seed):
-    H, g, kinks = instance(seed, 2, 3, 12)
-    moves = minimise_with_kinks(H, g, kinks).moves
-    value = objective(H, g, kinks, moves)
-    rng = np.random.default_rng(seed)
-    for size in (1e-3, 1e-1, 1.0):
-        other = moves + size * rng.standard_normal(moves.shape)
-        assert objective(H, g, kinks, other) >= value - 1e-12
-
-
 def test_without_kinks_it_is_a_linear_system():
     H, g, kinks = instance(0, 3, 2, 0)
     solution = minimise_with_kinks(H, g, kinks)
     np.testing.assert_allclose(H @ solution.moves.ravel(), -g.ravel(), atol=1e-12)
     assert solution.tight.shape == (0,)
-
-
-def test_without_kinks_a_singular_matrix_is_no_error():
-    H, g, kinks = instance(0, 1, 2, 0)
-    H[:] = [[1.0, 0.0], [0.0, 0.0]]
-    g[:] = [[2.0, 0.0]]
-    np.testing.assert_allclose(minimise_with_kinks(H, g, kinks).moves, [[-2.0, 0.0]], atol=1e-12)
+    # A singular matrix is no error.
+    H, g = np.diag([1.0, 0.0]), np.array([[2.0, 0.0]])
+    moves = minimise_with_kinks(H, g, instance(0, 1, 2, 0)[2]).moves
+    np.testing.assert_allclose(moves, [[-2.0, 0.0]], atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from least_squares import least_squares
 from problems import with_bias
+from row_kinds import FloatArray, Generator, seeds
 
-from cvxnn.array_types import FloatArray
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.problems import Neurons
 from cvxnn.solvers.atoms import neuron_objective, reweigh
@@ -25,9 +25,6 @@ from cvxnn.solvers.planar.newton import (
     stationary_residual,
 )
 
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 KINDS = ("bias", "two features", "grid", "grid and bias", "one feature")
 all_kinds = pytest.mark.parametrize("kind", KINDS)
 

@@ -21,9 +21,7 @@ SHAPES = (lambda t: -t, lambda t: -t - 0.1 * t**3, lambda t: -np.expm1(0.1 * t))
 
 
 @pytest.mark.parametrize("root", [-40.0, -1.0, 0.1, 0.2, 30.0])
-@pytest.mark.parametrize(
-    "shape", [lambda t: -t, lambda t: -t - 0.1 * t**3, lambda t: -np.expm1(0.1 * t)]
-)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_points_are_those_of_brent(root, shape):
     def function(point: float) -> float:
         return float(shape(point - root))
