@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from programs import draw, search
 from scipy.linalg import circulant, dft
 
@@ -108,6 +109,8 @@ class Circular:
 
 
 Rows = Patches | Circular
+
+any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 
 
 def drawn(kind: type[Rows], loss: str, *shape: int, seed: int = 0) -> tuple[Rows, FloatArray]:

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from programs import LOSSES
 from scipy.linalg import dft
-from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of, solved
+from solvers.gauge.linear_networks import Circular, Patches, any_kind, drawn, problem_of, solved
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.programs import CircularProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
 
-any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 
 
