@@ -1,11 +1,9 @@
 """Projection on a cone by scipy: what the kernels and the oracle are compared with."""
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import nnls
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+from cvxnn.array_types import FloatArray
 
 
 def project_on_cone(rows: FloatArray, g: FloatArray) -> tuple[float, FloatArray]:

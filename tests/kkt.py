@@ -7,13 +7,11 @@ the two objectives of :class:`ConvexProgram`, which ``test_program.py`` tests.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.losses import SquaredLoss
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Solution, Status
-
-FloatArray = NDArray[np.float64]
 
 
 def assert_optimal_blocks(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.neural_network import MLPRegressor
 
-FloatArray = NDArray[np.float64]
+from cvxnn.array_types import FloatArray
 
 
 def mlp(kind: Any = MLPRegressor, **options: Any) -> Any:

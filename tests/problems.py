@@ -15,13 +15,12 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.patterns import PatternSet
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from cvxnn.program import ConvexProgram
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ PROBLEMS: tuple[Problem, ...] = (
 )
 
 SMALL_PROBLEMS: tuple[Problem, ...] = tuple(
-    p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns <= 512
+    p for p in PROBLEMS if (p.n_patterns or 0) <= 512 and len(p.X) <= 50
 )
 """Those whose full program takes the reference solver a second at most."""
 
@@ -179,6 +178,18 @@ def _arrangement(name: str) -> PatternSet:
 def arrangement(problem: Problem) -> PatternSet:
     """All patterns of a registered problem, by brute force; computed once in a process."""
     return _arrangement(problem.name)
+
+
+@cache
+def _by_clarabel(name: str) -> float:
+    problem = problem_named(name)
+    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+    return float(solve_with_clarabel(program).objective)
+
+
+def optimum_of(problem: Problem) -> float:
+    """The known optimum of a registered problem, or that of Clarabel on all its patterns."""
+    return problem.objective if problem.objective is not None else _by_clarabel(problem.name)
 
 
 def brute_force_patterns(X: FloatArray) -> set[bytes]:

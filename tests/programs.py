@@ -13,9 +13,8 @@ from problems import brute_force_cells
 from scipy.optimize import minimize
 from scipy.sparse import block_diag
 
+from cvxnn.array_types import FloatArray
 from cvxnn.losses import as_loss
-
-FloatArray = NDArray[np.float64]
 
 LOSSES = ("squared", "huber", "logistic", "squared_hinge")
 

@@ -6,11 +6,9 @@ import math
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import groupby
-from typing import Any
 
-import numpy as np
+from cvxnn.array_types import FloatArray
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Vector = tuple[int, int]
 
 

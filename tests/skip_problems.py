@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from programs import Activations
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
@@ -20,8 +21,6 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Opener, Search
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 BETA = 0.3
 

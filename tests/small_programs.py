@@ -6,13 +6,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from programs import LOSSES as NAMES
 from programs import Activations
 
+from cvxnn.array_types import FloatArray
 from cvxnn.patterns import PatternSet
-
-FloatArray = NDArray[np.float64]
 
 __all__ = ["NAMES", "FloatArray", "data", "reference", "target_for"]
 

@@ -1,18 +1,14 @@
 """Problems whose set of optima is known, and the set by other means."""
 
-from __future__ import annotations
-
 import numpy as np
 from cones import project_on_cone
-from numpy.typing import NDArray
 from problems import brute_force_cells
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
+from cvxnn.array_types import FloatArray
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
-
-FloatArray = NDArray[np.float64]
 
 
 def five_points() -> tuple[FloatArray, FloatArray, float]:

@@ -1,7 +1,5 @@
 """Paths: where they start and end, that they are continuous, and that nothing rises."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -165,36 +163,23 @@ def test_a_network_of_no_neurons():
 )
 def test_wrong_arguments(change, message):
     X, y, beta = cross(2)
+    best = TARGETS[1].minimal_network()
     arguments = dict(
-        network=TwoLayerNetwork(np.ones((8, 2)), np.ones(8)),
-        target=TARGETS[1].minimal_network(), X=X, y=y, beta=beta,
-    )  # fmt: skip
-    with pytest.raises(InputError, match=message):
-        descent_path(**{**arguments, **change})
-
-
-@pytest.mark.parametrize("t", [-0.1, 1.1, np.nan, [0.5]])
-def test_times_outside_the_path(t):
-    X, y, beta = cross(2)
-    path = descent_path(
-        TwoLayerNetwork(np.ones((8, 2)), np.ones(8)), TARGETS[1].minimal_network(), X, y, beta
+        network=TwoLayerNetwork(np.ones((8, 2)), np.ones(8)), target=best, X=X, y=y, beta=beta
     )
-    with pytest.raises(InputError, match="t must be a number from 0 to 1"):
-        path(t)
+    path = descent_path(**arguments)
+    with pytest.raises(InputError, match=message):
+        descent_path(**(arguments | change))
+    for t in (-0.1, 1.1, np.nan, [0.5]):
+        with pytest.raises(InputError, match="t must be a number from 0 to 1"):
+            path(t)
+    with pytest.raises(InputError, match="times must be 1-D"):
+        path.objectives(X, y, beta, [[0.0, 0.5]])
 
 
 def test_a_target_short_of_the_optimum_is_refused():
-    X, y, beta = PROBLEMS[3]
     short = TARGETS[3].minimal_network()
     short = TwoLayerNetwork(short.hidden_weights, 1.01 * short.output_weights)
     start = random_network(np.random.default_rng(0), 40, 3)
     with pytest.raises(InputError, match="no global optimum"):
-        descent_path(start, short, X, y, beta)
-
-
-def test_times_are_a_list():
-    X, y, beta = cross(2)
-    start = TwoLayerNetwork(np.ones((8, 2)), np.ones(8))
-    path = descent_path(start, TARGETS[1].minimal_network(), X, y, beta)
-    with pytest.raises(InputError, match="times must be 1-D"):
-        path.objectives(X, y, beta, [[0.0, 0.5]])
+        descent_path(start, short, *PROBLEMS[3])

@@ -1,7 +1,5 @@
 """The pictures are drawn from the numbers they show."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

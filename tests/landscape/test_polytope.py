@@ -1,11 +1,8 @@
 """The polytope by itself, on simplices and products of them, where everything is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from cvxnn.errors import InputError
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.smallest import fewest_exactly, fewest_greedily
 
@@ -57,11 +54,6 @@ def test_lengths_of_columns_do_not_matter():
     np.testing.assert_allclose(
         plain.vertices(most=100), scaled.vertices(most=100) * lengths, rtol=1e-9, atol=1e-12
     )
-
-
-def test_too_many_vertices_are_refused():
-    with pytest.raises(InputError, match=r"dimension 4 and up to 5 vertices, more than .* = 4"):
-        simplices(5).vertices(most=4)
 
 
 def test_a_subset_sum_needs_the_exact_search():

@@ -1,7 +1,5 @@
 """Rows with gates: one gate for each pattern, parts, units."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """Patches by explicit loops, their memory, and the checks of their arguments."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import patches_by_loops

@@ -1,7 +1,5 @@
 """The layer of max pooling: outputs by loops, its parts, and what is proven without cells."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from cvxnn.layers.max_pooling import MaxLayer, max_layer

@@ -1,13 +1,11 @@
 """Patches as the rows of a layer."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from cvxnn.layers.patches import patch_layer
 
 
-def test_equal_patches_are_one_row_and_keep_their_count() -> None:
+def test_equal_patches_are_one_row_and_keep_their_count():
     patches = np.array(
         [[[0.0, 1.0], [-0.0, 1.0], [2.0, 3.0]], [[0.0, 0.0], [2.0, 3.0], [0.0, 1.0]]]
     )

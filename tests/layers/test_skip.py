@@ -1,7 +1,5 @@
 """Rows with a linear part beside the neurons."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from skip_problems import value
@@ -16,7 +14,7 @@ ROWS = SkipLayer(
 )
 
 
-def test_predictions_are_those_of_neurons_and_a_line() -> None:
+def test_predictions_are_those_of_neurons_and_a_line():
     hidden, weights = rng.standard_normal((4, 3)), rng.standard_normal(4)
     w, X = np.array([1.0, -2.0]), ROWS.layer.rows[:6]
     products = X @ hidden.T
@@ -25,7 +23,7 @@ def test_predictions_are_those_of_neurons_and_a_line() -> None:
     assert (ROWS.n_outputs, ROWS.n_features) == (6, 3)
 
 
-def test_some_of_the_predictions() -> None:
+def test_some_of_the_predictions():
     hidden, weights, w = rng.standard_normal((4, 3)), rng.standard_normal(4), np.ones(2)
     whole = ROWS.forward(hidden, weights, w)
     for outputs in (slice(1, 4), np.array([5, 0])):
@@ -35,7 +33,7 @@ def test_some_of_the_predictions() -> None:
 
 
 @pytest.mark.parametrize("is_free", [False, True])
-def test_units_are_exact_and_sizes_and_weights_share_theirs(is_free: bool) -> None:
+def test_units_are_exact_and_sizes_and_weights_share_theirs(is_free):
     """In units a and b the sizes and w are ``a / b`` times those of the data, f b times less."""
     rows = SkipLayer(ROWS.layer, ROWS.linear, is_free)
     a, b = rows.unit, 1024.0

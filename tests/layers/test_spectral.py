@@ -1,21 +1,16 @@
 """The bound without patterns against exact maxima."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids
+from problems import SMALL_PROBLEMS, arrangement, problem_ids
 from scipy.optimize import nnls
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -35,7 +30,7 @@ def exact_maximum(X: FloatArray, v: FloatArray, masks: np.ndarray) -> float:
 
 
 @given(seed=seeds, n=st.integers(1, 7), d=st.integers(1, 4), integer=st.booleans())
-def test_never_below_the_maximum(seed: int, n: int, d: int, integer: bool) -> None:
+def test_never_below_the_maximum(seed, n, d, integer):
     rng = np.random.default_rng(seed)
     X = rng.integers(-2, 3, (n, d)).astype(np.float64) if integer else rng.standard_normal((n, d))
     v = rng.standard_normal(n) * (rng.random(n) < 0.7)
@@ -48,7 +43,7 @@ def test_never_below_the_maximum(seed: int, n: int, d: int, integer: bool) -> No
 
 
 @pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
-def test_registered_problems(problem: Problem) -> None:
+def test_registered_problems(problem):
     X, y = problem.X, problem.y
     scale = np.abs(X).max()
     exact = scale * exact_maximum(X / scale, y, arrangement(problem).masks) if scale > 0 else 0.0
@@ -56,7 +51,7 @@ def test_registered_problems(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
-def test_never_below_the_maximum_on_badly_scaled_data(scale: float) -> None:
+def test_never_below_the_maximum_on_badly_scaled_data(scale):
     for seed in range(30):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((6, 3))
@@ -71,21 +66,21 @@ def test_never_below_the_maximum_on_badly_scaled_data(scale: float) -> None:
 
 
 @given(seed=seeds, factor=st.floats(1e-6, 1e6))
-def test_scales_with_v_and_not_with_its_sign(seed: int, factor: float) -> None:
+def test_scales_with_v_and_not_with_its_sign(seed, factor):
     rng = np.random.default_rng(seed)
     X, v = rng.standard_normal((5, 3)), rng.standard_normal(5)
     np.testing.assert_allclose(spectral_bound(X, factor * v), factor * spectral_bound(X, v))
     np.testing.assert_allclose(spectral_bound(X, -v), spectral_bound(X, v), rtol=1e-14)
 
 
-def test_exact_for_one_row_and_for_equal_rows() -> None:
+def test_exact_for_one_row_and_for_equal_rows():
     row = np.array([[3.0, -4.0]])
     np.testing.assert_allclose(spectral_bound(row, np.array([-2.0])), 10.0, rtol=1e-12)
     rows = np.repeat(row, 4, axis=0)
     np.testing.assert_allclose(spectral_bound(rows, np.full(4, 0.5)), 10.0, rtol=1e-12)
 
 
-def test_zero_dual_point_and_zero_rows() -> None:
+def test_zero_dual_point_and_zero_rows():
     X = np.random.default_rng(0).standard_normal((5, 3))
     v = np.random.default_rng(1).standard_normal(5)
     assert spectral_bound(X, np.zeros(5)) == 0.0
@@ -95,12 +90,12 @@ def test_zero_dual_point_and_zero_rows() -> None:
     np.testing.assert_allclose(spectral_bound(with_zero, padded), spectral_bound(X, v), rtol=1e-12)
 
 
-def test_entries_whose_squares_underflow_are_in_the_bound() -> None:
+def test_entries_whose_squares_underflow_are_in_the_bound():
     assert spectral_bound(np.array([[1.0, 0.0], [0.0, 1e-99]]), np.array([0.0, 1.0])) >= 1e-99
 
 
 @pytest.mark.parametrize("shape", [(3, 8), (6, 7), (20, 300)], ids=str)
-def test_wide_data_have_the_bound_of_the_other_matrix(shape: tuple[int, int]) -> None:
+def test_wide_data_have_the_bound_of_the_other_matrix(shape):
     rng = np.random.default_rng(sum(shape))
     X, v = rng.standard_normal(shape), rng.standard_normal(shape[0])
     # The same in the coordinates of the row space, where the d x d matrix is formed.
@@ -117,7 +112,7 @@ def test_wide_data_have_the_bound_of_the_other_matrix(shape: tuple[int, int]) ->
 
 
 @given(seed=seeds, n=st.integers(1, 7), d=st.integers(1, 9))
-def test_the_quick_bound_is_above_the_other(seed: int, n: int, d: int) -> None:
+def test_the_quick_bound_is_above_the_other(seed, n, d):
     rng = np.random.default_rng(seed)
     X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
     assert spectral_bound(X, v, quick=True) >= spectral_bound(X, v) * (1.0 - 1e-12)

@@ -1,7 +1,5 @@
 """The one place that says which oracle suits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -19,7 +17,7 @@ def rows(n: int, rank: int, columns: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("rank", "columns"), [(1, 1), (1, 3), (2, 2), (2, 4)])
-def test_rank_two_at_most(rank: int, columns: int) -> None:
+def test_rank_two_at_most(rank, columns):
     X = rows(8, rank, columns)
     geometry = RowGeometry(X)
     assert geometry.kind() == "rank two"
@@ -31,7 +29,7 @@ def test_rank_two_at_most(rank: int, columns: int) -> None:
     assert RowGeometry(X, patterns=sample_patterns(X, 5, 0)).kind() == "cells"
 
 
-def test_few_cells_above_rank_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_cells_above_rank_two(monkeypatch):
     X = rows(8, 3, 4)
     geometry = RowGeometry(X)
     assert geometry.circle is None
@@ -45,7 +43,7 @@ def test_few_cells_above_rank_two(monkeypatch: pytest.MonkeyPatch) -> None:
     assert RowGeometry(X, patterns=given, lists_cells=False).patterns is given
 
 
-def test_a_tree_where_cells_are_not_to_be_listed() -> None:
+def test_a_tree_where_cells_are_not_to_be_listed():
     X = rows(8, 3, 3)
     geometry = RowGeometry(X, lists_cells=False)
     assert geometry.kind() == "tree"
@@ -54,7 +52,7 @@ def test_a_tree_where_cells_are_not_to_be_listed() -> None:
     assert isinstance(climbing, ClimbAndBound)
 
 
-def test_all_oracles_agree() -> None:
+def test_all_oracles_agree():
     for rank in (1, 2, 3):
         X, v = rows(9, rank, 3), np.random.default_rng(rank).standard_normal((9, 1))
         known = CellOracle(X, enumerate_patterns(X)).price(v).bound
@@ -64,7 +62,7 @@ def test_all_oracles_agree() -> None:
         assert oracle_for(Layer(X), Effort()).price(v).bound == pytest.approx(known, rel=2e-6)
 
 
-def test_effort_reaches_the_oracles() -> None:
+def test_effort_reaches_the_oracles():
     X = np.column_stack([np.linspace(-1.0, 1.0, 200), np.ones(200)])
     v = np.random.default_rng(0).standard_normal((200, 1))
     everything = oracle_for(Layer(X), Effort()).price(v)
@@ -78,6 +76,6 @@ def test_effort_reaches_the_oracles() -> None:
     assert cut.bound > oracle_for(Layer(X), Effort()).price(v).bound
 
 
-def test_the_deadline_is_kept() -> None:
+def test_the_deadline_is_kept():
     with pytest.raises(OutOfTimeError):
         _ = RowGeometry(rows(8, 3, 3), Deadline(0.0)).patterns

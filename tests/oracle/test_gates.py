@@ -1,7 +1,5 @@
 """The closed-form oracle of gates: exact, and a bound in spite of rounding."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The oracle of max pooling against all directions, least squares, and its own formula."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.optimize import nnls

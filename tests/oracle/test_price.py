@@ -1,15 +1,13 @@
 """What every oracle promises, whatever it does inside."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.max_pooling import MaxLayer
@@ -27,7 +25,6 @@ from cvxnn.oracle.climb_and_bound import ClimbAndBound
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.patterns.max_pooling import MaxArrangement
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Maker = Callable[[FloatArray], Oracle[Price]]
 
 
@@ -71,7 +68,7 @@ def check(price: Price, layer: Layer | MaxLayer, v: FloatArray, threshold: float
 
 @pytest.mark.parametrize("name", MAKERS)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 9), share=st.sampled_from([0.0, 0.5]))
-def test_an_oracle_bounds_and_proposes(name: str, seed: int, n: int, share: float) -> None:
+def test_an_oracle_bounds_and_proposes(name, seed, n, share):
     rng = np.random.default_rng(seed)
     X, v = rng.standard_normal((n, 2)), rng.standard_normal(n)
     oracle = MAKERS[name](X)
@@ -85,7 +82,15 @@ def test_an_oracle_bounds_and_proposes(name: str, seed: int, n: int, share: floa
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_layer_is_priced_through_its_readout(name: str) -> None:
+def test_zero_data_and_zero_dual_points(name):
+    for X, v in ((np.zeros((3, 2)), np.ones(3)), (np.ones((3, 2)), np.zeros(3))):
+        price = MAKERS[name](X).price(v[:, None], 1e-300)
+        assert 0.0 <= price.bound <= 1e-300 and price.finished
+        assert price.directions.shape == (0, 2)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_layer_is_priced_through_its_readout(name):
     rng = np.random.default_rng(7)
     for _ in range(5):
         layer = Layer(rng.standard_normal((8, 2)), rng.standard_normal((3, 8)))
@@ -97,7 +102,7 @@ def test_a_layer_is_priced_through_its_readout(name: str) -> None:
         np.testing.assert_array_equal(raised, plain.bounds + layer.pull_error(v))
 
 
-def test_maxima_are_priced_with_their_weights() -> None:
+def test_maxima_are_priced_with_their_weights():
     rng = np.random.default_rng(3)
     layer = MaxLayer(rng.standard_normal((8, 2)), n_patches=2).weighted(np.arange(1.0, 5.0))
     cells = MaxArrangement(layer.rows, 2).enumerate(Deadline())
@@ -107,7 +112,7 @@ def test_maxima_are_priced_with_their_weights() -> None:
         check(oracle.price(v[:, None], 0.1), layer, v, 0.1)
 
 
-def test_the_bounds_of_cells_tell_the_signs_apart() -> None:
+def test_the_bounds_of_cells_tell_the_signs_apart():
     price = MAKERS["cells"](np.eye(2)).price(np.array([[3.0], [-4.0]]))
     np.testing.assert_allclose(price.bounds, [3.0, 4.0], rtol=1e-12)
     assert isinstance(price.kind, str)
@@ -115,7 +120,7 @@ def test_the_bounds_of_cells_tell_the_signs_apart() -> None:
     assert price.is_exact
 
 
-def test_proposals_are_joined_selected_and_turned() -> None:
+def test_proposals_are_joined_selected_and_turned():
     first = Proposals(np.eye(2), np.array([[1.0], [-1.0]]), np.array([3.0, 1.0]))
     second = Proposals(-np.eye(2)[:1], np.array([[1.0]]), np.array([2.0]))
     both = Proposals.joined(first, second)

@@ -1,7 +1,5 @@
 """The kernels of the tree against NumPy, node by node."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

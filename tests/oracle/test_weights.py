@@ -1,19 +1,14 @@
 """Weights of hyperplanes: the same function as the sum over the rows."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import PROBLEMS, Problem, problem_ids
+from problems import PROBLEMS, problem_ids
 
+from cvxnn.array_types import FloatArray
 from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.reduction import reduce_rows
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def check_identity(X: FloatArray, v: FloatArray, rng: np.random.Generator) -> HyperplaneWeights:
@@ -33,7 +28,7 @@ def check_identity(X: FloatArray, v: FloatArray, rng: np.random.Generator) -> Hy
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12), d=st.integers(1, 4))
-def test_the_identity_with_parallel_rows(seed: int, n: int, d: int) -> None:
+def test_the_identity_with_parallel_rows(seed, n, d):
     rng = np.random.default_rng(seed)
     distinct = rng.standard_normal((n, d))
     lengths = rng.choice([-3.0, -1.0, 0.0, 0.5, 1.0], 2 * n)
@@ -45,18 +40,18 @@ def test_the_identity_with_parallel_rows(seed: int, n: int, d: int) -> None:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
-def test_the_identity_on_the_registry(problem: Problem) -> None:
+def test_the_identity_on_the_registry(problem):
     check_identity(problem.X, problem.y, np.random.default_rng(0))
 
 
-def test_rows_that_are_nearly_parallel_count_as_error() -> None:
+def test_rows_that_are_nearly_parallel_count_as_error():
     X = np.array([[1.0, 0.0], [1.0, 3e-11], [0.0, 1.0]])
     weights = check_identity(X, np.array([1.0, -1.0, 2.0]), np.random.default_rng(1))
     assert len(weights.positive) == 2
     assert weights.unit * weights.error >= 3e-11
 
 
-def test_opposite_rows_share_a_hyperplane() -> None:
+def test_opposite_rows_share_a_hyperplane():
     X = np.array([[2.0, 0.0], [-3.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
     weights = HyperplaneWeights.of(reduce_rows(X), np.array([1.0, 10.0, 0.5, 7.0]))
     # Rows on the side of the normal in one sum, the others in the other.
@@ -65,7 +60,7 @@ def test_opposite_rows_share_a_hyperplane() -> None:
 
 
 @pytest.mark.parametrize("size", [1e-200, 1e-3, 1.0, 1e200])
-def test_the_unit_of_the_dual_point_is_exact(size: float) -> None:
+def test_the_unit_of_the_dual_point_is_exact(size):
     rng = np.random.default_rng(2)
     X, v = rng.standard_normal((6, 3)), rng.standard_normal(6)
     reduction = reduce_rows(X)
@@ -80,7 +75,7 @@ def test_the_unit_of_the_dual_point_is_exact(size: float) -> None:
         )
 
 
-def test_a_zero_dual_point_has_zero_weights() -> None:
+def test_a_zero_dual_point_has_zero_weights():
     weights = HyperplaneWeights.of(reduce_rows(np.eye(3)), np.zeros(3))
     assert weights.unit == 1.0 and weights.error == 0.0
     assert not weights.positive.any() and not weights.negative.any()

@@ -1,21 +1,14 @@
 """The kernels of conic projection, each against a few lines of numpy and scipy."""
 
-from __future__ import annotations
-
 from itertools import product
-from typing import Any
 
 import numpy as np
 from cones import project_on_cone
 from hypothesis import given
 from hypothesis import strategies as st
+from row_kinds import FloatArray, Generator, seeds
 
 from cvxnn.patterns.cone_kernels import cover_errors, price_cells, project
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 
 
 def run_project(
@@ -45,7 +38,7 @@ def unit_rows(rng: Generator, p: int, r: int) -> FloatArray:
 
 
 @given(seed=seeds, p=st.integers(1, 8), r=st.integers(1, 5), scale=st.sampled_from([1e-9, 1, 1e9]))
-def test_project_is_nnls(seed: int, p: int, r: int, scale: float) -> None:
+def test_project_is_nnls(seed, p, r, scale):
     rng = np.random.default_rng(seed)
     rows, signs = unit_rows(rng, p, r), rng.choice([-1.0, 1.0], p)
     g = scale * rng.standard_normal(r)
@@ -63,7 +56,7 @@ def test_project_is_nnls(seed: int, p: int, r: int, scale: float) -> None:
 
 
 @given(seed=seeds, fraction=st.floats(0.0, 2.0))
-def test_project_may_stop_at_enough(seed: int, fraction: float) -> None:
+def test_project_may_stop_at_enough(seed, fraction):
     rng = np.random.default_rng(seed)
     rows, signs, g = unit_rows(rng, 7, 4), np.ones(7), rng.standard_normal(4)
     enough = fraction * float(np.linalg.norm(g))
@@ -74,7 +67,7 @@ def test_project_may_stop_at_enough(seed: int, fraction: float) -> None:
 
 
 @given(seed=seeds, p=st.integers(1, 7), r=st.integers(1, 4), with_facets=st.booleans())
-def test_price_cells_is_nnls(seed: int, p: int, r: int, with_facets: bool) -> None:
+def test_price_cells_is_nnls(seed, p, r, with_facets):
     rng = np.random.default_rng(seed)
     rows = unit_rows(rng, p, r)
     sides = rng.random((5, p)) < 0.5
@@ -101,7 +94,7 @@ def test_price_cells_is_nnls(seed: int, p: int, r: int, with_facets: bool) -> No
 
 
 @given(seed=seeds, p=st.integers(1, 8), r=st.integers(1, 4))
-def test_cover_errors_are_how_far_outer_cones_reach(seed: int, p: int, r: int) -> None:
+def test_cover_errors_are_how_far_outer_cones_reach(seed, p, r):
     """For every row that is not chosen the distance of the row from the cone of the chosen."""
     rng = np.random.default_rng(seed)
     rows = unit_rows(rng, p, r)

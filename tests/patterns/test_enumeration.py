@@ -1,8 +1,5 @@
 """Complete enumeration against a tree of linear programs, and its kernels against NumPy."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -12,26 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import (
     PROBLEMS,
-    SMALL_PROBLEMS,
-    Problem,
     arrangement,
     brute_force_cells,
     brute_force_patterns,
     problem_ids,
     with_bias,
 )
+from row_kinds import KINDS, decades, each_kind, integers, seeds, standardised
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, TooManyPatternsError
 from cvxnn.patterns import PatternSet, count_patterns_bound, enumerate_patterns, enumeration
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells, walk_flats
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, reduce_rows
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 # A linear program for every cell and row: few examples of each kind are enough.
-few = settings(max_examples=25)
+few = settings(max_examples=12)
+
+
+CONCURRENT = KINDS["concurrent"]
 
 
 def as_set(patterns: PatternSet) -> set[bytes]:
@@ -58,114 +54,60 @@ def check_against_brute_force(X: FloatArray) -> None:
     assert as_set(patterns) == brute_force_patterns(X)
 
 
-def integers(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.integers(-2, 3, (n, d)).astype(np.float64)
-
-
-def repeated(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((max(n // 2, 1), d))[rng.integers(0, max(n // 2, 1), n)]
-
-
-def parallel(rng: Generator, n: int, d: int) -> FloatArray:
-    return repeated(rng, n, d) * rng.choice([-3.0, -1.0, 0.1, 1.0], (n, 1))
-
-
-def with_zero_rows(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, d)) * (rng.random((n, 1)) < 0.7)
-
-
-def collinear_columns(rng: Generator, n: int, d: int) -> FloatArray:
-    X = rng.standard_normal((n, d))
-    return np.column_stack([X, np.ones(n), 3.0 * X[:, 0] - 2.0])[:, : d + 1]
-
-
-def rank_deficient(rng: Generator, n: int, d: int) -> FloatArray:
-    return rng.standard_normal((n, max(d - 1, 1))) @ rng.standard_normal((max(d - 1, 1), d + 1))
-
-
-def concurrent(rng: Generator, n: int, d: int) -> FloatArray:
-    """Sums of few rows: many hyperplanes share a line, a plane, ..."""
-    return rng.integers(-1, 2, (n, d)).astype(np.float64) @ rng.standard_normal((d, d))
-
-
-def scaled(rng: Generator, n: int, d: int) -> FloatArray:
-    X = rng.standard_normal((n, d)) * 10.0 ** rng.integers(-6, 7, d)
-    return X * 10.0 ** rng.integers(-6, 7, (n, 1))
-
-
-KINDS: list[Callable[[Generator, int, int], FloatArray]] = [
-    integers,
-    repeated,
-    parallel,
-    with_zero_rows,
-    collinear_columns,
-    rank_deficient,
-    concurrent,
-    scaled,
-]
-
-
-@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
-def test_registered_problems(problem: Problem) -> None:
+@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+def test_registered_problems(problem):
     patterns = enumerate_patterns(problem.X)
     check_patterns(problem.X, patterns)
-    assert as_set(patterns) == as_set(arrangement(problem))
-
-
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
-def test_registered_counts(problem: Problem) -> None:
-    assert problem.n_patterns is not None
-    assert len(enumerate_patterns(problem.X)) == problem.n_patterns
+    assert len(patterns) == problem.n_patterns
+    if len(patterns) <= 512 and len(problem.X) <= 50:
+        assert as_set(patterns) == as_set(arrangement(problem))
 
 
 @few
 @given(seed=seeds, n=st.integers(1, 9), d=st.integers(1, 3))
-def test_general_position_attains_the_bound(seed: int, n: int, d: int) -> None:
+def test_general_position_attains_the_bound(seed, n, d):
     X = np.random.default_rng(seed).standard_normal((n, d))
     check_against_brute_force(X)
     assert len(enumerate_patterns(X)) == count_patterns_bound(n, d)
 
 
 @pytest.mark.parametrize(("n", "d"), [(8, 4), (8, 5), (4, 6), (60, 3), (200, 2), (1, 1), (1, 4)])
-def test_larger_data_in_general_position(n: int, d: int) -> None:
+def test_larger_data_in_general_position(n, d):
     X = np.random.default_rng(7).standard_normal((n, d))
     patterns = enumerate_patterns(X)
     check_patterns(X, patterns)
     assert len(patterns) == count_patterns_bound(n, min(n, d))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @few
 @given(seed=seeds, n=st.integers(1, 9), d=st.integers(1, 3))
-def test_degenerate_data(
-    kind: Callable[[Generator, int, int], FloatArray], seed: int, n: int, d: int
-) -> None:
-    check_against_brute_force(kind(np.random.default_rng(seed), n, d))
+def test_degenerate_data(kind, seed, n, d):
+    X = kind(np.random.default_rng(seed), n, d)
+    check_against_brute_force(X)
+    check_against_brute_force(X * decades(np.random.default_rng(seed), n, 1))
 
 
-@pytest.mark.parametrize("kind", [integers, concurrent, parallel])
+@pytest.mark.parametrize("kind", [integers, CONCURRENT, KINDS["parallel"]])
 @pytest.mark.parametrize(("n", "d"), [(8, 4), (7, 5)])
-def test_degenerate_data_of_higher_rank(
-    kind: Callable[[Generator, int, int], FloatArray], n: int, d: int
-) -> None:
+def test_degenerate_data_of_higher_rank(kind, n, d):
     for seed in range(3):
         check_against_brute_force(kind(np.random.default_rng(seed), n, d))
 
 
 @given(seed=seeds, n=st.integers(2, 30), d=st.integers(1, 3))
-def test_rounding_of_a_standardisation_splits_no_hyperplanes(seed: int, n: int, d: int) -> None:
+def test_rounding_of_a_standardisation_splits_no_hyperplanes(seed, n, d):
     """A grid and the same grid, standardised, have the same cells: the map is affine."""
     grid = integers(np.random.default_rng(seed), n, d)
-    spread = grid.std(axis=0)
-    standardised = (grid - grid.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    patterns = enumerate_patterns(with_bias(standardised))
-    check_patterns(with_bias(standardised), patterns)
+    rows = standardised(np.random.default_rng(seed), n, d + 1)
+    patterns = enumerate_patterns(rows)
+    check_patterns(rows, patterns)
     assert len(patterns) == len(enumerate_patterns(with_bias(grid)))
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.1, 1.0 / 3.0, 1e-7, 1e9])
 @pytest.mark.parametrize("shift", [0.0, 0.3, 100.0])
-def test_square_grid_in_any_units(factor: float, shift: float) -> None:
+def test_square_grid_in_any_units(factor, shift):
     """402 threshold functions on a 5 x 5 grid: OEIS A114146."""
     axis = np.arange(5.0)
     points = np.array([[a, b] for a in axis for b in axis])
@@ -176,9 +118,9 @@ def test_square_grid_in_any_units(factor: float, shift: float) -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 12), d=st.integers(1, 4))
-def test_patterns_do_not_depend_on_coordinates(seed: int, n: int, d: int) -> None:
+def test_patterns_do_not_depend_on_coordinates(seed, n, d):
     rng = np.random.default_rng(seed)
-    X = concurrent(rng, n, d)
+    X = CONCURRENT(rng, n, d)
     expected = as_set(enumerate_patterns(X))
     lengths = rng.uniform(0.01, 100.0, (n, 1))
     assert as_set(enumerate_patterns(X * lengths)) == expected
@@ -187,14 +129,14 @@ def test_patterns_do_not_depend_on_coordinates(seed: int, n: int, d: int) -> Non
 
 
 @given(seed=seeds, n=st.integers(1, 12), d=st.integers(1, 4))
-def test_permuted_rows_have_permuted_patterns(seed: int, n: int, d: int) -> None:
+def test_permuted_rows_have_permuted_patterns(seed, n, d):
     rng = np.random.default_rng(seed)
     X, order = integers(rng, n, d), rng.permutation(n)
     permuted = np.packbits(enumerate_patterns(X).masks[:, order], axis=1)
     assert as_set(enumerate_patterns(X[order])) == {row.tobytes() for row in permuted}
 
 
-def test_rows_that_almost_coincide_are_told_apart_down_to_the_tolerance() -> None:
+def test_rows_that_almost_coincide_are_told_apart_down_to_the_tolerance():
     rows = np.random.default_rng(5).standard_normal((5, 2))
     for distance, count in [(1e-8, 12), (1e-12, 10)]:
         X = np.vstack([rows, rows[0] + distance * rows[1]])
@@ -204,21 +146,21 @@ def test_rows_that_almost_coincide_are_told_apart_down_to_the_tolerance() -> Non
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (4, 2)])
-def test_zero_data_have_one_pattern(shape: tuple[int, int]) -> None:
+def test_zero_data_have_one_pattern(shape):
     patterns = enumerate_patterns(np.zeros(shape))
     check_patterns(np.zeros(shape), patterns)
     np.testing.assert_array_equal(patterns.masks, np.zeros((1, shape[0]), dtype=bool))
     assert patterns.directions.shape == (1, shape[1])
 
 
-def test_the_order_is_fixed() -> None:
+def test_the_order_is_fixed():
     X = np.random.default_rng(6).standard_normal((9, 3))
     first, again = enumerate_patterns(X), enumerate_patterns(X.tolist())
     np.testing.assert_array_equal(first.packed, again.packed)
     np.testing.assert_array_equal(first.directions, again.directions)
 
 
-def test_too_many_patterns_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_patterns_are_refused_before_any_work(monkeypatch):
     def forbidden(*args: object) -> None:
         raise AssertionError("the walk was started")
 
@@ -233,7 +175,7 @@ def test_too_many_patterns_are_refused_before_any_work(monkeypatch: pytest.Monke
         assert part in message
 
 
-def test_the_limit_is_about_distinct_hyperplanes() -> None:
+def test_the_limit_is_about_distinct_hyperplanes():
     X = np.random.default_rng(0).standard_normal((8, 3))
     with pytest.raises(TooManyPatternsError, match="8 distinct hyperplanes of rank 3"):
         enumerate_patterns(X, max_bytes=1000)
@@ -241,7 +183,7 @@ def test_the_limit_is_about_distinct_hyperplanes() -> None:
     assert len(enumerate_patterns(few_planes, max_bytes=2000)) == 4
 
 
-def test_refuses_bad_input() -> None:
+def test_refuses_bad_input():
     with pytest.raises(InputError, match="X must be 2-D"):
         enumerate_patterns(np.ones(3))
     with pytest.raises(InputError, match="max_bytes must be an integer of at least 1"):
@@ -283,7 +225,7 @@ def walked(coordinates: FloatArray, hyperplanes: range) -> tuple[np.ndarray, Flo
 def hyperplanes_of(seed: int, n: int, d: int) -> FloatArray:
     """Unit rows, pairwise not parallel, with many that meet in one line."""
     rng = np.random.default_rng(seed)
-    return reduce_rows(np.vstack([np.eye(d), concurrent(rng, n, d)])).coordinates
+    return reduce_rows(np.vstack([np.eye(d), CONCURRENT(rng, n, d)])).coordinates
 
 
 def flips(masks: set[tuple[bool, ...]], mask: tuple[bool, ...]) -> set[int]:
@@ -293,7 +235,7 @@ def flips(masks: set[tuple[bool, ...]], mask: tuple[bool, ...]) -> set[int]:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("n", "d"), [(9, 2), (5, 3), (3, 4)])
-def test_walk_over_all_hyperplanes(seed: int, n: int, d: int) -> None:
+def test_walk_over_all_hyperplanes(seed, n, d):
     rows = hyperplanes_of(seed, n, d)
     sides, centres = walked(rows, range(len(rows)))
     expected = brute_force_cells(rows)[0]
@@ -302,7 +244,7 @@ def test_walk_over_all_hyperplanes(seed: int, n: int, d: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_walk_over_one_hyperplane_finds_the_cells_on_both_of_its_sides(seed: int) -> None:
+def test_walk_over_one_hyperplane_finds_the_cells_on_both_of_its_sides(seed):
     rows = hyperplanes_of(seed, 5, 3)
     cells = set(map(tuple, brute_force_cells(rows)[0].tolist()))
     for k in range(len(rows)):
@@ -312,7 +254,7 @@ def test_walk_over_one_hyperplane_finds_the_cells_on_both_of_its_sides(seed: int
 
 @pytest.mark.parametrize(("n", "d"), [(6, 3), (70, 2), (5, 5)])
 @pytest.mark.parametrize("keep", [1.0, 0.5])
-def test_flippable_rows(n: int, d: int, keep: float) -> None:
+def test_flippable_rows(n, d, keep):
     rng = np.random.default_rng(n)
     X = rng.standard_normal((n, d))
     masks = enumerate_patterns(X).masks

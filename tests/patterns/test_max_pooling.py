@@ -1,7 +1,5 @@
 """Cells of max pooling against winners of random directions, and what a missing one costs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view

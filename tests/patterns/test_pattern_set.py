@@ -1,7 +1,5 @@
 """Packed pattern sets against plain boolean arrays."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +17,7 @@ def random_set(seed: int, n: int, d: int, count: int) -> tuple[np.ndarray, Patte
 
 
 @given(seed=seeds, n=st.integers(1, 20), count=st.integers(0, 9))
-def test_unpacking_reverts_packing(seed: int, n: int, count: int) -> None:
+def test_unpacking_reverts_packing(seed, n, count):
     masks = np.random.default_rng(seed).random((count, n)) < 0.5
     patterns = PatternSet(np.packbits(masks, axis=1), np.zeros((count, 2)), n)
     assert patterns.masks.dtype == np.bool_
@@ -30,9 +28,7 @@ def test_unpacking_reverts_packing(seed: int, n: int, count: int) -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 12), d=st.integers(1, 4), count=st.integers(1, 40))
-def test_from_directions_keeps_the_first_of_each_pattern(
-    seed: int, n: int, d: int, count: int
-) -> None:
+def test_from_directions_keeps_the_first_of_each_pattern(seed, n, d, count):
     rng = np.random.default_rng(seed)
     X, directions = rng.standard_normal((n, d)), rng.standard_normal((count, d))
     first: dict[bytes, int] = {}
@@ -45,7 +41,7 @@ def test_from_directions_keeps_the_first_of_each_pattern(
     assert not patterns.is_complete
 
 
-def test_from_directions_does_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_directions_does_not_depend_on_the_chunks(monkeypatch):
     whole = random_set(0, 9, 3, 50)[1]
     monkeypatch.setattr(pattern_set, "_CHUNK_BYTES", 8 * 9 * 7)
     in_chunks = random_set(0, 9, 3, 50)[1]
@@ -54,7 +50,7 @@ def test_from_directions_does_not_depend_on_the_chunks(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("as_mask", [False, True])
-def test_select(as_mask: bool) -> None:
+def test_select(as_mask):
     X = np.random.default_rng(1).standard_normal((7, 3))
     patterns = enumerate_patterns(X)
     index = np.array([0, 5, 9])
@@ -65,14 +61,14 @@ def test_select(as_mask: bool) -> None:
     assert not chosen.is_complete
 
 
-def test_a_mask_takes_one_bit_for_each_row() -> None:
+def test_a_mask_takes_one_bit_for_each_row():
     patterns = random_set(2, 1000, 3, 200)[1]
     assert len(patterns) == 200
     assert patterns.packed.nbytes == 200 * 125
     assert patterns.masks.nbytes == 200 * 1000
 
 
-def test_length_and_repr() -> None:
+def test_length_and_repr():
     X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
     patterns = enumerate_patterns(X)
     assert len(patterns) == 10

@@ -1,12 +1,10 @@
 """Sampled patterns against complete sets."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, arrangement, problem_ids, with_bias
 
 from cvxnn.errors import InputError
 from cvxnn.patterns import sample_patterns
@@ -16,7 +14,7 @@ schemes = pytest.mark.parametrize("scheme", ["gaussian", "data"])
 
 @schemes
 @pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
-def test_every_sample_is_a_pattern(problem: Problem, scheme: str) -> None:
+def test_every_sample_is_a_pattern(problem, scheme):
     patterns = sample_patterns(problem.X, 200, 0, scheme=scheme)
     found = {row.tobytes() for row in patterns.packed}
     assert len(found) == len(patterns) > 0
@@ -29,7 +27,7 @@ def test_every_sample_is_a_pattern(problem: Problem, scheme: str) -> None:
 @pytest.mark.parametrize(
     "problem", [p for p in SMALL_PROBLEMS if not p.name.startswith("grid")], ids=problem_ids
 )
-def test_the_data_scheme_finds_every_pattern_in_the_end(problem: Problem) -> None:
+def test_the_data_scheme_finds_every_pattern_in_the_end(problem):
     complete = arrangement(problem)
     patterns = sample_patterns(problem.X, 40 * len(complete), 0, scheme="data")
     assert len(patterns) >= 0.99 * len(complete)
@@ -37,22 +35,17 @@ def test_the_data_scheme_finds_every_pattern_in_the_end(problem: Problem) -> Non
 
 @schemes
 @given(seed=st.integers(0, 2**32 - 1))
-def test_a_seed_decides_the_draws(scheme: str, seed: int) -> None:
+def test_a_seed_decides_the_draws(scheme, seed):
     X = np.random.default_rng(0).standard_normal((8, 3))
     first = sample_patterns(X, 20, seed, scheme=scheme)
     again = sample_patterns(X, 20, np.random.default_rng(seed), scheme=scheme)
     np.testing.assert_array_equal(first.packed, again.packed)
     np.testing.assert_array_equal(first.directions, again.directions)
-
-
-@schemes
-def test_another_seed_draws_others(scheme: str) -> None:
-    X = np.random.default_rng(0).standard_normal((8, 3))
-    first, other = (sample_patterns(X, 20, seed, scheme=scheme) for seed in (0, 1))
+    other = sample_patterns(X, 20, seed + 1, scheme=scheme)
     assert not np.array_equal(first.directions, other.directions)
 
 
-def test_raw_data_with_a_bias_hide_half_of_their_patterns_from_gaussian_directions() -> None:
+def test_raw_data_with_a_bias_hide_half_of_their_patterns_from_gaussian_directions():
     X = with_bias(np.sort(np.random.default_rng(0).uniform(10.0, 500.0, 50))[:, None])
     gaussian = sample_patterns(X, 2000, 0, scheme="gaussian")
     data = sample_patterns(X, 2000, 0, scheme="data")
@@ -61,29 +54,21 @@ def test_raw_data_with_a_bias_hide_half_of_their_patterns_from_gaussian_directio
 
 
 @schemes
-def test_zero_data(scheme: str) -> None:
+def test_zero_data(scheme):
     patterns = sample_patterns(np.zeros((3, 2)), 10, 0, scheme=scheme)
     np.testing.assert_array_equal(patterns.masks, np.zeros((1, 3), dtype=bool))
 
 
 @schemes
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1), (3, 6)])
-def test_few_rows_or_columns(scheme: str, shape: tuple[int, int]) -> None:
+def test_few_rows_or_columns(scheme, shape):
     X = np.random.default_rng(2).standard_normal(shape)
     patterns = sample_patterns(X, 300, 0, scheme=scheme)
     assert len(patterns) == 2 ** min(shape)
     np.testing.assert_array_equal(patterns.masks, patterns.directions @ X.T > 0)
 
 
-@schemes
-def test_rank_deficient_data(scheme: str) -> None:
-    rng = np.random.default_rng(3)
-    X = rng.standard_normal((6, 2)) @ rng.standard_normal((2, 5))
-    patterns = sample_patterns(X, 2000, 0, scheme=scheme)
-    assert 10 <= len(patterns) <= 12
-
-
-def test_refuses_bad_arguments() -> None:
+def test_refuses_bad_arguments():
     X = np.eye(2)
     with pytest.raises(InputError, match=r"scheme must be one of .*'data'"):
         sample_patterns(X, 10, scheme="uniform")

@@ -1,7 +1,5 @@
 """A search whose rounds are written down: what a search that steps another one makes of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

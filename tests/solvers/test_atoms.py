@@ -1,40 +1,23 @@
 """Neurons as rays: outputs, best weights, and what merging keeps."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from least_squares import least_squares
+from least_squares import assert_no_worse, drawn, least_squares, random_neurons
 
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    atoms,
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-    sides_of,
-)
+from cvxnn.solvers.atoms import atoms, merge_cells, neuron_objective, residual, reweigh, sides_of
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-
 seeds = st.integers(0, 2**32 - 1)
-
-
-def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k)[:, None])
 
 
 # ------------------------------------------------------------------ rays
 
 
-def test_rays_give_the_neurons_back() -> None:
+def test_rays_give_the_neurons_back():
     rays = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0], [1e-20, 0.0]])
     neurons = Neurons.of(rays, np.array([1.0, 1.0, -1.0, -1.0])[:, None])
     np.testing.assert_allclose(neurons.sizes, [5.0, 2.0])
@@ -43,13 +26,13 @@ def test_rays_give_the_neurons_back() -> None:
     np.testing.assert_allclose(neurons.rays, rays[[0, 2]])
 
 
-def test_rays_that_are_all_zero_leave_no_neurons() -> None:
+def test_rays_that_are_all_zero_leave_no_neurons():
     neurons = Neurons.of(np.zeros((3, 2)), np.ones(3)[:, None])
     assert neurons.directions.shape == (0, 2)
     assert Neurons.of(np.zeros((0, 2)), np.zeros(0)[:, None]).rays.shape == (0, 2)
 
 
-def test_candidates_join_with_weight_zero() -> None:
+def test_candidates_join_with_weight_zero():
     start = random_neurons(np.random.default_rng(0), 3, 2)
     joined = start.joined(np.eye(2), np.array([[1.0], [-1.0]]))
     np.testing.assert_array_equal(joined.sizes[3:], 0.0)
@@ -62,7 +45,7 @@ def test_candidates_join_with_weight_zero() -> None:
 
 
 @given(seed=seeds, n=st.integers(1, 30), k=st.integers(0, 6), r=st.integers(1, 4))
-def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r: int) -> None:
+def test_residual_and_objective_against_dense_sums(seed, n, k, r):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     neurons = random_neurons(rng, k, r)
@@ -77,72 +60,52 @@ def test_residual_and_objective_against_dense_sums(seed: int, n: int, k: int, r:
     np.testing.assert_allclose(y - atoms(Layer(X), neurons) @ neurons.sizes, dense, atol=1e-13)
 
 
-def test_no_neurons() -> None:
-    none = Neurons.none(2)
-    X, y = np.eye(2), np.ones(2)
-    np.testing.assert_array_equal(residual(least_squares(X, y), none), y)
-    assert neuron_objective(least_squares(X, y, 1.0), none) == pytest.approx(1.0)
-    assert len(merge_cells(X, none).sizes) == 0
-    assert len(reweigh(least_squares(X, y, 1.0), none).sizes) == 0
+def test_no_neurons():
+    none, problem = Neurons.none(2), least_squares(np.eye(2), np.ones(2))
+    np.testing.assert_array_equal(residual(problem, none), problem.y)
+    assert neuron_objective(problem, none) == pytest.approx(1.0)
+    assert len(merge_cells(np.eye(2), none)) == len(reweigh(problem, none)) == 0
 
 
 # ------------------------------------------------------------------ best weights
 
 
 @given(seed=seeds, n=st.sampled_from([3, 10, 40, 100]), k=st.integers(1, 8))
-def test_reweighing_solves_the_lasso(seed: int, n: int, k: int) -> None:
+def test_reweighing_solves_the_lasso(seed, n, k):
     # With 40 and 100 rows the program is compressed to k + 1.
     rng = np.random.default_rng(seed)
-    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    neurons = random_neurons(rng, k, 3)
-    found = reweigh(least_squares(X, y, 0.5), neurons)
-    assert (found.sizes > 0.0).all()
-    value = neuron_objective(least_squares(X, y, 0.5), found)
-    assert value <= neuron_objective(least_squares(X, y, 0.5), neurons) * (1.0 + 1e-12)
-    weights = nonnegative_lasso(atoms(Layer(X), neurons), y, 0.5, neurons.sizes)
-    direct = neurons.sized(weights)
-    assert value == pytest.approx(neuron_objective(least_squares(X, y, 0.5), direct), rel=1e-11)
+    problem, neurons = drawn(rng, n, 3, 0.5), random_neurons(rng, k, 3)
+    found = reweigh(problem, neurons)
+    assert_no_worse(problem, neurons, found)
+    columns, size = atoms(problem.rows, neurons), np.linalg.norm(problem.y)
+    direct = neurons.sized(nonnegative_lasso(columns, problem.y, 0.5, neurons.sizes))
+    value = neuron_objective(problem, found)
+    assert value == pytest.approx(neuron_objective(problem, direct), rel=1e-11)
     # No atom, used or not, would lower the objective.
-    slopes = atoms(Layer(X), neurons).T @ residual(least_squares(X, y), found)
-    assert (slopes <= 0.5 + 1e-9 * np.linalg.norm(y)).all()
-    kept = atoms(Layer(X), found).T @ residual(least_squares(X, y), found)
-    np.testing.assert_allclose(kept, 0.5, atol=1e-9 * np.linalg.norm(y))
-
-
-@pytest.mark.parametrize("n", [7, 60])
-def test_equal_directions_are_no_trouble(n: int) -> None:
-    rng = np.random.default_rng(4)
-    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    one = random_neurons(rng, 4, 3)
-    twice = one.joined(one.directions, one.outputs)
-    values = [
-        neuron_objective(least_squares(X, y, 0.1), reweigh(least_squares(X, y, 0.1), z))
-        for z in (one, twice)
-    ]
-    assert values[1] == pytest.approx(values[0], rel=1e-11)
-
-
-@pytest.mark.parametrize("n", [5, 60])
-def test_an_expensive_penalty_leaves_no_neurons(n: int) -> None:
-    rng = np.random.default_rng(5)
-    X, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
-    assert len(reweigh(least_squares(X, y, 1e3), random_neurons(rng, 4, 3)).sizes) == 0
+    left = residual(problem, found)
+    assert (columns.T @ left <= 0.5 + 1e-9 * size).all()
+    np.testing.assert_allclose(atoms(problem.rows, found).T @ left, 0.5, atol=1e-9 * size)
+    # Equal directions are no trouble, and an expensive penalty leaves no neurons.
+    twice = reweigh(problem, neurons.joined(neurons.directions, neurons.outputs))
+    assert neuron_objective(problem, twice) == pytest.approx(value, rel=1e-11)
+    assert len(reweigh(least_squares(problem.rows, problem.y, 1e3), neurons)) == 0
 
 
 # ------------------------------------------------------------------ merging
 
 
+def assert_same_output(X, first, second, atol):
+    nothing = least_squares(X, np.zeros(len(X)))
+    np.testing.assert_allclose(residual(nothing, first), residual(nothing, second), atol=atol)
+
+
 @given(seed=seeds, n=st.sampled_from([8, 300]))
-def test_merging_keeps_the_output(seed: int, n: int) -> None:
+def test_merging_keeps_the_output(seed, n):
     rng = np.random.default_rng(seed)
     X = rng.integers(-2, 3, (n, 2)).astype(float)
     neurons = random_neurons(rng, 40, 2)
     merged = merge_cells(X, neurons)
-    np.testing.assert_allclose(
-        residual(least_squares(X, np.zeros(n)), merged),
-        residual(least_squares(X, np.zeros(n)), neurons),
-        atol=1e-8,
-    )
+    assert_same_output(X, merged, neurons, 1e-8)
     assert merged.sizes.sum() <= neurons.sizes.sum() * (1 + 1e-12)
     # Rows with entries up to 2 lie on 8 lines: at most 16 cells, each with two signs.
     assert len(merged.sizes) <= 32
@@ -152,32 +115,24 @@ def test_merging_keeps_the_output(seed: int, n: int) -> None:
             assert (patterns[i + 1 :] * first < 0).any(axis=1).all()
 
 
-def test_two_neurons_of_one_cell_become_one() -> None:
-    pair = Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones((2, 1)))
-    merged = merge_cells(np.eye(2), pair)
+def test_two_neurons_of_one_cell_become_one_unless_their_signs_are_opposite():
+    merged = merge_cells(np.eye(2), Neurons(np.eye(2), np.array([3.0, 4.0]), np.ones((2, 1))))
     np.testing.assert_allclose(merged.sizes, [5.0])
     np.testing.assert_allclose(merged.directions, [[0.6, 0.8]])
-
-
-def test_opposite_signs_do_not_merge() -> None:
     pair = Neurons(np.eye(2), np.ones(2), np.array([[1.0], [-1.0]]))
     assert len(merge_cells(np.eye(2), pair).sizes) == 2
 
 
-def test_a_neuron_on_a_hyperplane_merges_with_one_side_only() -> None:
+def test_a_neuron_on_a_hyperplane_merges_with_one_side_only():
     # The middle one could go with either side; the two sides never share a cell.
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
     three = Neurons.of(np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]), np.ones(3)[:, None])
     merged = merge_cells(X, three)
     assert len(merged.sizes) == 2
-    np.testing.assert_allclose(
-        residual(least_squares(X, np.zeros(2)), merged),
-        residual(least_squares(X, np.zeros(2)), three),
-        atol=1e-12,
-    )
+    assert_same_output(X, merged, three, 1e-12)
 
 
-def test_sides_do_not_depend_on_the_units_of_the_columns() -> None:
+def test_sides_do_not_depend_on_the_units_of_the_columns():
     X = np.array([[1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [-1.0, 0.5]])
     u = np.array([[0.5, 0.5]])
     expected = [[0, 1, 0, -1]]

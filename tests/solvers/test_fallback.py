@@ -1,7 +1,5 @@
 """A search with another one behind it."""
 
-from __future__ import annotations
-
 import pytest
 from solvers.scripted import Round, Scripted
 
@@ -21,7 +19,7 @@ def drive(search: Search, tol: float = 1e-6) -> int:
     return rounds
 
 
-def test_a_first_search_that_reaches_the_gap_is_the_only_one() -> None:
+def test_a_first_search_that_reaches_the_gap_is_the_only_one():
     def never() -> Search:
         raise AssertionError("opened without need")
 
@@ -31,7 +29,7 @@ def test_a_first_search_that_reaches_the_gap_is_the_only_one() -> None:
     assert (search.objective, search.bound, search.proof) == (2.0, 2.0, first.proof)
 
 
-def test_the_second_goes_on_where_the_first_is_stuck() -> None:
+def test_the_second_goes_on_where_the_first_is_stuck():
     first = Scripted(START, STUCK, rank=3)
     second = Scripted(START, Round(3.0, 0.5), Round(2.1, 2.1), sharp=(True,))
     search = WithFallback(first, lambda: second)
@@ -51,14 +49,14 @@ def test_the_second_goes_on_where_the_first_is_stuck() -> None:
     assert search.sharpen(1e-9) and second.sharpened == 1
 
 
-def test_a_second_search_that_is_at_its_end_is_not_stepped() -> None:
+def test_a_second_search_that_is_at_its_end_is_not_stepped():
     second = Scripted(Round(2.0, 2.0))
     search = WithFallback(Scripted(STUCK), lambda: second)
     assert drive(search) == 1 and second.steps == 0
 
 
 @pytest.mark.parametrize("other", [Round(1.9, 0.1, stalled=3.0), Round(2.1, 1.9, stalled=3.0)])
-def test_where_both_fall_short_network_and_bound_are_the_best(other: Round) -> None:
+def test_where_both_fall_short_network_and_bound_are_the_best(other):
     first, second = Scripted(START, STUCK), Scripted(START, other)
     search = WithFallback(first, lambda: second)
     drive(search)
@@ -67,14 +65,14 @@ def test_where_both_fall_short_network_and_bound_are_the_best(other: Round) -> N
     assert search.bound == (1.0 if other.bound < 1.0 else 1.9)
 
 
-def test_without_another_way_the_first_is_stuck() -> None:
+def test_without_another_way_the_first_is_stuck():
     first = Scripted(START, STUCK)
     search = WithFallback(first, lambda: None)
     assert drive(search) == 2
     assert search.is_stuck and first.steps == 1 and first.finished == 1
 
 
-def test_a_stationary_search_is_the_end() -> None:
+def test_a_stationary_search_is_the_end():
     first = Scripted(START, Round(2.0, 1.0, stationary=True))
     search = WithFallback(first, lambda: None)
     assert drive(search) == 1 and search.stationary and not search.is_cheap

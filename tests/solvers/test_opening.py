@@ -1,7 +1,5 @@
 """The network that a few passes over the data make."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,7 @@ from cvxnn.problems import Problem
 from cvxnn.solvers.opening import opening
 
 
-def test_the_opening_of_many_shapes_lowers_the_objective() -> None:
+def test_the_opening_of_many_shapes_lowers_the_objective():
     for n, d in ((50, 400), (300, 300), (3_000, 30), (20_000, 5)):
         rng = np.random.default_rng(n + d)
         X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
@@ -27,7 +25,7 @@ def test_the_opening_of_many_shapes_lowers_the_objective() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_opening_of_one_feature_finds_what_the_exact_oracle_does(seed: int) -> None:
+def test_the_opening_of_one_feature_finds_what_the_exact_oracle_does(seed):
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.standard_normal(30), np.ones(30)])
     y = rng.standard_normal(30)

@@ -1,7 +1,5 @@
 """certify: the objective and the proof are of the network that was given."""
 
-from __future__ import annotations
-
 import os
 import signal
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perceptrons import perceptron
-from problems import SMALL_PROBLEMS, Problem, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn import to_torch
@@ -89,29 +87,26 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_trained_network_is_optimal_by_every_route(route: str):
+def test_trained_and_perturbed_networks_by_every_route(route):
     convert, data = ROUTES[route]
     certificate = certify(convert(BEST.network), data, TARGET, BETA)
     assert certificate.verdict is Verdict.OPTIMAL
     assert certificate.objective == pytest.approx(BEST.objective, rel=1e-12)
     assert_consistent(certificate, data, TARGET)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_a_perturbed_network_is_improvable_by_every_route(route: str):
-    convert, data = ROUTES[route]
     network = perturbed(BEST.network)
     certificate = certify(convert(network), data, TARGET, BETA)
     assert certificate.verdict is Verdict.IMPROVABLE
     assert certificate.objective == pytest.approx(network.objective(ONES, TARGET, BETA))
     assert certificate.dual_bound == pytest.approx(BEST.objective, rel=1e-6)
     assert certificate.improving_neuron is not None
-    assert certificate.better_network is not None
+    better = certificate.better_network
+    assert better.status is Status.OPTIMAL
+    assert certify(better.network, ONES, TARGET, BETA).verdict is Verdict.OPTIMAL
     assert_consistent(certificate, data, TARGET)
 
 
 @pytest.mark.parametrize("problem", [p for p in SMALL_PROBLEMS if len(p.X) <= 50], ids=problem_ids)
-def test_every_problem(problem: Problem):
+def test_every_problem(problem):
     rng = np.random.default_rng(3)
     d = problem.X.shape[1]
     network = TwoLayerNetwork(rng.standard_normal((4, d)), rng.standard_normal(4))
@@ -125,7 +120,7 @@ def test_every_problem(problem: Problem):
 
 
 @given(seed=st.integers(0, 2**16), n=st.integers(1, 6), d=st.integers(1, 3), m=st.integers(0, 4))
-def test_any_network(seed: int, n: int, d: int, m: int):
+def test_any_network(seed, n, d, m):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
     pair = rng.standard_normal((m, d)), rng.standard_normal(m)
@@ -156,8 +151,8 @@ def rank_two(n: int) -> np.ndarray:
     return np.column_stack([x, np.ones(n), x + 1.0])
 
 
-@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(200)])
-def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(2000)])
+def test_rank_two_is_priced_without_a_tree(X, monkeypatch):
     y = np.sin(3.0 * X[:, 0])
     network = perturbed(solve(X, y, BETA).network)
     with monkeypatch.context() as patch:
@@ -166,18 +161,10 @@ def test_rank_two_is_priced_without_a_tree(X: np.ndarray, monkeypatch: pytest.Mo
         assert certify(solve(X, y, BETA).network, X, y, BETA).verdict is Verdict.OPTIMAL
     assert certificate.largest_value == pytest.approx(certificate.oracle_bound, rel=1e-9)
     assert_consistent(certificate, X, y)
-    searcher = ClimbAndBound(X, BranchAndBound(X), np.random.default_rng(0), most=32)
-    tree = searcher.price((y - network.forward(X))[:, None], BETA)
-    assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
-
-
-def test_many_rows_of_rank_two_take_no_time():
-    X = rank_two(20_000)
-    y = np.sin(3.0 * X[:, 0])
-    best = solve(X, y, 20.0, tol=1e-7)
-    certificate = certify(best.network, X, y, 20.0, time_limit=20.0)
-    assert certificate.verdict is Verdict.OPTIMAL
-    assert_consistent(certificate, X, y)
+    if len(X) == 200:
+        searcher = ClimbAndBound(X, BranchAndBound(X), np.random.default_rng(0), most=32)
+        tree = searcher.price((y - network.forward(X))[:, None], BETA)
+        assert tree.values.max() == pytest.approx(certificate.largest_value, rel=1e-6)
 
 
 def test_an_unbalanced_network_is_the_same_function_at_a_higher_price():
@@ -203,10 +190,10 @@ def test_an_output_bias_is_paid_for():
 
 def test_too_many_patterns_still_give_a_bound_and_a_neuron():
     rng = np.random.default_rng(5)
-    X = rng.standard_normal((200, 10))
+    X = rng.standard_normal((60, 10))
     y = np.maximum(X @ rng.standard_normal((10, 3)), 0.0).sum(axis=1)
     network = TwoLayerNetwork(0.1 * rng.standard_normal((5, 10)), 0.1 * rng.standard_normal(5))
-    certificate = certify(network, X, y, 1.0, time_limit=2.0)
+    certificate = certify(network, X, y, 1.0, time_limit=0.5)
     assert certificate.verdict is Verdict.IMPROVABLE
     assert certificate.dual_bound > 0.0
     assert_consistent(certificate, X, y)
@@ -214,7 +201,7 @@ def test_too_many_patterns_still_give_a_bound_and_a_neuron():
 
 @pytest.mark.parametrize("network", [BEST.network, perturbed(BEST.network)])
 @pytest.mark.parametrize("loss", ["squared", "huber"])
-def test_no_time_at_all_still_gives_a_bound(network: TwoLayerNetwork, loss: str):
+def test_no_time_at_all_still_gives_a_bound(network, loss):
     certificate = certify(network, ONES, TARGET, BETA, loss=loss, time_limit=1e-9)
     assert certificate.dual_bound > 0.0
     assert certificate.better_network is None
@@ -223,34 +210,28 @@ def test_no_time_at_all_still_gives_a_bound(network: TwoLayerNetwork, loss: str)
 
 
 @pytest.mark.parametrize("beta", [1e-200, 1e200, 5e-324])
-def test_beta_out_of_proportion_is_refused_before_any_work(
-    beta: float, monkeypatch: pytest.MonkeyPatch
-):
+def test_beta_out_of_proportion_is_refused_before_any_work(beta, monkeypatch):
     monkeypatch.setattr("cvxnn.training.certification.CertificationRun", None)
     with pytest.raises(InputError, match="out of all proportion to X and y"):
         certify(BEST.network, ONES, TARGET, beta)
 
 
-def test_ctrl_c_keeps_the_bound_so_far():
+def test_ctrl_c_keeps_the_bound_so_far(monkeypatch):
     def press(_: Progress) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    certificate = certify(perturbed(BEST.network), ONES, TARGET, BETA, callback=press)
-    assert certificate.interrupted
-    assert certificate.verdict is Verdict.IMPROVABLE
-    assert_consistent(certificate, ONES, TARGET)
-
-
-def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.MonkeyPatch):
-    def press(*_: object) -> None:
+    def throw(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", press)
-    certificate = certify(perturbed(BEST.network).balance(), ONES, TARGET, BETA)
-    assert certificate.interrupted
-    assert certificate.verdict is Verdict.UNDECIDED
-    assert certificate.dual_bound > 0.0
-    assert_consistent(certificate, ONES, TARGET)
+    network = perturbed(BEST.network)
+    in_a_round = certify(network, ONES, TARGET, BETA, callback=press)
+    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", throw)
+    while_pricing = certify(network.balance(), ONES, TARGET, BETA)
+    assert in_a_round.verdict is Verdict.IMPROVABLE
+    assert while_pricing.verdict is Verdict.UNDECIDED
+    for certificate in (in_a_round, while_pricing):
+        assert certificate.interrupted and certificate.dual_bound > 0.0
+        assert_consistent(certificate, ONES, TARGET)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +244,7 @@ def test_ctrl_c_while_pricing_keeps_the_spectral_bound(monkeypatch: pytest.Monke
         (1e80, 1e80, HuberLoss),
     ],
 )
-def test_every_scale_is_certified_alike(size_X: float, size_y: float, loss: type[Loss]):
+def test_every_scale_is_certified_alike(size_X, size_y, loss):
     weight = np.sqrt(size_y / size_X)
     network = perturbed(BEST.network)
     deltas = [()] * 2 if loss is SquaredLoss else [(1.0,), (size_y,)]
@@ -297,13 +278,6 @@ def test_the_empty_network_and_zero_targets():
     assert_consistent(certificate, ONES, TARGET)
 
 
-def test_the_better_network_is_a_solution_on_the_same_columns():
-    certificate = certify(as_regressor(perturbed(BEST.network)), FEATURES, TARGET, BETA)
-    better = certificate.better_network
-    assert better.status is Status.OPTIMAL
-    assert certify(better.network, ONES, TARGET, BETA).verdict is Verdict.OPTIMAL
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -325,7 +299,7 @@ def test_the_better_network_is_a_solution_on_the_same_columns():
     ],
     ids=str,
 )
-def test_bad_input_is_named(arguments: dict[str, Any], sentence: str):
+def test_bad_input_is_named(arguments, sentence):
     good = {"network": BEST.network, "X": ONES, "y": TARGET, "beta": BETA}
     with pytest.raises(InputError, match=sentence) as error:
         certify(**(good | arguments))

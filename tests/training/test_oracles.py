@@ -1,16 +1,14 @@
 """Every kind of network with every search and oracle: the same optimum whichever is at work."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 import pytest
 from contracts.cases import assert_consistent
-from numpy.typing import NDArray
 from programs import LOSSES, targets
 
 from cvxnn import Conv, ReLU, Status, solve
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
@@ -19,8 +17,6 @@ from cvxnn.oracle import choice
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import Searches
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
-
-FloatArray = NDArray[np.float64]
 
 WEIGHTS = np.array([0.3, 2.0, 1e-3, 1.0, 5.0, 40.0])
 MODELS: dict[str, Any] = {
@@ -53,15 +49,16 @@ def losses(name: str) -> tuple[str, ...]:
     ("rank", "columns"), [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)], ids=lambda k: str(k)
 )
 @pytest.mark.parametrize("name", MODELS)
-def test_global_finds_the_optimum_of_exact(
-    name: str, rank: int, columns: int, few: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_global_finds_the_optimum_of_exact(name, rank, columns, few, monkeypatch):
     if not few:
         monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)
     X, y = data(rank, columns)
     # Filters over the rows as signals, all of one patch or of neighbours.
     model = Conv(min(2, columns)) if name == "filters" else MODELS[name]
     for k, loss in enumerate(losses(name)):
+        # With each way to price one half of the losses, and the squared loss with both.
+        if k > 0 and (k + few) % 2:
+            continue
         weights = WEIGHTS if k % 2 == 0 else None
         options = {"model": model, "loss": loss, "sample_weight": weights, "tol": 1e-5}
         problem = X, targets(loss, y), (0.05, 0.3)[(k + rank) % 2]
@@ -75,7 +72,7 @@ def test_global_finds_the_optimum_of_exact(
 
 
 @pytest.mark.parametrize("skip", [None, "penalised", "free"])
-def test_integers_of_rank_two_beside_a_line(skip: str | None) -> None:
+def test_integers_of_rank_two_beside_a_line(skip):
     """A bound of sums over arcs is none of a problem that mixes predictions."""
     rng = np.random.default_rng(0)
     for _ in range(4):
@@ -89,7 +86,7 @@ def test_integers_of_rank_two_beside_a_line(skip: str | None) -> None:
         assert found.objective == pytest.approx(exact.objective, rel=2e-6)
 
 
-def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
+def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
     X, y = data(2, 2)
     searches = Searches(
         Layer(X), None, np.random.default_rng(0), Deadline(), by_cells=True, certifies=True
@@ -103,7 +100,7 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs() -> None:
 
 @pytest.mark.parametrize("method", ["global", "exact"])
 @pytest.mark.parametrize("seed", range(4))
-def test_bundles_of_nearly_equal_rows(seed: int, method: str) -> None:
+def test_bundles_of_nearly_equal_rows(seed, method):
     rng = np.random.default_rng(seed)
     base = rng.integers(-2, 3, (3, 4)).astype(float)
     X = base[np.arange(9) % 3] + 1e-9 * rng.standard_normal((9, 4))

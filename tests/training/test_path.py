@@ -1,11 +1,9 @@
 """The path over beta: where it starts, and what it certifies."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from contracts.cases import CASES, FEW, Case
-from problems import PROBLEMS, Problem, problem_ids, problem_named
+from contracts.cases import CASES, FEW
+from problems import PROBLEMS, problem_ids, problem_named
 
 import cvxnn
 from cvxnn import largest_beta, regularization_path
@@ -22,7 +20,7 @@ BOUNDED = {"drawn gates", "maxima"}
     ("case", "loss"),
     [pytest.param(case, loss, id=f"{case.name}-{loss}") for case in FEW for loss in case.losses],
 )
-def test_paths_of_every_model(case: Case, loss: str) -> None:
+def test_paths_of_every_model(case, loss):
     X, y = case.data(loss)
     weights = np.linspace(0.5, 2.0, len(y))
     options = {"model": case.model, "loss": loss, "sample_weight": weights}
@@ -44,7 +42,7 @@ def test_paths_of_every_model(case: Case, loss: str) -> None:
     assert path.objectives[-1] == pytest.approx(last.objective, rel=2e-6)
 
 
-def test_a_free_linear_part_is_for_the_squared_loss() -> None:
+def test_a_free_linear_part_is_for_the_squared_loss():
     X, y = CASES["leaky"].data("logistic")
     for train in (largest_beta, regularization_path):
         with pytest.raises(InputError, match='skip="free" is for the squared loss'):
@@ -55,7 +53,7 @@ def test_a_free_linear_part_is_for_the_squared_loss() -> None:
         largest_beta(np.ones((5001, 1)), np.ones(5001), model=cvxnn.ReLU(skip="penalised"))
 
 
-def test_a_path_refuses_a_method_that_the_model_has_not() -> None:
+def test_a_path_refuses_a_method_that_the_model_has_not():
     with pytest.raises(
         InputError, match=r"pooling='max'.* is trained by .* not by method='global'"
     ):
@@ -63,7 +61,7 @@ def test_a_path_refuses_a_method_that_the_model_has_not() -> None:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
-def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None:
+def test_path_starts_where_the_zero_network_is_optimal(problem):
     start = largest_beta(problem.X, problem.y)
     cells = CellOracle(problem.X, enumerate_patterns(problem.X))
     assert start == pytest.approx(cells.price(problem.y[:, None]).bound, rel=1e-5, abs=1e-12)
@@ -73,7 +71,7 @@ def test_path_starts_where_the_zero_network_is_optimal(problem: Problem) -> None
         assert above.n_neurons == 0 < below.n_neurons
 
 
-def test_every_point_is_certified() -> None:
+def test_every_point_is_certified():
     problem = problem_named("d2_n50")
     path = regularization_path(problem.X, problem.y, 6)
     assert path.betas[0] == pytest.approx(largest_beta(problem.X, problem.y))
@@ -87,7 +85,7 @@ def test_every_point_is_certified() -> None:
         assert solution.n_neurons == path.n_neurons[list(path.betas).index(beta)]
 
 
-def test_optimum_is_concave_in_beta() -> None:
+def test_optimum_is_concave_in_beta():
     """It is a minimum over networks of functions that are linear in beta."""
     problem = problem_named("d5_n10")
     path = regularization_path(problem.X, problem.y, [0.1, 0.2, 0.3, 0.4], tol=1e-8)
@@ -95,7 +93,7 @@ def test_optimum_is_concave_in_beta() -> None:
     assert (np.diff(slopes) <= 1e-6).all()
 
 
-def test_warm_starts_on_three_features() -> None:
+def test_warm_starts_on_three_features():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((100, 3)), np.ones(100)])
     y = np.sin(2.0 * X[:, 0]) + 0.1 * rng.standard_normal(100)
@@ -106,6 +104,6 @@ def test_warm_starts_on_three_features() -> None:
 
 
 @pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan]], ids=str)
-def test_bad_betas_are_named(betas: object) -> None:
+def test_bad_betas_are_named(betas):
     with pytest.raises(InputError, match="betas"):
         regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]

@@ -1,7 +1,5 @@
 """A bound for any network by the training of one."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from least_squares import least_squares
@@ -29,7 +27,7 @@ def improved(by: Prover[TwoLayerNetwork], proof: DualProof, deadline: Deadline) 
     return by.improve(NOTHING, proof, 1e-6, deadline)
 
 
-def test_the_bound_is_that_of_the_training_in_the_units_of_the_data() -> None:
+def test_the_bound_is_that_of_the_training_in_the_units_of_the_data():
     first, trainer = spectral_proof(LAYER, PROBLEM.y), prover()
     proof = improved(trainer, first, Deadline())
     bound = proof.bound(least_squares(PROBLEM.X, PROBLEM.y, PROBLEM.beta))
@@ -43,12 +41,12 @@ def test_the_bound_is_that_of_the_training_in_the_units_of_the_data() -> None:
     assert np.abs(proof.v @ LAYER.activations(units)).max() <= proof.oracle_bound
 
 
-def test_a_better_proof_stays() -> None:
+def test_a_better_proof_stays():
     best = improved(prover(), spectral_proof(LAYER, PROBLEM.y), Deadline())
     assert improved(prover(), best, Deadline(1e-9)) is best
 
 
-def test_no_training_without_time() -> None:
+def test_no_training_without_time():
     first, trainer = spectral_proof(LAYER, PROBLEM.y), prover()
     assert improved(trainer, first, Deadline(0.0)) is first
     assert trainer.solution is None

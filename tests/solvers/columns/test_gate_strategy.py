@@ -1,7 +1,5 @@
 """What comes before the first round: gates that are drawn, the opening and its proof."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Newton method for the group lasso, one step at a time."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

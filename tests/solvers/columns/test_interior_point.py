@@ -42,12 +42,12 @@ def row_multipliers(program: ConvexProgram, result: InteriorPointResult) -> np.n
 
 def active_problems() -> list[Problem]:
     """Those where some block is not zero, so that a relative gap means something."""
-    empty = {"beta_above_max"}
-    return [p for p in SMALL_PROBLEMS if p.y.any() and p.X.any() and p.name not in empty]
+    few = [p for p in SMALL_PROBLEMS if (p.n_patterns or 0) <= 100 and p.name != "beta_above_max"]
+    return [p for p in few if p.y.any() and p.X.any()]
 
 
 @pytest.mark.parametrize("problem", active_problems(), ids=problem_ids)
-def test_full_program_is_optimal(problem: Problem) -> None:
+def test_full_program_is_optimal(problem):
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     result = run(program)
     # Near interpolation float64 ends before 1e-9; the method says how far it came.
@@ -59,7 +59,7 @@ def test_full_program_is_optimal(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("n_samples", [2, 3, 40])
-def test_both_factorisations_agree_with_clarabel(n_samples: int) -> None:
+def test_both_factorisations_agree_with_clarabel(n_samples):
     problem = problem_named("d2_n50_beta1")
     patterns = sample_patterns(problem.X, n_samples, 0)
     program = ConvexProgram(problem.X, problem.y, problem.beta, patterns)
@@ -72,7 +72,7 @@ def test_both_factorisations_agree_with_clarabel(n_samples: int) -> None:
     assert program.dual_objective(result.v) == pytest.approx(reference.objective, rel=1e-7)
 
 
-def test_filled_up_rows_change_nothing() -> None:
+def test_filled_up_rows_change_nothing():
     problem = problem_named("d3_no_bias_n16")
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     rows = all_rows(program)
@@ -82,7 +82,7 @@ def test_filled_up_rows_change_nothing() -> None:
     assert program.objective(filled.z) == pytest.approx(program.objective(plain.z), rel=1e-7)
 
 
-def test_living_blocks_have_tension_beta() -> None:
+def test_living_blocks_have_tension_beta():
     problem = problem_named("d3_no_bias_n16")
     result = run(ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem)))
     norms = np.linalg.norm(result.z, axis=1)
@@ -92,7 +92,7 @@ def test_living_blocks_have_tension_beta() -> None:
     assert (result.tension <= problem.beta * (1 + 1e-6)).all()
 
 
-def test_iteration_limit_returns_the_best_iterate() -> None:
+def test_iteration_limit_returns_the_best_iterate():
     problem = problem_named("d3_no_bias_n16")
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     blocks = Blocks.of(program, all_rows(program))

@@ -1,21 +1,19 @@
 """Linear networks of both kinds: small problems, and their programs written out anew."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from programs import draw, search
 from scipy.linalg import circulant, dft
 
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
 from cvxnn.problems import Problem
 from cvxnn.solvers.gauge.programs import CircularProgram, GaugeProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def problem_of(
@@ -111,6 +109,8 @@ class Circular:
 
 
 Rows = Patches | Circular
+
+any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 
 
 def drawn(kind: type[Rows], loss: str, *shape: int, seed: int = 0) -> tuple[Rows, FloatArray]:

@@ -1,19 +1,15 @@
 """Newton's method on the weights: its derivatives, where it ends, and when."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import LOSSES
 from scipy.optimize import check_grad
-from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of
+from solvers.gauge.linear_networks import any_kind, drawn, problem_of
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.newton import _WeightObjective, polish
 from cvxnn.solvers.gauge.objective import Objective
-
-any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 
 
 @any_kind

@@ -1,19 +1,16 @@
 """Gauges, their dual norms and the weights behind coefficients, against their definitions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from programs import LOSSES
-from solvers.gauge.linear_networks import Circular, Patches, drawn, solved
+from solvers.gauge.linear_networks import Circular, Patches, any_kind, drawn, solved
 
 from cvxnn.certificates import dual_bound
 from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.programs import PatchProgram
 
-any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 shapes = pytest.mark.parametrize(
     "kind, shape", [(Patches, (7, 4, 3)), (Circular, (7, 1, 5)), (Circular, (7, 1, 6))]
 )

@@ -1,17 +1,13 @@
 """Proximal steps: where they lead, and when they end."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import LOSSES
-from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of, solved
+from solvers.gauge.linear_networks import any_kind, drawn, problem_of, solved
 
 from cvxnn.interrupts import Deadline
 from cvxnn.solvers.gauge.objective import Objective
 from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
-
-any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 
 
 @any_kind

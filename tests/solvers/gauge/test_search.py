@@ -1,21 +1,16 @@
 """The search of linear networks against closed forms, cvxpy and local search."""
 
-from __future__ import annotations
-
-import signal
-
 import numpy as np
 import pytest
-from programs import LOSSES, in_cvxpy
+from programs import LOSSES
 from scipy.linalg import dft
-from solvers.gauge.linear_networks import Circular, Patches, drawn, local_search, problem_of, solved
+from solvers.gauge.linear_networks import Circular, Patches, any_kind, drawn, problem_of, solved
 
-from cvxnn.interrupts import Deadline, deferred_interrupts
-from cvxnn.losses import SquaredLoss, WeightedLoss, as_loss
+from cvxnn.interrupts import Deadline
+from cvxnn.losses import as_loss
 from cvxnn.solvers.gauge.programs import CircularProgram, PatchProgram
 from cvxnn.solvers.gauge.search import GaugeSearch
 
-any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 
 
@@ -28,6 +23,12 @@ def test_the_neurons_attain_the_optimum_of_the_program(kind, loss, shape, beta):
     search, chosen = solved(rows.program, y, beta, loss), as_loss(loss)
     assert search.gap <= 1e-6
     assert search.bound <= search.objective * (1.0 + 1e-14)
+    proof = search.proof
+    assert search.final_proofs(quick=False) == (proof, proof)
+    assert (proof.kind, proof.V.shape) == ("gauge", (12, 1))
+    exact = rows.dual_norm(rows.program.matrix.T @ proof.v)
+    assert exact * (1.0 - 1e-14) <= proof.oracle_bound <= exact * (1.0 + 1e-9)
+    assert search.bound == proof.bound(search.problem)
     neurons = search.neurons
     assert 1 <= len(neurons) == search.n_blocks <= rows.most_filters
     root = np.sqrt(neurons.sizes)[:, None]
@@ -39,52 +40,6 @@ def test_the_neurons_attain_the_optimum_of_the_program(kind, loss, shape, beta):
     assert search.objective == pytest.approx(value, rel=1e-9)
     for part in (neurons.directions, neurons.outputs):
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1.0, rtol=1e-14)
-
-
-@any_kind
-@any_loss
-def test_the_proof_is_what_the_bound_comes_from(kind, loss):
-    rows, y = drawn(kind, loss, 8, 3, 2)
-    search = solved(rows.program, y, 0.3, loss)
-    assert search.final_proofs(quick=False) == (search.proof, search.proof)
-    proof = search.proof
-    assert proof.kind == "gauge"
-    assert proof.V.shape == (8, 1)
-    exact = rows.dual_norm(rows.program.matrix.T @ proof.v)
-    assert exact * (1.0 - 1e-14) <= proof.oracle_bound <= exact * (1.0 + 1e-9)
-    assert search.bound == proof.bound(search.problem)
-
-
-@any_kind
-@any_loss
-def test_local_search_does_not_go_below(kind, loss):
-    rows, y = drawn(kind, loss, 7, *((3, 2) if kind is Patches else (1, 4)), seed=3)
-    search = solved(rows.program, y, 0.5, loss)
-    # More filters than needed do not help either.
-    for m in (rows.most_filters, rows.most_filters + 1):
-        found = local_search(rows, y, 0.5, loss, m)
-        assert found >= search.bound
-        assert found == pytest.approx(search.objective, rel=1e-5)
-
-
-@any_loss
-def test_local_search_does_not_go_below_for_odd_circles(loss):
-    rows, y = drawn(Circular, loss, 7, 1, 3, seed=3)
-    search, found = solved(rows.program, y, 0.5, loss), local_search(rows, y, 0.5, loss, 1)
-    assert search.bound <= found == pytest.approx(search.objective, rel=1e-5)
-
-
-@any_kind
-@any_loss
-@pytest.mark.parametrize("shape", [(8, 2, 2), (8, 1, 5)], ids=str)
-def test_cvxpy_finds_the_same_value(kind, loss, shape):
-    cp = pytest.importorskip("cvxpy")
-    rows, y = drawn(kind, loss, *shape, seed=5)
-    t = cp.Variable(rows.program.matrix.shape[1])
-    data = in_cvxpy(cp, loss, rows.program.matrix @ t, y)
-    program = cp.Problem(cp.Minimize(data + 0.3 * rows.gauge_in_cvxpy(cp, t)))
-    program.solve(solver="CLARABEL")
-    assert solved(rows.program, y, 0.3, loss).objective == pytest.approx(program.value, rel=1e-6)
 
 
 def test_one_patch_with_orthogonal_columns_is_a_soft_threshold():
@@ -104,19 +59,6 @@ def test_one_patch_with_orthogonal_columns_is_a_soft_threshold():
     np.testing.assert_allclose(ray, c / np.linalg.norm(c), rtol=1e-6)
 
 
-def test_one_patch_in_general_solves_its_secular_equation():
-    # Stationarity (X'X + (beta / t) I) z = X'y at t = ||z||: one equation in t, by bisection.
-    rows, y = drawn(Patches, "squared", 15, 1, 5, seed=8)
-    X, beta = rows.data[:, 0], 0.7
-    low, high = 1e-9, 1e3
-    for _ in range(200):
-        t = 0.5 * (low + high)
-        z = np.linalg.solve(X.T @ X + beta / t * np.eye(5), X.T @ y)
-        low, high = (t, high) if np.linalg.norm(z) > t else (low, t)
-    value = 0.5 * np.sum((X @ z - y) ** 2) + beta * np.linalg.norm(z)
-    assert solved(rows.program, y, beta).objective == pytest.approx(value, rel=1e-9)
-
-
 @pytest.mark.parametrize("d", [1, 2, 6, 7])
 def test_the_identity_as_circular_data_is_a_soft_threshold(d):
     # X = I: 1/2 ||z - F'y||^2 + beta / sqrt(d) ||z||_1 separates over the frequencies.
@@ -125,20 +67,6 @@ def test_the_identity_as_circular_data_is_a_soft_threshold(d):
     sizes = np.abs(dft(d, scale="sqrtn") @ y)
     value = np.where(sizes > price, price * sizes - 0.5 * price**2, 0.5 * sizes**2).sum()
     assert solved(CircularProgram(np.eye(d)), y, 0.6).objective == pytest.approx(value, rel=1e-9)
-
-
-@any_kind
-@any_loss
-def test_nothing_is_learned_from_beta_max_on(kind, loss):
-    rows, y = drawn(kind, loss, 10, 3, 4)
-    slope = rows.program.matrix.T @ as_loss(loss).gradient(np.zeros(10), y)
-    largest = rows.dual_norm(slope)
-    at_once = solved(rows.program, y, largest * (1.0 + 1e-9), loss)
-    assert len(at_once.neurons) == 0
-    assert at_once.objective == as_loss(loss).value(np.zeros(10), y)
-    below = solved(rows.program, y, 0.9 * largest, loss)
-    assert 1 <= len(below.neurons) <= rows.most_filters
-    assert below.objective < at_once.objective
 
 
 # Equal rows x: the prediction is s ||x||^o for a size s, with ||.||^o the dual norm, and a
@@ -167,16 +95,6 @@ def test_circular_filters_are_real_and_even():
     (u,) = solved(rows.program, y, 0.5).neurons.directions
     assert u.dtype == np.float64
     np.testing.assert_allclose(u[1:], u[:0:-1], atol=1e-12)
-
-
-@any_kind
-def test_weights_of_rows_are_repeated_rows(kind):
-    rows, y = drawn(kind, "squared", 6, 3, 2)
-    weights = np.array([1.0, 2.0, 1.0, 3.0, 1.0, 1.0])
-    repeated = np.repeat(np.arange(6), weights.astype(int))
-    weighted = solved(rows.program, y, 0.5, WeightedLoss(SquaredLoss(), weights))
-    plain = solved(kind(rows.data[repeated]).program, y[repeated], 0.5)
-    assert weighted.objective == pytest.approx(plain.objective, rel=1e-6)
 
 
 def test_a_hard_problem_is_solved_along_a_path_of_beta():
@@ -212,33 +130,3 @@ def test_a_search_gets_no_worse_and_stalls_where_rounding_is_all_that_is_left():
     search.finish(0.0, quick=False)
     assert (search.objective, search.bound) == before
     assert not search.sharpen(0.0)
-
-
-@any_kind
-def test_a_round_ends_early_when_time_is_up(kind):
-    rows, y = drawn(kind, "squared", 30, 8, 6)
-    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline(0.0))
-    before = search.objective, search.bound
-    for _ in range(3):
-        search.step(1e-6)
-    assert (search.objective, search.bound) == before
-    assert before[0] == 0.5 * y @ y
-    assert len(search.neurons) == 0
-
-
-@any_kind
-def test_ctrl_c_ends_a_search_that_is_as_good_as_before(kind):
-    rows, y = drawn(kind, "squared", 30, 8, 6)
-    search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline())
-    search.step(1e-15)
-    before = search.objective, search.bound
-    # A shell starts its background jobs with SIGINT ignored.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), deferred_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            search.step(1e-15)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    assert (search.objective, search.bound) == before
-    assert search.objective < 0.5 * y @ y

@@ -1,7 +1,5 @@
 """What there is of a linear network before its search has made a round."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from programs import LOSSES

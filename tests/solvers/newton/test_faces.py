@@ -4,82 +4,64 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from least_squares import least_squares
+from least_squares import assert_no_worse, drawn, least_squares, random_neurons
 
 from cvxnn.solvers.newton.faces import Neurons, dual_point, neuron_objective, refine, settle
 
 
-def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    directions = rng.standard_normal((k, r))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return Neurons(directions, rng.random(k) + 0.1, rng.choice([-1.0, 1.0], (k, 1)))
-
-
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 15), r=st.integers(1, 4))
-def test_refine_never_worsens_and_thins_out(seed: int, n: int, r: int) -> None:
+def test_refine_never_worsens_and_thins_out(seed, n, r):
     rng = np.random.default_rng(seed)
-    X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
-    neurons = random_neurons(rng, 12, r)
-    refined = refine(least_squares(X, y, 0.1), neurons)
-    before, after = (neuron_objective(least_squares(X, y, 0.1), z) for z in (neurons, refined))
-    assert after <= before * (1 + 1e-12)
+    problem, neurons = drawn(rng, n, r), random_neurons(rng, 12, r)
+    refined = refine(problem, neurons)
+    assert_no_worse(problem, neurons, refined)
     assert len(refined.sizes) <= n
-    np.testing.assert_allclose(np.linalg.norm(refined.directions, axis=1), 1.0, rtol=1e-12)
-    assert (refined.sizes > 0).all()
 
 
-def test_newton_reaches_the_closed_form_of_one_cell() -> None:
+def test_newton_reaches_the_closed_form_of_one_cell():
     # Every row active: 1/2 ||X w - y||^2 + beta ||w||, stationary at X'(y - Xw) = beta w/||w||.
     rng = np.random.default_rng(0)
     X = np.abs(rng.standard_normal((10, 3))) + 0.1
     y = X @ np.array([1.0, 2.0, 0.5])
-    start = Neurons(np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1)))
-    refined = refine(least_squares(X, y, 0.2), start)
-    w = refined.directions[0] * refined.sizes[0]
+    problem = least_squares(X, y, 0.2)
+    refined = refine(problem, Neurons(np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1))))
+    w = refined.rays[0]
     np.testing.assert_allclose(X.T @ (y - X @ w), 0.2 * refined.directions[0], atol=1e-10)
-    np.testing.assert_allclose(dual_point(least_squares(X, y, 0.2), refined), y - X @ w, atol=1e-10)
+    np.testing.assert_allclose(dual_point(problem, refined), y - X @ w, atol=1e-10)
 
 
-def test_no_neurons() -> None:
-    none = Neurons.none(2)
-    X, y = np.eye(2), np.ones(2)
-    assert len(refine(least_squares(X, y, 1.0), none).sizes) == 0
-    np.testing.assert_array_equal(dual_point(least_squares(X, y, 1.0), none), y)
-    assert neuron_objective(least_squares(X, y, 1.0), none) == pytest.approx(1.0)
+def test_no_neurons():
+    none, problem = Neurons.none(2), least_squares(np.eye(2), np.ones(2))
+    assert len(refine(problem, none).sizes) == 0
+    np.testing.assert_array_equal(dual_point(problem, none), problem.y)
+    assert neuron_objective(problem, none) == pytest.approx(1.0)
 
 
-def test_zero_rows_are_harmless() -> None:
-    X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    refined = refine(
-        least_squares(X, np.array([1.0, 2.0, 3.0]), 0.1),
-        random_neurons(np.random.default_rng(1), 4, 2),
-    )
+def test_zero_rows_are_harmless():
+    problem = least_squares(np.eye(3)[:, 1:], np.array([1.0, 2.0, 3.0]), 0.1)
+    refined = refine(problem, random_neurons(np.random.default_rng(1), 4, 2))
     assert np.isfinite(refined.sizes).all()
 
 
-def test_settling_finds_the_digits_that_the_objective_cannot_see() -> None:
+def test_settling_finds_the_digits_that_the_objective_cannot_see():
     """One neuron with all rows active: its direction errs by 1e-8, the objective by 1e-16."""
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 1.5, (12, 3))
-    y, beta, one = X @ np.array([1.0, 2.0, 3.0]), 0.3, np.ones(1)
-    settled = settle(
-        least_squares(X, y, beta),
-        refine(least_squares(X, y, beta), Neurons(np.ones((1, 3)) / 3**0.5, one, np.ones((1, 1)))),
-    )
+    y, beta = X @ np.array([1.0, 2.0, 3.0]), 0.3
+    problem, one = least_squares(X, y, beta), np.ones((1, 1))
+    settled = settle(problem, refine(problem, Neurons.of(np.ones((1, 3)) / 3**0.5, one)))
     w = settled.rays[0]
     assert (X @ w > 0.0).all()
     gradient = X.T @ (X @ w - y) + beta * w / np.linalg.norm(w)
     assert np.linalg.norm(gradient) <= 1e-13 * np.linalg.norm(X.T @ y)
-    turned = Neurons.of(w + 1e-8 * rng.standard_normal((1, 3)), one[:, None])
-    error = neuron_objective(least_squares(X, y, beta), turned) - neuron_objective(
-        least_squares(X, y, beta), settled
-    )
-    assert abs(error) <= 1e-13
-    again = settle(least_squares(X, y, beta), turned)
+    turned = Neurons.of(w + 1e-8 * rng.standard_normal((1, 3)), one)
+    values = [neuron_objective(problem, neurons) for neurons in (turned, settled)]
+    assert abs(values[0] - values[1]) <= 1e-13
+    again = settle(problem, turned)
     np.testing.assert_allclose(again.directions, settled.directions, rtol=0.0, atol=1e-14)
 
 
-def test_settling_knows_rows_that_meet_noise_only() -> None:
+def test_settling_knows_rows_that_meet_noise_only():
     """u = (2, -1, 1e-17) lies on the hyperplane of the row (0, 0, 1)."""
     X = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
     u = np.array([[2.0, -1.0, 1e-17]]) / np.sqrt(5.0)

@@ -1,166 +1,119 @@
 """Newton's method over kinks: never worse, and quadratic to a stationary point."""
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from least_squares import least_squares
+from least_squares import assert_no_worse, drawn, least_squares, random_neurons
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-)
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
-seeds = st.integers(0, 2**32 - 1)
-
-
-def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
-    return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], k)[:, None])
-
-
-def started(seed: int, n: int = 40, r: int = 3) -> tuple[FloatArray, FloatArray, Neurons]:
-    """Data, and neurons that have slid and been weighed, as in a search."""
+def started(seed: int) -> tuple[Problem[Layer], Neurons]:
+    """A problem, and neurons that have moved and been weighed, as in a search."""
     rng = np.random.default_rng(seed)
-    X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
-    neurons = descend(least_squares(X, y, 0.5), random_neurons(rng, 6, r), steps=40)
-    return X, y, reweigh(least_squares(X, y, 0.5), merge_cells(X, neurons))
+    problem = drawn(rng, 40, 3, 0.5)
+    neurons = descend(problem, random_neurons(rng, 6, 3), steps=40)
+    return problem, reweigh(problem, merge_cells(problem.rows.rows, neurons))
 
 
-def force_left(X: FloatArray, y: FloatArray, beta: float, neurons: Neurons) -> float:
+def force_left(problem: Problem[Layer], neurons: Neurons) -> float:
     """The largest gradient along the face of a neuron, relative to beta.
 
     Rows that the neuron lies on have a kink there: whatever they push is balanced.
     """
-    left = residual(least_squares(X, y), neurons)
+    X, left, worst = problem.rows.rows, residual(problem, neurons), 0.0
     lengths = np.linalg.norm(X, axis=1)
-    worst = 0.0
     for u, s in zip(neurons.directions, neurons.signs, strict=True):
         products = X @ u
         tight = (np.abs(products) <= 1e-9 * lengths) & (lengths > 0.0)
-        gradient = beta * u - s * (left * (products > 0.0) * ~tight) @ X
+        gradient = problem.beta * u - s * (left * (products > 0.0) * ~tight) @ X
         if tight.any():
             gradient -= X[tight].T @ np.linalg.lstsq(X[tight].T, gradient, rcond=None)[0]
         worst = max(worst, float(np.linalg.norm(gradient)))
-    return worst / beta
+    return worst / problem.beta
 
 
-@given(seed=seeds, n=st.integers(1, 40), r=st.integers(1, 4), steps=st.integers(1, 6))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 4), st.integers(1, 6))
 @settings(max_examples=40)
-def test_never_raises_the_objective(seed: int, n: int, r: int, steps: int) -> None:
+def test_never_raises_the_objective(seed, n, r, steps):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
     X[rng.random(n) < 0.1] = 0.0
-    neurons = random_neurons(rng, 5, r)
-    moved = descend_over_kinks(least_squares(X, y, 0.1), neurons, steps=steps)
-    before, after = (neuron_objective(least_squares(X, y, 0.1), z) for z in (neurons, moved))
-    assert after <= before
-    assert (moved.sizes > 0.0).all()
-    np.testing.assert_allclose(np.linalg.norm(moved.directions, axis=1), 1.0, rtol=1e-12)
+    problem, neurons = least_squares(X, y, 0.1), random_neurons(rng, 5, r)
+    assert_no_worse(problem, neurons, descend_over_kinks(problem, neurons, steps=steps))
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_ends_at_a_stationary_point(seed: int) -> None:
-    X, y, neurons = started(seed)
-    moved = descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=40)
-    assert force_left(X, y, 0.5, moved) <= 1e-6
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_few_steps_are_enough_next_to_a_stationary_point(seed: int) -> None:
-    X, y, neurons = started(seed)
-    rest = descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=60)
+def test_ends_at_a_stationary_point_with_few_steps_next_to_it(seed):
+    problem, neurons = started(seed)
+    rest = descend_over_kinks(problem, neurons, steps=60)
+    assert force_left(problem, descend_over_kinks(problem, neurons, steps=40)) <= 1e-6
     rng = np.random.default_rng(seed)
     shaken = Neurons.of(rest.rays + 1e-4 * rng.standard_normal(rest.rays.shape), rest.outputs)
-    moved = descend_over_kinks(least_squares(X, y, 0.5), shaken, steps=4)
-    best = neuron_objective(least_squares(X, y, 0.5), rest)
-    assert neuron_objective(least_squares(X, y, 0.5), moved) <= best * (1.0 + 1e-12)
-    assert force_left(X, y, 0.5, moved) <= 1e-6
+    moved = descend_over_kinks(problem, shaken, steps=4)
+    assert_no_worse(problem, rest, moved)
+    assert force_left(problem, moved) <= 1e-6
 
 
-def test_convergence_without_kinks_is_quadratic() -> None:
+def test_convergence_without_kinks_is_quadratic():
     rng = np.random.default_rng(0)
     X = rng.uniform(0.1, 1.0, (15, 3))
-    y = X @ np.array([3.0, 2.0, 4.0])
-    start = Neurons.of(rng.uniform(1.0, 2.0, (1, 3)), np.ones(1)[:, None])
-    forces = [
-        force_left(X, y, 0.2, descend_over_kinks(least_squares(X, y, 0.2), start, steps=s))
-        for s in range(7)
-    ]
+    problem = least_squares(X, X @ np.array([3.0, 2.0, 4.0]), 0.2)
+    start = Neurons.of(rng.uniform(1.0, 2.0, (1, 3)), np.ones((1, 1)))
+    forces = [force_left(problem, descend_over_kinks(problem, start, steps=s)) for s in range(7)]
     small = [f for f in forces if f < 0.1]
     assert small[-1] <= 1e-12
     for now, after in pairwise(small):
         assert after <= 10.0 * now**2 + 1e-12
 
 
-def test_a_gram_matrix_that_is_kept_changes_nothing() -> None:
-    X, y, neurons = started(1)
-    faces = faces_for(Layer(X))
+def test_a_gram_matrix_that_is_kept_changes_nothing():
+    problem, neurons = started(1)
+    faces = faces_for(problem.rows)
     kept = fresh = neurons
     for _ in range(4):
-        kept = descend_over_kinks(least_squares(X, y, 0.5), kept, steps=1, faces=faces)
-        fresh = descend_over_kinks(least_squares(X, y, 0.5), fresh, steps=1)
+        kept = descend_over_kinks(problem, kept, steps=1, faces=faces)
+        fresh = descend_over_kinks(problem, fresh, steps=1)
         np.testing.assert_allclose(kept.rays, fresh.rays, atol=1e-7)
 
 
-def test_enough_ends_early() -> None:
-    X, y, neurons = started(2)
-    values = [
-        neuron_objective(
-            least_squares(X, y, 0.5),
-            descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=30, enough=e),
-        )
-        for e in (0.0, 1e-3, 1.0)
-    ]
-    assert values[0] <= values[1] <= values[2]
-    assert values[2] <= neuron_objective(least_squares(X, y, 0.5), neurons)
+def test_enough_ends_early():
+    problem, neurons = started(2)
+    ends = [descend_over_kinks(problem, neurons, steps=30, enough=e) for e in (0.0, 1e-3, 1.0)]
+    values = [neuron_objective(problem, end) for end in (*ends, neurons)]
+    assert values == sorted(values)
 
 
-def test_no_steps_and_no_neurons() -> None:
-    X, y, neurons = started(3)
-    assert descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=0) is neurons
+def test_no_steps_no_neurons_and_no_time_move_nothing():
+    problem, neurons = started(3)
     none = Neurons.none(3)
-    assert descend_over_kinks(least_squares(X, y, 0.5), none, steps=5) is none
+    assert descend_over_kinks(problem, neurons, steps=0) is neurons
+    assert descend_over_kinks(problem, none, steps=5) is none
+    assert descend_over_kinks(problem, neurons, steps=5, deadline=Deadline(0.0)) is neurons
 
 
-def test_a_deadline_that_has_passed_moves_nothing() -> None:
-    X, y, neurons = started(4)
-    assert (
-        descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=5, deadline=Deadline(0.0))
-        is neurons
-    )
-
-
-def test_zero_rows_are_harmless() -> None:
-    X, y, neurons = started(5)
-    padded, target = np.vstack([np.zeros((3, 3)), X]), np.append([1.0, -2.0, 0.5], y)
-    moved = descend_over_kinks(least_squares(padded, target, 0.5), neurons, steps=30)
-    alone = descend_over_kinks(least_squares(X, y, 0.5), neurons, steps=30)
-    assert neuron_objective(least_squares(X, y, 0.5), moved) == pytest.approx(
-        neuron_objective(least_squares(X, y, 0.5), alone), rel=1e-9
-    )
+def test_zero_rows_are_harmless():
+    problem, neurons = started(5)
+    X, y = problem.rows.rows, problem.y
+    padded = least_squares(np.vstack([np.zeros((3, 3)), X]), np.append([1.0, -2.0, 0.5], y), 0.5)
+    ends = [descend_over_kinks(part, neurons, steps=30) for part in (problem, padded)]
+    values = [neuron_objective(problem, end) for end in ends]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
     only_zero = descend_over_kinks(least_squares(np.zeros((2, 3)), y[:2], 0.5), neurons, steps=5)
     assert only_zero.sizes.sum() <= neurons.sizes.sum()
 
 
-def test_a_neuron_that_is_off_everywhere_shrinks() -> None:
-    X, y, _ = started(6)
-    X = np.abs(X) + 0.1
+def test_a_neuron_that_is_off_everywhere_shrinks():
+    problem, _ = started(6)
+    problem = least_squares(np.abs(problem.rows.rows) + 0.1, problem.y, 0.5)
     off = Neurons(-np.full((1, 3), 3**-0.5), np.ones(1), np.ones((1, 1)))
-    moved = descend_over_kinks(least_squares(X, y, 0.5), off, steps=10)
-    assert neuron_objective(least_squares(X, y, 0.5), moved) < neuron_objective(
-        least_squares(X, y, 0.5), off
-    )
+    moved = descend_over_kinks(problem, off, steps=10)
+    assert neuron_objective(problem, moved) < neuron_objective(problem, off)

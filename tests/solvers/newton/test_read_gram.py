@@ -1,27 +1,18 @@
 """Gram matrices and kinks of activations that are read together."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from least_squares import least_squares
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    neuron_objective,
-    residual,
-    reweigh,
-)
+from cvxnn.solvers.atoms import neuron_objective, residual, reweigh
 from cvxnn.solvers.newton.face_gram import FaceGram
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.read_gram import ReadGram
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -38,7 +29,7 @@ def patches(rng: np.random.Generator, n: int = 8, K: int = 3, r: int = 3) -> Lay
 
 
 @given(seed=seeds, k=st.integers(1, 5))
-def test_blocks_and_pulls_are_those_of_the_definition(seed: int, k: int) -> None:
+def test_blocks_and_pulls_are_those_of_the_definition(seed, k):
     rng = np.random.default_rng(seed)
     layer, directions = patches(rng), unit(rng.standard_normal((k, 3)))
     gram = ReadGram(layer, 5)
@@ -53,7 +44,7 @@ def test_blocks_and_pulls_are_those_of_the_definition(seed: int, k: int) -> None
 
 
 @given(seed=seeds)
-def test_without_pooling_it_is_the_gram_matrix_of_faces(seed: int) -> None:
+def test_without_pooling_it_is_the_gram_matrix_of_faces(seed):
     rng = np.random.default_rng(seed)
     X, directions = rng.standard_normal((20, 3)), unit(rng.standard_normal((4, 3)))
     plain, read = FaceGram(X, 6), ReadGram(Layer(X).with_readout(), 6)
@@ -74,7 +65,7 @@ def test_without_pooling_it_is_the_gram_matrix_of_faces(seed: int) -> None:
 
 
 @given(seed=seeds)
-def test_rows_of_one_hyperplane_are_one_kink(seed: int) -> None:
+def test_rows_of_one_hyperplane_are_one_kink(seed):
     """The slope that ``w'(Mu)_+`` gains across a hyperplane, from its values on both sides."""
     rng = np.random.default_rng(seed)
     layer = patches(rng)
@@ -93,7 +84,7 @@ def test_rows_of_one_hyperplane_are_one_kink(seed: int) -> None:
     np.testing.assert_allclose(kink, gram.strengths(weights)[0], atol=1e-6)
 
 
-def test_newton_steps_end_where_nothing_pulls() -> None:
+def test_newton_steps_end_where_nothing_pulls():
     """At rest: no gain from small moves of any neuron, across kinks or along them."""
     rng = np.random.default_rng(0)
     layer = patches(rng, n=12).with_slope(0.2)

@@ -1,9 +1,6 @@
 """Moments, and what is built on them, against the same sums over explicit rows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from least_squares import least_squares
 from problems import with_bias
+from row_kinds import FloatArray, Generator, seeds
 
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.problems import Neurons
-from cvxnn.solvers.atoms import (
-    neuron_objective,
-    reweigh,
-)
+from cvxnn.solvers.atoms import neuron_objective, reweigh
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
@@ -30,10 +25,6 @@ from cvxnn.solvers.planar.newton import (
     stationary_residual,
 )
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-Generator = np.random.Generator
-
-seeds = st.integers(0, 2**32 - 1)
 KINDS = ("bias", "two features", "grid", "grid and bias", "one feature")
 all_kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -61,6 +52,14 @@ def make_neurons(moments: Moments, rng: Generator, k: int = 4) -> tuple[FloatArr
     return rays, rng.choice([-1.0, 1.0], k)
 
 
+def drawn(
+    kind: str, seed: int, n: int, k: int = 4
+) -> tuple[Generator, Moments, FloatArray, FloatArray]:
+    rng = np.random.default_rng(seed)
+    moments = make_moments(kind, rng, n)
+    return rng, moments, *make_neurons(moments, rng, k)
+
+
 def columns(moments: Moments, rays: FloatArray, signs: FloatArray) -> FloatArray:
     """``s_j D_j X`` side by side, shape (n, 2 k), by definition."""
     rows = moments.circle.rows
@@ -71,10 +70,8 @@ def columns(moments: Moments, rays: FloatArray, signs: FloatArray) -> FloatArray
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 200))
-def test_sums_over_ranges(kind: str, seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments(kind, rng, n)
-    rays, signs = make_neurons(moments, rng)
+def test_sums_over_ranges(kind, seed, n):
+    _, moments, rays, signs = drawn(kind, seed, n)
     # The neuron on a hyperplane may count its rows in or out: leave it out here.
     rays, signs = rays[1:], signs[1:]
     J = columns(moments, rays, signs)
@@ -93,10 +90,8 @@ def test_sums_over_ranges(kind: str, seed: int, n: int) -> None:
     np.testing.assert_allclose(moments.gradient(pieces, rays, signs), expected, atol=1e-11)
 
 
-def test_many_rows_and_few_rows_agree() -> None:
-    rng = np.random.default_rng(0)
-    moments = make_moments("two features", rng, 5000)
-    rays, signs = make_neurons(moments, rng)
+def test_many_rows_and_few_rows_agree():
+    _, moments, rays, signs = drawn("two features", 0, 5000)
     f = moments.prediction(rays, signs)
     np.testing.assert_allclose(f, np.maximum(moments.circle.rows @ rays.T, 0.0) @ signs, atol=1e-11)
     assert moments.loss(rays, signs) == pytest.approx(0.5 * np.sum((f - moments.y) ** 2), rel=1e-13)
@@ -105,7 +100,7 @@ def test_many_rows_and_few_rows_agree() -> None:
     np.testing.assert_allclose(moments.gradient(pieces, rays, signs), slow, atol=1e-9)
 
 
-def test_moments_of_few_rows_among_many_keep_their_digits() -> None:
+def test_moments_of_few_rows_among_many_keep_their_digits():
     n = 100_000
     circle = CircularRows.of(with_bias(np.linspace(1.0, 2.0, n)))
     moments = Moments(circle, np.ones(n))
@@ -121,7 +116,7 @@ def test_moments_of_few_rows_among_many_keep_their_digits() -> None:
 
 
 @given(seed=seeds, dependent=st.booleans())
-def test_gram_lasso_solves_the_lasso(seed: int, dependent: bool) -> None:
+def test_gram_lasso_solves_the_lasso(seed, dependent):
     rng = np.random.default_rng(seed)
     A = rng.standard_normal((12, 9))
     if dependent:
@@ -130,7 +125,11 @@ def test_gram_lasso_solves_the_lasso(seed: int, dependent: bool) -> None:
         A[:, 8] = 0.0
     y, beta = rng.standard_normal(12), 0.3
     start = np.maximum(rng.standard_normal(9), 0.0)
-    c = gram_lasso(A.T @ A, A.T @ y - beta, start)
+    gram, target = A.T @ A, A.T @ y - beta
+    c = gram_lasso(gram, target, start)
+    if not dependent:
+        centred = gram_lasso(gram, target - gram @ start, start, start)
+        np.testing.assert_allclose(centred, c, atol=1e-9)
     best = nonnegative_lasso(A, y, beta)
     values = [0.5 * np.sum((A @ w - y) ** 2) + beta * w.sum() for w in (c, best)]
     assert (c >= 0.0).all()
@@ -138,7 +137,7 @@ def test_gram_lasso_solves_the_lasso(seed: int, dependent: bool) -> None:
     assert np.linalg.matrix_rank(A[:, c > 0.0]) == np.count_nonzero(c)
 
 
-def test_gram_lasso_exchanges_dependent_columns() -> None:
+def test_gram_lasso_exchanges_dependent_columns():
     # Two columns span the plane; the third is a cheaper way to the target.
     A = np.array([[1.0, 0.0, 0.8], [0.0, 1.0, 0.8]])
     y, beta = np.array([10.0, 10.0]), 0.1
@@ -148,27 +147,20 @@ def test_gram_lasso_exchanges_dependent_columns() -> None:
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 60))
-def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments(kind, rng, n)
-    rays, signs = make_neurons(moments, rng)
+def test_reweighing_is_that_over_rows(kind, seed, n):
+    _, moments, rays, signs = drawn(kind, seed, n)
     r = moments.circle.rank
     neurons = Neurons.of(rays[:, :r], signs[:, None])
-    rows = moments.circle.rows[:, :r]
-    by_moments = reweigh_by_moments(moments, 0.1, neurons)
-    over_rows = reweigh(least_squares(rows, moments.y, 0.1), neurons)
-    values = [
-        neuron_objective(least_squares(rows, moments.y, 0.1), m) for m in (by_moments, over_rows)
-    ]
+    problem = least_squares(moments.circle.rows[:, :r], moments.y, 0.1)
+    ends = reweigh_by_moments(moments, 0.1, neurons), reweigh(problem, neurons)
+    values = [neuron_objective(problem, end) for end in ends]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 
 @all_kinds
 @given(seed=seeds, n=st.integers(2, 60))
-def test_chain_solves_the_least_squares_problem(kind: str, seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments(kind, rng, n)
-    rays, signs = make_neurons(moments, rng)
+def test_chain_solves_the_least_squares_problem(kind, seed, n):
+    rng, moments, rays, signs = drawn(kind, seed, n)
     chain = SlopeChain.of(moments, rays, signs, 1e-9)
     roots = rng.standard_normal((len(rays), 2, 2))
     penalty = roots @ np.swapaxes(roots, 1, 2) + np.eye(2)
@@ -192,10 +184,8 @@ def test_chain_solves_the_least_squares_problem(kind: str, seed: int, n: int) ->
 
 @all_kinds
 @given(seed=seeds, n=st.integers(1, 60))
-def test_merging_keeps_the_output_and_pays_no_more(kind: str, seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments(kind, rng, n)
-    rays, signs = make_neurons(moments, rng, 12)
+def test_merging_keeps_the_output_and_pays_no_more(kind, seed, n):
+    _, moments, rays, signs = drawn(kind, seed, n, 12)
     merged, kept = merge_arcs(moments, rays, signs)
     before, after = moments.prediction(rays, signs), moments.prediction(merged, kept)
     np.testing.assert_allclose(after, before, atol=1e-9 * (1.0 + np.abs(before).max()))
@@ -209,10 +199,8 @@ def test_merging_keeps_the_output_and_pays_no_more(kind: str, seed: int, n: int)
 
 @all_kinds
 @given(seed=seeds, n=st.integers(2, 60))
-def test_newton_descends(kind: str, seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments(kind, rng, n)
-    rays, signs = make_neurons(moments, rng)
+def test_newton_descends(kind, seed, n):
+    _, moments, rays, signs = drawn(kind, seed, n)
     before = objective(moments, 0.1, rays, signs)
     moved, kept = newton(moments, 0.1, rays, signs, 5)
     assert objective(moments, 0.1, moved, kept) <= before * (1.0 + 1e-12)
@@ -220,10 +208,8 @@ def test_newton_descends(kind: str, seed: int, n: int) -> None:
 
 
 @given(seed=seeds)
-def test_stationary_residual(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    moments = make_moments("bias", rng, 40)
-    rays, signs = make_neurons(moments, rng, 3)
+def test_stationary_residual(seed):
+    _, moments, rays, signs = drawn("bias", seed, 40, 3)
     rays, signs = rays[1:], signs[1:]
     J = columns(moments, rays, signs)
     v = stationary_residual(moments, 0.1, rays, signs)
@@ -232,18 +218,7 @@ def test_stationary_residual(seed: int) -> None:
         np.testing.assert_allclose(J.T @ v, 0.1 * units.ravel(), atol=1e-7)
 
 
-@given(seed=seeds)
-def test_gram_lasso_about_other_weights_is_the_same_lasso(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    A, y, beta = rng.standard_normal((12, 6)), rng.standard_normal(12), 0.3
-    start = np.maximum(rng.standard_normal(6), 0.0)
-    gram, target = A.T @ A, A.T @ y - beta
-    plain = gram_lasso(gram, target, start)
-    centred = gram_lasso(gram, target - gram @ start, start, start)
-    np.testing.assert_allclose(centred, plain, atol=1e-9)
-
-
-def test_moments_of_targets_far_from_zero_keep_the_digits_of_what_is_left() -> None:
+def test_moments_of_targets_far_from_zero_keep_the_digits_of_what_is_left():
     rng = np.random.default_rng(5)
     circle = CircularRows.of(with_bias(rng.uniform(-2.0, 2.0, 5000)))
     left = rng.standard_normal(5000)

@@ -3,10 +3,6 @@
 Offsets far from zero, units far apart, targets with an offset, tiny beta.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 import rational
@@ -14,11 +10,11 @@ from least_squares import least_squares
 from problems import with_bias
 
 import cvxnn
+from cvxnn.array_types import FloatArray
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Problem = tuple[FloatArray, FloatArray, float]
 
 
@@ -80,28 +76,28 @@ def check(X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6) -> cvxnn
     return solution
 
 
-def test_small_beta_and_large_targets() -> None:
+def test_small_beta_and_large_targets():
     assert check(*fourth_power()).objective == pytest.approx(588119381.6, rel=1e-8)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(500, 305.016236), (5000, 2579.29430)])
-def test_timestamps(n: int, expected: float) -> None:
+def test_timestamps(n, expected):
     assert check(*year_of_days(n)).objective == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", OFFSETS)
 @pytest.mark.parametrize("n", [60, 3000])
-def test_offsets(kind: str, n: int) -> None:
+def test_offsets(kind, n):
     check(*offset_problem(kind, n))
 
 
-def test_targets_far_from_zero() -> None:
+def test_targets_far_from_zero():
     rng = np.random.default_rng(2)
     x = rng.uniform(-2.0, 2.0, 3000)
     check(with_bias(x), 1e6 + np.sin(4.0 * x) + 0.3 * rng.standard_normal(3000), 1.0)
 
 
-def test_exact_agrees_where_it_can() -> None:
+def test_exact_agrees_where_it_can():
     X, y, beta = offset_problem("years", 60)
     exact = cvxnn.solve(X, y, 100.0 * beta, method="exact")
     assert exact.status is cvxnn.Status.OPTIMAL
@@ -110,7 +106,7 @@ def test_exact_agrees_where_it_can() -> None:
 
 @pytest.mark.parametrize("kind", OFFSETS)
 @pytest.mark.parametrize("orthogonal", [False, True])
-def test_the_oracle_is_exact(kind: str, orthogonal: bool) -> None:
+def test_the_oracle_is_exact(kind, orthogonal):
     X = offset_problem(kind, 30)[0]
     v = np.random.default_rng(3).standard_normal(len(X))
     if orthogonal:
@@ -123,7 +119,7 @@ def test_the_oracle_is_exact(kind: str, orthogonal: bool) -> None:
     )
 
 
-def test_few_cells_help_where_moments_fail() -> None:
+def test_few_cells_help_where_moments_fail():
     X = np.array([[-43.368363, -25.532169], [-1.58e-05, 1.551e-05], [0.256857, 0.114729],
                   [0.002515, -0.001507]])  # fmt: skip
     y = np.array([999998.31, 1000000.93, 999999.89, 999998.59])

@@ -1,19 +1,15 @@
 """Dual points of nearly parallel rows: feasible where all rows are active, near the given ones."""
 
-from __future__ import annotations
-
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
 from problems import with_bias
 
+from cvxnn.array_types import FloatArray
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.solvers.planar.moments import Moments
 from cvxnn.solvers.planar.wide_arcs import within_wide_arcs
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def total(rows: FloatArray, v: FloatArray) -> FloatArray:
@@ -39,7 +35,7 @@ def fitted(sides: float, n: int = 300) -> tuple[CircularRows, Moments, FloatArra
 
 
 @pytest.mark.parametrize("sides", [0.0, 0.4])
-def test_short_sums_without_a_neuron(sides: float) -> None:
+def test_short_sums_without_a_neuron(sides):
     circle, moments, v = fitted(sides)
     beta = 1e-17
     none = np.zeros((0, 2)), np.zeros(0)
@@ -51,7 +47,7 @@ def test_short_sums_without_a_neuron(sides: float) -> None:
             assert np.hypot(*total(circle.rows[side], left[side])) <= beta * (1.0 + 1e-3)
 
 
-def test_the_sum_that_a_neuron_wants() -> None:
+def test_the_sum_that_a_neuron_wants():
     circle, moments, v = fitted(0.0)
     beta, direction = 1e-15, np.array([0.8, 0.6])
     assert circle.frame is not None

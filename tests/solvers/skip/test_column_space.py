@@ -1,7 +1,5 @@
 """The proven basis of a column space, against rational arithmetic."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np
@@ -36,7 +34,7 @@ def exact_basis(space: ColumnSpace) -> list[list[Fraction]]:
 
 @pytest.mark.parametrize("decades", [0, 5, 12])
 @pytest.mark.parametrize("seed", range(5))
-def test_basis_error_and_least_singular_value(seed: int, decades: int) -> None:
+def test_basis_error_and_least_singular_value(seed, decades):
     rng = np.random.default_rng(seed)
     S = rng.standard_normal((8, 4)) * 10.0 ** rng.uniform(-decades, decades, 4)
     S[:, 3] = S[:, 2] + 1e-8 * rng.standard_normal(8)
@@ -70,7 +68,7 @@ def test_basis_error_and_least_singular_value(seed: int, decades: int) -> None:
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-9, 1.0, 1e9, 1e100])
 @pytest.mark.parametrize("weight", [1e-40, 1e-10, 1.0, 1e40])
-def test_neither_weights_nor_units_decide_what_depends(weight: float, unit: float) -> None:
+def test_neither_weights_nor_units_decide_what_depends(weight, unit):
     x = np.arange(1.0, 6.0)
     almost = x.copy()
     almost[-1] += 1e-8
@@ -83,7 +81,7 @@ def test_neither_weights_nor_units_decide_what_depends(weight: float, unit: floa
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_timestamps_of_a_tenth_of_a_second() -> None:
+def test_timestamps_of_a_tenth_of_a_second():
     """Many rows are no reason to take a column of 4e5 units in the last place for a constant."""
     x = 1.7e9 + np.linspace(0.0, 0.1, 2000)
     y = (x - 1.7e9) * 10.0
@@ -95,7 +93,7 @@ def test_timestamps_of_a_tenth_of_a_second() -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("weight", [1e-10, 1e-6, 1.0])
-def test_columns_that_one_light_row_tells_apart(weight: float) -> None:
+def test_columns_that_one_light_row_tells_apart(weight):
     """The difference of two columns fits the only target: the optimum is 0."""
     x = np.arange(1.0, 6.0)
     almost = x.copy()

@@ -1,7 +1,5 @@
 """The resumed search for a root asks for the points of scipy's, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -23,10 +21,8 @@ SHAPES = (lambda t: -t, lambda t: -t - 0.1 * t**3, lambda t: -np.expm1(0.1 * t))
 
 
 @pytest.mark.parametrize("root", [-40.0, -1.0, 0.1, 0.2, 30.0])
-@pytest.mark.parametrize(
-    "shape", [lambda t: -t, lambda t: -t - 0.1 * t**3, lambda t: -np.expm1(0.1 * t)]
-)
-def test_points_are_those_of_brent(root: float, shape: Callable[[float], float]) -> None:
+@pytest.mark.parametrize("shape", SHAPES)
+def test_points_are_those_of_brent(root, shape):
     def function(point: float) -> float:
         return float(shape(point - root))
 
@@ -49,12 +45,12 @@ def test_points_are_those_of_brent(root: float, shape: Callable[[float], float])
     assert min(abs(point - root) for point in points) <= abs(found - root)
 
 
-def test_a_root_that_is_met_ends_the_search() -> None:
+def test_a_root_that_is_met_ends_the_search():
     assert asked(lambda point: 0.0, 2.0) == [2.0]
     assert asked(lambda point: 0.3 - point, 0.0) == [0.0, 0.3]
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_no_root_far_and_wide(sign: float) -> None:
+def test_no_root_far_and_wide(sign):
     points = asked(lambda point: sign, 1.0)
     assert len(points) < 12 and sign * (points[-1] - 1.0) > 80.0

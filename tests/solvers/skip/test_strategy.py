@@ -1,7 +1,5 @@
 """What a strategy opens, and what it knows before: against networks and bounds of their own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from skip_problems import BETA, data, reference, run, skip_rows, value
@@ -25,7 +23,7 @@ def strategy(is_free: bool, loss: str = "squared") -> SkipStrategy:
 
 
 @pytest.mark.parametrize(("is_free", "skip"), [(False, "penalised"), (True, "free")])
-def test_the_search_of_each_kind(is_free: bool, skip: str) -> None:
+def test_the_search_of_each_kind(is_free, skip):
     chosen = strategy(is_free)
     assert chosen.n_patterns == 0
     search = chosen.open(Deadline())
@@ -39,7 +37,7 @@ def test_the_search_of_each_kind(is_free: bool, skip: str) -> None:
 @pytest.mark.parametrize(
     ("is_free", "loss"), [(False, "squared"), (False, "logistic"), (True, "squared")]
 )
-def test_what_there_is_before_a_search(is_free: bool, loss: str) -> None:
+def test_what_there_is_before_a_search(is_free, loss):
     X, y = data(loss)
     chosen, rows = strategy(is_free, loss), skip_rows(X, 0.2, is_free=is_free)
     neurons, none = chosen.opening(), chosen.nothing()
@@ -56,6 +54,6 @@ def test_what_there_is_before_a_search(is_free: bool, loss: str) -> None:
 
 
 @pytest.mark.parametrize("is_free", [False, True])
-def test_no_time_at_all(is_free: bool) -> None:
+def test_no_time_at_all(is_free):
     with pytest.raises(OutOfTimeError):
         strategy(is_free).open(Deadline(0.0)).step(1e-6)
