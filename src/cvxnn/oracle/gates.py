@@ -94,9 +94,6 @@ class GateOracle(VectorOracle[GatePrice]):
     def _correlations(self, v: FloatArray, deadline: Deadline) -> FloatArray:
         X, masks = self.rows.X, self.rows.masks
         products = np.empty((len(masks), X.shape[1]))
-        step = max(1, _CHUNK_BYTES // (8 * len(X)))
-        for start in range(0, len(masks), step):
-            deadline.check()
-            part = slice(start, start + step)
+        for part in deadline.chunks(len(masks), _CHUNK_BYTES // (8 * len(X))):
             products[part] = (masks[part] * v) @ X
         return products

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import final
 
 import numpy as np
@@ -100,8 +99,7 @@ class MaxCellOracle(VectorOracle[CellPrice]):
         # h + 1 multipliers join, of rows that have h terms and a length that is rounded;
         # v may be rounded itself.
         share = 4.0 * _EPS * (n + 4 * h + 16)
-        for part in self._chunks():
-            wanted.deadline.check()
+        for part in wanted.deadline.chunks(self.n_cells, _CHUNK // max(self.patches.size, 1)):
             pulled = v @ self.maps(part)
             reach = self.reach[part]
             beyond = np.array(
@@ -110,16 +108,10 @@ class MaxCellOracle(VectorOracle[CellPrice]):
             targets = np.stack([pulled, -pulled])
             cones = self.cones(part)
             every = np.ones(cones.shape[:2])
-            norms, totals, found = project_all(
-                targets, cones, every, enough - beyond - share * mass
-            )
-            refined = norms > enough - beyond - share * mass
+            least = enough - beyond - share * mass
+            norms, totals, found = project_all(targets, cones, every, least)
+            refined = norms > least
             bounds[:, part] = (norms + beyond + reach * totals) * (1.0 + share)
             bounds[:, part] += share * (mass + totals) + n * h * 1e-300
             points[:, part] = found * refined[:, :, None]
         return CellPrice.of(bounds * unit, points * unit, wanted.threshold, np.eye(h))
-
-    def _chunks(self) -> Iterator[slice]:
-        step = max(1, _CHUNK // max(self.patches.size, 1))
-        for begin in range(0, self.n_cells, step):
-            yield slice(begin, begin + step)

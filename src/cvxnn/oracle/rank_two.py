@@ -14,11 +14,13 @@ from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two_kernels import (
     STATE_SIZE,
     end_walk,
+    precise_sum,
+    start_precisely,
     start_walk,
     walk_circle,
+    walk_precisely,
     weighted_sum,
 )
-from cvxnn.oracle.rank_two_precise import precise_sum, start_precisely, walk_precisely
 
 # Rows that one kernel call works through: some 10 ms.
 _CHUNK_ROWS = 1 << 20

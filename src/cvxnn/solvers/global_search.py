@@ -25,9 +25,9 @@ from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.global_settings import SETTINGS
-from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
+from cvxnn.solvers.search import IncumbentSearch
 
 
 @final

@@ -24,9 +24,8 @@ from cvxnn.solvers.fallback import WithFallback
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
-from cvxnn.solvers.rows_strategy import RowsStrategy
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.sharp_proof import sharp_proof
+from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
 
 @final

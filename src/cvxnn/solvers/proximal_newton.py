@@ -23,8 +23,7 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
-from cvxnn.solvers.incumbent_search import IncumbentSearch
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.search import IncumbentSearch, Search
 
 _EPS = float(np.finfo(float).eps)
 

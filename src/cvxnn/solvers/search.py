@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
+
+import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.oracle.choice import Kind
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
@@ -129,3 +131,80 @@ class Search(ABC):
 
 # Opens the search for a problem, from neurons to start with where there are some.
 Opener = Callable[[Problem[Any], Neurons | None], Search]
+
+
+class IncumbentSearch(Search):
+    """A search that starts from the network without neurons, of which nothing is proven.
+
+    Parameters
+    ----------
+    problem : Problem
+        In the coordinates of `neurons`.
+    nothing : Neurons
+        None, of the kind that is searched for.
+    kind : str
+        Of the proofs to come.
+    deadline : Deadline
+    """
+
+    def __init__(
+        self, problem: Problem[Any], nothing: Neurons, kind: str, deadline: Deadline
+    ) -> None:
+        self.problem, self.deadline = problem, deadline
+        self.neurons = nothing
+        self.objective = problem.value(np.zeros_like(problem.y))
+        # A dual point of which nothing is known scales to zero.
+        self.bound, self.proof = -np.inf, DualProof.of(problem.y, np.inf, kind)
+        self.n_blocks, self.stalled = 0, 0.0
+
+    def _take(self, proof: DualProof) -> None:
+        """Keep a proof if it gives the best bound so far."""
+        bound = proof.bound(self.problem)
+        if bound > self.bound:
+            self.bound, self.proof = bound, proof
+
+
+# A few more rounds for the last digits, where they are cheap: the same network, up to
+# rounding, for every random state. Predictions err by the root of the gap, so that it
+# takes many digits of that.
+_SHARP, _SHARP_ROUNDS = 1e-3, 3
+
+
+@final
+class Pursuit:
+    """The rounds of a search up to its gap, and a few beyond it for the last digits.
+
+    Parameters
+    ----------
+    search : Search
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self._sharp_rounds = 0
+
+    def advance(self, tol: float) -> bool:
+        """One round on the way to the gap `tol`; False where none is left to do.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the gap is reached.
+        """
+        search = self.search
+        if search.reaches(tol):
+            return self._sharpen(_SHARP * tol)
+        if search.stationary or search.is_stuck or search.deadline.passed:
+            return False
+        search.step(tol)
+        return True
+
+    def _sharpen(self, tol: float) -> bool:
+        if self._sharp_rounds == _SHARP_ROUNDS or self.search.deadline.passed:
+            return False
+        self._sharp_rounds += 1
+        try:
+            return self.search.sharpen(tol)
+        except OutOfTimeError:
+            # What was asked for is there.
+            return False

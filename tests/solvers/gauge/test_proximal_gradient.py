@@ -8,8 +8,7 @@ from programs import LOSSES
 from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of, solved
 
 from cvxnn.interrupts import Deadline
-from cvxnn.solvers.gauge.objective import Objective
-from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
+from cvxnn.solvers.gauge.descent import Objective, ProximalGradient
 
 any_kind = pytest.mark.parametrize("kind", [Patches, Circular])
 

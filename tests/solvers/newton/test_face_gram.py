@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvxnn.solvers.newton import face_gram
-from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
+from cvxnn.solvers.newton import grams
+from cvxnn.solvers.newton.grams import ON_KINK, FaceGram
 from cvxnn.solvers.newton.newton_settings import Settings
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -84,7 +84,7 @@ def test_rounding_does_not_add_up_over_many_updates() -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face_gram, "SETTINGS", Settings(chunk_work=200))
+    monkeypatch.setattr(grams, "SETTINGS", Settings(chunk_work=200))
     rng = np.random.default_rng(1)
     X, directions = rng.standard_normal((150, 3)), unit(rng.standard_normal((4, 3)))
     gram = FaceGram(X, 10)

@@ -17,9 +17,8 @@ from cvxnn.solvers.atoms import (
     residual,
     reweigh,
 )
-from cvxnn.solvers.newton.face_gram import FaceGram
+from cvxnn.solvers.newton.grams import FaceGram, ReadGram
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
-from cvxnn.solvers.newton.read_gram import ReadGram
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -18,7 +18,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
 from cvxnn.solvers.columns.blocks import MaskedBlocks
 from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint
-from cvxnn.solvers.incumbent_search import IncumbentSearch
+from cvxnn.solvers.search import IncumbentSearch
 
 IntArray = NDArray[np.intp]
 

@@ -24,10 +24,9 @@ from cvxnn.solvers.atoms import (
     neuron_objective,
     residual,
 )
-from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
+from cvxnn.solvers.newton.grams import ON_KINK, FaceGram, ReadGram
 from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.newton.newton_settings import SETTINGS
-from cvxnn.solvers.newton.read_gram import ReadGram
 
 Faces = FaceGram | ReadGram
 

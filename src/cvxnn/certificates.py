@@ -1,13 +1,14 @@
-"""Dual points, what is proven of them, and the lower bounds that follow."""
+"""Lower bounds and gaps: computed here from proofs, never by a solver."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.oracle.price import Price
@@ -110,3 +111,27 @@ class DualProof:
 def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:
     """What is proven of any v without patterns or a search, see :meth:`Rows.bound`."""
     return DualProof.of(v, layer.bound(v, quick=quick), "spectral")
+
+
+Incumbent = TypeVar("Incumbent", contravariant=True)
+
+
+class Prover(Protocol[Incumbent]):
+    """Looks for a dual point of its own with a better bound, by whatever means it has."""
+
+    def improve(
+        self, incumbent: Incumbent, proof: DualProof, tol: float, deadline: Deadline
+    ) -> DualProof:
+        """The better of a proof and what is found.
+
+        Parameters
+        ----------
+        incumbent : Network or Neurons
+            The best that is known.
+        proof : DualProof
+            What is proven so far.
+        tol : float
+            Relative gap between the two at which there is no more to do.
+        deadline : Deadline
+            When to hand over what there is.
+        """
