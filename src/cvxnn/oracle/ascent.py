@@ -12,7 +12,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import Proposals
-from cvxnn.patterns.cone_kernels import project
+from cvxnn.patterns.cone_kernels import project_on_cell
 from cvxnn.problems import Neurons
 
 
@@ -197,16 +197,10 @@ class AscentOracle:
     ) -> tuple[FloatArray, FloatArray]:
         """Move every direction to the maximiser of its closed cell, by conic projection."""
         directions, values = directions.copy(), values.copy()
-        n, r = self.X.shape
-        active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
-        q, factor, barred = np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(n, dtype=bool)
         for k, u in enumerate(directions):
             on = self.X @ u > 0.0
             g = (v * on) @ self.X
-            norm, _ = project(
-                g, self._normals, np.where(on, 1.0, -1.0), self._rows, 0.0,
-                active, rho, z, q, factor, barred[: len(self._rows)],
-            )  # fmt: skip
+            norm, z, _, _ = project_on_cell(g, self._normals, on, self._rows)
             if norm > 0.0:
                 reached = float(v @ np.maximum(self.X @ (z / norm), 0.0))
                 if reached > values[k]:

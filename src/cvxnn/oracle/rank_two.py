@@ -8,14 +8,13 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.compensated import dot
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two_kernels import (
-    STATE_SIZE,
     end_walk,
     precise_sum,
-    start_precisely,
     start_walk,
     walk_circle,
     walk_precisely,
@@ -188,16 +187,16 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
     ) -> tuple[float, FloatArray, FloatArray]:
         """The largest value on the circle, and the largest local maxima, best first."""
         circle, most = self.circle, self._most
-        state = np.zeros(STATE_SIZE)
         totals = self._totals(v, unit, precise)
         if precise:
             walk: Any = walk_precisely
             normals = circle.leaders
-            start_precisely(normals, totals, state)
+            slopes = -np.array([dot(*total, *normals[-1]) for total in totals])
         else:
             walk, normals = walk_circle, circle.normals
             totals = totals[:, ::2] + totals[:, 1::2]
-            start_walk(normals, totals, state)
+            slopes = -(totals[:, 0] * normals[-1, 0] + totals[:, 1] * normals[-1, 1])
+        state = start_walk(slopes)
         values, points = np.empty(_BUFFER + 2 * most), np.empty((_BUFFER + 2 * most, 3))
         kept_values, kept_points = np.zeros(0), np.zeros((0, 3))
         at, p = 0, circle.n_classes

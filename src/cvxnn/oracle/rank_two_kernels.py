@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.compensated import add, add_product, dot
 from cvxnn.kernels import kernel
 
@@ -132,18 +132,11 @@ def walk_circle(
     return end, found
 
 
-@kernel
-def start_walk(normals: Array, totals: Array, state: Array) -> None:
-    """State before the first class: the last normal, turned round, lies behind."""
-    p = len(normals)
-    for i in range(5):
-        state[i] = 0.0
-    for f in range(4):
-        half = f // 2
-        at = 5 + 5 * f
-        state[at] = -np.inf
-        state[at + 1] = np.inf
-        state[at + 4] = -(totals[half, 0] * normals[p - 1, 0] + totals[half, 1] * normals[p - 1, 1])
+def start_walk(slopes: FloatArray) -> FloatArray:
+    """State before the first class, from the slopes at the last normal, turned round, behind it."""
+    state = np.zeros(STATE_SIZE)
+    state[5::5], state[6::5], state[9::5] = -np.inf, np.inf, np.repeat(slopes, 2)
+    return state
 
 
 @kernel
@@ -226,16 +219,3 @@ def walk_precisely(
             state[5 + 10 * half + 4] = after
             state[5 + 10 * half + 9] = after
     return end, found
-
-
-@kernel
-def start_precisely(leaders: Array, totals: Array, state: Array) -> None:
-    """State before the first class, see ``start_walk``."""
-    state[:5] = 0.0
-    nx, ny = leaders[-1, 0], leaders[-1, 1]
-    for f in range(4):
-        total = totals[f // 2]
-        at = 5 + 5 * f
-        state[at] = -np.inf
-        state[at + 1] = np.inf
-        state[at + 4] = -dot(total[0], total[1], total[2], total[3], nx, ny)

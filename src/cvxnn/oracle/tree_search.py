@@ -11,11 +11,11 @@ from itertools import product
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray, IntArray
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
 from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.cone_kernels import project
+from cvxnn.patterns.cone_kernels import project_on_cell
 
 WorkerMap = Callable[..., Iterator[None]]
 
@@ -91,7 +91,9 @@ class SignedFunction:
         for _ in range(50):
             if deadline.passed or interrupt_pending():
                 break
-            z, active, multipliers = _maximise_cell(self._gradient(sides), self.normals, sides)
+            _, z, active, multipliers = project_on_cell(
+                self._gradient(sides), self.normals, sides, np.arange(len(sides))
+            )
             length = float(np.linalg.norm(z))
             if length == 0.0:
                 break
@@ -126,19 +128,6 @@ class SignedFunction:
                 break
             step = min(1.0, 2.0 * step)
         return u, value
-
-
-def _maximise_cell(
-    g: FloatArray, normals: FloatArray, sides: BoolArray
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Projection of g on a closed cell, its active rows and their multipliers."""
-    p, r = normals.shape
-    active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
-    _, size = project(
-        g, normals, np.where(sides, 1.0, -1.0), np.arange(p), 0.0, active, rho, z,
-        np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(p, dtype=np.bool_),
-    )  # fmt: skip
-    return z, active[:size], rho[:size]
 
 
 class _Job:

@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import dot
 
 
 @kernel
@@ -49,14 +50,6 @@ def _enlarge(rows: Array) -> Array:
 
 
 @kernel
-def _dot(a: Array, b: Array) -> float:
-    s = 0.0
-    for i in range(len(a)):
-        s += a[i] * b[i]
-    return s
-
-
-@kernel
 def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint64) -> np.uint64:
     """The slot that holds `word`, or the free slot where it belongs."""
     mask = np.uint64(len(table) - 1)
@@ -80,9 +73,9 @@ def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
     """Rows projected off the chosen one; rows of its class become zero."""
     p, r = rows.shape
     q = rows[chosen]
-    square = _dot(q, q)
+    square = dot(q, q)
     for j in range(p):
-        share = _dot(rows[j], q) / square
+        share = dot(rows[j], q) / square
         for i in range(r):
             out[j, i] = 0.0 if labels[j] == chosen else rows[j, i] - share * q[i]
 
@@ -101,7 +94,7 @@ def _classes(
         signs[j] = 1.0
     norms = np.empty(p)
     for j in range(p):
-        norms[j] = np.sqrt(_dot(rows[j], rows[j]))
+        norms[j] = np.sqrt(dot(rows[j], rows[j]))
     for j in range(p):
         if parent[j] < 0 or parent[j] == vanished:
             continue
@@ -109,7 +102,7 @@ def _classes(
         for k in range(j):
             if labels[k] != k:
                 continue
-            sign = 1.0 if _dot(rows[j], rows[k]) >= 0 else -1.0
+            sign = 1.0 if dot(rows[j], rows[k]) >= 0 else -1.0
             distance = 0.0
             for i in range(r):
                 distance += (rows[j, i] / norms[j] - sign * rows[k, i] / norms[k]) ** 2
@@ -141,10 +134,10 @@ def _plane(chosen: Array, r: int) -> Array:
             v[farthest] = 1.0
         for _ in range(2):
             for b in range(filled):
-                share = _dot(v, basis[b])
+                share = dot(v, basis[b])
                 for i in range(r):
                     v[i] -= share * basis[b, i]
-        norm = np.sqrt(_dot(v, v))
+        norm = np.sqrt(dot(v, v))
         for i in range(r):
             v[i] /= norm
     return basis[depth:]
@@ -192,8 +185,8 @@ def _lines_of_plane(
     for j in range(p):
         if labels[j] < 0:
             continue
-        a = _dot(rows[j], plane[0])
-        b = _dot(rows[j], plane[1])
+        a = dot(rows[j], plane[0])
+        b = dot(rows[j], plane[1])
         angle = np.arctan2(-a, b)
         if angle < 0:
             angle += np.pi
@@ -356,7 +349,7 @@ def _insert_arcs(
         if g == 0:
             for i in range(len(line_rows)):
                 j = line_rows[i]
-                if _dot(coordinates[j], centre) > 0:
+                if dot(coordinates[j], centre) > 0:
                     word[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
                     code ^= _key(j)
         else:
