@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -171,17 +171,17 @@ class CircularRows:
             return cls(
                 basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0)
             )
-        rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
+        rows = pad(points if basis.shape[1] == X.shape[1] else points @ basis)
         units = rows / _lengths(rows)[:, None]
         square = _square(basis.T @ whiten)
         frame = None
         if basis.shape[1] < 2 or np.linalg.cond(square) * _WELL_CONDITIONED < 1.0:
-            order, against, labels = _sort(units @ square, lambda *at: _crosses(units, *at))
+            order, against, labels = _sort(units @ square, partial(_crosses, units, precise=False))
         else:
             scaled = rows / power_of_two(rows)
             frame = _frame(scaled)
             order, against, labels = _sort(
-                map_rows(scaled, frame), lambda *at: _precise_crosses(scaled, *at)
+                map_rows(scaled, frame), partial(_crosses, scaled, precise=True)
             )
         order, starts = _by_position(order, against, labels)
         sorted_rows, units = rows.take(order, axis=0), units.take(order, axis=0)
@@ -203,7 +203,7 @@ def _lengths(X: FloatArray) -> FloatArray:
     return lengths
 
 
-def _pad(rows: FloatArray) -> FloatArray:
+def pad(rows: FloatArray) -> FloatArray:
     """Two columns, whatever the rank."""
     if rows.shape[1] == 2:
         return rows
@@ -289,18 +289,17 @@ def _sort(
     return order, against, labels
 
 
-def _crosses(units: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
-    """Cross products of neighbours: where they are positive, the order is proven."""
-    units = units.take(order, axis=0)
-    crosses = units[:-1, 0] * units[1:, 1] - units[:-1, 1] * units[1:, 0]
-    return np.where(against[:-1] != against[1:], -crosses, crosses) - _DISTINCT
+def _crosses(rows: FloatArray, order: IntArray, against: BoolArray, *, precise: bool) -> FloatArray:
+    """Cross products of neighbours: where they are positive, the order is proven.
 
-
-def _precise_crosses(rows: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
-    """The same from the rows themselves: signs are right however small the angle is."""
+    From the rows themselves, `precise`, signs are right however small the angle is.
+    """
     rows = rows.take(order, axis=0)
-    crosses = cross_products(rows[:-1], rows[1:])
-    return np.where(against[:-1] != against[1:], -crosses, crosses)
+    if precise:
+        crosses, least = cross_products(rows[:-1], rows[1:]), 0.0
+    else:
+        crosses, least = rows[:-1, 0] * rows[1:, 1] - rows[:-1, 1] * rows[1:, 0], _DISTINCT
+    return np.where(against[:-1] != against[1:], -crosses, crosses) - least
 
 
 def _by_position(

@@ -19,6 +19,7 @@ _FEW_DIFFERENCES = 50_000
 _CHUNK = 1 << 24
 
 
+@dataclass(eq=False, repr=False)
 class MaxPatterns(PatternSet):
     """Masks of the patches, each image's winner alone, or none of an image.
 
@@ -41,18 +42,8 @@ class MaxPatterns(PatternSet):
         the rows g of cone c, if the set is complete; else 0.
     """
 
-    def __init__(
-        self,
-        packed: NDArray[np.uint8],
-        directions: FloatArray,
-        n_rows: int,
-        n_patches: int,
-        reach: FloatArray,
-        *,
-        is_complete: bool = False,
-    ) -> None:
-        super().__init__(packed, directions, n_rows, is_complete=is_complete)
-        self.n_patches, self.reach = n_patches, reach
+    n_patches: int
+    reach: FloatArray
 
     def winners(self) -> IntArray:
         """The patch that wins in each image, or -1, shape (M, n)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 _CHUNK_BYTES = 1 << 24
 
 
+@dataclass(eq=False, repr=False)
 class PatternSet:
     """Activation patterns of a data matrix: diagonals of the ``D(S)`` of program (5).
 
@@ -40,27 +43,14 @@ class PatternSet:
            [ True,  True]])
     """
 
-    def __init__(
-        self,
-        packed: NDArray[np.uint8],
-        directions: FloatArray,
-        n_rows: int,
-        *,
-        is_complete: bool = False,
-    ) -> None:
-        self.packed = packed
-        self.directions = directions
-        self.n_rows = n_rows
-        self.is_complete = is_complete
+    packed: NDArray[np.uint8]
+    directions: FloatArray
+    n_rows: int
+    is_complete: bool = field(default=False, kw_only=True)
 
     @classmethod
     def from_directions(
-        cls,
-        X: FloatArray,
-        directions: FloatArray,
-        *,
-        is_complete: bool = False,
-        deadline: Deadline = UNLIMITED,
+        cls, X: FloatArray, directions: FloatArray, *, deadline: Deadline = UNLIMITED
     ) -> PatternSet:
         """The distinct patterns ``1[X u > 0]`` of the rows ``u`` of `directions`.
 
@@ -68,9 +58,8 @@ class PatternSet:
         that passes before the end raises OutOfTimeError.
         """
         packed = pack_signs(X, directions, deadline)
-        _, first = np.unique(packed, axis=0, return_index=True)
-        first.sort()
-        return cls(packed[first], directions[first], len(X), is_complete=is_complete)
+        first = np.sort(np.unique(packed, axis=0, return_index=True)[1])
+        return cls(packed[first], directions[first], len(X))
 
     def belongs_to(self, X: FloatArray) -> bool:
         """Whether the directions produce the masks on the data X; O(M n d)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -35,6 +36,7 @@ _ROUNDS = 100
 
 
 @final
+@dataclass(eq=False)
 class TrainingProver:
     """A :class:`~cvxnn.certificates.Prover` that trains with ``method="global"``.
 
@@ -51,14 +53,10 @@ class TrainingProver:
         Of the training, once there has been one.
     """
 
-    def __init__(
-        self,
-        problem: Problem[Layer],
-        random_state: np.random.Generator,
-        callback: Callback | None = None,
-    ) -> None:
-        self._problem, self._random_state, self._callback = problem, random_state, callback
-        self.solution: Solution[Any] | None = None
+    problem: Problem[Layer]
+    random_state: np.random.Generator
+    callback: Callback | None = None
+    solution: Solution[Any] | None = field(default=None, init=False)
 
     def improve(
         self, incumbent: TwoLayerNetwork, proof: DualProof, tol: float, deadline: Deadline
@@ -66,12 +64,12 @@ class TrainingProver:
         """The better of a proof and that of the training, which starts anew."""
         if deadline.passed:
             return proof
-        problem = self._problem
+        problem = self.problem
         seconds = deadline.remaining if deadline.limited else None
         # The incumbent may use up tol by itself: the bound must be closer.
-        limits = Limits(tol / 4.0, _ROUNDS, seconds, self._callback)
+        limits = Limits(tol / 4.0, _ROUNDS, seconds, self.callback)
         run = Run(
-            ReLU(), (problem.rows.n_features,), problem, Global(), self._random_state, None, limits
+            ReLU(), (problem.rows.n_features,), problem, Global(), self.random_state, None, limits
         )
         self.solution = run.execute()
         return max(proof, run.proof, key=lambda p: p.bound(problem))
@@ -89,7 +87,7 @@ class NeuronTrials:
     """
 
     def __init__(self, problem: Problem[Layer], prediction: FloatArray) -> None:
-        self._problem, self._X, self._prediction = problem, problem.rows.rows, prediction
+        self.problem, self._X, self._prediction = problem, problem.rows.rows, prediction
         self._residual = problem.residual(prediction)
 
     def valued(self, proposals: Proposals) -> Proposals:
@@ -105,7 +103,7 @@ class NeuronTrials:
 
     def best(self, proposals: Proposals) -> ImprovingNeuron | None:
         """The one that lowers the objective most, at the size that is best for it."""
-        worth = proposals.select(proposals.values > self._problem.beta)
+        worth = proposals.select(proposals.values > self.problem.beta)
         tried = [self._neuron(worth, j) for j in range(len(worth))]
         known = [neuron for neuron in tried if neuron is not None]
         return max(known, key=lambda neuron: neuron.decrease, default=None)
@@ -114,11 +112,11 @@ class NeuronTrials:
         """The neuron of a direction at its best size c; None where it gains less than rounding."""
         direction, sign = proposals.directions[j], float(proposals.signs[j])
         move = sign * np.maximum(self._X @ direction, 0.0)
-        size = best_size(self._problem, self._prediction, move)
+        size = best_size(self.problem, self._prediction, move)
         moved = self._prediction + size * move
-        loss, y = self._problem.loss, self._problem.y
+        loss, y = self.problem.loss, self.problem.y
         fall = loss.values(self._prediction, y) - loss.values(moved, y)
-        decrease = float(fall.sum()) - self._problem.beta * size
+        decrease = float(fall.sum()) - self.problem.beta * size
         if decrease <= 0.0:
             return None
         return ImprovingNeuron(direction, sign, float(proposals.values[j]), size, decrease)

@@ -11,7 +11,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.circle import CircularRows, pad
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPrice
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import residual, reweigh
@@ -148,7 +148,7 @@ class RankTwoSearch(Search):
         self._last_price = self._price(v)
         framed = self.oracle.circle.frame is not None
         if framed and tol < self.gap:
-            self._price(self._within_wide_arcs(v, _pad(neurons.rays), neurons.signs))
+            self._price(self._within_wide_arcs(v, pad(neurons.rays), neurons.signs))
         if (self._few_rows or framed) and tol < self.gap:
             self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
@@ -209,9 +209,9 @@ class RankTwoSearch(Search):
         if self._moments is None or self.deadline.passed:
             return
         if self.oracle.circle.frame is None:
-            v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+            v = stationary_residual(self._moments, self.beta, pad(neurons.rays), neurons.signs)
         else:
-            rays = _pad(neurons.rays)
+            rays = pad(neurons.rays)
             v, rays = polished_residual(self._moments, self.beta, rays, neurons.signs)
             v = self._within_wide_arcs(v, rays, neurons.signs)
         before = self.bound
@@ -232,7 +232,7 @@ class RankTwoSearch(Search):
         if self._moments is None or self.n_blocks == 0:
             return neurons
         neurons = self._reweigh(neurons)
-        rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
+        rays, signs = merge_arcs(self._moments, pad(neurons.rays), neurons.signs)
         rays, signs = newton(self._moments, self.beta, rays, signs, steps, self.deadline)
         return self._neurons_of(rays[:, : self.oracle.circle.rank], signs)
 
@@ -261,16 +261,9 @@ class RankTwoSearch(Search):
         if self._few_rows or self._moments is None:
             v = residual(self._sorted, neurons)
         else:
-            v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
+            v = self._y - self._moments.prediction(pad(neurons.rays), neurons.signs)
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)
         objective = 0.5 * squares + self.beta * float(neurons.sizes.sum())
         if objective < self.objective * (1.0 + at_most):
             self._neurons, self.objective = neurons, objective
         return v
-
-
-def _pad(rays: FloatArray) -> FloatArray:
-    """Two coordinates, whatever the rank."""
-    if rays.shape[1] == 2:
-        return rays
-    return np.column_stack([rays, np.zeros((len(rays), 2 - rays.shape[1]))])
