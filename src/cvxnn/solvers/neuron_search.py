@@ -12,13 +12,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import (
-    atom_lengths,
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-)
+from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend

@@ -139,11 +139,7 @@ class CertificationRun:
     """One call of :func:`cvxnn.certify`: what is known so far, at any time a valid answer."""
 
     def __init__(
-        self,
-        read: ReadNetwork,
-        problem: Problem[Layer],
-        limits: Limits,
-        rng: np.random.Generator,
+        self, read: ReadNetwork, problem: Problem[Layer], limits: Limits, rng: np.random.Generator
     ) -> None:
         self.read, self.network, self.problem = read, read.network, problem
         self.layer, self.y, self.beta, self.loss = (

@@ -20,12 +20,7 @@ from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.search import Pursuit, Search
-from cvxnn.validation import (
-    check_callback,
-    check_count,
-    check_optional_positive,
-    check_tolerance,
-)
+from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
 
 Callback = Callable[[Progress], object]
 
