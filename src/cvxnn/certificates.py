@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Rows
 from cvxnn.losses import Loss
@@ -48,8 +48,7 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
     >>> round(dual_bound(SquaredLoss(), y, y, 0.5, 2.0), 6)  # 1/2 y^2 - 1/2 (y - beta)^2
     0.875
     """
-    eps = float(np.finfo(float).eps)
-    largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound != 0.0 else np.inf
+    largest = beta / oracle_bound * (1.0 - 8.0 * EPS) if oracle_bound != 0.0 else np.inf
     dual = loss.dual_scaling(v, y, largest) * v
     return -loss.conjugate(dual, y) - loss.conjugate_error(dual, y)
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import PROBLEMS, Problem, problem_ids
 
-from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, reduce_rows
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,17 +7,15 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
-from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Beyond it there are too many orthants to start from.
 MAX_RANK = 9
-_EPS = float(np.finfo(float).eps)
 
 
 @final
@@ -141,7 +139,7 @@ class BranchAndBound(VectorOracle[TreePrice]):
             search.seed(self._seeds(v, wanted.starts))
             search.run()
         finished = search.finished or rank == 0
-        bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * _EPS)
+        bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * EPS)
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
         found = self._collect(v, wanted.threshold, search)

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
-from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
 from cvxnn.patterns.cone_kernels import cover_errors, price_cells
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Entries of (cells x normals) that one kernel call works through.
 _CHUNK_WORK = 1 << 24

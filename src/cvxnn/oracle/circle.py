@@ -8,14 +8,13 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray, IntArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
 from cvxnn.compensated import cross_products, map_rows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
 
-_EPS = float(np.finfo(float).eps)
 # Neighbouring normals keep their order in float64 if their cross product is above this.
-_DISTINCT = 16.0 * _EPS
+_DISTINCT = 16.0 * EPS
 # Roundings in a sum over the rows, as a multiple of eps: see RankTwoOracle.
 _ROUNDING = 16.0
 # Rows that show how the angles are spread, where they suffice.
@@ -98,11 +97,11 @@ class CircularRows:
         """
         own = scales[self.order]
         rows = self.rows * own[:, None]
-        rounding = 4.0 * _EPS * _lengths(rows)
-        error = own * self.row_error * (1.0 + 8.0 * _EPS) + rounding
+        rounding = 4.0 * EPS * _lengths(rows)
+        error = own * self.row_error * (1.0 + 8.0 * EPS) + rounding
         outside = self.outside
         if len(outside):
-            outside = own * outside * (1.0 + 8.0 * _EPS) + rounding
+            outside = own * outside * (1.0 + 8.0 * EPS) + rounding
         return replace(self, rows=rows, row_error=error, outside=outside)
 
     @cached_property
@@ -190,7 +189,7 @@ class CircularRows:
         if basis.shape[1] < X.shape[1]:
             rest = points[order] - sorted_rows[:, : basis.shape[1]] @ basis.T
             outside = _lengths(rest) * (1.0 + 1e-12)
-            outside += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
+            outside += 16 * (sum(basis.shape) + 4) * EPS * _lengths(sorted_rows)
             row_error += outside
         return cls(basis, alive[order], sorted_rows, starts, normals, row_error, outside, frame)
 
@@ -232,7 +231,7 @@ def _plane(X: FloatArray) -> tuple[FloatArray, FloatArray]:
     scaled = X / column_scale
     lengths = _lengths(scaled)
     singular, right = _singular(scaled / np.where(lengths > 0.0, lengths, 1.0)[:, None])
-    tolerance = 64 * max(n, d) * _EPS * singular.max(initial=0.0)
+    tolerance = 64 * max(n, d) * EPS * singular.max(initial=0.0)
     rank = int(np.count_nonzero(singular > tolerance))
     right, singular = right[:, :rank], singular[:rank]
     basis = np.eye(d) if rank == d else np.linalg.qr(column_scale[:, None] * right)[0]
@@ -321,7 +320,7 @@ def _normals(
     along = starts[1 : p + 1] > starts[:p]
     normals = units.take(starts[:p], axis=0, mode="clip")
     normals[~along] = -units[starts[p : 2 * p][~along]]
-    row_error = _ROUNDING * _EPS * _lengths(rows)
+    row_error = _ROUNDING * EPS * _lengths(rows)
     counts = np.diff(starts)
     shared = np.tile(counts[:p] + counts[p:] > 1, 2)
     if shared.any():

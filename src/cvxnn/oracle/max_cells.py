@@ -6,13 +6,12 @@ from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.oracle.price import VectorOracle, Wanted
 from cvxnn.patterns.cone_kernels import project_all
 
-_EPS = float(np.finfo(float).eps)
 # Entries of cone rows that exist at a time.
 _CHUNK = 1 << 22
 
@@ -98,7 +97,7 @@ class MaxCellOracle(VectorOracle[CellPrice]):
         # Any sum of N products errs by N eps of their moduli at most: n terms make up A_c'v,
         # h + 1 multipliers join, of rows that have h terms and a length that is rounded;
         # v may be rounded itself.
-        share = 4.0 * _EPS * (n + 4 * h + 16)
+        share = 4.0 * EPS * (n + 4 * h + 16)
         for part in wanted.deadline.chunks(self.n_cells, _CHUNK // max(self.patches.size, 1)):
             pulled = v @ self.maps(part)
             reach = self.reach[part]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.compensated import dot
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
@@ -27,7 +27,6 @@ _BUFFER = 4096
 # Where the bound on the rounding is a larger share of the result, it is worth twice the
 # precision.
 _NEGLIGIBLE = 1e-9
-_EPS = float(np.finfo(float).eps)
 
 
 @final
@@ -148,13 +147,13 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
             if error <= _NEGLIGIBLE * price.bound or not circle.allows_precision:
                 return price
         top, values, points = self._walk(v, *wanted, precise=True)
-        error = self._precise_error(v) + 16.0 * _EPS * top * unit
+        error = self._precise_error(v) + 16.0 * EPS * top * unit
         return self._price(top * unit + error, values * unit, points)
 
     def _precise_error(self, v: FloatArray) -> float:
         """Rounding and displaced rows, for the walk in twice the precision."""
         circle, sizes = self.circle, np.abs(v)
-        rounding = 8.0 * (len(v) + 8) * _EPS**2 * float(sizes @ circle.lengths)
+        rounding = 8.0 * (len(v) + 8) * EPS**2 * float(sizes @ circle.lengths)
         return float(sizes @ circle.displacement) * (1.0 + 1e-9) + rounding
 
     def _price(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPrice:

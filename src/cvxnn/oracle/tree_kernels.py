@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
-from cvxnn.patterns.cone_kernels import EPS, append, dot
+from cvxnn.patterns.cone_kernels import append, dot
 
 # Rows that are added up plainly, before a compensated addition.
 BLOCK = 64

@@ -11,17 +11,16 @@ from itertools import product
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns.cone_kernels import project_on_cell
+from cvxnn.patterns.reduction import HyperplaneWeights
 
 WorkerMap = Callable[..., Iterator[None]]
 
 # Directions kept at most.
 CAPACITY = 200
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ class TreeSearch:
         self.tasks = [(f, corner) for f in self.functions for corner in corners]
         self.bounds = np.full(len(self.tasks), np.inf if self.mass > 0.0 else 0.0)
         # Nothing can be decided below the rounding at the largest depth.
-        self.floor = 4.0 * r * (2.0 * _max_depth(r) + 50.0) * _EPS * self.mass
+        self.floor = 4.0 * r * (2.0 * _max_depth(r) + 50.0) * EPS * self.mass
 
     @property
     def bound(self) -> float:

@@ -221,15 +221,9 @@ def _lines_of_plane(
 
 @kernel
 def walk_flats(
-    coordinates: Array,
-    first: int,
-    tol: float,
-    table: Array,
-    hashes: Array,
-    cells: Array,
-    centres: Array,
-    count: int,
-) -> tuple[Array, Array, Array, Array, int]:
+    coordinates: Array, first: int, tol: float, table: Array, hashes: Array, cells: Array,
+    centres: Array, count: int,
+) -> tuple[Array, Array, Array, Array, int]:  # fmt: skip
     """Insert every cell that touches hyperplane `first` (all cells when r = 2).
 
     Goes down through restrictions ``H_k1``, ``H_k1 & H_k2``, ... to planes. In a
@@ -313,21 +307,10 @@ def walk_flats(
 
 @kernel(inline="always")
 def _insert_arcs(
-    coordinates: Array,
-    plane: Array,
-    line_rows: Array,
-    angles: Array,
-    starts: Array,
-    labels_at: Array,
-    signs_at: Array,
-    chosen: Array,
-    depth: int,
-    table: Array,
-    hashes: Array,
-    cells: Array,
-    centres: Array,
-    count: int,
-) -> tuple[Array, Array, Array, Array, int]:
+    coordinates: Array, plane: Array, line_rows: Array, angles: Array, starts: Array,
+    labels_at: Array, signs_at: Array, chosen: Array, depth: int,
+    table: Array, hashes: Array, cells: Array, centres: Array, count: int,
+) -> tuple[Array, Array, Array, Array, int]:  # fmt: skip
     """Insert the cells around one plane: both halves of each arc, all sides of the flat."""
     p, r = coordinates.shape
     words = cells.shape[1]

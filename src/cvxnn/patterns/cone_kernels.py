@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
-
-EPS = 2.220446049250313e-16
 
 
 @kernel
@@ -232,15 +230,9 @@ def _signs_of(word: Array, p: int, signs: Array) -> None:
 
 @kernel
 def price_cells(
-    words: Array,
-    normals: Array,
-    starts: Array,
-    rows: Array,
-    positive: Array,
-    negative: Array,
-    cover: Array,
-    enough: float,
-) -> tuple[Array, Array]:
+    words: Array, normals: Array, starts: Array, rows: Array, positive: Array, negative: Array,
+    cover: Array, enough: float,
+) -> tuple[Array, Array]:  # fmt: skip
     """Bound ``max s v'(Xu)_+`` over every cell and the unit ball, for s = +1 and -1.
 
     Parameters
@@ -365,14 +357,9 @@ def _inverse_bound(basis: Array, inverse: Array) -> float:
 
 @kernel
 def _explain(
-    row: Array,
-    sign: float,
-    longest: float,
-    basis: Array,
-    inverse: Array,
-    bound: float,
+    row: Array, sign: float, longest: float, basis: Array, inverse: Array, bound: float,
     weights: Array,
-) -> float:
+) -> float:  # fmt: skip
     """How far a row is from a non-negative combination of basis rows; inf if it is none.
 
     With weights w > 0 and ``sign row = w'basis + e`` the rest is

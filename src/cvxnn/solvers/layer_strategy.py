@@ -20,11 +20,10 @@ from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.fallback import WithFallback
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.search import Search, WithFallback
 from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
 

@@ -41,10 +41,10 @@ class Limits:
         Called after every round.
     """
 
-    tol: float
-    max_iter: int
-    time_limit: float | None
-    callback: Callback | None
+    tol: float = 1e-6
+    max_iter: int = 200
+    time_limit: float | None = None
+    callback: Callback | None = None
 
     def __post_init__(self) -> None:
         check_tolerance(self.tol)

@@ -22,14 +22,12 @@ from typing import Any, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.newton_system import NewtonSystem, WeightedGram
 from cvxnn.solvers.columns.second_order_cones import row_dots
-
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -217,7 +215,7 @@ class GroupLasso:
         start, length = objective(0.0), 1.0
         for _ in range(SETTINGS.most_halvings):
             enough = start - SETTINGS.least_decrease * length * promised
-            if objective(length) <= enough + 64.0 * _EPS * abs(start):
+            if objective(length) <= enough + 64.0 * EPS * abs(start):
                 return length
             length *= 0.5
         return 0.0

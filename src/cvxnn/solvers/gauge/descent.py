@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, OutOfTimeError, interrupt_pending
 from cvxnn.problems import Neurons, Problem
@@ -102,9 +102,6 @@ class Objective:
         return DualProof.of(v, self.program.dual_norm_bound(v), "gauge")
 
 
-_EPS = float(np.finfo(float).eps)
-
-
 @final
 class ProximalGradient:
     """Accelerated proximal gradient steps with restart.
@@ -141,7 +138,7 @@ class ProximalGradient:
             move = following - ahead
             model = value + float(slope @ move) + 0.5 * self._curvature * float(move @ move)
             reached = objective.loss.value(objective.predict(following), objective.y)
-            if reached <= model + 64.0 * _EPS * abs(value):
+            if reached <= model + 64.0 * EPS * abs(value):
                 break
             self._curvature *= 2.0
         return following

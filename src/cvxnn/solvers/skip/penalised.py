@@ -15,7 +15,7 @@ from typing import final
 import numpy as np
 from scipy.optimize import brentq
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.skip import SkipLayer
@@ -101,7 +101,6 @@ class RootSearch:
 _INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 # Steps to the norm of w beside a given network, of which only the size matters.
 _GUESSES = 5
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -263,6 +262,6 @@ def _inner_tolerance(tol: float) -> float:
 def with_linear_neuron(proof: DualProof, S: FloatArray) -> DualProof:
     """The proof with a linear neuron as one more that may not exceed beta: ``||S'v|| <= beta``."""
     v = proof.v
-    rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
+    rounding = 2.0 * (sum(S.shape) + 8) * EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
     pull = float(np.linalg.norm(S.T @ v)) + rounding
     return replace(proof, bounds=np.maximum(proof.bounds, pull))
