@@ -22,13 +22,7 @@ from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moments import Moments
-from cvxnn.solvers.planar.newton import (
-    merge_arcs,
-    newton,
-    objective,
-    reweigh_by_moments,
-    stationary_residual,
-)
+from cvxnn.solvers.planar.newton import MomentObjective, merge_arcs
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Generator = np.random.Generator
@@ -155,7 +149,7 @@ def test_reweighing_is_that_over_rows(kind: str, seed: int, n: int) -> None:
     r = moments.circle.rank
     neurons = Neurons.of(rays[:, :r], signs[:, None])
     rows = moments.circle.rows[:, :r]
-    by_moments = reweigh_by_moments(moments, 0.1, neurons)
+    by_moments = MomentObjective(moments, 0.1).reweigh(neurons)
     over_rows = reweigh(least_squares(rows, moments.y, 0.1), neurons)
     values = [
         neuron_objective(least_squares(rows, moments.y, 0.1), m) for m in (by_moments, over_rows)
@@ -213,9 +207,9 @@ def test_newton_descends(kind: str, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     moments = make_moments(kind, rng, n)
     rays, signs = make_neurons(moments, rng)
-    before = objective(moments, 0.1, rays, signs)
-    moved, kept = newton(moments, 0.1, rays, signs, 5)
-    assert objective(moments, 0.1, moved, kept) <= before * (1.0 + 1e-12)
+    before = MomentObjective(moments, 0.1).value(rays, signs)
+    moved, kept = MomentObjective(moments, 0.1).descend(rays, signs, 5)
+    assert MomentObjective(moments, 0.1).value(moved, kept) <= before * (1.0 + 1e-12)
     assert np.isfinite(moved).all()
 
 
@@ -226,7 +220,7 @@ def test_stationary_residual(seed: int) -> None:
     rays, signs = make_neurons(moments, rng, 3)
     rays, signs = rays[1:], signs[1:]
     J = columns(moments, rays, signs)
-    v = stationary_residual(moments, 0.1, rays, signs)
+    v = MomentObjective(moments, 0.1).stationary_residual(rays, signs)
     units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     if np.linalg.cond(J) < 1e4:
         np.testing.assert_allclose(J.T @ v, 0.1 * units.ravel(), atol=1e-7)
