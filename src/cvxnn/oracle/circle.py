@@ -107,10 +107,7 @@ class CircularRows:
     @cached_property
     def leaders(self) -> FloatArray:
         """A row along each normal, shape (p, 2): the first of its class, or minus it."""
-        p = self.n_classes
-        along = self.starts[1 : p + 1] > self.starts[:p]
-        first = np.where(along, self.starts[:p], self.starts[p : 2 * p])
-        return self.rows[first] * np.where(along, 1.0, -1.0)[:, None]
+        return _first_of_classes(self.rows, self.starts)
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -312,14 +309,19 @@ def _by_position(
     return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
+def _first_of_classes(rows: FloatArray, starts: IntArray) -> FloatArray:
+    """The first of the sorted rows of each class, or minus it where it is against the normal."""
+    p = len(starts) // 2
+    along = starts[1 : p + 1] > starts[:p]
+    first = np.where(along, starts[:p], starts[p : 2 * p])
+    return np.asarray(rows[first] * np.where(along, 1.0, -1.0)[:, None])
+
+
 def _normals(
     rows: FloatArray, units: FloatArray, starts: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """The first unit row of each class, and the error of taking it for the others."""
-    p = len(starts) // 2
-    along = starts[1 : p + 1] > starts[:p]
-    normals = units.take(starts[:p], axis=0, mode="clip")
-    normals[~along] = -units[starts[p : 2 * p][~along]]
+    p, normals = len(starts) // 2, _first_of_classes(units, starts)
     row_error = _ROUNDING * EPS * _lengths(rows)
     counts = np.diff(starts)
     shared = np.tile(counts[:p] + counts[p:] > 1, 2)

@@ -197,7 +197,7 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
             slopes = -(totals[:, 0] * normals[-1, 0] + totals[:, 1] * normals[-1, 1])
         state = start_walk(slopes)
         values, points = np.empty(_BUFFER + 2 * most), np.empty((_BUFFER + 2 * most, 3))
-        kept_values, kept_points = np.zeros(0), np.zeros((0, 3))
+        kept = np.zeros(0), np.zeros((0, 3))
         at, p = 0, circle.n_classes
         while at < p:
             at, found = walk(
@@ -205,16 +205,17 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
                 at, min(at + _CHUNK_ROWS, p), threshold, self._depth, state, values, points,
             )  # fmt: skip
             check_interrupt()
-            kept_values, kept_points = _best(
-                np.concatenate([kept_values, values[:found]]),
-                np.concatenate([kept_points, points[:found]]),
-                most,
-            )
+            kept = _best(*_joined(kept, values[:found], points[:found]), most)
         found = end_walk(threshold, state, values, points)
-        kept_values = np.concatenate([kept_values, values[:found]])
-        kept_points = np.concatenate([kept_points, points[:found]])
+        kept_values, kept_points = _joined(kept, values[:found], points[:found])
         best = np.argsort(-kept_values, kind="stable")[:most]
         return float(state[4]), kept_values[best], kept_points[best]
+
+
+def _joined(
+    kept: tuple[FloatArray, FloatArray], values: FloatArray, points: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    return np.concatenate([kept[0], values]), np.concatenate([kept[1], points])
 
 
 def _best(values: FloatArray, points: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:

@@ -19,17 +19,9 @@ def _key(index: int) -> np.uint64:
 
 
 @kernel
-def _empty_table(size: int) -> Array:
-    table = np.empty(size, dtype=np.int64)
-    for slot in range(size):
-        table[slot] = -1
-    return table
-
-
-@kernel
 def _grow(table: Array, hashes: Array, count: int) -> Array:
     """A hash table of twice the size, with the first `count` cells in it."""
-    bigger = _empty_table(2 * len(table))
+    bigger = np.full(2 * len(table), -1)
     mask = np.uint64(len(bigger) - 1)
     for cell in range(count):
         slot = hashes[cell] & mask
@@ -43,9 +35,7 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
-    for i in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
-            out[i, j] = rows[i, j]
+    out[: len(rows)] = rows
     return out
 
 
@@ -89,9 +79,8 @@ def _classes(
     Rows of the class `vanished`, and rows that had vanished before, get -1.
     """
     p, r = rows.shape
-    for j in range(p):
-        labels[j] = -1
-        signs[j] = 1.0
+    labels.fill(-1)
+    signs.fill(1.0)
     norms = np.empty(p)
     for j in range(p):
         norms[j] = np.sqrt(dot(rows[j], rows[j]))
@@ -120,8 +109,7 @@ def _plane(chosen: Array, r: int) -> Array:
     for filled in range(r):
         v = basis[filled]
         if filled < depth:
-            for i in range(r):
-                v[i] = chosen[filled, i]
+            v[:] = chosen[filled]
         else:
             # The unit vector that is farthest from what is spanned already.
             best, farthest = -1.0, 0
@@ -146,11 +134,7 @@ def _plane(chosen: Array, r: int) -> Array:
 @kernel(inline="always")
 def _order(values: Array, count: int) -> Array:
     """The order of the first `count` values, by merging; that of numpy takes long to compile."""
-    order = np.empty(count, dtype=np.int64)
-    other = np.empty(count, dtype=np.int64)
-    for k in range(count):
-        order[k] = k
-    width = 1
+    order, other, width = np.arange(count), np.empty(count, dtype=np.int64), 1
     while width < count:
         for begin in range(0, count, 2 * width):
             middle = min(begin + width, count)
@@ -178,9 +162,7 @@ def _lines_of_plane(
     that a group of equal lines is never cut in two.
     """
     p = rows.shape[0]
-    angles = np.empty(p)
-    slack = np.empty(p)
-    index = np.empty(p, dtype=np.int64)
+    angles, slack, index = np.empty(p), np.empty(p), np.empty(p, dtype=np.int64)
     m = 0
     for j in range(p):
         if labels[j] < 0:
@@ -202,11 +184,9 @@ def _lines_of_plane(
         before = angles[order[i - 1]] - (np.pi if i == 0 else 0.0)
         if angles[order[i]] - before > widest:
             widest, cut = angles[order[i]] - before, i
-    line_rows = np.empty(m, dtype=np.int64)
-    line_angles = np.empty(m)
+    line_rows, line_angles = np.empty(m, dtype=np.int64), np.empty(m)
     starts = np.empty(m + 1, dtype=np.int64)
-    groups = 0
-    previous = 0.0
+    groups, previous = 0, 0.0
     for i in range(m):
         k = order[(cut + i) % m]
         line_rows[i] = index[k]
@@ -235,22 +215,10 @@ def walk_flats(
     """
     p, r = coordinates.shape
     depth = r - 2
-    rows_at = np.empty((depth + 1, p, r))
-    labels_at = np.empty((depth + 1, p), dtype=np.int64)
-    signs_at = np.empty((depth + 1, p))
-    chosen = np.empty(depth + 1, dtype=np.int64)
-    simple = np.empty(depth + 1, dtype=np.bool_)
-    normals = np.zeros((depth, r))
-    for level in range(depth + 1):
-        chosen[level] = -1
-        simple[level] = True
-        for j in range(p):
-            labels_at[level, j] = -1
-            signs_at[level, j] = 1.0
-    for j in range(p):
-        labels_at[0, j] = j
-        for i in range(r):
-            rows_at[0, j, i] = coordinates[j, i]
+    rows_at, normals = np.empty((depth + 1, p, r)), np.zeros((depth, r))
+    labels_at, signs_at = np.full((depth + 1, p), -1), np.ones((depth + 1, p))
+    chosen, simple = np.full(depth + 1, -1), np.ones(depth + 1, dtype=np.bool_)
+    rows_at[0], labels_at[0] = coordinates, np.arange(p)
     level = 0
     while level >= 0:
         if level == depth:
@@ -286,8 +254,7 @@ def walk_flats(
             level -= 1
             continue
         chosen[level] = k
-        for i in range(r):
-            normals[level, i] = rows_at[level, k, i]
+        normals[level] = rows_at[level, k]
         _restrict(rows_at[level], labels_at[level], k, rows_at[level + 1])
         if level + 1 < depth:
             _classes(
@@ -316,10 +283,8 @@ def _insert_arcs(
     words = cells.shape[1]
     groups = len(starts) - 1
     centre = np.empty(r)
-    word = np.zeros(words, dtype=np.uint64)
-    code = np.uint64(0)
-    every = np.zeros(words, dtype=np.uint64)
-    every_code = np.uint64(0)
+    word, every = np.zeros(words, dtype=np.uint64), np.zeros(words, dtype=np.uint64)
+    code = every_code = np.uint64(0)
     for j in range(p):
         every[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
         every_code ^= _key(j)
@@ -356,15 +321,13 @@ def _insert_arcs(
                     cells = _enlarge(cells)
                     centres = _enlarge(centres)
                     longer = np.zeros(2 * count, dtype=np.uint64)
-                    for i in range(count):
-                        longer[i] = hashes[i]
+                    longer[:count] = hashes
                     hashes = longer
                 slot = _find(table, hashes, cells, word, code)
                 if table[slot] < 0:
                     table[slot] = count
                     hashes[count] = code
-                    for w in range(words):
-                        cells[count, w] = word[w]
+                    cells[count] = word
                     count += 1
                 cell = table[slot]
                 for i in range(r):
@@ -390,7 +353,7 @@ def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     size = 64
     while 3 * size < 4 * (m + 1):
         size *= 2
-    return _grow(_empty_table(size), hashes, m), hashes
+    return _grow(np.full(size, -1), hashes, m), hashes
 
 
 @kernel
@@ -422,8 +385,7 @@ def flippable_rows(
     total = 0
     word = np.zeros(words.shape[1], dtype=np.uint64)
     for cell in range(begin, end):
-        for w in range(len(word)):
-            word[w] = words[cell, w]
+        word[:] = words[cell]
         before = total
         for j in range(p):
             bit = np.uint64(1) << np.uint64(j & 63)

@@ -26,8 +26,7 @@ def append(size: int, q: Array, factor: Array, least: float) -> bool:
     where a Gram matrix would lose half of the digits.
     """
     r = q.shape[1]
-    for k in range(size):
-        factor[k, size] = 0.0
+    factor[:size, size] = 0.0
     for _ in range(2):
         for k in range(size):
             s = dot(q[k], q[size])
@@ -66,8 +65,7 @@ def _residual(
     g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
 ) -> float:
     """``z = g + sum rho_j signs_j normals_j`` over the active rows, and its norm."""
-    for i in range(len(g)):
-        z[i] = g[i]
+    z[:] = g
     for k in range(size):
         j = active[k]
         w = rho[k] * signs[j]
@@ -130,11 +128,8 @@ def project(
     trial = np.empty(r + 1)
     # The projection from the orthonormal basis, without the cancellation of large
     # multipliers: it decides which row enters. The norm of z stays the proof.
-    side = np.empty(r)
-    for i in range(r):
-        side[i] = g[i]
-    for i in range(len(rows)):
-        barred[i] = False
+    side = g.copy()
+    barred.fill(False)
     for _ in range(4 * (r + 5)):
         if norm <= enough or norm <= 1e-15 * scale or size == r:
             break
@@ -178,8 +173,7 @@ def project(
                     rho[size] = rho[k]
                     size += 1
             _multipliers(g, size, q, factor, trial)
-        for i in range(r):
-            side[i] = g[i]
+        side[:] = g
         for _ in range(2):
             for k in range(size):
                 t = dot(q[k], side)
@@ -257,10 +251,8 @@ def price_cells(
     points : ndarray, shape (2, M, r)
         The projections behind them; zero where the search stopped at `enough`.
     """
-    m = words.shape[0]
-    p, r = normals.shape
-    bounds = np.zeros((2, m))
-    points = np.zeros((2, m, r))
+    m, (p, r) = len(words), normals.shape
+    bounds, points = np.zeros((2, m)), np.zeros((2, m, r))
     signs = np.empty(p)
     every, work = np.arange(p), scratch(p, r)
     rho, z = work[1], work[2]
@@ -272,8 +264,7 @@ def price_cells(
             base[i] += negative[j] * normals[j, i]
     for cell in range(m):
         _signs_of(words[cell], p, signs)
-        for i in range(r):
-            g[i] = base[i]
+        g[:] = base
         for j in range(p):
             if signs[j] > 0:
                 w = positive[j] - negative[j]
@@ -293,8 +284,7 @@ def price_cells(
             margin = 2.0 * EPS * (2 * p + 2 * r + 8) * total
             bounds[half, cell] = norm * (1.0 + 4.0 * EPS * (r + 4)) + margin + beyond
             if norm > enough - beyond:
-                for i in range(r):
-                    points[half, cell, i] = z[i]
+                points[half, cell] = z
     return bounds, points
 
 
@@ -329,9 +319,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
                 factor = work[i, k]
                 for j in range(2 * r):
                     work[i, j] -= factor * work[k, j]
-    for i in range(r):
-        for j in range(r):
-            inverse[i, j] = work[i, r + j]
+    inverse[:] = work[:, r:]
     return True
 
 
@@ -339,8 +327,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
 def _inverse_bound(basis: Array, inverse: Array) -> float:
     """Proven bound on ``||basis^-1||`` from a computed inverse; inf if it proves nothing."""
     r = len(basis)
-    square = 0.0
-    defect = 0.0
+    square, defect = 0.0, 0.0
     for i in range(r):
         for j in range(r):
             square += inverse[i, j] ** 2
@@ -367,8 +354,7 @@ def _explain(
     larger than that absorb it: then the row *is* such a combination, exactly.
     """
     r = len(row)
-    total = 0.0
-    least = np.inf
+    total, least = 0.0, np.inf
     for i in range(r):
         w = 0.0
         for k in range(r):
@@ -409,8 +395,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     longest = 0.0
     for k in range(p):
         longest = max(longest, np.sqrt(dot(normals[k], normals[k])))
-    signs = np.empty(p)
-    flippable = np.empty(p, dtype=np.bool_)
+    signs, flippable = np.empty(p), np.empty(p, dtype=np.bool_)
     work = scratch(p, r)
     active, rho, target = work[0], work[1], np.empty(r)
     # Bases that explained an earlier row of the same cell usually explain more.
@@ -423,10 +408,9 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
         own = rows[starts[cell] : starts[cell + 1]]
         if len(own) == p:
             continue
-        for k in range(p):
-            flippable[k] = False
-        for i in range(len(own)):
-            flippable[own[i]] = True
+        flippable.fill(False)
+        for k in own:
+            flippable[k] = True
         n_bases = 0
         for k in range(p):
             if flippable[k]:

@@ -130,10 +130,7 @@ def _survey_rows(
     """Write patterns of rows start..stop, and keep the smallest sines for each neuron."""
     r, k = columns.shape
     most = near.shape[1]
-    products = np.empty(k)
-    worst = np.empty(k)
-    for j in range(k):
-        worst[j] = sines[j, most - 1]
+    products, worst = np.empty(k), sines[:, most - 1].copy()
     for i in range(start, stop):
         for j in range(k):
             products[j] = 0.0
