@@ -16,6 +16,8 @@ from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Beyond it there are too many orthants to start from.
 MAX_RANK = 9
+# Random starts of the ascent.
+_STARTS = 256
 
 
 @final
@@ -172,10 +174,6 @@ class BranchAndBound(VectorOracle[TreePrice]):
         order = np.argsort(-values, kind="stable")
         order = order[values[order] > threshold][:CAPACITY]
         return Proposals(directions, signs[:, None], values).select(order)
-
-
-# Random starts of the ascent.
-_STARTS = 256
 
 
 @final

@@ -16,6 +16,8 @@ from cvxnn.patterns.pattern_set import PatternSet, pack_signs
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, Reduction, reduce_rows
 from cvxnn.validation import check_count, check_data
 
+DEFAULT_MAX_BYTES = 1 << 31
+
 
 def count_patterns_bound(n: int, rank: int) -> int:
     """The largest number of activation patterns of n rows of a given rank.
@@ -61,8 +63,6 @@ def count_patterns_bound(n: int, rank: int) -> int:
 
 
 WordArray = NDArray[np.uint64]
-
-DEFAULT_MAX_BYTES = 1 << 31
 
 
 def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> PatternSet:

@@ -23,6 +23,10 @@ _PATIENCE = 3
 # Seconds after a limit or Ctrl-C in which neurons may still be pruned, and products
 # of a factorisation of their activations up to which nobody counts them.
 _GRACE, _QUICK_WORK = 0.1, 1 << 24
+# A few more rounds for the last digits, where they are cheap: the same network, up to
+# rounding, for every random state. Predictions err by the root of the gap, so that it
+# takes many digits of that.
+_SHARP, _SHARP_ROUNDS = 1e-3, 3
 
 
 class Search(ABC):
@@ -162,12 +166,6 @@ class IncumbentSearch(Search):
         bound = proof.bound(self.problem)
         if bound > self.bound:
             self.bound, self.proof = bound, proof
-
-
-# A few more rounds for the last digits, where they are cheap: the same network, up to
-# rounding, for every random state. Predictions err by the root of the gap, so that it
-# takes many digits of that.
-_SHARP, _SHARP_ROUNDS = 1e-3, 3
 
 
 @final

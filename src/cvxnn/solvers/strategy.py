@@ -17,6 +17,11 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 
+# Accuracy, and the nodes times rows it may take: some seconds. A clock would give another
+# bound on another day.
+_TOLERANCE, _WORK = 1e-6, 100_000_000
+_MOST_NODES = 100_000
+
 
 class Strategy(ABC):
     """Opens the search of a run, and says what there is as long as there is none.
@@ -50,12 +55,6 @@ class Strategy(ABC):
     @abstractmethod
     def nothing(self) -> Neurons:
         """The network without neurons."""
-
-
-# Accuracy, and the nodes times rows it may take: some seconds. A clock would give another
-# bound on another day.
-_TOLERANCE, _WORK = 1e-6, 100_000_000
-_MOST_NODES = 100_000
 
 
 def sharp_proof(layer: Layer, v: FloatArray) -> DualProof:

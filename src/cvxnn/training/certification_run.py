@@ -33,6 +33,17 @@ from cvxnn.training.run import Callback, Limits, Run
 
 # Enough for a training that is ended by its tolerance or a clock.
 _ROUNDS = 100
+# Neurons of the oracle that are tried.
+_CANDIDATES = 32
+# Share of its excess over beta by which the function falls between two directions
+# of rank two: noise gives every hill a thousand summits.
+_DEPTH = 0.05
+# Tolerance of the first look at the residual of the network, and the share of
+# the time for it: a bound from training is usually better.
+_COARSE = 1e-3
+_RESIDUAL_SHARE = 0.3
+# A gap that rescaling the neurons closes by this share of the objective is worth a note.
+_UNBALANCED = 1e-6
 
 
 @final
@@ -120,19 +131,6 @@ class NeuronTrials:
         if decrease <= 0.0:
             return None
         return ImprovingNeuron(direction, sign, float(proposals.values[j]), size, decrease)
-
-
-# Neurons of the oracle that are tried.
-_CANDIDATES = 32
-# Share of its excess over beta by which the function falls between two directions
-# of rank two: noise gives every hill a thousand summits.
-_DEPTH = 0.05
-# Tolerance of the first look at the residual of the network, and the share of
-# the time for it: a bound from training is usually better.
-_COARSE = 1e-3
-_RESIDUAL_SHARE = 0.3
-# A gap that rescaling the neurons closes by this share of the objective is worth a note.
-_UNBALANCED = 1e-6
 
 
 class CertificationRun:

@@ -50,8 +50,6 @@ class InteriorPointResult:
         better one than the residual of z at the same gap.
     gap : float
         Largest of complementarity and scaled residuals.
-    iterations : int
-    converged : bool
     """
 
     z: FloatArray
@@ -60,8 +58,6 @@ class InteriorPointResult:
     tension: FloatArray
     v: FloatArray
     gap: float
-    iterations: int
-    converged: bool
 
 
 @dataclass
@@ -174,8 +170,6 @@ class InteriorPoint:
             np.linalg.norm(best.u1, axis=1),
             -best.g,
             best_gap,
-            iterations,
-            best_gap <= tol,
         )
 
     def _start(self, v: FloatArray | None) -> _Point:

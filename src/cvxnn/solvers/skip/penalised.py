@@ -29,6 +29,11 @@ _MOST_STEPS = 50
 _FIRST_STEP = 0.3
 # Distance from the start at which the search ends without a root.
 _FARTHEST = 80.0
+# Share of the tolerance that a search for one value of eta may use up: the slope of the
+# skip connection errs by the root of its gap.
+_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
+# Steps to the norm of w beside a given network, of which only the size matters.
+_GUESSES = 5
 
 
 class _UnknownValueError(Exception):
@@ -94,13 +99,6 @@ class RootSearch:
                 return point, following
             point, step = following, 2.0 * step
         return None
-
-
-# Share of the tolerance that a search for one value of eta may use up: the slope of the
-# skip connection errs by the root of its gap.
-_INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
-# Steps to the norm of w beside a given network, of which only the size matters.
-_GUESSES = 5
 
 
 @dataclass(frozen=True)
