@@ -26,7 +26,8 @@ def append(size: int, q: Array, factor: Array, least: float) -> bool:
     where a Gram matrix would lose half of the digits.
     """
     r = q.shape[1]
-    factor[:size, size] = 0.0
+    for k in range(size):
+        factor[k, size] = 0.0
     for _ in range(2):
         for k in range(size):
             s = dot(q[k], q[size])
@@ -65,7 +66,8 @@ def _residual(
     g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
 ) -> float:
     """``z = g + sum rho_j signs_j normals_j`` over the active rows, and its norm."""
-    z[:] = g
+    for i in range(len(g)):
+        z[i] = g[i]
     for k in range(size):
         j = active[k]
         w = rho[k] * signs[j]
@@ -173,7 +175,8 @@ def project(
                     rho[size] = rho[k]
                     size += 1
             _multipliers(g, size, q, factor, trial)
-        side[:] = g
+        for i in range(r):
+            side[i] = g[i]
         for _ in range(2):
             for k in range(size):
                 t = dot(q[k], side)
@@ -264,7 +267,8 @@ def price_cells(
             base[i] += negative[j] * normals[j, i]
     for cell in range(m):
         _signs_of(words[cell], p, signs)
-        g[:] = base
+        for i in range(r):
+            g[i] = base[i]
         for j in range(p):
             if signs[j] > 0:
                 w = positive[j] - negative[j]
