@@ -1,4 +1,4 @@
-"""Types of arrays by what is in them."""
+"""Types of arrays by what is in them, and the rounding of float64."""
 
 from __future__ import annotations
 
@@ -12,3 +12,5 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 # In kernels, which are compiled for what they are given.
 Array = NDArray[Any]
+# Twice what rounding changes a number by at most, relative.
+EPS = float(np.finfo(np.float64).eps)

@@ -112,6 +112,13 @@ class Deadline:
         if self.passed:
             raise OutOfTimeError
 
+    def chunks(self, count: int, size: int) -> Iterator[slice]:
+        """Slices of so many things, `size` at a time but at least one; a check before each."""
+        size = max(1, size)
+        for start in range(0, count, size):
+            self.check()
+            yield slice(start, min(start + size, count))
+
     @property
     def limited(self) -> bool:
         """Whether it ever comes."""

@@ -189,7 +189,7 @@ def test_a_signal_shows_the_bound_so_far(run, poor, v_shape, monkeypatch, number
         signal.raise_signal(number)
         check_interrupt()
 
-    monkeypatch.setattr("cvxnn.training.training_prover.TrainingProver.improve", press)
+    monkeypatch.setattr("cvxnn.training.certification_run.TrainingProver.improve", press)
     result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
     assert result.exit_code == 128 + number
     assert signal.getsignal(number) is {

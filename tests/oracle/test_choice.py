@@ -6,8 +6,8 @@ import pytest
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.oracle import BranchAndBound, CellOracle, RankTwoOracle, choice
+from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.oracle.choice import Effort, RowGeometry, oracle_for
-from cvxnn.oracle.climb_and_bound import ClimbAndBound
 from cvxnn.patterns import enumerate_patterns, sample_patterns
 
 

@@ -21,7 +21,7 @@ from cvxnn.oracle import (
     Proposals,
     RankTwoOracle,
 )
-from cvxnn.oracle.climb_and_bound import ClimbAndBound
+from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.patterns.max_pooling import MaxArrangement
 

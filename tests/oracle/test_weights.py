@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from problems import PROBLEMS, problem_ids
 
 from cvxnn.array_types import FloatArray
-from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, reduce_rows
 
 
 def check_identity(X: FloatArray, v: FloatArray, rng: np.random.Generator) -> HyperplaneWeights:

@@ -8,20 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from row_kinds import FloatArray, Generator, seeds
 
-from cvxnn.patterns.cone_kernels import cover_errors, price_cells, project
+from cvxnn.patterns.cone_kernels import cover_errors, price_cells, project, scratch
 
 
 def run_project(
     g: FloatArray, rows: FloatArray, signs: FloatArray, chosen: np.ndarray, enough: float = 0.0
 ) -> tuple[float, FloatArray, np.ndarray, FloatArray]:
     """Norm, multipliers, rows and projection, from the kernel and fresh scratch space."""
-    p, r = rows.shape
-    active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
-    norm, size = project(
-        g, rows, signs, chosen, enough, active, rho, z,
-        np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(p, dtype=np.bool_),
-    )  # fmt: skip
-    return norm, rho[:size], active[:size], z
+    work = scratch(*rows.shape)
+    norm, size = project(g, rows, signs, chosen, enough, work)
+    return norm, work[1][:size], work[0][:size], work[2]
 
 
 def words_of(sides: np.ndarray) -> np.ndarray:

@@ -3,8 +3,7 @@
 import pytest
 from solvers.scripted import Round, Scripted
 
-from cvxnn.solvers.fallback import WithFallback
-from cvxnn.solvers.search import Search
+from cvxnn.solvers.search import Search, WithFallback
 
 START = Round(4.0, 0.0)
 STUCK = Round(2.0, 1.0, stalled=3.0)

@@ -5,7 +5,7 @@ import pytest
 from solvers.scripted import Round, Scripted
 
 from cvxnn.interrupts import Deadline
-from cvxnn.solvers.pursuit import Pursuit
+from cvxnn.solvers.search import Pursuit
 
 START, END = Round(2.0, 1.0), Round(2.0, 2.0)
 

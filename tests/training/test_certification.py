@@ -17,7 +17,7 @@ from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
-from cvxnn.oracle.climb_and_bound import ClimbAndBound
+from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.training import solve
 from cvxnn.training.certification import certify

@@ -11,7 +11,7 @@ from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Problem
-from cvxnn.training.training_prover import TrainingProver
+from cvxnn.training.certification_run import TrainingProver
 
 PROBLEM = problem_named("d2_n50")
 LAYER, LOSS = Layer(PROBLEM.X), SquaredLoss()

@@ -18,7 +18,7 @@ from cvxnn.networks.stacking import common
 from cvxnn.networks.stages import Affine, Flatten, Stages
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
-from cvxnn.solvers.gauge.strategy import GaugeStrategy
+from cvxnn.solvers.gauge.search import GaugeStrategy
 
 
 class BilinearNetwork(FilterNetwork):

@@ -31,7 +31,7 @@ from cvxnn.networks.stages import (
     Windows,
 )
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.columns.max_pooling_strategy import MaxPoolingStrategy
+from cvxnn.solvers.columns.max_search import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
 

@@ -4,9 +4,8 @@ from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.branch_and_bound import BranchAndBound
 from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.gates import GateOracle
-from cvxnn.oracle.layer_oracle import LayerOracle
 from cvxnn.oracle.max_cells import MaxCellOracle
-from cvxnn.oracle.price import Oracle, Price, Proposals, VectorOracle
+from cvxnn.oracle.price import LayerOracle, Oracle, Price, Proposals, VectorOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
 
 __all__ = [

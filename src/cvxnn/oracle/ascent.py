@@ -12,7 +12,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import Proposals
-from cvxnn.patterns.cone_kernels import project
+from cvxnn.patterns.cone_kernels import project_on_cell
 from cvxnn.problems import Neurons
 
 
@@ -123,15 +123,12 @@ class AscentOracle:
             parts = (neurons.signs > 0.0, neurons.signs < 0.0)
             both = [np.vstack([drawn, neurons.directions[part]]) for part in parts]
         found = []
-        # One thread for each sign; the kernels release the interpreter lock.
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            for sign, (directions, values) in zip(
-                (1.0, -1.0), self._climb_both(pool, v, both, threshold, most, deadline), strict=True
-            ):
-                if polish and self.X.size * self.X.shape[1] <= SETTINGS.polish_work:
-                    directions, values = self._polish(sign * v, directions, values, deadline)
-                above = values > threshold
-                found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
+        climbed = self._climb_both(v, both, threshold, most, deadline)
+        for sign, (directions, values) in zip((1.0, -1.0), climbed, strict=True):
+            if polish and self.X.size * self.X.shape[1] <= SETTINGS.polish_work:
+                directions, values = self._polish(sign * v, directions, values, deadline)
+            above = values > threshold
+            found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
         directions, signs, values = (np.concatenate(part) for part in zip(*found, strict=True))
         best = np.argsort(-values, kind="stable")
         return Proposals(directions, signs[:, None], values).select(best)
@@ -145,7 +142,6 @@ class AscentOracle:
 
     def _climb_both(
         self,
-        pool: ThreadPoolExecutor,
         v: FloatArray,
         starts: list[FloatArray],
         threshold: float,
@@ -153,25 +149,17 @@ class AscentOracle:
         deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Short climbs from all starts, then longer ones where they promise something."""
-        short = self._climb(pool, v, starts, SETTINGS.short_steps, deadline)
+        short = self._climb(v, starts, SETTINGS.short_steps, deadline)
         promising = []
         for directions, values in short:
             good = values > SETTINGS.promising * threshold
-            promising.append(
-                _distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)[0]
-            )
-        climbed = self._climb(pool, v, promising, SETTINGS.climb_steps, deadline)
-        return [
-            _distinct(directions, values, most, SETTINGS.same) for directions, values in climbed
-        ]
+            found = _distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
+            promising.append(found[0])
+        climbed = self._climb(v, promising, SETTINGS.climb_steps, deadline)
+        return [_distinct(*reached, most, SETTINGS.same) for reached in climbed]
 
     def _climb(
-        self,
-        pool: ThreadPoolExecutor,
-        v: FloatArray,
-        starts: list[FloatArray],
-        n_steps: int,
-        deadline: Deadline,
+        self, v: FloatArray, starts: list[FloatArray], n_steps: int, deadline: Deadline
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Climb from `starts` for v and for -v, in pieces that an interrupt gets between."""
         directions = [np.ascontiguousarray(part).copy() for part in starts]
@@ -179,17 +167,19 @@ class AscentOracle:
         values = [np.full(len(part), -np.inf) for part in starts]
         duals = [v, -v]
         size = max(1, SETTINGS.chunk_work // max(self.X.size * n_steps, 1))
-        for begin in range(0, max(map(len, starts)), size):
-            part = slice(begin, begin + size)
-            tasks = [
-                pool.submit(climb, self._columns, w, d[part], s[part], f[part], n_steps)
-                for w, d, s, f in zip(duals, directions, steps, values, strict=True)
-            ]
-            for task in tasks:
-                task.result()
-            check_interrupt()
-            if deadline.passed:
-                break
+        # One thread for each sign; the kernels release the interpreter lock.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for begin in range(0, max(map(len, starts)), size):
+                part = slice(begin, begin + size)
+                tasks = [
+                    pool.submit(climb, self._columns, w, d[part], s[part], f[part], n_steps)
+                    for w, d, s, f in zip(duals, directions, steps, values, strict=True)
+                ]
+                for task in tasks:
+                    task.result()
+                check_interrupt()
+                if deadline.passed:
+                    break
         return list(zip(directions, values, strict=True))
 
     def _polish(
@@ -197,16 +187,10 @@ class AscentOracle:
     ) -> tuple[FloatArray, FloatArray]:
         """Move every direction to the maximiser of its closed cell, by conic projection."""
         directions, values = directions.copy(), values.copy()
-        n, r = self.X.shape
-        active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
-        q, factor, barred = np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(n, dtype=bool)
         for k, u in enumerate(directions):
             on = self.X @ u > 0.0
             g = (v * on) @ self.X
-            norm, _ = project(
-                g, self._normals, np.where(on, 1.0, -1.0), self._rows, 0.0,
-                active, rho, z, q, factor, barred[: len(self._rows)],
-            )  # fmt: skip
+            norm, z, _, _ = project_on_cell(g, self._normals, on, self._rows)
             if norm > 0.0:
                 reached = float(v @ np.maximum(self.X @ (z / norm), 0.0))
                 if reached > values[k]:

@@ -88,9 +88,7 @@ def climb(
         Evaluations for each start, O(n r) each.
     """
     m, r = directions.shape
-    gradient = np.empty(r)
-    trial = np.empty(r)
-    ahead = np.empty(r)
+    gradient, trial, ahead = np.empty(r), np.empty(r), np.empty(r)
     block = np.empty(_BLOCK)
     for k in range(m):
         u = directions[k]
@@ -101,9 +99,7 @@ def climb(
             value = _evaluate(columns, v, trial, ahead, block)
             if value > values[k] + 1e-15 * abs(values[k]):
                 values[k] = value
-                for j in range(r):
-                    u[j] = trial[j]
-                    gradient[j] = ahead[j]
+                u[:], gradient[:] = trial, ahead
                 steps[k] = min(1.0, 2.0 * steps[k])
             else:
                 steps[k] *= 0.5

@@ -1,22 +1,23 @@
-"""The certified oracle without patterns: branch and bound on simplicial cones."""
+"""The certified oracle without patterns: branch and bound, and an ascent that feeds it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers import spectral_bound
+from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
-from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Beyond it there are too many orthants to start from.
 MAX_RANK = 9
-_EPS = float(np.finfo(float).eps)
+# Random starts of the ascent.
+_STARTS = 256
 
 
 @final
@@ -140,7 +141,7 @@ class BranchAndBound(VectorOracle[TreePrice]):
             search.seed(self._seeds(v, wanted.starts))
             search.run()
         finished = search.finished or rank == 0
-        bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * _EPS)
+        bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * EPS)
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
         found = self._collect(v, wanted.threshold, search)
@@ -173,3 +174,45 @@ class BranchAndBound(VectorOracle[TreePrice]):
         order = np.argsort(-values, kind="stable")
         order = order[values[order] > threshold][:CAPACITY]
         return Proposals(directions, signs[:, None], values).select(order)
+
+
+@final
+class ClimbAndBound(VectorOracle[TreePrice]):
+    """Proposes what both find; the tree starts from the directions of the ascent.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    tree : BranchAndBound
+        Of the same rows.
+    random_state : numpy.random.Generator
+        Where the ascent starts.
+    most : int
+        Neurons of each sign that it proposes.
+
+    Examples
+    --------
+    >>> tree = BranchAndBound(np.eye(3))
+    >>> oracle = ClimbAndBound(np.eye(3), tree, np.random.default_rng(0), most=10)
+    >>> price = oracle.price(np.array([[3.0], [0.0], [-4.0]]), 1.0)
+    >>> round(price.bound, 5), price.signs[0]
+    (4.0, np.float64(-1.0))
+    """
+
+    def __init__(
+        self, X: FloatArray, tree: BranchAndBound, random_state: np.random.Generator, *, most: int
+    ) -> None:
+        basis = tree.reduction.basis
+        self._basis, self._tree, self._most = basis, tree, most
+        self._ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, random_state)
+
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> TreePrice:
+        """Price v, shape (n,): the tree starts from what the ascent has found."""
+        climbed = self._ascent.search(
+            v[:, None], wanted.threshold, _STARTS,
+            most=self._most, polish=True, deadline=wanted.deadline,
+        ).turned(self._basis.T)  # fmt: skip
+        given = [] if wanted.starts is None else [wanted.starts]
+        starts = np.vstack([climbed.directions, *given])
+        price = self._tree.price_vector(v, replace(wanted, starts=starts))
+        return replace(price, found=Proposals.joined(climbed, price.found))

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
-from cvxnn.oracle.weights import HyperplaneWeights
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.cell_walk import flippable_rows, index_cells
 from cvxnn.patterns.cone_kernels import cover_errors, price_cells
-from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Entries of (cells x normals) that one kernel call works through.
 _CHUNK_WORK = 1 << 24
@@ -147,10 +146,8 @@ class CellOracle(VectorOracle[CellPrice]):
         """Slices of cells, so short that an interrupt gets through between kernel calls."""
         # A projection looks at all normals for each row that it finds tight.
         rank = self.normals.shape[1]
-        step = max(1, _CHUNK_WORK // max(self.normals.size * (1 + rank // 2), 1))
-        for begin in range(0, self.n_cells, step):
-            deadline.check()
-            yield slice(begin, min(begin + step, self.n_cells))
+        work = max(self.normals.size * (1 + rank // 2), 1)
+        return deadline.chunks(self.n_cells, _CHUNK_WORK // work)
 
     def _find_facets(self, deadline: Deadline) -> tuple[IntArray, IntArray, IntArray]:
         p = len(self.normals)
@@ -214,10 +211,7 @@ def _side_words(
     """Side of each hyperplane as bits: the mask at the first row of its class."""
     p = len(representatives)
     words = np.zeros((len(patterns), max(1, -(-p // 64))), dtype=np.uint64)
-    step = max(1, (1 << 25) // patterns.n_rows)
-    for start in range(0, len(patterns), step):
-        deadline.check()
-        part = slice(start, start + step)
+    for part in deadline.chunks(len(patterns), (1 << 25) // patterns.n_rows):
         on = patterns.unpack(part)[:, representatives]
         packed = np.packbits(on, axis=1, bitorder="little")
         words[part].view(np.uint8)[:, : packed.shape[1]] = packed

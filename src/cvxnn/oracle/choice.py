@@ -11,12 +11,10 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.oracle.branch_and_bound import BranchAndBound
+from cvxnn.oracle.branch_and_bound import BranchAndBound, ClimbAndBound
 from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.circle import CircularRows
-from cvxnn.oracle.climb_and_bound import ClimbAndBound
-from cvxnn.oracle.layer_oracle import LayerOracle
-from cvxnn.oracle.price import Oracle, Price
+from cvxnn.oracle.price import LayerOracle, Oracle, Price
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray, IntArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
 from cvxnn.compensated import cross_products, map_rows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
 
-_EPS = float(np.finfo(float).eps)
 # Neighbouring normals keep their order in float64 if their cross product is above this.
-_DISTINCT = 16.0 * _EPS
+_DISTINCT = 16.0 * EPS
 # Roundings in a sum over the rows, as a multiple of eps: see RankTwoOracle.
 _ROUNDING = 16.0
 # Rows that show how the angles are spread, where they suffice.
@@ -98,20 +97,17 @@ class CircularRows:
         """
         own = scales[self.order]
         rows = self.rows * own[:, None]
-        rounding = 4.0 * _EPS * _lengths(rows)
-        error = own * self.row_error * (1.0 + 8.0 * _EPS) + rounding
+        rounding = 4.0 * EPS * _lengths(rows)
+        error = own * self.row_error * (1.0 + 8.0 * EPS) + rounding
         outside = self.outside
         if len(outside):
-            outside = own * outside * (1.0 + 8.0 * _EPS) + rounding
+            outside = own * outside * (1.0 + 8.0 * EPS) + rounding
         return replace(self, rows=rows, row_error=error, outside=outside)
 
     @cached_property
     def leaders(self) -> FloatArray:
         """A row along each normal, shape (p, 2): the first of its class, or minus it."""
-        p = self.n_classes
-        along = self.starts[1 : p + 1] > self.starts[:p]
-        first = np.where(along, self.starts[:p], self.starts[p : 2 * p])
-        return self.rows[first] * np.where(along, 1.0, -1.0)[:, None]
+        return _first_of_classes(self.rows, self.starts)
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -171,17 +167,17 @@ class CircularRows:
             return cls(
                 basis, none, empty, np.zeros(1, dtype=np.int64), empty, np.zeros(0), np.zeros(0)
             )
-        rows = _pad(points if basis.shape[1] == X.shape[1] else points @ basis)
+        rows = pad(points if basis.shape[1] == X.shape[1] else points @ basis)
         units = rows / _lengths(rows)[:, None]
         square = _square(basis.T @ whiten)
         frame = None
         if basis.shape[1] < 2 or np.linalg.cond(square) * _WELL_CONDITIONED < 1.0:
-            order, against, labels = _sort(units @ square, lambda *at: _crosses(units, *at))
+            order, against, labels = _sort(units @ square, partial(_crosses, units, precise=False))
         else:
             scaled = rows / power_of_two(rows)
             frame = _frame(scaled)
             order, against, labels = _sort(
-                map_rows(scaled, frame), lambda *at: _precise_crosses(scaled, *at)
+                map_rows(scaled, frame), partial(_crosses, scaled, precise=True)
             )
         order, starts = _by_position(order, against, labels)
         sorted_rows, units = rows.take(order, axis=0), units.take(order, axis=0)
@@ -190,7 +186,7 @@ class CircularRows:
         if basis.shape[1] < X.shape[1]:
             rest = points[order] - sorted_rows[:, : basis.shape[1]] @ basis.T
             outside = _lengths(rest) * (1.0 + 1e-12)
-            outside += 16 * (sum(basis.shape) + 4) * _EPS * _lengths(sorted_rows)
+            outside += 16 * (sum(basis.shape) + 4) * EPS * _lengths(sorted_rows)
             row_error += outside
         return cls(basis, alive[order], sorted_rows, starts, normals, row_error, outside, frame)
 
@@ -203,7 +199,7 @@ def _lengths(X: FloatArray) -> FloatArray:
     return lengths
 
 
-def _pad(rows: FloatArray) -> FloatArray:
+def pad(rows: FloatArray) -> FloatArray:
     """Two columns, whatever the rank."""
     if rows.shape[1] == 2:
         return rows
@@ -232,7 +228,7 @@ def _plane(X: FloatArray) -> tuple[FloatArray, FloatArray]:
     scaled = X / column_scale
     lengths = _lengths(scaled)
     singular, right = _singular(scaled / np.where(lengths > 0.0, lengths, 1.0)[:, None])
-    tolerance = 64 * max(n, d) * _EPS * singular.max(initial=0.0)
+    tolerance = 64 * max(n, d) * EPS * singular.max(initial=0.0)
     rank = int(np.count_nonzero(singular > tolerance))
     right, singular = right[:, :rank], singular[:rank]
     basis = np.eye(d) if rank == d else np.linalg.qr(column_scale[:, None] * right)[0]
@@ -289,18 +285,17 @@ def _sort(
     return order, against, labels
 
 
-def _crosses(units: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
-    """Cross products of neighbours: where they are positive, the order is proven."""
-    units = units.take(order, axis=0)
-    crosses = units[:-1, 0] * units[1:, 1] - units[:-1, 1] * units[1:, 0]
-    return np.where(against[:-1] != against[1:], -crosses, crosses) - _DISTINCT
+def _crosses(rows: FloatArray, order: IntArray, against: BoolArray, *, precise: bool) -> FloatArray:
+    """Cross products of neighbours: where they are positive, the order is proven.
 
-
-def _precise_crosses(rows: FloatArray, order: IntArray, against: BoolArray) -> FloatArray:
-    """The same from the rows themselves: signs are right however small the angle is."""
+    From the rows themselves, `precise`, signs are right however small the angle is.
+    """
     rows = rows.take(order, axis=0)
-    crosses = cross_products(rows[:-1], rows[1:])
-    return np.where(against[:-1] != against[1:], -crosses, crosses)
+    if precise:
+        crosses, least = cross_products(rows[:-1], rows[1:]), 0.0
+    else:
+        crosses, least = rows[:-1, 0] * rows[1:, 1] - rows[:-1, 1] * rows[1:, 0], _DISTINCT
+    return np.where(against[:-1] != against[1:], -crosses, crosses) - least
 
 
 def _by_position(
@@ -314,15 +309,20 @@ def _by_position(
     return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
+def _first_of_classes(rows: FloatArray, starts: IntArray) -> FloatArray:
+    """The first of the sorted rows of each class, or minus it where it is against the normal."""
+    p = len(starts) // 2
+    along = starts[1 : p + 1] > starts[:p]
+    first = np.where(along, starts[:p], starts[p : 2 * p])
+    return np.asarray(rows[first] * np.where(along, 1.0, -1.0)[:, None])
+
+
 def _normals(
     rows: FloatArray, units: FloatArray, starts: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """The first unit row of each class, and the error of taking it for the others."""
-    p = len(starts) // 2
-    along = starts[1 : p + 1] > starts[:p]
-    normals = units.take(starts[:p], axis=0, mode="clip")
-    normals[~along] = -units[starts[p : 2 * p][~along]]
-    row_error = _ROUNDING * _EPS * _lengths(rows)
+    p, normals = len(starts) // 2, _first_of_classes(units, starts)
+    row_error = _ROUNDING * EPS * _lengths(rows)
     counts = np.diff(starts)
     shared = np.tile(counts[:p] + counts[p:] > 1, 2)
     if shared.any():

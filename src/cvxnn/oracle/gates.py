@@ -7,13 +7,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 
-_EPS = float(np.finfo(float).eps)
 _CHUNK_BYTES = 1 << 26
 
 
@@ -86,17 +85,14 @@ class GateOracle(VectorOracle[GatePrice]):
         norms = np.linalg.norm(products, axis=1)
         n, d = self.rows.X.shape
         moduli = float(np.abs(v) @ self.rows.lengths)
-        rounding = 2.0 * (n + d + 8) * _EPS * moduli + n * d * 1e-300
-        bound = float(norms.max(initial=0.0)) * (1.0 + (d + 8) * _EPS) + rounding
+        rounding = 2.0 * (n + d + 8) * EPS * moduli + n * d * 1e-300
+        bound = float(norms.max(initial=0.0)) * (1.0 + (d + 8) * EPS) + rounding
         bounds = np.full(2, bound * unit)
         return GatePrice(bounds, True, products * unit, norms * unit, wanted.threshold)
 
     def _correlations(self, v: FloatArray, deadline: Deadline) -> FloatArray:
         X, masks = self.rows.X, self.rows.masks
         products = np.empty((len(masks), X.shape[1]))
-        step = max(1, _CHUNK_BYTES // (8 * len(X)))
-        for start in range(0, len(masks), step):
-            deadline.check()
-            part = slice(start, start + step)
+        for part in deadline.chunks(len(masks), _CHUNK_BYTES // (8 * len(X))):
             products[part] = (masks[part] * v) @ X
         return products

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.layers.powers import power_of_two
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.oracle.price import VectorOracle, Wanted
 from cvxnn.patterns.cone_kernels import project_all
 
-_EPS = float(np.finfo(float).eps)
 # Entries of cone rows that exist at a time.
 _CHUNK = 1 << 22
 
@@ -99,9 +97,8 @@ class MaxCellOracle(VectorOracle[CellPrice]):
         # Any sum of N products errs by N eps of their moduli at most: n terms make up A_c'v,
         # h + 1 multipliers join, of rows that have h terms and a length that is rounded;
         # v may be rounded itself.
-        share = 4.0 * _EPS * (n + 4 * h + 16)
-        for part in self._chunks():
-            wanted.deadline.check()
+        share = 4.0 * EPS * (n + 4 * h + 16)
+        for part in wanted.deadline.chunks(self.n_cells, _CHUNK // max(self.patches.size, 1)):
             pulled = v @ self.maps(part)
             reach = self.reach[part]
             beyond = np.array(
@@ -110,16 +107,10 @@ class MaxCellOracle(VectorOracle[CellPrice]):
             targets = np.stack([pulled, -pulled])
             cones = self.cones(part)
             every = np.ones(cones.shape[:2])
-            norms, totals, found = project_all(
-                targets, cones, every, enough - beyond - share * mass
-            )
-            refined = norms > enough - beyond - share * mass
+            least = enough - beyond - share * mass
+            norms, totals, found = project_all(targets, cones, every, least)
+            refined = norms > least
             bounds[:, part] = (norms + beyond + reach * totals) * (1.0 + share)
             bounds[:, part] += share * (mass + totals) + n * h * 1e-300
             points[:, part] = found * refined[:, :, None]
         return CellPrice.of(bounds * unit, points * unit, wanted.threshold, np.eye(h))
-
-    def _chunks(self) -> Iterator[slice]:
-        step = max(1, _CHUNK // max(self.patches.size, 1))
-        for begin in range(0, self.n_cells, step):
-            yield slice(begin, begin + step)

@@ -7,18 +7,19 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
+from cvxnn.compensated import dot
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two_kernels import (
-    STATE_SIZE,
     end_walk,
+    precise_sum,
     start_walk,
     walk_circle,
+    walk_precisely,
     weighted_sum,
 )
-from cvxnn.oracle.rank_two_precise import precise_sum, start_precisely, walk_precisely
 
 # Rows that one kernel call works through: some 10 ms.
 _CHUNK_ROWS = 1 << 20
@@ -26,7 +27,6 @@ _BUFFER = 4096
 # Where the bound on the rounding is a larger share of the result, it is worth twice the
 # precision.
 _NEGLIGIBLE = 1e-9
-_EPS = float(np.finfo(float).eps)
 
 
 @final
@@ -147,13 +147,13 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
             if error <= _NEGLIGIBLE * price.bound or not circle.allows_precision:
                 return price
         top, values, points = self._walk(v, *wanted, precise=True)
-        error = self._precise_error(v) + 16.0 * _EPS * top * unit
+        error = self._precise_error(v) + 16.0 * EPS * top * unit
         return self._price(top * unit + error, values * unit, points)
 
     def _precise_error(self, v: FloatArray) -> float:
         """Rounding and displaced rows, for the walk in twice the precision."""
         circle, sizes = self.circle, np.abs(v)
-        rounding = 8.0 * (len(v) + 8) * _EPS**2 * float(sizes @ circle.lengths)
+        rounding = 8.0 * (len(v) + 8) * EPS**2 * float(sizes @ circle.lengths)
         return float(sizes @ circle.displacement) * (1.0 + 1e-9) + rounding
 
     def _price(self, bound: float, values: FloatArray, points: FloatArray) -> RankTwoPrice:
@@ -186,18 +186,18 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
     ) -> tuple[float, FloatArray, FloatArray]:
         """The largest value on the circle, and the largest local maxima, best first."""
         circle, most = self.circle, self._most
-        state = np.zeros(STATE_SIZE)
         totals = self._totals(v, unit, precise)
         if precise:
             walk: Any = walk_precisely
             normals = circle.leaders
-            start_precisely(normals, totals, state)
+            slopes = -np.array([dot(*total, *normals[-1]) for total in totals])
         else:
             walk, normals = walk_circle, circle.normals
             totals = totals[:, ::2] + totals[:, 1::2]
-            start_walk(normals, totals, state)
+            slopes = -(totals[:, 0] * normals[-1, 0] + totals[:, 1] * normals[-1, 1])
+        state = start_walk(slopes)
         values, points = np.empty(_BUFFER + 2 * most), np.empty((_BUFFER + 2 * most, 3))
-        kept_values, kept_points = np.zeros(0), np.zeros((0, 3))
+        kept = np.zeros(0), np.zeros((0, 3))
         at, p = 0, circle.n_classes
         while at < p:
             at, found = walk(
@@ -205,16 +205,17 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
                 at, min(at + _CHUNK_ROWS, p), threshold, self._depth, state, values, points,
             )  # fmt: skip
             check_interrupt()
-            kept_values, kept_points = _best(
-                np.concatenate([kept_values, values[:found]]),
-                np.concatenate([kept_points, points[:found]]),
-                most,
-            )
+            kept = _best(*_joined(kept, values[:found], points[:found]), most)
         found = end_walk(threshold, state, values, points)
-        kept_values = np.concatenate([kept_values, values[:found]])
-        kept_points = np.concatenate([kept_points, points[:found]])
+        kept_values, kept_points = _joined(kept, values[:found], points[:found])
         best = np.argsort(-kept_values, kind="stable")[:most]
         return float(state[4]), kept_values[best], kept_points[best]
+
+
+def _joined(
+    kept: tuple[FloatArray, FloatArray], values: FloatArray, points: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    return np.concatenate([kept[0], values]), np.concatenate([kept[1], points])
 
 
 def _best(values: FloatArray, points: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import append, dot
 
-EPS = 2.220446049250313e-16
 # Rows that are added up plainly, before a compensated addition.
 BLOCK = 64
 
@@ -25,37 +25,15 @@ N_LINKS, N_LIMITS = 7, 8
 
 
 @kernel
-def _dot(x: Array, y: Array) -> float:
-    s = 0.0
-    for i in range(len(x)):
-        s += x[i] * y[i]
-    return s
-
-
-@kernel
 def _norm(x: Array) -> float:
-    return np.sqrt(_dot(x, x))
+    return np.sqrt(dot(x, x))
 
 
 @kernel
 def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
-    """Extend a QR factorisation by a vector (orthogonalised twice); False if dependent."""
-    r = len(vector)
+    """Extend a QR factorisation by a vector; False if dependent."""
     q[size] = vector
-    factor[:size, size] = 0.0
-    for _ in range(2):
-        for k in range(size):
-            s = _dot(q[k], q[size])
-            factor[k, size] += s
-            for i in range(r):
-                q[size, i] -= s * q[k, i]
-    norm = _norm(q[size])
-    if norm <= 1e-12 * _norm(vector):
-        return False
-    factor[size, size] = norm
-    for i in range(r):
-        q[size, i] /= norm
-    return True
+    return append(size, q, factor, 1e-12 * _norm(vector))
 
 
 @kernel
@@ -109,7 +87,7 @@ def _nearest_point(
     z[:] = items[base]
     for k in range(2 * rank):
         # Twice, for the digits that cancel.
-        s = _dot(q[k % rank], z)
+        s = dot(q[k % rank], z)
         for i in range(r):
             z[i] -= s * q[k % rank, i]
         factor[k % rank, r] = s if k < rank else factor[k % rank, r] + s
@@ -160,7 +138,7 @@ def _cut(
 ) -> float:
     """The over-estimator that is tight at ``sum_j share_j w_j``, and the function there."""
     r = len(share)
-    value = _dot(share, settled)
+    value = dot(share, settled)
     out.fill(0.0)
     for k in range(begin, end):
         s = 0.0
@@ -186,7 +164,7 @@ def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array,
     facet = -1
     out.fill(0.0)
     for j in range(r):
-        s = _dot(facets[j], z)
+        s = dot(facets[j], z)
         if s < worst:
             worst, facet = s, j
         share[j] = max(0.0, s) / heights[j]
@@ -247,7 +225,7 @@ def _shorten(
                 value = other
                 point[:] = here
             # The value of the concave over-estimator here: nothing comes below it.
-            tight = _dot(share, cuts[size])
+            tight = dot(share, cuts[size])
             if tight > goal or tight >= norm * (1.0 - 1e-15):
                 break
             _solve(basis, triangle, cuts[size], items[size])
@@ -453,7 +431,7 @@ def advance(
                 w[j, i] = generators[node, j, i]
                 centre[j] += generators[node, i, j]
         for j in range(r):
-            nearest = min(nearest, _dot(w[j], centre))
+            nearest = min(nearest, dot(w[j], centre))
         norm = _norm(centre)
         value /= norm
         reach = norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
@@ -474,7 +452,7 @@ def advance(
             norm = _norm(z)
             short = 0.0
             for j in range(r):
-                short = max(short, mixed[j] - _dot(w[j], z))
+                short = max(short, mixed[j] - dot(w[j], z))
             error += EPS * (depth + r + 4.0) * norm + short
             bound = min(bound, norm * (1.0 + EPS * (r + 4.0)) + root * (1.0 + 1e-9) * error)
         if value > limits[INCUMBENT]:

@@ -6,22 +6,21 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray, IntArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.oracle.weights import HyperplaneWeights
-from cvxnn.patterns.cone_kernels import project
+from cvxnn.patterns.cone_kernels import project_on_cell
+from cvxnn.patterns.reduction import HyperplaneWeights
 
 WorkerMap = Callable[..., Iterator[None]]
 
 # Directions kept at most.
 CAPACITY = 200
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,9 @@ class SignedFunction:
         for _ in range(50):
             if deadline.passed or interrupt_pending():
                 break
-            z, active, multipliers = _maximise_cell(self._gradient(sides), self.normals, sides)
+            _, z, active, multipliers = project_on_cell(
+                self._gradient(sides), self.normals, sides, np.arange(len(sides))
+            )
             length = float(np.linalg.norm(z))
             if length == 0.0:
                 break
@@ -128,46 +129,25 @@ class SignedFunction:
         return u, value
 
 
-def _maximise_cell(
-    g: FloatArray, normals: FloatArray, sides: BoolArray
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Projection of g on a closed cell, its active rows and their multipliers."""
-    p, r = normals.shape
-    active, rho, z = np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r)
-    _, size = project(
-        g, normals, np.where(sides, 1.0, -1.0), np.arange(p), 0.0, active, rho, z,
-        np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(p, dtype=np.bool_),
-    )  # fmt: skip
-    return z, active[:size], rho[:size]
-
-
+@dataclass(eq=False)
 class _Job:
     """The tree below one orthant for one sign."""
 
-    def __init__(
-        self,
-        function: SignedFunction,
-        corner: FloatArray,
-        limits: FloatArray,
-        tol: float,
-        known: list[Peak],
-        patience: int,
-        deadline: Deadline,
-    ) -> None:
-        self.function = function
-        self.limits = limits
-        self.found: list[Peak] = []
-        self._corner = corner
-        # Belongs to the search, which changes it between kernel calls only.
-        self._known = known
-        self._patience, self._deadline = patience, deadline
-        self._tol = tol
-        self._visited = 0
-        self._is_new = True
+    function: SignedFunction
+    corner: FloatArray
+    limits: FloatArray
+    tol: float
+    # Belongs to the search, which changes it between kernel calls only.
+    known: list[Peak]
+    patience: int
+    deadline: Deadline
+    found: list[Peak] = field(default_factory=list)
+    visited: int = 0
+    is_new: bool = True
 
     def _open(self) -> None:
         """The stack with the orthant on it; its rows take most of the memory."""
-        function, corner, kinks = self.function, self._corner, self.function.kinks
+        function, corner, kinks = self.function, self.corner, self.function.kinks
         r = len(corner)
         depth = _max_depth(r)
         self.generators = np.zeros((depth + 2, r, r))
@@ -183,7 +163,7 @@ class _Job:
         self.entries[: len(kinks), 0] = function.omega[kinks]
         self.entries[: len(kinks), 1:] = function.normals[kinks] * corner
         self.counters = np.array([1, 0])
-        self._is_new = False
+        self.is_new = False
 
     @property
     def is_open(self) -> bool:
@@ -197,9 +177,9 @@ class _Job:
 
     def run(self, max_work: int) -> None:
         """One short kernel call, and an ascent from the point that it reports."""
-        if self._is_new:
+        if self.is_new:
             self._open()
-        point = np.empty(len(self._corner))
+        point = np.empty(len(self.corner))
         while True:
             status = tree.advance(
                 self.generators, self.sums, self.reals, self.links, self.entries,
@@ -208,7 +188,7 @@ class _Job:
             if status == tree.FULL:
                 self.entries = np.vstack([self.entries, np.empty_like(self.entries)])
             elif status == tree.FOUND:
-                self._add(self.function.climb(point.copy(), self._deadline))
+                self._add(self.function.climb(point.copy(), self.deadline))
                 return
             else:
                 return
@@ -220,20 +200,20 @@ class _Job:
             limits[tree.INCUMBENT] = value
             closing = value * limits[tree.GROWTH] + limits[tree.FLOOR]
             limits[tree.CLOSING] = max(limits[tree.CLOSING], closing)
-        if self._patience <= 0 or len(self.found) >= CAPACITY:
-            limits[tree.REPORT] = limits[tree.INCUMBENT] * (1.0 + 0.1 * self._tol)
+        if self.patience <= 0 or len(self.found) >= CAPACITY:
+            limits[tree.REPORT] = limits[tree.INCUMBENT] * (1.0 + 0.1 * self.tol)
 
     def _add(self, peak: Peak) -> None:
-        if any(peak.equals(other) for other in (*self.found, *self._known)):
-            self._patience -= 1
+        if any(peak.equals(other) for other in (*self.found, *self.known)):
+            self.patience -= 1
         else:
             self.found.append(peak)
         self.raise_incumbent(peak.value)
 
     def take_visited(self) -> int:
         """Nodes visited since the last time."""
-        visited = int(self.counters[1]) - self._visited
-        self._visited += visited
+        visited = int(self.counters[1]) - self.visited
+        self.visited += visited
         return visited
 
 
@@ -258,7 +238,7 @@ class TreeSearch:
         self.tasks = [(f, corner) for f in self.functions for corner in corners]
         self.bounds = np.full(len(self.tasks), np.inf if self.mass > 0.0 else 0.0)
         # Nothing can be decided below the rounding at the largest depth.
-        self.floor = 4.0 * r * (2.0 * _max_depth(r) + 50.0) * _EPS * self.mass
+        self.floor = 4.0 * r * (2.0 * _max_depth(r) + 50.0) * EPS * self.mass
 
     @property
     def bound(self) -> float:

@@ -1,7 +1,6 @@
 """Activation patterns of a data matrix: counting, enumeration, sampling."""
 
-from cvxnn.patterns.counting import count_patterns_bound
-from cvxnn.patterns.enumeration import enumerate_patterns
+from cvxnn.patterns.enumeration import count_patterns_bound, enumerate_patterns
 from cvxnn.patterns.pattern_set import PatternSet
 from cvxnn.patterns.sampling import sample_patterns
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import dot
 
 
 @kernel
@@ -18,17 +19,9 @@ def _key(index: int) -> np.uint64:
 
 
 @kernel
-def _empty_table(size: int) -> Array:
-    table = np.empty(size, dtype=np.int64)
-    for slot in range(size):
-        table[slot] = -1
-    return table
-
-
-@kernel
 def _grow(table: Array, hashes: Array, count: int) -> Array:
     """A hash table of twice the size, with the first `count` cells in it."""
-    bigger = _empty_table(2 * len(table))
+    bigger = np.full(2 * len(table), -1)
     mask = np.uint64(len(bigger) - 1)
     for cell in range(count):
         slot = hashes[cell] & mask
@@ -42,18 +35,8 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
-    for i in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
-            out[i, j] = rows[i, j]
+    out[: len(rows)] = rows
     return out
-
-
-@kernel
-def _dot(a: Array, b: Array) -> float:
-    s = 0.0
-    for i in range(len(a)):
-        s += a[i] * b[i]
-    return s
 
 
 @kernel
@@ -80,9 +63,9 @@ def _restrict(rows: Array, labels: Array, chosen: int, out: Array) -> None:
     """Rows projected off the chosen one; rows of its class become zero."""
     p, r = rows.shape
     q = rows[chosen]
-    square = _dot(q, q)
+    square = dot(q, q)
     for j in range(p):
-        share = _dot(rows[j], q) / square
+        share = dot(rows[j], q) / square
         for i in range(r):
             out[j, i] = 0.0 if labels[j] == chosen else rows[j, i] - share * q[i]
 
@@ -96,12 +79,11 @@ def _classes(
     Rows of the class `vanished`, and rows that had vanished before, get -1.
     """
     p, r = rows.shape
-    for j in range(p):
-        labels[j] = -1
-        signs[j] = 1.0
+    labels.fill(-1)
+    signs.fill(1.0)
     norms = np.empty(p)
     for j in range(p):
-        norms[j] = np.sqrt(_dot(rows[j], rows[j]))
+        norms[j] = np.sqrt(dot(rows[j], rows[j]))
     for j in range(p):
         if parent[j] < 0 or parent[j] == vanished:
             continue
@@ -109,7 +91,7 @@ def _classes(
         for k in range(j):
             if labels[k] != k:
                 continue
-            sign = 1.0 if _dot(rows[j], rows[k]) >= 0 else -1.0
+            sign = 1.0 if dot(rows[j], rows[k]) >= 0 else -1.0
             distance = 0.0
             for i in range(r):
                 distance += (rows[j, i] / norms[j] - sign * rows[k, i] / norms[k]) ** 2
@@ -127,8 +109,7 @@ def _plane(chosen: Array, r: int) -> Array:
     for filled in range(r):
         v = basis[filled]
         if filled < depth:
-            for i in range(r):
-                v[i] = chosen[filled, i]
+            v[:] = chosen[filled]
         else:
             # The unit vector that is farthest from what is spanned already.
             best, farthest = -1.0, 0
@@ -141,10 +122,10 @@ def _plane(chosen: Array, r: int) -> Array:
             v[farthest] = 1.0
         for _ in range(2):
             for b in range(filled):
-                share = _dot(v, basis[b])
+                share = dot(v, basis[b])
                 for i in range(r):
                     v[i] -= share * basis[b, i]
-        norm = np.sqrt(_dot(v, v))
+        norm = np.sqrt(dot(v, v))
         for i in range(r):
             v[i] /= norm
     return basis[depth:]
@@ -153,11 +134,7 @@ def _plane(chosen: Array, r: int) -> Array:
 @kernel(inline="always")
 def _order(values: Array, count: int) -> Array:
     """The order of the first `count` values, by merging; that of numpy takes long to compile."""
-    order = np.empty(count, dtype=np.int64)
-    other = np.empty(count, dtype=np.int64)
-    for k in range(count):
-        order[k] = k
-    width = 1
+    order, other, width = np.arange(count), np.empty(count, dtype=np.int64), 1
     while width < count:
         for begin in range(0, count, 2 * width):
             middle = min(begin + width, count)
@@ -185,15 +162,13 @@ def _lines_of_plane(
     that a group of equal lines is never cut in two.
     """
     p = rows.shape[0]
-    angles = np.empty(p)
-    slack = np.empty(p)
-    index = np.empty(p, dtype=np.int64)
+    angles, slack, index = np.empty(p), np.empty(p), np.empty(p, dtype=np.int64)
     m = 0
     for j in range(p):
         if labels[j] < 0:
             continue
-        a = _dot(rows[j], plane[0])
-        b = _dot(rows[j], plane[1])
+        a = dot(rows[j], plane[0])
+        b = dot(rows[j], plane[1])
         angle = np.arctan2(-a, b)
         if angle < 0:
             angle += np.pi
@@ -209,11 +184,9 @@ def _lines_of_plane(
         before = angles[order[i - 1]] - (np.pi if i == 0 else 0.0)
         if angles[order[i]] - before > widest:
             widest, cut = angles[order[i]] - before, i
-    line_rows = np.empty(m, dtype=np.int64)
-    line_angles = np.empty(m)
+    line_rows, line_angles = np.empty(m, dtype=np.int64), np.empty(m)
     starts = np.empty(m + 1, dtype=np.int64)
-    groups = 0
-    previous = 0.0
+    groups, previous = 0, 0.0
     for i in range(m):
         k = order[(cut + i) % m]
         line_rows[i] = index[k]
@@ -228,15 +201,9 @@ def _lines_of_plane(
 
 @kernel
 def walk_flats(
-    coordinates: Array,
-    first: int,
-    tol: float,
-    table: Array,
-    hashes: Array,
-    cells: Array,
-    centres: Array,
-    count: int,
-) -> tuple[Array, Array, Array, Array, int]:
+    coordinates: Array, first: int, tol: float, table: Array, hashes: Array, cells: Array,
+    centres: Array, count: int,
+) -> tuple[Array, Array, Array, Array, int]:  # fmt: skip
     """Insert every cell that touches hyperplane `first` (all cells when r = 2).
 
     Goes down through restrictions ``H_k1``, ``H_k1 & H_k2``, ... to planes. In a
@@ -248,22 +215,10 @@ def walk_flats(
     """
     p, r = coordinates.shape
     depth = r - 2
-    rows_at = np.empty((depth + 1, p, r))
-    labels_at = np.empty((depth + 1, p), dtype=np.int64)
-    signs_at = np.empty((depth + 1, p))
-    chosen = np.empty(depth + 1, dtype=np.int64)
-    simple = np.empty(depth + 1, dtype=np.bool_)
-    normals = np.zeros((depth, r))
-    for level in range(depth + 1):
-        chosen[level] = -1
-        simple[level] = True
-        for j in range(p):
-            labels_at[level, j] = -1
-            signs_at[level, j] = 1.0
-    for j in range(p):
-        labels_at[0, j] = j
-        for i in range(r):
-            rows_at[0, j, i] = coordinates[j, i]
+    rows_at, normals = np.empty((depth + 1, p, r)), np.zeros((depth, r))
+    labels_at, signs_at = np.full((depth + 1, p), -1), np.ones((depth + 1, p))
+    chosen, simple = np.full(depth + 1, -1), np.ones(depth + 1, dtype=np.bool_)
+    rows_at[0], labels_at[0] = coordinates, np.arange(p)
     level = 0
     while level >= 0:
         if level == depth:
@@ -299,8 +254,7 @@ def walk_flats(
             level -= 1
             continue
         chosen[level] = k
-        for i in range(r):
-            normals[level, i] = rows_at[level, k, i]
+        normals[level] = rows_at[level, k]
         _restrict(rows_at[level], labels_at[level], k, rows_at[level + 1])
         if level + 1 < depth:
             _classes(
@@ -320,30 +274,17 @@ def walk_flats(
 
 @kernel(inline="always")
 def _insert_arcs(
-    coordinates: Array,
-    plane: Array,
-    line_rows: Array,
-    angles: Array,
-    starts: Array,
-    labels_at: Array,
-    signs_at: Array,
-    chosen: Array,
-    depth: int,
-    table: Array,
-    hashes: Array,
-    cells: Array,
-    centres: Array,
-    count: int,
-) -> tuple[Array, Array, Array, Array, int]:
+    coordinates: Array, plane: Array, line_rows: Array, angles: Array, starts: Array,
+    labels_at: Array, signs_at: Array, chosen: Array, depth: int,
+    table: Array, hashes: Array, cells: Array, centres: Array, count: int,
+) -> tuple[Array, Array, Array, Array, int]:  # fmt: skip
     """Insert the cells around one plane: both halves of each arc, all sides of the flat."""
     p, r = coordinates.shape
     words = cells.shape[1]
     groups = len(starts) - 1
     centre = np.empty(r)
-    word = np.zeros(words, dtype=np.uint64)
-    code = np.uint64(0)
-    every = np.zeros(words, dtype=np.uint64)
-    every_code = np.uint64(0)
+    word, every = np.zeros(words, dtype=np.uint64), np.zeros(words, dtype=np.uint64)
+    code = every_code = np.uint64(0)
     for j in range(p):
         every[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
         every_code ^= _key(j)
@@ -356,7 +297,7 @@ def _insert_arcs(
         if g == 0:
             for i in range(len(line_rows)):
                 j = line_rows[i]
-                if _dot(coordinates[j], centre) > 0:
+                if dot(coordinates[j], centre) > 0:
                     word[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
                     code ^= _key(j)
         else:
@@ -380,15 +321,13 @@ def _insert_arcs(
                     cells = _enlarge(cells)
                     centres = _enlarge(centres)
                     longer = np.zeros(2 * count, dtype=np.uint64)
-                    for i in range(count):
-                        longer[i] = hashes[i]
+                    longer[:count] = hashes
                     hashes = longer
                 slot = _find(table, hashes, cells, word, code)
                 if table[slot] < 0:
                     table[slot] = count
                     hashes[count] = code
-                    for w in range(words):
-                        cells[count, w] = word[w]
+                    cells[count] = word
                     count += 1
                 cell = table[slot]
                 for i in range(r):
@@ -414,7 +353,7 @@ def index_cells(words: Array, p: int) -> tuple[Array, Array]:
     size = 64
     while 3 * size < 4 * (m + 1):
         size *= 2
-    return _grow(_empty_table(size), hashes, m), hashes
+    return _grow(np.full(size, -1), hashes, m), hashes
 
 
 @kernel
@@ -446,8 +385,7 @@ def flippable_rows(
     total = 0
     word = np.zeros(words.shape[1], dtype=np.uint64)
     for cell in range(begin, end):
-        for w in range(len(word)):
-            word[w] = words[cell, w]
+        word[:] = words[cell]
         before = total
         for j in range(p):
             bit = np.uint64(1) << np.uint64(j & 63)

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
-
-EPS = 2.220446049250313e-16
 
 
 @kernel
-def _dot(a: Array, b: Array) -> float:
+def dot(a: Array, b: Array) -> float:
     s = 0.0
     for i in range(len(a)):
         s += a[i] * b[i]
@@ -21,25 +19,23 @@ def _dot(a: Array, b: Array) -> float:
 
 
 @kernel
-def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> bool:
-    """Extend the QR factorisation of the active rows by one; False if dependent.
+def append(size: int, q: Array, factor: Array, least: float) -> bool:
+    """Extend a QR factorisation by the vector in ``q[size]``; False if no more than `least` is new.
 
     Orthogonalised twice: cells are often slivers between almost parallel rows,
     where a Gram matrix would lose half of the digits.
     """
-    r = len(row)
-    for i in range(r):
-        q[size, i] = sign * row[i]
+    r = q.shape[1]
     for k in range(size):
         factor[k, size] = 0.0
     for _ in range(2):
         for k in range(size):
-            s = _dot(q[k], q[size])
+            s = dot(q[k], q[size])
             factor[k, size] += s
             for i in range(r):
                 q[size, i] -= s * q[k, i]
-    norm = np.sqrt(_dot(q[size], q[size]))
-    if norm <= 1e-13:
+    norm = np.sqrt(dot(q[size], q[size]))
+    if norm <= least:
         return False
     factor[size, size] = norm
     for i in range(r):
@@ -48,10 +44,18 @@ def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> 
 
 
 @kernel
+def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> bool:
+    """Extend the factorisation of the active rows, which are unit vectors, by one."""
+    for i in range(len(row)):
+        q[size, i] = sign * row[i]
+    return append(size, q, factor, 1e-13)
+
+
+@kernel
 def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> None:
     """Least-squares multipliers of the active rows for the target ``-g``."""
     for k in range(size - 1, -1, -1):
-        s = -_dot(q[k], g)
+        s = -dot(q[k], g)
         for i in range(k + 1, size):
             s -= factor[k, i] * out[i]
         out[k] = s / factor[k, k]
@@ -69,7 +73,7 @@ def _residual(
         w = rho[k] * signs[j]
         for i in range(len(g)):
             z[i] += w * normals[j, i]
-    return np.sqrt(_dot(z, z))
+    return np.sqrt(dot(z, z))
 
 
 @kernel
@@ -82,7 +86,7 @@ def _most_violated(
     entering = -1
     for i in range(len(rows)):
         j = rows[i]
-        slack = signs[j] * _dot(normals[j], z)
+        slack = signs[j] * dot(normals[j], z)
         if slack < worst and not barred[i]:
             used = False
             for k in range(size):
@@ -95,18 +99,17 @@ def _most_violated(
 
 
 @kernel
+def scratch(p: int, r: int) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Where :func:`project` writes: rows, multipliers, projection; and what it works with."""
+    return (
+        np.empty(r + 1, dtype=np.int64), np.empty(r + 1), np.empty(r),
+        np.empty((r + 1, r)), np.zeros((r + 1, r + 1)), np.empty(p, dtype=np.bool_),
+    )  # fmt: skip
+
+
+@kernel
 def project(
-    g: Array,
-    normals: Array,
-    signs: Array,
-    rows: Array,
-    enough: float,
-    active: Array,
-    rho: Array,
-    z: Array,
-    q: Array,
-    factor: Array,
-    barred: Array,
+    g: Array, normals: Array, signs: Array, rows: Array, enough: float, work: tuple[Array, ...]
 ) -> tuple[float, int]:
     """Project `g` on ``{u : signs_j normals_j'u >= 0, j in rows}`` (Lawson and Hanson).
 
@@ -115,10 +118,10 @@ def project(
     Every iterate is feasible, so its norm is an upper bound: the search may
     stop early, at `enough`, and what it returns is still a proof.
 
-    Returns the norm and the number of multipliers; the rows are in `active`,
-    their multipliers (>= 0) in `rho`, the projection in `z`. The other arrays
-    are scratch space.
+    Returns the norm and the number of multipliers; the first arrays of `work`, from
+    :func:`scratch`, hold the rows, their multipliers (>= 0) and the projection.
     """
+    active, rho, z, q, factor, barred = work
     r = len(g)
     # Not the literal 0, for which the functions it is passed to would be compiled once more.
     size: Any = np.int64(0)
@@ -127,15 +130,12 @@ def project(
     trial = np.empty(r + 1)
     # The projection from the orthonormal basis, without the cancellation of large
     # multipliers: it decides which row enters. The norm of z stays the proof.
-    side = np.empty(r)
-    for i in range(r):
-        side[i] = g[i]
-    for i in range(len(rows)):
-        barred[i] = False
+    side = g.copy()
+    barred.fill(False)
     for _ in range(4 * (r + 5)):
         if norm <= enough or norm <= 1e-15 * scale or size == r:
             break
-        tolerance = 1e-14 * np.sqrt(_dot(side, side))
+        tolerance = 1e-14 * np.sqrt(dot(side, side))
         position = _most_violated(side, normals, signs, rows, barred, active, size, tolerance)
         if position < 0:
             break
@@ -179,7 +179,7 @@ def project(
             side[i] = g[i]
         for _ in range(2):
             for k in range(size):
-                t = _dot(q[k], side)
+                t = dot(q[k], side)
                 for i in range(r):
                     side[i] -= t * q[k, i]
         previous = norm
@@ -199,17 +199,23 @@ def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[A
     """
     p, r = cones.shape[1:]
     norms, totals, points = np.empty(g.shape[:2]), np.zeros(g.shape[:2]), np.empty(g.shape)
-    active, rho = np.empty(r + 1, dtype=np.int64), np.empty(r + 1)
-    q, factor = np.empty((r + 1, r)), np.zeros((r + 1, r + 1))
-    rows, barred = np.arange(p), np.empty(p, dtype=np.bool_)
+    rows, work = np.arange(p), scratch(p, r)
     for i in range(len(g)):
         for c in range(len(cones)):
-            norms[i, c], size = project(
-                g[i, c], cones[c], counts[c], rows, enough[i, c],
-                active, rho, points[i, c], q, factor, barred,
-            )  # fmt: skip
-            totals[i, c] = rho[:size].sum()
+            norms[i, c], size = project(g[i, c], cones[c], counts[c], rows, enough[i, c], work)
+            totals[i, c] = work[1][:size].sum()
+            points[i, c] = work[2]
     return norms, totals, points
+
+
+@kernel
+def project_on_cell(
+    g: Array, normals: Array, sides: Array, rows: Array
+) -> tuple[float, Array, Array, Array]:
+    """Project `g` on the closed cell of some sides: norm, point, active rows, multipliers."""
+    work = scratch(len(rows), len(g))
+    norm, size = project(g, normals, np.where(sides, 1.0, -1.0), rows, 0.0, work)
+    return norm, work[2], work[0][:size], work[1][:size]
 
 
 @kernel
@@ -221,15 +227,9 @@ def _signs_of(word: Array, p: int, signs: Array) -> None:
 
 @kernel
 def price_cells(
-    words: Array,
-    normals: Array,
-    starts: Array,
-    rows: Array,
-    positive: Array,
-    negative: Array,
-    cover: Array,
-    enough: float,
-) -> tuple[Array, Array]:
+    words: Array, normals: Array, starts: Array, rows: Array, positive: Array, negative: Array,
+    cover: Array, enough: float,
+) -> tuple[Array, Array]:  # fmt: skip
     """Bound ``max s v'(Xu)_+`` over every cell and the unit ball, for s = +1 and -1.
 
     Parameters
@@ -254,21 +254,12 @@ def price_cells(
     points : ndarray, shape (2, M, r)
         The projections behind them; zero where the search stopped at `enough`.
     """
-    m = words.shape[0]
-    p, r = normals.shape
-    bounds = np.zeros((2, m))
-    points = np.zeros((2, m, r))
+    m, (p, r) = len(words), normals.shape
+    bounds, points = np.zeros((2, m)), np.zeros((2, m, r))
     signs = np.empty(p)
-    every = np.arange(p)
-    active = np.empty(r + 1, dtype=np.int64)
-    rho = np.empty(r + 1)
-    z = np.empty(r)
-    g = np.empty(r)
-    h = np.empty(r)
-    q = np.empty((r + 1, r))
-    factor = np.zeros((r + 1, r + 1))
-    barred = np.empty(p, dtype=np.bool_)
-    base = np.zeros(r)
+    every, work = np.arange(p), scratch(p, r)
+    rho, z = work[1], work[2]
+    g, h, base = np.empty(r), np.empty(r), np.zeros(r)
     mass = 0.0
     for j in range(p):
         mass += abs(positive[j]) + abs(negative[j])
@@ -288,9 +279,7 @@ def price_cells(
         for half in range(2):
             for i in range(r):
                 h[i] = g[i] if half == 0 else -g[i]
-            norm, size = project(
-                h, normals, signs, own, enough - beyond, active, rho, z, q, factor, barred
-            )
+            norm, size = project(h, normals, signs, own, enough - beyond, work)
             total = mass
             for k in range(size):
                 total += rho[k]
@@ -299,8 +288,7 @@ def price_cells(
             margin = 2.0 * EPS * (2 * p + 2 * r + 8) * total
             bounds[half, cell] = norm * (1.0 + 4.0 * EPS * (r + 4)) + margin + beyond
             if norm > enough - beyond:
-                for i in range(r):
-                    points[half, cell, i] = z[i]
+                points[half, cell] = z
     return bounds, points
 
 
@@ -335,9 +323,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
                 factor = work[i, k]
                 for j in range(2 * r):
                     work[i, j] -= factor * work[k, j]
-    for i in range(r):
-        for j in range(r):
-            inverse[i, j] = work[i, r + j]
+    inverse[:] = work[:, r:]
     return True
 
 
@@ -345,8 +331,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
 def _inverse_bound(basis: Array, inverse: Array) -> float:
     """Proven bound on ``||basis^-1||`` from a computed inverse; inf if it proves nothing."""
     r = len(basis)
-    square = 0.0
-    defect = 0.0
+    square, defect = 0.0, 0.0
     for i in range(r):
         for j in range(r):
             square += inverse[i, j] ** 2
@@ -363,14 +348,9 @@ def _inverse_bound(basis: Array, inverse: Array) -> float:
 
 @kernel
 def _explain(
-    row: Array,
-    sign: float,
-    longest: float,
-    basis: Array,
-    inverse: Array,
-    bound: float,
+    row: Array, sign: float, longest: float, basis: Array, inverse: Array, bound: float,
     weights: Array,
-) -> float:
+) -> float:  # fmt: skip
     """How far a row is from a non-negative combination of basis rows; inf if it is none.
 
     With weights w > 0 and ``sign row = w'basis + e`` the rest is
@@ -378,8 +358,7 @@ def _explain(
     larger than that absorb it: then the row *is* such a combination, exactly.
     """
     r = len(row)
-    total = 0.0
-    least = np.inf
+    total, least = 0.0, np.inf
     for i in range(r):
         w = 0.0
         for k in range(r):
@@ -419,32 +398,23 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
     errors = np.zeros(m)
     longest = 0.0
     for k in range(p):
-        longest = max(longest, np.sqrt(_dot(normals[k], normals[k])))
-    signs = np.empty(p)
-    flippable = np.empty(p, dtype=np.bool_)
-    active = np.empty(r + 1, dtype=np.int64)
-    rho = np.empty(r + 1)
-    z = np.empty(r)
-    target = np.empty(r)
-    q = np.empty((r + 1, r))
-    factor = np.zeros((r + 1, r + 1))
-    barred = np.empty(p, dtype=np.bool_)
+        longest = max(longest, np.sqrt(dot(normals[k], normals[k])))
+    signs, flippable = np.empty(p), np.empty(p, dtype=np.bool_)
+    work = scratch(p, r)
+    active, rho, target = work[0], work[1], np.empty(r)
     # Bases that explained an earlier row of the same cell usually explain more.
     max_bases = 8
-    bases = np.empty((max_bases, r, r))
-    inverses = np.empty((max_bases, r, r))
+    bases, inverses = np.empty((max_bases, r, r)), np.empty((max_bases, r, r))
     bounds = np.empty(max_bases)
-    work = np.empty((r, 2 * r))
-    weights = np.empty(r)
+    table, weights = np.empty((r, 2 * r)), np.empty(r)
     for cell in range(m):
         _signs_of(words[cell], p, signs)
         own = rows[starts[cell] : starts[cell + 1]]
         if len(own) == p:
             continue
-        for k in range(p):
-            flippable[k] = False
-        for i in range(len(own)):
-            flippable[own[i]] = True
+        flippable.fill(False)
+        for k in own:
+            flippable[k] = True
         n_bases = 0
         for k in range(p):
             if flippable[k]:
@@ -460,9 +430,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
             if error > 0.0:
                 for i in range(r):
                     target[i] = -signs[k] * normals[k, i]
-                norm, size = project(
-                    target, normals, signs, own, 0.0, active, rho, z, q, factor, barred
-                )
+                norm, size = project(target, normals, signs, own, 0.0, work)
                 total = 0.0
                 for i in range(size):
                     total += rho[i]
@@ -472,7 +440,7 @@ def cover_errors(words: Array, normals: Array, starts: Array, rows: Array) -> Ar
                     for i in range(r):
                         for j in range(r):
                             bases[b, i, j] = signs[active[i]] * normals[active[i], j]
-                    if _invert(bases[b], inverses[b], work):
+                    if _invert(bases[b], inverses[b], table):
                         bounds[b] = _inverse_bound(bases[b], inverses[b])
                         n_bases += 1
                         found = _explain(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
@@ -10,14 +12,57 @@ from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import TooManyPatternsError
 from cvxnn.interrupts import UNLIMITED, Deadline, deferred_interrupts
 from cvxnn.patterns.cell_walk import walk_flats
-from cvxnn.patterns.counting import count_patterns_bound
-from cvxnn.patterns.pattern_set import PatternSet
+from cvxnn.patterns.pattern_set import PatternSet, pack_signs
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, Reduction, reduce_rows
 from cvxnn.validation import check_count, check_data
 
-WordArray = NDArray[np.uint64]
-
 DEFAULT_MAX_BYTES = 1 << 31
+
+
+def count_patterns_bound(n: int, rank: int) -> int:
+    """The largest number of activation patterns of n rows of a given rank.
+
+    ``2 * sum_{k < rank} C(n - 1, k)``: attained when the rows are in general
+    position. The seed paper prints (4) without the factor 2, which counts the
+    patterns up to a change of all signs; five points on a line with a bias
+    have 10 patterns, not 5.
+
+    Parameters
+    ----------
+    n : int
+        Number of non-zero rows, pairwise not parallel.
+    rank : int
+        Rank of the data matrix.
+
+    Returns
+    -------
+    int
+        Exact, of any size.
+
+    Raises
+    ------
+    InputError
+        If `n` or `rank` is negative or not an integer.
+
+    References
+    ----------
+    P. C. Ojha, IEEE Trans. Neural Networks 11(4), 2000; seed paper, (4).
+
+    Examples
+    --------
+    >>> count_patterns_bound(5, 2)
+    10
+    >>> count_patterns_bound(50, 3)
+    2452
+    """
+    n = check_count(n, "n", minimum=0)
+    rank = check_count(rank, "rank", minimum=0)
+    if n == 0 or rank == 0:
+        return 1
+    return 2 * sum(comb(n - 1, k) for k in range(min(rank, n)))
+
+
+WordArray = NDArray[np.uint64]
 
 
 def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> PatternSet:
@@ -157,7 +202,9 @@ def _realise(
     """Masks of the rows from the sides of the hyperplanes, and directions that produce them."""
     masks_packed = _row_masks(reduction, words, deadline)
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    wrong = np.flatnonzero(_pack_mismatch(X, directions, masks_packed, deadline))
+    # In floating point some directions do not produce their mask.
+    produced = pack_signs(X, directions, deadline)
+    wrong = np.flatnonzero((produced != masks_packed).any(axis=1))
     keep = np.ones(len(directions), dtype=bool)
     for cell in wrong:
         deadline.check()
@@ -174,28 +221,11 @@ def _row_masks(reduction: Reduction, words: WordArray, deadline: Deadline) -> ND
     alive = reduction.class_of_row >= 0
     column = np.where(alive, reduction.class_of_row, 0)
     packed = np.empty((len(words), -(-n // 8)), dtype=np.uint8)
-    step = max(1, (1 << 25) // max(n, 1))
-    for start in range(0, len(words), step):
-        deadline.check()
-        part = words[start : start + step]
-        sides = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
+    for part in deadline.chunks(len(words), (1 << 25) // max(n, 1)):
+        sides = np.unpackbits(words[part].view(np.uint8), axis=1, bitorder="little")
         on = (sides[:, column] == (reduction.scale > 0)) & alive
-        packed[start : start + step] = np.packbits(on, axis=1)
+        packed[part] = np.packbits(on, axis=1)
     return packed
-
-
-def _pack_mismatch(
-    X: FloatArray, directions: FloatArray, packed: NDArray[np.uint8], deadline: Deadline
-) -> BoolArray:
-    """Which directions do not produce their mask in floating point."""
-    out = np.empty(len(directions), dtype=bool)
-    step = max(1, (1 << 25) // (8 * len(X)))
-    for start in range(0, len(directions), step):
-        deadline.check()
-        part = slice(start, start + step)
-        produced = np.packbits(directions[part] @ X.T > 0, axis=1)
-        out[part] = (produced != packed[part]).any(axis=1)
-    return out
 
 
 def _widest_direction(X: FloatArray, mask: BoolArray) -> FloatArray | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
 from cvxnn.patterns.sampling import sample_until
@@ -19,6 +19,7 @@ _FEW_DIFFERENCES = 50_000
 _CHUNK = 1 << 24
 
 
+@dataclass(eq=False, repr=False)
 class MaxPatterns(PatternSet):
     """Masks of the patches, each image's winner alone, or none of an image.
 
@@ -41,25 +42,13 @@ class MaxPatterns(PatternSet):
         the rows g of cone c, if the set is complete; else 0.
     """
 
-    def __init__(
-        self,
-        packed: NDArray[np.uint8],
-        directions: FloatArray,
-        n_rows: int,
-        n_patches: int,
-        reach: FloatArray,
-        *,
-        is_complete: bool = False,
-    ) -> None:
-        super().__init__(packed, directions, n_rows, is_complete=is_complete)
-        self.n_patches, self.reach = n_patches, reach
+    n_patches: int
+    reach: FloatArray
 
     def winners(self) -> IntArray:
         """The patch that wins in each image, or -1, shape (M, n)."""
         winners = np.empty((len(self), self.n_rows // self.n_patches), dtype=np.int64)
-        step = max(1, _CHUNK // self.n_rows)
-        for start in range(0, len(self), step):
-            part = slice(start, start + step)
+        for part in UNLIMITED.chunks(len(self), _CHUNK // self.n_rows):
             masks = self.unpack(part).reshape(-1, winners.shape[1], self.n_patches)
             winners[part] = np.where(masks.any(axis=2), masks.argmax(axis=2), -1)
         return winners
@@ -118,17 +107,14 @@ class MaxArrangement:
             hyperplanes = np.concatenate([rows, rows - rows[other]])
         directions = sample_until(hyperplanes, deadline, n_samples, random_state, scheme).directions
         winners = _winners(rows, n_patches, directions, deadline)
-        _, first = np.unique(winners, axis=0, return_index=True)
-        first.sort()
+        first = np.sort(np.unique(winners, axis=0, return_index=True)[1])
         packed = _pack(winners[first], n_patches)
         return MaxPatterns(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
 
 
 def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:
-    parts = [
-        np.packbits((winner[:, None] == np.arange(n_patches)).reshape(-1)) for winner in winners
-    ]
-    return np.stack(parts)
+    every = np.arange(n_patches)
+    return np.stack([np.packbits((winner[:, None] == every).reshape(-1)) for winner in winners])
 
 
 def _winners(
@@ -137,10 +123,7 @@ def _winners(
     """The first patch of each image with the largest product, or -1 if none is positive."""
     winners = np.empty((len(directions), len(rows) // n_patches), dtype=np.int64)
     first = first_equal(rows.reshape(winners.shape[1], n_patches, -1))
-    step = max(1, _CHUNK // len(rows))
-    for start in range(0, len(directions), step):
-        part = slice(start, start + step)
-        deadline.check()
+    for part in deadline.chunks(len(directions), _CHUNK // len(rows)):
         products = (directions[part] @ rows.T).reshape(-1, winners.shape[1], n_patches)
         best = products.argmax(axis=2)
         best = np.take_along_axis(first, best.T, axis=1).T

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvxnn.array_types import BoolArray, FloatArray, IntArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
 from cvxnn.errors import TooManyPatternsError
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns.cone_kernels import project_all
 from cvxnn.patterns.reduction import reduce_rows
 
-_EPS = float(np.finfo(float).eps)
 # Cells that are listed at most, some milliseconds each, directions that tell whether they
 # are more, and bytes of all differences of patches.
 _MOST_CELLS, _N_PROBES, _MOST_BYTES = 30_000, 1_000, 1 << 31
@@ -118,7 +117,7 @@ class MaxCellWalk:
         alive = classes >= 0
         errors = reduction.row_error[alive] / lengths[alive]
         # The product of normals and basis rounds.
-        self._error = float(errors.max(initial=0.0)) + 4.0 * _EPS * (h + 8)
+        self._error = float(errors.max(initial=0.0)) + 4.0 * EPS * (h + 8)
 
     def list_cells(self) -> MaxCells:
         """All cells.
@@ -210,7 +209,7 @@ class MaxCellWalk:
         if along <= 0.0:
             return np.inf
         lengths = float(np.linalg.norm(steps, axis=1).sum())
-        rounding = _EPS * (len(changed) + len(row) + 8) * lengths
+        rounding = EPS * (len(changed) + len(row) + 8) * lengths
         return (float(np.linalg.norm(step - along * row)) + rounding) / along
 
     def _direction(
@@ -232,7 +231,7 @@ class MaxCellWalk:
         others = cone[~flippable]
         counts = np.broadcast_to(flippable.astype(np.float64), (len(others), len(cone)))
         norms, totals, _ = _project_rows(others, cone, counts)
-        rounding = 2.0 * _EPS * (cone.shape[1] + 4) * (1.0 + totals)
+        rounding = 2.0 * EPS * (cone.shape[1] + 4) * (1.0 + totals)
         most = float((norms + rounding + flips * totals).max(initial=flips))
         return most + self._error
 

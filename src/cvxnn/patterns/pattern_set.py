@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 _CHUNK_BYTES = 1 << 24
 
 
+@dataclass(eq=False, repr=False)
 class PatternSet:
     """Activation patterns of a data matrix: diagonals of the ``D(S)`` of program (5).
 
@@ -40,43 +43,29 @@ class PatternSet:
            [ True,  True]])
     """
 
-    def __init__(
-        self,
-        packed: NDArray[np.uint8],
-        directions: FloatArray,
-        n_rows: int,
-        *,
-        is_complete: bool = False,
-    ) -> None:
-        self.packed = packed
-        self.directions = directions
-        self.n_rows = n_rows
-        self.is_complete = is_complete
+    packed: NDArray[np.uint8]
+    directions: FloatArray
+    n_rows: int
+    is_complete: bool = field(default=False, kw_only=True)
 
     @classmethod
     def from_directions(
-        cls,
-        X: FloatArray,
-        directions: FloatArray,
-        *,
-        is_complete: bool = False,
-        deadline: Deadline = UNLIMITED,
+        cls, X: FloatArray, directions: FloatArray, *, deadline: Deadline = UNLIMITED
     ) -> PatternSet:
         """The distinct patterns ``1[X u > 0]`` of the rows ``u`` of `directions`.
 
         Patterns come in the order of their first direction; O(M n d) time. A deadline
         that passes before the end raises OutOfTimeError.
         """
-        packed = _pack_signs(X, directions, deadline)
-        _, first = np.unique(packed, axis=0, return_index=True)
-        first.sort()
-        return cls(packed[first], directions[first], len(X), is_complete=is_complete)
+        packed = pack_signs(X, directions, deadline)
+        first = np.sort(np.unique(packed, axis=0, return_index=True)[1])
+        return cls(packed[first], directions[first], len(X))
 
     def belongs_to(self, X: FloatArray) -> bool:
         """Whether the directions produce the masks on the data X; O(M n d)."""
         if (len(X), X.shape[1]) != (self.n_rows, self.directions.shape[1]):
             return False
-        return bool((_pack_signs(X, self.directions) == self.packed).all())
+        return bool((pack_signs(X, self.directions) == self.packed).all())
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -100,14 +89,11 @@ class PatternSet:
         return PatternSet(self.packed[index], self.directions[index], self.n_rows)
 
 
-def _pack_signs(
+def pack_signs(
     X: FloatArray, directions: FloatArray, deadline: Deadline = UNLIMITED
 ) -> NDArray[np.uint8]:
     """``packbits(X u > 0)`` for each direction, in chunks: the products never all exist at once."""
-    step = max(1, _CHUNK_BYTES // (8 * max(len(X), 1)))
     packed = np.empty((len(directions), -(-len(X) // 8)), dtype=np.uint8)
-    for start in range(0, len(directions), step):
-        deadline.check()
-        part = slice(start, start + step)
+    for part in deadline.chunks(len(directions), _CHUNK_BYTES // (8 * max(len(X), 1))):
         packed[part] = np.packbits(directions[part] @ X.T > 0, axis=1)
     return packed

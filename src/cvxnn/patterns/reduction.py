@@ -10,10 +10,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-
-_EPS = float(np.finfo(float).eps)
 
 # Unit rows closer than this (after whitening) are one hyperplane. Data that
 # went through a standardisation carries errors of about 1e-16 times a modest
@@ -75,7 +73,7 @@ class Reduction:
         Their hyperplanes are the same; every product rounds once, here and in the data.
         """
         scale = self.scale * scales
-        error = self.row_error * scales * (1.0 + 8.0 * _EPS) + 4.0 * _EPS * np.abs(scale)
+        error = self.row_error * scales * (1.0 + 8.0 * EPS) + 4.0 * EPS * np.abs(scale)
         return replace(self, scale=scale, row_error=error)
 
     @property
@@ -128,7 +126,7 @@ def reduce_rows(
     scale = np.zeros(len(X))
     scale[alive] = signs * lengths[alive]
     error = X - (scale[:, None] * normals[class_of_row]) @ basis.T if rank else X
-    rounding = 8 * (sum(X.shape) - len(X) + rank + 4) * np.finfo(float).eps
+    rounding = 8 * (sum(X.shape) - len(X) + rank + 4) * EPS
     row_error = np.linalg.norm(error, axis=1) * (1 + rounding) + rounding * lengths
     return Reduction(
         basis, normals, coordinates[first], to_direction, class_of_row, scale, row_error
@@ -146,7 +144,7 @@ def _row_space(X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     scaled = X / column_scale
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
     scaled /= np.where(lengths > 0, lengths, 1)
-    tolerance = 64 * max(X.shape, default=0) * float(np.finfo(float).eps)
+    tolerance = 64 * max(X.shape, default=0) * EPS
     if X.size * min(X.shape, default=0) > _SVD_WORK:
         bases = _full_row_space(scaled, tolerance)
         if bases is not None:
@@ -193,7 +191,7 @@ def _close_pairs(points: FloatArray) -> IntArray:
     # A tree of high dimension looks at every pair. A projection brings no two points
     # farther apart, and few together by chance: those are sorted out afterwards.
     axes = np.linalg.qr(np.random.default_rng(0).standard_normal((d, _TREE_DIMENSION)))[0]
-    radius = PARALLEL_TOLERANCE + 8 * d * np.finfo(float).eps
+    radius = PARALLEL_TOLERANCE + 8 * d * EPS
     pairs = cKDTree(points @ axes).query_pairs(radius, output_type="ndarray")
     apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     return np.asarray(pairs[apart <= PARALLEL_TOLERANCE])
@@ -225,3 +223,52 @@ def _merge_parallel(rows: FloatArray, deadline: Deadline) -> tuple[IntArray, Int
     labels, first = position[inverse], first[order]
     signs = np.where(np.einsum("ij,ij->i", rows, rows[first[labels]]) < 0, -1.0, 1.0)
     return labels.astype(np.int64), first.astype(np.int64), signs
+
+
+@dataclass(frozen=True)
+class HyperplaneWeights:
+    """``v'(Xu)_+ = unit * sum_k a_k (n_k'w)_+ + b_k (-n_k'w)_+`` at ``w = basis'u``.
+
+    Attributes
+    ----------
+    positive, negative : ndarray, shape (p,)
+        The weights ``a_k`` and ``b_k``, sums over the rows of a class.
+    error : float
+        For unit vectors u the two sides differ by `unit` times this at most:
+        rows that are not exactly parallel, and the rounding of the sums.
+    unit : float
+        A power of two, so exact; without it squares of a small v would vanish.
+    """
+
+    positive: FloatArray
+    negative: FloatArray
+    error: float
+    unit: float
+
+    @classmethod
+    def of(cls, reduction: Reduction, v: FloatArray) -> HyperplaneWeights:
+        """The weights of a dual point v; O(n)."""
+        largest = float(np.abs(v).max(initial=0.0))
+        unit = float(np.exp2(np.floor(np.log2(largest)))) if largest > 0.0 else 1.0
+        v = v / unit
+        scale, row_error = reduction.scale, reduction.row_error
+        weights = v * scale
+        # A row may err by its distance from the reduced row, in its value and
+        # once more where its sign differs from that of its hyperplane.
+        error = 2.0 * float(np.abs(v) @ row_error) * (1.0 + 1e-12)
+        # The sums over a class err by a rounding for each of its rows.
+        most = int(np.bincount(reduction.class_of_row + 1)[1:].max(initial=0))
+        error += 2.0 * (most + 2) * EPS * float(np.abs(weights).sum())
+        return cls(
+            _sum_by_class(reduction, np.where(scale > 0, weights, 0.0)),
+            _sum_by_class(reduction, np.where(scale < 0, -weights, 0.0)),
+            error,
+            unit,
+        )
+
+
+def _sum_by_class(reduction: Reduction, weights: FloatArray) -> FloatArray:
+    alive = reduction.class_of_row >= 0
+    return np.bincount(
+        reduction.class_of_row[alive], weights=weights[alive], minlength=reduction.n_classes
+    ).astype(np.float64)

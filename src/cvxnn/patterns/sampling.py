@@ -95,10 +95,8 @@ def _directions_through_rows(
         return np.ones((n_samples, X.shape[1]))
     directions = np.empty((n_samples, r))
     # What a chunk needs: its normals and their factors, and its products with the rows.
-    step = max(1, (1 << 24) // max(len(rows), 4 * r * r))
-    for start in range(0, n_samples, step):
-        part = directions[start : start + step]
-        part[:] = _rays_and_sides(rows, len(part), rng, deadline)
+    for part in deadline.chunks(n_samples, (1 << 24) // max(len(rows), 4 * r * r)):
+        directions[part] = _rays_and_sides(rows, part.stop - part.start, rng, deadline)
     return directions @ reduction.to_direction.T
 
 
@@ -112,10 +110,7 @@ def _rays_and_sides(
     sides = rng.choice([-1.0, 1.0], (count, r - 1, 1))
     moved = np.empty((count, r))
     # The draws do not depend on how many are looked at together.
-    step = max(1, _STEP_WORK // max(len(rows), r**3))
-    for start in range(0, count, step):
-        deadline.check()
-        part = slice(start, start + step)
+    for part in deadline.chunks(count, _STEP_WORK // max(len(rows), r**3)):
         moved[part] = _moved_rays(rows, rows[subsets[part]], signs[part], sides[part])
     return moved
 

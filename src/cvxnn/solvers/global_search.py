@@ -25,9 +25,9 @@ from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.global_settings import SETTINGS
-from cvxnn.solvers.incumbent_search import IncumbentSearch
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
+from cvxnn.solvers.search import IncumbentSearch
 
 
 @final
@@ -113,18 +113,14 @@ class GlobalSearch(IncumbentSearch):
         self.n_blocks = len(proposals)
         try:
             search.improve(proposals, converge=False)
-        except BaseException:
+        finally:
             self._offer(search.neurons)
-            raise
         self._rounds += 1
         done = self.n_blocks <= SETTINGS.done * len(search.neurons)
         if done or self._rounds >= SETTINGS.coarse_rounds:
             del self._searches[0]
             self._rounds = 0
-            self._offer(search.neurons)
             self._searches[0].start_from(search.neurons)
-        else:
-            self._offer(search.neurons)
 
     def _full_round(self, tol: float) -> None:
         search = self._searches[0]

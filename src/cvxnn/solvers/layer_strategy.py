@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -20,13 +22,11 @@ from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.fallback import WithFallback
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
-from cvxnn.solvers.rows_strategy import RowsStrategy
-from cvxnn.solvers.search import Search
-from cvxnn.solvers.sharp_proof import sharp_proof
+from cvxnn.solvers.search import Search, WithFallback
+from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
 
 @final
@@ -119,6 +119,7 @@ class LayerStrategy(RowsStrategy):
 
 
 @final
+@dataclass(eq=False)
 class Searches:
     """Searches with squared loss for one layer and for every root of a curvature on it.
 
@@ -140,23 +141,21 @@ class Searches:
         Whether the exact oracle may be asked.
     """
 
-    def __init__(
-        self,
-        layer: Layer,
-        patterns: PatternSet | None,
-        random_state: np.random.Generator,
-        deadline: Deadline,
-        *,
-        by_cells: bool,
-        certifies: bool,
-    ) -> None:
-        self._layer, self._deadline = layer, deadline
-        self._random_state, self._certifies = random_state, certifies
+    layer: Layer
+    patterns: PatternSet | None
+    random_state: np.random.Generator
+    deadline: Deadline
+    by_cells: bool = field(kw_only=True)
+    certifies: bool = field(kw_only=True)
+    _previous: WorkingSet | None = field(default=None, init=False)
+
+    @cached_property
+    def _geometry(self) -> RowGeometry:
         # Free neurons come after cells where hyperplanes nearly meet.
-        self._geometry = RowGeometry(
-            layer.rows, deadline, patterns=patterns, lists_cells=by_cells, turned=not by_cells
-        )
-        self._previous: WorkingSet | None = None
+        return RowGeometry(
+            self.layer.rows, self.deadline, patterns=self.patterns,
+            lists_cells=self.by_cells, turned=not self.by_cells,
+        )  # fmt: skip
 
     def open(
         self,
@@ -166,7 +165,7 @@ class Searches:
         certifies: bool = True,
     ) -> Search:
         """The search for predictions that a root has been applied to, or for plain ones."""
-        self._deadline.check()
+        self.deadline.check()
         data, is_read = self._geometry, problem.rows.readout is not None
         # Without a readout a root is diagonal, and its entries have multiplied the rows.
         scales = None if root is None or is_read else root.root
@@ -174,13 +173,13 @@ class Searches:
         if kind == "rank two":
             assert data.circle is not None
             circle = data.circle if scales is None else data.circle.weighted(scales)
-            return RankTwoSearch(problem, circle, self._deadline)
+            return RankTwoSearch(problem, circle, self.deadline)
         reduction = data.reduction if scales is None else data.reduction.weighted(scales)
         if kind == "cells":
             return self._over_cells(problem, reduction, start)
-        certifies = certifies and self._certifies
+        certifies = certifies and self.certifies
         return GlobalSearch(
-            problem, self._random_state, reduction, self._deadline,
+            problem, self.random_state, reduction, self.deadline,
             start=start, certifies=certifies,
         )  # fmt: skip
 
@@ -193,9 +192,9 @@ class Searches:
         if previous is not None and previous.rows is rows:
             oracle = previous.oracle
         else:
-            oracle = CellOracle(rows, patterns, reduction, self._deadline)
+            oracle = CellOracle(rows, patterns, reduction, self.deadline)
         self._previous = WorkingSet(
-            problem, patterns, oracle, self._random_state, self._deadline,
+            problem, patterns, oracle, self.random_state, self.deadline,
             None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous

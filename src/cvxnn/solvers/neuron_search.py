@@ -12,13 +12,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import (
-    atom_lengths,
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-)
+from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
@@ -77,10 +71,6 @@ class NeuronSearch:
         """Take over neurons found elsewhere."""
         self._offer(reweigh(self.problem, neurons, self.deadline))
 
-    def residual(self) -> FloatArray:
-        """``y - f(X)``, shape (n,)."""
-        return residual(self.problem, self.neurons)
-
     def propose(self, margin: float, *, near: bool = False) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare.
 
@@ -99,7 +89,7 @@ class NeuronSearch:
         n_drawn = 0 if near else min(self._n_starts, max(SETTINGS.starts // 2, limit))
         starts = self.neurons if self.is_many else None
         proposals = self._ascent.search(
-            self.problem.rows.pull(self.residual())[:, None],
+            self.problem.rows.pull(residual(self.problem, self.neurons))[:, None],
             beta * (1.0 + margin),
             n_drawn,
             neurons=starts,

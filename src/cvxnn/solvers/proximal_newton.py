@@ -16,17 +16,14 @@ from typing import Any, Protocol, final
 import numpy as np
 from scipy.optimize import brentq
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
 from cvxnn.losses.roots import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
-from cvxnn.solvers.incumbent_search import IncumbentSearch
-from cvxnn.solvers.search import Search
-
-_EPS = float(np.finfo(float).eps)
+from cvxnn.solvers.search import IncumbentSearch, Search
 
 
 @dataclass(frozen=True)
@@ -308,8 +305,8 @@ class ProximalNewton(IncumbentSearch):
         moved = float(np.abs(inside - v) @ self.layer.lengths)
         rounding = self._root.error(proof.v, self.layer.lengths)
         # The sum over n rows of lengths over d columns may err by (n + d) eps of itself.
-        sums = 1.0 + 2.0 * (len(v) + sum(self.layer.rows.shape) + 32) * _EPS
-        bounds = proof.bounds * (1.0 + 8.0 * _EPS) + (moved + rounding) * sums
+        sums = 1.0 + 2.0 * (len(v) + sum(self.layer.rows.shape) + 32) * EPS
+        bounds = proof.bounds * (1.0 + 8.0 * EPS) + (moved + rounding) * sums
         return DualProof(inside[:, None], bounds, proof.kind)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
+
+import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.oracle.choice import Kind
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
@@ -21,6 +23,10 @@ _PATIENCE = 3
 # Seconds after a limit or Ctrl-C in which neurons may still be pruned, and products
 # of a factorisation of their activations up to which nobody counts them.
 _GRACE, _QUICK_WORK = 0.1, 1 << 24
+# A few more rounds for the last digits, where they are cheap: the same network, up to
+# rounding, for every random state. Predictions err by the root of the gap, so that it
+# takes many digits of that.
+_SHARP, _SHARP_ROUNDS = 1e-3, 3
 
 
 class Search(ABC):
@@ -129,3 +135,148 @@ class Search(ABC):
 
 # Opens the search for a problem, from neurons to start with where there are some.
 Opener = Callable[[Problem[Any], Neurons | None], Search]
+
+
+class IncumbentSearch(Search):
+    """A search that starts from the network without neurons, of which nothing is proven.
+
+    Parameters
+    ----------
+    problem : Problem
+        In the coordinates of `neurons`.
+    nothing : Neurons
+        None, of the kind that is searched for.
+    kind : str
+        Of the proofs to come.
+    deadline : Deadline
+    """
+
+    def __init__(
+        self, problem: Problem[Any], nothing: Neurons, kind: str, deadline: Deadline
+    ) -> None:
+        self.problem, self.deadline = problem, deadline
+        self.neurons = nothing
+        self.objective = problem.value(np.zeros_like(problem.y))
+        # A dual point of which nothing is known scales to zero.
+        self.bound, self.proof = -np.inf, DualProof.of(problem.y, np.inf, kind)
+        self.n_blocks, self.stalled = 0, 0.0
+
+    def _take(self, proof: DualProof) -> None:
+        """Keep a proof if it gives the best bound so far."""
+        bound = proof.bound(self.problem)
+        if bound > self.bound:
+            self.bound, self.proof = bound, proof
+
+
+@final
+class Pursuit:
+    """The rounds of a search up to its gap, and a few beyond it for the last digits.
+
+    Parameters
+    ----------
+    search : Search
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self._sharp_rounds = 0
+
+    def advance(self, tol: float) -> bool:
+        """One round on the way to the gap `tol`; False where none is left to do.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before the gap is reached.
+        """
+        search = self.search
+        if search.reaches(tol):
+            return self._sharpen(_SHARP * tol)
+        if search.stationary or search.is_stuck or search.deadline.passed:
+            return False
+        search.step(tol)
+        return True
+
+    def _sharpen(self, tol: float) -> bool:
+        if self._sharp_rounds == _SHARP_ROUNDS or self.search.deadline.passed:
+            return False
+        self._sharp_rounds += 1
+        try:
+            return self.search.sharpen(tol)
+        except OutOfTimeError:
+            # What was asked for is there.
+            return False
+
+
+@final
+class WithFallback(Search):
+    """A search, and once it is stuck a second one for the same problem.
+
+    At any time its state is that of the one with the smaller gap.
+
+    Parameters
+    ----------
+    first : Search
+    open_second : callable
+        Opens the second search; None where there is no other way to the optimum.
+    """
+
+    def __init__(self, first: Search, open_second: Callable[[], Search | None]) -> None:
+        self._searches = [first]
+        self._open_second: Callable[[], Search | None] | None = open_second
+        self._show()
+
+    def step(self, tol: float) -> None:
+        """A round of the search under way; the second is opened where the first is stuck."""
+        try:
+            if self._searches[-1].is_stuck and self._open_second is not None:
+                open_second, self._open_second = self._open_second, None
+                second = open_second()
+                if second is None:
+                    return
+                self._searches.append(second)
+                if second.reaches(tol):
+                    return
+            self._searches[-1].step(tol)
+        finally:
+            self._show()
+
+    def sharpen(self, tol: float) -> bool:
+        """As of the search under way."""
+        try:
+            return self._searches[-1].sharpen(tol)
+        finally:
+            self._show()
+
+    def finish(self, tol: float, *, quick: bool) -> None:
+        """Finish the better search; where it falls short the best network of both is taken."""
+        try:
+            self._best.finish(tol, quick=quick)
+        finally:
+            self._show()
+        if not self._best.reaches(tol):
+            self._show_network(min(self._searches, key=lambda search: search.objective))
+
+    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
+        """Those of the better search."""
+        return self._best.final_proofs(quick=quick)
+
+    @property
+    def _best(self) -> Search:
+        return min(self._searches, key=lambda search: search.gap)
+
+    def _show(self) -> None:
+        """Network and proof of the better search, and the progress of the one under way."""
+        best, current = self._best, self._searches[-1]
+        self._show_network(best)
+        self.bound, self.proof = best.bound, best.proof
+        self.n_blocks, self.deadline, self.is_cheap = (
+            current.n_blocks, current.deadline, current.is_cheap
+        )  # fmt: skip
+        self.stationary, self.rank = current.stationary, max(self.rank, current.rank)
+        # No reason to stop where another search is to follow.
+        awaits = current.is_stuck and self._open_second is not None
+        self.stalled = 0.0 if awaits else current.stalled
+
+    def _show_network(self, search: Search) -> None:
+        self.basis, self.neurons, self.objective = search.basis, search.neurons, search.objective

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
-from cvxnn.certificates import DualProof
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
-from cvxnn.problems import Neurons
+from cvxnn.layers import Layer
+from cvxnn.methods import Method
+from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
+
+# Accuracy, and the nodes times rows it may take: some seconds. A clock would give another
+# bound on another day.
+_TOLERANCE, _WORK = 1e-6, 100_000_000
+_MOST_NODES = 100_000
 
 
 class Strategy(ABC):
@@ -42,3 +55,45 @@ class Strategy(ABC):
     @abstractmethod
     def nothing(self) -> Neurons:
         """The network without neurons."""
+
+
+def sharp_proof(layer: Layer, v: FloatArray) -> DualProof:
+    """The largest ``|v'phi(u)|`` over ``||u|| <= 1`` to 1e-6, or an upper bound.
+
+    An upper bound where the oracle does not finish within its nodes, or the rank of the
+    rows is above 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(sharp_proof(Layer(np.array([[1.0], [2.0]])), np.ones(2)).oracle_bound, 6)
+    3.0
+    """
+    nodes = min(_MOST_NODES, max(1, _WORK // len(layer.rows)))
+    oracle = oracle_for(layer, Effort(max_nodes=nodes))
+    return DualProof.priced(v[:, None], oracle.price(v[:, None], tol=_TOLERANCE))
+
+
+class RowsStrategy(Strategy):
+    """A strategy for neurons on rows, with the cells that a method lists.
+
+    Parameters
+    ----------
+    problem : Problem of Rows
+    method : Method
+    random_state : numpy.random.Generator
+    """
+
+    def __init__(
+        self, problem: Problem[Any], method: Method, random_state: np.random.Generator
+    ) -> None:
+        self._problem, self._method, self._random_state = problem, method, random_state
+
+    def opening(self) -> Neurons:
+        return opening(self._problem)
+
+    def nothing(self) -> Neurons:
+        return Neurons.none(self._problem.rows.n_features)
+
+    def first_proof(self) -> DualProof:
+        return spectral_proof(self._problem.rows, self._problem.residual_at_zero, quick=True)

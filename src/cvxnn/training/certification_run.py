@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, Prover, spectral_proof
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Evaluation
 from cvxnn.exchange.foreign import ReadNetwork
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.methods import Global
+from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.oracle import Proposals
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.problems import Problem
 from cvxnn.results import (
@@ -23,10 +28,11 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.training.improving_neuron import NeuronTrials
-from cvxnn.training.run import Limits
-from cvxnn.training.training_prover import TrainingProver
+from cvxnn.solvers.line_search import best_size
+from cvxnn.training.run import Callback, Limits, Run
 
+# Enough for a training that is ended by its tolerance or a clock.
+_ROUNDS = 100
 # Neurons of the oracle that are tried.
 _CANDIDATES = 32
 # Share of its excess over beta by which the function falls between two directions
@@ -40,15 +46,98 @@ _RESIDUAL_SHARE = 0.3
 _UNBALANCED = 1e-6
 
 
+@final
+@dataclass(eq=False)
+class TrainingProver:
+    """A :class:`~cvxnn.certificates.Prover` that trains with ``method="global"``.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+    random_state : numpy.random.Generator
+    callback : callable, optional
+        As for :func:`cvxnn.solve`.
+
+    Attributes
+    ----------
+    solution : Solution or None
+        Of the training, once there has been one.
+    """
+
+    problem: Problem[Layer]
+    random_state: np.random.Generator
+    callback: Callback | None = None
+    solution: Solution[Any] | None = field(default=None, init=False)
+
+    def improve(
+        self, incumbent: TwoLayerNetwork, proof: DualProof, tol: float, deadline: Deadline
+    ) -> DualProof:
+        """The better of a proof and that of the training, which starts anew."""
+        if deadline.passed:
+            return proof
+        problem = self.problem
+        seconds = deadline.remaining if deadline.limited else None
+        # The incumbent may use up tol by itself: the bound must be closer.
+        limits = Limits(tol / 4.0, _ROUNDS, seconds, self.callback)
+        run = Run(
+            ReLU(), (problem.rows.n_features,), problem, Global(), self.random_state, None, limits
+        )
+        self.solution = run.execute()
+        return max(proof, run.proof, key=lambda p: p.bound(problem))
+
+
+class NeuronTrials:
+    """Neurons beside a network of fixed weights.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        Whose predictions are the activations of its rows.
+    prediction : ndarray, shape (n,)
+        Of the network.
+    """
+
+    def __init__(self, problem: Problem[Layer], prediction: FloatArray) -> None:
+        self.problem, self._X, self._prediction = problem, problem.rows.rows, prediction
+        self._residual = problem.residual(prediction)
+
+    def valued(self, proposals: Proposals) -> Proposals:
+        """Proposals with values that are computed from X itself, in the order given."""
+        # One by one: the activations of all at once might not fit into memory.
+        values = [
+            float(self._residual @ np.maximum(self._X @ direction, 0.0))
+            for direction in proposals.directions
+        ]
+        return Proposals(
+            proposals.directions, proposals.outputs, proposals.signs * np.array(values)
+        )
+
+    def best(self, proposals: Proposals) -> ImprovingNeuron | None:
+        """The one that lowers the objective most, at the size that is best for it."""
+        worth = proposals.select(proposals.values > self.problem.beta)
+        tried = [self._neuron(worth, j) for j in range(len(worth))]
+        known = [neuron for neuron in tried if neuron is not None]
+        return max(known, key=lambda neuron: neuron.decrease, default=None)
+
+    def _neuron(self, proposals: Proposals, j: int) -> ImprovingNeuron | None:
+        """The neuron of a direction at its best size c; None where it gains less than rounding."""
+        direction, sign = proposals.directions[j], float(proposals.signs[j])
+        move = sign * np.maximum(self._X @ direction, 0.0)
+        size = best_size(self.problem, self._prediction, move)
+        moved = self._prediction + size * move
+        loss, y = self.problem.loss, self.problem.y
+        fall = loss.values(self._prediction, y) - loss.values(moved, y)
+        decrease = float(fall.sum()) - self.problem.beta * size
+        if decrease <= 0.0:
+            return None
+        return ImprovingNeuron(direction, sign, float(proposals.values[j]), size, decrease)
+
+
 class CertificationRun:
     """One call of :func:`cvxnn.certify`: what is known so far, at any time a valid answer."""
 
     def __init__(
-        self,
-        read: ReadNetwork,
-        problem: Problem[Layer],
-        limits: Limits,
-        rng: np.random.Generator,
+        self, read: ReadNetwork, problem: Problem[Layer], limits: Limits, rng: np.random.Generator
     ) -> None:
         self.read, self.network, self.problem = read, read.network, problem
         self.layer, self.y, self.beta, self.loss = (

@@ -19,20 +19,10 @@ from cvxnn.networks.base import Network
 from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
-from cvxnn.solvers.search import Search
-from cvxnn.validation import (
-    check_callback,
-    check_count,
-    check_optional_positive,
-    check_tolerance,
-)
+from cvxnn.solvers.search import Pursuit, Search
+from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
 
 Callback = Callable[[Progress], object]
-
-# A few more rounds for the last digits, where they are cheap: the same network, up to
-# rounding, for every random state. Predictions err by the root of the gap, so that it
-# takes many digits of that.
-_SHARP, _SHARP_ROUNDS = 1e-3, 3
 
 
 @dataclass(frozen=True)
@@ -51,10 +41,10 @@ class Limits:
         Called after every round.
     """
 
-    tol: float
-    max_iter: int
-    time_limit: float | None
-    callback: Callback | None
+    tol: float = 1e-6
+    max_iter: int = 200
+    time_limit: float | None = None
+    callback: Callback | None = None
 
     def __post_init__(self) -> None:
         check_tolerance(self.tol)
@@ -148,36 +138,17 @@ class Run:
             return
 
     def _drive(self, search: Search) -> Status:
-        """Rounds until there is a reason to stop."""
-        while (status := self._reason_to_stop(search)) is None:
-            search.step(self._limits.tol)
+        """Rounds until there is a reason to stop, and a few beyond the gap for the last digits."""
+        pursuit = Pursuit(search)
+        while len(self._history) < self._limits.max_iter and pursuit.advance(self._limits.tol):
             self._report(search)
-        if status is Status.OPTIMAL_FOR_PATTERNS:
-            self._sharpen(search)
-        return status
-
-    def _sharpen(self, search: Search) -> None:
-        """Go on below the tolerance for a few rounds, as long as there is something to gain."""
-        last = min(len(self._history) + _SHARP_ROUNDS, self._limits.max_iter)
-        try:
-            while len(self._history) < last and not search.deadline.passed:
-                if not search.sharpen(_SHARP * self._limits.tol):
-                    break
-                self._report(search)
-        except OutOfTimeError:
-            # What was asked for is there.
-            return
-
-    def _reason_to_stop(self, search: Search) -> Status | None:
         if search.reaches(self._limits.tol):
             return Status.OPTIMAL_FOR_PATTERNS
         if len(self._history) >= self._limits.max_iter:
             return Status.ITERATION_LIMIT
         if search.deadline.passed:
             return Status.TIME_LIMIT
-        if search.stationary:
-            return Status.STATIONARY
-        return Status.NUMERICAL_ERROR if search.is_stuck else None
+        return Status.STATIONARY if search.stationary else Status.NUMERICAL_ERROR
 
     def _report(self, search: Search) -> None:
         unit = self._units.objective

@@ -164,10 +164,7 @@ def prepare(
     sample_weight: ArrayLike | None = None,
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
-    tol: float = 1e-6,
-    max_iter: int = 200,
-    time_limit: float | None = None,
-    callback: Callback | None = None,
+    **limits: Any,
 ) -> Run:
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
@@ -178,7 +175,7 @@ def prepare(
         model.check_warm_start(warm_start, problem.rows, shape)
     return Run(
         model, shape, problem, method, check_random_state(random_state), warm_start,
-        Limits(tol, max_iter, time_limit, callback),
+        Limits(**limits),
     )  # fmt: skip
 
 

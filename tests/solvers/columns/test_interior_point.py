@@ -67,7 +67,7 @@ def test_both_factorisations_agree_with_clarabel(n_samples):
     assert over_rows == (n_samples == 40)
     result = run(program)
     reference = solve_with_clarabel(program)
-    assert result.converged
+    assert result.gap <= 1e-9
     assert program.objective(result.z) == pytest.approx(reference.objective, rel=1e-7)
     assert program.dual_objective(result.v) == pytest.approx(reference.objective, rel=1e-7)
 
@@ -97,6 +97,5 @@ def test_iteration_limit_returns_the_best_iterate():
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     blocks = Blocks.of(program, all_rows(program))
     result = InteriorPoint(blocks, problem_of(program)).solve(1e-9, max_iter=4)
-    assert not result.converged
     assert np.isfinite(result.z).all() and np.isfinite(result.v).all()
     assert result.gap > 1e-9

@@ -8,8 +8,7 @@ from solvers.gauge.linear_networks import any_kind, drawn, problem_of
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
-from cvxnn.solvers.gauge.newton import _WeightObjective, polish
-from cvxnn.solvers.gauge.objective import Objective
+from cvxnn.solvers.gauge.descent import Objective, _WeightObjective, polish
 
 
 @any_kind

@@ -6,8 +6,7 @@ from programs import LOSSES
 from solvers.gauge.linear_networks import any_kind, drawn, problem_of, solved
 
 from cvxnn.interrupts import Deadline
-from cvxnn.solvers.gauge.objective import Objective
-from cvxnn.solvers.gauge.proximal_gradient import ProximalGradient
+from cvxnn.solvers.gauge.descent import Objective, ProximalGradient
 
 
 @any_kind

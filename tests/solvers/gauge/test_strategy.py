@@ -7,7 +7,7 @@ from solvers.gauge.linear_networks import Circular, Patches, drawn, problem_of
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
-from cvxnn.solvers.gauge.strategy import GaugeStrategy
+from cvxnn.solvers.gauge.search import GaugeStrategy
 
 
 @pytest.mark.parametrize("kind", [Patches, Circular])

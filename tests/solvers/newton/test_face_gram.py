@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_kinds import FloatArray, Generator, seeds
 
-from cvxnn.solvers.newton import face_gram
-from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
+from cvxnn.solvers.newton.grams import ON_KINK, FaceGram
 from cvxnn.solvers.newton.newton_settings import Settings
 
 
@@ -66,7 +65,7 @@ def test_follows_the_neurons(seed, n, r):
 @pytest.mark.parametrize(("work", "rounds"), [(None, 231), (200, 3)])
 def test_neither_rounding_nor_chunks_change_what_is_kept(work, rounds, monkeypatch):
     if work is not None:
-        monkeypatch.setattr(face_gram, "SETTINGS", Settings(chunk_work=work))
+        monkeypatch.setattr(grams, "SETTINGS", Settings(chunk_work=work))
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 3))
     X[:10] *= 1e3

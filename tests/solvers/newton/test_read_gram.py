@@ -10,9 +10,8 @@ from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons
 from cvxnn.solvers.atoms import neuron_objective, residual, reweigh
-from cvxnn.solvers.newton.face_gram import FaceGram
+from cvxnn.solvers.newton.grams import FaceGram, ReadGram
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
-from cvxnn.solvers.newton.read_gram import ReadGram
 
 seeds = st.integers(0, 2**32 - 1)
 

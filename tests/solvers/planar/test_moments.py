@@ -17,13 +17,7 @@ from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.slope_chain import SlopeChain
 from cvxnn.solvers.planar.moments import Moments
-from cvxnn.solvers.planar.newton import (
-    merge_arcs,
-    newton,
-    objective,
-    reweigh_by_moments,
-    stationary_residual,
-)
+from cvxnn.solvers.planar.newton import MomentObjective, merge_arcs
 
 KINDS = ("bias", "two features", "grid", "grid and bias", "one feature")
 all_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -152,7 +146,7 @@ def test_reweighing_is_that_over_rows(kind, seed, n):
     r = moments.circle.rank
     neurons = Neurons.of(rays[:, :r], signs[:, None])
     problem = least_squares(moments.circle.rows[:, :r], moments.y, 0.1)
-    ends = reweigh_by_moments(moments, 0.1, neurons), reweigh(problem, neurons)
+    ends = MomentObjective(moments, 0.1).reweigh(neurons), reweigh(problem, neurons)
     values = [neuron_objective(problem, end) for end in ends]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
@@ -201,9 +195,10 @@ def test_merging_keeps_the_output_and_pays_no_more(kind, seed, n):
 @given(seed=seeds, n=st.integers(2, 60))
 def test_newton_descends(kind, seed, n):
     _, moments, rays, signs = drawn(kind, seed, n)
-    before = objective(moments, 0.1, rays, signs)
-    moved, kept = newton(moments, 0.1, rays, signs, 5)
-    assert objective(moments, 0.1, moved, kept) <= before * (1.0 + 1e-12)
+    of_moments = MomentObjective(moments, 0.1)
+    before = of_moments.value(rays, signs)
+    moved, kept = of_moments.descend(rays, signs, 5)
+    assert of_moments.value(moved, kept) <= before * (1.0 + 1e-12)
     assert np.isfinite(moved).all()
 
 
@@ -212,7 +207,7 @@ def test_stationary_residual(seed):
     _, moments, rays, signs = drawn("bias", seed, 40, 3)
     rays, signs = rays[1:], signs[1:]
     J = columns(moments, rays, signs)
-    v = stationary_residual(moments, 0.1, rays, signs)
+    v = MomentObjective(moments, 0.1).stationary_residual(rays, signs)
     units = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     if np.linalg.cond(J) < 1e4:
         np.testing.assert_allclose(J.T @ v, 0.1 * units.ravel(), atol=1e-7)

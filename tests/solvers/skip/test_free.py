@@ -10,8 +10,7 @@ from cvxnn.layers import Layer
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.problems import Problem
-from cvxnn.solvers.skip.free import FreeSkipSearch
-from cvxnn.solvers.skip.projection import ProjectedProblem
+from cvxnn.solvers.skip.projection import FreeSkipSearch, ProjectedProblem
 
 SQUARED = SquaredLoss()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from cvxnn.solvers.skip.root_search import RootSearch
+from cvxnn.solvers.skip.penalised import RootSearch
 
 
 def asked(function: Callable[[float], float], start: float) -> list[float]:

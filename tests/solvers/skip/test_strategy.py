@@ -10,8 +10,8 @@ from cvxnn.methods import Exact
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
-from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch
+from cvxnn.solvers.skip.projection import FreeSkipSearch
 from cvxnn.solvers.skip.strategy import SkipStrategy
 
 

@@ -125,10 +125,8 @@ class MaskedBlocks(Blocks):
         total = np.zeros((c * r, c * r))
         step = max(1, (1 << 25) // max(8 * c * r, 1))
         if deadline.limited:
-            step = max(1, min(step, STEP_WORK // max(c * r, 1) ** 2))
-        for start in range(0, len(self.X), step):
-            deadline.check()
-            part = slice(start, start + step)
+            step = min(step, STEP_WORK // max(c * r, 1) ** 2)
+        for part in deadline.chunks(len(self.X), step):
             rows = (self.activity[part, :, None] * self.X[part, None, :]).reshape(-1, c * r)
             total += (rows * curvature[part, None]).T @ rows
         return total

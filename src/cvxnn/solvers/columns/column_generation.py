@@ -23,7 +23,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import neuron_objective, residual
 from cvxnn.solvers.columns.blocks import Blocks
 from cvxnn.solvers.columns.interior_point import InteriorPoint, InteriorPointResult
-from cvxnn.solvers.incumbent_search import IncumbentSearch
+from cvxnn.solvers.search import IncumbentSearch
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
@@ -18,9 +17,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.results import relative_gap
 from cvxnn.solvers.columns.blocks import MaskedBlocks
 from cvxnn.solvers.columns.group_lasso import GroupLasso, SmoothedPoint
-from cvxnn.solvers.incumbent_search import IncumbentSearch
-
-IntArray = NDArray[np.intp]
+from cvxnn.solvers.search import IncumbentSearch
 
 
 @dataclass(frozen=True)

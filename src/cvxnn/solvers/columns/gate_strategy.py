@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
@@ -101,7 +101,7 @@ class GateStrategy(Strategy):
             return DualProof.priced(v[:, None], self._price)
         n, d = rows.X.shape
         # Only the moduli of the terms are known; a sum of n of them with d entries each.
-        rounding = 1.0 + 2.0 * (n + d + 8) * float(np.finfo(float).eps)
+        rounding = 1.0 + 2.0 * (n + d + 8) * EPS
         bound = float(np.abs(v) @ rows.lengths) * rounding + n * 1e-300
         return DualProof.of(v, bound, "gates")
 

@@ -17,18 +17,17 @@ objective and no loss needs more than that it is convex and has a gradient.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
-from cvxnn.solvers.columns.newton_system import NewtonSystem
+from cvxnn.solvers.columns.newton_system import NewtonSystem, WeightedGram
 from cvxnn.solvers.columns.second_order_cones import row_dots
-
-_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class GroupLasso:
     ) -> None:
         self.blocks, self._deadline = blocks, deadline
         self.y, self.beta, self.loss = problem.y, problem.beta, problem.loss
-        self._gram: FloatArray | None = None
+        self._gram = WeightedGram(blocks, problem.loss)
         self._no_rows = np.zeros((len(blocks.cones), 0))
 
     def is_solved(self, point: SmoothedPoint) -> bool:
@@ -194,24 +193,13 @@ class GroupLasso:
         floor = max(float(curvature.max()), float(np.finfo(float).tiny) / SETTINGS.least_curvature)
         curvature = np.maximum(curvature, SETTINGS.least_curvature * floor)
         norms = _SmoothedNorms(point, self.beta)
-        gram = self._weighted_gram(curvature)
+        gram = self._gram.at(curvature, self._deadline)
+        system = partial(NewtonSystem, self.blocks, norms, self._no_rows, curvature)
         try:
-            system = NewtonSystem(
-                self.blocks, norms, self._no_rows, curvature, gram, False, self._deadline
-            )
+            solver = system(gram, False, self._deadline)
         except np.linalg.LinAlgError:
-            system = NewtonSystem(
-                self.blocks, norms, self._no_rows, curvature, None, True, self._deadline
-            )
-        return system.solve(-slope, np.zeros_like(self.y), refined=True)[0]
-
-    def _weighted_gram(self, curvature: FloatArray) -> FloatArray | None:
-        """``K' W K`` where the system is solved over the blocks; once for a quadratic loss."""
-        if len(self.y) < self.blocks.shape[0] * self.blocks.shape[1]:
-            return None
-        if self._gram is None or not self.loss.is_quadratic:
-            self._gram = self.blocks.gram(curvature, self._deadline)
-        return self._gram
+            solver = system(None, True, self._deadline)
+        return solver.solve(-slope, np.zeros_like(self.y), refined=True)[0]
 
     def _length(
         self, point: SmoothedPoint, prediction: FloatArray, move: FloatArray, promised: float
@@ -227,7 +215,7 @@ class GroupLasso:
         start, length = objective(0.0), 1.0
         for _ in range(SETTINGS.most_halvings):
             enough = start - SETTINGS.least_decrease * length * promised
-            if objective(length) <= enough + 64.0 * _EPS * abs(start):
+            if objective(length) <= enough + 64.0 * EPS * abs(start):
                 return length
             length *= 0.5
         return 0.0

@@ -22,7 +22,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.blocks import Blocks
-from cvxnn.solvers.columns.newton_system import NewtonSystem
+from cvxnn.solvers.columns.newton_system import NewtonSystem, WeightedGram
 from cvxnn.solvers.columns.second_order_cones import (
     NesterovToddScaling,
     cone_determinant,
@@ -50,8 +50,6 @@ class InteriorPointResult:
         better one than the residual of z at the same gap.
     gap : float
         Largest of complementarity and scaled residuals.
-    iterations : int
-    converged : bool
     """
 
     z: FloatArray
@@ -60,8 +58,6 @@ class InteriorPointResult:
     tension: FloatArray
     v: FloatArray
     gap: float
-    iterations: int
-    converged: bool
 
 
 @dataclass
@@ -115,10 +111,7 @@ class InteriorPoint:
         # A row that only fills up the array is the harmless constraint 1 >= 0.
         self.offset = np.where((blocks.cones**2).sum(2) > 0.0, 0.0, 1.0)
         self.degree = 2 * len(blocks.cones) + blocks.cones[..., 0].size
-        # Over the rows while they are fewer than the variables, else over the blocks.
-        c, r = blocks.shape
-        self._over_rows = len(self.y) < c * r
-        self._gram: FloatArray | None = None
+        self._gram = WeightedGram(blocks, problem.loss)
 
     def solve(
         self,
@@ -177,8 +170,6 @@ class InteriorPoint:
             np.linalg.norm(best.u1, axis=1),
             -best.g,
             best_gap,
-            iterations,
-            best_gap <= tol,
         )
 
     def _start(self, v: FloatArray | None) -> _Point:
@@ -232,7 +223,7 @@ class InteriorPoint:
         theta = point.lam / point.slack
         curvature = self.loss.curvature(prediction, self.y)
         try:
-            gram = self._weighted_gram(curvature, deadline)
+            gram = self._gram.at(curvature, deadline)
             system = NewtonSystem(self.blocks, scaling, theta, curvature, gram, by_qr, deadline)
         except np.linalg.LinAlgError:
             return None
@@ -260,14 +251,6 @@ class InteriorPoint:
         step = self._direction(point, scaling, system, theta, target, damped, refined=True)  # type: ignore[arg-type]
         moved = point.moved(step, min(1.0, 0.99 * self._step_length(point, step)))
         return moved if moved.is_interior else None
-
-    def _weighted_gram(self, curvature: FloatArray, deadline: Deadline) -> FloatArray | None:
-        """``K' W K`` where the system is solved over the blocks; once for a quadratic loss."""
-        if self._over_rows:
-            return None
-        if self._gram is None or not self.loss.is_quadratic:
-            self._gram = self.blocks.gram(curvature, deadline)
-        return self._gram
 
     def _direction(
         self,

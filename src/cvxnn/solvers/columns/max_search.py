@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -11,14 +11,18 @@ from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.max_pooling import MaxLayer
+from cvxnn.losses.roots import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.oracle.cells import CellPrice
-from cvxnn.patterns.max_pooling import MaxPatterns
+from cvxnn.patterns.max_pooling import MaxArrangement, MaxPatterns
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import prune, reweigh
 from cvxnn.solvers.columns.blocks import Blocks, ReadBlocks
 from cvxnn.solvers.columns.column_generation import ColumnGeneration, ColumnSettings, as_neurons
 from cvxnn.solvers.columns.interior_point import InteriorPointResult
+from cvxnn.solvers.proximal_newton import search_for
+from cvxnn.solvers.search import Search
+from cvxnn.solvers.strategy import RowsStrategy
 
 
 @dataclass(frozen=True)
@@ -150,3 +154,23 @@ class MaxSearch(ColumnGeneration):
             self._taken[cell] = np.union1d(self._taken[cell], worst)
             found |= len(worst) > 0
         return found
+
+
+@final
+class MaxPoolingStrategy(RowsStrategy):
+    """The search over the cells of a :class:`MaxLayer`, by a method that lists patterns."""
+
+    def open(self, deadline: Deadline) -> Search:
+        layer = self._problem.rows
+        arrangement = MaxArrangement(layer.rows, layer.n_patches)
+        cells = self._method.list_patterns(arrangement, self._random_state, deadline)
+        assert isinstance(cells, MaxPatterns)
+        self.n_patterns = len(cells)
+        oracle = MaxCellOracle(layer.patches, cells.winners(), cells.reach)
+
+        def open_search(
+            problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
+        ) -> Search:
+            return MaxSearch(problem, cells, oracle, deadline, start)
+
+        return search_for(self._problem, open_search, deadline)

@@ -9,6 +9,7 @@ import scipy.linalg
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.losses import Loss
 from cvxnn.solvers.columns.blocks import STEP_WORK, Blocks
 
 
@@ -20,6 +21,22 @@ class BlockScaling(Protocol):
 
     def reduced_inverse_root(self) -> FloatArray:
         """``R_c`` with ``R_c R_c' = H_c^-1``, shape (C, r, r)."""
+
+
+class WeightedGram:
+    """``K' W K`` where a system is solved over the blocks; formed once for a quadratic loss."""
+
+    def __init__(self, blocks: Blocks, loss: Loss) -> None:
+        self._blocks, self._loss = blocks, loss
+        self._gram: FloatArray | None = None
+
+    def at(self, curvature: FloatArray, deadline: Deadline) -> FloatArray | None:
+        """At this curvature; None while rows are fewer than variables: solve over these then."""
+        if len(curvature) < self._blocks.shape[0] * self._blocks.shape[1]:
+            return None
+        if self._gram is None or not self._loss.is_quadratic:
+            self._gram = self._blocks.gram(curvature, deadline)
+        return self._gram
 
 
 class NewtonSystem:

@@ -13,14 +13,12 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers.circular import circular_convolution
 from cvxnn.layers.powers import power_of_two
 from cvxnn.problems import Neurons
 
 Weights = tuple[FloatArray, FloatArray]
-
-_EPS = float(np.finfo(float).eps)
 
 
 class GaugeProgram(ABC):
@@ -33,21 +31,19 @@ class GaugeProgram(ABC):
     ----------
     matrix : ndarray, shape (n, p)
         What a row makes of the coefficients.
+    n_features : int
+        Length of a filter.
     """
 
     def __init__(self, matrix: FloatArray) -> None:
         self.matrix = matrix
+        self.n_features = matrix.shape[1]
         self._lengths = np.linalg.norm(matrix, axis=1)
 
     @property
     def n_outputs(self) -> int:
         """Number of predictions n."""
         return len(self.matrix)
-
-    @property
-    @abstractmethod
-    def n_features(self) -> int:
-        """Length of a filter."""
 
     @property
     def unit(self) -> float:
@@ -115,8 +111,8 @@ class GaugeProgram(ABC):
         moduli = float(np.abs(v) @ self._lengths)
         value, error = self._dual_norm(self.matrix.T @ v)
         n, p = self.matrix.shape
-        rounding = 2.0 * (n + 8) * _EPS * self._sensitivity * moduli + p * n * 1e-300
-        return (value + error + rounding) * unit * (1.0 + 8.0 * _EPS)
+        rounding = 2.0 * (n + 8) * EPS * self._sensitivity * moduli + p * n * 1e-300
+        return (value + error + rounding) * unit * (1.0 + 8.0 * EPS)
 
     @property
     @abstractmethod
@@ -138,11 +134,7 @@ class PatchProgram(GaugeProgram):
 
     def __init__(self, patches: FloatArray) -> None:
         super().__init__(patches.reshape(len(patches), -1))
-        self._shape = patches.shape[1:]
-
-    @property
-    def n_features(self) -> int:
-        return int(self._shape[1])
+        self._shape, self.n_features = patches.shape[1:], patches.shape[2]
 
     def _of(self, matrix: FloatArray) -> Self:
         return type(self)(matrix.reshape(-1, *self._shape))
@@ -161,7 +153,7 @@ class PatchProgram(GaugeProgram):
 
     def weights(self, coefficients: FloatArray) -> Weights:
         left, values, right = self._svd(coefficients)
-        kept = values > 8.0 * max(self._shape) * _EPS * values[0]
+        kept = values > 8.0 * max(self._shape) * EPS * values[0]
         roots = np.sqrt(values[kept])
         return roots[:, None] * right[kept], roots[:, None] * left[:, kept].T
 
@@ -177,12 +169,12 @@ class PatchProgram(GaugeProgram):
         left, values, right = self._svd(slope)
         rank, size = len(values), sum(self._shape)
         skew = sum(
-            float(np.linalg.norm(gram - np.eye(rank))) + 2.0 * (size + 2) * rank * _EPS
+            float(np.linalg.norm(gram - np.eye(rank))) + 2.0 * (size + 2) * rank * EPS
             for gram in (left.T @ left, right @ right.T)
         )
         rest = float(np.linalg.norm(slope.reshape(self._shape) - (left * values) @ right))
         top = float(values[0])
-        return top, top * (skew + 4.0 * (rank + 8) * rank * _EPS) + rest * (1.0 + size**2 * _EPS)
+        return top, top * (skew + 4.0 * (rank + 8) * rank * EPS) + rest * (1.0 + size**2 * EPS)
 
     def _svd(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         left, values, right = np.linalg.svd(coefficients.reshape(self._shape), full_matrices=False)
@@ -203,10 +195,6 @@ class CircularProgram(GaugeProgram):
     >>> program.gauge(np.array([1.0, 0.0, 0.0, 0.0]))
     1.0
     """
-
-    @property
-    def n_features(self) -> int:
-        return int(self.matrix.shape[1])
 
     def _of(self, matrix: FloatArray) -> Self:
         return type(self)(matrix)
@@ -249,4 +237,4 @@ class CircularProgram(GaugeProgram):
         # An FFT errs by a few eps log(d) of ||spectrum|| = sqrt(d) ||slope||; the error of
         # plain sums, d eps of the sum of moduli, with its constants is above that for all d.
         value = float(np.abs(np.fft.rfft(slope)).max())
-        return value, 8.0 * (len(slope) + 16) * _EPS * float(np.abs(slope).sum())
+        return value, 8.0 * (len(slope) + 16) * EPS * float(np.abs(slope).sum())

@@ -22,13 +22,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import (
-    merge_cells,
-    neuron_objective,
-    residual,
-    reweigh,
-    sides_of,
-)
+from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh, sides_of
 from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 

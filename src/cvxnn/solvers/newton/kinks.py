@@ -20,14 +20,10 @@ from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import (
-    neuron_objective,
-    residual,
-)
-from cvxnn.solvers.newton.face_gram import ON_KINK, FaceGram
+from cvxnn.solvers.atoms import neuron_objective, residual
+from cvxnn.solvers.newton.grams import ON_KINK, FaceGram, ReadGram
 from cvxnn.solvers.newton.kink_program import Kinks, minimise_with_kinks
 from cvxnn.solvers.newton.newton_settings import SETTINGS
-from cvxnn.solvers.newton.read_gram import ReadGram
 
 Faces = FaceGram | ReadGram
 

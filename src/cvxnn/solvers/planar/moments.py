@@ -62,8 +62,7 @@ def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> Non
 def _fill_prefix(rows: Array, y: Array, begin: int, end: int, prefix: Array) -> None:
     """Prefix sums at the ends of the blocks begin:end."""
     for block in range(begin, end):
-        for k in range(_SUMS):
-            prefix[block + 1, k] = prefix[block, k]
+        prefix[block + 1] = prefix[block]
         last = min((block + 1) * _BLOCK, len(rows))
         _accumulate(rows, y, block * _BLOCK, last, prefix[block + 1])
 
@@ -75,8 +74,7 @@ def _prefix_at(rows: Array, y: Array, prefix: Array, at: Array) -> Array:
     out = np.empty((len(at), _SUMS))
     for m in range(len(at)):
         row = at[m] % n
-        for k in range(_SUMS):
-            out[m, k] = prefix[row // _BLOCK, k]
+        out[m] = prefix[row // _BLOCK]
         _accumulate(rows, y, row // _BLOCK * _BLOCK, row, out[m])
         for k in range(0, _SUMS, 2):
             for _ in range(at[m] // n):

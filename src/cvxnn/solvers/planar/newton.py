@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import final
 
 import numpy as np
 
@@ -55,46 +56,155 @@ class Settings:
 SETTINGS = Settings()
 
 
-def objective(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> float:
-    """Objective (2) of the neurons ``s_j (X w_j)_+``."""
-    lengths = np.linalg.norm(moments.weights(rays), axis=1)
-    return moments.loss(rays, signs) + beta * float(lengths.sum())
+@final
+@dataclass(frozen=True)
+class MomentObjective:
+    """Objective (2) of the neurons ``s_j (X w_j)_+``, and what lowers it.
 
-
-def reweigh_by_moments(
-    moments: Moments,
-    beta: float,
-    neurons: Neurons,
-    deadline: Deadline = UNLIMITED,
-    *,
-    centred: bool = False,
-) -> Neurons:
-    """The best weights for the given directions, without the neurons they drop.
-
-    The same as :func:`cvxnn.solvers.atoms.reweigh` for any number of rows, with
-    half of the digits. The activations of the answer are linearly independent. If
-    `centred`, the residual of the neurons takes the place of y, which may be far larger.
+    Attributes
+    ----------
+    moments : Moments
+    beta : float
     """
-    units = np.zeros((len(neurons.sizes), 2))
-    units[:, : neurons.directions.shape[1]] = neurons.directions
-    k = len(units)
-    full, products = moments.gram(units, neurons.signs)
-    gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
-    # Active on the hyperplane it lies on only: what is left is rounding.
-    sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
-    nothing = np.diag(gram) <= SETTINGS.nothing * sizes
-    gram[nothing] = gram[:, nothing] = 0.0
-    centre = neurons.sizes if centred else None
-    if centred:
-        pieces = moments.pieces(units)
-        left = moments.gradient(pieces, units * neurons.sizes[:, None], neurons.signs)
-        products = neurons.signs[:, None] * (pieces.on.T.astype(np.float64) @ left)
-    target = (units * products.reshape(k, 2)).sum(axis=1) - beta
-    if centred:
-        # No rounding of residuals on the hyperplane that a neuron lies on.
-        target[nothing] = 0.0
-    weights = gram_lasso(gram, target, neurons.sizes, centre, deadline)
-    return neurons.sized(weights).select(weights > 0.0)
+
+    moments: Moments
+    beta: float
+
+    def value(self, rays: FloatArray, signs: FloatArray) -> float:
+        """Objective (2) of the neurons ``s_j (X w_j)_+``."""
+        lengths = np.linalg.norm(self.moments.weights(rays), axis=1)
+        return self.moments.loss(rays, signs) + self.beta * float(lengths.sum())
+
+    def reweigh(
+        self, neurons: Neurons, deadline: Deadline = UNLIMITED, *, centred: bool = False
+    ) -> Neurons:
+        """The best weights for the given directions, without the neurons they drop.
+
+        The same as :func:`cvxnn.solvers.atoms.reweigh` for any number of rows, with
+        half of the digits. The activations of the answer are linearly independent. If
+        `centred`, the residual of the neurons takes the place of y, which may be far larger.
+        """
+        units = np.zeros((len(neurons.sizes), 2))
+        units[:, : neurons.directions.shape[1]] = neurons.directions
+        k = len(units)
+        full, products = self.moments.gram(units, neurons.signs)
+        gram = np.einsum("ia,iajb,jb->ij", units, full.reshape(k, 2, k, 2), units)
+        # Active on the hyperplane it lies on only: what is left is rounding.
+        sizes = np.diag(full).reshape(k, 2).sum(axis=1) * (units**2).sum(axis=1)
+        nothing = np.diag(gram) <= SETTINGS.nothing * sizes
+        gram[nothing] = gram[:, nothing] = 0.0
+        centre = neurons.sizes if centred else None
+        if centred:
+            pieces = self.moments.pieces(units)
+            left = self.moments.gradient(pieces, units * neurons.sizes[:, None], neurons.signs)
+            products = neurons.signs[:, None] * (pieces.on.T.astype(np.float64) @ left)
+        target = (units * products.reshape(k, 2)).sum(axis=1) - self.beta
+        if centred:
+            # No rounding of residuals on the hyperplane that a neuron lies on.
+            target[nothing] = 0.0
+        weights = gram_lasso(gram, target, neurons.sizes, centre, deadline)
+        return neurons.sized(weights).select(weights > 0.0)
+
+    def descend(
+        self, rays: FloatArray, signs: FloatArray, steps: int, deadline: Deadline = UNLIMITED
+    ) -> tuple[FloatArray, FloatArray]:
+        """Newton steps with a line search on the exact objective; neurons merge on the way."""
+        value = self.value(rays, signs)
+        for _ in range(steps):
+            check_interrupt()
+            if len(rays) == 0 or deadline.passed:
+                break
+            before = value
+            rays, signs, value = self._step(rays, signs, value)
+            if not value < before:
+                break
+            rays, signs = merge_arcs(self.moments, rays, signs)
+            value = min(value, self.value(rays, signs))
+            if before - value <= SETTINGS.small_gain * before:
+                break
+        return rays, signs
+
+    def _step(
+        self, rays: FloatArray, signs: FloatArray, value: float
+    ) -> tuple[FloatArray, FloatArray, float]:
+        """One step; neurons on a hyperplane change their length only."""
+        norms, units = _lengths_and_units(self.moments, rays)
+        # Newton's direction, as if the arcs went on for ever.
+        slopes = SlopeChain.of(self.moments, rays, signs, TIGHT)
+        gradient = self.moments.gradient(slopes.pieces, rays, signs)
+        moves = slopes.solve(*self._penalty(rays), gradient)[0]
+        # A neuron that would turn round stops at zero, and is gone.
+        shrinking = -(moves * self.moments.pull(units)).sum(axis=1) / norms
+        ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
+        best = rays, signs, value
+        trials = _trials(_kinks_ahead(self.moments, rays, moves), ends)
+        if self.moments.frame is not None:
+            # Two neurons that turn away from each other are nearly a linear one on all rows:
+            # long moves of the three cancel, but only together.
+            trials = chain((np.full(len(ends), min(1.0, ends.min())),), trials)
+        for lengths in trials:
+            moved = rays + lengths[:, None] * moves
+            reach = np.linalg.norm(moved, axis=1)
+            alive = (lengths < ends) & (reach > SETTINGS.nothing * reach.max())
+            moved, kept = moved[alive], signs[alive]
+            reached = self.value(moved, kept)
+            if reached < best[2]:
+                best = moved, kept, reached
+        return best
+
+    def _penalty(self, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Curvature of ``beta sum ||w_j||``, and minus its gradient; shapes (k, 2, 2), (k, 2)."""
+        norms, units = _lengths_and_units(self.moments, rays)
+        # A little curvature along the neuron too: a step may do nothing but grow.
+        across = (1.0 + SETTINGS.along) * np.eye(2) - units[:, :, None] * units[:, None, :]
+        if self.moments.frame is not None:
+            across = self.moments.frame.T @ across @ self.moments.frame
+        return (self.beta / norms)[:, None, None] * across, -self.beta * self.moments.pull(units)
+
+    def stationary_residual(self, rays: FloatArray, signs: FloatArray) -> FloatArray:
+        """The residual of the network, corrected to be stationary for its neurons; O(n).
+
+        At an optimum ``J'v = beta u`` for the columns J of all neurons. The plain
+        residual misses this by the rounding of ``f(X)``, a sum of large terms that
+        cancel; beside a small beta that error can ruin a bound. Any v gives a valid
+        bound, so the correction needs no proof of its own.
+        """
+        v = self.moments.y - self.moments.prediction(rays, signs)
+        if len(rays) == 0:
+            return v
+        slopes = SlopeChain.of(self.moments, rays, signs, TIGHT)
+        linear = -self.beta * self.moments.pull(_lengths_and_units(self.moments, rays)[1])
+        none = SETTINGS.damping * slopes.sizes()[:, None, None] * np.eye(2)
+        for _ in range(2):
+            changes = slopes.solve(none, linear, self.moments.slopes_of(slopes.pieces, v))[1]
+            v = v - self.moments.add_slopes(slopes.pieces, changes)
+        return v
+
+    def polished_residual(
+        self, rays: FloatArray, signs: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Residual and neurons after Newton steps that change nothing but the last digits.
+
+        Where rows are nearly parallel, a neuron may turn while neither its output nor the
+        objective changes in any digit. A dual point shows it: ``J'v = beta u`` asks for
+        digits of v that the residual of a sum of large terms does not have. O(n) a step.
+        """
+        v = self.moments.y - self.moments.prediction(rays, signs)
+        if len(rays) == 0:
+            return v, rays
+        slopes = SlopeChain.of(self.moments, rays, signs, TIGHT)
+        for _ in range(SETTINGS.polishing):
+            moves, changes = slopes.solve(
+                *self._penalty(rays), self.moments.slopes_of(slopes.pieces, v)
+            )
+            lengths = np.linalg.norm(self.moments.weights(rays), axis=1)
+            size = float((np.linalg.norm(self.moments.weights(moves), axis=1) / lengths).max())
+            step = min(1.0, SETTINGS.longest / max(size, SETTINGS.longest))
+            rays = rays + step * moves
+            v = v - step * self.moments.add_slopes(slopes.pieces, changes)
+            if size <= SETTINGS.small_gain:
+                break
+        return v, rays
 
 
 def merge_arcs(
@@ -144,57 +254,6 @@ def _merge_neighbours(
             taken[i] = taken[after] = True
 
 
-def newton(
-    moments: Moments,
-    beta: float,
-    rays: FloatArray,
-    signs: FloatArray,
-    steps: int,
-    deadline: Deadline = UNLIMITED,
-) -> tuple[FloatArray, FloatArray]:
-    """Newton steps with a line search on the exact objective; neurons merge on the way."""
-    value = objective(moments, beta, rays, signs)
-    for _ in range(steps):
-        check_interrupt()
-        if len(rays) == 0 or deadline.passed:
-            break
-        before = value
-        rays, signs, value = _step(moments, beta, rays, signs, value)
-        if not value < before:
-            break
-        rays, signs = merge_arcs(moments, rays, signs)
-        value = min(value, objective(moments, beta, rays, signs))
-        if before - value <= SETTINGS.small_gain * before:
-            break
-    return rays, signs
-
-
-def _step(
-    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray, value: float
-) -> tuple[FloatArray, FloatArray, float]:
-    """One step; neurons on a hyperplane change their length only."""
-    norms, units = _lengths_and_units(moments, rays)
-    moves = _direction(moments, beta, rays, signs)
-    # A neuron that would turn round stops at zero, and is gone.
-    shrinking = -(moves * moments.pull(units)).sum(axis=1) / norms
-    ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
-    best = rays, signs, value
-    trials = _trials(_kinks_ahead(moments, rays, moves), ends)
-    if moments.frame is not None:
-        # Two neurons that turn away from each other are nearly a linear one on all rows:
-        # long moves of the three cancel, but only together.
-        trials = chain((np.full(len(ends), min(1.0, ends.min())),), trials)
-    for lengths in trials:
-        moved = rays + lengths[:, None] * moves
-        reach = np.linalg.norm(moved, axis=1)
-        alive = (lengths < ends) & (reach > SETTINGS.nothing * reach.max())
-        moved, kept = moved[alive], signs[alive]
-        reached = objective(moments, beta, moved, kept)
-        if reached < best[2]:
-            best = moved, kept, reached
-    return best
-
-
 def _trials(kinks: FloatArray, ends: FloatArray) -> Iterator[FloatArray]:
     """Step lengths for each neuron: across kinks; each to its next one; all to the first.
 
@@ -220,73 +279,8 @@ def _kinks_ahead(moments: Moments, rays: FloatArray, moves: FloatArray) -> Float
     return steps
 
 
-def _direction(moments: Moments, beta: float, rays: FloatArray, signs: FloatArray) -> FloatArray:
-    """Newton's direction of the objective, as if the arcs went on for ever; shape (k, 2)."""
-    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
-    gradient = moments.gradient(slopes.pieces, rays, signs)
-    return slopes.solve(*_penalty(moments, beta, rays), gradient)[0]
-
-
-def _penalty(moments: Moments, beta: float, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Curvature of ``beta sum ||w_j||``, and minus its gradient; shapes (k, 2, 2), (k, 2)."""
-    norms, units = _lengths_and_units(moments, rays)
-    # A little curvature along the neuron too: a step may do nothing but grow.
-    across = (1.0 + SETTINGS.along) * np.eye(2) - units[:, :, None] * units[:, None, :]
-    if moments.frame is not None:
-        across = moments.frame.T @ across @ moments.frame
-    return (beta / norms)[:, None, None] * across, -beta * moments.pull(units)
-
-
 def _lengths_and_units(moments: Moments, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Lengths of the weights, and their directions."""
     weights = moments.weights(rays)
     norms = np.linalg.norm(weights, axis=1)
     return norms, weights / norms[:, None]
-
-
-def stationary_residual(
-    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
-) -> FloatArray:
-    """The residual of the network, corrected to be stationary for its neurons; O(n).
-
-    At an optimum ``J'v = beta u`` for the columns J of all neurons. The plain
-    residual misses this by the rounding of ``f(X)``, a sum of large terms that
-    cancel; beside a small beta that error can ruin a bound. Any v gives a valid
-    bound, so the correction needs no proof of its own.
-    """
-    v = moments.y - moments.prediction(rays, signs)
-    if len(rays) == 0:
-        return v
-    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
-    linear = -beta * moments.pull(_lengths_and_units(moments, rays)[1])
-    none = SETTINGS.damping * slopes.sizes()[:, None, None] * np.eye(2)
-    for _ in range(2):
-        changes = slopes.solve(none, linear, moments.slopes_of(slopes.pieces, v))[1]
-        v = v - moments.add_slopes(slopes.pieces, changes)
-    return v
-
-
-def polished_residual(
-    moments: Moments, beta: float, rays: FloatArray, signs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Residual and neurons after Newton steps that change nothing but the last digits.
-
-    Where rows are nearly parallel, a neuron may turn while neither its output nor the
-    objective changes in any digit. A dual point shows it: ``J'v = beta u`` asks for
-    digits of v that the residual of a sum of large terms does not have. O(n) a step.
-    """
-    v = moments.y - moments.prediction(rays, signs)
-    if len(rays) == 0:
-        return v, rays
-    slopes = SlopeChain.of(moments, rays, signs, TIGHT)
-    for _ in range(SETTINGS.polishing):
-        moves, changes = slopes.solve(
-            *_penalty(moments, beta, rays), moments.slopes_of(slopes.pieces, v)
-        )
-        lengths = np.linalg.norm(moments.weights(rays), axis=1)
-        size = float((np.linalg.norm(moments.weights(moves), axis=1) / lengths).max())
-        step = min(1.0, SETTINGS.longest / max(size, SETTINGS.longest))
-        rays, v = rays + step * moves, v - step * moments.add_slopes(slopes.pieces, changes)
-        if size <= SETTINGS.small_gain:
-            break
-    return v, rays

@@ -11,18 +11,12 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, dual_bound
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.oracle.circle import CircularRows
+from cvxnn.oracle.circle import CircularRows, pad
 from cvxnn.oracle.rank_two import RankTwoOracle, RankTwoPrice
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import residual, reweigh
 from cvxnn.solvers.planar.moments import Moments
-from cvxnn.solvers.planar.newton import (
-    merge_arcs,
-    newton,
-    polished_residual,
-    reweigh_by_moments,
-    stationary_residual,
-)
+from cvxnn.solvers.planar.newton import MomentObjective, merge_arcs
 from cvxnn.solvers.planar.wide_arcs import within_wide_arcs
 from cvxnn.solvers.search import Search
 
@@ -122,7 +116,9 @@ class RankTwoSearch(Search):
         has_few_cells = self.oracle.circle.n_classes <= SETTINGS.few_lines
         self.alternative = "cells" if self.is_cheap and has_few_cells else None
         self._careful = self._precise = False
-        self._moments = Moments(self.oracle.circle, self._y) if len(order) else None
+        self._objective: MomentObjective | None = None
+        if len(order):
+            self._objective = MomentObjective(Moments(self.oracle.circle, self._y), self.beta)
         self._last_price = self._price(self._y)
 
     @property
@@ -148,7 +144,7 @@ class RankTwoSearch(Search):
         self._last_price = self._price(v)
         framed = self.oracle.circle.frame is not None
         if framed and tol < self.gap:
-            self._price(self._within_wide_arcs(v, _pad(neurons.rays), neurons.signs))
+            self._price(self._within_wide_arcs(v, pad(neurons.rays), neurons.signs))
         if (self._few_rows or framed) and tol < self.gap:
             self._price_stationary(neurons)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
@@ -176,19 +172,19 @@ class RankTwoSearch(Search):
     @property
     def _sorted(self) -> Problem[Layer]:
         """The problem of the sorted rows, in the coordinates of the moments."""
-        circle = self.oracle.circle if self._moments is None else self._moments.circle
+        circle = self.oracle.circle if self._objective is None else self._objective.moments.circle
         return Problem.of(Layer(circle.rows[:, : circle.rank]), self._y, self.beta, self.loss)
 
     def _candidates(self) -> FloatArray:
         """The directions of the last pricing in the coordinates of the moments, shape (k, r)."""
         points, planes = self._last_price.points, self._last_price.planes
         frame = self.oracle.circle.frame
-        if frame is None or self._moments is None or len(points) == 0:
+        if frame is None or self._objective is None or len(points) == 0:
             return points
         directions = np.linalg.solve(frame, points.T).T
         # Weights far from the origin lose the place of the kink by their rounding.
         on = planes != 0
-        normals = self._moments.circle.normals[np.abs(planes[on]) - 1]
+        normals = self._objective.moments.circle.normals[np.abs(planes[on]) - 1]
         turned = np.column_stack([-normals[:, 1], normals[:, 0]])
         directions[on] = np.sign(planes[on])[:, None] * turned
         return directions / np.linalg.norm(directions @ frame.T, axis=1, keepdims=True)
@@ -206,13 +202,13 @@ class RankTwoSearch(Search):
 
     def _price_stationary(self, neurons: Neurons) -> None:
         """Price the corrected residual too; where it is the better one, it is the truth."""
-        if self._moments is None or self.deadline.passed:
+        if self._objective is None or self.deadline.passed:
             return
         if self.oracle.circle.frame is None:
-            v = stationary_residual(self._moments, self.beta, _pad(neurons.rays), neurons.signs)
+            v = self._objective.stationary_residual(pad(neurons.rays), neurons.signs)
         else:
-            rays = _pad(neurons.rays)
-            v, rays = polished_residual(self._moments, self.beta, rays, neurons.signs)
+            rays = pad(neurons.rays)
+            v, rays = self._objective.polished_residual(rays, neurons.signs)
             v = self._within_wide_arcs(v, rays, neurons.signs)
         before = self.bound
         price = self._price(v)
@@ -220,8 +216,9 @@ class RankTwoSearch(Search):
             self._last_price = price
 
     def _within_wide_arcs(self, v: FloatArray, rays: FloatArray, signs: FloatArray) -> FloatArray:
-        assert self._moments is not None
-        return within_wide_arcs(self.oracle.circle, self._moments, v, self.beta, rays, signs)
+        assert self._objective is not None
+        moments = self._objective.moments
+        return within_wide_arcs(self.oracle.circle, moments, v, self.beta, rays, signs)
 
     def _descend(
         self, candidates: FloatArray, signs: FloatArray, steps: int = SETTINGS.newton_steps
@@ -229,11 +226,11 @@ class RankTwoSearch(Search):
         """The best neurons with the candidates: weights, merging, Newton steps."""
         neurons = self._neurons.joined(candidates, signs[:, None])
         self.n_blocks = len(neurons)
-        if self._moments is None or self.n_blocks == 0:
+        if self._objective is None or self.n_blocks == 0:
             return neurons
         neurons = self._reweigh(neurons)
-        rays, signs = merge_arcs(self._moments, _pad(neurons.rays), neurons.signs)
-        rays, signs = newton(self._moments, self.beta, rays, signs, steps, self.deadline)
+        rays, signs = merge_arcs(self._objective.moments, pad(neurons.rays), neurons.signs)
+        rays, signs = self._objective.descend(rays, signs, steps, self.deadline)
         return self._neurons_of(rays[:, : self.oracle.circle.rank], signs)
 
     def _neurons_of(self, rays: FloatArray, signs: FloatArray) -> Neurons:
@@ -245,32 +242,23 @@ class RankTwoSearch(Search):
 
     def _reweigh(self, neurons: Neurons) -> Neurons:
         """The best weights for these directions, on linearly independent activations."""
-        if self._moments is None or len(neurons) == 0:
+        if self._objective is None or len(neurons) == 0:
             return neurons
         if self._few_rows and self._careful:
             return reweigh(self._sorted, neurons, precise=self._precise)
-        return reweigh_by_moments(
-            self._moments, self.beta, neurons, self.deadline, centred=self._careful
-        )
+        return self._objective.reweigh(neurons, self.deadline, centred=self._careful)
 
     def _offer(self, neurons: Neurons, at_most: float = 0.0) -> FloatArray:
         """Keep these neurons if they are the best so far, or worse by `at_most` (relative).
 
         Returns their residual on the sorted rows.
         """
-        if self._few_rows or self._moments is None:
+        if self._few_rows or self._objective is None:
             v = residual(self._sorted, neurons)
         else:
-            v = self._y - self._moments.prediction(_pad(neurons.rays), neurons.signs)
+            v = self._y - self._objective.moments.prediction(pad(neurons.rays), neurons.signs)
         squares = float(v @ v) + float(self._y_dead @ self._y_dead)
         objective = 0.5 * squares + self.beta * float(neurons.sizes.sum())
         if objective < self.objective * (1.0 + at_most):
             self._neurons, self.objective = neurons, objective
         return v
-
-
-def _pad(rays: FloatArray) -> FloatArray:
-    """Two coordinates, whatever the rank."""
-    if rays.shape[1] == 2:
-        return rays
-    return np.column_stack([rays, np.zeros((len(rays), 2 - rays.shape[1]))])

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.compensated import matrix_product, pair_error
 from cvxnn.layers.powers import power_of_two
 
-IntArray = NDArray[np.intp]
-
-_EPS = float(np.finfo(float).eps)
 # Passes of QR: each divides the condition number by 1e15, as far as pairs have digits.
 _PASSES = 4
 # What is left of a column that depends on others, as a share of the terms in each row.
-_DEPENDENT = 32.0 * _EPS
+_DEPENDENT = 32.0 * EPS
 # Least entry on the diagonal of the triangle of columns of about unit length.
 _INDEPENDENT = 1e-3
 # Entries beyond it overflow in exact products.
@@ -96,7 +92,7 @@ class ColumnSpace:
         if self.least <= 0.0:
             return np.inf
         size = np.abs(z)
-        rounding = (len(z) + 8) * _EPS * (np.abs(self.basis).T @ size) + self.error.T @ size
+        rounding = (len(z) + 8) * EPS * (np.abs(self.basis).T @ size) + self.error.T @ size
         products = np.abs(self.basis.T @ z) + rounding
         return float(np.linalg.norm(products)) / self.least * (1.0 + 1e-9)
 
@@ -117,7 +113,7 @@ def _independent(S: FloatArray) -> IntArray:
     equal = equal / np.array([power_of_two(row) for row in equal])[:, None]
     _, triangle, order = scipy.linalg.qr(equal, mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(triangle))
-    floor = 64.0 * max(S.shape) * _EPS * diagonal.max(initial=0.0)
+    floor = 64.0 * max(S.shape) * EPS * diagonal.max(initial=0.0)
     rank = int((diagonal > floor).sum())
     kept = [int(j) for j in order[:rank]]
     for j in order[rank : len(S)] if diagonal.any() else []:
@@ -166,7 +162,7 @@ def _turned(basis: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArra
         return np.eye(k), basis, error
     turn = scipy.linalg.solve_triangular(triangle, np.eye(k))
     size = np.abs(turn)
-    return turn, basis @ turn, error @ size + (k + 8) * _EPS * (np.abs(basis) @ size)
+    return turn, basis @ turn, error @ size + (k + 8) * EPS * (np.abs(basis) @ size)
 
 
 def _solved(
@@ -187,13 +183,13 @@ def _scaled_product(
     """``D S R`` from sums in twice the precision, and a bound on its error."""
     product = scales[:, None] * matrix_product(S, R)[0]
     sums = pair_error(S.shape[1]) * (np.abs(S) @ np.abs(R)) * scales[:, None]
-    return product, 4.0 * _EPS * np.abs(product) + 2.0 * sums
+    return product, 4.0 * EPS * np.abs(product) + 2.0 * sums
 
 
 def _least(basis: FloatArray, error: FloatArray) -> float:
     """A lower bound on the least singular value of a matrix next to `basis`."""
     n, k = basis.shape
     squares = float((basis**2).sum())
-    defect = float(np.linalg.norm(np.eye(k) - basis.T @ basis)) + 2.0 * (n + 8) * _EPS * squares
-    proven = np.sqrt(max(1.0 - defect, 0.0)) * (1.0 - 8.0 * _EPS) - float(np.linalg.norm(error))
+    defect = float(np.linalg.norm(np.eye(k) - basis.T @ basis)) + 2.0 * (n + 8) * EPS * squares
+    proven = np.sqrt(max(1.0 - defect, 0.0)) * (1.0 - 8.0 * EPS) - float(np.linalg.norm(error))
     return float(max(proven * (1.0 - 1e-9), 0.0))

@@ -13,24 +13,92 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from scipy.optimize import brentq
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.incumbent_search import IncumbentSearch
-from cvxnn.solvers.pursuit import Pursuit
-from cvxnn.solvers.search import Opener, Search
-from cvxnn.solvers.skip.root_search import RootSearch
+from cvxnn.solvers.search import IncumbentSearch, Opener, Pursuit, Search
 
+# Steps of Brent's method, at most; some ten are needed.
+_MOST_STEPS = 50
+# The first step away from the start; each further one is twice as long.
+_FIRST_STEP = 0.3
+# Distance from the start at which the search ends without a root.
+_FARTHEST = 80.0
 # Share of the tolerance that a search for one value of eta may use up: the slope of the
 # skip connection errs by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 # Steps to the norm of w beside a given network, of which only the size matters.
 _GUESSES = 5
-_EPS = float(np.finfo(float).eps)
+
+
+class _UnknownValueError(Exception):
+    """The value at a point is not known yet."""
+
+    def __init__(self, point: float) -> None:
+        super().__init__(point)
+        self.point = point
+
+
+@final
+class RootSearch:
+    """A bracket by steps that double, then Brent's method, resumed after every value.
+
+    Every time the whole way is gone again over the known values: they are few.
+
+    Parameters
+    ----------
+    start : float
+
+    Examples
+    --------
+    >>> search = RootSearch(0.0)
+    >>> while (point := search.next_point) is not None:
+    ...     search.note(point, 1.0 - point**3)
+    ...     last = point
+    >>> round(last, 12)
+    1.0
+    """
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self._values: dict[float, float] = {}
+
+    def note(self, point: float, value: float) -> None:
+        """The value at a point that was asked for."""
+        self._values[point] = value
+
+    @property
+    def next_point(self) -> float | None:
+        """The point whose value is to be noted next; None at the end."""
+        try:
+            ends = self._bracket()
+            if ends is not None:
+                brentq(self._value, *ends, xtol=1e-15, maxiter=_MOST_STEPS, disp=False)
+        except _UnknownValueError as unknown:
+            return unknown.point
+        return None
+
+    def _value(self, point: float) -> float:
+        if point not in self._values:
+            raise _UnknownValueError(point)
+        return self._values[point]
+
+    def _bracket(self) -> tuple[float, float] | None:
+        """Two points with the root between them; None if there is none far and wide."""
+        point, value = self._start, self._value(self._start)
+        step = _FIRST_STEP * float(np.sign(value))
+        while abs(point - self._start) < _FARTHEST:
+            following = point + step
+            # The sign is that of the first value until the root is passed.
+            if value * self._value(following) <= 0.0:
+                return point, following
+            point, step = following, 2.0 * step
+        return None
 
 
 @dataclass(frozen=True)
@@ -192,6 +260,6 @@ def _inner_tolerance(tol: float) -> float:
 def with_linear_neuron(proof: DualProof, S: FloatArray) -> DualProof:
     """The proof with a linear neuron as one more that may not exceed beta: ``||S'v|| <= beta``."""
     v = proof.v
-    rounding = 2.0 * (sum(S.shape) + 8) * _EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
+    rounding = 2.0 * (sum(S.shape) + 8) * EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
     pull = float(np.linalg.norm(S.T @ v)) + rounding
     return replace(proof, bounds=np.maximum(proof.bounds, pull))

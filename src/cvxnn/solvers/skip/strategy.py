@@ -18,11 +18,9 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.sharp_proof import sharp_proof
-from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
-from cvxnn.solvers.skip.projection import ProjectedProblem
-from cvxnn.solvers.strategy import Strategy
+from cvxnn.solvers.skip.projection import FreeSkipSearch, ProjectedProblem
+from cvxnn.solvers.strategy import Strategy, sharp_proof
 
 
 @final

@@ -1,13 +1,16 @@
-"""The patterns of all neurons and their Gram matrix, kept up to date as neurons move."""
+"""Patterns and Gram matrix of all neurons, kept up to date as neurons move."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
+from cvxnn.layers import Layer, Readout, row_chunks
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.newton.newton_settings import SETTINGS
 
 # A neuron counts as on a hyperplane, and the row as off, within this angle.
@@ -99,11 +102,10 @@ class FaceGram:
         self.near = np.full((k, self._most_near), -1, dtype=np.int64)
         sines = np.full((k, self._most_near), np.inf)
         columns = np.ascontiguousarray(directions.T)
-        step = max(1, SETTINGS.chunk_work // max(k * r, 1))
-        for start in range(0, len(self.X), step):
-            stop = min(start + step, len(self.X))
-            _survey_rows(self.X, self._lengths, columns, start, stop, on, self.near, sines)
-            deadline.check()
+        for part in deadline.chunks(len(self.X), SETTINGS.chunk_work // max(k * r, 1)):
+            _survey_rows(
+                self.X, self._lengths, columns, part.start, part.stop, on, self.near, sines
+            )
         return on
 
     def _form(self, fresh: IntArray, deadline: Deadline) -> None:
@@ -111,14 +113,10 @@ class FaceGram:
         n, r = self.X.shape
         k = self.on.shape[1]
         tall = np.zeros((len(fresh) * r, k * r))
-        step = max(1, SETTINGS.chunk_work // (4 * k * r))
-        for start in range(0, n, step):
-            part = self.X[start : start + step]
-            on = self.on[start : start + step]
-            J = (on[:, :, None] * part[:, None, :]).reshape(-1, k * r)
+        for part in deadline.chunks(n, SETTINGS.chunk_work // (4 * k * r)):
+            J = (self.on[part, :, None] * self.X[part, None, :]).reshape(-1, k * r)
             own = J.reshape(-1, k, r)[:, fresh].reshape(-1, len(fresh) * r)
             tall += own.T @ J
-            deadline.check()
         formed = tall.reshape(len(fresh), r, k, r)
         self.blocks[fresh] = formed
         self.blocks[:, :, fresh] = formed.transpose(2, 3, 0, 1)
@@ -132,10 +130,7 @@ def _survey_rows(
     """Write patterns of rows start..stop, and keep the smallest sines for each neuron."""
     r, k = columns.shape
     most = near.shape[1]
-    products = np.empty(k)
-    worst = np.empty(k)
-    for j in range(k):
-        worst[j] = sines[j, most - 1]
+    products, worst = np.empty(k), sines[:, most - 1].copy()
     for i in range(start, stop):
         for j in range(k):
             products[j] = 0.0
@@ -180,3 +175,82 @@ def _flip(X: Array, on: Array, blocks: Array, owner: Array, rows: Array, skipped
                     blocks[j, a, m, b] += change
                     if m != j:
                         blocks[m, b, j, a] += change
+
+
+class ReadGram:
+    """``G_jl = A_j'A_l`` with ``A_j = R D_j M``: what :class:`FaceGram` is without a readout.
+
+    A row that changes sides changes a prediction that other rows share, so there is
+    no cheap update; but the predictions are fewer than the rows. Rows of one hyperplane
+    count as one kink: those of a leaky activation come in opposite pairs whose slopes
+    partly cancel, and patches of images repeat.
+
+    Parameters
+    ----------
+    layer : Layer
+        With a readout.
+    most_near : int
+        Nearest hyperplanes to list for each neuron.
+
+    Attributes
+    ----------
+    blocks : ndarray, shape (k, r, k, r)
+    near : ndarray of int, shape (k, most_near)
+        The hyperplanes at the smallest angles to each neuron.
+
+    Notes
+    -----
+    O(N k r + n (k r)^2) for an update.
+    """
+
+    def __init__(self, layer: Layer, most_near: int) -> None:
+        self._layer = layer
+        self._lengths = np.linalg.norm(layer.rows, axis=1)
+        reduction = reduce_rows(layer.rows)
+        rows = np.flatnonzero(reduction.class_of_row >= 0)
+        self._planes = reduction.normals @ reduction.basis.T
+        self._to_planes = scipy.sparse.csr_array(
+            (np.abs(reduction.scale[rows]), (reduction.class_of_row[rows], rows)),
+            shape=(len(self._planes), len(layer.rows)),
+        )
+        gains: Readout = layer.readout @ self._to_planes.T
+        squares = gains.multiply(gains) if scipy.sparse.issparse(gains) else gains**2
+        self._stiffness = np.asarray(squares.sum(axis=0)).ravel()
+        self._most_near = min(most_near, len(self._planes))
+        self._on = np.zeros((len(layer.rows), 0), dtype=bool)
+        self.blocks = np.zeros((0, layer.n_features, 0, layer.n_features))
+        self.near = np.zeros((0, self._most_near), dtype=np.int64)
+
+    def pull(self, weights: FloatArray) -> FloatArray:
+        """``M'D_j w`` for every neuron, shape (k, r), for weights w of the rows."""
+        return np.asarray((self._on * weights[:, None]).T @ self._layer.rows)
+
+    def strengths(self, weights: FloatArray) -> FloatArray:
+        """Slope that ``w'(Mu)_+`` gains across each hyperplane."""
+        return np.asarray(self._to_planes @ weights)
+
+    def normals(self, planes: IntArray) -> FloatArray:
+        """Unit normals of hyperplanes."""
+        return self._planes[planes]
+
+    def stiffness(self, planes: IntArray) -> FloatArray:
+        """Square of what the predictions gain per unit of distance behind the hyperplanes."""
+        return self._stiffness[planes]
+
+    def update(self, directions: FloatArray, deadline: Deadline = UNLIMITED) -> None:
+        """Follow the neurons to these unit directions, shape (k, r)."""
+        rows = self._layer.rows
+        k, r = directions.shape
+        self._on = rows @ directions.T > ON_KINK * self._lengths[:, None]
+        J = np.empty((self._layer.n_outputs, k * r))
+        for part in row_chunks(k, len(rows) * r):
+            deadline.check()
+            masked = self._on[:, part, None] * rows[:, None, :]
+            columns = masked.reshape(len(rows), -1)
+            J[:, part.start * r : part.stop * r] = self._layer.read(columns)
+        self.blocks = (J.T @ J).reshape(k, r, k, r)
+        sines = np.abs(directions @ self._planes.T)
+        if self._most_near < sines.shape[1]:
+            self.near = np.argpartition(sines, self._most_near, axis=1)[:, : self._most_near]
+        else:
+            self.near = np.tile(np.arange(sines.shape[1]), (k, 1))

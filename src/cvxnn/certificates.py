@@ -1,13 +1,14 @@
-"""Dual points, what is proven of them, and the lower bounds that follow."""
+"""Lower bounds and gaps: computed here from proofs, never by a solver."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.oracle.price import Price
@@ -47,8 +48,7 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
     >>> round(dual_bound(SquaredLoss(), y, y, 0.5, 2.0), 6)  # 1/2 y^2 - 1/2 (y - beta)^2
     0.875
     """
-    eps = float(np.finfo(float).eps)
-    largest = beta / oracle_bound * (1.0 - 8.0 * eps) if oracle_bound != 0.0 else np.inf
+    largest = beta / oracle_bound * (1.0 - 8.0 * EPS) if oracle_bound != 0.0 else np.inf
     dual = loss.dual_scaling(v, y, largest) * v
     return -loss.conjugate(dual, y) - loss.conjugate_error(dual, y)
 
@@ -110,3 +110,27 @@ class DualProof:
 def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:
     """What is proven of any v without patterns or a search, see :meth:`Rows.bound`."""
     return DualProof.of(v, layer.bound(v, quick=quick), "spectral")
+
+
+Incumbent = TypeVar("Incumbent", contravariant=True)
+
+
+class Prover(Protocol[Incumbent]):
+    """Looks for a dual point of its own with a better bound, by whatever means it has."""
+
+    def improve(
+        self, incumbent: Incumbent, proof: DualProof, tol: float, deadline: Deadline
+    ) -> DualProof:
+        """The better of a proof and what is found.
+
+        Parameters
+        ----------
+        incumbent : Network or Neurons
+            The best that is known.
+        proof : DualProof
+            What is proven so far.
+        tol : float
+            Relative gap between the two at which there is no more to do.
+        deadline : Deadline
+            When to hand over what there is.
+        """
