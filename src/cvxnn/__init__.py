@@ -40,12 +40,11 @@ if TYPE_CHECKING:
     from cvxnn.layers.images import image_patches
     from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
     from cvxnn.methods import Exact, Global, Sampled
-    from cvxnn.models.base import Model
+    from cvxnn.models.base import Model, load_network
     from cvxnn.models.circular_conv import CircularCNN
     from cvxnn.models.circular_conv import CircularConv as CircularConv
     from cvxnn.models.conv import Conv as Conv
     from cvxnn.models.conv import ConvolutionalNetwork
-    from cvxnn.models.files import load_network
     from cvxnn.models.gated import Gated as Gated
     from cvxnn.models.gated import GatedNetwork
     from cvxnn.models.linear_conv import LinearCNN
@@ -140,10 +139,9 @@ _NAMES = {
     "cvxnn.layers.images": ("image_patches",),
     "cvxnn.losses": ("HuberLoss", "LogisticLoss", "SquaredHingeLoss", "SquaredLoss"),
     "cvxnn.methods": ("Exact", "Global", "Sampled"),
-    "cvxnn.models.base": ("Model",),
+    "cvxnn.models.base": ("Model", "load_network"),
     "cvxnn.models.circular_conv": ("CircularCNN",),
     "cvxnn.models.conv": ("ConvolutionalNetwork",),
-    "cvxnn.models.files": ("load_network",),
     "cvxnn.models.gated": ("GatedNetwork",),
     "cvxnn.models.linear_conv": ("LinearCNN",),
     "cvxnn.networks": ("Network", "TwoLayerNetwork"),

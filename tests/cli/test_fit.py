@@ -209,7 +209,7 @@ import contextlib, signal, sys
 if sys.argv.pop(1) == "background":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 number = int(sys.argv.pop(1))
-import cvxnn.cli.train as training
+import cvxnn.cli.fit as training
 
 @contextlib.contextmanager
 def live_progress(wanted):

@@ -61,7 +61,7 @@ def test_bugs_pass_through(bug, capsys):
 
 def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     program = (
-        "import cvxnn.cli.train as training\n"
+        "import cvxnn.cli.fit as training\n"
         "def train(*arguments, **options): return 1 / 0\n"
         "training.train = train\n"
         "from cvxnn.cli import main; main()\n"

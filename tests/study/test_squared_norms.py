@@ -5,8 +5,7 @@ import pytest
 
 from cvxnn.errors import InputError
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.study.outcomes import StudyError
-from cvxnn.study.paper import DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA
+from cvxnn.study.outcomes import DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA, StudyError
 from cvxnn.study.paper_data import five_points, line
 from cvxnn.study.squared_norms import minimise_squared_norms
 

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.baselines.optimizers import curvature, make_optimizer
-from cvxnn.baselines.parallel_networks import import_torch
-from cvxnn.baselines.trials import Trials
+from cvxnn.baselines.trials import Trials, curvature, import_torch, make_optimizer
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import (

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cvxnn.cli.streams import discard, stdout_error
+from cvxnn.cli.reporting import discard, stdout_error
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.files import SUFFIXES

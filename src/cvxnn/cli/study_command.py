@@ -131,7 +131,7 @@ def _summary(experiment: ExperimentResult) -> Table:
     from rich import box
     from rich.table import Table
 
-    from cvxnn.study.tables import record, show
+    from cvxnn.study.report import record, show
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in _SHOWN:

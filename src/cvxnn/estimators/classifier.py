@@ -14,8 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Weights
-from cvxnn.estimators.class_weights import class_weighted
-from cvxnn.estimators.inputs import Samples, check_labels, weights_of
+from cvxnn.estimators.inputs import Samples, check_labels, class_weighted, weights_of
 from cvxnn.methods import Method
 from cvxnn.models.base import Model
 from cvxnn.networks.base import Network

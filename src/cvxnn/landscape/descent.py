@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.landscape.membership import check_on_features
+from cvxnn.landscape.functions import check_on_features
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.landscape.functions import dimension_of_functions
-from cvxnn.landscape.membership import check_on_features, violation
+from cvxnn.landscape.functions import check_on_features, dimension_of_functions, violation
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays

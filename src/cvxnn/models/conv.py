@@ -13,13 +13,17 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.layers.images import Sides, as_pixels, check_sides, check_steps, sliding_windows
+from cvxnn.layers.images import (
+    Sides,
+    as_pixels,
+    check_sides,
+    check_steps,
+    patch_layer,
+    sliding_windows,
+)
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
-from cvxnn.layers.patches import patch_layer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.networks.arrays import activate, frozen
-from cvxnn.networks.filters import FilterNetwork
 from cvxnn.networks.stacking import common, output_layer, with_zeros
 from cvxnn.networks.stages import (
     Activation,
@@ -30,6 +34,7 @@ from cvxnn.networks.stages import (
     Stages,
     Windows,
 )
+from cvxnn.networks.weights import FilterNetwork, activate, frozen
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_pooling_strategy import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy

@@ -13,8 +13,8 @@ from scipy.linalg import block_diag
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.stages import Affine, Branch, Stages, Sum
+from cvxnn.networks.weights import DenseNetwork
 
 T = TypeVar("T")
 

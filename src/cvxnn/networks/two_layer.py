@@ -13,10 +13,10 @@ from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
 from cvxnn.layers.skip import SkipLayer
-from cvxnn.networks.arrays import activate, frozen
 from cvxnn.networks.stacking import common, dense_layers, with_skip
 from cvxnn.networks.stages import Activation, Stages
 from cvxnn.networks.symmetries import NeuronSymmetries
+from cvxnn.networks.weights import activate, frozen
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from cvxnn.methods import Exact, Global, Sampled
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.plotting.styles import STYLES
-from cvxnn.study.outcomes import DataResult, NormsRow, check_bound
-from cvxnn.study.paper import BETA, DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA
+from cvxnn.study.outcomes import (
+    BETA,
+    DATA_SEED,
+    OPTIMAL_OBJECTIVES,
+    TABLE_BETA,
+    DataResult,
+    NormsRow,
+    check_bound,
+)
 from cvxnn.study.paper_data import Dataset, five_points, line, ring
 from cvxnn.study.runner import Runner, collect, train_once
 from cvxnn.study.squared_norms import minimise_squared_norms

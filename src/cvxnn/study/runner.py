@@ -15,8 +15,7 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
 from cvxnn.plotting.styles import STYLES
 from cvxnn.results import Solution, Status
-from cvxnn.study.outcomes import DataResult, Row, best_bound, check_bound
-from cvxnn.study.paper import BETA, paper_figures
+from cvxnn.study.outcomes import BETA, DataResult, Row, best_bound, check_bound, paper_figures
 from cvxnn.study.paper_data import Dataset
 from cvxnn.training.solve import solve_quietly
 

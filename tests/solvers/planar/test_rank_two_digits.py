@@ -14,7 +14,7 @@ from least_squares import least_squares
 from problems import with_bias
 
 import cvxnn
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.network import ReadNetwork
-from cvxnn.exchange.foreign.tensors import detached
+from cvxnn.exchange.foreign.network import ReadNetwork, detached
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_finite
 

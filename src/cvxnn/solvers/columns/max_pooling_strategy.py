@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from cvxnn.interrupts import Deadline
-from cvxnn.losses.roots import Root
+from cvxnn.losses.base import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns.max_pooling import MaxArrangement, MaxPatterns
 from cvxnn.problems import Neurons, Problem

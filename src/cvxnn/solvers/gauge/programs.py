@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers.circular import circular_convolution
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.problems import Neurons
 
 Weights = tuple[FloatArray, FloatArray]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.compensated import matrix_product, pair_error
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 
 IntArray = NDArray[np.intp]
 
