@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
 from numpy.typing import ArrayLike
@@ -76,9 +77,15 @@ def report_rounds(estimator: Any, X: Any, y: Any) -> Iterator[Callable[[Progress
     fit.call_on_fit_task_end(estimator=estimator, X=X, y=y)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[misc]
     """Base of the estimators: one training for each network; not for use by itself."""
 
+    tol: float = 1e-6
+    max_iter: int = 100
+    time_limit: float | None = 60.0
+    random_state: Any = 0
+    verbose: bool | int = 0
     # What `loss` may be.
     _losses: ClassVar[tuple[str, ...]]
 

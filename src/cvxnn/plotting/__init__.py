@@ -3,9 +3,9 @@
 Each function draws on the axes it is given, or on those of a new figure, and
 returns them; ``ax.figure.savefig(path)`` writes the figure. Of many pictures,
 `plot_filters` takes and returns a figure, `plot_neurons` a list of axes. Nothing is
-shown and no state of ``pyplot`` is touched. Colours are those of Okabe and Ito, and what they tell apart
-differs in line style, marker or luminance as well; weights of filters are blue below
-zero and red above.
+shown and no state of ``pyplot`` is touched. Colours are those of Okabe and Ito, and what
+they tell apart differs in line style, marker or luminance as well; weights of filters are
+blue below zero and red above.
 """
 
 from cvxnn.plotting.curves import plot_gap, plot_objective, plot_scores
