@@ -209,13 +209,13 @@ import contextlib, signal, sys
 if sys.argv.pop(1) == "background":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 number = int(sys.argv.pop(1))
-import cvxnn.cli.fit as training
+import cvxnn.progress
 
 @contextlib.contextmanager
 def live_progress(wanted):
     yield lambda progress: signal.raise_signal(number)
 
-training.live_progress = live_progress
+cvxnn.progress.live_progress = live_progress
 from cvxnn.cli import main
 main()
 """
