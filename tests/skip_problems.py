@@ -11,7 +11,7 @@ from programs import Activations
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import as_loss
 from cvxnn.losses.base import Root
 from cvxnn.oracle import CellOracle

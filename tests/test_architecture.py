@@ -12,7 +12,7 @@ import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
-    errors array_types settings convergence blas clocks interrupts files kernels validation
+    errors array_types settings blas clocks interrupts files kernels validation
     compensated
     layers losses evaluation patterns methods networks results progress problems
     oracle program certificates baselines solvers models exchange training

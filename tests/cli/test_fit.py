@@ -182,7 +182,7 @@ def test_full_disk_does_not_cost_the_result(run, v_shape, tmp_path, monkeypatch)
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("cvxnn.networks.files.atomic_write", full)
+    monkeypatch.setattr("cvxnn.networks.storage.atomic_write", full)
     out = tmp_path / "model.npz"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--json")
     record = json.loads(result.stdout)

@@ -23,7 +23,7 @@ from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from cvxnn.array_types import FloatArray
-    from cvxnn.cli.features import Features
+    from cvxnn.cli.tables import Features
     from cvxnn.results import Solution
 
 _Data = Annotated[
@@ -73,9 +73,8 @@ def fit(
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
-    from cvxnn.cli.csv_table import open_table
-    from cvxnn.cli.features import read_training_data
     from cvxnn.cli.outputs import check_model_name, check_writable
+    from cvxnn.cli.tables import open_table, read_training_data
     from cvxnn.methods import Sampled
 
     if out is not None:
@@ -96,7 +95,7 @@ def _deliver(
     solution: Solution[Any], features: Features, data: Path, out: Path | None, **style: bool
 ) -> None:
     """Save the network, then show the solution - also where saving fails."""
-    from cvxnn.cli.display import show_solution
+    from cvxnn.cli.outputs import show_solution
 
     title = f"{data.name}: {features.describe()} -> {features.target}"
     saved = None
@@ -110,8 +109,7 @@ def _deliver(
 
 
 def _metadata(features: Features, solution: Solution[Any]) -> dict[str, Any]:
-    from cvxnn.cli.display import summary
-    from cvxnn.cli.outputs import strict
+    from cvxnn.cli.outputs import strict, summary
 
     known = summary(solution)
     kept = {name: known[name] for name in _KEPT}
@@ -120,7 +118,7 @@ def _metadata(features: Features, solution: Solution[Any]) -> dict[str, Any]:
 
 def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None:
     """Solve the ring data of the paper (50 points, beta 1e-4) and show the certificate."""
-    from cvxnn.cli.display import show_solution
+    from cvxnn.cli.outputs import show_solution
     from cvxnn.datasets import load_ring
 
     X, y = load_ring()

@@ -118,7 +118,7 @@ def _show(result: StudyResult) -> None:
     """A summary of the tables on stdout, and where the report is."""
     from rich.text import Text
 
-    from cvxnn.cli.display import draw_page
+    from cvxnn.cli.outputs import draw_page
 
     parts: list[RenderableType] = []
     for experiment in result.experiments:

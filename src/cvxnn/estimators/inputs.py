@@ -1,7 +1,8 @@
 """Data and labels as :func:`cvxnn.solve` accepts them, checked before scikit-learn sees them.
 
 `validate_data` reads numbers out of text, dates and what is under a mask; what is no
-number is refused here first, in the sentences of :mod:`cvxnn.validation`."""
+number is refused here first, in the sentences of :mod:`cvxnn.validation`.
+"""
 
 from __future__ import annotations
 

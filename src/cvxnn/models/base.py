@@ -16,7 +16,7 @@ from cvxnn.layers import Layer
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
-from cvxnn.networks.files import read_file
+from cvxnn.networks.storage import read_file
 from cvxnn.networks.weights import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings

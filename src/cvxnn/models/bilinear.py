@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import FloatArray
 from cvxnn.evaluation import Prediction
 from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.networks.stacking import common
-from cvxnn.networks.stages import Affine, Flatten, Stages
+from cvxnn.networks.stages import Affine, Flatten, Stages, common
 from cvxnn.networks.weights import FilterNetwork, frozen
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram

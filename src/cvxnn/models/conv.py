@@ -24,7 +24,6 @@ from cvxnn.layers.images import (
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.networks.stacking import common, output_layer, with_zeros
 from cvxnn.networks.stages import (
     Activation,
     Affine,
@@ -33,6 +32,9 @@ from cvxnn.networks.stages import (
     Pooling,
     Stages,
     Windows,
+    common,
+    output_layer,
+    with_zeros,
 )
 from cvxnn.networks.weights import FilterNetwork, activate, frozen
 from cvxnn.problems import Neurons, Problem

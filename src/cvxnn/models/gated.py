@@ -16,9 +16,8 @@ from cvxnn.layers.gated import GatedRows, open_gates
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.models.cone_decomposition import relu_network
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.stacking import dense_layers
 from cvxnn.networks.stages import Affine, Gate, Stages
-from cvxnn.networks.weights import DenseNetwork, frozen
+from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.validation import check_choice, check_count, check_data

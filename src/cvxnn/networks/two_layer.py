@@ -12,11 +12,10 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.layers.skip import SkipLayer
-from cvxnn.networks.stacking import common, dense_layers, with_skip
-from cvxnn.networks.stages import Activation, Stages
+from cvxnn.layers.relu import SkipLayer
+from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
-from cvxnn.networks.weights import activate, frozen
+from cvxnn.networks.weights import activate, dense_layers, frozen
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 

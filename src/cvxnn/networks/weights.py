@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.networks.base import Network
+from cvxnn.networks.stages import Affine, common, output_layer
 from cvxnn.validation import as_real_array, check_data, check_finite
 
 
@@ -138,6 +139,19 @@ class DenseNetwork(Network):
 
     def _check_data(self, X: ArrayLike) -> FloatArray:
         return rows_of(X, self.n_features)
+
+
+def dense_layers(networks: Sequence[DenseNetwork]) -> tuple[Affine, Affine]:
+    """The hidden layers stacked, and the output weights in blocks.
+
+    Raises
+    ------
+    InputError
+        If the networks read different numbers of features.
+    """
+    common((network.hidden_weights.shape[1] for network in networks), "number of features")
+    hidden = np.concatenate([network.hidden_weights for network in networks])
+    return Affine("hidden", hidden), output_layer(network.output_weights for network in networks)
 
 
 class FilterNetwork(Network):

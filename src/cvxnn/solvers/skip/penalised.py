@@ -17,7 +17,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.incumbent_search import IncumbentSearch

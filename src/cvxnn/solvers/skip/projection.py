@@ -15,8 +15,8 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.layers.rows import power_of_two
-from cvxnn.layers.skip import SkipLayer
 from cvxnn.losses import SquaredLoss, WeightedLoss
 from cvxnn.losses.composed import mixing_error
 from cvxnn.problems import Neurons, Problem
