@@ -248,10 +248,17 @@ class Trials:
         self.monitored = None if X_monitor is None else np.full((*shape, len(X_monitor)), np.nan)
         self.networks = list(starts)
 
-    def run(self, batch: range, make_optimizer: Callable[[ParallelNetworks], Optimizer]) -> None:
-        """Run the trials of a batch side by side, from `networks`."""
-        networks = ParallelNetworks(*self._problem, [self.networks[t] for t in batch])
-        optimizer = make_optimizer(networks)
+    def run(self, name: str, step_size: float, momentum: float) -> None:
+        """Run all trials from `networks`: side by side, or one after the other."""
+        n_trials = len(self.networks)
+        # The line search of L-BFGS is one for each network.
+        size = 1 if name == "lbfgs" else n_trials
+        for first in range(0, n_trials, size):
+            batch = range(first, first + size)
+            networks = ParallelNetworks(*self._problem, [self.networks[t] for t in batch])
+            self._run(batch, networks, make_optimizer(name, networks, step_size, momentum))
+
+    def _run(self, batch: range, networks: ParallelNetworks, optimizer: Optimizer) -> None:
         start, going = time.perf_counter(), True
         for k, steps in enumerate(np.diff(self._iterations, prepend=0)):
             if k > 0:

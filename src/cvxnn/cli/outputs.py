@@ -20,6 +20,7 @@ from rich.text import Text
 
 from cvxnn.cli.reporting import discard, say, stdout_error
 from cvxnn.errors import InputError
+from cvxnn.files import check_target
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.storage import SUFFIXES
 from cvxnn.progress import format_gap, format_number
@@ -80,8 +81,7 @@ def counted(number: int, noun: str) -> str:
 def check_writable(path: Path) -> None:
     """Raise `OSError` if no file could be written at `path`, before hours are spent on one."""
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise OSError(errno.EISDIR, "Cannot write the file, it is a folder", str(path))
+    check_target(target, path)
     if not target.parent.is_dir():
         message = "Cannot write the file, its folder does not exist"
         raise OSError(errno.ENOENT, message, str(path))

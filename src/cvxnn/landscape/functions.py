@@ -1,12 +1,11 @@
-"""Optimal networks as functions, and how far any network is from being one of them."""
+"""Optimal networks as functions, and how far any network is from the set of them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.errors import InputError
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks import TwoLayerNetwork
 
 # A move of the weights that changes the function by less, relative, does not change it:
 # on ill-conditioned data the moves themselves err by 1e-7.
@@ -60,22 +59,6 @@ def _lines(directions: FloatArray) -> IntArray:
         if (apart <= _SAME_LINE).any():
             labels[j] = labels[int(np.argmin(apart))]
     return np.unique(labels, return_inverse=True)[1]
-
-
-def check_on_features(network: object, name: str, n_features: int) -> TwoLayerNetwork:
-    """A network of ReLU on data of so many columns.
-
-    Raises
-    ------
-    InputError
-        If it is anything else.
-    """
-    checked = check_plain(network, name)
-    if checked.n_features != n_features:
-        raise InputError(
-            f"{name} must have {n_features} features, as X has columns, got {checked.n_features}."
-        )
-    return checked
 
 
 def violation(

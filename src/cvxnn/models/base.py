@@ -42,7 +42,7 @@ class Capabilities:
         a :func:`cvxnn.descent_path` for it.
     """
 
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] = ("global",)
     warm_start: bool = False
     certify: bool = False
     landscape: bool = False
@@ -103,9 +103,9 @@ class Model(Settings, ABC):
         return self
 
     @property
-    @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What can be done with such networks."""
+        """What can be done with such networks: by default nothing beside training."""
+        return Capabilities()
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Any:

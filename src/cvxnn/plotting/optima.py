@@ -13,26 +13,16 @@ from cvxnn.errors import InputError
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
 from cvxnn.networks import TwoLayerNetwork, check_plain
-from cvxnn.plotting.styles import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    YELLOW,
-    get_axes,
-    new_figure,
-)  # fmt: skip
+from cvxnn.plotting import styles
+from cvxnn.plotting.styles import get_axes, new_figure
 from cvxnn.validation import as_real_array, check_count, check_data
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_STAGES = {"balance": SKY, "prune": YELLOW, "grow": GREEN}
-_MEMBERS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+_STAGES = {"balance": styles.SKY, "prune": styles.YELLOW, "grow": styles.GREEN}
+_MEMBERS = (styles.BLUE, styles.VERMILLION, styles.GREEN, styles.PURPLE, styles.ORANGE, styles.SKY)
 
 
 def plot_descent(
@@ -78,8 +68,8 @@ def plot_descent(
             middle, 1.01, segment.label, transform=axes.get_xaxis_transform(),
             ha="center", va="bottom",
         )  # fmt: skip
-    axes.plot(times, values, color=BLUE, lw=2)
-    axes.axhline(values[-1], color=BLACK, lw=1, ls="--")
+    axes.plot(times, values, color=styles.BLUE, lw=2)
+    axes.axhline(values[-1], color=styles.BLACK, lw=1, ls="--")
     axes.annotate(
         f"optimum {values[-1]:.4g}", (0.0, values[-1]), xytext=(4, 4),
         textcoords="offset points", va="bottom",
@@ -135,14 +125,14 @@ def plot_predictions(
         raise InputError(f"features must give {len(positions)} rows, got {len(rows)}.")
     lowest, highest = optima.prediction_range(rows)
     axes.fill_between(
-        positions, lowest, highest, color=SKY, alpha=0.4, lw=0, label="range of all optima"
+        positions, lowest, highest, color=styles.SKY, alpha=0.4, lw=0, label="range of all optima"
     )
     members = optima.sample(check_count(n_members, "n_members"), random_state)
     for i, member in enumerate(members):
         label = "some of them" if i == 0 else None
         axes.plot(positions, member.forward(rows), color=_MEMBERS[i % 6], lw=1.3, label=label)
     if data is not None:
-        axes.plot(*data, "o", color=BLACK, ms=5, label="data", zorder=3)
+        axes.plot(*data, "o", color=styles.BLACK, ms=5, label="data", zorder=3)
     axes.set(xlabel="x", ylabel="prediction")
     # Above the frame: a tube leaves no corner free for sure.
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
@@ -222,7 +212,7 @@ def _check_networks(networks: Sequence[TwoLayerNetwork], features: tuple[int, in
 def _draw_arrows(axis: Axes, products: FloatArray, output: FloatArray) -> None:
     axis.axhline(0.0, color="0.85", lw=0.8, zorder=0)
     axis.axvline(0.0, color="0.85", lw=0.8, zorder=0)
-    for sign, colour, label in ((1.0, BLUE, "a > 0"), (-1.0, VERMILLION, "a < 0")):
+    for sign, colour, label in ((1.0, styles.BLUE, "a > 0"), (-1.0, styles.VERMILLION, "a < 0")):
         chosen = products[np.sign(output) == sign]
         if len(chosen) == 0:
             continue

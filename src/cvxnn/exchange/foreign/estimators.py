@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.layers import check_fitted, from_layers, weights
-from cvxnn.exchange.foreign.network import ReadNetwork
+from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, from_layers, weights
 from cvxnn.losses import HuberLoss, Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 
@@ -117,3 +116,19 @@ def _read_convex(
 def _check_convex(model: Any, name: str, attribute: str) -> None:
     module = sys.modules["cvxnn.estimators"]
     check_fitted(model, attribute, getattr(module, name), getattr(module, f"{name}CV"))
+
+
+def check_fitted(model: Any, attribute: str, *kinds: type) -> None:
+    """Refuse subclasses of estimators, and those that were not fitted."""
+    check_class(model, *kinds)
+    if not hasattr(model, attribute):
+        raise InputError(f"The {type(model).__name__} is not fitted; call its fit first.")
+
+
+def check_class(model: Any, *kinds: type) -> None:
+    """Refuse subclasses: what they compute is their own affair."""
+    if type(model) not in kinds:
+        raise InputError(
+            f"The network is a {type(model).__name__}, which may compute something else than "
+            f"the {kinds[0].__name__} it is derived from; {AS_PAIR}."
+        )

@@ -13,7 +13,9 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_data, check_dense, check_target
+from cvxnn.validation import as_real_array, check_data, check_dense, check_finite, check_target
+
+AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
 
 
 def detached(value: Any, name: str) -> Any:
@@ -86,6 +88,13 @@ def _is_hashable(label: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def weights(value: Any, name: str) -> FloatArray:
+    """Finite numbers of a layer in float64; InputError that calls them `name` otherwise."""
+    array = as_real_array(detached(value, name), name)
+    check_finite(array, name)
+    return array
 
 
 @dataclass(frozen=True)
@@ -242,3 +251,30 @@ class ReadNetwork:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def from_layers(
+    hidden: FloatArray,
+    hidden_bias: FloatArray | None,
+    output: FloatArray,
+    output_bias: FloatArray | None,
+) -> ReadNetwork:
+    """The network of two layers with weights (m, d) and (k, m), and biases (m,) and (k,)."""
+    if len(output) != 1:
+        raise InputError(f"The network must have one output, got {len(output)}.")
+    has_ones = hidden_bias is not None or output_bias is not None
+    constant = 0.0 if output_bias is None else float(output_bias[0])
+    weights = output[0]
+    if has_ones:
+        ones = np.zeros(len(hidden)) if hidden_bias is None else hidden_bias
+        hidden = np.column_stack([hidden, ones])
+    if constant != 0.0:
+        root = np.sqrt(abs(constant))
+        hidden = np.vstack([hidden, [*np.zeros(hidden.shape[1] - 1), root]])
+        weights = np.append(weights, np.copysign(root, constant))
+    return ReadNetwork(
+        TwoLayerNetwork(hidden, weights),
+        has_ones=has_ones,
+        has_hidden_biases=hidden_bias is not None,
+        output_bias=constant,
+    )

@@ -10,12 +10,12 @@ from typing import Any
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.estimators import (
+    check_class,
     read_classifier,
     read_perceptron_classifier,
     read_perceptron_regressor,
     read_regressor,
 )
-from cvxnn.exchange.foreign.layers import check_class
 from cvxnn.exchange.foreign.network import ReadNetwork, detached
 from cvxnn.exchange.foreign.torch_network import read_module
 from cvxnn.networks import TwoLayerNetwork, check_plain

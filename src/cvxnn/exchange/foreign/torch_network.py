@@ -14,8 +14,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.layers import AS_PAIR, from_layers, weights
-from cvxnn.exchange.foreign.network import ReadNetwork, detached
+from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, detached, from_layers, weights
 from cvxnn.exchange.foreign.torch_operations import (
     Kind,
     Operation,

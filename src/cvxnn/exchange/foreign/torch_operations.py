@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.layers import AS_PAIR
+from cvxnn.exchange.foreign.network import AS_PAIR
 
 
 class Kind(StrEnum):
