@@ -136,6 +136,13 @@ def test_public_names_are_all_there() -> None:
         assert name in dir(cvxnn)
 
 
+def test_type_checkers_see_the_public_names() -> None:
+    face = Source.read(PACKAGE / "__init__.py", PACKAGE.parent)
+    froms = [node for node in face.nodes() if isinstance(node, ast.ImportFrom)]
+    exported = {alias.asname for node in froms for alias in node.names} - {None}
+    assert exported == set(cvxnn.__all__)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sovle'"):
         cvxnn.sovle  # noqa: B018
