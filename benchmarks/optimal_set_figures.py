@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 
 import cvxnn
-from cvxnn.landscape.plots import plot_descent, plot_neurons, plot_predictions
+from cvxnn.plotting import plot_descent, plot_neurons, plot_predictions
 
 matplotlib.use("Agg")
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"

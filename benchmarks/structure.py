@@ -108,13 +108,14 @@ def numeric_constants(source: Source) -> int:
 
 
 def public_names(folder: Path) -> int:
-    """Names in the `__all__` of the package in a folder; 0 where there is none."""
+    """Names that the package in a folder imports `as` themselves, which makes them its own."""
+    names: set[str | None] = set()
     for path in folder.glob("*/__init__.py"):
-        for node in Source.read(path, folder).tree.body:
+        for node in Source.read(path, folder).nodes():
             match node:
-                case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=names)):
-                    return len(names)
-    return 0
+                case ast.ImportFrom(names=aliases):
+                    names |= {alias.asname for alias in aliases if alias.asname == alias.name}
+    return len(names)
 
 
 def imports(source: Source, modules: set[str]) -> Iterator[tuple[str, bool]]:

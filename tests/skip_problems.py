@@ -12,9 +12,9 @@ from programs import Activations
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import as_loss
-from cvxnn.losses.roots import Root
+from cvxnn.losses.base import Root
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import PatternSet, enumerate_patterns
 from cvxnn.problems import Neurons, Problem

@@ -12,7 +12,7 @@ import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
-    errors array_types settings convergence blas clocks interrupts files kernels validation
+    errors array_types settings blas clocks interrupts files kernels validation
     compensated
     layers losses evaluation patterns methods networks results progress problems
     oracle program certificates baselines solvers models exchange training
@@ -134,6 +134,13 @@ def test_public_names_are_all_there() -> None:
     for name in cvxnn.__all__:
         assert getattr(cvxnn, name).__name__ == name
         assert name in dir(cvxnn)
+
+
+def test_type_checkers_see_the_public_names() -> None:
+    face = Source.read(PACKAGE / "__init__.py", PACKAGE.parent)
+    froms = [node for node in face.nodes() if isinstance(node, ast.ImportFrom)]
+    exported = {alias.asname for node in froms for alias in node.names} - {None}
+    assert exported == set(cvxnn.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -11,7 +11,8 @@ from scipy.optimize import minimize
 
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss, SkipLoss, WeightedLoss, as_loss
-from cvxnn.losses.roots import DiagonalRoot, Root, SkipRoot, mixing_error
+from cvxnn.losses.base import DiagonalRoot, Root
+from cvxnn.losses.composed import SkipRoot, mixing_error
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 

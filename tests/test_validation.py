@@ -21,6 +21,7 @@ from cvxnn.validation import (
     check_count,
     check_data,
     check_finite,
+    check_number,
     check_optional_positive,
     check_positive,
     check_random_state,
@@ -208,6 +209,10 @@ def test_positive_accepts(value: Any) -> None:
 )  # fmt: skip
 def test_positive_refuses(value: Any) -> None:
     refuses(check_positive, value, "beta", says="beta must be a finite number above 0, got ")
+
+
+def test_an_integer_beyond_float64_is_no_finite_number() -> None:
+    refuses(check_number, 10**400, "slope", says="slope must be a finite number, got ")
 
 
 def test_long_values_are_not_printed() -> None:

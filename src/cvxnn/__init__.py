@@ -26,150 +26,94 @@ from cvxnn.models.registry import MODELS
 
 __version__ = "0.1.0"
 
+# What type checkers see of the names below.
 if TYPE_CHECKING:
-    from cvxnn.datasets import load_ring
-    from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
-    from cvxnn.estimators import (
-        ConvexReLUClassifier,
-        ConvexReLUClassifierCV,
-        ConvexReLURegressor,
-        ConvexReLURegressorCV,
-    )
-    from cvxnn.exchange import from_torch, save_onnx, to_onnx, to_torch
-    from cvxnn.landscape import DescentPath, OptimalSet, SmallestNetwork, descent_path
-    from cvxnn.layers.images import image_patches
-    from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss
-    from cvxnn.methods import Exact, Global, Sampled
-    from cvxnn.models.base import Model
-    from cvxnn.models.circular_conv import CircularCNN
+    from cvxnn.datasets import load_ring as load_ring
+    from cvxnn.errors import InputError as InputError
+    from cvxnn.errors import ModelFileError as ModelFileError
+    from cvxnn.errors import TooManyPatternsError as TooManyPatternsError
+    from cvxnn.estimators import ConvexReLUClassifier as ConvexReLUClassifier
+    from cvxnn.estimators import ConvexReLUClassifierCV as ConvexReLUClassifierCV
+    from cvxnn.estimators import ConvexReLURegressor as ConvexReLURegressor
+    from cvxnn.estimators import ConvexReLURegressorCV as ConvexReLURegressorCV
+    from cvxnn.exchange import from_torch as from_torch
+    from cvxnn.exchange import save_onnx as save_onnx
+    from cvxnn.exchange import to_onnx as to_onnx
+    from cvxnn.exchange import to_torch as to_torch
+    from cvxnn.landscape import DescentPath as DescentPath
+    from cvxnn.landscape import OptimalSet as OptimalSet
+    from cvxnn.landscape import SmallestNetwork as SmallestNetwork
+    from cvxnn.landscape import descent_path as descent_path
+    from cvxnn.layers.images import image_patches as image_patches
+    from cvxnn.losses import HuberLoss as HuberLoss
+    from cvxnn.losses import LogisticLoss as LogisticLoss
+    from cvxnn.losses import SquaredHingeLoss as SquaredHingeLoss
+    from cvxnn.losses import SquaredLoss as SquaredLoss
+    from cvxnn.methods import Exact as Exact
+    from cvxnn.methods import Global as Global
+    from cvxnn.methods import Sampled as Sampled
+    from cvxnn.models.base import Model as Model
+    from cvxnn.models.base import load_network as load_network
+    from cvxnn.models.circular_conv import CircularCNN as CircularCNN
     from cvxnn.models.circular_conv import CircularConv as CircularConv
     from cvxnn.models.conv import Conv as Conv
-    from cvxnn.models.conv import ConvolutionalNetwork
-    from cvxnn.models.files import load_network
+    from cvxnn.models.conv import ConvolutionalNetwork as ConvolutionalNetwork
     from cvxnn.models.gated import Gated as Gated
-    from cvxnn.models.gated import GatedNetwork
-    from cvxnn.models.linear_conv import LinearCNN
+    from cvxnn.models.gated import GatedNetwork as GatedNetwork
+    from cvxnn.models.linear_conv import LinearCNN as LinearCNN
     from cvxnn.models.linear_conv import LinearConv as LinearConv
     from cvxnn.models.relu import ReLU as ReLU
-    from cvxnn.networks import Network, TwoLayerNetwork
-    from cvxnn.patterns import (
-        PatternSet,
-        count_patterns_bound,
-        enumerate_patterns,
-        sample_patterns,
-    )
-    from cvxnn.program import ConvexProgram
-    from cvxnn.results import (
-        Certificate,
-        ImprovingNeuron,
-        NetworkCertificate,
-        Progress,
-        Solution,
-        Status,
-        Verdict,
-    )
-    from cvxnn.training import solve
-    from cvxnn.training.certification import certify
-    from cvxnn.training.path import RegularizationPath, largest_beta, regularization_path
-
-__all__ = [
-    "Certificate",
-    "CircularCNN",
-    "ConvexProgram",
-    "ConvexReLUClassifier",
-    "ConvexReLUClassifierCV",
-    "ConvexReLURegressor",
-    "ConvexReLURegressorCV",
-    "ConvolutionalNetwork",
-    "DescentPath",
-    "Exact",
-    "GatedNetwork",
-    "Global",
-    "HuberLoss",
-    "ImprovingNeuron",
-    "InputError",
-    "LinearCNN",
-    "LogisticLoss",
-    "Model",
-    "ModelFileError",
-    "Network",
-    "NetworkCertificate",
-    "OptimalSet",
-    "PatternSet",
-    "Progress",
-    "RegularizationPath",
-    "Sampled",
-    "SmallestNetwork",
-    "Solution",
-    "SquaredHingeLoss",
-    "SquaredLoss",
-    "Status",
-    "TooManyPatternsError",
-    "TwoLayerNetwork",
-    "Verdict",
-    "certify",
-    "count_patterns_bound",
-    "descent_path",
-    "enumerate_patterns",
-    "from_torch",
-    "image_patches",
-    "largest_beta",
-    "load_network",
-    "load_ring",
-    "regularization_path",
-    "sample_patterns",
-    "save_onnx",
-    "solve",
-    "to_onnx",
-    "to_torch",
-]
+    from cvxnn.networks import Network as Network
+    from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
+    from cvxnn.patterns import PatternSet as PatternSet
+    from cvxnn.patterns import count_patterns_bound as count_patterns_bound
+    from cvxnn.patterns import enumerate_patterns as enumerate_patterns
+    from cvxnn.patterns import sample_patterns as sample_patterns
+    from cvxnn.program import ConvexProgram as ConvexProgram
+    from cvxnn.results import Certificate as Certificate
+    from cvxnn.results import ImprovingNeuron as ImprovingNeuron
+    from cvxnn.results import NetworkCertificate as NetworkCertificate
+    from cvxnn.results import Progress as Progress
+    from cvxnn.results import Solution as Solution
+    from cvxnn.results import Status as Status
+    from cvxnn.results import Verdict as Verdict
+    from cvxnn.training import solve as solve
+    from cvxnn.training.certification import certify as certify
+    from cvxnn.training.path import RegularizationPath as RegularizationPath
+    from cvxnn.training.path import largest_beta as largest_beta
+    from cvxnn.training.path import regularization_path as regularization_path
 
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
 _NAMES = {
-    "cvxnn.datasets": ("load_ring",),
-    "cvxnn.errors": ("InputError", "ModelFileError", "TooManyPatternsError"),
+    "cvxnn.datasets": "load_ring",
+    "cvxnn.errors": "InputError ModelFileError TooManyPatternsError",
     "cvxnn.estimators": (
-        "ConvexReLUClassifier",
-        "ConvexReLUClassifierCV",
-        "ConvexReLURegressor",
-        "ConvexReLURegressorCV",
+        "ConvexReLUClassifier ConvexReLUClassifierCV ConvexReLURegressor ConvexReLURegressorCV"
     ),
-    "cvxnn.exchange": ("from_torch", "save_onnx", "to_onnx", "to_torch"),
-    "cvxnn.landscape": ("DescentPath", "OptimalSet", "SmallestNetwork", "descent_path"),
-    "cvxnn.layers.images": ("image_patches",),
-    "cvxnn.losses": ("HuberLoss", "LogisticLoss", "SquaredHingeLoss", "SquaredLoss"),
-    "cvxnn.methods": ("Exact", "Global", "Sampled"),
-    "cvxnn.models.base": ("Model",),
-    "cvxnn.models.circular_conv": ("CircularCNN",),
-    "cvxnn.models.conv": ("ConvolutionalNetwork",),
-    "cvxnn.models.files": ("load_network",),
-    "cvxnn.models.gated": ("GatedNetwork",),
-    "cvxnn.models.linear_conv": ("LinearCNN",),
-    "cvxnn.networks": ("Network", "TwoLayerNetwork"),
-    "cvxnn.patterns": (
-        "PatternSet",
-        "count_patterns_bound",
-        "enumerate_patterns",
-        "sample_patterns",
-    ),
-    "cvxnn.program": ("ConvexProgram",),
+    "cvxnn.exchange": "from_torch save_onnx to_onnx to_torch",
+    "cvxnn.landscape": "DescentPath OptimalSet SmallestNetwork descent_path",
+    "cvxnn.layers.images": "image_patches",
+    "cvxnn.losses": "HuberLoss LogisticLoss SquaredHingeLoss SquaredLoss",
+    "cvxnn.methods": "Exact Global Sampled",
+    "cvxnn.models.base": "Model load_network",
+    "cvxnn.models.circular_conv": "CircularCNN",
+    "cvxnn.models.conv": "ConvolutionalNetwork",
+    "cvxnn.models.gated": "GatedNetwork",
+    "cvxnn.models.linear_conv": "LinearCNN",
+    "cvxnn.networks": "Network TwoLayerNetwork",
+    "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",
+    "cvxnn.program": "ConvexProgram",
     "cvxnn.results": (
-        "Certificate",
-        "ImprovingNeuron",
-        "NetworkCertificate",
-        "Progress",
-        "Solution",
-        "Status",
-        "Verdict",
+        "Certificate ImprovingNeuron NetworkCertificate Progress Solution Status Verdict"
     ),
-    "cvxnn.training": ("solve",),
-    "cvxnn.training.certification": ("certify",),
-    "cvxnn.training.path": ("RegularizationPath", "largest_beta", "regularization_path"),
+    "cvxnn.training": "solve",
+    "cvxnn.training.certification": "certify",
+    "cvxnn.training.path": "RegularizationPath largest_beta regularization_path",
 }
-_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _HOMES |= {model: f"cvxnn.models.{name}" for name, model in MODELS.items()}
-__all__ += [*MODELS.values()]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

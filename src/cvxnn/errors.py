@@ -1,7 +1,19 @@
-"""The exceptions of cvxnn: each is also the built-in error a caller would expect."""
+"""The exceptions of cvxnn, and the warning that a run fell short.
 
+Each exception is also the built-in error a caller would expect.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
 from importlib import import_module
+from types import FrameType
 from typing import Any
+
+# Code between a caller and the function that warns: ours, the wrappers that scikit-learn
+# puts around `fit`, and those of decorators that are context managers.
+_INNER = {"cvxnn", "sklearn", "joblib", "contextlib"}
 
 
 class InputError(ValueError):
@@ -23,3 +35,43 @@ def import_optional(module: str, sentence: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise InputError(sentence) from error
+
+
+def warn_of_convergence(message: str) -> None:
+    """Raise a :class:`sklearn.exceptions.ConvergenceWarning` at the caller's line.
+
+    Not to be called where only a part of a longer work fell short: its caller says so, or
+    nobody has to. Filtering a warning is no way to be silent, as filters are for all threads.
+
+    Parameters
+    ----------
+    message : str
+        What happened, with the gap, the tolerance and what to do.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_of_convergence("max_iter was reached.")
+    >>> print(caught[0].category.__name__, caught[0].message)
+    ConvergenceWarning max_iter was reached.
+    """
+    # Late: importing scikit-learn takes a second.
+    from sklearn.exceptions import ConvergenceWarning
+
+    warnings.warn(message, ConvergenceWarning, stacklevel=_levels_to_caller())
+
+
+def _levels_to_caller() -> int:
+    """The `stacklevel` with which our caller warns at the first line outside the libraries."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and _is_inner(frame):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_inner(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__") or ""
+    return str(name).partition(".")[0] in _INNER

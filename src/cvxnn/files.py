@@ -80,7 +80,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     b'done'
     """
     target = Path(os.path.realpath(path))
-    _check_target(target, path)
+    check_target(target, path)
     # A name of its own length: target.name plus a suffix could exceed the file system's limit.
     temporary = target.parent / f".cvxnn-{secrets.token_hex(8)}.tmp"
     try:
@@ -113,7 +113,7 @@ def _remove_stale(folder: Path, ours: os.stat_result) -> None:
                     os.unlink(entry.path)
 
 
-def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
+def check_target(target: Path, path: str | os.PathLike[str]) -> None:
     """Refuse a folder or a device: replacing one would not be writing to it."""
     if target.is_dir():
         raise OSError(errno.EISDIR, "Cannot write the file, it is a folder", os.fspath(path))

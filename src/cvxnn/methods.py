@@ -24,13 +24,11 @@ class Arrangement(Protocol):
 
     def enumerate(self, deadline: Deadline) -> PatternSet:
         """All cells; TooManyPatternsError if they do not fit into memory."""
-        ...
 
     def sample(
         self, n_samples: int, scheme: str, random_state: np.random.Generator, deadline: Deadline
     ) -> PatternSet:
         """The cells of random directions."""
-        ...
 
 
 class Method(Settings, ABC):

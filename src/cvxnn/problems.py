@@ -124,20 +124,16 @@ class ScalableRows(Protocol):
     @property
     def n_outputs(self) -> int:
         """Number of predictions n."""
-        ...
 
     @property
     def unit(self) -> float:
         """The power of two next to the largest entry."""
-        ...
 
     def in_units(self, unit: float) -> Self:
         """The rows divided by a power of two, which rounds nothing."""
-        ...
 
     def take(self, outputs: NDArray[np.intp]) -> Self:
         """The rows of some of the predictions."""
-        ...
 
 
 R = TypeVar("R", bound=ScalableRows, covariant=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -181,13 +182,9 @@ def check_positive(value: object, name: str) -> float:
     >>> check_positive(1, "beta")
     1.0
     """
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = np.inf
-        if 0.0 < number < np.inf:
-            return number
+    number = _finite(value)
+    if number is not None and number > 0.0:
+        return number
     raise InputError(f"{name} must be a finite number above 0, got {_shown(value)}.")
 
 
@@ -199,10 +196,9 @@ def check_number(value: object, name: str) -> float:
     >>> check_number(-1, "slope")
     -1.0
     """
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
-        if np.isfinite(number):
-            return number
+    number = _finite(value)
+    if number is not None:
+        return number
     raise InputError(f"{name} must be a finite number, got {_shown(value)}.")
 
 
@@ -379,6 +375,16 @@ def check_finite(array: FloatArray, name: str) -> None:
         f"{name} must be finite, got {found}, "
         f"the first at {_place(int(np.argmin(finite)), array.shape)}."
     )
+
+
+def _finite(value: object) -> float | None:
+    """A finite number as a float; None for anything else, such as an integer beyond float64."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return None
+    with suppress(OverflowError):
+        number = float(value)
+        return number if np.isfinite(number) else None
+    return None
 
 
 def _has_mask(value: object) -> bool:

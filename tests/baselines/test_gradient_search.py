@@ -14,8 +14,7 @@ from cvxnn.training.certification import certify
 torch = pytest.importorskip("torch")
 
 from cvxnn.baselines import LocalSearch, local_search  # noqa: E402
-from cvxnn.baselines.optimizers import curvature  # noqa: E402
-from cvxnn.baselines.parallel_networks import ParallelNetworks  # noqa: E402
+from cvxnn.baselines.trials import ParallelNetworks, curvature  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = np.column_stack([RNG.standard_normal((9, 2)), np.ones(9)])
@@ -195,11 +194,10 @@ def test_divergence_is_reported_and_the_last_finite_network_kept(optimizer: str)
 def test_one_trial_may_diverge_while_others_go_on():
     weights = random_network(0)
     large = TwoLayerNetwork(1e3 * weights.hidden_weights, weights.output_weights)
-    from cvxnn.baselines.optimizers import make_optimizer
     from cvxnn.baselines.trials import Trials
 
     trials = Trials(X, Y, BETA, [large, weights], np.array([0, 50, 100]), None, None)
-    trials.run(range(2), lambda networks: make_optimizer("sgd", networks, 1e-3, 0.9))
+    trials.run("sgd", 1e-3, 0.9)
     assert np.isinf(trials.losses[0, 1:]).all() and np.isfinite(trials.losses[1]).all()
     assert trials.networks[0] == large
 

@@ -182,7 +182,7 @@ def test_full_disk_does_not_cost_the_result(run, v_shape, tmp_path, monkeypatch)
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("cvxnn.networks.files.atomic_write", full)
+    monkeypatch.setattr("cvxnn.networks.storage.atomic_write", full)
     out = tmp_path / "model.npz"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--json")
     record = json.loads(result.stdout)
@@ -209,13 +209,13 @@ import contextlib, signal, sys
 if sys.argv.pop(1) == "background":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 number = int(sys.argv.pop(1))
-import cvxnn.cli.train as training
+import cvxnn.progress
 
 @contextlib.contextmanager
 def live_progress(wanted):
     yield lambda progress: signal.raise_signal(number)
 
-training.live_progress = live_progress
+cvxnn.progress.live_progress = live_progress
 from cvxnn.cli import main
 main()
 """

@@ -61,9 +61,9 @@ def test_bugs_pass_through(bug, capsys):
 
 def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     program = (
-        "import cvxnn.cli.train as training\n"
+        "import sys, cvxnn.cli\n"
         "def train(*arguments, **options): return 1 / 0\n"
-        "training.train = train\n"
+        "sys.modules['cvxnn.cli.fit'].train = train\n"
         "from cvxnn.cli import main; main()\n"
     )
     process = start("-c", program, "fit", v_shape, "--target", "y", "--beta", 1)

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import cvxnn
 from cvxnn.errors import InputError
-from cvxnn.estimators.class_weights import class_weighted
+from cvxnn.estimators.inputs import class_weighted
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 30)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cvxnn.layers.patches import patch_layer
+from cvxnn.layers.images import patch_layer
 
 
 def test_equal_patches_are_one_row_and_keep_their_count():

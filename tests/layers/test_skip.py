@@ -5,7 +5,7 @@ import pytest
 from skip_problems import value
 
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.problems import Neurons
 
 rng = np.random.default_rng(0)

@@ -10,8 +10,8 @@ import pytest
 import cvxnn
 from cvxnn import GatedNetwork
 from cvxnn.errors import InputError
-from cvxnn.landscape.plots import plot_neurons
 from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.plotting import plot_neurons
 from cvxnn.results import ImprovingNeuron
 
 X, Y, BETA = np.array([[1.0, 2.0], [-1.0, 0.5], [0.3, -1.0]]), np.array([1.0, -1.0, 0.5]), 0.1

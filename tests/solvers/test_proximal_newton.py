@@ -11,7 +11,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, WeightedLoss, as_loss
-from cvxnn.losses.roots import DiagonalRoot
+from cvxnn.losses.base import DiagonalRoot
 from cvxnn.methods import Sampled
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns, sample_patterns

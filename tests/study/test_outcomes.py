@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from cvxnn.study.outcomes import NormsRow, Row, StudyError, check_bound
-from cvxnn.study.paper import PaperFigures, paper_figures
-from cvxnn.study.tables import norms_record, record, show, to_csv, used_columns
+from cvxnn.study.outcomes import NormsRow, PaperFigures, Row, StudyError, check_bound, paper_figures
+from cvxnn.study.report import norms_record, record, show, to_csv, used_columns
 
 
 def row(**changes):

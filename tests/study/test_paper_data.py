@@ -11,7 +11,7 @@ from problems import PROBLEMS
 import cvxnn
 from cvxnn.errors import InputError
 from cvxnn.study import paper_data
-from cvxnn.study.paper import DATA_SEED
+from cvxnn.study.outcomes import DATA_SEED
 from cvxnn.study.paper_data import DataUnavailable
 
 REFERENCE = {problem.name: problem for problem in PROBLEMS}

@@ -5,10 +5,9 @@ import pytest
 
 from cvxnn.errors import InputError
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.study.outcomes import StudyError
-from cvxnn.study.paper import DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA
+from cvxnn.study.experiments import minimise_squared_norms
+from cvxnn.study.outcomes import DATA_SEED, OPTIMAL_OBJECTIVES, TABLE_BETA, StudyError
 from cvxnn.study.paper_data import five_points, line
-from cvxnn.study.squared_norms import minimise_squared_norms
 
 
 def solved(X, y, beta):
@@ -83,7 +82,7 @@ def test_too_many_patterns_are_refused():
 
 
 def test_a_solver_that_fails_is_an_error(monkeypatch):
-    import cvxnn.study.squared_norms as module
+    import cvxnn.study.experiments as module
 
     data = five_points()
     monkeypatch.setattr(module, "_solve", lambda program: (np.zeros((20, 2)), 1.0))

@@ -12,7 +12,8 @@ from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
-from cvxnn.losses.roots import DiagonalRoot, SkipRoot
+from cvxnn.losses.base import DiagonalRoot
+from cvxnn.losses.composed import SkipRoot
 from cvxnn.oracle import choice
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import Searches

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.baselines.optimizers import curvature, make_optimizer
-from cvxnn.baselines.parallel_networks import import_torch
-from cvxnn.baselines.trials import Trials
+from cvxnn.baselines.trials import Trials, curvature, import_torch
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import (
@@ -228,7 +226,7 @@ def local_search(
     start = time.perf_counter()
     if step_size is None:
         step_size = _default_step_size(optimizer, data, starts)
-    _run(trials, optimizer, step_size, momentum)
+    trials.run(optimizer, step_size, momentum)
     return LocalSearch(
         optimizer=optimizer,
         width=int(width),
@@ -243,17 +241,6 @@ def local_search(
         monitored=trials.monitored,
         elapsed=time.perf_counter() - start,
     )
-
-
-def _run(trials: Trials, optimizer: str, step_size: float, momentum: float) -> None:
-    n_trials = len(trials.networks)
-    # The line search of L-BFGS is one for each network.
-    size = 1 if optimizer == "lbfgs" else n_trials
-    for first in range(0, n_trials, size):
-        trials.run(
-            range(first, first + size),
-            lambda networks: make_optimizer(optimizer, networks, step_size, momentum),
-        )
 
 
 def _default_step_size(optimizer: str, X: FloatArray, starts: list[TwoLayerNetwork]) -> float:

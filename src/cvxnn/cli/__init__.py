@@ -12,8 +12,7 @@ import typer
 
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
-from cvxnn.cli.demo import demo
-from cvxnn.cli.fit import fit
+from cvxnn.cli.fit import demo, fit
 from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
 from cvxnn.cli.study_command import study

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from cvxnn.array_types import FloatArray
-    from cvxnn.cli.csv_table import Table
-    from cvxnn.cli.features import Features
+    from cvxnn.cli.tables import Features, Table
     from cvxnn.networks import TwoLayerNetwork
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
@@ -99,8 +98,8 @@ def _problem(
     model: Path, data: Path, target: str | None, beta: float | None
 ) -> tuple[TwoLayerNetwork, Features, FloatArray, FloatArray, float]:
     """The network, its columns, X, y and beta."""
-    from cvxnn.cli.csv_table import open_table
     from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.tables import open_table
 
     network, metadata = load_model(model)
     beta = _beta(metadata, model) if beta is None else beta
@@ -131,7 +130,7 @@ def _features(
     """The columns that the model names, or else all but the target."""
     from dataclasses import replace
 
-    from cvxnn.cli.features import Features
+    from cvxnn.cli.tables import Features
 
     if "feature_names" in metadata:
         features = Features.from_metadata(metadata, n_features, str(model))
@@ -194,7 +193,7 @@ def _show_table(
     from rich.padding import Padding
     from rich.text import Text
 
-    from cvxnn.cli.display import draw_page, figures
+    from cvxnn.cli.outputs import draw_page, figures
 
     parts: list[RenderableType] = [
         Text(title, style="bold"),
@@ -211,8 +210,7 @@ def _show_table(
 
 
 def _rows(certificate: NetworkCertificate, loss: Loss) -> list[tuple[str, str, str]]:
-    from cvxnn.cli.display import certificate_rows
-    from cvxnn.cli.outputs import counted
+    from cvxnn.cli.outputs import certificate_rows, counted
     from cvxnn.progress import format_number
 
     better = certificate.better_network

@@ -1,4 +1,4 @@
-"""``cvxnn fit``: from a CSV file to a model file."""
+"""``cvxnn fit``, from a CSV file to a model file, and ``cvxnn demo``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from cvxnn.cli.reporting import exit_code
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
-    from cvxnn.cli.features import Features
+    from cvxnn.array_types import FloatArray
+    from cvxnn.cli.tables import Features
     from cvxnn.results import Solution
 
 _Data = Annotated[
@@ -44,6 +45,8 @@ _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
 ]
 
+# Of the demonstration.
+_DEMO_BETA = 1e-4
 # What of a solution is kept with its network.
 _KEPT = ("beta", "method", "objective", "dual_bound", "gap", "status")
 
@@ -70,10 +73,8 @@ def fit(
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
-    from cvxnn.cli.csv_table import open_table
-    from cvxnn.cli.features import read_training_data
     from cvxnn.cli.outputs import check_model_name, check_writable
-    from cvxnn.cli.train import train
+    from cvxnn.cli.tables import open_table, read_training_data
     from cvxnn.methods import Sampled
 
     if out is not None:
@@ -94,7 +95,7 @@ def _deliver(
     solution: Solution[Any], features: Features, data: Path, out: Path | None, **style: bool
 ) -> None:
     """Save the network, then show the solution - also where saving fails."""
-    from cvxnn.cli.display import show_solution
+    from cvxnn.cli.outputs import show_solution
 
     title = f"{data.name}: {features.describe()} -> {features.target}"
     saved = None
@@ -108,9 +109,36 @@ def _deliver(
 
 
 def _metadata(features: Features, solution: Solution[Any]) -> dict[str, Any]:
-    from cvxnn.cli.display import summary
-    from cvxnn.cli.outputs import strict
+    from cvxnn.cli.outputs import strict, summary
 
     known = summary(solution)
     kept = {name: known[name] for name in _KEPT}
     return features.to_metadata() | strict(kept | {"cvxnn_version": __version__})
+
+
+def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None:
+    """Solve the ring data of the paper (50 points, beta 1e-4) and show the certificate."""
+    from cvxnn.cli.outputs import show_solution
+    from cvxnn.datasets import load_ring
+
+    X, y = load_ring()
+    # A fixed seed: two people who run the demo shall see the same.
+    solution = train(X, y, _DEMO_BETA, show_progress=True, method=method.value, random_state=0)
+    title = f"ring: {len(X)} points in the plane and a bias -> label"
+    show_solution(solution, title, as_json=json)
+    raise typer.Exit(exit_code(solution.status))
+
+
+def train(
+    X: FloatArray, y: FloatArray, beta: float, *, show_progress: bool, **options: Any
+) -> Solution[Any]:
+    """Solve with a live view; options that are None keep the default of `solve`."""
+    from cvxnn.progress import live_progress
+
+    given = {name: value for name, value in options.items() if value is not None}
+    with live_progress(show_progress) as callback:
+        # Here and not above: this takes seconds, which the live view shows passing.
+        from cvxnn.training.solve import solve_quietly
+
+        # The caller shows the status, which says what the warning would.
+        return solve_quietly(X, y, beta, callback=callback, **given)

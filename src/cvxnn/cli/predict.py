@@ -12,8 +12,6 @@ from cvxnn.errors import InputError
 if TYPE_CHECKING:
     from cvxnn.array_types import FloatArray
 
-    pass
-
 _Data = Annotated[
     Path,
     argument("Table with the model's features, in any order; others may be in it.", "DATA.csv"),
@@ -50,9 +48,8 @@ def _check_no_input(out: Path, *inputs: Path) -> None:
 
 def _evaluate(model: Path, data: Path) -> tuple[FloatArray, str, FloatArray | None]:
     """The predictions, the target's name and, where the table has it, the target."""
-    from cvxnn.cli.csv_table import open_table
-    from cvxnn.cli.features import Features
     from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.tables import Features, open_table
     from cvxnn.validation import check_data
 
     network, metadata = load_model(model)

@@ -118,7 +118,7 @@ def _show(result: StudyResult) -> None:
     """A summary of the tables on stdout, and where the report is."""
     from rich.text import Text
 
-    from cvxnn.cli.display import draw_page
+    from cvxnn.cli.outputs import draw_page
 
     parts: list[RenderableType] = []
     for experiment in result.experiments:
@@ -131,7 +131,7 @@ def _summary(experiment: ExperimentResult) -> Table:
     from rich import box
     from rich.table import Table
 
-    from cvxnn.study.tables import record, show
+    from cvxnn.study.report import record, show
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in _SHOWN:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeVar
 
 from numpy.typing import ArrayLike
 
-from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.losses import Loss, as_loss
@@ -23,14 +24,68 @@ from cvxnn.validation import check_choice, check_flag, check_random_state
 Weights = ArrayLike | None
 Starts = Sequence[Network | None]
 _OnRound = Callable[[Progress], None] | None
-
 # Seconds after Ctrl-C for each network that is not trained yet.
 _AT_ONCE = 1e-9
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Older versions have no callbacks to support."""
+
+    def with_callbacks(method: Method) -> Method:
+        """Older versions have no callbacks to tear down."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "report_rounds", "with_callbacks"]
+
+
+@contextmanager
+def report_rounds(estimator: Any, X: Any, y: Any) -> Iterator[Callable[[Progress], None] | None]:
+    """A task of its own for every round, inside the one of the fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : array-like
+        As `fit` was given them.
+
+    Yields
+    ------
+    callable or None
+        To be called after every round; it raises KeyboardInterrupt, which ends a run
+        with the best network so far, where a callback wants the fit to stop. None
+        where there are no callbacks.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        yield None
+        return
+    fit = estimator._init_callback_context(max_subtasks=None)
+    fit.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+
+    def report(progress: Progress) -> None:
+        task = fit.subcontext(task_name="round").call_on_fit_task_begin(estimator=estimator)
+        if task.call_on_fit_task_end(estimator=estimator):
+            raise KeyboardInterrupt
+
+    yield report
+    fit.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[misc]
     """Base of the estimators: one training for each network; not for use by itself."""
 
+    tol: float = 1e-6
+    max_iter: int = 100
+    time_limit: float | None = 60.0
+    random_state: Any = 0
+    verbose: bool | int = 0
     # What `loss` may be.
     _losses: ClassVar[tuple[str, ...]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Weights
-from cvxnn.estimators.class_weights import class_weighted
-from cvxnn.estimators.inputs import Samples, check_labels, weights_of
-from cvxnn.methods import Method
-from cvxnn.models.base import Model
+from cvxnn.estimators.inputs import Samples, check_labels, class_weighted, weights_of
 from cvxnn.networks.base import Network
 
 
@@ -27,9 +25,12 @@ def _has_probabilities(classifier: ConvexClassifier) -> bool:
     return True
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     """One network for two classes, else one for each; not for use by itself."""
 
+    loss: str = "logistic"
+    class_weight: dict[Any, float] | str | None = None
     _losses = ("logistic", "squared_hinge", "squared")
 
     def __sklearn_tags__(self) -> Any:
@@ -87,6 +88,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
             del self.network_
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLUClassifier(ConvexClassifier):
     """Two-layer network for classification, trained to a certified global optimum.
 
@@ -160,23 +162,4 @@ class ConvexReLUClassifier(ConvexClassifier):
     ('OPTIMAL', 1.0)
     """
 
-    def __init__(
-        self,
-        beta: float = 1.0,
-        *,
-        loss: str = "logistic",
-        class_weight: dict[Any, float] | str | None = None,
-        model: str | Model = "relu",
-        method: str | Method = "global",
-        hidden_bias: bool = True,
-        tol: float = 1e-6,
-        max_iter: int = 100,
-        time_limit: float | None = 60.0,
-        random_state: Any = 0,
-        verbose: bool | int = 0,
-    ) -> None:
-        self._store(
-            beta=beta, loss=loss, class_weight=class_weight, model=model, method=method,
-            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit,
-            random_state=random_state, verbose=verbose,
-        )  # fmt: skip
+    beta: float = field(default=1.0, kw_only=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +21,7 @@ from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
 from cvxnn.estimators.inputs import Samples, weights_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
 from cvxnn.estimators.rough import is_for, rough_path
-from cvxnn.methods import Method, as_method
-from cvxnn.models.base import Model
+from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.results import Status
@@ -36,9 +36,14 @@ _ROUNDS, _TOLERANCE = 3, 1e-2
 _SMALLEST = 1e-5
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CrossValidated(ConvexEstimator):
     """What the two estimators share; not for use by itself."""
 
+    betas: Any = field(default=20, kw_only=False)
+    cv: Any = None
+    scoring: Any = None
+    n_jobs: int | None = None
     # The estimator of one beta.
     _plain: ClassVar[type[ConvexEstimator]]
 
@@ -133,6 +138,7 @@ def _path(estimator: ConvexEstimator, samples: Samples, betas: FloatArray) -> li
     return path
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     """:class:`ConvexReLURegressor` that chooses beta by cross-validation.
 
@@ -178,31 +184,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
 
     _plain = ConvexReLURegressor
 
-    def __init__(
-        self,
-        betas: Any = 20,
-        *,
-        loss: str = "squared",
-        delta: float = 1.0,
-        model: str | Model = "relu",
-        method: str | Method = "global",
-        hidden_bias: bool = True,
-        tol: float = 1e-6,
-        max_iter: int = 100,
-        time_limit: float | None = 60.0,
-        cv: Any = None,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        random_state: Any = 0,
-        verbose: bool | int = 0,
-    ) -> None:
-        self._store(
-            betas=betas, loss=loss, delta=delta, model=model, method=method,
-            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit, cv=cv,
-            scoring=scoring, n_jobs=n_jobs, random_state=random_state, verbose=verbose,
-        )  # fmt: skip
 
-
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     """:class:`ConvexReLUClassifier` that chooses beta by cross-validation.
 
@@ -241,27 +224,3 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     """
 
     _plain = ConvexReLUClassifier
-
-    def __init__(
-        self,
-        betas: Any = 20,
-        *,
-        loss: str = "logistic",
-        class_weight: dict[Any, float] | str | None = None,
-        model: str | Model = "relu",
-        method: str | Method = "global",
-        hidden_bias: bool = True,
-        tol: float = 1e-6,
-        max_iter: int = 100,
-        time_limit: float | None = 60.0,
-        cv: Any = None,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        random_state: Any = 0,
-        verbose: bool | int = 0,
-    ) -> None:
-        self._store(
-            betas=betas, loss=loss, class_weight=class_weight, model=model, method=method,
-            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit, cv=cv,
-            scoring=scoring, n_jobs=n_jobs, random_state=random_state, verbose=verbose,
-        )  # fmt: skip

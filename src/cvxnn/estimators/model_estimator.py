@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import check_entries
 from cvxnn.exchange import to_onnx, to_torch
-from cvxnn.methods import as_method
+from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 _OBJECTS: dict[str, Callable[[object], Any]] = {"model": as_model, "method": as_method}
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ModelEstimator(BaseEstimator):  # type: ignore[misc]
-    """An estimator with a model; not for use by itself."""
+    """An estimator with a model; not for use by itself.
 
-    def _store(self, **parameters: Any) -> None:
-        """Keep what a constructor was given, as it was given."""
-        for name, value in parameters.items():
-            setattr(self, name, value)
+    Its fields, and those of the classes below it, are its parameters, kept as they are given.
+    """
+
+    model: str | Model = "relu"
+    method: str | Method = "global"
+    hidden_bias: bool = True
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and settings of the model and the method.

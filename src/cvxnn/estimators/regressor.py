@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.inputs import Samples, check_numbers, weights_of
 from cvxnn.losses import HuberLoss, Loss
-from cvxnn.methods import Method
-from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     """One network for one target; not for use by itself."""
 
+    loss: str = "squared"
+    delta: float = 1.0
     _losses = ("squared", "huber")
 
     def __sklearn_tags__(self) -> Any:
@@ -46,6 +48,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         self.n_neurons_ = self.network_.n_neurons
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLURegressor(ConvexRegressor):
     """Two-layer network for regression, trained to a certified global optimum.
 
@@ -139,23 +142,4 @@ class ConvexReLURegressor(ConvexRegressor):
     ('OPTIMAL', [1.0, 2.0, 2.0, 1.0])
     """
 
-    def __init__(
-        self,
-        beta: float = 1.0,
-        *,
-        loss: str = "squared",
-        delta: float = 1.0,
-        model: str | Model = "relu",
-        method: str | Method = "global",
-        hidden_bias: bool = True,
-        tol: float = 1e-6,
-        max_iter: int = 100,
-        time_limit: float | None = 60.0,
-        random_state: Any = 0,
-        verbose: bool | int = 0,
-    ) -> None:
-        self._store(
-            beta=beta, loss=loss, delta=delta, model=model, method=method,
-            hidden_bias=hidden_bias, tol=tol, max_iter=max_iter, time_limit=time_limit,
-            random_state=random_state, verbose=verbose,
-        )  # fmt: skip
+    beta: float = field(default=1.0, kw_only=False)

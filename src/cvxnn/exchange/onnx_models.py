@@ -112,17 +112,7 @@ def to_onnx(
     return model
 
 
-def save_onnx(
-    network: Networks,
-    path: str | os.PathLike[str],
-    *,
-    has_ones: bool = False,
-    image_shape: Sides | None = None,
-    dtype: str = "float64",
-    input_name: str = "X",
-    output_name: str = "values",
-    metadata: Mapping[str, Any] | None = None,
-) -> None:
+def save_onnx(network: Networks, path: str | os.PathLike[str], **options: Any) -> None:
     """Write the network to an ONNX file, complete or not at all.
 
     Parameters
@@ -130,8 +120,9 @@ def save_onnx(
     network : network, or list of networks
     path : str or path-like
         Ends in ``.onnx``.
-    has_ones, image_shape, dtype, input_name, output_name, metadata
-        As for :func:`to_onnx`.
+    **options
+        ``has_ones``, ``image_shape``, ``dtype``, ``input_name``, ``output_name`` and
+        ``metadata`` as for :func:`to_onnx`.
 
     Raises
     ------
@@ -152,15 +143,7 @@ def save_onnx(
     """
     if Path(path).suffix.lower() != ".onnx":
         raise InputError(f"The file of an ONNX model must end in .onnx, got {os.fspath(path)!r}.")
-    model = to_onnx(
-        network,
-        has_ones=has_ones,
-        image_shape=image_shape,
-        dtype=dtype,
-        input_name=input_name,
-        output_name=output_name,
-        metadata=metadata,
-    )
+    model = to_onnx(network, **options)
     with atomic_write(path) as file:
         file.write(model.SerializeToString())
 

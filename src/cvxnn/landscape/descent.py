@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.landscape.membership import check_on_features
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_target
@@ -285,8 +284,8 @@ def descent_path(
     response = check_target(y, len(data))
     beta = check_positive(beta, "beta")
     goal = target.network if isinstance(target, Solution) else target
-    goal = check_on_features(goal, "target", data.shape[1]).prune(data)
-    start = check_on_features(network, "network", data.shape[1])
+    goal = check_plain(goal, "target", data.shape[1]).prune(data)
+    start = check_plain(network, "network", data.shape[1])
     balance, is_needed = balancing(start)
     scales = _pruning(balance.network(1.0), data)
     missing = int((scales[-1] > 0.0).sum()) + goal.n_neurons - start.n_neurons

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.landscape.functions import dimension_of_functions
-from cvxnn.landscape.membership import check_on_features, violation
+from cvxnn.landscape.functions import dimension_of_functions, violation
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -142,7 +141,7 @@ class OptimalSet:
         self._beta = check_positive(beta, "beta")
         given = solution.network if isinstance(solution, Solution) else solution
         if given is not None:
-            check_on_features(given, "solution", self._X.shape[1])
+            check_plain(given, "solution", self._X.shape[1])
         rays = RowsOnRays.of(self._X, self._y)
         starts = _starts(rays, self._beta, given)
         optimum = Optimum.of(rays.X, rays.y, self._beta, starts)
@@ -234,7 +233,7 @@ class OptimalSet:
         InputError
             If `network` is no TwoLayerNetwork on d features.
         """
-        check_on_features(network, "network", self._X.shape[1])
+        check_plain(network, "network", self._X.shape[1])
         fit = self._y - self.residual
         return violation(network, self.directions, self.signs, self.activations, fit, self._total)
 

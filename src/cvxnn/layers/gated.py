@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 
 # Bytes of products of rows and gates that exist at a time.
 _CHUNK_BYTES = 1 << 26

@@ -11,10 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
-from cvxnn.layers.powers import power_of_two
 
 # Entries of (rows x neurons) that are formed at a time.
 _CHUNK = 1 << 21
+
+
+def power_of_two(array: FloatArray) -> float:
+    """The power of two next to the largest modulus; 1 for zeros.
+
+    Examples
+    --------
+    >>> power_of_two(np.array([-3.0, 1.0]))
+    4.0
+    """
+    largest = float(np.abs(array).max(initial=0.0))
+    return float(np.exp2(np.rint(np.log2(largest)))) if largest > 0.0 else 1.0
 
 
 class Rows(ABC):

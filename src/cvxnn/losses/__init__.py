@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
+from cvxnn.losses.composed import SkipLoss, WeightedLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
-from cvxnn.losses.skip import SkipLoss
-from cvxnn.losses.weighted import WeightedLoss
 
 __all__ = [
     "HuberLoss",

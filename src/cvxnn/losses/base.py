@@ -3,16 +3,74 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
-from cvxnn.layers.powers import power_of_two
-from cvxnn.losses.roots import DiagonalRoot, Root
+from cvxnn.layers.rows import Rows, power_of_two
+
+R = TypeVar("R", bound=Rows)
 
 _EPS = float(np.finfo(float).eps)
+
+
+class Root(ABC, Generic[R]):
+    """A matrix A with ``A'A = H``, the curvature of a model in the predictions f.
+
+    The model ``g'(f - p) + 1/2 (f - p)'H(f - p)`` is ``1/2 ||A f - z||^2`` up to a
+    constant, with ``z = A p - A^-T g``.
+
+    Attributes
+    ----------
+    root : ndarray, shape (n,)
+        Roots of the curvatures of the rows.
+    """
+
+    root: FloatArray
+
+    @abstractmethod
+    def times(self, prediction: FloatArray) -> FloatArray:
+        """``A f``, shape (n,)."""
+
+    @abstractmethod
+    def transposed(self, dual: FloatArray) -> FloatArray:
+        """``A'v``, shape (n,): a dual point of the model as one of the loss."""
+
+    @abstractmethod
+    def solved(self, gradient: FloatArray) -> FloatArray:
+        """``A^-T g``, shape (n,)."""
+
+    @abstractmethod
+    def applied(self, rows: R) -> R:
+        """The rows with predictions ``A f``."""
+
+    @abstractmethod
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
+        """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, both as computed."""
+
+
+class DiagonalRoot(Root[R]):
+    """The root of curvatures h > 0, one for each row."""
+
+    def __init__(self, curvature: FloatArray) -> None:
+        self.root = np.sqrt(curvature)
+
+    def times(self, prediction: FloatArray) -> FloatArray:
+        return self.root * prediction
+
+    def transposed(self, dual: FloatArray) -> FloatArray:
+        return self.root * dual
+
+    def solved(self, gradient: FloatArray) -> FloatArray:
+        return gradient / self.root
+
+    def applied(self, rows: R) -> R:
+        return rows.weighted(self.root)
+
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
+        return 8.0 * _EPS * float(np.abs(self.root * dual) @ lengths)
 
 
 class Loss(ABC):

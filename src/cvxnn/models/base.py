@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,12 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.errors import InputError
+from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
-from cvxnn.networks.dense import DenseNetwork
+from cvxnn.networks.storage import read_file
+from cvxnn.networks.weights import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings
 from cvxnn.solvers.layer_strategy import LayerStrategy
@@ -40,7 +42,7 @@ class Capabilities:
         a :func:`cvxnn.descent_path` for it.
     """
 
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] = ("global",)
     warm_start: bool = False
     certify: bool = False
     landscape: bool = False
@@ -101,9 +103,9 @@ class Model(Settings, ABC):
         return self
 
     @property
-    @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What can be done with such networks."""
+        """What can be done with such networks: by default nothing beside training."""
+        return Capabilities()
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> Any:
@@ -203,3 +205,43 @@ def as_model(model: object) -> Model:
 def _model_class(name: str) -> type[Model]:
     found: type[Model] = getattr(import_module(f"cvxnn.models.{name}"), MODELS[name])
     return found
+
+
+def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]:
+    """Read a network of any kind, and what was kept with it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.npz`` or ``.safetensors``.
+
+    Returns
+    -------
+    network : Network
+        Of the kind that was saved.
+    metadata : dict
+        As `json` reads it: tuples have become lists, keys strings.
+
+    Raises
+    ------
+    InputError, FileNotFoundError, OSError, ImportError, ModelFileError
+        As :meth:`cvxnn.networks.Network.load_with_metadata`, which reads one kind only.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from cvxnn import LinearCNN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "network.npz")
+    ...     LinearCNN([[1.0, -1.0]], [[2.0, 3.0]]).save(path, metadata={"beta": 0.1})
+    ...     load_network(path)
+    (LinearCNN(n_neurons=1, filter_size=2, n_patches=2), {'beta': 0.1})
+    """
+    file = read_file(path)
+    kinds = {model.kind.__name__: model.kind for model in known_models().values()}
+    if file.kind not in kinds:
+        raise ModelFileError(
+            f"{file.path} holds a {file.kind}, which this cvxnn does not know: "
+            f"it reads {', '.join(kinds)}."
+        )
+    return kinds[file.kind].from_file(file), file.metadata

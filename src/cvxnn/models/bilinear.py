@@ -11,11 +11,9 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.evaluation import Prediction
-from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.networks.arrays import frozen
-from cvxnn.networks.filters import FilterNetwork
-from cvxnn.networks.stacking import common
-from cvxnn.networks.stages import Affine, Flatten, Stages
+from cvxnn.models.base import Choices, Model
+from cvxnn.networks.stages import Affine, Flatten, Stages, common
+from cvxnn.networks.weights import FilterNetwork, frozen
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.gauge.programs import GaugeProgram
 from cvxnn.solvers.gauge.search import GaugeStrategy
@@ -75,10 +73,6 @@ class BilinearModel(Model):
 
     kind: ClassVar[type[BilinearNetwork]]
     takes_ones: ClassVar[bool] = False
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(methods=("global",))
 
     @abstractmethod
     def rows(self, data: ArrayLike) -> GaugeProgram:

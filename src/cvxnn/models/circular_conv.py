@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.layers.circular import circular_convolution
+from cvxnn.layers.images import circular_convolution
 from cvxnn.models.bilinear import BilinearModel, BilinearNetwork
-from cvxnn.networks.arrays import rows_of
+from cvxnn.networks.weights import rows_of
 from cvxnn.solvers.gauge.programs import CircularProgram
 from cvxnn.validation import check_data
 

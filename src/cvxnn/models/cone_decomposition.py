@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.networks import TwoLayerNetwork
 
 # v and u.

@@ -13,23 +13,19 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.layers.images import Sides, as_pixels, check_sides, check_steps, sliding_windows
+from cvxnn.layers.images import (
+    Sides,
+    as_pixels,
+    check_sides,
+    check_steps,
+    patch_layer,
+    sliding_windows,
+)
 from cvxnn.layers.max_pooling import MaxLayer, max_layer
-from cvxnn.layers.patches import patch_layer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.networks.arrays import activate, frozen
-from cvxnn.networks.filters import FilterNetwork
-from cvxnn.networks.stacking import common, output_layer, with_zeros
-from cvxnn.networks.stages import (
-    Activation,
-    Affine,
-    Convolution,
-    Flatten,
-    Pooling,
-    Stages,
-    Windows,
-)
+from cvxnn.networks import stages as steps
+from cvxnn.networks.weights import FilterNetwork, activate, frozen
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_search import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy
@@ -211,26 +207,26 @@ class ConvolutionalNetwork(FilterNetwork):
         return maps.reshape(len(windows), *self._map_shape(windows), self.n_neurons)
 
     @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
+    def stages(cls, networks: Sequence[Self]) -> steps.Stages:
         """As :meth:`Network.stages`."""
         first = networks[0]
         for name in first._settings:
-            common((network._settings[name] for network in networks), name)
-        common((network.filter_shape for network in networks), "shape of a filter")
+            steps.common((network._settings[name] for network in networks), name)
+        steps.common((network.filter_shape for network in networks), "shape of a filter")
         filters = np.concatenate([network.filters for network in networks])
         sizes = [network.n_neurons for network in networks]
-        biases = with_zeros([network.biases for network in networks], sizes)
+        biases = steps.with_zeros([network.biases for network in networks], sizes)
         constants = None if biases is None else np.concatenate(biases)
-        output = output_layer(network.output_weights for network in networks)
+        output = steps.output_layer(network.output_weights for network in networks)
         if not len(filters):
             # No library has convolutions of no filters: one that is zero stands for them.
             filters = np.zeros((1, *first.filter_shape))
             constants = None if constants is None else np.zeros(1)
-            output = Affine("output", np.zeros((len(networks), 1)))
-        windows = Windows(first.filter_shape[:-1], first.stride, first.padding)
-        convolution = Convolution(np.moveaxis(filters, -1, 1), constants, windows)
-        pooling = Pooling(first.pooling, windows)
-        return convolution, Activation(first.slope), pooling, Flatten(), output
+            output = steps.Affine("output", np.zeros((len(networks), 1)))
+        windows = steps.Windows(first.filter_shape[:-1], first.stride, first.padding)
+        convolution = steps.Convolution(np.moveaxis(filters, -1, 1), constants, windows)
+        pooling = steps.Pooling(first.pooling, windows)
+        return convolution, steps.Activation(first.slope), pooling, steps.Flatten(), output
 
     def _windows(self, data: ArrayLike) -> FloatArray:
         """The patches of the images, as a view."""

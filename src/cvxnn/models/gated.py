@@ -13,13 +13,11 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
-from cvxnn.models.base import Capabilities, Choices, Model
+from cvxnn.models.base import Choices, Model
 from cvxnn.models.cone_decomposition import relu_network
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.arrays import frozen
-from cvxnn.networks.dense import DenseNetwork
-from cvxnn.networks.stacking import dense_layers
 from cvxnn.networks.stages import Affine, Gate, Stages
+from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.validation import check_choice, check_count, check_data
@@ -217,10 +215,6 @@ class Gated(Model):
         # In a sentence their shape says enough.
         gates = None if self.gates is None else f"array of shape {np.shape(self.gates)}"
         return f"Gated(gates={gates}, n_gates={self.n_gates}, skip={self.skip!r})"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(methods=("global",))
 
     def rows(self, data: ArrayLike) -> GatedRows:
         """The rows of X with the gates that are known before the search begins."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks import TwoLayerNetwork

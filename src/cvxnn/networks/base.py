@@ -15,8 +15,8 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.networks.files import NetworkFile, read_file, write_file
 from cvxnn.networks.stages import Stages
+from cvxnn.networks.storage import NetworkFile, read_file, write_file
 from cvxnn.validation import check_positive, check_target
 
 Kind = TypeVar("Kind", bound="Network")

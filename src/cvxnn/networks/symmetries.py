@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
-from cvxnn.networks.dense import DenseNetwork
 from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.weights import DenseNetwork
 from cvxnn.validation import as_real_array, check_count
 
 # Unit directions closer than this are one: merging them moves the function by that share.

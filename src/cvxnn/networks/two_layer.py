@@ -12,11 +12,10 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
-from cvxnn.layers.skip import SkipLayer
-from cvxnn.networks.arrays import activate, frozen
-from cvxnn.networks.stacking import common, dense_layers, with_skip
-from cvxnn.networks.stages import Activation, Stages
+from cvxnn.layers.relu import SkipLayer
+from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
+from cvxnn.networks.weights import activate, dense_layers, frozen
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 
@@ -244,7 +243,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         return values if self.skip_weights is None else values + rows @ self.skip_weights
 
 
-def check_plain(network: object, name: str) -> TwoLayerNetwork:
+def check_plain(network: object, name: str, n_features: int | None = None) -> TwoLayerNetwork:
     """A network of ReLU without a skip connection, for what exists for no other.
 
     Parameters
@@ -252,6 +251,8 @@ def check_plain(network: object, name: str) -> TwoLayerNetwork:
     network : object
     name : str
         How the error message calls it.
+    n_features : int, optional
+        Columns of the data that it has to read.
 
     Raises
     ------
@@ -265,9 +266,13 @@ def check_plain(network: object, name: str) -> TwoLayerNetwork:
     cvxnn.errors.InputError: target must be a TwoLayerNetwork of slope 0 without a skip connection,
     got TwoLayerNetwork(n_neurons=1, n_features=1, slope=0.1).
     """
-    if isinstance(network, TwoLayerNetwork) and network.is_plain:
-        return network
-    got = repr(network) if isinstance(network, TwoLayerNetwork) else type(network).__name__
-    raise InputError(
-        f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
-    )
+    if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
+        got = repr(network) if isinstance(network, TwoLayerNetwork) else type(network).__name__
+        raise InputError(
+            f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
+        )
+    if n_features not in (None, network.n_features):
+        raise InputError(
+            f"{name} must have {n_features} features, as X has columns, got {network.n_features}."
+        )
+    return network

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
 from cvxnn.compensated import cross_products, map_rows
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE
 
 # Neighbouring normals keep their order in float64 if their cross product is above this.

@@ -10,7 +10,7 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 
 _CHUNK_BYTES = 1 << 26

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray, IntArray
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.oracle.price import VectorOracle, Wanted
 from cvxnn.patterns.cone_kernels import project_all

@@ -12,7 +12,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses.roots import Root
+from cvxnn.losses.base import Root
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.choice import RowGeometry

@@ -20,7 +20,7 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import SquaredLoss
-from cvxnn.losses.roots import DiagonalRoot, Root
+from cvxnn.losses.base import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
 from cvxnn.solvers.search import IncumbentSearch, Search

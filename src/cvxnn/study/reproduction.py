@@ -19,9 +19,8 @@ from cvxnn.study.figures import draw_figures
 from cvxnn.study.outcomes import ExperimentResult, StudyResult
 from cvxnn.study.paper_data import Dataset, DataUnavailable
 from cvxnn.study.paper_data import cifar as load_cifar
-from cvxnn.study.report import render_report
+from cvxnn.study.report import norms_record, record, render_report, to_csv
 from cvxnn.study.runner import FULL, QUICK, Progress, Runner
-from cvxnn.study.tables import norms_record, record, to_csv
 from cvxnn.validation import check_callback, check_choice, check_count
 
 _PACKAGES = {"torch": "PyTorch", "matplotlib": "Matplotlib", "jinja2": "Jinja"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
 from cvxnn.plotting.styles import STYLES
 from cvxnn.results import Solution, Status
-from cvxnn.study.outcomes import DataResult, Row, best_bound, check_bound
-from cvxnn.study.paper import BETA, paper_figures
+from cvxnn.study.outcomes import BETA, DataResult, Row, best_bound, check_bound, paper_figures
 from cvxnn.study.paper_data import Dataset
 from cvxnn.training.solve import solve_quietly
 
@@ -53,6 +52,7 @@ FULL = Settings({"sgd": 30_000, "lbfgs": 2_000}, 10, 200, n_samples=20, max_iter
 QUICK = Settings({"sgd": 1_000, "lbfgs": 100}, 3, 50, n_samples=3, max_iter=1)
 
 
+@dataclass
 class Runner:
     """Runs methods on data and says how far the study is.
 
@@ -67,14 +67,11 @@ class Runner:
         Called with the fraction of the steps that are done and what runs now.
     """
 
-    def __init__(
-        self, settings: Settings, random_state: int, n_steps: int, progress: Progress | None
-    ) -> None:
-        self.settings = settings
-        self.random_state = random_state
-        self._n_steps = n_steps
-        self._progress = progress
-        self._done = 0
+    settings: Settings
+    random_state: int
+    n_steps: int
+    progress: Progress | None
+    _done: int = field(default=0, init=False)
 
     def train(self, data: Dataset, method: Method, **options: Any) -> Solution[Any]:
         """Convex training, timed without the compilation of kernels."""
@@ -110,8 +107,8 @@ class Runner:
         self._say(0.0, "")
 
     def _say(self, fraction: float, what: str) -> None:
-        if self._progress is not None:
-            self._progress(min((self._done + fraction) / self._n_steps, 1.0), what)
+        if self.progress is not None:
+            self.progress(min((self._done + fraction) / self.n_steps, 1.0), what)
 
 
 def collect(

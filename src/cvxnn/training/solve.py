@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.convergence import warn_of_convergence
+from cvxnn.errors import warn_of_convergence
 from cvxnn.losses import Loss
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_kinds import FloatArray, Generator, seeds
 
+from cvxnn.solvers.newton import grams
 from cvxnn.solvers.newton.grams import ON_KINK, FaceGram
 from cvxnn.solvers.newton.newton_settings import Settings
 

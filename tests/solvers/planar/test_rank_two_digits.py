@@ -11,7 +11,7 @@ from problems import with_bias
 
 import cvxnn
 from cvxnn.array_types import FloatArray
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle import RankTwoOracle
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 

@@ -7,7 +7,7 @@ from skip_problems import BETA, FloatArray, data, opener, reference, run, skip_r
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.problems import Problem
 from cvxnn.solvers.skip.projection import FreeSkipSearch, ProjectedProblem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,90 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.exchange.foreign.labels import signs_of
-from cvxnn.exchange.foreign.tensors import detached
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_data, check_target
+from cvxnn.validation import as_real_array, check_data, check_dense, check_finite, check_target
+
+AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
+
+
+def detached(value: Any, name: str) -> Any:
+    """A torch tensor as a float64 array, wherever it lives; anything else as it is.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+        How error messages call it.
+
+    Raises
+    ------
+    InputError
+        If it is a tensor without values.
+
+    Examples
+    --------
+    >>> detached([1.0, 2.0], "y")
+    [1.0, 2.0]
+    """
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    if tensor is None or not isinstance(value, tensor):
+        return value
+    if value.is_meta or type(value).__name__ == "UninitializedParameter":
+        raise InputError(f"{name} has no values yet.")
+    value = value.detach().cpu()
+    if value.is_sparse:
+        raise InputError(f"{name} must be dense, got a sparse tensor; use {name}.to_dense().")
+    # numpy has no bfloat16.
+    return (value.double() if value.is_floating_point() else value).numpy()
+
+
+def signs_of(y: Any, classes: tuple[Any, Any]) -> FloatArray:
+    """-1 for the first of the classes and 1 for the second, in the shape of y.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels, equal to those of the classes: 1 is 1.0 and True, but not "1".
+    classes : pair of labels
+
+    Raises
+    ------
+    InputError
+        If a label is masked, or none of the classes.
+
+    Examples
+    --------
+    >>> signs_of(["yes", "no"], ("no", "yes"))
+    array([ 1., -1.])
+    """
+    check_dense(y, "y")
+    labels = np.asarray(y)
+    flat = labels.ravel().tolist()
+    known = dict(zip(classes, (-1.0, 1.0), strict=True))
+    signs = [known.get(label) if _is_hashable(label) else None for label in flat]
+    if None in signs:
+        k = signs.index(None)
+        names = " and ".join(map(repr, known))
+        raise InputError(
+            f"y must have labels of the network, which are {names}, got {flat[k]!r} at entry {k}."
+        )
+    return np.array(signs, dtype=np.float64).reshape(labels.shape)
+
+
+def _is_hashable(label: Any) -> bool:
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True
+
+
+def weights(value: Any, name: str) -> FloatArray:
+    """Finite numbers of a layer in float64; InputError that calls them `name` otherwise."""
+    array = as_real_array(detached(value, name), name)
+    check_finite(array, name)
+    return array
 
 
 @dataclass(frozen=True)
@@ -171,3 +251,30 @@ class ReadNetwork:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def from_layers(
+    hidden: FloatArray,
+    hidden_bias: FloatArray | None,
+    output: FloatArray,
+    output_bias: FloatArray | None,
+) -> ReadNetwork:
+    """The network of two layers with weights (m, d) and (k, m), and biases (m,) and (k,)."""
+    if len(output) != 1:
+        raise InputError(f"The network must have one output, got {len(output)}.")
+    has_ones = hidden_bias is not None or output_bias is not None
+    constant = 0.0 if output_bias is None else float(output_bias[0])
+    weights = output[0]
+    if has_ones:
+        ones = np.zeros(len(hidden)) if hidden_bias is None else hidden_bias
+        hidden = np.column_stack([hidden, ones])
+    if constant != 0.0:
+        root = np.sqrt(abs(constant))
+        hidden = np.vstack([hidden, [*np.zeros(hidden.shape[1] - 1), root]])
+        weights = np.append(weights, np.copysign(root, constant))
+    return ReadNetwork(
+        TwoLayerNetwork(hidden, weights),
+        has_ones=has_ones,
+        has_hidden_biases=hidden_bias is not None,
+        output_bias=constant,
+    )

@@ -11,7 +11,7 @@ from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.max_pooling import MaxLayer
-from cvxnn.losses.roots import Root
+from cvxnn.losses.base import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.oracle.cells import CellPrice
 from cvxnn.patterns.max_pooling import MaxArrangement, MaxPatterns

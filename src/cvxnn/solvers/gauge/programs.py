@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import EPS, FloatArray
-from cvxnn.layers.circular import circular_convolution
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.images import circular_convolution
+from cvxnn.layers.rows import power_of_two
 from cvxnn.problems import Neurons
 
 Weights = tuple[FloatArray, FloatArray]

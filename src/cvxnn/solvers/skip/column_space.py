@@ -9,7 +9,7 @@ import scipy.linalg
 
 from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.compensated import matrix_product, pair_error
-from cvxnn.layers.powers import power_of_two
+from cvxnn.layers.rows import power_of_two
 
 # Passes of QR: each divides the condition number by 1e15, as far as pairs have digits.
 _PASSES = 4

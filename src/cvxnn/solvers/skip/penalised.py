@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import IncumbentSearch, Opener, Pursuit, Search

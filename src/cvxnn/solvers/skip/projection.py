@@ -15,10 +15,10 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import Evaluation, evaluate, predict
 from cvxnn.layers import Layer
-from cvxnn.layers.powers import power_of_two
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
+from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import SquaredLoss, WeightedLoss
-from cvxnn.losses.roots import mixing_error
+from cvxnn.losses.composed import mixing_error
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import Opener, Search
 from cvxnn.solvers.skip.column_space import ColumnSpace

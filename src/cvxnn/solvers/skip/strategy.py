@@ -13,7 +13,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.skip import SkipLayer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening

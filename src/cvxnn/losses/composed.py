@@ -1,4 +1,4 @@
-"""A loss that lets a ridge regression have the last word."""
+"""Losses made of another loss: with weights, or with a ridge regression beside it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,71 @@ import scipy.linalg
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
-from cvxnn.losses.base import Loss
-from cvxnn.losses.roots import Root, SkipRoot
+from cvxnn.losses.base import Loss, Root
 
 _EPS = float(np.finfo(float).eps)
 _NEWTON_STEPS, _HALVINGS = 100, 10
+
+
+class WeightedLoss(Loss):
+    """``sum_i w_i l_i(f_i, y_i)``: a row of weight 2 counts like two equal rows.
+
+    The conjugate of ``w l`` at -v is ``w l*(-v / w)``.
+
+    Parameters
+    ----------
+    loss : Loss
+    weights : ndarray, shape (n,)
+        Positive; rows of weight zero are to be left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
+    >>> WeightedLoss(SquaredLoss(), np.array([2.0, 1.0])).value(np.zeros(2), np.array([1.0, 3.0]))
+    5.5
+    """
+
+    def __init__(self, loss: Loss, weights: FloatArray) -> None:
+        self.loss, self.weights = loss, weights
+        self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.values(prediction, y)
+
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.values_of_pair(high, low, y)
+
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.gradient(prediction, y)
+
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.curvature(prediction, y)
+
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.majorizer(prediction, y)
+
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.conjugates(dual / self.weights, y)
+
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        # The quotient has an error of its own.
+        return 2.0 * self.weights * self.loss.conjugate_moduli(dual / self.weights, y)
+
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.prediction(dual / self.weights, y)
+
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return self.weights * self.loss.project(dual / self.weights, y)
+
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
+        return self.loss.longest(direction / self.weights, y)
+
+    def unit(self, y: FloatArray) -> float:
+        return self.loss.unit(y)
+
+    def in_units(self, unit: float) -> WeightedLoss:
+        return WeightedLoss(self.loss.in_units(unit), self.weights)
 
 
 class SkipLoss(Loss):
@@ -177,3 +237,54 @@ class SkipLoss(Loss):
     def in_units(self, unit: float) -> SkipLoss:
         # The best w is scaled with f, and both terms by the square.
         return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge)
+
+
+class SkipRoot(Root[Layer]):
+    """The curvature that is left of h when a ridge regression on S follows the predictions.
+
+    ``min_w 1/2 ||r + B w||^2 + t/2 ||w||^2 = 1/2 r'(I - C)r`` with
+    ``B = diag(sqrt(h)) S`` and ``C = B (B'B + t I)^-1 B'``, whose root is
+    ``I - U diag(1 - sqrt(t / (s^2 + t))) U'`` for the singular value decomposition of
+    B. O(n p^2 + n^2).
+
+    Parameters
+    ----------
+    curvature : ndarray, shape (n,)
+    skip : ndarray, shape (n, p)
+        S.
+    ridge : float
+        t > 0.
+    """
+
+    def __init__(self, curvature: FloatArray, skip: FloatArray, ridge: float) -> None:
+        self.root = np.sqrt(curvature)
+        self._U, singular, _ = np.linalg.svd(self.root[:, None] * skip, full_matrices=False)
+        self._kept = np.sqrt(ridge / (singular**2 + ridge))
+        n = len(curvature)
+        self.matrix = np.eye(n) - (self._U * (1.0 - self._kept)) @ self._U.T
+        self.matrix *= self.root
+
+    def times(self, prediction: FloatArray) -> FloatArray:
+        return np.asarray(self.matrix @ prediction)
+
+    def transposed(self, dual: FloatArray) -> FloatArray:
+        return np.asarray(self.matrix.T @ dual)
+
+    def solved(self, gradient: FloatArray) -> FloatArray:
+        inner = gradient / self.root
+        return np.asarray(inner + (self._U * (1.0 / self._kept - 1.0)) @ (self._U.T @ inner))
+
+    def applied(self, rows: Layer) -> Layer:
+        return rows.mixed(self.matrix)
+
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
+        return mixing_error(self.matrix, dual, lengths)
+
+
+def mixing_error(matrix: FloatArray, dual: FloatArray, lengths: FloatArray) -> float:
+    """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, with ``A R`` formed before.
+
+    A sum of n terms in ``A'v``, and one in every entry of A times a readout R.
+    """
+    terms = np.abs(matrix).T @ np.abs(dual)
+    return 4.0 * (len(dual) + 16) * _EPS * float(terms @ lengths)

@@ -8,7 +8,7 @@ from landscape.optima import cross, five_points
 
 from cvxnn import OptimalSet, TwoLayerNetwork, descent_path
 from cvxnn.errors import InputError
-from cvxnn.landscape.plots import plot_descent, plot_neurons, plot_predictions
+from cvxnn.plotting import plot_descent, plot_neurons, plot_predictions
 
 
 @pytest.fixture
@@ -92,6 +92,8 @@ def test_wrong_arguments(pyplot, circle):
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch, circle):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(InputError, match=r"Plots need matplotlib: pip install 'cvxnn\[plot\]'"):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(
+        InputError, match=r"Figures need Matplotlib; install it with: pip install 'cvxnn\[plot\]'"
+    ):
         plot_neurons([circle.minimal_network()])

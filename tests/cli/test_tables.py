@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cvxnn.cli import csv_table
-from cvxnn.cli.csv_table import open_table
+from cvxnn.cli import tables
+from cvxnn.cli.tables import open_table
 from cvxnn.errors import InputError
 
 
@@ -52,7 +52,7 @@ def test_floats_come_back_to_the_last_bit(tmp_path_factory, values, line_end, qu
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 8])
 def test_chunks_do_not_show(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(csv_table, "_CHUNK_ROWS", chunk)
+    monkeypatch.setattr(tables, "_CHUNK_ROWS", chunk)
     text = "a,b\n" + "".join(f"{i},{-i}\n" for i in range(7))
     assert np.array_equal(read_text(tmp_path, text), np.column_stack([np.arange(7), -np.arange(7)]))
     bad = text.replace("5,-5", "5,five")

@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
-from cvxnn.errors import InputError, import_optional
+from cvxnn.errors import InputError
 from cvxnn.landscape.descent import DescentPath
 from cvxnn.landscape.optimal_set import OptimalSet
 from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.plotting import styles
+from cvxnn.plotting.styles import get_axes, new_figure
 from cvxnn.validation import as_real_array, check_count, check_data
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# The colours of Okabe and Ito, which colour-blind readers can tell apart.
-ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
-BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
-_STAGES = {"balance": SKY, "prune": YELLOW, "grow": GREEN}
-_MEMBERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+_STAGES = {"balance": styles.SKY, "prune": styles.YELLOW, "grow": styles.GREEN}
+_MEMBERS = (styles.BLUE, styles.VERMILLION, styles.GREEN, styles.PURPLE, styles.ORANGE, styles.SKY)
 
 
 def plot_descent(
@@ -57,7 +56,7 @@ def plot_descent(
     InputError
         If an argument is not as described, or matplotlib is not installed.
     """
-    axes = _axes(ax)
+    axes = get_axes(ax)
     spread = np.linspace(0.0, 1.0, check_count(n_points, "n_points", minimum=2))
     times = np.union1d(spread, path.breakpoints)
     values = path.objectives(X, y, beta, times)
@@ -69,8 +68,8 @@ def plot_descent(
             middle, 1.01, segment.label, transform=axes.get_xaxis_transform(),
             ha="center", va="bottom",
         )  # fmt: skip
-    axes.plot(times, values, color=BLUE, lw=2)
-    axes.axhline(values[-1], color=BLACK, lw=1, ls="--")
+    axes.plot(times, values, color=styles.BLUE, lw=2)
+    axes.axhline(values[-1], color=styles.BLACK, lw=1, ls="--")
     axes.annotate(
         f"optimum {values[-1]:.4g}", (0.0, values[-1]), xytext=(4, 4),
         textcoords="offset points", va="bottom",
@@ -117,7 +116,7 @@ def plot_predictions(
     InputError
         If an argument is not as described, or matplotlib is not installed.
     """
-    axes = _axes(ax)
+    axes = get_axes(ax)
     positions = as_real_array(grid, "grid")
     if positions.ndim != 1 or len(positions) < 2:
         raise InputError(f"grid must be 1-D with two points at least, got {positions.shape}.")
@@ -126,14 +125,14 @@ def plot_predictions(
         raise InputError(f"features must give {len(positions)} rows, got {len(rows)}.")
     lowest, highest = optima.prediction_range(rows)
     axes.fill_between(
-        positions, lowest, highest, color=SKY, alpha=0.4, lw=0, label="range of all optima"
+        positions, lowest, highest, color=styles.SKY, alpha=0.4, lw=0, label="range of all optima"
     )
     members = optima.sample(check_count(n_members, "n_members"), random_state)
     for i, member in enumerate(members):
         label = "some of them" if i == 0 else None
         axes.plot(positions, member.forward(rows), color=_MEMBERS[i % 6], lw=1.3, label=label)
     if data is not None:
-        axes.plot(*data, "o", color=BLACK, ms=5, label="data", zorder=3)
+        axes.plot(*data, "o", color=styles.BLACK, ms=5, label="data", zorder=3)
     axes.set(xlabel="x", ylabel="prediction")
     # Above the frame: a tube leaves no corner free for sure.
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
@@ -175,7 +174,11 @@ def plot_neurons(
         If an argument is not as described, or matplotlib is not installed.
     """
     _check_networks(networks, features)
-    found = _row_of_axes(len(networks)) if axes is None else list(axes)
+    if axes is None:
+        k = len(networks)
+        new = new_figure((4.2 * k + 1.2, 4.0))
+        axes = new.subplots(1, k, squeeze=False, sharex=True, sharey=True)[0]
+    found = list(axes)
     for given, name in ((found, "axes"), (titles, "titles")):
         if given is not None and len(given) != len(networks):
             raise InputError(
@@ -209,7 +212,7 @@ def _check_networks(networks: Sequence[TwoLayerNetwork], features: tuple[int, in
 def _draw_arrows(axis: Axes, products: FloatArray, output: FloatArray) -> None:
     axis.axhline(0.0, color="0.85", lw=0.8, zorder=0)
     axis.axvline(0.0, color="0.85", lw=0.8, zorder=0)
-    for sign, colour, label in ((1.0, BLUE, "a > 0"), (-1.0, VERMILION, "a < 0")):
+    for sign, colour, label in ((1.0, styles.BLUE, "a > 0"), (-1.0, styles.VERMILLION, "a < 0")):
         chosen = products[np.sign(output) == sign]
         if len(chosen) == 0:
             continue
@@ -229,18 +232,3 @@ def _line_features(optima: OptimalSet) -> Callable[[FloatArray], FloatArray]:
             "the line to rows of X."
         )
     return lambda grid: np.column_stack([grid, np.ones(len(grid))][:d])
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return _row_of_axes(1)[0] if ax is None else ax
-
-
-def _row_of_axes(count: int) -> list[Axes]:
-    pyplot = import_optional(
-        "matplotlib.pyplot", "Plots need matplotlib: pip install 'cvxnn[plot]'."
-    )
-    _, axes = pyplot.subplots(
-        1, count, squeeze=False, sharex=True, sharey=True, layout="constrained",
-        figsize=(4.2 * count + 1.2, 4.0),
-    )  # fmt: skip
-    return list(axes[0])

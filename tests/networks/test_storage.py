@@ -21,7 +21,7 @@ from networks.cases import KINDS, Case, each_case, each_kind
 
 from cvxnn import load_network
 from cvxnn.errors import InputError, ModelFileError
-from cvxnn.networks import Network, TwoLayerNetwork, files
+from cvxnn.networks import Network, TwoLayerNetwork, storage
 
 SUFFIXES = [".npz", ".safetensors"]
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
@@ -245,7 +245,7 @@ def forged(arrays: dict[str, Any], **header: Any) -> dict[str, Any]:
     """The arrays of an .npz file with a checksum that is right, whatever they hold."""
     contents = {name: np.asarray(array) for name, array in arrays.items()}
     kind, settings = header.pop("kind", "TwoLayerNetwork"), header.pop("settings", {})
-    text = files.NetworkFile("", kind, contents, settings, {}).header()
+    text = storage.NetworkFile("", kind, contents, settings, {}).header()
     return {**contents, "header": np.array(json.dumps({**json.loads(text), **header}))}
 
 
