@@ -22,7 +22,7 @@ BRIEF = {"max_iter": 1, "tol": 1e-12}
 FILTERS = {"model": cvxnn.Conv(2), "method": cvxnn.Sampled(20)} | BRIEF
 
 
-def regressor() -> cvxnn.ConvexReLURegressor:
+def regressor():
     return cvxnn.ConvexReLURegressor(beta=1e-4, **BRIEF)
 
 

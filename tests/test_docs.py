@@ -1,7 +1,5 @@
 """The examples of the pages in docs/ say what the library does."""
 
-from __future__ import annotations
-
 import doctest
 import re
 from importlib.util import find_spec
@@ -28,7 +26,7 @@ def test_there_are_pages():
 def test_the_examples_of_a_page(page):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
-    report: list[str] = []
+    report = []
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
     result = doctest.DocTestRunner(optionflags=flags).run(example, out=report.append)
     assert result.attempted >= 10

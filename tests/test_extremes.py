@@ -1,7 +1,5 @@
 """Inputs at the edge of what float64 can tell apart: an honest answer, or one sentence."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -4,10 +4,8 @@ With another processor or other versions of packages the few cases that depend o
 digit are held to what their tolerances promise.
 """
 
-from __future__ import annotations
-
 import pytest
-from golden.cases import CASES, Case
+from golden.cases import CASES
 from golden.compare import TOLERANCES, differences
 from golden.record import arithmetic, stored
 from runs import quietly
@@ -23,12 +21,12 @@ HAS_SAME_ARITHMETIC = arithmetic() == stored()["arithmetic"]
         for case in CASES
     ],
 )
-def test_figures_are_the_stored_ones(case: Case) -> None:
+def test_figures_are_the_stored_ones(case):
     tolerances = TOLERANCES if HAS_SAME_ARITHMETIC else {**TOLERANCES, **case.elsewhere}
     assert differences(quietly(case.run), STORED[case.name], tolerances) == []
 
 
-def test_every_stored_case_is_run() -> None:
+def test_every_stored_case_is_run():
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
     assert set(STORED) == set(names)
@@ -58,7 +56,7 @@ FIGURES = {
         ("values", 7.0 - 1e-9),
     ],
 )
-def test_a_changed_figure_is_found(name: str, value: object) -> None:
+def test_a_changed_figure_is_found(name, value):
     assert len(differences({**FIGURES, name: value}, FIGURES)) == 1
 
 
@@ -71,14 +69,14 @@ def test_a_changed_figure_is_found(name: str, value: object) -> None:
         ("predictions", [1.0, 5e-8]),
     ],
 )
-def test_rounding_and_better_bounds_are_no_change(name: str, value: object) -> None:
+def test_rounding_and_better_bounds_are_no_change(name, value):
     assert differences({**FIGURES, name: value}, FIGURES) == []
 
 
-def test_a_missing_figure_is_found() -> None:
+def test_a_missing_figure_is_found():
     assert differences({"size": 5}, FIGURES) != []
 
 
-def test_a_bound_that_is_not_there_is_the_same_bound() -> None:
+def test_a_bound_that_is_not_there_is_the_same_bound():
     none = {**FIGURES, "dual_bound": -float("inf")}
     assert differences(none, none) == []

@@ -1,14 +1,12 @@
 """What is not needed is not imported, each in a process of its own."""
 
-from __future__ import annotations
-
 import pytest
 from processes import python
 
 HEAVY = ("numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas")
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
-PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
+PROGRAMS = {
     "the package": ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
     "help": (
         "from cvxnn.cli import app; app(['--help'], standalone_mode=False)",
@@ -27,7 +25,7 @@ PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("program", "absent"), PROGRAMS.values(), ids=PROGRAMS)
-def test_nothing_heavy_is_imported(program: str, absent: tuple[str, ...]) -> None:
+def test_nothing_heavy_is_imported(program, absent):
     report = f"import sys; print([name for name in {absent!r} if name in sys.modules])"
     output, errors = python("-c", f"{program}; {report}")
     assert errors == ""

@@ -16,11 +16,11 @@ from cvxnn.interrupts import (
 )
 
 
-def press_ctrl_c() -> None:
+def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_interrupt_waits_for_the_next_check() -> None:
+def test_interrupt_waits_for_the_next_check():
     passed = []
     with pytest.raises(KeyboardInterrupt), deferred_interrupts():
         press_ctrl_c()
@@ -30,7 +30,7 @@ def test_interrupt_waits_for_the_next_check() -> None:
     assert passed == ["still running"]
 
 
-def test_second_interrupt_is_raised_at_once() -> None:
+def test_second_interrupt_is_raised_at_once():
     with pytest.raises(KeyboardInterrupt), deferred_interrupts():
         press_ctrl_c()
         press_ctrl_c()
@@ -38,12 +38,12 @@ def test_second_interrupt_is_raised_at_once() -> None:
         pytest.fail("the second interrupt was lost")
 
 
-def test_interrupt_without_a_check_is_raised_at_the_end() -> None:
+def test_interrupt_without_a_check_is_raised_at_the_end():
     with pytest.raises(KeyboardInterrupt), deferred_interrupts():
         press_ctrl_c()
 
 
-def test_forgotten_interrupt_is_gone() -> None:
+def test_forgotten_interrupt_is_gone():
     with deferred_interrupts():
         press_ctrl_c()
         forget_interrupt()
@@ -51,7 +51,7 @@ def test_forgotten_interrupt_is_gone() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_failing_block_takes_its_interrupt_with_it() -> None:
+def test_failing_block_takes_its_interrupt_with_it():
     with pytest.raises(ValueError, match="failed"), deferred_interrupts():
         press_ctrl_c()
         assert interrupt_pending()
@@ -60,7 +60,7 @@ def test_failing_block_takes_its_interrupt_with_it() -> None:
     check_interrupt()
 
 
-def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred() -> None:
+def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred():
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with deferred_interrupts():
@@ -76,7 +76,7 @@ def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred() -> Non
         interrupt(signal.SIGTERM, None)
 
 
-def test_nesting_leaves_the_handler_to_the_outer_block() -> None:
+def test_nesting_leaves_the_handler_to_the_outer_block():
     with deferred_interrupts():
         handler = signal.getsignal(signal.SIGINT)
         with deferred_interrupts():
@@ -85,10 +85,10 @@ def test_nesting_leaves_the_handler_to_the_outer_block() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_other_threads_are_left_alone() -> None:
+def test_other_threads_are_left_alone():
     seen = []
 
-    def work() -> None:
+    def work():
         with deferred_interrupts():
             seen.append(signal.getsignal(signal.SIGINT))
 
@@ -98,7 +98,7 @@ def test_other_threads_are_left_alone() -> None:
     assert seen == [signal.default_int_handler]
 
 
-def test_deadline() -> None:
+def test_deadline():
     assert not Deadline().passed
     assert not Deadline(1e6).passed
     assert Deadline(0.0).passed

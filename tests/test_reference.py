@@ -1,8 +1,5 @@
 """The two reference solvers against each other, stored optima, and the KKT conditions."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +9,6 @@ from kkt import assert_certified, assert_optimal_blocks
 from problems import (
     PROBLEMS,
     SMALL_PROBLEMS,
-    Problem,
     arrangement,
     brute_force_cells,
     brute_force_patterns,
@@ -20,7 +16,7 @@ from problems import (
     problem_ids,
     problem_named,
 )
-from reference import ReferenceSolution, solve_with_clarabel, solve_with_cvxpy
+from reference import solve_with_clarabel, solve_with_cvxpy
 
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss
@@ -32,22 +28,22 @@ from cvxnn.results import Solution, Status
 small_problems = pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
 
 
-def full_program(problem: Problem) -> ConvexProgram:
+def full_program(problem):
     return ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
 
 
 @cache
-def _clarabel(name: str) -> ReferenceSolution:
+def _clarabel(name):
     return solve_with_clarabel(full_program(problem_named(name)))
 
 
 @small_problems
-def test_number_of_patterns(problem: Problem) -> None:
+def test_number_of_patterns(problem):
     assert len(arrangement(problem)) == problem.n_patterns
 
 
 @small_problems
-def test_clarabel_is_optimal(problem: Problem) -> None:
+def test_clarabel_is_optimal(problem):
     solution = _clarabel(problem.name)
     assert solution.status == "Solved"
     assert solution.iterations > 0 and solution.seconds > 0.0
@@ -60,14 +56,14 @@ def test_clarabel_is_optimal(problem: Problem) -> None:
 @pytest.mark.parametrize(
     "problem", [p for p in SMALL_PROBLEMS if p.objective is not None], ids=problem_ids
 )
-def test_known_optimum(problem: Problem) -> None:
+def test_known_optimum(problem):
     np.testing.assert_allclose(
         _clarabel(problem.name).objective, problem.objective, rtol=1e-7, atol=1e-12
     )
 
 
 @small_problems
-def test_cvxpy_agrees(problem: Problem) -> None:
+def test_cvxpy_agrees(problem):
     pytest.importorskip("cvxpy")
     program = full_program(problem)
     solution = solve_with_cvxpy(program)
@@ -79,7 +75,7 @@ def test_cvxpy_agrees(problem: Problem) -> None:
 
 
 @small_problems
-def test_recovered_network_has_the_objective_of_the_program(problem: Problem) -> None:
+def test_recovered_network_has_the_objective_of_the_program(problem):
     """Theorem 1: (2) at the network of (6a), (6b) is (5) at the blocks."""
     solution = _clarabel(problem.name)
     network = full_program(problem).recover(solution.Z)
@@ -91,14 +87,14 @@ def test_recovered_network_has_the_objective_of_the_program(problem: Problem) ->
     )
 
 
-def test_another_solver_behind_cvxpy() -> None:
+def test_another_solver_behind_cvxpy():
     pytest.importorskip("cvxpy")
     program = full_program(problem_named("wide"))
     solution = solve_with_cvxpy(program, solver="SCS", tol=1e-6)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-3)
 
 
-def test_blocks_in_any_order_and_number() -> None:
+def test_blocks_in_any_order_and_number():
     problem = problem_named("duplicated_rows")
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, problem.n_patterns, size=15)
@@ -110,7 +106,7 @@ def test_blocks_in_any_order_and_number() -> None:
     assert solution.objective >= _clarabel(problem.name).objective
 
 
-def test_no_blocks() -> None:
+def test_no_blocks():
     problem = problem_named("constant_y")
     none = np.zeros(0, dtype=np.intp)
     program = ConvexProgram(
@@ -122,16 +118,14 @@ def test_no_blocks() -> None:
     np.testing.assert_allclose(solution.v, problem.y)
 
 
-def test_iteration_limit_still_returns_a_point() -> None:
+def test_iteration_limit_still_returns_a_point():
     solution = solve_with_clarabel(full_program(problem_named("grid_3x3")), max_iter=2)
     assert solution.status == "MaxIterations" and solution.iterations == 2
     assert np.isfinite(solution.Z).all()
 
 
 @pytest.mark.parametrize("solve", [solve_with_clarabel, solve_with_cvxpy])
-def test_other_losses_are_refused(
-    solve: Callable[[ConvexProgram], ReferenceSolution],
-) -> None:
+def test_other_losses_are_refused(solve):
     problem = problem_named("wide")
     program = ConvexProgram(
         problem.X, problem.y, problem.beta, arrangement(problem), loss=HuberLoss()
@@ -140,13 +134,13 @@ def test_other_losses_are_refused(
         solve(program)
 
 
-def test_unknown_cvxpy_solver_is_refused() -> None:
+def test_unknown_cvxpy_solver_is_refused():
     with pytest.raises(InputError, match=r"solver must be one of .*CLARABEL.*, got 'NONE'"):
         solve_with_cvxpy(full_program(problem_named("wide")), solver="NONE")
 
 
 @pytest.mark.parametrize("wrong", ["Z", "Z negative", "v", "multipliers", "multipliers negative"])
-def test_checker_refuses_blocks_that_are_not_optimal(wrong: str) -> None:
+def test_checker_refuses_blocks_that_are_not_optimal(wrong):
     program = full_program(problem_named("duplicated_rows"))
     solution = _clarabel("duplicated_rows")
     Z, multipliers, v = solution.Z, solution.multipliers, solution.v
@@ -164,7 +158,7 @@ def test_checker_refuses_blocks_that_are_not_optimal(wrong: str) -> None:
         assert_optimal_blocks(program, Z, multipliers, v, tol=1e-7)
 
 
-def one_row_solution() -> tuple[Problem, Solution]:
+def one_row_solution():
     """The optimum of one row in closed form: ``f = y - beta / ||x||``, one neuron along x."""
     problem = problem_named("one_row")
     x = problem.X[0]
@@ -186,7 +180,7 @@ def one_row_solution() -> tuple[Problem, Solution]:
     return problem, solution
 
 
-def test_checker_accepts_a_true_certificate() -> None:
+def test_checker_accepts_a_true_certificate():
     problem, solution = one_row_solution()
     assert_certified(solution, problem.X, problem.y, problem.beta, optimum=problem.objective)
 
@@ -203,7 +197,7 @@ def test_checker_accepts_a_true_certificate() -> None:
     ],
     ids=lambda claim: next(iter(claim)),
 )
-def test_checker_refuses_a_false_certificate(claim: dict[str, object]) -> None:
+def test_checker_refuses_a_false_certificate(claim):
     problem, solution = one_row_solution()
     with pytest.raises(AssertionError):
         assert_certified(
@@ -211,7 +205,7 @@ def test_checker_refuses_a_false_certificate(claim: dict[str, object]) -> None:
         )
 
 
-def test_checker_refuses_dependent_and_unbalanced_neurons() -> None:
+def test_checker_refuses_dependent_and_unbalanced_neurons():
     problem, solution = one_row_solution()
     hidden, output = solution.network.hidden_weights, solution.network.output_weights
     half = np.sqrt(0.5)
@@ -239,13 +233,13 @@ def test_checker_refuses_dependent_and_unbalanced_neurons() -> None:
 @pytest.mark.parametrize(
     ("n", "d"), [(1, 1), (1, 3), (2, 2), (3, 5), (6, 2), (7, 3), (7, 4), (6, 5)]
 )
-def test_brute_force_in_general_position(n: int, d: int) -> None:
+def test_brute_force_in_general_position(n, d):
     X = np.random.default_rng(10 * n + d).standard_normal((n, d))
     assert len(brute_force_patterns(X)) == cover(n, min(n, d))
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_brute_force_misses_no_random_pattern(d: int) -> None:
+def test_brute_force_misses_no_random_pattern(d):
     rng = np.random.default_rng(d)
     X = rng.integers(-2, 3, size=(9, d)).astype(float)
     found = PatternSet.from_directions(X, rng.standard_normal((20_000, d)))
@@ -254,5 +248,5 @@ def test_brute_force_misses_no_random_pattern(d: int) -> None:
     assert np.array_equal(directions @ X.T > 0, masks)
 
 
-def test_problems_have_distinct_names() -> None:
+def test_problems_have_distinct_names():
     assert len({problem.name for problem in PROBLEMS}) == len(PROBLEMS)

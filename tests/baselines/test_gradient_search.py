@@ -1,7 +1,5 @@
 """Local search: objectives and gradients against other computations, records, divergence."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
@@ -13,7 +11,7 @@ from cvxnn.training.certification import certify
 
 torch = pytest.importorskip("torch")
 
-from cvxnn.baselines import LocalSearch, local_search  # noqa: E402
+from cvxnn.baselines import local_search  # noqa: E402
 from cvxnn.baselines.optimizers import curvature  # noqa: E402
 from cvxnn.baselines.parallel_networks import ParallelNetworks  # noqa: E402
 
@@ -25,12 +23,12 @@ WIDTH = 6
 OPTIMIZERS = ("sgd", "adam", "lbfgs")
 
 
-def random_network(seed: int) -> TwoLayerNetwork:
+def random_network(seed):
     rng = np.random.default_rng(seed)
     return TwoLayerNetwork(rng.standard_normal((WIDTH, 3)), rng.standard_normal(WIDTH))
 
 
-def search(**options: object) -> LocalSearch:
+def search(**options):
     arguments = {"width": WIDTH, "iterations": 40, "n_trials": 3, "n_records": 5} | options
     return local_search(X, Y, BETA, **arguments)
 
@@ -85,7 +83,7 @@ def test_a_network_without_active_neurons_has_no_curvature():
 # ------------------------------------------------------------------ the steps of torch.optim
 
 
-def torch_objective(hidden: object, output: object) -> object:
+def torch_objective(hidden, output):
     data, target = torch.from_numpy(X), torch.from_numpy(Y)
     residual = torch.relu(data @ hidden.T) @ output - target
     penalty = hidden.square().sum() + output.square().sum()
@@ -93,7 +91,7 @@ def torch_objective(hidden: object, output: object) -> object:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_the_trajectory_is_that_of_torch(optimizer: str):
+def test_the_trajectory_is_that_of_torch(optimizer):
     ours = search(optimizer=optimizer, step_size=1e-2, momentum=0.8)
     for trial in range(3):
         start = search(optimizer=optimizer, step_size=1e-300, iterations=1).networks[trial]
@@ -118,7 +116,7 @@ def test_the_trajectory_is_that_of_torch(optimizer: str):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_losses_are_objectives_and_fall(optimizer: str):
+def test_losses_are_objectives_and_fall(optimizer):
     found = search(optimizer=optimizer)
     assert found.losses.shape == found.seconds.shape == (3, 5)
     assert found.iterations.tolist() == [0, 10, 20, 30, 40]
@@ -134,7 +132,7 @@ def test_losses_are_objectives_and_fall(optimizer: str):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_no_trial_beats_the_certified_bound(optimizer: str):
+def test_no_trial_beats_the_certified_bound(optimizer):
     found = search(optimizer=optimizer, iterations=500)
     bound = certify(found.best, X, Y, BETA).dual_bound
     assert (found.objectives >= bound).all()
@@ -142,7 +140,7 @@ def test_no_trial_beats_the_certified_bound(optimizer: str):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_single_neuron_reaches_the_closed_form(optimizer: str):
+def test_a_single_neuron_reaches_the_closed_form(optimizer):
     # max_u |y'(Xu)_+| = 5 and ||(Xu)_+||^2 = 5 at beta 1: 1/2 y'y - (5 - 1)^2 / (2 5) = 0.9.
     found = local_search(
         [[1.0], [2.0]], [1.0, 2.0], 1.0, width=3, optimizer=optimizer, iterations=3000
@@ -151,7 +149,7 @@ def test_a_single_neuron_reaches_the_closed_form(optimizer: str):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_seed_fixes_the_search(optimizer: str):
+def test_a_seed_fixes_the_search(optimizer):
     first, again = search(optimizer=optimizer), search(optimizer=optimizer)
     assert first.networks == again.networks
     np.testing.assert_array_equal(first.losses, again.losses)
@@ -183,7 +181,7 @@ def test_outputs_are_monitored_at_every_record():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_divergence_is_reported_and_the_last_finite_network_kept(optimizer: str):
+def test_divergence_is_reported_and_the_last_finite_network_kept(optimizer):
     found = search(optimizer=optimizer, step_size=1e150, X_monitor=X, iterations=4)
     assert found.n_diverged == 3
     assert np.isinf(found.losses[:, -1]).all() and np.isfinite(found.losses[:, 0]).all()
@@ -214,14 +212,14 @@ def test_lbfgs_ends_where_there_is_no_progress():
 
 def test_the_callback_hears_of_every_record():
     for optimizer, calls in [("sgd", 5), ("lbfgs", 15)]:
-        fractions: list[float] = []
+        fractions = []
         search(optimizer=optimizer, callback=fractions.append)
         assert len(fractions) == calls
         assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 def test_an_interrupt_comes_through():
-    def interrupt(fraction: float) -> None:
+    def interrupt(fraction):
         if fraction > 0.5:
             raise KeyboardInterrupt
 
@@ -245,12 +243,12 @@ def test_few_iterations_are_recorded_once_each():
         ({"X_monitor": [[1.0]]}, "X_monitor must have the 3 columns of X, got 1"),
     ],
 )
-def test_arguments_are_checked(options: dict[str, object], sentence: str):
+def test_arguments_are_checked(options, sentence):
     with pytest.raises(InputError, match=sentence):
         search(**options)
 
 
-def test_without_torch_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+def test_without_torch_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(InputError, match=r"pip install 'cvxnn\[study\]'"):
         search()

@@ -1,10 +1,6 @@
 """Running commands: inside the tests, and as processes of their own."""
 
-from __future__ import annotations
-
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import processes
 import pytest
@@ -18,10 +14,10 @@ V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def run():
     """Run a command; what the CLI does not turn into an exit code is raised."""
 
-    def invoke(*arguments: object) -> Result:
+    def invoke(*arguments):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -31,10 +27,10 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def refused(run: Run) -> Callable[..., str]:
+def refused(run):
     """Run a command with a mistake of the user in it; the one sentence beside its notes."""
 
-    def invoke(*arguments: object) -> str:
+    def invoke(*arguments):
         result = run(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         (sentence,) = [line for line in result.stderr.splitlines() if line[:6] != "note: "]
@@ -45,13 +41,13 @@ def refused(run: Run) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def start() -> Callable[..., subprocess.Popen[str]]:
+def start():
     """Start Python as a process that imports the package under test."""
     return processes.start
 
 
 @pytest.fixture(scope="session")
-def v_shape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def v_shape(tmp_path_factory):
     """Data of y = |x|, which two neurons fit."""
     path = tmp_path_factory.mktemp("v") / "v.csv"
     path.write_text(V_SHAPE)
@@ -59,7 +55,7 @@ def v_shape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(run: Run, v_shape: Path) -> Path:
+def model(run, v_shape):
     """A model of y = |x|."""
     path = v_shape.with_suffix(".npz")
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", path, "--quiet")

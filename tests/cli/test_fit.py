@@ -223,11 +223,7 @@ main()
 
 @pytest.mark.parametrize(
     ("where", "number"),
-    [
-        ("foreground", signal.SIGINT),
-        ("foreground", signal.SIGTERM),
-        ("background", signal.SIGTERM),
-    ],
+    [("foreground", signal.SIGINT), ("foreground", signal.SIGTERM), ("background", signal.SIGTERM)],
 )
 def test_a_signal_saves_and_shows_the_best_network(start, tmp_path, where, number):
     out = tmp_path / "model.npz"

@@ -1,8 +1,6 @@
 """Streams that are closed, full or gone: the exit code of the command, and one sentence if there is
 a place for it."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import sys

@@ -1,14 +1,9 @@
 """Contracts of the data: their order, weights and units, and what may not matter at all."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from contracts.cases import (
     CASES,
-    Case,
     assert_consistent,
     each_case,
     each_of_few,
@@ -34,7 +29,7 @@ each_of_two_losses = pytest.mark.parametrize(
 
 
 @each_case
-def test_the_order_of_rows_does_not_matter(case: Case) -> None:
+def test_the_order_of_rows_does_not_matter(case):
     X, y = case.data()
     order = np.random.default_rng(0).permutation(len(y))
     options = {"X": X[order], "y": y[order]}
@@ -46,7 +41,7 @@ def test_the_order_of_rows_does_not_matter(case: Case) -> None:
 
 
 @each_case
-def test_a_weight_counts_rows(case: Case) -> None:
+def test_a_weight_counts_rows(case):
     loss = case.losses[-1]
     X, y = case.data(loss)
     weights = np.array([1, 2, 0, 3, 1, 1, 2, 0, 1])[: len(y)]
@@ -64,7 +59,7 @@ def test_a_weight_counts_rows(case: Case) -> None:
 
 
 @each_case
-def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
+def test_a_weight_of_zero_removes_a_row(case):
     X, y = case.data()
     counted = np.arange(len(y)) % 3 > 0
     removed = case.solve(sample_weight=2.0 * counted, beta=2.0 * case.beta)
@@ -74,7 +69,7 @@ def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
 
 
 @each_of_two_losses
-def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: str) -> None:
+def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
     X, y = case.data(loss)
     a, b = (2.0**-200, 2.0**150) if loss == "squared" else (2.0**40, 2.0**-30)
     plain, has_bias = solved(case.name, loss, case.methods[0]), getattr(case.model, "bias", False)
@@ -96,7 +91,7 @@ def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: st
 
 @each_case
 @pytest.mark.parametrize("size", [1e-90, 1e8])
-def test_units_of_the_data_do_not_matter(case: Case, size: float) -> None:
+def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
     if getattr(case.model, "bias", False):
         pytest.skip("The constant of a bias has no unit.")
@@ -107,7 +102,7 @@ def test_units_of_the_data_do_not_matter(case: Case, size: float) -> None:
 
 
 @each_case
-def test_the_same_random_state_gives_the_same_network(case: Case) -> None:
+def test_the_same_random_state_gives_the_same_network(case):
     first, again = (
         case.solve(method=method_of(case), random_state=state)
         for state in (7, np.random.default_rng(7))
@@ -117,7 +112,7 @@ def test_the_same_random_state_gives_the_same_network(case: Case) -> None:
 
 
 @each_case
-def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
+def test_the_optimum_does_not_depend_on_the_random_state(case):
     other = case.solve(random_state=8)
     plain = solved(case.name, "squared", case.methods[0])
     if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
@@ -128,7 +123,7 @@ def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
         np.testing.assert_allclose(other.network(X), plain.network(X), atol=1e-3)
 
 
-STRINGS: dict[str, Any] = {
+STRINGS = {
     "relu": CASES["ReLU"],
     "gated": CASES["drawn gates"],
     "linear_conv": CASES["linear"],
@@ -137,7 +132,7 @@ STRINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_strings_are_models_with_their_defaults(name: str) -> None:
+def test_strings_are_models_with_their_defaults(name):
     case = STRINGS.get(name, CASES["filters"])
     X, y = case.data() if name != "conv" else case.data(shape=(4, 4))
     by_name = cvxnn.solve(X, y, 0.3, model=name)
@@ -149,7 +144,7 @@ def test_strings_are_models_with_their_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("loss", CASES["ReLU"].losses)
-def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str) -> None:
+def test_strings_are_methods_and_losses_with_their_defaults(name, loss):
     by_name = solved("ReLU", loss, name)
     assert by_name.method == name
     X, y = CASES["ReLU"].data(loss)
@@ -158,7 +153,7 @@ def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str
 
 
 @each_warm
-def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
+def test_a_warm_start_leads_to_the_same_optimum(case):
     plain = solved(case.name, "squared", "global")
     for start in (plain.network, case.solve(beta=3.0 * case.beta).network):
         solution = case.solve(warm_start=start)
@@ -168,7 +163,7 @@ def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
 
 
 @each_of_few
-def test_lists_of_numbers_are_data(case: Case) -> None:
+def test_lists_of_numbers_are_data(case):
     X, y = case.data()
     solution = case.solve(X=X.tolist(), y=y.tolist())
     assert solution.network == solved(case.name, "squared", case.methods[0]).network

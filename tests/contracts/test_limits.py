@@ -1,13 +1,9 @@
 """Contracts of a run that ends early, of what it reports, and of what it leaves behind."""
 
-from __future__ import annotations
-
 import os
 import signal
 import warnings
-from collections.abc import Iterator
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,32 +22,30 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 import cvxnn
-from cvxnn import Progress, Status
+from cvxnn import Status
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.training.solve import prepare
 
 # Out of reach within a round, and for some within any number of them.
-STRICT: dict[str, Any] = {"tol": 1e-14, "beta": 1e-3}
+STRICT = {"tol": 1e-14, "beta": 1e-3}
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c() -> Iterator[None]:
+def ctrl_c():
     """A shell starts its background jobs with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-def large(case: Case, **options: Any) -> dict[str, Any]:
+def large(case, **options):
     """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
     X, y = case.data(options.get("loss", "squared"), case.large)
     return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
 
 
-def assert_cut_short(
-    case: Case, solution: Any, status: Status, loss: str | Loss = "squared"
-) -> None:
+def assert_cut_short(case, solution, status, loss="squared"):
     chosen = as_loss(loss)
     X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
     assert solution.status is status
@@ -65,7 +59,7 @@ def assert_cut_short(
 
 
 @each_case
-def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
+def test_max_iter_ends_a_run_with_one_warning(case):
     with pytest.warns(ConvergenceWarning, match="raise max_iter") as caught:
         solution = cvxnn.solve(**large(case, max_iter=1))
     assert_cut_short(case, solution, Status.ITERATION_LIMIT)
@@ -78,7 +72,7 @@ def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
 
 
 @each_case
-def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
+def test_no_time_at_all_still_gives_neurons(case):
     for method in case.methods:
         if method == "exact" and case.large[-1] > 6:
             continue
@@ -96,7 +90,7 @@ def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
 
 
 @each_loss
-def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case: Case, loss: str) -> None:
+def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case, loss):
     X, y = case.data(loss, case.large)
     weights = np.linspace(0.5, 2.0, len(y))
     problem = large(case, X=X, y=y, loss=loss, sample_weight=weights)
@@ -108,23 +102,23 @@ def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case: Case, loss: 
 class Looks(Deadline):
     """Passes when it has been looked at so often; or Ctrl-C is pressed then, once."""
 
-    def __init__(self, count: int, *, presses: bool) -> None:
+    def __init__(self, count, *, presses):
         super().__init__(1e6)
         self._left, self._presses = count, presses
 
     @property
-    def passed(self) -> bool:
+    def passed(self):
         self._left -= 1
         if self._presses and self._left == 0:
             os.kill(os.getpid(), signal.SIGINT)
         return not self._presses and self._left < 0
 
-    def share(self, fraction: float) -> Deadline:
+    def share(self, fraction):
         return self
 
 
 @each_of_few
-def test_a_run_may_end_at_any_look_at_its_deadline(case: Case) -> None:
+def test_a_run_may_end_at_any_look_at_its_deadline(case):
     loss = case.losses[-1]
     X, y = case.data(loss, case.large)
     problem = large(case, X=X, y=y, loss=loss, beta=0.1, tol=1e-4)
@@ -143,7 +137,7 @@ def test_a_run_may_end_at_any_look_at_its_deadline(case: Case) -> None:
             assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
-def test_a_run_on_many_rows_may_end_at_any_look() -> None:
+def test_a_run_on_many_rows_may_end_at_any_look():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])
     y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_normal(5_000)
@@ -157,27 +151,27 @@ def test_a_run_on_many_rows_may_end_at_any_look() -> None:
 
 
 @each_case
-def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case: Case) -> None:
+def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case):
     # The network 0 is optimal, or the line alone.
     solution = quietly(cvxnn.solve, **large(case, beta=1e6, time_limit=1e-9))
     assert solution.n_neurons == 0
     assert ("no neurons yet" in solution.message) == (solution.status is Status.TIME_LIMIT)
 
 
-def kill(progress: Progress) -> None:
+def kill(progress):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def throw(progress: Progress) -> None:
+def throw(progress):
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("press", [kill, throw])
 @each_case
-def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case: Case, press: Any) -> None:
-    seen: list[Progress] = []
+def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
+    seen = []
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress):
         seen.append(progress)
         press(progress)
 
@@ -188,8 +182,8 @@ def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case: Case, press:
 
 
 @each_of_few
-def test_a_callback_sees_every_round_and_the_gap_close(case: Case) -> None:
-    seen: list[Progress] = []
+def test_a_callback_sees_every_round_and_the_gap_close(case):
+    seen = []
     X, y = case.data(shape=case.large)
     solution = cvxnn.solve(**large(case, callback=seen.append, beta=0.3, tol=1e-6))
     assert solution.status.is_success
@@ -207,21 +201,21 @@ def test_a_callback_sees_every_round_and_the_gap_close(case: Case) -> None:
 
 
 @each_of_few
-def test_errors_of_a_callback_get_through(case: Case) -> None:
-    def fail(progress: Progress) -> None:
+def test_errors_of_a_callback_get_through(case):
+    def fail(progress):
         raise RuntimeError("mine")
 
     with pytest.raises(RuntimeError, match="mine"):
         cvxnn.solve(**large(case, callback=fail))
 
 
-def state_of_the_process() -> Any:
+def state_of_the_process():
     threads = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
     return list(warnings.filters), np.geterr(), signal.getsignal(signal.SIGINT), threads
 
 
 @each_of_few
-def test_nothing_is_left_behind(case: Case) -> None:
+def test_nothing_is_left_behind(case):
     before, state = state_of_the_process(), np.random.get_state()[1].copy()
     case.solve()
     quietly(cvxnn.solve, **large(case, max_iter=1))
@@ -235,7 +229,7 @@ def test_nothing_is_left_behind(case: Case) -> None:
 
 
 @each_warm
-def test_a_warm_start_is_never_lost(case: Case) -> None:
+def test_a_warm_start_is_never_lost(case):
     best = solved(case.name, "squared", "global")
     solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)
     assert solution.objective <= best.objective * (1.0 + 1e-14)
@@ -251,7 +245,7 @@ def test_a_warm_start_is_never_lost(case: Case) -> None:
     ],
     ids=repr,
 )
-def test_a_run_without_a_proof_says_what_would_help(model: Any, shape: Any, advice: str) -> None:
+def test_a_run_without_a_proof_says_what_would_help(model, shape, advice):
     case = Case("", model, shape, shape)
     with pytest.warns(ConvergenceWarning, match=advice):
         solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)

@@ -1,10 +1,7 @@
 """Contracts of the optimum: the network returned, against cvxpy and local searches."""
 
-from __future__ import annotations
-
 import sys
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from contracts.cases import (
     CASES,
     TOL,
     Bilinear,
-    Case,
     assert_consistent,
     each_case,
     each_loss,
@@ -38,9 +34,7 @@ each_method = pytest.mark.parametrize(
 
 
 @each_method
-def test_the_network_has_the_objective_and_is_of_its_model(
-    case: Case, loss: str, method: str
-) -> None:
+def test_the_network_has_the_objective_and_is_of_its_model(case, loss, method):
     X, y = case.data(loss)
     solution = solved(case.name, loss, method)
     assert_consistent(solution, X, y, loss)
@@ -71,7 +65,7 @@ def test_the_network_has_the_objective_and_is_of_its_model(
 
 
 @each_loss
-def test_neurons_are_balanced(case: Case, loss: str) -> None:
+def test_neurons_are_balanced(case, loss):
     network = solved(case.name, loss, case.methods[0]).network
     arrays = dict(network._arrays)
     output = arrays.pop("output_weights").reshape(network.n_neurons, -1)
@@ -83,7 +77,7 @@ def test_neurons_are_balanced(case: Case, loss: str) -> None:
 
 
 @each_case
-def test_the_error_covers_the_objective_in_rational_arithmetic(case: Case) -> None:
+def test_the_error_covers_the_objective_in_rational_arithmetic(case):
     X, y = case.data()
     solution = solved(case.name, "squared", case.methods[0])
     left = values(solution.network, X) - exact(y)
@@ -92,7 +86,7 @@ def test_the_error_covers_the_objective_in_rational_arithmetic(case: Case) -> No
 
 
 @each_loss
-def test_cvxpy_finds_the_same_value(case: Case, loss: str) -> None:
+def test_cvxpy_finds_the_same_value(case, loss):
     cp = pytest.importorskip("cvxpy")
     X, y = case.data(loss)
     value = case.formula(X).optimum(cp, loss, y, case.beta)
@@ -104,7 +98,7 @@ def test_cvxpy_finds_the_same_value(case: Case, loss: str) -> None:
 
 
 @each_loss
-def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
+def test_forty_random_starts_are_not_below(case, loss):
     X, y = case.data(loss)
     solution = solved(case.name, loss, case.methods[0])
     found = case.formula(X).lowest(loss, y, case.beta)
@@ -113,7 +107,7 @@ def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
 
 
 @each_sampled
-def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> None:
+def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case):
     X, y = case.data()
     best = solved(case.name, "squared", "exact")
     few, many = (case.solve(method=cvxnn.Sampled(count)) for count in (2, 2000))
@@ -129,11 +123,9 @@ def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> 
 
 
 @each_sampled
-def test_rows_of_cones_enter_as_they_are_needed(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_cones_enter_as_they_are_needed(case, monkeypatch):
     X, y = case.data(shape=case.large)
-    options: dict[str, Any] = {"X": X, "y": y, "method": cvxnn.Sampled(10)}
+    options = {"X": X, "y": y, "method": cvxnn.Sampled(10)}
     plain = case.solve(**options)
     for module in [module for module in sys.modules.values() if hasattr(module, "_CONE_BYTES")]:
         monkeypatch.setattr(module, "_CONE_BYTES", 0)
@@ -143,7 +135,7 @@ def test_rows_of_cones_enter_as_they_are_needed(
 
 
 @each_loss
-def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
+def test_nothing_is_learned_from_a_large_beta(case, loss):
     _, y = case.data(loss)
     if getattr(case.model, "skip", None) == "free":
         pytest.skip("A free line is always learned.")
@@ -155,9 +147,9 @@ def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
 
 @each_case
 @pytest.mark.parametrize("blank", ["X", "y"])
-def test_blank_data(case: Case, blank: str) -> None:
+def test_blank_data(case, blank):
     X, y = case.data()
-    data: dict[str, Any] = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
+    data = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
     is_nothing = blank == "y" or not getattr(case.model, "bias", False)
     # Of a constant the sampled patterns may miss some.
     for method in case.methods if is_nothing else case.methods[:1]:

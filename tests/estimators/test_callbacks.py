@@ -1,7 +1,5 @@
 """Callbacks of scikit-learn, where it has them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ pytest.importorskip("sklearn.callback")
 class Recorder:
     """Writes down what it is called with; wants to stop after so many rounds."""
 
-    def __init__(self, rounds: float = np.inf) -> None:
+    def __init__(self, rounds=np.inf):
         self.rounds, self.calls = rounds, []
 
     def setup(self, estimator, context):

@@ -1,7 +1,5 @@
 """Weights of classes: what scikit-learn's formula and repeated rows say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.base import clone

@@ -1,7 +1,5 @@
 """The estimators that choose beta: scores of folds, and the training that follows."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -12,12 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, max_error
 from sklearn.model_selection import LeaveOneOut, PredefinedSplit
 
-from cvxnn import (
-    ConvexReLUClassifier,
-    ConvexReLUClassifierCV,
-    ConvexReLURegressorCV,
-    Status,
-)
+from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressorCV, Status
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

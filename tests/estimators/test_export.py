@@ -1,9 +1,6 @@
 """Fitted estimators as PyTorch modules and ONNX models: the same decision values."""
 
-from __future__ import annotations
-
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from cvxnn import Conv
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_exports_give_the_same_values(name: str, run: Any, dtype: str, tol: float):
+def test_exports_give_the_same_values(name, run, dtype, tol):
     model, data = fitted(name)
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)
     # Images have their channels first there.
@@ -67,6 +64,6 @@ def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
 
 @pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_a_model_must_be_fitted(name: str, method: str):
+def test_a_model_must_be_fitted(name, method):
     with pytest.raises(NotFittedError):
         getattr(clone(ESTIMATORS[name][0]), method)()

@@ -1,10 +1,6 @@
 """What `solve` refuses, the estimators refuse in the same sentence, and nothing is read as numbers
 that is none."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -32,13 +28,13 @@ each_model = pytest.mark.parametrize("model", MODELS, ids=str)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def changed(value: object) -> np.ndarray:
+def changed(value):
     table = X.astype(object)
     table[1, 1] = value
     return table
 
 
-def tables() -> dict[str, object]:
+def tables():
     pandas = pytest.importorskip("pandas")
     return {
         "dates": pandas.DataFrame({"a": X[:, 0], "b": pandas.to_datetime(DAYS)}),
@@ -80,14 +76,14 @@ ARRAYS = {
 }
 
 
-def sentence(call: Callable[[], object]) -> str:
+def sentence(call):
     with pytest.raises(InputError) as error:
         call()
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def of_solve(data: object = X, target: object = Y, weights: object = None) -> str:
+def of_solve(data=X, target=Y, weights=None):
     return sentence(lambda: cvxnn.solve(data, target, 1.0, sample_weight=weights))
 
 

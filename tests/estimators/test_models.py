@@ -1,10 +1,8 @@
 """Both estimators with every kind of network: what they train, and what they say of it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from estimators.cases import BARS, CASES, FLOWERS, IMAGES, Case
+from estimators.cases import BARS, CASES, FLOWERS, IMAGES
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -16,7 +14,7 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 @each_case
-def test_attributes_are_those_of_the_solution(case: Case):
+def test_attributes_are_those_of_the_solution(case):
     model = case.regressor().fit(case.data, case.target)
     solution, values = case.solve(case.target)
     assert model.status_ is solution.status is Status.OPTIMAL
@@ -32,7 +30,7 @@ def test_attributes_are_those_of_the_solution(case: Case):
 
 
 @each_case
-def test_labels_are_signs(case: Case):
+def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)
     solution, values = case.solve(np.where(labels, 1.0, -1.0), loss="logistic")
@@ -49,7 +47,7 @@ def test_labels_are_signs(case: Case):
 
 
 @each_case
-def test_three_classes_are_one_against_the_rest(case: Case):
+def test_three_classes_are_one_against_the_rest(case):
     names = np.array(["first", "second", "third"])[case.classes]
     model = case.classifier().fit(case.data, names)
     assert model.status_ is Status.OPTIMAL
@@ -69,7 +67,7 @@ def test_three_classes_are_one_against_the_rest(case: Case):
 
 
 @each_case
-def test_order_weights_and_repetition_give_the_same_numbers(case: Case):
+def test_order_weights_and_repetition_give_the_same_numbers(case):
     X, y = case.data, case.classes == 0
     rng = np.random.default_rng(1)
     weights, order = rng.integers(0, 3, len(X)), rng.permutation(len(X))
@@ -91,7 +89,7 @@ def test_order_weights_and_repetition_give_the_same_numbers(case: Case):
 
 
 @each_case
-def test_class_weight_is_a_weight_of_samples(case: Case):
+def test_class_weight_is_a_weight_of_samples(case):
     X, y = case.data, case.classes == 0
     by_class = case.classifier(class_weight={True: 3.0, False: 1.0}).fit(X, y)
     by_sample = case.classifier().fit(X, y, sample_weight=np.where(y, 3.0, 1.0))
@@ -101,7 +99,7 @@ def test_class_weight_is_a_weight_of_samples(case: Case):
 
 
 @each_case
-def test_cross_validation_is_for_every_model(case: Case):
+def test_cross_validation_is_for_every_model(case):
     options = {"cv": 2, "model": case.model, "method": case.method}
     betas = [3.0 * case.beta, case.beta]
     model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
@@ -117,7 +115,7 @@ def test_cross_validation_is_for_every_model(case: Case):
 
 
 @each_case
-def test_data_of_another_shape_are_refused(case: Case):
+def test_data_of_another_shape_are_refused(case):
     model = case.regressor().fit(case.data, case.target)
     with pytest.raises(ValueError, match=r"features, but Convex|as when it was fitted"):
         model.predict(case.data[..., :-1])

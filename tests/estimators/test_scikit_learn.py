@@ -1,7 +1,5 @@
 """The estimators as scikit-learn knows them: its own checks, and its tools around them."""
 
-from __future__ import annotations
-
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 

@@ -1,11 +1,7 @@
 """ONNX models: versions, names, shapes, metadata and files."""
 
-from __future__ import annotations
-
 import json
 import os
-from pathlib import Path
-from typing import Any
 
 import pytest
 from networks.cases import CASES, RELU, ROWS
@@ -17,7 +13,7 @@ from cvxnn.exchange import onnx_graph
 onnx = pytest.importorskip("onnx")
 
 
-def shape_of(value: Any) -> list[int | str]:
+def shape_of(value):
     sizes = value.type.tensor_type.shape.dim
     return [size.dim_param or size.dim_value for size in sizes]
 
@@ -52,9 +48,7 @@ def test_versions_shapes_and_names_of_an_onnx_model():
         ("circular 5", None, ["n", 5]),
     ],
 )
-def test_channels_are_first_and_sides_free_where_they_may_be(
-    name: str, image_shape: Any, expected: list[Any]
-):
+def test_channels_are_first_and_sides_free_where_they_may_be(name, image_shape, expected):
     model = to_onnx(CASES[name].make(2), image_shape=image_shape)
     assert shape_of(model.graph.input[0]) == expected
 
@@ -64,7 +58,7 @@ def test_weights_too_large_for_float32_are_refused():
         to_onnx(TwoLayerNetwork([[1.0]], [-1e39]), dtype="float32")
 
 
-def test_weights_too_many_for_a_file_are_refused(monkeypatch: pytest.MonkeyPatch):
+def test_weights_too_many_for_a_file_are_refused(monkeypatch):
     monkeypatch.setattr(onnx_graph, "_MAX_BYTES", 8 * 35)
     assert len(to_onnx(RELU.make(7)).graph.initializer) == 2
     monkeypatch.setattr(onnx_graph, "_MAX_BYTES", 8 * 35 - 1)
@@ -85,17 +79,17 @@ def test_weights_too_many_for_a_file_are_refused(monkeypatch: pytest.MonkeyPatch
         ({"metadata": {"one": object()}}, "what JSON can hold, but Object of type object"),
     ],
 )
-def test_options_of_onnx_are_checked(options: dict[str, Any], sentence: str):
+def test_options_of_onnx_are_checked(options, sentence):
     with pytest.raises(InputError, match=sentence):
         to_onnx(RELU.make(1), **options)
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("m", [7, 0])
-def test_a_saved_model_is_the_model(name: str, m: int, tmp_path: Path):
+def test_a_saved_model_is_the_model(name, m, tmp_path):
     network = CASES[name].make(m)
     path = tmp_path / "network.onnx"
-    options: dict[str, Any] = {
+    options = {
         "has_ones": name in ROWS,
         "image_shape": CASES[name].image_shape,
         "dtype": "float32",
@@ -106,13 +100,13 @@ def test_a_saved_model_is_the_model(name: str, m: int, tmp_path: Path):
     assert os.listdir(tmp_path) == ["network.onnx"]
 
 
-def test_a_file_of_another_kind_is_refused(tmp_path: Path):
+def test_a_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"must end in \.onnx, got '.*network\.npz'"):
         save_onnx(RELU.make(1), tmp_path / "network.npz")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_failed_export_leaves_the_file_as_it_was(tmp_path: Path):
+def test_a_failed_export_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "network.onnx"
     save_onnx(RELU.make(1), path)
     before = path.read_bytes()

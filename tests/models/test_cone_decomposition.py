@@ -1,7 +1,5 @@
 """Decomposed networks: the same outputs, and pairs as short as cvxpy finds them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

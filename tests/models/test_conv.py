@@ -1,10 +1,7 @@
 """Convolutional networks: dense networks on patches, closed forms, maps and memory."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +17,7 @@ POOLINGS = ("sum", "average", "max")
 each_pooling = pytest.mark.parametrize("pooling", POOLINGS)
 
 
-def solve(images: Any, y: Any, beta: float, filter_size: Any, **options: Any) -> Any:
+def solve(images, y, beta, filter_size, **options):
     """With settings of the model among the options; max pooling by listing its patterns."""
     own = {"pooling", "bias", "slope", "stride", "padding"} & options.keys()
     model = Conv(filter_size, **{name: options.pop(name) for name in own})
@@ -33,7 +30,7 @@ def solve(images: Any, y: Any, beta: float, filter_size: Any, **options: Any) ->
 
 @each_pooling
 @pytest.mark.parametrize("bias", [True, False])
-def test_one_patch_is_the_fully_connected_network(pooling: str, bias: bool) -> None:
+def test_one_patch_is_the_fully_connected_network(pooling, bias):
     images, y = draw_images("squared", (9, 3, 1))
     rows = images.reshape(9, 3)
     rows = np.column_stack([rows, np.ones(9)]) if bias else rows
@@ -46,7 +43,7 @@ def test_one_patch_is_the_fully_connected_network(pooling: str, bias: bool) -> N
         assert solution.n_patterns == len(enumerate_patterns(rows))
 
 
-def test_an_average_is_a_sum_over_smaller_patches() -> None:
+def test_an_average_is_a_sum_over_smaller_patches():
     images, y = draw_images("squared", (6, 3, 3))
     average = solve(images, y, 0.05, 2, pooling="average")
     total = solve(images / 4.0, y, 0.05, 2)
@@ -54,7 +51,7 @@ def test_an_average_is_a_sum_over_smaller_patches() -> None:
     assert np.allclose(average.network(images), total.network(images / 4.0), atol=1e-3)
 
 
-def test_a_slope_of_one_is_a_linear_network_on_summed_patches() -> None:
+def test_a_slope_of_one_is_a_linear_network_on_summed_patches():
     images, y = draw_images("squared", (8, 3, 3))
     summed = patches_by_loops(images, (2, 1)).sum(axis=1, keepdims=True)
     linear = cvxnn.solve(summed, y, 0.3, model="linear_conv")
@@ -63,7 +60,7 @@ def test_a_slope_of_one_is_a_linear_network_on_summed_patches() -> None:
 
 
 @pytest.mark.parametrize("pooling", ["sum", "max"])
-def test_one_pixel_is_a_lasso_on_its_positive_and_negative_parts(pooling: str) -> None:
+def test_one_pixel_is_a_lasso_on_its_positive_and_negative_parts(pooling):
     # A filter of one pixel is u or -u: f = p pool_k (x_k)_+ + q pool_k (-x_k)_+ at |p| + |q|.
     images, y = draw_images("squared", (12, 3, 3), seed=4)
     pixels = images.reshape(12, -1)
@@ -94,7 +91,7 @@ def test_one_pixel_is_a_lasso_on_its_positive_and_negative_parts(pooling: str) -
     ],
     ids=["sum", "max", "only the constant"],
 )
-def test_one_image_has_a_closed_form(images: Any, options: dict[str, Any], value: float) -> None:
+def test_one_image_has_a_closed_form(images, options, value):
     methods = ("exact", "sampled") if "pooling" in options else ("global",)
     for method in methods:
         solution = solve(images, [2.0], 0.1, 2, method=method, **options)
@@ -102,7 +99,7 @@ def test_one_image_has_a_closed_form(images: Any, options: dict[str, Any], value
         assert solution.objective == pytest.approx(value, rel=1e-6)
 
 
-def test_cone_rows_enter_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cone_rows_enter_as_they_are_needed(monkeypatch):
     images, y = draw_images("squared", (12, 5, 5), seed=1)
     options = {"pooling": "max", "method": Sampled(10), "tol": 1e-8}
     plain = solve(images, y, 0.1, (2, 1), **options)
@@ -116,7 +113,7 @@ def test_cone_rows_enter_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_feature_maps_are_the_formula(name: str) -> None:
+def test_feature_maps_are_the_formula(name):
     network, data = IMAGES[name].network, IMAGES[name].data
     maps = maps_by_loops(network, data).astype(float)
     feature_maps = network.feature_maps(data)
@@ -124,7 +121,7 @@ def test_feature_maps_are_the_formula(name: str) -> None:
     np.testing.assert_allclose(feature_maps.reshape(maps.shape), maps, atol=1e-12)
 
 
-def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_images_are_taken_in_parts(monkeypatch):
     network = CASES["geometry 3, average"].network
     images = np.random.default_rng(0).standard_normal((50, 7, 6))
     whole = network.forward(images)
@@ -135,7 +132,7 @@ def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_allclose(network.forward(images), whole, rtol=1e-13)
 
 
-def test_networks_are_like_those_of_the_same_settings_and_sides() -> None:
+def test_networks_are_like_those_of_the_same_settings_and_sides():
     case = CASES["geometry 2, max"]
     assert case.make(2).is_like(case.make(5))
     assert not case.network.is_like(RELU.network)

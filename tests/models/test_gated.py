@@ -1,9 +1,5 @@
 """Gated networks: closed forms, many gates, and their place beside ReLU networks."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from programs import LOSSES, draw_rows
@@ -16,7 +12,7 @@ from cvxnn.solvers.columns.group_lasso import GroupLasso
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 
 
-def solve_gated(X: Any, y: Any, beta: float, gates: Any = None, **options: Any) -> Any:
+def solve_gated(X, y, beta, gates=None, **options):
     own = {name: options.pop(name) for name in ("n_gates", "skip") if name in options}
     return solve(X, y, beta, model=Gated(gates, **own), **options)
 

@@ -1,7 +1,5 @@
 """Each symmetry keeps what it says: the function, or the values on X, and the penalty."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array, np.random.Generator]:
+def cases(draw):
     """A network with repeated, opposite, unbalanced and dead neurons, and data."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     n, m, d = draw(st.integers(1, 8)), draw(st.integers(1, 12)), draw(st.integers(1, 4))
@@ -38,7 +36,7 @@ def cases(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array, np.random.Generator]
     return network, rng.standard_normal((n, d)), rng
 
 
-def assert_same_values(new: TwoLayerNetwork, old: TwoLayerNetwork, X: Array) -> None:
+def assert_same_values(new, old, X):
     assert new._settings == old._settings
     assert np.array_equal(new.skip_weights, old.skip_weights)
     w = np.zeros(X.shape[1]) if old.skip_weights is None else old.skip_weights
@@ -47,7 +45,7 @@ def assert_same_values(new: TwoLayerNetwork, old: TwoLayerNetwork, X: Array) -> 
     assert (np.abs(new.forward(X) - old.forward(X)) <= 1e-9 * size.max(initial=1e-300)).all()
 
 
-def elsewhere(network: TwoLayerNetwork, rng: np.random.Generator) -> Array:
+def elsewhere(network, rng):
     return rng.standard_normal((20, network.n_features))
 
 

@@ -1,14 +1,11 @@
 """Figures: what is drawn is what the arguments say, and nothing global is touched."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -27,17 +24,17 @@ from cvxnn.plotting import (
 from cvxnn.results import Progress
 
 
-def curves(ax: Axes) -> list[np.ndarray]:
+def curves(ax):
     """The data of the lines that are drawn, without the entries of the legend."""
     lines = [np.asarray(line.get_xydata()) for line in ax.get_lines()]
     return [line for line in lines if len(line) > 2]
 
 
-def labels(ax: Axes) -> list[str]:
+def labels(ax):
     return ax.get_legend_handles_labels()[1]
 
 
-def luminance(color: str) -> float:
+def luminance(color):
     return float(np.dot(to_rgb(color), [0.299, 0.587, 0.114]))
 
 
@@ -45,7 +42,7 @@ def luminance(color: str) -> float:
 
 
 @pytest.mark.parametrize("x", ["iteration", "seconds"])
-def test_every_trial_is_drawn(x: str):
+def test_every_trial_is_drawn(x):
     search = make_search()
     ax = plot_objective(search, x=x)
     drawn = curves(ax)
@@ -184,7 +181,7 @@ def test_lines_outside_the_figure_are_not_drawn():
 
 
 @pytest.mark.parametrize("ones", [True, False])
-def test_regions_have_the_sign_of_the_network(ones: bool):
+def test_regions_have_the_sign_of_the_network(ones):
     X = PLANE if ones else PLANE[:, :2]
     hidden = PLANE_NETWORK.hidden_weights
     network = TwoLayerNetwork(hidden if ones else hidden[:, :2], PLANE_NETWORK.output_weights)
@@ -203,7 +200,7 @@ def test_regions_have_the_sign_of_the_network(ones: bool):
         np.testing.assert_allclose(pixel(ax, point), to_rgb(expected), atol=0.01)
 
 
-def pixel(ax: Axes, point: list[float]) -> np.ndarray:
+def pixel(ax, point):
     """The colour that is drawn at a point of the data."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -228,14 +225,14 @@ def test_other_features_are_refused():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_axes_given_are_drawn_on_and_returned(name: str):
+def test_the_axes_given_are_drawn_on_and_returned(name):
     ax = Figure().add_subplot()
     assert FIGURES[name](ax) is ax
     assert ax.get_xlabel() and ax.get_ylabel()
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
+def test_the_legend_is_inside_the_figure_and_covers_no_data(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     ax = FIGURES[name](None)
@@ -246,7 +243,7 @@ def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
     assert box.x0 <= legend.x0 and legend.x1 <= box.x1 and legend.y1 <= box.y1
 
 
-def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(InputError, match=r"pip install 'cvxnn\[plot\]'"):
         plot_objective(make_search())

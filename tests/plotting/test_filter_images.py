@@ -1,7 +1,5 @@
 """Pictures of filters: what is drawn is what the network has."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,10 +1,7 @@
 """Figures over beta: what is drawn is what the path and the scores say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from plotting.figures import PATH, scored
 
 from cvxnn.errors import InputError
@@ -17,12 +14,12 @@ from cvxnn.estimators import (
 from cvxnn.plotting import plot_cv, plot_path
 
 
-def line(ax: Axes, label: str) -> np.ndarray:
+def line(ax, label):
     (found,) = [line for line in ax.get_lines() if line.get_label() == label]
     return np.asarray(found.get_xydata())
 
 
-def labels(ax: Axes) -> list[str]:
+def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
@@ -72,6 +69,6 @@ def test_one_fold_has_no_standard_error():
 
 
 @pytest.mark.parametrize("model", [ConvexReLURegressorCV(), ConvexReLURegressor()])
-def test_a_model_without_scores_is_refused(model: object):
+def test_a_model_without_scores_is_refused(model):
     with pytest.raises(InputError, match=f"got {type(model).__name__} without scores"):
         plot_cv(model)

@@ -1,7 +1,5 @@
 """The study from end to end."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import errno

@@ -1,9 +1,5 @@
 """Estimators of this library and pipelines: their values, labels and losses."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from perceptrons import mlp
@@ -26,11 +22,11 @@ Y = np.abs(X[:, 0]) + 0.1 * RNG.standard_normal(30)
 LABELS = np.where(Y > 0.7, "large", "small")
 
 
-def hidden(model: Any, target: Any = Y, data: Any = X) -> Any:
+def hidden(model, target=Y, data=X):
     return quietly(model.fit, data, target)
 
 
-def fitted(model: Any) -> Any:
+def fitted(model):
     return cvxnn.ConvexReLURegressor(beta=5.0, model=model).fit(X, Y)
 
 
@@ -51,7 +47,7 @@ def fitted(model: Any) -> Any:
     ],
     ids=str,
 )
-def test_estimators_are_certified_as_they_were_trained(model: Any, hidden_bias: bool):
+def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
     target = LABELS if hasattr(model, "class_weight") else Y
     model.set_params(hidden_bias=hidden_bias).fit(X, target)
     beta = getattr(model, "beta_", getattr(model, "beta", None))
@@ -108,7 +104,7 @@ def test_several_classes_are_certified_one_by_one():
 
 
 class Doubled(cvxnn.ConvexReLURegressor):
-    def predict(self, X: Any) -> Any:
+    def predict(self, X):
         return 2.0 * super().predict(X)
 
 
@@ -127,7 +123,7 @@ class Doubled(cvxnn.ConvexReLURegressor):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_others_are_refused(model: Any, words: str):
+def test_others_are_refused(model, words):
     with pytest.raises(InputError, match=words) as error:
         read_network(model)
     assert "\n" not in str(error.value)
@@ -158,7 +154,7 @@ def test_names_of_columns_are_those_of_the_fit():
     ],
     ids=["alone", "scaled", "selected", "polynomial"],
 )
-def test_a_pipeline_has_the_values_of_its_prediction(steps: tuple[Any, ...], last: Any):
+def test_a_pipeline_has_the_values_of_its_prediction(steps, last):
     pipeline = hidden(make_pipeline(*steps, last))
     read = read_network(pipeline)
     assert np.abs(read.network.forward(read.data(X)) - pipeline.predict(X)).max() <= 1e-10
@@ -207,7 +203,7 @@ def test_data_that_the_steps_do_not_take_are_named():
 
 def test_a_subclass_of_a_pipeline_is_refused():
     class Squared(Pipeline):
-        def predict(self, X: Any, **params: Any) -> Any:
+        def predict(self, X, **params):
             return super().predict(X, **params) ** 2
 
     with pytest.raises(InputError, match=r"a Squared, .* the Pipeline it is derived from"):

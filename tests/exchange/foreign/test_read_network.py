@@ -1,9 +1,6 @@
 """Reading networks of scikit-learn and pairs: the same function, and sentences for the rest."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +16,11 @@ from cvxnn.networks import TwoLayerNetwork
 X = np.random.default_rng(0).standard_normal((12, 2))
 
 
-def function(read: Any, data: Any) -> np.ndarray:
+def function(read, data):
     return read.network.forward(read.data(data))
 
 
-def fitted(data: Any = X, **options: Any) -> MLPRegressor:
+def fitted(data=X, **options):
     return quietly(mlp(**options).fit, data, np.abs(X[:, 0]) + 0.1)
 
 
@@ -51,10 +48,10 @@ def test_columns_of_a_data_frame_must_be_in_the_order_of_training():
     class Frame:
         """What scikit-learn and this library use of a data frame."""
 
-        def __init__(self, columns: list[str]) -> None:
+        def __init__(self, columns):
             self.columns = columns
 
-        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        def __array__(self, dtype=None, copy=None):
             return X
 
     model = fitted()
@@ -75,14 +72,14 @@ def test_columns_of_a_data_frame_must_be_in_the_order_of_training():
     ],
     ids=str,
 )
-def test_other_models_of_scikit_learn_are_refused(model: Any, sentence: str):
+def test_other_models_of_scikit_learn_are_refused(model, sentence):
     with pytest.raises(InputError, match=sentence):
         read_network(model)
 
 
 def test_a_subclass_of_a_regressor_is_refused():
     class Rounded(MLPRegressor):
-        def predict(self, X: Any) -> Any:
+        def predict(self, X):
             return np.rint(super().predict(X))
 
     model = fitted()
@@ -115,7 +112,7 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
 
 @pytest.mark.parametrize("m", [0, 1, 3])
 @pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1)])
-def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m: int, shape: tuple[int, ...]):
+def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
     output = np.arange(float(m))
     shaped = output.reshape(shape if m else tuple(max(size, 0) for size in shape))
     network = read_network((np.ones((m, 2)), shaped)).network
@@ -135,7 +132,7 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m: int, shape: tuple[
     ],
     ids=str,
 )
-def test_what_is_no_network_is_refused(network: Any, sentence: str):
+def test_what_is_no_network_is_refused(network, sentence):
     with pytest.raises(InputError, match=sentence) as error:
         read_network(network)
     assert "\n" not in str(error.value)
@@ -152,6 +149,6 @@ def test_what_is_no_network_is_refused(network: Any, sentence: str):
     ],
     ids=range(5),
 )
-def test_data_that_do_not_fit_are_refused(model: Any, data: Any, sentence: str):
+def test_data_that_do_not_fit_are_refused(model, data, sentence):
     with pytest.raises(InputError, match=sentence):
         read_network(model).data(data)

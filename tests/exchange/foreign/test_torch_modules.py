@@ -1,10 +1,5 @@
 """Modules of torch: each network that is read has the values of the module, others are refused."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -20,25 +15,25 @@ X = np.random.default_rng(0).standard_normal((20, 6))
 
 
 @pytest.fixture(autouse=True)
-def seed() -> None:
+def seed():
     torch.manual_seed(0)
 
 
 class Net(nn.Module):
     """Two layers, and between them whatever a test wants."""
 
-    def __init__(self, forward: Callable[..., Any], **layers: Any) -> None:
+    def __init__(self, forward, **layers):
         super().__init__()
         self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 1)
         for name, layer in layers.items():
             setattr(self, name, layer)
         self.compute = forward
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x):
         return self.compute(self, x)
 
 
-def norm(size: int, **options: Any) -> Any:
+def norm(size, **options):
     """Normalisation with statistics and weights of its own."""
     layer = nn.BatchNorm1d(size, **options)
     with torch.no_grad():
@@ -52,13 +47,13 @@ def norm(size: int, **options: Any) -> Any:
 class Functional(nn.Module):
     """Parameters of its own and no layer."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.first = nn.Parameter(torch.randn(5, 6))
         self.last = nn.Parameter(torch.randn(1, 5))
         self.constant = nn.Parameter(torch.randn(1))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x):
         hidden = functional.relu(functional.linear(x, self.first))
         return functional.linear(hidden, self.last, bias=self.constant)
 
@@ -66,7 +61,7 @@ class Functional(nn.Module):
 class Buffers(Functional):
     """Weights that are no parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         for name in ("first", "last", "constant"):
             value = getattr(self, name).detach()
@@ -74,7 +69,7 @@ class Buffers(Functional):
             self.register_buffer(name, value)
 
 
-def normalised() -> Any:
+def normalised():
     """With weights that are computed from their parameters."""
     model = Net(lambda net, x: net.two(net.one(x).relu()))
     nn.utils.parametrizations.weight_norm(model.one)
@@ -82,11 +77,11 @@ def normalised() -> Any:
 
 
 class Block(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.linear, self.norm, self.dropout = nn.Linear(6, 5), norm(5), nn.Dropout(0.3)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x):
         return self.dropout(torch.relu(self.norm(self.linear(x))))
 
 
@@ -94,11 +89,11 @@ class Named(nn.Sequential):
     """A class of the user's that changes nothing."""
 
 
-def sequential(*between: Any, bias: bool = True) -> Any:
+def sequential(*between, bias=True):
     return nn.Sequential(nn.Linear(6, 5, bias=bias), *between, nn.Linear(5, 1, bias=bias))
 
 
-NETWORKS: dict[str, Callable[[], Any]] = {
+NETWORKS = {
     "dropout": lambda: sequential(nn.ReLU(), nn.Dropout(0.5), nn.AlphaDropout()),
     "identity": lambda: nn.Sequential(nn.Identity(), *sequential(nn.ReLU()), nn.Flatten()),
     "no biases": lambda: sequential(nn.ReLU(), nn.Dropout(0.1), bias=False),
@@ -144,14 +139,14 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 }
 
 
-def values(model: Any, rows: Any) -> np.ndarray:
+def values(model, rows):
     with torch.no_grad():
         return model(torch.from_numpy(rows)).reshape(-1).numpy()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-10), ("float32", 1e-4)])
-def test_networks_have_the_values_of_the_module(name: str, dtype: str, tol: float):
+def test_networks_have_the_values_of_the_module(name, dtype, tol):
     if name == "float" and dtype == "float32":
         pytest.skip("This one is for double precision.")
     model = NETWORKS[name]().to(getattr(torch, dtype)).eval()
@@ -166,7 +161,7 @@ def test_networks_have_the_values_of_the_module(name: str, dtype: str, tol: floa
 
 
 @pytest.mark.parametrize("end", ["module", "torch", "method"])
-def test_a_sigmoid_at_the_end_is_the_logistic_loss(end: str):
+def test_a_sigmoid_at_the_end_is_the_logistic_loss(end):
     if end == "module":
         model = nn.Sequential(*sequential(norm(5), nn.ReLU()), nn.Sigmoid(), nn.Flatten(0))
     elif end == "torch":
@@ -236,7 +231,7 @@ def test_images_become_rows():
         lambda: nn.Sequential(Block(), nn.Linear(5, 1)),
     ],
 )
-def test_training_mode_is_refused_where_it_matters(build: Callable[[], Any]):
+def test_training_mode_is_refused_where_it_matters(build):
     model = build().train()
     with pytest.raises(
         InputError, match=r"in training mode, .* call its .eval\(\) first."
@@ -252,32 +247,32 @@ def test_dropout_that_drops_nothing_may_be_in_training_mode():
     assert np.abs(read.network.forward(read.data(X)) - values(model, X)).max() <= 1e-12
 
 
-def asks(net: Any, x: Any) -> Any:
+def asks(net, x):
     value = net.two(net.one(x).relu())
     return 2.0 * value if isinstance(x, torch.Tensor) else value
 
 
-def skips(net: Any, x: Any) -> Any:
+def skips(net, x):
     hidden = net.one(x).relu()
     return net.two(hidden) + x[:, :1]
 
 
-def doubles_in_place(net: Any, x: Any) -> Any:
+def doubles_in_place(net, x):
     hidden = net.one(x).relu()
     hidden.mul_(2.0)
     return net.two(hidden)
 
 
-def doubling(kind: Any, method: str = "forward") -> Any:
+def doubling(kind, method="forward"):
     """A class of the user's that computes something else."""
 
-    def doubled(self: Any, rows: Any) -> Any:
+    def doubled(self, rows):
         return 2.0 * getattr(kind, method)(self, rows)
 
     return type("Doubled", (kind,), {method: doubled})
 
 
-REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+REFUSED = {
     "ReLU first": (
         lambda: nn.Sequential(nn.ReLU(), nn.Linear(6, 3), nn.Linear(3, 1)),
         r"got a Sequential\(ReLU, Linear",
@@ -376,7 +371,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_other_modules_are_refused_in_one_sentence(name: str):
+def test_other_modules_are_refused_in_one_sentence(name):
     build, words = REFUSED[name]
     with pytest.raises(InputError, match=words) as error:
         read_network(build().eval())
@@ -386,7 +381,7 @@ def test_other_modules_are_refused_in_one_sentence(name: str):
 
 def test_a_forward_with_two_arguments_is_refused():
     class Two(Net):
-        def forward(self, x: Any, mask: Any = None) -> Any:
+        def forward(self, x, mask=None):
             value = self.two(self.one(x).relu())
             return value if mask is not None else 2.0 * value
 
@@ -395,7 +390,7 @@ def test_a_forward_with_two_arguments_is_refused():
 
 
 @pytest.mark.parametrize("place", ["", "one", "inner.norm"])
-def test_hooks_anywhere_are_refused(place: str):
+def test_hooks_anywhere_are_refused(place):
     model = Net(lambda net, x: net.two(net.inner(x)), inner=Block()).eval()
     read_network(model)
     model.get_submodule(place).register_forward_hook(lambda *_: None)

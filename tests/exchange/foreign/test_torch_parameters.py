@@ -1,9 +1,6 @@
 """Weights and biases of torch: what is read of them, in which precision, and what is said of it."""
 
-from __future__ import annotations
-
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +15,11 @@ nn = torch.nn
 X = np.random.default_rng(0).standard_normal((12, 2))
 
 
-def function(read: Any, data: Any) -> np.ndarray:
+def function(read, data):
     return read.network.forward(read.data(data))
 
 
-def sequential(d: int = 2, hidden: bool = True, output: bool = True) -> Any:
+def sequential(d=2, hidden=True, output=True):
     """With biases or without."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(d, 5, bias=hidden), nn.ReLU(), nn.Linear(5, 1, bias=output))
@@ -30,7 +27,7 @@ def sequential(d: int = 2, hidden: bool = True, output: bool = True) -> Any:
 
 @pytest.mark.parametrize("hidden", [True, False])
 @pytest.mark.parametrize("output", [True, False])
-def test_biases_are_weights_of_ones(hidden: bool, output: bool):
+def test_biases_are_weights_of_ones(hidden, output):
     model = sequential(hidden=hidden, output=output).double()
     read = read_network(model)
     with torch.no_grad():
@@ -82,7 +79,7 @@ def test_weights_of_every_precision_are_read_in_float64():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-def test_a_pair_of_parameters_is_read(dtype: str):
+def test_a_pair_of_parameters_is_read(dtype):
     kind = {"bias": False, "dtype": getattr(torch, dtype)}
     first, last = nn.Linear(2, 3, **kind), nn.Linear(3, 1, **kind)
     network = read_network((first.weight, last.weight)).network
@@ -118,7 +115,7 @@ def test_weights_that_a_hook_computes_are_refused():
 
 @pytest.mark.parametrize("place", [None, 0, 1, 2])
 @pytest.mark.parametrize("change", ["_forward_hooks", "_forward_pre_hooks", "forward"])
-def test_hooks_and_patched_modules_are_refused(change: str, place: int | None):
+def test_hooks_and_patched_modules_are_refused(change, place):
     model = sequential()
     module = model if place is None else model[place]
     if change == "forward":
