@@ -155,7 +155,7 @@ PROBLEMS: tuple[Problem, ...] = (
 )
 
 SMALL_PROBLEMS: tuple[Problem, ...] = tuple(
-    p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns <= 512
+    p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns * len(p.X) <= 10_000
 )
 """Those whose full program takes the reference solver a second at most."""
 

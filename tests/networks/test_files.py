@@ -192,12 +192,12 @@ def test_truncated_files(case, saved):
 def test_flipped_bits(case, saved):
     path, content = saved
     outcomes = []
-    for position in range(len(content)):
+    for position in range(0, len(content), 3):
         changed = bytearray(content)
         changed[position] ^= (0x01, 0x08, 0x80, 0xFF)[(position + len(case.name)) % 4]
         outcomes.append(outcome(path, bytes(changed), case.network))
     # Few bytes are of no consequence: dates and the like.
-    assert outcomes.count("refused") > 0.8 * len(content)
+    assert outcomes.count("refused") > 0.8 * len(outcomes)
 
 
 @each_suffix
