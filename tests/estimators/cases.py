@@ -73,13 +73,13 @@ class Case:
 
 
 CASES = {
-    "ReLU": Case("relu", FLOWERS[:, 2:], SPECIES),
-    "leaky": Case(cvxnn.ReLU(slope=-0.5), FLOWERS[:, 2:], SPECIES),
+    "ReLU": Case("relu", FLOWERS[::2, 2:], SPECIES[::2]),
+    "leaky": Case(cvxnn.ReLU(slope=-0.5), FLOWERS[::2, 2:], SPECIES[::2]),
     "skip": Case(cvxnn.ReLU(skip="penalised"), FLOWERS[::2, 2:], SPECIES[::2]),
     # Gates have an entry for the column of ones.
     "gated": Case(cvxnn.Gated(RNG.standard_normal((30, 5))), FLOWERS, SPECIES),
-    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:24], BARS[:24], 0.3),
-    "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:12, 2], BARS[:12], 0.1, "exact", 0.7),
+    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:18], BARS[:18], 0.3),
+    "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:9, 2], BARS[:9], 0.1, "exact", 0.7),
     "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
     "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),
 }
