@@ -22,7 +22,7 @@ X, y = cvxnn.load_ring()
 seen = []
 fit = {
     "solve": lambda: cvxnn.solve(X[:9], y[:9], 0.1, callback=lambda _: seen.append(threads())),
-    "cross-validation": lambda: cvxnn.ConvexReLURegressorCV([1.0], cv=2, verbose=1).fit(X[:9], y[:9]),
+    "cross-validation": lambda: cvxnn.ConvexReLURegressorCV([1.0], cv=2).fit(X[:9], y[:9]),
 }[sys.argv[1]]
 
 if sys.argv[1] != "solve":

@@ -7,19 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize_scalar
 
+from cvxnn import losses
 from cvxnn.errors import InputError
-from cvxnn.losses import (
-    HuberLoss,
-    LogisticLoss,
-    Loss,
-    SkipLoss,
-    SquaredHingeLoss,
-    SquaredLoss,
-    WeightedLoss,
-    as_loss,
-)
 
-PLAIN = [SquaredLoss(), HuberLoss(1.5), LogisticLoss(), SquaredHingeLoss()]
+PLAIN = [
+    losses.SquaredLoss(),
+    losses.HuberLoss(1.5),
+    losses.LogisticLoss(),
+    losses.SquaredHingeLoss(),
+]
 WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 
 
@@ -29,14 +25,14 @@ def name_of(loss):
 
 
 each_loss = pytest.mark.parametrize(
-    "loss", [*PLAIN, *(WeightedLoss(loss, WEIGHTS) for loss in PLAIN)], ids=name_of
+    "loss", [*PLAIN, *(losses.WeightedLoss(loss, WEIGHTS) for loss in PLAIN)], ids=name_of
 )
 # With a ridge regression inside, which rows share.
 each_loss_and_skip = pytest.mark.parametrize(
     "loss",
     [
-        *(loss for plain in PLAIN for loss in (plain, WeightedLoss(plain, WEIGHTS))),
-        *(SkipLoss(plain, np.array([[1.0, 0.3, -0.5, 2.0]]).T, 0.7) for plain in PLAIN),
+        *(loss for plain in PLAIN for loss in (plain, losses.WeightedLoss(plain, WEIGHTS))),
+        *(losses.SkipLoss(plain, np.array([[1.0, 0.3, -0.5, 2.0]]).T, 0.7) for plain in PLAIN),
     ],
     ids=name_of,
 )
@@ -163,7 +159,7 @@ def test_dual_scaling_of_no_direction_and_no_room(loss):
 
 
 def test_squared_loss_by_hand():
-    loss, f, y = SquaredLoss(), np.array([1.0, 4.0]), np.array([3.0, 3.0])
+    loss, f, y = losses.SquaredLoss(), np.array([1.0, 4.0]), np.array([3.0, 3.0])
     assert loss.value(f, y) == 2.5
     assert loss.gradient(f, y).tolist() == [-2.0, 1.0]
     assert loss.curvature(f, y).tolist() == [1.0, 1.0]
@@ -173,22 +169,24 @@ def test_squared_loss_by_hand():
 
 def test_loss_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
-        Loss()
+        losses.Loss()
 
 
 def test_losses_by_hand():
     labels = np.array([1.0, -1.0])
     f = np.array([0.0, 2.0])
-    assert LogisticLoss().value(f, labels) == pytest.approx(np.log(2.0) + np.log1p(np.exp(2.0)))
-    assert SquaredHingeLoss().values(f, labels).tolist() == [0.5, 4.5]
-    assert HuberLoss(2.0).values(np.array([1.0, 5.0]), np.zeros(2)).tolist() == [0.5, 8.0]
+    assert losses.LogisticLoss().value(f, labels) == pytest.approx(
+        np.log(2.0) + np.log1p(np.exp(2.0))
+    )
+    assert losses.SquaredHingeLoss().values(f, labels).tolist() == [0.5, 4.5]
+    assert losses.HuberLoss(2.0).values(np.array([1.0, 5.0]), np.zeros(2)).tolist() == [0.5, 8.0]
 
 
 @given(v=arrays(np.float64, 30, elements=st.floats(0.0, 1.0)))
 def test_error_of_the_entropy_is_covered(v):
     """Against the same sum in extended precision."""
     y = np.where(np.arange(30) % 2 == 0, 1.0, -1.0)
-    loss = LogisticLoss()
+    loss = losses.LogisticLoss()
     s = v.astype(np.longdouble)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(s > 0, s * np.log(s), 0) + np.where(s < 1, (1 - s) * np.log1p(-s), 0)
@@ -197,10 +195,10 @@ def test_error_of_the_entropy_is_covered(v):
 
 
 def test_names_of_losses():
-    assert type(as_loss("squared_hinge")) is SquaredHingeLoss
-    loss = HuberLoss(3.0)
-    assert as_loss(loss) is loss
+    assert type(losses.as_loss("squared_hinge")) is losses.SquaredHingeLoss
+    loss = losses.HuberLoss(3.0)
+    assert losses.as_loss(loss) is loss
     with pytest.raises(InputError, match=r"loss must be one of 'squared', .* got 'hinge'"):
-        as_loss("hinge")
+        losses.as_loss("hinge")
     with pytest.raises(InputError, match="delta"):
-        HuberLoss(0.0)
+        losses.HuberLoss(0.0)

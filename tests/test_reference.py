@@ -4,18 +4,9 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import problems
 import pytest
 from kkt import assert_certified, assert_optimal_blocks
-from problems import (
-    PROBLEMS,
-    SMALL_PROBLEMS,
-    arrangement,
-    brute_force_cells,
-    brute_force_patterns,
-    cover,
-    problem_ids,
-    problem_named,
-)
 from reference import solve_with_clarabel, solve_with_cvxpy
 
 from cvxnn.errors import InputError
@@ -25,21 +16,23 @@ from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Solution, Status
 
-small_problems = pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+small_problems = pytest.mark.parametrize(
+    "problem", problems.SMALL_PROBLEMS, ids=problems.problem_ids
+)
 
 
 def full_program(problem):
-    return ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
+    return ConvexProgram(problem.X, problem.y, problem.beta, problems.arrangement(problem))
 
 
 @cache
 def _clarabel(name):
-    return solve_with_clarabel(full_program(problem_named(name)))
+    return solve_with_clarabel(full_program(problems.problem_named(name)))
 
 
 @small_problems
 def test_number_of_patterns(problem):
-    assert len(arrangement(problem)) == problem.n_patterns
+    assert len(problems.arrangement(problem)) == problem.n_patterns
 
 
 @small_problems
@@ -54,7 +47,9 @@ def test_clarabel_is_optimal(problem):
 
 
 @pytest.mark.parametrize(
-    "problem", [p for p in SMALL_PROBLEMS if p.objective is not None], ids=problem_ids
+    "problem",
+    [p for p in problems.SMALL_PROBLEMS if p.objective is not None],
+    ids=problems.problem_ids,
 )
 def test_known_optimum(problem):
     np.testing.assert_allclose(
@@ -89,17 +84,19 @@ def test_recovered_network_has_the_objective_of_the_program(problem):
 
 def test_another_solver_behind_cvxpy():
     pytest.importorskip("cvxpy")
-    program = full_program(problem_named("wide"))
+    program = full_program(problems.problem_named("wide"))
     solution = solve_with_cvxpy(program, solver="SCS", tol=1e-6)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-3)
 
 
 def test_blocks_in_any_order_and_number():
-    problem = problem_named("duplicated_rows")
+    problem = problems.problem_named("duplicated_rows")
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, problem.n_patterns, size=15)
     signs = rng.choice([-1.0, 1.0], size=15)
-    program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem), blocks, signs)
+    program = ConvexProgram(
+        problem.X, problem.y, problem.beta, problems.arrangement(problem), blocks, signs
+    )
     solution = solve_with_clarabel(program)
     assert solution.Z.shape == (15, 3)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
@@ -107,10 +104,10 @@ def test_blocks_in_any_order_and_number():
 
 
 def test_no_blocks():
-    problem = problem_named("constant_y")
+    problem = problems.problem_named("constant_y")
     none = np.zeros(0, dtype=np.intp)
     program = ConvexProgram(
-        problem.X, problem.y, problem.beta, arrangement(problem), none, np.zeros(0)
+        problem.X, problem.y, problem.beta, problems.arrangement(problem), none, np.zeros(0)
     )
     solution = solve_with_clarabel(program)
     assert solution.Z.shape == (0, 3) and solution.multipliers.shape == (0, 8)
@@ -119,16 +116,16 @@ def test_no_blocks():
 
 
 def test_iteration_limit_still_returns_a_point():
-    solution = solve_with_clarabel(full_program(problem_named("grid_3x3")), max_iter=2)
+    solution = solve_with_clarabel(full_program(problems.problem_named("grid_3x3")), max_iter=2)
     assert solution.status == "MaxIterations" and solution.iterations == 2
     assert np.isfinite(solution.Z).all()
 
 
 @pytest.mark.parametrize("solve", [solve_with_clarabel, solve_with_cvxpy])
 def test_other_losses_are_refused(solve):
-    problem = problem_named("wide")
+    problem = problems.problem_named("wide")
     program = ConvexProgram(
-        problem.X, problem.y, problem.beta, arrangement(problem), loss=HuberLoss()
+        problem.X, problem.y, problem.beta, problems.arrangement(problem), loss=HuberLoss()
     )
     with pytest.raises(InputError, match=r"SquaredLoss only, got HuberLoss"):
         solve(program)
@@ -136,12 +133,12 @@ def test_other_losses_are_refused(solve):
 
 def test_unknown_cvxpy_solver_is_refused():
     with pytest.raises(InputError, match=r"solver must be one of .*CLARABEL.*, got 'NONE'"):
-        solve_with_cvxpy(full_program(problem_named("wide")), solver="NONE")
+        solve_with_cvxpy(full_program(problems.problem_named("wide")), solver="NONE")
 
 
 @pytest.mark.parametrize("wrong", ["Z", "Z negative", "v", "multipliers", "multipliers negative"])
 def test_checker_refuses_blocks_that_are_not_optimal(wrong):
-    program = full_program(problem_named("duplicated_rows"))
+    program = full_program(problems.problem_named("duplicated_rows"))
     solution = _clarabel("duplicated_rows")
     Z, multipliers, v = solution.Z, solution.multipliers, solution.v
     if wrong == "Z":
@@ -160,7 +157,7 @@ def test_checker_refuses_blocks_that_are_not_optimal(wrong):
 
 def one_row_solution():
     """The optimum of one row in closed form: ``f = y - beta / ||x||``, one neuron along x."""
-    problem = problem_named("one_row")
+    problem = problems.problem_named("one_row")
     x = problem.X[0]
     length = float(np.linalg.norm(x))
     weight = np.sqrt((problem.y[0] - problem.beta / length) / length)
@@ -235,7 +232,7 @@ def test_checker_refuses_dependent_and_unbalanced_neurons():
 )
 def test_brute_force_in_general_position(n, d):
     X = np.random.default_rng(10 * n + d).standard_normal((n, d))
-    assert len(brute_force_patterns(X)) == cover(n, min(n, d))
+    assert len(problems.brute_force_patterns(X)) == problems.cover(n, min(n, d))
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -243,10 +240,10 @@ def test_brute_force_misses_no_random_pattern(d):
     rng = np.random.default_rng(d)
     X = rng.integers(-2, 3, size=(9, d)).astype(float)
     found = PatternSet.from_directions(X, rng.standard_normal((20_000, d)))
-    masks, directions = brute_force_cells(X)
-    assert {row.tobytes() for row in found.packed} == brute_force_patterns(X)
+    masks, directions = problems.brute_force_cells(X)
+    assert {row.tobytes() for row in found.packed} == problems.brute_force_patterns(X)
     assert np.array_equal(directions @ X.T > 0, masks)
 
 
 def test_problems_have_distinct_names():
-    assert len({problem.name for problem in PROBLEMS}) == len(PROBLEMS)
+    assert len({problem.name for problem in problems.PROBLEMS}) == len(problems.PROBLEMS)

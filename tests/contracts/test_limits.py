@@ -7,16 +7,7 @@ from itertools import cycle
 
 import numpy as np
 import pytest
-from contracts.cases import (
-    Case,
-    assert_consistent,
-    each_case,
-    each_loss,
-    each_of_few,
-    each_warm,
-    method_of,
-    solved,
-)
+from contracts import cases
 from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
@@ -42,7 +33,7 @@ def ctrl_c():
 def large(case, **options):
     """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
     X, y = case.data(options.get("loss", "squared"), case.large)
-    return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
+    return {"X": X, "y": y, "model": case.model, "method": cases.method_of(case)} | STRICT | options
 
 
 def assert_cut_short(case, solution, status, loss="squared"):
@@ -50,7 +41,7 @@ def assert_cut_short(case, solution, status, loss="squared"):
     X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
     assert solution.status is status
     assert solution.status.value in solution.message
-    assert_consistent(solution, X, y, chosen)
+    cases.assert_consistent(solution, X, y, chosen)
     assert solution.gap > solution.tol
     assert solution.n_neurons > 0
     assert solution.objective < chosen.value(np.zeros(len(y)), y)
@@ -58,7 +49,7 @@ def assert_cut_short(case, solution, status, loss="squared"):
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
-@each_case
+@cases.each_case
 def test_max_iter_ends_a_run_with_one_warning(case):
     with pytest.warns(ConvergenceWarning, match="raise max_iter") as caught:
         solution = cvxnn.solve(**large(case, max_iter=1))
@@ -71,7 +62,7 @@ def test_max_iter_ends_a_run_with_one_warning(case):
     assert "\n" not in text
 
 
-@each_case
+@cases.each_case
 def test_no_time_at_all_still_gives_neurons(case):
     for method in case.methods:
         if method == "exact" and case.large[-1] > 6:
@@ -89,7 +80,7 @@ def test_no_time_at_all_still_gives_neurons(case):
     assert solution.dual_bound <= limited.objective <= solution.objective * (1.0 + 1e-12)
 
 
-@each_loss
+@cases.each_loss
 def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case, loss):
     X, y = case.data(loss, case.large)
     weights = np.linspace(0.5, 2.0, len(y))
@@ -117,7 +108,7 @@ class Looks(Deadline):
         return self
 
 
-@each_of_few
+@cases.each_of_few
 def test_a_run_may_end_at_any_look_at_its_deadline(case):
     loss = case.losses[-1]
     X, y = case.data(loss, case.large)
@@ -127,7 +118,7 @@ def test_a_run_may_end_at_any_look_at_its_deadline(case):
         run = prepare(**problem)
         run._deadline = Looks(count, presses=presses)
         solution = run.execute()
-        assert_consistent(solution, X, y, loss)
+        cases.assert_consistent(solution, X, y, loss)
         expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
         assert solution.status is expected or solution.status.is_success
         assert solution.n_neurons > 0
@@ -150,7 +141,7 @@ def test_a_run_on_many_rows_may_end_at_any_look():
         assert solution.dual_bound <= solution.objective
 
 
-@each_case
+@cases.each_case
 def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case):
     # The network 0 is optimal, or the line alone.
     solution = quietly(cvxnn.solve, **large(case, beta=1e6, time_limit=1e-9))
@@ -167,7 +158,7 @@ def throw(progress):
 
 
 @pytest.mark.parametrize("press", [kill, throw])
-@each_case
+@cases.each_case
 def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     seen = []
 
@@ -181,13 +172,13 @@ def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     assert solution.n_iter == 1
 
 
-@each_of_few
+@cases.each_of_few
 def test_a_callback_sees_every_round_and_the_gap_close(case):
     seen = []
     X, y = case.data(shape=case.large)
     solution = cvxnn.solve(**large(case, callback=seen.append, beta=0.3, tol=1e-6))
     assert solution.status.is_success
-    assert_consistent(solution, X, y)
+    cases.assert_consistent(solution, X, y)
     assert tuple(seen) == solution.history
     assert solution.n_iter == len(seen) > 0
     for name, sign in (("objective", -1.0), ("dual_bound", 1.0), ("elapsed", 1.0)):
@@ -200,7 +191,7 @@ def test_a_callback_sees_every_round_and_the_gap_close(case):
     assert last.elapsed <= solution.elapsed
 
 
-@each_of_few
+@cases.each_of_few
 def test_errors_of_a_callback_get_through(case):
     def fail(progress):
         raise RuntimeError("mine")
@@ -214,7 +205,7 @@ def state_of_the_process():
     return list(warnings.filters), np.geterr(), signal.getsignal(signal.SIGINT), threads
 
 
-@each_of_few
+@cases.each_of_few
 def test_nothing_is_left_behind(case):
     before, state = state_of_the_process(), np.random.get_state()[1].copy()
     case.solve()
@@ -228,12 +219,12 @@ def test_nothing_is_left_behind(case):
     assert np.array_equal(np.random.get_state()[1], state)
 
 
-@each_warm
+@cases.each_warm
 def test_a_warm_start_is_never_lost(case):
-    best = solved(case.name, "squared", "global")
+    best = cases.solved(case.name, "squared", "global")
     solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)
     assert solution.objective <= best.objective * (1.0 + 1e-14)
-    assert_consistent(solution, *case.data())
+    cases.assert_consistent(solution, *case.data())
 
 
 @pytest.mark.parametrize(
@@ -246,9 +237,9 @@ def test_a_warm_start_is_never_lost(case):
     ids=repr,
 )
 def test_a_run_without_a_proof_says_what_would_help(model, shape, advice):
-    case = Case("", model, shape, shape)
+    case = cases.Case("", model, shape, shape)
     with pytest.warns(ConvergenceWarning, match=advice):
         solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)
     assert solution.status is Status.STATIONARY
     assert 0.0 < solution.dual_bound < solution.objective
-    assert_consistent(solution, *case.data())
+    cases.assert_consistent(solution, *case.data())

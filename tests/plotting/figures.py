@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from cvxnn import plotting
 from cvxnn.baselines import LocalSearch
 from cvxnn.estimators import ConvexReLURegressorCV, RegularizationPath
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.plotting import (
-    plot_breakpoints,
-    plot_cv,
-    plot_decision_regions,
-    plot_gap,
-    plot_objective,
-    plot_path,
-    plot_scores,
-)
 from cvxnn.results import Progress, Solution, Status
 
 NETWORK = TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [0.0, 1.0]], [2.0, -1.0, 0.5])
@@ -78,17 +70,21 @@ def scored(scores: list[list[float]]) -> ConvexReLURegressorCV:
 
 
 FIGURES = {
-    "objective": lambda ax: plot_objective(
+    "objective": lambda ax: plotting.plot_objective(
         {"SGD": make_search(), "Adam": make_search("adam"), "L-BFGS": make_search("lbfgs")},
         levels={"optimal": 0.5, "sampled": 0.6},
         bound=0.49,
         ax=ax,
     ),
-    "scores": lambda ax: plot_scores(make_search(), [1.0, -1.0], levels={"optimal": 0.9}, ax=ax),
-    "gap": lambda ax: plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)], tol=1e-6, ax=ax),
-    "line": lambda ax: plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0], ax=ax),
-    "plane": lambda ax: plot_breakpoints(PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0], ax=ax),
-    "regions": lambda ax: plot_decision_regions(PLANE_NETWORK, PLANE, np.ones(4), ax=ax),
-    "path": lambda ax: plot_path(PATH, ax=ax),
-    "cv": lambda ax: plot_cv(scored([[0.0, 0.2], [0.5, 0.9]]), ax=ax),
+    "scores": lambda ax: plotting.plot_scores(
+        make_search(), [1.0, -1.0], levels={"optimal": 0.9}, ax=ax
+    ),
+    "gap": lambda ax: plotting.plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)], tol=1e-6, ax=ax),
+    "line": lambda ax: plotting.plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0], ax=ax),
+    "plane": lambda ax: plotting.plot_breakpoints(
+        PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0], ax=ax
+    ),
+    "regions": lambda ax: plotting.plot_decision_regions(PLANE_NETWORK, PLANE, np.ones(4), ax=ax),
+    "path": lambda ax: plotting.plot_path(PATH, ax=ax),
+    "cv": lambda ax: plotting.plot_cv(scored([[0.0, 0.2], [0.5, 0.9]]), ax=ax),
 }

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from plotting.figures import PATH, scored
 
+from cvxnn import estimators
 from cvxnn.errors import InputError
-from cvxnn.estimators import (
-    ConvexReLURegressor,
-    ConvexReLURegressorCV,
-    RegularizationPath,
-    regularization_path,
-)
 from cvxnn.plotting import plot_cv, plot_path
 
 
@@ -37,7 +32,7 @@ def test_the_path_shows_objective_bound_and_neurons():
 
 
 def test_a_real_path_has_its_objective_on_the_bound():
-    path = regularization_path([[1.0, 1.0], [2.0, 1.0], [4.0, 1.0]], [1.0, -1.0, 1.0], 4)
+    path = estimators.regularization_path([[1.0, 1.0], [2.0, 1.0], [4.0, 1.0]], [1.0, -1.0, 1.0], 4)
     ax = plot_path(path)
     np.testing.assert_allclose(line(ax, "objective"), line(ax, "lower bound"), rtol=1e-5)
 
@@ -46,7 +41,7 @@ def test_a_path_of_nothing_or_something_else_is_refused():
     with pytest.raises(InputError, match="path must be a RegularizationPath, got list"):
         plot_path([1.0])
     with pytest.raises(InputError, match="one solution at least"):
-        plot_path(RegularizationPath(np.zeros(0), ()))
+        plot_path(estimators.RegularizationPath(np.zeros(0), ()))
 
 
 def test_scores_have_their_mean_their_error_and_the_choice():
@@ -68,7 +63,9 @@ def test_one_fold_has_no_standard_error():
     assert ax.get_ylabel() == "mean score of 1 fold"
 
 
-@pytest.mark.parametrize("model", [ConvexReLURegressorCV(), ConvexReLURegressor()])
+@pytest.mark.parametrize(
+    "model", [estimators.ConvexReLURegressorCV(), estimators.ConvexReLURegressor()]
+)
 def test_a_model_without_scores_is_refused(model):
     with pytest.raises(InputError, match=f"got {type(model).__name__} without scores"):
         plot_cv(model)
