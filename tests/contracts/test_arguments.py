@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from contracts.cases import CASES, FEW, each_of_few, solved
+from sentences import refused
 
 import cvxnn
 from cvxnn import (
@@ -23,10 +24,7 @@ from cvxnn.methods import METHODS
 
 
 def assert_refused(call, says):
-    with pytest.raises(InputError, match=says) as error:
-        call()
-    assert "\n" not in str(error.value)
-    assert str(error.value).endswith(".")
+    refused(lambda: call(), says)
 
 
 # ------------------------------------------------------------------ every model

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sentences import refused
 
-from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 
@@ -176,13 +176,11 @@ def test_merging_with_a_dead_neuron_drops_it():
     ],
 )
 def test_wrong_arguments(call, message):
-    with pytest.raises(InputError, match=message):
-        call(TwoLayerNetwork([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0]))
+    refused(lambda: call(TwoLayerNetwork([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])), message)
 
 
 def test_a_network_of_no_neurons_has_none_to_split():
     empty = TwoLayerNetwork(np.zeros((0, 2)), [])
-    with pytest.raises(InputError, match="neuron must be a neuron, but the network has none"):
-        empty.split(0, [1.0])
+    refused(lambda: empty.split(0, [1.0]), "neuron must be a neuron, but the network has none")
     assert empty.balance() == empty
     assert empty.merge_all() == empty.permute([]) == empty.prune([[1.0, 2.0]]) == empty

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from plotting.figures import FIGURES, LINE, NETWORK, PLANE, PLANE_NETWORK, make_search
+from sentences import refused
 
 from cvxnn import plotting
 from cvxnn.errors import InputError
@@ -116,8 +117,7 @@ def test_any_score_is_drawn_and_diverged_records_are_left_out():
 def test_scores_need_monitored_outputs_of_the_same_rows():
     with pytest.raises(InputError, match="X_monitor"):
         plotting.plot_scores(replace(make_search(), monitored=None), [1.0, -1.0])
-    with pytest.raises(InputError, match="3 entries"):
-        plotting.plot_scores(make_search(), [1.0, -1.0, 1.0])
+    refused(lambda: plotting.plot_scores(make_search(), [1.0, -1.0, 1.0]), "3 entries")
 
 
 def test_the_gap_starts_with_the_first_bound():
@@ -131,8 +131,7 @@ def test_the_gap_starts_with_the_first_bound():
     np.testing.assert_array_equal(line.get_xydata(), [[0.2, 0.5], [0.3, 1e-16]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "relative gap")
     assert labels(ax) == ["relative gap", "tolerance 1e-06"]
-    with pytest.raises(InputError, match="got none"):
-        plotting.plot_gap(rounds[:1])
+    refused(lambda: plotting.plot_gap(rounds[:1]), "got none")
 
 
 # ------------------------------------------------------------------ networks
@@ -238,5 +237,4 @@ def test_the_legend_is_inside_the_figure_and_covers_no_data(name):
 
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match=r"pip install 'cvxnn\[plot\]'"):
-        plotting.plot_objective(make_search())
+    refused(lambda: plotting.plot_objective(make_search()), r"pip install 'cvxnn\[plot\]'")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from plotting.figures import PATH, scored
+from sentences import refused
 
 from cvxnn import estimators
 from cvxnn.errors import InputError
@@ -38,8 +39,7 @@ def test_a_real_path_has_its_objective_on_the_bound():
 
 
 def test_a_path_of_nothing_or_something_else_is_refused():
-    with pytest.raises(InputError, match="path must be a RegularizationPath, got list"):
-        plot_path([1.0])
+    refused(lambda: plot_path([1.0]), "path must be a RegularizationPath, got list")
     with pytest.raises(InputError, match="one solution at least"):
         plot_path(estimators.RegularizationPath(np.zeros(0), ()))
 
@@ -67,5 +67,4 @@ def test_one_fold_has_no_standard_error():
     "model", [estimators.ConvexReLURegressorCV(), estimators.ConvexReLURegressor()]
 )
 def test_a_model_without_scores_is_refused(model):
-    with pytest.raises(InputError, match=f"got {type(model).__name__} without scores"):
-        plot_cv(model)
+    refused(lambda: plot_cv(model), f"got {type(model).__name__} without scores")

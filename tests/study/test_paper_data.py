@@ -7,6 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 from problems import PROBLEMS
+from sentences import refused
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -111,8 +112,7 @@ def write(path, **changes):
 def test_other_files_are_refused(tmp_path, changes, sentence):
     path = tmp_path / "images.npz"
     write(path, **changes)
-    with pytest.raises(InputError, match=sentence):
-        paper_data.cifar(path)
+    refused(lambda: paper_data.cifar(path), sentence)
 
 
 def test_files_that_are_no_archive_are_refused(tmp_path):
@@ -139,8 +139,7 @@ def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
     content = bytearray(path.read_bytes())
     content[content.index(signature) + place] = byte
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no \.npz file"):
-        paper_data.cifar(path)
+    refused(lambda: paper_data.cifar(path), r"no \.npz file")
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sentences import refused
 
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign import read_network
@@ -93,8 +94,7 @@ def test_data_that_are_tensors_are_read():
     assert np.abs(read.data(torch.from_numpy(X).bfloat16()) - X).max() <= 0.02
     with pytest.raises(InputError, match=r"X must be dense, .* X.to_dense\(\)"):
         read.data(torch.from_numpy(X).to_sparse())
-    with pytest.raises(InputError, match="X must be real"):
-        read.data(torch.from_numpy(X).cfloat())
+    refused(lambda: read.data(torch.from_numpy(X).cfloat()), "X must be real")
 
 
 def test_layers_without_values_are_refused():
@@ -109,8 +109,7 @@ def test_layers_without_values_are_refused():
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
 def test_weights_that_a_hook_computes_are_refused():
     layer = nn.utils.weight_norm(nn.Linear(2, 3))
-    with pytest.raises(InputError, match="has hooks"):
-        read_network(nn.Sequential(layer, nn.ReLU(), nn.Linear(3, 1)))
+    refused(lambda: read_network(nn.Sequential(layer, nn.ReLU(), nn.Linear(3, 1))), "has hooks")
 
 
 @pytest.mark.parametrize("place", [None, 0, 1, 2])
@@ -122,5 +121,4 @@ def test_hooks_and_patched_modules_are_refused(change, place):
         module.forward = lambda rows: 2.0 * type(module).forward(module, rows)
     else:
         getattr(module, change)[0] = print
-    with pytest.raises(InputError, match=r"has hooks or a forward of its own.* as a pair"):
-        read_network(model)
+    refused(lambda: read_network(model), r"has hooks or a forward of its own.* as a pair")
