@@ -108,8 +108,7 @@ def assert_certified(
             assert objective <= optimum + slack, (objective, optimum)
 
     # What is promised of the network.
-    assert solution.n_neurons <= len(X)
-    assert (output != 0.0).all()
+    assert solution.n_neurons <= len(X) and (output != 0.0).all()
     np.testing.assert_allclose(np.linalg.norm(hidden, axis=1), np.abs(output), rtol=1e-9)
     if solution.n_neurons > 0:
         lengths = np.linalg.norm(activations, axis=0)

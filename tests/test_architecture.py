@@ -130,8 +130,7 @@ def test_files_are_short(source):
 
 def test_public_names_are_all_there():
     for name in cvxnn.__all__:
-        assert getattr(cvxnn, name).__name__ == name
-        assert name in dir(cvxnn)
+        assert getattr(cvxnn, name).__name__ == name and name in dir(cvxnn)
 
 
 def test_an_unknown_name_is_an_attribute_error():

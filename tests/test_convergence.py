@@ -47,8 +47,7 @@ def test_a_warning_names_the_line_of_the_caller(name):
     with pytest.warns(ConvergenceWarning) as caught:
         CALLS[name]()
     for warning in caught:
-        assert warning.filename == __file__
-        assert first <= warning.lineno < first + len(lines)
+        assert warning.filename == __file__ and first <= warning.lineno < first + len(lines)
 
 
 def test_a_training_inside_certify_does_not_warn():

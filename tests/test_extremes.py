@@ -70,8 +70,7 @@ def test_certify_beside_a_tiny_beta(beta):
     certificate = certify(([[1.0, 2.0]], [1.0]), X, y, beta)
     assert certificate.verdict is Verdict.IMPROVABLE
     # The residuals are 2, 2 and 5: 33 / 2.
-    assert certificate.objective == pytest.approx(16.5)
-    assert 0.0 <= certificate.dual_bound <= 1e-6
+    assert certificate.objective == pytest.approx(16.5) and 0.0 <= certificate.dual_bound <= 1e-6
 
 
 def test_a_penalised_line_that_is_not_needed():
@@ -81,8 +80,7 @@ def test_a_penalised_line_that_is_not_needed():
     plain = solve(X, y, 0.005, tol=1e-9)
     solution = solve(X, y, 0.005, model=ReLU(skip="penalised"), tol=1e-13, max_iter=1000)
     # What is left of it is rounding beside weights of size one.
-    assert np.linalg.norm(solution.network.skip_weights) <= 1e-16
-    assert solution.gap <= 1e-11
+    assert np.linalg.norm(solution.network.skip_weights) <= 1e-16 and solution.gap <= 1e-11
     assert solution.objective <= plain.objective * (1.0 + 1e-9)
 
 

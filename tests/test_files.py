@@ -18,8 +18,7 @@ def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path):
         file.flush()
         assert path.read_bytes() == b"old"
         file.write(b"two")
-    assert path.read_bytes() == b"onetwo"
-    assert os.listdir(tmp_path) == ["out.bin"]
+    assert path.read_bytes() == b"onetwo" and os.listdir(tmp_path) == ["out.bin"]
 
 
 def test_path_may_be_text_and_relative(tmp_path, monkeypatch):
@@ -61,10 +60,8 @@ def test_failing_write_names_the_path_and_keeps_the_errno(tmp_path):
             file.write(bytes(100_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert caught.value.errno == errno.EFBIG
-    assert caught.value.filename == str(path)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out.bin"]
+    assert caught.value.errno == errno.EFBIG and caught.value.filename == str(path)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.bin"]
 
 
 def test_failing_fsync_leaves_nothing(tmp_path, monkeypatch):
@@ -75,8 +72,7 @@ def test_failing_fsync_leaves_nothing(tmp_path, monkeypatch):
     path = tmp_path / "out.bin"
     with pytest.raises(OSError, match="No space left") as caught, atomic_write(path) as file:
         file.write(b"x")
-    assert caught.value.errno == errno.ENOSPC
-    assert str(path) in str(caught.value)
+    assert caught.value.errno == errno.ENOSPC and str(path) in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 
@@ -94,8 +90,7 @@ def test_missing_folder(tmp_path):
         atomic_write(path),
     ):
         pytest.fail("the block must not run")
-    assert caught.value.errno == errno.ENOENT
-    assert str(path) in str(caught.value)
+    assert caught.value.errno == errno.ENOENT and str(path) in str(caught.value)
 
 
 def test_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
@@ -107,8 +102,7 @@ def test_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
     path = tmp_path / "out.bin"
     with pytest.raises(PermissionError, match="Permission denied") as caught, atomic_write(path):
         pytest.fail("the block must not run")
-    assert caught.value.errno == errno.EACCES
-    assert caught.value.filename == str(path)
+    assert caught.value.errno == errno.EACCES and caught.value.filename == str(path)
 
 
 def test_folder_as_path(tmp_path):
@@ -144,8 +138,7 @@ def test_symbolic_link_is_followed(tmp_path):
     link.symlink_to(target)
     with atomic_write(link) as file:
         file.write(b"x")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"x"
+    assert link.is_symlink() and target.read_bytes() == b"x"
 
 
 def test_longest_file_name(tmp_path):
@@ -175,8 +168,7 @@ def write(path):
 def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
     old = left_behind(tmp_path, 1.01 * DAY)
     write(tmp_path / "out.bin")
-    assert not old.exists()
-    assert (tmp_path / "out.bin").read_bytes() == b"new"
+    assert not old.exists() and (tmp_path / "out.bin").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
@@ -203,9 +195,7 @@ def test_links_and_folders_of_that_name_stay(tmp_path):
     folder.mkdir()
     os.utime(folder, (0.0, 0.0))
     write(tmp_path / "out.bin")
-    assert link.is_symlink()
-    assert inside.exists()
-    assert folder.is_dir()
+    assert link.is_symlink() and inside.exists() and folder.is_dir()
 
 
 def test_files_of_another_user_stay(tmp_path):
@@ -226,5 +216,4 @@ def test_what_cannot_be_removed_stops_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "unlink", refuse)
     write(tmp_path / "out.bin")
     monkeypatch.undo()
-    assert old.exists()
-    assert (tmp_path / "out.bin").read_bytes() == b"new"
+    assert old.exists() and (tmp_path / "out.bin").read_bytes() == b"new"

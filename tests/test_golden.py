@@ -28,8 +28,7 @@ def test_figures_are_the_stored_ones(case):
 
 def test_every_stored_case_is_run():
     names = [case.name for case in CASES]
-    assert len(set(names)) == len(names)
-    assert set(STORED) == set(names)
+    assert len(set(names)) == len(names) and set(STORED) == set(names)
 
 
 FIGURES = {

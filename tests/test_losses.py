@@ -88,8 +88,7 @@ def test_curvature_is_the_slope_of_the_gradient(loss, f, y):
 def test_majorizing_parabola_is_nowhere_below(loss, f, g, y):
     y = targets(loss, y)
     curvature = loss.majorizer(f, y)
-    assert (curvature > 0.0).all()
-    assert (curvature >= loss.curvature(f, y) * (1.0 - 1e-9)).all()
+    assert (curvature > 0.0).all() and (curvature >= loss.curvature(f, y) * (1.0 - 1e-9)).all()
     parabola = loss.values(f, y) + loss.gradient(f, y) * (g - f) + 0.5 * curvature * (g - f) ** 2
     assert (loss.values(g, y) <= parabola + 1e-9 * (1.0 + parabola)).all()
 
@@ -154,16 +153,13 @@ def test_dual_scaling_is_the_best_of_a_grid(loss, v, y, largest):
 @each_loss
 def test_dual_scaling_of_no_direction_and_no_room(loss):
     y = np.array([1.0, -1.0, 1.0, 1.0])
-    assert loss.dual_scaling(np.zeros(4), y, 3.0) == 0.0
-    assert loss.dual_scaling(y, y, 0.0) == 0.0
+    assert loss.dual_scaling(np.zeros(4), y, 3.0) == 0.0 and loss.dual_scaling(y, y, 0.0) == 0.0
 
 
 def test_squared_loss_by_hand():
     loss, f, y = losses.SquaredLoss(), np.array([1.0, 4.0]), np.array([3.0, 3.0])
-    assert loss.value(f, y) == 2.5
-    assert loss.gradient(f, y).tolist() == [-2.0, 1.0]
-    assert loss.curvature(f, y).tolist() == [1.0, 1.0]
-    assert loss.conjugate(f, y) == 0.5 * 17.0 - 15.0
+    assert loss.value(f, y) == 2.5 and loss.gradient(f, y).tolist() == [-2.0, 1.0]
+    assert loss.curvature(f, y).tolist() == [1.0, 1.0] and loss.conjugate(f, y) == 0.5 * 17.0 - 15.0
     assert loss.dual_scaling(f, y, 10.0) == 15.0 / 17.0
 
 

@@ -38,8 +38,7 @@ def test_number_of_patterns(problem):
 @small_problems
 def test_clarabel_is_optimal(problem):
     solution = _clarabel(problem.name)
-    assert solution.status == "Solved"
-    assert solution.iterations > 0 and solution.seconds > 0.0
+    assert solution.status == "Solved" and solution.iterations > 0 and solution.seconds > 0.0
     program = full_program(problem)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
     assert solution.objective == program.objective(solution.Z)

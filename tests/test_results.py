@@ -34,8 +34,7 @@ def test_relative_gap(objective, dual_bound, gap):
 @given(st.floats(0.0, 1e100), st.floats(-1e100, 1e100))
 def test_relative_gap_is_never_negative_and_zero_only_without_a_difference(objective, dual_bound):
     gap = relative_gap(objective, dual_bound)
-    assert gap >= 0.0
-    assert (gap == 0.0) == (dual_bound >= objective)
+    assert gap >= 0.0 and (gap == 0.0) == (dual_bound >= objective)
 
 
 @given(st.floats(1e-3, 1e3), st.floats(0.0, 1e3), st.integers(-20, 20))
@@ -48,9 +47,7 @@ def test_relative_gap_has_no_unit(objective, dual_bound, power):
 @pytest.mark.parametrize("status", list(Status), ids=lambda status: status.name)
 def test_every_status_is_a_sentence(status):
     sentence = status.value
-    assert sentence.endswith(".")
-    assert len(sentence.split()) >= 5
-    assert "\n" not in sentence
+    assert sentence.endswith(".") and len(sentence.split()) >= 5 and "\n" not in sentence
 
 
 def test_statuses_are_distinct_and_two_of_them_are_success():
@@ -79,11 +76,8 @@ def make_solution(history=()):
 def test_solution_reads_gap_and_sizes_from_its_parts():
     progress = Progress(0, 0.0, objective=4.0, dual_bound=1.0, n_blocks=1, n_neurons=1)
     solution = make_solution(history=(progress, progress))
-    assert solution.gap == 0.5
-    assert solution.n_neurons == 2
-    assert solution.n_iter == 2
-    assert progress.gap == 0.75
-    assert make_solution().n_iter == 0
+    assert solution.gap == 0.5 and solution.n_neurons == 2 and solution.n_iter == 2
+    assert progress.gap == 0.75 and make_solution().n_iter == 0
 
 
 def test_certificate_gap():
@@ -96,8 +90,7 @@ def test_certificate_gap():
 def test_an_empty_network_says_so():
     assert "no neurons yet" not in described(Status.OPTIMAL, 0)
     for status in (Status.TIME_LIMIT, Status.INTERRUPTED, Status.ITERATION_LIMIT):
-        assert "no neurons yet" in described(status, 0)
-        assert described(status, 3) == status.value
+        assert "no neurons yet" in described(status, 0) and described(status, 3) == status.value
 
 
 def test_history_does_not_flood_the_repr():

@@ -21,8 +21,7 @@ def refuses(check, *args, says, **kwargs):
     with pytest.raises(InputError, match=re.escape(says)) as caught:
         check(*args, **kwargs)
     message = str(caught.value)
-    assert message.endswith(".")
-    assert "\n" not in message
+    assert message.endswith(".") and "\n" not in message
 
 
 class FrameLike:
@@ -53,11 +52,8 @@ class FrameLike:
 )
 def test_data_of_every_kind_becomes_float64(X):
     result = validation.check_data(X)
-    assert type(result) is np.ndarray
-    assert result.dtype == np.float64
-    assert result.dtype.isnative
-    assert result.flags.c_contiguous
-    assert result.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert type(result) is np.ndarray and result.dtype == np.float64 and result.dtype.isnative
+    assert result.flags.c_contiguous and result.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_data_booleans_and_frames():
@@ -150,8 +146,7 @@ def test_largest_entry_itself_is_accepted_and_its_square_is_finite():
 )
 def test_target_becomes_a_vector(y):
     result = validation.check_target(y, 3)
-    assert result.dtype == np.float64
-    assert result.tolist() == [1.0, 2.0, 3.0]
+    assert result.dtype == np.float64 and result.tolist() == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +178,7 @@ def test_target_of_one_row():
 )
 def test_positive_accepts(value):
     result = validation.check_positive(value, "beta")
-    assert type(result) is float
-    assert result == float(value)
+    assert type(result) is float and result == float(value)
 
 
 @pytest.mark.parametrize(
@@ -216,8 +210,7 @@ def test_optional_positive():
 @pytest.mark.parametrize(("value", "minimum"), [(1, 1), (np.int64(5), 5), (0, 0), (10**30, 1)])
 def test_count_accepts(value, minimum):
     result = validation.check_count(value, "max_iter", minimum)
-    assert type(result) is int
-    assert result == value
+    assert type(result) is int and result == value
 
 
 @pytest.mark.parametrize("value", [0, -3, 1.0, 2.5, True, np.True_, None, "3", NAN, np.ones(1)])

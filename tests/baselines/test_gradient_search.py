@@ -119,8 +119,7 @@ def test_the_trajectory_is_that_of_torch(optimizer):
 def test_losses_are_objectives_and_fall(optimizer):
     found = search(optimizer=optimizer)
     assert found.losses.shape == found.seconds.shape == (3, 5)
-    assert found.iterations.tolist() == [0, 10, 20, 30, 40]
-    assert found.monitored is None
+    assert found.iterations.tolist() == [0, 10, 20, 30, 40] and found.monitored is None
     expected = [network.objective(X, Y, BETA) for network in found.networks]
     np.testing.assert_array_equal(found.objectives, expected)
     np.testing.assert_allclose(found.losses[:, -1], expected, rtol=1e-12)
@@ -135,8 +134,7 @@ def test_losses_are_objectives_and_fall(optimizer):
 def test_no_trial_beats_the_certified_bound(optimizer):
     found = search(optimizer=optimizer, iterations=500)
     bound = certify(found.best, X, Y, BETA).dual_bound
-    assert (found.objectives >= bound).all()
-    assert found.objectives.min() < 1.5 * bound
+    assert (found.objectives >= bound).all() and found.objectives.min() < 1.5 * bound
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -185,8 +183,7 @@ def test_divergence_is_reported_and_the_last_finite_network_kept(optimizer):
     found = search(optimizer=optimizer, step_size=1e150, X_monitor=X, iterations=4)
     assert found.n_diverged == 3
     assert np.isinf(found.losses[:, -1]).all() and np.isfinite(found.losses[:, 0]).all()
-    assert np.isfinite(found.objectives).all()
-    assert found.monitored is not None
+    assert np.isfinite(found.objectives).all() and found.monitored is not None
     np.testing.assert_array_equal(np.isnan(found.monitored[:, :, 0]), np.isinf(found.losses))
 
 
@@ -214,8 +211,7 @@ def test_the_callback_hears_of_every_record():
     for optimizer, calls in [("sgd", 5), ("lbfgs", 15)]:
         fractions = []
         search(optimizer=optimizer, callback=fractions.append)
-        assert len(fractions) == calls
-        assert fractions == sorted(fractions) and fractions[-1] == 1.0
+        assert len(fractions) == calls and fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 def test_an_interrupt_comes_through():

@@ -28,24 +28,20 @@ def words(text):
 
 def test_a_fitted_model_is_optimal(run, model, v_shape):
     result = run("certify", model, v_shape)
-    assert result.exit_code == 0
-    assert result.stderr == ""
+    assert result.exit_code == 0 and result.stderr == ""
     text = words(result.stdout)
     assert text.startswith("v.npz on v.csv: 1 feature and a bias -> y, beta 0.01")
-    assert "OPTIMAL The certified gap is within tol" in text
-    assert "One more neuron" not in text
+    assert "OPTIMAL The certified gap is within tol" in text and "One more neuron" not in text
 
 
 def test_the_model_knows_its_beta_and_another_one_may_be_asked_for(run, model, v_shape):
     network, metadata = TwoLayerNetwork.load_with_metadata(model)
     record = json.loads(run("certify", model, v_shape, "--json").stdout)
-    assert record["verdict"] == "OPTIMAL"
-    assert record["beta"] == 0.01
+    assert record["verdict"] == "OPTIMAL" and record["beta"] == 0.01
     assert record["objective"] == pytest.approx(metadata["objective"], rel=1e-12)
     result = run("certify", model, v_shape, "--beta", 0.5, "--json")
     record = json.loads(result.stdout)
-    assert result.exit_code == 1
-    assert record["verdict"] == "IMPROVABLE"
+    assert result.exit_code == 1 and record["verdict"] == "IMPROVABLE"
     assert record["objective"] == pytest.approx(network.objective(X, Y, 0.5), rel=1e-12)
     assert record["best_objective"] < record["objective"]
     assert result.stderr == "warning: The network is not optimal: a better one is known.\n"
@@ -114,8 +110,7 @@ def test_many_columns_are_cut_short(run, tmp_path):
     TwoLayerNetwork(np.zeros((0, 12)), np.zeros(0)).save(path)
     result = run("certify", path, data, "--target", "y", "--beta", 0.01, "--time-limit", 2)
     text = words(result.stdout)
-    assert "+ 4 smaller)" in text
-    assert "Note" not in text
+    assert "+ 4 smaller)" in text and "Note" not in text
 
 
 def test_notes_are_printed(run, tmp_path, v_shape):
@@ -195,11 +190,9 @@ def test_a_signal_shows_the_bound_so_far(run, poor, v_shape, monkeypatch, number
     assert signal.getsignal(number) is {
         signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL
     }[number]  # fmt: skip
-    assert "The search was interrupted." in words(result.stdout)
-    assert "lower bound" in result.stdout
+    assert "The search was interrupted." in words(result.stdout) and "lower bound" in result.stdout
 
 
 def test_help_names_the_exit_codes(run):
     result = run("certify", "--help")
-    assert result.exit_code == 0
-    assert "0 the network is optimal" in words(result.stdout)
+    assert result.exit_code == 0 and "0 the network is optimal" in words(result.stdout)

@@ -22,18 +22,13 @@ def test_json_is_the_solution_of_the_library(run, v_shape):
     expected = cvxnn.solve(X_BIAS, Y, 0.01)
 
     record = json.loads(result.stdout)
-    assert result.exit_code == 0
-    assert result.stderr == ""
-    assert record["status"] == "OPTIMAL"
+    assert result.exit_code == 0 and result.stderr == "" and record["status"] == "OPTIMAL"
     assert record["message"] == cvxnn.Status.OPTIMAL.value
-    assert record["objective"] == expected.objective
-    assert record["dual_bound"] == expected.dual_bound
+    assert record["objective"] == expected.objective and record["dual_bound"] == expected.dual_bound
     assert record["gap"] == expected.gap <= record["tol"] == 1e-6
     assert record["n_neurons"] == expected.n_neurons
-    assert record["n_patterns"] == expected.n_patterns == 0
-    assert record["method"] == "global"
-    assert record["beta"] == 0.01
-    assert record["model"] is None
+    assert record["n_patterns"] == expected.n_patterns == 0 and record["method"] == "global"
+    assert record["beta"] == 0.01 and record["model"] is None
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
@@ -43,8 +38,7 @@ def test_model_has_the_network_and_where_it_comes_from(run, v_shape, tmp_path, s
     record = json.loads(result.stdout)
     network, metadata = TwoLayerNetwork.load_with_metadata(out)
 
-    assert record["model"] == str(out)
-    assert network.n_neurons == record["n_neurons"]
+    assert record["model"] == str(out) and network.n_neurons == record["n_neurons"]
     assert network.objective(X_BIAS, Y, 0.01) == pytest.approx(record["objective"], rel=1e-12)
     assert metadata == {
         "feature_names": ["x"],
@@ -72,10 +66,8 @@ def test_table_shows_the_figures_and_the_sentence(run, v_shape, tmp_path):
     assert lines["objective"].split()[0] == f"{solution.objective:.10g}"
     assert lines["lower"].split()[:2] == ["bound", f"{solution.dual_bound:.10g}"]
     assert lines["neurons"].split()[0] == str(solution.n_neurons)
-    assert lines["patterns"].split()[0] == "12"
-    assert lines["model"] == str(out)
-    assert "OPTIMAL  The certified gap is within tol" in result.stdout
-    assert result.stderr == ""
+    assert lines["patterns"].split()[0] == "12" and lines["model"] == str(out)
+    assert "OPTIMAL  The certified gap is within tol" in result.stdout and result.stderr == ""
 
 
 def test_quiet_prints_nothing_and_saves(run, v_shape, tmp_path):
@@ -91,8 +83,7 @@ def test_without_bias_the_features_are_all_there_is(run, v_shape, tmp_path):
     arguments += ("--method", "exact")
     result = run("fit", v_shape, *arguments)
     network, metadata = TwoLayerNetwork.load_with_metadata(out)
-    assert metadata["bias"] is False
-    assert network.n_features == 1
+    assert metadata["bias"] is False and network.n_features == 1
     assert json.loads(result.stdout)["n_patterns"] == 2
 
 
@@ -133,8 +124,7 @@ def test_sampled_is_the_same_for_the_same_seed(run, v_shape):
     X, y = X_BIAS, Y
     expected = cvxnn.solve(X, y, 0.01, method=cvxnn.Sampled(20), random_state=3)
     assert first["objective"] == second["objective"] == expected.objective
-    assert first["method"] == "sampled"
-    assert first["n_patterns"] == expected.n_patterns <= 12
+    assert first["method"] == "sampled" and first["n_patterns"] == expected.n_patterns <= 12
 
 
 def test_stopped_early_saves_and_exits_with_1(run, tmp_path):
@@ -142,8 +132,7 @@ def test_stopped_early_saves_and_exits_with_1(run, tmp_path):
     arguments = ("--target", "label", "--beta", 1e-4, "--max-iter", 1, "--out", out, "--json")
     result = run("fit", RING, *arguments)
     record = json.loads(result.stdout)
-    assert result.exit_code == 1
-    assert record["status"] == "ITERATION_LIMIT"
+    assert result.exit_code == 1 and record["status"] == "ITERATION_LIMIT"
     assert record["gap"] is None or record["gap"] > 1e-6
     assert result.stderr == f"warning: {cvxnn.Status.ITERATION_LIMIT.value}\n"
     assert TwoLayerNetwork.load_with_metadata(out)[1]["status"] == "ITERATION_LIMIT"
@@ -186,9 +175,7 @@ def test_full_disk_does_not_cost_the_result(run, v_shape, tmp_path, monkeypatch)
     out = tmp_path / "model.npz"
     result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", out, "--json")
     record = json.loads(result.stdout)
-    assert result.exit_code == 2
-    assert record["status"] == "OPTIMAL"
-    assert record["model"] is None
+    assert result.exit_code == 2 and record["status"] == "OPTIMAL" and record["model"] is None
     assert "No space left on device" in result.stderr
 
 
@@ -198,8 +185,7 @@ def test_more_patterns_than_memory_names_the_option(refused, tmp_path):
     header = ",".join(f"c{j}" for j in range(31))
     data.write_text(header + "\n" + "".join(",".join(map(repr, row)) + "\n" for row in rows))
     sentence = refused("fit", data, "--target", "c0", "--beta", 1, "--method", "exact")
-    assert "patterns" in sentence
-    assert "On the command line that is --method sampled." in sentence
+    assert "patterns" in sentence and "On the command line that is --method sampled." in sentence
 
 
 # A run that sends itself a signal after its first round: no race with a clock. Jobs in the
@@ -231,8 +217,7 @@ def test_a_signal_saves_and_shows_the_best_network(start, tmp_path, where, numbe
     process = start("-c", INTERRUPTED_RUN, where, int(number), *arguments)
     stdout, stderr = process.communicate()
     record = json.loads(stdout)
-    assert process.returncode == 128 + number
-    assert record["status"] == "INTERRUPTED"
+    assert process.returncode == 128 + number and record["status"] == "INTERRUPTED"
     assert stderr == f"warning: {cvxnn.Status.INTERRUPTED.value}\n"
     network, metadata = TwoLayerNetwork.load_with_metadata(out)
     X, y = cvxnn.load_ring()

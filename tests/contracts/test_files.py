@@ -35,8 +35,7 @@ def test_a_saved_network_comes_back(case, suffix, tmp_path):
 def test_a_solution_survives_pickles_and_copies_and_cannot_be_written(case):
     solution = solved(case.name, case.losses[0], case.methods[0])
     for twin in (pickle.loads(pickle.dumps(solution)), copy.deepcopy(solution)):
-        assert twin == solution
-        assert repr(twin) == repr(solution)
+        assert twin == solution and repr(twin) == repr(solution)
     assert (
         pickle.loads(pickle.dumps(case.model)).get_params().keys() == case.model.get_params().keys()
     )

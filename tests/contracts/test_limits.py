@@ -39,11 +39,9 @@ def large(case, **options):
 def assert_cut_short(case, solution, status, loss="squared"):
     chosen = as_loss(loss)
     X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
-    assert solution.status is status
-    assert solution.status.value in solution.message
+    assert solution.status is status and solution.status.value in solution.message
     cases.assert_consistent(solution, X, y, chosen)
-    assert solution.gap > solution.tol
-    assert solution.n_neurons > 0
+    assert solution.gap > solution.tol and solution.n_neurons > 0
     assert solution.objective < chosen.value(np.zeros(len(y)), y)
     if solution.history:
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
@@ -58,8 +56,7 @@ def test_max_iter_ends_a_run_with_one_warning(case):
     (warning,) = caught
     assert warning.filename == __file__
     text = str(warning.message)
-    assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text
-    assert "\n" not in text
+    assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text and "\n" not in text
 
 
 @cases.each_case
@@ -121,8 +118,7 @@ def test_a_run_may_end_at_any_look_at_its_deadline(case):
         cases.assert_consistent(solution, X, y, loss)
         expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
         assert solution.status is expected or solution.status.is_success
-        assert solution.n_neurons > 0
-        assert solution.objective >= best.dual_bound * (1.0 - 1e-9)
+        assert solution.n_neurons > 0 and solution.objective >= best.dual_bound * (1.0 - 1e-9)
         assert solution.dual_bound <= best.objective * (1.0 + 1e-9)
         if solution.history:
             assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
@@ -136,8 +132,7 @@ def test_a_run_on_many_rows_may_end_at_any_look():
         run = prepare(X, y, 50.0)
         run._deadline = Looks(count, presses=False)
         solution = run.execute()
-        assert solution.n_neurons > 0
-        assert solution.objective < 0.5 * float(y @ y)
+        assert solution.n_neurons > 0 and solution.objective < 0.5 * float(y @ y)
         assert solution.dual_bound <= solution.objective
 
 
@@ -168,8 +163,7 @@ def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
 
     solution = cvxnn.solve(**large(case, callback=interrupt))
     assert_cut_short(case, solution, Status.INTERRUPTED)
-    assert solution.history == tuple(seen)
-    assert solution.n_iter == 1
+    assert solution.history == tuple(seen) and solution.n_iter == 1
 
 
 @cases.each_of_few
@@ -179,16 +173,13 @@ def test_a_callback_sees_every_round_and_the_gap_close(case):
     solution = cvxnn.solve(**large(case, callback=seen.append, beta=0.3, tol=1e-6))
     assert solution.status.is_success
     cases.assert_consistent(solution, X, y)
-    assert tuple(seen) == solution.history
-    assert solution.n_iter == len(seen) > 0
+    assert tuple(seen) == solution.history and solution.n_iter == len(seen) > 0
     for name, sign in (("objective", -1.0), ("dual_bound", 1.0), ("elapsed", 1.0)):
         values = [sign * getattr(progress, name) for progress in seen]
         assert values == sorted(values)
     last = seen[-1]
-    assert last.objective == pytest.approx(solution.objective, rel=1e-6)
-    assert last.gap <= 2e-6
-    assert last.n_neurons > 0
-    assert last.elapsed <= solution.elapsed
+    assert last.objective == pytest.approx(solution.objective, rel=1e-6) and last.gap <= 2e-6
+    assert last.n_neurons > 0 and last.elapsed <= solution.elapsed
 
 
 @cases.each_of_few
@@ -240,6 +231,5 @@ def test_a_run_without_a_proof_says_what_would_help(model, shape, advice):
     case = cases.Case("", model, shape, shape)
     with pytest.warns(ConvergenceWarning, match=advice):
         solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)
-    assert solution.status is Status.STATIONARY
-    assert 0.0 < solution.dual_bound < solution.objective
+    assert solution.status is Status.STATIONARY and 0.0 < solution.dual_bound < solution.objective
     cases.assert_consistent(solution, *case.data())

@@ -29,14 +29,12 @@ def test_the_network_has_the_objective_and_is_of_its_model(case, loss, method):
     X, y = case.data(loss)
     solution = cases.solved(case.name, loss, method)
     cases.assert_consistent(solution, X, y, loss)
-    assert solution.status is Status.OPTIMAL
-    assert solution.gap == solution.program_gap <= cases.TOL
+    assert solution.status is Status.OPTIMAL and solution.gap == solution.program_gap <= cases.TOL
     assert (solution.beta, solution.tol, solution.method) == (case.beta, cases.TOL, method)
     assert solution.elapsed > 0.0
     assert (solution.n_patterns > 0) == (method == "exact" or isinstance(case.model, cvxnn.Gated))
     network = solution.network
-    assert type(network) is case.model.kind
-    assert 1 <= network.n_neurons <= len(y)
+    assert type(network) is case.model.kind and 1 <= network.n_neurons <= len(y)
     for name in ("slope", "stride", "padding", "pooling"):
         if hasattr(case.model, name):
             assert getattr(network, name) == getattr(case.model, name)
@@ -106,8 +104,7 @@ def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case):
         cases.assert_consistent(solution, X, y)
         assert solution.program_gap <= cases.TOL
         expected = Status.OPTIMAL if solution.gap <= cases.TOL else Status.OPTIMAL_FOR_PATTERNS
-        assert solution.status is expected
-        assert solution.dual_bound <= best.objective * (1.0 + 1e-12)
+        assert solution.status is expected and solution.dual_bound <= best.objective * (1.0 + 1e-12)
         assert best.dual_bound <= solution.objective * (1.0 + 1e-12)
     assert 0 < few.n_patterns <= 4 <= many.n_patterns == best.n_patterns
     assert many.objective == pytest.approx(best.objective, rel=1e-6)
@@ -131,8 +128,7 @@ def test_nothing_is_learned_from_a_large_beta(case, loss):
     if getattr(case.model, "skip", None) == "free":
         pytest.skip("A free line is always learned.")
     solution = case.solve(loss, beta=1e3)
-    assert solution.status is Status.OPTIMAL
-    assert solution.n_neurons == 0
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 0
     assert solution.objective == as_loss(loss).value(np.zeros(len(y)), y)
 
 

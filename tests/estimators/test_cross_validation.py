@@ -58,9 +58,7 @@ def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     monkeypatch.setattr(kind, "_train", interrupted)
     X, y = load_iris(return_X_y=True)
     model.fit(X[::6, :2], y[::6])
-    assert calls[0] is None
-    assert len(calls) == 3
-    assert max(calls[1:]) < 1e-3
+    assert calls[0] is None and len(calls) == 3 and max(calls[1:]) < 1e-3
     assert model.status_ is Status.INTERRUPTED
     assert model.decision_function(X[:, :2]).shape == (150, 3)
 

@@ -21,8 +21,7 @@ def test_exports_give_the_same_values(name, run, dtype, tol):
     # Images have their channels first there.
     inputs = data[:, None] if isinstance(model.model, Conv) else data
     values = run(model, inputs, dtype)
-    assert values.dtype == dtype
-    assert values.shape == expected.shape
+    assert values.dtype == dtype and values.shape == expected.shape
     assert values == pytest.approx(expected, rel=tol, abs=tol)
 
 
@@ -34,8 +33,7 @@ def test_layers_of_three_classes_are_blocks():
     assert tuple(output.weight.shape) == (3, model.n_neurons_)
     owner = np.repeat(np.arange(3), [network.n_neurons for network in model.networks_])
     others = torch.from_numpy(owner[np.newaxis] != np.arange(3)[:, np.newaxis])
-    assert (output.weight[others] == 0.0).all()
-    assert (output.weight[~others] != 0.0).all()
+    assert (output.weight[others] == 0.0).all() and (output.weight[~others] != 0.0).all()
 
 
 def test_an_option_set_after_the_fit_changes_nothing():
@@ -43,8 +41,7 @@ def test_an_option_set_after_the_fit_changes_nothing():
     model = clone(estimator).fit(X, y).set_params(hidden_bias=False, model="circular_conv")
     assert np.array_equal(model.predict(X), fitted("ReLU, numbers")[0].predict(X))
     pytest.importorskip("torch")
-    assert model.to_torch()[0].in_features == 2
-    assert model.to_torch()[0].bias is not None
+    assert model.to_torch()[0].in_features == 2 and model.to_torch()[0].bias is not None
 
 
 def test_onnx_knows_columns_and_classes():

@@ -19,14 +19,11 @@ def test_attributes_are_those_of_the_solution(case):
     solution, values = case.solve(case.target)
     assert model.status_ is solution.status is Status.OPTIMAL
     assert model.objective_ == pytest.approx(solution.objective, rel=1e-6)
-    assert model.dual_bound_ <= solution.objective
-    assert model.dual_gap_ <= 1e-6
+    assert model.dual_bound_ <= solution.objective and model.dual_gap_ <= 1e-6
     assert type(model.network_) is type(solution.network)
     assert model.n_neurons_ == model.network_.n_neurons > 0
-    assert model.sample_shape_ == case.data.shape[1:]
-    assert model.n_features_in_ == case.data.shape[1]
-    assert model.n_iter_ >= 1
-    assert model.predict(case.data) == pytest.approx(values, abs=1e-2)
+    assert model.sample_shape_ == case.data.shape[1:] and model.n_features_in_ == case.data.shape[1]
+    assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
 @each_case
@@ -36,8 +33,7 @@ def test_labels_are_signs(case):
     solution, values = case.solve(np.where(labels, 1.0, -1.0), loss="logistic")
     assert model.status_ is solution.status is Status.OPTIMAL
     assert model.objective_ == pytest.approx(solution.objective, rel=1e-6)
-    assert model.classes_.tolist() == [False, True]
-    assert model.networks_ == [model.network_]
+    assert model.classes_.tolist() == [False, True] and model.networks_ == [model.network_]
     assert model.decision_function(case.data) == pytest.approx(values, abs=1e-2)
     probabilities = model.predict_proba(case.data)
     logits = np.log(probabilities[:, 1] / probabilities[:, 0])
@@ -103,8 +99,7 @@ def test_cross_validation_is_for_every_model(case):
     options = {"cv": 2, "model": case.model, "method": case.method}
     betas = [3.0 * case.beta, case.beta]
     model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
-    assert model.scores_path_.shape == (2, 2)
-    assert model.status_ is Status.OPTIMAL
+    assert model.scores_path_.shape == (2, 2) and model.status_ is Status.OPTIMAL
     plain = case.classifier(beta=model.beta_).fit(case.data, case.classes)
     assert model.objective_ == pytest.approx(plain.objective_, rel=2e-6)
     # From a beta that is too large for any neuron.
@@ -130,8 +125,7 @@ def test_a_bias_is_a_column_of_ones_or_a_setting():
     def fitted(**options):
         return ConvexReLURegressor(0.1, **options).fit(FLOWERS[:9], FLOWERS[:9, 0])
 
-    assert fitted().network_.n_features == 5
-    assert fitted(hidden_bias=False).network_.n_features == 4
+    assert fitted().network_.n_features == 5 and fitted(hidden_bias=False).network_.n_features == 4
     assert fitted(model=Conv(2)).network_.biases is not None
     assert fitted(model=Conv(2), hidden_bias=False).network_.biases is None
     assert fitted(model=Conv(2, bias=True), hidden_bias=False).network_.biases is not None
@@ -150,8 +144,7 @@ def test_settings_are_parameters():
         model__pooling="average", model__slope=0.1, method__scheme="gaussian", beta=2.0
     )
     assert model.model == Conv(2, pooling="average", slope=0.1)
-    assert model.method == Sampled(20, "gaussian")
-    assert model.beta == 2.0
+    assert model.method == Sampled(20, "gaussian") and model.beta == 2.0
     # Frozen, so that nobody else's has changed.
     assert given == Conv(2)
     # The settings of a name, and of an object that comes with them.
@@ -186,11 +179,9 @@ def test_regression_on_signals_and_on_channels():
     assert model.status_ is Status.OPTIMAL
     shares = np.linalg.norm(model.network_.filters[:, 0], axis=1)
     first = model.network_.filters[np.argmax(shares), 0]
-    assert first[1] / first[0] == pytest.approx(-1.0, abs=0.05)
-    assert model.score(signals, y) > 0.999
+    assert first[1] / first[0] == pytest.approx(-1.0, abs=0.05) and model.score(signals, y) > 0.999
     plain = ConvexReLURegressor(0.1, model=Conv(2)).fit(signals[:, :, 0], y)
-    assert plain.sample_shape_ == (6,)
-    assert plain.network_.filter_shape == (2, 1)
+    assert plain.sample_shape_ == (6,) and plain.network_.filter_shape == (2, 1)
 
 
 @pytest.mark.parametrize("options", [{"max_iter": 1, "tol": 1e-12}, {"time_limit": 1e-9}])

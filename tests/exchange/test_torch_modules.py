@@ -74,8 +74,7 @@ def test_a_stored_module_comes_back(kind):
     assert not other(inputs).any()
     other.load_state_dict(torch.load(file))
     copy = pickle.loads(pickle.dumps(module))
-    assert torch.equal(other(inputs), module(inputs))
-    assert torch.equal(copy(inputs), module(inputs))
+    assert torch.equal(other(inputs), module(inputs)) and torch.equal(copy(inputs), module(inputs))
 
 
 @each_kind
@@ -118,8 +117,7 @@ def test_the_module_is_a_copy_that_can_be_trained(kind):
     before = module(inputs)
     before.sum().backward()
     optimizer.step()
-    assert not torch.equal(module(inputs), before)
-    assert network == same
+    assert not torch.equal(module(inputs), before) and network == same
     if kind is RELU:
         assert from_torch(module) != network
 

@@ -43,8 +43,7 @@ def test_every_neuron_has_the_pattern_of_its_gate(method):
     X, network = one_neuron(12, seed=4)
     side = np.where(X @ network.gates[0] > 0.0, 1.0, -1.0)
     neurons = network.to_relu(X, method).hidden_weights
-    assert len(neurons) == 2
-    assert (side[:, None] * (X @ neurons.T)).min() >= -1e-14
+    assert len(neurons) == 2 and (side[:, None] * (X @ neurons.T)).min() >= -1e-14
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -69,8 +68,7 @@ def test_a_neuron_of_its_own_pattern_stays_one(method, sign):
     w = np.array([1.0, -2.0, 0.5])
     network = GatedNetwork([w], [sign * w], [1.0])
     relu = network.to_relu(X, method)
-    assert relu.n_neurons == 1
-    assert np.sign(relu.output_weights[0]) == sign
+    assert relu.n_neurons == 1 and np.sign(relu.output_weights[0]) == sign
     assert relu.penalty() == pytest.approx(float(np.linalg.norm(w)))
 
 
@@ -79,8 +77,7 @@ def test_a_skip_is_a_pair_that_is_linear_everywhere(method):
     network = GatedNetwork(np.zeros((2, 3)), [[1.0, 2.0, 3.0], [1.0, 0.0, 0.0]], [1.0, 2.0])
     relu = network.to_relu(np.ones((1, 3)), method)
     X = np.random.default_rng(1).standard_normal((20, 3))
-    assert relu.n_neurons == 2
-    assert np.allclose(relu.forward(X), X @ [3.0, 2.0, 3.0])
+    assert relu.n_neurons == 2 and np.allclose(relu.forward(X), X @ [3.0, 2.0, 3.0])
 
 
 @each_method

@@ -92,8 +92,7 @@ def test_more_features_than_rows(loss):
     # The same rows in a space of thirty dimensions.
     turn = np.linalg.qr(np.random.default_rng(5).standard_normal((30, 3)))[0].T
     many = solve_gated(X @ turn, y, 0.3, gates @ turn, loss=loss, tol=1e-9)
-    assert many.objective == pytest.approx(few.objective, rel=1e-8)
-    assert many.gap <= 1e-9
+    assert many.objective == pytest.approx(few.objective, rel=1e-8) and many.gap <= 1e-9
 
 
 def test_a_skip_is_the_gate_zero():
@@ -140,8 +139,7 @@ def test_blocks_that_depend_on_each_other_are_pruned():
     # On these rows the gate 1 and the skip see the same: the optimum leaves the shares open.
     X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.5])
     solution = solve_gated(X, y, 0.5, [[1.0]], skip="penalised")
-    assert solution.status is Status.OPTIMAL
-    assert solution.network.n_neurons == 1
+    assert solution.status is Status.OPTIMAL and solution.network.n_neurons == 1
     # One slope w: 5 w^2 / 2 - 6 w + |w| / 2 + const.
     w = (6.0 - 0.5) / 5.0
     assert solution.objective == pytest.approx(0.5 * (1.0 + 6.25) - 2.5 * w**2, rel=1e-6)

@@ -62,8 +62,7 @@ def test_file_returns_what_was_saved(suffix, case, tmp_path_factory):
     restored, restored_metadata = TwoLayerNetwork.load_with_metadata(path)
     assert restored == network
     assert restored.hidden_weights.tobytes() == network.hidden_weights.tobytes()
-    assert restored_metadata == metadata
-    assert load_network(path) == (network, metadata)
+    assert restored_metadata == metadata and load_network(path) == (network, metadata)
 
 
 @each_kind
@@ -164,8 +163,7 @@ def outcome(path, content, network=None):
     try:
         restored, metadata = load_network(path)
     except ModelFileError as error:
-        assert str(path) in str(error)
-        assert str(error).endswith(".")
+        assert str(path) in str(error) and str(error).endswith(".")
         return "refused"
     assert (restored, metadata) == (network, {"note": "kept"})
     return "equal"
@@ -183,8 +181,7 @@ def saved(suffix, case, tmp_path):
 def test_truncated_files(case, saved):
     path, content = saved
     outcomes = {outcome(path, content[:length]) for length in range(0, len(content), 7)}
-    assert outcomes == {"refused"}
-    assert outcome(path, content, case.network) == "equal"
+    assert outcomes == {"refused"} and outcome(path, content, case.network) == "equal"
 
 
 @each_suffix

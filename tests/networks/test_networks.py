@@ -110,8 +110,7 @@ def test_weights_are_private_and_cannot_be_written(case):
         array[...] = 7.0
     assert network == case.network
     for name, array in network._arrays.items():
-        assert getattr(network, name) is array
-        assert array.flags.c_contiguous
+        assert getattr(network, name) is array and array.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 2.0
     for name in (*case.arrays, *case.settings, "another"):

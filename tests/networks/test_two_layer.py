@@ -53,10 +53,8 @@ def test_activations_and_values_are_the_formula(case):
 def test_shapes_of_forward():
     network = TwoLayerNetwork([[1.0, -1.0]], [2.0])
     single = network.forward([3.0, 1.0])
-    assert type(single) is float
-    assert single == 4.0
-    assert network.forward(np.empty((0, 2))).shape == (0,)
-    assert network([[3, 1]]).tolist() == [4.0]
+    assert type(single) is float and single == 4.0
+    assert network.forward(np.empty((0, 2))).shape == (0,) and network([[3, 1]]).tolist() == [4.0]
     assert network.activations([3.0, 1.0]).tolist() == [2.0]
 
 

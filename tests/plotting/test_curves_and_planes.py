@@ -150,8 +150,7 @@ def test_the_function_and_its_breakpoints():
 
 def test_breakpoints_without_ones_lie_at_zero():
     ax = plotting.plot_breakpoints(TwoLayerNetwork([[1.0]], [1.0]), [[-1.0], [2.0]])
-    assert labels(ax) == ["f", "breakpoint, weight > 0: 1"]
-    assert ax.get_ylabel() == "f"
+    assert labels(ax) == ["f", "breakpoint, weight > 0: 1"] and ax.get_ylabel() == "f"
 
 
 def test_lines_of_two_features_have_arrows_to_the_active_side():
@@ -162,8 +161,7 @@ def test_lines_of_two_features_have_arrows_to_the_active_side():
     for foot, head in arrows:
         values = [(PLANE_NETWORK.hidden_weights @ [*point, 1.0]) for point in (foot, head)]
         neuron = int(np.argmin(np.abs(values[0])))
-        assert values[0][neuron] == pytest.approx(0.0, abs=1e-12)
-        assert values[1][neuron] > 0.0
+        assert values[0][neuron] == pytest.approx(0.0, abs=1e-12) and values[1][neuron] > 0.0
 
 
 def test_lines_outside_the_figure_are_not_drawn():
@@ -219,8 +217,7 @@ def test_other_features_are_refused():
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_axes_given_are_drawn_on_and_returned(name):
     ax = Figure().add_subplot()
-    assert FIGURES[name](ax) is ax
-    assert ax.get_xlabel() and ax.get_ylabel()
+    assert FIGURES[name](ax) is ax and ax.get_xlabel() and ax.get_ylabel()
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -43,8 +43,7 @@ def test_every_channel_is_a_picture_on_one_symmetric_scale(shape):
     net = network(5, *shape)
     figure = plot_filters(net, max_filters=4)
     images = [image for ax in figure.axes for image in ax.get_images()]
-    assert len(images) == 4 * shape[-1]
-    assert len(titles(figure)) == 4
+    assert len(images) == 4 * shape[-1] and len(titles(figure)) == 4
     limits = {image.get_clim() for image in images}
     assert len(limits) == 1
     low, high = limits.pop()
@@ -56,14 +55,12 @@ def test_every_channel_is_a_picture_on_one_symmetric_scale(shape):
 
 def test_many_filters_are_several_rows():
     figure = plot_filters(network(11, 2, 2, 1))
-    assert sum(len(ax.get_images()) for ax in figure.axes) == 11
-    assert len(titles(figure)) == 11
+    assert sum(len(ax.get_images()) for ax in figure.axes) == 11 and len(titles(figure)) == 11
 
 
 def test_a_figure_that_is_given_is_drawn_on():
     left, right = Figure(figsize=(8.0, 2.0)).subfigures(1, 2)
-    assert plot_filters(network(2, 2, 2, 1), figure=left) is left
-    assert left.axes and not right.axes
+    assert plot_filters(network(2, 2, 2, 1), figure=left) is left and left.axes and not right.axes
 
 
 def test_filters_that_are_zero_can_be_drawn():

@@ -31,8 +31,7 @@ def test_a_regressor_is_the_same_function():
     assert np.abs(function(read, X) - model.predict(X)).max() <= 1e-12
     assert read.network.n_neurons == 7
     notes = read.notes(read.data(X), 0.25)
-    assert "alpha = 0.25" in notes[-1]
-    assert "spares its biases" in notes[-1]
+    assert "alpha = 0.25" in notes[-1] and "spares its biases" in notes[-1]
 
 
 def test_objective_is_n_times_that_of_scikit_learn_and_its_biases():

@@ -152,12 +152,10 @@ def test_networks_have_the_values_of_the_module(name, dtype, tol):
     model = NETWORKS[name]().to(getattr(torch, dtype)).eval()
     read = read_network(model)
     expected = values(model, X.astype(dtype))
-    assert read.n_features == 6
-    assert read.loss == "squared"
+    assert read.n_features == 6 and read.loss == "squared"
     assert np.abs(read.network.forward(read.data(X)) - expected).max() <= tol
     # Reading leaves the module, and the state of its random numbers, as they were.
-    assert not model.training
-    assert np.array_equal(values(model, X.astype(dtype)), expected)
+    assert not model.training and np.array_equal(values(model, X.astype(dtype)), expected)
 
 
 @pytest.mark.parametrize("end", ["module", "torch", "method"])

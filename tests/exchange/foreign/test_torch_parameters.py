@@ -34,10 +34,8 @@ def test_biases_are_weights_of_ones(hidden, output):
     with torch.no_grad():
         expected = model(torch.from_numpy(X)).numpy()[:, 0]
     assert np.abs(function(read, X) - expected).max() <= 1e-12
-    assert read.has_ones == (hidden or output)
-    assert read.has_hidden_biases == hidden
-    assert read.n_features == 2
-    assert read.network.n_neurons == 5 + output
+    assert read.has_ones == (hidden or output) and read.has_hidden_biases == hidden
+    assert read.n_features == 2 and read.network.n_neurons == 5 + output
     assert (read.output_bias != 0.0) == output
 
 
@@ -51,8 +49,7 @@ def test_notes_say_what_is_penalised_and_how_much():
     total = read.network.penalty() - TwoLayerNetwork(plain, output).penalty()
     assert sum(shares) == pytest.approx(total)
     notes = read.notes(read.data(X), 3.0)
-    assert len(notes) == 3
-    assert "column of ones was appended" in notes[0]
+    assert len(notes) == 3 and "column of ones was appended" in notes[0]
     assert f"({3.0 * shares[0]:.6g} of it)" in notes[1]
     assert f"({3.0 * shares[1]:.6g} of it)" in notes[2]
 
@@ -61,8 +58,7 @@ def test_notes_are_of_the_biases_and_columns_that_there_are():
     read = read_network(sequential(hidden=False))
     assert "has no biases; the lower bound holds" in read.notes(read.data(X), 1.0)[-1]
     read = read_network(sequential(hidden=False, output=False))
-    assert read.notes(read.data(X), 1.0) == ()
-    assert np.array_equal(read.data(X), X)
+    assert read.notes(read.data(X), 1.0) == () and np.array_equal(read.data(X), X)
     read = read_network(sequential(3))
     data = np.insert(X, 1, 1.0, axis=1)
     assert "Column 1 of X is constant already" in read.notes(read.data(data), 1.0)[1]
