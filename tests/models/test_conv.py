@@ -1,20 +1,13 @@
 """Convolutional networks: dense networks on patches, closed forms, maps and memory."""
 
-import sys
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
 
 import cvxnn
-from cvxnn import Conv, Sampled, Status
+from cvxnn import Conv, Status
 from cvxnn.patterns import enumerate_patterns
-from cvxnn.solvers.columns.max_search import MaxSearch
-
-POOLINGS = ("sum", "average", "max")
-each_pooling = pytest.mark.parametrize("pooling", POOLINGS)
 
 
 def solve(images, y, beta, filter_size, **options):
@@ -28,7 +21,7 @@ def solve(images, y, beta, filter_size, **options):
 # ------------------------------------------------------------------ trained
 
 
-@each_pooling
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_one_patch_is_the_fully_connected_network(pooling, bias):
     images, y = draw_images("squared", (9, 3, 1))
@@ -41,14 +34,6 @@ def test_one_patch_is_the_fully_connected_network(pooling, bias):
     np.testing.assert_allclose(solution.network(images), dense.network(rows), atol=1e-3)
     if pooling == "max":
         assert solution.n_patterns == len(enumerate_patterns(rows))
-
-
-def test_an_average_is_a_sum_over_smaller_patches():
-    images, y = draw_images("squared", (6, 3, 3))
-    average = solve(images, y, 0.05, 2, pooling="average")
-    total = solve(images / 4.0, y, 0.05, 2)
-    assert average.objective == pytest.approx(total.objective, rel=1e-6)
-    assert np.allclose(average.network(images), total.network(images / 4.0), atol=1e-3)
 
 
 def test_a_slope_of_one_is_a_linear_network_on_summed_patches():
@@ -99,16 +84,6 @@ def test_one_image_has_a_closed_form(images, options, value):
         assert solution.objective == pytest.approx(value, rel=1e-6)
 
 
-def test_cone_rows_enter_as_they_are_needed(monkeypatch):
-    images, y = draw_images("squared", (12, 5, 5), seed=1)
-    options = {"pooling": "max", "method": Sampled(10), "tol": 1e-8}
-    plain = solve(images, y, 0.1, (2, 1), **options)
-    monkeypatch.setattr(MaxSearch, "settings", replace(MaxSearch.settings, cone_bytes=0))
-    few = solve(images, y, 0.1, (2, 1), **options)
-    assert few.status is plain.status is Status.OPTIMAL_FOR_PATTERNS
-    assert few.objective == pytest.approx(plain.objective, rel=1e-7)
-
-
 # ------------------------------------------------------------------ the network
 
 
@@ -127,8 +102,7 @@ def test_many_images_are_taken_in_parts(monkeypatch):
     whole = network.forward(images)
     parts = [network.forward(images[k : k + 7]) for k in range(0, 50, 7)]
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-13)
-    for module in [module for module in sys.modules.values() if hasattr(module, "_BUFFER_BYTES")]:
-        monkeypatch.setattr(module, "_BUFFER_BYTES", 8 * 7 * 200)
+    monkeypatch.setattr("cvxnn.layers.rows._CHUNK", 7 * 200)
     np.testing.assert_allclose(network.forward(images), whole, rtol=1e-13)
 
 

@@ -95,16 +95,6 @@ def test_more_features_than_rows(loss):
     assert many.objective == pytest.approx(few.objective, rel=1e-8) and many.gap <= 1e-9
 
 
-def test_a_skip_is_the_gate_zero():
-    X, y = draw_rows("squared", 20, 3)
-    gates = np.random.default_rng(4).standard_normal((8, 3))
-    with_skip = solve_gated(X, y, 0.3, gates, skip="penalised", tol=1e-9)
-    by_hand = solve_gated(X, y, 0.3, np.vstack([gates, np.zeros(3)]), tol=1e-9)
-    assert with_skip.objective == pytest.approx(by_hand.objective, rel=1e-8)
-    assert with_skip.objective < solve_gated(X, y, 0.3, gates).objective
-    assert not with_skip.network.gates[-1].any()
-
-
 def test_gates_of_the_same_pattern_count_once_in_any_unit():
     X, y = draw_rows("squared", 15, 3)
     gates = np.random.default_rng(4).standard_normal((6, 3))
@@ -113,11 +103,6 @@ def test_gates_of_the_same_pattern_count_once_in_any_unit():
     for unit in (1e80, 1e-80):
         scaled = solve_gated(X, y, 0.3, gates * unit)
         assert scaled.objective == pytest.approx(plain.objective, rel=1e-6)
-
-
-def test_one_number_is_a_soft_threshold():
-    solution = solve_gated(np.ones((1, 1)), [2.0], 0.1, skip="penalised")
-    assert solution.objective == pytest.approx(0.2 - 0.005, rel=1e-6)
 
 
 def test_a_system_that_cannot_be_solved_ends_the_run(monkeypatch):

@@ -188,12 +188,6 @@ def test_without_neurons_what_is_left_is_the_skip_connection(case):
     assert none.penalty() == (np.linalg.norm(w) if paid else 0.0)
 
 
-def test_gates_that_are_the_weights_are_relu():
-    rng = np.random.default_rng(2)
-    U, a, X = rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal((7, 3))
-    assert np.allclose(GatedNetwork(U, U, a).forward(X), np.maximum(X @ U.T, 0.0) @ a)
-
-
 def test_a_network_cannot_be_made_of_no_kind():
     from cvxnn.networks import Network
 
