@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from cvxnn import validation
+from cvxnn import validation as checks
 from cvxnn.errors import InputError
 
 NAN, INF = float("nan"), float("inf")
+SPARSE = sparse.csr_matrix, sparse.coo_array, sparse.dok_matrix
 
 
 def refuses(check, *args, says, **kwargs):
@@ -51,26 +52,26 @@ class FrameLike:
     ids=lambda X: str(getattr(X, "dtype", type(X).__name__)),
 )
 def test_data_of_every_kind_becomes_float64(X):
-    result = validation.check_data(X)
+    result = checks.check_data(X)
     assert type(result) is np.ndarray and result.dtype == np.float64 and result.dtype.isnative
     assert result.flags.c_contiguous and result.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_data_booleans_and_frames():
-    assert validation.check_data([[True, False]]).tolist() == [[1.0, 0.0]]
-    assert validation.check_data(FrameLike()).tolist() == [[1.0, 2.5], [3.0, 4.5]]
+    assert checks.check_data([[True, False]]).tolist() == [[1.0, 0.0]]
+    assert checks.check_data(FrameLike()).tolist() == [[1.0, 2.5], [3.0, 4.5]]
 
 
 def test_data_frame_of_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
-    assert validation.check_data(frame).tolist() == [[1.0, 0.5], [2.0, 1.5]]
-    refuses(validation.check_data, pandas.DataFrame({"a": ["x"]}), says="X must be numeric")
+    assert checks.check_data(frame).tolist() == [[1.0, 0.5], [2.0, 1.5]]
+    refuses(checks.check_data, pandas.DataFrame({"a": ["x"]}), says="X must be numeric")
 
 
 def test_data_already_right_are_not_copied():
     X = np.ones((3, 2))
-    assert validation.check_data(X) is X
+    assert checks.check_data(X) is X
 
 
 @pytest.mark.parametrize(
@@ -107,37 +108,36 @@ def test_data_already_right_are_not_copied():
     ],
 )
 def test_data_refused(X, says):
-    refuses(validation.check_data, X, says=says)
+    refuses(checks.check_data, X, says=says)
 
 
-@pytest.mark.parametrize("kind", ["csr_matrix", "coo_array", "dok_matrix"])
-def test_sparse_data_are_refused_with_the_way_out(kind):
-    X = getattr(sparse, kind)(np.eye(2))
-    refuses(validation.check_data, X, says="convert it with X.toarray()")
+class OnAnotherDevice:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("copy it to the host first")
 
 
-def test_array_that_refuses_to_be_read():
-    class OnAnotherDevice:
-        def __array__(self, dtype=None, copy=None):
-            raise TypeError("copy it to the host first")
+LARGEST = np.finfo(np.longdouble).max
+OTHERS = [
+    *((checks.check_data, (kind(np.eye(2)),), "convert it with X.toarray()") for kind in SPARSE),
+    (checks.check_data, (OnAnotherDevice(),), "got a OnAnotherDevice"),
+    (checks.check_data, ([1.0], "data"), "data must be 2-D"),
+    (checks.check_data, ([1.0], "data"), "data.reshape(-1, 1)"),
+    (checks.check_target, ([1, 2], 1), "y has 2 entries but X has 1 row."),
+]
 
-    refuses(validation.check_data, OnAnotherDevice(), says="got a OnAnotherDevice")
+
+@pytest.mark.parametrize(("check", "arguments", "says"), OTHERS)
+def test_others_refused(check, arguments, says):
+    refuses(check, *arguments, says=says)
 
 
+@pytest.mark.skipif(float(np.finfo(float).max) == LARGEST, reason="longdouble is float64 here")
 def test_longdouble_beyond_float64_is_infinite_without_a_warning():
-    largest = np.finfo(np.longdouble).max
-    if float(np.finfo(np.float64).max) == largest:
-        pytest.skip("longdouble is float64 here")
-    refuses(validation.check_data, np.array([[largest]]), says="X must be finite")
-
-
-def test_data_name_is_used():
-    refuses(validation.check_data, [1.0], "data", says="data must be 2-D")
-    refuses(validation.check_data, [1.0], "data", says="data.reshape(-1, 1)")
+    refuses(checks.check_data, np.array([[LARGEST]]), says="X must be finite")
 
 
 def test_largest_entry_itself_is_accepted_and_its_square_is_finite():
-    X = validation.check_data([[validation.LARGEST_ENTRY, -validation.LARGEST_ENTRY]])
+    X = checks.check_data([[checks.LARGEST_ENTRY, -checks.LARGEST_ENTRY]])
     assert np.isfinite(X @ X.T).all()
 
 
@@ -145,7 +145,7 @@ def test_largest_entry_itself_is_accepted_and_its_square_is_finite():
     "y", [[1, 2, 3], [[1], [2], [3]], np.array([1, 2, 3], dtype=np.float32), (1.0, 2.0, 3.0)]
 )
 def test_target_becomes_a_vector(y):
-    result = validation.check_target(y, 3)
+    result = checks.check_target(y, 3)
     assert result.dtype == np.float64 and result.tolist() == [1.0, 2.0, 3.0]
 
 
@@ -166,115 +166,78 @@ def test_target_becomes_a_vector(y):
     ],
 )
 def test_target_refused(y, says):
-    refuses(validation.check_target, y, 3, says=says)
-
-
-def test_target_of_one_row():
-    refuses(validation.check_target, [1, 2], 1, says="y has 2 entries but X has 1 row.")
+    refuses(checks.check_target, y, 3, says=says)
 
 
 @pytest.mark.parametrize(
     "value", [1, 1.0, 5e-324, 1e308, np.float32(1), np.float64(2), np.int64(3), Fraction(1, 3)]
 )
 def test_positive_accepts(value):
-    result = validation.check_positive(value, "beta")
+    result = checks.check_positive(value, "beta")
     assert type(result) is float and result == float(value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [0, -1, 0.0, -0.0, NAN, INF, -INF, True, np.True_, None, "1", [1.0], 1j, 10**400,
-     Fraction(1, 10**400), np.ones(1), np.array(1.0), Decimal(1)],
-)  # fmt: skip
-def test_positive_refuses(value):
-    refuses(
-        validation.check_positive, value, "beta", says="beta must be a finite number above 0, got "
-    )
-
-
-def test_long_values_are_not_printed():
-    refuses(validation.check_positive, np.ones(1000), "beta", says="got a value of type ndarray.")
-
-
-def test_optional_positive():
-    assert validation.check_optional_positive(None, "time_limit") is None
-    assert validation.check_optional_positive(np.int64(2), "time_limit") == 2.0
-    refuses(
-        validation.check_optional_positive,
-        -1,
-        "time_limit",
-        says="time_limit must be None or a finite number above 0, got -1.",
-    )
 
 
 @pytest.mark.parametrize(("value", "minimum"), [(1, 1), (np.int64(5), 5), (0, 0), (10**30, 1)])
 def test_count_accepts(value, minimum):
-    result = validation.check_count(value, "max_iter", minimum)
+    result = checks.check_count(value, "max_iter", minimum)
     assert type(result) is int and result == value
 
 
-@pytest.mark.parametrize("value", [0, -3, 1.0, 2.5, True, np.True_, None, "3", NAN, np.ones(1)])
-def test_count_refuses(value):
-    refuses(
-        validation.check_count,
-        value,
-        "max_iter",
-        says="max_iter must be an integer of at least 1, got ",
-    )
+def test_optional_positive_and_choice_accept():
+    assert checks.check_optional_positive(None, "time_limit") is None
+    assert checks.check_optional_positive(np.int64(2), "time_limit") == 2.0
+    assert checks.check_choice("sampled", "method", METHODS) == "sampled"
 
 
-def test_choice():
-    choices = ("exact", "sampled")
-    assert validation.check_choice("sampled", "method", choices) == "sampled"
-    for value in ("Exact", "", None, 3, ["exact"]):
-        refuses(
-            validation.check_choice,
-            value,
-            "method",
-            choices,
-            says="method must be one of 'exact', 'sampled'",
-        )
+METHODS = ("exact", "sampled")
+NO_NUMBERS = [0, -1, 0.0, -0.0, NAN, INF, -INF, True, np.True_, None, "1", [1.0], 1j, 10**400]
+NO_NUMBERS += [Fraction(1, 10**400), np.ones(1), np.array(1.0), Decimal(1)]
+NO_COUNTS = [0, -3, 1.0, 2.5, True, np.True_, None, "3", NAN, np.ones(1)]
+REFUSED = [
+    (checks.check_positive, NO_NUMBERS, ("beta",), "beta must be a finite number above 0, got "),
+    (checks.check_positive, [np.ones(1000)], ("beta",), "got a value of type ndarray."),
+    (checks.check_optional_positive, [-1], ("t",), "t must be None or a finite number above 0"),
+    (checks.check_count, NO_COUNTS, ("n",), "n must be an integer of at least 1, got "),
+    (
+        checks.check_choice, ["Exact", "", None, 3, ["exact"]], ("method", METHODS),
+        "method must be one of 'exact', 'sampled'",
+    ),
+    (
+        checks.check_random_state, [-1, 1.5, True, "0", [1], np.random], (),
+        "random_state must be None, an integer of at least 0",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "values", "arguments", "says"), REFUSED)
+def test_settings_refused(check, values, arguments, says):
+    for value in values:
+        refuses(check, value, *arguments, says=says)
 
 
 @given(st.integers(0, 2**64))
 def test_random_state_of_a_seed_is_that_of_numpy(seed):
     expected = np.random.default_rng(seed).random(3)
-    assert validation.check_random_state(seed).random(3).tolist() == expected.tolist()
+    assert checks.check_random_state(seed).random(3).tolist() == expected.tolist()
 
 
 def test_random_state_of_generators():
     generator = np.random.default_rng(0)
-    assert validation.check_random_state(generator) is generator
-    assert validation.check_random_state(np.int64(3)).random() == np.random.default_rng(3).random()
-    first, second = (
-        validation.check_random_state(np.random.RandomState(5)).random() for _ in range(2)
-    )
+    assert checks.check_random_state(generator) is generator
+    assert checks.check_random_state(np.int64(3)).random() == np.random.default_rng(3).random()
+    first, second = (checks.check_random_state(np.random.RandomState(5)).random() for _ in range(2))
     assert first == second
     legacy = np.random.RandomState(5)
-    assert (
-        validation.check_random_state(legacy).random()
-        != validation.check_random_state(legacy).random()
-    )
-    assert (
-        validation.check_random_state(None).random() != validation.check_random_state(None).random()
-    )
-
-
-@pytest.mark.parametrize("value", [-1, 1.5, True, "0", [1], np.random])
-def test_random_state_refuses(value):
-    refuses(
-        validation.check_random_state,
-        value,
-        says="random_state must be None, an integer of at least 0",
-    )
+    assert checks.check_random_state(legacy).random() != checks.check_random_state(legacy).random()
+    assert checks.check_random_state(None).random() != checks.check_random_state(None).random()
 
 
 def test_real_array_keeps_any_shape_and_lets_nan_pass():
-    assert validation.as_real_array(3, "x").shape == ()
-    assert validation.as_real_array(np.ones((2, 0, 3)), "x").shape == (2, 0, 3)
-    assert np.isnan(validation.as_real_array([NAN], "x")).all()
+    assert checks.as_real_array(3, "x").shape == ()
+    assert checks.as_real_array(np.ones((2, 0, 3)), "x").shape == (2, 0, 3)
+    assert np.isnan(checks.as_real_array([NAN], "x")).all()
 
 
 def test_finite_says_nothing_about_finite_arrays():
-    assert validation.check_finite(np.array([1e308, -1e308]), "x") is None
-    assert validation.check_finite(np.empty((0, 2)), "x") is None
+    assert checks.check_finite(np.array([1e308, -1e308]), "x") is None
+    assert checks.check_finite(np.empty((0, 2)), "x") is None
