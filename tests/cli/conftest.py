@@ -1,7 +1,9 @@
 """Running commands: inside the tests, and as processes of their own."""
 
+import json
 from collections.abc import Callable
 
+import numpy as np
 import processes
 import pytest
 from typer.testing import CliRunner, Result
@@ -24,6 +26,22 @@ def run():
         return result
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def fit(run, v_shape):
+    """Run `cvxnn fit`, on y = |x| unless said otherwise."""
+
+    def invoke(*options, data=v_shape, target="y", beta=0.01):
+        return run("fit", data, "--target", target, "--beta", beta, *options)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def record(fit):
+    """What `cvxnn fit --json` prints."""
+    return lambda *options, **data: json.loads(fit(*options, "--json", **data).stdout)
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +73,20 @@ def v_shape(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model(run, v_shape):
+def model(fit, v_shape):
     """A model of y = |x|."""
     path = v_shape.with_suffix(".npz")
-    result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", path, "--quiet")
-    assert result.exit_code == 0
+    assert fit("--out", path, "--quiet").exit_code == 0
     return path
+
+
+def write_table(path, columns, rows):
+    """A CSV file with all digits."""
+    lines = [columns, *(",".join(map(repr, row)) for row in np.asarray(rows).tolist())]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def table():
+    return write_table
