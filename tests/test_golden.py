@@ -32,29 +32,19 @@ def test_every_stored_case_is_run():
 
 
 FIGURES = {
-    "objective": [2.0, 3.0],
-    "dual_bound": -4.0,
-    "status": "OPTIMAL",
-    "size": 5,
-    "predictions": [1.0, 1e-9],
-    "values": 7.0,
-}
+    "objective": [2.0, 3.0], "dual_bound": -4.0, "status": "OPTIMAL", "size": 5,
+    "predictions": [1.0, 1e-9], "values": 7.0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("objective", [2.0, 3.0 + 1e-9]),
-        ("objective", [2.0]),
-        ("objective", [2.0, float("nan")]),
-        ("dual_bound", -4.0 - 1e-8),
-        ("dual_bound", -float("inf")),
-        ("status", "STATIONARY"),
-        ("size", 6),
-        ("predictions", [1.0, 3e-7]),
-        ("values", 7.0 - 1e-9),
+        ("objective", [2.0, 3.0 + 1e-9]), ("objective", [2.0]), ("objective", [2.0, float("nan")]),
+        ("dual_bound", -4.0 - 1e-8), ("dual_bound", -float("inf")), ("status", "STATIONARY"),
+        ("size", 6), ("predictions", [1.0, 3e-7]), ("values", 7.0 - 1e-9),
     ],
-)
+)  # fmt: skip
 def test_a_changed_figure_is_found(name, value):
     assert len(differences({**FIGURES, name: value}, FIGURES)) == 1
 

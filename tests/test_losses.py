@@ -11,11 +11,8 @@ from sentences import refused
 from cvxnn import losses
 
 PLAIN = [
-    losses.SquaredLoss(),
-    losses.HuberLoss(1.5),
-    losses.LogisticLoss(),
-    losses.SquaredHingeLoss(),
-]
+    losses.SquaredLoss(), losses.HuberLoss(1.5), losses.LogisticLoss(), losses.SquaredHingeLoss(),
+]  # fmt: skip
 WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 
 

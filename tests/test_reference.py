@@ -184,15 +184,12 @@ def test_checker_accepts_a_true_certificate():
 @pytest.mark.parametrize(
     "claim",
     [
-        {"objective": 0.19},
-        {"dual_bound": 0.196},
-        {"dual_bound": 0.19},
-        {"dual_bound": float("nan")},
-        {"beta": 0.4},
+        {"objective": 0.19}, {"dual_bound": 0.196}, {"dual_bound": 0.19},
+        {"dual_bound": float("nan")}, {"beta": 0.4},
         {"network": TwoLayerNetwork([[3.0, -4.0]], [1.0])},
     ],
     ids=lambda claim: next(iter(claim)),
-)
+)  # fmt: skip
 def test_checker_refuses_a_false_certificate(claim):
     problem, solution = one_row_solution()
     with pytest.raises(AssertionError):

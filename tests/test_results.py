@@ -16,17 +16,10 @@ INF = math.inf
 @pytest.mark.parametrize(
     ("objective", "dual_bound", "gap"),
     [
-        (2.0, 1.5, 0.25),
-        (2.0, 2.0, 0.0),
-        (2.0, 2.0 + 1e-12, 0.0),
-        (0.0, 0.0, 0.0),
-        (4.0, 0.0, 1.0),
-        (4.0, -4.0, 2.0),
-        (-4.0, -5.0, 0.25),
-        (3.0, -INF, INF),
-        (0.0, -INF, INF),
+        (2.0, 1.5, 0.25), (2.0, 2.0, 0.0), (2.0, 2.0 + 1e-12, 0.0), (0.0, 0.0, 0.0),
+        (4.0, 0.0, 1.0), (4.0, -4.0, 2.0), (-4.0, -5.0, 0.25), (3.0, -INF, INF), (0.0, -INF, INF),
     ],
-)
+)  # fmt: skip
 def test_relative_gap(objective, dual_bound, gap):
     assert relative_gap(objective, dual_bound) == gap
 

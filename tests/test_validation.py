@@ -35,22 +35,16 @@ class FrameLike:
 @pytest.mark.parametrize(
     "X",
     [
-        [[1, 2], [3, 4]],
-        ((1.0, 2.0), (3.0, 4.0)),
-        np.array([[1, 2], [3, 4]], dtype=np.int8),
-        np.array([[1, 2], [3, 4]], dtype=np.uint64),
-        np.array([[1, 2], [3, 4]], dtype=np.float16),
+        [[1, 2], [3, 4]], ((1.0, 2.0), (3.0, 4.0)), np.array([[1, 2], [3, 4]], dtype=np.int8),
+        np.array([[1, 2], [3, 4]], dtype=np.uint64), np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=np.float32),
-        np.array([[1, 2], [3, 4]], dtype=np.longdouble),
-        np.array([[1, 2], [3, 4]], dtype=">f8"),
-        np.array([[1, 2], [3, 4]], dtype=object),
-        np.array([[1, 3], [2, 4]], dtype=np.float64).T,
-        np.array([[1, 0, 2], [3, 0, 4]], dtype=np.float64)[:, ::2],
-        np.ma.array([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]], dtype=np.longdouble), np.array([[1, 2], [3, 4]], dtype=">f8"),
+        np.array([[1, 2], [3, 4]], dtype=object), np.array([[1, 3], [2, 4]], dtype=np.float64).T,
+        np.array([[1, 0, 2], [3, 0, 4]], dtype=np.float64)[:, ::2], np.ma.array([[1, 2], [3, 4]]),
         [[Fraction(1), 2], [3, np.int32(4)]],
     ],
     ids=lambda X: str(getattr(X, "dtype", type(X).__name__)),
-)
+)  # fmt: skip
 def test_data_of_every_kind_becomes_float64(X):
     result = checks.check_data(X)
     assert type(result) is np.ndarray and result.dtype == np.float64 and result.dtype.isnative

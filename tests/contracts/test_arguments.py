@@ -185,17 +185,12 @@ def test_a_warm_start_is_a_network_of_the_model(case):
 @pytest.mark.parametrize(
     ("model", "other"),
     [
-        (ReLU(), ReLU(0.2)),
-        (ReLU(0.2), ReLU(-1.0)),
-        (ReLU(), ReLU(skip="penalised")),
-        (Conv((2, 3)), Conv((3, 2))),
-        (Conv(2), Conv(2, stride=2)),
-        (Conv(2), Conv(2, padding=1)),
-        (Conv(2), Conv(2, pooling="average")),
-        (Conv(2), Conv(2, slope=0.1)),
+        (ReLU(), ReLU(0.2)), (ReLU(0.2), ReLU(-1.0)), (ReLU(), ReLU(skip="penalised")),
+        (Conv((2, 3)), Conv((3, 2))), (Conv(2), Conv(2, stride=2)), (Conv(2), Conv(2, padding=1)),
+        (Conv(2), Conv(2, pooling="average")), (Conv(2), Conv(2, slope=0.1)),
     ],
     ids=repr,
-)
+)  # fmt: skip
 def test_a_warm_start_of_other_settings_is_refused(model, other):
     shape = (4, 4, 4) if isinstance(model, Conv) else (4, 2)
     X, y = np.random.default_rng(0).standard_normal(shape), np.ones(4)

@@ -55,25 +55,15 @@ def tables():
 
 
 ARRAYS = {
-    "masked": np.ma.array(X, mask=MASK),
-    "list of masked rows": list(np.ma.array(X, mask=MASK)),
-    "dates": np.column_stack([DAYS, DAYS]),
-    "spans": np.column_stack([DAYS, DAYS]) - DAYS[0],
-    "span among numbers": changed(np.timedelta64(3, "D")),
-    "complex": X + 0j,
-    "text": X.astype(str),
-    "number as text": changed("1.0"),
-    "None": changed(None),
-    "NaN": np.where(MASK, np.nan, X),
-    "infinite": np.where(MASK, -np.inf, X),
-    "too large": np.where(MASK, 1e101, X),
-    "too small": np.where(MASK, 1e-101, X),
-    "larger than float64": changed(10**400),
-    "sparse": sparse.csr_array(X),
-    "ragged": [[1.0], [2.0, 3.0]],
-    "a name": "data.csv",
+    "masked": np.ma.array(X, mask=MASK), "list of masked rows": list(np.ma.array(X, mask=MASK)),
+    "dates": np.column_stack([DAYS, DAYS]), "spans": np.column_stack([DAYS, DAYS]) - DAYS[0],
+    "span among numbers": changed(np.timedelta64(3, "D")), "complex": X + 0j, "text": X.astype(str),
+    "number as text": changed("1.0"), "None": changed(None), "NaN": np.where(MASK, np.nan, X),
+    "infinite": np.where(MASK, -np.inf, X), "too large": np.where(MASK, 1e101, X),
+    "too small": np.where(MASK, 1e-101, X), "larger than float64": changed(10**400),
+    "sparse": sparse.csr_array(X), "ragged": [[1.0], [2.0, 3.0]], "a name": "data.csv",
     "nothing": None,
-}
+}  # fmt: skip
 
 
 def sentence(call):
@@ -123,18 +113,12 @@ def test_whatever_is_a_number_is_data(model):
 
 
 TARGETS = {
-    "masked": np.ma.array(Y, mask=Y < 0.0),
-    "dates": DAYS,
-    "spans": DAYS - DAYS[0],
-    "text": Y.astype(str),
-    "text in an array of objects": Y.astype(str).astype(object),
-    "NaN": np.where(Y > 0.0, Y, np.nan),
-    "infinite": np.where(Y > 0.0, Y, np.inf),
-    "too large": 1e101 * Y,
-    "too small": 1e-101 * Y,
-    "complex": Y + 0j,
+    "masked": np.ma.array(Y, mask=Y < 0.0), "dates": DAYS, "spans": DAYS - DAYS[0],
+    "text": Y.astype(str), "text in an array of objects": Y.astype(str).astype(object),
+    "NaN": np.where(Y > 0.0, Y, np.nan), "infinite": np.where(Y > 0.0, Y, np.inf),
+    "too large": 1e101 * Y, "too small": 1e-101 * Y, "complex": Y + 0j,
     "sparse": sparse.csr_array(Y[:, None]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)

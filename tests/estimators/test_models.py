@@ -195,23 +195,16 @@ def test_missed_goals_warn_once(options):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"beta": 0.0}, "beta"),
-        ({"loss": "hinge"}, "loss"),
-        ({"loss": "logistic"}, "loss"),
-        ({"tol": 2.0}, "tol"),
-        ({"method": "best"}, "method"),
-        ({"model": "best"}, "model"),
+        ({"beta": 0.0}, "beta"), ({"loss": "hinge"}, "loss"), ({"loss": "logistic"}, "loss"),
+        ({"tol": 2.0}, "tol"), ({"method": "best"}, "method"), ({"model": "best"}, "model"),
         ({"model": Conv(6)}, "filter_size must be at most 5 x 5"),
         ({"model": Conv(2, pooling="max")}, "pooling='max'.* is trained by"),
-        ({"model": "relu"}, "2 axes for ReLU"),
-        ({"hidden_bias": "yes"}, "hidden_bias"),
-        ({"delta": -1.0}, "delta"),
-        ({"max_iter": 0}, "max_iter"),
-        ({"time_limit": 0}, "time_limit"),
-        ({"random_state": "today"}, "random_state"),
+        ({"model": "relu"}, "2 axes for ReLU"), ({"hidden_bias": "yes"}, "hidden_bias"),
+        ({"delta": -1.0}, "delta"), ({"max_iter": 0}, "max_iter"),
+        ({"time_limit": 0}, "time_limit"), ({"random_state": "today"}, "random_state"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_bad_parameters_are_named(parameters, words):
     with pytest.raises(ValueError, match=words):
         ConvexReLURegressor(**{"model": Conv(2)} | parameters).fit(IMAGES, BARS)

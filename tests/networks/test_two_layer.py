@@ -93,17 +93,10 @@ def test_balance_drops_neurons_that_do_nothing():
 @pytest.mark.parametrize(
     ("u", "a"),
     [
-        (1e300, 1e-300),
-        (1e-300, 1e300),
-        (1e200, 1e200),
-        (1e-200, 1e-200),
-        (1.7e308, 1e-308),
-        (1e-308, -1.7e308),
-        (1e308, 1e250),
-        (5e-324, 1.0),
-        (1.0, -5e-324),
+        (1e300, 1e-300), (1e-300, 1e300), (1e200, 1e200), (1e-200, 1e-200), (1.7e308, 1e-308),
+        (1e-308, -1.7e308), (1e308, 1e250), (5e-324, 1.0), (1.0, -5e-324),
     ],
-)
+)  # fmt: skip
 def test_balance_of_extreme_scales(u, a):
     balanced = TwoLayerNetwork([[u, -u, 0.0]], [a]).balance()
     # log2 keeps the expected size ||u|| |a| = sqrt(2) u |a| within range.

@@ -14,21 +14,11 @@ from cvxnn.study.tables import norms_record, record, show, to_csv, used_columns
 
 def row(**changes):
     values = {
-        "data": "line",
-        "method": "SGD",
-        "parameters": "10 trials, of some steps",
-        "n_neurons": 5,
-        "n_patterns": None,
-        "objective": 2.0,
-        "median": 3.0,
-        "worst": float("inf"),
-        "lower_bound": 0.5,
-        "accuracy": 0.9,
-        "test_accuracy": None,
-        "status": "all steps",
-        "seconds": 0.25,
-        "paper": PaperFigures(8.71, 0.017),
-    }
+        "data": "line", "method": "SGD", "parameters": "10 trials, of some steps", "n_neurons": 5,
+        "n_patterns": None, "objective": 2.0, "median": 3.0, "worst": float("inf"),
+        "lower_bound": 0.5, "accuracy": 0.9, "test_accuracy": None, "status": "all steps",
+        "seconds": 0.25, "paper": PaperFigures(8.71, 0.017),
+    }  # fmt: skip
     return Row(**(values | changes))
 
 
