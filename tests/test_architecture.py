@@ -112,8 +112,7 @@ def test_a_circle_inside_a_room_is_found(form, tmp_path):
 
 @pytest.mark.parametrize("form", ["from house import thing\n", "def f():\n    import house\n"])
 def test_an_import_through_the_face_is_found(form, tmp_path):
-    package = house(tmp_path, cellar_wine=form)
-    (fault,) = faults(package, ["cellar", "attic"])
+    (fault,) = faults(house(tmp_path, cellar_wine=form), ["cellar", "attic"])
     assert fault.endswith("from the face")
     version = house(tmp_path, cellar_wine="from house import __version__, cellar\n")
     assert faults(version, ["cellar", "attic"]) == []

@@ -40,8 +40,7 @@ def test_the_figures_of_a_page_are_there(page):
 
 
 def test_the_table_of_capabilities_is_what_the_code_declares():
-    page = capabilities.PAGE.read_text(encoding="utf-8")
-    found = capabilities.PLACE.search(page)
+    found = capabilities.PLACE.search(capabilities.PAGE.read_text(encoding="utf-8"))
     assert found is not None
     assert found.group() == found.group(1) + capabilities.table() + found.group(2)
 

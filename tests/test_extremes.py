@@ -89,8 +89,7 @@ def test_a_penalised_line_that_is_not_needed():
 def test_blank_images(pooling, bias):
     images = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
     model = Conv(3, pooling=pooling, bias=bias)
-    weights = [1.0, 0.0]
-    solution = solve(images, [1.0, 2.0], 0.1, model=model, sample_weight=weights, method="exact")
+    solution = solve(images, [1.0, 2.0], 0.1, model=model, sample_weight=[1.0, 0.0], method="exact")
     assert solution.status is Status.OPTIMAL
     if not bias:
         # Every filter is 0 on the only image that counts.

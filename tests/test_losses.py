@@ -128,8 +128,7 @@ def test_domain(loss, v, y):
 def test_fenchel_young(loss, f, v, y):
     # l(f) + l*(-v) >= -v'f, with equality at v = -gradient: what makes a dual bound a bound.
     y = targets(loss, y)
-    slack = loss.value(f, y) + loss.conjugate(v, y) + float(v @ f)
-    assert slack >= -1e-9
+    assert (loss.value(f, y) + loss.conjugate(v, y) + float(v @ f)) >= -1e-9
     dual = -loss.gradient(f, y)
     tight = loss.value(f, y) + loss.conjugate(dual, y) + float(dual @ f)
     assert tight == pytest.approx(0.0, abs=1e-9)
@@ -143,8 +142,7 @@ def test_dual_scaling_is_the_best_of_a_grid(loss, v, y, largest):
     t = loss.dual_scaling(v, y, largest)
     assert 0.0 <= t <= largest
     best = -loss.conjugate(t * v, y)
-    grid = [-loss.conjugate(s * v, y) for s in np.linspace(0.0, largest, 201)]
-    assert best >= max(grid) - 1e-9
+    assert best >= max([-loss.conjugate(s * v, y) for s in np.linspace(0.0, largest, 201)]) - 1e-9
 
 
 @each_loss

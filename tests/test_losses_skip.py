@@ -48,8 +48,7 @@ def test_rows_have_no_values_of_their_own():
 def test_curvature_is_that_of_the_gradient(name):
     loss, _, f, y = case(name)
     loss = SkipLoss(WeightedLoss(loss.loss, np.linspace(0.5, 2.0, 9)), loss.skip, RIDGE)
-    curvature = np.maximum(loss.curvature(f, y), 1e-12)
-    root, step = loss.root(curvature), 1e-6
+    root, step = loss.root(np.maximum(loss.curvature(f, y), 1e-12)), 1e-6
     A = np.column_stack([root.times(e) for e in np.eye(9)])
     for i in range(9):
         e = step * np.eye(9)[i]

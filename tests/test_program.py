@@ -176,8 +176,7 @@ def test_kkt_residuals_of_a_known_optimum():
     program = ConvexProgram(X, y, beta, patterns)
     Z = np.zeros((4, 2))
     Z[0] = (2.0 - 0.1) / 5.0 * X[0] / 5.0
-    optimal = program.kkt_residuals(Z, np.zeros((4, 1)))
-    assert optimal.largest <= 1e-14
+    assert program.kkt_residuals(Z, np.zeros((4, 1))).largest <= 1e-14
 
     scaled = program.kkt_residuals(1.1 * Z, np.zeros((4, 1)))
     assert scaled.stationarity > 0.1 and scaled.cone_violation == 0.0

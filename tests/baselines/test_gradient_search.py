@@ -44,8 +44,7 @@ def test_the_objective_of_every_network_in_the_batch_is_2():
 
 
 def test_the_gradient_is_that_of_finite_differences():
-    networks = [random_network(seed) for seed in range(2)]
-    batch = ParallelNetworks(X, Y, BETA, networks)
+    batch = ParallelNetworks(X, Y, BETA, [random_network(seed) for seed in range(2)])
     batch.differentiate(batch.residual())
     step = 1e-6
     for entry in range(len(batch.parameters)):
@@ -151,8 +150,7 @@ def test_a_seed_fixes_the_search(optimizer):
     first, again = search(optimizer=optimizer), search(optimizer=optimizer)
     assert first.networks == again.networks
     np.testing.assert_array_equal(first.losses, again.losses)
-    other = search(optimizer=optimizer, random_state=1)
-    assert first.networks != other.networks
+    assert first.networks != search(optimizer=optimizer, random_state=1).networks
 
 
 def test_a_trial_does_not_depend_on_how_many_there_are():

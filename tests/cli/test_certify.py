@@ -78,8 +78,7 @@ def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
 
 
 def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path):
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
+    values = np.random.default_rng(0).standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
     y = np.abs(values[:, 0] - 5.0) - 0.01 * values[:, 1]
     data, path = tmp_path / "d.csv", tmp_path / "m.npz"
     header = "height,body mass,y"
@@ -101,8 +100,7 @@ def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path
 
 
 def test_many_columns_are_cut_short(run, tmp_path):
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((8, 12))
+    values = np.random.default_rng(0).standard_normal((8, 12))
     names = [f"c{k}" for k in range(12)]
     data, path = tmp_path / "d.csv", tmp_path / "m.npz"
     table = np.column_stack([values, values[:, 0]])
@@ -125,8 +123,7 @@ def test_another_loss(run, poor, tmp_path):
 
     labels = np.where(np.abs(X[:, 0]) > 1.0, 1.0, -1.0)
     data = tmp_path / "labels.csv"
-    table = np.column_stack([X[:, 0], labels])
-    np.savetxt(data, table, delimiter=",", header="x,y", comments="")
+    np.savetxt(data, np.column_stack([X[:, 0], labels]), delimiter=",", header="x,y", comments="")
     arguments = ("certify", poor, data, "--target", "y", "--beta", 0.1, "--loss", "logistic")
     record = json.loads(run(*arguments, "--json").stdout)
     assert record["loss"] == "logistic"

@@ -74,8 +74,7 @@ def test_no_live_view_without_a_terminal():
 
 
 def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
-    pty = pytest.importorskip("pty")
-    terminal, stderr = pty.openpty()
+    terminal, stderr = pytest.importorskip("pty").openpty()
     arguments = ("fit", v_shape, "--target", "y", "--beta", 0.01, "--json")
     process = start("-m", "cvxnn", *arguments, stderr=stderr)
     os.close(stderr)

@@ -21,8 +21,7 @@ def test_study_writes_a_report_and_says_where(run, tmp_path):
 
 
 def test_the_seed_reaches_the_study(run, tmp_path):
-    result = run("study", "4.3", "--quick", "--seed", 3, "--out", tmp_path)
-    assert result.exit_code == 0
+    assert run("study", "4.3", "--quick", "--seed", 3, "--out", tmp_path).exit_code == 0
     assert "drawn with seed 3" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -35,8 +34,7 @@ def test_a_skipped_experiment_is_a_warning(run, tmp_path, monkeypatch):
 
 
 def test_unknown_experiments_and_missing_files_are_mistakes_of_the_user(run, refused, tmp_path):
-    unknown = run("study", "4.5", "--out", tmp_path)
-    assert unknown.exit_code == 2
+    assert run("study", "4.5", "--out", tmp_path).exit_code == 2
     missing = refused("study", "4.4", "--cifar", tmp_path / "missing.npz", "--out", tmp_path)
     assert missing.startswith("error: No such file")
 

@@ -83,8 +83,7 @@ def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case, loss):
     weights = np.linspace(0.5, 2.0, len(y))
     problem = large(case, X=X, y=y, loss=loss, sample_weight=weights)
     solution = quietly(cvxnn.solve, **problem, time_limit=1e-9)
-    weighted = WeightedLoss(as_loss(loss), weights)
-    assert_cut_short(case, solution, Status.TIME_LIMIT, weighted)
+    assert_cut_short(case, solution, Status.TIME_LIMIT, WeightedLoss(as_loss(loss), weights))
 
 
 class Looks(Deadline):

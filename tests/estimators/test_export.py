@@ -19,8 +19,7 @@ def test_exports_give_the_same_values(name, run, dtype, tol):
     model, data = fitted(name)
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)
     # Images have their channels first there.
-    inputs = data[:, None] if isinstance(model.model, Conv) else data
-    values = run(model, inputs, dtype)
+    values = run(model, data[:, None] if isinstance(model.model, Conv) else data, dtype)
     assert values.dtype == dtype and values.shape == expected.shape
     assert values == pytest.approx(expected, rel=tol, abs=tol)
 

@@ -90,8 +90,7 @@ def test_class_weight_is_a_weight_of_samples(case):
     by_class = case.classifier(class_weight={True: 3.0, False: 1.0}).fit(X, y)
     by_sample = case.classifier().fit(X, y, sample_weight=np.where(y, 3.0, 1.0))
     np.testing.assert_array_equal(by_class.decision_function(X), by_sample.decision_function(X))
-    balanced = case.classifier(class_weight="balanced").fit(X, y)
-    assert balanced.objective_ != by_sample.objective_
+    assert case.classifier(class_weight="balanced").fit(X, y).objective_ != by_sample.objective_
 
 
 @each_case
@@ -172,8 +171,7 @@ def test_grid_search_cross_validation_and_clone():
 
 
 def test_regression_on_signals_and_on_channels():
-    rng = np.random.default_rng(0)
-    signals = rng.standard_normal((20, 6, 2))
+    signals = np.random.default_rng(0).standard_normal((20, 6, 2))
     y = np.maximum(signals[:, :, 0] - signals[:, :, 1], 0.0).sum(axis=1)
     model = ConvexReLURegressor(0.01, model=Conv((1,)), hidden_bias=False).fit(signals, y)
     assert model.status_ is Status.OPTIMAL

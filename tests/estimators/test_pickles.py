@@ -58,8 +58,7 @@ def test_a_copy_is_the_model(name, copied):
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_can_be_fitted_again(copied):
     model, data = fitted("ReLU, numbers")
-    again = copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2])
-    assert again.network_ == model.network_
+    assert copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2]).network_ == model.network_
 
 
 @pytest.mark.parametrize("member", [*Status, *Verdict])

@@ -15,8 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 
 def shape_of(value):
-    sizes = value.type.tensor_type.shape.dim
-    return [size.dim_param or size.dim_value for size in sizes]
+    return [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
 
 
 def test_versions_shapes_and_names_of_an_onnx_model():

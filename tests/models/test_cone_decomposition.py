@@ -66,8 +66,7 @@ def test_the_minimum_norm_is_that_of_cvxpy(seed):
 def test_a_neuron_of_its_own_pattern_stays_one(method, sign):
     X = np.random.default_rng(0).standard_normal((10, 3))
     w = np.array([1.0, -2.0, 0.5])
-    network = GatedNetwork([w], [sign * w], [1.0])
-    relu = network.to_relu(X, method)
+    relu = GatedNetwork([w], [sign * w], [1.0]).to_relu(X, method)
     assert relu.n_neurons == 1 and np.sign(relu.output_weights[0]) == sign
     assert relu.penalty() == pytest.approx(float(np.linalg.norm(w)))
 
@@ -84,16 +83,14 @@ def test_a_skip_is_a_pair_that_is_linear_everywhere(method):
 def test_neurons_of_one_pattern_are_decomposed_together(method):
     X, network = one_neuron(10, seed=7)
     gates, hidden = (np.vstack([part] * 2) for part in (network.gates, network.hidden_weights))
-    twice = GatedNetwork(gates, hidden, [1.0, -1.0])
-    assert twice.to_relu(X, method).n_neurons == 0
+    assert GatedNetwork(gates, hidden, [1.0, -1.0]).to_relu(X, method).n_neurons == 0
 
 
 @each_method
 def test_gates_closed_on_all_rows_and_zero_rows_do_no_harm(method):
     X = np.array([[1.0, 0.0], [0.0, 0.0], [2.0, 1.0]])
     network = GatedNetwork([[-1.0, 0.0], [1.0, 0.0]], [[5.0, 5.0], [1.0, 1.0]], [1.0, 1.0])
-    relu = network.to_relu(X, method)
-    assert np.allclose(relu.forward(X), network.forward(X))
+    assert np.allclose(network.to_relu(X, method).forward(X), network.forward(X))
 
 
 @pytest.mark.parametrize("gate, row", [([0.0, 1.0], [1.0, 0.0]), ([0.1, -0.3], [0.3, 0.1])])

@@ -58,10 +58,8 @@ def test_one_pixel_is_a_lasso_on_its_positive_and_negative_parts(pooling):
         gram = parts[:, used].T @ parts[:, used]
         c[used] = np.linalg.solve(gram, parts[:, used].T @ y - 0.4 * signs[used])
         if (c * signs >= 0.0).all():
-            value = 0.5 * np.sum((parts @ c - y) ** 2) + 0.4 * np.abs(c).sum()
-            best = min(best, value)
-    solution = solve(images, y, 0.4, 1, pooling=pooling)
-    assert solution.objective == pytest.approx(best, rel=1e-6)
+            best = min(best, 0.5 * np.sum((parts @ c - y) ** 2) + 0.4 * np.abs(c).sum())
+    assert solve(images, y, 0.4, 1, pooling=pooling).objective == pytest.approx(best, rel=1e-6)
 
 
 @pytest.mark.parametrize(

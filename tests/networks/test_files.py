@@ -108,8 +108,7 @@ def test_npz_is_readable_by_numpy_alone(case, tmp_path):
         header = json.loads(contents["header"].item())
     assert header.pop("checksum")
     kind, settings = type(case.network).__name__, case.settings
-    expected = {"format": 2, "kind": kind, "settings": settings, "metadata": {"beta": 0.5}}
-    assert header == expected
+    assert header == {"format": 2, "kind": kind, "settings": settings, "metadata": {"beta": 0.5}}
 
 
 @each_case
@@ -329,8 +328,7 @@ def test_forged_files_that_are_right_are_read(order, tmp_path):
 
 
 def test_compressed_files_are_refused_before_they_unpack(tmp_path):
-    arrays = neurons(np.zeros((10**4, 10)), np.zeros(10**4))
-    content = npz_bytes(compressed=True, **forged(arrays))
+    content = npz_bytes(compressed=True, **forged(neurons(np.zeros((10**4, 10)), np.zeros(10**4))))
     assert outcome(tmp_path / "model.npz", content) == "refused"
 
 

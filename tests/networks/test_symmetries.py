@@ -62,8 +62,7 @@ def test_permute_keeps_function_and_penalty(case):
 @given(cases(), st.integers(1, 5))
 def test_split_keeps_function_and_penalty(case, parts):
     network, _, rng = case
-    j = int(rng.integers(network.n_neurons))
-    split = network.split(j, rng.dirichlet(np.ones(parts)))
+    split = network.split(int(rng.integers(network.n_neurons)), rng.dirichlet(np.ones(parts)))
     assert split.n_neurons == network.n_neurons + parts - 1
     assert_same_values(split, network, elsewhere(network, rng))
     assert split.penalty() == pytest.approx(network.penalty(), rel=1e-12)
@@ -135,8 +134,7 @@ def test_pruning_leaves_independent_activations(case):
     lengths = np.linalg.norm(activations, axis=0)
     assert (lengths > 0.0).all()
     if pruned.n_neurons:
-        singular = np.linalg.svd(activations / lengths, compute_uv=False)
-        assert singular[-1] > 1e-13
+        assert np.linalg.svd(activations / lengths, compute_uv=False)[-1] > 1e-13
 
 
 def test_pruning_moves_keep_the_sum_and_never_cost():

@@ -84,8 +84,7 @@ def test_balance_keeps_the_function_and_saves_penalty(case):
 
 
 def test_balance_drops_neurons_that_do_nothing():
-    network = TwoLayerNetwork([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]], [5.0, -5.0, 0.0])
-    balanced = network.balance()
+    balanced = TwoLayerNetwork([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]], [5.0, -5.0, 0.0]).balance()
     np.testing.assert_allclose(balanced.hidden_weights, [[3.0, 4.0]], rtol=1e-15)
     np.testing.assert_allclose(balanced.output_weights, [-5.0], rtol=1e-15)
 

@@ -127,8 +127,7 @@ def test_the_gap_starts_with_the_first_bound():
         Progress(2, 0.3, 1.0, 1.0, 1, 1),
     ]
     ax = plotting.plot_gap(rounds, tol=1e-6)
-    line = ax.get_lines()[0]
-    np.testing.assert_array_equal(line.get_xydata(), [[0.2, 0.5], [0.3, 1e-16]])
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[0.2, 0.5], [0.3, 1e-16]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "relative gap")
     assert labels(ax) == ["relative gap", "tolerance 1e-06"]
     refused(lambda: plotting.plot_gap(rounds[:1]), "got none")
@@ -180,8 +179,7 @@ def test_regions_have_the_sign_of_the_network(ones):
     assert labels(ax) == ["y <= 0", "y > 0", f"wrong sign: {wrong}"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature 1", "feature 2")
     ax.legend_.remove()
-    figure = ax.figure
-    assert isinstance(figure, Figure)
+    assert isinstance(ax.figure, Figure)
     for collection in ax.collections[1:]:
         collection.remove()
     for point in ([2.5, 1.5], [-1.5, 1.5], [-1.0, -2.5], [0.5, 0.5]):

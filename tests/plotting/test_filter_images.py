@@ -40,8 +40,7 @@ def test_the_most_important_filter_comes_first():
 
 @pytest.mark.parametrize("shape", [(3, 2, 1), (2, 2, 3), (4, 2)])
 def test_every_channel_is_a_picture_on_one_symmetric_scale(shape):
-    net = network(5, *shape)
-    figure = plot_filters(net, max_filters=4)
+    figure = plot_filters(network(5, *shape), max_filters=4)
     images = [image for ax in figure.axes for image in ax.get_images()]
     assert len(images) == 4 * shape[-1] and len(titles(figure)) == 4
     limits = {image.get_clim() for image in images}

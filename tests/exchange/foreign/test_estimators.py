@@ -81,8 +81,7 @@ def test_parameters_that_were_set_later_do_not_count_for_the_column_of_ones():
 def test_class_weights_are_for_the_user_to_pass():
     model = cvxnn.ConvexReLUClassifier(beta=0.5, class_weight="balanced").fit(X, LABELS)
     _, member, counts = np.unique(LABELS, return_inverse=True, return_counts=True)
-    weights = 15.0 / counts[member]
-    certificate = cvxnn.certify(model, X, LABELS, 0.5, sample_weight=weights)
+    certificate = cvxnn.certify(model, X, LABELS, 0.5, sample_weight=15.0 / counts[member])
     assert certificate.verdict is Verdict.OPTIMAL
     assert certificate.objective == pytest.approx(model.objective_, rel=1e-9)
     assert "Its class_weight, 'balanced', counts only" in " ".join(certificate.notes)
@@ -130,8 +129,7 @@ def test_others_are_refused(model, words):
 
 
 def test_names_of_columns_are_those_of_the_fit():
-    pandas = pytest.importorskip("pandas")
-    table = pandas.DataFrame(X, columns=["a", "b"])
+    table = pytest.importorskip("pandas").DataFrame(X, columns=["a", "b"])
     model = cvxnn.ConvexReLURegressor(beta=0.5).fit(table, Y)
     assert cvxnn.certify(model, table, Y, 0.5).verdict is Verdict.OPTIMAL
     refused(lambda: cvxnn.certify(model, table[["b", "a"]], Y, 0.5), "X has the columns b, a")

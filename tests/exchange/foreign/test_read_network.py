@@ -111,8 +111,7 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
 def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
     output = np.arange(float(m))
     shaped = output.reshape(shape if m else tuple(max(size, 0) for size in shape))
-    network = read_network((np.ones((m, 2)), shaped)).network
-    assert np.array_equal(network.output_weights, output)
+    assert np.array_equal(read_network((np.ones((m, 2)), shaped)).network.output_weights, output)
 
 
 @pytest.mark.parametrize(
