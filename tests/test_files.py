@@ -21,11 +21,15 @@ def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path):
     assert path.read_bytes() == b"onetwo" and os.listdir(tmp_path) == ["out.bin"]
 
 
+def write(path):
+    with atomic_write(path) as file:
+        file.write(b"new")
+
+
 def test_path_may_be_text_and_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with atomic_write("out.bin") as file:
-        file.write(b"x")
-    assert (tmp_path / "out.bin").read_bytes() == b"x"
+    write("out.bin")
+    assert (tmp_path / "out.bin").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
@@ -83,14 +87,17 @@ def test_errors_about_other_files_pass_unchanged(tmp_path):
     assert caught.value.filename == str(other)
 
 
+def refused(path, error, says):
+    """The error before anything is written."""
+    with pytest.raises(error, match=says) as caught, atomic_write(path):
+        pytest.fail("the block must not run")
+    return caught.value
+
+
 def test_missing_folder(tmp_path):
     path = tmp_path / "nowhere" / "out.bin"
-    with (
-        pytest.raises(FileNotFoundError, match="its folder does not exist") as caught,
-        atomic_write(path),
-    ):
-        pytest.fail("the block must not run")
-    assert caught.value.errno == errno.ENOENT and str(path) in str(caught.value)
+    error = refused(path, FileNotFoundError, "its folder does not exist")
+    assert error.errno == errno.ENOENT and str(path) in str(error)
 
 
 def test_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
@@ -99,15 +106,12 @@ def test_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(files, "open", denied, raising=False)
-    path = tmp_path / "out.bin"
-    with pytest.raises(PermissionError, match="Permission denied") as caught, atomic_write(path):
-        pytest.fail("the block must not run")
-    assert caught.value.errno == errno.EACCES and caught.value.filename == str(path)
+    error = refused(tmp_path / "out.bin", PermissionError, "Permission denied")
+    assert error.errno == errno.EACCES and error.filename == str(tmp_path / "out.bin")
 
 
 def test_folder_as_path(tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a folder"), atomic_write(tmp_path):
-        pytest.fail("the block must not run")
+    refused(tmp_path, IsADirectoryError, "is a folder")
     assert tmp_path.is_dir()
 
 
@@ -115,8 +119,7 @@ def test_folder_as_path(tmp_path):
 def test_special_file_is_not_replaced(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with pytest.raises(OSError, match="not a regular file"), atomic_write(path):
-        pytest.fail("the block must not run")
+    refused(path, OSError, "not a regular file")
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
@@ -124,8 +127,7 @@ def test_special_file_is_not_replaced(tmp_path):
 def test_permissions_are_those_of_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:
-        with atomic_write(tmp_path / "out.bin") as file:
-            file.write(b"x")
+        write(tmp_path / "out.bin")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out.bin").stat().st_mode) == 0o640
@@ -136,16 +138,14 @@ def test_symbolic_link_is_followed(tmp_path):
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "target.bin", tmp_path / "link.bin"
     link.symlink_to(target)
-    with atomic_write(link) as file:
-        file.write(b"x")
-    assert link.is_symlink() and target.read_bytes() == b"x"
+    write(link)
+    assert link.is_symlink() and target.read_bytes() == b"new"
 
 
 def test_longest_file_name(tmp_path):
     path = tmp_path / ("a" * 255)
-    with atomic_write(path) as file:
-        file.write(b"x")
-    assert path.read_bytes() == b"x"
+    write(path)
+    assert path.read_bytes() == b"new"
 
 
 DAY = 86400.0
@@ -158,11 +158,6 @@ def left_behind(folder, age, name=".cvxnn-0123456789abcdef.tmp"):
     then = path.stat().st_mtime - age
     os.utime(path, (then, then))
     return path
-
-
-def write(path):
-    with atomic_write(path) as file:
-        file.write(b"new")
 
 
 def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
