@@ -8,26 +8,30 @@ import problems
 import pytest
 from kkt import assert_certified, assert_optimal_blocks
 from reference import solve_with_clarabel, solve_with_cvxpy
+from runs import made_solution
 
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
-from cvxnn.results import Solution, Status
+from cvxnn.results import Status
 
 small_problems = pytest.mark.parametrize(
     "problem", problems.SMALL_PROBLEMS, ids=problems.problem_ids
 )
 
 
-def full_program(problem):
-    return ConvexProgram(problem.X, problem.y, problem.beta, problems.arrangement(problem))
+def program_of(name, *blocks, **options):
+    """The program on all patterns of a problem, or some blocks of it."""
+    problem = problems.problem_named(name)
+    patterns = problems.arrangement(problem)
+    return ConvexProgram(problem.X, problem.y, problem.beta, patterns, *blocks, **options)
 
 
 @cache
 def _clarabel(name):
-    return solve_with_clarabel(full_program(problems.problem_named(name)))
+    return solve_with_clarabel(program_of(name))
 
 
 @small_problems
@@ -39,7 +43,7 @@ def test_number_of_patterns(problem):
 def test_clarabel_is_optimal(problem):
     solution = _clarabel(problem.name)
     assert solution.status == "Solved" and solution.iterations > 0 and solution.seconds > 0.0
-    program = full_program(problem)
+    program = program_of(problem.name)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
     assert solution.objective == program.objective(solution.Z)
     assert solution.dual_objective == program.dual_objective(solution.v)
@@ -59,7 +63,7 @@ def test_known_optimum(problem):
 @small_problems
 def test_cvxpy_agrees(problem):
     pytest.importorskip("cvxpy")
-    program = full_program(problem)
+    program = program_of(problem.name)
     solution = solve_with_cvxpy(program)
     assert solution.status == "optimal"
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
@@ -72,7 +76,7 @@ def test_cvxpy_agrees(problem):
 def test_recovered_network_has_the_objective_of_the_program(problem):
     """Theorem 1: (2) at the network of (6a), (6b) is (5) at the blocks."""
     solution = _clarabel(problem.name)
-    network = full_program(problem).recover(solution.Z)
+    network = program_of(problem.name).recover(solution.Z)
     hidden, output = network.hidden_weights, network.output_weights
     residual = np.maximum(problem.X @ hidden.T, 0.0) @ output - problem.y
     penalty = 0.5 * problem.beta * ((hidden**2).sum() + (output**2).sum())
@@ -83,7 +87,7 @@ def test_recovered_network_has_the_objective_of_the_program(problem):
 
 def test_another_solver_behind_cvxpy():
     pytest.importorskip("cvxpy")
-    program = full_program(problems.problem_named("wide"))
+    program = program_of("wide")
     solution = solve_with_cvxpy(program, solver="SCS", tol=1e-6)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-3)
 
@@ -93,9 +97,7 @@ def test_blocks_in_any_order_and_number():
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, problem.n_patterns, size=15)
     signs = rng.choice([-1.0, 1.0], size=15)
-    program = ConvexProgram(
-        problem.X, problem.y, problem.beta, problems.arrangement(problem), blocks, signs
-    )
+    program = program_of(problem.name, blocks, signs)
     solution = solve_with_clarabel(program)
     assert solution.Z.shape == (15, 3)
     assert_optimal_blocks(program, solution.Z, solution.multipliers, solution.v, tol=1e-7)
@@ -104,54 +106,45 @@ def test_blocks_in_any_order_and_number():
 
 def test_no_blocks():
     problem = problems.problem_named("constant_y")
-    none = np.zeros(0, dtype=np.intp)
-    program = ConvexProgram(
-        problem.X, problem.y, problem.beta, problems.arrangement(problem), none, np.zeros(0)
-    )
-    solution = solve_with_clarabel(program)
+    solution = solve_with_clarabel(program_of("constant_y", np.zeros(0, dtype=int), np.zeros(0)))
     assert solution.Z.shape == (0, 3) and solution.multipliers.shape == (0, 8)
     np.testing.assert_allclose(solution.objective, 0.5 * problem.y @ problem.y)
     np.testing.assert_allclose(solution.v, problem.y)
 
 
 def test_iteration_limit_still_returns_a_point():
-    solution = solve_with_clarabel(full_program(problems.problem_named("grid_3x3")), max_iter=2)
+    solution = solve_with_clarabel(program_of("grid_3x3"), max_iter=2)
     assert solution.status == "MaxIterations" and solution.iterations == 2
     assert np.isfinite(solution.Z).all()
 
 
 @pytest.mark.parametrize("solve", [solve_with_clarabel, solve_with_cvxpy])
 def test_other_losses_are_refused(solve):
-    problem = problems.problem_named("wide")
-    program = ConvexProgram(
-        problem.X, problem.y, problem.beta, problems.arrangement(problem), loss=HuberLoss()
-    )
+    program = program_of("wide", loss=HuberLoss())
     with pytest.raises(InputError, match=r"SquaredLoss only, got HuberLoss"):
         solve(program)
 
 
 def test_unknown_cvxpy_solver_is_refused():
     with pytest.raises(InputError, match=r"solver must be one of .*CLARABEL.*, got 'NONE'"):
-        solve_with_cvxpy(full_program(problems.problem_named("wide")), solver="NONE")
+        solve_with_cvxpy(program_of("wide"), solver="NONE")
 
 
-@pytest.mark.parametrize("wrong", ["Z", "Z negative", "v", "multipliers", "multipliers negative"])
+WRONG = {
+    "Z": lambda Z, multipliers, v: (1.01 * Z, multipliers, v),
+    "Z negative": lambda Z, multipliers, v: (-Z, multipliers, v),
+    "v": lambda Z, multipliers, v: (Z, multipliers, 0.99 * v),
+    "multipliers": lambda Z, multipliers, v: (Z, multipliers + 0.01, v),
+    "multipliers negative": lambda Z, multipliers, v: (Z, multipliers - 0.01, v),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_checker_refuses_blocks_that_are_not_optimal(wrong):
-    program = full_program(problems.problem_named("duplicated_rows"))
     solution = _clarabel("duplicated_rows")
-    Z, multipliers, v = solution.Z, solution.multipliers, solution.v
-    if wrong == "Z":
-        Z = 1.01 * Z
-    elif wrong == "Z negative":
-        Z = -Z
-    elif wrong == "v":
-        v = 0.99 * v
-    elif wrong == "multipliers":
-        multipliers = multipliers + 0.01
-    else:
-        multipliers = multipliers - 0.01
+    changed = wrong(solution.Z, solution.multipliers, solution.v)
     with pytest.raises(AssertionError):
-        assert_optimal_blocks(program, Z, multipliers, v, tol=1e-7)
+        assert_optimal_blocks(program_of("duplicated_rows"), *changed, tol=1e-7)
 
 
 def one_row_solution():
@@ -161,18 +154,9 @@ def one_row_solution():
     length = float(np.linalg.norm(x))
     weight = np.sqrt((problem.y[0] - problem.beta / length) / length)
     network = TwoLayerNetwork(weight * x[None] / length, np.array([weight]))
-    solution = Solution(
-        network=network,
-        objective=problem.objective,
-        dual_bound=problem.objective * (1.0 - 1e-8),
-        status=Status.OPTIMAL,
-        method="exact",
-        beta=problem.beta,
-        tol=1e-6,
-        n_patterns=2,
-        program_gap=1e-8,
-        elapsed=0.0,
-    )
+    bound = problem.objective * (1.0 - 1e-8)
+    figures = {"beta": problem.beta, "n_patterns": 2, "program_gap": 1e-8}
+    solution = made_solution(network, problem.objective, bound, status=Status.OPTIMAL, **figures)
     return problem, solution
 
 
@@ -192,10 +176,9 @@ def test_checker_accepts_a_true_certificate():
 )  # fmt: skip
 def test_checker_refuses_a_false_certificate(claim):
     problem, solution = one_row_solution()
+    false = replace(solution, **claim)
     with pytest.raises(AssertionError):
-        assert_certified(
-            replace(solution, **claim), problem.X, problem.y, problem.beta, optimum=0.195
-        )
+        assert_certified(false, problem.X, problem.y, problem.beta, optimum=0.195)
 
 
 def test_checker_refuses_dependent_and_unbalanced_neurons():
@@ -210,12 +193,8 @@ def test_checker_refuses_dependent_and_unbalanced_neurons():
     network = TwoLayerNetwork(2.0 * hidden, 0.5 * output)
     squares = (network.hidden_weights**2).sum() + (network.output_weights**2).sum()
     fit = problem.objective - problem.beta * output[0] ** 2
-    worse = replace(
-        solution,
-        network=network,
-        objective=float(fit + 0.5 * problem.beta * squares),
-        status=Status.ITERATION_LIMIT,
-    )
+    figures = {"objective": float(fit + 0.5 * problem.beta * squares), "network": network}
+    worse = replace(solution, status=Status.ITERATION_LIMIT, **figures)
     with pytest.raises(AssertionError, match="Not equal to tolerance rtol=1e-09"):
         assert_certified(worse, X, y, problem.beta)
 

@@ -6,9 +6,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import made_solution
 
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Certificate, Progress, Solution, Status, described, relative_gap
+from cvxnn.results import Certificate, Progress, Status, described, relative_gap
 
 INF = math.inf
 
@@ -51,19 +52,8 @@ def test_statuses_are_distinct_and_two_of_them_are_success():
 
 
 def make_solution(history=()):
-    return Solution(
-        network=TwoLayerNetwork([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0]),
-        objective=2.0,
-        dual_bound=1.0,
-        status=Status.STATIONARY,
-        method="exact",
-        beta=0.1,
-        tol=1e-6,
-        n_patterns=4,
-        program_gap=0.5,
-        elapsed=0.0,
-        history=history,
-    )
+    network = TwoLayerNetwork([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0])
+    return made_solution(network, 2.0, 1.0, history=history)
 
 
 def test_solution_reads_gap_and_sizes_from_its_parts():

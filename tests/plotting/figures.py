@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from runs import made_solution
 
 from cvxnn import plotting
 from cvxnn.baselines import LocalSearch
 from cvxnn.estimators import ConvexReLURegressorCV, RegularizationPath
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Progress, Solution, Status
+from cvxnn.results import Progress, Solution
 
 NETWORK = TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [0.0, 1.0]], [2.0, -1.0, 0.5])
 LINE = np.array([[-2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
@@ -23,35 +24,18 @@ def make_search(optimizer: str = "sgd", n_trials: int = 3) -> LocalSearch:
     losses = np.outer(factors, [16.0, 8.0, 4.0, 2.0, 1.0])
     monitored = np.ones((n_trials, 5, 2))
     monitored[:, 3:, 1] = -1.0
+    settings = {"optimizer": optimizer, "width": 1, "beta": 1.0, "step_size": 0.1, "momentum": 0.9}
+    seconds = np.outer(factors, np.linspace(0.0, 2.0, 5))
+    networks = (TwoLayerNetwork([[1.0]], [1.0]),) * n_trials
     return LocalSearch(
-        optimizer=optimizer,
-        width=1,
-        beta=1.0,
-        step_size=0.1,
-        momentum=0.9,
-        iterations=np.arange(0, 50, 10),
-        losses=losses,
-        seconds=np.outer(factors, np.linspace(0.0, 2.0, 5)),
-        networks=(TwoLayerNetwork([[1.0]], [1.0]),) * n_trials,
-        objectives=losses[:, -1].copy(),
-        monitored=monitored,
-        elapsed=2.0,
-    )
+        **settings, iterations=np.arange(0, 50, 10), losses=losses, seconds=seconds,
+        networks=networks, objectives=losses[:, -1].copy(), monitored=monitored, elapsed=2.0,
+    )  # fmt: skip
 
 
 def solution(beta: float, bound: float, n_neurons: int) -> Solution:
-    return Solution(
-        network=TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons)),
-        objective=2.0 * beta,
-        dual_bound=bound,
-        status=Status.TIME_LIMIT,
-        method="global",
-        beta=beta,
-        tol=1e-6,
-        n_patterns=0,
-        program_gap=0.5,
-        elapsed=0.0,
-    )
+    network = TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons))
+    return made_solution(network, 2.0 * beta, bound, beta=beta)
 
 
 PATH = RegularizationPath(
