@@ -169,12 +169,10 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
 @pytest.mark.parametrize(
     ("age", "name"),
     [
-        (0.99 * DAY, ".cvxnn-0123456789abcdef.tmp"),
-        (9.0 * DAY, ".cvxnn-notes.tmp"),
-        (9.0 * DAY, ".cvxnn-0123456789abcdef.tmp.bak"),
-        (9.0 * DAY, "cvxnn-0123456789abcdef.tmp"),
+        (0.99 * DAY, ".cvxnn-0123456789abcdef.tmp"), (9.0 * DAY, ".cvxnn-notes.tmp"),
+        (9.0 * DAY, ".cvxnn-0123456789abcdef.tmp.bak"), (9.0 * DAY, "cvxnn-0123456789abcdef.tmp"),
     ],
-)
+)  # fmt: skip
 def test_other_files_stay(tmp_path, age, name):
     other = left_behind(tmp_path, age, name)
     write(tmp_path / "out.bin")

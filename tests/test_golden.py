@@ -52,12 +52,10 @@ def test_a_changed_figure_is_found(name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("objective", [2.0, 3.0 + 1e-11]),
-        ("dual_bound", -3.0),
-        ("dual_bound", -4.0 - 1e-9),
+        ("objective", [2.0, 3.0 + 1e-11]), ("dual_bound", -3.0), ("dual_bound", -4.0 - 1e-9),
         ("predictions", [1.0, 5e-8]),
     ],
-)
+)  # fmt: skip
 def test_rounding_and_better_bounds_are_no_change(name, value):
     assert differences({**FIGURES, name: value}, FIGURES) == []
 

@@ -77,12 +77,11 @@ def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
     assert record["objective"] == pytest.approx(network.objective(X, Y, 0.1), rel=1e-12)
 
 
-def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path):
+def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path, table):
     values = np.random.default_rng(0).standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
     y = np.abs(values[:, 0] - 5.0) - 0.01 * values[:, 1]
-    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
-    header = "height,body mass,y"
-    np.savetxt(data, np.column_stack([values, y]), delimiter=",", header=header, comments="")
+    path = tmp_path / "m.npz"
+    data = table(tmp_path / "d.csv", "height,body mass,y", np.column_stack([values, y]))
     fit = ("--target", "y", "--standardize", "--out", path, "--quiet")
     assert run("fit", data, "--beta", 3, *fit).exit_code == 0
     record = json.loads(run("certify", path, data, "--beta", 0.3, "--json").stdout)

@@ -95,14 +95,12 @@ def test_bad_data_end_fit_with_one_sentence(refused, tmp_path, name, content, se
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["fit"],
-        ["fit", "a.csv", "--target", "y"],
+        ["fit"], ["fit", "a.csv", "--target", "y"],
         ["fit", "a.csv", "--target", "y", "--beta", "much"],
         ["fit", "a.csv", "--target", "y", "--beta", "1", "--method", "magic"],
-        ["fit", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"],
-        ["predict", "m.npz"],
+        ["fit", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"], ["predict", "m.npz"],
         ["train"],
     ],
-)
+)  # fmt: skip
 def test_bad_options_exit_with_2(run, arguments):
     assert run(*arguments).exit_code == 2

@@ -119,11 +119,9 @@ def test_the_optimum_does_not_depend_on_the_random_state(case):
 
 
 STRINGS = {
-    "relu": cases.CASES["ReLU"],
-    "gated": cases.CASES["drawn gates"],
-    "linear_conv": cases.CASES["linear"],
-    "circular_conv": cases.CASES["circular"],
-}
+    "relu": cases.CASES["ReLU"], "gated": cases.CASES["drawn gates"],
+    "linear_conv": cases.CASES["linear"], "circular_conv": cases.CASES["circular"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -40,14 +40,12 @@ def test_versions_shapes_and_names_of_an_onnx_model():
 @pytest.mark.parametrize(
     ("name", "image_shape", "expected"),
     [
-        ("geometry 0, sum", None, ["n", 1, "length"]),
-        ("geometry 1, average", (9, 2), ["n", 2, 9]),
+        ("geometry 0, sum", None, ["n", 1, "length"]), ("geometry 1, average", (9, 2), ["n", 2, 9]),
         ("geometry 4, max", None, ["n", 3, "height", "width"]),
-        ("geometry 4, sum", (7, 6), ["n", 3, 7, 6]),
-        ("linear", None, ["n", 5, 3]),
+        ("geometry 4, sum", (7, 6), ["n", 3, 7, 6]), ("linear", None, ["n", 5, 3]),
         ("circular 5", None, ["n", 5]),
     ],
-)
+)  # fmt: skip
 def test_channels_are_first_and_sides_free_where_they_may_be(name, image_shape, expected):
     model = to_onnx(CASES[name].make(2), image_shape=image_shape)
     assert shape_of(model.graph.input[0]) == expected
@@ -88,11 +86,9 @@ def test_a_saved_model_is_the_model(name, m, tmp_path):
     network = CASES[name].make(m)
     path = tmp_path / "network.onnx"
     options = {
-        "has_ones": name in ROWS,
-        "image_shape": CASES[name].image_shape,
-        "dtype": "float32",
+        "has_ones": name in ROWS, "image_shape": CASES[name].image_shape, "dtype": "float32",
         "metadata": {"beta": 1.0},
-    }
+    }  # fmt: skip
     save_onnx(network, path, **options)
     assert onnx.load(path) == to_onnx(network, **options)
     assert os.listdir(tmp_path) == ["network.onnx"]

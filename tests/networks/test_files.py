@@ -277,15 +277,13 @@ FIRST = {
         *(
             (content, "does not hold the arrays and settings of a TwoLayerNetwork")
             for content in (
-                forged({"hidden_weights": [[1.0]]}),
-                forged(neurons([[1.0]], [1.0], more=[1.0])),
-                forged(ONE, settings={"more": 1.0}),
-                forged(ONE, settings={"self": 1.0}),
+                forged({"hidden_weights": [[1.0]]}), forged(neurons([[1.0]], [1.0], more=[1.0])),
+                forged(ONE, settings={"more": 1.0}), forged(ONE, settings={"self": 1.0}),
                 forged(ONE, settings={"hidden_weights": [[1.0]]}),
             )
         ),
     ],
-)
+)  # fmt: skip
 def test_forged_files(contents, says, tmp_path):
     path = tmp_path / "model.npz"
     path.write_bytes(npz_bytes(**contents))

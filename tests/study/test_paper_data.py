@@ -82,11 +82,9 @@ def test_images_are_read_from_a_file(images):
 
 def write(path, **changes):
     arrays = {
-        "train_data": np.zeros((2, 3072)),
-        "train_label": np.array([[-1], [1]]),
-        "test_data": np.zeros((1, 3072)),
-        "test_label": np.array([[1]]),
-    } | changes
+        "train_data": np.zeros((2, 3072)), "train_label": np.array([[-1], [1]]),
+        "test_data": np.zeros((1, 3072)), "test_label": np.array([[1]]),
+    } | changes  # fmt: skip
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
 
 

@@ -25,11 +25,9 @@ from cvxnn.study import DataUnavailable, StudyError, reproduction, run_study, ru
 
 # cvxnn/tests/data/optima.json: an independent solver.
 OPTIMA = {
-    "5 points": 0.000876940693,
-    "line, n=50": 0.201946823,
-    "line, n=100": 0.709269540,
+    "5 points": 0.000876940693, "line, n=50": 0.201946823, "line, n=100": 0.709269540,
     "ring": 0.004050586870,
-}
+}  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -234,14 +232,11 @@ def test_an_experiment_without_data_is_skipped_with_a_reason(tmp_path, monkeypat
     ("arguments", "sentence"),
     [
         ({"experiments": ["4.5"]}, "an experiment must be one of '4.1'"),
-        ({"experiments": []}, "one at least"),
-        ({"experiments": "4.1"}, "several names"),
-        ({"random_state": -1}, "at least 0"),
-        ({"random_state": 2**32}, "at most 4294967295"),
-        ({"progress": 1}, "progress|callback"),
-        ({"cifar": __file__}, "no .npz file"),
+        ({"experiments": []}, "one at least"), ({"experiments": "4.1"}, "several names"),
+        ({"random_state": -1}, "at least 0"), ({"random_state": 2**32}, "at most 4294967295"),
+        ({"progress": 1}, "progress|callback"), ({"cifar": __file__}, "no .npz file"),
     ],
-)
+)  # fmt: skip
 def test_wrong_arguments_are_refused_before_any_work(tmp_path, arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         run_study(out=tmp_path / "out", quick=True, **arguments)

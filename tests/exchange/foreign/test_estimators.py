@@ -144,13 +144,11 @@ def test_names_of_columns_are_those_of_the_fit():
 @pytest.mark.parametrize(
     "steps",
     [
-        (),
-        (StandardScaler(),),
-        (StandardScaler(), "passthrough", SelectKBest(f_regression, k=1)),
+        (), (StandardScaler(),), (StandardScaler(), "passthrough", SelectKBest(f_regression, k=1)),
         (PolynomialFeatures(2, include_bias=False), StandardScaler()),
     ],
     ids=["alone", "scaled", "selected", "polynomial"],
-)
+)  # fmt: skip
 def test_a_pipeline_has_the_values_of_its_prediction(steps, last):
     pipeline = hidden(make_pipeline(*steps, last))
     read = read_network(pipeline)
