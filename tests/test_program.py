@@ -115,15 +115,10 @@ def test_chunks_do_not_change_the_numbers(monkeypatch):
 
     def numbers():
         residuals = program.kkt_residuals(Z, multipliers)
-        return np.concatenate(
-            [
-                program.prediction(Z),
-                program.correlations(v).ravel(),
-                program.dual_norms(v, multipliers),
-                np.vstack([slack for _, slack in program.slacks(Z)]).ravel(),
-                [program.objective(Z), program.cone_violation(Z), residuals.largest],
-            ]
-        )
+        figures = [program.objective(Z), program.cone_violation(Z), residuals.largest]
+        slacks = np.vstack([slack for _, slack in program.slacks(Z)]).ravel()
+        vectors = program.prediction(Z), program.correlations(v).ravel()
+        return np.concatenate([*vectors, program.dual_norms(v, multipliers), slacks, figures])
 
     whole = numbers()
     for blocks_at_a_time in (0, 1, 5):  # 0: not even one block fits

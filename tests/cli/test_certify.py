@@ -98,12 +98,10 @@ def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path
     assert shown == pytest.approx(exact, abs=2e-3 * np.abs(exact).max())
 
 
-def test_many_columns_are_cut_short(run, tmp_path):
+def test_many_columns_are_cut_short(run, tmp_path, table):
     values = np.random.default_rng(0).standard_normal((8, 12))
-    names = [f"c{k}" for k in range(12)]
-    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
-    table = np.column_stack([values, values[:, 0]])
-    np.savetxt(data, table, delimiter=",", header=",".join([*names, "y"]), comments="")
+    path, header = tmp_path / "m.npz", ",".join([*(f"c{k}" for k in range(12)), "y"])
+    data = table(tmp_path / "d.csv", header, np.column_stack([values, values[:, 0]]))
     TwoLayerNetwork(np.zeros((0, 12)), np.zeros(0)).save(path)
     result = run("certify", path, data, "--target", "y", "--beta", 0.01, "--time-limit", 2)
     text = words(result.stdout)
@@ -117,12 +115,11 @@ def test_notes_are_printed(run, tmp_path, v_shape):
     assert "Note Balancing its neurons (TwoLayerNetwork.balance)" in text
 
 
-def test_another_loss(run, poor, tmp_path):
+def test_another_loss(run, poor, tmp_path, table):
     from cvxnn.losses import as_loss
 
     labels = np.where(np.abs(X[:, 0]) > 1.0, 1.0, -1.0)
-    data = tmp_path / "labels.csv"
-    np.savetxt(data, np.column_stack([X[:, 0], labels]), delimiter=",", header="x,y", comments="")
+    data = table(tmp_path / "labels.csv", "x,y", np.column_stack([X[:, 0], labels]))
     arguments = ("certify", poor, data, "--target", "y", "--beta", 0.1, "--loss", "logistic")
     record = json.loads(run(*arguments, "--json").stdout)
     assert record["loss"] == "logistic"
@@ -138,9 +135,8 @@ def test_the_losses_are_those_of_the_library():
     assert {loss.value for loss in Loss} == set(LOSSES)
 
 
-def test_other_targets_may_be_named(run, refused, model, tmp_path):
-    data = tmp_path / "new.csv"
-    data.write_text("z,x\n" + "".join(f"{abs(x)},{x}\n" for x in range(-2, 4)))
+def test_other_targets_may_be_named(run, refused, model, tmp_path, table):
+    data = table(tmp_path / "new.csv", "z,x", np.column_stack([Y, X[:, 0]]))
     assert "has no column 'y'" in refused("certify", model, data)
     assert run("certify", model, data, "--target", "z").exit_code == 0
 

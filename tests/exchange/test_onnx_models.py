@@ -19,13 +19,9 @@ def shape_of(value):
 
 
 def test_versions_shapes_and_names_of_an_onnx_model():
-    model = to_onnx(
-        [RELU.make(m) for m in (7, 1, 0)],
-        has_ones=True,
-        input_name="features",
-        output_name="scores",
-        metadata={"beta": 0.5, "names": ["a", "b"]},
-    )
+    networks, given = [RELU.make(m) for m in (7, 1, 0)], {"beta": 0.5, "names": ["a", "b"]}
+    names = {"input_name": "features", "output_name": "scores"}
+    model = to_onnx(networks, has_ones=True, metadata=given, **names)
     onnx.checker.check_model(model, full_check=True)
     assert model.ir_version == 8
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
@@ -33,8 +29,7 @@ def test_versions_shapes_and_names_of_an_onnx_model():
     (entry,), (result,) = model.graph.input, model.graph.output
     assert (entry.name, result.name) == ("features", "scores")
     assert shape_of(entry) == shape_of(result) == ["n", 3]
-    metadata = {prop.key: json.loads(prop.value) for prop in model.metadata_props}
-    assert metadata == {"beta": 0.5, "names": ["a", "b"]}
+    assert {prop.key: json.loads(prop.value) for prop in model.metadata_props} == given
 
 
 @pytest.mark.parametrize(
@@ -85,10 +80,8 @@ def test_options_of_onnx_are_checked(options, sentence):
 def test_a_saved_model_is_the_model(name, m, tmp_path):
     network = CASES[name].make(m)
     path = tmp_path / "network.onnx"
-    options = {
-        "has_ones": name in ROWS, "image_shape": CASES[name].image_shape, "dtype": "float32",
-        "metadata": {"beta": 1.0},
-    }  # fmt: skip
+    options = {"has_ones": name in ROWS, "image_shape": CASES[name].image_shape}
+    options |= {"dtype": "float32", "metadata": {"beta": 1.0}}
     save_onnx(network, path, **options)
     assert onnx.load(path) == to_onnx(network, **options)
     assert os.listdir(tmp_path) == ["network.onnx"]

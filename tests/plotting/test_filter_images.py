@@ -31,11 +31,8 @@ def test_the_most_important_filter_comes_first():
     figure = plot_filters(ConvolutionalNetwork(filters, [3.0, -0.5, 1.0], [0.0, 0.0, 12.0]))
     # ||(u, b)|| |a| is 3, 1 and 13.
     assert titles(figure) == ["+ 76 %", "+ 18 %", f"{MINUS} 6 %"]
-    assert [picture.tolist() for picture in pictures(figure)[:3]] == [
-        [[3.0, 4.0]],
-        [[1.0, 0.0]],
-        [[0.0, 2.0]],
-    ]
+    drawn = [picture.tolist() for picture in pictures(figure)[:3]]
+    assert drawn == [[[3.0, 4.0]], [[1.0, 0.0]], [[0.0, 2.0]]]
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 1), (2, 2, 3), (4, 2)])

@@ -90,17 +90,13 @@ def test_class_weights_are_for_the_user_to_pass():
 def test_several_classes_are_certified_one_by_one():
     labels = np.arange(30) % 3
     model = cvxnn.ConvexReLUClassifier(beta=5.0).fit(X, labels)
-    refused(
-        lambda: cvxnn.certify(model, X, labels, 5.0),
-        r"has 3 networks, .* networks_\[k\], with labels 1",
-    )
+    says = r"has 3 networks, .* networks_\[k\], with labels 1"
+    refused(lambda: cvxnn.certify(model, X, labels, 5.0), says)
     ones = np.column_stack([X, np.ones(30)])
-    total = sum(
-        cvxnn.certify(
-            network, ones, np.where(labels == k, 1.0, -1.0), 5.0, loss="logistic"
-        ).objective
-        for k, network in enumerate(model.networks_)
-    )
+    total = 0.0
+    for k, network in enumerate(model.networks_):
+        signs = np.where(labels == k, 1.0, -1.0)
+        total += cvxnn.certify(network, ones, signs, 5.0, loss="logistic").objective
     assert total == pytest.approx(model.objective_, rel=1e-9)
 
 
