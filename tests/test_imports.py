@@ -16,9 +16,10 @@ PROGRAMS = {
         "from cvxnn.cli import app; app(['study', '--help'], standalone_mode=False)",
         ("torch", "matplotlib", "numba"),
     ),
-    "networks": ("import cvxnn.networks", ("safetensors",)),
-    "baselines": ("import cvxnn.baselines", ("torch",)),
-    "plotting": ("import cvxnn.plotting", ("matplotlib",)),
+    "rooms": (
+        "import cvxnn.networks, cvxnn.baselines, cvxnn.plotting",
+        ("safetensors", "torch", "matplotlib"),
+    ),
     "a figure": (PLOT, ("matplotlib.pyplot", "torch")),
     "networks of other libraries": (READ, ("torch", "sklearn")),
 }
