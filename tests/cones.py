@@ -1,14 +1,10 @@
 """Projection on a cone by scipy: what the kernels and the oracle are compared with."""
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import nnls
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
-
-def project_on_cone(rows: FloatArray, g: FloatArray) -> tuple[float, FloatArray]:
+def project_on_cone(rows, g):
     """Distance of -g from the cone of `rows`: the maximum of g'u with ``rows u >= 0``; and z."""
     lengths = np.linalg.norm(rows, axis=1)
     rows = rows[lengths > 0.0] / lengths[lengths > 0.0, None]

@@ -4,21 +4,13 @@ Written in dense NumPy from the definitions; nothing is taken from the library b
 the two objectives of :class:`ConvexProgram`, which ``test_program.py`` tests.
 """
 
-from __future__ import annotations
-
 import numpy as np
-from numpy.typing import NDArray
 
 from cvxnn.losses import SquaredLoss
-from cvxnn.program import ConvexProgram
-from cvxnn.results import Solution, Status
-
-FloatArray = NDArray[np.float64]
+from cvxnn.results import Status
 
 
-def assert_optimal_blocks(
-    program: ConvexProgram, Z: FloatArray, multipliers: FloatArray, v: FloatArray, *, tol: float
-) -> None:
+def assert_optimal_blocks(program, Z, multipliers, v, *, tol):
     """`Z` solves program (5) and ``(v, multipliers)`` its dual (11), to the relative `tol`.
 
     With ``g_c = s_c X'D_c v + G_c' rho_c`` the gap is exactly the sum of three
@@ -64,15 +56,7 @@ def assert_optimal_blocks(
     assert abs(objective - dual_objective) <= scale, (objective - dual_objective) / scale
 
 
-def assert_certified(
-    solution: Solution,
-    X: FloatArray,
-    y: FloatArray,
-    beta: float,
-    *,
-    optimum: float | None = None,
-    rtol: float = 1e-6,
-) -> None:
+def assert_certified(solution, X, y, beta, *, optimum=None, rtol=1e-6):
     """Everything that a :class:`Solution` claims holds, by independent computation.
 
     `optimum` is a known optimal value of (2). Every dual bound must lie below
@@ -117,7 +101,7 @@ def assert_certified(
         assert singular[-1] > len(X) * np.finfo(float).eps * singular[0], singular
 
 
-def _size(X: FloatArray, y: FloatArray, beta: float, objective: float) -> float:
+def _size(X, y, beta, objective):
     """What a relative tolerance refers to: the objective, or for y = 0 the unit of (2)."""
     if y.any():
         return abs(objective)

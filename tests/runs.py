@@ -1,23 +1,20 @@
 """Runs that may fall short, and solutions without a run."""
 
-from __future__ import annotations
-
 import warnings
-from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.results import Solution, Status
 
 
-def quietly(run: Any, *args: Any, **options: Any) -> Any:
+def quietly(run, *args, **options):
     """What a call returns, without its warning that it fell short."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return run(*args, **options)
 
 
-def made_solution(network: Any, objective: float, dual_bound: float, **changed: Any) -> Solution:
+def made_solution(network, objective, dual_bound, **changed):
     """What a run might have returned."""
     others = {
         "status": Status.STATIONARY, "method": "exact", "beta": 0.1, "tol": 1e-6, "n_patterns": 4,

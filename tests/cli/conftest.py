@@ -1,16 +1,13 @@
 """Running commands: inside the tests, and as processes of their own."""
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import processes
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from cvxnn.cli import app
-
-Run = Callable[..., Result]
 
 V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 

@@ -17,7 +17,7 @@ from cvxnn.models.base import as_model
 RNG = np.random.default_rng(0)
 
 
-def bars() -> tuple[NDArray[Any], NDArray[Any]]:
+def bars():
     """Images of noise with a horizontal (0), a vertical (1) or a diagonal bar (2)."""
     images, kinds = 0.1 * RNG.standard_normal((36, 5, 5)), np.arange(36) % 3
     for image, kind, k in zip(images, kinds, RNG.integers(0, 3, 36), strict=True):
@@ -47,21 +47,21 @@ class Case:
     score: float = 0.9
 
     @property
-    def target(self) -> NDArray[Any]:
+    def target(self):
         """Numbers that depend on the data."""
         return np.abs(self.data.reshape(len(self.data), -1)).max(axis=1)
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self):
         return {"beta": self.beta, "model": self.model, "method": self.method}
 
-    def regressor(self, **options: Any) -> cvxnn.ConvexReLURegressor:
+    def regressor(self, **options):
         return cvxnn.ConvexReLURegressor(**self.options | options)
 
-    def classifier(self, **options: Any) -> cvxnn.ConvexReLUClassifier:
+    def classifier(self, **options):
         return cvxnn.ConvexReLUClassifier(**self.options | options)
 
-    def solve(self, target: NDArray[Any], **options: Any) -> tuple[Any, NDArray[Any]]:
+    def solve(self, target, **options):
         """What the estimators train, from the public function, and its values."""
         model, data = as_model(self.model), self.data
         if model.takes_ones:
@@ -88,7 +88,7 @@ _RELU = CASES["ReLU"]
 _FLOWERS, _SPECIES = _RELU.data, _RELU.classes
 _IMAGES = CASES["images"]
 # Estimators with what they are fitted to.
-ESTIMATORS: dict[str, tuple[Any, NDArray[Any], NDArray[Any]]] = {
+ESTIMATORS = {
     **{f"{k}, numbers": (case.regressor(), case.data, case.target) for k, case in CASES.items()},
     **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
     "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
@@ -102,7 +102,7 @@ ESTIMATORS: dict[str, tuple[Any, NDArray[Any], NDArray[Any]]] = {
 
 
 @cache
-def fitted(name: str) -> tuple[Any, NDArray[Any]]:
+def fitted(name):
     """One of them, with its data; not to be changed."""
     estimator, data, target = ESTIMATORS[name]
     return estimator.fit(data, target), data

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 from descent_paths import problem as descent_problem
@@ -34,28 +33,26 @@ class Case:
     """A run, whether it takes seconds, and other tolerances for other processors."""
 
     name: str
-    run: Callable[[], face.Figures] = field(repr=False)
+    run: Callable[[], dict[str, Any]] = field(repr=False)
     is_long: bool = False
     elsewhere: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, name: str, *rows: Any, ends: dict[str, float] | None = None, **options: Any
-    ) -> Case:
+    def of(cls, name, *rows, ends=None, **options):
         """Of `solve`; whether it is long is among the options, and other tolerances as `ends`."""
         is_long = options.pop("is_long", False)
         return cls(name, partial(face.solution, *rows, **options), is_long, ends or {})
 
 
-def methods(n_samples: int = 500) -> dict[str, Any]:
+def methods(n_samples=500):
     return {"global": Global(), "exact": Exact(), "sampled": Sampled(n_samples)}
 
 
-def target(y: data.FloatArray, loss: str) -> data.FloatArray:
+def target(y, loss):
     return data.signs(y) if loss in ("logistic", "squared_hinge") else y
 
 
-def reference_problems() -> Iterator[Case]:
+def reference_problems():
     for problem in PROBLEMS:
         rows = problem.X, problem.y, problem.beta
         ends = WITHIN_TOL if problem.beta == 1e-4 else {}
@@ -65,7 +62,7 @@ def reference_problems() -> Iterator[Case]:
             yield Case.of(name, *rows, method=method, is_long=is_long, ends=ends)
 
 
-def losses() -> Iterator[Case]:
+def losses():
     X, y = data.small()
     yield Case.of("loss, HuberLoss(0.3)", X, y, 0.3, loss=HuberLoss(0.3))
     for loss in LOSSES:
@@ -78,7 +75,7 @@ def losses() -> Iterator[Case]:
         yield Case.of(f"loss, {loss}, 300 rows", *rows, loss=loss, ends=WITHIN_TOL)
 
 
-def sizes() -> Iterator[Case]:
+def sizes():
     """The problems of `growth.py`, `smooth_targets.py` and `planted.py`."""
     for n in (200, 1_000, 10_000):
         yield Case.of(f"ring, n = {n}", *ring(n), n / 1000, is_long=True, ends=WITHIN_TOL)
@@ -97,10 +94,10 @@ def sizes() -> Iterator[Case]:
     yield Case.of("planted, sampled", X[:400], y[:400], 100.0, **few)
 
 
-def options() -> Iterator[Case]:
+def options():
     """What else `solve` takes."""
     X, y = data.small()
-    cases: dict[str, dict[str, Any]] = {
+    cases = {
         "two rounds": {"max_iter": 2},
         "two rounds of exact": {"max_iter": 2, "method": "exact"},
         "without certificate": {"method": Sampled(40)},
@@ -115,7 +112,7 @@ def options() -> Iterator[Case]:
     yield Case("options, program", partial(face.program, X, y, 0.3, 40))
 
 
-def leaky() -> Iterator[Case]:
+def leaky():
     X, y = data.small()
     for slope in (0.0, 0.1, -1.0, 2.0):
         for skip in (None, "penalised", "free"):
@@ -132,7 +129,7 @@ def leaky() -> Iterator[Case]:
             yield Case.of(f"leaky, {loss}, skip {skip}", X, target(y, loss), 0.3, **options)
 
 
-def gated() -> Iterator[Case]:
+def gated():
     X, y = data.small(60, 4)
     for loss in LOSSES:
         for how, weights in (("plain", None), ("weighted", data.weights(len(X)))):
@@ -155,7 +152,7 @@ def gated() -> Iterator[Case]:
                 yield Case.of(name, rows, values, beta, **options)
 
 
-def filters() -> Iterator[Case]:
+def filters():
     signals, rises = data.steep_signals()
     for pooling in ("sum", "average", "max"):
         chosen, model = methods(40), Conv(2, pooling=pooling)
@@ -170,7 +167,7 @@ def filters() -> Iterator[Case]:
             options = first | {"loss": loss, "sample_weight": data.weights(len(signals))}
             rows = signals, target(rises, loss), 0.2
             yield Case.of(f"cnn, {pooling}, {loss}, weighted", *rows, **options)
-    settings: dict[str, dict[str, Any]] = {
+    settings = {
         "padding": {"padding": 1},
         "stride": {"stride": 2},
         "bias": {"bias": True},
@@ -185,7 +182,7 @@ def filters() -> Iterator[Case]:
     yield Case.of("cnn, two channels", *data.colours(), 0.5, model=Conv((2, 1), pooling="average"))
 
 
-def images() -> Iterator[Case]:
+def images():
     """The problem of `convolutional.py`."""
     pixels, y = data.digits()
     name = "digits, 30 images, filters of 2 x 2"
@@ -195,7 +192,7 @@ def images() -> Iterator[Case]:
     yield Case.of("digits, sampled", pixels, y, 0.02, model=model, **few)
 
 
-def linear_filters() -> Iterator[Case]:
+def linear_filters():
     signals, rises = data.steep_signals()
     for loss in LOSSES:
         patches, y = cvxnn.image_patches(signals, 3), target(rises, loss)
@@ -208,11 +205,11 @@ def linear_filters() -> Iterator[Case]:
     yield Case.of("circular cnn, digits", pixels.reshape(len(y), -1), y, 1.0, **options)
 
 
-def certificates() -> Iterator[Case]:
+def certificates():
     X, y = data.small()
     beta = 0.3
     weights = data.weights_of_a_network(3, 10, seed=0)
-    networks: dict[str, Callable[[], Any]] = {
+    networks = {
         "good": partial(face.trained, X, y, beta, tol=1e-9),
         "nearly good": partial(face.trained, X, y, beta, max_iter=2),
         "bad": lambda: weights,
@@ -231,7 +228,7 @@ def certificates() -> Iterator[Case]:
         yield Case(f"certify, {loss}, weighted", run)
 
 
-def paths() -> Iterator[Case]:
+def paths():
     X, y = data.small()
     for loss in ("squared", "logistic"):
         yield Case(f"path, {loss}", partial(face.path, X, target(y, loss), 6, loss=loss))
@@ -246,7 +243,7 @@ def paths() -> Iterator[Case]:
         yield Case(f"largest beta, {loss}, weighted", run)
 
 
-def estimators() -> Iterator[Case]:
+def estimators():
     X, y = data.small()
     X = X[:, :2]
     labels = np.array(["low", "high"])[(y > 0.5).astype(int)]
@@ -254,9 +251,9 @@ def estimators() -> Iterator[Case]:
     signals, rises = data.steep_signals()
     regressor, classifier = cvxnn.ConvexReLURegressor, cvxnn.ConvexReLUClassifier
     # Networks that interpolate their fold have many optima, and as many scores.
-    folds: dict[str, Any] = {"cv": 3, "tol": 1e-10}
+    folds = {"cv": 3, "tol": 1e-10}
     average, largest = Conv(2, pooling="average"), Conv(2, pooling="max")
-    models: dict[str, tuple[Any, Any, Any]] = {
+    models = {
         "regressor": (regressor(0.3), X, y),
         "regressor, huber, no intercept": (regressor(0.3, loss="huber", hidden_bias=False), X, y),
         "classifier": (classifier(0.3), X, labels),
@@ -277,7 +274,7 @@ def estimators() -> Iterator[Case]:
         yield Case(name, partial(face.fitted, *model))
 
 
-def landscapes() -> Iterator[Case]:
+def landscapes():
     for name in ("fig3_n5", "d1_n50", "d2_n50_beta1", "grid_with_duplicates_n25", "rank_deficient"):
         problem = next(problem for problem in PROBLEMS if problem.name == name)
         run = partial(face.optimal_set, problem.X, problem.y, problem.beta)
@@ -288,7 +285,7 @@ def landscapes() -> Iterator[Case]:
         yield Case(f"descent, start {seed}", run)
 
 
-CASES: tuple[Case, ...] = (
+CASES = (
     *reference_problems(),
     *losses(),
     *sizes(),

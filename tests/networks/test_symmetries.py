@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sentences import refused
 
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
-
-Array = NDArray[np.float64]
 
 
 @st.composite

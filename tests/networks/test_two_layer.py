@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import dense_values
-from numpy.typing import NDArray
 
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
-
-Array = NDArray[np.float64]
 
 
 def entries(largest=10.0):

@@ -1,7 +1,5 @@
 """What the figures show, and one of every kind."""
 
-from __future__ import annotations
-
 import numpy as np
 from runs import made_solution
 
@@ -9,7 +7,7 @@ from cvxnn import plotting
 from cvxnn.baselines import LocalSearch
 from cvxnn.estimators import ConvexReLURegressorCV, RegularizationPath
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.results import Progress, Solution
+from cvxnn.results import Progress
 
 NETWORK = TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [0.0, 1.0]], [2.0, -1.0, 0.5])
 LINE = np.array([[-2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
@@ -18,7 +16,7 @@ PLANE_NETWORK = TwoLayerNetwork([[1.0, 0.0, -1.0], [0.0, -2.0, -2.0]], [1.0, -1.
 PLANE = np.array([[2.0, 0.0, 1.0], [-2.0, 2.0, 1.0], [0.0, -3.0, 1.0], [3.0, 1.0, 1.0]])
 
 
-def make_search(optimizer: str = "sgd", n_trials: int = 3) -> LocalSearch:
+def make_search(optimizer="sgd", n_trials=3):
     """A search of 5 records whose losses are known; monitored at two rows."""
     factors = np.arange(1.0, n_trials + 1.0)
     losses = np.outer(factors, [16.0, 8.0, 4.0, 2.0, 1.0])
@@ -33,7 +31,7 @@ def make_search(optimizer: str = "sgd", n_trials: int = 3) -> LocalSearch:
     )  # fmt: skip
 
 
-def solution(beta: float, bound: float, n_neurons: int) -> Solution:
+def solution(beta, bound, n_neurons):
     network = TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons))
     return made_solution(network, 2.0 * beta, bound, beta=beta)
 
@@ -44,7 +42,7 @@ PATH = RegularizationPath(
 )
 
 
-def scored(scores: list[list[float]]) -> ConvexReLURegressorCV:
+def scored(scores):
     """A model with these scores, a row for each beta."""
     model = ConvexReLURegressorCV()
     model.scores_path_ = np.array(scores)
