@@ -3,10 +3,8 @@
 import numpy as np
 from scipy.optimize import nnls
 
-from cvxnn.array_types import FloatArray
 
-
-def project_on_cone(rows: FloatArray, g: FloatArray) -> tuple[float, FloatArray]:
+def project_on_cone(rows, g):
     """Distance of -g from the cone of `rows`: the maximum of g'u with ``rows u >= 0``; and z."""
     lengths = np.linalg.norm(rows, axis=1)
     rows = rows[lengths > 0.0] / lengths[lengths > 0.0, None]

@@ -4,19 +4,13 @@ Written in dense NumPy from the definitions; nothing is taken from the library b
 the two objectives of :class:`ConvexProgram`, which ``test_program.py`` tests.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
-from cvxnn.array_types import FloatArray
 from cvxnn.losses import SquaredLoss
-from cvxnn.program import ConvexProgram
-from cvxnn.results import Solution, Status
+from cvxnn.results import Status
 
 
-def assert_optimal_blocks(
-    program: ConvexProgram, Z: FloatArray, multipliers: FloatArray, v: FloatArray, *, tol: float
-) -> None:
+def assert_optimal_blocks(program, Z, multipliers, v, *, tol):
     """`Z` solves program (5) and ``(v, multipliers)`` its dual (11), to the relative `tol`.
 
     With ``g_c = s_c X'D_c v + G_c' rho_c`` the gap is exactly the sum of three
@@ -62,15 +56,7 @@ def assert_optimal_blocks(
     assert abs(objective - dual_objective) <= scale, (objective - dual_objective) / scale
 
 
-def assert_certified(
-    solution: Solution,
-    X: FloatArray,
-    y: FloatArray,
-    beta: float,
-    *,
-    optimum: float | None = None,
-    rtol: float = 1e-6,
-) -> None:
+def assert_certified(solution, X, y, beta, *, optimum=None, rtol=1e-6):
     """Everything that a :class:`Solution` claims holds, by independent computation.
 
     `optimum` is a known optimal value of (2). Every dual bound must lie below
@@ -106,8 +92,7 @@ def assert_certified(
             assert objective <= optimum + slack, (objective, optimum)
 
     # What is promised of the network.
-    assert solution.n_neurons <= len(X)
-    assert (output != 0.0).all()
+    assert solution.n_neurons <= len(X) and (output != 0.0).all()
     np.testing.assert_allclose(np.linalg.norm(hidden, axis=1), np.abs(output), rtol=1e-9)
     if solution.n_neurons > 0:
         lengths = np.linalg.norm(activations, axis=0)
@@ -116,7 +101,7 @@ def assert_certified(
         assert singular[-1] > len(X) * np.finfo(float).eps * singular[0], singular
 
 
-def _size(X: FloatArray, y: FloatArray, beta: float, objective: float) -> float:
+def _size(X, y, beta, objective):
     """What a relative tolerance refers to: the objective, or for y = 0 the unit of (2)."""
     if y.any():
         return abs(objective)

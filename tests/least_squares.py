@@ -1,13 +1,8 @@
 """Problems with the squared loss, which most searches are for."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 
-from cvxnn.array_types import FloatArray
 from cvxnn.certificates import dual_bound
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
@@ -19,22 +14,22 @@ from cvxnn.solvers.atoms import neuron_objective
 from cvxnn.solvers.search import Search
 
 
-def least_squares(rows: FloatArray | Layer, y: FloatArray, beta: float = 1.0) -> Problem[Layer]:
+def least_squares(rows, y, beta=1.0):
     """The problem of plain rows, or of a layer."""
     layer = Layer(rows) if isinstance(rows, np.ndarray) else rows
     return Problem.of(layer, y, beta, SquaredLoss())
 
 
-def drawn(rng: np.random.Generator, n: int, r: int, beta: float = 0.1) -> Problem[Layer]:
+def drawn(rng, n, r, beta=0.1):
     """Gaussian rows and targets."""
     return least_squares(rng.standard_normal((n, r)), rng.standard_normal(n), beta)
 
 
-def random_neurons(rng: np.random.Generator, k: int, r: int) -> Neurons:
+def random_neurons(rng, k, r):
     return Neurons.of(rng.standard_normal((k, r)), rng.choice([-1.0, 1.0], (k, 1)))
 
 
-def assert_no_worse(problem: Problem[Layer], before: Neurons, after: Neurons) -> None:
+def assert_no_worse(problem, before, after):
     """Neurons with unit directions and positive sizes, and an objective that did not rise."""
     objectives = [neuron_objective(problem, neurons) for neurons in (before, after)]
     assert objectives[1] <= objectives[0] * (1.0 + 1e-12)
@@ -42,7 +37,7 @@ def assert_no_worse(problem: Problem[Layer], before: Neurons, after: Neurons) ->
     np.testing.assert_allclose(np.linalg.norm(after.directions, axis=1), 1.0, rtol=1e-12)
 
 
-def assert_claims(search: Search, problem: Any, rtol: float) -> None:
+def assert_claims(search, problem, rtol):
     """Objective and bound of a search, from its network and with an oracle over all cells."""
     X, y, beta = problem.X, problem.y, problem.beta
     network = network_of(search)

@@ -1,22 +1,16 @@
 """Networks of scikit-learn: of a few iterations, or with weights that are given."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 from sklearn.neural_network import MLPRegressor
 
-from cvxnn.array_types import FloatArray
 
-
-def mlp(kind: Any = MLPRegressor, **options: Any) -> Any:
+def mlp(kind=MLPRegressor, **options):
     """Not fitted; a fit falls short, but has weights then."""
     settings = {"hidden_layer_sizes": (6,), "solver": "lbfgs", "max_iter": 8, "random_state": 0}
     return kind(**(settings | options))
 
 
-def perceptron(hidden: FloatArray, output: FloatArray, constant: float, **options: Any) -> Any:
+def perceptron(hidden, output, constant, **options):
     """A regressor whose last hidden weights are biases; its output has one, too."""
     model = MLPRegressor(hidden_layer_sizes=(len(output),), **options)
     model.coefs_ = [hidden[:, :-1].T.copy(), output[:, np.newaxis].copy()]

@@ -18,7 +18,7 @@ import numpy as np
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
-from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.array_types import FloatArray
 from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 
@@ -38,28 +38,28 @@ class Problem:
     n_patterns: int | None = None
     objective: float | None = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self):
         self.X.flags.writeable = False
         self.y.flags.writeable = False
 
 
-def with_bias(features: FloatArray) -> FloatArray:
+def with_bias(features):
     """`features` and a last column of ones."""
     return np.column_stack([features, np.ones(len(features))])
 
 
-def cover(n: int, rank: int) -> int:
+def cover(n, rank):
     """Patterns of n rows in general position: ``2 sum_{k < rank} C(n - 1, k)``."""
     return 2 * sum(comb(n - 1, k) for k in range(rank))
 
 
-def one_row_optimum(x: FloatArray, y: float, beta: float) -> float:
+def one_row_optimum(x, y, beta):
     """Optimum for one row: ``min_f 1/2 (f - y)^2 + beta |f| / ||x||``, a soft threshold."""
     price = beta / float(np.linalg.norm(x))
     return price * abs(y) - 0.5 * price**2 if abs(y) > price else 0.5 * y**2
 
 
-def one_feature_optimum(x: FloatArray, y: FloatArray, beta: float) -> float:
+def one_feature_optimum(x, y, beta):
     """Optimum for one feature and no bias: a scalar Lasso on each half-line."""
     value = 0.5 * float(y @ y)
     for half in (np.maximum(x, 0.0), np.maximum(-x, 0.0)):
@@ -68,7 +68,7 @@ def one_feature_optimum(x: FloatArray, y: FloatArray, beta: float) -> float:
     return value
 
 
-def _stored_problems() -> list[Problem]:
+def _stored_problems():
     entries = json.loads((Path(__file__).parent / "data" / "optima.json").read_text("utf-8"))
     return [
         Problem(
@@ -83,7 +83,7 @@ def _stored_problems() -> list[Problem]:
     ]
 
 
-def _targets() -> list[Problem]:
+def _targets():
     """Ordinary data with targets, or a beta, that make the optimum special."""
     rng = np.random.default_rng(1)
     X = with_bias(rng.standard_normal((8, 2)))
@@ -110,7 +110,7 @@ def _targets() -> list[Problem]:
     ]
 
 
-def _degenerate_rows() -> list[Problem]:
+def _degenerate_rows():
     """Rows that are equal, parallel, zero, or many on one hyperplane."""
     rng = np.random.default_rng(2)
     X = with_bias(rng.standard_normal((6, 2)))
@@ -130,7 +130,7 @@ def _degenerate_rows() -> list[Problem]:
     ]
 
 
-def _degenerate_columns() -> list[Problem]:
+def _degenerate_columns():
     """Columns that repeat, depend on each other, outnumber the rows, or differ in scale."""
     rng = np.random.default_rng(3)
     line = with_bias(np.linspace(-1.0, 2.0, 7)[:, None])
@@ -146,58 +146,53 @@ def _degenerate_columns() -> list[Problem]:
     ]
 
 
-PROBLEMS: tuple[Problem, ...] = (
-    *_stored_problems(),
-    *_targets(),
-    *_degenerate_rows(),
-    *_degenerate_columns(),
-)
+PROBLEMS = (*_stored_problems(), *_targets(), *_degenerate_rows(), *_degenerate_columns())
 
-SMALL_PROBLEMS: tuple[Problem, ...] = tuple(
-    p for p in PROBLEMS if (p.n_patterns or 0) <= 512 and len(p.X) <= 50
+SMALL_PROBLEMS = tuple(
+    p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns * len(p.X) <= 10_000
 )
 """Those whose full program takes the reference solver a second at most."""
 
 
-def problem_ids(problem: Problem) -> str:
+def problem_ids(problem):
     """For ``pytest.mark.parametrize(..., ids=problem_ids)``."""
     return problem.name
 
 
-def problem_named(name: str) -> Problem:
+def problem_named(name):
     """The problem of that name."""
     return next(problem for problem in PROBLEMS if problem.name == name)
 
 
 @cache
-def _arrangement(name: str) -> PatternSet:
+def _arrangement(name):
     masks, directions = brute_force_cells(problem_named(name).X)
     return PatternSet(np.packbits(masks, axis=1), directions, masks.shape[1], is_complete=True)
 
 
-def arrangement(problem: Problem) -> PatternSet:
+def arrangement(problem):
     """All patterns of a registered problem, by brute force; computed once in a process."""
     return _arrangement(problem.name)
 
 
 @cache
-def _by_clarabel(name: str) -> float:
+def _by_clarabel(name):
     problem = problem_named(name)
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     return float(solve_with_clarabel(program).objective)
 
 
-def optimum_of(problem: Problem) -> float:
+def optimum_of(problem):
     """The known optimum of a registered problem, or that of Clarabel on all its patterns."""
     return problem.objective if problem.objective is not None else _by_clarabel(problem.name)
 
 
-def brute_force_patterns(X: FloatArray) -> set[bytes]:
+def brute_force_patterns(X):
     """All activation patterns of `X`, each as ``np.packbits(mask).tobytes()``."""
     return {row.tobytes() for row in np.packbits(brute_force_cells(X)[0], axis=1)}
 
 
-def brute_force_cells(X: FloatArray) -> tuple[BoolArray, FloatArray]:
+def brute_force_cells(X):
     """All full-dimensional cells of the arrangement of `X`, by a tree of linear programs.
 
     Row after row: a sign pattern of the first k rows is extended by a sign s
@@ -229,9 +224,7 @@ def brute_force_cells(X: FloatArray) -> tuple[BoolArray, FloatArray]:
     return masks, directions / column_scale
 
 
-def _split_cells(
-    cells: list[tuple[FloatArray, FloatArray]], rows: FloatArray
-) -> list[tuple[FloatArray, FloatArray]]:
+def _split_cells(cells, rows):
     """The cells of `rows` from those of ``rows[:-1]``: pairs of signs and a point."""
     row = rows[-1]
     children = []
@@ -247,7 +240,7 @@ def _split_cells(
     return children
 
 
-def _interior_point(G: FloatArray) -> FloatArray | None:
+def _interior_point(G):
     """Some ``u`` with ``G u >= 1``, or None when there is none."""
     result = linprog(
         np.zeros(G.shape[1]), A_ub=-G, b_ub=-np.ones(len(G)), bounds=(None, None), method="highs"
@@ -259,13 +252,13 @@ def _interior_point(G: FloatArray) -> FloatArray | None:
     return np.asarray(result.x)
 
 
-def _scaled_by_powers_of_two(X: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _scaled_by_powers_of_two(X):
     """`X` with columns, then rows, of largest entry in [1, 2); and the divisors of the columns.
 
     Powers of two keep every exact linear dependency of the data.
     """
 
-    def scale(largest: FloatArray) -> FloatArray:
+    def scale(largest):
         return np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1.0))))
 
     columns = scale(np.abs(X).max(axis=0))

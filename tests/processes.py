@@ -1,19 +1,16 @@
 """Python as a process of its own that imports the package under test."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cvxnn
 
 SOURCE = str(Path(cvxnn.__file__).parents[1])
 
 
-def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+def start(*arguments, **options):
     """Started; `options` are those of `Popen`, where `env` is added to the environment."""
     env = os.environ | {"PYTHONPATH": SOURCE, "COLUMNS": "100"} | options.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
@@ -21,7 +18,7 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, text=True, env=env, **pipes)
 
 
-def python(*arguments: object, **env: str) -> tuple[str, str]:
+def python(*arguments, **env):
     """What a process that succeeds writes to its output, and to its errors."""
     process = start(*arguments, env=env)
     output, errors = process.communicate()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +20,12 @@ LOSSES = ("squared", "huber", "logistic", "squared_hinge")
 # ------------------------------------------------------------------ data
 
 
-def targets(loss: str, y: FloatArray, threshold: float = 0.0) -> FloatArray:
+def targets(loss, y, threshold=0.0):
     """Targets, or the labels that they are on both sides of a threshold."""
     return np.where(y > threshold, 1.0, -1.0) if as_loss(loss).has_labels else y
 
 
-def draw_rows(loss: str, n: int, d: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+def draw_rows(loss, n, d, seed=0):
     """Rows and targets that no linear function fits."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, d))
@@ -35,7 +33,7 @@ def draw_rows(loss: str, n: int, d: int, seed: int = 0) -> tuple[FloatArray, Flo
     return X, targets(loss, y, 0.5)
 
 
-def draw(loss: str, n: int, K: int, h: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+def draw(loss, n, K, h, seed=0):
     """Patches and targets of a network of one filter with noise."""
     rng = np.random.default_rng(seed)
     patches = rng.standard_normal((n, K, h))
@@ -44,7 +42,7 @@ def draw(loss: str, n: int, K: int, h: int, seed: int = 0) -> tuple[FloatArray, 
     return patches, targets(loss, y)
 
 
-def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[FloatArray, FloatArray]:
+def draw_images(loss, shape, seed=0):
     """Images of few grey levels, so that patches repeat, and targets."""
     rng = np.random.default_rng(seed)
     images = rng.integers(-1, 2, shape) + 0.3 * (rng.random(shape) > 0.7)
@@ -52,9 +50,7 @@ def draw_images(loss: str, shape: tuple[int, ...], seed: int = 0) -> tuple[Float
     return images, targets(loss, y, 1.0)
 
 
-def patches_by_loops(
-    images: FloatArray, sides: tuple[int, ...], stride: int = 1, padding: int = 0
-) -> FloatArray:
+def patches_by_loops(images, sides, stride=1, padding=0):
     """Patches, shape (n, K, h), of images or signals, perhaps with channels last."""
     around = [(0, 0)] + [(padding, padding)] * len(sides)
     padded = np.pad(images, around + [(0, 0)] * (images.ndim - len(around)))
@@ -71,13 +67,13 @@ def patches_by_loops(
     return np.stack([padded[window].reshape(len(images), -1) for window in windows], axis=1)
 
 
-def masks_of(X: FloatArray, gates: FloatArray, skip: bool = False) -> FloatArray:
+def masks_of(X, gates, skip=False):
     """The distinct patterns of gates as columns of 0 and 1, and one of ones for a skip."""
     masks = np.unique(X @ gates.T >= 0.0, axis=1).astype(float)
     return np.column_stack([masks, np.ones(len(X))]) if skip else masks
 
 
-def max_winners(patches: FloatArray, directions: FloatArray) -> FloatArray:
+def max_winners(patches, directions):
     """The patch of each image with the largest product, or -1 below 0, shape (k, n)."""
     products = np.einsum("nkh,mh->mnk", patches, directions)
     return np.where(products.max(axis=2) > 0.0, products.argmax(axis=2), -1)
@@ -86,7 +82,7 @@ def max_winners(patches: FloatArray, directions: FloatArray) -> FloatArray:
 # ------------------------------------------------------------------ optima
 
 
-def in_cvxpy(cp: Any, loss: str, prediction: Any, y: FloatArray, weights: Any = 1.0) -> Any:
+def in_cvxpy(cp, loss, prediction, y, weights=1.0):
     """A loss, with weights of the rows, as an expression of cvxpy."""
     rows = {
         "squared": lambda: 0.5 * cp.square(prediction - y),
@@ -97,9 +93,7 @@ def in_cvxpy(cp: Any, loss: str, prediction: Any, y: FloatArray, weights: Any = 
     return cp.sum(cp.multiply(weights, rows[loss]()))
 
 
-def search(
-    objective: Callable[[FloatArray], Any], size: int, starts: int = 40, *, jac: bool = False
-) -> float:
+def search(objective, size, starts=40, *, jac=False):
     """The lowest objective that L-BFGS reaches from random starts, perhaps with gradients."""
     rng = np.random.default_rng(1)
     return min(
@@ -126,7 +120,7 @@ class Activations:
     patterns: NDArray[np.bool_] | None = None
 
     @property
-    def cells(self) -> list[tuple[FloatArray, FloatArray]]:
+    def cells(self):
         """For each cell predictions, shape (n, h), and its inequalities, shape (r, h)."""
         n, n_patches, h = self.patches.shape
         rows = self.patches.reshape(-1, h)
@@ -142,13 +136,13 @@ class Activations:
         pooled = np.einsum("cnk,nkh->cnh", scales, self.patches)
         return list(zip(pooled, signs * rows, strict=True))
 
-    def _cell_of_winners(self, winner: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _cell_of_winners(self, winner):
         chosen = self.patches[np.arange(len(winner)), winner]
         won = np.where((winner >= 0)[:, None], chosen, 0.0)
         above = np.concatenate([won[:, None] - self.patches, won[:, None]], axis=1)
         return won, above.reshape(-1, won.shape[1])
 
-    def optimum(self, cp: Any, loss: str, y: FloatArray, beta: float, weights: Any = 1.0) -> float:
+    def optimum(self, cp, loss, y, beta, weights=1.0):
         """Of the program on all cells, by Clarabel."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
@@ -166,7 +160,7 @@ class Activations:
         program = cp.Problem(cp.Minimize(objective), constraints)
         return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
 
-    def lowest(self, loss: str, y: FloatArray, beta: float, m: int = 5) -> float:
+    def lowest(self, loss, y, beta, m=5):
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
         h, chosen = self.patches.shape[2], as_loss(loss)
         m = m if self.masks is None else self.masks.shape[1]
@@ -176,7 +170,7 @@ class Activations:
         penalised = np.ones(m * (h + 1) + d + 1)
         penalised[m * (h + 1) :] = not self.is_free
 
-        def objective(weights: FloatArray) -> tuple[float, FloatArray]:
+        def objective(weights):
             U, a, u, c = np.split(weights, np.cumsum([m * h, m, d]))
             U = U.reshape(m, h)
             products = self.patches @ U.T
@@ -193,7 +187,7 @@ class Activations:
 
         return search(objective, len(penalised), jac=True)
 
-    def _scales(self, products: FloatArray) -> FloatArray:
+    def _scales(self, products):
         if self.masks is not None:
             return self.masks[:, None]
         if self.takes_max:

@@ -1,33 +1,27 @@
 """The problem in the plane in exact rational arithmetic, independent of the library."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import groupby
 
-from cvxnn.array_types import FloatArray
 
-Vector = tuple[int, int]
-
-
-def integers(values: FloatArray) -> tuple[list[int], int]:
+def integers(values):
     """Integers k and an exponent e with values ``k 2^-e``, exactly."""
     fractions = [Fraction(float(value)) for value in values.reshape(-1)]
     largest = max((value.denominator for value in fractions), default=1)
     return [int(value * largest) for value in fractions], largest.bit_length() - 1
 
 
-def power(exponent: int) -> Fraction:
+def power(exponent):
     return Fraction(2) ** exponent
 
 
-def cross(a: Vector, b: Vector) -> int:
+def cross(a, b):
     return a[0] * b[1] - a[1] * b[0]
 
 
-def _before(a: Vector, b: Vector) -> int:
+def _before(a, b):
     """Order of two vectors by their angle from the first axis, in [0, 2 pi)."""
     halves = [v[1] < 0 or (v[1] == 0 and v[0] < 0) for v in (a, b)]
     if halves[0] != halves[1]:
@@ -36,13 +30,13 @@ def _before(a: Vector, b: Vector) -> int:
     return -1 if turn > 0 else int(turn < 0)
 
 
-def root(value: Fraction) -> float:
+def root(value):
     """The square root, rounded once or twice, wherever the exponent is."""
     shift = (value.denominator.bit_length() - value.numerator.bit_length()) // 2
     return math.ldexp(math.sqrt(float(value * power(2 * shift))), -shift)
 
 
-def largest(X: FloatArray, v: FloatArray) -> float:
+def largest(X, v):
     """``max |v'(Xu)_+|`` over the unit circle for two columns, rounded once; O(n log n).
 
     A walk around the circle with the sum g of the active rows: on an arc the function is
@@ -80,7 +74,7 @@ def largest(X: FloatArray, v: FloatArray) -> float:
     return root(best * power(-2 * (e + f)))
 
 
-def inside(a: Vector, b: Vector) -> Vector:
+def inside(a, b):
     """A direction on the arc of less than a full turn from a to b."""
     if cross(a, b) > 0:
         lengths = [abs(v[0]) + abs(v[1]) for v in (a, b)]
@@ -88,9 +82,7 @@ def inside(a: Vector, b: Vector) -> Vector:
     return -a[1], a[0]
 
 
-def objective(
-    hidden: FloatArray, output: FloatArray, X: FloatArray, y: FloatArray, beta: float
-) -> Fraction:
+def objective(hidden, output, X, y, beta):
     """``1/2 ||f - y||^2 + beta/2 (||hidden||^2 + ||output||^2)``."""
     flat, e = integers(X)
     weights, h = integers(hidden)
@@ -107,7 +99,7 @@ def objective(
     return (loss + Fraction(float(beta)) * squares) / 2
 
 
-def bound(X: FloatArray, y: FloatArray, beta: float, v: FloatArray) -> Fraction:
+def bound(X, y, beta, v):
     """``t v'y - 1/2 ||t v||^2`` for the best t that leaves ``t v`` feasible, up to 1e-15."""
     at, f = integers(v)
     targets, e = integers(y)

@@ -1,7 +1,5 @@
 """The floor plan: rooms import only from rooms before them, and no files form a circle."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 
@@ -23,20 +21,20 @@ ROOMS = FLOORS.split()
 FACE = {"__init__", "__main__"}
 
 
-def read_all(package: Path) -> list[Source]:
+def read_all(package):
     return [Source.read(path, package.parent) for path in sorted(package.rglob("*.py"))]
 
 
 SOURCES = read_all(PACKAGE)
 
 
-def room_of(source: Source, package: Path) -> str:
+def room_of(source, package):
     return source.path.relative_to(package).parts[0].removesuffix(".py")
 
 
-def taken_from_the_face(source: Source, package: str) -> set[str]:
+def taken_from_the_face(source, package):
     """Names that a file imports from the package itself, which leads anywhere."""
-    names: set[str] = set()
+    names = set()
     for node in source.nodes():
         match node:
             case ast.Import(names=aliases):
@@ -46,7 +44,7 @@ def taken_from_the_face(source: Source, package: str) -> set[str]:
     return names
 
 
-def faults(package: Path, rooms: list[str]) -> list[str]:
+def faults(package, rooms):
     """What breaks the floor plan: imports upwards, imports of the face, and circles of files."""
     sources = read_all(package)
     modules = {source.module for source in sources}
@@ -68,7 +66,7 @@ def faults(package: Path, rooms: list[str]) -> list[str]:
     return found + [f"circle: {', '.join(circle)}" for circle in circles(sources, with_typing=True)]
 
 
-def test_rooms_import_only_earlier_rooms_and_no_files_form_a_circle() -> None:
+def test_rooms_import_only_earlier_rooms_and_no_files_form_a_circle():
     assert faults(PACKAGE, ROOMS) == []
 
 
@@ -86,7 +84,7 @@ FORMS = {
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
-def house(folder: Path, **files: str) -> Path:
+def house(folder, **files):
     """A package of two rooms with files such as `cellar_wine` and what is in them."""
     package = folder / "house"
     for name in ("cellar_wine", "cellar_coal", "attic_trunk"):
@@ -99,50 +97,48 @@ def house(folder: Path, **files: str) -> Path:
 
 
 @each_form
-def test_an_import_upwards_is_found(form: str, tmp_path: Path) -> None:
+def test_an_import_upwards_is_found(form, tmp_path):
     package = house(tmp_path, cellar_wine=form.format(room="attic", name="trunk"))
     assert faults(package, ["cellar", "attic"]) == ["house.cellar.wine imports house.attic.trunk"]
     assert faults(package, ["attic", "cellar"]) == []
 
 
 @each_form
-def test_a_circle_inside_a_room_is_found(form: str, tmp_path: Path) -> None:
+def test_a_circle_inside_a_room_is_found(form, tmp_path):
     wine = FORMS["from a.b import c"].format(room="cellar", name="coal")
     package = house(tmp_path, cellar_wine=wine, cellar_coal=form.format(room="cellar", name="wine"))
     assert faults(package, ["cellar", "attic"]) == ["circle: house.cellar.coal, house.cellar.wine"]
 
 
 @pytest.mark.parametrize("form", ["from house import thing\n", "def f():\n    import house\n"])
-def test_an_import_through_the_face_is_found(form: str, tmp_path: Path) -> None:
-    package = house(tmp_path, cellar_wine=form)
-    (fault,) = faults(package, ["cellar", "attic"])
+def test_an_import_through_the_face_is_found(form, tmp_path):
+    (fault,) = faults(house(tmp_path, cellar_wine=form), ["cellar", "attic"])
     assert fault.endswith("from the face")
     version = house(tmp_path, cellar_wine="from house import __version__, cellar\n")
     assert faults(version, ["cellar", "attic"]) == []
 
 
-def test_a_room_without_a_place_is_found(tmp_path: Path) -> None:
+def test_a_room_without_a_place_is_found(tmp_path):
     assert "attic has no place in the floor plan" in faults(house(tmp_path), ["cellar"])
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.module)
-def test_files_are_short(source: Source) -> None:
+def test_files_are_short(source):
     assert len(source.text.splitlines()) < 500
 
 
-def test_public_names_are_all_there() -> None:
+def test_public_names_are_all_there():
     for name in cvxnn.__all__:
-        assert getattr(cvxnn, name).__name__ == name
-        assert name in dir(cvxnn)
+        assert getattr(cvxnn, name).__name__ == name and name in dir(cvxnn)
 
 
-def test_type_checkers_see_the_public_names() -> None:
+def test_type_checkers_see_the_public_names():
     face = Source.read(PACKAGE / "__init__.py", PACKAGE.parent)
     froms = [node for node in face.nodes() if isinstance(node, ast.ImportFrom)]
     exported = {alias.asname for node in froms for alias in node.names} - {None}
     assert exported == set(cvxnn.__all__)
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'sovle'"):
         cvxnn.sovle  # noqa: B018

@@ -6,11 +6,11 @@ import os
 import pytest
 from processes import python
 
-# Threads of the BLAS before, in and after a fit, with or without another thread of Python.
-FIT = """
-import json, sys, threading
-from contextlib import contextmanager
+# Threads of the BLAS before, in and after fits, without and with another thread of Python.
+FITS = """
+import json, threading
 import cvxnn
+from cvxnn.estimators import cross_validation
 from threadpoolctl import ThreadpoolController
 import numpy, scipy.linalg
 
@@ -20,38 +20,36 @@ def threads():
 
 X, y = cvxnn.load_ring()
 seen = []
-fit = {
-    "solve": lambda: cvxnn.solve(X[:9], y[:9], 0.1, callback=lambda _: seen.append(threads())),
-    "cross-validation": lambda: cvxnn.ConvexReLURegressorCV(2, cv=2, verbose=1).fit(X[:9], y[:9]),
-}[sys.argv[1]]
+rough = cross_validation.rough_path
 
-if sys.argv[1] != "solve":
-    from cvxnn.estimators import cross_validation
-    rough = cross_validation.rough_path
+def watched(*arguments):
+    seen.append(threads())
+    return rough(*arguments)
 
-    def watched(*arguments):
-        seen.append(threads())
-        return rough(*arguments)
+def of(fit):
+    seen.clear()
+    fit()
+    return [*seen]
 
-    cross_validation.rough_path = watched
-
-before, done = threads(), threading.Event()
-other = threading.Thread(target=done.wait)
-if sys.argv[2] == "other":
-    other.start()
-fit()
+cross_validation.rough_path = watched
+fits = [
+    lambda: cvxnn.solve(X[:9], y[:9], 0.1, callback=lambda _: seen.append(threads())),
+    lambda: cvxnn.ConvexReLURegressorCV([1.0], cv=2, verbose=1).fit(X[:9], y[:9]),
+]
+before, alone, done = threads(), [of(fit) for fit in fits], threading.Event()
+threading.Thread(target=done.wait).start()
+other = [of(fit) for fit in fits]
 done.set()
-print(json.dumps([before, seen, threads()]))
+print(json.dumps([before, alone, other, threads()]))
 """
 
 
-@pytest.mark.parametrize("fit", ["solve", "cross-validation"])
-@pytest.mark.parametrize(("company", "inside"), [("other", [2]), ("alone", [1])])
-def test_threads_of_the_blas(fit, company, inside):
+def test_threads_of_the_blas():
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("the BLAS has one thread on one core")
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
-    before, seen, after = json.loads(python("-c", FIT, fit, company, **threads)[0])
-    assert before == after == [2]
-    assert seen
-    assert all(each == inside for each in seen)
+    output, _ = python("-c", FITS, **threads)
+    before, alone, other, after = json.loads(output.splitlines()[-1])
+    assert before == after == [2] and len(alone) == len(other) == 2
+    for seen, inside in (*((seen, [1]) for seen in alone), *((seen, [2]) for seen in other)):
+        assert seen and all(each == inside for each in seen)

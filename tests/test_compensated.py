@@ -1,9 +1,6 @@
 """Sums and products in twice the working precision, against rational arithmetic."""
 
-from __future__ import annotations
-
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -11,22 +8,20 @@ from hypothesis import strategies as st
 
 from cvxnn import compensated
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-
 seeds = st.integers(0, 2**32 - 1)
 
 
-def exactly(pairs: list[tuple[float, float]]) -> Fraction:
+def exactly(pairs):
     return sum((Fraction(float(a)) * Fraction(float(b)) for a, b in pairs), Fraction(0))
 
 
-def is_rounded(value: float, exact: Fraction, size: Fraction) -> bool:
+def is_rounded(value, exact, size):
     """Within a rounding of the exact value, and of twice the precision where it cancels."""
     return abs(Fraction(float(value)) - exact) <= abs(exact) / 2**52 + size / 2**98
 
 
 @given(seed=seeds)
-def test_products_that_cancel(seed: int) -> None:
+def test_products_that_cancel(seed):
     rng = np.random.default_rng(seed)
     left = rng.standard_normal((20, 2)) * 10.0 ** rng.integers(-9, 9, (20, 2))
     right = left * (1.0 + 1e-14 * rng.standard_normal((20, 2)))
@@ -42,7 +37,7 @@ def test_products_that_cancel(seed: int) -> None:
 
 
 @given(seed=seeds, n=st.integers(0, 300))
-def test_sums_that_cancel(seed: int, n: int) -> None:
+def test_sums_that_cancel(seed, n):
     rng = np.random.default_rng(seed)
     rows = np.column_stack([1.7e9 + rng.integers(0, 100, n), np.ones(n)])
     v = rng.standard_normal(n) * 10.0 ** rng.integers(-6, 6, n)
@@ -55,7 +50,7 @@ def test_sums_that_cancel(seed: int, n: int) -> None:
 
 
 @given(seed=seeds)
-def test_residuals(seed: int) -> None:
+def test_residuals(seed):
     rng = np.random.default_rng(seed)
     columns, weights = rng.standard_normal((9, 6)), 1e6 * rng.standard_normal(3)
     members = np.array([4, 0, 5])
@@ -63,5 +58,4 @@ def test_residuals(seed: int) -> None:
     out = compensated.residual(columns, members, weights, y)
     for i in range(9):
         pairs = list(zip(-columns[i, members], weights, strict=True))
-        exact = Fraction(float(y[i])) + exactly(pairs)
-        assert is_rounded(out[i], exact, Fraction(10**8))
+        assert is_rounded(out[i], Fraction(float(y[i])) + exactly(pairs), Fraction(10**8))

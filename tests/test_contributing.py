@@ -1,7 +1,5 @@
 """The worked examples of CONTRIBUTING work."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -6,8 +6,7 @@ import cvxnn
 
 
 def test_ring_is_the_draw_of_section_4_3():
-    rng = np.random.RandomState(0)
-    points = 5 * rng.randn(50, 2)
+    points = 5 * np.random.RandomState(0).randn(50, 2)
     radius = np.linalg.norm(points, axis=1)
 
     X, y = cvxnn.load_ring()

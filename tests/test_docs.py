@@ -1,7 +1,5 @@
 """The examples of the pages in docs/ say what the library does."""
 
-from __future__ import annotations
-
 import doctest
 import re
 from importlib.util import find_spec
@@ -28,7 +26,7 @@ def test_there_are_pages():
 def test_the_examples_of_a_page(page):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
-    report: list[str] = []
+    report = []
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
     result = doctest.DocTestRunner(optionflags=flags).run(example, out=report.append)
     assert result.attempted >= 10
@@ -42,8 +40,7 @@ def test_the_figures_of_a_page_are_there(page):
 
 
 def test_the_table_of_capabilities_is_what_the_code_declares():
-    page = capabilities.PAGE.read_text(encoding="utf-8")
-    found = capabilities.PLACE.search(page)
+    found = capabilities.PLACE.search(capabilities.PAGE.read_text(encoding="utf-8"))
     assert found is not None
     assert found.group() == found.group(1) + capabilities.table() + found.group(2)
 
@@ -57,8 +54,7 @@ def test_every_module_of_the_glossary_exists():
     lines = GLOSSARY.read_text(encoding="utf-8").split("|---|---|---|\n")[1].splitlines()
     entries = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
     words = [word.strip() for word, _, _ in entries]
-    assert words == sorted(set(words))
-    assert len(words) >= 50
+    assert words == sorted(set(words)) and len(words) >= 50
     for _, meaning, module in entries:
         assert len(meaning) <= 160
         assert find_spec(module.strip().strip("`")) is not None, module

@@ -1,9 +1,8 @@
 """Inputs at the edge of what float64 can tell apart: an honest answer, or one sentence."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
+from sentences import refused
 
 from cvxnn import Conv, InputError, ReLU, Status, Verdict, certify, solve
 
@@ -27,10 +26,8 @@ def test_lengths_of_rows_whose_squares_would_vanish_are_refused_or_right():
 
 def test_weights_that_float64_cannot_tell_apart_are_refused_in_a_sentence():
     X, y = np.eye(3), np.ones(3)
-    with pytest.raises(InputError, match="ratio of at most 1e"):
-        solve(X, y, 1.0, sample_weight=[1e16, 1.0, 1e-15])
-    with pytest.raises(InputError, match=r"no entry beyond 1e\+100"):
-        solve(X, y, 1.0, sample_weight=[1e200, 1.0, 1.0])
+    refused(lambda: solve(X, y, 1.0, sample_weight=[1e16, 1.0, 1e-15]), "ratio of at most 1e")
+    refused(lambda: solve(X, y, 1.0, sample_weight=[1e200, 1.0, 1.0]), r"no entry beyond 1e\+100")
     # Targets of either sign need a neuron each, at beta |y| - beta^2 / (2 w).
     weights = np.array([1e15, 1.0, 1e-15])
     solution = solve(X, [1.0, -1.0, 0.0], 0.5, sample_weight=weights)
@@ -73,20 +70,17 @@ def test_certify_beside_a_tiny_beta(beta):
     certificate = certify(([[1.0, 2.0]], [1.0]), X, y, beta)
     assert certificate.verdict is Verdict.IMPROVABLE
     # The residuals are 2, 2 and 5: 33 / 2.
-    assert certificate.objective == pytest.approx(16.5)
-    assert 0.0 <= certificate.dual_bound <= 1e-6
+    assert certificate.objective == pytest.approx(16.5) and 0.0 <= certificate.dual_bound <= 1e-6
 
 
-@pytest.mark.parametrize("seed", [0, 2, 3])
-def test_a_penalised_line_that_is_not_needed(seed):
+def test_a_penalised_line_that_is_not_needed():
     """The equation ||w|| = eta has the root 0: no interval holds its logarithm."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(3)
     X, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
     plain = solve(X, y, 0.005, tol=1e-9)
     solution = solve(X, y, 0.005, model=ReLU(skip="penalised"), tol=1e-13, max_iter=1000)
     # What is left of it is rounding beside weights of size one.
-    assert np.linalg.norm(solution.network.skip_weights) <= 1e-16
-    assert solution.gap <= 1e-11
+    assert np.linalg.norm(solution.network.skip_weights) <= 1e-16 and solution.gap <= 1e-11
     assert solution.objective <= plain.objective * (1.0 + 1e-9)
 
 
@@ -95,8 +89,7 @@ def test_a_penalised_line_that_is_not_needed(seed):
 def test_blank_images(pooling, bias):
     images = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
     model = Conv(3, pooling=pooling, bias=bias)
-    weights = [1.0, 0.0]
-    solution = solve(images, [1.0, 2.0], 0.1, model=model, sample_weight=weights, method="exact")
+    solution = solve(images, [1.0, 2.0], 0.1, model=model, sample_weight=[1.0, 0.0], method="exact")
     assert solution.status is Status.OPTIMAL
     if not bias:
         # Every filter is 0 on the only image that counts.

@@ -1,11 +1,8 @@
 """atomic_write: the file is there complete, or as it was."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +10,7 @@ from cvxnn import files
 from cvxnn.files import atomic_write
 
 
-def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
     with atomic_write(path) as file:
@@ -21,15 +18,18 @@ def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path: Path) 
         file.flush()
         assert path.read_bytes() == b"old"
         file.write(b"two")
-    assert path.read_bytes() == b"onetwo"
-    assert os.listdir(tmp_path) == ["out.bin"]
+    assert path.read_bytes() == b"onetwo" and os.listdir(tmp_path) == ["out.bin"]
 
 
-def test_path_may_be_text_and_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write(path):
+    with atomic_write(path) as file:
+        file.write(b"new")
+
+
+def test_path_may_be_text_and_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with atomic_write("out.bin") as file:
-        file.write(b"x")
-    assert (tmp_path / "out.bin").read_bytes() == b"x"
+    write("out.bin")
+    assert (tmp_path / "out.bin").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,7 @@ def test_path_may_be_text_and_relative(tmp_path: Path, monkeypatch: pytest.Monke
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("existing", [True, False])
-def test_interruption_passes_and_leaves_the_folder_as_it_was(
-    tmp_path: Path, interruption: BaseException, existing: bool
-) -> None:
+def test_interruption_passes_and_leaves_the_folder_as_it_was(tmp_path, interruption, existing):
     path = tmp_path / "out.bin"
     if existing:
         path.write_bytes(b"old")
@@ -52,7 +50,7 @@ def test_interruption_passes_and_leaves_the_folder_as_it_was(
     assert not existing or path.read_bytes() == b"old"
 
 
-def test_failing_write_names_the_path_and_keeps_the_errno(tmp_path: Path) -> None:
+def test_failing_write_names_the_path_and_keeps_the_errno(tmp_path):
     resource = pytest.importorskip("resource", reason="limits on file sizes are Unix")
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
@@ -66,104 +64,94 @@ def test_failing_write_names_the_path_and_keeps_the_errno(tmp_path: Path) -> Non
             file.write(bytes(100_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert caught.value.errno == errno.EFBIG
-    assert caught.value.filename == str(path)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out.bin"]
+    assert caught.value.errno == errno.EFBIG and caught.value.filename == str(path)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.bin"]
 
 
-def test_failing_fsync_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
+def test_failing_fsync_leaves_nothing(tmp_path, monkeypatch):
+    def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     path = tmp_path / "out.bin"
     with pytest.raises(OSError, match="No space left") as caught, atomic_write(path) as file:
         file.write(b"x")
-    assert caught.value.errno == errno.ENOSPC
-    assert str(path) in str(caught.value)
+    assert caught.value.errno == errno.ENOSPC and str(path) in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 
-def test_errors_about_other_files_pass_unchanged(tmp_path: Path) -> None:
+def test_errors_about_other_files_pass_unchanged(tmp_path):
     other = tmp_path / "other.bin"
     with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "out.bin"):
         other.read_bytes()
     assert caught.value.filename == str(other)
 
 
-def test_missing_folder(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere" / "out.bin"
-    with (
-        pytest.raises(FileNotFoundError, match="its folder does not exist") as caught,
-        atomic_write(path),
-    ):
+def refused(path, error, says):
+    """The error before anything is written."""
+    with pytest.raises(error, match=says) as caught, atomic_write(path):
         pytest.fail("the block must not run")
-    assert caught.value.errno == errno.ENOENT
-    assert str(path) in str(caught.value)
+    return caught.value
 
 
-def test_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_folder(tmp_path):
+    path = tmp_path / "nowhere" / "out.bin"
+    error = refused(path, FileNotFoundError, "its folder does not exist")
+    assert error.errno == errno.ENOENT and str(path) in str(error)
+
+
+def test_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
     # Not by chmod: a test that runs as root may write anywhere.
-    def denied(path: Path, mode: str) -> None:
+    def denied(path, mode):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(files, "open", denied, raising=False)
-    path = tmp_path / "out.bin"
-    with pytest.raises(PermissionError, match="Permission denied") as caught, atomic_write(path):
-        pytest.fail("the block must not run")
-    assert caught.value.errno == errno.EACCES
-    assert caught.value.filename == str(path)
+    error = refused(tmp_path / "out.bin", PermissionError, "Permission denied")
+    assert error.errno == errno.EACCES and error.filename == str(tmp_path / "out.bin")
 
 
-def test_folder_as_path(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match="is a folder"), atomic_write(tmp_path):
-        pytest.fail("the block must not run")
+def test_folder_as_path(tmp_path):
+    refused(tmp_path, IsADirectoryError, "is a folder")
     assert tmp_path.is_dir()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_special_file_is_not_replaced(tmp_path: Path) -> None:
+def test_special_file_is_not_replaced(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with pytest.raises(OSError, match="not a regular file"), atomic_write(path):
-        pytest.fail("the block must not run")
+    refused(path, OSError, "not a regular file")
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Unix permissions")
-def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+def test_permissions_are_those_of_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:
-        with atomic_write(tmp_path / "out.bin") as file:
-            file.write(b"x")
+        write(tmp_path / "out.bin")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out.bin").stat().st_mode) == 0o640
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need rights on Windows")
-def test_symbolic_link_is_followed(tmp_path: Path) -> None:
+def test_symbolic_link_is_followed(tmp_path):
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "target.bin", tmp_path / "link.bin"
     link.symlink_to(target)
-    with atomic_write(link) as file:
-        file.write(b"x")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"x"
+    write(link)
+    assert link.is_symlink() and target.read_bytes() == b"new"
 
 
-def test_longest_file_name(tmp_path: Path) -> None:
+def test_longest_file_name(tmp_path):
     path = tmp_path / ("a" * 255)
-    with atomic_write(path) as file:
-        file.write(b"x")
-    assert path.read_bytes() == b"x"
+    write(path)
+    assert path.read_bytes() == b"new"
 
 
 DAY = 86400.0
 
 
-def left_behind(folder: Path, age: float, name: str = ".cvxnn-0123456789abcdef.tmp") -> Path:
+def left_behind(folder, age, name=".cvxnn-0123456789abcdef.tmp"):
     """A file of some age in seconds."""
     path = folder / name
     path.write_bytes(b"half a model")
@@ -172,34 +160,26 @@ def left_behind(folder: Path, age: float, name: str = ".cvxnn-0123456789abcdef.t
     return path
 
 
-def write(path: Path) -> None:
-    with atomic_write(path) as file:
-        file.write(b"new")
-
-
-def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
     old = left_behind(tmp_path, 1.01 * DAY)
     write(tmp_path / "out.bin")
-    assert not old.exists()
-    assert (tmp_path / "out.bin").read_bytes() == b"new"
+    assert not old.exists() and (tmp_path / "out.bin").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
     ("age", "name"),
     [
-        (0.99 * DAY, ".cvxnn-0123456789abcdef.tmp"),
-        (9.0 * DAY, ".cvxnn-notes.tmp"),
-        (9.0 * DAY, ".cvxnn-0123456789abcdef.tmp.bak"),
-        (9.0 * DAY, "cvxnn-0123456789abcdef.tmp"),
+        (0.99 * DAY, ".cvxnn-0123456789abcdef.tmp"), (9.0 * DAY, ".cvxnn-notes.tmp"),
+        (9.0 * DAY, ".cvxnn-0123456789abcdef.tmp.bak"), (9.0 * DAY, "cvxnn-0123456789abcdef.tmp"),
     ],
-)
-def test_other_files_stay(tmp_path: Path, age: float, name: str) -> None:
+)  # fmt: skip
+def test_other_files_stay(tmp_path, age, name):
     other = left_behind(tmp_path, age, name)
     write(tmp_path / "out.bin")
     assert other.exists()
 
 
-def test_links_and_folders_of_that_name_stay(tmp_path: Path) -> None:
+def test_links_and_folders_of_that_name_stay(tmp_path):
     inside = left_behind(tmp_path, 9.0 * DAY, "precious")
     link = tmp_path / ".cvxnn-0123456789abcdef.tmp"
     link.symlink_to(inside)
@@ -208,12 +188,10 @@ def test_links_and_folders_of_that_name_stay(tmp_path: Path) -> None:
     folder.mkdir()
     os.utime(folder, (0.0, 0.0))
     write(tmp_path / "out.bin")
-    assert link.is_symlink()
-    assert inside.exists()
-    assert folder.is_dir()
+    assert link.is_symlink() and inside.exists() and folder.is_dir()
 
 
-def test_files_of_another_user_stay(tmp_path: Path) -> None:
+def test_files_of_another_user_stay(tmp_path):
     old = left_behind(tmp_path, 9.0 * DAY)
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -222,16 +200,13 @@ def test_files_of_another_user_stay(tmp_path: Path) -> None:
     assert old.exists()
 
 
-def test_what_cannot_be_removed_stops_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_removed_stops_nobody(tmp_path, monkeypatch):
     old = left_behind(tmp_path, 9.0 * DAY)
 
-    def refuse(path: object) -> None:
+    def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(files.os, "unlink", refuse)
     write(tmp_path / "out.bin")
     monkeypatch.undo()
-    assert old.exists()
-    assert (tmp_path / "out.bin").read_bytes() == b"new"
+    assert old.exists() and (tmp_path / "out.bin").read_bytes() == b"new"

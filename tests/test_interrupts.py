@@ -6,90 +6,83 @@ import threading
 
 import pytest
 
-from cvxnn.interrupts import (
-    Deadline,
-    check_interrupt,
-    deferred_interrupts,
-    forget_interrupt,
-    interrupt,
-    interrupt_pending,
-)
+from cvxnn import interrupts
 
 
-def press_ctrl_c() -> None:
+def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_interrupt_waits_for_the_next_check() -> None:
+def test_interrupt_waits_for_the_next_check():
     passed = []
-    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+    with pytest.raises(KeyboardInterrupt), interrupts.deferred_interrupts():
         press_ctrl_c()
         passed.append("still running")
-        check_interrupt()
+        interrupts.check_interrupt()
         passed.append("not reached")
     assert passed == ["still running"]
 
 
-def test_second_interrupt_is_raised_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+def test_second_interrupt_is_raised_at_once():
+    with pytest.raises(KeyboardInterrupt), interrupts.deferred_interrupts():
         press_ctrl_c()
         press_ctrl_c()
         # The signal is handled at the next bytecode, before this line.
         pytest.fail("the second interrupt was lost")
 
 
-def test_interrupt_without_a_check_is_raised_at_the_end() -> None:
-    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+def test_interrupt_without_a_check_is_raised_at_the_end():
+    with pytest.raises(KeyboardInterrupt), interrupts.deferred_interrupts():
         press_ctrl_c()
 
 
-def test_forgotten_interrupt_is_gone() -> None:
-    with deferred_interrupts():
+def test_forgotten_interrupt_is_gone():
+    with interrupts.deferred_interrupts():
         press_ctrl_c()
-        forget_interrupt()
-        check_interrupt()
+        interrupts.forget_interrupt()
+        interrupts.check_interrupt()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_failing_block_takes_its_interrupt_with_it() -> None:
-    with pytest.raises(ValueError, match="failed"), deferred_interrupts():
+def test_failing_block_takes_its_interrupt_with_it():
+    with pytest.raises(ValueError, match="failed"), interrupts.deferred_interrupts():
         press_ctrl_c()
-        assert interrupt_pending()
+        assert interrupts.interrupt_pending()
         raise ValueError("failed")
-    assert not interrupt_pending()
-    check_interrupt()
+    assert not interrupts.interrupt_pending()
+    interrupts.check_interrupt()
 
 
-def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred() -> None:
+def test_an_ignored_ctrl_c_stays_ignored_and_other_signals_are_deferred():
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with deferred_interrupts():
+        with interrupts.deferred_interrupts():
             press_ctrl_c()
-            check_interrupt()
-            interrupt(signal.SIGTERM, None)
+            interrupts.check_interrupt()
+            interrupts.interrupt(signal.SIGTERM, None)
             with pytest.raises(KeyboardInterrupt):
-                check_interrupt()
+                interrupts.check_interrupt()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, usual)
     with pytest.raises(KeyboardInterrupt):
-        interrupt(signal.SIGTERM, None)
+        interrupts.interrupt(signal.SIGTERM, None)
 
 
-def test_nesting_leaves_the_handler_to_the_outer_block() -> None:
-    with deferred_interrupts():
+def test_nesting_leaves_the_handler_to_the_outer_block():
+    with interrupts.deferred_interrupts():
         handler = signal.getsignal(signal.SIGINT)
-        with deferred_interrupts():
+        with interrupts.deferred_interrupts():
             assert signal.getsignal(signal.SIGINT) is handler
         assert signal.getsignal(signal.SIGINT) is handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_other_threads_are_left_alone() -> None:
+def test_other_threads_are_left_alone():
     seen = []
 
-    def work() -> None:
-        with deferred_interrupts():
+    def work():
+        with interrupts.deferred_interrupts():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
@@ -98,10 +91,7 @@ def test_other_threads_are_left_alone() -> None:
     assert seen == [signal.default_int_handler]
 
 
-def test_deadline() -> None:
-    assert not Deadline().passed
-    assert not Deadline(1e6).passed
-    assert Deadline(0.0).passed
-    assert Deadline(1e6).limited
-    assert not Deadline().limited
-    assert not Deadline().share(0.5).limited
+def test_deadline():
+    assert not interrupts.Deadline().passed and not interrupts.Deadline(1e6).passed
+    assert interrupts.Deadline(0.0).passed and interrupts.Deadline(1e6).limited
+    assert not interrupts.Deadline().limited and not interrupts.Deadline().share(0.5).limited

@@ -40,8 +40,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_kernel_is_kept(folder, log):
     assert kernel(total)(np.arange(4.0)) == 6.0
     again = kernel(total)
-    assert again(np.arange(4.0)) == 6.0
-    assert sum(again.stats.cache_hits.values()) == 1
+    assert again(np.arange(4.0)) == 6.0 and sum(again.stats.cache_hits.values()) == 1
     assert not log.messages
 
 
@@ -53,8 +52,7 @@ def test_a_damaged_cache_is_written_anew(folder, log, ending, content):
     damaged.write_bytes(content)
     assert kernel(total)(np.arange(4.0)) == 6.0
     mended = kernel(total)
-    assert mended(np.arange(4.0)) == 6.0
-    assert sum(mended.stats.cache_hits.values()) == 1
+    assert mended(np.arange(4.0)) == 6.0 and sum(mended.stats.cache_hits.values()) == 1
     assert not log.messages
 
 
@@ -65,8 +63,7 @@ def test_a_full_disk_is_reported_once(folder, log, monkeypatch):
     monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", fail)
     for _ in range(2):
         assert kernel(total)(np.arange(4.0)) == 6.0
-    assert len(log.messages) == 1
-    assert "No space left on device" in log.messages[0]
+    assert len(log.messages) == 1 and "No space left on device" in log.messages[0]
 
 
 def test_nowhere_to_write(log, monkeypatch):
@@ -78,8 +75,7 @@ def test_nowhere_to_write(log, monkeypatch):
     monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [Nowhere])
     for _ in range(2):
         assert kernel(total)(np.arange(4.0)) == 6.0
-    assert len(log.messages) == 1
-    assert "NUMBA_CACHE_DIR" in log.messages[0]
+    assert len(log.messages) == 1 and "NUMBA_CACHE_DIR" in log.messages[0]
 
 
 def test_compiling_stops_the_clock(folder):
@@ -104,8 +100,7 @@ print(round(cvxnn.largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6))
 
 def test_a_process_without_a_cache_says_so_in_one_line():
     output, errors = python("-W", "error", "-c", IN_A_CONTAINER)
-    assert output == "3.0\n"
-    assert errors.startswith("cvxnn cannot keep what it compiles")
+    assert output == "3.0\n" and errors.startswith("cvxnn cannot keep what it compiles")
     assert errors.count("\n") == 1
 
 

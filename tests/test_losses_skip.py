@@ -1,50 +1,44 @@
 """A loss with a ridge regression inside, and roots of curvature."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 from programs import LOSSES as NAMES
 from scipy.optimize import minimize
 
 from cvxnn.layers import Layer
-from cvxnn.losses import Loss, SkipLoss, WeightedLoss, as_loss
-from cvxnn.losses.base import DiagonalRoot, Root
+from cvxnn.losses import SkipLoss, WeightedLoss, as_loss
+from cvxnn.losses.base import DiagonalRoot
 from cvxnn.losses.composed import SkipRoot, mixing_error
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 RIDGE = 0.7
 
 
-def case(name: str, seed: int = 0) -> tuple[SkipLoss, FloatArray, FloatArray, FloatArray]:
+def case(name, seed=0):
     rng = np.random.default_rng(seed)
-    inner: Loss = as_loss(name)
+    inner = as_loss(name)
     skip, f, y = rng.standard_normal((9, 2)), 2.0 * rng.standard_normal(9), rng.standard_normal(9)
     return SkipLoss(inner, skip, RIDGE), skip, f, np.sign(y) if inner.has_labels else 3.0 * y
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_value_is_the_least_of_all_lines(name: str) -> None:
+def test_value_is_the_least_of_all_lines(name):
     loss, skip, f, y = case(name)
 
-    def inner(w: FloatArray) -> float:
+    def inner(w):
         return loss.loss.value(f + skip @ w, y) + 0.5 * RIDGE * float(w @ w)
 
     best = minimize(inner, np.zeros(2), method="BFGS", options={"gtol": 1e-9}).fun
     assert loss.value(f, y) == pytest.approx(best, rel=1e-9)
 
 
-def test_units() -> None:
+def test_units():
     loss, _, f, y = case("huber")
     scaled = loss.in_units(4.0)
     assert 16.0 * scaled.value(f / 4.0, y / 4.0) == pytest.approx(loss.value(f, y), rel=1e-12)
     assert loss.unit(y) == loss.loss.unit(y)
 
 
-def test_rows_have_no_values_of_their_own() -> None:
+def test_rows_have_no_values_of_their_own():
     loss, _, f, y = case("squared")
     for method in (loss.values, loss.conjugates):
         with pytest.raises(TypeError, match="no sum over the rows"):
@@ -52,11 +46,10 @@ def test_rows_have_no_values_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_curvature_is_that_of_the_gradient(name: str) -> None:
+def test_curvature_is_that_of_the_gradient(name):
     loss, _, f, y = case(name)
     loss = SkipLoss(WeightedLoss(loss.loss, np.linspace(0.5, 2.0, 9)), loss.skip, RIDGE)
-    curvature = np.maximum(loss.curvature(f, y), 1e-12)
-    root, step = loss.root(curvature), 1e-6
+    root, step = loss.root(np.maximum(loss.curvature(f, y), 1e-12)), 1e-6
     A = np.column_stack([root.times(e) for e in np.eye(9)])
     for i in range(9):
         e = step * np.eye(9)[i]
@@ -65,10 +58,10 @@ def test_curvature_is_that_of_the_gradient(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["diagonal", "skip"])
-def test_roots(kind: str) -> None:
+def test_roots(kind):
     rng = np.random.default_rng(0)
     h, skip = rng.uniform(0.1, 3.0, 7), rng.standard_normal((7, 2))
-    root: Root = DiagonalRoot(h) if kind == "diagonal" else SkipRoot(h, skip, 0.4)
+    root = DiagonalRoot(h) if kind == "diagonal" else SkipRoot(h, skip, 0.4)
     f, v = rng.standard_normal(7), rng.standard_normal(7)
     assert root.times(f) @ v == pytest.approx(f @ root.transposed(v))
     np.testing.assert_allclose(root.transposed(root.solved(f)), f, atol=1e-12)
@@ -79,7 +72,7 @@ def test_roots(kind: str) -> None:
     assert 0.0 < root.error(v, np.ones(7)) < 1e-10
 
 
-def test_rounding_of_mixed_predictions_is_covered() -> None:
+def test_rounding_of_mixed_predictions_is_covered():
     rng = np.random.default_rng(0)
     matrix, v = rng.standard_normal((40, 40)), 10.0 ** rng.uniform(-6, 6, 40)
     f = rng.uniform(-1.0, 1.0, 40)

@@ -1,7 +1,5 @@
 """The convex program against dense matrices and the definitions."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np
@@ -14,7 +12,7 @@ from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 
 
-def random_program(seed: int, n: int = 7, d: int = 3, n_directions: int = 9) -> ConvexProgram:
+def random_program(seed, n=7, d=3, n_directions=9):
     """A program on random data, patterns, blocks and signs, with a zero row."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, d))
@@ -25,7 +23,7 @@ def random_program(seed: int, n: int = 7, d: int = 3, n_directions: int = 9) -> 
     return ConvexProgram(X, rng.standard_normal(n), 0.3, patterns, blocks, signs)
 
 
-def dense_matrices(program: ConvexProgram) -> tuple[np.ndarray, np.ndarray]:
+def dense_matrices(program):
     """``A_c = s_c D_c X`` and ``G_c = (2 D_c - I) X``, both (C, n, d), from diagonal matrices."""
     X, eye = program.X, np.eye(len(program.X))
     D = [np.diag(program.patterns.masks[p].astype(float)) for p in program.block_patterns]
@@ -33,7 +31,7 @@ def dense_matrices(program: ConvexProgram) -> tuple[np.ndarray, np.ndarray]:
     return np.array(A), np.array([(2.0 * D_c - eye) @ X for D_c in D])
 
 
-def blocks_inside_cones(program: ConvexProgram) -> np.ndarray:
+def blocks_inside_cones(program):
     """A point of the interior of every cone: a multiple of the direction of its pattern."""
     scales = np.random.default_rng(0).uniform(0.1, 2.0, size=(program.n_blocks, 1))
     return scales * program.patterns.directions[program.block_patterns]
@@ -44,9 +42,7 @@ sizes = st.integers(1, 12)
 
 
 @given(seed=seeds, n=sizes, d=sizes, n_directions=sizes)
-def test_correlations_are_the_adjoint_of_the_prediction(
-    seed: int, n: int, d: int, n_directions: int
-) -> None:
+def test_correlations_are_the_adjoint_of_the_prediction(seed, n, d, n_directions):
     program = random_program(seed, n, d, n_directions)
     rng = np.random.default_rng(seed)
     Z, v = rng.standard_normal((program.n_blocks, d)), rng.standard_normal(n)
@@ -56,7 +52,7 @@ def test_correlations_are_the_adjoint_of_the_prediction(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_against_dense_matrices(seed: int) -> None:
+def test_against_dense_matrices(seed):
     program = random_program(seed)
     A, G = dense_matrices(program)
     rng = np.random.default_rng(seed)
@@ -78,7 +74,7 @@ def test_against_dense_matrices(seed: int) -> None:
     np.testing.assert_allclose(program.dual_objective(v), dual)
 
 
-def test_multipliers_are_the_a_and_b_of_the_seed_paper() -> None:
+def test_multipliers_are_the_a_and_b_of_the_seed_paper():
     """(11b) reads ``||X'D (v + a + b) - X'b||``: a on the rows of S, b on the others."""
     program = random_program(5)
     rng = np.random.default_rng(5)
@@ -95,7 +91,7 @@ def test_multipliers_are_the_a_and_b_of_the_seed_paper() -> None:
     np.testing.assert_allclose(program.dual_norms(v, multipliers), expected)
 
 
-def test_default_blocks_are_every_pattern_with_both_signs() -> None:
+def test_default_blocks_are_every_pattern_with_both_signs():
     program = random_program(0)
     full = ConvexProgram(program.X, program.y, 0.3, program.patterns)
     m = len(program.patterns)
@@ -105,29 +101,24 @@ def test_default_blocks_are_every_pattern_with_both_signs() -> None:
 
 
 @pytest.mark.parametrize("signs", [None, np.ones(2)])
-def test_each_block_needs_a_sign(signs: np.ndarray | None) -> None:
+def test_each_block_needs_a_sign(signs):
     program = random_program(0)
     with pytest.raises(ValueError, match="one sign for each entry of block_patterns"):
         ConvexProgram(program.X, program.y, 0.3, program.patterns, np.zeros(3, dtype=int), signs)
 
 
-def test_chunks_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_change_the_numbers(monkeypatch):
     program = random_program(4)
     rng = np.random.default_rng(4)
     Z, v = rng.standard_normal((program.n_blocks, 3)), rng.standard_normal(7)
     multipliers = rng.uniform(size=(program.n_blocks, 7))
 
-    def numbers() -> np.ndarray:
+    def numbers():
         residuals = program.kkt_residuals(Z, multipliers)
-        return np.concatenate(
-            [
-                program.prediction(Z),
-                program.correlations(v).ravel(),
-                program.dual_norms(v, multipliers),
-                np.vstack([slack for _, slack in program.slacks(Z)]).ravel(),
-                [program.objective(Z), program.cone_violation(Z), residuals.largest],
-            ]
-        )
+        figures = [program.objective(Z), program.cone_violation(Z), residuals.largest]
+        slacks = np.vstack([slack for _, slack in program.slacks(Z)]).ravel()
+        vectors = program.prediction(Z), program.correlations(v).ravel()
+        return np.concatenate([*vectors, program.dual_norms(v, multipliers), slacks, figures])
 
     whole = numbers()
     for blocks_at_a_time in (0, 1, 5):  # 0: not even one block fits
@@ -135,7 +126,7 @@ def test_chunks_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_allclose(numbers(), whole, rtol=1e-12, atol=1e-13)
 
 
-def test_sign_of_the_cone_violation() -> None:
+def test_sign_of_the_cone_violation():
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
     patterns = PatternSet.from_directions(X, np.array([[1.0, -1.0]]))
     program = ConvexProgram(X, np.ones(2), 1.0, patterns)
@@ -148,7 +139,7 @@ def test_sign_of_the_cone_violation() -> None:
     assert program.kkt_residuals(np.vstack([inside, inside]), multipliers).cone_violation == 0.0
 
 
-def test_recovery_is_6a_and_6b() -> None:
+def test_recovery_is_6a_and_6b():
     program = random_program(6)
     Z = blocks_inside_cones(program)
     Z[[1, 4]] = 0.0
@@ -166,22 +157,21 @@ def test_recovery_is_6a_and_6b() -> None:
     np.testing.assert_allclose(program.objective(Z), objective)
 
 
-def test_recovery_of_nothing_is_the_empty_network() -> None:
+def test_recovery_of_nothing_is_the_empty_network():
     program = random_program(6)
     network = program.recover(np.zeros((program.n_blocks, 3)))
     assert network.n_neurons == 0
     np.testing.assert_array_equal(network.forward(program.X), np.zeros(7))
 
 
-def test_kkt_residuals_of_a_known_optimum() -> None:
+def test_kkt_residuals_of_a_known_optimum():
     """One row x = (3, -4): ``z = (|y| - beta / 5) / 5 * x / 5`` and no multiplier is active."""
     X, y, beta = np.array([[3.0, -4.0]]), np.array([2.0]), 0.5
     patterns = PatternSet.from_directions(X, np.array([[1.0, 0.0], [-1.0, 0.0]]))
     program = ConvexProgram(X, y, beta, patterns)
     Z = np.zeros((4, 2))
     Z[0] = (2.0 - 0.1) / 5.0 * X[0] / 5.0
-    optimal = program.kkt_residuals(Z, np.zeros((4, 1)))
-    assert optimal.largest <= 1e-14
+    assert program.kkt_residuals(Z, np.zeros((4, 1))).largest <= 1e-14
 
     scaled = program.kkt_residuals(1.1 * Z, np.zeros((4, 1)))
     assert scaled.stationarity > 0.1 and scaled.cone_violation == 0.0
@@ -191,7 +181,7 @@ def test_kkt_residuals_of_a_known_optimum() -> None:
     assert program.kkt_residuals(Z, np.ones((4, 1))).complementarity > 0.1
 
 
-def test_diagonal_matrices_are_never_stored() -> None:
+def test_diagonal_matrices_are_never_stored():
     """500 patterns of 20000 rows: D(S) dense is 1.6 TB, and [D_1 X, ..., D_M X] is 1.6 GB."""
     n, d, n_patterns = 20_000, 20, 500
     rng = np.random.default_rng(0)

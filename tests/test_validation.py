@@ -1,11 +1,8 @@
 """Every check accepts what it says, and refuses the rest in a sentence that names it."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,83 +10,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from cvxnn import validation as checks
 from cvxnn.errors import InputError
-from cvxnn.validation import (
-    LARGEST_ENTRY,
-    as_real_array,
-    check_choice,
-    check_count,
-    check_data,
-    check_finite,
-    check_number,
-    check_optional_positive,
-    check_positive,
-    check_random_state,
-    check_target,
-)
 
 NAN, INF = float("nan"), float("inf")
+SPARSE = sparse.csr_matrix, sparse.coo_array, sparse.dok_matrix
 
 
-def refuses(check: Any, *args: Any, says: str, **kwargs: Any) -> None:
+def refuses(check, *args, says, **kwargs):
     """The check raises InputError with one sentence that contains `says`."""
     with pytest.raises(InputError, match=re.escape(says)) as caught:
         check(*args, **kwargs)
     message = str(caught.value)
-    assert message.endswith(".")
-    assert "\n" not in message
+    assert message.endswith(".") and "\n" not in message
 
 
 class FrameLike:
     """What numpy sees of a data frame."""
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype=None, copy=None):
         return np.array([[1, 2.5], [3, 4.5]], dtype=object)
 
 
 @pytest.mark.parametrize(
     "X",
     [
-        [[1, 2], [3, 4]],
-        ((1.0, 2.0), (3.0, 4.0)),
-        np.array([[1, 2], [3, 4]], dtype=np.int8),
-        np.array([[1, 2], [3, 4]], dtype=np.uint64),
-        np.array([[1, 2], [3, 4]], dtype=np.float16),
+        [[1, 2], [3, 4]], ((1.0, 2.0), (3.0, 4.0)), np.array([[1, 2], [3, 4]], dtype=np.int8),
+        np.array([[1, 2], [3, 4]], dtype=np.uint64), np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=np.float32),
-        np.array([[1, 2], [3, 4]], dtype=np.longdouble),
-        np.array([[1, 2], [3, 4]], dtype=">f8"),
-        np.array([[1, 2], [3, 4]], dtype=object),
-        np.array([[1, 3], [2, 4]], dtype=np.float64).T,
-        np.array([[1, 0, 2], [3, 0, 4]], dtype=np.float64)[:, ::2],
-        np.ma.array([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]], dtype=np.longdouble), np.array([[1, 2], [3, 4]], dtype=">f8"),
+        np.array([[1, 2], [3, 4]], dtype=object), np.array([[1, 3], [2, 4]], dtype=np.float64).T,
+        np.array([[1, 0, 2], [3, 0, 4]], dtype=np.float64)[:, ::2], np.ma.array([[1, 2], [3, 4]]),
         [[Fraction(1), 2], [3, np.int32(4)]],
     ],
     ids=lambda X: str(getattr(X, "dtype", type(X).__name__)),
-)
-def test_data_of_every_kind_becomes_float64(X: Any) -> None:
-    result = check_data(X)
-    assert type(result) is np.ndarray
-    assert result.dtype == np.float64
-    assert result.dtype.isnative
-    assert result.flags.c_contiguous
-    assert result.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+)  # fmt: skip
+def test_data_of_every_kind_becomes_float64(X):
+    result = checks.check_data(X)
+    assert type(result) is np.ndarray and result.dtype == np.float64 and result.dtype.isnative
+    assert result.flags.c_contiguous and result.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
-def test_data_booleans_and_frames() -> None:
-    assert check_data([[True, False]]).tolist() == [[1.0, 0.0]]
-    assert check_data(FrameLike()).tolist() == [[1.0, 2.5], [3.0, 4.5]]
+def test_data_booleans_and_frames():
+    assert checks.check_data([[True, False]]).tolist() == [[1.0, 0.0]]
+    assert checks.check_data(FrameLike()).tolist() == [[1.0, 2.5], [3.0, 4.5]]
 
 
-def test_data_frame_of_pandas() -> None:
+def test_data_frame_of_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
-    assert check_data(frame).tolist() == [[1.0, 0.5], [2.0, 1.5]]
-    refuses(check_data, pandas.DataFrame({"a": ["x"]}), says="X must be numeric")
+    assert checks.check_data(frame).tolist() == [[1.0, 0.5], [2.0, 1.5]]
+    refuses(checks.check_data, pandas.DataFrame({"a": ["x"]}), says="X must be numeric")
 
 
-def test_data_already_right_are_not_copied() -> None:
+def test_data_already_right_are_not_copied():
     X = np.ones((3, 2))
-    assert check_data(X) is X
+    assert checks.check_data(X) is X
 
 
 @pytest.mark.parametrize(
@@ -125,48 +101,46 @@ def test_data_already_right_are_not_copied() -> None:
         ([[10**400]], "X must fit into float64, got larger integers; rescale X"),
     ],
 )
-def test_data_refused(X: Any, says: str) -> None:
-    refuses(check_data, X, says=says)
+def test_data_refused(X, says):
+    refuses(checks.check_data, X, says=says)
 
 
-@pytest.mark.parametrize("kind", ["csr_matrix", "coo_array", "dok_matrix"])
-def test_sparse_data_are_refused_with_the_way_out(kind: str) -> None:
-    X = getattr(sparse, kind)(np.eye(2))
-    refuses(check_data, X, says="convert it with X.toarray()")
+class OnAnotherDevice:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("copy it to the host first")
 
 
-def test_array_that_refuses_to_be_read() -> None:
-    class OnAnotherDevice:
-        def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-            raise TypeError("copy it to the host first")
-
-    refuses(check_data, OnAnotherDevice(), says="got a OnAnotherDevice")
-
-
-def test_longdouble_beyond_float64_is_infinite_without_a_warning() -> None:
-    largest = np.finfo(np.longdouble).max
-    if float(np.finfo(np.float64).max) == largest:
-        pytest.skip("longdouble is float64 here")
-    refuses(check_data, np.array([[largest]]), says="X must be finite")
+LARGEST = np.finfo(np.longdouble).max
+OTHERS = [
+    *((checks.check_data, (kind(np.eye(2)),), "convert it with X.toarray()") for kind in SPARSE),
+    (checks.check_data, (OnAnotherDevice(),), "got a OnAnotherDevice"),
+    (checks.check_data, ([1.0], "data"), "data must be 2-D"),
+    (checks.check_data, ([1.0], "data"), "data.reshape(-1, 1)"),
+    (checks.check_target, ([1, 2], 1), "y has 2 entries but X has 1 row."),
+]
 
 
-def test_data_name_is_used() -> None:
-    refuses(check_data, [1.0], "data", says="data must be 2-D")
-    refuses(check_data, [1.0], "data", says="data.reshape(-1, 1)")
+@pytest.mark.parametrize(("check", "arguments", "says"), OTHERS)
+def test_others_refused(check, arguments, says):
+    refuses(check, *arguments, says=says)
 
 
-def test_largest_entry_itself_is_accepted_and_its_square_is_finite() -> None:
-    X = check_data([[LARGEST_ENTRY, -LARGEST_ENTRY]])
+@pytest.mark.skipif(float(np.finfo(float).max) == LARGEST, reason="longdouble is float64 here")
+def test_longdouble_beyond_float64_is_infinite_without_a_warning():
+    refuses(checks.check_data, np.array([[LARGEST]]), says="X must be finite")
+
+
+def test_largest_entry_itself_is_accepted_and_its_square_is_finite():
+    X = checks.check_data([[checks.LARGEST_ENTRY, -checks.LARGEST_ENTRY]])
     assert np.isfinite(X @ X.T).all()
 
 
 @pytest.mark.parametrize(
     "y", [[1, 2, 3], [[1], [2], [3]], np.array([1, 2, 3], dtype=np.float32), (1.0, 2.0, 3.0)]
 )
-def test_target_becomes_a_vector(y: Any) -> None:
-    result = check_target(y, 3)
-    assert result.dtype == np.float64
-    assert result.tolist() == [1.0, 2.0, 3.0]
+def test_target_becomes_a_vector(y):
+    result = checks.check_target(y, 3)
+    assert result.dtype == np.float64 and result.tolist() == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -185,100 +159,83 @@ def test_target_becomes_a_vector(y: Any) -> None:
         (sparse.coo_array(np.ones((3, 1))), "y.toarray()"),
     ],
 )
-def test_target_refused(y: Any, says: str) -> None:
-    refuses(check_target, y, 3, says=says)
-
-
-def test_target_of_one_row() -> None:
-    refuses(check_target, [1, 2], 1, says="y has 2 entries but X has 1 row.")
+def test_target_refused(y, says):
+    refuses(checks.check_target, y, 3, says=says)
 
 
 @pytest.mark.parametrize(
     "value", [1, 1.0, 5e-324, 1e308, np.float32(1), np.float64(2), np.int64(3), Fraction(1, 3)]
 )
-def test_positive_accepts(value: Any) -> None:
-    result = check_positive(value, "beta")
-    assert type(result) is float
-    assert result == float(value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [0, -1, 0.0, -0.0, NAN, INF, -INF, True, np.True_, None, "1", [1.0], 1j, 10**400,
-     Fraction(1, 10**400), np.ones(1), np.array(1.0), Decimal(1)],
-)  # fmt: skip
-def test_positive_refuses(value: Any) -> None:
-    refuses(check_positive, value, "beta", says="beta must be a finite number above 0, got ")
-
-
-def test_an_integer_beyond_float64_is_no_finite_number() -> None:
-    refuses(check_number, 10**400, "slope", says="slope must be a finite number, got ")
-
-
-def test_long_values_are_not_printed() -> None:
-    refuses(check_positive, np.ones(1000), "beta", says="got a value of type ndarray.")
-
-
-def test_optional_positive() -> None:
-    assert check_optional_positive(None, "time_limit") is None
-    assert check_optional_positive(np.int64(2), "time_limit") == 2.0
-    refuses(
-        check_optional_positive,
-        -1,
-        "time_limit",
-        says="time_limit must be None or a finite number above 0, got -1.",
-    )
+def test_positive_accepts(value):
+    result = checks.check_positive(value, "beta")
+    assert type(result) is float and result == float(value)
 
 
 @pytest.mark.parametrize(("value", "minimum"), [(1, 1), (np.int64(5), 5), (0, 0), (10**30, 1)])
-def test_count_accepts(value: Any, minimum: int) -> None:
-    result = check_count(value, "max_iter", minimum)
-    assert type(result) is int
-    assert result == value
+def test_count_accepts(value, minimum):
+    result = checks.check_count(value, "max_iter", minimum)
+    assert type(result) is int and result == value
 
 
-@pytest.mark.parametrize("value", [0, -3, 1.0, 2.5, True, np.True_, None, "3", NAN, np.ones(1)])
-def test_count_refuses(value: Any) -> None:
-    refuses(check_count, value, "max_iter", says="max_iter must be an integer of at least 1, got ")
+def test_an_integer_beyond_float64_is_no_finite_number():
+    refuses(checks.check_number, 10**400, "slope", says="slope must be a finite number, got ")
 
 
-def test_choice() -> None:
-    choices = ("exact", "sampled")
-    assert check_choice("sampled", "method", choices) == "sampled"
-    for value in ("Exact", "", None, 3, ["exact"]):
-        refuses(
-            check_choice, value, "method", choices, says="method must be one of 'exact', 'sampled'"
-        )
+def test_optional_positive_and_choice_accept():
+    assert checks.check_optional_positive(None, "time_limit") is None
+    assert checks.check_optional_positive(np.int64(2), "time_limit") == 2.0
+    assert checks.check_choice("sampled", "method", METHODS) == "sampled"
+
+
+METHODS = ("exact", "sampled")
+NO_NUMBERS = [0, -1, 0.0, -0.0, NAN, INF, -INF, True, np.True_, None, "1", [1.0], 1j, 10**400]
+NO_NUMBERS += [Fraction(1, 10**400), np.ones(1), np.array(1.0), Decimal(1)]
+NO_COUNTS = [0, -3, 1.0, 2.5, True, np.True_, None, "3", NAN, np.ones(1)]
+REFUSED = [
+    (checks.check_positive, NO_NUMBERS, ("beta",), "beta must be a finite number above 0, got "),
+    (checks.check_positive, [np.ones(1000)], ("beta",), "got a value of type ndarray."),
+    (checks.check_optional_positive, [-1], ("t",), "t must be None or a finite number above 0"),
+    (checks.check_count, NO_COUNTS, ("n",), "n must be an integer of at least 1, got "),
+    (
+        checks.check_choice, ["Exact", "", None, 3, ["exact"]], ("method", METHODS),
+        "method must be one of 'exact', 'sampled'",
+    ),
+    (
+        checks.check_random_state, [-1, 1.5, True, "0", [1], np.random], (),
+        "random_state must be None, an integer of at least 0",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "values", "arguments", "says"), REFUSED)
+def test_settings_refused(check, values, arguments, says):
+    for value in values:
+        refuses(check, value, *arguments, says=says)
 
 
 @given(st.integers(0, 2**64))
-def test_random_state_of_a_seed_is_that_of_numpy(seed: int) -> None:
+def test_random_state_of_a_seed_is_that_of_numpy(seed):
     expected = np.random.default_rng(seed).random(3)
-    assert check_random_state(seed).random(3).tolist() == expected.tolist()
+    assert checks.check_random_state(seed).random(3).tolist() == expected.tolist()
 
 
-def test_random_state_of_generators() -> None:
+def test_random_state_of_generators():
     generator = np.random.default_rng(0)
-    assert check_random_state(generator) is generator
-    assert check_random_state(np.int64(3)).random() == np.random.default_rng(3).random()
-    first, second = (check_random_state(np.random.RandomState(5)).random() for _ in range(2))
+    assert checks.check_random_state(generator) is generator
+    assert checks.check_random_state(np.int64(3)).random() == np.random.default_rng(3).random()
+    first, second = (checks.check_random_state(np.random.RandomState(5)).random() for _ in range(2))
     assert first == second
     legacy = np.random.RandomState(5)
-    assert check_random_state(legacy).random() != check_random_state(legacy).random()
-    assert check_random_state(None).random() != check_random_state(None).random()
+    assert checks.check_random_state(legacy).random() != checks.check_random_state(legacy).random()
+    assert checks.check_random_state(None).random() != checks.check_random_state(None).random()
 
 
-@pytest.mark.parametrize("value", [-1, 1.5, True, "0", [1], np.random])
-def test_random_state_refuses(value: Any) -> None:
-    refuses(check_random_state, value, says="random_state must be None, an integer of at least 0")
+def test_real_array_keeps_any_shape_and_lets_nan_pass():
+    assert checks.as_real_array(3, "x").shape == ()
+    assert checks.as_real_array(np.ones((2, 0, 3)), "x").shape == (2, 0, 3)
+    assert np.isnan(checks.as_real_array([NAN], "x")).all()
 
 
-def test_real_array_keeps_any_shape_and_lets_nan_pass() -> None:
-    assert as_real_array(3, "x").shape == ()
-    assert as_real_array(np.ones((2, 0, 3)), "x").shape == (2, 0, 3)
-    assert np.isnan(as_real_array([NAN], "x")).all()
-
-
-def test_finite_says_nothing_about_finite_arrays() -> None:
-    assert check_finite(np.array([1e308, -1e308]), "x") is None  # type: ignore[func-returns-value]
-    assert check_finite(np.empty((0, 2)), "x") is None  # type: ignore[func-returns-value]
+def test_finite_says_nothing_about_finite_arrays():
+    assert checks.check_finite(np.array([1e308, -1e308]), "x") is None
+    assert checks.check_finite(np.empty((0, 2)), "x") is None

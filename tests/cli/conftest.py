@@ -1,27 +1,22 @@
 """Running commands: inside the tests, and as processes of their own."""
 
-from __future__ import annotations
+import json
 
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-
+import numpy as np
 import processes
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from cvxnn.cli import app
-
-Run = Callable[..., Result]
 
 V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def run():
     """Run a command; what the CLI does not turn into an exit code is raised."""
 
-    def invoke(*arguments: object) -> Result:
+    def invoke(*arguments):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -31,10 +26,26 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def refused(run: Run) -> Callable[..., str]:
+def fit(run, v_shape):
+    """Run `cvxnn fit`, on y = |x| unless said otherwise."""
+
+    def invoke(*options, data=v_shape, target="y", beta=0.01):
+        return run("fit", data, "--target", target, "--beta", beta, *options)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def record(fit):
+    """What `cvxnn fit --json` prints."""
+    return lambda *options, **data: json.loads(fit(*options, "--json", **data).stdout)
+
+
+@pytest.fixture(scope="session")
+def refused(run):
     """Run a command with a mistake of the user in it; the one sentence beside its notes."""
 
-    def invoke(*arguments: object) -> str:
+    def invoke(*arguments):
         result = run(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         (sentence,) = [line for line in result.stderr.splitlines() if line[:6] != "note: "]
@@ -45,13 +56,13 @@ def refused(run: Run) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def start() -> Callable[..., subprocess.Popen[str]]:
+def start():
     """Start Python as a process that imports the package under test."""
     return processes.start
 
 
 @pytest.fixture(scope="session")
-def v_shape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def v_shape(tmp_path_factory):
     """Data of y = |x|, which two neurons fit."""
     path = tmp_path_factory.mktemp("v") / "v.csv"
     path.write_text(V_SHAPE)
@@ -59,9 +70,20 @@ def v_shape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(run: Run, v_shape: Path) -> Path:
+def model(fit, v_shape):
     """A model of y = |x|."""
     path = v_shape.with_suffix(".npz")
-    result = run("fit", v_shape, "--target", "y", "--beta", 0.01, "--out", path, "--quiet")
-    assert result.exit_code == 0
+    assert fit("--out", path, "--quiet").exit_code == 0
     return path
+
+
+def write_table(path, columns, rows):
+    """A CSV file with all digits."""
+    lines = [columns, *(",".join(map(repr, row)) for row in np.asarray(rows).tolist())]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def table():
+    return write_table

@@ -28,24 +28,20 @@ def words(text):
 
 def test_a_fitted_model_is_optimal(run, model, v_shape):
     result = run("certify", model, v_shape)
-    assert result.exit_code == 0
-    assert result.stderr == ""
+    assert result.exit_code == 0 and result.stderr == ""
     text = words(result.stdout)
     assert text.startswith("v.npz on v.csv: 1 feature and a bias -> y, beta 0.01")
-    assert "OPTIMAL The certified gap is within tol" in text
-    assert "One more neuron" not in text
+    assert "OPTIMAL The certified gap is within tol" in text and "One more neuron" not in text
 
 
 def test_the_model_knows_its_beta_and_another_one_may_be_asked_for(run, model, v_shape):
     network, metadata = TwoLayerNetwork.load_with_metadata(model)
     record = json.loads(run("certify", model, v_shape, "--json").stdout)
-    assert record["verdict"] == "OPTIMAL"
-    assert record["beta"] == 0.01
+    assert record["verdict"] == "OPTIMAL" and record["beta"] == 0.01
     assert record["objective"] == pytest.approx(metadata["objective"], rel=1e-12)
     result = run("certify", model, v_shape, "--beta", 0.5, "--json")
     record = json.loads(result.stdout)
-    assert result.exit_code == 1
-    assert record["verdict"] == "IMPROVABLE"
+    assert result.exit_code == 1 and record["verdict"] == "IMPROVABLE"
     assert record["objective"] == pytest.approx(network.objective(X, Y, 0.5), rel=1e-12)
     assert record["best_objective"] < record["objective"]
     assert result.stderr == "warning: The network is not optimal: a better one is known.\n"
@@ -81,13 +77,11 @@ def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
     assert record["objective"] == pytest.approx(network.objective(X, Y, 0.1), rel=1e-12)
 
 
-def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path):
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
+def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path, table):
+    values = np.random.default_rng(0).standard_normal((30, 2)) * [2.0, 50.0] + [5.0, 300.0]
     y = np.abs(values[:, 0] - 5.0) - 0.01 * values[:, 1]
-    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
-    header = "height,body mass,y"
-    np.savetxt(data, np.column_stack([values, y]), delimiter=",", header=header, comments="")
+    path = tmp_path / "m.npz"
+    data = table(tmp_path / "d.csv", "height,body mass,y", np.column_stack([values, y]))
     fit = ("--target", "y", "--standardize", "--out", path, "--quiet")
     assert run("fit", data, "--beta", 3, *fit).exit_code == 0
     record = json.loads(run("certify", path, data, "--beta", 0.3, "--json").stdout)
@@ -104,18 +98,14 @@ def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path
     assert shown == pytest.approx(exact, abs=2e-3 * np.abs(exact).max())
 
 
-def test_many_columns_are_cut_short(run, tmp_path):
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((8, 12))
-    names = [f"c{k}" for k in range(12)]
-    data, path = tmp_path / "d.csv", tmp_path / "m.npz"
-    table = np.column_stack([values, values[:, 0]])
-    np.savetxt(data, table, delimiter=",", header=",".join([*names, "y"]), comments="")
+def test_many_columns_are_cut_short(run, tmp_path, table):
+    values = np.random.default_rng(0).standard_normal((8, 12))
+    path, header = tmp_path / "m.npz", ",".join([*(f"c{k}" for k in range(12)), "y"])
+    data = table(tmp_path / "d.csv", header, np.column_stack([values, values[:, 0]]))
     TwoLayerNetwork(np.zeros((0, 12)), np.zeros(0)).save(path)
     result = run("certify", path, data, "--target", "y", "--beta", 0.01, "--time-limit", 2)
     text = words(result.stdout)
-    assert "+ 4 smaller)" in text
-    assert "Note" not in text
+    assert "+ 4 smaller)" in text and "Note" not in text
 
 
 def test_notes_are_printed(run, tmp_path, v_shape):
@@ -125,13 +115,11 @@ def test_notes_are_printed(run, tmp_path, v_shape):
     assert "Note Balancing its neurons (TwoLayerNetwork.balance)" in text
 
 
-def test_another_loss(run, poor, tmp_path):
+def test_another_loss(run, poor, tmp_path, table):
     from cvxnn.losses import as_loss
 
     labels = np.where(np.abs(X[:, 0]) > 1.0, 1.0, -1.0)
-    data = tmp_path / "labels.csv"
-    table = np.column_stack([X[:, 0], labels])
-    np.savetxt(data, table, delimiter=",", header="x,y", comments="")
+    data = table(tmp_path / "labels.csv", "x,y", np.column_stack([X[:, 0], labels]))
     arguments = ("certify", poor, data, "--target", "y", "--beta", 0.1, "--loss", "logistic")
     record = json.loads(run(*arguments, "--json").stdout)
     assert record["loss"] == "logistic"
@@ -147,9 +135,8 @@ def test_the_losses_are_those_of_the_library():
     assert {loss.value for loss in Loss} == set(LOSSES)
 
 
-def test_other_targets_may_be_named(run, refused, model, tmp_path):
-    data = tmp_path / "new.csv"
-    data.write_text("z,x\n" + "".join(f"{abs(x)},{x}\n" for x in range(-2, 4)))
+def test_other_targets_may_be_named(run, refused, model, tmp_path, table):
+    data = table(tmp_path / "new.csv", "z,x", np.column_stack([Y, X[:, 0]]))
     assert "has no column 'y'" in refused("certify", model, data)
     assert run("certify", model, data, "--target", "z").exit_code == 0
 
@@ -195,11 +182,9 @@ def test_a_signal_shows_the_bound_so_far(run, poor, v_shape, monkeypatch, number
     assert signal.getsignal(number) is {
         signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL
     }[number]  # fmt: skip
-    assert "The search was interrupted." in words(result.stdout)
-    assert "lower bound" in result.stdout
+    assert "The search was interrupted." in words(result.stdout) and "lower bound" in result.stdout
 
 
 def test_help_names_the_exit_codes(run):
     result = run("certify", "--help")
-    assert result.exit_code == 0
-    assert "0 the network is optimal" in words(result.stdout)
+    assert result.exit_code == 0 and "0 the network is optimal" in words(result.stdout)

@@ -19,13 +19,10 @@ RING_OPTIMUM = 0.00405058686  # tests/data/optima.json, d2_n50: an independent s
 def test_demo_certifies_the_ring(run):
     result = run("demo", "--json")
     record = json.loads(result.stdout)
-    assert result.exit_code == 0
-    assert record["status"] == "OPTIMAL"
+    assert result.exit_code == 0 and record["status"] == "OPTIMAL"
     assert record["objective"] == pytest.approx(RING_OPTIMUM, rel=2e-6)
-    assert record["dual_bound"] <= RING_OPTIMUM * (1 + 1e-8)
-    assert record["gap"] <= 1e-6
-    assert record["method"] == "global"
-    assert record["beta"] == 1e-4
+    assert record["dual_bound"] <= RING_OPTIMUM * (1 + 1e-8) and record["gap"] <= 1e-6
+    assert record["method"] == "global" and record["beta"] == 1e-4
 
 
 def test_demo_shows_a_table(run):
@@ -44,8 +41,7 @@ def test_a_signal_in_the_demo(run, monkeypatch, number):
 
     monkeypatch.setattr("cvxnn.solvers.layer_strategy.LayerStrategy.open", interrupt)
     result = run("demo")
-    assert result.exit_code == 128 + number
-    assert "INTERRUPTED" in result.stdout
+    assert result.exit_code == 128 + number and "INTERRUPTED" in result.stdout
 
 
 def test_version(run, start):
@@ -57,8 +53,7 @@ def test_version(run, start):
 @pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"], ["study"]])
 def test_help(run, command):
     result = run(*command, "--help")
-    assert result.exit_code == 0
-    assert "Usage" in result.stdout
+    assert result.exit_code == 0 and "Usage" in result.stdout
 
 
 def test_live_view_shows_the_latest_rounds():
@@ -79,8 +74,7 @@ def test_no_live_view_without_a_terminal():
 
 
 def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
-    pty = pytest.importorskip("pty")
-    terminal, stderr = pty.openpty()
+    terminal, stderr = pytest.importorskip("pty").openpty()
     arguments = ("fit", v_shape, "--target", "y", "--beta", 0.01, "--json")
     process = start("-m", "cvxnn", *arguments, stderr=stderr)
     os.close(stderr)
@@ -92,6 +86,5 @@ def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
         pass
     stdout, _ = process.communicate()
     os.close(terminal)
-    assert process.returncode == 0
-    assert json.loads(stdout)["status"] == "OPTIMAL"
+    assert process.returncode == 0 and json.loads(stdout)["status"] == "OPTIMAL"
     assert b"Ctrl-C stops" in shown

@@ -22,8 +22,7 @@ def expected(model):
 
 def test_predictions_are_those_of_the_network_to_the_last_bit(run, model, v_shape, expected):
     result = run("predict", model, v_shape)
-    assert result.exit_code == 0
-    assert np.array_equal(column(result.stdout), expected)
+    assert result.exit_code == 0 and np.array_equal(column(result.stdout), expected)
     assert np.allclose(expected, [2, 1, 0, 1, 2, 3], atol=0.1)
 
 
@@ -38,8 +37,7 @@ def test_other_columns_and_orders_do_not_matter(run, model, tmp_path, expected):
     rows = "".join(f'"{name}",{x}\n' for name, x in zip(names, range(-2, 4), strict=True))
     data.write_text("who,x\n" + rows)
     result = run("predict", model, data)
-    assert np.array_equal(column(result.stdout), expected)
-    assert result.stderr == ""
+    assert np.array_equal(column(result.stdout), expected) and result.stderr == ""
 
 
 def test_standardization_is_repeated_also_for_one_row(run, v_shape, tmp_path):
@@ -57,8 +55,7 @@ def test_standardization_is_repeated_also_for_one_row(run, v_shape, tmp_path):
 def test_out_gets_the_predictions_and_stdout_nothing(run, model, v_shape, tmp_path, expected):
     out = tmp_path / "predictions.csv"
     result = run("predict", model, v_shape, "--out", out)
-    assert result.stdout == ""
-    assert np.array_equal(column(out.read_text()), expected)
+    assert result.stdout == "" and np.array_equal(column(out.read_text()), expected)
 
 
 def test_json(run, model, v_shape, tmp_path, expected):
@@ -71,8 +68,7 @@ def test_json(run, model, v_shape, tmp_path, expected):
     }
     out = tmp_path / "p.csv"
     record = json.loads(run("predict", model, v_shape, "--json", "--out", out).stdout)
-    assert record["out"] == str(out)
-    assert "predictions" not in record
+    assert record["out"] == str(out) and "predictions" not in record
     assert np.array_equal(column(out.read_text()), expected)
 
 
@@ -81,8 +77,7 @@ def test_unknown_targets_do_not_stop_predictions(run, model, tmp_path, cell):
     data = tmp_path / "new.csv"
     data.write_text(f"x,y\n1,1\n2,{cell}\n")
     result = run("predict", model, data)
-    assert result.exit_code == 0
-    assert len(column(result.stdout)) == 2
+    assert result.exit_code == 0 and len(column(result.stdout)) == 2
     assert result.stderr == (
         "note: no mean squared error: column 'y' has cells that are no finite numbers.\n"
     )
@@ -103,8 +98,7 @@ def test_data_that_fit_would_refuse_leave_no_output_file(
 ):
     data, out = tmp_path / "new.csv", tmp_path / "p.csv"
     data.write_text(content)
-    assert sentence in refused("predict", model, data, "--out", out)
-    assert not out.exists()
+    assert sentence in refused("predict", model, data, "--out", out) and not out.exists()
 
 
 def test_inputs_are_not_overwritten(refused, model, v_shape):
@@ -137,6 +131,5 @@ def test_closed_pipe_ends_quietly(start, model, v_shape):
     process = start("-m", "cvxnn", "predict", model, v_shape, stdout=writing)
     os.close(writing)
     _, stderr = process.communicate()
-    assert process.returncode == 0
-    assert stderr.startswith("note: mean squared error")
+    assert process.returncode == 0 and stderr.startswith("note: mean squared error")
     assert len(stderr.splitlines()) == 1

@@ -55,8 +55,7 @@ def test_mistakes_become_a_sentence_and_a_code(error, code, sentence, capsys):
 def test_bugs_pass_through(bug, capsys):
     with pytest.raises(type(bug)) as caught, reported_errors():
         raise bug
-    assert caught.value is bug
-    assert capsys.readouterr().err == ""
+    assert caught.value is bug and capsys.readouterr().err == ""
 
 
 def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
@@ -68,8 +67,7 @@ def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     )
     process = start("-c", program, "fit", v_shape, "--target", "y", "--beta", 1)
     stdout, stderr = process.communicate()
-    assert process.returncode == 1
-    assert stdout == ""
+    assert process.returncode == 1 and stdout == ""
     assert stderr.startswith("Traceback (most recent call last):")
     assert stderr.endswith("ZeroDivisionError: division by zero\n")
 
@@ -97,14 +95,12 @@ def test_bad_data_end_fit_with_one_sentence(refused, tmp_path, name, content, se
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["fit"],
-        ["fit", "a.csv", "--target", "y"],
+        ["fit"], ["fit", "a.csv", "--target", "y"],
         ["fit", "a.csv", "--target", "y", "--beta", "much"],
         ["fit", "a.csv", "--target", "y", "--beta", "1", "--method", "magic"],
-        ["fit", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"],
-        ["predict", "m.npz"],
+        ["fit", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"], ["predict", "m.npz"],
         ["train"],
     ],
-)
+)  # fmt: skip
 def test_bad_options_exit_with_2(run, arguments):
     assert run(*arguments).exit_code == 2

@@ -1,8 +1,6 @@
 """Streams that are closed, full or gone: the exit code of the command, and one sentence if there is
 a place for it."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import sys
@@ -36,10 +34,8 @@ def shell(start, model, v_shape, tmp_path):
 
 def test_predictions_are_the_same_without_a_place_for_sentences(shell):
     expected = shell(PREDICT, "")
-    assert expected[0] == 0
-    assert expected[2][0].startswith(NOTE)
-    assert len(expected[1].splitlines()) == 7
-    assert shell(PREDICT, "2>&-") == (0, expected[1], [])
+    assert expected[0] == 0 and expected[2][0].startswith(NOTE)
+    assert len(expected[1].splitlines()) == 7 and shell(PREDICT, "2>&-") == (0, expected[1], [])
     assert shell(PREDICT, "<&-") == expected
 
 
@@ -67,8 +63,7 @@ def test_a_full_disk_is_an_error_in_one_sentence(shell, arguments):
 
 def test_help_without_an_output_is_an_error_as_well(shell):
     code, stdout, stderr = shell(HELP, ">&-")
-    assert (code, stdout) == (2, "")
-    assert stderr == ["error: Bad file descriptor."]
+    assert (code, stdout) == (2, "") and stderr == ["error: Bad file descriptor."]
 
 
 def test_mistakes_keep_their_exit_code_and_their_sentence(shell):
@@ -79,8 +74,7 @@ def test_mistakes_keep_their_exit_code_and_their_sentence(shell):
 
 def test_a_reader_that_goes_away_is_no_error(shell):
     code, stdout, stderr = shell(PREDICT, "", "| true")
-    assert (code, stdout) == (0, "")
-    assert len(stderr) == 1 and stderr[0].startswith(NOTE)
+    assert (code, stdout) == (0, "") and len(stderr) == 1 and stderr[0].startswith(NOTE)
     code, stdout, stderr = shell((*PREDICT, "--json"), "", "| head -n 1")
     assert (code, stdout) == (0, "{\n")
 
@@ -89,5 +83,4 @@ def test_no_file_takes_the_place_of_a_closed_stream(shell, tmp_path):
     # Without an output the file would be its number 1, and whoever prints would write into it.
     out = tmp_path / "predictions.csv"
     code, stdout, _ = shell((*PREDICT, "--out", str(out)), ">&- 2>&-")
-    assert (code, stdout) == (0, "")
-    assert len(out.read_text().splitlines()) == 7
+    assert (code, stdout) == (0, "") and len(out.read_text().splitlines()) == 7

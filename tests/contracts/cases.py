@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
 from networks.cases import penalty, values
-from numpy.typing import NDArray
 from programs import (
     LOSSES,
     Activations,
@@ -24,11 +21,9 @@ from programs import (
 from solvers.gauge.linear_networks import Circular, Patches, local_search
 
 import cvxnn
-from cvxnn.losses import Loss, as_loss
-from cvxnn.methods import METHODS, Method
+from cvxnn.losses import as_loss
+from cvxnn.methods import METHODS
 from cvxnn.models.base import Model
-
-FloatArray = NDArray[np.float64]
 
 TOL = 1e-7
 
@@ -39,14 +34,14 @@ class Bilinear:
 
     rows: Patches | Circular
 
-    def optimum(self, cp: Any, loss: str, y: FloatArray, beta: float) -> float:
+    def optimum(self, cp, loss, y, beta):
         matrix = self.rows.data.reshape(len(y), -1)
         t = cp.Variable(matrix.shape[1])
         data = in_cvxpy(cp, loss, matrix @ t, y)
         program = cp.Problem(cp.Minimize(data + beta * self.rows.gauge_in_cvxpy(cp, t)))
         return float(program.solve(solver="CLARABEL"))
 
-    def lowest(self, loss: str, y: FloatArray, beta: float) -> float:
+    def lowest(self, loss, y, beta):
         return local_search(self.rows, y, beta, loss, self.rows.most_filters)
 
 
@@ -62,12 +57,10 @@ class Case:
     beta: float = 0.2
 
     @property
-    def methods(self) -> tuple[str, ...]:
+    def methods(self):
         return self.model.capabilities.methods
 
-    def data(
-        self, loss: str = "squared", shape: tuple[int, ...] | None = None
-    ) -> tuple[FloatArray, FloatArray]:
+    def data(self, loss="squared", shape=None):
         shape = self.shape if shape is None else shape
         match self.model:
             case cvxnn.Conv():
@@ -76,7 +69,7 @@ class Case:
                 return draw(loss, *shape)
         return draw_rows(loss, *shape)
 
-    def formula(self, X: FloatArray) -> Activations | Bilinear:
+    def formula(self, X):
         """What networks of the model are on X, written out anew."""
         match self.model:
             case cvxnn.ReLU(slope=slope, skip=skip):
@@ -97,7 +90,7 @@ class Case:
                 return Activations(patches, conv.slope, conv.pooling == "max")
         return Bilinear(Circular(X) if X.ndim == 2 else Patches(X))
 
-    def solve(self, loss: str = "squared", X: Any = None, y: Any = None, **options: Any) -> Any:
+    def solve(self, loss="squared", X=None, y=None, **options):
         """The model on these data, or its own."""
         own_X, own_y = self.data(loss)
         options = {"tol": TOL, "method": self.methods[0]} | options
@@ -149,7 +142,7 @@ FEW = [
 ]  # fmt: skip
 
 
-def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
+def each(cases):
     return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
 
 
@@ -167,25 +160,23 @@ each_loss = pytest.mark.parametrize(
 )
 
 
-def method_of(case: Case) -> Method:
+def method_of(case):
     """The first method of a case, with few samples where there are some to draw."""
     return cvxnn.Sampled(50) if "global" not in case.methods else METHODS[case.methods[0]]()
 
 
 @cache
-def solved(name: str, loss: str, method: str) -> Any:
+def solved(name, loss, method):
     """The solution of the small problem of a case; solved once."""
     return CASES[name].solve(loss, method=method)
 
 
-def objective(network: Any, X: FloatArray, y: FloatArray, beta: float, loss: Loss) -> float:
+def objective(network, X, y, beta, loss):
     """Of a network from its weights, by loops in rational arithmetic."""
     return loss.value(values(network, X).astype(float), y) + beta * float(penalty(network))
 
 
-def assert_consistent(
-    solution: Any, X: FloatArray, y: FloatArray, loss: str | Loss = "squared"
-) -> None:
+def assert_consistent(solution, X, y, loss="squared"):
     """What holds of every solution, however its run ended."""
     expected = objective(solution.network, X, y, solution.beta, as_loss(loss))
     assert solution.objective == pytest.approx(expected, rel=1e-12)

@@ -1,13 +1,9 @@
 """Contracts of arguments: one sentence that names what was given and says what is possible."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
-from contracts.cases import CASES, FEW, Case, each_of_few, solved
+from contracts.cases import CASES, FEW, each_of_few, solved
+from sentences import refused
 
 import cvxnn
 from cvxnn import (
@@ -27,17 +23,14 @@ from cvxnn import (
 from cvxnn.methods import METHODS
 
 
-def assert_refused(call: Callable[[], Any], says: str) -> None:
-    with pytest.raises(InputError, match=says) as error:
-        call()
-    assert "\n" not in str(error.value)
-    assert str(error.value).endswith(".")
+def assert_refused(call, says):
+    refused(lambda: call(), says)
 
 
 # ------------------------------------------------------------------ every model
 
 
-DATA: list[tuple[dict[str, Any], str]] = [
+DATA = [
     ({"X": 1.0}, "(X|images|patches) must be (of shape|2-D|3-D)"),
     ({"X": "nothing"}, "(X|images|patches) must be"),
     ({"y": [1.0]}, r"y has 1 entry but X has \d rows"),
@@ -65,7 +58,7 @@ DATA: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changed", "says"), DATA, ids=str)
 @each_of_few
-def test_what_every_model_refuses(case: Case, changed: dict[str, Any], says: str) -> None:
+def test_what_every_model_refuses(case, changed, says):
     X, y = case.data()
     options = {"X": X, "y": y, "beta": case.beta, "model": case.model, "method": case.methods[0]}
     assert_refused(lambda: cvxnn.solve(**(options | changed)), says)
@@ -73,7 +66,7 @@ def test_what_every_model_refuses(case: Case, changed: dict[str, Any], says: str
 
 @each_of_few
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e200])
-def test_numbers_beyond_float64_are_refused(case: Case, number: float) -> None:
+def test_numbers_beyond_float64_are_refused(case, number):
     X, y = case.data()
     name = {Conv: "images", LinearConv: "patches"}.get(type(case.model), "X")
     finite = "finite|no entry beyond"
@@ -85,7 +78,7 @@ def test_numbers_beyond_float64_are_refused(case: Case, number: float) -> None:
 
 
 @each_of_few
-def test_labels_are_asked_for_by_the_losses_of_labels(case: Case) -> None:
+def test_labels_are_asked_for_by_the_losses_of_labels(case):
     X, _ = case.data()
     y = np.linspace(0.0, 1.0, len(X))
     for loss in ("logistic", "squared_hinge"):
@@ -95,7 +88,7 @@ def test_labels_are_asked_for_by_the_losses_of_labels(case: Case) -> None:
 # ------------------------------------------------------------------ settings of each model
 
 IMAGES = np.ones((3, 4, 4))
-SETTINGS: list[tuple[Callable[[], Any], str]] = [
+SETTINGS = [
     (lambda: ReLU(np.nan), "slope must be a finite number"),
     (lambda: ReLU("leaky"), "slope must be a finite number"),
     (lambda: ReLU(skip="some"), "skip must be None, 'penalised' or 'free', got 'some'"),
@@ -120,11 +113,11 @@ SETTINGS: list[tuple[Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("make", "says"), SETTINGS)
-def test_settings_are_checked_when_they_are_set(make: Callable[[], Any], says: str) -> None:
+def test_settings_are_checked_when_they_are_set(make, says):
     assert_refused(make, says)
 
 
-def test_empty_patterns_are_refused() -> None:
+def test_empty_patterns_are_refused():
     none = enumerate_patterns(np.eye(2)).select(np.array([], dtype=int))
     assert_refused(lambda: Exact(none), "patterns is empty")
 
@@ -144,7 +137,7 @@ def test_empty_patterns_are_refused() -> None:
     ],
     ids=repr,
 )
-def test_shapes_of_the_data_are_checked(model: Any, X: np.ndarray, says: str) -> None:
+def test_shapes_of_the_data_are_checked(model, X, says):
     assert_refused(lambda: cvxnn.solve(X, np.ones(len(X)), 1.0, model=model), says)
 
 
@@ -153,7 +146,7 @@ def test_shapes_of_the_data_are_checked(model: Any, X: np.ndarray, says: str) ->
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case: Case, method: str) -> None:
+def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case, method):
     if method in case.methods:
         return
     with pytest.raises(InputError) as error:
@@ -164,13 +157,13 @@ def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case: Case, met
 
 
 @pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
-def test_a_free_skip_connection_is_for_the_squared_loss(loss: str) -> None:
+def test_a_free_skip_connection_is_for_the_squared_loss(loss):
     case = CASES["free skip"]
     X, y = CASES["leaky"].data("logistic")
     assert_refused(lambda: case.solve(loss, X, y), 'skip="free" is for the squared loss')
 
 
-def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
+def test_a_skip_connection_on_too_many_rows_is_refused():
     X, y = np.ones((5001, 1)), np.ones(5001)
     for skip in ("free", "penalised"):
         model = ReLU(skip=skip)
@@ -178,7 +171,7 @@ def test_a_skip_connection_on_too_many_rows_is_refused() -> None:
 
 
 @each_of_few
-def test_a_warm_start_is_a_network_of_the_model(case: Case) -> None:
+def test_a_warm_start_is_a_network_of_the_model(case):
     others = [other for other in FEW if other is not case]
     networks = [solved(other.name, "squared", other.methods[0]).network for other in others]
     for network in [*networks, "network"]:
@@ -192,18 +185,13 @@ def test_a_warm_start_is_a_network_of_the_model(case: Case) -> None:
 @pytest.mark.parametrize(
     ("model", "other"),
     [
-        (ReLU(), ReLU(0.2)),
-        (ReLU(0.2), ReLU(-1.0)),
-        (ReLU(), ReLU(skip="penalised")),
-        (Conv((2, 3)), Conv((3, 2))),
-        (Conv(2), Conv(2, stride=2)),
-        (Conv(2), Conv(2, padding=1)),
-        (Conv(2), Conv(2, pooling="average")),
-        (Conv(2), Conv(2, slope=0.1)),
+        (ReLU(), ReLU(0.2)), (ReLU(0.2), ReLU(-1.0)), (ReLU(), ReLU(skip="penalised")),
+        (Conv((2, 3)), Conv((3, 2))), (Conv(2), Conv(2, stride=2)), (Conv(2), Conv(2, padding=1)),
+        (Conv(2), Conv(2, pooling="average")), (Conv(2), Conv(2, slope=0.1)),
     ],
     ids=repr,
-)
-def test_a_warm_start_of_other_settings_is_refused(model: Any, other: Any) -> None:
+)  # fmt: skip
+def test_a_warm_start_of_other_settings_is_refused(model, other):
     shape = (4, 4, 4) if isinstance(model, Conv) else (4, 2)
     X, y = np.random.default_rng(0).standard_normal(shape), np.ones(4)
     start = cvxnn.solve(X, y, 0.1, model=other, tol=1e-2).network
@@ -211,13 +199,13 @@ def test_a_warm_start_of_other_settings_is_refused(model: Any, other: Any) -> No
     assert_refused(lambda: cvxnn.solve(X, y, 0.1, model=model, warm_start=start), says)
 
 
-def test_a_warm_start_has_the_features_of_the_data() -> None:
+def test_a_warm_start_has_the_features_of_the_data():
     start = cvxnn.TwoLayerNetwork([[1.0]], [1.0])
     says = "warm_start must have the 3 features of X, got 1"
     assert_refused(lambda: CASES["ReLU"].solve(warm_start=start), says)
 
 
-def test_patterns_of_other_data_are_refused() -> None:
+def test_patterns_of_other_data_are_refused():
     X, y = cvxnn.load_ring()
     for other in (X + 5.0, X[:, :2], np.eye(3)):
         for method in (
@@ -230,7 +218,7 @@ def test_patterns_of_other_data_are_refused() -> None:
 # ------------------------------------------------------------------ too much to list
 
 
-def draw(*shape: int) -> np.ndarray:
+def draw(*shape):
     return np.random.default_rng(0).standard_normal(shape)
 
 
@@ -246,13 +234,13 @@ def draw(*shape: int) -> np.ndarray:
     ],
     ids=["ReLU", "beyond every float", "leaky", "filters", "maxima", "many images"],
 )
-def test_too_many_patterns_are_said_before_any_work(model: Any, X: np.ndarray, says: str) -> None:
+def test_too_many_patterns_are_said_before_any_work(model, X, says):
     with pytest.raises(TooManyPatternsError, match=says) as error:
         cvxnn.solve(X, np.ones(len(X)), 1.0, model=model, method="exact")
     assert "\n" not in str(error.value)
 
 
-def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch):
     case = CASES["maxima"]
     assert case.solve(method="exact").n_patterns > 10
     monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._MOST_CELLS", 10)
@@ -261,11 +249,10 @@ def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch: pytest.MonkeyPatc
         case.solve(method="exact")
 
 
-def test_given_patterns_are_used() -> None:
+def test_given_patterns_are_used():
     X, _ = CASES["ReLU"].data()
     complete = enumerate_patterns(X)
     solution = CASES["ReLU"].solve(method=Exact(complete))
     assert solution.status is Status.OPTIMAL
     restricted = CASES["ReLU"].solve(method=Sampled(patterns=complete.select(np.arange(5))))
-    assert restricted.n_patterns == 5
-    assert restricted.objective > solution.objective * (1.0 + 1e-3)
+    assert restricted.n_patterns == 5 and restricted.objective > solution.objective * (1.0 + 1e-3)

@@ -1,29 +1,25 @@
 """Contracts of networks that were trained: files, pickles, copies and other libraries."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import pickle
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from contracts.cases import CASES, Case, each_case, solved
+from contracts.cases import CASES, each_case, solved
 from exchange.outputs import by_onnx, by_torch
 
 import cvxnn
 from cvxnn.models.registry import MODELS
 
 
-def network_of(case: Case) -> Any:
+def network_of(case):
     return solved(case.name, case.losses[0], case.methods[0]).network
 
 
 @each_case
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_a_saved_network_comes_back(case: Case, suffix: str, tmp_path: Path) -> None:
+def test_a_saved_network_comes_back(case, suffix, tmp_path):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors")
     network, path = network_of(case), tmp_path / f"network{suffix}"
@@ -36,11 +32,10 @@ def test_a_saved_network_comes_back(case: Case, suffix: str, tmp_path: Path) -> 
 
 
 @each_case
-def test_a_solution_survives_pickles_and_copies_and_cannot_be_written(case: Case) -> None:
+def test_a_solution_survives_pickles_and_copies_and_cannot_be_written(case):
     solution = solved(case.name, case.losses[0], case.methods[0])
     for twin in (pickle.loads(pickle.dumps(solution)), copy.deepcopy(solution)):
-        assert twin == solution
-        assert repr(twin) == repr(solution)
+        assert twin == solution and repr(twin) == repr(solution)
     assert (
         pickle.loads(pickle.dumps(case.model)).get_params().keys() == case.model.get_params().keys()
     )
@@ -52,7 +47,7 @@ def test_a_solution_survives_pickles_and_copies_and_cannot_be_written(case: Case
 
 @each_case
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
-def test_an_exported_network_has_the_same_outputs(case: Case, run: Any) -> None:
+def test_an_exported_network_has_the_same_outputs(case, run):
     X, _ = case.data(case.losses[0])
     network, inputs, options = network_of(case), X, {}
     if isinstance(case.model, cvxnn.Conv):
@@ -61,7 +56,7 @@ def test_an_exported_network_has_the_same_outputs(case: Case, run: Any) -> None:
     np.testing.assert_allclose(values[:, 0], network.forward(X), rtol=1e-12, atol=1e-12)
 
 
-def test_every_model_of_the_registry_is_in_the_contracts() -> None:
+def test_every_model_of_the_registry_is_in_the_contracts():
     """A kind of network that is added has to be a case."""
     models = [getattr(cvxnn, name) for name in MODELS.values()]
     assert {type(case.model) for case in CASES.values()} == set(models)

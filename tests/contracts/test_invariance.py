@@ -1,21 +1,8 @@
 """Contracts of the data: their order, weights and units, and what may not matter at all."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
-from contracts.cases import (
-    CASES,
-    Case,
-    assert_consistent,
-    each_case,
-    each_of_few,
-    each_warm,
-    method_of,
-    solved,
-)
+from contracts import cases
 
 import cvxnn
 from cvxnn import Status
@@ -27,26 +14,26 @@ each_of_two_losses = pytest.mark.parametrize(
     ("case", "loss"),
     [
         pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in CASES.values()
+        for case in cases.CASES.values()
         for loss in dict.fromkeys([case.losses[0], case.losses[-1]])
     ],
 )
 
 
-@each_case
-def test_the_order_of_rows_does_not_matter(case: Case) -> None:
+@cases.each_case
+def test_the_order_of_rows_does_not_matter(case):
     X, y = case.data()
     order = np.random.default_rng(0).permutation(len(y))
     options = {"X": X[order], "y": y[order]}
     if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
         pytest.skip("Gates are drawn through rows by their number.")
-    solution, plain = case.solve(**options), solved(case.name, "squared", case.methods[0])
+    solution, plain = case.solve(**options), cases.solved(case.name, "squared", case.methods[0])
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
 
 
-@each_case
-def test_a_weight_counts_rows(case: Case) -> None:
+@cases.each_case
+def test_a_weight_counts_rows(case):
     loss = case.losses[-1]
     X, y = case.data(loss)
     weights = np.array([1, 2, 0, 3, 1, 1, 2, 0, 1])[: len(y)]
@@ -63,8 +50,8 @@ def test_a_weight_counts_rows(case: Case) -> None:
     assert weighted.objective == pytest.approx(value, rel=1e-12)
 
 
-@each_case
-def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
+@cases.each_case
+def test_a_weight_of_zero_removes_a_row(case):
     X, y = case.data()
     counted = np.arange(len(y)) % 3 > 0
     removed = case.solve(sample_weight=2.0 * counted, beta=2.0 * case.beta)
@@ -74,10 +61,13 @@ def test_a_weight_of_zero_removes_a_row(case: Case) -> None:
 
 
 @each_of_two_losses
-def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: str) -> None:
+def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
     X, y = case.data(loss)
     a, b = (2.0**-200, 2.0**150) if loss == "squared" else (2.0**40, 2.0**-30)
-    plain, has_bias = solved(case.name, loss, case.methods[0]), getattr(case.model, "bias", False)
+    plain, has_bias = (
+        cases.solved(case.name, loss, case.methods[0]),
+        getattr(case.model, "bias", False),
+    )
     if as_loss(loss).has_labels:
         b = 1.0
     if has_bias:
@@ -94,32 +84,32 @@ def test_powers_of_two_scale_the_objective_without_rounding(case: Case, loss: st
     assert solution.gap <= solution.tol
 
 
-@each_case
+@cases.each_case
 @pytest.mark.parametrize("size", [1e-90, 1e90])
-def test_units_of_the_data_do_not_matter(case: Case, size: float) -> None:
+def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
     if getattr(case.model, "bias", False):
         pytest.skip("The constant of a bias has no unit.")
     solution = case.solve(X=size * X, y=y, beta=case.beta * size)
     assert solution.status is Status.OPTIMAL
-    plain = solved(case.name, "squared", case.methods[0])
+    plain = cases.solved(case.name, "squared", case.methods[0])
     assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
 
 
-@each_case
-def test_the_same_random_state_gives_the_same_network(case: Case) -> None:
+@cases.each_case
+def test_the_same_random_state_gives_the_same_network(case):
     first, again = (
-        case.solve(method=method_of(case), random_state=state)
+        case.solve(method=cases.method_of(case), random_state=state)
         for state in (7, np.random.default_rng(7))
     )
     assert first.network == again.network
     assert (first.objective, first.dual_bound) == (again.objective, again.dual_bound)
 
 
-@each_case
-def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
+@cases.each_case
+def test_the_optimum_does_not_depend_on_the_random_state(case):
     other = case.solve(random_state=8)
-    plain = solved(case.name, "squared", case.methods[0])
+    plain = cases.solved(case.name, "squared", case.methods[0])
     if isinstance(case.model, cvxnn.Gated) and case.model.gates is None:
         assert other.network != plain.network
     else:
@@ -128,47 +118,44 @@ def test_the_optimum_does_not_depend_on_the_random_state(case: Case) -> None:
         np.testing.assert_allclose(other.network(X), plain.network(X), atol=1e-3)
 
 
-STRINGS: dict[str, Any] = {
-    "relu": CASES["ReLU"],
-    "gated": CASES["drawn gates"],
-    "linear_conv": CASES["linear"],
-    "circular_conv": CASES["circular"],
-}
+STRINGS = {
+    "relu": cases.CASES["ReLU"], "gated": cases.CASES["drawn gates"],
+    "linear_conv": cases.CASES["linear"], "circular_conv": cases.CASES["circular"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_strings_are_models_with_their_defaults(name: str) -> None:
-    case = STRINGS.get(name, CASES["filters"])
+def test_strings_are_models_with_their_defaults(name):
+    case = STRINGS.get(name, cases.CASES["filters"])
     X, y = case.data() if name != "conv" else case.data(shape=(4, 4))
     by_name = cvxnn.solve(X, y, 0.3, model=name)
-    by_object = cvxnn.solve(X, y, 0.3, model=getattr(cvxnn, MODELS[name])())
-    assert by_name.network == by_object.network
+    assert by_name.network == cvxnn.solve(X, y, 0.3, model=getattr(cvxnn, MODELS[name])()).network
     if name == "relu":
         assert cvxnn.solve(X, y, 0.3).network == by_name.network
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("loss", CASES["ReLU"].losses)
-def test_strings_are_methods_and_losses_with_their_defaults(name: str, loss: str) -> None:
-    by_name = solved("ReLU", loss, name)
+@pytest.mark.parametrize("loss", cases.CASES["ReLU"].losses)
+def test_strings_are_methods_and_losses_with_their_defaults(name, loss):
+    by_name = cases.solved("ReLU", loss, name)
     assert by_name.method == name
-    X, y = CASES["ReLU"].data(loss)
+    X, y = cases.CASES["ReLU"].data(loss)
     options = {"method": METHODS[name](), "loss": as_loss(loss), "tol": by_name.tol}
-    assert cvxnn.solve(X, y, CASES["ReLU"].beta, **options).network == by_name.network
+    assert cvxnn.solve(X, y, cases.CASES["ReLU"].beta, **options).network == by_name.network
 
 
-@each_warm
-def test_a_warm_start_leads_to_the_same_optimum(case: Case) -> None:
-    plain = solved(case.name, "squared", "global")
+@cases.each_warm
+def test_a_warm_start_leads_to_the_same_optimum(case):
+    plain = cases.solved(case.name, "squared", "global")
     for start in (plain.network, case.solve(beta=3.0 * case.beta).network):
         solution = case.solve(warm_start=start)
         assert solution.status is Status.OPTIMAL
         assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
-        assert_consistent(solution, *case.data())
+        cases.assert_consistent(solution, *case.data())
 
 
-@each_of_few
-def test_lists_of_numbers_are_data(case: Case) -> None:
+@cases.each_of_few
+def test_lists_of_numbers_are_data(case):
     X, y = case.data()
     solution = case.solve(X=X.tolist(), y=y.tolist())
-    assert solution.network == solved(case.name, "squared", case.methods[0]).network
+    assert solution.network == cases.solved(case.name, "squared", case.methods[0]).network

@@ -1,71 +1,54 @@
 """Contracts of a run that ends early, of what it reports, and of what it leaves behind."""
 
-from __future__ import annotations
-
 import os
 import signal
 import warnings
-from collections.abc import Iterator
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 import pytest
-from contracts.cases import (
-    Case,
-    assert_consistent,
-    each_case,
-    each_loss,
-    each_of_few,
-    each_warm,
-    method_of,
-    solved,
-)
+from contracts import cases
 from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 import cvxnn
-from cvxnn import Progress, Status
+from cvxnn import Status
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import Loss, WeightedLoss, as_loss
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.training.solve import prepare
 
 # Out of reach within a round, and for some within any number of them.
-STRICT: dict[str, Any] = {"tol": 1e-14, "beta": 1e-3}
+STRICT = {"tol": 1e-14, "beta": 1e-3}
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c() -> Iterator[None]:
+def ctrl_c():
     """A shell starts its background jobs with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-def large(case: Case, **options: Any) -> dict[str, Any]:
+def large(case, **options):
     """The large problem of a case with a tolerance that takes rounds: arguments of `solve`."""
     X, y = case.data(options.get("loss", "squared"), case.large)
-    return {"X": X, "y": y, "model": case.model, "method": method_of(case)} | STRICT | options
+    return {"X": X, "y": y, "model": case.model, "method": cases.method_of(case)} | STRICT | options
 
 
-def assert_cut_short(
-    case: Case, solution: Any, status: Status, loss: str | Loss = "squared"
-) -> None:
+def assert_cut_short(case, solution, status, loss="squared"):
     chosen = as_loss(loss)
     X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
-    assert solution.status is status
-    assert solution.status.value in solution.message
-    assert_consistent(solution, X, y, chosen)
-    assert solution.gap > solution.tol
-    assert solution.n_neurons > 0
+    assert solution.status is status and solution.status.value in solution.message
+    cases.assert_consistent(solution, X, y, chosen)
+    assert solution.gap > solution.tol and solution.n_neurons > 0
     assert solution.objective < chosen.value(np.zeros(len(y)), y)
     if solution.history:
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
-@each_case
-def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
+@cases.each_case
+def test_max_iter_ends_a_run_with_one_warning(case):
     with pytest.warns(ConvergenceWarning, match="raise max_iter") as caught:
         solution = cvxnn.solve(**large(case, max_iter=1))
     assert_cut_short(case, solution, Status.ITERATION_LIMIT)
@@ -73,12 +56,11 @@ def test_max_iter_ends_a_run_with_one_warning(case: Case) -> None:
     (warning,) = caught
     assert warning.filename == __file__
     text = str(warning.message)
-    assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text
-    assert "\n" not in text
+    assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text and "\n" not in text
 
 
-@each_case
-def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
+@cases.each_case
+def test_no_time_at_all_still_gives_neurons(case):
     for method in case.methods:
         if method == "exact" and case.large[-1] > 6:
             continue
@@ -95,36 +77,35 @@ def test_no_time_at_all_still_gives_neurons(case: Case) -> None:
     assert solution.dual_bound <= limited.objective <= solution.objective * (1.0 + 1e-12)
 
 
-@each_loss
-def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case: Case, loss: str) -> None:
+@cases.each_loss
+def test_no_time_at_all_still_gives_neurons_for_weighted_rows(case, loss):
     X, y = case.data(loss, case.large)
     weights = np.linspace(0.5, 2.0, len(y))
     problem = large(case, X=X, y=y, loss=loss, sample_weight=weights)
     solution = quietly(cvxnn.solve, **problem, time_limit=1e-9)
-    weighted = WeightedLoss(as_loss(loss), weights)
-    assert_cut_short(case, solution, Status.TIME_LIMIT, weighted)
+    assert_cut_short(case, solution, Status.TIME_LIMIT, WeightedLoss(as_loss(loss), weights))
 
 
 class Looks(Deadline):
     """Passes when it has been looked at so often; or Ctrl-C is pressed then, once."""
 
-    def __init__(self, count: int, *, presses: bool) -> None:
+    def __init__(self, count, *, presses):
         super().__init__(1e6)
         self._left, self._presses = count, presses
 
     @property
-    def passed(self) -> bool:
+    def passed(self):
         self._left -= 1
         if self._presses and self._left == 0:
             os.kill(os.getpid(), signal.SIGINT)
         return not self._presses and self._left < 0
 
-    def share(self, fraction: float) -> Deadline:
+    def share(self, fraction):
         return self
 
 
-@each_of_few
-def test_a_run_may_end_at_any_look_at_its_deadline(case: Case) -> None:
+@cases.each_of_few
+def test_a_run_may_end_at_any_look_at_its_deadline(case):
     loss = case.losses[-1]
     X, y = case.data(loss, case.large)
     problem = large(case, X=X, y=y, loss=loss, beta=0.1, tol=1e-4)
@@ -133,17 +114,16 @@ def test_a_run_may_end_at_any_look_at_its_deadline(case: Case) -> None:
         run = prepare(**problem)
         run._deadline = Looks(count, presses=presses)
         solution = run.execute()
-        assert_consistent(solution, X, y, loss)
+        cases.assert_consistent(solution, X, y, loss)
         expected = Status.INTERRUPTED if presses else Status.TIME_LIMIT
         assert solution.status is expected or solution.status.is_success
-        assert solution.n_neurons > 0
-        assert solution.objective >= best.dual_bound * (1.0 - 1e-9)
+        assert solution.n_neurons > 0 and solution.objective >= best.dual_bound * (1.0 - 1e-9)
         assert solution.dual_bound <= best.objective * (1.0 + 1e-9)
         if solution.history:
             assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
-def test_a_run_on_many_rows_may_end_at_any_look() -> None:
+def test_a_run_on_many_rows_may_end_at_any_look():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])
     y = np.sin(2.0 * X[:, 0]) + 0.3 * rng.standard_normal(5_000)
@@ -151,77 +131,72 @@ def test_a_run_on_many_rows_may_end_at_any_look() -> None:
         run = prepare(X, y, 50.0)
         run._deadline = Looks(count, presses=False)
         solution = run.execute()
-        assert solution.n_neurons > 0
-        assert solution.objective < 0.5 * float(y @ y)
+        assert solution.n_neurons > 0 and solution.objective < 0.5 * float(y @ y)
         assert solution.dual_bound <= solution.objective
 
 
-@each_case
-def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case: Case) -> None:
+@cases.each_case
+def test_nobody_is_told_to_wait_for_neurons_that_do_not_help(case):
     # The network 0 is optimal, or the line alone.
     solution = quietly(cvxnn.solve, **large(case, beta=1e6, time_limit=1e-9))
     assert solution.n_neurons == 0
     assert ("no neurons yet" in solution.message) == (solution.status is Status.TIME_LIMIT)
 
 
-def kill(progress: Progress) -> None:
+def kill(progress):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def throw(progress: Progress) -> None:
+def throw(progress):
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("press", [kill, throw])
-@each_case
-def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case: Case, press: Any) -> None:
-    seen: list[Progress] = []
+@cases.each_case
+def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
+    seen = []
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress):
         seen.append(progress)
         press(progress)
 
     solution = cvxnn.solve(**large(case, callback=interrupt))
     assert_cut_short(case, solution, Status.INTERRUPTED)
-    assert solution.history == tuple(seen)
-    assert solution.n_iter == 1
+    assert solution.history == tuple(seen) and solution.n_iter == 1
 
 
-@each_of_few
-def test_a_callback_sees_every_round_and_the_gap_close(case: Case) -> None:
-    seen: list[Progress] = []
+@cases.each_of_few
+def test_a_callback_sees_every_round_and_the_gap_close(case):
+    seen = []
     X, y = case.data(shape=case.large)
     solution = cvxnn.solve(**large(case, callback=seen.append, beta=0.3, tol=1e-6))
     assert solution.status.is_success
-    assert_consistent(solution, X, y)
-    assert tuple(seen) == solution.history
-    assert solution.n_iter == len(seen) > 0
+    cases.assert_consistent(solution, X, y)
+    assert tuple(seen) == solution.history and solution.n_iter == len(seen) > 0
     for name, sign in (("objective", -1.0), ("dual_bound", 1.0), ("elapsed", 1.0)):
         values = [sign * getattr(progress, name) for progress in seen]
         assert values == sorted(values)
     last = seen[-1]
-    assert last.objective == pytest.approx(solution.objective, rel=1e-6)
-    assert last.gap <= 2e-6
-    assert last.n_neurons > 0
-    assert last.elapsed <= solution.elapsed
+    assert last.objective == pytest.approx(solution.objective, rel=1e-6) and last.gap <= 2e-6
+    assert last.n_neurons > 0 and last.elapsed <= solution.elapsed
 
 
-@each_of_few
-def test_errors_of_a_callback_get_through(case: Case) -> None:
-    def fail(progress: Progress) -> None:
+@cases.each_of_few
+def test_errors_of_a_callback_get_through(case):
+    def fail(progress):
         raise RuntimeError("mine")
 
     with pytest.raises(RuntimeError, match="mine"):
         cvxnn.solve(**large(case, callback=fail))
 
 
-def state_of_the_process() -> Any:
+def state_of_the_process():
     threads = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
     return list(warnings.filters), np.geterr(), signal.getsignal(signal.SIGINT), threads
 
 
-@each_of_few
-def test_nothing_is_left_behind(case: Case) -> None:
+@cases.each_of_few
+def test_nothing_is_left_behind(case):
     before, state = state_of_the_process(), np.random.get_state()[1].copy()
     case.solve()
     quietly(cvxnn.solve, **large(case, max_iter=1))
@@ -234,12 +209,12 @@ def test_nothing_is_left_behind(case: Case) -> None:
     assert np.array_equal(np.random.get_state()[1], state)
 
 
-@each_warm
-def test_a_warm_start_is_never_lost(case: Case) -> None:
-    best = solved(case.name, "squared", "global")
+@cases.each_warm
+def test_a_warm_start_is_never_lost(case):
+    best = cases.solved(case.name, "squared", "global")
     solution = quietly(case.solve, warm_start=best.network, time_limit=1e-9, tol=1e-15)
     assert solution.objective <= best.objective * (1.0 + 1e-14)
-    assert_consistent(solution, *case.data())
+    cases.assert_consistent(solution, *case.data())
 
 
 @pytest.mark.parametrize(
@@ -251,10 +226,9 @@ def test_a_warm_start_is_never_lost(case: Case) -> None:
     ],
     ids=repr,
 )
-def test_a_run_without_a_proof_says_what_would_help(model: Any, shape: Any, advice: str) -> None:
-    case = Case("", model, shape, shape)
+def test_a_run_without_a_proof_says_what_would_help(model, shape, advice):
+    case = cases.Case("", model, shape, shape)
     with pytest.warns(ConvergenceWarning, match=advice):
         solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)
-    assert solution.status is Status.STATIONARY
-    assert 0.0 < solution.dual_bound < solution.objective
-    assert_consistent(solution, *case.data())
+    assert solution.status is Status.STATIONARY and 0.0 < solution.dual_bound < solution.objective
+    cases.assert_consistent(solution, *case.data())

@@ -1,24 +1,11 @@
 """Contracts of the optimum: the network returned, against cvxpy and local searches."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
-from contracts.cases import (
-    CASES,
-    TOL,
-    Bilinear,
-    Case,
-    assert_consistent,
-    each_case,
-    each_loss,
-    each_sampled,
-    solved,
-)
+from contracts import cases
 from networks.cases import exact, penalty, values
 
 import cvxnn
@@ -31,7 +18,7 @@ each_method = pytest.mark.parametrize(
     ("case", "loss", "method"),
     [
         pytest.param(case, loss, method, id=f"{case.name}-{loss}-{method}")
-        for case in CASES.values()
+        for case in cases.CASES.values()
         for loss in case.losses
         for method in case.methods
         if method != "sampled"
@@ -40,20 +27,16 @@ each_method = pytest.mark.parametrize(
 
 
 @each_method
-def test_the_network_has_the_objective_and_is_of_its_model(
-    case: Case, loss: str, method: str
-) -> None:
+def test_the_network_has_the_objective_and_is_of_its_model(case, loss, method):
     X, y = case.data(loss)
-    solution = solved(case.name, loss, method)
-    assert_consistent(solution, X, y, loss)
-    assert solution.status is Status.OPTIMAL
-    assert solution.gap == solution.program_gap <= TOL
-    assert (solution.beta, solution.tol, solution.method) == (case.beta, TOL, method)
+    solution = cases.solved(case.name, loss, method)
+    cases.assert_consistent(solution, X, y, loss)
+    assert solution.status is Status.OPTIMAL and solution.gap == solution.program_gap <= cases.TOL
+    assert (solution.beta, solution.tol, solution.method) == (case.beta, cases.TOL, method)
     assert solution.elapsed > 0.0
     assert (solution.n_patterns > 0) == (method == "exact" or isinstance(case.model, cvxnn.Gated))
     network = solution.network
-    assert type(network) is case.model.kind
-    assert 1 <= network.n_neurons <= len(y)
+    assert type(network) is case.model.kind and 1 <= network.n_neurons <= len(y)
     for name in ("slope", "stride", "padding", "pooling"):
         if hasattr(case.model, name):
             assert getattr(network, name) == getattr(case.model, name)
@@ -62,7 +45,7 @@ def test_the_network_has_the_objective_and_is_of_its_model(
         assert network.skip_is_free == (case.model.skip == "free")
     if isinstance(case.model, cvxnn.Conv):
         assert (network.biases is None) == (not case.model.bias)
-    if isinstance(formula := case.formula(X), Bilinear):
+    if isinstance(formula := case.formula(X), cases.Bilinear):
         # The program, of coefficients alone, and how few filters a network of them needs.
         t = network.coefficients.ravel()
         prediction = X.reshape(len(y), -1) @ t
@@ -72,9 +55,9 @@ def test_the_network_has_the_objective_and_is_of_its_model(
         assert network.n_neurons <= formula.rows.most_filters
 
 
-@each_loss
-def test_neurons_are_balanced(case: Case, loss: str) -> None:
-    network = solved(case.name, loss, case.methods[0]).network
+@cases.each_loss
+def test_neurons_are_balanced(case, loss):
+    network = cases.solved(case.name, loss, case.methods[0]).network
     arrays = dict(network._arrays)
     output = arrays.pop("output_weights").reshape(network.n_neurons, -1)
     hidden = [arrays[name] for name in ("hidden_weights", "filters", "biases") if name in arrays]
@@ -84,82 +67,78 @@ def test_neurons_are_balanced(case: Case, loss: str) -> None:
     assert (lengths[0] > 0.0).all()
 
 
-@each_case
-def test_the_error_covers_the_objective_in_rational_arithmetic(case: Case) -> None:
+@cases.each_case
+def test_the_error_covers_the_objective_in_rational_arithmetic(case):
     X, y = case.data()
-    solution = solved(case.name, "squared", case.methods[0])
+    solution = cases.solved(case.name, "squared", case.methods[0])
     left = values(solution.network, X) - exact(y)
     value = np.sum(left**2) / 2 + Fraction(case.beta) * penalty(solution.network)
     assert abs(Fraction(solution.objective) - value) <= Fraction(solution.objective_error)
 
 
-@each_loss
-def test_cvxpy_finds_the_same_value(case: Case, loss: str) -> None:
+@cases.each_loss
+def test_cvxpy_finds_the_same_value(case, loss):
     cp = pytest.importorskip("cvxpy")
     X, y = case.data(loss)
     value = case.formula(X).optimum(cp, loss, y, case.beta)
     for method in case.methods:
         if method != "sampled":
-            solution = solved(case.name, loss, method)
+            solution = cases.solved(case.name, loss, method)
             assert solution.objective == pytest.approx(value, rel=1e-6)
             assert solution.dual_bound <= value * (1.0 + 1e-6)
 
 
-@each_loss
-def test_forty_random_starts_are_not_below(case: Case, loss: str) -> None:
+@cases.each_loss
+def test_forty_random_starts_are_not_below(case, loss):
     X, y = case.data(loss)
-    solution = solved(case.name, loss, case.methods[0])
+    solution = cases.solved(case.name, loss, case.methods[0])
     found = case.formula(X).lowest(loss, y, case.beta)
     assert found >= solution.dual_bound * (1.0 - 1e-9)
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
 
 
-@each_sampled
-def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case: Case) -> None:
+@cases.each_sampled
+def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case):
     X, y = case.data()
-    best = solved(case.name, "squared", "exact")
+    best = cases.solved(case.name, "squared", "exact")
     few, many = (case.solve(method=cvxnn.Sampled(count)) for count in (2, 2000))
     for solution in (few, many):
-        assert_consistent(solution, X, y)
-        assert solution.program_gap <= TOL
-        expected = Status.OPTIMAL if solution.gap <= TOL else Status.OPTIMAL_FOR_PATTERNS
-        assert solution.status is expected
-        assert solution.dual_bound <= best.objective * (1.0 + 1e-12)
+        cases.assert_consistent(solution, X, y)
+        assert solution.program_gap <= cases.TOL
+        expected = Status.OPTIMAL if solution.gap <= cases.TOL else Status.OPTIMAL_FOR_PATTERNS
+        assert solution.status is expected and solution.dual_bound <= best.objective * (1.0 + 1e-12)
         assert best.dual_bound <= solution.objective * (1.0 + 1e-12)
     assert 0 < few.n_patterns <= 4 <= many.n_patterns == best.n_patterns
     assert many.objective == pytest.approx(best.objective, rel=1e-6)
 
 
-@each_sampled
-def test_rows_of_cones_enter_as_they_are_needed(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@cases.each_sampled
+def test_rows_of_cones_enter_as_they_are_needed(case, monkeypatch):
     X, y = case.data(shape=case.large)
-    options: dict[str, Any] = {"X": X, "y": y, "method": cvxnn.Sampled(10)}
+    options = {"X": X, "y": y, "method": cvxnn.Sampled(10)}
     plain = case.solve(**options)
-    for kind in (MaxSearch, WorkingSet):
-        monkeypatch.setattr(kind, "settings", replace(kind.settings, cone_bytes=0))
+    for search in (WorkingSet, MaxSearch):
+        monkeypatch.setattr(search, "settings", replace(search.settings, cone_bytes=0))
     few = case.solve(**options)
-    assert few.program_gap <= TOL
+    assert few.program_gap <= cases.TOL
     assert few.objective == pytest.approx(plain.objective, rel=2e-7)
 
 
-@each_loss
-def test_nothing_is_learned_from_a_large_beta(case: Case, loss: str) -> None:
+@cases.each_loss
+def test_nothing_is_learned_from_a_large_beta(case, loss):
     _, y = case.data(loss)
     if getattr(case.model, "skip", None) == "free":
         pytest.skip("A free line is always learned.")
     solution = case.solve(loss, beta=1e3)
-    assert solution.status is Status.OPTIMAL
-    assert solution.n_neurons == 0
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 0
     assert solution.objective == as_loss(loss).value(np.zeros(len(y)), y)
 
 
-@each_case
+@cases.each_case
 @pytest.mark.parametrize("blank", ["X", "y"])
-def test_blank_data(case: Case, blank: str) -> None:
+def test_blank_data(case, blank):
     X, y = case.data()
-    data: dict[str, Any] = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
+    data = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
     is_nothing = blank == "y" or not getattr(case.model, "bias", False)
     # Of a constant the sampled patterns may miss some.
     for method in case.methods if is_nothing else case.methods[:1]:

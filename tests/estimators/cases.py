@@ -17,7 +17,7 @@ from cvxnn.models.base import as_model
 RNG = np.random.default_rng(0)
 
 
-def bars() -> tuple[NDArray[Any], NDArray[Any]]:
+def bars():
     """Images of noise with a horizontal (0), a vertical (1) or a diagonal bar (2)."""
     images, kinds = 0.1 * RNG.standard_normal((36, 5, 5)), np.arange(36) % 3
     for image, kind, k in zip(images, kinds, RNG.integers(0, 3, 36), strict=True):
@@ -47,21 +47,21 @@ class Case:
     score: float = 0.9
 
     @property
-    def target(self) -> NDArray[Any]:
+    def target(self):
         """Numbers that depend on the data."""
         return np.abs(self.data.reshape(len(self.data), -1)).max(axis=1)
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self):
         return {"beta": self.beta, "model": self.model, "method": self.method}
 
-    def regressor(self, **options: Any) -> cvxnn.ConvexReLURegressor:
+    def regressor(self, **options):
         return cvxnn.ConvexReLURegressor(**self.options | options)
 
-    def classifier(self, **options: Any) -> cvxnn.ConvexReLUClassifier:
+    def classifier(self, **options):
         return cvxnn.ConvexReLUClassifier(**self.options | options)
 
-    def solve(self, target: NDArray[Any], **options: Any) -> tuple[Any, NDArray[Any]]:
+    def solve(self, target, **options):
         """What the estimators train, from the public function, and its values."""
         model, data = as_model(self.model), self.data
         if model.takes_ones:
@@ -73,13 +73,13 @@ class Case:
 
 
 CASES = {
-    "ReLU": Case("relu", FLOWERS[:, 2:], SPECIES),
-    "leaky": Case(cvxnn.ReLU(slope=-0.5), FLOWERS[:, 2:], SPECIES),
+    "ReLU": Case("relu", FLOWERS[::2, 2:], SPECIES[::2]),
+    "leaky": Case(cvxnn.ReLU(slope=-0.5), FLOWERS[::2, 2:], SPECIES[::2]),
     "skip": Case(cvxnn.ReLU(skip="penalised"), FLOWERS[::2, 2:], SPECIES[::2]),
     # Gates have an entry for the column of ones.
     "gated": Case(cvxnn.Gated(RNG.standard_normal((30, 5))), FLOWERS, SPECIES),
-    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:24], BARS[:24], 0.3),
-    "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:12, 2], BARS[:12], 0.1, "exact", 0.7),
+    "images": Case(cvxnn.Conv((1, 2), padding=1), IMAGES[:18], BARS[:18], 0.3),
+    "max pooling": Case(cvxnn.Conv(2, pooling="max"), IMAGES[:9, 2], BARS[:9], 0.1, "exact", 0.7),
     "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
     "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),
 }
@@ -88,7 +88,7 @@ _RELU = CASES["ReLU"]
 _FLOWERS, _SPECIES = _RELU.data, _RELU.classes
 _IMAGES = CASES["images"]
 # Estimators with what they are fitted to.
-ESTIMATORS: dict[str, tuple[Any, NDArray[Any], NDArray[Any]]] = {
+ESTIMATORS = {
     **{f"{k}, numbers": (case.regressor(), case.data, case.target) for k, case in CASES.items()},
     **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
     "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
@@ -102,7 +102,7 @@ ESTIMATORS: dict[str, tuple[Any, NDArray[Any], NDArray[Any]]] = {
 
 
 @cache
-def fitted(name: str) -> tuple[Any, NDArray[Any]]:
+def fitted(name):
     """One of them, with its data; not to be changed."""
     estimator, data, target = ESTIMATORS[name]
     return estimator.fit(data, target), data

@@ -1,7 +1,5 @@
 """Callbacks of scikit-learn, where it has them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ pytest.importorskip("sklearn.callback")
 class Recorder:
     """Writes down what it is called with; wants to stop after so many rounds."""
 
-    def __init__(self, rounds: float = np.inf) -> None:
+    def __init__(self, rounds=np.inf):
         self.rounds, self.calls = rounds, []
 
     def setup(self, estimator, context):
@@ -50,10 +48,8 @@ def test_a_callback_may_stop_the_fit():
     X, y = cvxnn.load_ring()
     recorder = Recorder(rounds=1)
     model = cvxnn.ConvexReLURegressor(1e-3).set_callbacks(recorder).fit(X, y)
-    assert recorder.calls.count("end round") == 1
-    assert recorder.calls[-1] == "teardown"
-    assert model.status_ is Status.INTERRUPTED
-    assert model.dual_bound_ <= model.objective_
+    assert recorder.calls.count("end round") == 1 and recorder.calls[-1] == "teardown"
+    assert model.status_ is Status.INTERRUPTED and model.dual_bound_ <= model.objective_
 
 
 def test_the_progress_bar_of_scikit_learn():

@@ -1,7 +1,5 @@
 """Weights of classes: what scikit-learn's formula and repeated rows say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -39,8 +37,7 @@ def test_classes_without_weight_are_no_classes():
     kept = LABELS != 2
     expected = class_weighted("balanced", LABELS[kept], weights[kept])
     balanced = class_weighted("balanced", LABELS, weights)
-    assert balanced[kept] == pytest.approx(expected)
-    assert not balanced[~kept].any()
+    assert balanced[kept] == pytest.approx(expected) and not balanced[~kept].any()
 
 
 def test_weights_of_all_sizes_stay_numbers():
@@ -57,8 +54,7 @@ def test_the_weighted_row_is_the_row_twice():
     weighted = model.fit(x, y, sample_weight=weights).objective_
     assert weighted == model.fit(x[again], y[again]).objective_
     plain = cvxnn.ConvexReLUClassifier(beta=0.1).fit(x, y, sample_weight=weights)
-    assert weighted == plain.objective_
-    assert weighted == pytest.approx(1.07279, abs=1e-5)
+    assert weighted == plain.objective_ and weighted == pytest.approx(1.07279, abs=1e-5)
 
 
 QUICK = {"method": cvxnn.Sampled(5), "max_iter": 20, "class_weight": "balanced"}

@@ -1,7 +1,5 @@
 """The estimators that choose beta: scores of folds, and the training that follows."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -12,12 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, max_error
 from sklearn.model_selection import LeaveOneOut, PredefinedSplit
 
-from cvxnn import (
-    ConvexReLUClassifier,
-    ConvexReLUClassifierCV,
-    ConvexReLURegressorCV,
-    Status,
-)
+from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressorCV, Status
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -65,9 +58,7 @@ def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     monkeypatch.setattr(kind, "_train", interrupted)
     X, y = load_iris(return_X_y=True)
     model.fit(X[::6, :2], y[::6])
-    assert calls[0] is None
-    assert len(calls) == 3
-    assert max(calls[1:]) < 1e-3
+    assert calls[0] is None and len(calls) == 3 and max(calls[1:]) < 1e-3
     assert model.status_ is Status.INTERRUPTED
     assert model.decision_function(X[:, :2]).shape == (150, 3)
 

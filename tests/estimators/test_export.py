@@ -1,9 +1,6 @@
 """Fitted estimators as PyTorch modules and ONNX models: the same decision values."""
 
-from __future__ import annotations
-
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +15,12 @@ from cvxnn import Conv
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_exports_give_the_same_values(name: str, run: Any, dtype: str, tol: float):
+def test_exports_give_the_same_values(name, run, dtype, tol):
     model, data = fitted(name)
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)
     # Images have their channels first there.
-    inputs = data[:, None] if isinstance(model.model, Conv) else data
-    values = run(model, inputs, dtype)
-    assert values.dtype == dtype
-    assert values.shape == expected.shape
+    values = run(model, data[:, None] if isinstance(model.model, Conv) else data, dtype)
+    assert values.dtype == dtype and values.shape == expected.shape
     assert values == pytest.approx(expected, rel=tol, abs=tol)
 
 
@@ -37,8 +32,7 @@ def test_layers_of_three_classes_are_blocks():
     assert tuple(output.weight.shape) == (3, model.n_neurons_)
     owner = np.repeat(np.arange(3), [network.n_neurons for network in model.networks_])
     others = torch.from_numpy(owner[np.newaxis] != np.arange(3)[:, np.newaxis])
-    assert (output.weight[others] == 0.0).all()
-    assert (output.weight[~others] != 0.0).all()
+    assert (output.weight[others] == 0.0).all() and (output.weight[~others] != 0.0).all()
 
 
 def test_an_option_set_after_the_fit_changes_nothing():
@@ -46,8 +40,7 @@ def test_an_option_set_after_the_fit_changes_nothing():
     model = clone(estimator).fit(X, y).set_params(hidden_bias=False, model="circular_conv")
     assert np.array_equal(model.predict(X), fitted("ReLU, numbers")[0].predict(X))
     pytest.importorskip("torch")
-    assert model.to_torch()[0].in_features == 2
-    assert model.to_torch()[0].bias is not None
+    assert model.to_torch()[0].in_features == 2 and model.to_torch()[0].bias is not None
 
 
 def test_onnx_knows_columns_and_classes():
@@ -67,6 +60,6 @@ def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
 
 @pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_a_model_must_be_fitted(name: str, method: str):
+def test_a_model_must_be_fitted(name, method):
     with pytest.raises(NotFittedError):
         getattr(clone(ESTIMATORS[name][0]), method)()

@@ -1,10 +1,6 @@
 """What `solve` refuses, the estimators refuse in the same sentence, and nothing is read as numbers
 that is none."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -32,13 +28,13 @@ each_model = pytest.mark.parametrize("model", MODELS, ids=str)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def changed(value: object) -> np.ndarray:
+def changed(value):
     table = X.astype(object)
     table[1, 1] = value
     return table
 
 
-def tables() -> dict[str, object]:
+def tables():
     pandas = pytest.importorskip("pandas")
     return {
         "dates": pandas.DataFrame({"a": X[:, 0], "b": pandas.to_datetime(DAYS)}),
@@ -59,35 +55,25 @@ def tables() -> dict[str, object]:
 
 
 ARRAYS = {
-    "masked": np.ma.array(X, mask=MASK),
-    "list of masked rows": list(np.ma.array(X, mask=MASK)),
-    "dates": np.column_stack([DAYS, DAYS]),
-    "spans": np.column_stack([DAYS, DAYS]) - DAYS[0],
-    "span among numbers": changed(np.timedelta64(3, "D")),
-    "complex": X + 0j,
-    "text": X.astype(str),
-    "number as text": changed("1.0"),
-    "None": changed(None),
-    "NaN": np.where(MASK, np.nan, X),
-    "infinite": np.where(MASK, -np.inf, X),
-    "too large": np.where(MASK, 1e101, X),
-    "too small": np.where(MASK, 1e-101, X),
-    "larger than float64": changed(10**400),
-    "sparse": sparse.csr_array(X),
-    "ragged": [[1.0], [2.0, 3.0]],
-    "a name": "data.csv",
+    "masked": np.ma.array(X, mask=MASK), "list of masked rows": list(np.ma.array(X, mask=MASK)),
+    "dates": np.column_stack([DAYS, DAYS]), "spans": np.column_stack([DAYS, DAYS]) - DAYS[0],
+    "span among numbers": changed(np.timedelta64(3, "D")), "complex": X + 0j, "text": X.astype(str),
+    "number as text": changed("1.0"), "None": changed(None), "NaN": np.where(MASK, np.nan, X),
+    "infinite": np.where(MASK, -np.inf, X), "too large": np.where(MASK, 1e101, X),
+    "too small": np.where(MASK, 1e-101, X), "larger than float64": changed(10**400),
+    "sparse": sparse.csr_array(X), "ragged": [[1.0], [2.0, 3.0]], "a name": "data.csv",
     "nothing": None,
-}
+}  # fmt: skip
 
 
-def sentence(call: Callable[[], object]) -> str:
+def sentence(call):
     with pytest.raises(InputError) as error:
         call()
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def of_solve(data: object = X, target: object = Y, weights: object = None) -> str:
+def of_solve(data=X, target=Y, weights=None):
     return sentence(lambda: cvxnn.solve(data, target, 1.0, sample_weight=weights))
 
 
@@ -127,18 +113,12 @@ def test_whatever_is_a_number_is_data(model):
 
 
 TARGETS = {
-    "masked": np.ma.array(Y, mask=Y < 0.0),
-    "dates": DAYS,
-    "spans": DAYS - DAYS[0],
-    "text": Y.astype(str),
-    "text in an array of objects": Y.astype(str).astype(object),
-    "NaN": np.where(Y > 0.0, Y, np.nan),
-    "infinite": np.where(Y > 0.0, Y, np.inf),
-    "too large": 1e101 * Y,
-    "too small": 1e-101 * Y,
-    "complex": Y + 0j,
+    "masked": np.ma.array(Y, mask=Y < 0.0), "dates": DAYS, "spans": DAYS - DAYS[0],
+    "text": Y.astype(str), "text in an array of objects": Y.astype(str).astype(object),
+    "NaN": np.where(Y > 0.0, Y, np.nan), "infinite": np.where(Y > 0.0, Y, np.inf),
+    "too large": 1e101 * Y, "too small": 1e-101 * Y, "complex": Y + 0j,
     "sparse": sparse.csr_array(Y[:, None]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
@@ -205,5 +185,4 @@ def test_labels_of_every_kind_are_labels():
 )
 def test_every_function_refuses_the_same_arrays(train):
     for data in ARRAYS.values():
-        found = sentence(lambda data=data: train(data))
-        assert found.replace("images", "X") == of_solve(data)
+        assert sentence(lambda data=data: train(data)).replace("images", "X") == of_solve(data)

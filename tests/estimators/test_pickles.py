@@ -1,13 +1,9 @@
 """Estimators come out of a pickle as they went in, also out of those of earlier releases."""
 
-from __future__ import annotations
-
 import io
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -20,11 +16,11 @@ STORED = Path(__file__).parents[1] / "data" / "stored_models"
 RELEASES = sorted(path.parent.name for path in STORED.glob("*/values.json"))
 
 
-def by_pickle(protocol: int) -> Callable[[Any], Any]:
+def by_pickle(protocol):
     return lambda model: pickle.loads(pickle.dumps(model, protocol=protocol))
 
 
-def by_joblib(model: Any) -> Any:
+def by_joblib(model):
     file = io.BytesIO()
     joblib.dump(model, file)
     file.seek(0)
@@ -37,7 +33,7 @@ COPIES = {
 }
 
 
-def assert_same(copy: Any, model: Any) -> None:
+def assert_same(copy, model):
     assert type(copy) is type(model)
     # Gates are arrays.
     assert repr(copy.get_params()) == repr(model.get_params())
@@ -50,7 +46,7 @@ def assert_same(copy: Any, model: Any) -> None:
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-def test_a_copy_is_the_model(name: str, copied: Callable[[Any], Any]):
+def test_a_copy_is_the_model(name, copied):
     model, data = fitted(name)
     copy = copied(model)
     assert_same(copy, model)
@@ -60,23 +56,21 @@ def test_a_copy_is_the_model(name: str, copied: Callable[[Any], Any]):
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-def test_a_copy_can_be_fitted_again(copied: Callable[[Any], Any]):
+def test_a_copy_can_be_fitted_again(copied):
     model, data = fitted("ReLU, numbers")
-    again = copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2])
-    assert again.network_ == model.network_
+    assert copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2]).network_ == model.network_
 
 
 @pytest.mark.parametrize("member", [*Status, *Verdict])
-def test_a_pickled_status_does_not_depend_on_its_sentence(member: Status | Verdict):
+def test_a_pickled_status_does_not_depend_on_its_sentence(member):
     content = pickle.dumps(member, protocol=4)
-    assert pickle.loads(content) is member
-    assert member.value.encode() not in content
+    assert pickle.loads(content) is member and member.value.encode() not in content
 
 
 # ---------------------------------------------------------------------- files of earlier releases
 
 
-def stored_numbers(release: str) -> dict[str, Any]:
+def stored_numbers(release):
     return json.loads((STORED / release / "values.json").read_text(encoding="utf-8"))
 
 
@@ -86,19 +80,18 @@ def test_there_are_stored_models():
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", ["regressor", "classifier", "regressor_cv", "signals"])
-def test_a_stored_estimator_predicts_as_it_did(release: str, name: str):
+def test_a_stored_estimator_predicts_as_it_did(release, name):
     model = joblib.load(STORED / release / f"{name}.joblib")
     numbers = stored_numbers(release)
     values = getattr(model, "decision_function", model.predict)(numbers["X"])
     assert values == pytest.approx(np.array(numbers[name]), rel=1e-12, abs=1e-12)
-    assert model.status_ is Status.OPTIMAL
-    assert model.dual_gap_ <= model.tol
+    assert model.status_ is Status.OPTIMAL and model.dual_gap_ <= model.tol
     if name == "classifier":
         assert model.predict(numbers["X"]).tolist() == numbers["labels"]
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_stored_network_has_the_values_it_had(release: str):
+def test_a_stored_network_has_the_values_it_had(release):
     network = TwoLayerNetwork.load(STORED / release / "network.npz")
     numbers = stored_numbers(release)
     values = network.forward(np.column_stack([numbers["X"], np.ones(len(numbers["X"]))]))

@@ -1,32 +1,24 @@
 """The estimators as scikit-learn knows them: its own checks, and its tools around them."""
 
-from __future__ import annotations
-
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cvxnn import (
-    Conv,
-    ConvexReLUClassifier,
-    ConvexReLUClassifierCV,
-    ConvexReLURegressor,
-    ConvexReLURegressorCV,
-    Gated,
-    Sampled,
-)
+import cvxnn
 
 # Sampled patterns and few rounds: the data of the checks have up to ten features, and
 # no check shall wait for a proof.
-QUICK = {"method": Sampled(8), "max_iter": 4}
-ESTIMATORS = [ConvexReLURegressor(**QUICK), ConvexReLUClassifier(**QUICK)]
+QUICK = {"method": cvxnn.Sampled(8), "max_iter": 4}
+ESTIMATORS = [cvxnn.ConvexReLURegressor(**QUICK), cvxnn.ConvexReLUClassifier(**QUICK)]
 OTHERS = [
-    ConvexReLURegressor(loss="huber", **QUICK),
-    ConvexReLURegressorCV(betas=[3.0, 1.0], cv=2, **QUICK),
-    ConvexReLUClassifierCV(betas=[10.0, 3.0], cv=2, **QUICK),
+    cvxnn.ConvexReLURegressor(loss="huber", **QUICK),
+    cvxnn.ConvexReLURegressorCV(betas=[3.0, 1.0], cv=2, **QUICK),
+    cvxnn.ConvexReLUClassifierCV(betas=[10.0, 3.0], cv=2, **QUICK),
     # Tables of the checks are signals: filters of two features, one with zeros around it.
-    ConvexReLURegressor(loss="huber", model=Conv(2, padding=1, pooling="average"), **QUICK),
-    ConvexReLUClassifier(model=Conv(2, padding=1, slope=0.1), **QUICK),
-    ConvexReLUClassifier(model=Gated(n_gates=10), max_iter=20),
+    cvxnn.ConvexReLURegressor(
+        loss="huber", model=cvxnn.Conv(2, padding=1, pooling="average"), **QUICK
+    ),
+    cvxnn.ConvexReLUClassifier(model=cvxnn.Conv(2, padding=1, slope=0.1), **QUICK),
+    cvxnn.ConvexReLUClassifier(model=cvxnn.Gated(n_gates=10), max_iter=20),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

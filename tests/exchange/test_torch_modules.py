@@ -1,10 +1,7 @@
 """Networks as PyTorch modules that can be trained, stored and read back."""
 
-from __future__ import annotations
-
 import io
 import pickle
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +9,8 @@ from exchange.outputs import by_torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks.cases import CASES, IMAGES, RELU, Case
+from networks.cases import CASES, IMAGES, RELU
+from sentences import refused
 
 from cvxnn import InputError, TwoLayerNetwork, from_torch, to_torch
 
@@ -22,12 +20,12 @@ X = RELU.data
 each_kind = pytest.mark.parametrize("kind", CASES.values(), ids=CASES)
 
 
-def module_of(kind: Case, m: int = 7, dtype: Any = None) -> Any:
+def module_of(kind, m=7, dtype=None):
     return to_torch(kind.make(m), image_shape=kind.image_shape, dtype=dtype)
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if not n.startswith(("linear", "circular"))])
-def test_what_is_trained_are_the_weights_with_the_same_penalty(name: str):
+def test_what_is_trained_are_the_weights_with_the_same_penalty(name):
     network, module = CASES[name].make(7), module_of(CASES[name])
     squares = sum(float((part.detach() ** 2).sum()) for part in module.parameters())
     skip = getattr(network, "skip_weights", None)
@@ -40,7 +38,7 @@ def test_what_is_trained_are_the_weights_with_the_same_penalty(name: str):
 
 
 @pytest.mark.parametrize("name", ["linear", "circular 5"])
-def test_linear_networks_are_one_linear_function(name: str):
+def test_linear_networks_are_one_linear_function(name):
     network = CASES[name].make(7)
     (parameter,) = module_of(CASES[name]).parameters()
     assert np.array_equal(parameter.detach().numpy(), network.coefficients.reshape(1, -1))
@@ -56,7 +54,7 @@ def test_gates_are_stored_and_not_trained():
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_layers_of_a_convolutional_network(name: str):
+def test_layers_of_a_convolutional_network(name):
     slope = CASES[name].make(1).slope
     kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
     module = module_of(CASES[name])
@@ -64,7 +62,7 @@ def test_layers_of_a_convolutional_network(name: str):
 
 
 @each_kind
-def test_a_stored_module_comes_back(kind: Case):
+def test_a_stored_module_comes_back(kind):
     module, inputs = module_of(kind), torch.tensor(kind.channels_first)
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
@@ -76,20 +74,19 @@ def test_a_stored_module_comes_back(kind: Case):
     assert not other(inputs).any()
     other.load_state_dict(torch.load(file))
     copy = pickle.loads(pickle.dumps(module))
-    assert torch.equal(other(inputs), module(inputs))
-    assert torch.equal(copy(inputs), module(inputs))
+    assert torch.equal(other(inputs), module(inputs)) and torch.equal(copy(inputs), module(inputs))
 
 
 @each_kind
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_parameters_and_gates_are_of_the_dtype(kind: Case, dtype: str):
+def test_parameters_and_gates_are_of_the_dtype(kind, dtype):
     module = module_of(kind, dtype=getattr(torch, dtype))
     assert {tensor.dtype for tensor in module.state_dict().values()} == {getattr(torch, dtype)}
 
 
 @each_kind
 @pytest.mark.parametrize("m", [7, 0])
-def test_the_random_numbers_of_torch_are_not_touched(kind: Case, m: int):
+def test_the_random_numbers_of_torch_are_not_touched(kind, m):
     state = torch.get_rng_state()
     module_of(kind, m)
     assert torch.equal(torch.get_rng_state(), state)
@@ -101,7 +98,7 @@ def test_the_module_of_a_sum_needs_the_size_of_the_images():
 
 
 @pytest.mark.parametrize("dtype", ["float32", np.float64, 64])
-def test_other_torch_dtypes_are_refused(dtype: Any):
+def test_other_torch_dtypes_are_refused(dtype):
     with pytest.raises(InputError, match=r"dtype must be one of torch\.float64, torch\.float32, "):
         to_torch(RELU.make(1), dtype=dtype)
 
@@ -113,15 +110,14 @@ def test_weights_too_large_for_the_torch_dtype_are_refused():
 
 
 @each_kind
-def test_the_module_is_a_copy_that_can_be_trained(kind: Case):
+def test_the_module_is_a_copy_that_can_be_trained(kind):
     network, same, module = kind.make(7), kind.make(7), module_of(kind)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     inputs = torch.tensor(kind.channels_first)
     before = module(inputs)
     before.sum().backward()
     optimizer.step()
-    assert not torch.equal(module(inputs), before)
-    assert network == same
+    assert not torch.equal(module(inputs), before) and network == same
     if kind is RELU:
         assert from_torch(module) != network
 
@@ -132,16 +128,14 @@ weights = st.floats(-1e100, 1e100)
 
 
 @given(st.data(), st.integers(0, 5), st.integers(1, 4), st.booleans())
-def test_a_network_survives_the_round_trip(data: Any, m: int, d: int, has_ones: bool):
+def test_a_network_survives_the_round_trip(data, m, d, has_ones):
     hidden = data.draw(arrays(np.float64, (m, d + has_ones), elements=weights))
     network = TwoLayerNetwork(hidden, data.draw(arrays(np.float64, m, elements=weights)))
     assert from_torch(to_torch(network, has_ones=has_ones)) == network
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.booleans(), st.booleans())
-def test_a_module_is_read_as_the_same_function(
-    seed: int, width: int, hidden_bias: bool, output_bias: bool
-):
+def test_a_module_is_read_as_the_same_function(seed, width, hidden_bias, output_bias):
     torch.manual_seed(seed)
     module = torch.nn.Sequential(
         torch.nn.Linear(3, width, bias=hidden_bias, dtype=torch.float64),
@@ -161,7 +155,7 @@ def test_a_module_is_read_as_the_same_function(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_smaller_torch_dtypes_round(dtype: str):
+def test_smaller_torch_dtypes_round(dtype):
     network, kind = RELU.make(7), getattr(torch, dtype)
     read = from_torch(to_torch(network, has_ones=True, dtype=kind))
     error = np.abs(read.hidden_weights - network.hidden_weights)
@@ -169,8 +163,7 @@ def test_smaller_torch_dtypes_round(dtype: str):
 
 
 def test_from_torch_refuses_several_outputs():
-    with pytest.raises(InputError, match="one output, got 3"):
-        from_torch(to_torch([RELU.make(m) for m in (7, 1, 0)]))
+    refused(lambda: from_torch(to_torch([RELU.make(m) for m in (7, 1, 0)])), "one output, got 3")
 
 
 @pytest.mark.parametrize(
@@ -184,12 +177,9 @@ def test_from_torch_refuses_several_outputs():
         ("circular 5", "Linear"),
     ],
 )
-def test_from_torch_refuses_other_kinds(name: str, words: str):
-    with pytest.raises(InputError, match=rf"got a Sequential\({words}\)") as error:
-        from_torch(to_torch(CASES[name].make(3)))
-    assert "\n" not in str(error.value)
+def test_from_torch_refuses_other_kinds(name, words):
+    refused(lambda: from_torch(to_torch(CASES[name].make(3))), rf"got a Sequential\({words}\)")
 
 
 def test_from_torch_refuses_single_layers():
-    with pytest.raises(InputError, match="got a Linear"):
-        from_torch(torch.nn.Linear(2, 1))
+    refused(lambda: from_torch(torch.nn.Linear(2, 1)), "got a Linear")

@@ -1,10 +1,5 @@
 """Figures of a run against the stored ones."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 # Largest differences, relative to each number, of predictions to the largest; a dual bound may
@@ -18,9 +13,7 @@ TOLERANCES = {
 }
 
 
-def differences(
-    found: dict[str, Any], stored: dict[str, Any], tolerances: Mapping[str, float] = TOLERANCES
-) -> list[str]:
+def differences(found, stored, tolerances=TOLERANCES):
     """What has changed, a sentence for each."""
     if set(found) != set(stored):
         return [f"figures are {sorted(found)}, were {sorted(stored)}"]
@@ -31,7 +24,7 @@ def differences(
     ]
 
 
-def _agree(name: str, found: Any, stored: Any, tolerances: Mapping[str, float]) -> bool:
+def _agree(name, found, stored, tolerances):
     if name == "status":
         return bool(found == stored)
     new, old = np.asarray(found, dtype=float), np.asarray(stored, dtype=float)

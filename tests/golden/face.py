@@ -3,28 +3,20 @@
 Every function returns the figures of one run, by the names that `compare.py` knows.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 import cvxnn
 
-FloatArray = NDArray[np.float64]
-Figures = dict[str, Any]
 # Predictions of a case that are kept, at rows spread evenly.
 _KEPT_ROWS = 8
 
 
-def _kept(predictions: FloatArray) -> list[float]:
+def _kept(predictions):
     few = np.linspace(0, len(predictions) - 1, min(_KEPT_ROWS, len(predictions))).round()
     return predictions[few.astype(int)].ravel().tolist()
 
 
-def _of(solution: Any, data: FloatArray) -> Figures:
+def _of(solution, data):
     network = solution.network
     return {
         "objective": solution.objective,
@@ -35,22 +27,22 @@ def _of(solution: Any, data: FloatArray) -> Figures:
     }
 
 
-def solution(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
+def solution(X, y, beta, **options):
     return _of(cvxnn.solve(X, y, beta, **options), X)
 
 
-def from_start(X: FloatArray, y: FloatArray, beta: float, other_beta: float) -> Figures:
+def from_start(X, y, beta, other_beta):
     """From the network of another beta."""
     start = cvxnn.solve(X, y, other_beta).network
     return _of(cvxnn.solve(X, y, beta, warm_start=start), X)
 
 
-def on_patterns(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
+def on_patterns(X, y, beta, n_samples):
     patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
     return _of(cvxnn.solve(X, y, beta, method=cvxnn.Sampled(patterns=patterns)), X)
 
 
-def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figures:
+def program(X, y, beta, n_samples):
     """The convex program as an object, at a point that no solver has chosen."""
     patterns = cvxnn.sample_patterns(X, n_samples, random_state=3)
     found = cvxnn.ConvexProgram(X, y, beta, patterns)
@@ -69,7 +61,7 @@ def program(X: FloatArray, y: FloatArray, beta: float, n_samples: int) -> Figure
     }
 
 
-def decomposed(X: FloatArray, y: FloatArray, beta: float, model: cvxnn.Gated) -> Figures:
+def decomposed(X, y, beta, model):
     """The two ReLU networks that do what a gated network does."""
     gated = cvxnn.solve(X, y, beta, model=model).network
     networks = [gated.to_relu(X), gated.to_relu(X, "minimum_norm")]
@@ -80,9 +72,7 @@ def decomposed(X: FloatArray, y: FloatArray, beta: float, model: cvxnn.Gated) ->
     }
 
 
-def certificate(
-    network: Callable[[], Any], X: FloatArray, y: FloatArray, beta: float, **options: Any
-) -> Figures:
+def certificate(network, X, y, beta, **options):
     """Of a network that is made when the case runs; without the clock of `certify`."""
     found = cvxnn.certify(network(), X, y, beta, time_limit=None, **options)
     neuron, better = found.improving_neuron, found.better_network
@@ -100,11 +90,11 @@ def certificate(
     }
 
 
-def trained(X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Any:
+def trained(X, y, beta, **options):
     return cvxnn.solve(X, y, beta, **options).network
 
 
-def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
+def path(X, y, betas, **options):
     found = cvxnn.regularization_path(X, y, betas, **options)
     return {
         "values": found.betas.tolist(),
@@ -116,11 +106,11 @@ def path(X: FloatArray, y: FloatArray, betas: int, **options: Any) -> Figures:
     }
 
 
-def largest_beta(X: FloatArray, y: FloatArray, **options: Any) -> Figures:
+def largest_beta(X, y, **options):
     return {"values": cvxnn.largest_beta(X, y, **options)}
 
 
-def fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
+def fitted(model, X, y):
     """An estimator without the clock of its `fit`."""
     model.set_params(time_limit=None).fit(X, y)
     figures = {
@@ -135,7 +125,7 @@ def fitted(model: Any, X: FloatArray, y: NDArray[Any]) -> Figures:
     return figures
 
 
-def optimal_set(X: FloatArray, y: FloatArray, beta: float) -> Figures:
+def optimal_set(X, y, beta):
     optima = cvxnn.OptimalSet(X, y, beta)
     smallest = optima.smallest_network()
     low, high = optima.prediction_range(1.5 * X + 0.5)
@@ -154,7 +144,7 @@ def optimal_set(X: FloatArray, y: FloatArray, beta: float) -> Figures:
     }
 
 
-def descent(start: Any, X: FloatArray, y: FloatArray, beta: float, **options: Any) -> Figures:
+def descent(start, X, y, beta, **options):
     optima = cvxnn.OptimalSet(X, y, beta)
     found = cvxnn.descent_path(start, optima.minimal_network(), X, y, beta, **options)
     times = np.linspace(0.0, 1.0, 9)

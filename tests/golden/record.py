@@ -6,14 +6,11 @@ with `--only`, the cases with this text in their names; the others stay as they 
 meant to change is written again, and the commit says why. The seconds of every case are printed.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from golden.cases import CASES
 from llvmlite import binding
@@ -24,13 +21,13 @@ FILE = Path(__file__).with_name("golden.json")
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "clarabel")
 
 
-def stored() -> dict[str, Any]:
+def stored():
     """What the file says: `arithmetic`, and the figures of all `cases`, by name."""
-    contents: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    contents = json.loads(FILE.read_text(encoding="utf-8"))
     return contents
 
 
-def arithmetic() -> dict[str, str]:
+def arithmetic():
     """What rounding depends on: processor, kernels of the BLAS, versions of packages."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     kernels = {str(pool.get("architecture", pool["internal_api"])) for pool in pools}
@@ -42,7 +39,7 @@ def arithmetic() -> dict[str, str]:
     }
 
 
-def main() -> None:
+def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="text in the names of the cases")
     arguments = parser.parse_args()

@@ -11,16 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from programs import patches_by_loops
 from scipy.linalg import circulant
 
 from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
-from cvxnn.networks import Network
-
-FloatArray = NDArray[np.float64]
-# Arrays of Fraction.
-Exact = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -33,15 +27,15 @@ class Case:
     image_shape: tuple[int, ...] | None = None
 
     @property
-    def network(self) -> Any:
+    def network(self):
         return self.make(4)
 
     @property
-    def kind(self) -> type[Network]:
+    def kind(self):
         return type(self.make(0))
 
     @property
-    def data(self) -> FloatArray:
+    def data(self):
         """The last column of rows is one of ones; the first row is on the boundary of a gate."""
         data = normal(*self.shape)
         if self.image_shape is None:
@@ -51,7 +45,7 @@ class Case:
         return data
 
     @property
-    def channels_first(self) -> FloatArray:
+    def channels_first(self):
         """The data as other libraries have them."""
         if self.image_shape is None:
             return self.data
@@ -59,60 +53,60 @@ class Case:
         return np.moveaxis(self.data, -1, 1) if has_channels else self.data[:, np.newaxis]
 
     @property
-    def values(self) -> Exact:
+    def values(self):
         """What the network is on the data."""
         return values(self.network, self.data)
 
     @property
-    def arrays(self) -> dict[str, FloatArray]:
+    def arrays(self):
         """The arguments of the constructor that are arrays."""
         return dict(self.network._arrays)
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self):
         """Its other arguments."""
         return dict(self.network._settings)
 
-    def made(self, **changed: Any) -> Network:
+    def made(self, **changed):
         """A network of this kind with some arguments changed."""
-        made: Network = self.kind(**(self.arrays | self.settings | changed))
+        made = self.kind(**(self.arrays | self.settings | changed))
         return made
 
 
 # ------------------------------------------------------------------ in rational arithmetic
 
 
-def exact(array: Any) -> Exact:
+def exact(array):
     """The same numbers as fractions."""
-    numbers: Exact = np.vectorize(Fraction, otypes=[object])(array)
+    numbers = np.vectorize(Fraction, otypes=[object])(array)
     return numbers
 
 
-def root(square: Fraction) -> Fraction:
+def root(square):
     """The square root to 60 digits."""
     with localcontext() as context:
         context.prec = 60
         return Fraction((Decimal(square.numerator) / Decimal(square.denominator)).sqrt())
 
 
-def leaky(sums: Exact, slope: float) -> Exact:
+def leaky(sums, slope):
     return np.where(sums > 0, sums, Fraction(slope) * sums)
 
 
-def dense_values(network: TwoLayerNetwork, X: FloatArray) -> Exact:
+def dense_values(network, X):
     sums = exact(X) @ exact(network.hidden_weights).T
     values = leaky(sums, network.slope) @ exact(network.output_weights)
     w = network.skip_weights
     return values if w is None else values + exact(X) @ exact(w)
 
 
-def gated_values(network: GatedNetwork, X: FloatArray) -> Exact:
+def gated_values(network, X):
     gates = exact(X) @ exact(network.gates).T >= 0
     products = exact(X) @ exact(network.hidden_weights).T
     return (gates * products) @ exact(network.output_weights)
 
 
-def maps_by_loops(network: ConvolutionalNetwork, data: FloatArray) -> Exact:
+def maps_by_loops(network, data):
     """Activations of every filter at every place, shape (n, K, m)."""
     sides = network.filter_shape[:-1]
     patches = patches_by_loops(data, sides, network.stride, network.padding)
@@ -122,7 +116,7 @@ def maps_by_loops(network: ConvolutionalNetwork, data: FloatArray) -> Exact:
     return leaky(maps, network.slope)
 
 
-def convolutional_values(network: ConvolutionalNetwork, data: FloatArray) -> Exact:
+def convolutional_values(network, data):
     maps = maps_by_loops(network, data)
     pooled = maps.max(axis=1) if network.pooling == "max" else maps.sum(axis=1)
     if network.pooling == "average":
@@ -130,19 +124,19 @@ def convolutional_values(network: ConvolutionalNetwork, data: FloatArray) -> Exa
     return pooled @ exact(network.output_weights)
 
 
-def linear_values(network: LinearCNN, patches: FloatArray) -> Exact:
+def linear_values(network, patches):
     products = exact(patches) @ exact(network.filters).T
     return np.einsum("nkj,jk->n", products, exact(network.output_weights))
 
 
-def circular_values(network: CircularCNN, X: FloatArray) -> Exact:
+def circular_values(network, X):
     pairs = zip(network.filters, network.output_weights, strict=True)
     zeros = exact(np.zeros(len(X)))
     return sum((exact(X) @ exact(circulant(u)) @ exact(w) for u, w in pairs), zeros)
 
 
 # The values of a kind, and what is in its penalty: arrays by name.
-FORMULAS: dict[type, tuple[Callable[[Any, FloatArray], Exact], tuple[str, ...]]] = {
+FORMULAS = {
     TwoLayerNetwork: (dense_values, ("hidden_weights", "output_weights")),
     GatedNetwork: (gated_values, ("hidden_weights", "output_weights")),
     ConvolutionalNetwork: (convolutional_values, ("filters", "output_weights", "biases")),
@@ -151,12 +145,12 @@ FORMULAS: dict[type, tuple[Callable[[Any, FloatArray], Exact], tuple[str, ...]]]
 }
 
 
-def values(network: Any, data: FloatArray) -> Exact:
+def values(network, data):
     """What a network is on data."""
     return FORMULAS[type(network)][0](network, data)
 
 
-def penalty(network: Any) -> Fraction:
+def penalty(network):
     """What beta multiplies, to 60 digits."""
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
     squares = [np.sum(exact(array) ** 2) for array in squared if array is not None]
@@ -168,20 +162,20 @@ def penalty(network: Any) -> Fraction:
 # ------------------------------------------------------------------ the networks
 
 
-def normal(m: int, *shape: int) -> FloatArray:
+def normal(m, *shape):
     return np.random.default_rng([m, *shape]).standard_normal((m, *shape))
 
 
-def dense(name: str, skip: bool = False, **settings: Any) -> Case:
+def dense(name, skip=False, **settings):
     w = normal(4) if skip else None
 
-    def make(m: int) -> TwoLayerNetwork:
+    def make(m):
         return TwoLayerNetwork(normal(m, 4), normal(m), skip_weights=w, **settings)
 
     return Case(name, make, (6, 4))
 
 
-def gated(m: int) -> GatedNetwork:
+def gated(m):
     """The first gate has the first row on its boundary, the last is open everywhere."""
     gates = normal(m, 4)[::-1].copy()
     gates[:1] = [1.0, 0.0, 0.0, 0.0]
@@ -199,10 +193,10 @@ GEOMETRIES = [
 ]
 
 
-def convolutional(geometry: int, pooling: str, slope: float, has_biases: bool) -> Case:
+def convolutional(geometry, pooling, slope, has_biases):
     shape, filter_shape, stride, padding = GEOMETRIES[geometry]
 
-    def make(m: int) -> ConvolutionalNetwork:
+    def make(m):
         return ConvolutionalNetwork(
             normal(m, *filter_shape), normal(m), normal(m) if has_biases else None,
             stride=stride, padding=padding, pooling=pooling, slope=slope,
@@ -211,11 +205,11 @@ def convolutional(geometry: int, pooling: str, slope: float, has_biases: bool) -
     return Case(f"geometry {geometry}, {pooling}", make, shape, shape[1 : len(filter_shape)])
 
 
-def circular(d: int) -> Case:
+def circular(d):
     return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
 
 
-def _named(*cases: Case) -> dict[str, Case]:
+def _named(*cases):
     return {case.name: case for case in cases}
 
 

@@ -1,28 +1,25 @@
 """What holds for networks of every kind: values, objective, identity and refusals."""
 
-from __future__ import annotations
-
 import copy
 import pickle
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
-from networks.cases import CASES, Case, each_case, each_kind, exact, penalty, values
+from networks.cases import CASES, each_case, each_kind, exact, penalty, values
+from sentences import refused
 
 from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
 from cvxnn.errors import InputError
-from cvxnn.losses import HuberLoss, LogisticLoss, Loss, SquaredLoss
+from cvxnn.losses import HuberLoss, LogisticLoss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 
 # Other values of the settings, each for a network that differs in nothing else.
-OTHERS: dict[str, tuple[Any, ...]] = {
+OTHERS = {
     "slope": (0.7,), "skip_is_free": (False, True), "stride": (4,), "padding": (3,),
     "pooling": ("max", "sum"),
 }  # fmt: skip
-COPIES: dict[str, Callable[[Any], Any]] = {
+COPIES = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     **{
@@ -35,7 +32,7 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 
 
 @each_case
-def test_values_are_the_formula(case: Case) -> None:
+def test_values_are_the_formula(case):
     found = case.network.forward(case.data)
     assert found.shape == (len(case.data),)
     np.testing.assert_allclose(found, case.values.astype(float), rtol=1e-12, atol=1e-12)
@@ -45,7 +42,7 @@ def test_values_are_the_formula(case: Case) -> None:
 
 @pytest.mark.parametrize("size", [1.0, 1e8, 1e-8])
 @each_case
-def test_the_error_covers_the_exact_objective(case: Case, size: float) -> None:
+def test_the_error_covers_the_exact_objective(case, size):
     data, beta = size * case.data, 0.3
     network = case.network
     exact_values, price = values(network, data), Fraction(beta) * penalty(network)
@@ -65,7 +62,7 @@ def test_the_error_covers_the_exact_objective(case: Case, size: float) -> None:
 
 
 @each_case
-def test_penalty_is_the_formula(case: Case) -> None:
+def test_penalty_is_the_formula(case):
     assert case.network.penalty() == pytest.approx(float(penalty(case.network)), rel=1e-14)
     trained = case.arrays.keys() - {"gates"}
     assert case.network.n_weights == sum(case.arrays[name].size for name in trained)
@@ -73,7 +70,7 @@ def test_penalty_is_the_formula(case: Case) -> None:
 
 @pytest.mark.parametrize("loss", [HuberLoss(0.3), LogisticLoss()])
 @each_case
-def test_objective_is_the_formula(case: Case, loss: Loss) -> None:
+def test_objective_is_the_formula(case, loss):
     y = np.ones(len(case.data))
     expected = loss.value(case.values.astype(float), y) + 0.7 * float(penalty(case.network))
     assert case.network.objective(case.data, y, 0.7, loss) == pytest.approx(expected, rel=1e-12)
@@ -92,14 +89,13 @@ def test_objective_is_the_formula(case: Case, loss: Loss) -> None:
         (np.ones, None, "beta must be a finite number above 0"),
     ],
 )
-def test_objective_refuses(case: Case, y: Any, beta: Any, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        case.network.objective(case.data, y(len(case.data)), beta)
+def test_objective_refuses(case, y, beta, says):
+    refused(lambda: case.network.objective(case.data, y(len(case.data)), beta), says)
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 @each_case
-def test_copies_are_equal_and_read_only(case: Case, copied: Callable[[Any], Any]) -> None:
+def test_copies_are_equal_and_read_only(case, copied):
     twin = copied(case.network)
     assert twin == case.network and hash(twin) == hash(case.network)
     assert type(twin) is type(case.network)
@@ -107,15 +103,14 @@ def test_copies_are_equal_and_read_only(case: Case, copied: Callable[[Any], Any]
 
 
 @each_case
-def test_weights_are_private_and_cannot_be_written(case: Case) -> None:
+def test_weights_are_private_and_cannot_be_written(case):
     given = {name: array.copy(order="F") for name, array in case.arrays.items()}
     network = case.made(**given)
     for array in given.values():
         array[...] = 7.0
     assert network == case.network
     for name, array in network._arrays.items():
-        assert getattr(network, name) is array
-        assert array.flags.c_contiguous
+        assert getattr(network, name) is array and array.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 2.0
     for name in (*case.arrays, *case.settings, "another"):
@@ -126,10 +121,10 @@ def test_weights_are_private_and_cannot_be_written(case: Case) -> None:
 
 
 @each_case
-def test_equality_is_of_kind_weights_and_settings(case: Case) -> None:
+def test_equality_is_of_kind_weights_and_settings(case):
     again = case.made(**{name: array.tolist() for name, array in case.arrays.items()})
     assert again == case.network and hash(again) == hash(case.network)
-    others: list[Any] = [case.made(**{name: 2.0 * a}) for name, a in case.arrays.items()]
+    others = [case.made(**{name: 2.0 * a}) for name, a in case.arrays.items()]
     for name, value in case.settings.items():
         others.append(case.made(**{name: next(o for o in OTHERS[name] if o != value)}))
     for name in {"biases", "skip_weights"} & case.arrays.keys():
@@ -142,7 +137,7 @@ def test_equality_is_of_kind_weights_and_settings(case: Case) -> None:
 
 
 @each_kind
-def test_zeros_of_both_signs_are_equal(case: Case) -> None:
+def test_zeros_of_both_signs_are_equal(case):
     zeros = {name: 0.0 * np.abs(array) for name, array in case.arrays.items()}
     first, second = case.made(**zeros), case.made(**{name: -z for name, z in zeros.items()})
     assert first == second and hash(first) == hash(second)
@@ -150,7 +145,7 @@ def test_zeros_of_both_signs_are_equal(case: Case) -> None:
         assert first != case.made(**zeros | {name: np.full_like(array, 5e-324)})
 
 
-def test_kinds_with_the_same_weights_are_different() -> None:
+def test_kinds_with_the_same_weights_are_different():
     U, V = np.ones((2, 3)), np.full((2, 3), 2.0)
     assert LinearCNN(U, V) != CircularCNN(U, V)
     assert ConvolutionalNetwork(U[..., None], [1.0, 2.0]) != TwoLayerNetwork(U, [1.0, 2.0])
@@ -176,12 +171,12 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("name", "text"), TEXTS.items())
-def test_the_representation_is_one_line(name: str, text: str) -> None:
+def test_the_representation_is_one_line(name, text):
     assert repr(CASES[name].network) == text
 
 
 @each_case
-def test_without_neurons_what_is_left_is_the_skip_connection(case: Case) -> None:
+def test_without_neurons_what_is_left_is_the_skip_connection(case):
     none = case.made(
         **{name: array[:0] for name, array in case.arrays.items() if name != "skip_weights"}
     )
@@ -193,20 +188,14 @@ def test_without_neurons_what_is_left_is_the_skip_connection(case: Case) -> None
     assert none.penalty() == (np.linalg.norm(w) if paid else 0.0)
 
 
-def test_gates_that_are_the_weights_are_relu() -> None:
-    rng = np.random.default_rng(2)
-    U, a, X = rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal((7, 3))
-    assert np.allclose(GatedNetwork(U, U, a).forward(X), np.maximum(X @ U.T, 0.0) @ a)
-
-
-def test_a_network_cannot_be_made_of_no_kind() -> None:
+def test_a_network_cannot_be_made_of_no_kind():
     from cvxnn.networks import Network
 
     with pytest.raises(TypeError, match="abstract"):
-        Network({}, {})  # type: ignore[abstract]
+        Network({}, {})
 
 
-PLAIN: dict[Any, dict[str, Any]] = {
+PLAIN = {
     TwoLayerNetwork: {"hidden_weights": [[1.0, 2.0]], "output_weights": [1.0]},
     GatedNetwork: {
         "gates": [[1.0, 2.0]], "hidden_weights": [[1.0, 2.0]], "output_weights": [1.0],
@@ -216,7 +205,7 @@ PLAIN: dict[Any, dict[str, Any]] = {
     CircularCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
 }  # fmt: skip
 HIDDEN, HEADS, FILTERS = "hidden_weights", "output_weights", "filters"
-WRONG: list[tuple[Any, dict[str, Any], str]] = [
+WRONG = [
     (TwoLayerNetwork, {HIDDEN: [1.0, 2.0]}, "hidden_weights must be 2-D"),
     (TwoLayerNetwork, {HIDDEN: [], HEADS: []}, "hidden_weights must be 2-D"),
     (TwoLayerNetwork, {HIDDEN: np.empty((1, 0))}, "a row that is not empty for each neuron"),
@@ -258,11 +247,9 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "changed", "says"), WRONG)
-def test_bad_arguments_are_one_sentence(kind: Any, changed: dict[str, Any], says: str) -> None:
+def test_bad_arguments_are_one_sentence(kind, changed, says):
     assert kind(**PLAIN[kind]).n_weights > 0
-    with pytest.raises(InputError, match=says) as error:
-        kind(**(PLAIN[kind] | changed))
-    assert "\n" not in str(error.value)
+    refused(lambda: kind(**(PLAIN[kind] | changed)), says)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +271,7 @@ def test_bad_arguments_are_one_sentence(kind: Any, changed: dict[str, Any], says
         (ConvolutionalNetwork, np.ones((5, 1)), "at most 1, "),
     ],
 )
-def test_bad_data_are_one_sentence(kind: Any, data: Any, says: str) -> None:
+def test_bad_data_are_one_sentence(kind, data, says):
     changed = {"filters": [[[1.0], [1.0]]]} if kind is ConvolutionalNetwork else {}
     network = kind(**PLAIN[kind] | changed)
     for name in ("forward", "activations", "feature_maps"):

@@ -1,9 +1,5 @@
 """What is for ReLU without a skip connection refuses other networks in one sentence."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -35,7 +31,7 @@ CALLS = {
 
 @pytest.mark.parametrize("network", OTHERS, ids=repr)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_other_networks_are_refused(call: Any, network: Any) -> None:
+def test_other_networks_are_refused(call, network):
     with pytest.raises(InputError, match="must be a TwoLayerNetwork") as error:
         call(network)
     assert "\n" not in str(error.value)
@@ -44,7 +40,7 @@ def test_other_networks_are_refused(call: Any, network: Any) -> None:
         assert str(error.value).endswith(f"got {network!r}.")
 
 
-def test_plain_networks_pass() -> None:
+def test_plain_networks_pass():
     assert check_plain(PLAIN, "network") is PLAIN
     assert PLAIN.is_plain and not any(each.is_plain for each in OTHERS[:2])
     assert NEURON.added_to(PLAIN).n_neurons == 2

@@ -1,46 +1,42 @@
 """Files of networks of every kind: what is saved comes back, and what is damaged is refused."""
 
-from __future__ import annotations
-
-import builtins
 import io
 import json
 import math
 import os
 import pickle
+import sys
 import zipfile
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks.cases import KINDS, Case, each_case, each_kind
+from networks.cases import KINDS, each_case, each_kind
 
 from cvxnn import load_network
 from cvxnn.errors import InputError, ModelFileError
-from cvxnn.networks import Network, TwoLayerNetwork, storage
+from cvxnn.networks import TwoLayerNetwork, storage
 
 SUFFIXES = [".npz", ".safetensors"]
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
 @pytest.fixture(autouse=True)
-def _safetensors_where_needed(request: pytest.FixtureRequest) -> None:
+def _safetensors_where_needed(request):
     parameters = getattr(getattr(request.node, "callspec", None), "params", {})
     if parameters.get("suffix") == ".safetensors":
         pytest.importorskip("safetensors")
 
 
-def random_network() -> TwoLayerNetwork:
+def random_network():
     rng = np.random.default_rng(0)
     return TwoLayerNetwork(rng.standard_normal((3, 2)), rng.standard_normal(3))
 
 
 @st.composite
-def weights_and_metadata(draw: st.DrawFn) -> tuple[TwoLayerNetwork, dict[str, Any]]:
+def weights_and_metadata(draw):
     m, d = draw(st.integers(0, 4)), draw(st.integers(1, 3))
     finite = st.floats(allow_nan=False, allow_infinity=False)
     network = TwoLayerNetwork(
@@ -59,23 +55,18 @@ def weights_and_metadata(draw: st.DrawFn) -> tuple[TwoLayerNetwork, dict[str, An
 
 @each_suffix
 @given(case=weights_and_metadata())
-def test_file_returns_what_was_saved(
-    suffix: str,
-    case: tuple[TwoLayerNetwork, dict[str, Any]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_file_returns_what_was_saved(suffix, case, tmp_path_factory):
     network, metadata = case
     path = tmp_path_factory.getbasetemp() / f"roundtrip{suffix}"
     network.save(path, metadata)
     restored, restored_metadata = TwoLayerNetwork.load_with_metadata(path)
     assert restored == network
     assert restored.hidden_weights.tobytes() == network.hidden_weights.tobytes()
-    assert restored_metadata == metadata
-    assert load_network(path) == (network, metadata)
+    assert restored_metadata == metadata and load_network(path) == (network, metadata)
 
 
 @each_kind
-def test_a_file_of_another_kind_is_refused(case: Case, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(case, tmp_path):
     path, name = tmp_path / "model.npz", type(case.network).__name__
     case.network.save(path)
     for kind in {other.kind for other in KINDS} - {case.kind}:
@@ -84,7 +75,7 @@ def test_a_file_of_another_kind_is_refused(case: Case, tmp_path: Path) -> None:
             kind.load(path)
 
 
-def test_a_kind_that_is_not_known_is_refused(tmp_path: Path) -> None:
+def test_a_kind_that_is_not_known_is_refused(tmp_path):
     path = tmp_path / "model.npz"
     path.write_bytes(npz_bytes(**forged({}, kind="MaxoutNetwork")))
     with pytest.raises(ModelFileError, match="holds a MaxoutNetwork, which this cvxnn does not"):
@@ -92,14 +83,14 @@ def test_a_kind_that_is_not_known_is_refused(tmp_path: Path) -> None:
 
 
 @each_suffix
-def test_file_without_metadata_and_with_text_path(suffix: str, tmp_path: Path) -> None:
+def test_file_without_metadata_and_with_text_path(suffix, tmp_path):
     path = str(tmp_path / f"model{suffix.upper()}")
     random_network().save(path)
     assert TwoLayerNetwork.load_with_metadata(path) == (random_network(), {})
     assert os.listdir(tmp_path) == [os.path.basename(path)]
 
 
-def test_metadata_come_back_as_json_has_them(tmp_path: Path) -> None:
+def test_metadata_come_back_as_json_has_them(tmp_path):
     path = tmp_path / "model.npz"
     random_network().save(path, {"range": (1, 2), "bound": -math.inf, "by": {3: "c", "a": 1}})
     metadata = TwoLayerNetwork.load_with_metadata(path)[1]
@@ -107,7 +98,7 @@ def test_metadata_come_back_as_json_has_them(tmp_path: Path) -> None:
 
 
 @each_case
-def test_npz_is_readable_by_numpy_alone(case: Case, tmp_path: Path) -> None:
+def test_npz_is_readable_by_numpy_alone(case, tmp_path):
     path = tmp_path / "model.npz"
     case.network.save(path, {"beta": 0.5})
     with np.load(path, allow_pickle=False) as contents:
@@ -117,12 +108,11 @@ def test_npz_is_readable_by_numpy_alone(case: Case, tmp_path: Path) -> None:
         header = json.loads(contents["header"].item())
     assert header.pop("checksum")
     kind, settings = type(case.network).__name__, case.settings
-    expected = {"format": 2, "kind": kind, "settings": settings, "metadata": {"beta": 0.5}}
-    assert header == expected
+    assert header == {"format": 2, "kind": kind, "settings": settings, "metadata": {"beta": 0.5}}
 
 
 @each_case
-def test_safetensors_is_readable_by_safetensors_alone(case: Case, tmp_path: Path) -> None:
+def test_safetensors_is_readable_by_safetensors_alone(case, tmp_path):
     safetensors = pytest.importorskip("safetensors")
     path = tmp_path / "model.safetensors"
     case.network.save(path, {"beta": 0.5})
@@ -134,15 +124,15 @@ def test_safetensors_is_readable_by_safetensors_alone(case: Case, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["model", "model.pkl", "model.npz.gz", ".npz"])
-def test_other_suffixes_are_refused(name: str, tmp_path: Path) -> None:
+def test_other_suffixes_are_refused(name, tmp_path):
     for call in (random_network().save, TwoLayerNetwork.load, load_network):
         with pytest.raises(InputError, match=r"path must end in \.npz or \.safetensors"):
             call(tmp_path / name)
     assert os.listdir(tmp_path) == []
 
 
-def circular() -> dict[str, Any]:
-    metadata: dict[str, Any] = {}
+def circular():
+    metadata = {}
     metadata["self"] = metadata
     return metadata
 
@@ -150,14 +140,14 @@ def circular() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "metadata", [[1, 2], "text", {"a": object()}, {"a": np.ones(2)}, {(1, 2): 3}, circular()]
 )
-def test_metadata_that_json_cannot_hold(metadata: Any, tmp_path: Path) -> None:
+def test_metadata_that_json_cannot_hold(metadata, tmp_path):
     with pytest.raises(InputError, match="metadata must be"):
         random_network().save(tmp_path / "model.npz", metadata)
     assert os.listdir(tmp_path) == []
 
 
 @each_suffix
-def test_missing_file_and_missing_folder(suffix: str, tmp_path: Path) -> None:
+def test_missing_file_and_missing_folder(suffix, tmp_path):
     path = tmp_path / "nowhere" / f"model{suffix}"
     with pytest.raises(FileNotFoundError, match="no such model file") as caught:
         load_network(path)
@@ -166,21 +156,20 @@ def test_missing_file_and_missing_folder(suffix: str, tmp_path: Path) -> None:
         random_network().save(path)
 
 
-def outcome(path: Path, content: bytes, network: Network | None = None) -> str:
+def outcome(path, content, network=None):
     """ "equal" or "refused" for a changed file; any other exception is a failure."""
     path.write_bytes(content)
     try:
         restored, metadata = load_network(path)
     except ModelFileError as error:
-        assert str(path) in str(error)
-        assert str(error).endswith(".")
+        assert str(path) in str(error) and str(error).endswith(".")
         return "refused"
     assert (restored, metadata) == (network, {"note": "kept"})
     return "equal"
 
 
 @pytest.fixture
-def saved(suffix: str, case: Case, tmp_path: Path) -> tuple[Path, bytes]:
+def saved(suffix, case, tmp_path):
     path = tmp_path / f"model{suffix}"
     case.network.save(path, {"note": "kept"})
     return path, path.read_bytes()
@@ -188,29 +177,28 @@ def saved(suffix: str, case: Case, tmp_path: Path) -> tuple[Path, bytes]:
 
 @each_suffix
 @each_kind
-def test_truncated_files(case: Case, saved: tuple[Path, bytes]) -> None:
+def test_truncated_files(case, saved):
     path, content = saved
     outcomes = {outcome(path, content[:length]) for length in range(0, len(content), 7)}
-    assert outcomes == {"refused"}
-    assert outcome(path, content, case.network) == "equal"
+    assert outcomes == {"refused"} and outcome(path, content, case.network) == "equal"
 
 
 @each_suffix
 @each_kind
-def test_flipped_bits(case: Case, saved: tuple[Path, bytes]) -> None:
+def test_flipped_bits(case, saved):
     path, content = saved
     outcomes = []
-    for position in range(len(content)):
+    for position in range(0, len(content), 3):
         changed = bytearray(content)
         changed[position] ^= (0x01, 0x08, 0x80, 0xFF)[(position + len(case.name)) % 4]
         outcomes.append(outcome(path, bytes(changed), case.network))
     # Few bytes are of no consequence: dates and the like.
-    assert outcomes.count("refused") > 0.8 * len(content)
+    assert outcomes.count("refused") > 0.8 * len(outcomes)
 
 
 @each_suffix
 @each_kind
-def test_bytes_inserted_removed_and_appended(case: Case, saved: tuple[Path, bytes]) -> None:
+def test_bytes_inserted_removed_and_appended(case, saved):
     path, content = saved
     for position in range(0, len(content), 11):
         outcome(path, content[:position] + b"\x00" + content[position:], case.network)
@@ -220,13 +208,11 @@ def test_bytes_inserted_removed_and_appended(case: Case, saved: tuple[Path, byte
 
 @each_suffix
 @given(content=st.binary(max_size=200))
-def test_foreign_bytes(
-    suffix: str, content: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_foreign_bytes(suffix, content, tmp_path_factory):
     assert outcome(tmp_path_factory.getbasetemp() / f"foreign{suffix}", content) == "refused"
 
 
-def test_formats_under_the_wrong_suffix(tmp_path: Path) -> None:
+def test_formats_under_the_wrong_suffix(tmp_path):
     pytest.importorskip("safetensors")
     npz, tensors = tmp_path / "model.npz", tmp_path / "model.safetensors"
     random_network().save(npz)
@@ -235,13 +221,13 @@ def test_formats_under_the_wrong_suffix(tmp_path: Path) -> None:
     assert outcome(npz, second) == outcome(tensors, first) == "refused"
 
 
-def npz_bytes(compressed: bool = False, **contents: Any) -> bytes:
+def npz_bytes(compressed=False, **contents):
     buffer = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(buffer, **contents)
     return buffer.getvalue()
 
 
-def forged(arrays: dict[str, Any], **header: Any) -> dict[str, Any]:
+def forged(arrays, **header):
     """The arrays of an .npz file with a checksum that is right, whatever they hold."""
     contents = {name: np.asarray(array) for name, array in arrays.items()}
     kind, settings = header.pop("kind", "TwoLayerNetwork"), header.pop("settings", {})
@@ -249,7 +235,7 @@ def forged(arrays: dict[str, Any], **header: Any) -> dict[str, Any]:
     return {**contents, "header": np.array(json.dumps({**json.loads(text), **header}))}
 
 
-def neurons(hidden: Any, output: Any, **others: Any) -> dict[str, Any]:
+def neurons(hidden, output, **others):
     return {"hidden_weights": hidden, "output_weights": output, **others}
 
 
@@ -291,16 +277,14 @@ FIRST = {
         *(
             (content, "does not hold the arrays and settings of a TwoLayerNetwork")
             for content in (
-                forged({"hidden_weights": [[1.0]]}),
-                forged(neurons([[1.0]], [1.0], more=[1.0])),
-                forged(ONE, settings={"more": 1.0}),
-                forged(ONE, settings={"self": 1.0}),
+                forged({"hidden_weights": [[1.0]]}), forged(neurons([[1.0]], [1.0], more=[1.0])),
+                forged(ONE, settings={"more": 1.0}), forged(ONE, settings={"self": 1.0}),
                 forged(ONE, settings={"hidden_weights": [[1.0]]}),
             )
         ),
     ],
-)
-def test_forged_files(contents: dict[str, Any], says: str, tmp_path: Path) -> None:
+)  # fmt: skip
+def test_forged_files(contents, says, tmp_path):
     path = tmp_path / "model.npz"
     path.write_bytes(npz_bytes(**contents))
     for load in (TwoLayerNetwork.load, load_network):
@@ -310,7 +294,7 @@ def test_forged_files(contents: dict[str, Any], says: str, tmp_path: Path) -> No
 
 
 @each_kind
-def test_forged_files_of_every_kind(case: Case, tmp_path: Path) -> None:
+def test_forged_files_of_every_kind(case, tmp_path):
     path, kind = tmp_path / "model.npz", type(case.network).__name__
     for name, array in case.arrays.items():
         missing = {other: a for other, a in case.arrays.items() if other != name}
@@ -324,7 +308,7 @@ def test_forged_files_of_every_kind(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("description", ["{'descr': '<f8'", "(" * 10, "{}", "[1, 2", "1 +", "\\x"])
-def test_forged_array_headers(description: str, tmp_path: Path) -> None:
+def test_forged_array_headers(description, tmp_path):
     header = description.encode().ljust(117) + b"\n"
     member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
     buffer = io.BytesIO(npz_bytes(header=np.array("{}"), output_weights=np.ones(1)))
@@ -333,26 +317,20 @@ def test_forged_array_headers(description: str, tmp_path: Path) -> None:
     assert outcome(tmp_path / "model.npz", buffer.getvalue()) == "refused"
 
 
-def test_forged_file_that_is_right_after_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["<f8", ">f8"])
+def test_forged_files_that_are_right_are_read(order, tmp_path):
     path = tmp_path / "model.npz"
-    path.write_bytes(npz_bytes(**forged(neurons([[1.0]], [2.0]))))
+    hidden, output = np.array([[1.0]], dtype=order), np.array([2.0], dtype=order)
+    path.write_bytes(npz_bytes(**forged(neurons(hidden, output))))
     assert load_network(path) == (TwoLayerNetwork([[1.0]], [2.0]), {})
 
 
-def test_weights_of_the_other_byte_order_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "model.npz"
-    hidden, output = np.array([[1.0]], dtype=">f8"), np.array([2.0], dtype=">f8")
-    path.write_bytes(npz_bytes(**forged(neurons(hidden, output))))
-    assert TwoLayerNetwork.load(path) == TwoLayerNetwork([[1.0]], [2.0])
-
-
-def test_compressed_files_are_refused_before_they_unpack(tmp_path: Path) -> None:
-    arrays = neurons(np.zeros((10**4, 10)), np.zeros(10**4))
-    content = npz_bytes(compressed=True, **forged(arrays))
+def test_compressed_files_are_refused_before_they_unpack(tmp_path):
+    content = npz_bytes(compressed=True, **forged(neurons(np.zeros((10**4, 10)), np.zeros(10**4))))
     assert outcome(tmp_path / "model.npz", content) == "refused"
 
 
-def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+def test_members_that_share_their_bytes_are_refused(tmp_path):
     path = tmp_path / "model.npz"
     path.write_bytes(npz_bytes(**forged(neurons(np.zeros((1000, 10)), np.zeros(1000)))))
     TwoLayerNetwork.load(path)
@@ -362,9 +340,9 @@ def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
     assert outcome(path, path.read_bytes()) == "refused"
 
 
-def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
+def test_pickled_objects_are_refused_and_not_run(tmp_path):
     class Trap:
-        def __reduce__(self) -> Any:
+        def __reduce__(self):
             return os.mkdir, (str(tmp_path / "sprung"),)
 
     contents = forged(ONE) | {"hidden_weights": np.array([[Trap()]], dtype=object)}
@@ -373,17 +351,9 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_without_safetensors_the_error_says_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real_import = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("safetensors"):
-            raise ModuleNotFoundError(name)
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+def test_without_safetensors_the_error_says_how_to_install_it(tmp_path, monkeypatch):
+    for module in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / "model.safetensors"
     with pytest.raises(ImportError, match="pip install safetensors"):
         random_network().save(path)

@@ -1,7 +1,5 @@
 """TwoLayerNetwork: values, activations and balance; what holds for all kinds is elsewhere."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,21 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import dense_values
-from numpy.typing import NDArray
 
 from cvxnn.losses import SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 
-Array = NDArray[np.float64]
 
-
-def entries(largest: float = 10.0) -> st.SearchStrategy[float]:
+def entries(largest=10.0):
     """Numbers whose squares and products do not underflow."""
     return st.floats(-largest, largest).map(lambda value: value if abs(value) > 1e-50 else 0.0)
 
 
 @st.composite
-def networks_and_data(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array]:
+def networks_and_data(draw):
     n, m, d = draw(st.integers(0, 5)), draw(st.integers(0, 5)), draw(st.integers(1, 4))
     hidden = draw(arrays(np.float64, (m, d), elements=entries()))
     output = draw(arrays(np.float64, m, elements=entries()))
@@ -34,15 +29,15 @@ def networks_and_data(draw: st.DrawFn) -> tuple[TwoLayerNetwork, Array]:
     return TwoLayerNetwork(hidden, output, slope=slope, skip_weights=w), X
 
 
-def magnitude(network: TwoLayerNetwork, X: Array) -> Array:
+def magnitude(network, X):
     """Row by row, the size of the terms of f: what rounding is relative to."""
-    terms: Array = np.abs(X) @ np.abs(network.hidden_weights).T @ np.abs(network.output_weights)
+    terms = np.abs(X) @ np.abs(network.hidden_weights).T @ np.abs(network.output_weights)
     w = np.zeros(X.shape[1]) if network.skip_weights is None else network.skip_weights
     return 2.0 * terms + np.abs(X) @ np.abs(w)
 
 
 @given(networks_and_data())
-def test_activations_and_values_are_the_formula(case: tuple[TwoLayerNetwork, Array]) -> None:
+def test_activations_and_values_are_the_formula(case):
     network, X = case
     activations = network.activations(X)
     assert activations.shape == (len(X), network.n_neurons)
@@ -52,17 +47,15 @@ def test_activations_and_values_are_the_formula(case: tuple[TwoLayerNetwork, Arr
     assert (difference <= 1e-13 * magnitude(network, X)).all()
 
 
-def test_shapes_of_forward() -> None:
+def test_shapes_of_forward():
     network = TwoLayerNetwork([[1.0, -1.0]], [2.0])
     single = network.forward([3.0, 1.0])
-    assert type(single) is float
-    assert single == 4.0
-    assert network.forward(np.empty((0, 2))).shape == (0,)
-    assert network([[3, 1]]).tolist() == [4.0]
+    assert type(single) is float and single == 4.0
+    assert network.forward(np.empty((0, 2))).shape == (0,) and network([[3, 1]]).tolist() == [4.0]
     assert network.activations([3.0, 1.0]).tolist() == [2.0]
 
 
-def test_objective_by_hand() -> None:
+def test_objective_by_hand():
     network = TwoLayerNetwork([[1.0, 2.0], [0.0, -1.0]], [2.0, 3.0])
     X, y = [[1.0, 1.0], [0.0, -2.0]], [5.0, 8.0]
     # Values are 6 and 6; weights squared add up to 1 + 4 + 1 + 4 + 9.
@@ -72,9 +65,7 @@ def test_objective_by_hand() -> None:
 
 
 @given(networks_and_data())
-def test_balance_keeps_the_function_and_saves_penalty(
-    case: tuple[TwoLayerNetwork, Array],
-) -> None:
+def test_balance_keeps_the_function_and_saves_penalty(case):
     network, X = case
     balanced = network.balance()
     assert (np.abs(balanced(X) - network(X)) <= 1e-9 * magnitude(network, X)).all()
@@ -89,9 +80,8 @@ def test_balance_keeps_the_function_and_saves_penalty(
     assert np.array_equal(balanced.skip_weights, network.skip_weights)
 
 
-def test_balance_drops_neurons_that_do_nothing() -> None:
-    network = TwoLayerNetwork([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]], [5.0, -5.0, 0.0])
-    balanced = network.balance()
+def test_balance_drops_neurons_that_do_nothing():
+    balanced = TwoLayerNetwork([[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]], [5.0, -5.0, 0.0]).balance()
     np.testing.assert_allclose(balanced.hidden_weights, [[3.0, 4.0]], rtol=1e-15)
     np.testing.assert_allclose(balanced.output_weights, [-5.0], rtol=1e-15)
 
@@ -99,18 +89,11 @@ def test_balance_drops_neurons_that_do_nothing() -> None:
 @pytest.mark.parametrize(
     ("u", "a"),
     [
-        (1e300, 1e-300),
-        (1e-300, 1e300),
-        (1e200, 1e200),
-        (1e-200, 1e-200),
-        (1.7e308, 1e-308),
-        (1e-308, -1.7e308),
-        (1e308, 1e250),
-        (5e-324, 1.0),
-        (1.0, -5e-324),
+        (1e300, 1e-300), (1e-300, 1e300), (1e200, 1e200), (1e-200, 1e-200), (1.7e308, 1e-308),
+        (1e-308, -1.7e308), (1e308, 1e250), (5e-324, 1.0), (1.0, -5e-324),
     ],
-)
-def test_balance_of_extreme_scales(u: float, a: float) -> None:
+)  # fmt: skip
+def test_balance_of_extreme_scales(u, a):
     balanced = TwoLayerNetwork([[u, -u, 0.0]], [a]).balance()
     # log2 keeps the expected size ||u|| |a| = sqrt(2) u |a| within range.
     expected = 2.0 ** ((math.log2(u) + math.log2(abs(a)) + 0.5) / 2.0)

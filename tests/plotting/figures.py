@@ -1,22 +1,13 @@
 """What the figures show, and one of every kind."""
 
-from __future__ import annotations
-
 import numpy as np
+from runs import made_solution
 
+from cvxnn import plotting
 from cvxnn.baselines import LocalSearch
 from cvxnn.estimators import ConvexReLURegressorCV, RegularizationPath
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.plotting import (
-    plot_breakpoints,
-    plot_cv,
-    plot_decision_regions,
-    plot_gap,
-    plot_objective,
-    plot_path,
-    plot_scores,
-)
-from cvxnn.results import Progress, Solution, Status
+from cvxnn.results import Progress
 
 NETWORK = TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [0.0, 1.0]], [2.0, -1.0, 0.5])
 LINE = np.array([[-2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
@@ -25,41 +16,24 @@ PLANE_NETWORK = TwoLayerNetwork([[1.0, 0.0, -1.0], [0.0, -2.0, -2.0]], [1.0, -1.
 PLANE = np.array([[2.0, 0.0, 1.0], [-2.0, 2.0, 1.0], [0.0, -3.0, 1.0], [3.0, 1.0, 1.0]])
 
 
-def make_search(optimizer: str = "sgd", n_trials: int = 3) -> LocalSearch:
+def make_search(optimizer="sgd", n_trials=3):
     """A search of 5 records whose losses are known; monitored at two rows."""
     factors = np.arange(1.0, n_trials + 1.0)
     losses = np.outer(factors, [16.0, 8.0, 4.0, 2.0, 1.0])
     monitored = np.ones((n_trials, 5, 2))
     monitored[:, 3:, 1] = -1.0
+    settings = {"optimizer": optimizer, "width": 1, "beta": 1.0, "step_size": 0.1, "momentum": 0.9}
+    seconds = np.outer(factors, np.linspace(0.0, 2.0, 5))
+    networks = (TwoLayerNetwork([[1.0]], [1.0]),) * n_trials
     return LocalSearch(
-        optimizer=optimizer,
-        width=1,
-        beta=1.0,
-        step_size=0.1,
-        momentum=0.9,
-        iterations=np.arange(0, 50, 10),
-        losses=losses,
-        seconds=np.outer(factors, np.linspace(0.0, 2.0, 5)),
-        networks=(TwoLayerNetwork([[1.0]], [1.0]),) * n_trials,
-        objectives=losses[:, -1].copy(),
-        monitored=monitored,
-        elapsed=2.0,
-    )
+        **settings, iterations=np.arange(0, 50, 10), losses=losses, seconds=seconds,
+        networks=networks, objectives=losses[:, -1].copy(), monitored=monitored, elapsed=2.0,
+    )  # fmt: skip
 
 
-def solution(beta: float, bound: float, n_neurons: int) -> Solution:
-    return Solution(
-        network=TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons)),
-        objective=2.0 * beta,
-        dual_bound=bound,
-        status=Status.TIME_LIMIT,
-        method="global",
-        beta=beta,
-        tol=1e-6,
-        n_patterns=0,
-        program_gap=0.5,
-        elapsed=0.0,
-    )
+def solution(beta, bound, n_neurons):
+    network = TwoLayerNetwork(np.ones((n_neurons, 1)), np.ones(n_neurons))
+    return made_solution(network, 2.0 * beta, bound, beta=beta)
 
 
 PATH = RegularizationPath(
@@ -68,7 +42,7 @@ PATH = RegularizationPath(
 )
 
 
-def scored(scores: list[list[float]]) -> ConvexReLURegressorCV:
+def scored(scores):
     """A model with these scores, a row for each beta."""
     model = ConvexReLURegressorCV()
     model.scores_path_ = np.array(scores)
@@ -78,17 +52,21 @@ def scored(scores: list[list[float]]) -> ConvexReLURegressorCV:
 
 
 FIGURES = {
-    "objective": lambda ax: plot_objective(
+    "objective": lambda ax: plotting.plot_objective(
         {"SGD": make_search(), "Adam": make_search("adam"), "L-BFGS": make_search("lbfgs")},
         levels={"optimal": 0.5, "sampled": 0.6},
         bound=0.49,
         ax=ax,
     ),
-    "scores": lambda ax: plot_scores(make_search(), [1.0, -1.0], levels={"optimal": 0.9}, ax=ax),
-    "gap": lambda ax: plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)], tol=1e-6, ax=ax),
-    "line": lambda ax: plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0], ax=ax),
-    "plane": lambda ax: plot_breakpoints(PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0], ax=ax),
-    "regions": lambda ax: plot_decision_regions(PLANE_NETWORK, PLANE, np.ones(4), ax=ax),
-    "path": lambda ax: plot_path(PATH, ax=ax),
-    "cv": lambda ax: plot_cv(scored([[0.0, 0.2], [0.5, 0.9]]), ax=ax),
+    "scores": lambda ax: plotting.plot_scores(
+        make_search(), [1.0, -1.0], levels={"optimal": 0.9}, ax=ax
+    ),
+    "gap": lambda ax: plotting.plot_gap([Progress(0, 0.1, 2.0, 1.0, 1, 1)], tol=1e-6, ax=ax),
+    "line": lambda ax: plotting.plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0], ax=ax),
+    "plane": lambda ax: plotting.plot_breakpoints(
+        PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0], ax=ax
+    ),
+    "regions": lambda ax: plotting.plot_decision_regions(PLANE_NETWORK, PLANE, np.ones(4), ax=ax),
+    "path": lambda ax: plotting.plot_path(PATH, ax=ax),
+    "cv": lambda ax: plotting.plot_cv(scored([[0.0, 0.2], [0.5, 0.9]]), ax=ax),
 }

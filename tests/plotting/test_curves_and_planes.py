@@ -1,43 +1,34 @@
 """Figures: what is drawn is what the arguments say, and nothing global is touched."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from plotting.figures import FIGURES, LINE, NETWORK, PLANE, PLANE_NETWORK, make_search
+from sentences import refused
 
+from cvxnn import plotting
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.plotting import (
-    STYLES,
-    plot_breakpoints,
-    plot_decision_regions,
-    plot_gap,
-    plot_objective,
-    plot_scores,
-)
 from cvxnn.results import Progress
 
 
-def curves(ax: Axes) -> list[np.ndarray]:
+def curves(ax):
     """The data of the lines that are drawn, without the entries of the legend."""
     lines = [np.asarray(line.get_xydata()) for line in ax.get_lines()]
     return [line for line in lines if len(line) > 2]
 
 
-def labels(ax: Axes) -> list[str]:
+def labels(ax):
     return ax.get_legend_handles_labels()[1]
 
 
-def luminance(color: str) -> float:
+def luminance(color):
     return float(np.dot(to_rgb(color), [0.299, 0.587, 0.114]))
 
 
@@ -45,9 +36,9 @@ def luminance(color: str) -> float:
 
 
 @pytest.mark.parametrize("x", ["iteration", "seconds"])
-def test_every_trial_is_drawn(x: str):
+def test_every_trial_is_drawn(x):
     search = make_search()
-    ax = plot_objective(search, x=x)
+    ax = plotting.plot_objective(search, x=x)
     drawn = curves(ax)
     assert len(drawn) == 3
     for trial, curve in enumerate(drawn):
@@ -61,14 +52,14 @@ def test_every_trial_is_drawn(x: str):
 
 def test_levels_and_bound_are_horizontal_lines_with_their_values():
     levels = {"optimal": 0.5, "sampled": 0.75, "by hand": 0.9}
-    ax = plot_objective(make_search(), levels=levels, bound=0.4999)
+    ax = plotting.plot_objective(make_search(), levels=levels, bound=0.4999)
     assert labels(ax)[1:] == ["optimal 0.5", "sampled 0.75", "by hand 0.9", "lower bound 0.4999"]
     heights = [line.get_ydata() for line in ax.get_lines()[-4:]]
     assert heights == [[0.5, 0.5], [0.75, 0.75], [0.9, 0.9], [0.4999, 0.4999]]
 
 
 def test_searches_of_one_optimizer_are_told_apart():
-    ax = plot_objective({f"m={m}": make_search() for m in (5, 10, 100)})
+    ax = plotting.plot_objective({f"m={m}": make_search() for m in (5, 10, 100)})
     handles, names = ax.get_legend_handles_labels()
     assert names == ["m=5", "m=10", "m=100"]
     for first, second in combinations(handles, 2):
@@ -80,7 +71,7 @@ def test_a_trial_that_diverged_ends_in_a_cross():
     search = make_search()
     losses = search.losses.copy()
     losses[0, 2:] = np.inf
-    ax = plot_objective(replace(search, losses=losses))
+    ax = plotting.plot_objective(replace(search, losses=losses))
     assert labels(ax) == ["SGD", "SGD, diverged"]
     line = ax.get_lines()[0]
     assert (line.get_marker(), line.get_markevery()) == ("x", [1])
@@ -88,7 +79,7 @@ def test_a_trial_that_diverged_ends_in_a_cross():
 
 
 def test_styles_differ_in_line_style_or_clearly_in_luminance():
-    for first, second in combinations(STYLES.values(), 2):
+    for first, second in combinations(plotting.STYLES.values(), 2):
         lighter = abs(luminance(first.color) - luminance(second.color)) > 0.15
         assert first.color != second.color or first.linestyle != second.linestyle
         assert first.linestyle != second.linestyle or first.linewidth != second.linewidth or lighter
@@ -97,14 +88,14 @@ def test_styles_differ_in_line_style_or_clearly_in_luminance():
 
 def test_an_unknown_axis_is_refused():
     with pytest.raises(InputError, match="x must be one of 'iteration', 'seconds'"):
-        plot_objective(make_search(), x="epoch")
+        plotting.plot_objective(make_search(), x="epoch")
 
 
 # ------------------------------------------------------------------ scores and gaps
 
 
 def test_accuracy_is_the_share_of_right_signs():
-    ax = plot_scores(make_search(), [1.0, -1.0], levels={"optimal": 0.9})
+    ax = plotting.plot_scores(make_search(), [1.0, -1.0], levels={"optimal": 0.9})
     np.testing.assert_array_equal(curves(ax)[0][:, 1], [0.5, 0.5, 0.5, 1.0, 1.0])
     assert ax.get_ylabel() == "test accuracy" and labels(ax) == ["SGD", "optimal 0.9"]
 
@@ -113,7 +104,7 @@ def test_any_score_is_drawn_and_diverged_records_are_left_out():
     search = make_search()
     losses = search.losses.copy()
     losses[:, 4] = np.inf
-    ax = plot_scores(
+    ax = plotting.plot_scores(
         replace(search, losses=losses),
         [1.0, 2.0],
         score=lambda y, values: float(np.sum(y * values)),
@@ -125,9 +116,8 @@ def test_any_score_is_drawn_and_diverged_records_are_left_out():
 
 def test_scores_need_monitored_outputs_of_the_same_rows():
     with pytest.raises(InputError, match="X_monitor"):
-        plot_scores(replace(make_search(), monitored=None), [1.0, -1.0])
-    with pytest.raises(InputError, match="3 entries"):
-        plot_scores(make_search(), [1.0, -1.0, 1.0])
+        plotting.plot_scores(replace(make_search(), monitored=None), [1.0, -1.0])
+    refused(lambda: plotting.plot_scores(make_search(), [1.0, -1.0, 1.0]), "3 entries")
 
 
 def test_the_gap_starts_with_the_first_bound():
@@ -136,20 +126,18 @@ def test_the_gap_starts_with_the_first_bound():
         Progress(1, 0.2, 2.0, 1.0, 1, 1),
         Progress(2, 0.3, 1.0, 1.0, 1, 1),
     ]
-    ax = plot_gap(rounds, tol=1e-6)
-    line = ax.get_lines()[0]
-    np.testing.assert_array_equal(line.get_xydata(), [[0.2, 0.5], [0.3, 1e-16]])
+    ax = plotting.plot_gap(rounds, tol=1e-6)
+    np.testing.assert_array_equal(ax.get_lines()[0].get_xydata(), [[0.2, 0.5], [0.3, 1e-16]])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "relative gap")
     assert labels(ax) == ["relative gap", "tolerance 1e-06"]
-    with pytest.raises(InputError, match="got none"):
-        plot_gap(rounds[:1])
+    refused(lambda: plotting.plot_gap(rounds[:1]), "got none")
 
 
 # ------------------------------------------------------------------ networks
 
 
 def test_the_function_and_its_breakpoints():
-    ax = plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0])
+    ax = plotting.plot_breakpoints(NETWORK, LINE, [0.0, 1.0, 2.0])
     function = curves(ax)[0]
     points = np.column_stack([function[:, 0], np.ones(len(function))])
     np.testing.assert_array_equal(function[:, 1], NETWORK.forward(points))
@@ -160,41 +148,38 @@ def test_the_function_and_its_breakpoints():
 
 
 def test_breakpoints_without_ones_lie_at_zero():
-    ax = plot_breakpoints(TwoLayerNetwork([[1.0]], [1.0]), [[-1.0], [2.0]])
-    assert labels(ax) == ["f", "breakpoint, weight > 0: 1"]
-    assert ax.get_ylabel() == "f"
+    ax = plotting.plot_breakpoints(TwoLayerNetwork([[1.0]], [1.0]), [[-1.0], [2.0]])
+    assert labels(ax) == ["f", "breakpoint, weight > 0: 1"] and ax.get_ylabel() == "f"
 
 
 def test_lines_of_two_features_have_arrows_to_the_active_side():
-    ax = plot_breakpoints(PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0])
+    ax = plotting.plot_breakpoints(PLANE_NETWORK, PLANE, [1.0, -1.0, 1.0, 1.0])
     assert labels(ax) == ["line, weight > 0: 1", "line, weight < 0: 1", "y <= 0", "y > 0"]
     arrows = [(text.xyann, text.xy) for text in ax.texts]
     assert len(arrows) == 4
     for foot, head in arrows:
         values = [(PLANE_NETWORK.hidden_weights @ [*point, 1.0]) for point in (foot, head)]
         neuron = int(np.argmin(np.abs(values[0])))
-        assert values[0][neuron] == pytest.approx(0.0, abs=1e-12)
-        assert values[1][neuron] > 0.0
+        assert values[0][neuron] == pytest.approx(0.0, abs=1e-12) and values[1][neuron] > 0.0
 
 
 def test_lines_outside_the_figure_are_not_drawn():
     network = TwoLayerNetwork([[1.0, 0.0, -50.0], [0.0, 0.0, 1.0], [1.0, 1.0, -50.0]], np.ones(3))
-    ax = plot_breakpoints(network, PLANE)
+    ax = plotting.plot_breakpoints(network, PLANE)
     assert labels(ax) == [] and len(ax.texts) == 0
 
 
 @pytest.mark.parametrize("ones", [True, False])
-def test_regions_have_the_sign_of_the_network(ones: bool):
+def test_regions_have_the_sign_of_the_network(ones):
     X = PLANE if ones else PLANE[:, :2]
     hidden = PLANE_NETWORK.hidden_weights
     network = TwoLayerNetwork(hidden if ones else hidden[:, :2], PLANE_NETWORK.output_weights)
-    ax = plot_decision_regions(network, X, [-1.0, -1.0, 1.0, 1.0])
+    ax = plotting.plot_decision_regions(network, X, [-1.0, -1.0, 1.0, 1.0])
     wrong = np.sum((network.forward(X) > 0.0) != [False, False, True, True])
     assert labels(ax) == ["y <= 0", "y > 0", f"wrong sign: {wrong}"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature 1", "feature 2")
     ax.legend_.remove()
-    figure = ax.figure
-    assert isinstance(figure, Figure)
+    assert isinstance(ax.figure, Figure)
     for collection in ax.collections[1:]:
         collection.remove()
     for point in ([2.5, 1.5], [-1.5, 1.5], [-1.0, -2.5], [0.5, 0.5]):
@@ -203,7 +188,7 @@ def test_regions_have_the_sign_of_the_network(ones: bool):
         np.testing.assert_allclose(pixel(ax, point), to_rgb(expected), atol=0.01)
 
 
-def pixel(ax: Axes, point: list[float]) -> np.ndarray:
+def pixel(ax, point):
     """The colour that is drawn at a point of the data."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -217,25 +202,24 @@ def pixel(ax: Axes, point: list[float]) -> np.ndarray:
 def test_other_features_are_refused():
     wide = TwoLayerNetwork(np.ones((1, 4)), [1.0])
     with pytest.raises(InputError, match="1 or 2 features, a last column of ones apart, got 3"):
-        plot_breakpoints(wide, np.ones((2, 4)))
+        plotting.plot_breakpoints(wide, np.ones((2, 4)))
     with pytest.raises(InputError, match="must have 2 features"):
-        plot_decision_regions(NETWORK, LINE, [1.0, 1.0, 1.0])
+        plotting.plot_decision_regions(NETWORK, LINE, [1.0, 1.0, 1.0])
     with pytest.raises(InputError, match="2 columns that the network reads, got 3"):
-        plot_breakpoints(NETWORK, PLANE)
+        plotting.plot_breakpoints(NETWORK, PLANE)
 
 
 # ------------------------------------------------------------------ all figures
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_axes_given_are_drawn_on_and_returned(name: str):
+def test_the_axes_given_are_drawn_on_and_returned(name):
     ax = Figure().add_subplot()
-    assert FIGURES[name](ax) is ax
-    assert ax.get_xlabel() and ax.get_ylabel()
+    assert FIGURES[name](ax) is ax and ax.get_xlabel() and ax.get_ylabel()
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
+def test_the_legend_is_inside_the_figure_and_covers_no_data(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     ax = FIGURES[name](None)
@@ -246,7 +230,6 @@ def test_the_legend_is_inside_the_figure_and_covers_no_data(name: str):
     assert box.x0 <= legend.x0 and legend.x1 <= box.x1 and legend.y1 <= box.y1
 
 
-def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match=r"pip install 'cvxnn\[plot\]'"):
-        plot_objective(make_search())
+    refused(lambda: plotting.plot_objective(make_search()), r"pip install 'cvxnn\[plot\]'")

@@ -1,15 +1,11 @@
 """A small file of images in place of CIFAR-10."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory):
     """12 images and 8 test images: dark ones are airplanes, bright ones automobiles."""
     rng = np.random.default_rng(0)
     arrays = {}

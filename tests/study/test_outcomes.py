@@ -13,21 +13,11 @@ from cvxnn.study.report import norms_record, record, show, to_csv, used_columns
 
 def row(**changes):
     values = {
-        "data": "line",
-        "method": "SGD",
-        "parameters": "10 trials, of some steps",
-        "n_neurons": 5,
-        "n_patterns": None,
-        "objective": 2.0,
-        "median": 3.0,
-        "worst": float("inf"),
-        "lower_bound": 0.5,
-        "accuracy": 0.9,
-        "test_accuracy": None,
-        "status": "all steps",
-        "seconds": 0.25,
-        "paper": PaperFigures(8.71, 0.017),
-    }
+        "data": "line", "method": "SGD", "parameters": "10 trials, of some steps", "n_neurons": 5,
+        "n_patterns": None, "objective": 2.0, "median": 3.0, "worst": float("inf"),
+        "lower_bound": 0.5, "accuracy": 0.9, "test_accuracy": None, "status": "all steps",
+        "seconds": 0.25, "paper": PaperFigures(8.71, 0.017),
+    }  # fmt: skip
     return Row(**(values | changes))
 
 
@@ -58,25 +48,19 @@ def test_a_table_keeps_every_digit():
     table = to_csv([record(row(objective=0.1 + 0.2)), record(row())])
     lines = list(csv.DictReader(io.StringIO(table.decode())))
     assert float(lines[0]["objective"]) == 0.1 + 0.2
-    assert lines[0]["parameters"] == "10 trials, of some steps"
-    assert lines[0]["patterns"] == ""
-    assert float(lines[1]["worst"]) == float("inf")
-    assert lines[1]["paper's time (s)"] == "8.71"
+    assert lines[0]["parameters"] == "10 trials, of some steps" and lines[0]["patterns"] == ""
+    assert float(lines[1]["worst"]) == float("inf") and lines[1]["paper's time (s)"] == "8.71"
 
 
 def test_columns_without_values_are_left_out():
     columns = used_columns([record(row()), record(row(test_accuracy=0.5))])
-    assert "patterns" not in columns
-    assert "test accuracy" in columns
+    assert "patterns" not in columns and "test accuracy" in columns
 
 
 def test_values_for_people():
     shown = {name: show(name, value) for name, value in record(row()).items()}
-    assert shown["objective"] == "2"
-    assert shown["worst"] == "diverged"
-    assert shown["patterns"] == "-"
-    assert shown["gap"] == "7.5e-01"
-    assert shown["accuracy"] == "90.0 %"
+    assert shown["objective"] == "2" and shown["worst"] == "diverged" and shown["patterns"] == "-"
+    assert shown["gap"] == "7.5e-01" and shown["accuracy"] == "90.0 %"
     assert shown["time (s)"] == "0.25"
 
 
@@ -86,5 +70,4 @@ def test_values_for_people():
 )
 def test_agreement_with_the_digits_that_the_paper_prints(value, printed, agrees):
     norms = NormsRow("line", 1, 1e-3, value, value, 1.0, 1.0, printed, True)
-    assert norms.agrees is agrees
-    assert norms_record(norms)["paper's data"] == "yes"
+    assert norms.agrees is agrees and norms_record(norms)["paper's data"] == "yes"

@@ -7,6 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 from problems import PROBLEMS
+from sentences import refused
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -19,27 +20,22 @@ REFERENCE = {problem.name: problem for problem in PROBLEMS}
 
 def test_five_points_are_those_of_the_paper_and_of_its_seed():
     data = paper_data.five_points()
-    assert data.X[:, 0].tolist() == [-1, -5, 2, 0, 3]
-    assert data.y.tolist() == [1, -1, 1, -1, 1]
+    assert data.X[:, 0].tolist() == [-1, -5, 2, 0, 3] and data.y.tolist() == [1, -1, 1, -1, 1]
     drawn = paper_data.line(5, DATA_SEED)
-    assert np.array_equal(drawn.X, data.X)
-    assert np.array_equal(drawn.y, data.y)
+    assert np.array_equal(drawn.X, data.X) and np.array_equal(drawn.y, data.y)
 
 
 @pytest.mark.parametrize("n", [50, 100])
 def test_line_is_the_reference_problem(n):
     data, reference = paper_data.line(n), REFERENCE[f"d1_n{n}"]
-    assert np.array_equal(data.X, reference.X)
-    assert np.array_equal(data.y, reference.y)
+    assert np.array_equal(data.X, reference.X) and np.array_equal(data.y, reference.y)
     assert (data.n, data.d) == (n, 1)
 
 
 def test_line_has_distinct_integers_and_other_seeds_other_data():
     data, other = paper_data.line(20, 1), paper_data.line(20, 2)
-    assert len(set(data.X[:, 0])) == 20
-    assert set(data.X[:, 0]) <= set(range(-20, 20))
-    assert set(data.y) == {-1.0, 1.0}
-    assert not np.array_equal(data.X, other.X)
+    assert len(set(data.X[:, 0])) == 20 and set(data.X[:, 0]) <= set(range(-20, 20))
+    assert set(data.y) == {-1.0, 1.0} and not np.array_equal(data.X, other.X)
 
 
 def test_ring_follows_its_description_for_any_seed():
@@ -77,10 +73,8 @@ def test_luminance_keeps_the_mean():
 
 def test_images_are_read_from_a_file(images):
     data = paper_data.cifar(images)
-    assert data.X.shape == (12, 101)
-    assert data.X_test.shape == (8, 101)
-    assert data.y.tolist() == [-1, 1] * 6
-    assert data.y_test.tolist() == [-1, 1] * 4
+    assert data.X.shape == (12, 101) and data.X_test.shape == (8, 101)
+    assert data.y.tolist() == [-1, 1] * 6 and data.y_test.tolist() == [-1, 1] * 4
     assert (data.X[:, -1] == 1).all()
     assert (data.X[data.y > 0, :100].mean(axis=1) > data.X[data.y < 0, :100].mean(axis=1)).all()
     assert images.name in data.source
@@ -88,11 +82,9 @@ def test_images_are_read_from_a_file(images):
 
 def write(path, **changes):
     arrays = {
-        "train_data": np.zeros((2, 3072)),
-        "train_label": np.array([[-1], [1]]),
-        "test_data": np.zeros((1, 3072)),
-        "test_label": np.array([[1]]),
-    } | changes
+        "train_data": np.zeros((2, 3072)), "train_label": np.array([[-1], [1]]),
+        "test_data": np.zeros((1, 3072)), "test_label": np.array([[1]]),
+    } | changes  # fmt: skip
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
 
 
@@ -111,8 +103,7 @@ def write(path, **changes):
 def test_other_files_are_refused(tmp_path, changes, sentence):
     path = tmp_path / "images.npz"
     write(path, **changes)
-    with pytest.raises(InputError, match=sentence):
-        paper_data.cifar(path)
+    refused(lambda: paper_data.cifar(path), sentence)
 
 
 def test_files_that_are_no_archive_are_refused(tmp_path):
@@ -139,8 +130,7 @@ def test_damaged_archives_are_refused(tmp_path, signature, place, byte):
     content = bytearray(path.read_bytes())
     content[content.index(signature) + place] = byte
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no \.npz file"):
-        paper_data.cifar(path)
+    refused(lambda: paper_data.cifar(path), r"no \.npz file")
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path):

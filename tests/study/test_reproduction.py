@@ -1,7 +1,5 @@
 """The study from end to end."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import errno
@@ -27,11 +25,9 @@ from cvxnn.study import DataUnavailable, StudyError, reproduction, run_study, ru
 
 # cvxnn/tests/data/optima.json: an independent solver.
 OPTIMA = {
-    "5 points": 0.000876940693,
-    "line, n=50": 0.201946823,
-    "line, n=100": 0.709269540,
+    "5 points": 0.000876940693, "line, n=50": 0.201946823, "line, n=100": 0.709269540,
     "ring": 0.004050586870,
-}
+}  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -90,8 +86,7 @@ def test_the_optima_are_those_of_an_independent_solver(study):
     assert found.keys() == OPTIMA.keys()
     for name, row in found.items():
         assert row.objective == pytest.approx(OPTIMA[name], rel=1e-6)
-        assert row.lower_bound <= OPTIMA[name] * (1 + 1e-8)
-        assert row.gap <= 1e-6
+        assert row.lower_bound <= OPTIMA[name] * (1 + 1e-8) and row.gap <= 1e-6
 
 
 def test_rows_are_the_objectives_of_the_networks(study):
@@ -107,8 +102,7 @@ def test_rows_are_the_objectives_of_the_networks(study):
                     assert row.median == pytest.approx(np.median(finals), rel=1e-12)
                     assert row.worst == pytest.approx(max(finals), rel=1e-12)
                 signs = np.where(search.best.forward(X) > 0, 1.0, -1.0)
-                assert row.accuracy == np.mean(signs == y)
-                assert min(finals) >= result.lower_bound
+                assert row.accuracy == np.mean(signs == y) and min(finals) >= result.lower_bound
 
 
 def test_the_paper_solved_another_program(study):
@@ -143,9 +137,7 @@ def without_times(path):
 
 def test_progress_goes_from_0_to_1(study):
     shares = [share for share, _ in study[1]]
-    assert shares[0] == 0.0
-    assert shares[-1] == 1.0
-    assert shares == sorted(shares)
+    assert shares[0] == 0.0 and shares[-1] == 1.0 and shares == sorted(shares)
     assert {"ring: exact", "5 points: SGD, m = 10"} <= {what for _, what in study[1]}
 
 
@@ -161,8 +153,7 @@ def test_every_file_is_there_and_no_other(study):
 
 def test_the_page_needs_no_other_file(study, page):
     text = study[0].report.read_text(encoding="utf-8")
-    assert not re.search(r"(src|href)=\"(?!data:)", text)
-    assert not page.all("script")
+    assert not re.search(r"(src|href)=\"(?!data:)", text) and not page.all("script")
     assert not page.all("link")
     images = page.all("img")
     figures = [path for path in study[0].files if path.suffix == ".svg"]
@@ -231,11 +222,9 @@ def test_an_experiment_without_data_is_skipped_with_a_reason(tmp_path, monkeypat
 
     monkeypatch.setattr(reproduction, "load_cifar", unavailable)
     result = run_study(["4.4"], out=tmp_path, quick=True)
-    assert result.experiments == ()
-    assert list(result.skipped) == ["4.4"]
+    assert result.experiments == () and list(result.skipped) == ["4.4"]
     text = result.report.read_text(encoding="utf-8")
-    assert "Section 4.4 was skipped." in text
-    assert "&lt;not&gt;" in text
+    assert "Section 4.4 was skipped." in text and "&lt;not&gt;" in text
     assert [path.name for path in result.files] == ["report.html"]
 
 
@@ -243,14 +232,11 @@ def test_an_experiment_without_data_is_skipped_with_a_reason(tmp_path, monkeypat
     ("arguments", "sentence"),
     [
         ({"experiments": ["4.5"]}, "an experiment must be one of '4.1'"),
-        ({"experiments": []}, "one at least"),
-        ({"experiments": "4.1"}, "several names"),
-        ({"random_state": -1}, "at least 0"),
-        ({"random_state": 2**32}, "at most 4294967295"),
-        ({"progress": 1}, "progress|callback"),
-        ({"cifar": __file__}, "no .npz file"),
+        ({"experiments": []}, "one at least"), ({"experiments": "4.1"}, "several names"),
+        ({"random_state": -1}, "at least 0"), ({"random_state": 2**32}, "at most 4294967295"),
+        ({"progress": 1}, "progress|callback"), ({"cifar": __file__}, "no .npz file"),
     ],
-)
+)  # fmt: skip
 def test_wrong_arguments_are_refused_before_any_work(tmp_path, arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         run_study(out=tmp_path / "out", quick=True, **arguments)
@@ -320,5 +306,4 @@ def test_an_interrupt_while_files_are_written_comes_too_late(tmp_path, monkeypat
 def test_another_seed_draws_other_data(tmp_path):
     first = run_study(["4.3"], out=tmp_path, quick=True, random_state=1)
     assert first.experiments[0].rows[0].objective != pytest.approx(OPTIMA["ring"], rel=1e-2)
-    assert first.norms == ()
-    assert "drawn with seed 1" in first.report.read_text(encoding="utf-8")
+    assert first.norms == () and "drawn with seed 1" in first.report.read_text(encoding="utf-8")

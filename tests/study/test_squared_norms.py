@@ -44,8 +44,7 @@ def test_the_values_on_the_data_of_the_study(n, value):
     data = line(n)
     optimum = solved(data.X, data.y, 1e-4)
     assert optimum.value == pytest.approx(value, rel=1e-7)
-    assert optimum.dual_value <= optimum.value * (1 + 1e-9)
-    assert optimum.cone_violation < 1e-9
+    assert optimum.dual_value <= optimum.value * (1 + 1e-9) and optimum.cone_violation < 1e-9
 
 
 @pytest.mark.parametrize(("n", "printed"), OPTIMAL_OBJECTIVES.items())
