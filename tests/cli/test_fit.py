@@ -172,7 +172,7 @@ def assert_interrupted(code, stdout, stderr, out, number):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_shows_the_best_network(fit, tmp_path, monkeypatch, number):
     out = tmp_path / "model.npz"
-    monkeypatch.setattr("cvxnn.cli.train.live_progress", pressing(number))
+    monkeypatch.setattr("cvxnn.progress.live_progress", pressing(number))
     result = fit("--out", out, "--json", data=RING, target="label", beta=1e-4)
     assert_interrupted(result.exit_code, result.stdout, result.stderr, out, number)
 
@@ -181,9 +181,9 @@ def test_a_signal_saves_and_shows_the_best_network(fit, tmp_path, monkeypatch, n
 IN_THE_BACKGROUND = """
 import contextlib, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-import cvxnn.cli.train as training
+import cvxnn.progress
 press = lambda _: signal.raise_signal(signal.SIGTERM)
-training.live_progress = contextlib.contextmanager(lambda _: (yield press))
+cvxnn.progress.live_progress = contextlib.contextmanager(lambda _: (yield press))
 from cvxnn.cli import main
 main()
 """

@@ -146,9 +146,12 @@ def test_bounds_and_points_of_single_cells(seed, n, d):
     for half, s in enumerate((1.0, -1.0)):
         for cell, mask in enumerate(patterns.masks):
             signed = np.where(mask, 1.0, -1.0)[:, None] * X
-            norm, _ = project_on_cone(signed, s * (X.T @ (mask * v)))
+            g = s * (X.T @ (mask * v))
+            norm, _ = project_on_cone(signed, g)
             point = oracle.basis @ pricing.points[half, cell]
-            np.testing.assert_allclose(pricing.cell_bounds[half, cell], norm, rtol=0, atol=1e-11)
+            # The bound of a sliver has the rounding of a vector much longer than its projection.
+            error = pricing.cell_bounds[half, cell] - norm
+            assert -1e-14 * np.linalg.norm(g) <= error <= 1e-11 * max(1.0, np.linalg.norm(g))
             np.testing.assert_allclose(np.linalg.norm(point), norm, rtol=0, atol=1e-11)
             assert (signed @ point >= -1e-12).all()
             # At the maximiser the function takes the maximum: ||z|| times it is ||z||^2.

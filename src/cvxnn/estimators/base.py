@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from numpy.typing import ArrayLike
 
+from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.losses import Loss, as_loss
@@ -27,7 +28,6 @@ _OnRound = Callable[[Progress], None] | None
 # Seconds after Ctrl-C for each network that is not trained yet.
 _AT_ONCE = 1e-9
 
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 try:
@@ -40,9 +40,6 @@ except ImportError:
     def with_callbacks(method: Method) -> Method:
         """Older versions have no callbacks to tear down."""
         return method
-
-
-__all__ = ["CallbackSupportMixin", "report_rounds", "with_callbacks"]
 
 
 @contextmanager
@@ -82,7 +79,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     """Base of the estimators: one training for each network; not for use by itself."""
 
     tol: float = 1e-6
-    max_iter: int = 100
+    max_iter: int = 200
     time_limit: float | None = 60.0
     random_state: Any = 0
     verbose: bool | int = 0
@@ -96,7 +93,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         check_flag(self.hidden_bias, "hidden_bias")
         check_random_state(self.random_state)
         Limits(self.tol, self.max_iter, self.time_limit, None)
-        self._model().check_method(as_method(self.method))
+        method = as_method(self.method)
+        self._model().check_method(method)
+        if method.patterns is not None:
+            raise InputError(
+                "method must list its own patterns here: estimators sort and merge the rows of X, "
+                "so that patterns of X are none of theirs. solve takes patterns."
+            )
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
@@ -121,7 +124,20 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             If a parameter or the data are not as described.
         KeyboardInterrupt
             On Ctrl-C while beta is chosen; in a training, the best network so far is kept.
+
+        Notes
+        -----
+        A fit that fails leaves the estimator as it was, with the networks of the last one.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Self:
         self._check_parameters()
         problems = self._problems(X, y, sample_weight)
         beta, starts = self._choose_beta(problems, X, y, sample_weight)
