@@ -1,6 +1,7 @@
 """The floor plan: rooms import only from rooms before them, and no files form a circle."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,9 @@ def test_type_checkers_see_the_public_names():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'sovle'"):
         cvxnn.sovle  # noqa: B018
+
+
+def test_every_room_is_described():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert set(re.findall("`(\\w+)`", table)) >= set(ROOMS)

@@ -74,6 +74,11 @@ class Global(Method):
         False spares the exact oracle, as long as it would have to search: the end is
         STATIONARY then, with the bound that is known anyway.
 
+    Raises
+    ------
+    InputError
+        If a setting is not as described.
+
     Examples
     --------
     >>> Global()
@@ -108,7 +113,21 @@ class Exact(Method):
     Parameters
     ----------
     patterns : PatternSet, optional
-        Patterns to use instead of enumerating them.
+        Patterns to use instead of enumerating them; of the rows that neurons read, which are
+        X for plain ReLU without weights of rows.
+
+    Raises
+    ------
+    InputError
+        If a setting is not as described.
+
+    Examples
+    --------
+    >>> from cvxnn import enumerate_patterns, solve
+    >>> X, y = [[-1.0, 1.0], [2.0, 1.0]], [0.0, 1.0]
+    >>> patterns = enumerate_patterns(X)
+    >>> len(patterns), solve(X, y, 0.1, method=Exact(patterns)).n_patterns
+    (4, 4)
     """
 
     patterns: PatternSet | None = None
@@ -140,7 +159,18 @@ class Sampled(Method):
     scheme : {"data", "gaussian"}
         How they are drawn, see :func:`cvxnn.sample_patterns`.
     patterns : PatternSet, optional
-        Patterns to use instead of sampling them.
+        Patterns to use instead of sampling them; of the rows that neurons read, which are
+        X for plain ReLU without weights of rows.
+
+    Raises
+    ------
+    InputError
+        If a setting is not as described.
+
+    Examples
+    --------
+    >>> Sampled(100)
+    Sampled(n_samples=100, scheme='data', patterns=None)
     """
 
     n_samples: int = 500

@@ -24,6 +24,8 @@ from cvxnn.validation import check_positive, check_target, check_weights
 
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
+# The range of beta for data of size one: squares of what it divides stay in float64.
+SMALLEST_BETA = 1e-150
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class Problem(Generic[R]):
         """
         units = Units(self.rows.unit, self.loss.unit(self.y))
         beta = self.beta / units.rows / units.targets
-        if not 1e-150 < beta < 1e150:
+        if not SMALLEST_BETA < beta < 1.0 / SMALLEST_BETA:
             raise InputError(
                 f"beta = {self.beta:g} is out of all proportion to X and y, of size "
                 f"{units.rows:g} and {units.targets:g}; rescale one of them."

@@ -1,8 +1,11 @@
 """Contracts of arguments: one sentence that names what was given and says what is possible."""
 
+import re
+from functools import partial
+
 import numpy as np
 import pytest
-from contracts.cases import CASES, FEW, each_of_few, solved
+from contracts.cases import CASES, FEW, each_case, each_of_few, solved
 from sentences import refused
 
 import cvxnn
@@ -91,7 +94,7 @@ IMAGES = np.ones((3, 4, 4))
 SETTINGS = [
     (lambda: ReLU(np.nan), "slope must be a finite number"),
     (lambda: ReLU("leaky"), "slope must be a finite number"),
-    (lambda: ReLU(skip="some"), "skip must be None, 'penalised' or 'free', got 'some'"),
+    (lambda: ReLU(skip="some"), "skip must be one of 'penalised', 'free', got 'some'"),
     (lambda: Gated([[np.nan, 1.0]]), "gates must be finite"),
     (lambda: Gated([1.0]), "gates must be 2-D"),
     (lambda: Gated(n_gates=0), "n_gates must be an integer of at least 1"),
@@ -128,7 +131,11 @@ def test_empty_patterns_are_refused():
         (ReLU(), np.ones(3), "X must be 2-D"),
         (ReLU(), np.zeros((0, 2)), "X must"),
         (ReLU(0.1, "free"), np.ones((2, 2, 2)), "X must be 2-D"),
-        (Gated([[1.0]]), np.ones((3, 2)), "gates must have the 2 features of X, got 1"),
+        (
+            Gated([[1.0]]),
+            np.ones((3, 2)),
+            "gates must have the 2 features of X, its column of ones included, got 1",
+        ),
         (Conv(2), np.ones(3), "images must be of shape"),
         (Conv(5), IMAGES, "filter_size must be at most 4 x 4"),
         (LinearConv(), np.ones((3, 2)), r"patches must be 3-D, of shape \(n, K, h\)"),
@@ -256,3 +263,40 @@ def test_given_patterns_are_used():
     assert solution.status is Status.OPTIMAL
     restricted = CASES["ReLU"].solve(method=Sampled(patterns=complete.select(np.arange(5))))
     assert restricted.n_patterns == 5 and restricted.objective > solution.objective * (1.0 + 1e-3)
+
+
+def test_given_patterns_that_are_no_patterns_of_the_model():
+    X, y = CASES["ReLU"].data()
+    for options in ({"model": ReLU(0.1)}, {"sample_weight": np.arange(len(y))}):
+        call = partial(cvxnn.solve, X, y, 0.1, method=Exact(enumerate_patterns(X)), **options)
+        assert_refused(call, "patterns must be those of the rows that neurons read")
+    images, y = CASES["maxima"].data()
+    patterns = enumerate_patterns(cvxnn.image_patches(images, 2).reshape(len(y), -1))
+    assert_refused(
+        lambda: CASES["maxima"].solve(method=Exact(patterns)), "max pooling, which lists"
+    )
+    estimator = cvxnn.ConvexReLURegressor(method=Exact(enumerate_patterns(X)))
+    assert_refused(lambda: estimator.fit(X, X[:, 0]), "method must list its own patterns here")
+
+
+# ---------------------------------------------------------- what is there for a model
+
+
+@each_case
+def test_the_capabilities_are_those_of_the_functions(case):
+    X, y = case.data()
+    network, model = solved(case.name, "squared", case.methods[0]).network, case.model
+    landscape = [
+        partial(cvxnn.OptimalSet, X, y, case.beta, model=model),
+        partial(cvxnn.descent_path, network, network, X, y, case.beta, model=model, widen=True),
+    ]
+    for call in landscape:
+        if model.capabilities.landscape:
+            call()
+        else:
+            assert_refused(call, re.escape(f"is for ReLU(slope=0.0, skip=None), not for {model!r}"))
+    call = partial(cvxnn.certify, network, X, y, case.beta)
+    if model.capabilities.certify:
+        assert call().verdict is cvxnn.Verdict.OPTIMAL
+    else:
+        assert_refused(call, "network must be a")

@@ -97,6 +97,23 @@ def test_forty_random_starts_are_not_below(case, loss):
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
 
 
+@pytest.mark.parametrize(
+    ("case", "loss"),
+    [
+        pytest.param(case, loss, id=f"{case.name}-{loss}")
+        for case in cases.CASES.values()
+        for loss in cases.LOSSES
+        if loss not in case.losses and getattr(case.model, "skip", None) != "free"
+    ],
+)
+def test_random_starts_are_not_below_with_any_other_loss(case, loss):
+    X, y = case.data(loss)
+    solution = case.solve(loss)
+    cases.assert_consistent(solution, X, y, loss)
+    assert solution.status is Status.OPTIMAL
+    assert case.formula(X).lowest(loss, y, case.beta) >= solution.dual_bound * (1.0 - 1e-9)
+
+
 @cases.each_sampled
 def test_sampled_patterns_give_an_upper_bound_with_an_honest_gap(case):
     X, y = case.data()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from estimators.cases import BARS, CASES, FLOWERS, IMAGES
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import cvxnn
@@ -130,7 +130,9 @@ def test_a_bias_is_a_column_of_ones_or_a_setting():
     assert fitted(model=Conv(2, bias=True), hidden_bias=False).network_.biases is not None
     linear = [fitted(model="circular_conv", hidden_bias=bias) for bias in (True, False)]
     assert linear[0].network_ == linear[1].network_
-    with pytest.raises(ValueError, match="gates must have the 5 features of X, got 4"):
+    with pytest.raises(
+        ValueError, match="gates must have the 5 features of X, its column of ones included, got 4"
+    ):
         fitted(model=cvxnn.Gated(np.eye(4)))
 
 
@@ -206,3 +208,17 @@ def test_missed_goals_warn_once(options):
 def test_bad_parameters_are_named(parameters, words):
     with pytest.raises(ValueError, match=words):
         ConvexReLURegressor(**{"model": Conv(2)} | parameters).fit(IMAGES, BARS)
+
+
+@pytest.mark.parametrize("model", ["relu", "gated"])
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(model):
+    X, y = np.eye(4), np.arange(4.0)
+    estimator = cvxnn.ConvexReLURegressor(beta=-1.0, model=model)
+    with pytest.raises(cvxnn.InputError, match="beta"):
+        estimator.fit(X, y)
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)
+    before = estimator.set_params(beta=0.1).fit(X, y).predict(X)
+    with pytest.raises(cvxnn.InputError, match="beta"):
+        estimator.set_params(beta=-1.0).fit(X[:, :2], y)
+    np.testing.assert_array_equal(estimator.predict(X), before)

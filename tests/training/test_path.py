@@ -103,7 +103,23 @@ def test_warm_starts_on_three_features():
     assert (path.gaps <= 1e-6).all()
 
 
-@pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan]], ids=str)
+@pytest.mark.parametrize("betas", [0, [], [1.0, -1.0], [[1.0]], [np.nan], "abc"], ids=str)
 def test_bad_betas_are_named(betas):
     with pytest.raises(InputError, match="betas"):
         regularization_path([[1.0]], [1.0], betas)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_targets_of_zero_have_no_largest_beta(name):
+    case = CASES[name]
+    X, y = case.data()
+    assert largest_beta(X, 0.0 * y, model=case.model) == 0.0 < largest_beta(X, y, model=case.model)
+    path = regularization_path(X, 0.0 * y, 2, model=case.model, method=case.methods[0])
+    assert path.n_neurons.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("option", [{"method": "magic"}, {"tol": -1.0}, {"callback": 3}], ids=str)
+def test_a_path_refuses_arguments_before_any_work(option, monkeypatch):
+    monkeypatch.setattr("cvxnn.training.path.largest_beta", None)
+    with pytest.raises(InputError, match=f"^{next(iter(option))} must be"):
+        regularization_path([[1.0]], [1.0], 2, **option)

@@ -114,7 +114,7 @@ class ConvexReLUClassifier(ConvexClassifier):
         As for :class:`ConvexReLURegressor`.
     tol : float, default 1e-6
         Relative gap at which the network counts as optimal.
-    max_iter : int, default 100
+    max_iter : int, default 200
         Rounds of the method.
     time_limit : float or None, default 60.0
         Seconds for each network.

@@ -81,7 +81,7 @@ class ConvexReLURegressor(ConvexRegressor):
         none. False leaves X and the model as they are.
     tol : float, default 1e-6
         Relative gap at which the network counts as optimal.
-    max_iter : int, default 100
+    max_iter : int, default 200
         Rounds of the method.
     time_limit : float or None, default 60.0
         Seconds. A proof may take exponential time where there are many features;

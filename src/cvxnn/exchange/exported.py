@@ -70,7 +70,8 @@ def _as_networks(network: Networks) -> list[Any]:
     networks: list[Any] = list(network) if isinstance(network, (list, tuple)) else [network]
     for each in networks:
         if not isinstance(each, Network):
-            hint = "; pass its attribute network" if hasattr(each, "network") else ""
+            is_solution = isinstance(getattr(each, "network", None), Network)
+            hint = "; pass its attribute network" if is_solution else ""
             raise InputError(
                 f"network must be a network of cvxnn or a list of them, "
                 f"got a {type(each).__name__}{hint}."

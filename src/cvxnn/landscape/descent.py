@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.models.base import Model, check_landscape
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
@@ -219,6 +220,7 @@ def descent_path(
     beta: float,
     *,
     widen: bool = False,
+    model: str | Model = "relu",
 ) -> DescentPath:
     """A continuous path from a network to a global optimum, on which objective (2) never rises.
 
@@ -246,6 +248,8 @@ def descent_path(
     widen : bool, default False
         Whether a network with too few neurons gets more that are 0, so that the path
         exists; the objective does not change by them.
+    model : str or Model, default "relu"
+        Of which networks; plain ReLU is the only kind so far.
 
     Returns
     -------
@@ -280,6 +284,7 @@ def descent_path(
     >>> cvxnn.descent_path(network, target, X, y, beta, widen=True)(1.0).n_neurons
     1
     """
+    check_landscape(model, "descent_path")
     data = check_data(X)
     response = check_target(y, len(data))
     beta = check_positive(beta, "beta")

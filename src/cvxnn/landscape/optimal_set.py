@@ -16,6 +16,7 @@ from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
+from cvxnn.models.base import Model, check_landscape
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
 from cvxnn.training.solve import solve_quietly
@@ -65,6 +66,8 @@ class OptimalSet:
         A network that is optimal, or nearly; it is polished. By default, and where
         it is too far from the optimum for that, ``solve(X, y, beta)`` with a small
         tolerance.
+    model : str or Model, default "relu"
+        Of which networks; plain ReLU is the only kind so far.
 
     Attributes
     ----------
@@ -135,7 +138,10 @@ class OptimalSet:
         y: ArrayLike,
         beta: float,
         solution: Solution[Any] | TwoLayerNetwork | None = None,
+        *,
+        model: str | Model = "relu",
     ) -> None:
+        check_landscape(model, "OptimalSet")
         self._X = check_data(X)
         self._y = check_target(y, len(self._X))
         self._beta = check_positive(beta, "beta")

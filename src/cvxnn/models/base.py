@@ -202,6 +202,24 @@ def as_model(model: object) -> Model:
     return _model_class(check_choice(model, "model", tuple(MODELS)))()
 
 
+def check_landscape(model: object, name: str) -> None:
+    """InputError unless the landscape of a model is known; says what is there instead.
+
+    Examples
+    --------
+    >>> check_landscape("circular_conv", "OptimalSet")
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: OptimalSet is for ReLU(slope=0.0, skip=None), not for CircularConv():
+    solve and regularization_path train it.
+    """
+    model = as_model(model)
+    if not model.capabilities.landscape:
+        raise InputError(
+            f"{name} is for {as_model('relu')!r}, not for {model!r}: "
+            "solve and regularization_path train it."
+        )
+
+
 def _model_class(name: str) -> type[Model]:
     found: type[Model] = getattr(import_module(f"cvxnn.models.{name}"), MODELS[name])
     return found

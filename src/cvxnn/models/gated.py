@@ -222,7 +222,8 @@ class Gated(Model):
         gates = np.zeros((0, X.shape[1])) if self.gates is None else check_data(self.gates, "gates")
         if gates.shape[1] != X.shape[1]:
             raise InputError(
-                f"gates must have the {X.shape[1]} features of X, got {gates.shape[1]}."
+                f"gates must have the {X.shape[1]} features of X, its column of ones included, "
+                f"got {gates.shape[1]}."
             )
         if self.skip is not None:
             gates = np.vstack([gates, np.zeros(X.shape[1])])

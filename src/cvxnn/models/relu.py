@@ -16,9 +16,9 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_data, check_number
+from cvxnn.validation import check_choice, check_data, check_number
 
-SKIPS = (None, "penalised", "free")
+SKIPS = ("penalised", "free")
 
 # Matrices of n x n are formed beside a skip connection.
 _MOST_ROWS = 5000
@@ -72,8 +72,8 @@ class ReLU(Model):
 
     def __post_init__(self) -> None:
         check_number(self.slope, "slope")
-        if self.skip not in SKIPS:
-            raise InputError(f"skip must be None, 'penalised' or 'free', got {self.skip!r}.")
+        if self.skip is not None:
+            check_choice(self.skip, "skip", SKIPS)
 
     @property
     def capabilities(self) -> Capabilities:

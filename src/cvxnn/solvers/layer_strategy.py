@@ -60,7 +60,8 @@ class LayerStrategy(RowsStrategy):
         patterns = method.patterns
         if patterns is not None and not patterns.belongs_to(problem.rows.rows):
             raise InputError(
-                "patterns do not belong to X: their directions give other masks on it."
+                "patterns must be those of the rows that neurons read: of X itself for plain ReLU, "
+                "without its rows of weight 0. The directions of these give other masks there."
             )
 
     def open(self, deadline: Deadline) -> Search:

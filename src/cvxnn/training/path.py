@@ -15,10 +15,16 @@ from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.base import Choices, Model, as_model
 from cvxnn.networks.base import Network
-from cvxnn.problems import Problem
+from cvxnn.problems import SMALLEST_BETA, Problem
 from cvxnn.results import Solution, Status
-from cvxnn.training import solve
-from cvxnn.validation import check_count, check_finite, check_random_state
+from cvxnn.training.solve import prepare, solve
+from cvxnn.validation import (
+    as_real_array,
+    check_callback,
+    check_count,
+    check_finite,
+    check_random_state,
+)
 
 # Where a path ends, relative to where it starts.
 _SMALLEST = 1e-3
@@ -128,7 +134,9 @@ def largest_beta(
     scaled, units = replace(problem, beta=unit).in_units()
     method = METHODS[model.capabilities.methods[0]]()
     strategy = model.strategy(scaled, Choices(method, check_random_state(0), None))
-    return strategy.sharp_proof().oracle_bound * units.rows * units.targets
+    largest = strategy.sharp_proof().oracle_bound
+    # What is left of zeros is underflow, below every beta that there may be.
+    return largest * units.rows * units.targets if largest > SMALLEST_BETA else 0.0
 
 
 def regularization_path(
@@ -184,7 +192,10 @@ def regularization_path(
     ['1.000', '0.775']
     """
     model = as_model(model)
+    check_callback(callback)
     problem: dict[str, Any] = {"model": model, "loss": loss, "sample_weight": sample_weight}
+    # What is wrong is said before the work on the largest beta.
+    prepare(X, y, 1.0, method=method, **problem, **limits)
     grid = beta_grid(betas, lambda: largest_beta(X, y, **problem))
     solutions: list[Solution[Any]] = []
     for beta in grid:
@@ -207,7 +218,7 @@ def beta_grid(
         # Targets of zero have no scale: any beta gives the zero network.
         start = largest() or 1.0
         return np.geomspace(start, smallest * start, count) if count > 1 else np.array([start])
-    grid = np.asarray(betas, dtype=np.float64)
+    grid = as_real_array(betas, "betas")
     if grid.ndim != 1 or len(grid) == 0:
         raise InputError("betas must be a number of values, or a sequence of them.")
     check_finite(grid, "betas")

@@ -67,7 +67,9 @@ def read_network(network: Any) -> ReadNetwork:
             return read(network)
     hint = ""
     for attribute in ("network", "best_estimator_"):
-        if hasattr(network, attribute):
+        found = getattr(network, attribute, None)
+        # A model has a method of that name.
+        if found is not None and not callable(found):
             hint = f"; pass its attribute {attribute}"
     raise InputError(f"network must be {_ACCEPTED}; got a {type(network).__name__}{hint}.")
 

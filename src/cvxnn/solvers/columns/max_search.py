@@ -9,6 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.max_pooling import MaxLayer
 from cvxnn.losses.base import Root
@@ -164,7 +165,8 @@ class MaxPoolingStrategy(RowsStrategy):
         layer = self._problem.rows
         arrangement = MaxArrangement(layer.rows, layer.n_patches)
         cells = self._method.list_patterns(arrangement, self._random_state, deadline)
-        assert isinstance(cells, MaxPatterns)
+        if not isinstance(cells, MaxPatterns):
+            raise InputError("patterns of rows are none of max pooling, which lists its own cells.")
         self.n_patterns = len(cells)
         oracle = MaxCellOracle(layer.patches, cells.winners(), cells.reach)
 
