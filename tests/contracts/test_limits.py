@@ -232,3 +232,10 @@ def test_a_run_without_a_proof_says_what_would_help(model, shape, advice):
         solution = case.solve(method=cvxnn.Global(certify=False), beta=0.5)
     assert solution.status is Status.STATIONARY and 0.0 < solution.dual_bound < solution.objective
     cases.assert_consistent(solution, *case.data())
+
+
+def test_a_run_that_was_to_have_no_proof_says_how_to_get_one():
+    with pytest.warns(ConvergenceWarning, match=r"a proof takes method=Global\(certify=True\)"):
+        cases.Case("", cvxnn.ReLU(), (20, 8), (20, 8)).solve(
+            method=cvxnn.Global(certify=False), beta=0.5
+        )

@@ -96,12 +96,12 @@ class Run:
     @property
     def advice_on_proof(self) -> str:
         """What to change where the search could not prove its end."""
-        if not self._method.certify:
-            return "a proof takes method=Global(certify=True)"
         rank = 0 if self._search is None else self._search.rank
         fewer = self._model.proof_advice
         if rank > MAX_RANK:
             return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {fewer}"
+        if not self._method.certify:
+            return "a proof takes method=Global(certify=True)"
         return (
             "a proof takes more time (a larger time_limit) or a smaller rank of X "
             f"(now {rank}): {fewer}"

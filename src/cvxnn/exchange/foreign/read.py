@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import ismethod
 from typing import Any
 
 from cvxnn.array_types import FloatArray
@@ -67,9 +68,8 @@ def read_network(network: Any) -> ReadNetwork:
             return read(network)
     hint = ""
     for attribute in ("network", "best_estimator_"):
-        found = getattr(network, attribute, None)
         # A model has a method of that name.
-        if found is not None and not callable(found):
+        if hasattr(network, attribute) and not ismethod(getattr(network, attribute)):
             hint = f"; pass its attribute {attribute}"
     raise InputError(f"network must be {_ACCEPTED}; got a {type(network).__name__}{hint}.")
 
