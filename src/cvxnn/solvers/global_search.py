@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
@@ -24,6 +25,7 @@ from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
@@ -70,60 +72,66 @@ class GlobalSearch(IncumbentSearch):
         self._oracle = LayerOracle(self.layer, BranchAndBound(layer.rows, self._reduction))
         self._take(spectral_proof(layer, problem.residual_at_zero))
         self._certifies = certifies
-        self._searches = self._split(random_state, start)
+        arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
+        self._fine = NeuronSearch(self.problem, *arguments)
+        self._coarse: list[NeuronSearch | TileSearch] = []
+        if start is None:
+            self._coarse = self._split(*arguments)
+        else:
+            # They have been on the parts.
+            self._fine.start_from(start.turned(self.basis))
+            self._offer(self._fine.neurons)
         self._rounds = 0
         self._exact = False
         self._few = SETTINGS.few if self.layer.n_features <= SETTINGS.quick_rank else 1
 
     def _split(
-        self, random_state: np.random.Generator, start: Neurons | None
-    ) -> list[NeuronSearch]:
-        """Searches on growing parts of the rows; the last has them all.
-
-        Neurons to start with have been on the parts: then it is the only one.
-        """
-        problem, n, many = self.problem, len(self.problem.y), SETTINGS.many_rows
+        self, to_direction: FloatArray, random_state: np.random.Generator, deadline: Deadline
+    ) -> list[NeuronSearch | TileSearch]:
+        """Coarse searches on growing parts of the rows; in high rank the last has them all."""
+        n, many = len(self.problem.y), SETTINGS.many_rows
         order = random_state.permutation(n) if n > many else np.arange(n)
+        arguments = (to_direction, random_state, deadline)
+        if self.layer.n_features >= SETTINGS.wide_rank and self.layer.readout is None:
+            sizes = [many, n] if n > many else [n]
+            return [TileSearch(self._part(order[:size]), *arguments) for size in sizes]
         sizes = [n]
-        while sizes[-1] > many and start is None:
+        while sizes[-1] > many:
             sizes.append(sizes[-1] // SETTINGS.part)
-        to_direction = self.basis.T @ self._reduction.to_direction
-        searches = []
-        for size in reversed(sizes):
-            rows = np.sort(order[:size])
-            part = Problem.of(
-                self.layer.take(rows), problem.y[rows], problem.beta * size / n, problem.loss
-            )
-            searches.append(NeuronSearch(part, to_direction, random_state, self.deadline))
-        if start is not None:
-            searches[0].start_from(start.turned(self.basis))
-            self._offer(searches[0].neurons)
-        return searches
+        return [NeuronSearch(self._part(order[:size]), *arguments) for size in sizes[:0:-1]]
+
+    def _part(self, rows: NDArray[np.intp]) -> Problem[Layer]:
+        """The problem on some of the rows, with beta in proportion."""
+        problem, n = self.problem, len(self.problem.y)
+        if len(rows) == n:
+            return problem
+        rows = np.sort(rows)
+        beta = problem.beta * len(rows) / n
+        return Problem.of(self.layer.take(rows), problem.y[rows], beta, problem.loss)
 
     def step(self, tol: float) -> None:
         """One round; on a part of the rows, while they are many."""
-        if len(self._searches) > 1:
+        if self._coarse:
             self._coarse_round()
         else:
             self._full_round(tol)
 
     def _coarse_round(self) -> None:
-        search = self._searches[0]
-        proposals = search.propose(SETTINGS.coarse)
-        self.n_blocks = len(proposals)
+        search = self._coarse[0]
         try:
-            search.improve(proposals, converge=False)
+            done = search.advance()
         finally:
+            self.n_blocks = search.n_new
             self._offer(search.neurons)
         self._rounds += 1
-        done = self.n_blocks <= SETTINGS.done * len(search.neurons)
-        if done or self._rounds >= SETTINGS.coarse_rounds:
-            del self._searches[0]
+        is_part = len(search.problem.y) < len(self.problem.y)
+        if done or (is_part and self._rounds >= search.rounds_on_part):
+            del self._coarse[0]
             self._rounds = 0
-            self._searches[0].start_from(search.neurons)
+            (self._coarse or [self._fine])[0].start_from(search.neurons)
 
     def _full_round(self, tol: float) -> None:
-        search = self._searches[0]
+        search = self._fine
         before = (self.objective, self.bound)
         # Columns alone reach a coarse gap, and a Newton step over many rows is dear.
         converge = not search.is_many or tol < SETTINGS.columns_reach
@@ -151,9 +159,9 @@ class GlobalSearch(IncumbentSearch):
         """Bring the neurons and the proposals to rest, if there is anything to do."""
         if len(proposals) or converge:
             try:
-                self._searches[0].improve(proposals, converge=converge)
+                self._fine.improve(proposals, converge=converge)
             finally:
-                self._offer(self._searches[0].neurons)
+                self._offer(self._fine.neurons)
 
     def sharpen(self, tol: float) -> bool:
         """Add the neurons that the ascent still finds: a proof leaves room for small ones.
@@ -163,7 +171,7 @@ class GlobalSearch(IncumbentSearch):
         """
         if len(self.problem.y) * self.neurons.directions.size**2 > SETTINGS.sharp_work:
             return False
-        proposals = self._searches[-1].propose(self._excess(tol) / 4.0)
+        proposals = self._fine.propose(self._excess(tol) / 4.0)
         self.n_blocks = len(proposals)
         self._add(proposals, converge=self.n_blocks > 0)
         return self.n_blocks > 0
@@ -191,7 +199,7 @@ class GlobalSearch(IncumbentSearch):
         tol = self._excess(tol)
         proposals = self._proposals_at(v, 0.5 * tol, deadline)
         worth = np.flatnonzero(proposals.values > self.problem.beta * (1.0 + 0.25 * tol))
-        if not self._searches[0].is_many:
+        if not self._fine.is_many:
             worth = worth[: SETTINGS.most_exact]
         return proposals.select(worth).turned(self.basis)
 

@@ -10,6 +10,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.layers.tiles import Tiles
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
@@ -37,7 +38,11 @@ class NeuronSearch:
         The best so far.
     objective : float
         Their objective (2).
+    n_new : int
+        Neurons that the last round of :meth:`advance` has added.
     """
+
+    rounds_on_part = SETTINGS.coarse_rounds
 
     def __init__(
         self,
@@ -50,6 +55,10 @@ class NeuronSearch:
         self._ascent = AscentOracle(problem.rows.rows, to_direction, random_state)
         self._faces = faces_for(problem.rows)
         self._n_starts = SETTINGS.starts
+        self._tiles: Tiles | None = None
+        if self._is_wide and problem.rows.readout is None:
+            self._tiles = Tiles(problem.rows.rows, np.float64)
+        self.n_new = 0
         self.neurons = Neurons.none(problem.rows.n_features)
         self.objective = problem.value(np.zeros_like(problem.y))
         self._gain = np.inf
@@ -70,6 +79,13 @@ class NeuronSearch:
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
         self._offer(reweigh(self.problem, neurons, self.deadline))
+
+    def advance(self) -> bool:
+        """One round on the way to a larger part of the rows; whether it is time for that."""
+        proposals = self.propose(SETTINGS.coarse)
+        self.n_new = len(proposals)
+        self.improve(proposals, converge=False)
+        return self.n_new <= SETTINGS.done * len(self.neurons)
 
     def propose(self, margin: float, *, near: bool = False) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare.
@@ -163,7 +179,10 @@ class NeuronSearch:
             most = SETTINGS.wide_descent_steps
             enough = min(SETTINGS.wide_gain, SETTINGS.share_of_round * self._gain)
         steps = min(most, max(SETTINGS.least_descent_steps, SETTINGS.descent_work // work))
-        return descend(self.problem, neurons, steps=steps, enough=enough, deadline=self.deadline)
+        return descend(
+            self.problem, neurons,
+            steps=steps, enough=enough, tiles=self._tiles, deadline=self.deadline,
+        )  # fmt: skip
 
     def _with(self, proposals: Proposals) -> Neurons:
         """The neurons and the proposals, with weights to start from.

@@ -1,0 +1,151 @@
+"""Value and gradient of a network on plain rows in one pass, in the precision of the caller.
+
+A product of all rows with all neurons is written and read many times before it has become
+a gradient. Here a tile of rows goes all the way while its activations are in the cache: on a
+thousand rows and more that is several times faster, and in float32 once more as fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.kernels import kernel
+
+# Sums of many terms in any order, which is what lets a processor do eight at a time. No
+# infinities and no NaN: the caller's numbers are of size one.
+_SUMS = {"reassoc", "contract", "nsz", "nnan", "ninf", "arcp"}
+# Entries of a tile and its rows, at least and at most: the tile stays in the first level of the
+# cache, the activations of all neurons in the second.
+_ENTRIES, _FEWEST, _MOST = 1 << 13, 128, 512
+
+# Value of the loss and its gradient in the predictions of some rows.
+TileLoss = Callable[[slice, Array], tuple[float, Array]]
+
+
+@final
+class Tiles:
+    """The rows X of ``f = sum_j (X u_j)_+ a_j``, features first, in tiles.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d)
+    dtype : type
+        float32 or float64.
+
+    Examples
+    --------
+    >>> tiles = Tiles(np.array([[1.0], [2.0]]), np.float64)
+    >>> y = np.array([0.0, 1.0])
+    >>> def squares(rows, f):
+    ...     left = f - y[rows]
+    ...     return 0.5 * float(left @ left), left
+    >>> tiles.value_and_gradient(np.array([[1.0]]), np.array([1.0]), squares)
+    (1.0, array([[3.]]), array([3.]))
+    """
+
+    def __init__(self, rows: FloatArray, dtype: type[np.floating[Any]]) -> None:
+        n, d = rows.shape
+        # A power of two keeps the loops of the kernels free of remainders.
+        height = 1 << max(_ENTRIES // d, 1).bit_length() - 1
+        self._dtype, self._height = dtype, min(max(height, _FEWEST), _MOST)
+        self._slices = [slice(i, min(i + self._height, n)) for i in range(0, n, self._height)]
+        self._tiles = [np.ascontiguousarray(rows[part].T, dtype=dtype) for part in self._slices]
+
+    def value_and_gradient(
+        self, hidden: FloatArray, output: FloatArray, loss: TileLoss
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """The loss, and its gradients in the weights of both layers; O(n d k).
+
+        Parameters
+        ----------
+        hidden : ndarray, shape (k, d)
+        output : ndarray, shape (k,)
+        loss : callable
+            Of a slice of the rows and their predictions, which it may overwrite: the value
+            there, and the gradient. It may raise to stop.
+        """
+        U, a = hidden.astype(self._dtype), output.astype(self._dtype)
+        slopes, output_slopes = np.zeros_like(U), np.zeros_like(a)
+        active = np.empty((len(a), self._height), self._dtype)
+        f, masked = np.empty((2, self._height), self._dtype)
+        value = 0.0
+        for part, tile in zip(self._slices, self._tiles, strict=True):
+            count = tile.shape[1]
+            _forward(tile, U, a, active, f)
+            of_tile, gradient = loss(part, f[:count])
+            _backward(tile, a, active, gradient, masked, slopes, output_slopes)
+            value += of_tile
+        return value, slopes.astype(np.float64), output_slopes.astype(np.float64)
+
+
+@kernel(fastmath=_SUMS)
+def _forward(tile: Array, U: Array, a: Array, active: Array, f: Array) -> None:
+    """Activations of a tile, shape (k, rows), and its predictions."""
+    d, count = tile.shape
+    zero = tile[0, 0] - tile[0, 0]
+    for i in range(count):
+        f[i] = zero
+    for j in range(len(a)):
+        t, u = active[j], U[j]
+        for i in range(count):
+            t[i] = zero
+        # Four features at a time, so that t is read and written a quarter as often.
+        c = 0
+        while c + 4 <= d:
+            w0, w1, w2, w3 = u[c], u[c + 1], u[c + 2], u[c + 3]
+            x0, x1, x2, x3 = tile[c], tile[c + 1], tile[c + 2], tile[c + 3]
+            for i in range(count):
+                t[i] += x0[i] * w0 + x1[i] * w1 + x2[i] * w2 + x3[i] * w3
+            c += 4
+        while c < d:
+            w, x = u[c], tile[c]
+            for i in range(count):
+                t[i] += x[i] * w
+            c += 1
+        weight = a[j]
+        for i in range(count):
+            r = t[i] if t[i] > zero else zero
+            t[i] = r
+            f[i] += weight * r
+
+
+@kernel(fastmath=_SUMS)
+def _backward(
+    tile: Array, a: Array, active: Array, gradient: Array, masked: Array,
+    slopes: Array, output_slopes: Array,
+) -> None:  # fmt: skip
+    """Add what a tile contributes to the gradients, from that of its predictions."""
+    d, count = tile.shape
+    zero = tile[0, 0] - tile[0, 0]
+    for j in range(len(a)):
+        t, weight, total = active[j], a[j], zero
+        for i in range(count):
+            total += t[i] * gradient[i]
+            masked[i] = gradient[i] if t[i] > zero else zero
+        output_slopes[j] += total
+        out = slopes[j]
+        c = 0
+        while c + 4 <= d:
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            x0, x1, x2, x3 = tile[c], tile[c + 1], tile[c + 2], tile[c + 3]
+            for i in range(count):
+                g = masked[i]
+                s0 += x0[i] * g
+                s1 += x1[i] * g
+                s2 += x2[i] * g
+                s3 += x3[i] * g
+            out[c] += weight * s0
+            out[c + 1] += weight * s1
+            out[c + 2] += weight * s2
+            out[c + 3] += weight * s3
+            c += 4
+        while c < d:
+            s, x = zero, tile[c]
+            for i in range(count):
+                s += x[i] * masked[i]
+            out[c] += weight * s
+            c += 1

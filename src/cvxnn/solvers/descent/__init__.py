@@ -1,0 +1,1 @@
+"""Descent on objective (2) itself, in the weights of many neurons at once."""

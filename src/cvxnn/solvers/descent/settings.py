@@ -1,0 +1,59 @@
+"""Settings of the rough search on many rows and features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that :class:`~cvxnn.solvers.descent.tile_search.TileSearch` goes by.
+
+    Attributes
+    ----------
+    ascent_rows : int
+        Rows, drawn anew in every round, on which neurons are looked for: where to climb needs
+        no more of them, and what is found is weighed on all rows.
+    wide : int
+        Neurons that start together, in all directions.
+    starts, ascent_steps : int
+        Directions that climb, and their steps: neurons go on travelling with the others.
+    margin : float
+        Share of beta by which a neuron has to exceed it to be worth its place.
+    most_new : int
+        Neurons that a round adds.
+    same : float
+        Directions with a cosine above this are one.
+    small : float
+        Size of new neurons, in shares of what would fit the residual: the joint descent
+        weighs them. By a Lasso most would be lost that are still travelling.
+    steps, memory : int
+        Of L-BFGS in a round, and the pairs that it keeps.
+    stretch, enough : int, float
+        A descent ends when so many steps gain less than this share of the objective.
+    nothing : float
+        Neurons below this share of the longest are dropped.
+    rounds_on_part : int
+        On a part of the rows, at most: it finds where neurons are, not how large.
+    done : float
+        The search is over when a round gains less than this share of the objective.
+    """
+
+    ascent_rows: int = 2_000
+    wide: int = 600
+    starts: int = 200
+    ascent_steps: int = 8
+    margin: float = 0.01
+    most_new: int = 100
+    same: float = 0.999
+    small: float = 0.1
+    steps: int = 200
+    memory: int = 15
+    stretch: int = 10
+    enough: float = 1e-5
+    nothing: float = 1e-5
+    rounds_on_part: int = 3
+    done: float = 1e-4
+
+
+SETTINGS = Settings()
