@@ -128,7 +128,7 @@ def test_many_rows_start_from_a_part(state, monkeypatch):
     whole = search_to(X, y, 2.0)
     start_from_parts(monkeypatch)
     search = search_for(X, y, 2.0, state)
-    assert [len(part.problem.y) for part in search._searches] == [25, 100]
+    assert [len(part.problem.y) for part in search._coarse] == [25]
     parts = search_to(X, y, 2.0, state)
     assert parts.objective == pytest.approx(whole.objective, rel=1e-8)
     assert parts.bound <= whole.objective * (1.0 + 1e-9)
@@ -139,8 +139,8 @@ def test_parts_of_parts(monkeypatch):
     X, y = rng.standard_normal((400, 3)), rng.standard_normal(400)
     start_from_parts(monkeypatch)
     search = search_for(X, y, 20.0)
-    assert [len(part.problem.y) for part in search._searches] == [25, 100, 400]
-    betas = [part.problem.beta for part in search._searches]
+    assert [len(part.problem.y) for part in search._coarse] == [25, 100]
+    betas = [part.problem.beta for part in (*search._coarse, search._fine)]
     np.testing.assert_allclose(betas, [1.25, 5.0, 20.0])
     for _ in range(60):
         objective = search.objective
@@ -148,4 +148,4 @@ def test_parts_of_parts(monkeypatch):
         assert search.objective <= objective * (1.0 + 1e-12)
         if search.gap <= 1e-6:
             break
-    assert search.gap <= 1e-6 and len(search._searches) == 1
+    assert search.gap <= 1e-6 and search._coarse == []

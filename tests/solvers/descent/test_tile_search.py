@@ -1,0 +1,109 @@
+"""The rough search: objectives are those of its networks, near the optimum on their patterns."""
+
+import numpy as np
+import pytest
+from least_squares import least_squares
+from reference import solve_with_clarabel
+
+from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.patterns import PatternSet
+from cvxnn.program import ConvexProgram
+from cvxnn.solvers.atoms import neuron_objective
+from cvxnn.solvers.descent import tile_search
+from cvxnn.solvers.descent.settings import Settings
+from cvxnn.solvers.descent.tile_search import TileSearch, climbed
+
+
+def planted(n=120, d=8, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X, np.maximum(X @ rng.standard_normal((d, 3)), 0.0) @ [1.0, -1.0, 0.5]
+
+
+def search_on(X, y, beta, state=0, deadline=None):
+    rng = np.random.default_rng(state)
+    return TileSearch(least_squares(X, y, beta), np.eye(X.shape[1]), rng, deadline or Deadline())
+
+
+def run(search, most=30):
+    objectives = [search.objective]
+    for _ in range(most):
+        done = search.advance()
+        objectives.append(search.objective)
+        if done:
+            return objectives
+    raise AssertionError("no end")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_objectives_fall_to_the_optimum_on_the_patterns_of_the_neurons(seed):
+    X, y = planted(seed=seed)
+    search = search_on(X, y, 3.0)
+    objectives = run(search)
+    assert (np.diff(objectives) <= 0.0).all()
+    assert search.objective == neuron_objective(search.problem, search.neurons)
+    patterns = PatternSet.from_directions(X, search.neurons.directions)
+    optimum = solve_with_clarabel(ConvexProgram(X, y, 3.0, patterns)).objective
+    assert optimum * (1.0 - 1e-6) <= search.objective <= 1.01 * optimum
+
+
+def test_neurons_are_of_size_above_zero_and_unit_directions():
+    search = search_on(*planted(), 3.0)
+    run(search)
+    assert (search.neurons.sizes > 0.0).all() and 0 < len(search.neurons) <= 120
+    np.testing.assert_allclose(np.linalg.norm(search.neurons.directions, axis=1), 1.0, rtol=1e-12)
+
+
+def test_the_random_state_decides_all():
+    neurons = [search_on(*planted(), 3.0, state) for state in (4, 4)]
+    for search in neurons:
+        run(search)
+    np.testing.assert_array_equal(neurons[0].neurons.rays, neurons[1].neurons.rays)
+
+
+def test_a_large_beta_needs_no_neurons():
+    X, y = planted()
+    search = search_on(X, y, 1e6)
+    assert search.advance() and len(search.neurons) == 0
+    assert search.objective == pytest.approx(0.5 * float(y @ y))
+
+
+def test_many_rows_are_looked_through_in_parts(monkeypatch):
+    X, y = planted()
+    monkeypatch.setattr(tile_search, "SETTINGS", Settings(ascent_rows=40, wide=20))
+    part = search_on(X, y, 3.0)
+    run(part)
+    monkeypatch.undo()
+    whole = search_on(X, y, 3.0)
+    run(whole)
+    assert part.objective <= 1.02 * whole.objective
+
+
+def test_neurons_found_elsewhere_are_taken_over():
+    X, y = planted()
+    first, second = search_on(X, y, 3.0), search_on(X, y, 3.0)
+    run(first)
+    second.start_from(first.neurons)
+    assert second.objective <= first.objective
+
+
+def test_a_deadline_ends_it_with_the_best_so_far():
+    deadline = Deadline(60.0)
+    search = search_on(*planted(), 3.0, deadline=deadline)
+    search.advance()
+    before = search.objective
+    search.deadline = Deadline(1e-9)
+    with pytest.raises(OutOfTimeError):
+        search.advance()
+    assert search.objective <= before and len(search.neurons) > 0
+
+
+def test_climbs_do_not_end_below_their_starts():
+    X, v = planted(60, 9, 1)
+    U = np.random.default_rng(2).standard_normal((50, 9))
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    signs = np.where(np.arange(50) % 2 == 0, 1.0, -1.0)
+    ends = climbed(X, v, U, signs)
+    values = [signs * (v @ np.maximum(X @ points.T, 0.0)) for points in (U, ends)]
+    assert (values[1] >= values[0] - 1e-9).all() and (values[1] > values[0]).mean() > 0.9
+    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 1.0, rtol=1e-12)
