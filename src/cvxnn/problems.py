@@ -171,6 +171,13 @@ class Problem(Generic[R]):
         """The same on other rows."""
         return Problem(rows, self.Y, self.beta, self.loss)
 
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """The problem on some of the predictions, with beta in proportion."""
+        beta = self.beta * len(rows) / len(self.Y)
+        return replace(
+            self, rows=self.rows.take(rows), Y=self.Y[rows], beta=beta, loss=self.loss.take(rows)
+        )
+
     @classmethod
     def checked(
         cls,

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
@@ -131,6 +132,10 @@ class Loss(ABC):
     def root(self, curvature: FloatArray) -> Root[Any]:
         """The root of the curvature in f, for a diagonal h > 0 next to :meth:`curvature`."""
         return DiagonalRoot(curvature)
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Loss:
+        """The loss of some of the rows, where it differs between them."""
+        return self
 
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
@@ -35,6 +36,9 @@ class WeightedLoss(Loss):
     def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+
+    def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
+        return WeightedLoss(self.loss.take(rows), self.weights[rows])
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.values(prediction, y)
@@ -181,6 +185,9 @@ class SkipLoss(Loss):
 
     def _total(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(prediction + self.skip @ self.weights(prediction, y))
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Loss:
+        raise TypeError("a SkipLoss is no sum over the rows: there is none of some of them")
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
@@ -25,7 +24,7 @@ from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
-from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.descent.tile_search import TileStages, is_for_tiles
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
@@ -74,40 +73,30 @@ class GlobalSearch(IncumbentSearch):
         self._certifies = certifies
         arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
         self._fine = NeuronSearch(self.problem, *arguments)
-        self._coarse: list[NeuronSearch | TileSearch] = []
+        self._coarse: list[NeuronSearch | TileStages] = []
         if start is None:
             self._coarse = self._split(*arguments)
         else:
             # They have been on the parts.
             self._fine.start_from(start.turned(self.basis))
             self._offer(self._fine.neurons)
-        self._rounds = 0
         self._exact = False
         self._few = SETTINGS.few if self.layer.n_features <= SETTINGS.quick_rank else 1
 
     def _split(
         self, to_direction: FloatArray, random_state: np.random.Generator, deadline: Deadline
-    ) -> list[NeuronSearch | TileSearch]:
-        """Coarse searches on growing parts of the rows; in high rank the last has them all."""
+    ) -> list[NeuronSearch | TileStages]:
+        """Coarse searches: on growing parts of the rows, or rough ones in high rank."""
         n, many = len(self.problem.y), SETTINGS.many_rows
-        order = random_state.permutation(n) if n > many else np.arange(n)
         arguments = (to_direction, random_state, deadline)
-        if self.layer.n_features >= SETTINGS.wide_rank and self.layer.readout is None:
-            sizes = [many, n] if n > many else [n]
-            return [TileSearch(self._part(order[:size]), *arguments) for size in sizes]
+        if is_for_tiles(self.layer, self.rank):
+            return [TileStages(self.problem, *arguments)]
+        order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:
             sizes.append(sizes[-1] // SETTINGS.part)
-        return [NeuronSearch(self._part(order[:size]), *arguments) for size in sizes[:0:-1]]
-
-    def _part(self, rows: NDArray[np.intp]) -> Problem[Layer]:
-        """The problem on some of the rows, with beta in proportion."""
-        problem, n = self.problem, len(self.problem.y)
-        if len(rows) == n:
-            return problem
-        rows = np.sort(rows)
-        beta = problem.beta * len(rows) / n
-        return Problem.of(self.layer.take(rows), problem.y[rows], beta, problem.loss)
+        parts = (self.problem.take(np.sort(order[:size])) for size in sizes[:0:-1])
+        return [NeuronSearch(part, *arguments) for part in parts]
 
     def step(self, tol: float) -> None:
         """One round; on a part of the rows, while they are many."""
@@ -123,12 +112,10 @@ class GlobalSearch(IncumbentSearch):
         finally:
             self.n_blocks = search.n_new
             self._offer(search.neurons)
-        self._rounds += 1
-        is_part = len(search.problem.y) < len(self.problem.y)
-        if done or (is_part and self._rounds >= search.rounds_on_part):
+        if done:
             del self._coarse[0]
-            self._rounds = 0
-            (self._coarse or [self._fine])[0].start_from(search.neurons)
+            following = self._coarse[0] if self._coarse else self._fine
+            following.start_from(search.neurons)
 
     def _full_round(self, tol: float) -> None:
         search = self._fine

@@ -12,6 +12,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
@@ -22,6 +23,7 @@ from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
+from cvxnn.solvers.descent.tile_search import TileStages, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
@@ -116,7 +118,8 @@ class LayerStrategy(RowsStrategy):
             problem.rows, patterns, self._random_state, deadline,
             by_cells=by_cells, certifies=self._method.certify,
         )  # fmt: skip
-        return search_for(problem, searches.open, deadline, start)
+        opening = None if start is not None else searches.opening(problem)
+        return search_for(problem, searches.open, deadline, start, opening)
 
 
 @final
@@ -183,6 +186,17 @@ class Searches:
             problem, self.random_state, reduction, self.deadline,
             start=start, certifies=certifies,
         )  # fmt: skip
+
+    def opening(self, problem: Problem[Layer]) -> TileStages | None:
+        """A rough search for a loss other than the squared one, where no exact method ends."""
+        if problem.is_least_squares or isinstance(problem.loss, SkipLoss):
+            return None
+        if self._geometry.kind(is_read=problem.rows.readout is not None) != "tree":
+            return None
+        reduction = self._geometry.reduction
+        if not is_for_tiles(problem.rows, reduction.rank):
+            return None
+        return TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
 
     def _over_cells(
         self, problem: Problem[Layer], reduction: Reduction, start: Neurons | None

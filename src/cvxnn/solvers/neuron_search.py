@@ -42,8 +42,6 @@ class NeuronSearch:
         Neurons that the last round of :meth:`advance` has added.
     """
 
-    rounds_on_part = SETTINGS.coarse_rounds
-
     def __init__(
         self,
         problem: Problem[Layer],
@@ -58,7 +56,7 @@ class NeuronSearch:
         self._tiles: Tiles | None = None
         if self._is_wide and problem.rows.readout is None:
             self._tiles = Tiles(problem.rows.rows, np.float64)
-        self.n_new = 0
+        self.n_new = self._rounds = 0
         self.neurons = Neurons.none(problem.rows.n_features)
         self.objective = problem.value(np.zeros_like(problem.y))
         self._gain = np.inf
@@ -85,7 +83,9 @@ class NeuronSearch:
         proposals = self.propose(SETTINGS.coarse)
         self.n_new = len(proposals)
         self.improve(proposals, converge=False)
-        return self.n_new <= SETTINGS.done * len(self.neurons)
+        self._rounds += 1
+        is_last = self._rounds >= SETTINGS.coarse_rounds
+        return is_last or self.n_new <= SETTINGS.done * len(self.neurons)
 
     def propose(self, margin: float, *, near: bool = False) -> Proposals:
         """Neurons above ``beta (1 + margin)``; more starts where they become rare.

@@ -23,6 +23,7 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.losses.base import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
+from cvxnn.solvers.descent.tile_search import TileStages
 from cvxnn.solvers.search import IncumbentSearch, Search
 
 
@@ -85,12 +86,19 @@ class ModelOpener(Protocol):
 
 
 def search_for(
-    problem: Problem[Any], open_model: ModelOpener, deadline: Deadline, start: Neurons | None = None
+    problem: Problem[Any],
+    open_model: ModelOpener,
+    deadline: Deadline,
+    start: Neurons | None = None,
+    opening: TileStages | None = None,
 ) -> Search:
-    """The search for a problem of any loss: one with squared loss, or a sequence of them."""
+    """The search for a problem of any loss: one with squared loss, or a sequence of them.
+
+    A sequence may have an opening, a rough search for the loss itself.
+    """
     if problem.is_least_squares:
         return open_model(problem, start, None, True)
-    return ProximalNewton(problem, open_model, deadline, start)
+    return ProximalNewton(problem, open_model, deadline, start, opening)
 
 
 @final
@@ -104,6 +112,8 @@ class ProximalNewton(IncumbentSearch):
     deadline : Deadline
     start : Neurons, optional
         A network to begin with; it has to be better than none.
+    opening : TileStages, optional
+        A rough search that finds one.
 
     Notes
     -----
@@ -132,6 +142,7 @@ class ProximalNewton(IncumbentSearch):
         open_model: ModelOpener,
         deadline: Deadline,
         start: Neurons | None = None,
+        opening: TileStages | None = None,
     ) -> None:
         self.layer, n_features = problem.rows, problem.rows.n_features
         super().__init__(problem, Neurons.none(n_features), "spectral", deadline)
@@ -141,6 +152,7 @@ class ProximalNewton(IncumbentSearch):
         self.bound = self.proof.bound(problem)
         if start is not None:
             self._offer(start)
+        self._opening = opening
         self._gain, self._share = np.inf, 1.0
         # Of a quadratic loss the first model is the loss.
         self._certifies = problem.loss.is_quadratic
@@ -150,6 +162,9 @@ class ProximalNewton(IncumbentSearch):
 
     def step(self, tol: float) -> None:
         """One round of a model; the next model, where it has come to its end."""
+        if self._opening is not None:
+            self._open_further(self._opening)
+            return
         model = self._begin(tol) if self._model is None else self._model
         if not self._is_done(model):
             before = min(model.objective, self._first)
@@ -178,6 +193,16 @@ class ProximalNewton(IncumbentSearch):
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on (2) over all networks."""
         return self.proof, self._space_proof
+
+    def _open_further(self, opening: TileStages) -> None:
+        """One round of the rough search."""
+        try:
+            if opening.advance():
+                self._opening = None
+        finally:
+            self.n_blocks, neurons = opening.n_new, opening.neurons
+            end = self.layer.forward(neurons.rays, neurons.signs)
+            self._move(neurons, end, 1.0)
 
     def _begin(self, tol: float) -> Search:
         """The model at the best network so far."""

@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 from least_squares import least_squares
 from reference import solve_with_clarabel
+from sklearn.exceptions import ConvergenceWarning
 
+import cvxnn
 from cvxnn.interrupts import Deadline, OutOfTimeError
+from cvxnn.layers import Layer
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.patterns import PatternSet
+from cvxnn.problems import Problem
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.atoms import neuron_objective
 from cvxnn.solvers.descent import tile_search
 from cvxnn.solvers.descent.settings import Settings
-from cvxnn.solvers.descent.tile_search import TileSearch, climbed
+from cvxnn.solvers.descent.tile_search import TileSearch, TileStages, climbed
 
 
 def planted(n=120, d=8, seed=0):
@@ -107,3 +112,56 @@ def test_climbs_do_not_end_below_their_starts():
     values = [signs * (v @ np.maximum(X @ points.T, 0.0)) for points in (U, ends)]
     assert (values[1] >= values[0] - 1e-9).all() and (values[1] > values[0]).mean() > 0.9
     np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["logistic", "huber", "squared_hinge"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_other_losses_with_and_without_weights(name, is_weighted):
+    X, y = planted()
+    loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))
+    y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
+    problem = Problem.of(Layer(X), y, 1.0, WeightedLoss(loss, weights) if is_weighted else loss)
+    search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
+    objectives = run(search)
+    assert (np.diff(objectives) <= 0.0).all()
+    neurons = search.neurons
+    f = np.maximum(X @ neurons.directions.T, 0.0) @ (neurons.sizes * neurons.signs)
+    assert search.objective == pytest.approx(problem.value(f, neurons.sizes.sum()), rel=1e-12)
+    patterns = PatternSet.from_directions(X, neurons.directions)
+    optimum = cvxnn.solve(
+        X, y, 1.0, method=cvxnn.Exact(patterns), loss=name,
+        sample_weight=weights if is_weighted else None,
+    ).objective  # fmt: skip
+    assert optimum * (1.0 - 1e-6) <= search.objective <= 1.02 * optimum
+
+
+def test_many_rows_come_in_two_stages(monkeypatch):
+    X, y = planted()
+    monkeypatch.setattr(tile_search, "SETTINGS", Settings(part=50, wide=30))
+    stages = TileStages(least_squares(X, y, 3.0), np.eye(8), np.random.default_rng(0), Deadline())
+    sizes = []
+    for _ in range(40):
+        sizes.append(len(stages._search.problem.y))
+        if stages.advance():
+            break
+    assert sizes[0] == 50 and sizes[-1] == 120 and sizes.count(50) <= 3
+    whole = search_on(X, y, 3.0)
+    run(whole)
+    assert neuron_objective(whole.problem, stages.neurons) <= 1.02 * whole.objective
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
+    X, y = planted(60, 10)
+    y = np.where(y > 0.0, 1.0, -1.0) if loss == "logistic" else y
+    begun = []
+    advance = TileStages.advance
+    monkeypatch.setattr(TileStages, "advance", lambda self: begun.append(1) or advance(self))
+    method = cvxnn.Global(certify=False)
+    with pytest.warns(ConvergenceWarning):
+        solution = cvxnn.solve(X, y, 1.0, loss=loss, method=method)
+    assert begun and solution.status is cvxnn.Status.STATIONARY
+    search = Problem.of(Layer(X), y, 1.0, as_loss(loss))
+    rough = TileSearch(search, np.eye(10), np.random.default_rng(0), Deadline())
+    run(rough)
+    assert solution.objective <= rough.objective <= 1.02 * solution.objective

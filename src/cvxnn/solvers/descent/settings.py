@@ -14,6 +14,8 @@ class Settings:
     ascent_rows : int
         Rows, drawn anew in every round, on which neurons are looked for: where to climb needs
         no more of them, and what is found is weighed on all rows.
+    least_rank : int
+        From it on the search begins roughly: exact methods end below it.
     wide : int
         Neurons that start together, in all directions.
     starts, ascent_steps : int
@@ -33,13 +35,17 @@ class Settings:
         A descent ends when so many steps gain less than this share of the objective.
     nothing : float
         Neurons below this share of the longest are dropped.
-    rounds_on_part : int
-        On a part of the rows, at most: it finds where neurons are, not how large.
+    straight : float
+        Share of the majorizing curvature that every row has when sizes are chosen.
+    part, rounds_on_part : int
+        Rows of the part that comes first, and rounds there at most: it finds where neurons
+        are, not how large they are.
     done : float
         The search is over when a round gains less than this share of the objective.
     """
 
     ascent_rows: int = 2_000
+    least_rank: int = 8
     wide: int = 600
     starts: int = 200
     ascent_steps: int = 8
@@ -52,6 +58,8 @@ class Settings:
     stretch: int = 10
     enough: float = 1e-5
     nothing: float = 1e-5
+    straight: float = 1e-2
+    part: int = 4_000
     rounds_on_part: int = 3
     done: float = 1e-4
 

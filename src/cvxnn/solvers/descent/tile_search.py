@@ -11,10 +11,14 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.tiles import Tiles
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.atoms import neuron_objective
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 from cvxnn.solvers.newton.local_descent import descend
+
+
+def is_for_tiles(layer: Layer, rank: int) -> bool:
+    """Whether the rows are plain, and of so large a rank that exact methods do not end."""
+    return layer.readout is None and rank >= SETTINGS.least_rank
 
 
 @final
@@ -27,8 +31,8 @@ class TileSearch:
     Parameters
     ----------
     problem : Problem of Layer
-        Without a readout, with the squared loss.
-    to_direction : ndarray, shape (d, d)
+        Without a readout, with a loss that is a sum over the rows.
+    to_direction : ndarray, shape (d, r)
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
     deadline : Deadline
@@ -47,8 +51,6 @@ class TileSearch:
     O(n d k) a step of the descent for k neurons, the same for an ascent on a part of the rows.
     """
 
-    rounds_on_part = SETTINGS.rounds_on_part
-
     def __init__(
         self,
         problem: Problem[Layer],
@@ -60,11 +62,13 @@ class TileSearch:
         self._to_direction, self._random_state = to_direction, random_state
         self._tiles = Tiles(problem.rows.rows, np.float32)
         self.neurons = Neurons.none(problem.rows.n_features)
-        self.objective = problem.value(np.zeros_like(problem.y))
+        self._prediction = np.zeros_like(problem.y)
+        self.objective = problem.value(self._prediction)
         self.n_new = 0
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found on a part of the rows."""
+        self._offer(neurons)
         self._offer(self._resized(neurons))
 
     def advance(self) -> bool:
@@ -85,27 +89,29 @@ class TileSearch:
         return before - self.objective <= SETTINGS.done * before
 
     def _offer(self, neurons: Neurons) -> None:
-        objective = neuron_objective(self.problem, neurons)
+        f = self.problem.rows.forward(neurons.rays, neurons.signs)
+        objective = self.problem.value(f, float(neurons.sizes.sum()))
         if objective <= self.objective:
-            self.neurons, self.objective = neurons, objective
+            self.neurons, self.objective, self._prediction = neurons, objective, f
 
     def _spread(self) -> Neurons:
         """Many neurons in all directions: they find their places together."""
-        directions = self._drawn(SETTINGS.wide)
+        # More than rows need not be.
+        directions = self._drawn(min(SETTINGS.wide, 1 + len(self.problem.y) // 2))
         signs = _alternating(len(directions))
-        slopes, lengths = self._slopes(self.problem.y, directions)
+        slopes, squares = self._slopes(self.problem.residual_at_zero, directions)
         self.n_new = len(signs)
         if (signs * slopes).max(initial=0.0) <= self.problem.beta:
             # Such neurons only shrink; the ascent finds better ones, where there are any.
             return self._with_new()
-        return self._small(directions, signs, signs * slopes, lengths)
+        return self._small(directions, signs, signs * slopes, squares)
 
     def _with_new(self) -> Neurons:
         """The neurons, and small ones where the ascent finds that they would help."""
         problem, neurons = self.problem, self.neurons
-        v = problem.y - problem.rows.forward(neurons.rays, neurons.signs)
+        v = problem.residual(self._prediction)
         directions, signs = self._climbed(v), _alternating(SETTINGS.starts)
-        slopes, lengths = self._slopes(v, directions)
+        slopes, squares = self._slopes(v, directions)
         values = signs * slopes
         best = np.argsort(-values, kind="stable")
         kept: list[int] = []
@@ -118,32 +124,36 @@ class TileSearch:
         self.n_new = len(kept)
         if not kept:
             return neurons
-        return self._small(directions[kept], signs[kept], values[kept], lengths[kept])
+        return self._small(directions[kept], signs[kept], values[kept], squares[kept])
 
     def _small(
-        self, directions: FloatArray, signs: FloatArray, values: FloatArray, lengths: FloatArray
+        self, directions: FloatArray, signs: FloatArray, values: FloatArray, squares: FloatArray
     ) -> Neurons:
         """The neurons, and new ones of a share of what would fit the residual."""
         # Where a neuron points the wrong way at first, it starts with next to nothing.
         reach = np.maximum(values, SETTINGS.nothing * values.max(initial=0.0))
-        sizes = SETTINGS.small * reach / np.maximum(lengths, 1e-300) ** 2 / len(signs)
+        sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(signs)
         joined = self.neurons.joined(directions, signs[:, None])
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
 
     def _slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``v'(X u)_+`` and ``||(X u)_+||`` for directions u, on all rows, shape (k,) each."""
+        """``v'(X u)_+`` and ``sum_i h_i (x_i'u)_+^2`` for directions u, shape (k,) each.
+
+        With curvatures h above those of the loss, so that what would fit v does not overshoot.
+        """
         slopes, squares = np.zeros((2, len(directions)))
+        curvature = self.problem.loss.majorizer(self._prediction, self.problem.y)
         for rows, part in self.problem.rows.tiles(len(directions)):
             self.deadline.check()
             activations = part.activations(directions)
             slopes += v[rows] @ activations
-            squares += np.einsum("ij,ij->j", activations, activations)
-        return slopes, np.sqrt(squares)
+            squares += curvature[rows] @ activations**2
+        return slopes, squares
 
     def _drawn(self, count: int) -> FloatArray:
         """Unit directions, spread evenly over the hyperplanes of the data."""
-        d = self.problem.rows.n_features
-        return _unit(self._random_state.standard_normal((count, d)) @ self._to_direction.T)
+        drawn = self._random_state.standard_normal((count, self._to_direction.shape[1]))
+        return _unit(drawn @ self._to_direction.T)
 
     def _climbed(self, v: FloatArray) -> FloatArray:
         """Directions after climbs on some of the rows, shape (starts, d)."""
@@ -163,16 +173,84 @@ class TileSearch:
         return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
 
     def _resized(self, neurons: Neurons) -> Neurons:
-        """With the best sizes for their directions, from the Gram matrix of their activations."""
-        k = len(neurons)
+        """With the best sizes for their directions, where the loss is its parabola at them."""
+        problem, k = self.problem, len(neurons)
+        f = problem.rows.forward(neurons.rays, neurons.signs)
+        v, curvature = problem.residual(f), self._curvature(f)
         gram, pull = np.zeros((k, k)), np.zeros(k)
-        for rows, part in self.problem.rows.tiles(k):
+        for rows, part in problem.rows.tiles(k):
             self.deadline.check()
             columns = part.activations(neurons.directions) * neurons.signs
-            gram += columns.T @ columns
-            pull += columns.T @ self.problem.y[rows]
-        sizes = gram_lasso(gram, pull - self.problem.beta, neurons.sizes, deadline=self.deadline)
+            weighted = columns * curvature[rows, None]
+            gram += weighted.T @ columns
+            pull += columns.T @ v[rows] + weighted.T @ f[rows]
+        sizes = gram_lasso(gram, pull - problem.beta, neurons.sizes, deadline=self.deadline)
         return neurons.sized(sizes).select(sizes > 0.0)
+
+    def _curvature(self, f: FloatArray) -> FloatArray:
+        """Of the loss, and next to none where it is straight."""
+        loss, y = self.problem.loss, self.problem.y
+        return np.maximum(loss.curvature(f, y), SETTINGS.straight * loss.majorizer(f, y))
+
+
+@final
+class TileStages:
+    """A rough search on a part of the rows, where they are many, and then one on all of them.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        As for :class:`TileSearch`.
+    to_direction, random_state, deadline
+        As for :class:`TileSearch`.
+
+    Attributes
+    ----------
+    neurons : Neurons
+        Of the search under way.
+    n_new : int
+        Neurons that the last round added.
+    """
+
+    def __init__(
+        self,
+        problem: Problem[Layer],
+        to_direction: FloatArray,
+        random_state: np.random.Generator,
+        deadline: Deadline,
+    ) -> None:
+        n, size = len(problem.y), SETTINGS.part
+        self._whole = TileSearch(problem, to_direction, random_state, deadline)
+        self._search = self._whole
+        self._rounds = 0
+        if n > size:
+            rows = np.sort(random_state.choice(n, size, replace=False))
+            part = problem.take(rows)
+            self._search = TileSearch(part, to_direction, random_state, deadline)
+
+    @property
+    def neurons(self) -> Neurons:
+        return self._search.neurons
+
+    @property
+    def n_new(self) -> int:
+        return self._search.n_new
+
+    def start_from(self, neurons: Neurons) -> None:
+        """Take over neurons found elsewhere, and leave out the part."""
+        self._search = self._whole
+        self._whole.start_from(neurons)
+
+    def advance(self) -> bool:
+        """One round; whether the search on all rows is over."""
+        done = self._search.advance()
+        if self._search is self._whole:
+            return done
+        self._rounds += 1
+        if done or self._rounds >= SETTINGS.rounds_on_part:
+            self._whole.start_from(self._search.neurons)
+            self._search = self._whole
+        return False
 
 
 def climbed(X: Array, v: Array, U: Array, signs: Array) -> Array:

@@ -38,7 +38,7 @@ def descend(
     Parameters
     ----------
     problem : Problem of Layer
-        With the squared loss.
+        With the squared loss, or any that is a sum over the rows where there are tiles.
     neurons : Neurons
         With positive weights.
     steps : int
@@ -75,15 +75,16 @@ def descend(
     def is_over() -> bool:
         return deadline.passed or interrupt_pending()
 
-    def squares(rows: slice, f: Array) -> tuple[float, Array]:
+    def loss_of(rows: slice, f: Array) -> tuple[float, Array]:
         if is_over():
             raise OutOfTimeError
-        f -= y[rows]
-        return 0.5 * float(f @ f), f
+        loss, target = problem.loss.take(rows), y[rows].astype(f.dtype)
+        gradient = loss.gradient(f, target).astype(f.dtype, copy=False)
+        return loss.value(f, target), gradient
 
     def evaluated(hidden: FloatArray, output: FloatArray) -> Iterator[Gradients]:
         if tiles is not None:
-            yield tiles.value_and_gradient(hidden, output, squares)
+            yield tiles.value_and_gradient(hidden, output, loss_of)
         for outputs, part in parts:
             if is_over():
                 raise OutOfTimeError
