@@ -42,12 +42,15 @@ class Neurons:
         The ``a_j``; for one output the signs.
     linear : ndarray, shape (p,), optional
         Weights of a linear part beside the neurons, where there is one.
+    intercept : float
+        What is added to every prediction, without a penalty; 0 where there is none.
     """
 
     directions: FloatArray
     sizes: FloatArray
     outputs: FloatArray
     linear: FloatArray | None = None
+    intercept: float = 0.0
 
     @classmethod
     def of(cls, rays: FloatArray, outputs: FloatArray) -> Neurons:
@@ -96,18 +99,14 @@ class Neurons:
         """The same directions and output weights with other sizes, shape (k,)."""
         return replace(self, sizes=sizes)
 
-    def scaled(self, factor: float) -> Self:
-        """With sizes, and the weights of a linear part, times a factor."""
-        linear = None if self.linear is None else self.linear * factor
-        return replace(self, sizes=self.sizes * factor, linear=linear)
-
     def turned(self, matrix: FloatArray) -> Self:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)
 
     def select(self, index: BoolArray | NDArray[np.intp]) -> Self:
         """The neurons in `index`."""
-        of_neurons = (field.name for field in fields(self) if field.name != "linear")
+        beside = ("linear", "intercept")
+        of_neurons = (field.name for field in fields(self) if field.name not in beside)
         return replace(self, **{name: getattr(self, name)[index] for name in of_neurons})
 
     def joined(self, directions: FloatArray, outputs: FloatArray) -> Neurons:
@@ -280,3 +279,18 @@ class Units:
     def sizes(self) -> float:
         """The same for the sizes of neurons."""
         return self.targets / self.rows
+
+    def restored(self, neurons: Neurons) -> Neurons:
+        """Neurons of the scaled problem as neurons of the original one."""
+        return _scaled(neurons, self.sizes, self.targets)
+
+    def reduced(self, neurons: Neurons) -> Neurons:
+        """Neurons of the original problem as neurons of the scaled one."""
+        return _scaled(neurons, 1.0 / self.sizes, 1.0 / self.targets)
+
+
+def _scaled(neurons: Neurons, factor: float, of_intercept: float) -> Neurons:
+    """With sizes, and the weights of a linear part, times a factor; the intercept has its own."""
+    linear = None if neurons.linear is None else neurons.linear * factor
+    intercept = neurons.intercept * of_intercept
+    return replace(neurons, sizes=neurons.sizes * factor, linear=linear, intercept=intercept)

@@ -18,7 +18,7 @@ def test_the_opening_of_many_shapes_lowers_the_objective():
         y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(n)
         beta = 0.01 * float(np.linalg.norm(X.T @ y))
         problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
-        found = opening(problem).scaled(units.sizes)
+        found = units.restored(opening(problem))
         network = cvxnn.ReLU().network(found, X.shape[1:])
         assert network.n_neurons > 0
         assert network.objective(X, y, beta) < 0.9 * 0.5 * float(y @ y)

@@ -90,7 +90,7 @@ def rough_path(
         scaled = problem.beta * float(beta / betas[0])
         next_problem = Problem.of(reduced, problem.y, scaled, problem.loss)
         neurons = _next(ascent, next_problem, neurons)
-        found = neurons.turned(reduction.basis.T).scaled(units.sizes)
+        found = units.restored(neurons.turned(reduction.basis.T))
         path.append(ReLU().network(found, X.shape[1:]))
     return path
 

@@ -97,7 +97,7 @@ class Optimum:
         """
         problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
         oracle = _oracle(problem.rows.rows)
-        starts = (ReLU().neurons(network).scaled(1.0 / units.sizes) for network in networks)
+        starts = (units.reduced(ReLU().neurons(network)) for network in networks)
         polished = _best_of(problem, oracle, starts)
         directions, signs = polished.active()
         lifted = directions @ oracle.basis.T

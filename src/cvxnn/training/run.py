@@ -83,11 +83,7 @@ class Run:
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
         self._scaled, self._units = problem.in_units()
-        start = (
-            None
-            if warm_start is None
-            else model.neurons(warm_start).scaled(1.0 / self._units.sizes)
-        )
+        start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
         self._strategy = model.strategy(self._scaled, Choices(method, random_state, start))
         self._search: Search | None = None
         self._proof: DualProof | None = None
@@ -240,7 +236,7 @@ class Run:
 
     def _network(self, neurons: Neurons) -> Network:
         """The network in the units of the data."""
-        return self._model.network(neurons.scaled(self._units.sizes), self._shape)
+        return self._model.network(self._units.restored(neurons), self._shape)
 
     def _evaluate(self, network: Network) -> Evaluation:
         """The objective, from the weights."""
