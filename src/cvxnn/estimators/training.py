@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cvxnn.estimators.inputs import Samples
@@ -16,6 +16,7 @@ from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.results import Progress, Solution
+from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
 
@@ -23,8 +24,10 @@ OnRound = Callable[[Progress], None] | None
 
 # Rank up to which a proof takes seconds.
 _PROVABLE_RANK = 6
-# Rounds that follow a rough search, where nobody has said how long they may take.
-_POLISHING = 5
+# Rounds and tolerance of a network whose only use is its score.
+_ROUNDS, _TOLERANCE = 3, 1e-2
+# Seconds for a network when time is over: its first one, and no more.
+AT_ONCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Training:
     model : Model
     method : Method
     loss : Loss
+    intercept : bool
     tol, max_iter, random_state
         As for :func:`cvxnn.solve`.
     """
@@ -49,52 +53,65 @@ class Training:
     random_state: Any
 
     @property
-    def program(self) -> dict[str, Any]:
-        """What to minimise, in the arguments that all trainings share."""
-        return {"model": self.model, "loss": self.loss}
+    def takes_starts(self) -> bool:
+        """Whether a training may go on from a network."""
+        return self.model.capabilities.warm_start
 
     def problem(self, samples: Samples) -> Problem[Any]:
         """The problem on rows of the model, for a beta of 1."""
         rows = self.model.rows(samples.X)
         return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
 
-    def searches(self, samples: Samples) -> bool:
-        """Whether the search among all directions is out of reach of a proof.
+    def has_proof(self, samples: Samples) -> bool:
+        """Whether the best network can be proven in seconds.
 
-        Other methods, and models without such a search, come to an end of their own.
+        Only the search among all directions of plain rows or patches cannot, in high rank;
+        other methods, and models without such a search, come to an end of their own.
         """
-        if self.method.name != "global":
-            return False
         rows = self.model.rows(samples.X)
         layer = getattr(rows, "layer", rows)
-        if not isinstance(layer, Layer) or layer.rows.shape[1] <= _PROVABLE_RANK:
-            return False
-        return reduce_rows(layer.rows).rank > _PROVABLE_RANK
+        if self.method.name != "global" or not isinstance(layer, Layer):
+            return True
+        narrow = layer.rows.shape[1] <= _PROVABLE_RANK
+        return narrow or reduce_rows(layer.rows).rank <= _PROVABLE_RANK
+
+    def largest_beta(self, samples: Samples) -> float:
+        """From it on the best network has no neurons."""
+        return largest_beta(samples.X, samples.y, sample_weight=samples.weights, **self._program)
 
     def solve(
-        self, samples: Samples, beta: float, *, deadline: Deadline, start: Network | None,
-        on_round: OnRound = None, **options: Any,
-    ) -> Solution[Any]:  # fmt: skip
-        """To the gap, or for as long as time allows."""
+        self,
+        samples: Samples,
+        beta: float,
+        deadline: Deadline,
+        start: Network | None = None,
+        on_round: OnRound = None,
+        **options: Any,
+    ) -> Solution[Any]:
+        """To the gap, or for as long as time allows; `options` as for :func:`cvxnn.solve`."""
         arguments = {"method": self.method, "tol": self.tol, "max_iter": self.max_iter} | options
         return solve_quietly(
-            samples.X, samples.y, beta, sample_weight=samples.weights, warm_start=start,
-            time_limit=max(deadline.remaining, _AT_ONCE) if deadline.limited else None,
-            random_state=check_random_state(self.random_state), callback=on_round,
-            **self.program, **arguments,
-        )  # fmt: skip
+            samples.X,
+            samples.y,
+            beta,
+            sample_weight=samples.weights,
+            time_limit=max(deadline.remaining, AT_ONCE) if deadline.limited else None,
+            random_state=check_random_state(self.random_state),
+            warm_start=start if self.takes_starts else None,
+            callback=on_round,
+            **self._program,
+            **arguments,
+        )
 
-    def search(
-        self, samples: Samples, beta: float, *, deadline: Deadline, start: Network | None,
-        on_round: OnRound = None,
-    ) -> Solution[Any]:  # fmt: skip
-        """Until rounds gain little: no proof, and the same on a machine of any speed."""
-        arguments = {"deadline": deadline, "on_round": on_round}
-        rough = self.solve(samples, beta, start=start, method=self.rough_method, **arguments)
-        if rough.status.is_success or deadline.passed:
-            return rough
-        return rough
+    def glance(
+        self, samples: Samples, beta: float, deadline: Deadline, start: Network | None
+    ) -> Solution[Any]:
+        """A few rounds without a proof, for a score."""
+        tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
+        return self.solve(
+            samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol
+        )
 
-
-# Seconds for a network when time is over: its first one, and no more.
-_AT_ONCE = 1e-9
+    @property
+    def _program(self) -> dict[str, Any]:
+        return {"model": self.model, "loss": self.loss}
