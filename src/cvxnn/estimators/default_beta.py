@@ -1,4 +1,4 @@
-"""The beta of an estimator that nobody told one."""
+"""The beta of an estimator that nobody has told one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
 from cvxnn.estimators.inputs import Samples
 
 # Of a regression on columns and targets of deviation 1.
@@ -16,7 +15,7 @@ _OF_CLASSIFICATION = 0.01
 
 
 def regression_beta(samples: Samples) -> float:
-    """The beta of a regression, in units of its data: 1 where these have deviation 1.
+    """The beta of a regression: 1 where columns and target have deviation 1.
 
     Parameters
     ----------
@@ -30,11 +29,15 @@ def regression_beta(samples: Samples) -> float:
 
     Examples
     --------
-    >>> regression_beta(Samples(np.array([[1.0], [-1.0]]), np.array([2.0, -2.0]), None))
+    >>> regression_beta(Samples(np.array([[1.0], [-1.0]]), np.array([7.0, 3.0]), None))
     2.0
     """
-    rows = _root_mean_square(samples.X.reshape(len(samples.X), -1))
-    return _OF_REGRESSION * (rows * _root_mean_square(samples.y[:, None]) or 1.0)
+    y, weights = samples.y, samples.weights
+    entries = np.mean(samples.X.reshape(len(y), -1) ** 2, axis=1)
+    variance = np.average((y - np.average(y, weights=weights)) ** 2, weights=weights)
+    # In these units beta is a product of both sizes.
+    sizes = float(np.sqrt(np.average(entries, weights=weights) * variance))
+    return _OF_REGRESSION * (sizes or 1.0)
 
 
 def classification_beta(largest: Sequence[float]) -> float:
@@ -51,7 +54,3 @@ def classification_beta(largest: Sequence[float]) -> float:
     0.3
     """
     return _OF_CLASSIFICATION * (max(largest) or 1.0)
-
-
-def _root_mean_square(columns: FloatArray) -> float:
-    return float(np.sqrt(np.mean(columns**2)))

@@ -40,11 +40,29 @@ class Path(Protocol):
 
 def path_of(training: Training, samples: Samples, deadline: Deadline) -> Path:
     """The path of samples; when the deadline passes, networks stay as they are."""
+    if training.is_settled(samples):
+        return ConstantPath(training.constant(samples))
     if training.method.name == "global":
         rows = training.model.rows(samples.X)
         if isinstance(rows, Layer) and rows.readout is None and rows.n_features > _QUICK_RANK:
             return SearchPath(training, samples, deadline)
     return SolvePath(training, samples, deadline)
+
+
+@final
+class ConstantPath:
+    """Labels that are all the same need no neurons."""
+
+    largest_beta = 0.0
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def start_from(self, network: Network) -> None:
+        """Nothing to do."""
+
+    def advance(self, beta: float) -> Network:
+        return self._network
 
 
 @final

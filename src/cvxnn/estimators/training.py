@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvxnn.estimators.inputs import Samples
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.methods import Method
-from cvxnn.models.base import Model
+from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
-from cvxnn.results import Progress, Solution
+from cvxnn.results import Progress, Solution, Status
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
@@ -28,6 +28,8 @@ _PROVABLE_RANK = 6
 _ROUNDS, _TOLERANCE = 3, 1e-2
 # Seconds for a network when time is over: its first one, and no more.
 AT_ONCE = 1e-9
+# A value that is as good as infinite: its logistic function is 1 to the last digit.
+_CERTAIN = 1e30
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Training:
         **options: Any,
     ) -> Solution[Any]:
         """To the gap, or for as long as time allows; `options` as for :func:`cvxnn.solve`."""
+        if self.is_settled(samples):
+            return self._constant_solution(samples, beta)
         arguments = {"method": self.method, "tol": self.tol, "max_iter": self.max_iter} | options
         return solve_quietly(
             samples.X,
@@ -108,9 +112,41 @@ class Training:
     ) -> Solution[Any]:
         """A few rounds without a proof, for a score."""
         tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
-        return self.solve(
-            samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol
+        return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+
+    def is_settled(self, samples: Samples) -> bool:
+        """Whether labels are all the same: an intercept then has no best value but infinity."""
+        one_label = self.loss.has_labels and bool((samples.y == samples.y[0]).all())
+        return one_label and self.intercept
+
+    def constant(self, samples: Samples) -> Network:
+        """What there is instead: certainty, in a number that every dtype has."""
+        problem, _ = self.problem(samples).in_units()
+        choices = Choices(self.method, check_random_state(0), None)
+        nothing = self.model.strategy(problem, choices).nothing()
+        network = self.model.network(nothing, samples.X.shape[1:])
+        return network.with_intercept(_CERTAIN * float(samples.y[0]))
+
+    def _constant_solution(self, samples: Samples, beta: float) -> Solution[Any]:
+        return Solution(
+            network=self.constant(samples),
+            objective=0.0,
+            dual_bound=0.0,
+            status=Status.OPTIMAL,
+            method=self.method.name,
+            beta=beta,
+            tol=self.tol,
+            n_patterns=0,
+            program_gap=0.0,
+            elapsed=0.0,
         )
+
+    def search(
+        self, samples: Samples, beta: float, start: Network | None, on_round: OnRound
+    ) -> Solution[Any]:
+        """Until rounds gain little: no proof, and the same on a machine of any speed."""
+        method = self.method.uncertified()
+        return self.solve(samples, beta, UNLIMITED, start, on_round, method=method, max_iter=20)
 
     @property
     def _program(self) -> dict[str, Any]:

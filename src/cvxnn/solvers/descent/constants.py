@@ -10,9 +10,7 @@ from cvxnn.losses import Loss
 _STEPS = 200
 
 
-def best_constant(
-    loss: Loss, prediction: FloatArray, y: FloatArray, start: float = 0.0
-) -> float:
+def best_constant(loss: Loss, prediction: FloatArray, y: FloatArray, start: float = 0.0) -> float:
     """The b with the least ``l(f + b, y)``.
 
     Parameters

@@ -260,5 +260,3 @@ class TileStages:
             self._whole.start_from(self._search.neurons)
             self._search = self._whole
         return False
-
-
