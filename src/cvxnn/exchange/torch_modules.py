@@ -225,7 +225,7 @@ def from_torch(module: Module) -> TwoLayerNetwork:
         one more feature than the module: a last column of ones, whose weights are
         the hidden biases. An output bias c other than 0 is one more neuron, on that
         column alone, with the weights ``sqrt(|c|)`` and ``sign(c) sqrt(|c|)``. What
-        :func:`to_torch` makes of such a network comes back as that network.
+        :func:`to_torch` makes of such a network without an intercept comes back as that network.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
 from cvxnn.methods import METHODS, Method
@@ -20,6 +21,7 @@ from cvxnn.networks.storage import read_file
 from cvxnn.networks.weights import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings
+from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
@@ -120,6 +122,27 @@ class Model(Settings, ABC):
     @abstractmethod
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         """How the optimum of a problem in the units of the solvers is looked for."""
+
+    def strategy_of(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """The same with or without an intercept beside the neurons, for samples of this shape."""
+        if not intercept:
+            return self.strategy(problem, choices)
+
+        def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
+            network = self._network(neurons, shape)
+            return network.predict_on(problem.rows).values, network.penalty()
+
+        def alone(beside: Problem[Any]) -> Strategy:
+            return self.strategy(beside, choices)
+
+        return InterceptStrategy(problem, alone, evaluated, choices.start)
 
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> Network:
         """The balanced network of neurons on the rows, for samples of this shape."""
