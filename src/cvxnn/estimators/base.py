@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
+from cvxnn.array_types import Array
 from cvxnn.errors import InputError
+from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.estimators.remarks import remark_on_empty
@@ -28,51 +29,6 @@ from cvxnn.validation import check_choice, check_flag, check_positive, check_ran
 
 Weights = ArrayLike | None
 Starts = Sequence[Network | None]
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Older versions have no callbacks to support."""
-
-    def with_callbacks(method: Method) -> Method:
-        """Older versions have no callbacks to tear down."""
-        return method
-
-
-@contextmanager
-def report_rounds(estimator: Any, X: Any, y: Any) -> Iterator[OnRound]:
-    """A task of its own for every round, inside the one of the fit.
-
-    Parameters
-    ----------
-    estimator : estimator
-    X, y : array-like
-        As `fit` was given them.
-
-    Yields
-    ------
-    callable or None
-        To be called after every round; it raises KeyboardInterrupt, which ends a run
-        with the best network so far, where a callback wants the fit to stop. None
-        where there are no callbacks.
-    """
-    if not hasattr(estimator, "_init_callback_context"):
-        yield None
-        return
-    fit = estimator._init_callback_context(max_subtasks=None)
-    fit.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-
-    def report(progress: Progress) -> None:
-        task = fit.subcontext(task_name="round").call_on_fit_task_begin(estimator=estimator)
-        if task.call_on_fit_task_end(estimator=estimator):
-            raise KeyboardInterrupt
-
-    yield report
-    fit.call_on_fit_task_end(estimator=estimator, X=X, y=y)
 
 
 @dataclass(frozen=True)
@@ -212,6 +168,10 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
+
+    def _labels(self, target: Array) -> Array:
+        """The targets of the user, of those of a table."""
+        return target
 
     def _training(self) -> Training:
         return Training(

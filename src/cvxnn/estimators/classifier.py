@@ -83,10 +83,13 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         self.classes_ = classes
         return Table(data, numbers.reshape(-1), weights)
 
+    def _labels(self, target: Array) -> Array:
+        return np.asarray(self.classes_[target])
+
     def _merged(self, table: Table) -> Samples:
         weights = table.weights
         if self.class_weight is not None:
-            weights = class_weighted(self.class_weight, self.classes_[table.y], weights)
+            weights = class_weighted(self.class_weight, self._labels(table.y), weights)
         return Samples.of(table.X, table.y.astype(np.float64), weights)
 
     def _problems(self, merged: Samples) -> list[Samples]:
@@ -118,9 +121,10 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         sum_i w_i l(y_i f(x_i)) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
-    samples, not a mean. By default x is standardised inside, so that its units do not matter. More classes are one such problem each, the class against the rest;
-    objective and bound are then sums over the classes, and the status is that of
-    the run that ended worst. The largest value of the networks decides.
+    samples, not a mean. By default x is standardised inside, so that its units do not matter.
+    More classes are one such problem each, the class against the rest; objective and bound are
+    then sums over the classes, and the status is that of the run that ended worst. The largest
+    value of the networks decides.
 
     Parameters
     ----------

@@ -150,4 +150,4 @@ class Training:
 
     @property
     def _program(self) -> dict[str, Any]:
-        return {"model": self.model, "loss": self.loss}
+        return {"model": self.model, "loss": self.loss, "intercept": self.intercept}
