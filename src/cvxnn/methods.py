@@ -78,8 +78,7 @@ class Global(Method):
     polish : bool, default True
         False ends the search, STATIONARY too, where neurons have come to rest up to the
         precision of a score, some per mille of the objective: neither Newton steps nor an
-        exact oracle follow. Optima that are exact in no time stay exact: of rank two, and of
-        few cells.
+        exact oracle follow. In rank two, where it takes no time, the optimum stays exact.
 
     Raises
     ------

@@ -164,7 +164,7 @@ class Searches:
         # Free neurons come after cells where hyperplanes nearly meet.
         return RowGeometry(
             self.layer.rows, self.deadline, patterns=self.patterns,
-            lists_cells=self.by_cells, turned=not self.by_cells,
+            lists_cells=self.by_cells and self.polishes, turned=not self.by_cells,
         )  # fmt: skip
 
     def open(
