@@ -7,7 +7,7 @@ from scipy.optimize import minimize, rosen, rosen_der
 from cvxnn.interrupts import OutOfTimeError
 from cvxnn.solvers.descent.lbfgs import minimise
 
-SETTINGS = {"steps": 300, "enough": 0.0, "stretch": 10, "memory": 8}
+SETTINGS = {"steps": 1000, "enough": 0.0, "stretch": 10, "memory": 8}
 
 
 def test_a_curved_valley():
