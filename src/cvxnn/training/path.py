@@ -109,10 +109,10 @@ def largest_beta(
     float
         ``max_{||u|| <= 1} |v'phi(u)|`` over what the rows make of a neuron, as ``(Xu)_+``,
         at ``v = -l'(f)`` for the network f without neurons: 0, the best intercept, or a
-        free linear part alone. Up to 1e-6 for rows and patches, in closed form for gates that are given and
-        for linear networks. An upper bound, from which on the same holds, where the exact
-        oracle does not finish within some seconds' work, where the rank is above 9, with
-        max pooling, and where gates are drawn.
+        free linear part alone. Up to 1e-6 for rows and patches, in closed form for gates
+        that are given and for linear networks. An upper bound, from which on the same
+        holds, where the exact oracle does not finish within some seconds' work, where the
+        rank is above 9, with max pooling, and where gates are drawn.
 
     Raises
     ------

@@ -141,8 +141,8 @@ def solve(
     """
     run = prepare(
         X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
-        sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
-        warm_start=warm_start, callback=callback,
+        sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        random_state=random_state, warm_start=warm_start, callback=callback,
     )  # fmt: skip
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
