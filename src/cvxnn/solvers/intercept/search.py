@@ -20,18 +20,18 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
+from cvxnn.solvers.intercept.proof import Mixing, intercept_reach
 from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
 # may be asked for: sums of its dual point err by the root of its gap.
-_INNER, _LEAST_TOLERANCE = 1e-3, 1e-13
+_INNER, _LEAST_TOLERANCE = 1e-2, 1e-13
 # Sum of a dual point, in shares of that of its moduli and of the tolerance, that is none.
 _BALANCED = 1e-4
-# First step on the way to the root, in Newton's steps for given predictions: those of the
-# neurons follow.
-_FIRST_STEP = 2.0
+# First step on the way to the root, in Newton's steps for given predictions: the neurons
+# follow, and most of the sum of the dual point stays.
+_FIRST_STEP = 8.0
 
 
 class OffsetOpener(Protocol):
@@ -92,7 +92,9 @@ class InterceptSearch(IncumbentSearch):
         self.objective = problem.value(f + nothing.intercept)
         self._reach = intercept_reach(problem, nothing.intercept, self.objective)
         self._inner: _Inner | None = self._around(first, offset)
-        self._space_proof = self.proof = self._carried_over(first.proof)
+        self._of_program, self._of_space = (Mixing(problem, self._reach) for _ in range(2))
+        (self.proof,) = self._of_program.carried_over(first.proof)
+        (self._space_proof,) = self._of_space.carried_over(first.proof)
         self.bound = self.proof.bound(problem)
         self._root: RootSearch | None = None
         self._is_balanced = False
@@ -149,8 +151,9 @@ class InterceptSearch(IncumbentSearch):
         search.finish(_inner_tolerance(tol), quick=quick)
         neurons = search.incumbent()
         f, penalty = self._evaluated(neurons)
-        v = self.problem.residual(f + inner.offset)
-        total, size = math.fsum(v), float(np.abs(v).sum())
+        program, space = search.final_proofs(quick=quick)
+        # Of the point behind the bound, which the residual of the network is near to.
+        total, size = math.fsum(program.v), float(np.abs(program.v).sum())
         self._is_balanced = abs(total) <= _BALANCED * tol * size
         if self._root is None:
             curvature = self.problem.loss.majorizer(f + inner.offset, self.problem.y)
@@ -158,9 +161,9 @@ class InterceptSearch(IncumbentSearch):
             self._root = RootSearch(inner.offset, first_step)
         self._root.note(inner.offset, total)
         self._offer(neurons, f, penalty, inner.offset)
-        program, space = map(self._carried_over, search.final_proofs(quick=quick))
-        self._take(program)
-        proofs = (self._space_proof, space)
+        for proof in self._of_program.carried_over(program):
+            self._take(proof)
+        proofs = [self._space_proof, *self._of_space.carried_over(space)]
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         self._was_stationary = search.stationary
 
@@ -172,9 +175,6 @@ class InterceptSearch(IncumbentSearch):
         value, b = min((problem.value(f + b) + price, b) for b in (offset, best))
         if value <= self.objective:
             self.neurons, self.objective = replace(neurons, intercept=b), value
-
-    def _carried_over(self, proof: DualProof) -> DualProof:
-        return beside_any_offset(proof, self.problem, self._reach)
 
 
 def _inner_tolerance(tol: float) -> float:
