@@ -39,7 +39,7 @@ def test_cvxpy_finds_the_same_value(case, loss):
         assert solution.objective == pytest.approx(value, rel=1e-6)
         assert solution.dual_bound <= value * (1.0 + 1e-6)
         f = solution.network.with_intercept(0.0)(X)
-        best = best_offset(as_loss(loss), y, f)
+        best = best_offset(as_loss(loss), f, y)
         assert solution.network.intercept == pytest.approx(best, rel=1e-6, abs=1e-6)
 
 

@@ -170,7 +170,7 @@ class InterceptSearch(IncumbentSearch):
     def _offer(self, neurons: Neurons, f: FloatArray, penalty: float, offset: float) -> None:
         """Keep neurons of predictions f beside their best intercept, if they are the best."""
         problem = self.problem
-        best = best_offset(problem.loss, problem.y, f, offset)
+        best = best_offset(problem.loss, f, problem.y, offset)
         price = problem.beta * penalty
         value, b = min((problem.value(f + b) + price, b) for b in (offset, best))
         if value <= self.objective:

@@ -42,7 +42,7 @@ class InterceptStrategy(Strategy):
     ) -> None:
         self._problem, self._evaluated, self._start = problem, evaluated, start
         none = np.zeros_like(problem.y)
-        self._constant = best_offset(problem.loss, problem.y, none)
+        self._constant = best_offset(problem.loss, none, problem.y)
         self._inner = inner(problem.beside(self._constant))
 
     @property
@@ -77,7 +77,7 @@ class InterceptStrategy(Strategy):
         """A first network beside the best constant, and then the best intercept beside it."""
         neurons, problem = self._inner.opening(), self._problem
         f, _ = self._evaluated(neurons)
-        best = best_offset(problem.loss, problem.y, f, self._constant)
+        best = best_offset(problem.loss, f, problem.y, self._constant)
         return replace(neurons, intercept=best)
 
     def nothing(self) -> Neurons:
