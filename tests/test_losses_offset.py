@@ -52,8 +52,10 @@ def test_a_loss_beside_an_offset_is_the_loss_of_shifted_predictions(loss, is_wei
     rng = np.random.default_rng(2)
     f, y = rng.standard_normal(20), np.where(rng.standard_normal(20) > 0.0, 1.0, -1.0)
     loss = WeightedLoss(loss, rng.uniform(0.1, 3.0, 20)) if is_weighted else loss
-    beside, target = loss.beside(0.7, y)
-    for _ in range(2):
+    moved = loss.moved(y, 0.7)
+    assert (moved is None) == loss.has_labels
+    pairs = [(OffsetLoss(loss, 0.7), y), (OffsetLoss(OffsetLoss(loss, 0.2), 0.5), y)]
+    for beside, target in pairs if moved is None else [*pairs, (loss, moved)]:
         assert beside.value(f, target) == pytest.approx(loss.value(f + 0.7, y), rel=1e-13)
         dual = -loss.gradient(f + 0.7, y)
         np.testing.assert_allclose(-beside.gradient(f, target), dual, atol=1e-13)
@@ -63,8 +65,3 @@ def test_a_loss_beside_an_offset_is_the_loss_of_shifted_predictions(loss, is_wei
         np.testing.assert_allclose(beside.curvature(f, target), loss.curvature(f + 0.7, y))
         pair = beside.value_of_pair(f, 1e-17 * f, target)
         assert pair == pytest.approx(beside.value(f, target), rel=1e-13)
-        # The same as a wrapper around a loss that knows nothing of offsets.
-        beside, target = OffsetLoss(loss, 0.7), y
-    first, target = loss.beside(0.2, y)
-    both, target = first.beside(0.5, target)
-    assert both.value(f, target) == pytest.approx(loss.value(f + 0.7, y), rel=1e-13)

@@ -91,7 +91,14 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
     X, y = data(2, 2)
     layer = Layer(X)
     searches = Searches(
-        layer, None, np.random.default_rng(0), Deadline(), by_cells=True, certifies=True, read=layer
+        layer,
+        None,
+        np.random.default_rng(0),
+        Deadline(),
+        by_cells=True,
+        certifies=True,
+        polishes=True,
+        read=layer,
     )
     problem = Problem.of(layer, y, 1.0, SquaredLoss())
     assert isinstance(searches.open(problem), RankTwoSearch)

@@ -36,9 +36,6 @@ class OffsetLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
         return OffsetLoss(self.loss.take(rows), self.offset)
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
-        return self.loss.beside(self.offset + offset, y)
-
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.values(prediction + self.offset, y)
 

@@ -94,6 +94,15 @@ class LayerStrategy(RowsStrategy):
         first = search(patterns, True)
         return WithFallback(first, lambda: self._second(problem, first, deadline, search))
 
+    def rough(
+        self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
+    ) -> TileStages | None:
+        """A rough search for neurons and an intercept at once, where no exact method ends."""
+        if not self._method.covers_all or self._method.name != "global":
+            return None
+        searches = self._searches(problem, None, deadline, by_cells=True)
+        return searches.rough(problem, start, intercept=True)
+
     def sharp_proof(self) -> DualProof:
         return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
 
@@ -231,20 +240,26 @@ class Searches:
         )  # fmt: skip
 
     def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileStages | None:
-        """A rough search for a loss other than the squared one, where no exact method ends.
+        """A rough search for a loss other than the squared one, which opens by itself."""
+        return None if problem.is_least_squares else self.rough(problem, start)
+
+    def rough(
+        self, problem: Problem[Layer], start: Neurons | None, *, intercept: bool = False
+    ) -> TileStages | None:
+        """A rough search for any loss, where no exact method ends.
 
         Without a polish that is the search, and goes on from the start; else a start is better
         than what it would find.
         """
-        if problem.is_least_squares or isinstance(problem.loss, SkipLoss):
-            return None
-        is_read = problem.rows.readout is not None
+        is_read = problem.rows.readout is not None or isinstance(problem.loss, SkipLoss)
         if is_read or self._geometry.kind() != "tree" or (start is not None and self.polishes):
             return None
         reduction = self._geometry.reduction
         if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
-        stages = TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
+        stages = TileStages(
+            problem, reduction.to_direction, self.random_state, self.deadline, intercept=intercept
+        )
         if start is not None:
             stages.start_from(start)
         return stages

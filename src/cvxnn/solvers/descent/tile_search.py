@@ -211,7 +211,7 @@ class TileStages:
     ----------
     problem : Problem of Layer
         As for :class:`TileSearch`.
-    to_direction, random_state, deadline
+    to_direction, random_state, deadline, intercept
         As for :class:`TileSearch`.
 
     Attributes
@@ -228,15 +228,17 @@ class TileStages:
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
+        *,
+        intercept: bool = False,
     ) -> None:
         n, size = len(problem.y), SETTINGS.part
-        self._whole = TileSearch(problem, to_direction, random_state, deadline)
+        arguments = (to_direction, random_state, deadline)
+        self._whole = TileSearch(problem, *arguments, intercept=intercept)
         self._search = self._whole
         self._rounds = 0
         if n > size:
             rows = np.sort(random_state.choice(n, size, replace=False))
-            part = problem.take(rows)
-            self._search = TileSearch(part, to_direction, random_state, deadline)
+            self._search = TileSearch(problem.take(rows), *arguments, intercept=intercept)
 
     @property
     def neurons(self) -> Neurons:

@@ -13,7 +13,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
-from cvxnn.solvers.intercept.search import Evaluated, InterceptSearch
+from cvxnn.solvers.intercept.search import BesideOffsets, Evaluated, InterceptSearch
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import Strategy
 
@@ -64,14 +64,17 @@ class InterceptStrategy(Strategy):
     ) -> Search:
         """The same for another problem on the same rows."""
 
-        asks = certifies
-
         def open_beside(offset: float, start: Neurons | None, certifies: bool) -> Search:
             return self._inner.open_for(
-                problem.beside(offset), start, deadline, certifies=certifies and asks
+                problem.beside(offset), start, deadline, certifies=certifies
             )
 
-        return InterceptSearch(problem, self.nothing(), open_beside, self._evaluated, start)
+        searches = BesideOffsets(
+            open_beside, self._evaluated, self._inner.rough(problem, start, deadline),
+            asks=self._inner.asks and certifies, polishes=self._inner.polishes,
+        )  # fmt: skip
+        proof = self._inner.first_proof()
+        return InterceptSearch(problem, self.nothing(), searches, proof, deadline, start)
 
     def opening(self) -> Neurons:
         """A first network beside the best constant, and then the best intercept beside it."""
