@@ -61,13 +61,19 @@ class Case:
     def classifier(self, **options):
         return cvxnn.ConvexReLUClassifier(**self.options | options)
 
+    def standardised(self):
+        """The data as the networks read them, by numpy and scikit-learn."""
+        if not as_model(self.model).takes_ones:
+            return self.data / np.sqrt(np.mean(self.data**2))
+        data = StandardScaler().fit_transform(self.data)
+        return np.column_stack([data, np.ones(len(data))])
+
     def solve(self, target, **options):
         """What the estimators train, from the public function, and its values."""
-        model, data = as_model(self.model), self.data
-        if model.takes_ones:
-            data = np.column_stack([data, np.ones(len(data))])
+        data = self.standardised()
+        model = as_model(self.model).with_bias()
         solution = cvxnn.solve(
-            data, target, self.beta, model=model.with_bias(), method=self.method, **options
+            data, target, self.beta, model=model, method=self.method, intercept=True, **options
         )
         return solution, solution.network(data)
 
