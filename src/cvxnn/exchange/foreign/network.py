@@ -111,6 +111,8 @@ class ReadNetwork:
         Whether the hidden layer has biases.
     output_bias : float
         The bias of the output; 0 where there is none.
+    has_intercept : bool
+        Whether it is one of the networks with an intercept that costs nothing.
     loss : str or Loss
         The loss that it was trained with; ``"squared"`` where that is not known.
     alpha : float, optional
@@ -131,6 +133,7 @@ class ReadNetwork:
     has_ones: bool = False
     has_hidden_biases: bool = False
     output_bias: float = 0.0
+    has_intercept: bool = False
     loss: str | Loss = "squared"
     alpha: float | None = None
     classes: tuple[Any, Any] | None = None
@@ -204,6 +207,11 @@ class ReadNetwork:
                 f"The output bias {self.output_bias:.6g} is counted as one more neuron on the "
                 "column of ones, which costs beta times its modulus, in the objective "
                 f"({beta * abs(self.output_bias):.6g} of it) and in the lower bound."
+            )
+        if self.has_intercept:
+            notes.append(
+                f"The intercept {self.network.intercept:.6g} costs nothing, and the lower bound "
+                "holds for networks with any other."
             )
         if self.has_ones and not self.has_hidden_biases:
             notes.append(

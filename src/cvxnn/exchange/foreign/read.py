@@ -59,7 +59,8 @@ def read_network(network: Any) -> ReadNetwork:
     TwoLayerNetwork(n_neurons=1, n_features=2)
     """
     if isinstance(network, TwoLayerNetwork):
-        return ReadNetwork(check_plain(network, "network"))
+        plain = check_plain(network, "network", intercept=True)
+        return ReadNetwork(plain, has_intercept=plain.intercept != 0.0)
     if isinstance(network, (tuple, list)):
         return _read_pair(network)
     for module, name, read in _LIBRARIES:

@@ -28,11 +28,15 @@ from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
 # may be asked for: sums of its dual point err by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-2, 1e-13
-# Sum of a dual point, in shares of that of its moduli and of the tolerance, that is none.
-_BALANCED = 1e-4
+# What a better intercept may gain at most, in shares of the tolerance, and the sum of a dual
+# point, in shares of that of its moduli, that is rounding.
+_BALANCED, _NOISE = 0.1, 1e-13
 # First step on the way to the root, in Newton's steps for given predictions: the neurons
 # follow, and most of the sum of the dual point stays.
-_FIRST_STEP = 8.0
+_FIRST_STEP, _GROWTH = 8.0, 4.0
+# The same in deviations of the targets from their mean: neurons may do nearly all that an
+# intercept would, and then hardly anything tells where its best value is.
+_LEAST_STEP = 0.02
 
 
 class OffsetOpener(Protocol):
@@ -115,7 +119,7 @@ class InterceptSearch(IncumbentSearch):
         # Where no oracle is asked there is nothing to add to the first searches.
         self._certifies, self._was_stationary = not searches.asks, False
         f, _ = searches.evaluated(nothing)
-        self.objective = problem.value(f + nothing.intercept)
+        self.objective = self._of_constant = problem.value(f + nothing.intercept)
         reach = intercept_reach(problem, nothing.intercept, self.objective)
         self._of_program, self._of_space = (Mixing(problem, reach) for _ in range(2))
         (self.proof,) = self._of_program.carried_over(proof)
@@ -198,14 +202,19 @@ class InterceptSearch(IncumbentSearch):
         search.finish(_inner_tolerance(tol), quick=quick)
         f = self._offer(search.incumbent(), inner.offset)
         program, space = search.final_proofs(quick=quick)
-        # Of the point behind the bound, which the residual of the network is near to.
-        total, size = math.fsum(program.v), float(np.abs(program.v).sum())
-        self._is_balanced = abs(total) <= _BALANCED * tol * size
+        # Of the point behind the bound, where it is near the optimum; then so is the residual.
+        is_proven = search.reaches(tol)
+        v = program.v if is_proven else self.problem.residual(f + inner.offset)
+        total = math.fsum(v)
         if self._root is None:
             curvature = self.problem.loss.majorizer(f + inner.offset, self.problem.y)
-            first_step = max(_FIRST_STEP * abs(total) / float(curvature.sum()), 1e-300)
-            self._root = RootSearch(inner.offset, first_step)
+            first_step = _FIRST_STEP * abs(total) / float(curvature.sum())
+            least = _LEAST_STEP * np.sqrt(2.0 * self._of_constant / len(v))
+            self._root = RootSearch(inner.offset, max(first_step, float(least), 1e-300), _GROWTH)
         self._root.note(inner.offset, total)
+        # What the intercept may still gain, as the objective beside it is convex.
+        is_near = abs(total) * self._root.width <= _BALANCED * tol * self.objective
+        self._is_balanced = is_near or abs(total) <= _NOISE * float(np.abs(v).sum())
         for proof in self._of_program.carried_over(program):
             self._take(proof)
         proofs = [self._space_proof, *self._of_space.carried_over(space)]
