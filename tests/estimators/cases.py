@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -99,6 +100,8 @@ ESTIMATORS = {
     **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
     "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
     "two classes": (_RELU.classifier(), _FLOWERS, _SPECIES == 0),
+    "as they are": (_RELU.regressor(scale_X=False, scale_y=False), _FLOWERS, _RELU.target),
+    "no intercept": (_RELU.classifier(fit_intercept=False), _FLOWERS, _SPECIES),
     "no bias": (_RELU.classifier(hidden_bias=False), _FLOWERS, _SPECIES),
     "no neurons": (_RELU.classifier(beta=1e6), _FLOWERS, _SPECIES),
     "no filters": (_IMAGES.regressor(beta=1e6, hidden_bias=False), _IMAGES.data, _IMAGES.target),
@@ -111,4 +114,6 @@ ESTIMATORS = {
 def fitted(name):
     """One of them, with its data; not to be changed."""
     estimator, data, target = ESTIMATORS[name]
-    return estimator.fit(data, target), data
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The model is a constant")
+        return estimator.fit(data, target), data

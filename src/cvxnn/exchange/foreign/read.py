@@ -211,6 +211,9 @@ def _read_convex(
         loss=loss,
         classes=classes,
         feature_names=fitted_names(model),
+        # Those of earlier releases have neither.
+        has_intercept=getattr(model, "_has_intercept", False),
+        scaling=getattr(model, "scaling_", None),
         remarks=remarks,
     )
 
