@@ -9,9 +9,9 @@ from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.scaling import Scaling
 
 RNG = np.random.default_rng(0)
-X = RNG.standard_normal((40, 3)) * [1.0, 30.0, 0.01] + [5.0, -2.0, 0.0]
-Y = np.abs(X[:, 0] - 5.0) + 0.01 * X[:, 1] + 0.1 * RNG.standard_normal(40)
-WEIGHTS = RNG.integers(1, 4, 40).astype(float)
+X = RNG.standard_normal((25, 2)) * [0.01, 30.0] + [5.0, -2.0]
+Y = np.abs(100.0 * X[:, 0] - 500.0) + 0.01 * X[:, 1] + 0.1 * RNG.standard_normal(25)
+WEIGHTS = RNG.integers(1, 4, 25).astype(float)
 # Up to rank 6 the optimum is proven, and predictions are as exact as it is.
 EXACT = {"rel": 1e-5, "abs": 1e-5}
 
@@ -29,7 +29,7 @@ def test_columns_and_target_have_mean_0_and_deviation_1():
 
 
 def test_weights_are_repetition_and_order_does_not_matter():
-    again = np.repeat(np.arange(40), WEIGHTS.astype(int))
+    again = np.repeat(np.arange(25), WEIGHTS.astype(int))
     order = RNG.permutation(len(again))
     found = [scaling(WEIGHTS), scaling(None, X[again][order], Y[again][order])]
     weighted = StandardScaler().fit(X, sample_weight=WEIGHTS)
@@ -45,16 +45,16 @@ def test_weights_are_repetition_and_order_does_not_matter():
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e16 / 3.0, -1e-90])
 def test_a_constant_column_has_scale_1(value):
-    data = np.column_stack([X[:, 0], np.full(40, value)])
-    found = scaling(WEIGHTS, data, np.full(40, value))
+    data = np.column_stack([X[:, 0], np.full(25, value)])
+    found = scaling(WEIGHTS, data, np.full(25, value))
     assert found.scale[1] == 1.0 and (found.transform(data)[:, 1] == 0.0).all()
-    assert found.target_scale == 1.0 and (found.target(np.full(40, value)) == 0.0).all()
+    assert found.target_scale == 1.0 and (found.target(np.full(25, value)) == 0.0).all()
 
 
 def test_a_column_far_from_zero_keeps_its_digits():
-    seconds = 1.7e9 + 86400.0 * np.arange(40.0)
+    seconds = 1.7e9 + 86400.0 * np.arange(25.0)
     found = scaling(None, seconds[:, None], seconds)
-    days = np.arange(40.0)
+    days = np.arange(25.0)
     expected = (days - days.mean()) / days.std()
     assert found.transform(seconds[:, None])[:, 0] == pytest.approx(expected, abs=1e-9)
 
@@ -67,7 +67,7 @@ def test_entries_of_images_have_one_scale_and_no_centre():
     assert Scaling().of_entries(Samples.of(0.0 * images, np.arange(5.0), None)).scale == 1.0
 
 
-@pytest.mark.parametrize("options", [{}, {"loss": "huber", "delta": 0.3}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"loss": "huber", "delta": 0.3, "tol": 1e-9}], ids=str)
 def test_predictions_follow_the_units_of_target_and_columns(options):
     def predict(data, y, at):
         return cvxnn.ConvexReLURegressor(**options).fit(data, y).predict(at)
@@ -75,14 +75,14 @@ def test_predictions_follow_the_units_of_target_and_columns(options):
     new = X + 0.1 * RNG.standard_normal(X.shape) * X.std(axis=0)
     expected = predict(X, Y, new)
     assert (predict(X, 1e6 - 250.0 * Y, new) - 1e6) / -250.0 == pytest.approx(expected, **EXACT)
-    factors, shifts = np.array([1e-5, 7.0, -3e4]), np.array([2.0, -900.0, 4e4])
+    factors, shifts = np.array([1e-5, -3e4]), np.array([2.0, 4e4])
     moved = predict(shifts + factors * X, Y, shifts + factors * new)
     assert moved == pytest.approx(expected, **EXACT)
 
 
 def test_decisions_follow_the_units_of_columns():
     labels = np.median(Y) < Y
-    factors, shifts = np.array([1e-5, 7.0, -3e4]), np.array([2.0, -900.0, 4e4])
+    factors, shifts = np.array([1e-5, -3e4]), np.array([2.0, 4e4])
     values = [
         cvxnn.ConvexReLUClassifier().fit(data, labels).decision_function(data)
         for data in (X, shifts + factors * X)
@@ -92,16 +92,16 @@ def test_decisions_follow_the_units_of_columns():
 
 def test_attributes_are_in_the_units_of_the_standardised_data():
     model = cvxnn.ConvexReLURegressor(0.5).fit(X, Y)
-    data = np.column_stack([StandardScaler().fit_transform(X), np.ones(40)])
+    data = np.column_stack([StandardScaler().fit_transform(X), np.ones(25)])
     target = (Y - Y.mean()) / Y.std()
     expected = cvxnn.solve(data, target, 0.5, intercept=True)
     assert model.objective_ == pytest.approx(expected.objective, rel=1e-6)
-    found = model.network_(np.column_stack([model.scaling_.transform(X), np.ones(40)]))
+    found = model.network_(np.column_stack([model.scaling_.transform(X), np.ones(25)]))
     assert model.scaling_.restored(found) == pytest.approx(model.predict(X))
     raw = cvxnn.ConvexReLURegressor(
         0.5, scale_X=False, scale_y=False, fit_intercept=False
     ).fit(X, Y)  # fmt: skip
-    expected = cvxnn.solve(np.column_stack([X, np.ones(40)]), Y, 0.5)
+    expected = cvxnn.solve(np.column_stack([X, np.ones(25)]), Y, 0.5)
     assert raw.objective_ == pytest.approx(expected.objective, rel=1e-6)
     assert raw.network_.intercept == 0.0 and model.network_.intercept != 0.0
 

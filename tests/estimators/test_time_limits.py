@@ -12,7 +12,7 @@ from cvxnn.estimators.time_limits import Budget
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((80, 9))
-Y = np.abs(X[:, 0]) + X[:, 1] * (X[:, 2] > 0.0) + 0.1 * RNG.standard_normal(80)
+Y = np.abs(X[:, 0]) + X[:, 1] * (X[:, 2] > 0.0) + 0.5 * RNG.standard_normal(80)
 # What no proof reaches: rank 10.
 MODELS = {
     "regressor": (cvxnn.ConvexReLURegressor, Y),

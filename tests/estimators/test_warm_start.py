@@ -6,7 +6,7 @@ import pytest
 import cvxnn
 
 RNG = np.random.default_rng(0)
-X = RNG.standard_normal((40, 2))
+X = RNG.standard_normal((40, 1))
 Y = np.abs(X[:, 0]) + 0.1 * RNG.standard_normal(40)
 LABELS = np.digitize(Y, [0.5, 1.0])
 
@@ -14,7 +14,7 @@ LABELS = np.digitize(Y, [0.5, 1.0])
 @pytest.mark.parametrize(
     ("model", "y"),
     [(cvxnn.ConvexReLURegressor(1.0), Y), (cvxnn.ConvexReLUClassifier(1.0), LABELS)],
-    ids=str,
+    ids=["numbers", "classes"],
 )
 def test_it_has_the_same_optimum_from_the_networks_before(model, y):
     model.fit(X, y)
@@ -43,6 +43,6 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="the classes of the last fit"):
         model.fit(X, LABELS + 1)
     with pytest.raises(ValueError, match="features"):
-        model.fit(X[:, :1], LABELS)
+        model.fit(np.column_stack([X, X]), LABELS)
     with pytest.raises(ValueError, match="takes no warm_start"):
         cvxnn.ConvexReLURegressor(model="gated", warm_start=True).fit(X, Y)

@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 import cvxnn
 from cvxnn.errors import InputError
+from cvxnn.estimators.scaling import Scaling
 from cvxnn.exchange.foreign import read_network
 from cvxnn.results import Verdict
 
@@ -28,7 +29,7 @@ def hidden(model, target=Y, data=X):
 
 
 def fitted(model):
-    return cvxnn.ConvexReLURegressor(beta=5.0, model=model).fit(X, Y)
+    return cvxnn.ConvexReLURegressor(beta=0.5, model=model).fit(X, Y)
 
 
 # ------------------------------------------------------------------ estimators of this library
@@ -58,7 +59,8 @@ def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
     assert certificate.objective == pytest.approx(model.objective_, rel=1e-9)
     read = read_network(model)
     values = getattr(model, "decision_function", model.predict)(X)
-    assert np.array_equal(read.network.forward(read.data(X)), values)
+    assert np.array_equal(model.scaling_.restored(read.network.forward(read.data(X))), values)
+    assert read.has_intercept and "standardised as in the training" in certificate.notes[0]
     assert read.has_ones == hidden_bias
     if hasattr(model, "class_weight"):
         assert "The labels -1 and 1 are its classes large and small." in certificate.notes
@@ -69,7 +71,7 @@ def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
 def test_the_loss_may_be_another_one():
     model = cvxnn.ConvexReLURegressor(beta=0.5, loss="huber", delta=0.05).fit(X, Y)
     certificate = cvxnn.certify(model, X, Y, 0.5, loss="squared", time_limit=5.0)
-    expected = 0.5 * ((model.predict(X) - Y) ** 2).sum() + 0.5 * model.network_.penalty()
+    expected = 0.5 * ((model.predict(X) - Y) ** 2).sum() / Y.var() + 0.5 * model.network_.penalty()
     assert certificate.objective == pytest.approx(expected, rel=1e-12)
 
 
@@ -89,14 +91,14 @@ def test_class_weights_are_for_the_user_to_pass():
 
 def test_several_classes_are_certified_one_by_one():
     labels = np.arange(30) % 3
-    model = cvxnn.ConvexReLUClassifier(beta=5.0).fit(X, labels)
+    model = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels)
     says = r"has 3 networks, .* networks_\[k\], with labels 1"
-    refused(lambda: cvxnn.certify(model, X, labels, 5.0), says)
-    ones = np.column_stack([X, np.ones(30)])
+    refused(lambda: cvxnn.certify(model, X, labels, 0.5), says)
+    ones = np.column_stack([model.scaling_.transform(X), np.ones(30)])
     total = 0.0
     for k, network in enumerate(model.networks_):
         signs = np.where(labels == k, 1.0, -1.0)
-        total += cvxnn.certify(network, ones, signs, 5.0, loss="logistic").objective
+        total += cvxnn.certify(network, ones, signs, 0.5, loss="logistic").objective
     assert total == pytest.approx(model.objective_, rel=1e-9)
 
 
@@ -148,9 +150,11 @@ def test_names_of_columns_are_those_of_the_fit():
 def test_a_pipeline_has_the_values_of_its_prediction(steps, last):
     pipeline = hidden(make_pipeline(*steps, last))
     read = read_network(pipeline)
-    assert np.abs(read.network.forward(read.data(X)) - pipeline.predict(X)).max() <= 1e-10
+    scaling = getattr(pipeline[-1], "scaling_", Scaling())
+    values = scaling.restored(read.network.forward(read.data(X)))
+    assert np.abs(values - pipeline.predict(X)).max() <= 1e-10
     certificate = cvxnn.certify(pipeline, X, Y, 0.5, time_limit=0.5)
-    squares = 0.5 * ((pipeline.predict(X) - Y) ** 2).sum()
+    squares = 0.5 * ((pipeline.predict(X) - Y) ** 2).sum() / scaling.target_scale**2
     assert certificate.objective == pytest.approx(squares + 0.5 * read.network.penalty(), rel=1e-10)
     assert any("the steps of the Pipeline" in note for note in certificate.notes) == bool(steps)
     if last is not pipeline[-1] and isinstance(last, cvxnn.ConvexReLURegressor):
