@@ -97,7 +97,7 @@ def test_class_weight_is_a_weight_of_samples(case):
 
 @each_case
 def test_cross_validation_is_for_every_model(case):
-    options = {"cv": 2, "model": case.model, "method": case.method}
+    options = {"cv": 2} | {name: case.options[name] for name in case.options if name != "beta"}
     betas = [3.0 * case.beta, case.beta]
     model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
     assert model.scores_path_.shape == (2, 2) and model.status_ is Status.OPTIMAL
