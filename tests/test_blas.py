@@ -10,7 +10,7 @@ from processes import python
 FITS = """
 import json, threading
 import cvxnn
-from cvxnn.estimators import cross_validation
+from cvxnn.estimators.walk import Walk
 from threadpoolctl import ThreadpoolController
 import numpy, scipy.linalg
 
@@ -20,18 +20,18 @@ def threads():
 
 X, y = cvxnn.load_ring()
 seen = []
-rough = cross_validation.rough_path
+advance = Walk._advance
 
 def watched(*arguments):
     seen.append(threads())
-    return rough(*arguments)
+    return advance(*arguments)
 
 def of(fit):
     seen.clear()
     fit()
     return [*seen]
 
-cross_validation.rough_path = watched
+Walk._advance = watched
 fits = [
     lambda: cvxnn.solve(X[:9], y[:9], 0.1, callback=lambda _: seen.append(threads())),
     lambda: cvxnn.ConvexReLURegressorCV([1.0], cv=2, verbose=1).fit(X[:9], y[:9]),

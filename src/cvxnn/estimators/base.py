@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import Array
+from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.inputs import Samples, Table
@@ -165,7 +166,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """The samples of each network, as it reads them."""
 
     @abstractmethod
-    def _automatic_beta(self, training: Training, problems: list[Samples]) -> float:
+    def _automatic_beta(
+        self, training: Training, problems: list[Samples], deadline: Deadline
+    ) -> float:
         """The beta of a user who has none."""
 
     @abstractmethod
@@ -281,7 +284,12 @@ class GivenBeta(ConvexEstimator):
         params: dict[str, Any],
     ) -> Chosen:
         by_rule = self._is_automatic
-        beta = self._automatic_beta(training, problems) if by_rule else float(self.beta)
+        with suitable_threads(len(table)):
+            beta = (
+                self._automatic_beta(training, problems, budget.deadline)
+                if by_rule
+                else float(self.beta)
+            )
         return Chosen(beta, [()] * len(problems))
 
 

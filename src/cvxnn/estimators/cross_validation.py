@@ -132,7 +132,7 @@ class CrossValidated(ConvexEstimator):
         self.betas_, self.scores_path_ = walk.betas, walk.scores
         if not walk.steps:
             self.best_score_ = np.nan
-            beta = self._automatic_beta(training, problems)
+            beta = self._automatic_beta(training, problems, Deadline(0.0))
             return Chosen(beta, [()] * len(problems), walk.cut_short)
         best = walk.steps[walk.best]
         self.best_score_ = best.score

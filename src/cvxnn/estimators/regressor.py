@@ -15,6 +15,7 @@ from cvxnn.estimators.default_beta import regression_beta
 from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import HuberLoss, Loss
 from cvxnn.networks.base import Network
 
@@ -61,9 +62,11 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     def _problems(self, merged: Samples) -> list[Samples]:
         return [self._as_read(merged)]
 
-    def _automatic_beta(self, training: Training, problems: list[Samples]) -> float:
+    def _automatic_beta(
+        self, training: Training, problems: list[Samples], deadline: Deadline
+    ) -> float:
         (samples,) = problems
-        return regression_beta(samples)
+        return regression_beta(training, samples, deadline)
 
     def _keep_networks(self, networks: list[Network]) -> None:
         (self.network_,) = networks
@@ -87,8 +90,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ----------
     beta : float or "auto", default "auto"
         Weight of the penalty, > 0, in the units of the standardised data. With n rows it
-        corresponds to n times the weight decay of a mean loss. "auto" is 1 on standardised
-        data, a guess: :class:`ConvexReLURegressorCV` chooses.
+        corresponds to n times the weight decay of a mean loss. "auto" is a guess from the
+        error on a fifth of the samples, which costs 1 % of the root mean square error on
+        average against :class:`ConvexReLURegressorCV`; 1 for other models than plain ReLU.
     loss : {"squared", "huber"}, default "squared"
     delta : float, default 1.0
         Where the Huber loss becomes linear, in deviations of y if `scale_y`, else in its units.
