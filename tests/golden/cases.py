@@ -250,9 +250,12 @@ def estimators():
     labels = np.array(["low", "high"])[(y > 0.5).astype(int)]
     classes = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))
     signals, rises = data.steep_signals()
-    regressor, classifier = cvxnn.ConvexReLURegressor, cvxnn.ConvexReLUClassifier
+    # In the units of the data, without an intercept: what they have always trained.
+    raw = {"scale_X": False, "fit_intercept": False}
+    regressor = partial(cvxnn.ConvexReLURegressor, scale_y=False, **raw)
+    classifier = partial(cvxnn.ConvexReLUClassifier, **raw)
     # Networks that interpolate their fold have many optima, and as many scores.
-    folds = {"cv": 3, "tol": 1e-10}
+    folds = {"cv": 3, "tol": 1e-10, **raw}
     average, largest = Conv(2, pooling="average"), Conv(2, pooling="max")
     models = {
         "regressor": (regressor(0.3), X, y),
@@ -262,13 +265,15 @@ def estimators():
             classifier(0.3, loss="squared_hinge", class_weight="balanced"), X, classes
         ),
         "regressor, cross-validated": (
-            cvxnn.ConvexReLURegressorCV([5.0, 1.0, 0.3], **folds), X, y
+            cvxnn.ConvexReLURegressorCV([5.0, 0.3], scale_y=False, **folds), X, y
         ),
         "classifier, cross-validated": (
-            cvxnn.ConvexReLUClassifierCV([2.0, 0.5, 0.1], **folds), X, labels
+            cvxnn.ConvexReLUClassifierCV([2.0, 0.1], **folds), X, labels
         ),
         "cnn regressor": (regressor(0.2, model=average), signals, rises),
         "cnn classifier": (classifier(0.2, model=average), signals, rises > 1.0),
+        "standardised regressor": (cvxnn.ConvexReLURegressor(), X, y),
+        "standardised classifier": (cvxnn.ConvexReLUClassifier(0.3), X, labels),
         "cnn regressor, max": (regressor(0.2, model=largest, method="exact"), signals, rises),
     }  # fmt: skip
     for name, model in models.items():

@@ -21,7 +21,7 @@ from cvxnn.validation import check_random_state
 # Steps of beta on the way down, and rounds at its end.
 _FACTOR, _ROUNDS = 10.0 ** (1.0 / 3.0), 1
 # Networks that are joined: fewer where there are so many rows that their means matter little.
-_MOST, _ROWS = 4, 4_000
+_MOST, _ROWS = 4, 8_000
 # Rounds after networks have been joined: until one gains less than this share of the
 # objective, and at most so many.
 _GAIN, _JOINT_ROUNDS = 1e-3, 5

@@ -94,7 +94,7 @@ def plot_cv(model: Any, *, ax: Axes | None = None) -> Axes:
     --------
     >>> from cvxnn import ConvexReLURegressorCV
     >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
-    >>> ax = plot_cv(ConvexReLURegressorCV(betas=5).fit(X, np.abs(X[:, 0])))
+    >>> ax = plot_cv(ConvexReLURegressorCV(betas=[1.0, 0.1]).fit(X, np.abs(X[:, 0])))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('beta', 'mean score of 5 folds')
     """

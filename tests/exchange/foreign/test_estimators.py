@@ -40,7 +40,7 @@ def fitted(model):
     "model",
     [
         cvxnn.ConvexReLURegressor(beta=0.5),
-        cvxnn.ConvexReLURegressor(beta=0.2, loss="huber", delta=0.05),
+        cvxnn.ConvexReLURegressor(beta=0.1, loss="huber", delta=0.2),
         cvxnn.ConvexReLURegressorCV(betas=[1.0, 0.5], cv=2),
         cvxnn.ConvexReLUClassifier(beta=0.5),
         cvxnn.ConvexReLUClassifier(beta=0.5, loss="squared_hinge"),
@@ -69,9 +69,9 @@ def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
 
 
 def test_the_loss_may_be_another_one():
-    model = cvxnn.ConvexReLURegressor(beta=0.2, loss="huber", delta=0.05).fit(X, Y)
-    certificate = cvxnn.certify(model, X, Y, 0.2, loss="squared", time_limit=5.0)
-    expected = 0.5 * ((model.predict(X) - Y) ** 2).sum() / Y.var() + 0.2 * model.network_.penalty()
+    model = cvxnn.ConvexReLURegressor(beta=0.1, loss="huber", delta=0.2).fit(X, Y)
+    certificate = cvxnn.certify(model, X, Y, 0.1, loss="squared", time_limit=5.0)
+    expected = 0.5 * ((model.predict(X) - Y) ** 2).sum() / Y.var() + 0.1 * model.network_.penalty()
     assert certificate.objective == pytest.approx(expected, rel=1e-12)
 
 
