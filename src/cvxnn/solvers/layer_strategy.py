@@ -23,7 +23,7 @@ from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.descent.tile_search import TileStages, is_for_tiles
+from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
@@ -193,7 +193,7 @@ class Searches:
             start=start, certifies=certifies, polishes=self.polishes,
         )  # fmt: skip
 
-    def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileStages | None:
+    def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileSearch | None:
         """A rough search for a loss other than the squared one, where no exact method ends.
 
         Without a polish that is the search, and goes on from the start; else a start is better
@@ -207,7 +207,7 @@ class Searches:
         reduction = self._geometry.reduction
         if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
-        stages = TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
+        stages = TileSearch(problem, reduction.to_direction, self.random_state, self.deadline)
         if start is not None:
             stages.start_from(start)
         return stages

@@ -39,6 +39,9 @@ class Settings:
     small : float
         Size of new neurons, in shares of what would fit the residual: the joint descent
         weighs them. By a Lasso most would be lost that are still travelling.
+    epochs, rate : int, float
+        Of steps on tiles of rows that come first where rows are many, and the first move of a
+        weight for rows and predictions of size one.
     steps, memory : int
         Of L-BFGS in a round, and the pairs that it keeps.
     stretch, enough : int, float
@@ -50,16 +53,13 @@ class Settings:
         brought to its end it would drop neurons that are still travelling.
     straight : float
         Share of the majorizing curvature that every row has when sizes are chosen.
-    part, rounds_on_part : int
-        Rows of the part that comes first, and rounds there at most: it finds where neurons
-        are, not how large they are.
     done : float
         The search is over when a round gains less than this share of the objective.
     """
 
     ascent_rows: int = 2_000
     least_rank: int = 8
-    wide: int = 600
+    wide: int = 400
     starts: int = 200
     ascent_steps: int = 8
     few_starts: int = 50
@@ -72,6 +72,8 @@ class Settings:
     unsure: float = 0.8
     same: float = 0.999
     small: float = 0.3
+    epochs: int = 40
+    rate: float = 0.005
     steps: int = 200
     memory: int = 15
     stretch: int = 10
@@ -80,8 +82,6 @@ class Settings:
     sweeps: int = 20
     least_sweep: float = 1e-7
     straight: float = 1e-2
-    part: int = 4_000
-    rounds_on_part: int = 1
     done: float = 1e-4
 
 

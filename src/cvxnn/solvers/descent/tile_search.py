@@ -27,8 +27,9 @@ def is_for_tiles(layer: Layer, rank: int) -> bool:
 class TileSearch:
     """Neurons on plain rows that come to rest up to float32, round by round.
 
-    A round looks for neurons on some of the rows, starts them small, and moves all of them by
-    L-BFGS on objective (2); then the best sizes for their directions drop what is not needed.
+    First many neurons in all directions find their places together, by Adam on objective (2).
+    A round looks for more on some of the rows, starts them small, and moves all of them by
+    L-BFGS; then the best sizes for their directions drop what is not needed.
 
     Parameters
     ----------
@@ -65,8 +66,9 @@ class TileSearch:
         intercept: bool = False,
     ) -> None:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
+        self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
-        self._descent = JointDescent(problem, np.float32, intercept=intercept)
+        self._descent = JointDescent(problem, np.float32, intercept=intercept, deadline=deadline)
         self.n_new = 0
         self.objective, self._prediction = np.inf, np.zeros_like(problem.y)
         self._offer(Neurons.none(problem.rows.n_features))
@@ -77,7 +79,7 @@ class TileSearch:
         return self.problem.residual(self._prediction)
 
     def start_from(self, neurons: Neurons) -> None:
-        """Take over neurons found on a part of the rows."""
+        """Take over neurons found elsewhere."""
         self._offer(neurons)
         self._offer(self._resized(neurons))
 
@@ -101,10 +103,15 @@ class TileSearch:
             If the deadline passes before the end; what was reached counts.
         """
         start = self._spread() if len(self.neurons) == 0 else None
-        return self._round(start, SETTINGS.starts, SETTINGS.steps)
+        if start is None:
+            return self.refine(SETTINGS.starts, SETTINGS.steps)
+        stirred = self._stirred(start)
+        self._offer(stirred)
+        self._offer(self._resized(stirred))
+        return False
 
     def refine(self, starts: int, steps: int) -> bool:
-        """A cheaper round, from neurons that are nearly right; whether it gained nothing.
+        """A round from neurons that are nearly right, or from none; whether it gained nothing.
 
         Parameters
         ----------
@@ -118,11 +125,8 @@ class TileSearch:
         OutOfTimeError
             As for :meth:`advance`.
         """
-        return self._round(None, starts, steps)
-
-    def _round(self, start: Neurons | None, starts: int, steps: int) -> bool:
         before = self.objective
-        neurons = self._with_new(starts) if start is None else start
+        neurons = self._with_new(starts)
         if len(neurons) == 0:
             return True
         moved = self._moved(neurons, steps)
@@ -190,74 +194,24 @@ class TileSearch:
             squares += curvature[rows] @ activations**2
         return slopes, squares
 
+    def _stirred(self, neurons: Neurons) -> Neurons:
+        """After some passes over the rows, in an order of no meaning."""
+        problem = self.problem
+        shuffled = problem.take(self._random_state.permutation(len(problem.y)))
+        descent = JointDescent(
+            shuffled, np.float32, intercept=self.intercept, deadline=self.deadline
+        )
+        # Weights are as large as the root of what predictions lack over what rows have.
+        lacking = self.residual / problem.loss.majorizer(self._prediction, problem.y)
+        sizes = [float(np.sqrt(np.mean(part**2))) for part in (lacking, problem.rows.rows)]
+        rate = SETTINGS.rate * np.sqrt(sizes[0] / sizes[1])
+        return descent.stirred(neurons, problem.beta, self._random_state, rate=rate)
+
     def _moved(self, neurons: Neurons, steps: int) -> Neurons:
         """After a descent, without the neurons that it has brought to nothing."""
-        moved = self._descent.moved(
-            neurons, self.problem.beta,
-            steps=steps, enough=SETTINGS.enough, deadline=self.deadline,
-        )  # fmt: skip
+        moved = self._descent.moved(neurons, self.problem.beta, steps=steps, enough=SETTINGS.enough)
         return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
 
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
         return resized(self.problem, neurons, self.deadline, intercept=self.intercept)
-
-
-@final
-class TileStages:
-    """A rough search on a part of the rows, where they are many, and then one on all of them.
-
-    Parameters
-    ----------
-    problem : Problem of Layer
-        As for :class:`TileSearch`.
-    to_direction, random_state, deadline
-        As for :class:`TileSearch`.
-
-    Attributes
-    ----------
-    neurons : Neurons
-        Of the search under way.
-    n_new : int
-        Neurons that the last round added.
-    """
-
-    def __init__(
-        self,
-        problem: Problem[Layer],
-        to_direction: FloatArray,
-        random_state: np.random.Generator,
-        deadline: Deadline,
-    ) -> None:
-        n, size = len(problem.y), SETTINGS.part
-        self._whole = TileSearch(problem, to_direction, random_state, deadline)
-        self._search = self._whole
-        self._rounds = 0
-        if n > size:
-            rows = np.sort(random_state.choice(n, size, replace=False))
-            part = problem.take(rows)
-            self._search = TileSearch(part, to_direction, random_state, deadline)
-
-    @property
-    def neurons(self) -> Neurons:
-        return self._search.neurons
-
-    @property
-    def n_new(self) -> int:
-        return self._search.n_new
-
-    def start_from(self, neurons: Neurons) -> None:
-        """Take over neurons found elsewhere, and leave out the part."""
-        self._search = self._whole
-        self._whole.start_from(neurons)
-
-    def advance(self) -> bool:
-        """One round; whether the search on all rows is over."""
-        done = self._search.advance()
-        if self._search is self._whole:
-            return done
-        self._rounds += 1
-        if done or self._rounds >= SETTINGS.rounds_on_part:
-            self._whole.start_from(self._search.neurons)
-            self._search = self._whole
-        return False
