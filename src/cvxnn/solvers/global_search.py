@@ -253,8 +253,10 @@ class GlobalSearch(IncumbentSearch):
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
-        if quick or self.deadline.passed:
-            self._merge(self._last_deadline(quick=quick))
+        last = self._last_deadline(quick=quick)
+        # A rough network is left as it is where a minimal one takes long.
+        if quick or self.deadline.passed or (self._is_rough and not last.limited):
+            self._merge(last)
         wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.problem, self.neurons)

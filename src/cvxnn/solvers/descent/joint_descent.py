@@ -79,7 +79,13 @@ class JointDescent:
         return form.neurons(reached)
 
     def stirred(
-        self, neurons: Neurons, beta: float, random_state: np.random.Generator, *, rate: float
+        self,
+        neurons: Neurons,
+        beta: float,
+        random_state: np.random.Generator,
+        *,
+        epochs: int,
+        rate: float,
     ) -> Neurons:
         """The neurons after Adam, a step on each tile, with steps that shrink to nothing.
 
@@ -93,6 +99,8 @@ class JointDescent:
         beta : float
         random_state : numpy.random.Generator
             For the order of the tiles.
+        epochs : int
+            Passes over all of them.
         rate : float
             The first move of a weight.
 
@@ -103,8 +111,8 @@ class JointDescent:
         form = _Form(len(neurons), neurons.directions.shape[1])
         theta, count = self._packed(neurons), len(self._tiles.slices)
         means, squares = np.zeros((2, len(theta)))
-        steps = SETTINGS.epochs * count
-        order = np.concatenate([random_state.permutation(count) for _ in range(SETTINGS.epochs)])
+        steps = epochs * count
+        order = np.concatenate([random_state.permutation(count) for _ in range(epochs)])
         try:
             for step, tile in enumerate(order.tolist()):
                 only = slice(tile, tile + 1)

@@ -112,11 +112,7 @@ class RoughPath:
             rounds = 0
         try:
             for _ in range(rounds):
-                is_over = (
-                    search.advance()
-                    if rounds > 1
-                    else search.refine(self._starts, SETTINGS.rough_steps)
-                )
+                is_over = search.advance() if rounds > 1 else search.refine(self._starts)
                 # Where many starts lead to neurons of their own, more would find more.
                 if search.n_new > SETTINGS.dense * self._starts:
                     self._starts = min(2 * self._starts, SETTINGS.starts)

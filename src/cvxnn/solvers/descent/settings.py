@@ -26,8 +26,9 @@ class Settings:
         leads to new neurons from which on there are more.
     peaks, peak_steps : int
         Ends of climbs on a part of the rows that climb on all of them to the largest beta.
-    rough_steps : int
-        Of L-BFGS for a score.
+    stirred_rows, rough_steps, rough_epochs : int
+        For a score neurons move by steps on tiles where rows are so many, for few epochs, and
+        by few steps of L-BFGS where they are fewer.
     margin : float
         Share of beta by which a neuron has to exceed it to be worth its place.
     most_new : int
@@ -66,14 +67,16 @@ class Settings:
     dense: float = 0.2
     peaks: int = 8
     peak_steps: int = 8
+    stirred_rows: int = 4_000
     rough_steps: int = 50
+    rough_epochs: int = 10
     margin: float = 0.01
     most_new: int = 100
     unsure: float = 0.8
     same: float = 0.999
     small: float = 0.3
     epochs: int = 40
-    rate: float = 0.005
+    rate: float = 0.004
     steps: int = 200
     memory: int = 15
     stretch: int = 10

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -68,10 +70,12 @@ class TileSearch:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
         self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
-        self._descent = JointDescent(problem, np.float32, intercept=intercept, deadline=deadline)
+        self._descent: JointDescent | None = None
+        self._shuffled: JointDescent | None = None
         self.n_new = 0
         self.objective, self._prediction = np.inf, np.zeros_like(problem.y)
         self._offer(Neurons.none(problem.rows.n_features))
+        self._rate = self._first_move()
 
     @property
     def residual(self) -> FloatArray:
@@ -103,36 +107,41 @@ class TileSearch:
             If the deadline passes before the end; what was reached counts.
         """
         start = self._spread() if len(self.neurons) == 0 else None
-        if start is None:
-            return self.refine(SETTINGS.starts, SETTINGS.steps)
-        stirred = self._stirred(start)
-        self._offer(stirred)
-        self._offer(self._resized(stirred))
-        return False
+        if start is not None:
+            self._offer_both(self._stirred(start, SETTINGS.epochs))
+            return False
+        return self._round(SETTINGS.starts, self._moved)
 
-    def refine(self, starts: int, steps: int) -> bool:
-        """A round from neurons that are nearly right, or from none; whether it gained nothing.
+    def refine(self, starts: int) -> bool:
+        """A cheap round for a score, from neurons of a beta nearby; whether it gained nothing.
 
         Parameters
         ----------
         starts : int
             Of the ascent.
-        steps : int
-            Of the descent.
 
         Raises
         ------
         OutOfTimeError
             As for :meth:`advance`.
         """
+        if len(self.problem.y) < SETTINGS.stirred_rows:
+            return self._round(starts, partial(self._moved, steps=SETTINGS.rough_steps))
+        return self._round(starts, partial(self._stirred, epochs=SETTINGS.rough_epochs))
+
+    def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
         neurons = self._with_new(starts)
         if len(neurons) == 0:
             return True
-        moved = self._moved(neurons, steps)
-        self._offer(moved)
-        self._offer(self._resized(moved))
+        self._offer_both(move(neurons))
         return before - self.objective <= SETTINGS.done * before
+
+    def _offer_both(self, neurons: Neurons) -> None:
+        """The neurons, and with the best sizes, without those that have come to nothing."""
+        neurons = neurons.select(neurons.sizes > SETTINGS.nothing * neurons.sizes.max(initial=0.0))
+        self._offer(neurons)
+        self._offer(self._resized(neurons))
 
     def _offer(self, neurons: Neurons) -> None:
         problem = self.problem
@@ -194,23 +203,31 @@ class TileSearch:
             squares += curvature[rows] @ activations**2
         return slopes, squares
 
-    def _stirred(self, neurons: Neurons) -> Neurons:
+    def _stirred(self, neurons: Neurons, epochs: int) -> Neurons:
         """After some passes over the rows, in an order of no meaning."""
-        problem = self.problem
-        shuffled = problem.take(self._random_state.permutation(len(problem.y)))
-        descent = JointDescent(
-            shuffled, np.float32, intercept=self.intercept, deadline=self.deadline
+        if self._shuffled is None:
+            order = self._random_state.permutation(len(self.problem.y))
+            self._shuffled = self._descent_on(self.problem.take(order))
+        beta = self.problem.beta
+        return self._shuffled.stirred(
+            neurons, beta, self._random_state, epochs=epochs, rate=self._rate
         )
-        # Weights are as large as the root of what predictions lack over what rows have.
-        lacking = self.residual / problem.loss.majorizer(self._prediction, problem.y)
-        sizes = [float(np.sqrt(np.mean(part**2))) for part in (lacking, problem.rows.rows)]
-        rate = SETTINGS.rate * np.sqrt(sizes[0] / sizes[1])
-        return descent.stirred(neurons, problem.beta, self._random_state, rate=rate)
 
-    def _moved(self, neurons: Neurons, steps: int) -> Neurons:
-        """After a descent, without the neurons that it has brought to nothing."""
-        moved = self._descent.moved(neurons, self.problem.beta, steps=steps, enough=SETTINGS.enough)
-        return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
+    def _moved(self, neurons: Neurons, steps: int = SETTINGS.steps) -> Neurons:
+        """After a descent on all rows at once."""
+        if self._descent is None:
+            self._descent = self._descent_on(self.problem)
+        return self._descent.moved(neurons, self.problem.beta, steps=steps, enough=SETTINGS.enough)
+
+    def _descent_on(self, problem: Problem[Layer]) -> JointDescent:
+        return JointDescent(problem, np.float32, intercept=self.intercept, deadline=self.deadline)
+
+    def _first_move(self) -> float:
+        """Of a weight: they are as large as the root of what is to fit over what rows have."""
+        problem = self.problem
+        wanted = self.residual / problem.loss.majorizer(self._prediction, problem.y)
+        sizes = [float((part**2).sum()) / max(part.size, 1) for part in (wanted, problem.rows.rows)]
+        return float(SETTINGS.rate * (sizes[0] / max(sizes[1], 1e-300)) ** 0.25)
 
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
