@@ -138,8 +138,7 @@ class TileSearch:
         return before - self.objective <= SETTINGS.done * before
 
     def _offer_both(self, neurons: Neurons) -> None:
-        """The neurons, and with the best sizes, without those that have come to nothing."""
-        neurons = neurons.select(neurons.sizes > SETTINGS.nothing * neurons.sizes.max(initial=0.0))
+        """The neurons, and with the best sizes."""
         self._offer(neurons)
         self._offer(self._resized(neurons))
 
@@ -214,10 +213,12 @@ class TileSearch:
         )
 
     def _moved(self, neurons: Neurons, steps: int = SETTINGS.steps) -> Neurons:
-        """After a descent on all rows at once."""
+        """After a descent on all rows at once, without what it has brought to nothing."""
         if self._descent is None:
             self._descent = self._descent_on(self.problem)
-        return self._descent.moved(neurons, self.problem.beta, steps=steps, enough=SETTINGS.enough)
+        beta = self.problem.beta
+        moved = self._descent.moved(neurons, beta, steps=steps, enough=SETTINGS.enough)
+        return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
 
     def _descent_on(self, problem: Problem[Layer]) -> JointDescent:
         return JointDescent(problem, np.float32, intercept=self.intercept, deadline=self.deadline)
