@@ -169,3 +169,29 @@ def test_an_intercept_follows_a_shift_of_the_targets():
     first, second = searches
     assert second.objective == pytest.approx(first.objective, rel=1e-3)
     assert second.neurons.intercept == pytest.approx(first.neurons.intercept + 64.0, abs=0.5)
+
+
+def test_a_score_of_many_rows_moves_neurons_by_steps_on_tiles(monkeypatch):
+    X, y = planted(600)
+    settings = Settings(stirred_rows=500, rough_epochs=60, rate=0.02)
+    monkeypatch.setattr(tile_search, "SETTINGS", settings)
+    stirred = search_on(X, y, 15.0)
+    monkeypatch.setattr(stirred, "_moved", None)
+    stirred.refine(50)
+    monkeypatch.undo()
+    plain = search_on(X, y, 15.0)
+    plain.refine(50)
+    assert stirred.objective <= 1.05 * plain.objective < 0.5 * float(y @ y)
+
+
+def test_another_beta_is_aimed_at_from_the_same_neurons():
+    X, y = planted()
+    search = search_on(X, y, 3.0)
+    run(search)
+    before = search.neurons
+    search.aim(6.0)
+    assert search.neurons is before
+    assert search.objective == neuron_objective(search.problem, before)
+    search.clear()
+    assert len(search.neurons) == 0
+    assert search.objective == pytest.approx(0.5 * float(y @ y), rel=1e-12)
