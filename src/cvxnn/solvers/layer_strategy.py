@@ -156,7 +156,7 @@ class Searches:
     deadline: Deadline
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
-    polishes: bool = field(kw_only=True)
+    polishes: bool = field(default=True, kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
     @cached_property
