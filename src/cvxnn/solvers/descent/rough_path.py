@@ -86,8 +86,7 @@ class RoughPath:
 
     def start_from(self, neurons: Neurons) -> None:
         """Go on from neurons in the coordinates and units of the data."""
-        self._search.clear()
-        self._search.start_from(self._units.reduced(neurons).turned(self._basis))
+        self._search.restart(self._units.reduced(neurons).turned(self._basis))
 
     def advance(self, beta: float, rounds: int = 1) -> Neurons:
         """Neurons for a beta, from those before.

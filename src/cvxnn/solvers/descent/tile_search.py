@@ -93,10 +93,14 @@ class TileSearch:
         total = float(self.neurons.sizes.sum())
         self.objective = self.problem.value(self._prediction, total)
 
+    def restart(self, neurons: Neurons) -> None:
+        """Begin anew from these neurons, whether they are better or not."""
+        self.objective = np.inf
+        self._offer(neurons)
+
     def clear(self) -> None:
         """Begin anew without neurons."""
-        self.objective = np.inf
-        self._offer(Neurons.none(self.problem.rows.n_features))
+        self.restart(Neurons.none(self.problem.rows.n_features))
 
     def advance(self) -> bool:
         """One round; whether the search is over.
