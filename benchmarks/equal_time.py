@@ -1,11 +1,12 @@
 """Objective (2) at equal times: `cvxnn.solve` against L-BFGS and Adam in PyTorch.
 
 Columns of X and y have mean 0 and variance 1 (labels stay), and X a column of ones; beta is a
-share of the largest, as ascents find it. Ours gets a run of its own for each time, by `time_limit`. L-BFGS (strong
-Wolfe) and Adam (minibatches of 256, constant rate) train networks of fixed width from
-normal weights, in one run each that is looked at at these times; looking costs them nothing,
-and what counts is the best that they had until then. "best of Adam" is the best of four rates at
-each time, as if it had been known. Objectives are recomputed in float64 from balanced weights.
+share of the largest, as ascents find it. Ours gets a run of its own for each time, by
+`time_limit`. L-BFGS (strong Wolfe) and Adam (minibatches of 256, constant rate) train networks
+of fixed width from normal weights, in one run each that is looked at at these times; looking
+costs them nothing, and what counts is the best that they had until then. "best of Adam" is the
+best of four rates at each time, as if it had been known. Objectives are recomputed in float64
+from balanced weights.
 
 `DIR` has the folders `pol` and `kin40k`, each with `data.csv.gz`, whose last column is the
 target, and `test_mask.csv.gz`, as for `uci.py`; without it these two are left out.

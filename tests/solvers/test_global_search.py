@@ -11,6 +11,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.solvers import global_search, neuron_search
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.global_settings import Settings
+from cvxnn.solvers.neuron_search import NeuronSearch
 
 SPATIAL = [p for p in SMALL_PROBLEMS if np.linalg.matrix_rank(p.X) >= 3]
 # Below rank three another search is used; small ones are a test of this one all the same.
@@ -149,3 +150,18 @@ def test_parts_of_parts(monkeypatch):
         if search.gap <= 1e-6:
             break
     assert search.gap <= 1e-6 and search._coarse == []
+
+
+def test_in_high_rank_many_rows_are_looked_through_in_part(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 9))
+    y = np.maximum(X @ rng.standard_normal((9, 3)), 0.0) @ [1.0, -1.0, 0.5]
+    monkeypatch.setattr(neuron_search, "SETTINGS", Settings(dear_rows=200))
+    search = NeuronSearch(least_squares(X, y, 5.0), np.eye(9), rng, Deadline())
+    search.improve(search.propose(0.01), converge=False)
+    found = search.propose(0.01)
+    left = y - search.problem.rows.forward(search.neurons.rays, search.neurons.signs)
+    values = found.outputs[:, 0] * (left @ np.maximum(X @ found.directions.T, 0.0))
+    np.testing.assert_allclose(found.values, values, rtol=1e-9)
+    assert (values > 5.05).all() and (np.diff(values) <= 0.0).all()
+    assert search.objective < 0.5 * float(y @ y)

@@ -36,6 +36,11 @@ class Tiles:
     dtype : type
         float32 or float64.
 
+    Attributes
+    ----------
+    slices : list of slice
+        The rows of each tile.
+
     Examples
     --------
     >>> tiles = Tiles(np.array([[1.0], [2.0]]), np.float64)
@@ -56,7 +61,11 @@ class Tiles:
         self._tiles = [np.ascontiguousarray(rows[part].T, dtype=dtype) for part in self.slices]
 
     def value_and_gradient(
-        self, hidden: FloatArray, output: FloatArray, loss: TileLoss
+        self,
+        hidden: FloatArray,
+        output: FloatArray,
+        loss: TileLoss,
+        only: slice = slice(None),
     ) -> tuple[float, FloatArray, FloatArray]:
         """The loss, and its gradients in the weights of both layers; O(n d k).
 
@@ -67,13 +76,15 @@ class Tiles:
         loss : callable
             Of a slice of the rows and their predictions, which it may overwrite: the value
             there, and the gradient. It may raise to stop.
+        only : slice, optional
+            Of the tiles, where not all count.
         """
         U, a = hidden.astype(self._dtype), output.astype(self._dtype)
         slopes, output_slopes = np.zeros_like(U), np.zeros_like(a)
         active = np.empty((len(a), self._height), self._dtype)
         f, masked = np.empty((2, self._height), self._dtype)
         value = 0.0
-        for part, tile in zip(self.slices, self._tiles, strict=True):
+        for part, tile in zip(self.slices[only], self._tiles[only], strict=True):
             count = tile.shape[1]
             _forward(tile, U, a, active, f)
             of_tile, gradient = loss(part, f[:count])

@@ -24,7 +24,7 @@ from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
-from cvxnn.solvers.descent.tile_search import TileStages, is_for_tiles
+from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
@@ -76,7 +76,7 @@ class GlobalSearch(IncumbentSearch):
         self._certifies, self._polishes = certifies and polishes, polishes
         arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
         self._fine = NeuronSearch(self.problem, *arguments, polishes=polishes)
-        self._coarse: list[NeuronSearch | TileStages] = []
+        self._coarse: list[NeuronSearch | TileSearch] = []
         if start is None:
             self._coarse = self._split(*arguments)
         else:
@@ -96,12 +96,12 @@ class GlobalSearch(IncumbentSearch):
 
     def _split(
         self, to_direction: FloatArray, random_state: np.random.Generator, deadline: Deadline
-    ) -> list[NeuronSearch | TileStages]:
+    ) -> list[NeuronSearch | TileSearch]:
         """Coarse searches: on growing parts of the rows, or rough ones in high rank."""
         n, many = len(self.problem.y), SETTINGS.many_rows
         arguments = (to_direction, random_state, deadline)
         if self._is_rough or is_for_tiles(self.layer, self.rank):
-            return [TileStages(self.problem, *arguments)]
+            return [TileSearch(self.problem, *arguments)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:
@@ -253,8 +253,10 @@ class GlobalSearch(IncumbentSearch):
         No more than the search took, as long as nobody set a limit: a proof may
         take exponential time, and `max_iter` has to end a run.
         """
-        if quick or self.deadline.passed:
-            self._merge(self._last_deadline(quick=quick))
+        last = self._last_deadline(quick=quick)
+        # A rough network is left as it is where a minimal one takes long.
+        if quick or self.deadline.passed or (self._is_rough and not last.limited):
+            self._merge(last)
         wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
             v = residual(self.problem, self.neurons)

@@ -57,6 +57,9 @@ class Settings:
         Rows times starts of one ascent: beyond it there are fewer starts.
     most_new, wide_most_new : int
         Neurons of each sign that one round may add, in low and in high rank.
+    dear_rows : int
+        In high rank an ascent from each start on more rows takes seconds: neurons are looked
+        for on a part of them then.
     far : float
         While a proposal exceeds beta by this factor, neurons have far to go.
     descent_steps, wide_descent_steps, least_descent_steps : int
@@ -105,6 +108,7 @@ class Settings:
     ascent_work: int = 1 << 25
     most_new: int = 60
     wide_most_new: int = 150
+    dear_rows: int = 10_000
     far: float = 1.2
     descent_steps: int = 200
     wide_descent_steps: int = 1_000

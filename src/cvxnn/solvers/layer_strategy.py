@@ -24,7 +24,7 @@ from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
-from cvxnn.solvers.descent.tile_search import TileStages, is_for_tiles
+from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proximal_newton import search_for
@@ -96,7 +96,7 @@ class LayerStrategy(RowsStrategy):
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
-    ) -> TileStages | None:
+    ) -> TileSearch | None:
         """A rough search for neurons and an intercept at once, where no exact method ends."""
         if not self._method.covers_all or self._method.name != "global":
             return None
@@ -186,7 +186,7 @@ class Searches:
     deadline: Deadline
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
-    polishes: bool = field(kw_only=True)
+    polishes: bool = field(default=True, kw_only=True)
     read: Layer = field(kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
@@ -239,13 +239,13 @@ class Searches:
             start=start, certifies=certifies, polishes=self.polishes,
         )  # fmt: skip
 
-    def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileStages | None:
+    def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileSearch | None:
         """A rough search for a loss other than the squared one, which opens by itself."""
         return None if problem.is_least_squares else self.rough(problem, start)
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, *, intercept: bool = False
-    ) -> TileStages | None:
+    ) -> TileSearch | None:
         """A rough search for any loss, where no exact method ends.
 
         Without a polish that is the search, and goes on from the start; else a start is better
@@ -257,12 +257,12 @@ class Searches:
         reduction = self._geometry.reduction
         if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
-        stages = TileStages(
+        search = TileSearch(
             problem, reduction.to_direction, self.random_state, self.deadline, intercept=intercept
         )
         if start is not None:
-            stages.start_from(start)
-        return stages
+            search.start_from(start)
+        return search
 
     def _over_cells(
         self, problem: Problem[Layer], reduction: Reduction, start: Neurons | None

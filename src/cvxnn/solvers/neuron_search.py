@@ -14,6 +14,7 @@ from cvxnn.layers.tiles import Tiles
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.descent.row_ascent import RowAscent
 from cvxnn.solvers.descent.settings import SETTINGS as DESCENT
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
@@ -57,6 +58,7 @@ class NeuronSearch:
         self._polishes = polishes
         self.problem, self.deadline = problem, deadline
         self._ascent = AscentOracle(problem.rows.rows, to_direction, random_state)
+        self._cheap = RowAscent(problem.rows.rows, to_direction, random_state)
         self._faces = faces_for(problem.rows)
         self._n_starts = SETTINGS.starts
         self._tiles: Tiles | None = None
@@ -106,6 +108,8 @@ class NeuronSearch:
             values = signs * self._correlations(directions)
             if values.max() > SETTINGS.far * beta:
                 return Proposals(directions, signs[:, None], values)
+        if self._is_wide and self._n_rows > SETTINGS.dear_rows:
+            return self._cheap_proposals(beta * (1.0 + margin))
         most = SETTINGS.wide_most_new if self._is_wide else SETTINGS.most_new
         limit = min(SETTINGS.most_starts, SETTINGS.ascent_work // max(self._n_rows, 1))
         n_drawn = 0 if near else min(self._n_starts, max(SETTINGS.starts // 2, limit))
@@ -122,6 +126,17 @@ class NeuronSearch:
         if not (near or self.is_many) and len(proposals) < most:
             self._n_starts = min(2 * self._n_starts, SETTINGS.most_starts)
         return proposals
+
+    def _cheap_proposals(self, least: float) -> Proposals:
+        """Neurons above a value, looked for on a part of the rows."""
+        rows, v = self.problem.rows, residual(self.problem, self.neurons)
+        guess = DESCENT.unsure * least
+        directions, signs = self._cheap.found(rows.pull(v), DESCENT.starts, guess)
+        self.deadline.check()
+        values = signs * rows.scores(v, directions)[0]
+        best = np.argsort(-values, kind="stable")
+        above = best[values[best] > least]
+        return Proposals(directions, signs[:, None], values).select(above)
 
     def _correlations(self, directions: FloatArray) -> FloatArray:
         """``y'R (M u)_+`` for the rows u of `directions`, shape (k,)."""

@@ -23,7 +23,7 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.losses.base import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
-from cvxnn.solvers.descent.tile_search import TileStages
+from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.search import IncumbentSearch, Search
 
 
@@ -93,7 +93,7 @@ def search_for(
     open_model: ModelOpener,
     deadline: Deadline,
     start: Neurons | None = None,
-    opening: TileStages | None = None,
+    opening: TileSearch | None = None,
     *,
     polishes: bool = True,
 ) -> Search:
@@ -118,7 +118,7 @@ class ProximalNewton(IncumbentSearch):
     deadline : Deadline
     start : Neurons, optional
         A network to begin with; it has to be better than none.
-    opening : TileStages, optional
+    opening : TileSearch, optional
         A rough search that finds one.
     polishes : bool
         Whether models follow the opening, and models are certified.
@@ -150,7 +150,7 @@ class ProximalNewton(IncumbentSearch):
         open_model: ModelOpener,
         deadline: Deadline,
         start: Neurons | None = None,
-        opening: TileStages | None = None,
+        opening: TileSearch | None = None,
         *,
         polishes: bool = True,
     ) -> None:
@@ -205,7 +205,7 @@ class ProximalNewton(IncumbentSearch):
         """The best on the problem that was searched, and on (2) over all networks."""
         return self.proof, self._space_proof
 
-    def _open_further(self, opening: TileStages) -> None:
+    def _open_further(self, opening: TileSearch) -> None:
         """One round of the rough search."""
         try:
             if opening.advance():

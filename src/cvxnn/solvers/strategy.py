@@ -14,7 +14,7 @@ from cvxnn.layers import Layer
 from cvxnn.methods import Method
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.descent.tile_search import TileStages
+from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 
@@ -57,7 +57,7 @@ class Strategy(ABC):
 
     def rough(
         self, problem: Problem[Any], start: Neurons | None, deadline: Deadline
-    ) -> TileStages | None:
+    ) -> TileSearch | None:
         """A rough search for neurons and an intercept at once, where that is worth it."""
         return None
 

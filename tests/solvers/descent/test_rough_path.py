@@ -142,7 +142,8 @@ def test_neurons_from_elsewhere_are_a_start():
     path, other = path_on(X, y, intercept=True), path_on(X, y, intercept=True, state=1)
     beta = 0.05 * path.largest_beta
     neurons = path.advance(beta, rounds=5)
-    other.advance(beta)
+    # They would be worse than none for this beta.
+    other.advance(0.99 * path.largest_beta)
     other.start_from(neurons)
     reached = objective(X, y, "squared", beta, other.advance(beta))
     assert reached <= objective(X, y, "squared", beta, neurons) * (1.0 + 1e-9)

@@ -17,7 +17,7 @@ from cvxnn.program import ConvexProgram
 from cvxnn.solvers.atoms import neuron_objective
 from cvxnn.solvers.descent import row_ascent, tile_search
 from cvxnn.solvers.descent.settings import Settings
-from cvxnn.solvers.descent.tile_search import TileSearch, TileStages
+from cvxnn.solvers.descent.tile_search import TileSearch
 
 
 def search_on(X, y, beta, state=0, deadline=None):
@@ -120,28 +120,13 @@ def test_other_losses_with_and_without_weights(name, is_weighted):
     assert optimum * (1.0 - 1e-6) <= search.objective <= 1.02 * optimum
 
 
-def test_many_rows_come_in_two_stages(monkeypatch):
-    X, y = planted()
-    monkeypatch.setattr(tile_search, "SETTINGS", Settings(part=50, wide=30))
-    stages = TileStages(least_squares(X, y, 3.0), np.eye(8), np.random.default_rng(0), Deadline())
-    sizes = []
-    for _ in range(40):
-        sizes.append(len(stages._search.problem.y))
-        if stages.advance():
-            break
-    assert sizes[0] == 50 and sizes[-1] == 120 and sizes.count(50) <= 3
-    whole = search_on(X, y, 3.0)
-    run(whole)
-    assert neuron_objective(whole.problem, stages.neurons) <= 1.02 * whole.objective
-
-
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     X, y = planted(60, 10)
     y = np.where(y > 0.0, 1.0, -1.0) if loss == "logistic" else y
     begun = []
-    advance = TileStages.advance
-    monkeypatch.setattr(TileStages, "advance", lambda self: begun.append(1) or advance(self))
+    advance = TileSearch.advance
+    monkeypatch.setattr(TileSearch, "advance", lambda self: begun.append(1) or advance(self))
     method = cvxnn.Global(certify=False)
     with pytest.warns(ConvergenceWarning):
         solution = cvxnn.solve(X, y, 1.0, loss=loss, method=method)
@@ -184,3 +169,29 @@ def test_an_intercept_follows_a_shift_of_the_targets():
     first, second = searches
     assert second.objective == pytest.approx(first.objective, rel=1e-3)
     assert second.neurons.intercept == pytest.approx(first.neurons.intercept + 64.0, abs=0.5)
+
+
+def test_a_score_of_many_rows_moves_neurons_by_steps_on_tiles(monkeypatch):
+    X, y = planted(600)
+    settings = Settings(stirred_rows=500, rough_epochs=60, rate=0.02)
+    monkeypatch.setattr(tile_search, "SETTINGS", settings)
+    stirred = search_on(X, y, 15.0)
+    monkeypatch.setattr(stirred, "_moved", None)
+    stirred.refine(50)
+    monkeypatch.undo()
+    plain = search_on(X, y, 15.0)
+    plain.refine(50)
+    assert stirred.objective <= 1.05 * plain.objective < 0.5 * float(y @ y)
+
+
+def test_another_beta_is_aimed_at_from_the_same_neurons():
+    X, y = planted()
+    search = search_on(X, y, 3.0)
+    run(search)
+    before = search.neurons
+    search.aim(6.0)
+    assert search.neurons is before
+    assert search.objective == neuron_objective(search.problem, before)
+    search.clear()
+    assert len(search.neurons) == 0
+    assert search.objective == pytest.approx(0.5 * float(y @ y), rel=1e-12)

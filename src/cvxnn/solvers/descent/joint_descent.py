@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, interrupt_pending
+from cvxnn.kernels import kernel
 from cvxnn.layers import Layer
 from cvxnn.layers.tiles import Tiles
 from cvxnn.losses import Loss
@@ -16,44 +17,47 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.lbfgs import minimise
 from cvxnn.solvers.descent.settings import SETTINGS
 
+# Of Adam: what means of gradients and of their squares forget with a step.
+_FORGOTTEN, _FORGOTTEN_SQUARES = 0.1, 0.001
+
 
 @final
 class JointDescent:
-    """Moves neurons by L-BFGS on objective (2), in balanced weights, whatever cells they cross.
+    """Moves neurons on objective (2), in balanced weights, whatever cells they cross.
 
     Parameters
     ----------
     problem : Problem of Layer
-        Without a readout, with a loss that is a sum over the rows.
+        Without a readout, with a loss that is a sum over the rows. Its beta is not looked at.
     dtype : type
         float32 or float64, to work in.
     intercept : bool
         Whether a number that costs nothing is added to all predictions.
+    deadline : Deadline, optional
+        Checked before every tile, as Ctrl-C is: what was reached comes back.
 
     Notes
     -----
-    O(n d k) an evaluation, for k neurons.
+    O(n d k) an evaluation on all rows, for k neurons.
     """
 
     def __init__(
-        self, problem: Problem[Layer], dtype: type[np.floating[Any]], *, intercept: bool = False
+        self,
+        problem: Problem[Layer],
+        dtype: type[np.floating[Any]],
+        *,
+        intercept: bool = False,
+        deadline: Deadline = UNLIMITED,
     ) -> None:
         self._tiles, self._intercept = Tiles(problem.rows.rows, dtype), intercept
+        self._deadline = deadline
         y, loss = problem.y.astype(dtype), problem.loss
         self._of_tiles: dict[int, tuple[Loss, Array]] = {
             rows.start: (loss.take(rows), y[rows]) for rows in self._tiles.slices
         }
 
-    def moved(
-        self,
-        neurons: Neurons,
-        beta: float,
-        *,
-        steps: int,
-        enough: float,
-        deadline: Deadline = UNLIMITED,
-    ) -> Neurons:
-        """The neurons after so many steps at most; those that reach zero are dropped.
+    def moved(self, neurons: Neurons, beta: float, *, steps: int, enough: float) -> Neurons:
+        """The neurons after L-BFGS on all rows; those that reach zero are dropped.
 
         Parameters
         ----------
@@ -61,45 +65,83 @@ class JointDescent:
             Of sizes above zero.
         beta : float
         steps : int
+            At most.
         enough : float
             Share of the objective that a stretch of steps has to gain: else it ends.
-        deadline : Deadline, optional
-            Checked before every tile, as Ctrl-C is: what was reached comes back.
         """
         if len(neurons) == 0:
             return neurons
-        (k, d), root = neurons.directions.shape, np.sqrt(neurons.sizes)
-        n_weights = k * (d + 1)
-
-        def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
-            weights, b = theta[:n_weights], theta[n_weights:].sum()
-            slopes = np.empty_like(theta)
-            value, hidden_slopes, output_slopes, slope = self._evaluated(
-                weights[: k * d].reshape(k, d), weights[k * d :], b, deadline
-            )
-            slopes[: k * d], slopes[k * d : n_weights] = hidden_slopes.ravel(), output_slopes
-            slopes[:n_weights] += beta * weights
-            slopes[n_weights:] = slope
-            return value + 0.5 * beta * float(weights @ weights), slopes
-
-        offset = [neurons.intercept] if self._intercept else []
-        hidden, output = neurons.directions * root[:, None], neurons.signs * root
+        form = _Form(len(neurons), neurons.directions.shape[1])
         reached = minimise(
-            evaluate, np.concatenate([hidden.ravel(), output, offset]),
+            lambda theta: self._evaluated(form, theta, beta), self._packed(neurons),
             steps=steps, enough=enough, stretch=SETTINGS.stretch, memory=SETTINGS.memory,
         )  # fmt: skip
-        moved = Neurons.of_weights(reached[: k * d].reshape(k, d), reached[k * d : n_weights])
-        return replace(moved, intercept=float(reached[n_weights:].sum()))
+        return form.neurons(reached)
+
+    def stirred(
+        self,
+        neurons: Neurons,
+        beta: float,
+        random_state: np.random.Generator,
+        *,
+        epochs: int,
+        rate: float,
+    ) -> Neurons:
+        """The neurons after Adam, a step on each tile, with steps that shrink to nothing.
+
+        Far from rest all rows say nearly the same, and a step on some of them brings as much
+        as one on all. The rows should be in random order.
+
+        Parameters
+        ----------
+        neurons : Neurons
+            Of sizes above zero.
+        beta : float
+        random_state : numpy.random.Generator
+            For the order of the tiles.
+        epochs : int
+            Passes over all of them.
+        rate : float
+            The first move of a weight.
+
+        Notes
+        -----
+        D. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+        """
+        form = _Form(len(neurons), neurons.directions.shape[1])
+        theta, count = self._packed(neurons), len(self._tiles.slices)
+        means, squares = np.zeros((2, len(theta)))
+        steps = epochs * count
+        order = np.concatenate([random_state.permutation(count) for _ in range(epochs)])
+        try:
+            for step, tile in enumerate(order.tolist()):
+                only = slice(tile, tile + 1)
+                _, gradient = self._evaluated(form, theta, beta / count, only)
+                # Means of few steps are too small by as much as they lack.
+                scale = np.sqrt(1.0 - (1.0 - _FORGOTTEN_SQUARES) ** (step + 1))
+                scale /= 1.0 - (1.0 - _FORGOTTEN) ** (step + 1)
+                _adam_step(theta, gradient, means, squares, rate * (1.0 - step / steps) * scale)
+        except OutOfTimeError:
+            # What was reached counts.
+            return form.neurons(theta)
+        return form.neurons(theta)
+
+    def _packed(self, neurons: Neurons) -> FloatArray:
+        """Balanced weights of both layers, and the intercept where there is one."""
+        hidden, output = neurons.balanced()
+        offset = [neurons.intercept] if self._intercept else []
+        return np.concatenate([hidden.ravel(), output.ravel(), offset])
 
     def _evaluated(
-        self, hidden: FloatArray, output: FloatArray, b: float, deadline: Deadline
-    ) -> tuple[float, FloatArray, FloatArray, float]:
-        """The loss, and its gradients in both layers and the intercept."""
+        self, form: _Form, theta: FloatArray, beta: float, only: slice = slice(None)
+    ) -> tuple[float, FloatArray]:
+        """Objective (2) on some of the tiles, and its gradient."""
+        hidden, output, b = form.parts(theta)
         slope = 0.0
 
         def loss_of(rows: slice, f: Array) -> tuple[float, Array]:
             nonlocal slope
-            if deadline.passed or interrupt_pending():
+            if self._deadline.passed or interrupt_pending():
                 raise OutOfTimeError
             loss, target = self._of_tiles[rows.start]
             if self._intercept:
@@ -109,4 +151,40 @@ class JointDescent:
                 slope += float(gradient.sum())
             return loss.value(f, target), gradient
 
-        return *self._tiles.value_and_gradient(hidden, output, loss_of), slope
+        value, *slopes = self._tiles.value_and_gradient(hidden, output, loss_of, only)
+        gradient = np.empty_like(theta)
+        weights = theta[: form.n_weights]
+        gradient[: form.n_weights] = np.concatenate([part.ravel() for part in slopes])
+        gradient[: form.n_weights] += beta * weights
+        gradient[form.n_weights :] = slope
+        return value + 0.5 * beta * float(weights @ weights), gradient
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How weights of k neurons in d dimensions lie in one vector, with an intercept or none."""
+
+    k: int
+    d: int
+
+    @property
+    def n_weights(self) -> int:
+        return self.k * (self.d + 1)
+
+    def parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Weights of both layers, and the intercept."""
+        hidden = theta[: self.k * self.d].reshape(self.k, self.d)
+        return hidden, theta[self.k * self.d : self.n_weights], float(theta[self.n_weights :].sum())
+
+    def neurons(self, theta: FloatArray) -> Neurons:
+        hidden, output, b = self.parts(theta)
+        return replace(Neurons.of_weights(hidden, output), intercept=b)
+
+
+@kernel
+def _adam_step(theta: Array, gradient: Array, means: Array, squares: Array, rate: float) -> None:
+    for c in range(len(theta)):
+        means[c] += _FORGOTTEN * (gradient[c] - means[c])
+        squares[c] += _FORGOTTEN_SQUARES * (gradient[c] * gradient[c] - squares[c])
+        if squares[c] > 0.0:
+            theta[c] -= rate * means[c] / np.sqrt(squares[c])

@@ -57,8 +57,8 @@ class RoughPath:
     >>> X = np.random.default_rng(0).standard_normal((50, 4))
     >>> problem = Problem.of(Layer(X), np.maximum(X[:, 0], 0.0) + 3.0, 1.0, SquaredLoss())
     >>> path = RoughPath(problem, np.random.default_rng(0), intercept=True)
-    >>> [len(path.advance(share * path.largest_beta)) for share in (1.0, 0.5, 0.1)]
-    [0, 1, 1]
+    >>> [len(path.advance(share * path.largest_beta)) > 0 for share in (1.0, 0.5)]
+    [False, True]
     """
 
     def __init__(
@@ -86,8 +86,7 @@ class RoughPath:
 
     def start_from(self, neurons: Neurons) -> None:
         """Go on from neurons in the coordinates and units of the data."""
-        self._search.clear()
-        self._search.start_from(self._units.reduced(neurons).turned(self._basis))
+        self._search.restart(self._units.reduced(neurons).turned(self._basis))
 
     def advance(self, beta: float, rounds: int = 1) -> Neurons:
         """Neurons for a beta, from those before.
@@ -98,7 +97,7 @@ class RoughPath:
             In the units of the data, > 0.
         rounds : int
             At most; fewer, where one gains nothing. One is enough for a score, and for a start
-            at the next beta; each of more has the steps of a search for one beta only.
+            at the next beta; each of more is one of a search for one beta only.
 
         Returns
         -------
@@ -106,14 +105,13 @@ class RoughPath:
             In the coordinates and units of the data.
         """
         search, scaled = self._search, beta / self._units.rows / self._units.targets
-        steps = SETTINGS.rough_steps if rounds == 1 else SETTINGS.steps
         search.aim(scaled)
         if scaled >= self._largest:
             search.clear()
             rounds = 0
         try:
             for _ in range(rounds):
-                is_over = search.refine(self._starts, steps)
+                is_over = search.advance() if rounds > 1 else search.refine(self._starts)
                 # Where many starts lead to neurons of their own, more would find more.
                 if search.n_new > SETTINGS.dense * self._starts:
                     self._starts = min(2 * self._starts, SETTINGS.starts)

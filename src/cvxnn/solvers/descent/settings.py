@@ -26,8 +26,9 @@ class Settings:
         leads to new neurons from which on there are more.
     peaks, peak_steps : int
         Ends of climbs on a part of the rows that climb on all of them to the largest beta.
-    rough_steps : int
-        Of L-BFGS for a score.
+    stirred_rows, rough_steps, rough_epochs : int
+        For a score neurons move by steps on tiles where rows are so many, for few epochs, and
+        by few steps of L-BFGS where they are fewer.
     margin : float
         Share of beta by which a neuron has to exceed it to be worth its place.
     most_new : int
@@ -39,6 +40,9 @@ class Settings:
     small : float
         Size of new neurons, in shares of what would fit the residual: the joint descent
         weighs them. By a Lasso most would be lost that are still travelling.
+    epochs, rate : int, float
+        Of steps on tiles of rows that come first where rows are many, and the first move of a
+        weight for rows and predictions of size one.
     steps, memory : int
         Of L-BFGS in a round, and the pairs that it keeps.
     stretch, enough : int, float
@@ -50,28 +54,29 @@ class Settings:
         brought to its end it would drop neurons that are still travelling.
     straight : float
         Share of the majorizing curvature that every row has when sizes are chosen.
-    part, rounds_on_part : int
-        Rows of the part that comes first, and rounds there at most: it finds where neurons
-        are, not how large they are.
     done : float
         The search is over when a round gains less than this share of the objective.
     """
 
     ascent_rows: int = 2_000
     least_rank: int = 8
-    wide: int = 600
+    wide: int = 400
     starts: int = 200
     ascent_steps: int = 8
     few_starts: int = 50
     dense: float = 0.2
     peaks: int = 8
     peak_steps: int = 8
+    stirred_rows: int = 4_000
     rough_steps: int = 50
+    rough_epochs: int = 10
     margin: float = 0.01
     most_new: int = 100
     unsure: float = 0.8
     same: float = 0.999
     small: float = 0.3
+    epochs: int = 40
+    rate: float = 0.004
     steps: int = 200
     memory: int = 15
     stretch: int = 10
@@ -80,8 +85,6 @@ class Settings:
     sweeps: int = 20
     least_sweep: float = 1e-7
     straight: float = 1e-2
-    part: int = 4_000
-    rounds_on_part: int = 1
     done: float = 1e-4
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -27,8 +29,9 @@ def is_for_tiles(layer: Layer, rank: int) -> bool:
 class TileSearch:
     """Neurons on plain rows that come to rest up to float32, round by round.
 
-    A round looks for neurons on some of the rows, starts them small, and moves all of them by
-    L-BFGS on objective (2); then the best sizes for their directions drop what is not needed.
+    First many neurons in all directions find their places together, by Adam on objective (2).
+    A round looks for more on some of the rows, starts them small, and moves all of them by
+    L-BFGS; then the best sizes for their directions drop what is not needed.
 
     Parameters
     ----------
@@ -65,11 +68,14 @@ class TileSearch:
         intercept: bool = False,
     ) -> None:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
+        self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
-        self._descent = JointDescent(problem, np.float32, intercept=intercept)
+        self._descent: JointDescent | None = None
+        self._shuffled: JointDescent | None = None
         self.n_new = 0
         self.objective, self._prediction = np.inf, np.zeros_like(problem.y)
         self._offer(Neurons.none(problem.rows.n_features))
+        self._rate = self._first_move()
 
     @property
     def residual(self) -> FloatArray:
@@ -77,7 +83,7 @@ class TileSearch:
         return self.problem.residual(self._prediction)
 
     def start_from(self, neurons: Neurons) -> None:
-        """Take over neurons found on a part of the rows."""
+        """Take over neurons found elsewhere."""
         self._offer(neurons)
         self._offer(self._resized(neurons))
 
@@ -87,10 +93,14 @@ class TileSearch:
         total = float(self.neurons.sizes.sum())
         self.objective = self.problem.value(self._prediction, total)
 
+    def restart(self, neurons: Neurons) -> None:
+        """Begin anew from these neurons, whether they are better or not."""
+        self.objective = np.inf
+        self._offer(neurons)
+
     def clear(self) -> None:
         """Begin anew without neurons."""
-        self.objective = np.inf
-        self._offer(Neurons.none(self.problem.rows.n_features))
+        self.restart(Neurons.none(self.problem.rows.n_features))
 
     def advance(self) -> bool:
         """One round; whether the search is over.
@@ -101,34 +111,40 @@ class TileSearch:
             If the deadline passes before the end; what was reached counts.
         """
         start = self._spread() if len(self.neurons) == 0 else None
-        return self._round(start, SETTINGS.starts, SETTINGS.steps)
+        if start is not None:
+            self._offer_both(self._stirred(start, SETTINGS.epochs))
+            return False
+        return self._round(SETTINGS.starts, self._moved)
 
-    def refine(self, starts: int, steps: int) -> bool:
-        """A cheaper round, from neurons that are nearly right; whether it gained nothing.
+    def refine(self, starts: int) -> bool:
+        """A cheap round for a score, from neurons of a beta nearby; whether it gained nothing.
 
         Parameters
         ----------
         starts : int
             Of the ascent.
-        steps : int
-            Of the descent.
 
         Raises
         ------
         OutOfTimeError
             As for :meth:`advance`.
         """
-        return self._round(None, starts, steps)
+        if len(self.problem.y) < SETTINGS.stirred_rows:
+            return self._round(starts, partial(self._moved, steps=SETTINGS.rough_steps))
+        return self._round(starts, partial(self._stirred, epochs=SETTINGS.rough_epochs))
 
-    def _round(self, start: Neurons | None, starts: int, steps: int) -> bool:
+    def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
-        neurons = self._with_new(starts) if start is None else start
+        neurons = self._with_new(starts)
         if len(neurons) == 0:
             return True
-        moved = self._moved(neurons, steps)
-        self._offer(moved)
-        self._offer(self._resized(moved))
+        self._offer_both(move(neurons))
         return before - self.objective <= SETTINGS.done * before
+
+    def _offer_both(self, neurons: Neurons) -> None:
+        """The neurons, and with the best sizes."""
+        self._offer(neurons)
+        self._offer(self._resized(neurons))
 
     def _offer(self, neurons: Neurons) -> None:
         problem = self.problem
@@ -190,76 +206,34 @@ class TileSearch:
             squares += curvature[rows] @ activations**2
         return slopes, squares
 
-    def _moved(self, neurons: Neurons, steps: int) -> Neurons:
-        """After a descent, without the neurons that it has brought to nothing."""
-        moved = self._descent.moved(
-            neurons, self.problem.beta,
-            steps=steps, enough=SETTINGS.enough, deadline=self.deadline,
-        )  # fmt: skip
+    def _stirred(self, neurons: Neurons, epochs: int) -> Neurons:
+        """After some passes over the rows, in an order of no meaning."""
+        if self._shuffled is None:
+            order = self._random_state.permutation(len(self.problem.y))
+            self._shuffled = self._descent_on(self.problem.take(order))
+        beta = self.problem.beta
+        return self._shuffled.stirred(
+            neurons, beta, self._random_state, epochs=epochs, rate=self._rate
+        )
+
+    def _moved(self, neurons: Neurons, steps: int = SETTINGS.steps) -> Neurons:
+        """After a descent on all rows at once, without what it has brought to nothing."""
+        if self._descent is None:
+            self._descent = self._descent_on(self.problem)
+        beta = self.problem.beta
+        moved = self._descent.moved(neurons, beta, steps=steps, enough=SETTINGS.enough)
         return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
+
+    def _descent_on(self, problem: Problem[Layer]) -> JointDescent:
+        return JointDescent(problem, np.float32, intercept=self.intercept, deadline=self.deadline)
+
+    def _first_move(self) -> float:
+        """Of a weight: they are as large as the root of what is to fit over what rows have."""
+        problem = self.problem
+        wanted = self.residual / problem.loss.majorizer(self._prediction, problem.y)
+        sizes = [float((part**2).sum()) / max(part.size, 1) for part in (wanted, problem.rows.rows)]
+        return float(SETTINGS.rate * (sizes[0] / max(sizes[1], 1e-300)) ** 0.25)
 
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
         return resized(self.problem, neurons, self.deadline, intercept=self.intercept)
-
-
-@final
-class TileStages:
-    """A rough search on a part of the rows, where they are many, and then one on all of them.
-
-    Parameters
-    ----------
-    problem : Problem of Layer
-        As for :class:`TileSearch`.
-    to_direction, random_state, deadline, intercept
-        As for :class:`TileSearch`.
-
-    Attributes
-    ----------
-    neurons : Neurons
-        Of the search under way.
-    n_new : int
-        Neurons that the last round added.
-    """
-
-    def __init__(
-        self,
-        problem: Problem[Layer],
-        to_direction: FloatArray,
-        random_state: np.random.Generator,
-        deadline: Deadline,
-        *,
-        intercept: bool = False,
-    ) -> None:
-        n, size = len(problem.y), SETTINGS.part
-        arguments = (to_direction, random_state, deadline)
-        self._whole = TileSearch(problem, *arguments, intercept=intercept)
-        self._search = self._whole
-        self._rounds = 0
-        if n > size:
-            rows = np.sort(random_state.choice(n, size, replace=False))
-            self._search = TileSearch(problem.take(rows), *arguments, intercept=intercept)
-
-    @property
-    def neurons(self) -> Neurons:
-        return self._search.neurons
-
-    @property
-    def n_new(self) -> int:
-        return self._search.n_new
-
-    def start_from(self, neurons: Neurons) -> None:
-        """Take over neurons found elsewhere, and leave out the part."""
-        self._search = self._whole
-        self._whole.start_from(neurons)
-
-    def advance(self) -> bool:
-        """One round; whether the search on all rows is over."""
-        done = self._search.advance()
-        if self._search is self._whole:
-            return done
-        self._rounds += 1
-        if done or self._rounds >= SETTINGS.rounds_on_part:
-            self._whole.start_from(self._search.neurons)
-            self._search = self._whole
-        return False

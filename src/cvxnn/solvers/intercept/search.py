@@ -20,7 +20,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.descent.tile_search import TileStages
+from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.intercept.proof import Mixing, intercept_reach
 from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
@@ -58,7 +58,7 @@ class BesideOffsets:
     open : OffsetOpener
     evaluated : callable
         What neurons are on the rows.
-    rough : TileStages or None
+    rough : TileSearch or None
         A search for neurons and an intercept at once, which comes first.
     asks : bool
         Whether those that ask an exact oracle are to come in the end.
@@ -68,7 +68,7 @@ class BesideOffsets:
 
     open: OffsetOpener
     evaluated: Evaluated
-    rough: TileStages | None
+    rough: TileSearch | None
     asks: bool
     polishes: bool
 
@@ -182,7 +182,7 @@ class InterceptSearch(IncumbentSearch):
         self._inner.pursuit.advance(_inner_tolerance(tol))
         self.n_blocks = search.n_blocks
 
-    def _advance_roughly(self, rough: TileStages) -> None:
+    def _advance_roughly(self, rough: TileSearch) -> None:
         """One round of the rough search, whose neurons are taken over when it ends."""
         try:
             if rough.advance():
