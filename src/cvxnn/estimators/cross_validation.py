@@ -30,10 +30,11 @@ from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
 from cvxnn.estimators.remarks import remark_on_scores
 from cvxnn.estimators.splits import splits_of, splitter_of
 from cvxnn.estimators.time_limits import Budget
-from cvxnn.estimators.training import Training
+from cvxnn.estimators.training import AT_ONCE, Training
 from cvxnn.estimators.walk import COLUMNS, Walk, falling
 from cvxnn.interrupts import Deadline
 from cvxnn.progress import live_progress
+from cvxnn.results import Status
 from cvxnn.training.path import beta_grid
 from cvxnn.validation import check_random_state
 
@@ -130,9 +131,12 @@ class CrossValidated(ConvexEstimator):
             walk = self._walked(training, table, problems, deadline, params)
         walk.check()
         self.betas_, self.scores_path_ = walk.betas, walk.scores
-        if not walk.steps:
+        if not walk.steps or (walk.cut_short and self.betas is None and len(walk.steps) == 1):
+            # The first beta is the one that leaves no neurons.
             self.best_score_ = np.nan
-            beta = self._automatic_beta(training, problems, Deadline(0.0))
+            is_over = walk.cut_short is Status.INTERRUPTED
+            left = Deadline(AT_ONCE) if is_over else budget.deadline.share(_SHARE_OF_CHOICE)
+            beta = self._automatic_beta(training, problems, left)
             return Chosen(beta, [()] * len(problems), walk.cut_short)
         best = walk.steps[walk.best]
         self.best_score_ = best.score
