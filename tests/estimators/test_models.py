@@ -165,7 +165,11 @@ def test_settings_are_parameters():
 
 def test_grid_search_cross_validation_and_clone():
     options = {"model": Conv(2), "method": Sampled(20), "hidden_bias": False}
-    grid = {"beta": [0.03, 0.01], "model__filter_size": [1, 2], "model__pooling": ["sum", "average"]}
+    grid = {
+        "beta": [0.03, 0.01],
+        "model__filter_size": [1, 2],
+        "model__pooling": ["sum", "average"],
+    }
     search = GridSearchCV(ConvexReLUClassifier(**options), grid, cv=2).fit(IMAGES, BARS == 0)
     assert search.best_score_ > 0.8
     best = clone(search.best_estimator_).fit(IMAGES, BARS == 0)
