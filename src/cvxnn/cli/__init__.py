@@ -12,7 +12,7 @@ import typer
 
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
-from cvxnn.cli.fit import demo, fit
+from cvxnn.cli.solve_command import demo, solve
 from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
 from cvxnn.cli.study_command import study
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(no_args_is_help=True)(fit)
+app.command(no_args_is_help=True)(solve)
 app.command(no_args_is_help=True)(predict)
 app.command(no_args_is_help=True)(certify)
 app.command()(demo)

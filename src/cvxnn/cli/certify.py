@@ -72,7 +72,7 @@ def certify(
     not be proven in the time; 2 a mistake in the options or the data; 130
     interrupted, 143 by SIGTERM. Both stop the search with the bound so far.
 
-    A model that was not saved by 'cvxnn fit' names no columns: give --target
+    A network that was not saved by 'cvxnn solve' names no columns: give --target
     and --beta, and all other columns are its features.
     """
     from cvxnn.progress import live_progress
@@ -103,11 +103,11 @@ def _problem(
 
     network, metadata = load_model(model)
     beta = _beta(metadata, model) if beta is None else beta
-    with open_table(data) as table:
-        features = _features(metadata, network.n_features, model, target, table)
-        for name in (*features.names, features.target):
-            table.require(name)
-        values = table.read([*features.names, features.target])
+    table = open_table(data)
+    features = _features(metadata, network.n_features, model, target, table)
+    for name in (*features.names, features.target):
+        table.require(name)
+    values = table.read([*features.names, features.target])
     return network, features, features.matrix(values[:, :-1]), values[:, -1], beta
 
 

@@ -54,11 +54,11 @@ def _evaluate(model: Path, data: Path) -> tuple[FloatArray, str, FloatArray | No
 
     network, metadata = load_model(model)
     features = Features.from_metadata(metadata, network.n_features, str(model))
-    with open_table(data) as table:
-        for name in features.names:
-            table.require(name)
-        known = [features.target] if features.target in table.columns else []
-        values = table.read([*features.names, *known], optional=known)
+    table = open_table(data)
+    for name in features.names:
+        table.require(name)
+    known = [features.target] if features.target in table.columns else []
+    values = table.read([*features.names, *known], optional=known)
     inputs = values[:, : len(features.names)]
     return (
         network.forward(check_data(features.matrix(inputs))),

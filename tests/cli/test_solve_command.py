@@ -1,4 +1,4 @@
-"""cvxnn fit: the network, the model file, the report, the exit code."""
+"""cvxnn solve: the network, the model file, the report, the exit code."""
 
 import contextlib
 import errno
@@ -18,8 +18,8 @@ X_BIAS = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
 Y = np.abs(X_BIAS[:, 0])
 
 
-def test_json_is_the_solution_of_the_library(fit):
-    result = fit("--json")
+def test_json_is_the_solution_of_the_library(solve):
+    result = solve("--json")
     expected = cvxnn.solve(X_BIAS, Y, 0.01)
     assert (result.exit_code, result.stderr) == (0, "")
     found = json.loads(result.stdout)
@@ -43,9 +43,9 @@ def test_model_has_the_network_and_where_it_comes_from(record, tmp_path, suffix)
     assert metadata == columns | figures | settings | {"cvxnn_version": cvxnn.__version__}
 
 
-def test_table_shows_the_figures_and_the_sentence(fit, tmp_path):
+def test_table_shows_the_figures_and_the_sentence(solve, tmp_path):
     out = tmp_path / "model.npz"
-    result = fit("--out", out, "--method", "exact")
+    result = solve("--out", out, "--method", "exact")
     solution = cvxnn.solve(X_BIAS, Y, 0.01, method="exact")
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip())
     assert result.stdout.startswith("v.csv: 1 feature and a bias -> y\n")
@@ -56,9 +56,9 @@ def test_table_shows_the_figures_and_the_sentence(fit, tmp_path):
     assert "OPTIMAL  The certified gap is within tol" in result.stdout and result.stderr == ""
 
 
-def test_quiet_prints_nothing_and_saves(fit, tmp_path):
+def test_quiet_prints_nothing_and_saves(solve, tmp_path):
     out = tmp_path / "model.npz"
-    result = fit("--out", out, "--quiet")
+    result = solve("--out", out, "--quiet")
     assert (result.exit_code, result.output) == (0, "")
     assert TwoLayerNetwork.load(out).n_features == 2
 
@@ -96,9 +96,9 @@ def test_sampled_is_the_same_for_the_same_seed(record):
     assert first["method"] == "sampled" and first["n_patterns"] == expected.n_patterns <= 12
 
 
-def test_stopped_early_saves_and_exits_with_1(fit, tmp_path):
+def test_stopped_early_saves_and_exits_with_1(solve, tmp_path):
     out = tmp_path / "model.npz"
-    result = fit("--max-iter", 1, "--out", out, "--json", data=RING, target="label", beta=1e-4)
+    result = solve("--max-iter", 1, "--out", out, "--json", data=RING, target="label", beta=1e-4)
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"]) == (1, "ITERATION_LIMIT")
     assert found["gap"] is None or found["gap"] > 1e-6
@@ -117,7 +117,7 @@ def test_stopped_early_saves_and_exits_with_1(fit, tmp_path):
     ],
 )
 def test_options_that_do_not_fit_are_refused(refused, v_shape, options, sentence):
-    assert sentence in refused("fit", v_shape, "--target", "y", *options)
+    assert sentence in refused("solve", v_shape, "--target", "y", *options)
 
 
 @pytest.mark.parametrize(
@@ -131,16 +131,16 @@ def test_options_that_do_not_fit_are_refused(refused, v_shape, options, sentence
 def test_out_is_checked_before_the_data_are_read(refused, tmp_path, out, sentence):
     (tmp_path / "folder.npz").mkdir()
     arguments = ("--target", "y", "--beta", 1, "--out", tmp_path / out)
-    found = refused("fit", tmp_path / "no-such-data.csv", *arguments)
+    found = refused("solve", tmp_path / "no-such-data.csv", *arguments)
     assert found.startswith(f"error: {sentence}")
 
 
-def test_full_disk_does_not_cost_the_result(fit, tmp_path, monkeypatch):
+def test_full_disk_does_not_cost_the_result(solve, tmp_path, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr("cvxnn.networks.storage.atomic_write", full)
-    result = fit("--out", tmp_path / "model.npz", "--json")
+    result = solve("--out", tmp_path / "model.npz", "--json")
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"], found["model"]) == (2, "OPTIMAL", None)
     assert "No space left on device" in result.stderr
@@ -149,7 +149,7 @@ def test_full_disk_does_not_cost_the_result(fit, tmp_path, monkeypatch):
 def test_more_patterns_than_memory_names_the_option(refused, tmp_path, table):
     rows = np.random.default_rng(0).normal(size=(200, 31))
     data = table(tmp_path / "wide.csv", ",".join(f"c{j}" for j in range(31)), rows)
-    sentence = refused("fit", data, "--target", "c0", "--beta", 1, "--method", "exact")
+    sentence = refused("solve", data, "--target", "c0", "--beta", 1, "--method", "exact")
     assert "patterns" in sentence and "On the command line that is --method sampled." in sentence
 
 
@@ -170,10 +170,10 @@ def assert_interrupted(code, stdout, stderr, out, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_shows_the_best_network(fit, tmp_path, monkeypatch, number):
+def test_a_signal_saves_and_shows_the_best_network(solve, tmp_path, monkeypatch, number):
     out = tmp_path / "model.npz"
     monkeypatch.setattr("cvxnn.progress.live_progress", pressing(number))
-    result = fit("--out", out, "--json", data=RING, target="label", beta=1e-4)
+    result = solve("--out", out, "--json", data=RING, target="label", beta=1e-4)
     assert_interrupted(result.exit_code, result.stdout, result.stderr, out, number)
 
 
@@ -192,6 +192,6 @@ main()
 def test_a_signal_saves_and_shows_the_best_network_of_a_job_in_the_background(start, tmp_path):
     out = tmp_path / "model.npz"
     options = ("--target", "label", "--beta", 1e-4, "--out", out, "--json")
-    process = start("-c", IN_THE_BACKGROUND, "fit", RING, *options)
+    process = start("-c", IN_THE_BACKGROUND, "solve", RING, *options)
     stdout, stderr = process.communicate()
     assert_interrupted(process.returncode, stdout, stderr, out, signal.SIGTERM)
