@@ -129,7 +129,7 @@ def test_another_loss(run, poor, tmp_path, table):
 
 
 def test_the_losses_are_those_of_the_library():
-    from cvxnn.cli.certify import Loss
+    from cvxnn.cli.options import Loss
     from cvxnn.losses import LOSSES
 
     assert {loss.value for loss in Loss} == set(LOSSES)

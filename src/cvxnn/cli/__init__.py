@@ -1,4 +1,4 @@
-"""The command line: ``cvxnn fit``, ``predict``, ``certify``, ``demo`` and ``study``.
+"""The command line: ``cvxnn fit``, ``predict``, ``solve``, ``certify``, ``demo``, ``study``.
 
 A command imports what it computes with when it runs, so that ``cvxnn --help``
 does not wait for numba.
@@ -12,9 +12,10 @@ import typer
 
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
-from cvxnn.cli.solve_command import demo, solve
+from cvxnn.cli.fit import fit
 from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
+from cvxnn.cli.solve_command import demo, solve
 from cvxnn.cli.study_command import study
 
 __all__ = ["app", "main"]
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(no_args_is_help=True)(fit)
 app.command(no_args_is_help=True)(solve)
 app.command(no_args_is_help=True)(predict)
 app.command(no_args_is_help=True)(certify)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.options import PROBLEM, RUN, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.options import PROBLEM, RUN, JsonOption, Loss, ModelArgument, argument, option
 from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
@@ -29,15 +28,6 @@ _REPORTED = (
     "objective", "dual_bound", "gap", "balanced_objective", "largest_value", "oracle_bound",
     "notes", "beta", "tol", "interrupted", "elapsed",
 )  # fmt: skip
-
-
-class Loss(StrEnum):
-    """What the penalty is added to."""
-
-    SQUARED = "squared"
-    HUBER = "huber"
-    LOGISTIC = "logistic"
-    SQUARED_HINGE = "squared_hinge"
 
 
 _Data = Annotated[

@@ -99,14 +99,7 @@ class Table:
 
     def require(self, name: str) -> None:
         """Raise `InputError` if there is no column `name`, with the nearest one there is."""
-        if name in self.columns:
-            return
-        near = difflib.get_close_matches(name, self.columns, n=1)
-        suggestion = f"; did you mean {near[0]!r}?" if near else "."
-        raise InputError(
-            f"{self.source} has no column {name!r}{suggestion} "
-            f"Its columns are {_listed(self.columns)}."
-        )
+        require(name, self.columns, self.source)
 
     def _remembered(self, stream: TextIO) -> Iterator[str]:
         for self._line in stream:
@@ -194,6 +187,17 @@ def _parse(cell: str) -> tuple[str, float]:
     if "_" in cell:
         return f"{shown} is not a number", math.nan
     return ("" if math.isfinite(value) else f"{shown} is not a finite number"), value
+
+
+def require(name: str, columns: Sequence[str], source: str) -> None:
+    """Raise `InputError` if `name` is none of the columns, with the nearest one there is."""
+    if name in columns:
+        return
+    near = difflib.get_close_matches(name, columns, n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else "."
+    raise InputError(
+        f"{source} has no column {name!r}{suggestion} Its columns are {_listed(columns)}."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
