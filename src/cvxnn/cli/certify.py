@@ -67,6 +67,11 @@ def certify(
     """
     from cvxnn.progress import live_progress
 
+    if model.suffix.lower() == ".skops":
+        raise InputError(
+            f"{model} is a model with its columns, whose proven gap 'cvxnn fit' has shown; "
+            "'cvxnn certify' reads the networks of 'cvxnn solve' and of others."
+        )
     network, features, X, y, beta = _problem(model, data, target, beta)
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.

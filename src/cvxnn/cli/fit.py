@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = "Columns"
 
-_Data = Annotated[Path, argument("Table with a header: CSV, also .gz; - reads stdin.", "DATA.csv")]
+_Data = Annotated[Path, argument("Table with a header, also .gz; - is stdin.", "DATA.csv")]
 _Target = Annotated[str, option("Column to predict.", PROBLEM, "COLUMN")]
 _Task = Annotated[
     Task | None,
@@ -41,7 +41,7 @@ _Category = Annotated[
 ]
 _Holdout = Annotated[
     float | None,
-    option("Share of the rows that is not trained on, to score the model.", RUN, "SHARE"),
+    option("Share of the rows to score on, not to train on.", RUN, "SHARE"),
 ]
 _Seed = Annotated[int, option("Of the rows held out, the folds and the searches.", RUN, "N", min=0)]
 _TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
@@ -69,9 +69,9 @@ def fit(
 ) -> None:
     """Learn to predict a column of a table from the others.
 
-    Columns may hold numbers, also with decimal commas, categories, dates and texts, with
-    cells missing; what separates them is found out. With --holdout the model is trained on
-    the other rows. Ctrl-C or SIGTERM stops with the best model so far, which is saved.
+    Columns may hold numbers, categories, dates and texts, and cells may be missing.
+
+    Ctrl-C or SIGTERM stops with the best model so far, which is saved.
     """
     check_packages()
     from cvxnn.cli.columns import Wishes

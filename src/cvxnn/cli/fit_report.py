@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +10,19 @@ from rich.padding import Padding
 from rich.text import Text
 
 from cvxnn import __version__
-from cvxnn.cli.columns import Kind
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted, draw_page, figures, write_json
 from cvxnn.cli.reporting import say
 from cvxnn.progress import format_gap
 
 if TYPE_CHECKING:
-    from cvxnn.cli.columns import Column
     from cvxnn.cli.training import Fitted
 
     Row = tuple[str, str, str]
 
-# Columns that have a line of their own; of more, those where there is something to say.
-_LISTED = 30
+# Lines about columns, and neighbours that share one.
+_LISTED = 40
+_ALIKE = 4
 _SHOWN_CLASSES = 5
 
 
@@ -76,31 +75,27 @@ def _title(fitted: Fitted) -> str:
         names = ", ".join(model.classes[:_SHOWN_CLASSES])
         more = ", ..." if len(model.classes) > _SHOWN_CLASSES else ""
         what = f"{len(model.classes)} classes: {names}{more}"
-    rows, features = counted(known["n_rows"], "row"), counted(known["n_features"], "feature")
+    held = known.get("holdout")
+    rows = counted(known["n_rows"] + (0 if held is None else held["n_rows"]), "row")
+    features = counted(known["n_features"], "feature")
     return f"{Path(fitted.source).name}: {rows}, {features} -> {model.target} ({what})"
 
 
 def _column_rows(fitted: Fitted) -> list[Row]:
+    """A line for each column, and one for neighbours of which the same is to be said."""
+    rows: list[Row] = []
     columns = fitted.model.columns
-    rows = [(column.name, column.kind.value, column.note) for column in columns]
-    if len(rows) <= _LISTED:
-        return rows
-    plain = [column for column in columns if _is_plain(column)]
-    kept = [row for row, column in zip(rows, columns, strict=True) if not _is_plain(column)]
-    return [*kept[:_LISTED], ("", "", _summary(plain, len(kept) - _LISTED))]
-
-
-def _is_plain(column: Column) -> bool:
-    return column.kind is Kind.NUMBER and not column.note
-
-
-def _summary(plain: list[Column], n_cut: int) -> str:
-    parts = [
-        f"{kind.value}: {count} more" for kind, count in Counter(c.kind for c in plain).items()
-    ]
-    if n_cut > 0:
-        parts.append(f"{n_cut} more of any kind")
-    return ", ".join(parts)
+    for (kind, note), group in groupby(
+        columns, key=lambda column: (column.kind.value, column.note)
+    ):
+        names = [column.name for column in group]
+        if len(names) < _ALIKE:
+            rows += [(name, kind, note) for name in names]
+        else:
+            alike = f"{len(names)} columns" + (f", each {note}" if note else "")
+            rows.append((f"{names[0]} ... {names[-1]}", kind, alike))
+    n_cut = len(rows) - _LISTED
+    return rows if n_cut <= 0 else [*rows[:_LISTED], ("", "", f"and {n_cut} lines more, in --json")]
 
 
 def _score_rows(fitted: Fitted) -> list[Row]:
@@ -129,6 +124,6 @@ def _network_rows(fitted: Fitted) -> list[Row]:
     return [
         ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {fitted.model.loss} loss"),
         ("neurons", str(known["n_neurons"]), "of the network found"),
-        ("proven gap", format_gap(gap), "no network has an objective lower by more than this part"),
+        ("proven gap", format_gap(gap), "no network's objective is lower by more"),
         ("time", f"{known['elapsed']:.2f} s", ""),
     ]

@@ -69,9 +69,9 @@ def solve(
 ) -> None:
     """Train a network on a table of numbers, to a certified global optimum.
 
-    The numbers are taken as they are, and so is the objective: 1/2 ||f(X) - y||^2 +
-    beta/2 ||weights||^2. Ctrl-C or SIGTERM stops the run with the best network so far,
-    which is saved and shown.
+    The objective is 1/2 ||f(X) - y||^2 + beta/2 ||weights||^2, in the units of the table.
+
+    Ctrl-C or SIGTERM stops the run with the best network so far, which is saved and shown.
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")

@@ -11,7 +11,6 @@ import numpy as np
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import FORMATS, Cells, shown
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
 # Classes that are trained one against the rest; a column of more words is no target.
@@ -86,6 +85,8 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
         notes += _advice(name, values)
     else:
         values = _labels(cells, name, style)[known]
+    if len(np.unique(values)) < 2:
+        raise InputError(f"{cells.source}: column {name!r} has the same value in every row.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
 
 
@@ -159,14 +160,12 @@ def _labels(cells: Cells, name: str, style: str) -> Array:
             f"{cells.source}: column {name!r} has {n_classes} different values, too many for "
             f"classes; the first is {shown(column.dropna())}."
         )
-    if n_classes < 2:
-        raise InputError(f"{cells.source}: column {name!r} has the same value in every row.")
     return np.asarray(texts)
 
 
 def _advice(name: str, values: Array) -> list[str]:
     n_values = len(np.unique(values))
-    if n_values > _FEW_NUMBERS or np.any(values != np.floor(values)):
+    few = n_values <= min(_FEW_NUMBERS, len(values) // 2)
+    if not few or np.any(values != np.floor(values)):
         return []
-    numbers = counted(n_values, "different whole number")
-    return [f"{name!r} has {numbers}; for classes give --task classification."]
+    return [f"{name!r} has {n_values} different numbers; are they classes? --task classification"]
