@@ -152,5 +152,4 @@ def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type]) -> A
     return pd.read_csv(
         source.open(), sep=source.separator, names=list(names), header=0, index_col=False,
         dtype=dtypes, skipinitialspace=True, na_values=_MISSING, low_memory=False,
-        float_precision="round_trip",
     )  # fmt: skip

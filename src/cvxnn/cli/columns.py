@@ -21,7 +21,7 @@ _CATEGORIES = 40
 _NUMERIC = 0.9
 # Fewer rows than this may all differ by chance.
 _FEW = 10
-_ID = re.compile(r"(?:^|[\W_])(?:id|key|index|uuid)$|Id$|ID$|^Unnamed: \d+$", re.IGNORECASE)
+_ID = re.compile(r"(?:^|[\W_])id$|Id$|ID$|^Unnamed: \d+$")
 
 
 class Kind(StrEnum):
