@@ -16,8 +16,9 @@ V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 def run():
     """Run a command; what the CLI does not turn into an exit code is raised."""
 
-    def invoke(*arguments):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def invoke(*arguments, stdin=None):
+        words = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(app, words, input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -119,8 +119,8 @@ def test_model_errors_are_sentences(refused, v_shape, tmp_path):
         (damaged, "is damaged"),
         (unnamed, "does not say which columns the network reads"),
         (tmp_path / "missing.npz", "There is no such model file"),
-        (tmp_path / "model.pt", "A model file ends in .npz or .safetensors"),
-        (tmp_path, "A model file ends in .npz or .safetensors"),
+        (tmp_path / "model.pt", "A model file ends in .skops, .npz or .safetensors"),
+        (tmp_path, "A model file ends in .skops, .npz or .safetensors"),
     ]:
         assert sentence in refused("predict", path, v_shape)
 

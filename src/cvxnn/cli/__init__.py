@@ -12,7 +12,7 @@ import typer
 
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
-from cvxnn.cli.fit import fit
+from cvxnn.cli.fit_command import fit
 from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
 from cvxnn.cli.solve_command import demo, solve

@@ -108,6 +108,22 @@ class Cells:
         """The first line where a mask is true."""
         return int(self.lines[int(np.argmax(np.asarray(bad)))])
 
+    def style(self, name: str, known: str = "point") -> tuple[str, float]:
+        """How the numbers of a column are written, and the share of its cells that are some.
+
+        Where several styles read as many cells it is the known one.
+        """
+        column = self.frame[name]
+        n_cells = int(column.notna().sum())
+        if is_numeric(column) or not n_cells:
+            return known, 1.0
+        # Between commas a comma in a number is more likely one between thousands.
+        others = ["point", "grouped", "comma"] if self.separator == "," else ["point", "comma"]
+        order = dict.fromkeys([known, *others])
+        counts = {key: int(FORMATS[key].parsed(column).notna().sum()) for key in order}
+        best = max(order, key=counts.__getitem__)
+        return best, counts[best] / n_cells
+
     def numbers(self, name: str, style: str) -> tuple[FloatArray, str]:
         """A column as numbers, NaN where there is none, and a word on the cells that are none.
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from cvxnn.cli.cells import FORMATS, Cells, is_numeric
+from cvxnn.cli.cells import FORMATS, Cells
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
 
@@ -92,7 +92,8 @@ def features(cells: Cells, columns: Collection[Column]) -> tuple[Any, list[str]]
     read, notes = {}, []
     for column in columns:
         if column.kind is Kind.NUMBER:
-            read[column.name], note = cells.numbers(column.name, column.style)
+            style, _ = cells.style(column.name, column.style)
+            read[column.name], note = cells.numbers(column.name, style)
             notes += [f"column {column.name!r} has {note}, taken as missing."] if note else []
         elif column.kind is not Kind.LEFT_OUT:
             texts = cells.frame[column.name].astype(object)
@@ -117,8 +118,8 @@ def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
         # However many they are: the user has said so.
         return Column(name, Kind.CATEGORY, note=counted(n_values, "value") + missing)
     differs = n_values == len(known) > _FEW and name not in wishes.keep
-    style = _style(cells, name)
-    if style is not None:
+    style, share = cells.style(name)
+    if share >= _NUMERIC:
         return _number(cells, name, style, differs)
     if _is_date(known):
         return Column(name, Kind.DATE, note=missing[2:])
@@ -139,18 +140,6 @@ def _number(cells: Cells, name: str, style: str, differs: bool) -> Column:
     n_missing = len(values) - len(known)
     notes = [FORMATS[style].words, f"{n_missing} missing" if n_missing else "", bad]
     return Column(name, Kind.NUMBER, style, ", ".join(note for note in notes if note))
-
-
-def _style(cells: Cells, name: str) -> str | None:
-    """How the numbers of a column are written; None if it is no column of numbers."""
-    column = cells.frame[name]
-    if is_numeric(column):
-        return "point"
-    # Between commas a comma in a number is more likely one between thousands.
-    order = ["point", "grouped", "comma"] if cells.separator == "," else ["point", "comma"]
-    n_numbers = {style: int(FORMATS[style].parsed(column).notna().sum()) for style in order}
-    best = max(order, key=n_numbers.__getitem__)
-    return best if n_numbers[best] >= _NUMERIC * column.notna().sum() else None
 
 
 def _is_date(texts: Any) -> bool:

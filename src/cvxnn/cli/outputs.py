@@ -60,7 +60,7 @@ def check_model_name(path: Path) -> None:
     """Raise `InputError` if `path` does not end like a model file that can be used here."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"A network file ends in {' or '.join(SUFFIXES)}, got {str(path)!r}.")
+        raise InputError(f"A model file ends in {' or '.join(SUFFIXES)}, got {str(path)!r}.")
     if suffix == ".safetensors" and find_spec("safetensors") is None:
         raise InputError(
             "A .safetensors file needs the package safetensors: pip install safetensors"

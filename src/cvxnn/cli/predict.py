@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -75,8 +76,7 @@ def predict(
     if out is not None:
         check_writable(out)
         _check_no_input(out, model, data)
-    found = _table_predictions if model.suffix.lower() == ".skops" else _network_predictions
-    predictions = found(model, data, proba)
+    predictions = _reader(model)(model, data, proba)
     score, name = _score(predictions)
     if score is not None:
         say(f"{name} on {predictions.target!r}: {score!r}")
@@ -90,6 +90,17 @@ def _check_no_input(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
             raise InputError(f"--out {str(out)!r} would overwrite an input of the command.")
+
+
+def _reader(model: Path) -> Callable[[Path, Path, bool], _Predictions]:
+    """What predicts with a file of this name."""
+    from cvxnn.networks.storage import SUFFIXES
+
+    readers = {".skops": _table_predictions} | dict.fromkeys(SUFFIXES, _network_predictions)
+    reader = readers.get(model.suffix.lower())
+    if reader is None:
+        raise InputError(f"A model file ends in .skops, .npz or .safetensors, got {str(model)!r}.")
+    return reader
 
 
 def _unknown(task: Task) -> str:
@@ -122,7 +133,7 @@ def _network_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
 
 def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     """Of a model that reads a table of any kind."""
-    from cvxnn.cli.fit import check_packages
+    from cvxnn.cli.fit_command import check_packages
 
     check_packages()
     from cvxnn.cli.cells import Cells

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import skops.io
+from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from cvxnn.array_types import Array, FloatArray
@@ -63,7 +64,7 @@ class TableModel:
         What is known of the training, by name: plain numbers and texts.
     """
 
-    pipeline: Any
+    pipeline: Pipeline
     columns: tuple[Column, ...]
     target: str
     task: Task
@@ -188,9 +189,9 @@ def _model(state: Any, path: Path) -> TableModel:
     try:
         columns = tuple(Column.from_record(record) for record in state["columns"])
         words = {name: state[name] for name in ("target", "loss", "style")}
-        task = Task(state["task"])
-        return TableModel(
-            state["pipeline"], columns, task=task, figures=dict(state["figures"]), **words
-        )
+        task, pipeline = Task(state["task"]), state["pipeline"]
+        if not isinstance(pipeline, Pipeline):
+            raise TypeError("no pipeline")
+        return TableModel(pipeline, columns, task=task, figures=dict(state["figures"]), **words)
     except DAMAGE as error:
         raise ModelFileError(f"{path} is damaged, or not a model that cvxnn wrote.") from error

@@ -76,7 +76,7 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
     notes = [f"{rows} no {name!r}; left out."] if missing else []
-    style = _style(cells, name)
+    style, _ = cells.style(name)
     task = task or _task_of(loss) or _natural_task(cells, name, style)
     if loss is not None and loss not in LOSSES[task]:
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
@@ -95,7 +95,7 @@ def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
     column = cells.frame[name]
     if task is Task.CLASSIFICATION:
         return None if column.isna().any() else column.to_numpy(dtype=str)
-    values, _ = cells.numbers(name, style)
+    values, _ = cells.numbers(name, cells.style(name, style)[0])
     return values if np.isfinite(values).all() else None
 
 
@@ -126,13 +126,6 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
         return Task.REGRESSION if numbers.nunique() != 2 else Task.CLASSIFICATION
     # Most are numbers: a cell that is none is a mistake rather than a class.
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
-
-
-def _style(cells: Cells, name: str) -> str:
-    """The way of writing numbers that reads most of the cells."""
-    order = ["point", "grouped", "comma"] if cells.separator == "," else ["point", "comma"]
-    column = cells.frame[name]
-    return max(order, key=lambda style: int(FORMATS[style].parsed(column).notna().sum()))
 
 
 def _numbers(cells: Cells, name: str, style: str) -> Array:

@@ -1,0 +1,263 @@
+"""cvxnn fit, and predict with its models: whole commands on tables of people."""
+
+import csv
+import gzip
+import io
+import json
+import signal
+
+import numpy as np
+import pytest
+
+pytest.importorskip("skops", reason="needs cvxnn[cli]")
+
+from people import people
+
+from cvxnn.cli.table_models import load_table_model
+from cvxnn.errors import ModelFileError
+from cvxnn.interrupts import check_interrupt
+from cvxnn.results import Status
+
+# Two columns are left, which are trained in no time.
+FEW = ("--drop", "born", "--drop", "job", "--drop", "income", "--beta", 0.1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    path.write_text(people())
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(run, data):
+    """A classifier of city and height."""
+    path = data.with_suffix(".skops")
+    result = run("fit", data, "--target", "rich", *FEW, "--out", path, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    return path
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_a_classifier_of_text(run, data, tmp_path):
+    out = tmp_path / "m.skops"
+    options = ("--target", "rich", *FEW, "--holdout", 0.25, "--out", out, "--json")
+    result = run("fit", data, *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert (found["task"], found["loss"], found["classes"]) == (
+        "classification", "logistic", ["no", "yes"],
+    )  # fmt: skip
+    assert (found["status"], found["beta"], found["beta_by"]) == ("OPTIMAL", 0.1, "given")
+    assert found["n_rows"] == 30 and found["holdout"]["n_rows"] == 10
+    assert found["holdout"]["accuracy"] >= 0.8 and found["holdout"]["log_loss"] > 0.0
+    assert found["gap"] <= 1e-6 and found["model"] == str(out)
+    kinds = {column["name"]: column["kind"] for column in found["columns"]}
+    assert kinds == {
+        "id": "left out", "born": "left out", "job": "left out", "city": "category",
+        "height": "number", "planet": "left out", "income": "left out",
+    }  # fmt: skip
+
+
+def test_the_page_says_what_was_done(run, data):
+    result = run("fit", data, "--target", "rich", *FEW, "--holdout", 0.25)
+    lines = [words(line) for line in result.stdout.splitlines()]
+    assert lines[0].startswith("people.csv: 40 rows, ")
+    assert lines[0].endswith("-> rich (2 classes: no, yes)")
+    for line in (
+        "id left out another number in every row, and called an id", "born left out as you said",
+        "city category 2 values", "planet left out the same in every row",
+        "beta 0.1 as given; logistic loss",
+    ):  # fmt: skip
+        assert line in lines
+    assert any(line.startswith("accuracy 0.") and "10 rows held out" in line for line in lines)
+    assert Status.OPTIMAL.value in words(result.stdout)
+
+
+def test_regression_and_its_scores(run, data):
+    drop = ("--drop", "born", "--drop", "rich", "--drop", "job")
+    options = ("--target", "income", *drop, "--holdout", 0.25, "--beta", 0.1)
+    found = json.loads(run("fit", data, *options, "--json").stdout)
+    assert (found["task"], found["loss"], found["classes"]) == ("regression", "squared", None)
+    assert found["holdout"]["r2"] > 0.0 and found["holdout"]["rmse"] < 2.0
+    again = json.loads(run("fit", data, *options, "--seed", 1, "--json").stdout)
+    assert again["holdout"] != found["holdout"]
+    page = run("fit", data, *options, "--loss", "huber").stdout
+    assert "R2 " in page and "root mean square, on 10 rows held out" in page and "huber" in page
+
+
+def test_cross_validation_is_the_default(run, tmp_path):
+    lines = people().splitlines()
+    table = tmp_path / "small.csv"
+    # One column with numbers: a proof is as quick as a score.
+    table.write_text("\n".join(",".join(line.split(",")[i] for i in (4, 6)) for line in lines))
+    result = run("fit", table, "--target", "income", "--json")
+    found = json.loads(result.stdout)
+    assert found["beta_by"] == "cv" and found["beta"] > 0.0 and found["cv_score"] > 0.2
+    assert "chosen by cross-validation" in run("fit", table, "--target", "income").stdout
+
+
+@pytest.mark.parametrize("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"])
+def test_ways_of_writing_do_not_matter(run, data, model, tmp_path, way):
+    path, text = tmp_path / "data.csv", people()
+    if way == "semicolons":
+        text = people(separator=";", decimal=",")
+    elif way == "tabs":
+        text = people(separator="\t")
+    elif way == "blank":
+        text = text.replace("\n", "\n\n", 7)
+    content = (b"\xef\xbb\xbf" if way == "mark" else b"") + text.encode()
+    path.write_bytes(gzip.compress(content) if way == "gzip" else content)
+    if way == "stdin":
+        result = run("predict", model, "-", stdin=content)
+    else:
+        result = run("predict", model, path)
+    assert result.exit_code == 0 and result.stderr.startswith("note: accuracy on 'rich': 0.")
+    assert result.stdout == run("predict", model, data).stdout
+    if way != "semicolons":
+        return
+    again = run("fit", path, "--target", "rich", *FEW, "--json")
+    beside = run("fit", data, "--target", "rich", *FEW, "--json")
+    assert json.loads(again.stdout)["objective"] == json.loads(beside.stdout)["objective"]
+
+
+def test_predictions_with_probabilities(run, data, model):
+    result = run("predict", model, data, "--proba")
+    found = rows(result.stdout)
+    chances = np.array(
+        [[float(row[f"probability of {name}"]) for name in ("no", "yes")] for row in found]
+    )
+    assert chances.sum(axis=1) == pytest.approx(1.0)
+    assert [row["prediction"] for row in found] == [("no", "yes")[k] for k in chances.argmax(1)]
+    record = json.loads(run("predict", model, data, "--proba", "--json").stdout)
+    assert record["predictions"] == [row["prediction"] for row in found]
+    assert record["probabilities"]["yes"] == chances[:, 1].tolist()
+    truth = [row["rich"] for row in rows(people())]
+    right = np.mean([a == b for a, b in zip(record["predictions"], truth, strict=True)])
+    assert record["accuracy"] == right >= 0.8 and record["n_rows"] == 40
+
+
+def test_columns_in_another_order_missing_cells_and_new_categories(run, model, data, tmp_path):
+    table, out = tmp_path / "new.csv", tmp_path / "p.csv"
+    table.write_text("extra,height,city\n1,19,Oslo\n2,,Oslo\n3,15,Paris\n4,tall,\n")
+    result = run("predict", model, table, "--out", out)
+    assert result.exit_code == 0 and result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "note: column 'height' has 1 cell without a number, as 'tall' in line 5, taken as missing.",
+        "note: column 'city' has 1 cell with a value that was not in the training data, as "
+        "'Paris'.",
+    ]
+    found = rows(out.read_text())
+    assert len(found) == 4 and found[0]["prediction"] == "yes"
+    table.write_text("city,height\nOslo,19\n")
+    assert rows(run("predict", model, table).stdout) == found[:1]
+
+
+def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):
+    table, other = tmp_path / "new.csv", tmp_path / "other.skops"
+    table.write_text("city,size\nOslo,19\n")
+    other.write_bytes(b"PK and nothing of sense")
+    assert "has no column 'height'. Its columns are 'city', 'size'." in refused(
+        "predict", model, table
+    )
+    assert "is damaged, or not a model" in refused("predict", other, data)
+    assert "There is no such model file" in refused("predict", tmp_path / "no.skops", data)
+    assert "would overwrite an input" in refused("predict", model, data, "--out", data)
+    assert "'cvxnn certify' reads the networks" in refused("certify", model, data)
+    with pytest.raises(ModelFileError):
+        load_table_model(other)
+
+
+def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
+    out = tmp_path / "m.skops"
+    options = (*FEW, "--loss", "squared_hinge", "--out", out, "--quiet")
+    assert run("fit", data, "--target", "rich", *options).exit_code == 0
+    assert run("predict", out, data).exit_code == 0
+    assert "has no probabilities" in refused("predict", out, data, "--proba")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--target", "rish"), "has no column 'rish'; did you mean 'rich'?"),
+        (("--target", "rich", "--drop", "nothing"), "has no column 'nothing'"),
+        (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
+        (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
+        (("--target", "rich", "--beta", 0), "beta must be a finite number above 0"),
+        (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
+        (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 40 rows leaves none"),
+        (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
+        (("--target", "rich", "--out", "m.npz"), "'cvxnn solve' trains one on a table of numbers"),
+        (("--target", "rich", "--out", "m.txt"), "A model file ends in .skops"),
+        (("--target", "rich", "--out", "no/m.skops"), "its folder does not exist"),
+        (("--target", "rich", *FEW, "--time-limit", -1), "time_limit must be"),
+    ],
+)
+def test_mistakes_are_sentences(refused, data, options, sentence):
+    assert sentence in refused("fit", data, *options)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "is empty."),
+        ("a,y\n", "has a header but no rows."),
+        ("y\n1\n2\n", "has no column besides the target 'y' to use."),
+        ("a,y\n1,2\n3\n", "line 3: 1 cell where the header has 2 cells."),
+        ("a,y\n1,2\n3,4,5\n", "line 3: 3 cells where the header has 2 cells."),
+        ("a,y\n1,2\n1e300,4\n", "line 3, column 'a': '1e+300' is not 0, nor between"),
+        ("a,y\n1,2\n3,4\n", "has 2 rows to train on, too few for cross-validation"),
+        ("a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)), "has no class with 5 rows"),
+    ],
+)
+def test_bad_tables_are_sentences(refused, tmp_path, content, sentence):
+    path = tmp_path / "data.csv"
+    path.write_text(content)
+    assert sentence in refused("fit", path, "--target", "y")
+
+
+def test_without_the_packages_a_sentence_says_what_to_install(refused, data, monkeypatch):
+    monkeypatch.setattr("cvxnn.cli.fit_command.find_spec", lambda name: None)
+    sentence = refused("fit", data, "--target", "rich")
+    assert "pandas, skops, skrub, which are not installed: pip install 'cvxnn[cli]'" in sentence
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_shows_the_best_model(run, data, tmp_path, monkeypatch, number):
+    def press(*_):
+        signal.raise_signal(number)
+        check_interrupt()
+
+    monkeypatch.setattr("cvxnn.solvers.layer_strategy.LayerStrategy.open", press)
+    out = tmp_path / "m.skops"
+    result = run("fit", data, "--target", "rich", *FEW, "--out", out, "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["status"]) == (128 + number, "INTERRUPTED")
+    assert f"warning: {Status.INTERRUPTED.value}" in result.stderr.splitlines()
+    assert run("predict", out, data).exit_code == 0
+
+
+def test_a_full_disk_does_not_cost_the_result(run, data, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("cvxnn.cli.table_models.atomic_write", full)
+    result = run("fit", data, "--target", "rich", *FEW, "--out", tmp_path / "m.skops", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["status"], found["model"]) == (2, "OPTIMAL", None)
+    assert "No space left on device" in result.stderr
+
+
+def test_many_columns_share_lines(run, tmp_path, table):
+    values = np.random.default_rng(0).standard_normal((12, 9))
+    header = ",".join([*(f"c{j}" for j in range(8)), "y"])
+    data = table(tmp_path / "wide.csv", header, values)
+    result = run("fit", data, "--target", "y", "--beta", 1000)
+    assert "c0 ... c7  number  8 columns" in result.stdout
