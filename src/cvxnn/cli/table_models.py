@@ -30,8 +30,8 @@ from cvxnn.files import DAMAGE, atomic_write
 
 SUFFIX = ".skops"
 _FORMAT = 1
-# What a file may hold besides what skops trusts: the estimators and their networks, and how
-# skrub reads dates and texts.
+# What a file may hold besides what skops trusts: the estimators and their networks, parts of
+# the encoder of scikit-learn, and how skrub reads dates and texts.
 TRUSTED = (
     "cvxnn.estimators.classifier.ConvexReLUClassifier",
     "cvxnn.estimators.cross_validation.ConvexReLUClassifierCV",
@@ -39,6 +39,8 @@ TRUSTED = (
     "cvxnn.estimators.regressor.ConvexReLURegressor",
     "cvxnn.networks.two_layer.TwoLayerNetwork",
     "numpy.dtype",
+    # A list of names, in scikit-learn before 1.7.
+    "sklearn.compose._column_transformer._RemainderColsList",
     "skrub._datetime_encoder.DatetimeEncoder",
     "skrub._string_encoder.StringEncoder",
     "skrub._to_datetime.ToDatetime",
