@@ -69,7 +69,7 @@ CV = {"betas": [20.0, 10.0], "cv": 2}
 @pytest.mark.parametrize(
     ("estimator", "target"),
     [
-        (ConvexReLURegressor(1.0), "income"),
+        (ConvexReLURegressor(10.0), "income"),
         (ConvexReLURegressorCV(**CV), "income"),
         (ConvexReLUClassifier(1.0), "rich"),
         (ConvexReLUClassifierCV(**CV), "job"),

@@ -19,6 +19,8 @@ OTHERS = {
     "slope": (0.7,), "skip_is_free": (False, True), "stride": (4,), "padding": (3,),
     "pooling": ("max", "sum"),
 }  # fmt: skip
+
+
 def of_state(network):
     """As a file of skops has it."""
     new = object.__new__(type(network))
