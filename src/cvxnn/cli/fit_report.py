@@ -105,7 +105,9 @@ def _score_rows(fitted: Fitted) -> list[Row]:
     if held is not None:
         where = f"on {counted(held['n_rows'], 'row')} held out"
         named = {"r2": "R2", "rmse": "error", "accuracy": "accuracy", "log_loss": "log loss"}
-        meaning = {"r2": where, "rmse": f"root mean square, {where}"}
+        meaning = {"rmse": f"root mean square, {where}"}
+        if "commonest" in held:
+            meaning["accuracy"] = f"{where}; {held['commonest']:.4g} by the commonest class"
         rows += [
             (named[key], f"{held[key]:.4g}", meaning.get(key, where))
             for key in named
@@ -124,6 +126,6 @@ def _network_rows(fitted: Fitted) -> list[Row]:
     return [
         ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {fitted.model.loss} loss"),
         ("neurons", str(known["n_neurons"]), "of the network found"),
-        ("proven gap", format_gap(gap), "no network's objective is lower by more"),
+        ("proven gap", format_gap(gap), "no network's objective is lower by a larger share"),
         ("time", f"{known['elapsed']:.2f} s", ""),
     ]

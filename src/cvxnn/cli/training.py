@@ -188,6 +188,8 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
         figures["r2"] = float(r2_score(values, predictions)) if len(values) > 1 else None
         return figures
     figures["accuracy"] = accuracy(predictions, values)
+    # What the answer that is right most often would score.
+    figures["commonest"] = float(np.unique(values, return_counts=True)[1].max() / len(values))
     if model.loss == "logistic" and set(values) <= set(model.classes):
         figures["log_loss"] = float(
             log_loss(values, model.probabilities(encoded), labels=model.classes)
