@@ -115,11 +115,11 @@ def test_what_columns_are_encoded_as():
     fitted = encoder(columns).fit(frame)
     encoded = pd.DataFrame(fitted.transform(frame), columns=fitted.get_feature_names_out())
     assert notes == [] and np.isfinite(encoded.to_numpy()).all()
-    height = cells.numbers("height", "comma")[0]
-    known = np.isfinite(height)
-    assert np.array_equal(encoded["height"][known], height[known])
-    assert (encoded["height"][~known] == np.nanmedian(height)).all()
-    assert np.array_equal(encoded["missingindicator_height"] == 1.0, ~known)
+    balance = cells.numbers("balance", "comma")[0]
+    known = np.isfinite(balance)
+    assert np.array_equal(encoded["balance"][known], balance[known])
+    assert (encoded["balance"][~known] == np.nanmedian(balance)).all()
+    assert np.array_equal(encoded["missingindicator_balance"] == 1.0, ~known)
     job = cells.frame["job"]
     for name in ("cook", "judge", "nurse"):
         assert np.array_equal(encoded[f"job_{name}"] == 1.0, job == name)

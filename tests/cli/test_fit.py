@@ -21,7 +21,7 @@ from cvxnn.results import Status
 
 RING = resources.files("cvxnn") / "data" / "ring.csv"
 # Two columns are left, which are trained in no time.
-FEW = ("--drop", "born", "--drop", "job", "--drop", "income", "--beta", 0.5)
+FEW = ("--drop", "born", "--drop", "job", "--drop", "income", "--beta", 2)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(run, data):
-    """A classifier of city and height."""
+    """A classifier of city and balance."""
     path = data.with_suffix(".skops")
     result = run("fit", data, "--target", "rich", *FEW, "--out", path, "--quiet")
     assert (result.exit_code, result.output) == (0, "")
@@ -57,7 +57,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
     assert (found["task"], found["loss"], found["classes"]) == (
         "classification", "logistic", ["no", "yes"],
     )  # fmt: skip
-    assert (found["status"], found["beta"], found["beta_by"]) == ("OPTIMAL", 0.5, "given")
+    assert (found["status"], found["beta"], found["beta_by"]) == ("OPTIMAL", 2.0, "given")
     assert found["n_rows"] == 30 and found["holdout"]["n_rows"] == 10
     assert found["holdout"]["accuracy"] >= 0.8 and found["holdout"]["log_loss"] > 0.0
     assert 0.5 <= found["holdout"]["commonest"] < 1.0
@@ -65,7 +65,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
     kinds = {column["name"]: column["kind"] for column in found["columns"]}
     assert kinds == {
         "id": "left out", "born": "left out", "job": "left out", "city": "category",
-        "height": "number", "planet": "left out", "income": "left out",
+        "balance": "number", "planet": "left out", "income": "left out",
     }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_the_page_says_what_was_done(run, data):
     for line in (
         "id left out another number in every row, and called an id", "born left out as you said",
         "city category 2 values", "planet left out the same in every row",
-        "beta 0.5 as given; logistic loss",
+        "beta 2 as given; logistic loss",
     ):  # fmt: skip
         assert line in lines
     assert any(line.startswith("accuracy 0.") and "10 rows held out" in line for line in lines)
@@ -149,25 +149,25 @@ def test_predictions_with_probabilities(run, data, model):
 
 def test_columns_in_another_order_missing_cells_and_new_categories(run, model, data, tmp_path):
     table, out = tmp_path / "new.csv", tmp_path / "p.csv"
-    table.write_text("extra,height,city\n1,19,Oslo\n2,,Oslo\n3,15,Paris\n4,tall,\n")
+    table.write_text("extra,balance,city\n1,9,Oslo\n2,,Oslo\n3,-9,Paris\n4,tall,\n")
     result = run("predict", model, table, "--out", out)
     assert result.exit_code == 0 and result.stdout == ""
     assert result.stderr.splitlines() == [
-        "note: column 'height' has 1 cell without a number, as 'tall' in line 5, taken as missing.",
+        "note: column 'balance' has 1 cell without a number, as 'tall' in line 5, taken as missing.",
         "note: column 'city' has 1 cell with a value that was not in the training data, as "
         "'Paris'.",
     ]
     found = rows(out.read_text())
     assert len(found) == 4 and found[0]["prediction"] == "yes"
-    table.write_text("city,height\nOslo,19\n")
+    table.write_text("city,balance\nOslo,9\n")
     assert rows(run("predict", model, table).stdout) == found[:1]
 
 
 def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):
     table, other = tmp_path / "new.csv", tmp_path / "other.skops"
-    table.write_text("city,size\nOslo,19\n")
+    table.write_text("city,size\nOslo,9\n")
     other.write_bytes(b"PK and nothing of sense")
-    assert "has no column 'height'. Its columns are 'city', 'size'." in refused(
+    assert "has no column 'balance'. Its columns are 'city', 'size'." in refused(
         "predict", model, table
     )
     assert "is damaged, or not a model" in refused("predict", other, data)
