@@ -5,7 +5,7 @@ import numpy as np
 HEADER = ("id", "born", "job", "city", "balance", "planet", "income", "rich")
 
 
-def people(n=40, separator=",", decimal="."):
+def people(n=24, separator=",", decimal="."):
     """The text of the table; people who have more earn more, and those of Oslo do."""
     rng = np.random.default_rng(0)
     days = np.datetime64("2020-01-01") + rng.integers(0, 900, n)

@@ -58,7 +58,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
         "classification", "logistic", ["no", "yes"],
     )  # fmt: skip
     assert (found["status"], found["beta"], found["beta_by"]) == ("OPTIMAL", 2.0, "given")
-    assert found["n_rows"] == 30 and found["holdout"]["n_rows"] == 10
+    assert found["n_rows"] == 18 and found["holdout"]["n_rows"] == 6
     assert found["holdout"]["accuracy"] >= 0.8 and found["holdout"]["log_loss"] > 0.0
     assert 0.5 <= found["holdout"]["commonest"] < 1.0
     assert found["gap"] <= 1e-6 and found["model"] == str(out)
@@ -72,7 +72,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
 def test_the_page_says_what_was_done(run, data):
     result = run("fit", data, "--target", "rich", *FEW, "--holdout", 0.25)
     lines = [words(line) for line in result.stdout.splitlines()]
-    assert lines[0].startswith("people.csv: 40 rows, ")
+    assert lines[0].startswith("people.csv: 24 rows, ")
     assert lines[0].endswith("-> rich (2 classes: no, yes)")
     for line in (
         "id left out another number in every row, and called an id", "born left out as you said",
@@ -80,7 +80,7 @@ def test_the_page_says_what_was_done(run, data):
         "beta 2 as given; logistic loss",
     ):  # fmt: skip
         assert line in lines
-    assert any(line.startswith("accuracy 0.") and "10 rows held out" in line for line in lines)
+    assert any(line.startswith("accuracy 0.") and "6 rows held out" in line for line in lines)
     assert Status.OPTIMAL.value in words(result.stdout)
 
 
@@ -93,7 +93,7 @@ def test_regression_and_its_scores(run, data):
     again = json.loads(run("fit", data, *options, "--seed", 1, "--json").stdout)
     assert again["holdout"] != found["holdout"]
     page = run("fit", data, *options, "--loss", "huber").stdout
-    assert "R2 " in page and "root mean square, on 10 rows held out" in page and "huber" in page
+    assert "R2 " in page and "root mean square, on 6 rows held out" in page and "huber" in page
 
 
 def test_cross_validation_is_the_default(run, tmp_path):
@@ -144,7 +144,7 @@ def test_predictions_with_probabilities(run, data, model):
     assert record["probabilities"]["yes"] == chances[:, 1].tolist()
     truth = [row["rich"] for row in rows(people())]
     right = np.mean([a == b for a, b in zip(record["predictions"], truth, strict=True)])
-    assert record["accuracy"] == right >= 0.8 and record["n_rows"] == 40
+    assert record["accuracy"] == right >= 0.8 and record["n_rows"] == 24
 
 
 def test_columns_in_another_order_missing_cells_and_new_categories(run, model, data, tmp_path):
@@ -195,7 +195,7 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
         (("--target", "rich", "--beta", 0), "beta must be a finite number above 0"),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
-        (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 40 rows leaves none"),
+        (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
         (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
         (("--target", "rich", "--out", "m.npz"), "'cvxnn solve' trains one on a table of numbers"),
         (("--target", "rich", "--out", "m.txt"), "A model file ends in .skops"),

@@ -29,7 +29,7 @@ from cvxnn.estimators import (
 )
 
 
-def cells(n=40, extra=None):
+def cells(n=24, extra=None):
     """The people, with a column more if one is given."""
     lines = people(n).splitlines()
     if extra is not None:
