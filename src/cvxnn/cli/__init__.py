@@ -53,9 +53,9 @@ def describe(
 ) -> None:
     """Train two-layer ReLU networks to certified global optimality.
 
-    Exit codes: 0 success; 1 stopped before the tolerance was reached (the model
-    is saved), or not certified; 2 a mistake in the options or the data; 130
-    interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
+    Exit codes: 0 success; 1 solve stopped before the tolerance was reached (the
+    network is saved), or not certified; 2 a mistake in the options or the data;
+    130 interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
     """
 
 
