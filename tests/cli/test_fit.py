@@ -153,7 +153,8 @@ def test_columns_in_another_order_missing_cells_and_new_categories(run, model, d
     result = run("predict", model, table, "--out", out)
     assert result.exit_code == 0 and result.stdout == ""
     assert result.stderr.splitlines() == [
-        "note: column 'balance' has 1 cell without a number, as 'tall' in line 5, taken as missing.",
+        "note: column 'balance' has 1 cell without a number, as 'tall' in line 5, taken as "
+        "missing.",
         "note: column 'city' has 1 cell with a value that was not in the training data, as "
         "'Paris'.",
     ]

@@ -19,7 +19,9 @@ def options(command):
 @pytest.mark.parametrize("page", ["README.md", "docs/command_line.md"])
 def test_commands_and_their_options_are_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    lines = re.findall(r"(?m)(?:^|`)cvxnn (\w+)([^`\n#]*)", text)
+    fenced = "".join(re.findall(r"(?s)```\w*\n(.*?)```", text))
+    lines = re.findall(r"(?m)^cvxnn (\w+)([^\n#]*)", fenced)
+    lines += re.findall(r"`cvxnn (\w+)([^`]*)`", text)
     assert {"fit", "predict", "solve"} <= {command for command, _ in lines}
     for command, rest in lines:
         assert set(re.findall(r"--[a-z-]+", rest)) <= options(command), (command, rest)
