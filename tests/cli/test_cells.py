@@ -87,3 +87,12 @@ def test_numbers_beyond_the_range_of_data_are_refused(cell):
 def test_rows_of_another_length_are_refused():
     with pytest.raises(InputError, match=r"x\.csv, line 3: 1 cell where the header has 2 cells\."):
         read("a,b\n1,2\n3\n4,5\n")
+
+
+def test_dates_are_times_of_utc():
+    cells = read("a;b\n01.02.2020;x\n;x\nsome day;x\n")
+    dates, note = cells.dates("a", "%d.%m.%Y")
+    assert dates.isna().tolist() == [False, True, True] and str(dates[0]) == "2020-02-01 00:00:00"
+    assert note == "1 cell without a date, as 'some day' in line 4"
+    dates, _ = read("a;b\n2020-02-01T01:00:00+02:00;x\n").dates("a", "%Y-%m-%dT%H:%M:%S%z")
+    assert str(dates[0]) == "2020-01-31 23:00:00"

@@ -3,6 +3,8 @@
 import os
 import warnings
 import zipfile
+from dataclasses import replace
+from decimal import Decimal
 from io import BytesIO
 
 import numpy as np
@@ -115,11 +117,31 @@ def test_dates_and_texts_come_back(tmp_path):
     for some in (table, table.rows(np.arange(1))):
         encoded, notes = found.encoded(some)
         assert np.isfinite(encoded).all()
-        assert len(notes) == len(some.lines) // 60
-    (note,) = found.encoded(table)[1]
-    assert note == (
-        "column 'job' has 1 cell with a value that was not in the training data, as 'Paris'."
+        assert len(notes) == 2 * (len(some.lines) // 60)
+    assert found.encoded(table)[1] == [
+        "column 'born' has 1 cell without a date, as 'some day' in line 3, taken as missing.",
+        "column 'job' has 1 cell with a value that was not in the training data, as 'Paris'.",
+    ]
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+02:00"])
+def test_times_come_back(tmp_path, zone):
+    pytest.importorskip("skrub")
+    table, path = (
+        cells(extra=lambda i: f"2020-03-{1 + i:02d}T10:{2 * i:02d}:00{zone}"),
+        tmp_path / "m.skops",
     )
+    model = trained(ConvexReLURegressor(1e12), "income", table, ["rich", "born"])
+    assert {column.name: column.kind for column in model.columns}["extra"] is Kind.DATE
+    model.save(path)
+    found = load_table_model(path)
+    assert np.array_equal(found.encoded(table)[0], model.encoded(table)[0])
+
+
+def test_a_file_that_nobody_could_read_is_not_written(small, tmp_path):
+    with pytest.raises(AssertionError, match="not listed"):
+        replace(small, figures={"beta": Decimal(1)}).save(tmp_path / "m.skops")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_types_of_a_file_are_those_that_are_listed(path):

@@ -87,7 +87,7 @@ class Cells:
         dtypes = dict.fromkeys(set(text) & set(table.columns), str)
         frame = _read(source, table.columns, dtypes)
         # What pandas takes for truth has to be known as text again: True may be TRUE in the file.
-        odd = [name for name in frame if frame[name].dtype.kind in "bOc" and name not in dtypes]
+        odd = [name for name in frame if not (is_numeric(frame[name]) or _is_text(frame[name]))]
         if odd:
             frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str))
         if len(frame) != len(lines):
@@ -146,16 +146,31 @@ class Cells:
                 f"{shown(column[extreme])} is not 0, nor between {SMALLEST_ENTRY:g} and "
                 f"{LARGEST_ENTRY:g} in size."
             )
+        return np.where(bad, np.nan, values), self._told(name, bad, "number")
+
+    def dates(self, name: str, form: str) -> tuple[Any, str]:
+        """A column as times of UTC, NaT where there is none, and a word on the cells of no date."""
+        column = self.frame[name]
+        dates = pd.to_datetime(column, format=form, errors="coerce", utc=True)
+        bad = (dates.isna() & column.notna()).to_numpy()
+        return dates.dt.tz_localize(None).dt.as_unit("us"), self._told(name, bad, "date")
+
+    def _told(self, name: str, bad: Any, what: str) -> str:
+        """A word on the cells of a column that are bad, nothing if none is."""
         if not bad.any():
-            return values, ""
+            return ""
         cells = counted(int(bad.sum()), "cell")
-        note = f"{cells} without a number, as {shown(column[bad])} in line {self.line(bad)}"
-        return np.where(bad, np.nan, values), note
+        first = shown(self.frame[name][bad])
+        return f"{cells} without a {what}, as {first} in line {self.line(bad)}"
 
 
 def is_numeric(column: Any) -> bool:
     """Whether pandas has read the whole column as numbers."""
     return column.dtype.kind in "iuf"
+
+
+def _is_text(column: Any) -> bool:
+    return pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty")
 
 
 def shown(cells: Any) -> str:

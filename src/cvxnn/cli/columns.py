@@ -43,7 +43,8 @@ class Column:
     name : str
     kind : Kind
     style : str
-        How its numbers are written, a key of :data:`cvxnn.cli.cells.FORMATS`.
+        How its numbers are written, a key of :data:`cvxnn.cli.cells.FORMATS`; the format of
+        its dates, as `strptime` has it.
     note : str
         What the user should know of it.
     """
@@ -91,14 +92,16 @@ def features(cells: Cells, columns: Collection[Column]) -> tuple[Any, list[str]]
     """The columns that the encoder reads, as a DataFrame, and what there is to say of them."""
     read, notes = {}, []
     for column in columns:
+        name, note = column.name, ""
         if column.kind is Kind.NUMBER:
-            style, _ = cells.style(column.name, column.style)
-            read[column.name], note = cells.numbers(column.name, style)
-            notes += [f"column {column.name!r} has {note}, taken as missing."] if note else []
+            read[name], note = cells.numbers(name, cells.style(name, column.style)[0])
+        elif column.kind is Kind.DATE:
+            read[name], note = cells.dates(name, column.style)
         elif column.kind is not Kind.LEFT_OUT:
-            texts = cells.frame[column.name].astype(object)
+            texts = cells.frame[name].astype(object)
             # A column of texts that are all missing is none for skrub.
-            read[column.name] = texts.fillna("") if column.kind is Kind.TEXT else texts
+            read[name] = texts.fillna("") if column.kind is Kind.TEXT else texts
+        notes += [f"column {name!r} has {note}, taken as missing."] if note else []
     return pd.DataFrame(read), notes
 
 
@@ -121,8 +124,9 @@ def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
     style, share = cells.style(name)
     if share >= _NUMERIC:
         return _number(cells, name, style, differs)
-    if _is_date(known):
-        return Column(name, Kind.DATE, note=missing[2:])
+    date = _date_format(known)
+    if date is not None:
+        return Column(name, Kind.DATE, date, missing[2:])
     if differs and not known.str.contains(r"\s").any():
         return Column(name, Kind.LEFT_OUT, note="another word in every row, as ids have")
     kind = Kind.CATEGORY if n_values <= _CATEGORIES else Kind.TEXT
@@ -142,15 +146,17 @@ def _number(cells: Cells, name: str, style: str, differs: bool) -> Column:
     return Column(name, Kind.NUMBER, style, ", ".join(note for note in notes if note))
 
 
-def _is_date(texts: Any) -> bool:
-    """Whether skrub can read all of them as dates."""
+def _date_format(texts: Any) -> str | None:
+    """The format in which skrub can read all of them as dates."""
     # Only then, because skrub takes a second to load.
     if not texts.str.contains(r"\d").all():
-        return False
+        return None
     from skrub import ToDatetime
 
+    reader = ToDatetime()
     try:
-        return bool(ToDatetime().fit_transform(texts).notna().all())
+        known = reader.fit_transform(texts).notna().all()
     except ValueError:
         # The way in which skrub rejects a column.
-        return False
+        return None
+    return str(reader.format_) if known else None

@@ -43,9 +43,9 @@ def _filled() -> Any:
 
 
 def _date() -> Any:
-    from skrub import DatetimeEncoder, ToDatetime
+    from skrub import DatetimeEncoder
 
-    return make_pipeline(ToDatetime(), DatetimeEncoder(add_weekday=True), _filled())
+    return make_pipeline(DatetimeEncoder(add_weekday=True), _filled())
 
 
 def _text() -> Any:

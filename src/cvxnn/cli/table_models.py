@@ -8,6 +8,7 @@ scikit-learn and numpy that skops knows to be harmless, and of no others: no cod
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from cvxnn.files import DAMAGE, atomic_write
 SUFFIX = ".skops"
 _FORMAT = 1
 # What a file may hold besides what skops trusts: the estimators and their networks, parts of
-# the encoder of scikit-learn, and how skrub reads dates and texts.
+# the encoder of scikit-learn, and those of skrub for dates and texts.
 TRUSTED = (
     "cvxnn.estimators.classifier.ConvexReLUClassifier",
     "cvxnn.estimators.cross_validation.ConvexReLUClassifierCV",
@@ -44,7 +45,6 @@ TRUSTED = (
     "sklearn.compose._column_transformer._RemainderColsList",
     "skrub._datetime_encoder.DatetimeEncoder",
     "skrub._string_encoder.StringEncoder",
-    "skrub._to_datetime.ToDatetime",
     "skrub._to_str.ToStr",
 )
 # Of a fitted estimator, what tells of its training: predictions need none of it.
@@ -121,7 +121,11 @@ class TableModel:
 
     def save(self, path: Path) -> None:
         """Write the model, complete or not at all; OSError if the file cannot be written."""
-        content = skops.io.dumps(self._state(), compression=8)
+        content = skops.io.dumps(self._state(), compression=zipfile.ZIP_DEFLATED)
+        others = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+        if others:
+            # A file that nobody could read would be no model.
+            raise AssertionError(f"types of a model that are not listed: {sorted(others)}")
         with atomic_write(path) as file:
             file.write(content)
 
@@ -178,7 +182,7 @@ def load_table_model(path: Path) -> TableModel:
             f"{path} holds types that are none of a model of cvxnn, and is not read. ({error})"
         ) from error
     except (*DAMAGE, ImportError) as error:
-        raise ModelFileError(f"{path} is damaged, or not a model that cvxnn wrote.") from error
+        raise _unreadable(path) from error
     return _model(state, path)
 
 
@@ -197,4 +201,11 @@ def _model(state: Any, path: Path) -> TableModel:
             raise TypeError("no pipeline")
         return TableModel(pipeline, columns, task=task, figures=dict(state["figures"]), **words)
     except DAMAGE as error:
-        raise ModelFileError(f"{path} is damaged, or not a model that cvxnn wrote.") from error
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is damaged, or not a model that cvxnn wrote with these versions of scikit-learn "
+        "and skrub."
+    )
