@@ -68,8 +68,7 @@ def predict(
 ) -> None:
     """Predict with a saved model, one row of output for each row of the table.
 
-    Where the table has the target as well, the mean squared error, or the share of right
-    labels, goes to stderr.
+    If the table has the target, the mean squared error or the accuracy goes to stderr.
     """
     from cvxnn.cli.outputs import check_writable
 
