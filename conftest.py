@@ -9,9 +9,13 @@ import pytest
 # has a process already.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Modules of PyTorch classes, which cannot be imported without it.
+# Modules that cannot be imported without a package, of which a function imports them.
+collect_ignore_glob = []
 if find_spec("torch") is None:
-    collect_ignore_glob = ["src/cvxnn/exchange/torch_layers.py"]
+    collect_ignore_glob += ["src/cvxnn/exchange/torch_layers.py"]
+if find_spec("pandas") is None or find_spec("skops") is None:
+    tables = "cells", "columns", "encoder", "targets", "table_models", "training", "fit_report"
+    collect_ignore_glob += [f"src/cvxnn/cli/{name}.py" for name in tables]
 
 OPTIONAL = {
     "cvxnn.baselines": "torch",

@@ -3,13 +3,20 @@
 import pytest
 from processes import python
 
-HEAVY = ("numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas")
+HEAVY = (
+    "numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas", "skops",
+    "skrub",
+)  # fmt: skip
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
 PROGRAMS = {
     "the package": ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
     "help": (
         "from cvxnn.cli import app; app(['--help'], standalone_mode=False)",
+        (*HEAVY, "numpy"),
+    ),
+    "help of fit": (
+        "from cvxnn.cli import app; app(['fit', '--help'], standalone_mode=False)",
         (*HEAVY, "numpy"),
     ),
     "help of the study": (

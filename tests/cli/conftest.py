@@ -16,8 +16,9 @@ V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 def run():
     """Run a command; what the CLI does not turn into an exit code is raised."""
 
-    def invoke(*arguments):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def invoke(*arguments, stdin=None):
+        words = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(app, words, input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -26,19 +27,19 @@ def run():
 
 
 @pytest.fixture(scope="session")
-def fit(run, v_shape):
-    """Run `cvxnn fit`, on y = |x| unless said otherwise."""
+def solve(run, v_shape):
+    """Run `cvxnn solve`, on y = |x| unless said otherwise."""
 
     def invoke(*options, data=v_shape, target="y", beta=0.01):
-        return run("fit", data, "--target", target, "--beta", beta, *options)
+        return run("solve", data, "--target", target, "--beta", beta, *options)
 
     return invoke
 
 
 @pytest.fixture(scope="session")
-def record(fit):
-    """What `cvxnn fit --json` prints."""
-    return lambda *options, **data: json.loads(fit(*options, "--json", **data).stdout)
+def record(solve):
+    """What `cvxnn solve --json` prints."""
+    return lambda *options, **data: json.loads(solve(*options, "--json", **data).stdout)
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +71,10 @@ def v_shape(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model(fit, v_shape):
+def model(solve, v_shape):
     """A model of y = |x|."""
     path = v_shape.with_suffix(".npz")
-    assert fit("--out", path, "--quiet").exit_code == 0
+    assert solve("--out", path, "--quiet").exit_code == 0
     return path
 
 

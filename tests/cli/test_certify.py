@@ -82,8 +82,8 @@ def test_standardized_columns_are_written_as_they_are_in_the_table(run, tmp_path
     y = np.abs(values[:, 0] - 5.0) - 0.01 * values[:, 1]
     path = tmp_path / "m.npz"
     data = table(tmp_path / "d.csv", "height,body mass,y", np.column_stack([values, y]))
-    fit = ("--target", "y", "--standardize", "--out", path, "--quiet")
-    assert run("fit", data, "--beta", 3, *fit).exit_code == 0
+    options = ("--target", "y", "--standardize", "--out", path, "--quiet")
+    assert run("solve", data, "--beta", 3, *options).exit_code == 0
     record = json.loads(run("certify", path, data, "--beta", 0.3, "--json").stdout)
     text = words(run("certify", path, data, "--beta", 0.3).stdout)
     formula = re.search(
@@ -129,7 +129,7 @@ def test_another_loss(run, poor, tmp_path, table):
 
 
 def test_the_losses_are_those_of_the_library():
-    from cvxnn.cli.certify import Loss
+    from cvxnn.cli.options import Loss
     from cvxnn.losses import LOSSES
 
     assert {loss.value for loss in Loss} == set(LOSSES)

@@ -50,7 +50,7 @@ def test_version(run, start):
     assert stdout == f"cvxnn {cvxnn.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"], ["study"]])
+@pytest.mark.parametrize("command", [[], ["solve"], ["predict"], ["demo"], ["study"]])
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0 and "Usage" in result.stdout
@@ -75,7 +75,7 @@ def test_no_live_view_without_a_terminal():
 
 def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
     terminal, stderr = pytest.importorskip("pty").openpty()
-    arguments = ("fit", v_shape, "--target", "y", "--beta", 0.01, "--json")
+    arguments = ("solve", v_shape, "--target", "y", "--beta", 0.01, "--json")
     process = start("-m", "cvxnn", *arguments, stderr=stderr)
     os.close(stderr)
     shown = b""

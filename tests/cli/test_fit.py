@@ -1,197 +1,269 @@
-"""cvxnn fit: the network, the model file, the report, the exit code."""
+"""cvxnn fit, and predict with its models: whole commands on tables of people."""
 
 import contextlib
-import errno
+import csv
+import gzip
+import io
 import json
-import os
 import signal
 from importlib import resources
 
 import numpy as np
 import pytest
 
-import cvxnn
-from cvxnn.networks import TwoLayerNetwork
+pytest.importorskip("skops", reason="needs cvxnn[cli]")
+
+from people import people
+
+from cvxnn.cli.table_models import load_table_model
+from cvxnn.errors import ModelFileError
+from cvxnn.results import Status
 
 RING = resources.files("cvxnn") / "data" / "ring.csv"
-X_BIAS = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
-Y = np.abs(X_BIAS[:, 0])
+# Two columns are left, which are trained in no time.
+FEW = ("--drop", "born", "--drop", "job", "--drop", "income", "--beta", 2)
 
 
-def test_json_is_the_solution_of_the_library(fit):
-    result = fit("--json")
-    expected = cvxnn.solve(X_BIAS, Y, 0.01)
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    path.write_text(people())
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(run, data):
+    """A classifier of city and balance."""
+    path = data.with_suffix(".skops")
+    result = run("fit", data, "--target", "rich", *FEW, "--out", path, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    return path
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_a_classifier_of_text(run, data, tmp_path):
+    out = tmp_path / "m.skops"
+    options = ("--target", "rich", *FEW, "--holdout", 0.25, "--out", out, "--json")
+    result = run("fit", data, *options)
     assert (result.exit_code, result.stderr) == (0, "")
     found = json.loads(result.stdout)
-    for name in ("objective", "dual_bound", "gap", "n_neurons", "n_patterns", "message"):
-        assert found[name] == getattr(expected, name), name
-    assert found["status"] == "OPTIMAL" and found["message"] == cvxnn.Status.OPTIMAL.value
-    assert found["gap"] <= found["tol"] == 1e-6 and found["n_patterns"] == 0
-    assert (found["method"], found["beta"], found["model"]) == ("global", 0.01, None)
+    assert (found["task"], found["loss"], found["classes"]) == (
+        "classification", "logistic", ["no", "yes"],
+    )  # fmt: skip
+    assert (found["status"], found["beta"], found["beta_by"]) == ("OPTIMAL", 2.0, "given")
+    assert found["n_rows"] == 18 and found["holdout"]["n_rows"] == 6
+    assert found["holdout"]["accuracy"] >= 0.8 and found["holdout"]["log_loss"] > 0.0
+    assert 0.5 <= found["holdout"]["commonest"] < 1.0
+    assert found["gap"] <= 1e-6 and found["model"] == str(out)
+    kinds = {column["name"]: column["kind"] for column in found["columns"]}
+    assert kinds == {
+        "id": "left out", "born": "left out", "job": "left out", "city": "category",
+        "balance": "number", "planet": "left out", "income": "left out",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_model_has_the_network_and_where_it_comes_from(record, tmp_path, suffix):
-    out = tmp_path / f"model{suffix}"
-    found = record("--out", out)
-    network, metadata = TwoLayerNetwork.load_with_metadata(out)
-    assert found["model"] == str(out) and network.n_neurons == found["n_neurons"]
-    assert network.objective(X_BIAS, Y, 0.01) == pytest.approx(found["objective"], rel=1e-12)
-    columns = {"feature_names": ["x"], "target": "y", "bias": True, "mean": None, "scale": None}
-    figures = {name: found[name] for name in ("objective", "dual_bound", "gap")}
-    settings = {"beta": 0.01, "method": "global", "status": "OPTIMAL"}
-    assert metadata == columns | figures | settings | {"cvxnn_version": cvxnn.__version__}
+def test_the_page_says_what_was_done(run, data):
+    result = run("fit", data, "--target", "rich", *FEW, "--holdout", 0.25)
+    lines = [words(line) for line in result.stdout.splitlines()]
+    assert lines[0].startswith("people.csv: 24 rows, ")
+    assert lines[0].endswith("-> rich (2 classes: no, yes)")
+    for line in (
+        "id left out another number in every row, and called an id", "born left out as you said",
+        "city category 2 values", "planet left out the same in every row",
+        "beta 2 as given; logistic loss",
+    ):  # fmt: skip
+        assert line in lines
+    assert any(line.startswith("accuracy 0.") and "6 rows held out" in line for line in lines)
+    assert Status.OPTIMAL.value in words(result.stdout)
 
 
-def test_table_shows_the_figures_and_the_sentence(fit, tmp_path):
-    out = tmp_path / "model.npz"
-    result = fit("--out", out, "--method", "exact")
-    solution = cvxnn.solve(X_BIAS, Y, 0.01, method="exact")
-    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip())
-    assert result.stdout.startswith("v.csv: 1 feature and a bias -> y\n")
-    assert lines["objective"].split()[0] == f"{solution.objective:.10g}"
-    assert lines["lower"].split()[:2] == ["bound", f"{solution.dual_bound:.10g}"]
-    assert lines["neurons"].split()[0] == str(solution.n_neurons)
-    assert lines["patterns"].split()[0] == "12" and lines["model"] == str(out)
-    assert "OPTIMAL  The certified gap is within tol" in result.stdout and result.stderr == ""
+def test_regression_and_its_scores(run, data):
+    drop = ("--drop", "born", "--drop", "rich", "--drop", "job")
+    options = ("--target", "income", *drop, "--holdout", 0.25, "--beta", 0.1)
+    found = json.loads(run("fit", data, *options, "--json").stdout)
+    assert (found["task"], found["loss"], found["classes"]) == ("regression", "squared", None)
+    assert found["holdout"]["r2"] > 0.0 and found["holdout"]["rmse"] < 2.0
+    again = json.loads(run("fit", data, *options, "--seed", 1, "--json").stdout)
+    assert again["holdout"] != found["holdout"]
+    page = run("fit", data, *options, "--loss", "huber").stdout
+    assert "R2 " in page and "root mean square, on 6 rows held out" in page and "huber" in page
 
 
-def test_quiet_prints_nothing_and_saves(fit, tmp_path):
-    out = tmp_path / "model.npz"
-    result = fit("--out", out, "--quiet")
-    assert (result.exit_code, result.output) == (0, "")
-    assert TwoLayerNetwork.load(out).n_features == 2
-
-
-def test_without_bias_the_features_are_all_there_is(record, tmp_path):
-    out = tmp_path / "model.npz"
-    found = record("--no-bias", "--out", out, "--method", "exact")
-    network, metadata = TwoLayerNetwork.load_with_metadata(out)
-    assert (metadata["bias"], network.n_features, found["n_patterns"]) == (False, 1, 2)
-
-
-def test_target_is_found_by_name(record, tmp_path, table):
-    swapped = table(tmp_path / "swapped.csv", "y,x", np.column_stack([Y, X_BIAS[:, 0]]))
-    assert record()["objective"] == record(data=swapped)["objective"]
-
-
-def test_standardize_trains_on_mean_0_and_deviation_1(record, tmp_path, table):
-    rng = np.random.default_rng(0)
-    a = 1e3 + 50 * rng.normal(size=8)
-    y, out = rng.normal(size=8), tmp_path / "m.npz"
-    data = table(tmp_path / "d.csv", "a,constant,y", np.column_stack([a, np.full(8, 0.1), y]))
-    found = record("--standardize", "--out", out, data=data, beta=0.1)
-    X = np.column_stack([(a - a.mean()) / a.std(), np.zeros(8), np.ones(8)])
-    assert found["objective"] == pytest.approx(cvxnn.solve(X, y, 0.1).objective, rel=2e-6)
-    metadata = TwoLayerNetwork.load_with_metadata(out)[1]
-    assert metadata["mean"] == pytest.approx([a.mean(), 0.1])
-    assert metadata["scale"] == [pytest.approx(a.std()), 1.0]
-
-
-def test_sampled_is_the_same_for_the_same_seed(record):
-    options = ("--method", "sampled", "--n-samples", 20, "--seed", 3)
-    first, second = record(*options), record(*options)
-    expected = cvxnn.solve(X_BIAS, Y, 0.01, method=cvxnn.Sampled(20), random_state=3)
-    assert first["objective"] == second["objective"] == expected.objective
-    assert first["method"] == "sampled" and first["n_patterns"] == expected.n_patterns <= 12
-
-
-def test_stopped_early_saves_and_exits_with_1(fit, tmp_path):
-    out = tmp_path / "model.npz"
-    result = fit("--max-iter", 1, "--out", out, "--json", data=RING, target="label", beta=1e-4)
+def test_cross_validation_is_the_default(run, tmp_path):
+    lines = people(60).splitlines()
+    table = tmp_path / "small.csv"
+    # One column with numbers: a proof is as quick as a score.
+    table.write_text("\n".join(",".join(line.split(",")[i] for i in (4, 6)) for line in lines))
+    result = run("fit", table, "--target", "income", "--json")
     found = json.loads(result.stdout)
-    assert (result.exit_code, found["status"]) == (1, "ITERATION_LIMIT")
-    assert found["gap"] is None or found["gap"] > 1e-6
-    assert result.stderr == f"warning: {cvxnn.Status.ITERATION_LIMIT.value}\n"
-    assert TwoLayerNetwork.load_with_metadata(out)[1]["status"] == "ITERATION_LIMIT"
+    assert found["beta_by"] == "cv" and found["beta"] > 0.0 and found["cv_score"] > 0.2
+    assert "chosen by cross-validation" in run("fit", table, "--target", "income").stdout
+
+
+@pytest.mark.parametrize("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"])
+def test_ways_of_writing_do_not_matter(run, data, model, tmp_path, way):
+    path, text = tmp_path / "data.csv", people()
+    if way == "semicolons":
+        text = people(separator=";", decimal=",")
+    elif way == "tabs":
+        text = people(separator="\t")
+    elif way == "blank":
+        text = text.replace("\n", "\n\n", 7)
+    content = (b"\xef\xbb\xbf" if way == "mark" else b"") + text.encode()
+    path.write_bytes(gzip.compress(content) if way == "gzip" else content)
+    if way == "stdin":
+        result = run("predict", model, "-", stdin=content)
+    else:
+        result = run("predict", model, path)
+    assert result.exit_code == 0 and result.stderr.startswith("note: accuracy on 'rich': ")
+    assert result.stdout == run("predict", model, data).stdout
+    if way != "semicolons":
+        return
+    again = run("fit", path, "--target", "rich", *FEW, "--json")
+    beside = run("fit", data, "--target", "rich", *FEW, "--json")
+    assert json.loads(again.stdout)["objective"] == json.loads(beside.stdout)["objective"]
+
+
+def test_predictions_with_probabilities(run, data, model):
+    result = run("predict", model, data, "--proba")
+    found = rows(result.stdout)
+    chances = np.array(
+        [[float(row[f"probability of {name}"]) for name in ("no", "yes")] for row in found]
+    )
+    assert chances.sum(axis=1) == pytest.approx(1.0)
+    assert [row["prediction"] for row in found] == [("no", "yes")[k] for k in chances.argmax(1)]
+    record = json.loads(run("predict", model, data, "--proba", "--json").stdout)
+    assert record["predictions"] == [row["prediction"] for row in found]
+    assert record["probabilities"]["yes"] == chances[:, 1].tolist()
+    truth = [row["rich"] for row in rows(people())]
+    right = np.mean([a == b for a, b in zip(record["predictions"], truth, strict=True)])
+    assert record["accuracy"] == right >= 0.8 and record["n_rows"] == 24
+
+
+def test_columns_in_another_order_missing_cells_and_new_categories(run, model, data, tmp_path):
+    table, out = tmp_path / "new.csv", tmp_path / "p.csv"
+    table.write_text("extra,balance,city\n1,9,Oslo\n2,,Oslo\n3,-9,Paris\n4,tall,\n")
+    result = run("predict", model, table, "--out", out)
+    assert result.exit_code == 0 and result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "note: column 'balance' has 1 cell without a number, as 'tall' in line 5, taken as "
+        "missing.",
+        "note: column 'city' has 1 cell with a value that was not in the training data, as "
+        "'Paris'.",
+    ]
+    found = rows(out.read_text())
+    assert len(found) == 4 and found[0]["prediction"] == "yes"
+    table.write_text("city,balance\nOslo,9\n")
+    assert rows(run("predict", model, table).stdout) == found[:1]
+
+
+def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):
+    table, other = tmp_path / "new.csv", tmp_path / "other.skops"
+    table.write_text("city,size\nOslo,9\n")
+    other.write_bytes(b"PK and nothing of sense")
+    assert "has no column 'balance'. Its columns are 'city', 'size'." in refused(
+        "predict", model, table
+    )
+    assert "is damaged, or not a model" in refused("predict", other, data)
+    assert "There is no such model file" in refused("predict", tmp_path / "no.skops", data)
+    assert "would overwrite an input" in refused("predict", model, data, "--out", data)
+    assert "'cvxnn certify' reads the networks" in refused("certify", model, data)
+    with pytest.raises(ModelFileError):
+        load_table_model(other)
+
+
+def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
+    out = tmp_path / "m.skops"
+    options = (*FEW, "--loss", "squared_hinge", "--out", out, "--quiet")
+    assert run("fit", data, "--target", "rich", *options).exit_code == 0
+    assert run("predict", out, data).exit_code == 0
+    assert "has no probabilities" in refused("predict", out, data, "--proba")
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--beta", 1, "--n-samples", 5), "--n-samples is for --method sampled"),
-        *(
-            (("--beta", beta), "error: beta must be a finite number above 0")
-            for beta in ("0", "-1", "nan", "inf")
-        ),
+        (("--target", "rish"), "has no column 'rish'; did you mean 'rich'?"),
+        (("--target", "rich", "--drop", "nothing"), "has no column 'nothing'"),
+        (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
+        (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
+        (("--target", "rich", "--beta", 0), "beta must be a finite number above 0"),
+        (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
+        (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
+        (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
+        (("--target", "rich", "--out", "m.npz"), "'cvxnn solve' trains one on a table of numbers"),
+        (("--target", "rich", "--out", "m.txt"), "A model file ends in .skops"),
+        (("--target", "rich", "--out", "no/m.skops"), "its folder does not exist"),
+        (("--target", "rich", *FEW, "--time-limit", -1), "time_limit must be"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(refused, v_shape, options, sentence):
-    assert sentence in refused("fit", v_shape, "--target", "y", *options)
+def test_mistakes_are_sentences(refused, data, options, sentence):
+    assert sentence in refused("fit", data, *options)
 
 
 @pytest.mark.parametrize(
-    ("out", "sentence"),
+    ("content", "sentence"),
     [
-        ("model.txt", "A model file ends in .npz or .safetensors"),
-        ("missing/model.npz", "Cannot write the file, its folder does not exist"),
-        ("folder.npz", "Cannot write the file, it is a folder"),
+        ("", "is empty."),
+        ("a,y\n", "has a header but no rows."),
+        ("y\n1\n2\n", "has no column besides the target 'y' to use."),
+        ("a,y\n1,2\n3\n", "line 3: 1 cell where the header has 2 cells."),
+        ("a,y\n1,2\n3,4,5\n", "line 3: 3 cells where the header has 2 cells."),
+        ("a,y\n1,2\n1e300,4\n", "line 3, column 'a': '1e+300' is not 0, nor between"),
+        ("a,y\n1,2\n3,4\n", "has 2 rows to train on, too few for cross-validation"),
+        ("a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)), "has no class with 5 rows"),
     ],
 )
-def test_out_is_checked_before_the_data_are_read(refused, tmp_path, out, sentence):
-    (tmp_path / "folder.npz").mkdir()
-    arguments = ("--target", "y", "--beta", 1, "--out", tmp_path / out)
-    found = refused("fit", tmp_path / "no-such-data.csv", *arguments)
-    assert found.startswith(f"error: {sentence}")
+def test_bad_tables_are_sentences(refused, tmp_path, content, sentence):
+    path = tmp_path / "data.csv"
+    path.write_text(content)
+    assert sentence in refused("fit", path, "--target", "y")
 
 
-def test_full_disk_does_not_cost_the_result(fit, tmp_path, monkeypatch):
+def test_without_the_packages_a_sentence_says_what_to_install(refused, data, monkeypatch):
+    monkeypatch.setattr("cvxnn.cli.fit_command.find_spec", lambda name: None)
+    sentence = refused("fit", data, "--target", "rich")
+    assert "pandas, skops, skrub, which are not installed: pip install 'cvxnn[cli]'" in sentence
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_shows_the_best_model(run, tmp_path, monkeypatch, number):
+    @contextlib.contextmanager
+    def pressing(*_, **__):
+        # In the place of the live view: a signal after the first round, no race with a clock.
+        yield lambda _: signal.raise_signal(number)
+
+    monkeypatch.setattr("cvxnn.estimators.base.live_progress", pressing)
+    out = tmp_path / "m.skops"
+    options = ("--target", "label", "--loss", "squared", "--beta", 1e-3, "--out", out, "--json")
+    result = run("fit", RING, *options)
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["status"]) == (128 + number, "INTERRUPTED")
+    assert f"warning: {Status.INTERRUPTED.value}" in result.stderr.splitlines()
+    assert found["n_neurons"] > 0 and run("predict", out, RING).exit_code == 0
+
+
+def test_a_full_disk_does_not_cost_the_result(run, data, tmp_path, monkeypatch):
     def full(path):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("cvxnn.networks.storage.atomic_write", full)
-    result = fit("--out", tmp_path / "model.npz", "--json")
+    monkeypatch.setattr("cvxnn.cli.table_models.atomic_write", full)
+    result = run("fit", data, "--target", "rich", *FEW, "--out", tmp_path / "m.skops", "--json")
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"], found["model"]) == (2, "OPTIMAL", None)
     assert "No space left on device" in result.stderr
 
 
-def test_more_patterns_than_memory_names_the_option(refused, tmp_path, table):
-    rows = np.random.default_rng(0).normal(size=(200, 31))
-    data = table(tmp_path / "wide.csv", ",".join(f"c{j}" for j in range(31)), rows)
-    sentence = refused("fit", data, "--target", "c0", "--beta", 1, "--method", "exact")
-    assert "patterns" in sentence and "On the command line that is --method sampled." in sentence
-
-
-def pressing(number):
-    """In the place of the live view: a signal after the first round, no race with a clock."""
-
-    return contextlib.contextmanager(lambda _: (yield lambda _: signal.raise_signal(number)))
-
-
-def assert_interrupted(code, stdout, stderr, out, number):
-    found = json.loads(stdout)
-    network, metadata = TwoLayerNetwork.load_with_metadata(out)
-    assert (code, found["status"], metadata["status"]) == (128 + number, *["INTERRUPTED"] * 2)
-    assert stderr == f"warning: {cvxnn.Status.INTERRUPTED.value}\n"
-    assert network.objective(*cvxnn.load_ring(), 1e-4) == pytest.approx(
-        found["objective"], rel=1e-12
-    )
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_shows_the_best_network(fit, tmp_path, monkeypatch, number):
-    out = tmp_path / "model.npz"
-    monkeypatch.setattr("cvxnn.progress.live_progress", pressing(number))
-    result = fit("--out", out, "--json", data=RING, target="label", beta=1e-4)
-    assert_interrupted(result.exit_code, result.stdout, result.stderr, out, number)
-
-
-# Jobs in the background of a script ignore Ctrl-C, but not SIGTERM.
-IN_THE_BACKGROUND = """
-import contextlib, signal
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-import cvxnn.progress
-press = lambda _: signal.raise_signal(signal.SIGTERM)
-cvxnn.progress.live_progress = contextlib.contextmanager(lambda _: (yield press))
-from cvxnn.cli import main
-main()
-"""
-
-
-def test_a_signal_saves_and_shows_the_best_network_of_a_job_in_the_background(start, tmp_path):
-    out = tmp_path / "model.npz"
-    options = ("--target", "label", "--beta", 1e-4, "--out", out, "--json")
-    process = start("-c", IN_THE_BACKGROUND, "fit", RING, *options)
-    stdout, stderr = process.communicate()
-    assert_interrupted(process.returncode, stdout, stderr, out, signal.SIGTERM)
+def test_many_columns_share_lines(run, tmp_path, table):
+    values = np.random.default_rng(0).standard_normal((12, 9))
+    header = ",".join([*(f"c{j}" for j in range(8)), "y"])
+    data = table(tmp_path / "wide.csv", header, values)
+    result = run("fit", data, "--target", "y", "--beta", 1000)
+    assert "c0 ... c7  number  8 columns" in result.stdout

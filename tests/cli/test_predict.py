@@ -43,7 +43,7 @@ def test_other_columns_and_orders_do_not_matter(run, model, tmp_path, expected):
 def test_standardization_is_repeated_also_for_one_row(run, v_shape, tmp_path):
     out, one = tmp_path / "m.npz", tmp_path / "one.csv"
     arguments = ("--target", "y", "--beta", 0.01, "--standardize", "--out", out, "--quiet")
-    assert run("fit", v_shape, *arguments).exit_code == 0
+    assert run("solve", v_shape, *arguments).exit_code == 0
     x = np.arange(-2.0, 4.0)
     X = np.column_stack([(x - x.mean()) / x.std(), np.ones(6)])
     predictions = column(run("predict", out, v_shape).stdout)
@@ -93,7 +93,7 @@ def test_unknown_targets_do_not_stop_predictions(run, model, tmp_path, cell):
         ("x\n1\n1e-200\n", "at row 1, column 0"),
     ],
 )
-def test_data_that_fit_would_refuse_leave_no_output_file(
+def test_data_that_solve_would_refuse_leave_no_output_file(
     refused, model, tmp_path, content, sentence
 ):
     data, out = tmp_path / "new.csv", tmp_path / "p.csv"
@@ -119,8 +119,8 @@ def test_model_errors_are_sentences(refused, v_shape, tmp_path):
         (damaged, "is damaged"),
         (unnamed, "does not say which columns the network reads"),
         (tmp_path / "missing.npz", "There is no such model file"),
-        (tmp_path / "model.pt", "A model file ends in .npz or .safetensors"),
-        (tmp_path, "A model file ends in .npz or .safetensors"),
+        (tmp_path / "model.pt", "A model file ends in .skops, .npz or .safetensors"),
+        (tmp_path, "A model file ends in .skops, .npz or .safetensors"),
     ]:
         assert sentence in refused("predict", path, v_shape)
 

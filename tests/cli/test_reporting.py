@@ -62,10 +62,10 @@ def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     program = (
         "import sys, cvxnn.cli\n"
         "def train(*arguments, **options): return 1 / 0\n"
-        "sys.modules['cvxnn.cli.fit'].train = train\n"
+        "sys.modules['cvxnn.cli.solve_command'].train = train\n"
         "from cvxnn.cli import main; main()\n"
     )
-    process = start("-c", program, "fit", v_shape, "--target", "y", "--beta", 1)
+    process = start("-c", program, "solve", v_shape, "--target", "y", "--beta", 1)
     stdout, stderr = process.communicate()
     assert process.returncode == 1 and stdout == ""
     assert stderr.startswith("Traceback (most recent call last):")
@@ -84,21 +84,21 @@ def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
         ("huge.csv", b"x,y\n1e300,2\n", "X must have no entry beyond 1e+100"),
     ],
 )
-def test_bad_data_end_fit_with_one_sentence(refused, tmp_path, name, content, sentence, as_json):
+def test_bad_data_end_solve_with_one_sentence(refused, tmp_path, name, content, sentence, as_json):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     options = ["--json"] if as_json else []
-    assert sentence in refused("fit", path, "--target", "y", "--beta", 1, *options)
+    assert sentence in refused("solve", path, "--target", "y", "--beta", 1, *options)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["fit"], ["fit", "a.csv", "--target", "y"],
-        ["fit", "a.csv", "--target", "y", "--beta", "much"],
-        ["fit", "a.csv", "--target", "y", "--beta", "1", "--method", "magic"],
-        ["fit", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"], ["predict", "m.npz"],
+        ["solve"], ["solve", "a.csv", "--target", "y"],
+        ["solve", "a.csv", "--target", "y", "--beta", "much"],
+        ["solve", "a.csv", "--target", "y", "--beta", "1", "--method", "magic"],
+        ["solve", "a.csv", "--target", "y", "--beta", "1", "--seed", "-1"], ["predict", "m.npz"],
         ["train"],
     ],
 )  # fmt: skip

@@ -19,8 +19,18 @@ OTHERS = {
     "slope": (0.7,), "skip_is_free": (False, True), "stride": (4,), "padding": (3,),
     "pooling": ("max", "sum"), "intercept": (0.5,),
 }  # fmt: skip
+
+
+def of_state(network):
+    """As a file of skops has it."""
+    new = object.__new__(type(network))
+    new.__setstate__(network.__getstate__())
+    return new
+
+
 COPIES = {
     "copy": copy.copy,
+    "state": of_state,
     "deepcopy": copy.deepcopy,
     **{
         f"pickle {protocol}": lambda network, protocol=protocol: pickle.loads(

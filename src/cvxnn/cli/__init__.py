@@ -1,4 +1,4 @@
-"""The command line: ``cvxnn fit``, ``predict``, ``certify``, ``demo`` and ``study``.
+"""The command line: ``cvxnn fit``, ``predict``, ``solve``, ``certify``, ``demo``, ``study``.
 
 A command imports what it computes with when it runs, so that ``cvxnn --help``
 does not wait for numba.
@@ -12,9 +12,10 @@ import typer
 
 from cvxnn import __version__
 from cvxnn.cli.certify import certify
-from cvxnn.cli.fit import demo, fit
+from cvxnn.cli.fit_command import fit
 from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
+from cvxnn.cli.solve_command import demo, solve
 from cvxnn.cli.study_command import study
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(no_args_is_help=True)(fit)
+app.command(no_args_is_help=True)(solve)
 app.command(no_args_is_help=True)(predict)
 app.command(no_args_is_help=True)(certify)
 app.command()(demo)
@@ -51,9 +53,9 @@ def describe(
 ) -> None:
     """Train two-layer ReLU networks to certified global optimality.
 
-    Exit codes: 0 success; 1 stopped before the tolerance was reached (the model
-    is saved), or not certified; 2 a mistake in the options or the data; 130
-    interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
+    Exit codes: 0 success; 1 solve stopped before the tolerance was reached (the
+    network is saved), or not certified; 2 a mistake in the options or the data;
+    130 interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
     """
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.options import PROBLEM, RUN, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.options import PROBLEM, RUN, JsonOption, Loss, ModelArgument, argument, option
 from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
@@ -29,15 +28,6 @@ _REPORTED = (
     "objective", "dual_bound", "gap", "balanced_objective", "largest_value", "oracle_bound",
     "notes", "beta", "tol", "interrupted", "elapsed",
 )  # fmt: skip
-
-
-class Loss(StrEnum):
-    """What the penalty is added to."""
-
-    SQUARED = "squared"
-    HUBER = "huber"
-    LOGISTIC = "logistic"
-    SQUARED_HINGE = "squared_hinge"
 
 
 _Data = Annotated[
@@ -72,11 +62,16 @@ def certify(
     not be proven in the time; 2 a mistake in the options or the data; 130
     interrupted, 143 by SIGTERM. Both stop the search with the bound so far.
 
-    A model that was not saved by 'cvxnn fit' names no columns: give --target
+    A network that was not saved by 'cvxnn solve' names no columns: give --target
     and --beta, and all other columns are its features.
     """
     from cvxnn.progress import live_progress
 
+    if model.suffix.lower() == ".skops":
+        raise InputError(
+            f"{model} is a model with its columns, whose proven gap 'cvxnn fit' has shown; "
+            "'cvxnn certify' reads the networks of 'cvxnn solve' and of others."
+        )
     network, features, X, y, beta = _problem(model, data, target, beta)
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
@@ -103,11 +98,11 @@ def _problem(
 
     network, metadata = load_model(model)
     beta = _beta(metadata, model) if beta is None else beta
-    with open_table(data) as table:
-        features = _features(metadata, network.n_features, model, target, table)
-        for name in (*features.names, features.target):
-            table.require(name)
-        values = table.read([*features.names, features.target])
+    table = open_table(data)
+    features = _features(metadata, network.n_features, model, target, table)
+    for name in (*features.names, features.target):
+        table.require(name)
+    values = table.read([*features.names, features.target])
     return network, features, features.matrix(values[:, :-1]), values[:, -1], beta
 
 

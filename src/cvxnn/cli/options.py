@@ -19,6 +19,22 @@ class Method(StrEnum):
     SAMPLED = "sampled"
 
 
+class Loss(StrEnum):
+    """What the penalty is added to."""
+
+    SQUARED = "squared"
+    HUBER = "huber"
+    LOGISTIC = "logistic"
+    SQUARED_HINGE = "squared_hinge"
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
+
+
 def option(
     text: str, panel: str | None, metavar: str | None = None, *names: str, **more: Any
 ) -> Any:
@@ -31,7 +47,7 @@ def argument(text: str, metavar: str) -> Any:
     return typer.Argument(metavar=metavar, help=text)
 
 
-ModelArgument = Annotated[Path, argument("A model that 'cvxnn fit --out' saved.", "MODEL")]
+ModelArgument = Annotated[Path, argument("What 'cvxnn fit' or 'cvxnn solve' saved.", "MODEL")]
 MethodOption = Annotated[
     Method,
     option("Generate neurons until none is missing; list all patterns; or sample some.", RUN),

@@ -68,7 +68,7 @@ def check_model_name(path: Path) -> None:
 
 
 def load_model(path: Path) -> tuple[TwoLayerNetwork, dict[str, Any]]:
-    """The network in a file that 'cvxnn fit' has saved, and its metadata."""
+    """The network in a file that 'cvxnn solve' has saved, and its metadata."""
     check_model_name(path)
     return TwoLayerNetwork.load_with_metadata(path)
 

@@ -8,14 +8,15 @@ import math
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TextIO
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.cli.outputs import counted
+from cvxnn.cli.sources import Source
 from cvxnn.errors import InputError, ModelFileError
 
 # Rows that exist as text at one time.
@@ -26,28 +27,28 @@ _LISTED_COLUMNS = 12
 NumberedRow = tuple[int, list[str]]
 
 
-@contextmanager
-def open_table(path: str | os.PathLike[str]) -> Iterator[Table]:
-    """Open a comma-separated file with a header; UTF-8, with or without a byte order mark.
+def open_table(path: str | os.PathLike[str]) -> Table:
+    """Read a table with a header from a file, or from the standard input where the path is ``-``.
 
     Raises
     ------
     InputError
-        If the file is not such a table, here or while it is read; the message
+        If there is no such table, here or while its rows are read; the message
         names the file, the line and the column.
     OSError
         If the file cannot be read.
     """
-    source = os.fspath(path)
-    with open(source, encoding="utf-8-sig", newline="") as stream:
-        try:
-            yield Table(source, stream)
-        except UnicodeDecodeError as error:
-            raise InputError(f"{source} is not a CSV file in UTF-8.") from error
+    return Table(Source.read(path))
 
 
 class Table:
     """A CSV file whose header has been read; its rows can be read once.
+
+    Parameters
+    ----------
+    source : Source
+    unnamed : bool, default False
+        Whether columns without a name get one, as the index that pandas writes has none.
 
     Attributes
     ----------
@@ -57,12 +58,22 @@ class Table:
         Names of the header, without surrounding blanks.
     """
 
-    def __init__(self, source: str, stream: TextIO) -> None:
-        self.source = source
+    def __init__(self, source: Source, *, unnamed: bool = False) -> None:
+        self.source = source.name
+        self._separator = source.separator
         self._line = ""
-        lines = self._remembered(stream)
-        self._rows = self._numbered(csv.reader(lines, strict=True, skipinitialspace=True))
-        self.columns = self._header()
+        reader = csv.reader(
+            self._remembered(source.open()),
+            delimiter=self._separator,
+            strict=True,
+            skipinitialspace=True,
+        )
+        self._rows = self._numbered(reader)
+        self.columns = self._header(unnamed)
+
+    def lines(self) -> list[int]:
+        """The line that each of the rows ends on; all rows have as many cells as the header."""
+        return [line for line, _ in self._complete()]
 
     def read(self, columns: Sequence[str], optional: Collection[str] = ()) -> FloatArray:
         """Read all rows of some columns.
@@ -80,27 +91,15 @@ class Table:
         """
         picks = [self.columns.index(name) for name in columns]
         lenient = {self.columns.index(name) for name in optional}
-        chunks = [self._numbers(chunk, picks, lenient) for chunk in self._chunks()]
-        if not chunks:
-            raise InputError(f"{self.source} has a header but no rows.")
+        rows = self._complete()
+        chunks = []
+        while chunk := list(islice(rows, _CHUNK_ROWS)):
+            chunks.append(self._numbers(chunk, picks, lenient))
         return np.concatenate(chunks)
 
     def require(self, name: str) -> None:
         """Raise `InputError` if there is no column `name`, with the nearest one there is."""
-        if name in self.columns:
-            return
-        near = difflib.get_close_matches(name, self.columns, n=1)
-        suggestion = f"; did you mean {near[0]!r}?" if near else "."
-        raise InputError(
-            f"{self.source} has no column {name!r}{suggestion} "
-            f"Its columns are {_listed(self.columns)}.{self._separator_hint()}"
-        )
-
-    def _separator_hint(self) -> str:
-        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-            if len(self.columns) == 1 and separator in self.columns[0]:
-                return f" It seems to be separated by {name}; cvxnn reads commas."
-        return ""
+        require(name, self.columns, self.source)
 
     def _remembered(self, stream: TextIO) -> Iterator[str]:
         for self._line in stream:
@@ -113,16 +112,20 @@ class Table:
             for row in reader:
                 line = reader.line_num  # type: ignore[attr-defined]
                 # Not the row: an empty cell in quotes looks like a line of spaces there.
-                if self._line.strip():
+                # Between tabs, a line of nothing but tabs is a row of empty cells.
+                if self._separator in self._line or self._line.strip():
                     yield line, row
         except csv.Error as error:
             raise InputError(
                 f"{self.source}, after line {line}: not readable as CSV ({error})."
             ) from error
 
-    def _header(self) -> tuple[str, ...]:
+    def _header(self, unnamed: bool) -> tuple[str, ...]:
         _, header = next(self._rows, (0, []))
         columns = tuple(name.strip() for name in header)
+        if unnamed:
+            # The names that pandas gives them.
+            columns = tuple(name or f"Unnamed: {j}" for j, name in enumerate(columns))
         if not columns:
             raise InputError(f"{self.source} is empty.")
         if any("\0" in name for name in columns):
@@ -134,21 +137,19 @@ class Table:
             raise InputError(f"{self.source}, line 1: two columns are called {repeated[0]!r}.")
         return columns
 
-    def _chunks(self) -> Iterator[list[NumberedRow]]:
-        chunk: list[NumberedRow] = []
-        width = len(self.columns)
+    def _complete(self) -> Iterator[NumberedRow]:
+        """All rows, at least one, with as many cells as the header."""
+        width, any_row = len(self.columns), False
         for line, row in self._rows:
             if len(row) != width:
                 raise InputError(
                     f"{self.source}, line {line}: {counted(len(row), 'cell')} "
                     f"where the header has {counted(width, 'cell')}."
                 )
-            chunk.append((line, row))
-            if len(chunk) == _CHUNK_ROWS:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+            any_row = True
+            yield line, row
+        if not any_row:
+            raise InputError(f"{self.source} has a header but no rows.")
 
     def _numbers(self, chunk: list[NumberedRow], picks: list[int], lenient: set[int]) -> FloatArray:
         cells = [[row[pick] for pick in picks] for _, row in chunk]
@@ -186,6 +187,17 @@ def _parse(cell: str) -> tuple[str, float]:
     if "_" in cell:
         return f"{shown} is not a number", math.nan
     return ("" if math.isfinite(value) else f"{shown} is not a finite number"), value
+
+
+def require(name: str, columns: Sequence[str], source: str) -> None:
+    """Raise `InputError` if `name` is none of the columns, with the nearest one there is."""
+    if name in columns:
+        return
+    near = difflib.get_close_matches(name, columns, n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else "."
+    raise InputError(
+        f"{source} has no column {name!r}{suggestion} Its columns are {_listed(columns)}."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -251,7 +263,7 @@ class Features:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{source} does not say which columns the network reads; "
-                "only models saved by 'cvxnn fit' do."
+                "only those saved by 'cvxnn solve' do."
             ) from error
         sizes = {len(features.names)}
         sizes.update(len(part) for part in (features.mean, features.scale) if part is not None)

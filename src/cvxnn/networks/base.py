@@ -310,6 +310,15 @@ class Network(ABC):
         shown = ", ".join(f"{name}={value!r}" for name, value in items)
         return f"{type(self).__name__}({shown})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What files of other libraries keep of an object, such as those of skops."""
+        return {"arrays": dict(self._arrays), "settings": dict(self._settings)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Become the network of a state, which is checked as the arguments of a constructor are."""
+        constructor: Callable[..., None] = self.__init__  # type: ignore[misc]
+        constructor(**state["arrays"], **state["settings"])
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Arrays come out of a pickle writable, and must go through the constructor.
         return _rebuilt, (type(self), self._arrays, self._settings)

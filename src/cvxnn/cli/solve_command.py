@@ -1,4 +1,4 @@
-"""``cvxnn fit``, from a CSV file to a model file, and ``cvxnn demo``."""
+"""``cvxnn solve``, from a table of numbers to a network file, and ``cvxnn demo``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _DEMO_BETA = 1e-4
 _KEPT = ("beta", "method", "objective", "dual_bound", "gap", "status")
 
 
-def fit(
+def solve(
     data: _Data,
     target: _Target,
     beta: _Beta,
@@ -67,7 +67,9 @@ def fit(
     json: JsonOption = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Train a network on a CSV file, to a certified global optimum.
+    """Train a network on a table of numbers, to a certified global optimum.
+
+    The objective is 1/2 ||f(X) - y||^2 + beta/2 ||weights||^2, in the units of the table.
 
     Ctrl-C or SIGTERM stops the run with the best network so far, which is saved and shown.
     """
@@ -80,8 +82,8 @@ def fit(
     if out is not None:
         check_model_name(out)
         check_writable(out)
-    with open_table(data) as table:
-        features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
+    table = open_table(data)
+    features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
     limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
     chosen = method.value if n_samples is None else Sampled(n_samples)
     solution = train(

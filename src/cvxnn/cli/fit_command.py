@@ -1,0 +1,165 @@
+"""``cvxnn fit``: from a table of any kind to a model file."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvxnn.cli.options import OUTPUT, PROBLEM, RUN, JsonOption, Loss, Task, argument, option
+from cvxnn.cli.reporting import interruption, say
+from cvxnn.errors import InputError
+
+if TYPE_CHECKING:
+    from cvxnn.cli.training import Fitted, Settings
+
+COLUMNS = "Columns"
+
+_Data = Annotated[Path, argument("Table with a header, also .gz; - is stdin.", "DATA.csv")]
+_Target = Annotated[str, option("Column to predict.", PROBLEM, "COLUMN")]
+_Task = Annotated[
+    Task | None,
+    option("Classification where the target is no number or has two values.", PROBLEM),
+]
+_Loss = Annotated[
+    Loss | None, option("Squared for numbers, logistic for classes; or another.", PROBLEM)
+]
+_Beta = Annotated[
+    str,
+    option("Weight of the penalty: 'cv' tries many on parts of the data, 'auto' is a rule of "
+           "thumb, or a number.", PROBLEM, "cv|auto|B"),
+]  # fmt: skip
+_Drop = Annotated[list[str] | None, option("Leave a column out; several times.", COLUMNS, "COLUMN")]
+_Keep = Annotated[
+    list[str] | None, option("Use a column also if it looks like an id.", COLUMNS, "COLUMN")
+]
+_Category = Annotated[
+    list[str] | None, option("Numbers of this column are names of things.", COLUMNS, "COLUMN")
+]
+_Holdout = Annotated[
+    float | None,
+    option("Share of the rows to score on, not to train on.", RUN, "SHARE"),
+]
+_Seed = Annotated[int, option("Of the rows held out, the folds and the searches.", RUN, "N", min=0)]
+_TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
+_Out = Annotated[Path | None, option("Save the model as .skops.", OUTPUT, "MODEL")]
+_Quiet = Annotated[
+    bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
+]
+
+
+def fit(
+    data: _Data,
+    target: _Target,
+    task: _Task = None,
+    loss: _Loss = None,
+    beta: _Beta = "cv",
+    drop: _Drop = None,
+    keep: _Keep = None,
+    category: _Category = None,
+    holdout: _Holdout = None,
+    seed: _Seed = 0,
+    time_limit: _TimeLimit = None,
+    out: _Out = None,
+    json: JsonOption = False,
+    quiet: _Quiet = False,
+) -> None:
+    """Learn to predict a column of a table from the others.
+
+    Columns may hold numbers, categories, dates and texts, and cells may be missing.
+
+    Ctrl-C or SIGTERM stops with the best model so far, which is saved.
+    """
+    check_packages()
+    from cvxnn.cli.columns import Wishes
+    from cvxnn.cli.training import Settings
+
+    wishes = Wishes(drop or (), keep or (), category or ())
+    settings = Settings(
+        target=target,
+        task=task,
+        loss=None if loss is None else loss.value,
+        beta=_beta(beta),
+        wishes=wishes,
+        holdout=_share(holdout),
+        seed=seed,
+        time_limit=time_limit,
+        # Where stderr is no terminal the report at the end is all.
+        show_progress=not quiet and sys.stderr.isatty(),
+    )
+    if out is not None:
+        _check_name(out)
+    fitted = _train(data, settings)
+    _deliver(fitted, out, as_json=json, quiet=quiet)
+    if fitted.status == "INTERRUPTED":
+        raise typer.Exit(int(interruption()))
+
+
+def check_packages() -> None:
+    """Raise InputError if a package of the extra ``cli`` is not installed."""
+    missing = [name for name in ("pandas", "skops", "skrub") if find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise InputError(
+            f"Tables of any kind need {', '.join(missing)}, which {verb} not installed: "
+            "pip install 'cvxnn[cli]'."
+        )
+
+
+def _train(data: Path, settings: Settings) -> Fitted:
+    from cvxnn.cli.sources import Source
+    from cvxnn.cli.training import train
+
+    source = Source.read(data)
+    fitted = train(source, settings)
+    for note in fitted.notes:
+        say(note)
+    for warning in fitted.warnings:
+        say(warning, "warning")
+    return fitted
+
+
+def _deliver(fitted: Fitted, out: Path | None, **style: bool) -> None:
+    """Save the model, then show what is known of it - also where saving fails."""
+    from cvxnn.cli.fit_report import show_fitted
+
+    saved = None
+    try:
+        if out is not None:
+            fitted.model.save(out)
+            saved = out
+    finally:
+        show_fitted(fitted, saved, **style)
+
+
+def _check_name(out: Path) -> None:
+    from cvxnn.cli.outputs import check_writable
+    from cvxnn.networks.storage import SUFFIXES
+
+    suffix = out.suffix.lower()
+    if suffix in SUFFIXES:
+        raise InputError(
+            f"A {suffix} file holds a network and no columns: 'cvxnn solve' trains one on a table "
+            "of numbers. 'cvxnn fit' saves its model as .skops."
+        )
+    if suffix != ".skops":
+        raise InputError(f"A model file ends in .skops, got {str(out)!r}.")
+    check_writable(out)
+
+
+def _beta(text: str) -> str | float:
+    if text in ("cv", "auto"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"--beta must be cv, auto or a number, got {text!r}.") from None
+
+
+def _share(holdout: float | None) -> float | None:
+    if holdout is not None and not 0.0 < holdout < 1.0:
+        raise InputError(f"--holdout must be between 0 and 1, got {holdout:g}.")
+    return holdout

@@ -1,0 +1,131 @@
+"""What ``cvxnn fit`` shows of a trained model."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from cvxnn import __version__
+from cvxnn.cli.options import Task
+from cvxnn.cli.outputs import counted, draw_page, figures, write_json
+from cvxnn.cli.reporting import say
+from cvxnn.progress import format_gap
+
+if TYPE_CHECKING:
+    from cvxnn.cli.training import Fitted
+
+    Row = tuple[str, str, str]
+
+# Lines about columns, and neighbours that share one.
+_LISTED = 40
+_ALIKE = 4
+_SHOWN_CLASSES = 5
+
+
+def show_fitted(fitted: Fitted, saved: Path | None, *, as_json: bool, quiet: bool) -> None:
+    """Print the model on stdout; in JSON, a training that was cut short is said on stderr."""
+    if as_json:
+        write_json(_record(fitted, saved))
+    elif not quiet:
+        _write_page(fitted, saved)
+    if (as_json or quiet) and fitted.status == "INTERRUPTED":
+        say(fitted.message, "warning")
+
+
+def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
+    model = fitted.model
+    return {
+        "status": fitted.status,
+        "message": fitted.message,
+        "task": model.task.value,
+        "target": model.target,
+        "classes": model.classes or None,
+        "loss": model.loss,
+        **model.figures,
+        "columns": [
+            {"name": column.name, "kind": column.kind.value, "note": column.note}
+            for column in model.columns
+        ],
+        "model": None if saved is None else str(saved),
+        "cvxnn_version": __version__,
+    }
+
+
+def _write_page(fitted: Fitted, saved: Path | None) -> None:
+    colour = "yellow" if fitted.status == "INTERRUPTED" else "green"
+    status = Text.assemble((fitted.status, f"bold {colour}"), "  ", fitted.message)
+    rows = [*_score_rows(fitted), *_network_rows(fitted)]
+    page: list[Any] = [
+        Text(_title(fitted), style="bold"), "", figures(_column_rows(fitted)), "", figures(rows),
+    ]  # fmt: skip
+    if saved is not None:
+        page.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(saved)))
+    draw_page([*page, "", Padding(status, (0, 2))])
+
+
+def _title(fitted: Fitted) -> str:
+    model = fitted.model
+    known = model.figures
+    what = "number"
+    if model.task is Task.CLASSIFICATION:
+        names = ", ".join(model.classes[:_SHOWN_CLASSES])
+        more = ", ..." if len(model.classes) > _SHOWN_CLASSES else ""
+        what = f"{len(model.classes)} classes: {names}{more}"
+    held = known.get("holdout")
+    rows = counted(known["n_rows"] + (0 if held is None else held["n_rows"]), "row")
+    features = counted(known["n_features"], "feature")
+    return f"{Path(fitted.source).name}: {rows}, {features} -> {model.target} ({what})"
+
+
+def _column_rows(fitted: Fitted) -> list[Row]:
+    """A line for each column, and one for neighbours of which the same is to be said."""
+    rows: list[Row] = []
+    columns = fitted.model.columns
+    for (kind, note), group in groupby(
+        columns, key=lambda column: (column.kind.value, column.note)
+    ):
+        names = [column.name for column in group]
+        if len(names) < _ALIKE:
+            rows += [(name, kind, note) for name in names]
+        else:
+            alike = f"{len(names)} columns" + (f", each {note}" if note else "")
+            rows.append((f"{names[0]} ... {names[-1]}", kind, alike))
+    n_cut = len(rows) - _LISTED
+    return rows if n_cut <= 0 else [*rows[:_LISTED], ("", "", f"and {n_cut} lines more, in --json")]
+
+
+def _score_rows(fitted: Fitted) -> list[Row]:
+    known, is_numbers = fitted.model.figures, fitted.model.task is Task.REGRESSION
+    rows = []
+    held = known.get("holdout")
+    if held is not None:
+        where = f"on {counted(held['n_rows'], 'row')} held out"
+        named = {"r2": "R2", "rmse": "error", "accuracy": "accuracy", "log_loss": "log loss"}
+        meaning = {"rmse": f"root mean square, {where}"}
+        if "commonest" in held:
+            meaning["accuracy"] = f"{where}; {held['commonest']:.4g} by the commonest class"
+        rows += [
+            (named[key], f"{held[key]:.4g}", meaning.get(key, where))
+            for key in named
+            if held.get(key) is not None
+        ]
+    if known["cv_score"] is not None:
+        name = "R2" if is_numbers else "accuracy"
+        rows.append((f"cv {name}", f"{known['cv_score']:.4g}", "mean of cross-validation"))
+    return rows
+
+
+def _network_rows(fitted: Fitted) -> list[Row]:
+    known = fitted.model.figures
+    ways = {"cv": "chosen by cross-validation", "auto": "by the rule of thumb", "given": "as given"}
+    gap = float("inf") if known["gap"] is None else known["gap"]
+    return [
+        ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {fitted.model.loss} loss"),
+        ("neurons", str(known["n_neurons"]), "of the network found"),
+        ("proven gap", format_gap(gap), "no network's objective is lower by a larger share"),
+        ("time", f"{known['elapsed']:.2f} s", ""),
+    ]

@@ -1,0 +1,164 @@
+"""The column to predict: numbers or classes, and the loss that suits them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import Array
+from cvxnn.cli.cells import FORMATS, Cells, shown
+from cvxnn.cli.options import Task
+from cvxnn.errors import InputError
+
+# Classes that are trained one against the rest; a column of more words is no target.
+_MOST_CLASSES = 100
+# A target of so few different whole numbers may have been meant as classes.
+_FEW_NUMBERS = 10
+
+
+# What a loss is for; the squared one is for both. The first one is the default.
+LOSSES: Mapping[Task, tuple[str, ...]] = {
+    Task.REGRESSION: ("squared", "huber"),
+    Task.CLASSIFICATION: ("logistic", "squared_hinge", "squared"),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted, a value for each row that has one.
+
+    Attributes
+    ----------
+    name : str
+    task : Task
+    loss : str
+    style : str
+        How its numbers are written, see :data:`cvxnn.cli.cells.FORMATS`.
+    values : ndarray, shape (n,)
+        Numbers, or labels as they are in the file.
+    known : ndarray of bool
+        Which rows of the table have one.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    name: str
+    task: Task
+    loss: str
+    style: str
+    values: Array
+    known: Array
+    notes: tuple[str, ...]
+
+
+def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) -> Target:
+    """The target, which the cells have as text.
+
+    Parameters
+    ----------
+    cells : Cells
+    name : str
+    task, loss : optional
+        What the user wants; else classes where the target is no number or has two values.
+
+    Raises
+    ------
+    InputError
+        If the column does not suit what is wanted, with the line that does not.
+    """
+    column = cells.frame[name]
+    known = column.notna().to_numpy()
+    if not known.any():
+        raise InputError(f"{cells.source}: column {name!r} is empty, nothing can be learnt of it.")
+    missing = len(known) - int(known.sum())
+    rows = "1 row has" if missing == 1 else f"{missing} rows have"
+    notes = [f"{rows} no {name!r}; left out."] if missing else []
+    style, _ = cells.style(name)
+    task = task or _task_of(loss) or _natural_task(cells, name, style)
+    if loss is not None and loss not in LOSSES[task]:
+        raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
+    if task is Task.REGRESSION:
+        values = _numbers(cells, name, style)[known]
+        notes += _advice(name, values)
+    else:
+        values = _labels(cells, name, style)[known]
+    if len(np.unique(values)) < 2:
+        raise InputError(f"{cells.source}: column {name!r} has the same value in every row.")
+    return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
+
+
+def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
+    """The target in a table to predict: numbers or texts; None if a row has none."""
+    column = cells.frame[name]
+    if task is Task.CLASSIFICATION:
+        return None if column.isna().any() else column.to_numpy(dtype=str)
+    values, _ = cells.numbers(name, cells.style(name, style)[0])
+    return values if np.isfinite(values).all() else None
+
+
+def accuracy(labels: Array, others: Array) -> float:
+    """The share of equal labels; of numbers it does not matter how they are written."""
+    pairs = zip(labels.tolist(), others.tolist(), strict=True)
+    return sum(_same(a, b) for a, b in pairs) / len(labels)
+
+
+def _same(label: str, other: str) -> bool:
+    try:
+        return label == other or float(label) == float(other)
+    except ValueError:
+        return False
+
+
+def _task_of(loss: str | None) -> Task | None:
+    """The task that only has this loss."""
+    tasks = [task for task, losses in LOSSES.items() if loss in losses]
+    return tasks[0] if len(tasks) == 1 else None
+
+
+def _natural_task(cells: Cells, name: str, style: str) -> Task:
+    column = cells.frame[name].dropna()
+    numbers = FORMATS[style].parsed(column)
+    n_bad = int(numbers.isna().sum())
+    if n_bad == 0:
+        return Task.REGRESSION if numbers.nunique() != 2 else Task.CLASSIFICATION
+    # Most are numbers: a cell that is none is a mistake rather than a class.
+    return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
+
+
+def _numbers(cells: Cells, name: str, style: str) -> Array:
+    values, note = cells.numbers(name, style)
+    if note:
+        column = cells.frame[name]
+        bad = ~np.isfinite(values) & column.notna().to_numpy()
+        raise InputError(
+            f"{cells.source}, line {cells.line(bad)}, column {name!r}: {shown(column[bad])} is "
+            "not a number; for classes give --task classification."
+        )
+    return values
+
+
+def _labels(cells: Cells, name: str, style: str) -> Array:
+    """The text of every cell; of numbers that are written in several ways, one of them."""
+    column = cells.frame[name]
+    values = FORMATS[style].parsed(column)
+    texts: Any = column.fillna("").to_numpy(dtype=str)
+    if values.notna().equals(column.notna()) and values.nunique() < column.nunique():
+        texts = np.array([f"{value:.17g}" for value in values])
+    n_classes = len(np.unique(texts[column.notna().to_numpy()]))
+    if n_classes > _MOST_CLASSES:
+        raise InputError(
+            f"{cells.source}: column {name!r} has {n_classes} different values, too many for "
+            f"classes; the first is {shown(column.dropna())}."
+        )
+    return np.asarray(texts)
+
+
+def _advice(name: str, values: Array) -> list[str]:
+    n_values = len(np.unique(values))
+    few = n_values <= min(_FEW_NUMBERS, len(values) // 2)
+    if not few or np.any(values != np.floor(values)):
+        return []
+    return [f"{name!r} has {n_values} different numbers; are they classes? --task classification"]

@@ -1,0 +1,215 @@
+"""From a table to a trained model, and what is known of it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+
+from cvxnn.array_types import Array, IntArray
+from cvxnn.cli.cells import Cells
+from cvxnn.cli.columns import Wishes, features, planned
+from cvxnn.cli.encoder import encoder
+from cvxnn.cli.options import Task
+from cvxnn.cli.outputs import counted, strict
+from cvxnn.cli.sources import Source
+from cvxnn.cli.table_models import TableModel
+from cvxnn.cli.tables import require
+from cvxnn.cli.targets import Target, accuracy, read_target
+from cvxnn.errors import InputError
+from cvxnn.estimators import (
+    ConvexReLUClassifier,
+    ConvexReLUClassifierCV,
+    ConvexReLURegressor,
+    ConvexReLURegressorCV,
+)
+from cvxnn.results import Status
+
+# Rows, and of a class its members, without which there are no five folds.
+_FEWEST = 10
+_FOLDS = 5
+_ESTIMATORS: dict[tuple[Task, bool], Any] = {
+    (Task.REGRESSION, True): ConvexReLURegressorCV,
+    (Task.REGRESSION, False): ConvexReLURegressor,
+    (Task.CLASSIFICATION, True): ConvexReLUClassifierCV,
+    (Task.CLASSIFICATION, False): ConvexReLUClassifier,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user wants; see the options of ``cvxnn fit``."""
+
+    target: str
+    task: Task | None = None
+    loss: str | None = None
+    beta: str | float = "cv"
+    wishes: Wishes = field(default_factory=Wishes)
+    holdout: float | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    show_progress: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes
+    ----------
+    model : TableModel
+    source : str
+        The table it was trained on.
+    status : str
+        The name of the status of the training.
+    message : str
+        Its sentence.
+    notes, warnings : tuple of str
+        What there is to say of the data, and of the training.
+    """
+
+    model: TableModel
+    source: str
+    status: str
+    message: str
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def train(source: Source, settings: Settings) -> Fitted:
+    """Read a table and train a model on it.
+
+    Raises
+    ------
+    InputError
+        If the table or the settings do not allow it.
+    KeyboardInterrupt
+        If Ctrl-C was pressed before there was a model.
+    """
+    begin = time.perf_counter()
+    cells = Cells.read(source, text=[settings.target, *settings.wishes.category])
+    for name in (settings.target, *settings.wishes.named()):
+        require(name, tuple(cells.frame), source.name)
+    if settings.target in settings.wishes.named():
+        raise InputError(f"The target {settings.target!r} is none of the columns to learn from.")
+    target = read_target(cells, settings.target, settings.task, settings.loss)
+    cells = cells.rows(target.known)
+    columns = planned(cells, target.name, settings.wishes)
+    frame, _ = features(cells, columns)
+    learnt, held_out = _split(target, settings)
+    _check_rows(target, learnt, settings, source.name)
+    pipeline = Pipeline([("columns", encoder(columns)), ("network", _estimator(target, settings))])
+    model = TableModel(
+        pipeline, tuple(columns), target.name, target.task, target.loss, target.style
+    )
+    said = _fit(pipeline, frame.iloc[learnt], target.values[learnt])
+    score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
+    elapsed = time.perf_counter() - begin
+    model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})
+    status = pipeline[-1].status_
+    return Fitted(model, source.name, status.name, status.value, target.notes, said)
+
+
+def _split(target: Target, settings: Settings) -> tuple[IntArray, IntArray]:
+    """Rows to train on, and rows held out, both in their order."""
+    rows = np.arange(len(target.values))
+    if settings.holdout is None:
+        return rows, rows[:0]
+    n_held = round(settings.holdout * len(rows))
+    if not 0 < n_held < len(rows):
+        raise InputError(f"--holdout {settings.holdout:g} of {len(rows)} rows leaves none.")
+    groups = None
+    if target.task is Task.CLASSIFICATION:
+        labels, counts = np.unique(target.values, return_counts=True)
+        # Where a class cannot be in both parts, chance decides.
+        groups = target.values if counts.min() > 1 and n_held >= len(labels) else None
+    parts = train_test_split(rows, test_size=n_held, random_state=settings.seed, stratify=groups)
+    learnt, held_out = (np.sort(part) for part in parts)
+    return learnt, held_out
+
+
+def _check_rows(target: Target, learnt: IntArray, settings: Settings, source: str) -> None:
+    values = target.values[learnt]
+    is_classes = target.task is Task.CLASSIFICATION
+    if is_classes and len(np.unique(values)) < 2:
+        raise InputError(f"{source}: the rows to train on are all of one class.")
+    if settings.beta != "cv":
+        return
+    if len(learnt) < _FEWEST:
+        rows = counted(len(learnt), "row")
+        raise InputError(
+            f"{source} has {rows} to train on, too few for cross-validation: give --beta a number."
+        )
+    if is_classes and np.unique(values, return_counts=True)[1].max() < _FOLDS:
+        raise InputError(
+            f"{source} has no class with {_FOLDS} rows, too few for cross-validation: give --beta "
+            "a number."
+        )
+
+
+def _estimator(target: Target, settings: Settings) -> Any:
+    by_cv = settings.beta == "cv"
+    wanted: dict[str, Any] = {
+        "loss": target.loss,
+        "random_state": settings.seed,
+        "verbose": int(settings.show_progress),
+        "time_limit": settings.time_limit,
+        "beta": None if by_cv else settings.beta,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return _ESTIMATORS[target.task, by_cv](**given)
+
+
+def _fit(pipeline: Pipeline, frame: Any, values: Array) -> tuple[str, ...]:
+    """Train; the warnings, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pipeline.fit(frame, values)
+    status = pipeline[-1].status_
+    said = [" ".join(str(warning.message).split()) for warning in caught]
+    # What the status says is in the report.
+    beginnings = tuple(each.value[:30] for each in Status if each is status)
+    return tuple(dict.fromkeys(text for text in said if not text.startswith(beginnings)))
+
+
+def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
+    encoded, _ = model.encoded(cells)
+    predictions = model.predict(encoded)
+    figures: dict[str, Any] = {"n_rows": len(values)}
+    if model.task is Task.REGRESSION:
+        figures["rmse"] = float(root_mean_squared_error(values, predictions))
+        # One row has no variance to explain.
+        figures["r2"] = float(r2_score(values, predictions)) if len(values) > 1 else None
+        return figures
+    figures["accuracy"] = accuracy(predictions, values)
+    # What the answer that is right most often would score.
+    figures["commonest"] = float(np.unique(values, return_counts=True)[1].max() / len(values))
+    if model.loss == "logistic" and set(values) <= set(model.classes):
+        figures["log_loss"] = float(
+            log_loss(values, model.probabilities(encoded), labels=model.classes)
+        )
+    return figures
+
+
+def _figures(model: TableModel, settings: Settings, n_rows: int, elapsed: float) -> dict[str, Any]:
+    estimator = model.estimator
+    chosen = getattr(estimator, "beta_", settings.beta)
+    known = {
+        "beta": float(chosen),
+        "beta_by": settings.beta if isinstance(settings.beta, str) else "given",
+        "cv_score": getattr(estimator, "best_score_", None),
+        "n_rows": n_rows,
+        "n_features": int(estimator.n_features_in_),
+        "n_neurons": int(estimator.n_neurons_),
+        "objective": estimator.objective_,
+        "dual_bound": estimator.dual_bound_,
+        "gap": estimator.dual_gap_,
+        "elapsed": elapsed,
+    }
+    return strict(known)

@@ -1,0 +1,98 @@
+"""Cells of tables: numbers in every style, text as it is, lines of the file."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("skops", reason="needs cvxnn[cli]")
+
+from cvxnn.cli.cells import FORMATS, Cells
+from cvxnn.cli.sources import Source
+from cvxnn.errors import InputError
+
+
+def read(content, **options):
+    return Cells.read(Source("x.csv", content), **options)
+
+
+def equal(found, expected):
+    return np.array_equal(found, np.array(expected, dtype=float), equal_nan=True)
+
+
+@pytest.mark.parametrize("blank", ["\n", "   \n", "\r\n"])
+def test_rows_know_their_lines(blank):
+    cells = read(f"a,b\n1,x\n{blank}2,\n{blank}{blank}3,z\n")
+    assert cells.lines.tolist() == [2, 4, 7]
+    assert cells.frame["a"].tolist() == [1, 2, 3]
+    assert cells.frame["b"].isna().tolist() == [False, True, False]
+    some = cells.rows(np.array([False, True, True]))
+    assert some.lines.tolist() == [4, 7] and some.frame["b"].tolist()[1] == "z"
+
+
+def test_tabs_alone_are_a_row_of_empty_cells_between_tabs():
+    cells = read("a\tb\n1\t2\n\t\n3\t4\n")
+    assert cells.lines.tolist() == [2, 3, 4] and cells.frame["a"].isna().tolist()[1]
+
+
+def test_text_is_as_it_is_in_the_file():
+    cells = read("flag,code,word\nTRUE,007, a b \nTrue,8,?\n,9,NA\n", text=["code"])
+    assert cells.frame["flag"].tolist()[:2] == ["TRUE", "True"]
+    assert cells.frame["code"].tolist() == ["007", "8", "9"]
+    assert cells.frame["word"].tolist()[0] == "a b"
+    assert cells.frame["word"].isna().tolist() == [False, True, True]
+
+
+def test_the_index_that_pandas_writes_gets_its_name():
+    assert list(read(",a\n0,5\n").frame) == ["Unnamed: 0", "a"]
+
+
+@pytest.mark.parametrize(
+    ("style", "cell", "value"),
+    [
+        ("point", "1.5", 1.5), ("point", " -2e3 ", -2000.0), ("point", ".5", 0.5),
+        ("point", "1,5", np.nan), ("point", "1_000", np.nan), ("point", "inf", np.nan),
+        ("comma", "1,5", 1.5), ("comma", "-,5", -0.5), ("comma", "1.234.567,8", 1234567.8),
+        ("comma", "1.5", np.nan), ("comma", "12", 12.0), ("comma", "1.234", 1234.0),
+        ("grouped", "1,234.5", 1234.5), ("grouped", "1234.5", 1234.5), ("grouped", "1,5", np.nan),
+        ("grouped", "one", np.nan),
+    ],
+)  # fmt: skip
+def test_styles_of_numbers(style, cell, value):
+    cells = read(f'a;b\n"{cell}";x\n"";x\n', text=["a"])
+    assert equal(FORMATS[style].parsed(cells.frame["a"]), [value, np.nan])
+
+
+def test_numbers_are_read_to_the_last_digits():
+    values = np.random.default_rng(0).standard_normal(50) * 1e9
+    text = "a\n" + "".join(f"{value!r}\n" for value in values.tolist())
+    # Some versions of pandas miss the last bit.
+    assert read(text).numbers("a", "point")[0] == pytest.approx(values, rel=4e-16)
+
+
+def test_a_cell_that_is_no_number_is_missing_and_told():
+    cells = read("a,b\n1,5\ninf,x\n,7\n")
+    values, note = cells.numbers("a", "point")
+    assert equal(values, [1, np.nan, np.nan])
+    assert note == "1 cell without a number, as 'inf' in line 3"
+    values, note = cells.numbers("b", "point")
+    assert equal(values, [5, np.nan, 7])
+    assert note == "1 cell without a number, as 'x' in line 3"
+
+
+@pytest.mark.parametrize("cell", ["1e101", "-1e300", "1e-200"])
+def test_numbers_beyond_the_range_of_data_are_refused(cell):
+    with pytest.raises(InputError, match=r"x\.csv, line 3, column 'a': .* is not 0, nor between"):
+        read(f"a,b\n1,2\n{cell},3\n").numbers("a", "point")
+
+
+def test_rows_of_another_length_are_refused():
+    with pytest.raises(InputError, match=r"x\.csv, line 3: 1 cell where the header has 2 cells\."):
+        read("a,b\n1,2\n3\n4,5\n")
+
+
+def test_dates_are_times_of_utc():
+    cells = read("a;b\n01.02.2020;x\n;x\nsome day;x\n")
+    dates, note = cells.dates("a", "%d.%m.%Y")
+    assert dates.isna().tolist() == [False, True, True] and str(dates[0]) == "2020-02-01 00:00:00"
+    assert note == "1 cell without a date, as 'some day' in line 4"
+    dates, _ = read("a;b\n2020-02-01T01:00:00+02:00;x\n").dates("a", "%Y-%m-%dT%H:%M:%S%z")
+    assert str(dates[0]) == "2020-01-31 23:00:00"

@@ -1,0 +1,88 @@
+"""The target: numbers or classes, losses, mistakes with their line."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("skops", reason="needs cvxnn[cli]")
+
+from cvxnn.cli.cells import Cells
+from cvxnn.cli.options import Loss, Task
+from cvxnn.cli.sources import Source
+from cvxnn.cli.targets import LOSSES, accuracy, observed, read_target
+from cvxnn.errors import InputError
+
+
+def cells(values, separator=","):
+    text = f"a{separator}y\n" + "".join(f"{i}{separator}{v}\n" for i, v in enumerate(values))
+    return Cells.read(Source("x.csv", text), text=["y"])
+
+
+def target(values, task=None, loss=None, separator=","):
+    return read_target(cells(values, separator), "y", task, loss)
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        ([1.5, 2, 3], "regression"), ([0, 1, 0], "classification"), ([1, 2, 3], "regression"),
+        (["yes", "no", "no"], "classification"), (["a", "b", "c"], "classification"),
+        ([1, "", 2], "classification"), (["1,5", "2", "3,5"], "regression"),
+    ],
+)  # fmt: skip
+def test_the_task_follows_from_the_values(values, task):
+    found = target(values, separator=";")
+    assert found.task == task
+    assert found.loss == ("squared" if task == "regression" else "logistic")
+
+
+def test_values_and_labels_are_those_of_the_file():
+    assert target(["1,5", "", "3", "4"], separator=";").values.tolist() == [1.5, 3.0, 4.0]
+    assert target(["01", "02", "01"]).values.tolist() == ["01", "02", "01"]
+    assert target(["1", "1.0", "0"]).values.tolist() == ["1", "1", "0"]
+    found = target(["no", "?", "yes", ""])
+    assert found.values.tolist() == ["no", "yes"]
+    assert found.known.tolist() == [True, False, True, False]
+    assert found.notes == ("2 rows have no 'y'; left out.",)
+
+
+def test_losses_choose_the_task_and_tasks_the_loss():
+    assert {name for losses in LOSSES.values() for name in losses} == {loss.value for loss in Loss}
+    assert target([0, 1, 1], loss="huber").task == "regression"
+    assert target([0, 1, 2], loss="squared_hinge").task == "classification"
+    assert target([0, 1, 1], loss="squared").task == "classification"
+    found = target([0, 1, 2], task=Task.CLASSIFICATION)
+    assert (found.loss, found.values.tolist()) == ("logistic", ["0", "1", "2"])
+
+
+def test_few_numbers_may_be_classes():
+    (note,) = target([1, 2, 3] * 4).notes
+    assert note == "'y' has 3 different numbers; are they classes? --task classification"
+    assert target([1.5, 2, 3] * 4).notes == () and target(range(12)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "sentence"),
+    [
+        ([1, 2, "x", 4], {}, "line 4, column 'y': 'x' is not a number; for classes"),
+        ([1, 2, "inf", 4], {}, "line 4, column 'y': 'inf' is not a number"),
+        ([1, 2, "1e200", 4], {}, "line 4, column 'y': '1e200' is not 0, nor between"),
+        (["a", "b"], {"loss": "huber"}, "line 2, column 'y': 'a' is not a number"),
+        ([1, 2], {"task": Task.REGRESSION, "loss": "logistic"}, "is not for regression; take"),
+        (["", "NA"], {}, "column 'y' is empty"),
+        (["a", "a"], {}, "column 'y' has the same value in every row"),
+        ([2, 2], {}, "column 'y' has the same value in every row"),
+        ([f"w{i}" for i in range(101)], {}, "has 101 different values, too many for classes"),
+    ],
+)
+def test_mistakes(values, options, sentence):
+    with pytest.raises(InputError) as caught:
+        target(values, **options)
+    assert sentence in str(caught.value)
+
+
+def test_what_predictions_are_compared_with():
+    assert observed(cells(["1", "x"]), "y", Task.REGRESSION, "point") is None
+    assert observed(cells(["1", "2"]), "y", Task.REGRESSION, "point").tolist() == [1.0, 2.0]
+    assert observed(cells(["a", ""]), "y", Task.CLASSIFICATION, "point") is None
+    labels = observed(cells(["1.0", "b"]), "y", Task.CLASSIFICATION, "point")
+    assert accuracy(np.array(["1", "c"]), labels) == 0.5
