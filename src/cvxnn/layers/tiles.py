@@ -50,10 +50,10 @@ class Tiles:
     def __init__(self, rows: FloatArray, dtype: type[np.floating[Any]]) -> None:
         n, d = rows.shape
         # A power of two keeps the loops of the kernels free of remainders.
-        height = 1 << max(_ENTRIES // d, 1).bit_length() - 1
+        height = 1 << max(_ENTRIES // max(d, 1), 1).bit_length() - 1
         self._dtype, self._height = dtype, min(max(height, _FEWEST), _MOST)
-        self._slices = [slice(i, min(i + self._height, n)) for i in range(0, n, self._height)]
-        self._tiles = [np.ascontiguousarray(rows[part].T, dtype=dtype) for part in self._slices]
+        self.slices = [slice(i, min(i + self._height, n)) for i in range(0, n, self._height)]
+        self._tiles = [np.ascontiguousarray(rows[part].T, dtype=dtype) for part in self.slices]
 
     def value_and_gradient(
         self, hidden: FloatArray, output: FloatArray, loss: TileLoss
@@ -73,7 +73,7 @@ class Tiles:
         active = np.empty((len(a), self._height), self._dtype)
         f, masked = np.empty((2, self._height), self._dtype)
         value = 0.0
-        for part, tile in zip(self._slices, self._tiles, strict=True):
+        for part, tile in zip(self.slices, self._tiles, strict=True):
             count = tile.shape[1]
             _forward(tile, U, a, active, f)
             of_tile, gradient = loss(part, f[:count])

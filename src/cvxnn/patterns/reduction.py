@@ -106,15 +106,8 @@ def reduce_rows(
     """
     lengths = np.linalg.norm(X, axis=1)
     alive = np.flatnonzero(lengths > np.finfo(float).tiny)
-    column_scale, space, whitening = _row_space(X[alive])
-    deadline.check()
-    rank = whitening.shape[1]
-    # Where the whitening has columns of singular vectors, these are 1 / singular value long.
-    reach = np.linalg.norm(whitening, axis=0)
-    thin = reach.min(initial=1.0) <= _THIN * reach.max(initial=1.0)
-    plain = rank == X.shape[1] and not (turned and thin)
-    basis = np.eye(rank) if plain else np.linalg.qr(column_scale[:, None] * space)[0]
-    to_direction = whitening / column_scale[:, None]
+    basis, to_direction = row_space(X, turned=turned)
+    rank = to_direction.shape[1]
     coordinates = _unit_rows(_unit_rows(X[alive]) @ to_direction)
     deadline.check()
     labels, first, signs = _merge_parallel(coordinates, deadline)
@@ -131,6 +124,31 @@ def reduce_rows(
     return Reduction(
         basis, normals, coordinates[first], to_direction, class_of_row, scale, row_error
     )
+
+
+def row_space(X: FloatArray, *, turned: bool = False) -> tuple[FloatArray, FloatArray]:
+    """Basis of the row space of X, and the directions that its hyperplanes are spread over.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    turned : bool
+        As for :func:`reduce_rows`.
+
+    Returns
+    -------
+    basis, to_direction : ndarray, shape (d, r)
+        As of :class:`Reduction`.
+    """
+    alive = np.flatnonzero(np.linalg.norm(X, axis=1) > np.finfo(float).tiny)
+    column_scale, space, whitening = _row_space(X[alive])
+    rank = whitening.shape[1]
+    # Where the whitening has columns of singular vectors, these are 1 / singular value long.
+    reach = np.linalg.norm(whitening, axis=0)
+    thin = reach.min(initial=1.0) <= _THIN * reach.max(initial=1.0)
+    plain = rank == X.shape[1] and not (turned and thin)
+    basis = np.eye(rank) if plain else np.linalg.qr(column_scale[:, None] * space)[0]
+    return basis, whitening / column_scale[:, None]
 
 
 def _row_space(X: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

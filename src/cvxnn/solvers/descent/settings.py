@@ -20,10 +20,19 @@ class Settings:
         Neurons that start together, in all directions.
     starts, ascent_steps : int
         Directions that climb, and their steps: neurons go on travelling with the others.
+    few_starts, dense : int, float
+        Starts of a path at its beginning, where neurons are few, and the share of them that
+        leads to new neurons from which on there are more.
+    peaks, peak_steps : int
+        Ends of climbs on a part of the rows that climb on all of them to the largest beta.
+    rough_steps : int
+        Of L-BFGS for a score.
     margin : float
         Share of beta by which a neuron has to exceed it to be worth its place.
     most_new : int
         Neurons that a round adds.
+    unsure : float
+        Share of a threshold that a value on a part of the rows has to reach: it is a guess.
     same : float
         Directions with a cosine above this are one.
     small : float
@@ -35,6 +44,8 @@ class Settings:
         A descent ends when so many steps gain less than this share of the objective.
     nothing : float
         Neurons below this share of the longest are dropped.
+    sweeps, least_sweep : int, float
+        Of coordinate descent on sizes at most, and the share of the penalty that one gains.
     straight : float
         Share of the majorizing curvature that every row has when sizes are chosen.
     part, rounds_on_part : int
@@ -49,8 +60,14 @@ class Settings:
     wide: int = 600
     starts: int = 200
     ascent_steps: int = 8
+    few_starts: int = 50
+    dense: float = 0.2
+    peaks: int = 8
+    peak_steps: int = 8
+    rough_steps: int = 50
     margin: float = 0.01
     most_new: int = 100
+    unsure: float = 0.8
     same: float = 0.999
     small: float = 0.1
     steps: int = 200
@@ -58,6 +75,8 @@ class Settings:
     stretch: int = 10
     enough: float = 1e-5
     nothing: float = 1e-5
+    sweeps: int = 200
+    least_sweep: float = 1e-7
     straight: float = 1e-2
     part: int = 4_000
     rounds_on_part: int = 3

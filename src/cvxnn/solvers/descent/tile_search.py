@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.tiles import Tiles
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.constants import best_constant
+from cvxnn.solvers.descent.joint_descent import JointDescent
+from cvxnn.solvers.descent.row_ascent import RowAscent, alternating
 from cvxnn.solvers.descent.settings import SETTINGS
-from cvxnn.solvers.lasso.gram_lasso import gram_lasso
-from cvxnn.solvers.newton.local_descent import descend
+from cvxnn.solvers.descent.sizes import resized
 
 
 def is_for_tiles(layer: Layer, rank: int) -> bool:
@@ -36,6 +38,8 @@ class TileSearch:
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
     deadline : Deadline
+    intercept : bool
+        Whether a number that costs nothing is added to all predictions.
 
     Attributes
     ----------
@@ -57,19 +61,36 @@ class TileSearch:
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
+        *,
+        intercept: bool = False,
     ) -> None:
-        self.problem, self.deadline = problem, deadline
-        self._to_direction, self._random_state = to_direction, random_state
-        self._tiles = Tiles(problem.rows.rows, np.float32)
-        self.neurons = Neurons.none(problem.rows.n_features)
-        self._prediction = np.zeros_like(problem.y)
-        self.objective = problem.value(self._prediction)
+        self.problem, self.deadline, self.intercept = problem, deadline, intercept
+        self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
+        self._descent = JointDescent(problem, np.float32, intercept=intercept)
         self.n_new = 0
+        self.objective, self._prediction = np.inf, np.zeros_like(problem.y)
+        self._offer(Neurons.none(problem.rows.n_features))
+
+    @property
+    def residual(self) -> FloatArray:
+        """The dual point of the neurons, shape (n,); with an intercept its sum is zero."""
+        return self.problem.residual(self._prediction)
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found on a part of the rows."""
         self._offer(neurons)
         self._offer(self._resized(neurons))
+
+    def aim(self, beta: float) -> None:
+        """Go on from the neurons, with another beta."""
+        self.problem = replace(self.problem, beta=beta)
+        total = float(self.neurons.sizes.sum())
+        self.objective = self.problem.value(self._prediction, total)
+
+    def clear(self) -> None:
+        """Begin anew without neurons."""
+        self.objective = np.inf
+        self._offer(Neurons.none(self.problem.rows.n_features))
 
     def advance(self) -> bool:
         """One round; whether the search is over.
@@ -79,52 +100,70 @@ class TileSearch:
         OutOfTimeError
             If the deadline passes before the end; what was reached counts.
         """
+        start = self._spread() if len(self.neurons) == 0 else None
+        return self._round(start, SETTINGS.starts, SETTINGS.steps)
+
+    def refine(self, starts: int, steps: int) -> bool:
+        """A cheaper round, from neurons that are nearly right; whether it gained nothing.
+
+        Parameters
+        ----------
+        starts : int
+            Of the ascent.
+        steps : int
+            Of the descent.
+
+        Raises
+        ------
+        OutOfTimeError
+            As for :meth:`advance`.
+        """
+        return self._round(None, starts, steps)
+
+    def _round(self, start: Neurons | None, starts: int, steps: int) -> bool:
         before = self.objective
-        neurons = self._spread() if len(self.neurons) == 0 else self._with_new()
+        neurons = self._with_new(starts) if start is None else start
         if len(neurons) == 0:
             return True
-        moved = self._moved(neurons)
+        moved = self._moved(neurons, steps)
         self._offer(moved)
         self._offer(self._resized(moved))
         return before - self.objective <= SETTINGS.done * before
 
     def _offer(self, neurons: Neurons) -> None:
-        f = self.problem.rows.forward(neurons.rays, neurons.signs)
-        objective = self.problem.value(f, float(neurons.sizes.sum()))
+        problem = self.problem
+        f = problem.rows.forward(neurons.rays, neurons.signs)
+        if self.intercept:
+            b = best_constant(problem.loss, f, problem.y, neurons.intercept)
+            neurons, f = replace(neurons, intercept=b), f + b
+        objective = problem.value(f, float(neurons.sizes.sum()))
         if objective <= self.objective:
             self.neurons, self.objective, self._prediction = neurons, objective, f
 
-    def _spread(self) -> Neurons:
+    def _spread(self) -> Neurons | None:
         """Many neurons in all directions: they find their places together."""
         # More than rows need not be.
-        directions = self._drawn(min(SETTINGS.wide, 1 + len(self.problem.y) // 2))
-        signs = _alternating(len(directions))
-        slopes, squares = self._slopes(self.problem.residual_at_zero, directions)
-        self.n_new = len(signs)
+        directions = self._ascent.drawn(min(SETTINGS.wide, 1 + len(self.problem.y) // 2))
+        signs = alternating(len(directions))
+        slopes, squares = self._slopes(self.residual, directions)
         if (signs * slopes).max(initial=0.0) <= self.problem.beta:
             # Such neurons only shrink; the ascent finds better ones, where there are any.
-            return self._with_new()
+            return None
+        self.n_new = len(signs)
         return self._small(directions, signs, signs * slopes, squares)
 
-    def _with_new(self) -> Neurons:
+    def _with_new(self, starts: int) -> Neurons:
         """The neurons, and small ones where the ascent finds that they would help."""
-        problem, neurons = self.problem, self.neurons
-        v = problem.residual(self._prediction)
-        directions, signs = self._climbed(v), _alternating(SETTINGS.starts)
+        v, least = self.residual, self.problem.beta * (1.0 + SETTINGS.margin)
+        # What a part of the rows says is not so sure.
+        directions, signs = self._ascent.found(v, starts, SETTINGS.unsure * least)
         slopes, squares = self._slopes(v, directions)
-        values = signs * slopes
-        best = np.argsort(-values, kind="stable")
-        kept: list[int] = []
-        for j in best[values[best] > problem.beta * (1.0 + SETTINGS.margin)]:
-            rivals = [i for i in kept if signs[i] == signs[j]]
-            if not (directions[rivals] @ directions[j] > SETTINGS.same).any():
-                kept.append(int(j))
-            if len(kept) == SETTINGS.most_new:
-                break
+        kept = np.flatnonzero(signs * slopes > least)
         self.n_new = len(kept)
-        if not kept:
-            return neurons
-        return self._small(directions[kept], signs[kept], values[kept], squares[kept])
+        if self.n_new == 0:
+            return self.neurons
+        values = (signs * slopes)[kept]
+        return self._small(directions[kept], signs[kept], values, squares[kept])
 
     def _small(
         self, directions: FloatArray, signs: FloatArray, values: FloatArray, squares: FloatArray
@@ -150,47 +189,17 @@ class TileSearch:
             squares += curvature[rows] @ activations**2
         return slopes, squares
 
-    def _drawn(self, count: int) -> FloatArray:
-        """Unit directions, spread evenly over the hyperplanes of the data."""
-        drawn = self._random_state.standard_normal((count, self._to_direction.shape[1]))
-        return _unit(drawn @ self._to_direction.T)
-
-    def _climbed(self, v: FloatArray) -> FloatArray:
-        """Directions after climbs on some of the rows, shape (starts, d)."""
-        n, most = len(v), SETTINGS.ascent_rows
-        rows = self._random_state.choice(n, most, replace=False) if n > most else slice(None)
-        X, w = self.problem.rows.rows[rows].astype(np.float32), v[rows].astype(np.float32)
-        U = self._drawn(SETTINGS.starts).astype(np.float32)
-        return climbed(X, w, U, _alternating(len(U)).astype(np.float32)).astype(np.float64)
-
-    def _moved(self, neurons: Neurons) -> Neurons:
+    def _moved(self, neurons: Neurons, steps: int) -> Neurons:
         """After a descent, without the neurons that it has brought to nothing."""
-        moved = descend(
-            self.problem, neurons, tiles=self._tiles, deadline=self.deadline,
-            steps=SETTINGS.steps, enough=SETTINGS.enough, stretch=SETTINGS.stretch,
-            memory=SETTINGS.memory,
+        moved = self._descent.moved(
+            neurons, self.problem.beta,
+            steps=steps, enough=SETTINGS.enough, deadline=self.deadline,
         )  # fmt: skip
         return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
 
     def _resized(self, neurons: Neurons) -> Neurons:
-        """With the best sizes for their directions, where the loss is its parabola at them."""
-        problem, k = self.problem, len(neurons)
-        f = problem.rows.forward(neurons.rays, neurons.signs)
-        v, curvature = problem.residual(f), self._curvature(f)
-        gram, pull = np.zeros((k, k)), np.zeros(k)
-        for rows, part in problem.rows.tiles(k):
-            self.deadline.check()
-            columns = part.activations(neurons.directions) * neurons.signs
-            weighted = columns * curvature[rows, None]
-            gram += weighted.T @ columns
-            pull += columns.T @ v[rows] + weighted.T @ f[rows]
-        sizes = gram_lasso(gram, pull - problem.beta, neurons.sizes, deadline=self.deadline)
-        return neurons.sized(sizes).select(sizes > 0.0)
-
-    def _curvature(self, f: FloatArray) -> FloatArray:
-        """Of the loss, and next to none where it is straight."""
-        loss, y = self.problem.loss, self.problem.y
-        return np.maximum(loss.curvature(f, y), SETTINGS.straight * loss.majorizer(f, y))
+        """With the best sizes for their directions."""
+        return resized(self.problem, neurons, self.deadline, intercept=self.intercept)
 
 
 @final
@@ -253,30 +262,3 @@ class TileStages:
         return False
 
 
-def climbed(X: Array, v: Array, U: Array, signs: Array) -> Array:
-    """Unit directions with larger ``s v'(X u)_+``, after a few steps from those of `U`.
-
-    A step goes to the gradient, which is the maximiser over a cell where no row holds it back;
-    every other one to the mean of that and the best point so far, which ends going to and fro.
-    """
-    best, top = U.copy(), np.full(len(U), -np.inf, U.dtype)
-    for step in range(SETTINGS.ascent_steps):
-        on = X @ U.T > 0.0
-        slopes = (on * v[:, None]).T @ X
-        values = signs * np.einsum("ij,ij->i", slopes, U)
-        better = values > top
-        top[better], best[better] = values[better], U[better]
-        U = _unit(signs[:, None] * slopes)
-        if step % 2:
-            U = _unit(U + best)
-    return best
-
-
-def _alternating(count: int) -> FloatArray:
-    """Signs 1, -1, 1, ..."""
-    return np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
-
-
-def _unit(rows: Array) -> Array:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0.0, lengths, 1.0))

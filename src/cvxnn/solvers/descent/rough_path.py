@@ -1,0 +1,134 @@
+"""Rough networks for one beta after the other, each from the one before."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+
+from cvxnn.errors import InputError
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
+from cvxnn.layers import Layer
+from cvxnn.patterns.reduction import row_space
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.row_ascent import RowAscent, climbed
+from cvxnn.solvers.descent.settings import SETTINGS
+from cvxnn.solvers.descent.tile_search import TileSearch
+
+
+@final
+class RoughPath:
+    """Networks that are good enough for a score, along beta.
+
+    Ascent, joint descent in float32, best sizes: no Newton steps over kinks, no proof.
+    Objectives are within some per cent of where they would come to rest, and scores of test
+    rows differ by less than folds do.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        In the units of the data, without a readout, of any rank, with a loss that is a sum
+        over the rows. Its beta is not looked at.
+    random_state : numpy.random.Generator
+        Where ascents start, and on which rows.
+    intercept : bool
+        Whether a number that costs nothing is added to all predictions.
+    deadline : Deadline, optional
+        When it passes, networks stay as they are.
+
+    Attributes
+    ----------
+    largest_beta : float
+        From it on the best network has no neurons; an estimate from below.
+
+    Raises
+    ------
+    InputError
+        If beta is out of all proportion to the data, or if there are labels that are all the
+        same, with an intercept: it has no best value.
+
+    Notes
+    -----
+    O(n d k) a step of L-BFGS, for k neurons.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> X = np.random.default_rng(0).standard_normal((50, 4))
+    >>> problem = Problem.of(Layer(X), np.maximum(X[:, 0], 0.0) + 3.0, 1.0, SquaredLoss())
+    >>> path = RoughPath(problem, np.random.default_rng(0), intercept=True)
+    >>> [len(path.advance(share * path.largest_beta)) for share in (1.0, 0.5, 0.1)]
+    [0, 1, 1]
+    """
+
+    def __init__(
+        self,
+        problem: Problem[Layer],
+        random_state: np.random.Generator,
+        *,
+        intercept: bool = False,
+        deadline: Deadline = UNLIMITED,
+    ) -> None:
+        if intercept and problem.loss.has_labels and (problem.y == problem.y[:1]).all():
+            raise InputError("the labels are all the same, an intercept has no best value then.")
+        scaled, self._units = problem.in_units()
+        self._basis, to_direction = row_space(scaled.rows.rows)
+        reduced = scaled.on(scaled.rows.turned(self._basis))
+        arguments = (self._basis.T @ to_direction, random_state)
+        self._search = TileSearch(reduced, *arguments, deadline, intercept=intercept)
+        self._ascent = RowAscent(reduced.rows.rows, *arguments)
+        self._starts = SETTINGS.few_starts
+        self._largest = self._found_largest()
+
+    @property
+    def largest_beta(self) -> float:
+        return self._largest * self._units.rows * self._units.targets
+
+    def start_from(self, neurons: Neurons) -> None:
+        """Go on from neurons in the coordinates and units of the data."""
+        self._search.clear()
+        self._search.start_from(self._units.reduced(neurons).turned(self._basis))
+
+    def advance(self, beta: float, rounds: int = 1) -> Neurons:
+        """Neurons for a beta, from those before.
+
+        Parameters
+        ----------
+        beta : float
+            In the units of the data, > 0.
+        rounds : int
+            At most; fewer, where one gains nothing.
+
+        Returns
+        -------
+        Neurons
+            In the coordinates and units of the data.
+        """
+        search, scaled = self._search, beta / self._units.rows / self._units.targets
+        search.aim(scaled)
+        if scaled >= self._largest:
+            search.clear()
+            rounds = 0
+        try:
+            for _ in range(rounds):
+                is_over = search.refine(self._starts, SETTINGS.rough_steps)
+                # Where many starts lead to neurons of their own, more would find more.
+                if search.n_new > SETTINGS.dense * self._starts:
+                    self._starts = min(2 * self._starts, SETTINGS.starts)
+                if is_over:
+                    break
+        except OutOfTimeError:
+            # What was reached counts.
+            pass
+        return self._units.restored(search.neurons.turned(self._basis.T))
+
+    def _found_largest(self) -> float:
+        """The largest value that climbs find, on a part of the rows first, for no neurons."""
+        v, X = self._search.residual, self._search.problem.rows.rows
+        directions, signs = self._ascent.found(v, SETTINGS.starts, 0.0)
+        ends = directions[: SETTINGS.peaks].astype(np.float32)
+        _, values = climbed(
+            X.astype(np.float32), v.astype(np.float32), ends,
+            signs[: SETTINGS.peaks].astype(np.float32), SETTINGS.peak_steps,
+        )  # fmt: skip
+        return float(values.max(initial=0.0))
