@@ -38,8 +38,24 @@ from cvxnn.losses import LogisticLoss, Loss, SquaredLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.rough_path import RoughPath
 
-REGRESSION = ["uci/autompg", "uci/concrete", "uci/energy", "uci/housing", "uci/kin40k@400", "uci/kin40k@3000", "sklearn/diabetes", "made/friedman1_2000", "made/friedman1_2000@300", "common/airfoil", "common/baseball", "common/boom_bikes", "common/casp@500", "common/casp@4000", "common/ccpp@500", "common/ccpp@4000", "common/communities", "common/compactiv@400", "common/compactiv@3000", "common/cpu_performance", "common/ele_1", "common/electrical_grid@400", "common/electrical_grid@3000", "common/excitation_current", "common/forestfires", "common/insurance", "common/laser", "common/daily-demand", "keel/abalone19#1", "keel/australian#1", "keel/banana#0", "keel/bands#2", "keel/bupa#4", "keel/contraceptive#0", "keel/glass1#0", "keel/heart#7", "keel/ionosphere#4", "keel/letter#6", "sklearn/breast_cancer#9", "sklearn/digits#20"]
-CLASSIFICATION = ["sklearn/breast_cancer", "keel/australian", "keel/banana@500", "keel/banana@4000", "keel/bands", "keel/breast", "keel/bupa", "keel/chess@600", "keel/chess", "keel/crx", "keel/german", "keel/heart", "keel/housevotes", "keel/ionosphere", "keel/haberman", "keel/glass0", "keel/glass1", "keel/ecoli1", "keel/ecoli3", "keel/abalone9-18", "keel/car-good", "keel/flare-F", "keel/dermatology-6", "keel/kr-vs-k-three_vs_eleven", "keel/contraceptive:0", "sklearn/digits:8", "sklearn/digits:1", "keel/letter:3@4000", "keel/hayes-roth:0", "keel/led7digit:8"]
+REGRESSION_TABLES = """
+uci/autompg uci/concrete uci/energy uci/housing uci/kin40k@400 uci/kin40k@3000 sklearn/diabetes
+made/friedman1_2000 made/friedman1_2000@300 common/airfoil common/baseball common/boom_bikes
+common/casp@500 common/casp@4000 common/ccpp@500 common/ccpp@4000 common/communities
+common/compactiv@400 common/compactiv@3000 common/cpu_performance common/ele_1
+common/electrical_grid@400 common/electrical_grid@3000 common/excitation_current
+common/forestfires common/insurance common/laser common/daily-demand keel/abalone19#1
+keel/australian#1 keel/banana#0 keel/bands#2 keel/bupa#4 keel/contraceptive#0 keel/glass1#0
+keel/heart#7 keel/ionosphere#4 keel/letter#6 sklearn/breast_cancer#9 sklearn/digits#20
+"""
+CLASSIFICATION_TABLES = """
+sklearn/breast_cancer keel/australian keel/banana@500 keel/banana@4000 keel/bands keel/breast
+keel/bupa keel/chess@600 keel/chess keel/crx keel/german keel/heart keel/housevotes
+keel/ionosphere keel/haberman keel/glass0 keel/glass1 keel/ecoli1 keel/ecoli3 keel/abalone9-18
+keel/car-good keel/flare-F keel/dermatology-6 keel/kr-vs-k-three_vs_eleven keel/contraceptive:0
+sklearn/digits:8 sklearn/digits:1 keel/letter:3@4000 keel/hayes-roth:0 keel/led7digit:8
+"""
+TABLES = REGRESSION_TABLES + CLASSIFICATION_TABLES
 MOST_ROWS = 4000
 SHARES = 10.0 ** (-np.arange(1, 16) / 3.0)
 NAME = re.compile(r"(?P<table>[^@:#]+)(?::(?P<label>\d+))?(?:#(?P<column>\d+))?(?:@(?P<rows>\d+))?")
@@ -145,8 +161,10 @@ def measured(library: Library, name: str, split: int) -> Record:
         train=[score(inner, predict(each, inner.X)) for each in networks],
         errors=[error(scaled, predict(each, scaled.X)) for each in networks],
         folds=[
-            scores_of_fold(task, *fold, betas, split)
-            for fold in splitter(5, shuffle=True, random_state=split).split(task.X, task.y)
+            scores_of_fold(task, inside, outside, betas, split)
+            for inside, outside in splitter(5, shuffle=True, random_state=split).split(
+                task.X, task.y
+            )
         ],
         held_out=scores_of_fold(task, *ordered_fold(task), betas, split),
     )
@@ -177,7 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--uci", type=Path, metavar="DIR", help="a folder for each UCI set")
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="where the two wheels are")
-    parser.add_argument("--tables", nargs="*", default=(*REGRESSION, *CLASSIFICATION))
+    parser.add_argument("--tables", nargs="*", default=TABLES.split())
     parser.add_argument("--splits", type=int, default=4)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     arguments = parser.parse_args()
