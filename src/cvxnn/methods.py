@@ -39,6 +39,8 @@ class Method(Settings, ABC):
     patterns: PatternSet | None = None
     # Whether an exact oracle may be asked.
     certify: bool = True
+    # Whether neurons come to rest to the last digits.
+    polish: bool = True
 
     @property
     @abstractmethod
@@ -73,6 +75,10 @@ class Global(Method):
     certify : bool, default True
         False spares the exact oracle, as long as it would have to search: the end is
         STATIONARY then, with the bound that is known anyway.
+    polish : bool, default True
+        False ends the search, STATIONARY too, where neurons have come to rest up to the
+        precision of a score, some per mille of the objective: neither Newton steps nor an
+        exact oracle follow. In rank two, where it takes no time, the optimum stays exact.
 
     Raises
     ------
@@ -82,14 +88,16 @@ class Global(Method):
     Examples
     --------
     >>> Global()
-    Global(certify=True)
+    Global(certify=True, polish=True)
     """
 
     certify: bool = True
+    polish: bool = True
     name: ClassVar[str] = "global"
 
     def __post_init__(self) -> None:
         check_flag(self.certify, "certify")
+        check_flag(self.polish, "polish")
 
     @property
     def covers_all(self) -> bool:

@@ -48,6 +48,8 @@ class GlobalSearch(IncumbentSearch):
         Neurons to begin with, in the coordinates of the rows.
     certifies : bool
         Whether the exact oracle is asked; without it the end is stationary.
+    polishes : bool
+        Whether neurons come to rest to the last digits; without that no oracle is asked.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class GlobalSearch(IncumbentSearch):
         *,
         start: Neurons | None = None,
         certifies: bool = True,
+        polishes: bool = True,
     ) -> None:
         assert problem.is_least_squares
         self._begun, self._end, layer = clock(), deadline, problem.rows
@@ -70,9 +73,9 @@ class GlobalSearch(IncumbentSearch):
         super().__init__(problem.on(self.layer), nothing, "tree", search_deadline)
         self._oracle = LayerOracle(self.layer, BranchAndBound(layer.rows, self._reduction))
         self._take(spectral_proof(layer, problem.residual_at_zero))
-        self._certifies = certifies
+        self._certifies, self._polishes = certifies and polishes, polishes
         arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
-        self._fine = NeuronSearch(self.problem, *arguments)
+        self._fine = NeuronSearch(self.problem, *arguments, polishes=polishes)
         self._coarse: list[NeuronSearch | TileStages] = []
         if start is None:
             self._coarse = self._split(*arguments)
@@ -80,8 +83,16 @@ class GlobalSearch(IncumbentSearch):
             # They have been on the parts.
             self._fine.start_from(start.turned(self.basis))
             self._offer(self._fine.neurons)
+            if self._is_rough:
+                self._coarse = self._split(*arguments)
+                self._coarse[0].start_from(self.neurons)
         self._exact = False
         self._few = SETTINGS.few if self.layer.n_features <= SETTINGS.quick_rank else 1
+
+    @property
+    def _is_rough(self) -> bool:
+        """Whether the rough search is all there is to do."""
+        return not self._polishes and self.layer.readout is None
 
     def _split(
         self, to_direction: FloatArray, random_state: np.random.Generator, deadline: Deadline
@@ -89,7 +100,7 @@ class GlobalSearch(IncumbentSearch):
         """Coarse searches: on growing parts of the rows, or rough ones in high rank."""
         n, many = len(self.problem.y), SETTINGS.many_rows
         arguments = (to_direction, random_state, deadline)
-        if is_for_tiles(self.layer, self.rank):
+        if self._is_rough or is_for_tiles(self.layer, self.rank):
             return [TileStages(self.problem, *arguments)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
@@ -112,13 +123,18 @@ class GlobalSearch(IncumbentSearch):
         finally:
             self.n_blocks = search.n_new
             self._offer(search.neurons)
-        if done:
+        if done and self._is_rough:
+            self.stationary = True
+        elif done:
             del self._coarse[0]
             following = self._coarse[0] if self._coarse else self._fine
             following.start_from(search.neurons)
 
     def _full_round(self, tol: float) -> None:
         search = self._fine
+        if not self._polishes:
+            self._rough_round(search)
+            return
         before = (self.objective, self.bound)
         # Columns alone reach a coarse gap, and a Newton step over many rows is dear.
         converge = not search.is_many or tol < SETTINGS.columns_reach
@@ -142,6 +158,15 @@ class GlobalSearch(IncumbentSearch):
         improved = self.objective < before[0] * (1.0 - 1e-12) or self.bound > before[1]
         self.stalled = 0 if improved else self.stalled + 1
 
+    def _rough_round(self, search: NeuronSearch) -> None:
+        """A round of rows that are read together, for which there are no tiles."""
+        before = self.objective
+        proposals = search.propose(SETTINGS.coarse)
+        self.n_blocks = len(proposals)
+        self._add(proposals, converge=False)
+        gained = before - self.objective
+        self.stationary = len(proposals) == 0 or gained <= SETTINGS.at_rest * before
+
     def _add(self, proposals: Proposals, *, converge: bool) -> None:
         """Bring the neurons and the proposals to rest, if there is anything to do."""
         if len(proposals) or converge:
@@ -156,7 +181,8 @@ class GlobalSearch(IncumbentSearch):
         Each that is missing moves predictions by about the share of beta it exceeds beta by,
         where the objective feels the square. The bound stays as it is.
         """
-        if len(self.problem.y) * self.neurons.directions.size**2 > SETTINGS.sharp_work:
+        work = len(self.problem.y) * self.neurons.directions.size**2
+        if not self._polishes or work > SETTINGS.sharp_work:
             return False
         proposals = self._fine.propose(self._excess(tol) / 4.0)
         self.n_blocks = len(proposals)

@@ -22,6 +22,8 @@ class Settings:
         next part needs no more.
     done : float
         A part has done its work, too, when no more than this share of its neurons is new.
+    at_rest : float
+        Without a polish the search is over when a round gains less than this share.
     columns_reach : float
         Gap that weighing peaks reaches without Newton's method.
     search_share : float
@@ -84,6 +86,7 @@ class Settings:
     coarse: float = 0.01
     coarse_rounds: int = 20
     done: float = 1.0 / 16.0
+    at_rest: float = 1e-4
     columns_reach: float = 1e-5
     search_share: float = 0.85
     quick_rank: int = 4

@@ -96,7 +96,8 @@ class LayerStrategy(RowsStrategy):
         it is the other way round: where there are few cells, a master on each has digits
         that moments have not.
         """
-        if not self._method.covers_all or first.alternative is None:
+        is_last = not self._method.covers_all or not self._method.polish
+        if is_last or first.alternative is None:
             return None
         by_cells = first.alternative == "cells"
         patterns = enumerate_until(problem.rows.rows, deadline) if by_cells else None
@@ -116,10 +117,12 @@ class LayerStrategy(RowsStrategy):
             problem = problem.on(problem.rows.with_readout())
         searches = Searches(
             problem.rows, patterns, self._random_state, deadline,
-            by_cells=by_cells, certifies=self._method.certify,
+            by_cells=by_cells, certifies=self._method.certify, polishes=self._method.polish,
         )  # fmt: skip
-        opening = None if start is not None else searches.opening(problem)
-        return search_for(problem, searches.open, deadline, start, opening)
+        return search_for(
+            problem, searches.open, deadline, start, searches.opening(problem, start),
+            polishes=self._method.polish,
+        )  # fmt: skip
 
 
 @final
@@ -143,6 +146,8 @@ class Searches:
         Whether few patterns may be listed.
     certifies : bool
         Whether the exact oracle may be asked.
+    polishes : bool
+        Whether neurons come to rest to the last digits.
     """
 
     layer: Layer
@@ -151,6 +156,7 @@ class Searches:
     deadline: Deadline
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
+    polishes: bool = field(kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
     @cached_property
@@ -158,7 +164,7 @@ class Searches:
         # Free neurons come after cells where hyperplanes nearly meet.
         return RowGeometry(
             self.layer.rows, self.deadline, patterns=self.patterns,
-            lists_cells=self.by_cells, turned=not self.by_cells,
+            lists_cells=self.by_cells and self.polishes, turned=not self.by_cells,
         )  # fmt: skip
 
     def open(
@@ -184,19 +190,27 @@ class Searches:
         certifies = certifies and self.certifies
         return GlobalSearch(
             problem, self.random_state, reduction, self.deadline,
-            start=start, certifies=certifies,
+            start=start, certifies=certifies, polishes=self.polishes,
         )  # fmt: skip
 
-    def opening(self, problem: Problem[Layer]) -> TileStages | None:
-        """A rough search for a loss other than the squared one, where no exact method ends."""
+    def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileStages | None:
+        """A rough search for a loss other than the squared one, where no exact method ends.
+
+        Without a polish that is the search, and goes on from the start; else a start is better
+        than what it would find.
+        """
         if problem.is_least_squares or isinstance(problem.loss, SkipLoss):
             return None
-        if self._geometry.kind(is_read=problem.rows.readout is not None) != "tree":
+        is_read = problem.rows.readout is not None
+        if is_read or self._geometry.kind() != "tree" or (start is not None and self.polishes):
             return None
         reduction = self._geometry.reduction
-        if not is_for_tiles(problem.rows, reduction.rank):
+        if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
-        return TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
+        stages = TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
+        if start is not None:
+            stages.start_from(start)
+        return stages
 
     def _over_cells(
         self, problem: Problem[Layer], reduction: Reduction, start: Neurons | None

@@ -31,6 +31,8 @@ class NeuronSearch:
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
     deadline : Deadline
+    polishes : bool
+        Whether Newton's method follows local descent.
 
     Attributes
     ----------
@@ -48,7 +50,10 @@ class NeuronSearch:
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
+        *,
+        polishes: bool = True,
     ) -> None:
+        self._polishes = polishes
         self.problem, self.deadline = problem, deadline
         self._ascent = AscentOracle(problem.rows.rows, to_direction, random_state)
         self._faces = faces_for(problem.rows)
@@ -154,11 +159,12 @@ class NeuronSearch:
         wide = self._is_wide
         limit = SETTINGS.wide_newton_variables if wide else SETTINGS.newton_variables
         is_far = proposals.largest > SETTINGS.far * self.problem.beta
-        if is_far or neurons.directions.size > limit:
+        if is_far or neurons.directions.size > limit or not self._polishes:
             neurons = self._descended(neurons)
             yield neurons
             neurons = self._merged(neurons)
-        if neurons.directions.size <= limit and (converge or not self.is_many):
+        is_small = neurons.directions.size <= limit
+        if self._polishes and is_small and (converge or not self.is_many):
             neurons = descend_over_kinks(
                 self.problem,
                 neurons,

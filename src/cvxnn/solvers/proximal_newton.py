@@ -46,6 +46,8 @@ class Settings:
         what all its rounds did: the next model knows better.
     first_tolerance, forcing : float
         Relative accuracy of the first model, and of a model beside the gain of the last.
+    at_rest : float
+        Relative gain of a model that is the end where nothing is polished.
     aim : float
         Share of the tolerance that a model that is certified may use up.
     least_tolerance : float
@@ -64,6 +66,7 @@ class Settings:
     slow: float = 0.1
     first_tolerance: float = 1e-2
     forcing: float = 0.1
+    at_rest: float = 1e-4
     aim: float = 0.3
     least_tolerance: float = 1e-13
     patience: int = 3
@@ -91,14 +94,17 @@ def search_for(
     deadline: Deadline,
     start: Neurons | None = None,
     opening: TileStages | None = None,
+    *,
+    polishes: bool = True,
 ) -> Search:
     """The search for a problem of any loss: one with squared loss, or a sequence of them.
 
-    A sequence may have an opening, a rough search for the loss itself.
+    A sequence may have an opening, a rough search for the loss itself; without a polish
+    that is all, or models that are as rough.
     """
     if problem.is_least_squares:
         return open_model(problem, start, None, True)
-    return ProximalNewton(problem, open_model, deadline, start, opening)
+    return ProximalNewton(problem, open_model, deadline, start, opening, polishes=polishes)
 
 
 @final
@@ -114,6 +120,8 @@ class ProximalNewton(IncumbentSearch):
         A network to begin with; it has to be better than none.
     opening : TileStages, optional
         A rough search that finds one.
+    polishes : bool
+        Whether models follow the opening, and models are certified.
 
     Notes
     -----
@@ -143,7 +151,10 @@ class ProximalNewton(IncumbentSearch):
         deadline: Deadline,
         start: Neurons | None = None,
         opening: TileStages | None = None,
+        *,
+        polishes: bool = True,
     ) -> None:
+        self._polishes = polishes
         self.layer, n_features = problem.rows, problem.rows.n_features
         super().__init__(problem, Neurons.none(n_features), "spectral", deadline)
         self._open, self.basis = open_model, np.eye(n_features)
@@ -199,6 +210,7 @@ class ProximalNewton(IncumbentSearch):
         try:
             if opening.advance():
                 self._opening = None
+                self.stationary = not self._polishes
         finally:
             self.n_blocks, neurons = opening.n_new, opening.neurons
             end = self.layer.forward(neurons.rays, neurons.signs)
@@ -257,6 +269,8 @@ class ProximalNewton(IncumbentSearch):
         small = self._gain <= 0.1 * tol
         self.stationary = small and self._certifies and model.stationary and self.gap > tol
         self._certifies |= small
+        if not self._polishes:
+            self.stationary = self._gain <= SETTINGS.at_rest or self.problem.loss.is_quadratic
         better = self._gain > 1e-12 or self.bound > before[1]
         self.stalled = 0.0 if better else self.stalled + 1.0
 

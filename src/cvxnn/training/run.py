@@ -96,6 +96,8 @@ class Run:
         fewer = self._model.proof_advice
         if rank > MAX_RANK:
             return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {fewer}"
+        if not self._method.polish:
+            return "a proof takes method=Global(polish=True)"
         if not self._method.certify:
             return "a proof takes method=Global(certify=True)"
         return (

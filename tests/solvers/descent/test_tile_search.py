@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from least_squares import least_squares
+from planted_rows import planted
 from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
 
@@ -14,15 +15,9 @@ from cvxnn.patterns import PatternSet
 from cvxnn.problems import Problem
 from cvxnn.program import ConvexProgram
 from cvxnn.solvers.atoms import neuron_objective
-from cvxnn.solvers.descent import tile_search
+from cvxnn.solvers.descent import row_ascent, tile_search
 from cvxnn.solvers.descent.settings import Settings
-from cvxnn.solvers.descent.tile_search import TileSearch, TileStages, climbed
-
-
-def planted(n=120, d=8, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, d))
-    return X, np.maximum(X @ rng.standard_normal((d, 3)), 0.0) @ [1.0, -1.0, 0.5]
+from cvxnn.solvers.descent.tile_search import TileSearch, TileStages
 
 
 def search_on(X, y, beta, state=0, deadline=None):
@@ -75,7 +70,8 @@ def test_a_large_beta_needs_no_neurons():
 
 def test_many_rows_are_looked_through_in_parts(monkeypatch):
     X, y = planted()
-    monkeypatch.setattr(tile_search, "SETTINGS", Settings(ascent_rows=40, wide=20))
+    for module in (row_ascent, tile_search):
+        monkeypatch.setattr(module, "SETTINGS", Settings(ascent_rows=40, wide=20))
     part = search_on(X, y, 3.0)
     run(part)
     monkeypatch.undo()
@@ -101,17 +97,6 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     with pytest.raises(OutOfTimeError):
         search.advance()
     assert search.objective <= before and len(search.neurons) > 0
-
-
-def test_climbs_do_not_end_below_their_starts():
-    X, v = planted(60, 9, 1)
-    U = np.random.default_rng(2).standard_normal((50, 9))
-    U /= np.linalg.norm(U, axis=1, keepdims=True)
-    signs = np.where(np.arange(50) % 2 == 0, 1.0, -1.0)
-    ends = climbed(X, v, U, signs)
-    values = [signs * (v @ np.maximum(X @ points.T, 0.0)) for points in (U, ends)]
-    assert (values[1] >= values[0] - 1e-9).all() and (values[1] > values[0]).mean() > 0.9
-    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 1.0, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["logistic", "huber", "squared_hinge"])
@@ -165,3 +150,37 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     rough = TileSearch(search, np.eye(10), np.random.default_rng(0), Deadline())
     run(rough)
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
+
+
+@pytest.mark.parametrize("name", ["squared", "logistic", "huber", "squared_hinge"])
+def test_with_an_intercept_the_residual_sums_to_zero(name):
+    X, y = planted()
+    loss = as_loss(name)
+    y = np.where(y > 0.5, 1.0, -1.0) if loss.has_labels else y + 5.0
+    problem = Problem.of(Layer(X), y, 1.0, loss)
+    plain = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
+    search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline(), intercept=True)
+    objectives = run(search)
+    assert (np.diff(objectives) <= 0.0).all()
+    v = search.residual
+    assert abs(v.sum()) <= 1e-9 * np.abs(v).sum()
+    neurons = search.neurons
+    f = np.maximum(X @ neurons.directions.T, 0.0) @ (neurons.sizes * neurons.signs)
+    f += neurons.intercept
+    np.testing.assert_allclose(-loss.gradient(f, y), v, atol=1e-12)
+    assert search.objective == pytest.approx(problem.value(f, neurons.sizes.sum()), rel=1e-12)
+    run(plain)
+    assert search.objective < plain.objective
+
+
+def test_an_intercept_follows_a_shift_of_the_targets():
+    X, y = planted()
+    searches = []
+    for shift in (0.0, 64.0):
+        problem = least_squares(X, y + shift, 3.0)
+        rng = np.random.default_rng(0)
+        searches.append(TileSearch(problem, np.eye(8), rng, Deadline(), intercept=True))
+        run(searches[-1])
+    first, second = searches
+    assert second.objective == pytest.approx(first.objective, rel=1e-3)
+    assert second.neurons.intercept == pytest.approx(first.neurons.intercept + 64.0, abs=0.5)

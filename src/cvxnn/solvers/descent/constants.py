@@ -10,9 +10,7 @@ from cvxnn.losses import Loss
 _STEPS = 200
 
 
-def best_constant(
-    loss: Loss, prediction: FloatArray, y: FloatArray, start: float = 0.0
-) -> float:
+def best_constant(loss: Loss, prediction: FloatArray, y: FloatArray, start: float = 0.0) -> float:
     """The b with the least ``l(f + b, y)``.
 
     Parameters
@@ -43,18 +41,16 @@ def best_constant(
         if abs(slope) <= EPS * float(np.abs(gradient).sum()):
             break
         low, high = (low, b) if slope > 0.0 else (b, high)
-        move = -slope / _curvature(loss, prediction + b, y)
+        total = prediction + b
+        if high - low < np.inf:
+            move = -slope / max(float(loss.curvature(total, y).sum()), 1e-300)
+        else:
+            # Where nothing stops it Newton's step may lead to the end of the numbers; parabolas
+            # above the loss do not, but on an exponential slope they would crawl.
+            move = -slope / float(loss.majorizer(total, y).sum())
+            length = max(abs(move), 2.0 * length)
+            move = float(np.copysign(length, move))
         if abs(move) <= 4.0 * EPS * abs(b):
             break
-        if low == -np.inf or high == np.inf:
-            # A slope that falls exponentially would take a step for each factor of e.
-            length = max(abs(move), 2.0 * length)
-            move = np.copysign(length, move)
         b = b + move if low < b + move < high else 0.5 * (low + high)
     return b
-
-
-def _curvature(loss: Loss, prediction: FloatArray, y: FloatArray) -> float:
-    """In b: of the loss, or of parabolas above it where it is straight."""
-    own = float(loss.curvature(prediction, y).sum())
-    return own if own > 0.0 else float(loss.majorizer(prediction, y).sum())

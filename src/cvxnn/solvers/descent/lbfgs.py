@@ -129,9 +129,7 @@ class _Descent:
             # Nothing is known of the curvature: a short one.
             return -gradient * min(1.0, 1.0 / max(float(np.abs(gradient).sum()), 1e-300))
         order = np.arange(self._kept - 1, max(self._kept - m, 0) - 1, -1) % m
-        return np.asarray(
-            _direction(gradient, self._moves, self._changes, self._products, order)
-        )
+        return np.asarray(_direction(gradient, self._moves, self._changes, self._products, order))
 
     def _forget(self) -> bool:
         """Drop what is known of the curvature; whether there was anything."""

@@ -97,7 +97,8 @@ class RoughPath:
         beta : float
             In the units of the data, > 0.
         rounds : int
-            At most; fewer, where one gains nothing.
+            At most; fewer, where one gains nothing. One is enough for a score, and for a start
+            at the next beta; each of more has the steps of a search for one beta only.
 
         Returns
         -------
@@ -105,13 +106,14 @@ class RoughPath:
             In the coordinates and units of the data.
         """
         search, scaled = self._search, beta / self._units.rows / self._units.targets
+        steps = SETTINGS.rough_steps if rounds == 1 else SETTINGS.steps
         search.aim(scaled)
         if scaled >= self._largest:
             search.clear()
             rounds = 0
         try:
             for _ in range(rounds):
-                is_over = search.refine(self._starts, SETTINGS.rough_steps)
+                is_over = search.refine(self._starts, steps)
                 # Where many starts lead to neurons of their own, more would find more.
                 if search.n_new > SETTINGS.dense * self._starts:
                     self._starts = min(2 * self._starts, SETTINGS.starts)

@@ -62,9 +62,7 @@ class RowAscent:
         return unit(ends[kept].astype(np.float64)), signs[kept]
 
 
-def climbed(
-    X: Array, v: Array, U: Array, signs: Array, steps: int
-) -> tuple[Array, Array]:
+def climbed(X: Array, v: Array, U: Array, signs: Array, steps: int) -> tuple[Array, Array]:
     """Unit directions with larger ``s v'(X u)_+``, after a few steps from those of `U`; values.
 
     A step goes to the gradient, which is the maximiser over a cell where no row holds it back;

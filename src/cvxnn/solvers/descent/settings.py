@@ -45,7 +45,8 @@ class Settings:
     nothing : float
         Neurons below this share of the longest are dropped.
     sweeps, least_sweep : int, float
-        Of coordinate descent on sizes at most, and the share of the penalty that one gains.
+        Of coordinate descent on sizes at most, and the share of the penalty that one gains:
+        brought to its end it would drop neurons that are still travelling.
     straight : float
         Share of the majorizing curvature that every row has when sizes are chosen.
     part, rounds_on_part : int
@@ -69,13 +70,13 @@ class Settings:
     most_new: int = 100
     unsure: float = 0.8
     same: float = 0.999
-    small: float = 0.1
+    small: float = 0.3
     steps: int = 200
     memory: int = 15
     stretch: int = 10
     enough: float = 1e-5
     nothing: float = 1e-5
-    sweeps: int = 200
+    sweeps: int = 20
     least_sweep: float = 1e-7
     straight: float = 1e-2
     part: int = 4_000

@@ -150,7 +150,9 @@ class TileSearch:
             # Such neurons only shrink; the ascent finds better ones, where there are any.
             return None
         self.n_new = len(signs)
-        return self._small(directions, signs, signs * slopes, squares)
+        # Where a neuron points the wrong way at first, it starts with next to nothing.
+        reach = np.maximum(signs * slopes, SETTINGS.nothing * (signs * slopes).max())
+        return self._small(directions, signs, reach, squares)
 
     def _with_new(self, starts: int) -> Neurons:
         """The neurons, and small ones where the ascent finds that they would help."""
@@ -162,15 +164,14 @@ class TileSearch:
         self.n_new = len(kept)
         if self.n_new == 0:
             return self.neurons
-        values = (signs * slopes)[kept]
-        return self._small(directions[kept], signs[kept], values, squares[kept])
+        # All of one size: a neuron barely above beta may have the longest way to go.
+        reach = np.full(len(kept), self.problem.beta + float((signs * slopes).max()))
+        return self._small(directions[kept], signs[kept], reach, squares[kept])
 
     def _small(
-        self, directions: FloatArray, signs: FloatArray, values: FloatArray, squares: FloatArray
+        self, directions: FloatArray, signs: FloatArray, reach: FloatArray, squares: FloatArray
     ) -> Neurons:
-        """The neurons, and new ones of a share of what would fit the residual."""
-        # Where a neuron points the wrong way at first, it starts with next to nothing.
-        reach = np.maximum(values, SETTINGS.nothing * values.max(initial=0.0))
+        """The neurons, and new ones of a share of what would fit a residual that reaches so far."""
         sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(signs)
         joined = self.neurons.joined(directions, signs[:, None])
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
@@ -260,5 +261,3 @@ class TileStages:
             self._whole.start_from(self._search.neurons)
             self._search = self._whole
         return False
-
-
