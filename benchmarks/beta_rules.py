@@ -94,8 +94,10 @@ REGRESSION: dict[str, Rule] = {
     "0.001 of the largest": lambda r: 1e-3 * r.largest,
     "0.0046 of the largest": lambda r: 4.6e-3 * r.largest,
     "1.8 rank^.75 train^.75": lambda r: crossing(r, r.train, 1.8, (0.0, 0.75, 0.75)),
-    "0.7 n^.25 rank^.75 held out^1.5": lambda r: crossing(r, r.held_out, 0.7, (0.25, 0.75, 1.5)),
+    "1.8 rank^.75 held out^1.25": lambda r: crossing(r, r.held_out, 1.8, (0.0, 0.75, 1.25)),
     "2.8 rank^.75 held out^1.5": lambda r: crossing(r, r.held_out, 2.8, (0.0, 0.75, 1.5)),
+    "0.4 n^.25 rank^.75 held out^1.25": lambda r: crossing(r, r.held_out, 0.4, (0.25, 0.75, 1.25)),
+    "0.25 n^.25 rank^.75 held out": lambda r: crossing(r, r.held_out, 0.25, (0.25, 0.75, 1.0)),
 }
 CLASSIFICATION: dict[str, Rule] = {
     **SHARED,
@@ -105,7 +107,9 @@ CLASSIFICATION: dict[str, Rule] = {
     "0.01 of the largest": lambda r: 1e-2 * r.largest,
     "0.03 of the largest": lambda r: 3e-2 * r.largest,
     "0.04 (n rank)^.5": lambda r: 0.04 * (r.n * r.rank) ** 0.5,
+    "0.7 rank^.75": lambda r: 0.7 * r.rank**0.75,
     "rank^.5": lambda r: r.rank**0.5,
+    "1.1 rank^.75 held out^.75": lambda r: crossing(r, r.held_out, 1.1, (0.0, 0.75, 0.75)),
 }
 
 

@@ -3,10 +3,10 @@
 For each split of each table one path of rough networks on standardised data (hidden biases,
 an intercept), 15 betas from the largest downwards, a factor of 10 ** (1 / 3) apart: its
 scores on the training and on the test rows, those of five shuffled folds, and those of
-a single fold that depends on no order of the rows. A rule names a beta from that; its regret
-is its test error (root mean square, or share of wrong classes, by interpolation between the
-betas of the path) less that at the beta with the best mean score of the folds. The mean
-over the splits of a table first, then over the tables.
+a single fold (`ordered_fold`) that no order of the rows changes. A rule names a beta from
+that; its regret is its test error (root mean square, or share of wrong classes, by
+interpolation between the betas of the path) less that at the beta with the best mean score
+of the folds. The mean over the splits of a table first, then over the tables.
 
 A table is a name of `tables.py`; ``@400`` takes 400 rows to train on, ``:3`` the class 3
 against all others, ``#2`` makes the feature of number 2 the target of a regression. Only
@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from table_data import Library, Table
 
 from cvxnn.layers import Layer
-from cvxnn.losses import LogisticLoss, Loss, SquaredLoss
+from cvxnn.losses import Loss, as_loss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.rough_path import RoughPath
 
@@ -47,6 +47,9 @@ common/electrical_grid@400 common/electrical_grid@3000 common/excitation_current
 common/forestfires common/insurance common/laser common/daily-demand keel/abalone19#1
 keel/australian#1 keel/banana#0 keel/bands#2 keel/bupa#4 keel/contraceptive#0 keel/glass1#0
 keel/heart#7 keel/ionosphere#4 keel/letter#6 sklearn/breast_cancer#9 sklearn/digits#20
+common/communities@100 common/communities@200 common/compactiv@40 sklearn/digits#20@100
+sklearn/diabetes@60 common/insurance@50 common/casp@60 sklearn/breast_cancer#9@60
+common/airfoil@80 made/friedman1_2000@60 common/baseball@60 keel/german#1@80 common/ele_1@40
 """
 CLASSIFICATION_TABLES = """
 sklearn/breast_cancer keel/australian keel/banana@500 keel/banana@4000 keel/bands keel/breast
@@ -76,7 +79,7 @@ class Task:
     def standardised(self, other: Task) -> tuple[Task, Task]:
         """This one and another one in units in which this has mean 0 and variance 1."""
         scaler = StandardScaler().fit(self.X)
-        shift, unit = (0.0, 1.0) if self.loss.has_labels else (self.y.mean(), self.y.std())
+        shift, unit = (0.0, 1.0) if self.loss.has_labels else (self.y.mean(), self.y.std() or 1.0)
 
         def scaled(task: Task) -> Task:
             return Task(scaler.transform(task.X), (task.y - shift) / unit, self.loss)
@@ -120,19 +123,25 @@ def scores_of_fold(
 
 
 def ordered_fold(task: Task) -> tuple[Rows, Rows]:
-    """Every fifth row in the order of their values: the same for every order of the rows."""
-    order = np.lexsort([*task.X.T[::-1], task.y])
-    test = order[2::5]
-    return np.setdiff1d(order, test), test
+    """A fifth of the rows by their order in y, then X: the same for every order of the rows.
+
+    Equal rows stay together, as if they were one row with their weight, and y may be -y.
+    """
+    columns = np.column_stack([task.y, task.X])
+    distinct, place = np.unique(columns, axis=0, return_inverse=True)
+    from_the_end = np.arange(len(distinct) - 1, -1, -1)
+    is_test = (np.minimum(from_the_end, from_the_end[::-1]) % 5 == 2)[place.ravel()]
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-def task_of(table: Table, label: str | None, column: str | None) -> Task:
-    if column is not None:
+def task_of(table: Table, parts: re.Match[str]) -> Task:
+    if column := parts["column"]:
         X = np.delete(table.X, int(column), axis=1)
-        return Task(X, table.X[:, int(column)], SquaredLoss())
+        return Task(X, table.X[:, int(column)], as_loss("squared"))
     if table.regression:
-        return Task(table.X, table.y, SquaredLoss())
-    return Task(table.X, np.where(table.y == int(label or 1), 1.0, -1.0), LogisticLoss())
+        return Task(table.X, table.y, as_loss("squared"))
+    labels = np.where(table.y == int(parts["label"] or 1), 1.0, -1.0)
+    return Task(table.X, labels, as_loss("logistic"))
 
 
 def measured(library: Library, name: str, split: int) -> Record:
@@ -142,7 +151,7 @@ def measured(library: Library, name: str, split: int) -> Record:
     table = library.load(parts["table"])
     rows = int(parts["rows"] or MOST_ROWS)
     train, test = table.split(split, rows)
-    whole = task_of(table, parts["label"], parts["column"])
+    whole = task_of(table, parts)
     task, outer = whole.take(train), whole.take(test)
     inner, scaled = task.standardised(outer)
     path = rough_path(inner, split)
