@@ -60,7 +60,28 @@ def warn_of_convergence(message: str) -> None:
     # Late: importing scikit-learn takes a second.
     from sklearn.exceptions import ConvergenceWarning
 
-    warnings.warn(message, ConvergenceWarning, stacklevel=_levels_to_caller())
+    warn_caller(message, ConvergenceWarning)
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Raise a warning at the first line outside the libraries.
+
+    Parameters
+    ----------
+    message : str
+    category : type
+        Of the warning.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_caller("All scores are equal.")
+    >>> caught[0].category.__name__
+    'UserWarning'
+    """
+    warnings.warn(message, category, stacklevel=_levels_to_caller())
 
 
 def _levels_to_caller() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -68,6 +69,26 @@ class Prediction:
     def error(self) -> FloatArray:
         """Bound on the rounding error of each value."""
         return (self.roundings + 8) * _EPS * self.moduli
+
+    def shifted(self, offset: float) -> Prediction:
+        """The predictions with a number added to each."""
+        if offset == 0.0:
+            return self
+        moduli, precise = self.moduli + abs(offset), self.precise
+        # A function of its own: `precise` is that of the predictions without the offset.
+        further = None if precise is None else partial(_shifted, precise, offset)
+        return Prediction(self.values + offset, moduli, self.roundings + 1, further)
+
+
+def _shifted(precise: Callable[[], PrecisePrediction], offset: float) -> PrecisePrediction:
+    from cvxnn.compensated import pair_error, sum_of_pairs
+
+    before = precise()
+    high, low = sum_of_pairs(
+        (before.high, before.low), (np.full_like(before.high, offset), np.zeros_like(before.low))
+    )
+    rounding = 2.0 * pair_error(1) * (np.abs(before.high) + abs(offset))
+    return PrecisePrediction(high, low, before.error + rounding)
 
 
 def predict(

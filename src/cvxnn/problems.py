@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
-from cvxnn.validation import check_positive, check_target, check_weights
+from cvxnn.validation import check_flag, check_positive, check_target, check_weights
 
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
@@ -185,6 +185,7 @@ class Problem(Generic[R]):
         beta: float,
         loss: str | Loss,
         sample_weight: ArrayLike | None = None,
+        intercept: bool = False,
     ) -> Problem[S]:
         """The problem of the rows of weight above 0, from arguments of :func:`cvxnn.solve`.
 
@@ -197,13 +198,17 @@ class Problem(Generic[R]):
         chosen = as_loss(loss)
         if chosen.has_labels and not np.isin(target, (-1.0, 1.0)).all():
             raise InputError("y must have the labels -1 and 1 only for this loss.")
-        if sample_weight is None:
-            return cls.of(rows, target, beta, chosen)
-        weights = check_weights(sample_weight, len(target))
-        counted = np.flatnonzero(weights > 0.0)
-        rows, target, weights = rows.take(counted), target[counted], weights[counted]
-        if (weights != 1.0).any():
-            chosen = WeightedLoss(chosen, weights)
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, len(target))
+            counted = np.flatnonzero(weights > 0.0)
+            rows, target, weights = rows.take(counted), target[counted], weights[counted]
+            if (weights != 1.0).any():
+                chosen = WeightedLoss(chosen, weights)
+        if check_flag(intercept, "intercept") and chosen.has_labels and len(set(target)) < 2:
+            raise InputError(
+                f"y must have both labels -1 and 1 for an intercept, got only {target[0]:g}: "
+                "it has no best value."
+            )
         return cls.of(rows, target, beta, chosen)
 
     @property
@@ -234,6 +239,11 @@ class Problem(Generic[R]):
             self.loss.in_units(units.targets),
         )
         return scaled, units
+
+    def beside(self, offset: float) -> Problem[R]:
+        """The problem of predictions to which a number is added."""
+        loss, y = self.loss.beside(offset, self.y)
+        return replace(self, Y=y[:, None], loss=loss)
 
     @property
     def is_least_squares(self) -> bool:

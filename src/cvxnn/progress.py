@@ -1,4 +1,4 @@
-"""The live view of a run on a terminal."""
+"""What a run shows while it lasts: a live view on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -20,60 +21,107 @@ from rich.text import Text
 if TYPE_CHECKING:
     from cvxnn.results import Progress
 
+T = TypeVar("T")
+
 _VISIBLE_ROUNDS = 10
 
 
+@dataclass(frozen=True)
+class Columns(Generic[T]):
+    """What is shown of each step of some work.
+
+    Attributes
+    ----------
+    names : tuple of str
+    cells : callable
+        Their texts, from a step.
+    advice : str
+        What Ctrl-C does.
+    """
+
+    names: tuple[str, ...]
+    cells: Callable[[T], tuple[str, ...]]
+    advice: str = "Ctrl-C stops with the best network so far"
+
+    def line(self, step: T) -> str:
+        """All of it in one line."""
+        return ", ".join(f"{n} {c}" for n, c in zip(self.names, self.cells(step), strict=True))
+
+
+def _cells(progress: Progress) -> tuple[str, ...]:
+    return (
+        str(progress.iteration),
+        format_number(progress.objective),
+        format_number(progress.dual_bound),
+        format_gap(progress.gap),
+        str(progress.n_blocks),
+        str(progress.n_neurons),
+        f"{progress.elapsed:.1f}",
+    )
+
+
+ROUNDS: Columns[Progress] = Columns(
+    ("round", "objective", "lower bound", "gap", "blocks", "neurons", "seconds"), _cells
+)
+
+
 @contextmanager
-def live_progress(wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """Show the rounds of a run on stderr while the block runs, if stderr is a terminal.
+def live_progress(
+    wanted: bool, columns: Columns[Any] = ROUNDS, *, lines: bool = False
+) -> Iterator[Callable[[Any], None] | None]:
+    """Show the steps of some work on stderr while the block runs.
+
+    Parameters
+    ----------
+    wanted : bool
+    columns : Columns
+        By default those of the rounds of a run.
+    lines : bool
+        Whether a stderr that is no terminal gets a line for each step.
 
     Yields
     ------
     callback : callable or None
-        To be called with every :class:`~cvxnn.results.Progress`; None where
-        nothing is shown. The view disappears at the end.
+        To be called with every step, such as a :class:`~cvxnn.results.Progress`; None where
+        nothing is shown. The view of a terminal disappears at the end.
     """
-    console = Console(stderr=True)
-    if not wanted or not sys.stderr.isatty() or console.is_dumb_terminal:
+    if not wanted or sys.stderr is None:
         yield None
         return
-    view = _Rounds()
+    console = Console(stderr=True)
+    if not sys.stderr.isatty() or console.is_dumb_terminal:
+        yield (
+            (lambda step: print(columns.line(step), file=sys.stderr, flush=True)) if lines else None
+        )
+        return
+    view = _Rounds(columns)
     with Live(view, console=console, refresh_per_second=10, transient=True):
         yield view.add
 
 
 class _Rounds:
-    """A table of the latest rounds above a clock."""
+    """A table of the latest steps above a clock."""
 
-    def __init__(self) -> None:
-        self._latest: deque[Progress] = deque(maxlen=_VISIBLE_ROUNDS)
+    def __init__(self, columns: Columns[Any] = ROUNDS) -> None:
+        self._columns = columns
+        self._latest: deque[Any] = deque(maxlen=_VISIBLE_ROUNDS)
         self._start = time.monotonic()
         self._spinner = Spinner("dots", style="cyan")
 
-    def add(self, progress: Progress) -> None:
-        self._latest.append(progress)
+    def add(self, step: Any) -> None:
+        self._latest.append(step)
 
     def __rich__(self) -> RenderableType:
         elapsed = time.monotonic() - self._start
-        self._spinner.update(
-            text=Text(f"{elapsed:.1f} s   Ctrl-C stops with the best network so far", style="dim")
-        )
+        self._spinner.update(text=Text(f"{elapsed:.1f} s   {self._columns.advice}", style="dim"))
         return Group(self._table(), self._spinner) if self._latest else self._spinner
 
     def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-        for name in ("round", "objective", "lower bound", "gap", "blocks", "neurons", "seconds"):
+        for name in self._columns.names:
             table.add_column(name, justify="right")
-        for progress in tuple(self._latest):
-            table.add_row(
-                str(progress.iteration),
-                format_number(progress.objective),
-                format_number(progress.dual_bound),
-                format_gap(progress.gap),
-                str(progress.n_blocks),
-                str(progress.n_neurons),
-                f"{progress.elapsed:.1f}",
-            )
+        for step in tuple(self._latest):
+            table.add_row(*self._columns.cells(step))
         return table
 
 

@@ -147,7 +147,7 @@ FORMULAS = {
 
 def values(network, data):
     """What a network is on data."""
-    return FORMULAS[type(network)][0](network, data)
+    return FORMULAS[type(network)][0](network, data) + Fraction(network.intercept)
 
 
 def penalty(network):
@@ -209,6 +209,15 @@ def circular(d):
     return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
 
 
+def with_intercept(case):
+    """The same networks beside an intercept; those without neurons have none."""
+
+    def make(m):
+        return case.make(m).with_intercept(-0.375 * m)
+
+    return Case(f"{case.name}, intercept", make, case.shape, case.image_shape)
+
+
 def _named(*cases):
     return {case.name: case for case in cases}
 
@@ -224,6 +233,9 @@ ROWS = _named(
     Case("gated", gated, (6, 4)),
     *map(circular, (2, 5, 6)),
 )
+ROWS |= _named(
+    *(with_intercept(ROWS[name]) for name in ("ReLU", "modulus and skip", "gated", "circular 5"))
+)
 POOLINGS = ("sum", "average", "max")
 IMAGES = _named(
     *(
@@ -231,8 +243,11 @@ IMAGES = _named(
         for i, (j, pooling) in itertools.product(range(5), enumerate(POOLINGS))
     )
 )
+IMAGES |= _named(
+    *(with_intercept(IMAGES[f"geometry {i}, {kind}"]) for i, kind in ((0, "sum"), (2, "max")))
+)
 LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 3))
-CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR)}
+CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR, with_intercept(LINEAR))}
 RELU = ROWS["ReLU"]
 # One of each kind, small.
 KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"]]

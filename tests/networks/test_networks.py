@@ -17,7 +17,7 @@ from cvxnn.networks import TwoLayerNetwork
 # Other values of the settings, each for a network that differs in nothing else.
 OTHERS = {
     "slope": (0.7,), "skip_is_free": (False, True), "stride": (4,), "padding": (3,),
-    "pooling": ("max", "sum"),
+    "pooling": ("max", "sum"), "intercept": (0.5,),
 }  # fmt: skip
 COPIES = {
     "copy": copy.copy,
@@ -170,18 +170,21 @@ TEXTS = {
 }
 
 
+TEXTS["gated, intercept"] = "GatedNetwork(n_neurons=4, n_features=4, intercept=-1.5)"
+
+
 @pytest.mark.parametrize(("name", "text"), TEXTS.items())
 def test_the_representation_is_one_line(name, text):
     assert repr(CASES[name].network) == text
 
 
 @each_case
-def test_without_neurons_what_is_left_is_the_skip_connection(case):
+def test_without_neurons_what_is_left_is_linear(case):
     none = case.made(
         **{name: array[:0] for name, array in case.arrays.items() if name != "skip_weights"}
     )
     w = case.arrays.get("skip_weights")
-    expected = np.zeros(len(case.data)) if w is None else case.data @ w
+    expected = (np.zeros(len(case.data)) if w is None else case.data @ w) + none.intercept
     assert np.array_equal(none.forward(case.data), expected)
     assert none.predict_on(none.rows(case.data)).error.shape == expected.shape
     paid = w is not None and not case.settings["skip_is_free"]

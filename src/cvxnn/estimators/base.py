@@ -3,103 +3,80 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
+from cvxnn.array_types import Array
 from cvxnn.errors import InputError
-from cvxnn.estimators.inputs import Samples
+from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
+from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.model_estimator import ModelEstimator
+from cvxnn.estimators.remarks import remark_on_empty
+from cvxnn.estimators.time_limits import Budget
+from cvxnn.estimators.training import AT_ONCE, OnRound, Training
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 from cvxnn.progress import live_progress
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.training.run import Limits
-from cvxnn.training.solve import solve_quietly, warn_unless_successful
-from cvxnn.validation import check_choice, check_flag, check_random_state
+from cvxnn.training.solve import warn_unless_successful
+from cvxnn.validation import check_choice, check_flag, check_positive, check_random_state
 
 Weights = ArrayLike | None
 Starts = Sequence[Network | None]
-_OnRound = Callable[[Progress], None] | None
-# Seconds after Ctrl-C for each network that is not trained yet.
-_AT_ONCE = 1e-9
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Older versions have no callbacks to support."""
-
-    def with_callbacks(method: Method) -> Method:
-        """Older versions have no callbacks to tear down."""
-        return method
 
 
-@contextmanager
-def report_rounds(estimator: Any, X: Any, y: Any) -> Iterator[Callable[[Progress], None] | None]:
-    """A task of its own for every round, inside the one of the fit.
+@dataclass(frozen=True)
+class Chosen:
+    """A beta, networks to start from, and how the choice ended if it was cut short."""
 
-    Parameters
-    ----------
-    estimator : estimator
-    X, y : array-like
-        As `fit` was given them.
-
-    Yields
-    ------
-    callable or None
-        To be called after every round; it raises KeyboardInterrupt, which ends a run
-        with the best network so far, where a callback wants the fit to stop. None
-        where there are no callbacks.
-    """
-    if not hasattr(estimator, "_init_callback_context"):
-        yield None
-        return
-    fit = estimator._init_callback_context(max_subtasks=None)
-    fit.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-
-    def report(progress: Progress) -> None:
-        task = fit.subcontext(task_name="round").call_on_fit_task_begin(estimator=estimator)
-        if task.call_on_fit_task_end(estimator=estimator):
-            raise KeyboardInterrupt
-
-    yield report
-    fit.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+    beta: float
+    starts: Starts
+    cut_short: Status | None = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[misc]
     """Base of the estimators: one training for each network; not for use by itself."""
 
+    fit_intercept: bool = True
     tol: float = 1e-6
     max_iter: int = 200
-    time_limit: float | None = 60.0
+    time_limit: float | str | None = "auto"
+    warm_start: bool = False
     random_state: Any = 0
     verbose: bool | int = 0
     # What `loss` may be.
     _losses: ClassVar[tuple[str, ...]]
 
     def _check_parameters(self) -> None:
-        """Raise InputError where a parameter is not as described; beta is left to the training."""
+        """Raise InputError where a parameter is not as described."""
         check_choice(self.loss, "loss", self._losses)
         self._loss()
-        check_flag(self.hidden_bias, "hidden_bias")
+        for name in self._flags:
+            check_flag(getattr(self, name), name)
         check_random_state(self.random_state)
-        Limits(self.tol, self.max_iter, self.time_limit, None)
-        method = as_method(self.method)
-        self._model().check_method(method)
+        Budget.of(self.time_limit)
+        Limits(self.tol, self.max_iter, None, None)
+        method, model = as_method(self.method), self._model()
+        model.check_method(method)
         if method.patterns is not None:
             raise InputError(
-                "method must list its own patterns here: estimators sort and merge the rows of X, "
-                "so that patterns of X are none of theirs. solve takes patterns."
+                "method must list its own patterns here: estimators sort, merge and scale the rows "
+                "of X, so that patterns of X are none of theirs. solve takes patterns."
             )
+        if self.warm_start and not model.capabilities.warm_start:
+            raise InputError(f"{model!r} takes no warm_start.")
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        """Parameters that are True or False."""
+        return "hidden_bias", "fit_intercept", "scale_X", "warm_start"
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None) -> Self:
@@ -112,88 +89,139 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         y : array-like, shape (n,)
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
-            >= 0; a weight of 2 is a sample twice. Scores of folds do not use it.
+            >= 0; a weight of 2 is a sample twice.
 
         Returns
         -------
         self
+            After Ctrl-C with the best networks so far.
 
         Raises
         ------
         ValueError
             If a parameter or the data are not as described.
-        KeyboardInterrupt
-            On Ctrl-C while beta is chosen; in a training, the best network so far is kept.
 
         Notes
         -----
         A fit that fails leaves the estimator as it was, with the networks of the last one.
         """
+        return self._fit_or_restore(X, y, sample_weight, {})
+
+    def _fit_or_restore(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
+    ) -> Self:
         before = dict(self.__dict__)
         try:
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, params)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
 
-    def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Self:
+    def _fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
+    ) -> Self:
         self._check_parameters()
-        problems = self._problems(X, y, sample_weight)
-        beta, starts = self._choose_beta(problems, X, y, sample_weight)
+        last = self._last_networks()
+        table = self._read(X, y, sample_weight)
+        merged = self._merged(table)
+        self.scaling_ = self._scaling_of(merged)
+        problems = self._problems(merged)
+        training = self._training()
+        budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems[0]))
+        chosen = self._choose_beta(training, table, problems, budget, params)
+        self.beta_ = chosen.beta
+        starts = chosen.starts if last is None else self._checked_starts(last, len(problems))
         with report_rounds(self, X, y) as report:
-            self._keep(self._train_all(problems, beta, starts, report))
-        # Of several networks some may rightly have none.
-        n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
-        advice = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
-        warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
+            chosen = replace(chosen, starts=starts)
+            self._keep(self._train_all(training, problems, chosen, budget, report))
+        self._say(training, problems, budget)
         return self
 
+    @abstractmethod
     def _choose_beta(
-        self, problems: list[Samples], X: ArrayLike, y: ArrayLike, sample_weight: Weights
-    ) -> tuple[float, Starts]:
+        self,
+        training: Training,
+        table: Table,
+        problems: list[Samples],
+        budget: Budget,
+        params: dict[str, Any],
+    ) -> Chosen:
         """The beta to train for, and a network for each problem to start from."""
-        return self.beta, [None] * len(problems)
 
     @abstractmethod
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> list[Samples]:
-        """Validated data, one problem for each network."""
+    def _read(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Table:
+        """The data of a fit, checked."""
+
+    @abstractmethod
+    def _merged(self, table: Table) -> Samples:
+        """Data without repetitions, in an order of their own, and numbers for the labels."""
+
+    @abstractmethod
+    def _problems(self, merged: Samples) -> list[Samples]:
+        """The samples of each network, as it reads them."""
+
+    @abstractmethod
+    def _automatic_beta(self, training: Training, problems: list[Samples]) -> float:
+        """The beta of a user who has none."""
 
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
 
+    def _labels(self, target: Array) -> Array:
+        """The targets of the user, of those of a table."""
+        return target
+
+    def _training(self) -> Training:
+        return Training(
+            model=self._model(),
+            method=as_method(self.method),
+            loss=self._loss(),
+            intercept=self.fit_intercept,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            random_state=self.random_state,
+        )
+
+    def _last_networks(self) -> list[Network] | None:
+        """Those of the last fit, where this one is to go on from them."""
+        is_fitted = hasattr(self, "networks_") or hasattr(self, "network_")
+        return self._fitted_networks() if self.warm_start and is_fitted else None
+
+    def _checked_starts(self, last: list[Network], count: int) -> Starts:
+        if len(last) != count:
+            raise InputError(
+                f"With warm_start=True y must need as many networks as in the last fit, "
+                f"{len(last)}, got {count}."
+            )
+        return last
+
     def _train_all(
-        self, problems: list[Samples], beta: float, starts: Starts, report: _OnRound
+        self,
+        training: Training,
+        problems: list[Samples],
+        chosen: Chosen,
+        budget: Budget,
+        report: OnRound,
     ) -> list[Solution[Any]]:
         """One network for each problem; after Ctrl-C the others are left where they start."""
         solutions: list[Solution[Any]] = []
-        for samples, start in zip(problems, starts, strict=True):
-            is_over = any(solution.status is Status.INTERRUPTED for solution in solutions)
-            limits = {"time_limit": _AT_ONCE} if is_over else {}
-            solutions.append(self._train(samples, beta, report, warm_start=start, **limits))
+        is_over = chosen.cut_short is Status.INTERRUPTED
+        for samples, start in zip(problems, chosen.starts, strict=True):
+            left = len(problems) - len(solutions)
+            deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
+            with live_progress(bool(self.verbose), lines=True) as show:
+                on_round = _both(show, report)
+                if budget.is_open_ended and not is_over:
+                    solution = training.search(samples, chosen.beta, start, on_round)
+                else:
+                    solution = training.solve(samples, chosen.beta, deadline, start, on_round)
+            is_over = is_over or solution.status is Status.INTERRUPTED
+            solutions.append(solution)
+        if chosen.cut_short is not None:
+            solutions = [_cut_short(solution, chosen.cut_short) for solution in solutions]
         return solutions
-
-    def _train(
-        self, samples: Samples, beta: float, report: _OnRound = None, **options: Any
-    ) -> Solution[Any]:
-        """One network, without a warning."""
-        names = ("method", "tol", "max_iter", "time_limit", "random_state")
-        arguments = {name: getattr(self, name) for name in names} | options
-        with live_progress(bool(self.verbose)) as show:
-
-            def call(progress: Progress) -> None:
-                for callback in (show, report):
-                    if callback is not None:
-                        callback(progress)
-
-            return solve_quietly(
-                samples.X, samples.y, beta, callback=call, **self._program(samples), **arguments
-            )
-
-    def _program(self, samples: Samples) -> dict[str, Any]:
-        """What to minimise, in the arguments that training and paths share."""
-        return {"model": self._model(), "loss": self._loss(), "sample_weight": samples.weights}
 
     def _loss(self) -> Loss:
         return as_loss(self.loss)
@@ -201,9 +229,71 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     def _keep(self, solutions: Sequence[Solution[Any]]) -> None:
         """The fitted attributes, and what is known of them."""
         self._keep_networks([solution.network for solution in solutions])
+        self.solutions_ = list(solutions)
+        if len(solutions) == 1:
+            (self.solution_,) = solutions
+        elif hasattr(self, "solution_"):
+            del self.solution_
         self.objective_ = float(sum(solution.objective for solution in solutions))
         self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
         error = float(sum(solution.objective_error for solution in solutions))
         self.dual_gap_ = relative_gap(self.objective_, self.dual_bound_, error)
         self.status_ = max((solution.status for solution in solutions), key=list(Status).index)
         self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
+
+    def _say(self, training: Training, problems: list[Samples], budget: Budget) -> None:
+        """Warn of what a user should know, with numbers."""
+        # Of several networks some may rightly have none.
+        n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
+        is_settled = self.status_.is_success or self.status_ is Status.STATIONARY
+        if n_neurons == 0 and is_settled:
+            remark_on_empty(self.beta_, training, problems)
+        # Who has asked for no proof is not told that there is none.
+        if budget.is_open_ended and self.status_ is Status.STATIONARY:
+            return
+        advice = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
+        warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GivenBeta(ConvexEstimator):
+    """What the estimators of one beta share; not for use by itself."""
+
+    beta: float | str = field(default="auto", kw_only=False)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not self._is_automatic:
+            check_positive(self.beta, "beta")
+
+    @property
+    def _is_automatic(self) -> bool:
+        return isinstance(self.beta, str) and self.beta == "auto"
+
+    def _choose_beta(
+        self,
+        training: Training,
+        table: Table,
+        problems: list[Samples],
+        budget: Budget,
+        params: dict[str, Any],
+    ) -> Chosen:
+        by_rule = self._is_automatic
+        beta = self._automatic_beta(training, problems) if by_rule else float(self.beta)
+        return Chosen(beta, [None] * len(problems))
+
+
+def _both(*callbacks: OnRound) -> OnRound:
+    """Call what is there."""
+    given = [callback for callback in callbacks if callback is not None]
+
+    def call(progress: Progress) -> None:
+        for callback in given:
+            callback(progress)
+
+    return call
+
+
+def _cut_short(solution: Solution[Any], status: Status) -> Solution[Any]:
+    """A solution for a beta whose choice was cut short, unless it ended worse."""
+    return replace(solution, status=max(solution.status, status, key=list(Status).index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,12 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import ConvexEstimator, Weights
-from cvxnn.estimators.inputs import Samples, check_labels, class_weighted, weights_of
+from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
+from cvxnn.estimators.default_beta import classification_beta
+from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
+from cvxnn.estimators.paths import path_of
+from cvxnn.estimators.training import Training
+from cvxnn.interrupts import UNLIMITED
 from cvxnn.networks.base import Network
 
 
@@ -66,18 +70,38 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def _check_target(self, y: Any) -> None:
         check_labels(y)
 
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> list[Samples]:
-        """The samples of each network, with labels -1 and 1."""
+    def _read(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Table:
+        """The data, with the numbers of the classes for y."""
         data, labels = self._read_all(X, y)
         check_classification_targets(labels)
         weights = weights_of(sample_weight, len(data))
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise InputError(f"y must have two classes at least, got 1 class: {self.classes_[0]}.")
+        classes, numbers = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise InputError(f"y must have two classes at least, got 1 class: {classes[0]}.")
+        if self.warm_start and not np.array_equal(getattr(self, "classes_", classes), classes):
+            raise InputError("With warm_start=True y must have the classes of the last fit.")
+        self.classes_ = classes
+        return Table(data, numbers.reshape(-1), weights)
+
+    def _labels(self, target: Array) -> Array:
+        return np.asarray(self.classes_[target])
+
+    def _merged(self, table: Table) -> Samples:
+        weights = table.weights
         if self.class_weight is not None:
-            weights = class_weighted(self.class_weight, labels, weights)
-        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        return [Samples.of(data, np.where(labels == c, 1.0, -1.0), weights) for c in positive]
+            weights = class_weighted(self.class_weight, self._labels(table.y), weights)
+        return Samples.of(table.X, table.y.astype(np.float64), weights)
+
+    def _problems(self, merged: Samples) -> list[Samples]:
+        """The samples of each network, with labels -1 and 1; a class may have none of them."""
+        samples = self._as_read(merged)
+        numbers = range(len(self.classes_))
+        positive = numbers[1:] if len(numbers) == 2 else numbers
+        return [replace(samples, y=np.where(merged.y == k, 1.0, -1.0)) for k in positive]
+
+    def _automatic_beta(self, training: Training, problems: list[Samples]) -> float:
+        paths = (path_of(training, samples, UNLIMITED) for samples in problems)
+        return classification_beta([path.largest_beta for path in paths])
 
     def _keep_networks(self, networks: list[Network]) -> None:
         self.networks_ = networks
@@ -89,54 +113,57 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ConvexReLUClassifier(ConvexClassifier):
-    """Two-layer network for classification, trained to a certified global optimum.
+class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
+    """Two-layer network for classification, trained as a convex program.
 
     For two classes, y = -1 and 1, it minimises
 
         sum_i w_i l(y_i f(x_i)) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
-    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j``: a sum over the
-    samples, not a mean. More classes are one such problem each, the class against the rest;
-    objective and bound are then sums over the classes, and the status is that of
-    the run that ended worst. The largest value of the networks decides.
+    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
+    samples, not a mean. By default x is standardised inside, so that its units do not matter.
+    More classes are one such problem each, the class against the rest; objective and bound are
+    then sums over the classes, and the status is that of the run that ended worst. The largest
+    value of the networks decides.
 
     Parameters
     ----------
-    beta : float, default 1.0
-        Weight of the penalty, > 0.
+    beta : float or "auto", default "auto"
+        Weight of the penalty, > 0, in the units of the standardised data. "auto" is a
+        hundredth of the one from which on no neuron is worth its price, a guess:
+        :class:`ConvexReLUClassifierCV` chooses.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all
         classes the same total weight.
-    model, method, hidden_bias
+    scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLURegressor`.
-    tol : float, default 1e-6
-        Relative gap at which the network counts as optimal.
-    max_iter : int, default 200
-        Rounds of the method.
-    time_limit : float or None, default 60.0
-        Seconds for each network.
-    random_state : int, RandomState or None, default 0
-        Where searches start; the optimum does not depend on it.
-    verbose : bool or int, default 0
-        Whether to show the rounds on a terminal.
+    time_limit : float, None or "auto", default "auto"
+        As for :class:`ConvexReLURegressor`, for all classes together.
+    warm_start, random_state, verbose
+        As for :class:`ConvexReLURegressor`.
 
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
     networks_ : list of Network
         One for two classes, whose positive values mean ``classes_[1]``; else one for
-        each class. On X with the column of ones if there is one.
+        each class. They read ``scaling_.transform(X)``, with the column of ones if there is
+        one. That of a class without samples of weight above 0 is a constant, -1e30.
     network_ : Network
         The one for two classes.
     objective_, dual_bound_, dual_gap_ : float
-        Objective, proven lower bound on that of every network, relative difference.
+        Objective, proven lower bound on that of every network, relative difference; in the
+        units of the standardised data.
+    solutions_ : list of Solution
+        What :func:`cvxnn.solve` returned for each network, with the history of the run.
+    solution_ : Solution
+        The one for two classes.
     status_ : Status
     n_neurons_, n_iter_ : int
         Neurons in all; rounds of the longest run.
-    sample_shape_, n_features_in_, feature_names_in_
+    beta_, scaling_, sample_shape_, n_features_in_, feature_names_in_
         As for :class:`ConvexReLURegressor`.
 
     References
@@ -161,5 +188,3 @@ class ConvexReLUClassifier(ConvexClassifier):
     >>> model.status_.name, model.score(bars, ["-"] * 4 + ["|"] * 4)
     ('OPTIMAL', 1.0)
     """
-
-    beta: float = field(default=1.0, kw_only=False)

@@ -2,184 +2,252 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
 
-from cvxnn.array_types import Array, FloatArray, IntArray
+from cvxnn.array_types import Array
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import ConvexEstimator, Starts, Weights
+from cvxnn.estimators.base import Chosen, ConvexEstimator, GivenBeta, Starts, Weights
+from cvxnn.estimators.callbacks import with_callbacks
 from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
-from cvxnn.estimators.inputs import Samples, weights_of
+from cvxnn.estimators.folds import Fold, Scoring
+from cvxnn.estimators.inputs import Samples, Table
+from cvxnn.estimators.paths import path_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
-from cvxnn.estimators.rough import is_for, rough_path
-from cvxnn.methods import as_method
-from cvxnn.networks.base import Network
-from cvxnn.patterns.reduction import reduce_rows
-from cvxnn.results import Status
-from cvxnn.training.path import beta_grid, largest_beta
+from cvxnn.estimators.remarks import remark_on_scores
+from cvxnn.estimators.splits import splits_of, splitter_of
+from cvxnn.estimators.time_limits import Budget
+from cvxnn.estimators.training import Training
+from cvxnn.estimators.walk import COLUMNS, Walk, falling
+from cvxnn.interrupts import Deadline
+from cvxnn.progress import live_progress
+from cvxnn.training.path import beta_grid
 from cvxnn.validation import check_random_state
 
-# Rounds and tolerance of a network whose only use is its score.
-_ROUNDS, _TOLERANCE = 3, 1e-2
-# Where the grid ends, relative to where it starts: data with little noise want less
-# than the thousandth at which a path is already hard to certify. Below 1e-5 the scores
-# of such data hardly change.
+# Where a grid of so many betas ends, relative to where it starts.
 _SMALLEST = 1e-5
+# Of the time of a fit, for the choice of beta; the rest is for the last training.
+_SHARE_OF_CHOICE = 0.5
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CrossValidated(ConvexEstimator):
     """What the two estimators share; not for use by itself."""
 
-    betas: Any = field(default=20, kw_only=False)
+    betas: Any = field(default=None, kw_only=False)
     cv: Any = None
     scoring: Any = None
     n_jobs: int | None = None
     # The estimator of one beta.
-    _plain: ClassVar[type[ConvexEstimator]]
+    _plain: ClassVar[type[GivenBeta]]
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None, **params: Any) -> Self:
+        """Choose beta, and train on X with a sample for each entry of y.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d), or (n, ...) for images and patches
+            Dense.
+        y : array-like, shape (n,)
+            Numbers, or for a classifier labels.
+        sample_weight : array-like, shape (n,), optional
+            >= 0; a weight of 2 is a sample twice. Scores of folds use it where the
+            scorer requests it by the metadata routing of scikit-learn.
+        **params
+            ``groups``, an entry for each sample, for a `cv` that needs them; with metadata
+            routing whatever `cv` and `scoring` request.
+
+        Returns
+        -------
+        self
+            After Ctrl-C with the best beta and networks so far.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not as described.
+
+        Notes
+        -----
+        A fit that fails leaves the estimator as it was, with the networks of the last one.
+        """
+        if not _routing_enabled():
+            _raise_for_params({k: v for k, v in params.items() if k != "groups"}, self, "fit")
+        return self._fit_or_restore(X, y, sample_weight, params)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What `fit` passes on to the splitter and the scorer, see scikit-learn's user guide."""
+        splitter = splitter_of(self.cv, np.zeros(2), is_classifier=is_classifier(self), seed=0)
+        scorer = check_scoring(self._of_one_beta(), self.scoring)
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        to_score = MethodMapping().add(caller="fit", callee="score")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=splitter, method_mapping=to_split)
+            .add(scorer=scorer, method_mapping=to_score)
+        )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if isinstance(self.scoring, list | tuple | dict | set):
+            raise InputError(
+                f"scoring must be one metric, which chooses beta, got {len(self.scoring)}: "
+                f"{', '.join(map(str, self.scoring))}."
+            )
+
+    def _of_one_beta(self) -> GivenBeta:
+        names = set(self._plain().get_params(deep=False)) - {"beta"}
+        return self._plain(**{name: getattr(self, name) for name in names})
 
     def _choose_beta(
-        self, problems: list[Samples], X: ArrayLike, y: ArrayLike, sample_weight: Weights
-    ) -> tuple[float, Starts]:
-        """That of the best mean score on folds; Ctrl-C is a KeyboardInterrupt."""
+        self,
+        training: Training,
+        table: Table,
+        problems: list[Samples],
+        budget: Budget,
+        params: dict[str, Any],
+    ) -> Chosen:
+        """That of the best mean score on folds, or of the best so far where time is over."""
+        limited = budget.deadline.limited
+        deadline = budget.deadline.share(_SHARE_OF_CHOICE) if limited else budget.deadline
+        with suitable_threads(len(table)):
+            walk = self._walked(training, table, problems, deadline, params)
+        walk.check()
+        self.betas_, self.scores_path_ = walk.betas, walk.scores
+        if not walk.steps:
+            self.best_score_ = np.nan
+            beta = self._automatic_beta(training, problems)
+            return Chosen(beta, [None] * len(problems), walk.cut_short)
+        best = walk.steps[walk.best]
+        self.best_score_ = best.score
+        if walk.cut_short is None:
+            remark_on_scores(walk.betas, walk.means, walk.best)
+        starts: Starts = walk.networks if training.takes_starts else [None] * len(problems)
+        return Chosen(best.beta, starts, walk.cut_short)
+
+    def _walked(
+        self,
+        training: Training,
+        table: Table,
+        problems: list[Samples],
+        deadline: Deadline,
+        params: dict[str, Any],
+    ) -> Walk:
+        folds = self._folds(training, table, deadline, params)
 
         def largest() -> float:
-            return max(largest_beta(each.X, each.y, **self._program(each)) for each in problems)
+            return max(path_of(training, each, deadline).largest_beta for each in problems)
 
-        self.betas_ = beta_grid(self.betas, largest, smallest=_SMALLEST)
-        self.scores_path_ = self._score_folds(np.asarray(X), np.asarray(y), sample_weight)
-        best = self._best_of_path()
-        self.beta_ = float(self.betas_[best])
-        self.best_score_ = float(self.scores_path_[best].mean())
-        if not self._model().capabilities.warm_start:
-            return self.beta_, [None] * len(problems)
-        return self.beta_, _along(self, problems, self.betas_[: best + 1])[-1]
+        stops = self.betas is None
+        betas = falling(largest()) if stops else beta_grid(self.betas, largest, smallest=_SMALLEST)
+        with live_progress(bool(self.verbose), COLUMNS, lines=True) as show:
+            walk = Walk(folds, deadline, self.n_jobs, show)
+            walk.run(map(float, betas), stops=stops)
+        return walk
 
-    def _best_of_path(self) -> int:
-        """The beta with the best mean score, the largest of equals."""
-        means = self.scores_path_.mean(axis=1)
-        if np.isnan(means).all():
-            raise InputError(
-                "scoring gives no number for any beta, in one fold at least: R^2 needs folds of "
-                "two rows and more, others both classes; take another cv or scoring."
-            )
-        return int(np.nanargmax(means))
+    def _folds(
+        self, training: Training, table: Table, deadline: Deadline, params: dict[str, Any]
+    ) -> list[Fold]:
+        """One for each split; all have the scaling of all samples."""
+        labels = self._labels(table.y)
+        seed = int(check_random_state(self.random_state).integers(2**31 - 1))
+        splitter = splitter_of(self.cv, labels, is_classifier=is_classifier(self), seed=seed)
+        groups, of_scorer = self._routed(params, table)
+        splits = splits_of(splitter, table.X, labels, groups)
+        scorer = check_scoring(self._of_one_beta(), self.scoring)
+        scoring = Scoring(scorer, self._labels, of_scorer)
+        folds = []
+        for k, split in enumerate(splits, 1):
+            name = f"fold {k} of {len(splits)}" if len(splits) > 1 else "only fold"
+            estimator = self._of_one_beta()
+            for fitted in ("scaling_", "sample_shape_", "n_features_in_", "_inputs", "classes_"):
+                if hasattr(self, fitted):
+                    setattr(estimator, fitted, getattr(self, fitted))
+            folds.append(Fold.of(name, estimator, training, table, split, scoring, deadline))
+        return folds
 
-    def _score_folds(self, X: Array, y: Array, sample_weight: Weights) -> FloatArray:
-        """Scores, shape (n_betas, n_folds); the folds are the same for every beta."""
-        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
-        names = set(self._plain().get_params()) - {"beta"}
-        plain = self._plain(**{name: getattr(self, name) for name in names})
-        scorer = check_scoring(plain, self.scoring)
-        data = X, y, weights_of(sample_weight, len(X))
-        scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_fold)(clone(plain), data, fold, self.betas_, scorer)
-            for fold in splitter.split(X, y)
-        )
-        return np.array(scores).T
-
-
-def _score_fold(
-    estimator: ConvexEstimator,
-    data: tuple[Array, Array, FloatArray | None],
-    fold: tuple[IntArray, IntArray],
-    betas: FloatArray,
-    scorer: Callable[..., float],
-) -> list[float]:
-    """Scores of one fold, for every beta."""
-    (X, y, weights), (train, test) = data, fold
-    problems = estimator._problems(X[train], y[train], None if weights is None else weights[train])
-    # Objective (2) is a sum over the rows: fewer rows, smaller beta. A weight is a row repeated.
-    share = len(train) / len(X) if weights is None else weights[train].sum() / weights.sum()
-    scores = []
-    for networks in _along(estimator, problems, share * betas):
-        estimator._keep_networks(list(networks))
-        scores.append(float(scorer(estimator, X[test], y[test])))
-    return scores
-
-
-def _along(
-    estimator: ConvexEstimator, problems: Sequence[Samples], betas: FloatArray
-) -> list[tuple[Network, ...]]:
-    """Rough networks for every beta, one for each problem."""
-    return list(zip(*(_path(estimator, each, betas) for each in problems), strict=True))
-
-
-def _path(estimator: ConvexEstimator, samples: Samples, betas: FloatArray) -> list[Network]:
-    """Rough networks of one problem, each from the one before; no proofs."""
-    model, method = estimator._model(), as_method(estimator.method)
-    if is_for(model, method, estimator._loss()):
-        X, y = samples.weighted()
-        reduction = reduce_rows(X)
-        # On rank 2 a proof costs less than a search.
-        if reduction.rank > 2:
-            rng = check_random_state(estimator.random_state)
-            with suitable_threads(len(X)):
-                return rough_path(X, y, betas, reduction, rng)
-    path: list[Network] = []
-    for beta in betas:
-        start = path[-1] if path and model.capabilities.warm_start else None
-        solution = estimator._train(
-            samples, float(beta), warm_start=start, method=method.uncertified(),
-            max_iter=_ROUNDS, tol=max(_TOLERANCE, estimator.tol),
-        )  # fmt: skip
-        if solution.status is Status.INTERRUPTED:
-            raise KeyboardInterrupt
-        path.append(solution.network)
-    return path
+    def _routed(self, params: dict[str, Any], table: Table) -> tuple[Any, dict[str, Array]]:
+        """Groups for the splitter, and what the scorer gets."""
+        if not _routing_enabled():
+            return params.get("groups"), {}
+        routed = process_routing(self, "fit", sample_weight=table.weights, **params)
+        of_scorer = {
+            name: np.asarray(values)
+            for name, values in routed.scorer.score.items()
+            if values is not None
+        }
+        return routed.splitter.split.get("groups"), of_scorer
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     """:class:`ConvexReLURegressor` that chooses beta by cross-validation.
 
-    In every fold one path of networks is trained for falling beta, each from the one
-    before where the model has warm starts, roughly and without proofs; the network for
-    the beta with the best mean score is then trained on all samples to `tol`, with its certificate.
+    All folds walk down the path of falling beta in step, each network from the one before where
+    the model has warm starts, roughly and without proofs. The network for the beta with the best
+    mean score is then trained on all samples, from that of a fold.
 
     Parameters
     ----------
-    betas : int or array-like, default 20
-        Values of beta, or how many: from the one where the zero network is optimal
-        down to 1e-5 of it, see :func:`cvxnn.largest_beta`. In a fold they are multiplied by
-        its share of the samples (of their weights), because the objective is a sum over them.
-    loss, delta, model, method, hidden_bias, tol, max_iter, time_limit, random_state, verbose
-        As for :class:`ConvexReLURegressor`.
+    betas : int, array-like or None, default None
+        None is three in a decade, down from the largest, where the network without
+        neurons is optimal, until the mean score has not improved for three of them, at
+        most to a millionth. Values of beta, or how many, down to 1e-5 of the largest, are all
+        tried. They are those of all samples: in a fold they are multiplied by its share
+        of the weights, because the objective is a sum.
     cv : int, splitter, iterable or None, default None
-        As elsewhere in scikit-learn; None is five folds.
+        As elsewhere in scikit-learn; None is five shuffled folds, and from 10 000 rows on one
+        fifth that is held out.
     scoring : str, callable or None, default None
-        None is the score of the estimator.
+        None is the score of the estimator. The loss on the test rows decides
+        between equal scores.
     n_jobs : int or None, default None
-        Folds at the same time.
+        Folds at the same time, in threads.
+    time_limit : float, None or "auto", default "auto"
+        As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
+        it at most goes to the folds: where that ends them, the best beta so far is taken,
+        and the status is TIME_LIMIT.
+    loss, delta, scale_X, scale_y, fit_intercept, model, method, hidden_bias, tol, max_iter
+        As for :class:`ConvexReLURegressor`.
+    warm_start, random_state, verbose
+        As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
     Attributes
     ----------
     beta_ : float
         The beta chosen.
     best_score_ : float
-        Its mean score.
+        Its mean score; NaN where time was over before there was one.
     betas_ : ndarray, shape (n_betas,)
-        Falling.
+        Those that were tried, falling.
     scores_path_ : ndarray, shape (n_betas, n_folds)
-    network_, objective_, dual_bound_, dual_gap_, status_, n_neurons_, n_iter_
-        As for :class:`ConvexReLURegressor`.
+    network_, scaling_, objective_, dual_bound_, dual_gap_, status_, n_neurons_, n_iter_
+        As for :class:`ConvexReLURegressor`. Folds have the scaling of all samples.
+    solution_, solutions_
+        As for :class:`ConvexReLURegressor`: of the last training.
 
     Examples
     --------
     >>> import numpy as np
     >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
-    >>> model = ConvexReLURegressorCV(betas=5).fit(X, np.abs(X[:, 0]))
-    >>> model.scores_path_.shape, model.status_.name
-    ((5, 5), 'OPTIMAL')
+    >>> model = ConvexReLURegressorCV(betas=[1.0, 0.1]).fit(X, np.abs(X[:, 0]))
+    >>> model.scores_path_.shape, model.beta_, model.status_.name
+    ((2, 5), 0.1, 'OPTIMAL')
     """
 
     _plain = ConvexReLURegressor
@@ -189,21 +257,21 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
 class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     """:class:`ConvexReLUClassifier` that chooses beta by cross-validation.
 
-    In every fold one path of networks is trained for falling beta, each from the one
-    before where the model has warm starts, roughly and without proofs; the networks for
-    the beta with the best mean score are then trained on all samples to `tol`, with their
-    certificate.
+    All folds walk down the path of falling beta in step, each network from the one before where
+    the model has warm starts, roughly and without proofs. The networks for the beta with the best
+    mean score are then trained on all samples, from those of a fold.
 
     Parameters
     ----------
-    betas : int or array-like, default 20
+    betas : int, array-like or None, default None
         As for :class:`ConvexReLURegressorCV`; one beta for all classes.
-    loss, class_weight, model, method, hidden_bias, tol, max_iter, time_limit
+    cv, scoring, n_jobs, time_limit
+        As for :class:`ConvexReLURegressorCV`; folds keep the shares of the classes. A class
+        that the training rows of a fold lack has probability 0 there.
+    loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLUClassifier`.
-    cv, scoring, n_jobs
-        As for :class:`ConvexReLURegressorCV`; folds keep the shares of the classes.
-    random_state, verbose
-        As for :class:`ConvexReLUClassifier`.
+    warm_start, random_state, verbose
+        As for :class:`ConvexReLURegressorCV`.
 
     Attributes
     ----------
@@ -211,7 +279,7 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         As for :class:`ConvexReLURegressorCV`.
     classes_, networks_, network_, objective_, dual_bound_, dual_gap_, status_
         As for :class:`ConvexReLUClassifier`.
-    n_neurons_, n_iter_
+    scaling_, solutions_, solution_, n_neurons_, n_iter_
         As for :class:`ConvexReLUClassifier`.
 
     Examples

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_dense, check_finite, check_range, check_weights
 
@@ -115,12 +115,36 @@ class Samples:
         data = np.ascontiguousarray(unique[:, :-1]).reshape(-1, *X.shape[1:])
         return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
 
-    def weighted(self) -> tuple[FloatArray, FloatArray]:
-        """Rows and y of an unweighted squared loss with the same value for every network."""
-        if self.weights is None:
-            return self.X, self.y
-        root = np.sqrt(self.weights)
-        return self.X * root[:, None], self.y * root
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The data of a fit, checked, in the order in which they came.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, ...)
+    y : ndarray, shape (n,)
+        Targets, or labels.
+    weights : ndarray, shape (n,), or None where all are 1
+    """
+
+    X: FloatArray
+    y: Array
+    weights: FloatArray | None
+
+    def __len__(self) -> int:
+        """The number of samples n."""
+        return len(self.X)
+
+    @property
+    def total(self) -> float:
+        """The sum of the weights."""
+        return float(len(self) if self.weights is None else self.weights.sum())
+
+    def take(self, rows: IntArray) -> Table:
+        """Some of the samples."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Table(self.X[rows], self.y[rows], weights)
 
 
 def weights_of(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.estimators.inputs import check_entries
+from cvxnn.estimators.inputs import Samples, check_entries
+from cvxnn.estimators.scaling import Scaling
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
@@ -40,6 +41,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
     model: str | Model = "relu"
     method: str | Method = "global"
     hidden_bias: bool = True
+    scale_X: bool = True
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and settings of the model and the method.
@@ -98,7 +100,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         """Raise ValueError for entries of y that are no targets, or no labels."""
 
     def _read_all(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[FloatArray, Any]:
-        """Data of a fit as the networks read them, and y, as `validate_data` of scikit-learn.
+        """Data and y of a fit, as `validate_data` of scikit-learn has them.
 
         Raises
         ------
@@ -121,7 +123,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         shape = self.sample_shape_ if model.takes_any_size else None
         has_ones = self.hidden_bias and model.takes_ones
         self._inputs: dict[str, Any] = {"has_ones": has_ones, "image_shape": shape}
-        return self._with_ones(data), target
+        return data, target
 
     def _values(self, X: ArrayLike) -> FloatArray:
         """Values of the fitted networks, shape (n, k)."""
@@ -134,8 +136,27 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
                 f"got {shape}."
             )
         data = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
-        inputs = self._with_ones(data)
-        return np.column_stack([network.forward(inputs) for network in networks])
+        scaling = self._scaling()
+        inputs = self._with_ones(scaling.transform(data))
+        values = np.column_stack([network.forward(inputs) for network in networks])
+        return scaling.restored(values)
+
+    def _scaling(self) -> Scaling:
+        """That of the fit; that of an estimator of an earlier release changes nothing."""
+        found: Scaling = getattr(self, "scaling_", Scaling())
+        return found
+
+    def _scaling_of(self, samples: Samples) -> Scaling:
+        """Of the data of a fit: rows of features, or entries of images, signals and patches."""
+        if not self.scale_X:
+            return Scaling()
+        has_columns = self._model().takes_ones
+        return Scaling().of_rows(samples) if has_columns else Scaling().of_entries(samples)
+
+    def _as_read(self, samples: Samples) -> Samples:
+        """Samples as the networks read them: scaled, and with the column of ones."""
+        scaled = self._scaling().applied(samples)
+        return replace(scaled, X=self._with_ones(scaled.X))
 
     def _with_ones(self, data: FloatArray) -> FloatArray:
         return np.column_stack([data, np.ones(len(data))]) if self._inputs["has_ones"] else data
@@ -176,7 +197,9 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
         True
         """
-        return to_torch(self._fitted_networks(), dtype=dtype, **self._inputs)
+        return to_torch(
+            self._fitted_networks(), dtype=dtype, scaling=self._scaling(), **self._inputs
+        )
 
     def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
         """The fitted model as an ONNX model, see :func:`cvxnn.to_onnx`; O(k m d).
@@ -212,4 +235,6 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         metadata = {
             key: getattr(self, name).tolist() for key, name in known.items() if hasattr(self, name)
         }
-        return to_onnx(networks, dtype=dtype, metadata=metadata, **self._inputs)
+        return to_onnx(
+            networks, dtype=dtype, metadata=metadata, scaling=self._scaling(), **self._inputs
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from cvxnn.array_types import FloatArray
-from cvxnn.estimators.base import ConvexEstimator, Weights
-from cvxnn.estimators.inputs import Samples, check_numbers, weights_of
+from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
+from cvxnn.estimators.default_beta import regression_beta
+from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
+from cvxnn.estimators.scaling import Scaling
+from cvxnn.estimators.training import Training
 from cvxnn.losses import HuberLoss, Loss
 from cvxnn.networks.base import Network
 
@@ -22,14 +25,19 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
     loss: str = "squared"
     delta: float = 1.0
+    scale_y: bool = True
     _losses = ("squared", "huber")
 
     def __sklearn_tags__(self) -> Any:
         return self._tagged(super().__sklearn_tags__())
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Values of the network, shape (n,)."""
+        """Values of the network in the units of y, shape (n,)."""
         return self._values(X)[:, 0]
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        return (*super()._flags, "scale_y")
 
     def _loss(self) -> Loss:
         huber = HuberLoss(self.delta)
@@ -38,10 +46,24 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     def _check_target(self, y: Any) -> None:
         check_numbers(y)
 
-    def _problems(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> list[Samples]:
+    def _read(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Table:
         data, target = self._read_all(X, y, y_numeric=True)
         target = np.asarray(target, dtype=np.float64)
-        return [Samples.of(data, target, weights_of(sample_weight, len(data)))]
+        return Table(data, target, weights_of(sample_weight, len(data)))
+
+    def _merged(self, table: Table) -> Samples:
+        return Samples.of(table.X, table.y, table.weights)
+
+    def _scaling_of(self, samples: Samples) -> Scaling:
+        scaling = super()._scaling_of(samples)
+        return scaling.of_target(samples) if self.scale_y else scaling
+
+    def _problems(self, merged: Samples) -> list[Samples]:
+        return [self._as_read(merged)]
+
+    def _automatic_beta(self, training: Training, problems: list[Samples]) -> float:
+        (samples,) = problems
+        return regression_beta(samples)
 
     def _keep_networks(self, networks: list[Network]) -> None:
         (self.network_,) = networks
@@ -49,29 +71,39 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ConvexReLURegressor(ConvexRegressor):
-    """Two-layer network for regression, trained to a certified global optimum.
+class ConvexReLURegressor(GivenBeta, ConvexRegressor):
+    """Two-layer network for regression, trained as a convex program.
 
     Minimises
 
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
-    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j``: a sum over the
-    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. The
-    answer does not depend on a seed. Standardise the features: the penalty sees their
-    units; and scale the targets to a size of about 1, or `beta` with them.
+    over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
+    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. By default
+    x and y are standardised inside, so that units do not matter: predictions follow
+    ``y -> a y + b`` and columns in other units.
 
     Parameters
     ----------
-    beta : float, default 1.0
-        Weight of the penalty, > 0. With n rows it corresponds to n times the weight
-        decay of a mean loss.
+    beta : float or "auto", default "auto"
+        Weight of the penalty, > 0, in the units of the standardised data. With n rows it
+        corresponds to n times the weight decay of a mean loss. "auto" is 1 on standardised
+        data, a guess: :class:`ConvexReLURegressorCV` chooses.
     loss : {"squared", "huber"}, default "squared"
     delta : float, default 1.0
-        Where the Huber loss becomes linear, in the units of y.
+        Where the Huber loss becomes linear, in deviations of y if `scale_y`, else in its units.
+    scale_X : bool, default True
+        Whether the columns of X get mean 0 and deviation 1 (weighted by `sample_weight`;
+        constant ones only mean 0). Images, signals and patches are divided by the root
+        mean square of all their entries.
+    scale_y : bool, default True
+        Whether y gets mean 0 and deviation 1. Predictions are in the units of y.
+    fit_intercept : bool, default True
+        Whether the network has an intercept b, which is not penalised.
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
         The kind of network, see :func:`cvxnn.solve`. Its settings are parameters, too, such
-        as ``model__filter_size`` in a grid search.
+        as ``model__filter_size`` in a grid search. Gates that are given are for the
+        standardised columns.
     method : {"global", "exact", "sampled"} or Method, default "global"
         See :func:`cvxnn.solve`; ``method__n_samples`` is a setting of :class:`Sampled`.
     hidden_bias : bool, default True
@@ -83,20 +115,35 @@ class ConvexReLURegressor(ConvexRegressor):
         Relative gap at which the network counts as optimal.
     max_iter : int, default 200
         Rounds of the method.
-    time_limit : float or None, default 60.0
-        Seconds. A proof may take exponential time where there are many features;
-        after this time the best network comes back with the gap it has.
+    time_limit : float, None or "auto", default "auto"
+        Seconds for the whole fit, in which the network is polished and proven to be the best
+        as far as they go; None is without a limit. "auto" is 60 where the rows have rank 6 or
+        less (five columns and the one of ones), so that a proof is in reach. Above,
+        it is a search that ends where rounds gain little, after seconds: nothing is
+        proven then, and no warning says so.
+    warm_start : bool, default False
+        Whether `fit` goes on from the networks of the last one.
     random_state : int, RandomState or None, default 0
-        Where searches start; the optimum does not depend on it.
+        Where searches start; a proven optimum does not depend on it.
     verbose : bool or int, default 0
-        Whether to show the rounds on a terminal.
+        Whether to show the rounds: a table on a terminal, lines on stderr elsewhere.
 
     Attributes
     ----------
     network_ : Network
-        Of the kind of the model; on X with the column of ones if there is one.
+        Of the kind of the model, in the units of the standardised data: it reads
+        ``scaling_.transform(X)``, with the column of ones if there is one.
+    scaling_ : Scaling
+        Means and deviations, with ``transform(X)``, ``target(y)`` and ``restored(values)``.
     objective_, dual_bound_, dual_gap_ : float
-        Objective, proven lower bound on that of every network, relative difference.
+        Objective, proven lower bound on that of every network, relative difference; in the
+        units of the standardised data.
+    beta_ : float
+        The beta of the fit.
+    solution_ : Solution
+        What :func:`cvxnn.solve` returned, with the history of the run.
+    solutions_ : list of Solution
+        The same in a list.
     status_ : Status
         How the run ended.
     n_neurons_, n_iter_ : int
@@ -141,5 +188,3 @@ class ConvexReLURegressor(ConvexRegressor):
     >>> model.status_.name, [round(float(value), 1) for value in model.predict(np.eye(4))]
     ('OPTIMAL', [1.0, 2.0, 2.0, 1.0])
     """
-
-    beta: float = field(default=1.0, kw_only=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvxnn.errors import InputError
+from cvxnn.exchange.scaled import Scaling, unscaled
 from cvxnn.layers.images import Sides
 from cvxnn.networks.base import Network
 from cvxnn.networks.stages import Convolution, RowStage, Stages, Windows
@@ -36,8 +37,14 @@ class Exported:
     image_sides: Sides | None
 
     @classmethod
-    def of(cls, network: Networks, has_ones: bool, image_shape: Sides | None) -> Exported:
-        """The stages of these networks.
+    def of(
+        cls,
+        network: Networks,
+        has_ones: bool,
+        image_shape: Sides | None,
+        scaling: Scaling | None = None,
+    ) -> Exported:
+        """The stages of these networks, on data and to targets as they were before a scaling.
 
         Raises
         ------
@@ -55,6 +62,8 @@ class Exported:
                     "weights of a column of ones."
                 )
             stages = (first.without_ones(), *rest)
+        if scaling is not None:
+            stages = unscaled(stages, scaling)
         sides = None
         if image_shape is not None:
             if not isinstance(first, Convolution):

@@ -15,6 +15,7 @@ from cvxnn import __version__
 from cvxnn.errors import InputError, import_optional
 from cvxnn.exchange.exported import Exported, Networks
 from cvxnn.exchange.onnx_graph import Graph
+from cvxnn.exchange.scaled import Scaling
 from cvxnn.files import atomic_write
 from cvxnn.layers.images import Sides
 from cvxnn.validation import check_choice
@@ -31,6 +32,7 @@ def to_onnx(
     *,
     has_ones: bool = False,
     image_shape: Sides | None = None,
+    scaling: Scaling | None = None,
     dtype: str = "float64",
     input_name: str = "X",
     output_name: str = "values",
@@ -50,6 +52,9 @@ def to_onnx(
     image_shape : tuple of int, optional
         For a :class:`ConvolutionalNetwork`: the only height and width, or length, that
         the model is to take, with or without channels at the end. Any if None.
+    scaling : optional
+        What data and targets were divided by before the training, such as ``scaling_`` of a
+        fitted estimator: the model takes data and gives values as they were before.
     dtype : {"float64", "float32"}, default "float64"
         Of weights, input and output. ONNX Runtime has convolutions in float32 only.
     input_name, output_name : str, default "X" and "values"
@@ -95,7 +100,7 @@ def to_onnx(
     helper = import_optional(
         "onnx.helper", "The export needs onnx; install it with: pip install 'cvxnn[onnx]'."
     )
-    exported = Exported.of(network, has_ones, image_shape)
+    exported = Exported.of(network, has_ones, image_shape, scaling)
     graph = Graph(helper)
     graph.chain(exported.stages, input_name)
     _check_names(graph, input_name, output_name)
@@ -121,7 +126,7 @@ def save_onnx(network: Networks, path: str | os.PathLike[str], **options: Any) -
     path : str or path-like
         Ends in ``.onnx``.
     **options
-        ``has_ones``, ``image_shape``, ``dtype``, ``input_name``, ``output_name`` and
+        ``has_ones``, ``image_shape``, ``scaling``, ``dtype``, ``input_name``, ``output_name`` and
         ``metadata`` as for :func:`to_onnx`.
 
     Raises

@@ -11,6 +11,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, import_optional
 from cvxnn.exchange.exported import Exported, Networks, checked_sides
 from cvxnn.exchange.foreign import read_network
+from cvxnn.exchange.scaled import Scaling
 from cvxnn.layers.images import Sides
 from cvxnn.networks import TwoLayerNetwork, stages
 
@@ -122,6 +123,7 @@ def to_torch(
     *,
     has_ones: bool = False,
     image_shape: Sides | None = None,
+    scaling: Scaling | None = None,
     dtype: dtype | None = None,
 ) -> Sequential:
     """The network as a ``torch.nn.Sequential``, such as one of Linear, ReLU, Linear; O(k m d).
@@ -143,6 +145,9 @@ def to_torch(
         For a :class:`ConvolutionalNetwork` with ``pooling="sum"``, whose layer has the
         size of a feature map: height and width of the images, or length of the signals,
         with or without channels at the end.
+    scaling : optional
+        What data and targets were divided by before the training, such as ``scaling_`` of a
+        fitted estimator: the module takes data and gives values as they were before.
     dtype : torch.dtype, optional
         Of the parameters: ``torch.float64`` if None, else float64, float32, bfloat16
         or float16.
@@ -201,7 +206,7 @@ def to_torch(
     torch = import_optional(
         "torch", "The export needs PyTorch; install it with: pip install 'cvxnn[torch]'."
     )
-    exported = Exported.of(network, has_ones, image_shape)
+    exported = Exported.of(network, has_ones, image_shape, scaling)
     return Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
 
 
@@ -220,7 +225,7 @@ def from_torch(module: Module) -> TwoLayerNetwork:
         one more feature than the module: a last column of ones, whose weights are
         the hidden biases. An output bias c other than 0 is one more neuron, on that
         column alone, with the weights ``sqrt(|c|)`` and ``sign(c) sqrt(|c|)``. What
-        :func:`to_torch` makes of such a network comes back as that network.
+        :func:`to_torch` makes of such a network without an intercept comes back as that network.
 
     Raises
     ------

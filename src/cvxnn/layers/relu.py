@@ -277,6 +277,11 @@ class SkipLayer:
         """The power of two next to the largest entry of the layer's rows."""
         return self.layer.unit
 
+    @property
+    def lengths(self) -> FloatArray:
+        """Bounds on the moduli of predictions of neurons and w of size 1, shape (n,)."""
+        return np.maximum(self.layer.lengths, np.linalg.norm(self.linear, axis=1))
+
     def in_units(self, unit: float) -> SkipLayer:
         """Rows and S divided by a power of two.
 

@@ -137,6 +137,12 @@ class Loss(ABC):
         """The loss of some of the rows, where it differs between them."""
         return self
 
+    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+        """Loss and targets of predictions to which a number is added: ``l(f + offset, y)``."""
+        from cvxnn.losses.offset import OffsetLoss
+
+        return OffsetLoss(self, offset), y
+
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())

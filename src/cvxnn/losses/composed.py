@@ -40,6 +40,10 @@ class WeightedLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 
+    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+        loss, target = self.loss.beside(offset, y)
+        return WeightedLoss(loss, self.weights), target
+
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.values(prediction, y)
 
@@ -188,6 +192,10 @@ class SkipLoss(Loss):
 
     def take(self, rows: slice | NDArray[np.intp]) -> Loss:
         raise TypeError("a SkipLoss is no sum over the rows: there is none of some of them")
+
+    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+        loss, target = self.loss.beside(offset, y)
+        return SkipLoss(loss, self.skip, self.ridge), target
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")

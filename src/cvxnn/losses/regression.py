@@ -9,7 +9,14 @@ from cvxnn.losses.base import Loss
 from cvxnn.validation import check_positive
 
 
-class SquaredLoss(Loss):
+class RegressionLoss(Loss):
+    """A loss of the residual ``f - y``: what is added to f may be taken from y."""
+
+    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+        return self, y - offset
+
+
+class SquaredLoss(RegressionLoss):
     """``l(f, y) = 1/2 ||f - y||^2``: the loss of objective (2) of the seed paper.
 
     Examples
@@ -66,7 +73,7 @@ class SquaredLoss(Loss):
         return float(np.clip(float(direction @ y) / square, 0.0, largest))
 
 
-class HuberLoss(Loss):
+class HuberLoss(RegressionLoss):
     """``1/2 r^2`` for ``|r| <= delta``, beyond it ``delta |r| - delta^2 / 2``; ``r = f - y``.
 
     Minus its gradient is the residual, clipped: a row far off pulls with delta at

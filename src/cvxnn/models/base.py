@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
 from cvxnn.methods import METHODS, Method
@@ -20,6 +21,7 @@ from cvxnn.networks.storage import read_file
 from cvxnn.networks.weights import DenseNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings
+from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
@@ -121,12 +123,41 @@ class Model(Settings, ABC):
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         """How the optimum of a problem in the units of the solvers is looked for."""
 
-    @abstractmethod
+    def strategy_of(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """The same with or without an intercept beside the neurons, for samples of this shape."""
+        if not intercept:
+            return self.strategy(problem, choices)
+
+        def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
+            network = self._network(neurons, shape)
+            return network.predict_on(problem.rows).values, network.penalty()
+
+        def alone(beside: Problem[Any]) -> Strategy:
+            return self.strategy(beside, choices)
+
+        return InterceptStrategy(problem, alone, evaluated, choices.start)
+
     def network(self, neurons: Neurons, shape: tuple[int, ...]) -> Network:
         """The balanced network of neurons on the rows, for samples of this shape."""
+        return self._network(neurons, shape).with_intercept(neurons.intercept)
 
     def neurons(self, network: Any) -> Neurons:
         """The neurons of a network of this kind; only for those that may be a warm start."""
+        return replace(self._neurons(network), intercept=network.intercept)
+
+    @abstractmethod
+    def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> Network:
+        """The network without its intercept."""
+
+    def _neurons(self, network: Any) -> Neurons:
+        """The neurons without the intercept."""
         raise InputError(f"{self!r} takes no warm_start.")
 
     def check_method(self, method: Method) -> None:
@@ -176,11 +207,11 @@ class LayerModel(Model):
     def strategy(self, problem: Problem[Layer], choices: Choices) -> Strategy:
         return choices.on_layer(problem)
 
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
+    def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> DenseNetwork:
         hidden, output = neurons.balanced()
         return self.kind(hidden, output[:, 0])
 
-    def neurons(self, network: DenseNetwork) -> Neurons:
+    def _neurons(self, network: DenseNetwork) -> Neurons:
         return Neurons.of_weights(network.hidden_weights, network.output_weights)
 
 

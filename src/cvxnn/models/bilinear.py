@@ -24,12 +24,14 @@ class BilinearNetwork(FilterNetwork):
 
     __slots__ = ()
 
-    def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
+    def __init__(
+        self, filters: ArrayLike, output_weights: ArrayLike, *, intercept: float = 0.0
+    ) -> None:
         arrays = {
             "filters": frozen(filters, "filters", 2, of="filter"),
             "output_weights": frozen(output_weights, "output_weights", 2, of="filter"),
         }
-        super().__init__(arrays, {})
+        super().__init__(arrays, {}, intercept)
 
     @property
     @abstractmethod
@@ -49,7 +51,7 @@ class BilinearNetwork(FilterNetwork):
             If `data` are not finite numbers of this shape.
         """
 
-    def predict_on(self, rows: GaugeProgram) -> Prediction:
+    def _neurons_on(self, rows: GaugeProgram) -> Prediction:
         X, m = rows.matrix, self.n_neurons
         moduli = np.abs(X) @ self._moduli().ravel()
         # The transforms behind a circular convolution round some ten times log2(d).
@@ -57,8 +59,8 @@ class BilinearNetwork(FilterNetwork):
         return Prediction(X @ self.coefficients.ravel(), moduli, roundings)
 
     @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
-        """As :meth:`Network.stages`: the linear functions that the networks are."""
+    def _stages(cls, networks: Sequence[Self]) -> Stages:
+        # The linear functions that the networks are.
         shape = common((n.coefficients.shape for n in networks), "shape of the coefficients")
         layer = Affine("linear", np.stack([n.coefficients.ravel() for n in networks]))
         return (layer,) if len(shape) == 1 else (Flatten(shape), layer)
@@ -81,5 +83,5 @@ class BilinearModel(Model):
     def strategy(self, problem: Problem[GaugeProgram], choices: Choices) -> GaugeStrategy:
         return GaugeStrategy(problem)
 
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> BilinearNetwork:
+    def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> BilinearNetwork:
         return self.kind(*neurons.balanced())

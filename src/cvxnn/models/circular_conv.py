@@ -27,6 +27,8 @@ class CircularCNN(BilinearNetwork):
     ----------
     filters, output_weights : array-like, shape (m, d)
         Rows are ``u_j`` and ``w_j``.
+    intercept : float, default 0.0
+        What is added to every value, without a penalty.
 
     Raises
     ------
@@ -44,8 +46,10 @@ class CircularCNN(BilinearNetwork):
 
     __slots__ = ()
 
-    def __init__(self, filters: ArrayLike, output_weights: ArrayLike) -> None:
-        super().__init__(filters, output_weights)
+    def __init__(
+        self, filters: ArrayLike, output_weights: ArrayLike, *, intercept: float = 0.0
+    ) -> None:
+        super().__init__(filters, output_weights, intercept=intercept)
         if self.filters.shape != self.output_weights.shape:
             raise InputError(
                 "filters and output_weights must have the same shape (m, d), got "

@@ -57,6 +57,8 @@ class ConvolutionalNetwork(FilterNetwork):
         What becomes of the activations of a filter.
     slope : float, default 0.0
         0 is the ReLU, -1 the absolute value; between 0 and 1 a leaky ReLU.
+    intercept : float, default 0.0
+        What is added to every value, without a penalty.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class ConvolutionalNetwork(FilterNetwork):
         padding: int = 0,
         pooling: str = "sum",
         slope: float = 0.0,
+        intercept: float = 0.0,
     ) -> None:
         steps = check_steps(stride, padding)
         arrays = {
@@ -98,7 +101,7 @@ class ConvolutionalNetwork(FilterNetwork):
             "pooling": check_choice(pooling, "pooling", POOLINGS),
             "slope": check_number(slope, "slope"),
         }
-        super().__init__(arrays, settings)
+        super().__init__(arrays, settings, intercept)
         if self.biases is not None and len(self.biases) != self.n_neurons:
             raise InputError(
                 f"biases must be None or one for each of the {self.n_neurons} filters, "
@@ -155,13 +158,13 @@ class ConvolutionalNetwork(FilterNetwork):
         floats = windows[0].size + int(np.prod(self._map_shape(windows))) * (self.n_neurons + 1)
         for chunk in row_chunks(len(windows), floats):
             values[chunk] = self._pool(self._activate(windows[chunk])) @ self.output_weights
-        return values
+        return values + self.intercept
 
     def rows(self, data: ArrayLike) -> Layer | MaxLayer:
         has_bias = self.biases is not None
         return _layer(self._windows(data), self.filter_shape, self.pooling, self.slope, has_bias)
 
-    def predict_on(self, rows: Layer | MaxLayer) -> Prediction:
+    def _neurons_on(self, rows: Layer | MaxLayer) -> Prediction:
         filters, output = self.on_patches(), self.output_weights
         if isinstance(rows, MaxLayer) and self.slope != 0.0:
             # A layer of the largest activations has those of ReLU.
@@ -207,10 +210,9 @@ class ConvolutionalNetwork(FilterNetwork):
         return maps.reshape(len(windows), *self._map_shape(windows), self.n_neurons)
 
     @classmethod
-    def stages(cls, networks: Sequence[Self]) -> steps.Stages:
-        """As :meth:`Network.stages`."""
+    def _stages(cls, networks: Sequence[Self]) -> steps.Stages:
         first = networks[0]
-        for name in first._settings:
+        for name in first._settings.keys() - {"intercept"}:
             steps.common((network._settings[name] for network in networks), name)
         steps.common((network.filter_shape for network in networks), "shape of a filter")
         filters = np.concatenate([network.filters for network in networks])
@@ -389,7 +391,7 @@ class Conv(Model):
             return MaxPoolingStrategy(problem, choices.method, choices.random_state)
         return choices.on_layer(problem)
 
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:
+    def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:
         hidden, output = neurons.balanced()
         sides = check_sides(self.filter_size)
         if isinstance(sides, int):
@@ -406,5 +408,5 @@ class Conv(Model):
             slope=self.slope,
         )
 
-    def neurons(self, network: ConvolutionalNetwork) -> Neurons:
+    def _neurons(self, network: ConvolutionalNetwork) -> Neurons:
         return Neurons.of_weights(network.on_patches(), network.output_weights)

@@ -37,6 +37,8 @@ class GatedNetwork(DenseNetwork):
         Row j is ``u_j``.
     output_weights : array-like, shape (m,)
         Entry j is ``a_j``.
+    intercept : float, default 0.0
+        What is added to every value, without a penalty.
 
     Raises
     ------
@@ -60,10 +62,15 @@ class GatedNetwork(DenseNetwork):
     __slots__ = ()
 
     def __init__(
-        self, gates: ArrayLike, hidden_weights: ArrayLike, output_weights: ArrayLike
+        self,
+        gates: ArrayLike,
+        hidden_weights: ArrayLike,
+        output_weights: ArrayLike,
+        *,
+        intercept: float = 0.0,
     ) -> None:
         arrays = {"gates": frozen(gates, "gates", 2, of="neuron")}
-        super().__init__(hidden_weights, output_weights, arrays, {})
+        super().__init__(hidden_weights, output_weights, arrays, {}, intercept)
         if self.gates.shape != self.hidden_weights.shape:
             raise InputError(
                 f"gates must be of shape {self.hidden_weights.shape}, one for each row of "
@@ -79,7 +86,7 @@ class GatedNetwork(DenseNetwork):
         """Rows of features, shape (n, d)."""
         return GatedRows.of(self._check_data(data), self.gates[:0])
 
-    def predict_on(self, rows: GatedRows) -> Prediction:
+    def _neurons_on(self, rows: GatedRows) -> Prediction:
         # Which gates are open is part of the network: that of float64.
         size = np.abs(self.hidden_weights).T @ np.abs(self.output_weights)
         moduli = np.abs(rows.X) @ size
@@ -137,11 +144,11 @@ class GatedNetwork(DenseNetwork):
         rows = self._check_data(X)
         method = check_choice(method, "method", ("closed_form", "minimum_norm"))
         products = self.hidden_weights * self.output_weights[:, None]
-        return relu_network(rows, self.gates, products, least=method == "minimum_norm")
+        network = relu_network(rows, self.gates, products, least=method == "minimum_norm")
+        return network.with_intercept(self.intercept)
 
     @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
-        """As :meth:`Network.stages`."""
+    def _stages(cls, networks: Sequence[Self]) -> Stages:
         hidden, output = dense_layers(networks)
         gates = np.concatenate([network.gates for network in networks])
         return Gate(Affine("gate", gates), hidden), output
@@ -235,6 +242,6 @@ class Gated(Model):
             draws = GateDraws(problem.rows.X, self.n_gates, choices.random_state)
         return GateStrategy(problem, draws)
 
-    def network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
+    def _network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
         hidden, output = neurons.balanced()
         return GatedNetwork(neurons.gates, hidden, output[:, 0])

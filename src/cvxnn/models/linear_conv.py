@@ -24,6 +24,8 @@ class LinearCNN(BilinearNetwork):
         Row j is ``u_j``.
     output_weights : array-like, shape (m, K)
         Row j is ``w_j``: a weight for each patch.
+    intercept : float, default 0.0
+        What is added to every value, without a penalty.
 
     Raises
     ------

@@ -106,12 +106,12 @@ class ReLU(Model):
                 f"got {problem.rows.n_outputs}."
             )
 
-    def network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
+    def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()
         return TwoLayerNetwork(
             hidden, output[:, 0], slope=self.slope,
             skip_weights=neurons.linear, skip_is_free=self.skip == "free",
         )  # fmt: skip
 
-    def neurons(self, network: TwoLayerNetwork) -> Neurons:
+    def _neurons(self, network: TwoLayerNetwork) -> Neurons:
         return Neurons.of_weights(network.hidden_weights, network.output_weights)

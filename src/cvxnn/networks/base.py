@@ -15,9 +15,9 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
-from cvxnn.networks.stages import Stages
+from cvxnn.networks.stages import Stages, with_biases
 from cvxnn.networks.storage import NetworkFile, read_file, write_file
-from cvxnn.validation import check_positive, check_target
+from cvxnn.validation import check_number, check_positive, check_target
 
 Kind = TypeVar("Kind", bound="Network")
 
@@ -34,15 +34,20 @@ class Network(ABC):
         ``output_weights``.
     settings : dict
         The other arguments by name: hashable, and what JSON can hold.
+    intercept : float
+        What is added to every value, without a penalty.
     """
 
     __slots__ = ("_arrays", "_settings")
 
     def __init__(
-        self, arrays: Mapping[str, FloatArray | None], settings: Mapping[str, Any]
+        self,
+        arrays: Mapping[str, FloatArray | None],
+        settings: Mapping[str, Any],
+        intercept: float = 0.0,
     ) -> None:
         self._arrays = {name: array for name, array in arrays.items() if array is not None}
-        self._settings = dict(settings)
+        self._settings = {**settings, "intercept": check_number(intercept, "intercept")}
 
     # Any: some networks have a float for one sample.
     def forward(self, data: ArrayLike) -> Any:
@@ -65,6 +70,18 @@ class Network(ABC):
         return self._arrays["output_weights"]
 
     @property
+    def intercept(self) -> float:
+        """What is added to every value, without a penalty; 0 where there is none."""
+        return float(self._settings["intercept"])
+
+    def with_intercept(self, intercept: float) -> Self:
+        """The same network with another number added to its values."""
+        if intercept == self.intercept:
+            return self
+        settings = {**self._settings, "intercept": float(intercept)}
+        return _rebuilt(type(self), self._arrays, settings)
+
+    @property
     def n_neurons(self) -> int:
         """The number of neurons, or filters, m."""
         return len(self.output_weights)
@@ -79,9 +96,13 @@ class Network(ABC):
             If the network does not take them.
         """
 
-    @abstractmethod
     def predict_on(self, rows: Any) -> Prediction:
         """The values on :meth:`rows` of data, with what is known of their rounding."""
+        return self._neurons_on(rows).shifted(self.intercept)
+
+    @abstractmethod
+    def _neurons_on(self, rows: Any) -> Prediction:
+        """The values without the intercept."""
 
     @property
     @abstractmethod
@@ -156,6 +177,11 @@ class Network(ABC):
             If they differ in what they read, or in a setting; and where no kind of network
             says what it computes.
         """
+        return with_biases(cls._stages(networks), [network.intercept for network in networks])
+
+    @classmethod
+    def _stages(cls, networks: Sequence[Self]) -> Stages:
+        """The same without the intercepts."""
         raise InputError(f"A {cls.__name__} has no form in other libraries.")
 
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
@@ -259,9 +285,8 @@ class Network(ABC):
     def is_like(self, other: Network) -> bool:
         """Whether kind and settings are the same, and neurons of the same shapes."""
         parts = [{name: a.shape[1:] for name, a in each._arrays.items()} for each in (self, other)]
-        return (
-            type(self) is type(other) and self._settings == other._settings and parts[0] == parts[1]
-        )
+        settings = [{**each._settings, "intercept": 0.0} for each in (self, other)]
+        return type(self) is type(other) and settings[0] == settings[1] and parts[0] == parts[1]
 
     def __eq__(self, other: object) -> bool:
         """Whether kind, settings and weights are the same, in the same order."""
@@ -280,7 +305,9 @@ class Network(ABC):
         return hash((parts, tuple(self._settings.items())))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._shown.items())
+        shown_too = {"intercept": self.intercept} if self.intercept else {}
+        items = {**self._shown, **shown_too}.items()
+        shown = ", ".join(f"{name}={value!r}" for name, value in items)
         return f"{type(self).__name__}({shown})"
 
     def __reduce__(self) -> tuple[Any, ...]:

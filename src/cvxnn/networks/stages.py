@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -86,7 +86,9 @@ class Affine(RowStage):
     def without_ones(self) -> Self:
         if self.weight.shape[1] == 1:
             raise InputError("With has_ones the network must read a column besides that of ones.")
-        return replace(self, weight=self.weight[:, :-1], bias=self.weight[:, -1])
+        ones = self.weight[:, -1]
+        bias = ones if self.bias is None else ones + self.bias
+        return replace(self, weight=self.weight[:, :-1], bias=bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +217,24 @@ def with_skip(layers: Branch, skips: Sequence[FloatArray | None]) -> Stages:
     """The layers beside the linear skip connections of the networks, where one has it."""
     rows = with_zeros(skips, layers[0].input_shape * len(skips))
     return layers if rows is None else (Sum((layers, (Affine("skip", np.stack(rows)),))),)
+
+
+def with_biases(stages: Stages, biases: Sequence[float]) -> Stages:
+    """The stages, of which the last is linear, with a number added to each output."""
+    if not any(biases):
+        return stages
+    steps: list[Stage] = list(stages)
+    steps[-1] = _biased(steps[-1], np.asarray(biases, dtype=np.float64))
+    return cast(Stages, tuple(steps))
+
+
+def _biased(stage: Stage, biases: FloatArray) -> Stage:
+    if isinstance(stage, Sum):
+        (first, *rest), *others = stage.branches
+        branch = with_biases((first, *rest), list(biases))
+        return replace(stage, branches=(cast(Branch, branch), *others))
+    assert isinstance(stage, Affine)
+    return replace(stage, bias=biases if stage.bias is None else stage.bias + biases)
 
 
 def with_zeros(

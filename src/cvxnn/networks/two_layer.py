@@ -39,6 +39,8 @@ class TwoLayerNetwork(NeuronSymmetries):
         The w of a linear skip connection; none by default.
     skip_is_free : bool, default False
         Whether the skip connection is left out of the penalty.
+    intercept : float, default 0.0
+        What is added to every value, without a penalty.
 
     Raises
     ------
@@ -82,13 +84,14 @@ class TwoLayerNetwork(NeuronSymmetries):
         slope: float = 0.0,
         skip_weights: ArrayLike | None = None,
         skip_is_free: bool = False,
+        intercept: float = 0.0,
     ) -> None:
         w = None if skip_weights is None else frozen(skip_weights, "skip_weights", 1, of="feature")
         settings = {
             "slope": check_number(slope, "slope"),
             "skip_is_free": check_flag(skip_is_free, "skip_is_free"),
         }
-        super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings)
+        super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings, intercept)
         if w is not None and len(w) != self.n_features:
             raise InputError(
                 f"skip_weights must be None or of shape ({self.n_features},), one for each "
@@ -112,8 +115,8 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the activation is ReLU, and there is no skip connection."""
-        return self.slope == 0.0 and self.skip_weights is None
+        """Whether the activation is ReLU, without a skip connection and an intercept."""
+        return self.slope == 0.0 and self.skip_weights is None and self.intercept == 0.0
 
     # Any: a vector or a float, which the static type of X does not tell.
     def forward(self, X: ArrayLike) -> Any:
@@ -205,7 +208,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         layer = Layer(X).with_slope(self.slope)
         return layer if self.skip_weights is None else SkipLayer(layer, X, self.skip_is_free)
 
-    def predict_on(self, rows: Layer | SkipLayer) -> Prediction:
+    def _neurons_on(self, rows: Layer | SkipLayer) -> Prediction:
         if isinstance(rows, Layer):
             return predict(rows, self.hidden_weights, self.output_weights)
         w = np.zeros(rows.linear.shape[1]) if self.skip_weights is None else self.skip_weights
@@ -213,8 +216,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         return predict(rows.layer, self.hidden_weights, self.output_weights, linear)
 
     @classmethod
-    def stages(cls, networks: Sequence[Self]) -> Stages:
-        """As :meth:`Network.stages`."""
+    def _stages(cls, networks: Sequence[Self]) -> Stages:
         slope = common((network.slope for network in networks), "slope")
         hidden, output = dense_layers(networks)
         skips = [network.skip_weights for network in networks]
@@ -240,11 +242,13 @@ class TwoLayerNetwork(NeuronSymmetries):
         values = np.empty(len(rows))
         for chunk in row_chunks(len(rows), self.n_neurons):
             values[chunk] = self._activate(rows[chunk]) @ self.output_weights
-        return values if self.skip_weights is None else values + rows @ self.skip_weights
+        if self.skip_weights is not None:
+            values += rows @ self.skip_weights
+        return values + self.intercept
 
 
 def check_plain(network: object, name: str, n_features: int | None = None) -> TwoLayerNetwork:
-    """A network of ReLU without a skip connection, for what exists for no other.
+    """A network of ReLU without a skip connection and an intercept, for what exists for no other.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class DenseNetwork(Network):
         Row j is ``u_j``.
     output_weights : array-like, shape (m,)
         Entry j is ``a_j``.
-    arrays, settings
+    arrays, settings, intercept
         What else there is, as for :class:`Network`.
     """
 
@@ -103,12 +103,13 @@ class DenseNetwork(Network):
         output_weights: ArrayLike,
         arrays: Mapping[str, FloatArray | None] | None = None,
         settings: Mapping[str, Any] | None = None,
+        intercept: float = 0.0,
     ) -> None:
         neurons = {
             "hidden_weights": frozen(hidden_weights, "hidden_weights", 2, of="neuron"),
             "output_weights": frozen(output_weights, "output_weights", 1, of="neuron"),
         }
-        super().__init__({**neurons, **(arrays or {})}, settings or {})
+        super().__init__({**neurons, **(arrays or {})}, settings or {}, intercept)
         if self.output_weights.shape != self.hidden_weights.shape[:1]:
             raise InputError(
                 f"output_weights must be of shape ({len(self.hidden_weights)},), one for each row "
@@ -133,8 +134,7 @@ class DenseNetwork(Network):
     def _shown(self) -> dict[str, Any]:
         return {"n_neurons": self.n_neurons, "n_features": self.n_features}
 
-    def predict_on(self, rows: Any) -> Prediction:
-        """The values on the layer of some data, with what is known of their rounding."""
+    def _neurons_on(self, rows: Any) -> Prediction:
         return predict(rows, self.hidden_weights, self.output_weights)
 
     def _check_data(self, X: ArrayLike) -> FloatArray:
@@ -160,9 +160,12 @@ class FilterNetwork(Network):
     __slots__ = ()
 
     def __init__(
-        self, arrays: Mapping[str, FloatArray | None], settings: Mapping[str, Any]
+        self,
+        arrays: Mapping[str, FloatArray | None],
+        settings: Mapping[str, Any],
+        intercept: float = 0.0,
     ) -> None:
-        super().__init__(arrays, settings)
+        super().__init__(arrays, settings, intercept)
         if self.n_neurons != len(self.filters):
             raise InputError(
                 f"output_weights must have a row for each of the {len(self.filters)} filters, "

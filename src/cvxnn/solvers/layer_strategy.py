@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -59,6 +60,7 @@ class LayerStrategy(RowsStrategy):
         super().__init__(problem, method, random_state)
         self._start = start
         self._patterns: PatternSet | None = None
+        self._known: list[Searches] = []
         patterns = method.patterns
         if patterns is not None and not patterns.belongs_to(problem.rows.rows):
             raise InputError(
@@ -71,7 +73,12 @@ class LayerStrategy(RowsStrategy):
         return self.open_for(self._problem, self._start, deadline)
 
     def open_for(
-        self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
+        self,
+        problem: Problem[Layer],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
     ) -> Search:
         """The same for another problem on the same rows: the patterns are listed once."""
         if self._patterns is None:
@@ -79,14 +86,23 @@ class LayerStrategy(RowsStrategy):
             self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
         patterns = self._patterns
         self.n_patterns = 0 if patterns is None else len(patterns)
-        first = self._search(problem, patterns, start, deadline)
-        return WithFallback(first, lambda: self._second(problem, start, first, deadline))
+
+        def search(patterns: PatternSet | None, by_cells: bool) -> Search:
+            searches = self._searches(problem, patterns, deadline, by_cells=by_cells)
+            return searches.search(problem, start, asks=certifies)
+
+        first = search(patterns, True)
+        return WithFallback(first, lambda: self._second(problem, first, deadline, search))
 
     def sharp_proof(self) -> DualProof:
         return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
 
     def _second(
-        self, problem: Problem[Layer], start: Neurons | None, first: Search, deadline: Deadline
+        self,
+        problem: Problem[Layer],
+        first: Search,
+        deadline: Deadline,
+        search: Callable[[PatternSet | None, bool], Search],
     ) -> Search | None:
         """Another way to the same optimum, for when the first is stuck; None if there is none.
 
@@ -101,28 +117,31 @@ class LayerStrategy(RowsStrategy):
             return None
         by_cells = first.alternative == "cells"
         patterns = enumerate_until(problem.rows.rows, deadline) if by_cells else None
-        return self._search(problem, patterns, start, deadline, by_cells=by_cells)
+        return search(patterns, by_cells)
 
-    def _search(
+    def _searches(
         self,
         problem: Problem[Layer],
         patterns: PatternSet | None,
-        start: Neurons | None,
         deadline: Deadline,
         *,
-        by_cells: bool = True,
-    ) -> Search:
-        if patterns is not None and patterns.is_complete and not problem.is_least_squares:
-            # Weights go to the readout: all models have the same rows, and so one oracle.
-            problem = problem.on(problem.rows.with_readout())
+        by_cells: bool,
+    ) -> Searches:
+        """Those on the rows of a problem, of which everything is found out once."""
+        layer = problem.rows
+        for known in self._known:
+            is_same = known.layer is layer and known.patterns is patterns
+            if is_same and known.by_cells == by_cells:
+                return known
+        # Weights go to the readout: all models have the same rows, and so one oracle.
+        is_listed = patterns is not None and patterns.is_complete
         searches = Searches(
-            problem.rows, patterns, self._random_state, deadline,
+            layer, patterns, self._random_state, deadline,
             by_cells=by_cells, certifies=self._method.certify, polishes=self._method.polish,
+            read=layer.with_readout() if is_listed else layer,
         )  # fmt: skip
-        return search_for(
-            problem, searches.open, deadline, start, searches.opening(problem, start),
-            polishes=self._method.polish,
-        )  # fmt: skip
+        self._known.append(searches)
+        return searches
 
 
 @final
@@ -146,6 +165,8 @@ class Searches:
         Whether few patterns may be listed.
     certifies : bool
         Whether the exact oracle may be asked.
+    read : Layer
+        The rows for losses that are sequences of models, whose weights may go to a readout.
     polishes : bool
         Whether neurons come to rest to the last digits.
     """
@@ -156,6 +177,7 @@ class Searches:
     deadline: Deadline
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
+    read: Layer = field(kw_only=True)
     polishes: bool = field(kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
@@ -166,6 +188,21 @@ class Searches:
             self.layer.rows, self.deadline, patterns=self.patterns,
             lists_cells=self.by_cells and self.polishes, turned=not self.by_cells,
         )  # fmt: skip
+
+    def search(self, problem: Problem[Layer], start: Neurons | None, *, asks: bool) -> Search:
+        """The search for a problem on the layer, of any loss; whether it `asks` the oracle."""
+        if not problem.is_least_squares:
+            problem = problem.on(self.read)
+        opening = self.opening(problem, start)
+
+        def open_model(
+            problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
+        ) -> Search:
+            return self.open(problem, start, root, certifies and asks)
+
+        return search_for(
+            problem, open_model, self.deadline, start, opening, polishes=self.polishes
+        )
 
     def open(
         self,

@@ -41,6 +41,20 @@ class Strategy(ABC):
         """The search; OutOfTimeError if the deadline passes before it is ready."""
 
     @abstractmethod
+    def open_for(
+        self,
+        problem: Problem[Any],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search:
+        """The same for another problem on the same rows, from neurons where that helps.
+
+        Unless it `certifies`, an exact oracle is not asked where it would have to search.
+        """
+
+    @abstractmethod
     def opening(self) -> Neurons:
         """A first network in the time of a few passes over the data, for a run cut short."""
 

@@ -86,6 +86,7 @@ def largest_beta(
     *,
     model: str | Model = "relu",
     loss: str | Loss = "squared",
+    intercept: bool = False,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """The beta from which on no network is better than one without neurons.
@@ -99,17 +100,19 @@ def largest_beta(
         As for :func:`cvxnn.solve`.
     loss : str or Loss
         As for :func:`cvxnn.solve`.
+    intercept : bool, default False
+        As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
 
     Returns
     -------
     float
         ``max_{||u|| <= 1} |v'phi(u)|`` over what the rows make of a neuron, as ``(Xu)_+``,
-        at ``v = -l'(f)`` for the network f without neurons: 0, or a free linear part
-        alone. Up to 1e-6 for rows and patches, in closed form for gates that are given and
-        for linear networks. An upper bound, from which on the same holds, where the exact
-        oracle does not finish within some seconds' work, where the rank is above 9, with
-        max pooling, and where gates are drawn.
+        at ``v = -l'(f)`` for the network f without neurons: 0, the best intercept, or a
+        free linear part alone. Up to 1e-6 for rows and patches, in closed form for gates
+        that are given and for linear networks. An upper bound, from which on the same
+        holds, where the exact oracle does not finish within some seconds' work, where the
+        rank is above 9, with max pooling, and where gates are drawn.
 
     Raises
     ------
@@ -128,12 +131,13 @@ def largest_beta(
     3.0
     """
     model = as_model(model)
-    problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight)
+    problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight, intercept)
     # Any beta has the same dual point: the unit of beta makes it 1 in the units of solvers.
     unit = problem.rows.unit * problem.loss.unit(problem.y)
     scaled, units = replace(problem, beta=unit).in_units()
     method = METHODS[model.capabilities.methods[0]]()
-    strategy = model.strategy(scaled, Choices(method, check_random_state(0), None))
+    choices = Choices(method, check_random_state(0), None)
+    strategy = model.strategy_of(scaled, choices, np.shape(X)[1:], intercept=intercept)
     largest = strategy.sharp_proof().oracle_bound
     # What is left of zeros is underflow, below every beta that there may be.
     return largest * units.rows * units.targets if largest > SMALLEST_BETA else 0.0
@@ -147,6 +151,7 @@ def regularization_path(
     model: str | Model = "relu",
     method: str | Method = "global",
     loss: str | Loss = "squared",
+    intercept: bool = False,
     sample_weight: ArrayLike | None = None,
     callback: Callable[[Solution[Any]], object] | None = None,
     **limits: Any,
@@ -161,7 +166,7 @@ def regularization_path(
     betas : int, array-like or None
         Values of beta, in any order; or how many, from :func:`largest_beta`, where a
         network without neurons is optimal, down to a thousandth of it. None is 20.
-    model, method, loss
+    model, method, loss, intercept
         As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
     callback : callable, optional
@@ -193,7 +198,9 @@ def regularization_path(
     """
     model = as_model(model)
     check_callback(callback)
-    problem: dict[str, Any] = {"model": model, "loss": loss, "sample_weight": sample_weight}
+    problem: dict[str, Any] = {
+        "model": model, "loss": loss, "intercept": intercept, "sample_weight": sample_weight,
+    }  # fmt: skip
     # What is wrong is said before the work on the largest beta.
     prepare(X, y, 1.0, method=method, **problem, **limits)
     grid = beta_grid(betas, lambda: largest_beta(X, y, **problem))

@@ -67,6 +67,8 @@ class Run:
     random_state : numpy.random.Generator
     warm_start : Network or None
     limits : Limits
+    intercept : bool
+        Whether there is one beside the neurons.
     """
 
     def __init__(
@@ -78,13 +80,15 @@ class Run:
         random_state: np.random.Generator,
         warm_start: Network | None,
         limits: Limits,
+        intercept: bool = False,
     ) -> None:
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
         self._scaled, self._units = problem.in_units()
         start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
-        self._strategy = model.strategy(self._scaled, Choices(method, random_state, start))
+        choices = Choices(method, random_state, start)
+        self._strategy = model.strategy_of(self._scaled, choices, shape, intercept=intercept)
         self._search: Search | None = None
         self._proof: DualProof | None = None
         self._history: list[Progress] = []

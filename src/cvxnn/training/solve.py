@@ -26,6 +26,7 @@ def solve(
     model: str | Model = "relu",
     method: str | Method = "global",
     loss: str | Loss = "squared",
+    intercept: bool = False,
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-6,
     max_iter: int = 200,
@@ -64,6 +65,10 @@ def solve(
     loss : {"squared", "huber", "logistic", "squared_hinge"} or Loss, default "squared"
         ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The last
         two are for labels. Each is a sum over the rows.
+    intercept : bool, default False
+        Whether a number is added to every prediction that costs nothing: then the objective
+        is that of the best one, and the bound that over all of them. The bias of a
+        column of ones in X is penalised.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0: a row of weight 2 counts like two
         equal rows, one of weight 0 not at all.
@@ -135,9 +140,9 @@ def solve(
     ('OPTIMAL', 5, '0.00087694')
     """
     run = prepare(
-        X, y, beta, model=model, method=method, loss=loss, sample_weight=sample_weight,
-        tol=tol, max_iter=max_iter, time_limit=time_limit, random_state=random_state,
-        warm_start=warm_start, callback=callback,
+        X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
+        sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        random_state=random_state, warm_start=warm_start, callback=callback,
     )  # fmt: skip
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
@@ -161,6 +166,7 @@ def prepare(
     model: str | Model = "relu",
     method: str | Method = "global",
     loss: str | Loss = "squared",
+    intercept: bool = False,
     sample_weight: ArrayLike | None = None,
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
@@ -169,13 +175,13 @@ def prepare(
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
     model.check_method(method)
-    problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight)
+    problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight, intercept)
     shape = np.shape(X)[1:]
     if warm_start is not None:
         model.check_warm_start(warm_start, problem.rows, shape)
     return Run(
         model, shape, problem, method, check_random_state(random_state), warm_start,
-        Limits(**limits),
+        Limits(**limits), intercept,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.oracle.gates import GateOracle, GatePrice
 from cvxnn.patterns.sampling import sample_until
-from cvxnn.problems import Problem
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.gate_search import GatedNeurons, GateSearch
 from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.strategy import Strategy
@@ -59,12 +59,23 @@ class GateStrategy(Strategy):
 
     def open(self, deadline: Deadline) -> GateSearch:
         """Draw the gates and price the network without neurons."""
+        return self.open_for(self._problem, None, deadline)
+
+    def open_for(
+        self,
+        problem: Problem[GatedRows],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> GateSearch:
+        """The same for another problem on the rows, whose gates are drawn once."""
         if self._draws is not None:
             rows = self._problem.rows
             gates = np.vstack([self._draws.draw(deadline), rows.gates])
             rows, self._draws = GatedRows.of(rows.X, gates, deadline), None
             self._problem, self.n_patterns = self._problem.on(rows), rows.n_gates
-        return GateSearch(self._problem, deadline)
+        return GateSearch(problem.on(self._problem.rows), deadline)
 
     def opening(self) -> GatedNeurons:
         """The gate of the largest correlation alone, with the best neuron in its direction.

@@ -161,18 +161,36 @@ class MaxSearch(ColumnGeneration):
 class MaxPoolingStrategy(RowsStrategy):
     """The search over the cells of a :class:`MaxLayer`, by a method that lists patterns."""
 
+    _cells: tuple[MaxPatterns, MaxCellOracle] | None = None
+
     def open(self, deadline: Deadline) -> Search:
-        layer = self._problem.rows
-        arrangement = MaxArrangement(layer.rows, layer.n_patches)
-        cells = self._method.list_patterns(arrangement, self._random_state, deadline)
-        if not isinstance(cells, MaxPatterns):
-            raise InputError("patterns of rows are none of max pooling, which lists its own cells.")
-        self.n_patterns = len(cells)
-        oracle = MaxCellOracle(layer.patches, cells.winners(), cells.reach)
+        return self.open_for(self._problem, None, deadline)
+
+    def open_for(
+        self,
+        problem: Problem[MaxLayer],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search:
+        """The same for another problem on the same rows: the cells are listed once."""
+        if self._cells is None:
+            self._cells = self._listed(deadline)
+        cells, oracle = self._cells
 
         def open_search(
             problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
         ) -> Search:
             return MaxSearch(problem, cells, oracle, deadline, start)
 
-        return search_for(self._problem, open_search, deadline)
+        return search_for(problem, open_search, deadline, start)
+
+    def _listed(self, deadline: Deadline) -> tuple[MaxPatterns, MaxCellOracle]:
+        layer = self._problem.rows
+        arrangement = MaxArrangement(layer.rows, layer.n_patches)
+        cells = self._method.list_patterns(arrangement, self._random_state, deadline)
+        if not isinstance(cells, MaxPatterns):
+            raise InputError("patterns of rows are none of max pooling, which lists its own cells.")
+        self.n_patterns = len(cells)
+        return cells, MaxCellOracle(layer.patches, cells.winners(), cells.reach)

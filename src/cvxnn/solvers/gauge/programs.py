@@ -33,12 +33,14 @@ class GaugeProgram(ABC):
         What a row makes of the coefficients.
     n_features : int
         Length of a filter.
+    lengths : ndarray, shape (n,)
+        Bounds on the moduli of predictions over ``G(t) <= 1``.
     """
 
     def __init__(self, matrix: FloatArray) -> None:
         self.matrix = matrix
         self.n_features = matrix.shape[1]
-        self._lengths = np.linalg.norm(matrix, axis=1)
+        self.lengths = np.linalg.norm(matrix, axis=1)
 
     @property
     def n_outputs(self) -> int:
@@ -108,7 +110,7 @@ class GaugeProgram(ABC):
         # Scaled by a power of two, so without rounding: products with a small v would vanish.
         unit = power_of_two(v)
         v = v / unit
-        moduli = float(np.abs(v) @ self._lengths)
+        moduli = float(np.abs(v) @ self.lengths)
         value, error = self._dual_norm(self.matrix.T @ v)
         n, p = self.matrix.shape
         rounding = 2.0 * (n + 8) * EPS * self._sensitivity * moduli + p * n * 1e-300

@@ -117,6 +117,17 @@ class GaugeStrategy(Strategy):
         """The search, in the time of a few passes over the data."""
         return GaugeSearch(self._objective.problem, deadline)
 
+    def open_for(
+        self,
+        problem: Problem[GaugeProgram],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> GaugeSearch:
+        """The same for another problem on the same rows; it always starts from 0."""
+        return GaugeSearch(problem, deadline)
+
     def opening(self) -> Neurons:
         """One proximal step from 0, which leaves it wherever 0 is not optimal."""
         step = ProximalGradient(self._objective).run(self._nothing, 1, Deadline())

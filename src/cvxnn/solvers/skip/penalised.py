@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from scipy.optimize import brentq
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
@@ -21,84 +20,16 @@ from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Opener, Pursuit, Search
 
-# Steps of Brent's method, at most; some ten are needed.
-_MOST_STEPS = 50
-# The first step away from the start; each further one is twice as long.
+# The first step of log(eta) away from the start.
 _FIRST_STEP = 0.3
-# Distance from the start at which the search ends without a root.
-_FARTHEST = 80.0
 # Share of the tolerance that a search for one value of eta may use up: the slope of the
 # skip connection errs by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
 # Steps to the norm of w beside a given network, of which only the size matters.
 _GUESSES = 5
-
-
-class _UnknownValueError(Exception):
-    """The value at a point is not known yet."""
-
-    def __init__(self, point: float) -> None:
-        super().__init__(point)
-        self.point = point
-
-
-@final
-class RootSearch:
-    """A bracket by steps that double, then Brent's method, resumed after every value.
-
-    Every time the whole way is gone again over the known values: they are few.
-
-    Parameters
-    ----------
-    start : float
-
-    Examples
-    --------
-    >>> search = RootSearch(0.0)
-    >>> while (point := search.next_point) is not None:
-    ...     search.note(point, 1.0 - point**3)
-    ...     last = point
-    >>> round(last, 12)
-    1.0
-    """
-
-    def __init__(self, start: float) -> None:
-        self._start = start
-        self._values: dict[float, float] = {}
-
-    def note(self, point: float, value: float) -> None:
-        """The value at a point that was asked for."""
-        self._values[point] = value
-
-    @property
-    def next_point(self) -> float | None:
-        """The point whose value is to be noted next; None at the end."""
-        try:
-            ends = self._bracket()
-            if ends is not None:
-                brentq(self._value, *ends, xtol=1e-15, maxiter=_MOST_STEPS, disp=False)
-        except _UnknownValueError as unknown:
-            return unknown.point
-        return None
-
-    def _value(self, point: float) -> float:
-        if point not in self._values:
-            raise _UnknownValueError(point)
-        return self._values[point]
-
-    def _bracket(self) -> tuple[float, float] | None:
-        """Two points with the root between them; None if there is none far and wide."""
-        point, value = self._start, self._value(self._start)
-        step = _FIRST_STEP * float(np.sign(value))
-        while abs(point - self._start) < _FARTHEST:
-            following = point + step
-            # The sign is that of the first value until the root is passed.
-            if value * self._value(following) <= 0.0:
-                return point, following
-            point, step = following, 2.0 * step
-        return None
 
 
 @dataclass(frozen=True)
@@ -181,7 +112,7 @@ class PenalisedSkipSearch(IncumbentSearch):
     def _begin(self, tol: float) -> None:
         """The search for the next eta and its first round."""
         if self._root is None:
-            self._root = RootSearch(float(np.log(self._first_guess())))
+            self._root = RootSearch(float(np.log(self._first_guess())), _FIRST_STEP)
         log_eta = self._root.next_point
         if log_eta is None:
             # Where the last search could not exclude a neuron that is the reason, else rounding.

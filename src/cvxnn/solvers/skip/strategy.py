@@ -46,12 +46,27 @@ class SkipStrategy(Strategy):
     def open(self, deadline: Deadline) -> Search:
         """The search; OutOfTimeError if the deadline passes before it is ready."""
 
+        return self.open_for(self._problem, None, deadline)
+
+    def open_for(
+        self,
+        problem: Problem[SkipLayer],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search:
+        """The same for another problem on the same rows."""
+
         def open_search(problem: Problem[Layer], start: Neurons | None) -> Search:
-            return self._inner.open_for(problem, start, deadline)
+            return self._inner.open_for(problem, start, deadline, certifies=certifies)
 
         if self._rows.is_free:
-            return FreeSkipSearch(self._projected, open_search)
-        return PenalisedSkipSearch(self._problem, open_search)
+            projected = (
+                self._projected if problem is self._problem else ProjectedProblem.of(problem)
+            )
+            return FreeSkipSearch(projected, open_search)
+        return PenalisedSkipSearch(problem, open_search)
 
     def opening(self) -> Neurons:
         """A first network of the neurons alone, or beside the best linear part if it is free."""

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from cvxnn.solvers.skip.penalised import RootSearch
+from cvxnn.solvers.roots import RootSearch
 
 
 def asked(function: Callable[[float], float], start: float) -> list[float]:
-    search, points = RootSearch(start), []
+    search, points = RootSearch(start, 0.3), []
     while (point := search.next_point) is not None:
         points.append(point)
         search.note(point, function(point))

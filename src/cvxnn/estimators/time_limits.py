@@ -1,0 +1,58 @@
+"""The time of a whole fit: seconds, no limit, or as long as it takes without a proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from cvxnn.errors import InputError
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.validation import check_optional_positive
+
+# Seconds for a proof that nobody has asked for.
+_PROOF = 60.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time that the networks of a fit share.
+
+    Attributes
+    ----------
+    deadline : Deadline
+        Of the whole fit.
+    is_open_ended : bool
+        Whether a search ends where it gains little, and not by a clock: so a fit is the same
+        on machines of any speed.
+    """
+
+    deadline: Deadline
+    is_open_ended: bool = False
+
+    @classmethod
+    def of(cls, time_limit: object, *, has_proof: bool = True) -> Self:
+        """From the parameter; the clock starts.
+
+        Raises
+        ------
+        InputError
+            If it is neither "auto", None nor a number > 0.
+
+        Examples
+        --------
+        >>> Budget.of("auto", has_proof=False).is_open_ended, Budget.of(None).deadline.limited
+        (True, False)
+        """
+        if isinstance(time_limit, str):
+            if time_limit != "auto":
+                raise InputError(
+                    f"time_limit must be 'auto', None or seconds > 0, got {time_limit!r}."
+                )
+            return cls(Deadline(_PROOF)) if has_proof else cls(UNLIMITED, is_open_ended=True)
+        return cls(Deadline(check_optional_positive(time_limit, "time_limit")))
+
+    def share_of(self, n_left: int) -> Deadline:
+        """The share of one of so many networks that are left."""
+        if not self.deadline.limited:
+            return self.deadline
+        return self.deadline.share(1.0 / n_left)

@@ -1,0 +1,153 @@
+"""How the networks of an estimator are trained: to a proof where one is in reach, or roughly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cvxnn.estimators.inputs import Samples
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses import Loss
+from cvxnn.methods import Method
+from cvxnn.models.base import Choices, Model
+from cvxnn.networks.base import Network
+from cvxnn.patterns.reduction import reduce_rows
+from cvxnn.problems import Problem
+from cvxnn.results import Progress, Solution, Status
+from cvxnn.training.path import largest_beta
+from cvxnn.training.solve import solve_quietly
+from cvxnn.validation import check_random_state
+
+OnRound = Callable[[Progress], None] | None
+
+# Rank up to which a proof takes seconds.
+_PROVABLE_RANK = 6
+# Rounds and tolerance of a network whose only use is its score.
+_ROUNDS, _TOLERANCE = 3, 1e-2
+# Seconds for a network when time is over: its first one, and no more.
+AT_ONCE = 1e-9
+# A value that is as good as infinite: its logistic function is 1 to the last digit.
+_CERTAIN = 1e30
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to minimise and how, for all networks of a fit.
+
+    Attributes
+    ----------
+    model : Model
+    method : Method
+    loss : Loss
+    intercept : bool
+    tol, max_iter, random_state
+        As for :func:`cvxnn.solve`.
+    """
+
+    model: Model
+    method: Method
+    loss: Loss
+    intercept: bool
+    tol: float
+    max_iter: int
+    random_state: Any
+
+    @property
+    def takes_starts(self) -> bool:
+        """Whether a training may go on from a network."""
+        return self.model.capabilities.warm_start
+
+    def problem(self, samples: Samples) -> Problem[Any]:
+        """The problem on rows of the model, for a beta of 1."""
+        rows = self.model.rows(samples.X)
+        return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
+
+    def has_proof(self, samples: Samples) -> bool:
+        """Whether the best network can be proven in seconds.
+
+        Only the search among all directions of plain rows or patches cannot, in high rank;
+        other methods, and models without such a search, come to an end of their own.
+        """
+        rows = self.model.rows(samples.X)
+        layer = getattr(rows, "layer", rows)
+        if self.method.name != "global" or not isinstance(layer, Layer):
+            return True
+        narrow = layer.rows.shape[1] <= _PROVABLE_RANK
+        return narrow or reduce_rows(layer.rows).rank <= _PROVABLE_RANK
+
+    def largest_beta(self, samples: Samples) -> float:
+        """From it on the best network has no neurons."""
+        return largest_beta(samples.X, samples.y, sample_weight=samples.weights, **self._program)
+
+    def solve(
+        self,
+        samples: Samples,
+        beta: float,
+        deadline: Deadline,
+        start: Network | None = None,
+        on_round: OnRound = None,
+        **options: Any,
+    ) -> Solution[Any]:
+        """To the gap, or for as long as time allows; `options` as for :func:`cvxnn.solve`."""
+        if self.is_settled(samples):
+            return self._constant_solution(samples, beta)
+        arguments = {"method": self.method, "tol": self.tol, "max_iter": self.max_iter} | options
+        return solve_quietly(
+            samples.X,
+            samples.y,
+            beta,
+            sample_weight=samples.weights,
+            time_limit=max(deadline.remaining, AT_ONCE) if deadline.limited else None,
+            random_state=check_random_state(self.random_state),
+            warm_start=start if self.takes_starts else None,
+            callback=on_round,
+            **self._program,
+            **arguments,
+        )
+
+    def glance(
+        self, samples: Samples, beta: float, deadline: Deadline, start: Network | None
+    ) -> Solution[Any]:
+        """A few rounds without a proof, for a score."""
+        tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
+        return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+
+    def is_settled(self, samples: Samples) -> bool:
+        """Whether labels are all the same: an intercept then has no best value but infinity."""
+        one_label = self.loss.has_labels and bool((samples.y == samples.y[0]).all())
+        return one_label and self.intercept
+
+    def constant(self, samples: Samples) -> Network:
+        """What there is instead: certainty, in a number that every dtype has."""
+        problem, _ = self.problem(samples).in_units()
+        choices = Choices(self.method, check_random_state(0), None)
+        nothing = self.model.strategy(problem, choices).nothing()
+        network = self.model.network(nothing, samples.X.shape[1:])
+        return network.with_intercept(_CERTAIN * float(samples.y[0]))
+
+    def _constant_solution(self, samples: Samples, beta: float) -> Solution[Any]:
+        return Solution(
+            network=self.constant(samples),
+            objective=0.0,
+            dual_bound=0.0,
+            status=Status.OPTIMAL,
+            method=self.method.name,
+            beta=beta,
+            tol=self.tol,
+            n_patterns=0,
+            program_gap=0.0,
+            elapsed=0.0,
+        )
+
+    def search(
+        self, samples: Samples, beta: float, start: Network | None, on_round: OnRound
+    ) -> Solution[Any]:
+        """Until rounds gain little: no proof, and the same on a machine of any speed."""
+        method = self.method.uncertified()
+        return self.solve(samples, beta, UNLIMITED, start, on_round, method=method, max_iter=20)
+
+    @property
+    def _program(self) -> dict[str, Any]:
+        return {"model": self.model, "loss": self.loss, "intercept": self.intercept}

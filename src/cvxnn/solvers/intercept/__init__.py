@@ -1,0 +1,1 @@
+"""An output intercept without a penalty beside the neurons."""

@@ -1,0 +1,99 @@
+"""Proofs beside an intercept: the dual point has to vanish on the constant."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import EPS, FloatArray
+from cvxnn.certificates import DualProof
+from cvxnn.problems import Problem
+
+# Distances from the best constant, in powers of this, of the slopes that bound an intercept.
+_BASE, _NEAREST, _FARTHEST = 8.0, -4, 7
+
+
+def balanced(v: FloatArray) -> FloatArray:
+    """The dual point with a sum next to 0, by less of what is above 0, or of what is below.
+
+    So it stays in the domain of every conjugate that is a sum over the rows: intervals
+    around 0.
+
+    Examples
+    --------
+    >>> balanced(np.array([2.0, 1.0, -1.0])).round(6)
+    array([ 0.666667,  0.333333, -1.      ])
+    """
+    above, below = math.fsum(v[v > 0.0]), -math.fsum(v[v < 0.0])
+    if above > below:
+        return np.where(v > 0.0, v * (below / above), v)
+    return np.where(v < 0.0, v * (above / below), v) if below > above else v
+
+
+def beside_any_offset(proof: DualProof, problem: Problem[Any], reach: float) -> DualProof:
+    """A proof for neurons alone as one for those beside any intercept.
+
+    Parameters
+    ----------
+    proof : DualProof
+        Of any dual point v, for neurons alone.
+    problem : Problem
+        Whose rows know the lengths of predictions.
+    reach : float
+        Bound on the modulus of the intercept of every network that is better than the best
+        one known, see :func:`intercept_reach`.
+
+    Notes
+    -----
+    ``l(f + b, y) >= v'(f + b) - l*(v)`` for every v, and only the term ``b sum(v)`` is new.
+    The sum is rounded once.
+    """
+    v = balanced(proof.v)
+    moved = float(np.abs(v - proof.v) @ problem.rows.lengths)
+    sums = 1.0 + 2.0 * (len(v) + problem.rows.n_features + 32) * EPS
+    bounds = proof.bounds * (1.0 + 2.0 * EPS) + moved * sums
+    left = abs(math.fsum(v)) * (1.0 + 2.0 * EPS)
+    slack = proof.slack + (left * reach * (1.0 + 8.0 * EPS) if left > 0.0 else 0.0)
+    return replace(proof, V=v[:, None], bounds=bounds, slack=slack)
+
+
+def intercept_reach(problem: Problem[Any], constant: float, reached: float) -> float:
+    """Bound on the modulus of the intercept of every network of an objective below `reached`.
+
+    Parameters
+    ----------
+    problem : Problem
+    constant : float
+        The best constant prediction, about.
+    reached : float
+        An objective.
+
+    Returns
+    -------
+    float
+        inf where none is known.
+
+    Notes
+    -----
+    Predictions f of neurons are of the modulus ``lengths reached / beta`` at most, and
+    ``l(f + b, y) >= s'(f + b) - l*(s)`` for every s. Slopes s with a sum above 0 bound b from
+    above, those below 0 from below; the best of some slopes at constants is taken. O(n) each.
+    """
+    loss, y = problem.loss, problem.y
+    of_neurons = problem.rows.lengths * (reached / problem.beta)
+    rounding = 1.0 + 4.0 * (len(y) + problem.rows.n_features + 32) * EPS
+    bounds = {1.0: np.inf, -1.0: np.inf}
+    for k, sign in itertools.product(range(_NEAREST, _FARTHEST + 1), bounds):
+        slope = loss.gradient(np.full_like(y, constant + sign * _BASE**k), y)
+        # In the domain of the conjugate, which is a function of minus the slope here.
+        dual = loss.project(-slope, y)
+        total = -sign * math.fsum(dual)
+        if total > 0.0:
+            conjugate = abs(loss.conjugate(dual, y)) + loss.conjugate_error(dual, y)
+            size = reached + conjugate + float(np.abs(dual) @ of_neurons)
+            bounds[sign] = min(bounds[sign], size / total * rounding)
+    return max(bounds.values())
