@@ -15,6 +15,7 @@ from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with
 from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.estimators.remarks import remark_on_empty
+from cvxnn.estimators.tasks import Task
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, OnRound, Training
 from cvxnn.interrupts import Deadline
@@ -28,7 +29,8 @@ from cvxnn.training.solve import warn_unless_successful
 from cvxnn.validation import check_choice, check_flag, check_positive, check_random_state
 
 Weights = ArrayLike | None
-Starts = Sequence[Network | None]
+# For each network those that it may start from.
+Starts = Sequence[Sequence[Network]]
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
                 f"With warm_start=True y must need as many networks as in the last fit, "
                 f"{len(last)}, got {count}."
             )
-        return last
+        return [[network] for network in last]
 
     def _train_all(
         self,
@@ -208,15 +210,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """One network for each problem; after Ctrl-C the others are left where they start."""
         solutions: list[Solution[Any]] = []
         is_over = chosen.cut_short is Status.INTERRUPTED
-        for samples, start in zip(problems, chosen.starts, strict=True):
+        for samples, starts in zip(problems, chosen.starts, strict=True):
             left = len(problems) - len(solutions)
             deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
             with live_progress(bool(self.verbose), lines=True) as show:
-                on_round = _both(show, report)
-                if budget.is_open_ended and not is_over:
-                    solution = training.search(samples, chosen.beta, start, on_round)
-                else:
-                    solution = training.solve(samples, chosen.beta, deadline, start, on_round)
+                task = Task(training, samples, chosen.beta, starts, _both(show, report))
+                is_open_ended = budget.is_open_ended and not is_over
+                solution = task.search() if is_open_ended else task.solve(deadline)
             is_over = is_over or solution.status is Status.INTERRUPTED
             solutions.append(solution)
         if chosen.cut_short is not None:
@@ -280,7 +280,7 @@ class GivenBeta(ConvexEstimator):
     ) -> Chosen:
         by_rule = self._is_automatic
         beta = self._automatic_beta(training, problems) if by_rule else float(self.beta)
-        return Chosen(beta, [None] * len(problems))
+        return Chosen(beta, [()] * len(problems))
 
 
 def _both(*callbacks: OnRound) -> OnRound:

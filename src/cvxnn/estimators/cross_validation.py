@@ -132,12 +132,12 @@ class CrossValidated(ConvexEstimator):
         if not walk.steps:
             self.best_score_ = np.nan
             beta = self._automatic_beta(training, problems)
-            return Chosen(beta, [None] * len(problems), walk.cut_short)
+            return Chosen(beta, [()] * len(problems), walk.cut_short)
         best = walk.steps[walk.best]
         self.best_score_ = best.score
         if walk.cut_short is None:
             remark_on_scores(walk.betas, walk.means, walk.best)
-        starts: Starts = walk.networks if training.takes_starts else [None] * len(problems)
+        starts: Starts = walk.networks if training.takes_starts else [()] * len(problems)
         return Chosen(best.beta, starts, walk.cut_short)
 
     def _walked(

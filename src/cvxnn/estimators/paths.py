@@ -7,7 +7,6 @@ from typing import Protocol, final
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons
 from cvxnn.results import Status
@@ -42,10 +41,8 @@ def path_of(training: Training, samples: Samples, deadline: Deadline) -> Path:
     """The path of samples; when the deadline passes, networks stay as they are."""
     if training.is_settled(samples):
         return ConstantPath(training.constant(samples))
-    if training.method.name == "global":
-        rows = training.model.rows(samples.X)
-        if isinstance(rows, Layer) and rows.readout is None and rows.n_features > _QUICK_RANK:
-            return SearchPath(training, samples, deadline)
+    if samples.X.shape[-1] > _QUICK_RANK and training.has_plain_rows(samples):
+        return SearchPath(training, samples, deadline)
     return SolvePath(training, samples, deadline)
 
 

@@ -141,12 +141,17 @@ class Training:
             elapsed=0.0,
         )
 
-    def search(
+    def solve_roughly(
         self, samples: Samples, beta: float, start: Network | None, on_round: OnRound
     ) -> Solution[Any]:
         """Until rounds gain little: no proof, and the same on a machine of any speed."""
-        method = self.method.uncertified()
-        return self.solve(samples, beta, UNLIMITED, start, on_round, method=method, max_iter=20)
+        method = self.method.replaced(polish=False)
+        return self.solve(samples, beta, UNLIMITED, start, on_round, method=method)
+
+    def has_plain_rows(self, samples: Samples) -> bool:
+        """Whether neurons look at rows one by one, by a search among all directions."""
+        rows = self.model.rows(samples.X)
+        return self.method.name == "global" and isinstance(rows, Layer) and rows.readout is None
 
     @property
     def _program(self) -> dict[str, Any]:

@@ -82,8 +82,8 @@ class Walk:
     show : callable or None
         Called with every :class:`Step`.
     steps : list of Step
-    networks : list of Network
-        Of the first fold, for the best beta so far.
+    networks : list of list of Network
+        For the best beta so far those of all folds, for each network of a fold.
     cut_short : Status or None
         What ended it before its time.
     """
@@ -94,7 +94,7 @@ class Walk:
     show: Callable[[Step], None] | None = None
     steps: list[Step] = field(default_factory=list)
     best: int = 0
-    networks: list[Network] = field(default_factory=list)
+    networks: list[list[Network]] = field(default_factory=list)
     cut_short: Status | None = None
 
     def run(self, betas: Iterable[float], *, stops: bool) -> None:
@@ -152,8 +152,8 @@ class Walk:
     def _take(self, beta: float, outcomes: list[Outcome], seconds: float) -> None:
         step = Step(beta, outcomes, seconds, 0.0, 0.0)
         if not self.steps or self._is_better(step, self.steps[self.best]):
-            self.best, self.networks = len(self.steps), outcomes[0].networks
-            best = step
+            self.best, best = len(self.steps), step
+            self.networks = [list(each) for each in zip(*(o.networks for o in outcomes), strict=True)]
         else:
             best = self.steps[self.best]
         self.steps.append(Step(beta, outcomes, seconds, best.beta, best.score))

@@ -1,0 +1,130 @@
+"""A search among all directions whose end depends little on where it starts, without a proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+
+from cvxnn.clocks import clock
+from cvxnn.estimators.inputs import Samples
+from cvxnn.estimators.training import OnRound, Training
+from cvxnn.interrupts import UNLIMITED
+from cvxnn.networks.base import Network
+from cvxnn.problems import Neurons
+from cvxnn.results import Progress
+from cvxnn.solvers.descent.rough_path import RoughPath
+from cvxnn.validation import check_random_state
+
+# Steps of beta on the way down, and rounds at its end.
+_FACTOR, _ROUNDS = 2.0, 3
+# Networks that are joined: fewer where there are so many rows that their means matter little.
+_MOST, _ROWS = 4, 4_000
+# Rounds after networks have been joined, at most.
+_JOINT_ROUNDS = 5
+
+
+@final
+class JoinedSearch:
+    """Networks that were found independently, joined and brought to rest together.
+
+    The mean of several networks is a network with the neurons of all, and by convexity its
+    objective is at most the mean of theirs. What the next rounds make of it depends less on
+    where each search began.
+
+    Parameters
+    ----------
+    training : Training
+    samples : Samples
+        Plain rows.
+    beta : float
+    on_round : callable or None
+        Called with a :class:`Progress` after every network and every joint round; it may
+        raise KeyboardInterrupt.
+
+    Attributes
+    ----------
+    network : Network or None
+        The best so far.
+    history : list of Progress
+    """
+
+    def __init__(
+        self, training: Training, samples: Samples, beta: float, on_round: OnRound
+    ) -> None:
+        self._training, self._samples, self._beta = training, samples, beta
+        self._on_round, self._begun = on_round, clock()
+        self._problem = training.problem(samples)
+        self._rng = check_random_state(training.random_state)
+        self.network: Network | None = None
+        self.history: list[Progress] = []
+
+    def run(self, starts: Sequence[Network]) -> None:
+        """Search, from networks that are known, or from nothing."""
+        path = self._path()
+        found = [self._training.model.neurons(start) for start in starts] or self._searched(path)
+        path.advance(self._beta, 0)
+        path.start_from(mean(found))
+        neurons = path.advance(self._beta, _JOINT_ROUNDS)
+        self._take(neurons)
+
+    def _searched(self, path: RoughPath) -> list[Neurons]:
+        """Independent ones, the first by the path that is given."""
+        count = min(max(_ROWS // len(self._samples.y), 1), _MOST)
+        found = []
+        for k in range(count):
+            walking = path if k == 0 else self._path()
+            beta = walking.largest_beta / _FACTOR
+            while beta > self._beta:
+                walking.advance(beta)
+                beta /= _FACTOR
+            found.append(walking.advance(self._beta, _ROUNDS))
+            self._take(found[-1])
+        return found
+
+    def _path(self) -> RoughPath:
+        return RoughPath(
+            self._problem, self._rng, intercept=self._training.intercept, deadline=UNLIMITED
+        )
+
+    def _take(self, neurons: Neurons) -> None:
+        """Keep the network if it is the best so far, and report."""
+        network = self._training.model.network(neurons, self._samples.X.shape[1:])
+        prediction = network.predict_on(self._problem.rows).values
+        objective = self._problem.loss.value(prediction, self._problem.y)
+        objective += self._beta * network.penalty()
+        if not self.history or objective < self.history[-1].objective:
+            self.network = network
+        else:
+            objective, network = self.history[-1].objective, self.network or network
+        progress = Progress(
+            iteration=len(self.history),
+            elapsed=clock() - self._begun,
+            objective=objective,
+            dual_bound=-np.inf,
+            n_blocks=0,
+            n_neurons=network.n_neurons,
+        )
+        self.history.append(progress)
+        if self._on_round is not None:
+            self._on_round(progress)
+
+
+def mean(found: Sequence[Neurons]) -> Neurons:
+    """The mean of networks as one network, with the neurons of all.
+
+    Examples
+    --------
+    >>> one = Neurons(np.array([[1.0]]), np.array([2.0]), np.array([[1.0]]), intercept=4.0)
+    >>> mean([one, Neurons.none(1)])
+    Neurons(directions=array([[1.]]), sizes=array([1.]), outputs=array([[1.]]), linear=None,
+    intercept=2.0)
+    """
+    joined = found[0]
+    for neurons in found[1:]:
+        both = joined.joined(neurons.directions, neurons.outputs)
+        joined = both.sized(np.concatenate([joined.sizes, neurons.sizes]))
+    intercept = float(np.mean([neurons.intercept for neurons in found]))
+    return replace(joined.sized(joined.sizes / len(found)), intercept=intercept)

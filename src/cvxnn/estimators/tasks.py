@@ -1,0 +1,74 @@
+"""One network to train: from other networks or from nothing, for so long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cvxnn.blas import suitable_threads
+from cvxnn.estimators.inputs import Samples
+from cvxnn.estimators.joined_search import JoinedSearch, mean
+from cvxnn.estimators.training import AT_ONCE, OnRound, Training
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
+from cvxnn.networks.base import Network
+from cvxnn.results import Solution, Status
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network to train.
+
+    Attributes
+    ----------
+    training : Training
+    samples : Samples
+    beta : float
+    starts : sequence of Network
+        To begin with; where there are several, with their mean.
+    on_round : callable or None
+    """
+
+    training: Training
+    samples: Samples
+    beta: float
+    starts: Sequence[Network]
+    on_round: OnRound
+
+    def solve(self, deadline: Deadline) -> Solution[Any]:
+        """To the gap, or for as long as time allows."""
+        return self.training.solve(self.samples, self.beta, deadline, self._start(), self.on_round)
+
+    def search(self) -> Solution[Any]:
+        """Until rounds gain little, without a proof: STATIONARY, or INTERRUPTED."""
+        training, samples = self.training, self.samples
+        if training.is_settled(samples):
+            return self.solve(Deadline(AT_ONCE))
+        if not training.has_plain_rows(samples):
+            return training.solve_roughly(samples, self.beta, self._start(), self.on_round)
+        search, status = JoinedSearch(training, samples, self.beta, self.on_round), None
+        with deferred_interrupts(), suitable_threads(len(samples.y)):
+            try:
+                search.run(self.starts)
+                status = Status.STATIONARY
+            except KeyboardInterrupt:
+                status = Status.INTERRUPTED
+            forget_interrupt()
+        # The objective from the weights, and what is known of a bound.
+        known = training.solve(samples, self.beta, Deadline(AT_ONCE), search.network)
+        history, elapsed = tuple(search.history), known.elapsed
+        if history:
+            elapsed += history[-1].elapsed
+        if not known.status.is_success:
+            known = replace(known, status=status)
+        return replace(known, history=history, elapsed=elapsed)
+
+    def _start(self) -> Network | None:
+        """One network that stands for all starts."""
+        training, samples = self.training, self.samples
+        if not self.starts or not training.takes_starts:
+            return None
+        if len(self.starts) == 1 or not training.has_plain_rows(samples):
+            return self.starts[0]
+        neurons = mean([training.model.neurons(start) for start in self.starts])
+        return training.model.network(neurons, samples.X.shape[1:])
