@@ -142,8 +142,8 @@ class Activations:
         above = np.concatenate([won[:, None] - self.patches, won[:, None]], axis=1)
         return won, above.reshape(-1, won.shape[1])
 
-    def optimum(self, cp, loss, y, beta, weights=1.0):
-        """Of the program on all cells, by Clarabel."""
+    def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False):
+        """Of the program on all cells, by Clarabel; with or without a free intercept."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
         parts = cp.Variable(size), cp.Variable(size)
@@ -155,6 +155,8 @@ class Activations:
             w = cp.Variable(self.linear.shape[1])
             prediction = prediction + self.linear @ w
             penalty = penalty + (0.0 if self.is_free else cp.norm(w))
+        if intercept:
+            prediction = prediction + cp.Variable()
         objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
         constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
         program = cp.Problem(cp.Minimize(objective), constraints)

@@ -296,10 +296,11 @@ class ImprovingNeuron:
 
     def added_to(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
         """The network with this neuron as its last."""
-        check_plain(network, "network")
+        check_plain(network, "network", intercept=True)
         return TwoLayerNetwork(
             np.vstack([network.hidden_weights, self.hidden_weights]),
             np.append(network.output_weights, self.output_weight),
+            intercept=network.intercept,
         )
 
 

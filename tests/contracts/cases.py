@@ -34,10 +34,10 @@ class Bilinear:
 
     rows: Patches | Circular
 
-    def optimum(self, cp, loss, y, beta):
+    def optimum(self, cp, loss, y, beta, *, intercept=False):
         matrix = self.rows.data.reshape(len(y), -1)
-        t = cp.Variable(matrix.shape[1])
-        data = in_cvxpy(cp, loss, matrix @ t, y)
+        t, b = cp.Variable(matrix.shape[1]), cp.Variable() if intercept else 0.0
+        data = in_cvxpy(cp, loss, matrix @ t + b, y)
         program = cp.Problem(cp.Minimize(data + beta * self.rows.gauge_in_cvxpy(cp, t)))
         return float(program.solve(solver="CLARABEL"))
 

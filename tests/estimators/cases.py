@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -61,13 +62,19 @@ class Case:
     def classifier(self, **options):
         return cvxnn.ConvexReLUClassifier(**self.options | options)
 
+    def standardised(self):
+        """The data as the networks read them, by numpy and scikit-learn."""
+        if not as_model(self.model).takes_ones:
+            return self.data / np.sqrt(np.mean(self.data**2))
+        data = StandardScaler().fit_transform(self.data)
+        return np.column_stack([data, np.ones(len(data))])
+
     def solve(self, target, **options):
         """What the estimators train, from the public function, and its values."""
-        model, data = as_model(self.model), self.data
-        if model.takes_ones:
-            data = np.column_stack([data, np.ones(len(data))])
+        data = self.standardised()
+        model = as_model(self.model).with_bias()
         solution = cvxnn.solve(
-            data, target, self.beta, model=model.with_bias(), method=self.method, **options
+            data, target, self.beta, model=model, method=self.method, intercept=True, **options
         )
         return solution, solution.network(data)
 
@@ -93,6 +100,8 @@ ESTIMATORS = {
     **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
     "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
     "two classes": (_RELU.classifier(), _FLOWERS, _SPECIES == 0),
+    "as they are": (_RELU.regressor(scale_X=False, scale_y=False), _FLOWERS, _RELU.target),
+    "no intercept": (_RELU.classifier(fit_intercept=False), _FLOWERS, _SPECIES),
     "no bias": (_RELU.classifier(hidden_bias=False), _FLOWERS, _SPECIES),
     "no neurons": (_RELU.classifier(beta=1e6), _FLOWERS, _SPECIES),
     "no filters": (_IMAGES.regressor(beta=1e6, hidden_bias=False), _IMAGES.data, _IMAGES.target),
@@ -105,4 +114,6 @@ ESTIMATORS = {
 def fitted(name):
     """One of them, with its data; not to be changed."""
     estimator, data, target = ESTIMATORS[name]
-    return estimator.fit(data, target), data
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The model is a constant")
+        return estimator.fit(data, target), data

@@ -50,10 +50,11 @@ def test_the_weighted_row_is_the_row_twice():
     # the plain one with these weights.
     x, y = np.array([[0.0], [1.0], [2.0]]), np.array([0, 0, 1])
     weights, again = [1, 1, 2], [0, 1, 2, 2]
-    model = cvxnn.ConvexReLUClassifier(beta=0.1, class_weight="balanced")
+    raw = {"beta": 0.1, "scale_X": False, "fit_intercept": False}
+    model = cvxnn.ConvexReLUClassifier(class_weight="balanced", **raw)
     weighted = model.fit(x, y, sample_weight=weights).objective_
     assert weighted == model.fit(x[again], y[again]).objective_
-    plain = cvxnn.ConvexReLUClassifier(beta=0.1).fit(x, y, sample_weight=weights)
+    plain = cvxnn.ConvexReLUClassifier(**raw).fit(x, y, sample_weight=weights)
     assert weighted == plain.objective_ and weighted == pytest.approx(1.07279, abs=1e-5)
 
 

@@ -5,12 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 from estimators.cases import RING, SIDES
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import make_scorer, max_error
-from sklearn.model_selection import LeaveOneOut, PredefinedSplit
+from sklearn.metrics import accuracy_score, make_scorer, max_error, mean_absolute_error
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressorCV, Status
+from cvxnn.errors import InputError
+from cvxnn.estimators.tasks import Task
+from cvxnn.estimators.walk import Walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -20,7 +27,8 @@ def test_cross_validation_finds_a_beta_between():
     model = ConvexReLUClassifierCV(betas=6, cv=3).fit(X, y)
     assert model.scores_path_.shape == (6, 3)
     assert model.betas_[-1] == pytest.approx(1e-5 * model.betas_[0])
-    assert model.beta_ == model.betas_[model.scores_path_.mean(axis=1).argmax()]
+    means = model.scores_path_.mean(axis=1)
+    assert means[model.betas_ == model.beta_] == [means.max()]
     assert model.best_score_ == model.scores_path_.mean(axis=1).max()
     assert model.status_ is Status.OPTIMAL
     plain = ConvexReLUClassifier(beta=model.beta_).fit(X, y)
@@ -45,20 +53,18 @@ def test_cross_validation_in_parallel_is_the_same():
 @pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
 def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
-    model, train, calls = kind(**options), kind._train, []
+    model, solve, calls = kind(**options), Task.solve, []
 
-    def interrupted(self, *args, **options):
-        if "method" in options:  # a rough network of the path
-            return train(self, *args, **options)
-        calls.append(options.get("time_limit"))
-        solution = train(self, *args, **options)
+    def interrupted(task, deadline):
+        calls.append(deadline.remaining)
+        solution = solve(task, deadline)
         status = Status.INTERRUPTED if len(calls) == 1 else solution.status
         return dataclasses.replace(solution, status=status)
 
-    monkeypatch.setattr(kind, "_train", interrupted)
+    monkeypatch.setattr(Task, "solve", interrupted)
     X, y = load_iris(return_X_y=True)
     model.fit(X[::6, :2], y[::6])
-    assert calls[0] is None and len(calls) == 3 and max(calls[1:]) < 1e-3
+    assert calls[0] > 1.0 and len(calls) == 3 and max(calls[1:]) < 1e-3
     assert model.status_ is Status.INTERRUPTED
     assert model.decision_function(X[:, :2]).shape == (150, 3)
 
@@ -101,3 +107,154 @@ def test_scores_that_are_no_numbers_choose_no_beta():
         pytest.raises(ValueError, match="take another cv or scoring"),
     ):
         alone.fit(X, y)
+
+
+def test_the_walk_ends_when_the_score_has_stopped_improving():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 3))
+    y = np.maximum(X[:, 0], 0.0) + 0.5 * rng.standard_normal(120)
+    model = ConvexReLURegressorCV().fit(X, y)
+    means = model.scores_path_.mean(axis=1)
+    best = int(means.argmax())
+    # Three in a decade, from the model without neurons, and three after the best one.
+    assert model.betas_[:-1] / model.betas_[1:] == pytest.approx(10.0 ** (1.0 / 3.0))
+    assert means[0] == pytest.approx(0.0, abs=0.1) and model.beta_ == model.betas_[best]
+    assert len(means) - 4 <= best <= len(means) - 1 and len(means) < 19
+    assert model.scores_path_.shape[1] == 5
+    # Betas that are given are all tried.
+    given = ConvexReLURegressorCV(model.betas_[0] * 0.1 ** np.arange(7)).fit(X, y)
+    assert len(given.betas_) == 7
+
+
+def test_many_rows_are_held_out_once():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((10_000, 1))
+    y = np.abs(X[:, 0])
+    model = ConvexReLURegressorCV([100.0, 10.0]).fit(X, y)
+    assert model.scores_path_.shape == (2, 1)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_go_to_the_splitter(routing):
+    X, y = RING[::4], SIDES[::4]
+    groups = np.arange(len(X)) % 5
+    model = ConvexReLUClassifierCV([1.0, 0.1], cv=GroupKFold(5))
+    with config_context(enable_metadata_routing=routing):
+        model.fit(X, y, groups=groups)
+        expected = ConvexReLUClassifierCV([1.0, 0.1], cv=GroupKFold(5).split(X, y, groups))
+        assert np.array_equal(model.scores_path_, expected.fit(X, y).scores_path_)
+        with pytest.raises(InputError, match=r"cv=GroupKFold needs groups: pass fit\(X, y, groups"):
+            model.fit(X, y)
+        if routing:
+            inside = make_pipeline(StandardScaler(), clone(model)).fit(X, y, groups=groups)
+            assert inside[-1].scores_path_.shape == (2, 5)
+        else:
+            with pytest.raises(TypeError, match="teams"):
+                model.fit(X, y, teams=groups)
+
+
+def test_a_scorer_may_ask_for_the_weights():
+    X, y = RING[::4], SIDES[::4]
+    weights = np.arange(len(X)) % 3 + 1.0
+    folds = list(KFold(2).split(X))
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(mean_absolute_error, greater_is_better=False)
+        scorer.set_score_request(sample_weight=True)
+        model = ConvexReLURegressorCV([1.0, 0.1], cv=folds, scoring=scorer)
+        weighted = model.fit(X, y, sample_weight=weights).scores_path_
+        again = np.repeat(np.arange(len(X)), weights.astype(int))
+        parts = [[np.flatnonzero(np.isin(again, rows)) for rows in fold] for fold in folds]
+        repeated = model.set_params(cv=parts).fit(X[again], y[again]).scores_path_
+    assert weighted == pytest.approx(repeated)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+def test_a_fold_that_lacks_a_class_gives_it_nothing(loss):
+    X, _ = load_iris(return_X_y=True)
+    X, y = X[::6, :2], np.array(["a", "b"])[np.arange(25) % 2]
+    y[-1] = "once"
+    folds = PredefinedSplit(np.arange(25) % 2)
+    seen = []
+
+    def score(model, X, y):
+        seen.append(model)
+        if loss == "logistic":
+            chances = model.predict_proba(X)
+            assert chances.sum(axis=1) == pytest.approx(np.ones(len(X)))
+            if len(seen) % 2:
+                assert (chances[:, list(model.classes_).index("once")] == 0.0).all()
+        return accuracy_score(y, model.predict(X))
+
+    model = ConvexReLUClassifierCV([10.0, 1.0], cv=folds, scoring=score, loss=loss).fit(X, y)
+    assert model.classes_.tolist() == ["a", "b", "once"] and len(model.networks_) == 3
+    assert (model.scores_path_ > 0.2).all()
+
+
+def test_sorted_classes_are_said_to_tell_nothing():
+    X, y = load_iris(return_X_y=True)
+    model = ConvexReLUClassifierCV([30.0, 10.0, 3.0], cv=KFold(3), model="gated")
+    with pytest.warns(UserWarning, match="All 3 values of beta have the same mean score, 0, "):
+        model.fit(X[::5, :2], y[::5])
+
+
+def test_a_best_beta_at_an_end_is_named():
+    X, y = RING[::2], SIDES[::2]
+    with pytest.warns(UserWarning, match=r"The best beta, .*, is the smallest of the 3") as caught:
+        ConvexReLURegressorCV([30.0, 10.0, 1.0], cv=2).fit(X, y)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    noise = np.random.default_rng(1).standard_normal(len(X))
+    with pytest.warns(UserWarning, match="is the largest of the 3"):
+        ConvexReLURegressorCV([3.0, 0.03, 3e-4], cv=2).fit(X, noise)
+
+
+@pytest.mark.parametrize(
+    "scoring", [["r2", "neg_mean_absolute_error"], ("r2",), {"r2": "r2"}, {"r2"}], ids=str
+)
+def test_several_metrics_are_refused_before_the_training(scoring, monkeypatch):
+    monkeypatch.setattr(Walk, "run", None)
+    with pytest.raises(InputError, match=r"scoring must be one metric, .* got [12]: r2"):
+        ConvexReLURegressorCV(scoring=scoring).fit(RING, SIDES)
+
+
+def test_what_is_wrong_with_a_fold_names_the_fold():
+    X, y = RING[:6], SIDES[:6]
+    weights = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    with pytest.raises(InputError, match="The fold 1 of 2 has training rows of weight 0 only"):
+        ConvexReLURegressorCV([1.0], cv=KFold(2)).fit(X, y, sample_weight=weights)
+
+    def score(model, X, y):
+        raise RuntimeError("no score")
+
+    with pytest.raises(RuntimeError, match="no score") as error:
+        ConvexReLURegressorCV([1.0], cv=KFold(2), scoring=score).fit(X, y)
+    assert error.value.__notes__ == [
+        "This was the score of the fold 1 of 2 of the cross-validation."
+    ]
+
+
+def test_ctrl_c_leaves_the_best_beta_so_far():
+    X, y = RING[::2], SIDES[::2]
+    calls = []
+
+    def score(model, X, y):
+        calls.append(model.n_neurons_)
+        if len(calls) > 4:
+            raise KeyboardInterrupt
+        return -float(np.mean((model.predict(X) - y) ** 2))
+
+    model = ConvexReLURegressorCV(cv=2, scoring=score).fit(X, y)
+    assert model.status_ is Status.INTERRUPTED and len(calls) == 5
+    assert model.scores_path_.shape == (2, 2) and model.beta_ in model.betas_
+    assert model.n_neurons_ > 0 and model.predict(X).std() > 0.0
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys):
+    X, y = RING[::4], SIDES[::4]
+    ConvexReLURegressorCV([1.0, 0.1], cv=2, verbose=1).fit(X, y)
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert not captured.out
+    assert [line.split(", ")[0] for line in lines[:2]] == ["beta 1", "beta 0.1"]
+    assert "mean score" in lines[0] and lines[2].startswith("round 0, objective")
+    ConvexReLURegressorCV([1.0, 0.1], cv=2).fit(X, y)
+    assert not capsys.readouterr().err

@@ -53,8 +53,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     warm_start: bool = False
     random_state: Any = 0
     verbose: bool | int = 0
-    # What `loss` may be.
+    # What `loss` may be, and what may help a model without neurons.
     _losses: ClassVar[tuple[str, ...]]
+    _advice_on_empty: ClassVar[str]
 
     def _check_parameters(self) -> None:
         """Raise InputError where a parameter is not as described."""
@@ -127,7 +128,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         last = self._last_networks()
         table = self._read(X, y, sample_weight)
         merged = self._merged(table)
-        self.scaling_ = self._scaling_of(merged)
+        self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
         training = self._training()
         budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems[0]))
@@ -247,7 +248,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
         is_settled = self.status_.is_success or self.status_ is Status.STATIONARY
         if n_neurons == 0 and is_settled:
-            remark_on_empty(self.beta_, training, problems)
+            remark_on_empty(self.beta_, training, problems, self._advice_on_empty)
         # Who has asked for no proof is not told that there is none.
         if budget.is_open_ended and self.status_ is Status.STATIONARY:
             return
@@ -260,6 +261,7 @@ class GivenBeta(ConvexEstimator):
     """What the estimators of one beta share; not for use by itself."""
 
     beta: float | str = field(default="auto", kw_only=False)
+    _advice_on_empty = "Take a smaller beta, or the estimator with CV, which chooses one."
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

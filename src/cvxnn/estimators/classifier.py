@@ -174,7 +174,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     --------
     >>> import cvxnn
     >>> X, y = cvxnn.load_ring()
-    >>> model = ConvexReLUClassifier(beta=0.1).fit(X[:, :2], y)
+    >>> model = ConvexReLUClassifier(beta=0.01).fit(X[:, :2], y)
     >>> model.status_.name, model.score(X[:, :2], y)
     ('OPTIMAL', 1.0)
 

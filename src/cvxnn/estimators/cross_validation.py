@@ -51,6 +51,7 @@ class CrossValidated(ConvexEstimator):
     cv: Any = None
     scoring: Any = None
     n_jobs: int | None = None
+    _advice_on_empty = "No smaller beta had a better score."
     # The estimator of one beta.
     _plain: ClassVar[type[GivenBeta]]
 

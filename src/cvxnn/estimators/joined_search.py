@@ -22,8 +22,9 @@ from cvxnn.validation import check_random_state
 _FACTOR, _ROUNDS = 2.0, 3
 # Networks that are joined: fewer where there are so many rows that their means matter little.
 _MOST, _ROWS = 4, 4_000
-# Rounds after networks have been joined, at most.
-_JOINT_ROUNDS = 5
+# Rounds after networks have been joined: until one gains less than this share of the
+# objective, and at most so many.
+_GAIN, _JOINT_ROUNDS = 1e-3, 20
 
 
 @final
@@ -48,6 +49,8 @@ class JoinedSearch:
     ----------
     network : Network or None
         The best so far.
+    objective : float
+        Its objective (2).
     history : list of Progress
     """
 
@@ -59,6 +62,7 @@ class JoinedSearch:
         self._problem = training.problem(samples)
         self._rng = check_random_state(training.random_state)
         self.network: Network | None = None
+        self.objective = np.inf
         self.history: list[Progress] = []
 
     def run(self, starts: Sequence[Network]) -> None:
@@ -67,8 +71,11 @@ class JoinedSearch:
         found = [self._training.model.neurons(start) for start in starts] or self._searched(path)
         path.advance(self._beta, 0)
         path.start_from(mean(found))
-        neurons = path.advance(self._beta, _JOINT_ROUNDS)
-        self._take(neurons)
+        for _ in range(_JOINT_ROUNDS):
+            before = self.objective
+            self._take(path.advance(self._beta))
+            if before - self.objective <= _GAIN * self.objective:
+                break
 
     def _searched(self, path: RoughPath) -> list[Neurons]:
         """Independent ones, the first by the path that is given."""
@@ -95,17 +102,15 @@ class JoinedSearch:
         prediction = network.predict_on(self._problem.rows).values
         objective = self._problem.loss.value(prediction, self._problem.y)
         objective += self._beta * network.penalty()
-        if not self.history or objective < self.history[-1].objective:
-            self.network = network
-        else:
-            objective, network = self.history[-1].objective, self.network or network
+        if self.network is None or objective < self.objective:
+            self.network, self.objective = network, objective
         progress = Progress(
             iteration=len(self.history),
             elapsed=clock() - self._begun,
-            objective=objective,
+            objective=self.objective,
             dual_bound=-np.inf,
             n_blocks=0,
-            n_neurons=network.n_neurons,
+            n_neurons=self.network.n_neurons,
         )
         self.history.append(progress)
         if self._on_round is not None:

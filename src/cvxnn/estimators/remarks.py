@@ -13,7 +13,7 @@ from cvxnn.interrupts import UNLIMITED
 _FEWEST = 3
 
 
-def remark_on_empty(beta: float, training: Training, problems: list[Samples]) -> None:
+def remark_on_empty(beta: float, training: Training, problems: list[Samples], advice: str) -> None:
     """Warn that the best networks have no neurons, unless the target is the same everywhere.
 
     Parameters
@@ -22,6 +22,8 @@ def remark_on_empty(beta: float, training: Training, problems: list[Samples]) ->
     training : Training
     problems : list of Samples
         Of each network.
+    advice : str
+        What may help.
     """
     largest = max(path_of(training, samples, UNLIMITED).largest_beta for samples in problems)
     # What rounding makes of zero is zero.
@@ -29,8 +31,7 @@ def remark_on_empty(beta: float, training: Training, problems: list[Samples]) ->
         return
     warn_caller(
         f"The model is a constant: beta = {beta:.4g} is at or above the largest beta of these "
-        f"data, about {largest:.4g}, from which on no neuron is worth its price. Take a smaller "
-        "beta, or the estimator with CV, which chooses one."
+        f"data, about {largest:.4g}, from which on no neuron is worth its price. {advice}"
     )
 
 

@@ -153,7 +153,9 @@ class Walk:
         step = Step(beta, outcomes, seconds, 0.0, 0.0)
         if not self.steps or self._is_better(step, self.steps[self.best]):
             self.best, best = len(self.steps), step
-            self.networks = [list(each) for each in zip(*(o.networks for o in outcomes), strict=True)]
+            self.networks = [
+                list(each) for each in zip(*(o.networks for o in outcomes), strict=True)
+            ]
         else:
             best = self.steps[self.best]
         self.steps.append(Step(beta, outcomes, seconds, best.beta, best.score))

@@ -33,6 +33,12 @@ class Scaling(Protocol):
     @property
     def target_scale(self) -> float: ...
 
+    def transform(self, X: FloatArray) -> FloatArray:
+        """x' of data."""
+
+    def target(self, y: FloatArray) -> FloatArray:
+        """y' of targets."""
+
 
 def unscaled(stages: Stages, scaling: Scaling) -> Stages:
     """Stages from x to y, of those from x' to y'.

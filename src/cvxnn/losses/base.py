@@ -137,11 +137,9 @@ class Loss(ABC):
         """The loss of some of the rows, where it differs between them."""
         return self
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
-        """Loss and targets of predictions to which a number is added: ``l(f + offset, y)``."""
-        from cvxnn.losses.offset import OffsetLoss
-
-        return OffsetLoss(self, offset), y
+    def moved(self, y: FloatArray, offset: float) -> FloatArray | None:
+        """Targets z with ``l(f, z) = l(f + offset, y)``; None where there are none."""
+        return None
 
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""

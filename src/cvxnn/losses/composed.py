@@ -40,9 +40,8 @@ class WeightedLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
-        loss, target = self.loss.beside(offset, y)
-        return WeightedLoss(loss, self.weights), target
+    def moved(self, y: FloatArray, offset: float) -> FloatArray | None:
+        return self.loss.moved(y, offset)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.weights * self.loss.values(prediction, y)
@@ -193,9 +192,8 @@ class SkipLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> Loss:
         raise TypeError("a SkipLoss is no sum over the rows: there is none of some of them")
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
-        loss, target = self.loss.beside(offset, y)
-        return SkipLoss(loss, self.skip, self.ridge), target
+    def moved(self, y: FloatArray, offset: float) -> FloatArray | None:
+        return self.loss.moved(y, offset)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")

@@ -115,8 +115,8 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the activation is ReLU, without a skip connection and an intercept."""
-        return self.slope == 0.0 and self.skip_weights is None and self.intercept == 0.0
+        """Whether the activation is ReLU, and there is no skip connection."""
+        return self.slope == 0.0 and self.skip_weights is None
 
     # Any: a vector or a float, which the static type of X does not tell.
     def forward(self, X: ArrayLike) -> Any:
@@ -247,8 +247,10 @@ class TwoLayerNetwork(NeuronSymmetries):
         return values + self.intercept
 
 
-def check_plain(network: object, name: str, n_features: int | None = None) -> TwoLayerNetwork:
-    """A network of ReLU without a skip connection and an intercept, for what exists for no other.
+def check_plain(
+    network: object, name: str, n_features: int | None = None, *, intercept: bool = False
+) -> TwoLayerNetwork:
+    """A network of ReLU without a skip connection, for what exists for no other.
 
     Parameters
     ----------
@@ -257,6 +259,8 @@ def check_plain(network: object, name: str, n_features: int | None = None) -> Tw
         How the error message calls it.
     n_features : int, optional
         Columns of the data that it has to read.
+    intercept : bool
+        Whether it may have one.
 
     Raises
     ------
@@ -275,6 +279,8 @@ def check_plain(network: object, name: str, n_features: int | None = None) -> Tw
         raise InputError(
             f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
         )
+    if network.intercept != 0.0 and not intercept:
+        raise InputError(f"{name} must have no intercept, got {network!r}.")
     if n_features not in (None, network.n_features):
         raise InputError(
             f"{name} must have {n_features} features, as X has columns, got {network.n_features}."

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from cvxnn.array_types import EPS, BoolArray, FloatArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.oracle import tree_kernels as tree
 from cvxnn.patterns.cone_kernels import project_on_cell
@@ -85,7 +85,7 @@ class SignedFunction:
 
     def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
         """A local maximum: ascent across cells, then exact maximisers of cells."""
-        u, value = self._ascend(u)
+        u, value = self._ascend(u, deadline)
         sides = self.normals @ u > 0.0
         for _ in range(50):
             if deadline.passed or interrupt_pending():
@@ -106,9 +106,13 @@ class SignedFunction:
             sides[crossed] ^= True
         return Peak(self.sign, u, value)
 
-    def _ascend(self, u: FloatArray, steps: int = 30) -> tuple[FloatArray, float]:
+    def _ascend(
+        self, u: FloatArray, deadline: Deadline, steps: int = 30
+    ) -> tuple[FloatArray, float]:
         value, step = self.value(u), 1.0
         for _ in range(steps):
+            if deadline.passed:
+                break
             gradient = self._gradient(self.normals @ u > 0.0)
             length = float(np.linalg.norm(gradient))
             if length == 0.0:
@@ -144,6 +148,8 @@ class _Job:
     found: list[Peak] = field(default_factory=list)
     visited: int = 0
     is_new: bool = True
+    # Nodes on the stack, and those visited: the orthant waits.
+    counters: IntArray = field(default_factory=lambda: np.array([1, 0]))
 
     def _open(self) -> None:
         """The stack with the orthant on it; its rows take most of the memory."""
@@ -162,7 +168,6 @@ class _Job:
         self.entries = np.empty((2 * len(kinks) + 1000, r + 1))
         self.entries[: len(kinks), 0] = function.omega[kinks]
         self.entries[: len(kinks), 1:] = function.normals[kinks] * corner
-        self.counters = np.array([1, 0])
         self.is_new = False
 
     @property
@@ -171,13 +176,18 @@ class _Job:
 
     @property
     def bound(self) -> float:
-        """Proven bound on the function in this orthant."""
+        """Proven bound on the function in this orthant; none before it was looked at."""
+        if self.is_new:
+            return np.inf
         stack = self.reals[: self.counters[0], 0].max(initial=0.0)
         return float(max(stack, self.limits[tree.LARGEST], self.limits[tree.LOST]))
 
     def run(self, max_work: int) -> None:
         """One short kernel call, and an ascent from the point that it reports."""
         if self.is_new:
+            # A node of many rows takes a tenth of a second, and there are many orthants.
+            if self.deadline.passed:
+                return
             self._open()
         point = np.empty(len(self.corner))
         while True:

@@ -73,10 +73,9 @@ class Settings:
         Relative gain below which the few steps end.
     newton_variables, wide_newton_variables : int
         Of the model with kinks: beyond it a step costs more than it brings.
-    wide_rank : int
-        From it on proposals start small and travel, instead of being weighed first.
     small : float
-        Their size, in shares of what would fit the residual.
+        Size of proposals in high rank, where they travel instead of being weighed first, in
+        shares of what would fit the residual.
     wide : int
         Neurons that start together in high rank: one of each sign would be no start.
     """
@@ -118,7 +117,6 @@ class Settings:
     enough: float = 1e-9
     newton_variables: int = 2_000
     wide_newton_variables: int = 700
-    wide_rank: int = 8
     small: float = 0.1
     wide: int = 400
 

@@ -94,6 +94,15 @@ class LayerStrategy(RowsStrategy):
         first = search(patterns, True)
         return WithFallback(first, lambda: self._second(problem, first, deadline, search))
 
+    def rough(
+        self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
+    ) -> TileStages | None:
+        """A rough search for neurons and an intercept at once, where no exact method ends."""
+        if not self._method.covers_all or self._method.name != "global":
+            return None
+        searches = self._searches(problem, None, deadline, by_cells=True)
+        return searches.rough(problem, start, intercept=True)
+
     def sharp_proof(self) -> DualProof:
         return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
 
@@ -165,10 +174,10 @@ class Searches:
         Whether few patterns may be listed.
     certifies : bool
         Whether the exact oracle may be asked.
-    read : Layer
-        The rows for losses that are sequences of models, whose weights may go to a readout.
     polishes : bool
         Whether neurons come to rest to the last digits.
+    read : Layer
+        The rows for losses that are sequences of models, whose weights may go to a readout.
     """
 
     layer: Layer
@@ -177,8 +186,8 @@ class Searches:
     deadline: Deadline
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
-    read: Layer = field(kw_only=True)
     polishes: bool = field(kw_only=True)
+    read: Layer = field(kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
     @cached_property
@@ -193,7 +202,6 @@ class Searches:
         """The search for a problem on the layer, of any loss; whether it `asks` the oracle."""
         if not problem.is_least_squares:
             problem = problem.on(self.read)
-        opening = self.opening(problem, start)
 
         def open_model(
             problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
@@ -201,8 +209,9 @@ class Searches:
             return self.open(problem, start, root, certifies and asks)
 
         return search_for(
-            problem, open_model, self.deadline, start, opening, polishes=self.polishes
-        )
+            problem, open_model, self.deadline, start, self.opening(problem, start),
+            polishes=self.polishes,
+        )  # fmt: skip
 
     def open(
         self,
@@ -231,20 +240,26 @@ class Searches:
         )  # fmt: skip
 
     def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileStages | None:
-        """A rough search for a loss other than the squared one, where no exact method ends.
+        """A rough search for a loss other than the squared one, which opens by itself."""
+        return None if problem.is_least_squares else self.rough(problem, start)
+
+    def rough(
+        self, problem: Problem[Layer], start: Neurons | None, *, intercept: bool = False
+    ) -> TileStages | None:
+        """A rough search for any loss, where no exact method ends.
 
         Without a polish that is the search, and goes on from the start; else a start is better
         than what it would find.
         """
-        if problem.is_least_squares or isinstance(problem.loss, SkipLoss):
-            return None
-        is_read = problem.rows.readout is not None
+        is_read = problem.rows.readout is not None or isinstance(problem.loss, SkipLoss)
         if is_read or self._geometry.kind() != "tree" or (start is not None and self.polishes):
             return None
         reduction = self._geometry.reduction
         if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
-        stages = TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
+        stages = TileStages(
+            problem, reduction.to_direction, self.random_state, self.deadline, intercept=intercept
+        )
         if start is not None:
             stages.start_from(start)
         return stages

@@ -14,6 +14,7 @@ from cvxnn.layers.tiles import Tiles
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
+from cvxnn.solvers.descent.settings import SETTINGS as DESCENT
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
 from cvxnn.solvers.newton.local_descent import descend
@@ -68,7 +69,7 @@ class NeuronSearch:
 
     @property
     def _is_wide(self) -> bool:
-        return self.problem.rows.n_features >= SETTINGS.wide_rank
+        return self.problem.rows.n_features >= DESCENT.least_rank
 
     @property
     def _n_rows(self) -> int:

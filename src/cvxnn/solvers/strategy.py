@@ -14,6 +14,7 @@ from cvxnn.layers import Layer
 from cvxnn.methods import Method
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.tile_search import TileStages
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 
@@ -53,6 +54,22 @@ class Strategy(ABC):
 
         Unless it `certifies`, an exact oracle is not asked where it would have to search.
         """
+
+    def rough(
+        self, problem: Problem[Any], start: Neurons | None, deadline: Deadline
+    ) -> TileStages | None:
+        """A rough search for neurons and an intercept at once, where that is worth it."""
+        return None
+
+    @property
+    def asks(self) -> bool:
+        """Whether searches may ask an exact oracle beyond what proves their rounds."""
+        return False
+
+    @property
+    def polishes(self) -> bool:
+        """Whether neurons come to rest to the last digits."""
+        return True
 
     @abstractmethod
     def opening(self) -> Neurons:
@@ -102,6 +119,14 @@ class RowsStrategy(Strategy):
         self, problem: Problem[Any], method: Method, random_state: np.random.Generator
     ) -> None:
         self._problem, self._method, self._random_state = problem, method, random_state
+
+    @property
+    def asks(self) -> bool:
+        return self._method.covers_all and self._method.certify
+
+    @property
+    def polishes(self) -> bool:
+        return self._method.polish
 
     def opening(self) -> Neurons:
         return opening(self._problem)

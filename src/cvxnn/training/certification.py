@@ -39,7 +39,8 @@ def certify(
 
     a sum over the rows (not a mean), or the same with another convex loss in place
     of the square. Every bias is penalised: a hidden bias is a weight on a column of
-    ones, an output bias c is one more neuron on it, which costs ``beta |c|``. Where
+    ones, an output bias c is one more neuron on it, which costs ``beta |c|``; but the
+    `intercept` of a network of this library costs nothing, as in training. Where
     that is not how the network was trained, `notes` of the result say so.
 
     Parameters
@@ -141,7 +142,7 @@ def certify(
     data = read.data(X)
     problem = Problem.checked(
         Layer(data), read.target(y, len(data)), beta, read.loss if loss is None else loss,
-        detached(sample_weight, "sample_weight"),
+        detached(sample_weight, "sample_weight"), read.has_intercept,
     )  # fmt: skip
     # Training might refuse beta too, but only after the residual has been priced.
     problem.in_units()

@@ -14,6 +14,7 @@ from cvxnn.evaluation import Evaluation
 from cvxnn.exchange.foreign import ReadNetwork
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses.offset import best_offset
 from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
@@ -28,6 +29,7 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
+from cvxnn.solvers.intercept.proof import balanced, beside_any_offset, intercept_reach
 from cvxnn.solvers.line_search import best_size
 from cvxnn.training.run import Callback, Limits, Run
 
@@ -55,7 +57,7 @@ class TrainingProver:
     ----------
     problem : Problem of Layer
     random_state : numpy.random.Generator
-    callback : callable, optional
+    callback, intercept
         As for :func:`cvxnn.solve`.
 
     Attributes
@@ -67,6 +69,7 @@ class TrainingProver:
     problem: Problem[Layer]
     random_state: np.random.Generator
     callback: Callback | None = None
+    intercept: bool = False
     solution: Solution[Any] | None = field(default=None, init=False)
 
     def improve(
@@ -79,9 +82,8 @@ class TrainingProver:
         seconds = deadline.remaining if deadline.limited else None
         # The incumbent may use up tol by itself: the bound must be closer.
         limits = Limits(tol / 4.0, _ROUNDS, seconds, self.callback)
-        run = Run(
-            ReLU(), (problem.rows.n_features,), problem, Global(), self.random_state, None, limits
-        )
+        shape = (problem.rows.n_features,)
+        run = Run(ReLU(), shape, problem, Global(), self.random_state, None, limits, self.intercept)
         self.solution = run.execute()
         return max(proof, run.proof, key=lambda p: p.bound(problem))
 
@@ -144,12 +146,16 @@ class CertificationRun:
             problem.rows, problem.y, problem.beta, problem.loss
         )  # fmt: skip
         self.tol, self.rng, self.deadline = limits.tol, rng, Deadline(limits.time_limit)
-        self.trainer = TrainingProver(problem, rng, limits.callback)
+        self.trainer = TrainingProver(problem, rng, limits.callback, read.has_intercept)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
         self.balanced = self._evaluate(self.network.balance())
         self.prediction = self.network.forward(self.layer.rows)
-        self.of_residual = spectral_proof(self.layer, problem.residual(self.prediction))
+        self.recentred = self._with_best_intercept()
+        v = problem.residual(self.prediction)
+        self.of_residual = self._beside(
+            spectral_proof(self.layer, balanced(v) if read.has_intercept else v)
+        )
         self.proof = self.of_residual
         self.largest_value = 0.0
         self.neuron: ImprovingNeuron | None = None
@@ -198,7 +204,7 @@ class CertificationRun:
         if self._gap() <= self.tol:
             return Verdict.OPTIMAL
         known = self.neuron is not None or self.solution is not None
-        if known or self._is_better(self.balanced):
+        if known or self._is_better(self.balanced) or self._is_better(self.recentred):
             return Verdict.IMPROVABLE
         return Verdict.UNDECIDED
 
@@ -209,6 +215,8 @@ class CertificationRun:
                 "Balancing its neurons (TwoLayerNetwork.balance), which does not change the "
                 f"function, lowers the objective to {self.balanced.value:.10g}.",
             )
+        if self.recentred.value < self.objective * (1.0 - _UNBALANCED):
+            notes += (f"Another intercept lowers the objective to {self.recentred.value:.10g}.",)
         return notes
 
     def _bound_of(self, proof: DualProof) -> float:
@@ -231,7 +239,7 @@ class CertificationRun:
         for tol in (_COARSE, 0.5 * self.tol):
             deadline = self.deadline.share(_RESIDUAL_SHARE)
             price = oracle.price(V, self.beta, tol=tol, deadline=deadline)
-            self._take_residual(DualProof.priced(V, price))
+            self._take_residual(self._beside(DualProof.priced(V, price)))
             proposals = trials.valued(price.proposals)
             self.largest_value = max(self.largest_value, proposals.largest)
             neuron = trials.best(proposals)
@@ -241,6 +249,21 @@ class CertificationRun:
                 self.neuron = neuron
             if price.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
+
+    def _with_best_intercept(self) -> Evaluation:
+        """The objective of the network beside the best intercept, where it may have one."""
+        if not self.read.has_intercept:
+            return Evaluation(self.objective, self.objective_error)
+        start = self.network.intercept
+        f = self.prediction - start
+        return self._evaluate(self.network.with_intercept(best_offset(self.loss, f, self.y, start)))
+
+    def _beside(self, proof: DualProof) -> DualProof:
+        """A proof for neurons alone as one beside any intercept, where there may be one."""
+        if not self.read.has_intercept:
+            return proof
+        reach = intercept_reach(self.problem, self.network.intercept, self.objective)
+        return beside_any_offset(proof, self.problem, reach)
 
     def _take_residual(self, proof: DualProof) -> None:
         """Keep what is proven of the residual, if it is closer than before."""

@@ -9,8 +9,8 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import WeightedLoss, as_loss
+from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Problem
-from cvxnn.solvers.descent.constants import best_constant
 from cvxnn.solvers.descent.rough_path import RoughPath
 
 SHARES = (0.5, 0.25, 0.12, 0.06)
@@ -55,10 +55,10 @@ def test_the_largest_beta_is_near_that_of_the_exact_oracle(state):
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_the_largest_beta_with_an_intercept_is_at_the_best_constant(loss):
+def test_the_largest_beta_with_an_intercept_is_at_the_best_offset(loss):
     X, y = planted(200, 3)
     y = np.where(y > 1.0, 1.0, -1.0) if loss == "logistic" else y + 9.0
-    b = best_constant(as_loss(loss), np.zeros(200), y)
+    b = best_offset(as_loss(loss), np.zeros(200), y)
     # The squared loss has any dual point for its residual.
     exact = cvxnn.largest_beta(X, -as_loss(loss).gradient(np.full(200, b), y))
     path = path_on(X, y, loss, intercept=True)

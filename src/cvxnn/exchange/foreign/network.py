@@ -11,6 +11,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.exchange.scaled import Scaling
 from cvxnn.losses import Loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.validation import as_real_array, check_data, check_dense, check_finite, check_target
@@ -111,6 +112,8 @@ class ReadNetwork:
         Whether the hidden layer has biases.
     output_bias : float
         The bias of the output; 0 where there is none.
+    has_intercept : bool
+        Whether it is one of the networks with an intercept that costs nothing.
     loss : str or Loss
         The loss that it was trained with; ``"squared"`` where that is not known.
     alpha : float, optional
@@ -123,6 +126,8 @@ class ReadNetwork:
         Whether it begins with images, which become rows.
     transform : callable, optional
         What makes the columns that it reads from X: the steps before it.
+    scaling : Scaling, optional
+        What the data that it reads, and the targets, were divided by in its training.
     remarks : tuple of str
         What else there is to say about it, for :meth:`notes`.
     """
@@ -131,12 +136,14 @@ class ReadNetwork:
     has_ones: bool = False
     has_hidden_biases: bool = False
     output_bias: float = 0.0
+    has_intercept: bool = False
     loss: str | Loss = "squared"
     alpha: float | None = None
     classes: tuple[Any, Any] | None = None
     feature_names: tuple[str, ...] | None = None
     flattens: bool = False
     transform: Callable[[Any], Any] | None = None
+    scaling: Scaling | None = None
     remarks: tuple[str, ...] = ()
 
     @property
@@ -162,6 +169,8 @@ class ReadNetwork:
         rows = check_data(X)
         if rows.shape[1] != self.n_features:
             raise InputError(self._width_sentence(rows))
+        if self.scaling is not None:
+            rows = self.scaling.transform(rows)
         return np.column_stack([rows, np.ones(len(rows))]) if self.has_ones else rows
 
     def target(self, y: Any, n: int) -> FloatArray:
@@ -173,7 +182,10 @@ class ReadNetwork:
             If y is no target, or a label is none of the classes.
         """
         y = detached(y, "y")
-        return check_target(y if self.classes is None else signs_of(y, self.classes), n)
+        if self.classes is not None:
+            return check_target(signs_of(y, self.classes), n)
+        target = check_target(y, n)
+        return target if self.scaling is None else self.scaling.target(target)
 
     def notes(self, X: FloatArray, beta: float) -> tuple[str, ...]:
         """What the conventions of the network mean for objective and bound, in sentences.
@@ -185,6 +197,12 @@ class ReadNetwork:
         beta : float
         """
         notes = []
+        if self.scaling is not None:
+            what = "Data and targets are" if self.classes is None else "Data are"
+            notes.append(
+                f"{what} standardised as in the training; objective, lower bound and beta are "
+                "in these units."
+            )
         if self.has_ones:
             notes.append("A column of ones was appended to X for the biases of the network.")
             constant = np.flatnonzero((X[0] == X).all(axis=0) & (X[0] != 0.0))[:-1]
@@ -204,6 +222,11 @@ class ReadNetwork:
                 f"The output bias {self.output_bias:.6g} is counted as one more neuron on the "
                 "column of ones, which costs beta times its modulus, in the objective "
                 f"({beta * abs(self.output_bias):.6g} of it) and in the lower bound."
+            )
+        if self.has_intercept:
+            notes.append(
+                f"The intercept {self.network.intercept:.6g} costs nothing, and the lower bound "
+                "holds for networks with any other."
             )
         if self.has_ones and not self.has_hidden_biases:
             notes.append(

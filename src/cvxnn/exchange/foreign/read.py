@@ -59,7 +59,8 @@ def read_network(network: Any) -> ReadNetwork:
     TwoLayerNetwork(n_neurons=1, n_features=2)
     """
     if isinstance(network, TwoLayerNetwork):
-        return ReadNetwork(check_plain(network, "network"))
+        plain = check_plain(network, "network", intercept=True)
+        return ReadNetwork(plain, has_intercept=plain.intercept != 0.0)
     if isinstance(network, (tuple, list)):
         return _read_pair(network)
     for module, name, read in _LIBRARIES:
@@ -210,6 +211,9 @@ def _read_convex(
         loss=loss,
         classes=classes,
         feature_names=fitted_names(model),
+        # Those of earlier releases have neither.
+        has_intercept=getattr(model, "_has_intercept", False),
+        scaling=getattr(model, "scaling_", None),
         remarks=remarks,
     )
 

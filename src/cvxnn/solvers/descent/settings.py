@@ -15,7 +15,8 @@ class Settings:
         Rows, drawn anew in every round, on which neurons are looked for: where to climb needs
         no more of them, and what is found is weighed on all rows.
     least_rank : int
-        From it on the search begins roughly: exact methods end below it.
+        Rank that is high: from it on the search begins roughly and neurons start small and
+        travel; exact methods end below it.
     wide : int
         Neurons that start together, in all directions.
     starts, ascent_steps : int
@@ -80,7 +81,7 @@ class Settings:
     least_sweep: float = 1e-7
     straight: float = 1e-2
     part: int = 4_000
-    rounds_on_part: int = 3
+    rounds_on_part: int = 1
     done: float = 1e-4
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.descent.constants import best_constant
 from cvxnn.solvers.descent.joint_descent import JointDescent
 from cvxnn.solvers.descent.row_ascent import RowAscent, alternating
 from cvxnn.solvers.descent.settings import SETTINGS
@@ -134,7 +134,7 @@ class TileSearch:
         problem = self.problem
         f = problem.rows.forward(neurons.rays, neurons.signs)
         if self.intercept:
-            b = best_constant(problem.loss, f, problem.y, neurons.intercept)
+            b = best_offset(problem.loss, f, problem.y, neurons.intercept)
             neurons, f = replace(neurons, intercept=b), f + b
         objective = problem.value(f, float(neurons.sizes.sum()))
         if objective <= self.objective:
@@ -211,7 +211,7 @@ class TileStages:
     ----------
     problem : Problem of Layer
         As for :class:`TileSearch`.
-    to_direction, random_state, deadline
+    to_direction, random_state, deadline, intercept
         As for :class:`TileSearch`.
 
     Attributes
@@ -228,15 +228,17 @@ class TileStages:
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
+        *,
+        intercept: bool = False,
     ) -> None:
         n, size = len(problem.y), SETTINGS.part
-        self._whole = TileSearch(problem, to_direction, random_state, deadline)
+        arguments = (to_direction, random_state, deadline)
+        self._whole = TileSearch(problem, *arguments, intercept=intercept)
         self._search = self._whole
         self._rounds = 0
         if n > size:
             rows = np.sort(random_state.choice(n, size, replace=False))
-            part = problem.take(rows)
-            self._search = TileSearch(part, to_direction, random_state, deadline)
+            self._search = TileSearch(problem.take(rows), *arguments, intercept=intercept)
 
     @property
     def neurons(self) -> Neurons:

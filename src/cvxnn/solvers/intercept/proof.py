@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -32,6 +32,35 @@ def balanced(v: FloatArray) -> FloatArray:
     if above > below:
         return np.where(v > 0.0, v * (below / above), v)
     return np.where(v < 0.0, v * (above / below), v) if below > above else v
+
+
+def mixed(above: DualProof, below: DualProof, problem: Problem[Any]) -> DualProof:
+    """The mixture of two proofs whose dual point has the sum 0.
+
+    Parameters
+    ----------
+    above, below : DualProof
+        Of dual points of a sum above 0, and below 0: such are those beside an intercept that
+        is too small, and too large.
+    problem : Problem
+        Whose rows know the lengths of predictions.
+
+    Notes
+    -----
+    What a dual point may at most be on predictions is a convex function of it, and its value
+    a concave one: two points that are each near the optimum beside their intercepts b and c
+    give one that is off by ``|b - c| |sum(v)|`` for either v, a product of two small numbers.
+    """
+    sums = [math.fsum(above.v), -math.fsum(below.v)]
+    share = sums[1] / (sums[0] + sums[1])
+    parts = share * above.v, (1.0 - share) * below.v
+    v = parts[0] + parts[1]
+    rounding = 4.0 * EPS * float((np.abs(parts[0]) + np.abs(parts[1])) @ problem.rows.lengths)
+    bounds = share * above.bounds + (1.0 - share) * below.bounds
+    kinds = (above.kind, below.kind)
+    kind = kinds[0] if above.bounds.max() >= below.bounds.max() else kinds[1]
+    slack = max(above.slack, below.slack)
+    return DualProof(v[:, None], bounds * (1.0 + 8.0 * EPS) + 2.0 * rounding, kind, slack)
 
 
 def beside_any_offset(proof: DualProof, problem: Problem[Any], reach: float) -> DualProof:
@@ -97,3 +126,38 @@ def intercept_reach(problem: Problem[Any], constant: float, reached: float) -> f
             size = reached + conjugate + float(np.abs(dual) @ of_neurons)
             bounds[sign] = min(bounds[sign], size / total * rounding)
     return max(bounds.values())
+
+
+@final
+class Mixing:
+    """Carries proofs over, and mixes those on both sides of the best intercept.
+
+    Parameters
+    ----------
+    problem : Problem
+    reach : float
+        See :func:`beside_any_offset`.
+    """
+
+    def __init__(self, problem: Problem[Any], reach: float) -> None:
+        self._problem, self._reach = problem, reach
+        self._nearest: dict[bool, DualProof] = {}
+
+    def carried_over(self, proof: DualProof) -> list[DualProof]:
+        """What a proof for neurons alone proves beside any intercept, by itself and in a mixture.
+
+        The mixture is with the proof nearest to the sum 0 on the other side.
+        """
+        total = math.fsum(proof.v)
+        found = [beside_any_offset(proof, self._problem, self._reach)]
+        if total == 0.0 or not np.isfinite(proof.bounds).all():
+            return found
+        side = total > 0.0
+        pair = {**self._nearest, side: proof}
+        if len(pair) == 2:
+            mixture = mixed(pair[True], pair[False], self._problem)
+            found.append(beside_any_offset(mixture, self._problem, self._reach))
+        nearest = self._nearest.get(side)
+        if nearest is None or abs(total) <= abs(math.fsum(nearest.v)):
+            self._nearest[side] = proof
+        return found

@@ -17,21 +17,26 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
+from cvxnn.solvers.descent.tile_search import TileStages
+from cvxnn.solvers.intercept.proof import Mixing, intercept_reach
 from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
 # may be asked for: sums of its dual point err by the root of its gap.
-_INNER, _LEAST_TOLERANCE = 1e-3, 1e-13
-# Sum of a dual point, in shares of that of its moduli and of the tolerance, that is none.
-_BALANCED = 1e-4
-# First step on the way to the root, in Newton's steps for given predictions: those of the
-# neurons follow.
-_FIRST_STEP = 2.0
+_INNER, _LEAST_TOLERANCE = 1e-2, 1e-13
+# What a better intercept may gain at most, in shares of the tolerance, and the sum of a dual
+# point, in shares of that of its moduli, that is rounding.
+_BALANCED, _NOISE = 0.1, 1e-13
+# First step on the way to the root, in Newton's steps for given predictions: the neurons
+# follow, and most of the sum of the dual point stays.
+_FIRST_STEP, _GROWTH = 8.0, 4.0
+# The same in deviations of the targets from their mean: neurons may do nearly all that an
+# intercept would, and then hardly anything tells where its best value is.
+_LEAST_STEP = 0.02
 
 
 class OffsetOpener(Protocol):
@@ -42,6 +47,30 @@ class OffsetOpener(Protocol):
 
 # Predictions of neurons, shape (n,), and what beta multiplies.
 Evaluated = Callable[[Neurons], tuple[FloatArray, float]]
+
+
+@dataclass(frozen=True)
+class BesideOffsets:
+    """What an :class:`InterceptSearch` is made of.
+
+    Attributes
+    ----------
+    open : OffsetOpener
+    evaluated : callable
+        What neurons are on the rows.
+    rough : TileStages or None
+        A search for neurons and an intercept at once, which comes first.
+    asks : bool
+        Whether those that ask an exact oracle are to come in the end.
+    polishes : bool
+        Whether others follow the rough one.
+    """
+
+    open: OffsetOpener
+    evaluated: Evaluated
+    rough: TileStages | None
+    asks: bool
+    polishes: bool
 
 
 @dataclass(frozen=True)
@@ -62,9 +91,10 @@ class InterceptSearch(IncumbentSearch):
         Whose rows know the lengths of predictions.
     nothing : Neurons
         The network without neurons, and its intercept.
-    open_search : OffsetOpener
-    evaluated : callable
-        What neurons are on the rows.
+    searches : BesideOffsets
+    proof : DualProof
+        Of the best constant, for neurons alone.
+    deadline : Deadline
     start : Neurons, optional
         Neurons to begin with, and the intercept beside them.
 
@@ -78,22 +108,24 @@ class InterceptSearch(IncumbentSearch):
         self,
         problem: Problem[Any],
         nothing: Neurons,
-        open_search: OffsetOpener,
-        evaluated: Evaluated,
+        searches: BesideOffsets,
+        proof: DualProof,
+        deadline: Deadline,
         start: Neurons | None = None,
     ) -> None:
-        self._open, self._evaluated = open_search, evaluated
-        self._certifies = self._was_stationary = False
-        offset = nothing.intercept if start is None else start.intercept
-        first = open_search(offset, start, False)
-        super().__init__(problem, nothing, first.proof.kind, first.deadline)
+        super().__init__(problem, nothing, proof.kind, deadline)
         self.basis = np.eye(problem.rows.n_features)
-        f, _ = evaluated(nothing)
-        self.objective = problem.value(f + nothing.intercept)
-        self._reach = intercept_reach(problem, nothing.intercept, self.objective)
-        self._inner: _Inner | None = self._around(first, offset)
-        self._space_proof = self.proof = self._carried_over(first.proof)
+        self._searches, self._rough, self._start = searches, searches.rough, start
+        # Where no oracle is asked there is nothing to add to the first searches.
+        self._certifies, self._was_stationary = not searches.asks, False
+        f, _ = searches.evaluated(nothing)
+        self.objective = self._of_constant = problem.value(f + nothing.intercept)
+        reach = intercept_reach(problem, nothing.intercept, self.objective)
+        self._of_program, self._of_space = (Mixing(problem, reach) for _ in range(2))
+        (self.proof,) = self._of_program.carried_over(proof)
+        (self._space_proof,) = self._of_space.carried_over(proof)
         self.bound = self.proof.bound(problem)
+        self._inner: _Inner | None = None
         self._root: RootSearch | None = None
         self._is_balanced = False
 
@@ -101,11 +133,16 @@ class InterceptSearch(IncumbentSearch):
         """One round of a search beside an intercept; of the next, where that is at its end."""
         check_interrupt()
         inner_tol = _inner_tolerance(tol)
+        if self._rough is not None:
+            self._advance_roughly(self._rough)
+            return
         if self._inner is None:
             self._begin(tol)
             return
+        search = self._inner.pursuit.search
         if self._inner.pursuit.advance(inner_tol):
-            self.n_blocks = self._inner.pursuit.search.n_blocks
+            self.n_blocks = search.n_blocks
+            self._offer(search.incumbent(), self._inner.offset)
             return
         self._end(self._inner, tol, quick=False)
         if not (self.reaches(tol) or self.deadline.passed):
@@ -126,18 +163,34 @@ class InterceptSearch(IncumbentSearch):
 
     def _begin(self, tol: float) -> None:
         """The search beside the next intercept, and its first round."""
-        assert self._root is not None
-        offset = None if self._is_balanced else self._root.next_point
+        start = self.neurons
+        if self._root is None:
+            start, self._start = start if self._start is None else self._start, None
+            offset: float | None = start.intercept
+        else:
+            offset = None if self._is_balanced else self._root.next_point
         if offset is None and self._certifies:
             # Where the last search could not exclude a neuron that is the reason, else rounding.
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
         if offset is None:
             offset, self._certifies, self._root = self.neurons.intercept, True, None
-        search = self._open(offset, self.neurons, self._certifies)
+        # The first one starts from the parts of the rows, unless there are neurons.
+        known = start if len(start) else None
+        search = self._searches.open(offset, known, self._certifies)
         self._inner = self._around(search, offset)
         self._inner.pursuit.advance(_inner_tolerance(tol))
         self.n_blocks = search.n_blocks
+
+    def _advance_roughly(self, rough: TileStages) -> None:
+        """One round of the rough search, whose neurons are taken over when it ends."""
+        try:
+            if rough.advance():
+                self._rough = None
+                self.stationary = not self._searches.polishes
+        finally:
+            self.n_blocks, neurons = rough.n_new, rough.neurons
+            self._offer(neurons, neurons.intercept)
 
     def _around(self, search: Search, offset: float) -> _Inner:
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
@@ -147,34 +200,37 @@ class InterceptSearch(IncumbentSearch):
         """Take over the network and the proofs of a search, and the sum of its dual point."""
         search, self._inner = inner.pursuit.search, None
         search.finish(_inner_tolerance(tol), quick=quick)
-        neurons = search.incumbent()
-        f, penalty = self._evaluated(neurons)
-        v = self.problem.residual(f + inner.offset)
-        total, size = math.fsum(v), float(np.abs(v).sum())
-        self._is_balanced = abs(total) <= _BALANCED * tol * size
+        f = self._offer(search.incumbent(), inner.offset)
+        program, space = search.final_proofs(quick=quick)
+        # Of the point behind the bound, where it is near the optimum; then so is the residual.
+        is_proven = search.reaches(tol)
+        v = program.v if is_proven else self.problem.residual(f + inner.offset)
+        total = math.fsum(v)
         if self._root is None:
             curvature = self.problem.loss.majorizer(f + inner.offset, self.problem.y)
-            first_step = max(_FIRST_STEP * abs(total) / float(curvature.sum()), 1e-300)
-            self._root = RootSearch(inner.offset, first_step)
+            first_step = _FIRST_STEP * abs(total) / float(curvature.sum())
+            least = _LEAST_STEP * np.sqrt(2.0 * self._of_constant / len(v))
+            self._root = RootSearch(inner.offset, max(first_step, float(least), 1e-300), _GROWTH)
         self._root.note(inner.offset, total)
-        self._offer(neurons, f, penalty, inner.offset)
-        program, space = map(self._carried_over, search.final_proofs(quick=quick))
-        self._take(program)
-        proofs = (self._space_proof, space)
+        # What the intercept may still gain, as the objective beside it is convex.
+        is_near = abs(total) * self._root.width <= _BALANCED * tol * self.objective
+        self._is_balanced = is_near or abs(total) <= _NOISE * float(np.abs(v).sum())
+        for proof in self._of_program.carried_over(program):
+            self._take(proof)
+        proofs = [self._space_proof, *self._of_space.carried_over(space)]
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         self._was_stationary = search.stationary
 
-    def _offer(self, neurons: Neurons, f: FloatArray, penalty: float, offset: float) -> None:
-        """Keep neurons of predictions f beside their best intercept, if they are the best."""
+    def _offer(self, neurons: Neurons, offset: float) -> FloatArray:
+        """Keep neurons beside their best intercept, if they are the best; their predictions."""
         problem = self.problem
-        best = best_offset(problem.loss, problem.y, f, offset)
+        f, penalty = self._searches.evaluated(neurons)
+        best = best_offset(problem.loss, f, problem.y, offset)
         price = problem.beta * penalty
         value, b = min((problem.value(f + b) + price, b) for b in (offset, best))
         if value <= self.objective:
             self.neurons, self.objective = replace(neurons, intercept=b), value
-
-    def _carried_over(self, proof: DualProof) -> DualProof:
-        return beside_any_offset(proof, self.problem, self._reach)
+        return f
 
 
 def _inner_tolerance(tol: float) -> float:

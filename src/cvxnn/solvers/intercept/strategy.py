@@ -13,7 +13,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
-from cvxnn.solvers.intercept.search import Evaluated, InterceptSearch
+from cvxnn.solvers.intercept.search import BesideOffsets, Evaluated, InterceptSearch
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import Strategy
 
@@ -42,7 +42,7 @@ class InterceptStrategy(Strategy):
     ) -> None:
         self._problem, self._evaluated, self._start = problem, evaluated, start
         none = np.zeros_like(problem.y)
-        self._constant = best_offset(problem.loss, problem.y, none)
+        self._constant = best_offset(problem.loss, none, problem.y)
         self._inner = inner(problem.beside(self._constant))
 
     @property
@@ -64,20 +64,23 @@ class InterceptStrategy(Strategy):
     ) -> Search:
         """The same for another problem on the same rows."""
 
-        asks = certifies
-
         def open_beside(offset: float, start: Neurons | None, certifies: bool) -> Search:
             return self._inner.open_for(
-                problem.beside(offset), start, deadline, certifies=certifies and asks
+                problem.beside(offset), start, deadline, certifies=certifies
             )
 
-        return InterceptSearch(problem, self.nothing(), open_beside, self._evaluated, start)
+        searches = BesideOffsets(
+            open_beside, self._evaluated, self._inner.rough(problem, start, deadline),
+            asks=self._inner.asks and certifies, polishes=self._inner.polishes,
+        )  # fmt: skip
+        proof = self._inner.first_proof()
+        return InterceptSearch(problem, self.nothing(), searches, proof, deadline, start)
 
     def opening(self) -> Neurons:
         """A first network beside the best constant, and then the best intercept beside it."""
         neurons, problem = self._inner.opening(), self._problem
         f, _ = self._evaluated(neurons)
-        best = best_offset(problem.loss, problem.y, f, self._constant)
+        best = best_offset(problem.loss, f, problem.y, self._constant)
         return replace(neurons, intercept=best)
 
     def nothing(self) -> Neurons:

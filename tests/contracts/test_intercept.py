@@ -1,0 +1,93 @@
+"""Contracts of an intercept without a penalty: every model and loss, against cvxpy."""
+
+import numpy as np
+import pytest
+from contracts import cases
+from runs import quietly
+from sentences import refused
+
+import cvxnn
+from cvxnn import Status
+from cvxnn.losses import as_loss
+from cvxnn.losses.offset import best_offset
+
+# Beside a skip connection it is one more free column, which has tests of its own.
+each_loss = pytest.mark.parametrize(
+    ("case", "loss"),
+    [
+        pytest.param(case, loss, id=f"{case.name}-{loss}")
+        for case in cases.CASES.values()
+        for loss in case.losses
+        if getattr(case.model, "skip", None) is None
+    ],
+)
+
+
+@each_loss
+def test_cvxpy_finds_the_same_value(case, loss):
+    cp = pytest.importorskip("cvxpy")
+    X, y = case.data(loss)
+    # Labels of both kinds.
+    y = np.where(np.arange(len(y)) == 0, -y[1], y) if as_loss(loss).has_labels else y + 2.0
+    value = case.formula(X).optimum(cp, loss, y, case.beta, intercept=True)
+    for method in case.methods:
+        if method == "sampled":
+            continue
+        solution = case.solve(loss, y=y, method=method, intercept=True)
+        cases.assert_consistent(solution, X, y, loss)
+        assert solution.status is Status.OPTIMAL
+        assert solution.objective == pytest.approx(value, rel=1e-6)
+        assert solution.dual_bound <= value * (1.0 + 1e-6)
+        f = solution.network.with_intercept(0.0)(X)
+        best = best_offset(as_loss(loss), f, y)
+        assert solution.network.intercept == pytest.approx(best, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv"])
+def test_targets_that_are_shifted_shift_the_intercept(model):
+    X, y = cases.draw_rows("squared", 9, 3)
+    options = {"model": model, "intercept": True}
+    plain = cvxnn.solve(X, y, 0.1, **options)
+    moved = cvxnn.solve(X, y + 50.0, 0.1, **options)
+    assert plain.status is moved.status is Status.OPTIMAL
+    assert moved.objective == pytest.approx(plain.objective, rel=2e-6)
+    np.testing.assert_allclose(moved.network(X), plain.network(X) + 50.0, atol=1e-3)
+
+
+def test_from_the_largest_beta_on_there_is_a_constant_only():
+    X, y = cases.draw_rows("squared", 12, 3)
+    largest = cvxnn.largest_beta(X, y, intercept=True)
+    above = cvxnn.solve(X, y, 1.001 * largest, intercept=True)
+    below = cvxnn.solve(X, y, 0.99 * largest, intercept=True)
+    assert above.status is below.status is Status.OPTIMAL
+    assert above.n_neurons == 0 < below.n_neurons
+    assert above.network.intercept == pytest.approx(y.mean(), rel=1e-12)
+    assert largest < cvxnn.largest_beta(X, y + 50.0)
+
+
+def test_a_path_beside_an_intercept_starts_from_the_network_before():
+    X, y = cases.draw_rows("logistic", 12, 3)
+    path = cvxnn.regularization_path(X, y, 3, loss="logistic", intercept=True)
+    assert (path.gaps <= 1e-6).all() and path.n_neurons[0] == 0
+    assert (np.diff(path.objectives) <= 0.0).all()
+
+
+def test_labels_of_one_kind_have_no_intercept():
+    X, _ = cases.draw_rows("squared", 5, 2)
+    with_ones = lambda: cvxnn.solve(X, np.ones(5), 0.1, loss="logistic", intercept=True)  # noqa: E731
+    refused(with_ones, "y must have both labels -1 and 1 for an intercept, got only 1")
+    weights = [1.0, 1.0, 1.0, 0.0, 0.0]
+    y = [1.0, 1.0, 1.0, -1.0, -1.0]
+    options = {"loss": "logistic", "intercept": True, "sample_weight": weights}
+    refused(lambda: cvxnn.solve(X, y, 0.1, **options), "y must have both labels")
+    refused(lambda: cvxnn.solve(X, y, 0.1, intercept="yes"), "intercept must be")
+
+
+def test_a_run_that_is_cut_short_has_the_best_intercept():
+    X, y = cases.draw_rows("squared", 400, 6)
+    y = y + 10.0
+    solution = quietly(cvxnn.solve, X, y, 0.1, intercept=True, time_limit=1e-3)
+    cases.assert_consistent(solution, X, y)
+    constant = 0.5 * float(((y - y.mean()) ** 2).sum())
+    assert solution.objective < constant
+    assert solution.dual_bound >= 0.0

@@ -1,0 +1,77 @@
+"""How long a fit takes, and what it says of its end."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import cvxnn
+from cvxnn import Status
+from cvxnn.estimators.time_limits import Budget
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((80, 9))
+Y = np.abs(X[:, 0]) + X[:, 1] * (X[:, 2] > 0.0) + 0.1 * RNG.standard_normal(80)
+# What no proof reaches: rank 10.
+MODELS = {
+    "regressor": (cvxnn.ConvexReLURegressor, Y),
+    "classifier": (cvxnn.ConvexReLUClassifier, Y > 0.5),
+    "regressor CV": (cvxnn.ConvexReLURegressorCV, Y),
+    "classifier CV": (cvxnn.ConvexReLUClassifierCV, np.digitize(Y, [0.3, 0.9])),
+}
+each_model = pytest.mark.parametrize("name", MODELS)
+
+
+@each_model
+def test_who_asks_for_no_proof_is_not_told_that_there_is_none(name):
+    kind, y = MODELS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = kind().fit(X, y)
+    assert model.status_ is Status.STATIONARY and model.n_neurons_ > 0
+    assert model.dual_bound_ <= model.objective_ and model.score(X, y) > 0.5
+    for solution, network in zip(model.solutions_, model._fitted_networks(), strict=True):
+        assert solution.network == network and len(solution.history) == solution.n_iter >= 1
+        assert solution.history[-1].objective == pytest.approx(solution.objective)
+
+
+@each_model
+def test_a_limit_is_for_the_whole_fit_and_leaves_a_model(name):
+    kind, y = MODELS[name]
+    with pytest.warns(ConvergenceWarning, match="raise time_limit"):
+        model = kind(time_limit=1e-3).fit(X, y)
+    assert model.status_ is Status.TIME_LIMIT and model.predict(X).shape == (80,)
+    assert model.beta_ > 0.0
+
+
+def test_networks_share_what_is_left():
+    budget = Budget.of(100.0)
+    assert 30.0 < budget.share_of(3).remaining <= 100.0 / 3.0
+    assert 95.0 < budget.share_of(1).remaining <= 100.0
+    assert not Budget.of(None).share_of(3).limited
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, "soon", np.inf])
+def test_other_limits_are_refused(limit):
+    with pytest.raises(ValueError, match="time_limit"):
+        cvxnn.ConvexReLURegressor(time_limit=limit).fit(X, Y)
+
+
+def test_models_without_plain_rows_end_roughly_too():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        leaky = cvxnn.ConvexReLURegressor(5.0, model=cvxnn.ReLU(0.1)).fit(X, Y)
+    assert leaky.status_ is Status.STATIONARY and leaky.n_neurons_ > 0
+
+
+def test_ten_seeds_and_orders_end_near_each_other():
+    """A rough search joins independent ones: the optimum, which is unique in predictions."""
+    found = [cvxnn.ConvexReLURegressor(2.0, random_state=seed).fit(X, Y) for seed in range(3)]
+    order = RNG.permutation(80)
+    found.append(cvxnn.ConvexReLURegressor(2.0).fit(X[order], Y[order]))
+    assert np.array_equal(found[3].predict(X), found[0].predict(X))
+    values = np.array([model.predict(X) for model in found]) / Y.std()
+    assert np.sqrt(np.mean((values - values.mean(axis=0)) ** 2)) < 0.03
+    # The seed is not ignored.
+    assert not np.array_equal(values[0], values[1])

@@ -1,0 +1,67 @@
+"""The best constant, beside scipy's scalar minimisation."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from cvxnn.losses import HuberLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses.margin import LogisticLoss
+from cvxnn.losses.offset import OffsetLoss, best_offset
+
+LOSSES = [SquaredLoss(), HuberLoss(0.3), LogisticLoss(), SquaredHingeLoss()]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("offset", [0.0, 30.0, -400.0])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_no_constant_is_better(loss, offset, is_weighted):
+    rng = np.random.default_rng(0)
+    f, y = rng.standard_normal(40) + offset, rng.standard_normal(40)
+    y = np.where(y > 0.5, 1.0, -1.0) if loss.has_labels else y
+    loss = WeightedLoss(loss, rng.uniform(0.1, 3.0, 40)) if is_weighted else loss
+    b = best_offset(loss, f, y)
+    bounds = (-offset - 20.0, -offset + 20.0)
+    reference = minimize_scalar(lambda c: loss.value(f + c, y), bounds=bounds, method="bounded")
+    assert loss.value(f + b, y) <= reference.fun * (1.0 + 1e-12)
+    gradient = loss.gradient(f + b, y)
+    assert abs(gradient.sum()) <= 1e-12 * np.abs(gradient).sum() + 1e-12
+
+
+def test_a_mean_and_log_odds():
+    y = np.array([1.0, 1.0, 1.0, -1.0])
+    assert best_offset(as_loss("squared"), np.zeros(4), y) == pytest.approx(0.5)
+    assert best_offset(as_loss("logistic"), np.zeros(4), y) == pytest.approx(np.log(3.0))
+
+
+def test_odds_far_from_even():
+    loss = WeightedLoss(LogisticLoss(), np.array([1.0, 1e-30]))
+    b = best_offset(loss, np.zeros(2), np.array([1.0, -1.0]))
+    assert b == pytest.approx(30.0 * np.log(10.0))
+
+
+def test_a_guess_changes_nothing():
+    rng = np.random.default_rng(1)
+    f, y = rng.standard_normal(30), np.where(rng.standard_normal(30) > 0.0, 1.0, -1.0)
+    found = [best_offset(LogisticLoss(), f, y, start) for start in (-50.0, 0.0, 8.0)]
+    np.testing.assert_allclose(found, found[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_a_loss_beside_an_offset_is_the_loss_of_shifted_predictions(loss, is_weighted):
+    rng = np.random.default_rng(2)
+    f, y = rng.standard_normal(20), np.where(rng.standard_normal(20) > 0.0, 1.0, -1.0)
+    loss = WeightedLoss(loss, rng.uniform(0.1, 3.0, 20)) if is_weighted else loss
+    moved = loss.moved(y, 0.7)
+    assert (moved is None) == loss.has_labels
+    pairs = [(OffsetLoss(loss, 0.7), y), (OffsetLoss(OffsetLoss(loss, 0.2), 0.5), y)]
+    for beside, target in pairs if moved is None else [*pairs, (loss, moved)]:
+        assert beside.value(f, target) == pytest.approx(loss.value(f + 0.7, y), rel=1e-13)
+        dual = -loss.gradient(f + 0.7, y)
+        np.testing.assert_allclose(-beside.gradient(f, target), dual, atol=1e-13)
+        # Fenchel and Young: equality at the gradient.
+        conjugate = beside.conjugate(dual, target)
+        assert conjugate + beside.value(f, target) == pytest.approx(-dual @ f, abs=1e-10)
+        np.testing.assert_allclose(beside.curvature(f, target), loss.curvature(f + 0.7, y))
+        pair = beside.value_of_pair(f, 1e-17 * f, target)
+        assert pair == pytest.approx(beside.value(f, target), rel=1e-13)
