@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from networks.cases import exact
 from programs import LOSSES as NAMES
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Mixture
 from cvxnn.losses import SkipLoss, WeightedLoss, as_loss
 from cvxnn.losses.base import DiagonalRoot
 from cvxnn.losses.composed import SkipRoot, mixing_error
@@ -72,9 +74,19 @@ def test_roots(kind):
     assert 0.0 < root.error(v, np.ones(7)) < 1e-10
 
 
-def test_rounding_of_mixed_predictions_is_covered():
-    rng = np.random.default_rng(0)
-    matrix, v = rng.standard_normal((40, 40)), 10.0 ** rng.uniform(-6, 6, 40)
-    f = rng.uniform(-1.0, 1.0, 40)
-    exact = v.astype(np.longdouble) @ (matrix.astype(np.longdouble) @ f.astype(np.longdouble))
-    assert abs(float(exact - (matrix.T @ v) @ f)) <= mixing_error(matrix, v, np.ones(40))
+@pytest.mark.parametrize("readout", ["identity", "sparse"])
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_of_mixed_predictions_is_covered(seed, readout):
+    """``v'(A R)`` as a layer has it, and ``(A'v)'R``, in rational arithmetic."""
+    rng = np.random.default_rng(seed)
+    n, N, p = 7, 7 if readout == "identity" else 9, 2
+    scales = 10.0 ** rng.uniform(-6, 6, n)
+    matrix = Mixture.diagonal(scales, rng.standard_normal((n, p)), rng.standard_normal((n, p)))
+    read = csr_array(np.eye(n) if readout == "identity" else rng.standard_normal((n, N)))
+    v, activations = 10.0 ** rng.uniform(-6, 6, n), rng.uniform(0.0, 1.0, N)
+    applied = Layer(np.ones((N, 1)), None if readout == "identity" else read).mixed(matrix).readout
+    mixed = exact(applied.sparse.toarray()) - exact(applied.left) @ exact(applied.right).T
+    there = exact(v) @ mixed @ exact(activations)
+    here = exact(matrix.T @ v) @ exact(read.toarray()) @ exact(activations)
+    lengths = np.abs(read.toarray()) @ activations
+    assert there != here and abs(there - here) <= mixing_error(matrix, v, lengths)

@@ -170,13 +170,6 @@ def test_a_free_skip_connection_is_for_the_squared_loss(loss):
     assert_refused(lambda: case.solve(loss, X, y), 'skip="free" is for the squared loss')
 
 
-def test_a_skip_connection_on_too_many_rows_is_refused():
-    X, y = np.ones((5001, 1)), np.ones(5001)
-    for skip in ("free", "penalised"):
-        model = ReLU(skip=skip)
-        assert_refused(lambda m=model: cvxnn.solve(X, y, 1.0, model=m), "5000 rows at most")
-
-
 @each_of_few
 def test_a_warm_start_is_a_network_of_the_model(case):
     others = [other for other in FEW if other is not case]

@@ -89,9 +89,11 @@ def test_integers_of_rank_two_beside_a_line(skip):
 
 def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
     X, y = data(2, 2)
+    layer = Layer(X)
     searches = Searches(
-        Layer(X), None, np.random.default_rng(0), Deadline(), by_cells=True, certifies=True
-    )
+        layer, None, np.random.default_rng(0), Deadline(),
+        by_cells=True, certifies=True, read=layer,
+    )  # fmt: skip
     problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())
     assert isinstance(searches.open(problem), RankTwoSearch)
     for root, kind in ((DiagonalRoot(WEIGHTS), True), (SkipRoot(WEIGHTS, X, 1.0), False)):

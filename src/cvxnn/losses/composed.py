@@ -7,7 +7,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Mixture
 from cvxnn.losses.base import Loss, Root
 
 _EPS = float(np.finfo(float).eps)
@@ -260,7 +260,7 @@ class SkipRoot(Root[Layer]):
     ``min_w 1/2 ||r + B w||^2 + t/2 ||w||^2 = 1/2 r'(I - C)r`` with
     ``B = diag(sqrt(h)) S`` and ``C = B (B'B + t I)^-1 B'``, whose root is
     ``I - U diag(1 - sqrt(t / (s^2 + t))) U'`` for the singular value decomposition of
-    B. O(n p^2 + n^2).
+    B. O(n p^2), and O(n p) for a product.
 
     Parameters
     ----------
@@ -275,15 +275,15 @@ class SkipRoot(Root[Layer]):
         self.root = np.sqrt(curvature)
         self._U, singular, _ = np.linalg.svd(self.root[:, None] * skip, full_matrices=False)
         self._kept = np.sqrt(ridge / (singular**2 + ridge))
-        n = len(curvature)
-        self.matrix = np.eye(n) - (self._U * (1.0 - self._kept)) @ self._U.T
-        self.matrix *= self.root
+        self.matrix = Mixture.diagonal(
+            self.root, self._U * (1.0 - self._kept), self._U * self.root[:, None]
+        )
 
     def times(self, prediction: FloatArray) -> FloatArray:
-        return np.asarray(self.matrix @ prediction)
+        return self.matrix @ prediction
 
     def transposed(self, dual: FloatArray) -> FloatArray:
-        return np.asarray(self.matrix.T @ dual)
+        return self.matrix.T @ dual
 
     def solved(self, gradient: FloatArray) -> FloatArray:
         inner = gradient / self.root
@@ -296,10 +296,12 @@ class SkipRoot(Root[Layer]):
         return mixing_error(self.matrix, dual, lengths)
 
 
-def mixing_error(matrix: FloatArray, dual: FloatArray, lengths: FloatArray) -> float:
+def mixing_error(matrix: Mixture, dual: FloatArray, lengths: FloatArray) -> float:
     """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, with ``A R`` formed before.
 
-    A sum of n terms in ``A'v``, and one in every entry of A times a readout R.
+    For ``A = B - L C'`` of p columns in L. Sums of n terms nested in sums of p in ``A'v``,
+    and a sum of n terms in every entry of ``R'C``: all relative to the same sums over the
+    moduli of B, L and C, whose own rounding is relative to them, too.
     """
-    terms = np.abs(matrix).T @ np.abs(dual)
-    return 4.0 * (len(dual) + 16) * _EPS * float(terms @ lengths)
+    terms = abs(matrix).T @ np.abs(dual)
+    return 4.0 * (sum(matrix.left.shape) + 16) * _EPS * float(terms @ lengths)

@@ -20,9 +20,6 @@ from cvxnn.validation import check_choice, check_data, check_number
 
 SKIPS = ("penalised", "free")
 
-# Matrices of n x n are formed beside a skip connection.
-_MOST_ROWS = 5000
-
 
 @dataclass(frozen=True)
 class ReLU(Model):
@@ -50,7 +47,7 @@ class ReLU(Model):
     A leaky activation is a difference of two ReLU, so the program is that of ReLU on the
     same patterns, with ``D + slope (I - D)`` for D. The w of a skip connection is a ridge
     regression inside the loss, whose strength Brent's method finds in some ten searches;
-    O(n^2) more for each product with the activations and n^2 memory: n up to 5000.
+    O(n d) more for each product with the activations.
 
     References
     ----------
@@ -100,11 +97,6 @@ class ReLU(Model):
     def _check_skip(self, problem: Problem[SkipLayer]) -> None:
         if self.skip == "free" and not problem.loss.is_quadratic:
             raise InputError('skip="free" is for the squared loss; use skip="penalised".')
-        if problem.rows.n_outputs > _MOST_ROWS:
-            raise InputError(
-                f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
-                f"got {problem.rows.n_outputs}."
-            )
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

@@ -14,7 +14,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.evaluation import Evaluation, evaluate, predict
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Mixture
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import SquaredLoss, WeightedLoss
@@ -43,7 +43,7 @@ class ProjectedProblem:
         With the squared loss, with weights or without.
     space : ColumnSpace
         Of ``D S``.
-    matrix : ndarray, shape (n, n)
+    matrix : Mixture, shape (n, n)
         ``P D``.
     unit : float
         The power of two next to what is left of the targets, by which those of `inner` and
@@ -54,17 +54,17 @@ class ProjectedProblem:
 
     problem: Problem[SkipLayer]
     space: ColumnSpace
-    matrix: FloatArray
+    matrix: Mixture
     unit: float
     inner: Problem[Layer]
 
     @classmethod
     def of(cls, problem: Problem[SkipLayer]) -> Self:
-        """O(n^2 (N + p)) for N rows of the layer, where its readout is dense."""
+        """O(n p^2 + N p) for N rows of the layer."""
         rows, y, loss = problem.rows, problem.y, problem.loss
         root = np.sqrt(loss.weights) if isinstance(loss, WeightedLoss) else np.ones_like(y)
         space = ColumnSpace.of(rows.linear, root)
-        matrix = (np.eye(len(root)) - space.basis @ space.basis.T) * root
+        matrix = Mixture.diagonal(root, space.basis, space.basis * root[:, None])
         left = space.project(root * y)
         # Entries that are rounding, and too small for a search: the bound has its own y.
         left[np.abs(left) < max(_NOTHING * float(np.abs(left).max()), SMALLEST_ENTRY)] = 0.0
