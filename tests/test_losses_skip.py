@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from cvxnn.layers import Layer, Mixture
 from cvxnn.losses import SkipLoss, WeightedLoss, as_loss
 from cvxnn.losses.base import DiagonalRoot
-from cvxnn.losses.composed import SkipRoot, mixing_error
+from cvxnn.losses.skip import SkipRoot, mixing_error
 
 RIDGE = 0.7
 

@@ -13,7 +13,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.losses.base import DiagonalRoot
-from cvxnn.losses.composed import SkipRoot
+from cvxnn.losses.skip import SkipRoot
 from cvxnn.oracle import choice
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import Searches
@@ -40,7 +40,8 @@ def data(rank: int, columns: int) -> tuple[FloatArray, FloatArray]:
 
 def losses(name: str) -> tuple[str, ...]:
     if "free" in name:
-        return ("squared",)
+        # A line separates the labels of six rows.
+        return ("squared", "huber")
     # Beside a penalised line a training is some ten of the others.
     return ("squared", "logistic") if "penalised" in name else LOSSES
 

@@ -264,6 +264,8 @@ class SkipLayer:
     is_free : bool
         Whether w costs nothing; else it costs ``||w||``, as weight decay makes of a linear
         neuron.
+    has_constant : bool
+        Whether a free w has a last entry more, an intercept.
 
     Examples
     --------
@@ -275,6 +277,14 @@ class SkipLayer:
     layer: Layer
     linear: FloatArray
     is_free: bool
+    has_constant: bool = False
+
+    @property
+    def columns(self) -> FloatArray:
+        """S, with a last column of ones where there is a constant, shape (n, p)."""
+        if not self.has_constant:
+            return self.linear
+        return np.column_stack([self.linear, np.ones(len(self.linear))])
 
     @property
     def n_outputs(self) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
@@ -34,8 +33,9 @@ class ReLU(Model):
         Of the activation below zero, any number: 0 is ReLU, -1 the absolute value, 1 linear.
     skip : {None, "penalised", "free"}
         A linear skip connection w. Penalised it is what weight decay makes of a linear
-        neuron; ``"free"`` costs nothing and is for the squared loss: columns of X that
-        depend on others up to rounding then have the weight 0 in w.
+        neuron; ``"free"`` costs nothing: columns of X that depend on others up to rounding
+        then have the weight 0 in w. With the logistic loss a free w needs labels that no
+        linear function separates.
 
     Raises
     ------
@@ -91,12 +91,21 @@ class ReLU(Model):
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.skip is None:
             return choices.on_layer(problem)
-        self._check_skip(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))
 
-    def _check_skip(self, problem: Problem[SkipLayer]) -> None:
-        if self.skip == "free" and not problem.loss.is_quadratic:
-            raise InputError('skip="free" is for the squared loss; use skip="penalised".')
+    def strategy_of(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """An intercept is one more free weight, where there are such."""
+        if not (intercept and self.skip == "free"):
+            return super().strategy_of(problem, choices, shape, intercept=intercept)
+        with_constant = replace(problem.rows, has_constant=True)
+        return self.strategy(problem.on(with_constant), choices)
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

@@ -1,0 +1,274 @@
+"""A loss beside a linear part of its own: ridge regressions and free ones inside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cvxnn.array_types import FloatArray
+from cvxnn.layers import Layer, Mixture
+from cvxnn.losses.base import Loss, Root
+
+_EPS = float(np.finfo(float).eps)
+_NEWTON_STEPS, _HALVINGS = 100, 10
+# Where some rows have no curvature and w no ridge: the share of the majorizing one that all
+# get, and the diagonal, relative to the largest, of a system that leaves w undetermined.
+_SHARE, _SINGULAR = 1e-2, 1e-12
+
+
+class SkipLoss(Loss):
+    """``min_w l(f + S w, y) + t/2 ||w||^2``: predictions f with a linear part beside them.
+
+    Convex in f. Its gradient is that of l at the best w, and its conjugate at -v is
+    ``l*(-v) + ||S'v||^2 / (2 t)``. With ``t = beta / eta`` it bounds the penalty of a
+    linear skip connection: ``beta ||w|| = min over eta of beta/2 (||w||^2 / eta + eta)``.
+    Not a sum over the rows, so there are no single values of rows.
+
+    With ``t = 0`` w is free. Then dual points have to vanish on S, where the conjugate is
+    ``l*(-v)``: what rounding leaves there of one is the business of who proves something
+    by it.
+
+    Parameters
+    ----------
+    loss : Loss
+    skip : ndarray, shape (n, p)
+        S; with independent columns where w is free.
+    ridge : float
+        t >= 0. For 0 there must be a best w.
+
+    Notes
+    -----
+    w by Newton's method, O(n p^2) a step; for a quadratic loss one step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.losses import SquaredLoss
+    >>> loss = SkipLoss(SquaredLoss(), np.ones((2, 1)), ridge=2.0)
+    >>> y = np.array([2.0, 2.0])
+    >>> loss.weights(np.zeros(2), y), loss.value(np.zeros(2), y)
+    (array([1.]), 2.0)
+    """
+
+    def __init__(self, loss: Loss, skip: FloatArray, ridge: float) -> None:
+        self.loss, self.skip, self.ridge = loss, skip, ridge
+        self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self._last = np.zeros(skip.shape[1])
+        self._factor: tuple[FloatArray, bool] | None = None
+
+    def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """The best w, shape (p,)."""
+        if self.is_quadratic:
+            return self._solved(prediction, y)
+        # Predictions follow each other closely: the last w is nearly the next.
+        self._last = self._searched(prediction, y, self._last)
+        return self._last
+
+    def _solved(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """For a quadratic loss: one system, of the same matrix every time."""
+        if self._factor is None:
+            self._factor = self._factored(self.loss.curvature(y, y))
+        w = np.zeros(self.skip.shape[1])
+        for _ in range(2):
+            slope = self._values(prediction, y, w)[1]
+            w = w - scipy.linalg.cho_solve(self._factor, slope)
+        return w
+
+    def _searched(self, prediction: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
+        """For any other loss: Newton's method."""
+        point = (start, *self._values(prediction, y, start))
+        for _ in range(_NEWTON_STEPS):
+            for curvature in self._curvatures(prediction + self.skip @ point[0], y):
+                moved = self._step(prediction, y, point, curvature)
+                if moved is not None:
+                    break
+            if moved is None:
+                break
+            point = moved
+        return point[0]
+
+    def _curvatures(self, total: FloatArray, y: FloatArray) -> list[FloatArray]:
+        """Curvatures to try at a prediction.
+
+        Where rows have none of their own, Newton's step is too long; parabolas above the
+        loss give one that cannot fail.
+        """
+        own, above = self.loss.curvature(total, y), self.loss.majorizer(total, y)
+        between = [np.maximum(own, _SHARE * above)] if self.ridge == 0.0 else []
+        return [own, *between, above]
+
+    def _step(
+        self,
+        prediction: FloatArray,
+        y: FloatArray,
+        point: tuple[FloatArray, float, FloatArray],
+        curvature: FloatArray,
+    ) -> tuple[FloatArray, float, FloatArray] | None:
+        """w, objective and slope after a step, halved until it helps; None if it does not."""
+        w, value, slope = point
+        factor = self._factored(curvature)
+        pivots = np.abs(np.diag(factor[0]))
+        if pivots.min(initial=np.inf) <= _SINGULAR * pivots.max(initial=0.0) and self.ridge == 0.0:
+            return None
+        step = scipy.linalg.cho_solve(factor, -slope)
+        for _ in range(_HALVINGS):
+            reached, left = self._values(prediction, y, w + step)
+            # Near the end the slope still sees what the value does not.
+            if reached < value or np.linalg.norm(left) < 0.5 * np.linalg.norm(slope):
+                return w + step, reached, left
+            step = 0.5 * step
+        return None
+
+    def _factored(self, curvature: FloatArray) -> tuple[FloatArray, bool]:
+        """The Cholesky factor of ``S'diag(h) S + t I``, as scipy takes it; O((n + p) p^2).
+
+        By QR of its root: the sum itself is singular in float64 beside a small t.
+        """
+        p = self.skip.shape[1]
+        stacked = np.vstack(
+            [np.sqrt(curvature)[:, None] * self.skip, np.sqrt(self.ridge) * np.eye(p)]
+        )
+        return scipy.linalg.qr(stacked, mode="r")[0][:p], False
+
+    def _values(
+        self, prediction: FloatArray, y: FloatArray, w: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """The objective of the regression and its slope in w."""
+        total = prediction + self.skip @ w
+        slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
+        return self.loss.value(total, y) + 0.5 * self.ridge * float(w @ w), slope
+
+    def _total(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return np.asarray(prediction + self.skip @ self.weights(prediction, y))
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Loss:
+        raise TypeError("a SkipLoss is no sum over the rows: there is none of some of them")
+
+    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+        loss, target = self.loss.beside(offset, y)
+        return SkipLoss(loss, self.skip, self.ridge), target
+
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")
+
+    def value(self, prediction: FloatArray, y: FloatArray) -> float:
+        return self._values(prediction, y, self.weights(prediction, y))[0]
+
+    def value_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> float:
+        """In float64: the best w is found in it, too."""
+        return self.value(high, y)
+
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.gradient(self._total(prediction, y), y)
+
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """Of the loss at the best w; what w takes away from it is in :meth:`root`."""
+        return self.loss.curvature(self._total(prediction, y), y)
+
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.majorizer(self._total(prediction, y), y)
+
+    def root(self, curvature: FloatArray) -> Root[Layer]:
+        return SkipRoot(curvature, self.skip, self.ridge)
+
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        raise TypeError("a SkipLoss is no sum over the rows: it has a conjugate, but no conjugates")
+
+    def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
+        if self.ridge == 0.0:
+            return self.loss.conjugate(dual, y)
+        pull = self.skip.T @ dual
+        return self.loss.conjugate(dual, y) + float(pull @ pull) / (2.0 * self.ridge)
+
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.conjugate_moduli(dual, y)
+
+    def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
+        if self.ridge == 0.0:
+            return self.loss.conjugate_error(dual, y)
+        sizes = np.abs(self.skip).T @ np.abs(dual)
+        squares = float(sizes @ sizes) / self.ridge
+        return (
+            self.loss.conjugate_error(dual, y) + 2.0 * (sum(self.skip.shape) + 8) * _EPS * squares
+        )
+
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        if self.ridge == 0.0:
+            return self.loss.prediction(dual, y)
+        return self.loss.prediction(dual, y) - self.skip @ (self.skip.T @ dual) / self.ridge
+
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        inside = self.loss.project(dual, y)
+        if self.ridge > 0.0:
+            return inside
+        # Minus the gradient at a prediction: at that with the best w beside it, it vanishes
+        # on S, and is in the domain.
+        total = self.loss.prediction(inside, y)
+        w = self._searched(total, y, np.zeros(self.skip.shape[1]))
+        return -self.loss.gradient(total + self.skip @ w, y)
+
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
+        return self.loss.longest(direction, y)
+
+    def unit(self, y: FloatArray) -> float:
+        return self.loss.unit(y)
+
+    def in_units(self, unit: float) -> SkipLoss:
+        # The best w is scaled with f, and both terms by the square.
+        return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge)
+
+
+class SkipRoot(Root[Layer]):
+    """The curvature that is left of h when a ridge regression on S follows the predictions.
+
+    ``min_w 1/2 ||r + B w||^2 + t/2 ||w||^2 = 1/2 r'(I - C)r`` with
+    ``B = diag(sqrt(h)) S`` and ``C = B (B'B + t I)^-1 B'``, whose root is
+    ``I - U diag(1 - sqrt(t / (s^2 + t))) U'`` for the singular value decomposition of
+    B. O(n p^2), and O(n p) for a product.
+
+    Parameters
+    ----------
+    curvature : ndarray, shape (n,)
+    skip : ndarray, shape (n, p)
+        S.
+    ridge : float
+        t >= 0. For 0 the root is singular, and :meth:`solved` is for gradients that vanish
+        on S.
+    """
+
+    def __init__(self, curvature: FloatArray, skip: FloatArray, ridge: float) -> None:
+        self.root = np.sqrt(curvature)
+        self._U, singular, _ = np.linalg.svd(self.root[:, None] * skip, full_matrices=False)
+        kept = np.sqrt(ridge / (singular**2 + ridge)) if ridge > 0.0 else np.zeros_like(singular)
+        self._more = 1.0 / kept - 1.0 if ridge > 0.0 else kept - 1.0
+        self.matrix = Mixture.diagonal(
+            self.root, self._U * (1.0 - kept), self._U * self.root[:, None]
+        )
+
+    def times(self, prediction: FloatArray) -> FloatArray:
+        return self.matrix @ prediction
+
+    def transposed(self, dual: FloatArray) -> FloatArray:
+        return self.matrix.T @ dual
+
+    def solved(self, gradient: FloatArray) -> FloatArray:
+        inner = gradient / self.root
+        return np.asarray(inner + (self._U * self._more) @ (self._U.T @ inner))
+
+    def applied(self, rows: Layer) -> Layer:
+        return rows.mixed(self.matrix)
+
+    def error(self, dual: FloatArray, lengths: FloatArray) -> float:
+        return mixing_error(self.matrix, dual, lengths)
+
+
+def mixing_error(matrix: Mixture, dual: FloatArray, lengths: FloatArray) -> float:
+    """Rounding of ``(A'v)'f - v'(A f)`` over ``|f| <= lengths``, with ``A R`` formed before.
+
+    For ``A = B - L C'`` of p columns in L. Sums of n terms nested in sums of p in ``A'v``,
+    and a sum of n terms in every entry of ``R'C``: all relative to the same sums over the
+    moduli of B, L and C, whose own rounding is relative to them, too.
+    """
+    terms = abs(matrix).T @ np.abs(dual)
+    return 4.0 * (sum(matrix.left.shape) + 16) * _EPS * float(terms @ lengths)
