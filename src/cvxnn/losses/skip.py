@@ -15,6 +15,9 @@ _NEWTON_STEPS, _HALVINGS = 100, 10
 # Where some rows have no curvature and w no ridge: the share of the majorizing one that all
 # get, and the diagonal, relative to the largest, of a system that leaves w undetermined.
 _SHARE, _SINGULAR = 1e-2, 1e-12
+# Share of its terms that is left of a dual point on S where it vanishes there, and shares by
+# which one is moved towards the one of no neurons until that is found.
+_VANISHING, _SHARES_WITHIN = 1e-9, (0.0, 1e-6, 1e-3, 1.0)
 
 
 class SkipLoss(Loss):
@@ -202,11 +205,25 @@ class SkipLoss(Loss):
         inside = self.loss.project(dual, y)
         if self.ridge > 0.0:
             return inside
-        # Minus the gradient at a prediction: at that with the best w beside it, it vanishes
-        # on S, and is in the domain.
-        total = self.loss.prediction(inside, y)
+        inner = -self.gradient(np.zeros_like(y), y)
+        for share in _SHARES_WITHIN:
+            # At the ends of the domain the best w may be out of reach.
+            moved = self._vanishing((1.0 - share) * inside + share * inner, y)
+            if moved is not None:
+                return moved
+        return self.loss.project(np.zeros_like(dual), y)
+
+    def _vanishing(self, dual: FloatArray, y: FloatArray) -> FloatArray | None:
+        """A dual point in the domain as one that vanishes on S; None where it is not found.
+
+        Minus the gradient at a prediction: at that with the best w beside it.
+        """
+        total = self.loss.prediction(dual, y)
         w = self._searched(total, y, np.zeros(self.skip.shape[1]))
-        return -self.loss.gradient(total + self.skip @ w, y)
+        moved = -self.loss.gradient(total + self.skip @ w, y)
+        terms = np.abs(self.skip).T @ np.abs(moved)
+        vanishes = (np.abs(self.skip.T @ moved) <= _VANISHING * terms).all()
+        return moved if vanishes else None
 
     def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return self.loss.longest(direction, y)

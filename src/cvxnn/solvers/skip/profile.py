@@ -86,6 +86,10 @@ class ProfiledProblem:
         """
         pull = float(np.linalg.norm(self._pull(found.v)))
         slack = pull * self._reach * (1.0 + 8.0 * EPS) if pull > 0.0 else 0.0
+        if slack == np.inf:
+            # What the dual point 0 proves is still there: the loss is nowhere below its minimum.
+            none = np.zeros_like(found.V)
+            return DualProof(none, np.zeros_like(found.bounds), found.kind)
         return DualProof(found.V, found.bounds, found.kind, found.slack + slack)
 
     def _pull(self, v: FloatArray) -> FloatArray:
@@ -179,9 +183,12 @@ def _check_that_there_is_a_best(loss: SkipLoss, y: FloatArray) -> None:
     """
     if not loss.has_labels:
         return
-    v = -loss.gradient(np.zeros_like(y), y)
+    none = np.zeros_like(y)
+    v = -loss.gradient(none, y)
     pull, terms = np.abs(loss.skip.T @ v), np.abs(loss.skip).T @ np.abs(v)
-    if (pull <= _BEST * terms).all() or not _separates(loss.skip, y):
+    # Twice as far on the right side a loss that ends there is 0, which is its minimum.
+    ends = loss.loss.value(2.0 * (loss.skip @ loss.weights(none, y)), y) == 0.0
+    if ends or (pull <= _BEST * terms).all() or not _separates(loss.skip, y):
         return
     raise InputError(
         'y has labels that a linear function of X separates, so that skip="free" has no best '
