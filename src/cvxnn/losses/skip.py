@@ -28,9 +28,9 @@ class SkipLoss(Loss):
     linear skip connection: ``beta ||w|| = min over eta of beta/2 (||w||^2 / eta + eta)``.
     Not a sum over the rows, so there are no single values of rows.
 
-    With ``t = 0`` w is free. Then dual points have to vanish on S, where the conjugate is
-    ``l*(-v)``: what rounding leaves there of one is the business of who proves something
-    by it.
+    Some of the w may be free. Dual points have to vanish on their columns, where the
+    conjugate is that of the others: what rounding leaves there of one is the business of
+    who proves something by it.
 
     Parameters
     ----------
@@ -38,7 +38,9 @@ class SkipLoss(Loss):
     skip : ndarray, shape (n, p)
         S; with independent columns where w is free.
     ridge : float
-        t >= 0. For 0 there must be a best w.
+        t > 0.
+    n_free : int
+        So many of the last columns have no ridge. There must be a best w.
 
     Notes
     -----
@@ -54,8 +56,9 @@ class SkipLoss(Loss):
     (array([1.]), 2.0)
     """
 
-    def __init__(self, loss: Loss, skip: FloatArray, ridge: float) -> None:
-        self.loss, self.skip, self.ridge = loss, skip, ridge
+    def __init__(self, loss: Loss, skip: FloatArray, ridge: float, n_free: int = 0) -> None:
+        self.loss, self.skip, self.ridge, self.n_free = loss, skip, ridge, n_free
+        self._ridges = _ridges(skip.shape[1], ridge, n_free)
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self._last = np.zeros(skip.shape[1])
         self._factor: tuple[FloatArray, bool] | None = None
@@ -98,7 +101,7 @@ class SkipLoss(Loss):
         loss give one that cannot fail.
         """
         own, above = self.loss.curvature(total, y), self.loss.majorizer(total, y)
-        between = [np.maximum(own, _SHARE * above)] if self.ridge == 0.0 else []
+        between = [np.maximum(own, _SHARE * above)] if self.n_free else []
         return [own, *between, above]
 
     def _step(
@@ -112,7 +115,7 @@ class SkipLoss(Loss):
         w, value, slope = point
         factor = self._factored(curvature)
         pivots = np.abs(np.diag(factor[0]))
-        if pivots.min(initial=np.inf) <= _SINGULAR * pivots.max(initial=0.0) and self.ridge == 0.0:
+        if self.n_free and pivots.min() <= _SINGULAR * pivots.max():
             return None
         step = scipy.linalg.cho_solve(factor, -slope)
         for _ in range(_HALVINGS):
@@ -128,19 +131,19 @@ class SkipLoss(Loss):
 
         By QR of its root: the sum itself is singular in float64 beside a small t.
         """
-        p = self.skip.shape[1]
         stacked = np.vstack(
-            [np.sqrt(curvature)[:, None] * self.skip, np.sqrt(self.ridge) * np.eye(p)]
+            [np.sqrt(curvature)[:, None] * self.skip, np.diag(np.sqrt(self._ridges))]
         )
-        return scipy.linalg.qr(stacked, mode="r")[0][:p], False
+        return scipy.linalg.qr(stacked, mode="r")[0][: len(self._ridges)], False
 
     def _values(
         self, prediction: FloatArray, y: FloatArray, w: FloatArray
     ) -> tuple[float, FloatArray]:
         """The objective of the regression and its slope in w."""
         total = prediction + self.skip @ w
-        slope = self.skip.T @ self.loss.gradient(total, y) + self.ridge * w
-        return self.loss.value(total, y) + 0.5 * self.ridge * float(w @ w), slope
+        slope = self.skip.T @ self.loss.gradient(total, y) + self._ridges * w
+        priced = w[: len(w) - self.n_free]
+        return self.loss.value(total, y) + 0.5 * self.ridge * float(priced @ priced), slope
 
     def _total(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(prediction + self.skip @ self.weights(prediction, y))
@@ -150,7 +153,7 @@ class SkipLoss(Loss):
 
     def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
         loss, target = self.loss.beside(offset, y)
-        return SkipLoss(loss, self.skip, self.ridge), target
+        return SkipLoss(loss, self.skip, self.ridge, self.n_free), target
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a value, but no values")
@@ -173,48 +176,51 @@ class SkipLoss(Loss):
         return self.loss.majorizer(self._total(prediction, y), y)
 
     def root(self, curvature: FloatArray) -> Root[Layer]:
-        return SkipRoot(curvature, self.skip, self.ridge)
+        return SkipRoot(curvature, self.skip, self.ridge, self.n_free)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("a SkipLoss is no sum over the rows: it has a conjugate, but no conjugates")
 
     def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
-        if self.ridge == 0.0:
-            return self.loss.conjugate(dual, y)
-        pull = self.skip.T @ dual
+        pull = self._priced.T @ dual
         return self.loss.conjugate(dual, y) + float(pull @ pull) / (2.0 * self.ridge)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.conjugate_moduli(dual, y)
 
     def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
-        if self.ridge == 0.0:
-            return self.loss.conjugate_error(dual, y)
-        sizes = np.abs(self.skip).T @ np.abs(dual)
+        sizes = np.abs(self._priced).T @ np.abs(dual)
         squares = float(sizes @ sizes) / self.ridge
         return (
             self.loss.conjugate_error(dual, y) + 2.0 * (sum(self.skip.shape) + 8) * _EPS * squares
         )
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        if self.ridge == 0.0:
-            return self.loss.prediction(dual, y)
-        return self.loss.prediction(dual, y) - self.skip @ (self.skip.T @ dual) / self.ridge
+        S = self._priced
+        return self.loss.prediction(dual, y) - S @ (S.T @ dual) / self.ridge
 
     def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         inside = self.loss.project(dual, y)
-        if self.ridge > 0.0:
+        if self.n_free == 0:
             return inside
-        inner = -self.gradient(np.zeros_like(y), y)
+        free = SkipLoss(
+            self.loss, self.skip[:, len(self._ridges) - self.n_free :], 1.0, self.n_free
+        )
+        inner = -free.gradient(np.zeros_like(y), y)
         for share in _SHARES_WITHIN:
             # At the ends of the domain the best w may be out of reach.
-            moved = self._vanishing((1.0 - share) * inside + share * inner, y)
+            moved = free._vanishing((1.0 - share) * inside + share * inner, y)
             if moved is not None:
                 return moved
         return self.loss.project(np.zeros_like(dual), y)
 
+    @property
+    def _priced(self) -> FloatArray:
+        """The columns with a ridge."""
+        return self.skip[:, : len(self._ridges) - self.n_free]
+
     def _vanishing(self, dual: FloatArray, y: FloatArray) -> FloatArray | None:
-        """A dual point in the domain as one that vanishes on S; None where it is not found.
+        """A dual point in the domain as one that vanishes on S without a ridge, or None.
 
         Minus the gradient at a prediction: at that with the best w beside it.
         """
@@ -233,7 +239,7 @@ class SkipLoss(Loss):
 
     def in_units(self, unit: float) -> SkipLoss:
         # The best w is scaled with f, and both terms by the square.
-        return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge)
+        return SkipLoss(self.loss.in_units(unit), self.skip, self.ridge, self.n_free)
 
 
 class SkipRoot(Root[Layer]):
@@ -250,15 +256,27 @@ class SkipRoot(Root[Layer]):
     skip : ndarray, shape (n, p)
         S.
     ridge : float
-        t >= 0. For 0 the root is singular, and :meth:`solved` is for gradients that vanish
-        on S.
+        t > 0.
+    n_free : int
+        So many of the last columns have no ridge. The root is singular then, and
+        :meth:`solved` is for gradients that vanish on them.
     """
 
-    def __init__(self, curvature: FloatArray, skip: FloatArray, ridge: float) -> None:
+    def __init__(
+        self, curvature: FloatArray, skip: FloatArray, ridge: float, n_free: int = 0
+    ) -> None:
         self.root = np.sqrt(curvature)
-        self._U, singular, _ = np.linalg.svd(self.root[:, None] * skip, full_matrices=False)
-        kept = np.sqrt(ridge / (singular**2 + ridge)) if ridge > 0.0 else np.zeros_like(singular)
-        self._more = 1.0 / kept - 1.0 if ridge > 0.0 else kept - 1.0
+        columns, n_priced = self.root[:, None] * skip, skip.shape[1] - n_free
+        free, _, _ = np.linalg.svd(columns[:, n_priced:], full_matrices=False)
+        priced = columns[:, :n_priced]
+        if n_free:
+            priced = priced - free @ (free.T @ priced)
+        U, singular, _ = np.linalg.svd(priced, full_matrices=False)
+        kept, none = np.sqrt(ridge / (singular**2 + ridge)), np.zeros(n_free)
+        self._U = np.hstack([U, free])
+        # By how much more than itself its part along U is to be taken, to undo the root.
+        self._more = np.concatenate([1.0 / kept - 1.0, none - 1.0])
+        kept = np.concatenate([kept, none])
         self.matrix = Mixture.diagonal(
             self.root, self._U * (1.0 - kept), self._U * self.root[:, None]
         )
@@ -278,6 +296,10 @@ class SkipRoot(Root[Layer]):
 
     def error(self, dual: FloatArray, lengths: FloatArray) -> float:
         return mixing_error(self.matrix, dual, lengths)
+
+
+def _ridges(count: int, ridge: float, n_free: int) -> FloatArray:
+    return np.concatenate([np.full(count - n_free, ridge), np.zeros(n_free)])
 
 
 def mixing_error(matrix: Mixture, dual: FloatArray, lengths: FloatArray) -> float:

@@ -1,7 +1,7 @@
 """A free linear part beside any loss: what is left for the neurons is ``min_w l(f + S w, y)``.
 
-A smooth convex loss of the predictions f of the neurons, a :class:`SkipLoss` without a
-ridge, for which proximal Newton finds the best neurons.
+A smooth convex loss of the predictions f of the neurons, a :class:`SkipLoss` whose w
+are all free, for which proximal Newton finds the best neurons.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ProfiledProblem:
         """
         rows, y = problem.rows, problem.y
         space = ColumnSpace.of(rows.columns, np.ones_like(y))
-        loss = SkipLoss(problem.loss, space.basis, 0.0)
+        loss = SkipLoss(problem.loss, space.basis, 1.0, n_free=len(space.kept))
         _check_that_there_is_a_best(loss, y)
         return cls(problem, space, Problem.of(rows.layer, y, problem.beta, loss))
 
