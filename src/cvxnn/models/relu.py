@@ -101,8 +101,8 @@ class ReLU(Model):
         *,
         intercept: bool,
     ) -> Strategy:
-        """An intercept is one more free weight, where there are such."""
-        if not (intercept and self.skip == "free"):
+        """Beside a skip connection an intercept is one weight more, that is free."""
+        if not intercept or self.skip is None:
             return super().strategy_of(problem, choices, shape, intercept=intercept)
         with_constant = replace(problem.rows, has_constant=True)
         return self.strategy(problem.on(with_constant), choices)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import final
 
@@ -20,7 +19,8 @@ from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.skip.free import FreeProblem, FreeSkipSearch, evaluated, with_linear
-from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
+from cvxnn.solvers.skip.penalised import PenalisedSkipSearch
+from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 from cvxnn.solvers.skip.projection import ProjectedProblem
 from cvxnn.solvers.strategy import Strategy, sharp_proof
@@ -45,6 +45,7 @@ class SkipStrategy(Strategy):
     def __init__(self, problem: Problem[SkipLayer], inner: LayerStrategy) -> None:
         self._problem, self._rows, self._inner = problem, problem.rows, inner
         self._free = free_problem(problem) if problem.rows.is_free else None
+        self._line = PricedLine(problem)
 
     @property
     def n_patterns(self) -> int:  # type: ignore[override]
@@ -75,20 +76,21 @@ class SkipStrategy(Strategy):
         return FreeSkipSearch(free, open_search)
 
     def opening(self) -> Neurons:
-        """A first network of the neurons alone, or beside the best linear part if it is free."""
-        if self._free is None:
-            return self._beside(opening(self._problem.on(self._rows.layer)))
-        return self._beside(self._free.neurons(opening(self._free.inner)))
+        """A first network, and the best linear part beside it."""
+        if self._free is not None:
+            neurons = self._free.neurons(opening(self._free.inner))
+            return with_linear(self._rows, neurons, self._free.linear(neurons))
+        eta = self._line.guess(np.zeros_like(self._problem.y))
+        neurons = opening(self._line.around(eta))
+        f = self._rows.layer.forward(neurons.rays, neurons.signs)
+        return with_linear(self._rows, neurons, self._line.best(f))
 
     def nothing(self) -> Neurons:
         """No neurons, and the linear part alone where it is free."""
-        return self._beside(Neurons.none(self._rows.n_features))
-
-    def _beside(self, neurons: Neurons) -> Neurons:
-        """The neurons with a linear part beside them: the best, or none where it costs."""
-        if self._free is None:
-            return replace(neurons, linear=np.zeros(self._rows.linear.shape[1]))
-        return with_linear(self._rows, neurons, self._free.linear(neurons))
+        none = Neurons.none(self._rows.n_features)
+        if self._free is not None:
+            return with_linear(self._rows, none, self._free.linear(none))
+        return with_linear(self._rows, none, self._line.flat(np.zeros_like(self._problem.y)))
 
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
@@ -100,8 +102,8 @@ class SkipStrategy(Strategy):
 
     def _proof_by(self, prove: Callable[[Layer, FloatArray], DualProof]) -> DualProof:
         if self._free is None:
-            v = self._problem.residual_at_zero
-            return with_linear_neuron(prove(self._rows.layer, v), self._rows.linear)
+            alone = self._line.alone
+            return self._line.proof(prove(alone.rows, alone.residual_at_zero))
         free, nothing = self._free, Neurons.none(self._rows.n_features)
         evaluation = evaluated(self._problem, nothing, free.linear(nothing))
         proof = prove(free.inner.rows, free.inner.residual_at_zero)
