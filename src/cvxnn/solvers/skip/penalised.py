@@ -26,6 +26,8 @@ from cvxnn.solvers.skip.priced_line import PricedLine
 
 # The first step of log(eta) away from the start.
 _FIRST_STEP = 0.3
+# Share of a time limit after which the first search, without a w, has shown enough.
+_FIRST_SHARE = 0.2
 # Share of the tolerance that a search for one value of eta may use up: the slope of the
 # skip connection errs by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
@@ -77,6 +79,7 @@ class PenalisedSkipSearch(IncumbentSearch):
         f = np.zeros_like(problem.y)
         self.linear = self._line.flat(f)
         self.objective = self._line.objective(f, 0.0, self.linear)
+        self._first_end = first.deadline.share(_FIRST_SHARE)
         self._inner: _Inner | None = self._around(first, -np.inf)
         self.proof = self._line.proof(first.proof)
         self.bound = self.proof.bound(problem)
@@ -131,6 +134,8 @@ class PenalisedSkipSearch(IncumbentSearch):
         return _Inner(Pursuit(search), log_eta)
 
     def _advance(self, inner: _Inner, tol: float) -> bool:
+        if inner.eta == 0.0 and self._first_end.passed:
+            return False
         advanced = inner.pursuit.advance(tol)
         self.n_blocks = inner.pursuit.search.n_blocks
         return advanced
