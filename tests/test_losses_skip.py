@@ -59,6 +59,22 @@ def test_the_conjugate_is_reached_where_dual_points_vanish_on_what_is_free(name,
         assert loss.value(other, y) >= least - 1e-9 * abs(least)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n_free", [0, 2])
+def test_beside_a_given_line_it_is_a_sum_over_the_rows(name, n_free):
+    loss, skip, f, y = case(name, n_free=n_free)
+    beside, target = loss.beside_line(y)
+    w = loss.weights(np.zeros(9), y)
+    expected = loss.loss.values(f + skip @ w, y)
+    np.testing.assert_allclose(beside.values(f, target), expected, rtol=1e-12)
+    part = np.array([3, 1, 7])
+    np.testing.assert_allclose(
+        beside.take(part).values(f[part], target[part]), expected[part], rtol=1e-12
+    )
+    ridge = 0.5 * RIDGE * float(w @ w) * (n_free == 0)
+    assert beside.value(f, target) + ridge >= loss.value(f, y) * (1.0 - 1e-12)
+
+
 def test_units():
     loss, _, f, y = case("huber")
     scaled = loss.in_units(4.0)

@@ -72,3 +72,21 @@ def test_a_layer_of_many_rows_stays_small():
     tracemalloc.stop()
     assert peak < 1e8
     assert np.abs(basis.T @ f).max() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_layer_without_what_mixes_its_predictions():
+    rng = np.random.default_rng(0)
+    rows, scales, (left, right) = (
+        rng.standard_normal((6, 3)),
+        np.arange(1.0, 7.0),
+        rng.random((2, 6, 2)),
+    )
+    U, mixture = rng.standard_normal((4, 3)), Mixture.diagonal(scales, left, right)
+    plain = Layer(rows).mixed(mixture).unmixed()
+    assert plain.readout is None
+    np.testing.assert_allclose(plain.activations(U), scales[:, None] * Layer(rows).activations(U))
+    # Leaky rows are read in pairs, and a row of weight 0 has no plain one.
+    leaky = Layer(rows).with_slope(0.1).mixed(mixture)
+    blank = Layer(rows).mixed(Mixture.diagonal(scales - 1.0, left, right))
+    for layer in (leaky, blank, Layer(rows), plain):
+        assert layer.unmixed() is layer

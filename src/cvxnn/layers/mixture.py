@@ -56,6 +56,14 @@ class Mixture:
         return Mixture(self.sparse.T, self.right, self.left)
 
     @property
+    def scales(self) -> FloatArray | None:
+        """The diagonal of B where it is one, above 0, shape (n,); else None."""
+        diagonal = np.asarray(self.sparse.diagonal())
+        n = len(self.left)
+        is_diagonal = self.shape == (n, n) and self.sparse.count_nonzero() == n
+        return diagonal if is_diagonal and (diagonal > 0.0).all() else None
+
+    @property
     def terms(self) -> int:
         """Terms of the nested sums in an entry of a product with it, at most."""
         longest = int(np.diff(self.sparse.tocsr().indptr).max(initial=0))

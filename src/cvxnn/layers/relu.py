@@ -189,6 +189,14 @@ class Layer(Rows):
         """The layer with predictions multiplied by a matrix, shape (m, n)."""
         return Layer(self.rows, matrix.after(self.readout))
 
+    def unmixed(self) -> Layer:
+        """Plain rows with the predictions that a mixture mixes, where it reads each once.
+
+        The layer itself where there are no such rows.
+        """
+        scales = self.readout.scales if self._is_mixed else None
+        return self if scales is None else Layer(self.rows * scales[:, None])
+
     def with_slope(self, slope: float) -> Layer:
         """The layer of leaky activations ``(t)_+ - slope (-t)_+``; slope -1 is the modulus.
 

@@ -137,8 +137,8 @@ class Loss(ABC):
         """The loss of some of the rows, where it differs between them."""
         return self
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
-        """Loss and targets of predictions to which a number is added: ``l(f + offset, y)``."""
+    def beside(self, offset: float | FloatArray, y: FloatArray) -> tuple[Loss, FloatArray]:
+        """Loss and targets beside a number for all rows, or one for each: ``l(f + offset, y)``."""
         from cvxnn.losses.offset import OffsetLoss
 
         return OffsetLoss(self, offset), y

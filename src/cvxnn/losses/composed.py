@@ -35,7 +35,7 @@ class WeightedLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+    def beside(self, offset: float | FloatArray, y: FloatArray) -> tuple[Loss, FloatArray]:
         loss, target = self.loss.beside(offset, y)
         return WeightedLoss(loss, self.weights), target
 

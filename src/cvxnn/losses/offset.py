@@ -24,8 +24,8 @@ class OffsetLoss(Loss):
     Parameters
     ----------
     loss : Loss
-    offset : float
-        The b.
+    offset : float or ndarray, shape (n,)
+        The b, or one for each row.
 
     Examples
     --------
@@ -34,14 +34,15 @@ class OffsetLoss(Loss):
     2.0
     """
 
-    def __init__(self, loss: Loss, offset: float) -> None:
+    def __init__(self, loss: Loss, offset: float | FloatArray) -> None:
         self.loss, self.offset = loss, offset
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
 
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
-        return OffsetLoss(self.loss.take(rows), self.offset)
+        offset = self.offset[rows] if isinstance(self.offset, np.ndarray) else self.offset
+        return OffsetLoss(self.loss.take(rows), offset)
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+    def beside(self, offset: float | FloatArray, y: FloatArray) -> tuple[Loss, FloatArray]:
         return self.loss.beside(self.offset + offset, y)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from cvxnn.validation import check_positive
 class RegressionLoss(Loss):
     """A loss of the residual ``f - y``: what is added to f may be taken from y."""
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+    def beside(self, offset: float | FloatArray, y: FloatArray) -> tuple[Loss, FloatArray]:
         return self, y - offset
 
 

@@ -71,6 +71,13 @@ class SkipLoss(Loss):
         self._last = self._searched(prediction, y, self._last)
         return self._last
 
+    def beside_line(self, y: FloatArray) -> tuple[Loss, FloatArray]:
+        """The loss beside the w that is best without neurons, and its targets.
+
+        A plain sum over the rows, and nowhere below this loss without its ridge.
+        """
+        return self.loss.beside(self.skip @ self.weights(np.zeros_like(y), y), y)
+
     def _solved(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """For a quadratic loss: one system, of the same matrix every time."""
         if self._factor is None:
@@ -151,7 +158,7 @@ class SkipLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> Loss:
         raise TypeError("a SkipLoss is no sum over the rows: there is none of some of them")
 
-    def beside(self, offset: float, y: FloatArray) -> tuple[Loss, FloatArray]:
+    def beside(self, offset: float | FloatArray, y: FloatArray) -> tuple[Loss, FloatArray]:
         loss, target = self.loss.beside(offset, y)
         return SkipLoss(loss, self.skip, self.ridge, self.n_free), target
 

@@ -226,13 +226,16 @@ class Searches:
 
     def opening(self, problem: Problem[Layer]) -> TileStages | None:
         """A rough search for a loss other than the squared one, where no exact method ends."""
-        if problem.is_least_squares or isinstance(problem.loss, SkipLoss):
+        if problem.is_least_squares:
             return None
         if self._geometry.kind(is_read=problem.rows.readout is not None) != "tree":
             return None
         reduction = self._geometry.reduction
         if not is_for_tiles(problem.rows, reduction.rank):
             return None
+        if isinstance(problem.loss, SkipLoss):
+            loss, y = problem.loss.beside_line(problem.y)
+            problem = Problem.of(problem.rows, y, problem.beta, loss)
         return TileStages(problem, reduction.to_direction, self.random_state, self.deadline)
 
     def _over_cells(
