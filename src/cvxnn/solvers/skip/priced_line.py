@@ -47,12 +47,16 @@ class PricedLine:
         return Problem.of(layer, problem.y, problem.beta, loss)
 
     def around(self, eta: float) -> Problem[Layer]:
-        """The problem for the neurons beside the best w for an eta."""
+        """The problem for the neurons beside the best w for an eta, which is 0 for 0."""
+        if eta == 0.0:
+            return self.alone
         problem = self._problem
         return Problem.of(problem.rows.layer, problem.y, problem.beta, self._loss(eta))
 
     def weights(self, f: FloatArray, eta: float) -> FloatArray:
         """The best w and b for an eta, beside predictions f of neurons."""
+        if eta == 0.0:
+            return self.flat(f)
         return self._loss(eta).weights(f, self._problem.y)
 
     def flat(self, f: FloatArray) -> FloatArray:
