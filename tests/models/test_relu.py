@@ -132,3 +132,15 @@ def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
     assert whole.status is Status.OPTIMAL and cut.status is not Status.OPTIMAL
     assert cut.network.skip_weights[0] > 0.0
     assert cut.dual_bound <= whole.objective <= cut.objective < 3.0 * whole.objective
+
+
+@pytest.mark.parametrize("beta", [1e-3, 1.0])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_a_line_on_the_right_side_of_all_labels_costs_nothing(beta, intercept):
+    """With the squared hinge, which is 0 from a margin of 1 on."""
+    line = np.array([1.0, -2.0, 0.1])
+    labels = np.sign(X @ line)
+    model = ReLU(skip="free")
+    solution = solve(X, labels, beta, model=model, loss="squared_hinge", intercept=intercept)
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 0
+    assert solution.objective == solution.dual_bound == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -50,7 +51,7 @@ class Mixture:
         """(n, N)."""
         return len(self.left), len(self.right)
 
-    @property
+    @cached_property
     def T(self) -> Mixture:  # noqa: N802 - the name that arrays have for it
         """The transpose, shape (N, n)."""
         return Mixture(self.sparse.T, self.right, self.left)

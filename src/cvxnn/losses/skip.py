@@ -15,6 +15,8 @@ _NEWTON_STEPS, _HALVINGS = 100, 10
 # Where some rows have no curvature and w no ridge: the share of the majorizing one that all
 # get, and the diagonal, relative to the largest, of a system that leaves w undetermined.
 _SHARE, _SINGULAR = 1e-2, 1e-12
+# Share of the loss without w that is rounding.
+_NOTHING = 1e-20
 # Share of its terms that is left of a dual point on S where it vanishes there, and shares by
 # which one is moved towards the one of no neurons until that is found.
 _VANISHING, _SHARES_WITHIN = 1e-9, (0.0, 1e-6, 1e-3, 1.0)
@@ -99,7 +101,17 @@ class SkipLoss(Loss):
             if moved is None:
                 break
             point = moved
-        return point[0]
+        return self._ended(prediction, y, point[0], point[1])
+
+    def _ended(
+        self, prediction: FloatArray, y: FloatArray, w: FloatArray, value: float
+    ) -> FloatArray:
+        """w, or twice as much where rounding is all that is left of a loss that can be 0."""
+        is_free = self.n_free == len(w)
+        if is_free and 0.0 < value <= _NOTHING * self.loss.value(prediction, y):
+            further = 2.0 * w
+            return further if self.loss.value(prediction + self.skip @ further, y) == 0.0 else w
+        return w
 
     def _curvatures(self, total: FloatArray, y: FloatArray) -> list[FloatArray]:
         """Curvatures to try at a prediction.
