@@ -128,4 +128,9 @@ class FreeSkipSearch(Search):
         self.bound = self.proof.bound(free.problem)
 
     def _carried_over(self, proof: DualProof) -> DualProof:
-        return self._free.proof(proof, self._reached)
+        """The proof, or what the dual point 0 proves, where rounding has left less of it."""
+        carried, problem = self._free.proof(proof, self._reached), self._free.problem
+        nothing = replace(
+            carried, V=np.zeros_like(carried.V), bounds=np.zeros_like(carried.bounds), slack=0.0
+        )
+        return max((carried, nothing), key=lambda proof: proof.bound(problem))

@@ -25,8 +25,6 @@ from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.column_space import ColumnSpace
 
-# Pull on a linear part, in shares of its terms, at which a w is taken for the best one.
-_BEST = 1e-6
 # Lengths of the moves of the best w to slopes that bound it, in powers of this.
 _BASE, _NEAREST, _FARTHEST = 8.0, -4, 4
 
@@ -61,8 +59,9 @@ class ProfiledProblem:
         rows, y = problem.rows, problem.y
         space = ColumnSpace.of(rows.columns, np.ones_like(y))
         loss = SkipLoss(problem.loss, space.basis, 1.0, n_free=len(space.kept))
-        _check_that_there_is_a_best(loss, y)
-        return cls(problem, space, Problem.of(rows.layer, y, problem.beta, loss))
+        profiled = cls(problem, space, Problem.of(rows.layer, y, problem.beta, loss))
+        profiled._check_that_there_is_a_best()
+        return profiled
 
     def neurons(self, found: Neurons) -> Neurons:
         """The same: both problems have one unit."""
@@ -86,11 +85,26 @@ class ProfiledProblem:
         """
         pull = float(np.linalg.norm(self._pull(found.v)))
         slack = pull * self._reach * (1.0 + 8.0 * EPS) if pull > 0.0 else 0.0
-        if slack == np.inf:
-            # What the dual point 0 proves is still there: the loss is nowhere below its minimum.
-            none = np.zeros_like(found.V)
-            return DualProof(none, np.zeros_like(found.bounds), found.kind)
         return DualProof(found.V, found.bounds, found.kind, found.slack + slack)
+
+    def _check_that_there_is_a_best(self) -> None:
+        """InputError if the loss of a linear part alone has no minimum.
+
+        Of the losses of labels that have none where a linear part is on the right side of
+        all of them, or of some and between the others.
+        """
+        problem, basis = self.problem, self.space.basis
+        if not problem.loss.has_labels or np.isfinite(self._reach):
+            return
+        line = basis @ self._coordinates(np.zeros_like(problem.y))
+        # Twice as far on the right side a loss that ends there is 0, which is its minimum.
+        if problem.loss.value(2.0 * line, problem.y) == 0.0:
+            return
+        if (problem.y * line > 0.0).all() or _separates(basis, problem.y):
+            raise InputError(
+                'y has labels that a linear function of X separates, so that skip="free" has no '
+                'best weights with this loss; use skip="penalised".'
+            )
 
     def _pull(self, v: FloatArray) -> FloatArray:
         """Bounds on the moduli of ``B'v`` for the exact basis B, shape (k,)."""
@@ -173,27 +187,6 @@ class ProfiledProblem:
         left = 1.0 - float(np.linalg.norm(errors))
         rounding = 1.0 + 4.0 * (len(y) + 32) * EPS
         return float(np.linalg.norm(constants)) / left * rounding if left > 0.0 else np.inf
-
-
-def _check_that_there_is_a_best(loss: SkipLoss, y: FloatArray) -> None:
-    """InputError if the loss of a linear part alone has no minimum.
-
-    Of the losses of labels that have none where a linear part is on the right side of all
-    of them: then the pull on it never vanishes beside its terms.
-    """
-    if not loss.has_labels:
-        return
-    none = np.zeros_like(y)
-    v = -loss.gradient(none, y)
-    pull, terms = np.abs(loss.skip.T @ v), np.abs(loss.skip).T @ np.abs(v)
-    # Twice as far on the right side a loss that ends there is 0, which is its minimum.
-    ends = loss.loss.value(2.0 * (loss.skip @ loss.weights(none, y)), y) == 0.0
-    if ends or (pull <= _BEST * terms).all() or not _separates(loss.skip, y):
-        return
-    raise InputError(
-        'y has labels that a linear function of X separates, so that skip="free" has no best '
-        'weights with this loss; use skip="penalised".'
-    )
 
 
 def _separates(S: FloatArray, y: FloatArray) -> bool:
