@@ -25,6 +25,8 @@ from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.column_space import ColumnSpace
 
+# Share of the objective below which it does not matter how far a linear part may reach.
+_SMALL = 1e-9
 # Lengths of the moves of the best w to slopes that bound it, in powers of this.
 _BASE, _NEAREST, _FARTHEST = 8.0, -4, 4
 
@@ -81,10 +83,14 @@ class ProfiledProblem:
         ``l(f + S w, y) >= -v'(f + S w) - l*(-v)`` for every v, and only the term ``v'Sw`` is
         new: at most what v pulls on the basis, times the length of w there, which
         :attr:`_reach` bounds for every network that is no worse than the best without
-        neurons. The optimum is among them, whatever was `reached`.
+        neurons, and more closely where it matters for every one of an objective that is
+        `reached`. The optimum is among them.
         """
-        pull = float(np.linalg.norm(self._pull(found.v)))
-        slack = pull * self._reach * (1.0 + 8.0 * EPS) if pull > 0.0 else 0.0
+        pull = float(np.linalg.norm(self._pull(found.v))) * (1.0 + 8.0 * EPS)
+        slack = pull * self._reach if pull > 0.0 else 0.0
+        scaling = self.problem.loss.dual_scaling(found.v, self.problem.y, np.inf)
+        if slack * scaling > _SMALL * reached:
+            slack = min(slack, pull * self._reach_below(reached))
         return DualProof(found.V, found.bounds, found.kind, found.slack + slack)
 
     def _check_that_there_is_a_best(self) -> None:
@@ -124,7 +130,12 @@ class ProfiledProblem:
 
     @cached_property
     def _reach(self) -> float:
-        """Bound on the length of c, ``S w = B c``, of every network no worse than without neurons.
+        """That of :meth:`_reach_below` for the network without neurons."""
+        value = evaluate(self.problem.loss, self.problem.y, self._line, 0.0, 0)
+        return self._reach_below(value.value + value.error)
+
+    def _reach_below(self, reached: float) -> float:
+        """Bound on the length of c, ``S w = B c``, of networks of an objective that is reached.
 
         Predictions f of neurons are of the modulus ``lengths reached / beta`` at most, and
         ``l(f + B c, y) >= -d'(f + B c) - l*(-d)`` for every d in the domain: half a space of
@@ -138,13 +149,10 @@ class ProfiledProblem:
             return 0.0
         if self.space.least <= 0.0:
             return np.inf
-        problem, total = self.problem, self._line
-        value = evaluate(problem.loss, problem.y, total, 0.0, 0)
-        reached = value.value + value.error
-        lengths = problem.rows.layer.lengths * (reached / problem.beta)
+        total, lengths = self._line.values, self.problem.rows.layer.lengths
+        sizes = lengths * (reached / self.problem.beta)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            moves = self._moves(total.values)
-            return min(self._reach_by(total.values, each, reached, lengths) for each in moves)
+            return min(self._reach_by(total, moves, reached, sizes) for moves in self._moves(total))
 
     @property
     def _line(self) -> Prediction:
