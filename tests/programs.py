@@ -116,6 +116,8 @@ class Activations:
     masks: FloatArray | None = None
     linear: FloatArray | None = None
     is_free: bool = False
+    # Whether a number without a price is added.
+    has_constant: bool = False
     # The cells of the program if not all of them, shape (C, n K).
     patterns: NDArray[np.bool_] | None = None
 
@@ -155,7 +157,7 @@ class Activations:
             w = cp.Variable(self.linear.shape[1])
             prediction = prediction + self.linear @ w
             penalty = penalty + (0.0 if self.is_free else cp.norm(w))
-        if intercept:
+        if intercept or self.has_constant:
             prediction = prediction + cp.Variable()
         objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
         constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []

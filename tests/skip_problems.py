@@ -87,7 +87,7 @@ def run(search: Search, tol: float, most: int = 500) -> int:
 def value(
     rows: SkipLayer, y: FloatArray, beta: float, loss: str, neurons: Neurons, w: FloatArray
 ) -> float:
-    """The objective, from its definition."""
+    """The objective without a constant, from its definition."""
     hidden, output = neurons.balanced()
     price = 0.0 if rows.is_free else float(np.linalg.norm(w))
     penalty = 0.5 * float((hidden**2).sum() + (output**2).sum())

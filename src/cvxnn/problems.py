@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
-from cvxnn.losses.offset import OffsetLoss
+from cvxnn.losses.offset import beside
 from cvxnn.validation import check_flag, check_positive, check_target, check_weights
 
 # A neuron this much shorter than the longest is none.
@@ -243,10 +243,8 @@ class Problem(Generic[R]):
 
     def beside(self, offset: float) -> Problem[R]:
         """The problem of predictions to which a number is added."""
-        y = self.loss.moved(self.y, offset)
-        if y is None:
-            return replace(self, loss=OffsetLoss(self.loss, offset))
-        return replace(self, Y=y[:, None])
+        loss, y = beside(self.loss, self.y, offset)
+        return replace(self, Y=y[:, None], loss=loss)
 
     @property
     def is_least_squares(self) -> bool:

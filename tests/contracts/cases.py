@@ -111,8 +111,9 @@ CASES = {
         Case("steep", ReLU(1.7), (7, 3), (30, 3)),
         Case("penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), LOSSES),
         Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
-        Case("free skip", ReLU(0.2, "free"), (7, 2), (20, 3), ("squared",)),
-        Case("modulus and free skip", ReLU(-1.0, "free"), (7, 2), (20, 3), ("squared",)),
+        # A line separates the labels of fewer rows.
+        Case("free skip", ReLU(0.2, "free"), (9, 2), (20, 3), (*LOSSES[2:], *LOSSES[:2])),
+        Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),

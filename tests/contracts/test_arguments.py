@@ -163,18 +163,13 @@ def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case, method):
     assert str(error.value) == expected
 
 
-@pytest.mark.parametrize("loss", ["huber", "logistic", "squared_hinge"])
-def test_a_free_skip_connection_is_for_the_squared_loss(loss):
-    case = CASES["free skip"]
-    X, y = CASES["leaky"].data("logistic")
-    assert_refused(lambda: case.solve(loss, X, y), 'skip="free" is for the squared loss')
-
-
-def test_a_skip_connection_on_too_many_rows_is_refused():
-    X, y = np.ones((5001, 1)), np.ones(5001)
-    for skip in ("free", "penalised"):
-        model = ReLU(skip=skip)
-        assert_refused(lambda m=model: cvxnn.solve(X, y, 1.0, model=m), "5000 rows at most")
+def test_labels_that_a_line_separates_have_no_best_free_skip_connection():
+    X, model = np.array([[-2.0], [-1.0], [0.0], [1.0]]), ReLU(skip="free")
+    says = "y has labels that a linear function of X separates"
+    for labels in ([-1.0, -1.0, 1.0, 1.0], [1.0, 1.0, -1.0, -1.0]):
+        for intercept in (False, True):
+            options = {"loss": "logistic", "model": model, "intercept": intercept}
+            assert_refused(lambda y=labels, chosen=options: cvxnn.solve(X, y, 1.0, **chosen), says)
 
 
 @each_of_few

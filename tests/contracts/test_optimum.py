@@ -103,7 +103,7 @@ def test_forty_random_starts_are_not_below(case, loss):
         pytest.param(case, loss, id=f"{case.name}-{loss}")
         for case in cases.CASES.values()
         for loss in cases.LOSSES
-        if loss not in case.losses and getattr(case.model, "skip", None) != "free"
+        if loss not in case.losses
     ],
 )
 def test_random_starts_are_not_below_with_any_other_loss(case, loss):

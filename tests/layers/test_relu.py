@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvxnn.array_types import FloatArray
-from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers import Layer, Mixture, row_chunks
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -17,14 +17,24 @@ def random_layer(rng: np.random.Generator, n: int, rows: int, d: int, kind: str)
     if kind == "plain":
         return Layer(data)
     dense = rng.standard_normal((n, rows)) * (rng.random((n, rows)) < 0.5)
-    return Layer(data, dense if kind == "dense" else scipy.sparse.csr_array(dense))
+    sparse = scipy.sparse.csr_array(dense)
+    if kind == "mixed":
+        sparse = Mixture(sparse, rng.standard_normal((n, 2)), rng.standard_normal((rows, 2)))
+    return Layer(data, dense if kind == "dense" else sparse)
+
+
+def in_long_doubles(readout):
+    if not isinstance(readout, Mixture):
+        return readout.toarray().astype(np.longdouble)
+    left, right = readout.left.astype(np.longdouble), readout.right.astype(np.longdouble)
+    return in_long_doubles(readout.sparse) - left @ right.T
 
 
 def dense_readout(layer: Layer) -> FloatArray:
     return np.asarray(layer.read(np.eye(len(layer.rows))))
 
 
-kinds = st.sampled_from(["plain", "dense", "sparse"])
+kinds = st.sampled_from(["plain", "dense", "sparse", "mixed"])
 
 
 @given(seed=seeds, n=st.integers(1, 9), rows=st.integers(1, 9), kind=kinds)
@@ -59,14 +69,15 @@ def test_predictions_and_their_adjoint(seed, n, rows, kind):
 def test_layers_of_layers(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, n, rows, 3, kind)
-    U, root, mix = (
+    U, root, (left, right) = (
         rng.standard_normal((4, 3)),
         rng.uniform(0.5, 2.0, n),
-        rng.standard_normal((2, n)),
+        rng.standard_normal((2, n, 2)),
     )
     columns = layer.activations(U)
     np.testing.assert_allclose(layer.weighted(root).activations(U), root[:, None] * columns)
-    np.testing.assert_allclose(layer.mixed(mix).activations(U), mix @ columns, atol=1e-12)
+    mixed, mix = layer.mixed(Mixture.diagonal(root, left, right)), np.diag(root) - left @ right.T
+    np.testing.assert_allclose(mixed.activations(U), mix @ columns, atol=1e-11)
     order = rng.permutation(n)[: max(1, n // 2)]
     np.testing.assert_allclose(layer.take(order).activations(U), columns[order], atol=1e-13)
     Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
@@ -87,12 +98,12 @@ def test_parts_are_the_whole(seed, n, rows, kind):
     assert np.concatenate([np.arange(n)[outputs] for outputs, _ in parts]).tolist() == [*range(n)]
 
 
-@given(seed=seeds)
-def test_rounding_of_a_dual_point_is_covered(seed):
+@given(seed=seeds, kind=st.sampled_from(["sparse", "mixed"]))
+def test_rounding_of_a_dual_point_is_covered(seed, kind):
     rng = np.random.default_rng(seed)
-    layer = random_layer(rng, 30, 40, 3, "sparse")
+    layer = random_layer(rng, 30, 40, 3, kind)
     v = rng.standard_normal(30) * 10.0 ** rng.uniform(-8, 8, 30)
-    exact = layer.readout.toarray().astype(np.longdouble).T @ v.astype(np.longdouble)
+    exact = in_long_doubles(layer.readout).T @ v.astype(np.longdouble)
     error = np.abs(exact - layer.pull(v)) @ np.linalg.norm(layer.rows, axis=1)
     assert float(error) <= layer.pull_error(v)
     assert Layer(layer.rows).pull_error(rng.standard_normal(40)) == 0.0

@@ -1,10 +1,14 @@
 """Slopes and linear parts of two-layer networks: closed forms, trends and units."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from programs import draw_rows
+from programs import LOSSES, Activations, draw_rows
 
 from cvxnn import ReLU, Status, solve
+from cvxnn.losses import as_loss
+from cvxnn.training.path import largest_beta
 
 BETA = 0.3
 X, Y = draw_rows("squared", 8, 3)
@@ -56,3 +60,87 @@ def test_columns_of_a_free_skip_connection_count_in_any_unit():
     np.testing.assert_allclose(solution.network.skip_weights, w, rtol=1e-9)
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("skip", ["penalised", "free"])
+def test_an_intercept_beside_a_skip_connection_is_that_of_cvxpy(skip, loss):
+    cp = pytest.importorskip("cvxpy")
+    X, y = draw_rows(loss, 14, 2)
+    # In another unit than the rows, of which it must not depend.
+    y = y if as_loss(loss).has_labels else 100.0 * (y + 5.0)
+    program = Activations(X[:, None], 0.2, linear=X, is_free=skip == "free", has_constant=True)
+    beta = 0.2 if as_loss(loss).has_labels else 20.0
+    expected = program.optimum(cp, loss, y, beta)
+    solution = solve(X, y, beta, model=ReLU(0.2, skip), loss=loss, intercept=True)
+    assert solution.status is Status.OPTIMAL and solution.gap <= 1e-6
+    assert solution.objective == pytest.approx(expected, rel=2e-6)
+    assert solution.dual_bound <= expected * (1.0 + 1e-6)
+    network = solution.network
+    assert network.intercept != 0.0 and network.skip_weights.shape == (2,)
+    again = network.objective(X, y, beta, as_loss(loss))
+    assert again == pytest.approx(solution.objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("skip", ["penalised", "free"])
+def test_an_intercept_beside_a_column_of_ones(skip):
+    """Of two columns that are one, a free part needs one; the price of the other is saved."""
+    wide = np.column_stack([X, np.ones(len(X))])
+    plain, twice = (
+        solve(rows, Y + 3.0, 1e3, model=ReLU(skip=skip), intercept=True) for rows in (X, wide)
+    )
+    assert plain.status is twice.status is Status.OPTIMAL
+    assert twice.objective == pytest.approx(plain.objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("skip", ["penalised", "free"])
+def test_from_the_largest_beta_on_there_are_no_neurons_beside_an_intercept(skip):
+    options = {"model": ReLU(skip=skip), "intercept": True}
+    beta = largest_beta(X, Y, **options)
+    assert solve(X, Y, 1.001 * beta, **options).n_neurons == 0
+    below = solve(X, Y, 0.9 * beta, **options)
+    assert below.n_neurons > 0 or np.linalg.norm(below.network.skip_weights) > 0.0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("skip", ["penalised", "free"])
+def test_many_rows_need_no_square_of_them(skip):
+    """A matrix of n x n would take 3 GB."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((20_000, 10))
+    y = np.abs(rows[:, 0]) - rows[:, 1] + 0.3 * rng.standard_normal(len(rows))
+    line = np.linalg.lstsq(rows, y, rcond=None)[0]
+    tracemalloc.start()
+    solution = solve(rows, y, 200.0, model=ReLU(skip=skip), time_limit=0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3e8
+    beside_none = 0.5 * float(np.sum((y - rows @ line) ** 2))
+    price = 200.0 * float(np.linalg.norm(line)) if skip == "penalised" else 0.0
+    assert 0.0 < solution.dual_bound < solution.objective < beside_none + price
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"max_iter": 1}])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(300) + (50.0 if intercept else 0.0)
+    options = {"model": ReLU(skip="penalised"), "intercept": intercept}
+    cut, whole = (solve(X, y, 1.0, **options, **chosen) for chosen in (limit, {"tol": 1e-4}))
+    assert whole.status is Status.OPTIMAL and cut.status is not Status.OPTIMAL
+    assert cut.network.skip_weights[0] > 0.0
+    assert cut.dual_bound <= whole.objective <= cut.objective < 3.0 * whole.objective
+
+
+@pytest.mark.parametrize("beta", [1e-3, 1.0])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_a_line_on_the_right_side_of_all_labels_costs_nothing(beta, intercept):
+    """With the squared hinge, which is 0 from a margin of 1 on."""
+    line = np.array([1.0, -2.0, 0.1])
+    labels = np.sign(X @ line)
+    model = ReLU(skip="free")
+    solution = solve(X, labels, beta, model=model, loss="squared_hinge", intercept=intercept)
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 0
+    assert solution.objective == solution.dual_bound == 0.0

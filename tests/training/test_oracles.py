@@ -13,7 +13,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.losses.base import DiagonalRoot
-from cvxnn.losses.composed import SkipRoot
+from cvxnn.losses.skip import SkipRoot
 from cvxnn.oracle import choice
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import Searches
@@ -40,7 +40,8 @@ def data(rank: int, columns: int) -> tuple[FloatArray, FloatArray]:
 
 def losses(name: str) -> tuple[str, ...]:
     if "free" in name:
-        return ("squared",)
+        # A line separates the labels of six rows.
+        return ("squared", "huber")
     # Beside a penalised line a training is some ten of the others.
     return ("squared", "logistic") if "penalised" in name else LOSSES
 
@@ -91,15 +92,9 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
     X, y = data(2, 2)
     layer = Layer(X)
     searches = Searches(
-        layer,
-        None,
-        np.random.default_rng(0),
-        Deadline(),
-        by_cells=True,
-        certifies=True,
-        polishes=True,
-        read=layer,
-    )
+        layer, None, np.random.default_rng(0), Deadline(),
+        by_cells=True, certifies=True, read=layer,
+    )  # fmt: skip
     problem = Problem.of(layer, y, 1.0, SquaredLoss())
     assert isinstance(searches.open(problem), RankTwoSearch)
     for root, kind in ((DiagonalRoot(WEIGHTS), True), (SkipRoot(WEIGHTS, X, 1.0), False)):

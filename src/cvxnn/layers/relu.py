@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
+from cvxnn.layers.mixture import Mixture
 from cvxnn.layers.rows import Rows, row_chunks
 from cvxnn.layers.spectral import spectral_bound
 
-# An array of scipy.sparse, which has no static types, an ndarray, or None.
+# An array of scipy.sparse, which has no static types, an ndarray, a Mixture, or None.
 Readout: TypeAlias = Any
 
 _EPS = float(np.finfo(float).eps)
@@ -47,7 +48,7 @@ class Layer(Rows):
     Attributes
     ----------
     rows : ndarray, shape (N, d)
-    readout : sparse array or ndarray, shape (n, N), or None
+    readout : sparse array, ndarray or Mixture, shape (n, N), or None
         None is the identity.
 
     Examples
@@ -94,8 +95,10 @@ class Layer(Rows):
         if self.readout is None:
             return 0.0
         terms = self._size.T @ np.abs(v)
-        # Sums of at most n terms, and of N products with lengths over d columns.
-        share = 2.0 * (self.n_outputs + 4) * _EPS
+        # Sums of at most n terms, nested in sums of p in a mixture, where the terms are those of
+        # both; and of N products with lengths over d columns.
+        nested = self.readout.left.shape[1] + 2 if self._is_mixed else 0
+        share = 2.0 * (self.n_outputs + nested + 4) * _EPS
         return float(share * (terms @ self._row_lengths)) * (1.0 + sum(self.rows.shape) * _EPS)
 
     def bound(self, v: FloatArray, *, quick: bool = False) -> float:
@@ -145,12 +148,12 @@ class Layer(Rows):
             return self.n_features
         if scipy.sparse.issparse(self.readout):
             return self.n_features + int(np.diff(self.readout.indptr).max(initial=0))
-        return sum(self.rows.shape)
+        return self.n_features + (self.readout.terms if self._is_mixed else len(self.rows))
 
     def precisely(
         self, hidden: FloatArray, weights: FloatArray
     ) -> Callable[[], tuple[FloatArray, FloatArray]] | None:
-        """None for a dense readout."""
+        """None for a dense readout and for a mixture."""
         if not (self.readout is None or scipy.sparse.issparse(self.readout)):
             return None
 
@@ -172,6 +175,8 @@ class Layer(Rows):
             return Layer(self.rows * root[:, None])
         if scipy.sparse.issparse(self.readout):
             return Layer(self.rows, scipy.sparse.csr_array(self.readout.multiply(root[:, None])))
+        if self._is_mixed:
+            return Layer(self.rows, self.readout.weighted(root))
         return Layer(self.rows, self.readout * root[:, None])
 
     def with_readout(self) -> Layer:
@@ -180,12 +185,17 @@ class Layer(Rows):
             return self
         return Layer(self.rows, scipy.sparse.eye_array(len(self.rows), format="csr"))
 
-    def mixed(self, matrix: FloatArray) -> Layer:
+    def mixed(self, matrix: Mixture) -> Layer:
         """The layer with predictions multiplied by a matrix, shape (m, n)."""
-        if self.readout is None:
-            return Layer(self.rows, matrix)
-        # The transposes, because a dense array has no product with a sparse one behind it.
-        return Layer(self.rows, np.ascontiguousarray((self.readout.T @ matrix.T).T))
+        return Layer(self.rows, matrix.after(self.readout))
+
+    def unmixed(self) -> Layer:
+        """Plain rows with the predictions that a mixture mixes, where it reads each once.
+
+        The layer itself where there are no such rows.
+        """
+        scales = self.readout.scales if self._is_mixed else None
+        return self if scales is None else Layer(self.rows * scales[:, None])
 
     def with_slope(self, slope: float) -> Layer:
         """The layer of leaky activations ``(t)_+ - slope (-t)_+``; slope -1 is the modulus.
@@ -195,11 +205,12 @@ class Layer(Rows):
         if slope == 0.0:
             return self
         read = self.with_readout().readout
-        both = (
-            scipy.sparse.hstack([read, -slope * read], format="csr")
-            if scipy.sparse.issparse(read)
-            else np.hstack([read, -slope * read])
-        )
+        if self._is_mixed:
+            both = read.beside(-slope)
+        elif scipy.sparse.issparse(read):
+            both = scipy.sparse.hstack([read, -slope * read], format="csr")
+        else:
+            both = np.hstack([read, -slope * read])
         return Layer(np.vstack([self.rows, -self.rows]), both)
 
     def turned(self, basis: FloatArray) -> Layer:
@@ -219,6 +230,13 @@ class Layer(Rows):
             used = np.zeros(1, dtype=np.intp)
         return Layer(self.rows[used], read[:, used])
 
+    def tiles(self, width: int) -> Iterator[tuple[slice, Self]]:
+        """See :meth:`Rows.tiles`; a mixture, whose predictions read all rows, is one tile."""
+        if self._is_mixed:
+            yield slice(0, self.n_outputs), self
+        else:
+            yield from super().tiles(width)
+
     @cached_property
     def lengths(self) -> FloatArray:
         """Bounds on the moduli of the predictions over ``||u|| <= 1``, shape (n,)."""
@@ -227,6 +245,10 @@ class Layer(Rows):
             if self.readout is None
             else np.asarray(self._size @ self._row_lengths)
         )
+
+    @property
+    def _is_mixed(self) -> bool:
+        return isinstance(self.readout, Mixture)
 
     @cached_property
     def _row_lengths(self) -> FloatArray:
@@ -250,6 +272,8 @@ class SkipLayer:
     is_free : bool
         Whether w costs nothing; else it costs ``||w||``, as weight decay makes of a linear
         neuron.
+    has_constant : bool
+        Whether a free w has a last entry more, an intercept.
 
     Examples
     --------
@@ -261,6 +285,14 @@ class SkipLayer:
     layer: Layer
     linear: FloatArray
     is_free: bool
+    has_constant: bool = False
+
+    @property
+    def columns(self) -> FloatArray:
+        """S, with a last column of ones where there is a constant, shape (n, p)."""
+        if not self.has_constant:
+            return self.linear
+        return np.column_stack([self.linear, np.ones(len(self.linear))])
 
     @property
     def n_outputs(self) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
-from cvxnn.losses.composed import SkipLoss, WeightedLoss
+from cvxnn.losses.composed import WeightedLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
+from cvxnn.losses.skip import SkipLoss
 
 __all__ = [
     "HuberLoss",

@@ -137,8 +137,8 @@ class Loss(ABC):
         """The loss of some of the rows, where it differs between them."""
         return self
 
-    def moved(self, y: FloatArray, offset: float) -> FloatArray | None:
-        """Targets z with ``l(f, z) = l(f + offset, y)``; None where there are none."""
+    def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
+        """Targets z with ``l(f, z) = l(f + offset, y)``, a number or one for each row, or None."""
         return None
 
     def value(self, prediction: FloatArray, y: FloatArray) -> float:

@@ -19,8 +19,8 @@ class OffsetLoss(Loss):
     Parameters
     ----------
     loss : Loss
-    offset : float
-        The b.
+    offset : float or ndarray, shape (n,)
+        The b, or one for each row.
 
     Examples
     --------
@@ -29,12 +29,13 @@ class OffsetLoss(Loss):
     2.0
     """
 
-    def __init__(self, loss: Loss, offset: float) -> None:
+    def __init__(self, loss: Loss, offset: float | FloatArray) -> None:
         self.loss, self.offset = loss, offset
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
 
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
-        return OffsetLoss(self.loss.take(rows), self.offset)
+        offset = self.offset[rows] if isinstance(self.offset, np.ndarray) else self.offset
+        return OffsetLoss(self.loss.take(rows), offset)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.values(prediction + self.offset, y)
@@ -75,6 +76,19 @@ class OffsetLoss(Loss):
 
     def in_units(self, unit: float) -> OffsetLoss:
         return OffsetLoss(self.loss.in_units(unit), self.offset / unit)
+
+
+def beside(loss: Loss, y: FloatArray, offset: float | FloatArray) -> tuple[Loss, FloatArray]:
+    """Loss and targets of predictions to which a number, or one for each row, is added.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> beside(SquaredLoss(), np.array([1.0, 3.0]), 1.0)[1]
+    array([0., 2.])
+    """
+    moved = loss.moved(y, offset)
+    return (OffsetLoss(loss, offset), y) if moved is None else (loss, moved)
 
 
 def best_offset(loss: Loss, prediction: FloatArray, y: FloatArray, start: float = 0.0) -> float:

@@ -12,7 +12,7 @@ from cvxnn.validation import check_positive
 class RegressionLoss(Loss):
     """A loss of the residual ``f - y``: what is added to f may be taken from y."""
 
-    def moved(self, y: FloatArray, offset: float) -> FloatArray:
+    def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray:
         return y - offset
 
 

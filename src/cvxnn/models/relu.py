@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from cvxnn.errors import InputError
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
@@ -19,9 +18,6 @@ from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_data, check_number
 
 SKIPS = ("penalised", "free")
-
-# Matrices of n x n are formed beside a skip connection.
-_MOST_ROWS = 5000
 
 
 @dataclass(frozen=True)
@@ -37,8 +33,9 @@ class ReLU(Model):
         Of the activation below zero, any number: 0 is ReLU, -1 the absolute value, 1 linear.
     skip : {None, "penalised", "free"}
         A linear skip connection w. Penalised it is what weight decay makes of a linear
-        neuron; ``"free"`` costs nothing and is for the squared loss: columns of X that
-        depend on others up to rounding then have the weight 0 in w.
+        neuron; ``"free"`` costs nothing: columns of X that depend on others up to rounding
+        then have the weight 0 in w. With the logistic loss a free w needs labels that no
+        linear function separates.
 
     Raises
     ------
@@ -50,7 +47,7 @@ class ReLU(Model):
     A leaky activation is a difference of two ReLU, so the program is that of ReLU on the
     same patterns, with ``D + slope (I - D)`` for D. The w of a skip connection is a ridge
     regression inside the loss, whose strength Brent's method finds in some ten searches;
-    O(n^2) more for each product with the activations and n^2 memory: n up to 5000.
+    O(n d) more for each product with the activations.
 
     References
     ----------
@@ -94,17 +91,21 @@ class ReLU(Model):
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.skip is None:
             return choices.on_layer(problem)
-        self._check_skip(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))
 
-    def _check_skip(self, problem: Problem[SkipLayer]) -> None:
-        if self.skip == "free" and not problem.loss.is_quadratic:
-            raise InputError('skip="free" is for the squared loss; use skip="penalised".')
-        if problem.rows.n_outputs > _MOST_ROWS:
-            raise InputError(
-                f"skip takes matrices of n x n: X must have {_MOST_ROWS} rows at most, "
-                f"got {problem.rows.n_outputs}."
-            )
+    def strategy_of(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """Beside a skip connection an intercept is one weight more, that is free."""
+        if not intercept or self.skip is None:
+            return super().strategy_of(problem, choices, shape, intercept=intercept)
+        with_constant = replace(problem.rows, has_constant=True)
+        return self.strategy(problem.on(with_constant), choices)
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

@@ -100,13 +100,16 @@ class GlobalSearch(IncumbentSearch):
         """Coarse searches: on growing parts of the rows, or rough ones in high rank."""
         n, many = len(self.problem.y), SETTINGS.many_rows
         arguments = (to_direction, random_state, deadline)
-        if self._is_rough or is_for_tiles(self.layer, self.rank):
-            return [TileSearch(self.problem, *arguments)]
+        # A projection only lowers the loss of what it is left of: without it the problem is one
+        # of sums over the rows.
+        problem = self.problem.on(self.layer.unmixed())
+        if self._is_rough or is_for_tiles(problem.rows, self.rank):
+            return [TileSearch(problem, *arguments)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:
             sizes.append(sizes[-1] // SETTINGS.part)
-        parts = (self.problem.take(np.sort(order[:size])) for size in sizes[:0:-1])
+        parts = (problem.take(np.sort(order[:size])) for size in sizes[:0:-1])
         return [NeuronSearch(part, *arguments) for part in parts]
 
     def step(self, tol: float) -> None:

@@ -251,12 +251,15 @@ class Searches:
         Without a polish that is the search, and goes on from the start; else a start is better
         than what it would find.
         """
-        is_read = problem.rows.readout is not None or isinstance(problem.loss, SkipLoss)
+        is_read = problem.rows.readout is not None
         if is_read or self._geometry.kind() != "tree" or (start is not None and self.polishes):
             return None
         reduction = self._geometry.reduction
         if self.polishes and not is_for_tiles(problem.rows, reduction.rank):
             return None
+        if isinstance(problem.loss, SkipLoss):
+            loss, y = problem.loss.beside_line(problem.y)
+            problem = Problem.of(problem.rows, y, problem.beta, loss)
         search = TileSearch(
             problem, reduction.to_direction, self.random_state, self.deadline, intercept=intercept
         )

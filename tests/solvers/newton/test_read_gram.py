@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from least_squares import least_squares
 
 from cvxnn.array_types import FloatArray
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Mixture
 from cvxnn.problems import Neurons
 from cvxnn.solvers.atoms import neuron_objective, residual, reweigh
 from cvxnn.solvers.newton.grams import FaceGram, ReadGram
@@ -103,3 +103,17 @@ def test_newton_steps_end_where_nothing_pulls():
         assert neuron_objective(least_squares(layer, y, beta), other) >= value * (1.0 - 1e-12)
     left = residual(least_squares(layer, y), moved)
     np.testing.assert_allclose(left, y - layer.activations(moved.rays) @ moved.signs, atol=1e-12)
+
+
+@given(seed=seeds)
+def test_a_mixture_is_as_stiff_as_its_matrix(seed):
+    rng = np.random.default_rng(seed)
+    left, right = rng.standard_normal((2, 8, 2))
+    layer = patches(rng).mixed(Mixture.diagonal(rng.uniform(0.5, 2.0, 8), left, right))
+    matrix = Layer(layer.rows, layer.read(np.eye(len(layer.rows))))
+    directions, planes = unit(rng.standard_normal((3, 3))), np.arange(5)
+    grams = [ReadGram(each, 5) for each in (layer, matrix)]
+    for gram in grams:
+        gram.update(directions)
+    np.testing.assert_allclose(grams[0].stiffness(planes), grams[1].stiffness(planes), rtol=1e-9)
+    np.testing.assert_allclose(grams[0].blocks, grams[1].blocks, atol=1e-10)

@@ -10,7 +10,8 @@ from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.problems import Problem
-from cvxnn.solvers.skip.projection import FreeSkipSearch, ProjectedProblem
+from cvxnn.solvers.skip.free import FreeSkipSearch
+from cvxnn.solvers.skip.projection import ProjectedProblem
 
 SQUARED = SquaredLoss()
 

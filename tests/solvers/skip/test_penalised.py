@@ -16,7 +16,8 @@ from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts
 from cvxnn.losses import SkipLoss, as_loss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
+from cvxnn.solvers.skip.penalised import PenalisedSkipSearch
+from cvxnn.solvers.skip.priced_line import with_linear_neuron
 
 
 def penalised(

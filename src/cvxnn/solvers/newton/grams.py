@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.kernels import kernel
-from cvxnn.layers import Layer, Readout, row_chunks
+from cvxnn.layers import Layer, Mixture, Readout, row_chunks
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.solvers.newton.newton_settings import SETTINGS
 
@@ -213,9 +213,7 @@ class ReadGram:
             (np.abs(reduction.scale[rows]), (reduction.class_of_row[rows], rows)),
             shape=(len(self._planes), len(layer.rows)),
         )
-        gains: Readout = layer.readout @ self._to_planes.T
-        squares = gains.multiply(gains) if scipy.sparse.issparse(gains) else gains**2
-        self._stiffness = np.asarray(squares.sum(axis=0)).ravel()
+        self._stiffness = _column_squares(layer.readout, self._to_planes.T)
         self._most_near = min(most_near, len(self._planes))
         self._on = np.zeros((len(layer.rows), 0), dtype=bool)
         self.blocks = np.zeros((0, layer.n_features, 0, layer.n_features))
@@ -254,3 +252,12 @@ class ReadGram:
             self.near = np.argpartition(sines, self._most_near, axis=1)[:, : self._most_near]
         else:
             self.near = np.tile(np.arange(sines.shape[1]), (k, 1))
+
+
+def _column_squares(readout: Readout, to_rows: Readout) -> FloatArray:
+    """Squares of the lengths of the columns of ``R P'``, for sparse P, shape (N, planes)."""
+    if isinstance(readout, Mixture):
+        return readout.after(to_rows).column_squares()
+    gains = readout @ to_rows
+    squares = gains.multiply(gains) if scipy.sparse.issparse(gains) else gains**2
+    return np.asarray(squares.sum(axis=0)).ravel()

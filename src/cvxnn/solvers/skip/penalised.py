@@ -9,52 +9,58 @@ Brent's method solves in some ten searches, each from the network before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, FloatArray
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import check_interrupt
 from cvxnn.layers.relu import SkipLayer
-from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Opener, Pursuit, Search
+from cvxnn.solvers.skip.free import with_linear
+from cvxnn.solvers.skip.priced_line import PricedLine
 
 # The first step of log(eta) away from the start.
 _FIRST_STEP = 0.3
+# Share of a time limit after which the first search, without a w, has shown enough.
+_FIRST_SHARE = 0.2
 # Share of the tolerance that a search for one value of eta may use up: the slope of the
 # skip connection errs by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-3, 1e-12
-# Steps to the norm of w beside a given network, of which only the size matters.
-_GUESSES = 5
 
 
 @dataclass(frozen=True)
 class _Inner:
-    """A search under way: for the loss that a w at a given eta leaves, or without a w."""
+    """A search under way: for the loss that a w at a given eta leaves, or at 0 without a w."""
 
     pursuit: Pursuit
-    loss: SkipLoss | None
     log_eta: float
+
+    @property
+    def eta(self) -> float:
+        """The eta."""
+        return float(np.exp(self.log_eta))
 
 
 @final
 class PenalisedSkipSearch(IncumbentSearch):
-    """Search for ``min l(f + S w, y) + beta (sum of sizes) + beta ||w||``.
+    """Search for ``min l(f + S w + b, y) + beta (sum of sizes) + beta ||w||``.
 
     Parameters
     ----------
     problem : Problem of SkipLayer
+        With a constant b, or without.
     open_search : Opener
         Opens the search for neurons alone, of any loss.
 
     Attributes
     ----------
     linear : ndarray, shape (p,)
-        The w beside `neurons`.
+        The w beside `neurons`, and the b.
 
     Notes
     -----
@@ -66,17 +72,18 @@ class PenalisedSkipSearch(IncumbentSearch):
 
     def __init__(self, problem: Problem[SkipLayer], open_search: Opener) -> None:
         self.rows = rows = problem.rows
-        nothing = Neurons.none(rows.n_features)
+        self._line, nothing = PricedLine(problem), Neurons.none(rows.n_features)
         self._open, self.basis = open_search, np.eye(rows.n_features)
-        self.linear = np.zeros(rows.linear.shape[1])
-        first = open_search(problem.on(rows.layer), None)
+        first = open_search(self._line.alone, None)
         super().__init__(problem, nothing, first.proof.kind, first.deadline)
-        self._inner: _Inner | None = self._around(first, None, -np.inf)
-        self.proof = self._with_linear_neuron(first.proof)
+        f = np.zeros_like(problem.y)
+        self.linear = self._line.flat(f)
+        self.objective = self._line.objective(f, 0.0, self.linear)
+        self._first_end = first.deadline.share(_FIRST_SHARE)
+        self._inner: _Inner | None = self._around(first, -np.inf)
+        self.proof = self._line.proof(first.proof)
         self.bound = self.proof.bound(problem)
-        self._space_proof = self._with_linear_neuron(
-            spectral_proof(rows.layer, self.proof.v, quick=True)
-        )
+        self._space_proof = self._line.proof(spectral_proof(rows.layer, self.proof.v, quick=True))
         self._root: RootSearch | None = None
         self._was_stationary = False
 
@@ -103,7 +110,7 @@ class PenalisedSkipSearch(IncumbentSearch):
 
     def incumbent(self) -> Neurons:
         """The best neurons so far, and the linear part beside them."""
-        return replace(self.neurons, linear=self.linear)
+        return with_linear(self.rows, self.neurons, self.linear)
 
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """The best on the problem that was searched, and on that over all networks."""
@@ -118,18 +125,17 @@ class PenalisedSkipSearch(IncumbentSearch):
             # Where the last search could not exclude a neuron that is the reason, else rounding.
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
-        problem, layer = self.problem, self.rows.layer
-        ridge = problem.beta / float(np.exp(log_eta))
-        loss = SkipLoss(problem.loss, self.rows.linear, ridge)
-        search = self._open(Problem.of(layer, problem.y, problem.beta, loss), self.neurons)
-        self._inner = self._around(search, loss, log_eta)
+        search = self._open(self._line.around(float(np.exp(log_eta))), self.neurons)
+        self._inner = self._around(search, log_eta)
         self._advance(self._inner, tol)
 
-    def _around(self, search: Search, loss: SkipLoss | None, log_eta: float) -> _Inner:
+    def _around(self, search: Search, log_eta: float) -> _Inner:
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        return _Inner(Pursuit(search), loss, log_eta)
+        return _Inner(Pursuit(search), log_eta)
 
     def _advance(self, inner: _Inner, tol: float) -> bool:
+        if inner.eta == 0.0 and self._first_end.passed:
+            return False
         advanced = inner.pursuit.advance(tol)
         self.n_blocks = inner.pursuit.search.n_blocks
         return advanced
@@ -140,26 +146,21 @@ class PenalisedSkipSearch(IncumbentSearch):
         search.finish(tol, quick=quick)
         neurons = search.incumbent()
         f = self.rows.layer.forward(neurons.rays, neurons.signs)
-        w = (
-            np.zeros_like(self.linear)
-            if inner.loss is None
-            else inner.loss.weights(f, self.problem.y)
-        )
+        w = self._line.weights(f, inner.eta) if inner.eta else self._line.best(f)
         self._offer(neurons, f, w)
-        program, space = map(self._with_linear_neuron, search.final_proofs(quick=quick))
+        program, space = map(self._line.proof, search.final_proofs(quick=quick))
         self._take(program)
         proofs = (self._space_proof, space)
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         if self._root is not None:
-            norm = max(float(np.linalg.norm(w)), 1e-300)
+            norm = max(self._line.norm(w), 1e-300)
             self._root.note(inner.log_eta, float(np.log(norm)) - inner.log_eta)
         self._was_stationary = search.stationary
         self._inner = None
 
     def _offer(self, neurons: Neurons, f: FloatArray, w: FloatArray) -> None:
         """Keep these neurons with predictions f, and w, if they are the best so far."""
-        sizes = float(neurons.sizes.sum()) + float(np.linalg.norm(w))
-        objective = self.problem.value(f + self.rows.linear @ w, sizes)
+        objective = self._line.objective(f, float(neurons.sizes.sum()), w)
         if objective < self.objective:
             self.neurons, self.linear, self.objective = neurons, w, objective
 
@@ -168,29 +169,10 @@ class PenalisedSkipSearch(IncumbentSearch):
 
         Neurons may have taken over all that the skip connection is to do.
         """
-        S, neurons, problem = self.rows.linear, self.neurons, self.problem
-        y, beta = problem.y, problem.beta
-        start = float(np.linalg.norm(y)) / max(float(np.linalg.norm(S)), 1e-300)
-        guesses = []
-        for f in (self.rows.layer.forward(neurons.rays, neurons.signs), np.zeros_like(y)):
-            eta = start
-            for _ in range(_GUESSES):
-                w = SkipLoss(problem.loss, S, beta / eta).weights(f, y)
-                eta = max(float(np.linalg.norm(w)), 1e-3 * eta)
-            guesses.append(eta)
-        return max(guesses)
-
-    def _with_linear_neuron(self, proof: DualProof) -> DualProof:
-        return with_linear_neuron(proof, self.rows.linear)
+        neurons = self.neurons
+        f = self.rows.layer.forward(neurons.rays, neurons.signs)
+        return max(self._line.guess(f), self._line.guess(np.zeros_like(f)))
 
 
 def _inner_tolerance(tol: float) -> float:
     return max(_INNER * tol, _LEAST_TOLERANCE)
-
-
-def with_linear_neuron(proof: DualProof, S: FloatArray) -> DualProof:
-    """The proof with a linear neuron as one more that may not exceed beta: ``||S'v|| <= beta``."""
-    v = proof.v
-    rounding = 2.0 * (sum(S.shape) + 8) * EPS * float(np.abs(v) @ np.linalg.norm(S, axis=1))
-    pull = float(np.linalg.norm(S.T @ v)) + rounding
-    return replace(proof, bounds=np.maximum(proof.bounds, pull))

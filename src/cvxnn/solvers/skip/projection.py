@@ -6,21 +6,19 @@ projection P onto what is orthogonal to ``D S``, where D has the roots of the we
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
-from cvxnn.evaluation import Evaluation, evaluate, predict
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, Mixture
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import SquaredLoss, WeightedLoss
-from cvxnn.losses.composed import mixing_error
+from cvxnn.losses.skip import mixing_error
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.search import Opener, Search
 from cvxnn.solvers.skip.column_space import ColumnSpace
 from cvxnn.validation import SMALLEST_ENTRY
 
@@ -31,11 +29,7 @@ _NOTHING = 1e-30
 @final
 @dataclass(frozen=True)
 class ProjectedProblem:
-    """The problem for the neurons alone, and the way back from it.
-
-    Columns of S that depend on others up to rounding, whatever the weights of rows and
-    the units of columns, have the weight 0: bound and optimum are those of networks for
-    which that is so.
+    """The problem for the neurons alone, and the way back from it: a FreeProblem.
 
     Attributes
     ----------
@@ -43,7 +37,7 @@ class ProjectedProblem:
         With the squared loss, with weights or without.
     space : ColumnSpace
         Of ``D S``.
-    matrix : ndarray, shape (n, n)
+    matrix : Mixture, shape (n, n)
         ``P D``.
     unit : float
         The power of two next to what is left of the targets, by which those of `inner` and
@@ -54,17 +48,17 @@ class ProjectedProblem:
 
     problem: Problem[SkipLayer]
     space: ColumnSpace
-    matrix: FloatArray
+    matrix: Mixture
     unit: float
     inner: Problem[Layer]
 
     @classmethod
     def of(cls, problem: Problem[SkipLayer]) -> Self:
-        """O(n^2 (N + p)) for N rows of the layer, where its readout is dense."""
+        """O(n p^2 + N p) for N rows of the layer."""
         rows, y, loss = problem.rows, problem.y, problem.loss
         root = np.sqrt(loss.weights) if isinstance(loss, WeightedLoss) else np.ones_like(y)
-        space = ColumnSpace.of(rows.linear, root)
-        matrix = (np.eye(len(root)) - space.basis @ space.basis.T) * root
+        space = ColumnSpace.of(rows.columns, root)
+        matrix = Mixture.diagonal(root, space.basis, space.basis * root[:, None])
         left = space.project(root * y)
         # Entries that are rounding, and too small for a search: the bound has its own y.
         left[np.abs(left) < max(_NOTHING * float(np.abs(left).max()), SMALLEST_ENTRY)] = 0.0
@@ -81,16 +75,9 @@ class ProjectedProblem:
         """The best w beside neurons, shape (p,)."""
         rows, space = self.problem.rows, self.space
         f = rows.layer.forward(neurons.rays, neurons.signs)
-        w = np.zeros(rows.linear.shape[1])
+        w = np.zeros(rows.columns.shape[1])
         w[space.kept] = space.solve(space.scales * (self.problem.y - f))
         return w
-
-    def evaluate(self, neurons: Neurons, w: FloatArray) -> Evaluation:
-        """The objective of neurons and w."""
-        problem, rows, rays = self.problem, self.problem.rows, neurons.rays
-        price = problem.beta * float(neurons.sizes.sum())
-        prediction = predict(rows.layer, rays, neurons.signs, (rows.linear, w))
-        return evaluate(problem.loss, problem.y, prediction, price, rays.size + len(rays))
 
     def proof(self, found: DualProof, reached: float) -> DualProof:
         """A proof for the projected problem, carried over.
@@ -113,73 +100,3 @@ class ProjectedProblem:
         share = space.share(v / space.scales)
         bounds = found.bounds * self.unit + mixing + moved
         return DualProof(v[:, None], bounds, found.kind, share * float(reach) * (1.0 + 1e-9))
-
-
-@final
-class FreeSkipSearch(Search):
-    """Search for ``min l(f + S w, y) + beta (sum of sizes)`` with the squared loss.
-
-    Every round is one of the search for the neurons on the projected problem, whose
-    network is taken over with the best w beside it.
-
-    Parameters
-    ----------
-    projected : ProjectedProblem
-    open_search : Opener
-        Opens the search for neurons alone.
-
-    Attributes
-    ----------
-    linear : ndarray, shape (p,)
-        The w beside `neurons`.
-    """
-
-    def __init__(self, projected: ProjectedProblem, open_search: Opener) -> None:
-        self._projected = projected
-        self.basis = np.eye(projected.problem.rows.n_features)
-        self._inner = open_search(projected.inner, None)
-        self._take_over()
-
-    def step(self, tol: float) -> None:
-        """One round of the search for the neurons."""
-        self._inner.step(tol)
-        self._take_over()
-
-    def sharpen(self, tol: float) -> bool:
-        """One more round for the digits beyond the goal; False where there is nothing to gain."""
-        sharpened = self._inner.sharpen(tol)
-        self._take_over()
-        return sharpened
-
-    def finish(self, tol: float, *, quick: bool) -> None:
-        """Leave a minimal network, with the best w beside it."""
-        self._inner.finish(tol, quick=quick)
-        self._take_over()
-
-    def incumbent(self) -> Neurons:
-        """The best neurons so far, and the linear part beside them."""
-        return replace(self.neurons, linear=self.linear)
-
-    def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
-        """The best on the problem that was searched, and on that over all networks."""
-        program, space = self._inner.final_proofs(quick=quick)
-        return self._carried_over(program), self._carried_over(space)
-
-    # Trial weights may have squares beyond float64 where units are far apart.
-    @np.errstate(over="ignore", invalid="ignore")
-    def _take_over(self) -> None:
-        """State, network and proof of the search for the neurons."""
-        projected, inner = self._projected, self._inner
-        self.n_blocks, self.rank, self.is_cheap = inner.n_blocks, inner.rank, inner.is_cheap
-        self.stalled, self.stationary = inner.stalled, inner.stationary
-        self.deadline = inner.deadline
-        self.neurons = projected.neurons(inner.incumbent())
-        self.linear = projected.linear(self.neurons)
-        evaluation = projected.evaluate(self.neurons, self.linear)
-        self.objective = evaluation.value
-        self._reached = evaluation.value + evaluation.error
-        self.proof = self._carried_over(inner.proof)
-        self.bound = self.proof.bound(projected.problem)
-
-    def _carried_over(self, proof: DualProof) -> DualProof:
-        return self._projected.proof(proof, self._reached)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -14,12 +13,16 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
+from cvxnn.losses import SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.skip.penalised import PenalisedSkipSearch, with_linear_neuron
-from cvxnn.solvers.skip.projection import FreeSkipSearch, ProjectedProblem
+from cvxnn.solvers.skip.free import FreeProblem, FreeSkipSearch, evaluated, with_linear
+from cvxnn.solvers.skip.penalised import PenalisedSkipSearch
+from cvxnn.solvers.skip.priced_line import PricedLine
+from cvxnn.solvers.skip.profile import ProfiledProblem
+from cvxnn.solvers.skip.projection import ProjectedProblem
 from cvxnn.solvers.strategy import Strategy, sharp_proof
 
 
@@ -30,13 +33,19 @@ class SkipStrategy(Strategy):
     Parameters
     ----------
     problem : Problem of SkipLayer
-        A free linear part is for the squared loss, with weights or without.
     inner : LayerStrategy
         For the neurons alone.
+
+    Raises
+    ------
+    InputError
+        If a free linear part has no best weights.
     """
 
     def __init__(self, problem: Problem[SkipLayer], inner: LayerStrategy) -> None:
         self._problem, self._rows, self._inner = problem, problem.rows, inner
+        self._free = free_problem(problem) if problem.rows.is_free else None
+        self._line = PricedLine(problem)
 
     @property
     def n_patterns(self) -> int:  # type: ignore[override]
@@ -61,28 +70,27 @@ class SkipStrategy(Strategy):
         def open_search(problem: Problem[Layer], start: Neurons | None) -> Search:
             return self._inner.open_for(problem, start, deadline, certifies=certifies)
 
-        if self._rows.is_free:
-            projected = (
-                self._projected if problem is self._problem else ProjectedProblem.of(problem)
-            )
-            return FreeSkipSearch(projected, open_search)
-        return PenalisedSkipSearch(problem, open_search)
+        if self._free is None:
+            return PenalisedSkipSearch(problem, open_search)
+        free = self._free if problem is self._problem else free_problem(problem)
+        return FreeSkipSearch(free, open_search)
 
     def opening(self) -> Neurons:
-        """A first network of the neurons alone, or beside the best linear part if it is free."""
-        if not self._rows.is_free:
-            return self._beside(opening(self._problem.on(self._rows.layer)))
-        return self._beside(self._projected.neurons(opening(self._projected.inner)))
+        """A first network, and the best linear part beside it."""
+        if self._free is not None:
+            neurons = self._free.neurons(opening(self._free.inner))
+            return with_linear(self._rows, neurons, self._free.linear(neurons))
+        eta = self._line.guess(np.zeros_like(self._problem.y))
+        neurons = opening(self._line.around(eta))
+        f = self._rows.layer.forward(neurons.rays, neurons.signs)
+        return with_linear(self._rows, neurons, self._line.best(f))
 
     def nothing(self) -> Neurons:
         """No neurons, and the linear part alone where it is free."""
-        return self._beside(Neurons.none(self._rows.n_features))
-
-    def _beside(self, neurons: Neurons) -> Neurons:
-        """The neurons with a linear part beside them: the best, or none where it costs."""
-        if self._rows.is_free:
-            return replace(neurons, linear=self._projected.linear(neurons))
-        return replace(neurons, linear=np.zeros(self._rows.linear.shape[1]))
+        none = Neurons.none(self._rows.n_features)
+        if self._free is not None:
+            return with_linear(self._rows, none, self._free.linear(none))
+        return with_linear(self._rows, none, self._line.flat(np.zeros_like(self._problem.y)))
 
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
@@ -93,14 +101,22 @@ class SkipStrategy(Strategy):
         return self._proof_by(sharp_proof)
 
     def _proof_by(self, prove: Callable[[Layer, FloatArray], DualProof]) -> DualProof:
-        if not self._rows.is_free:
-            v = self._problem.residual_at_zero
-            return with_linear_neuron(prove(self._rows.layer, v), self._rows.linear)
-        projected, nothing = self._projected, Neurons.none(self._rows.n_features)
-        evaluation = projected.evaluate(nothing, projected.linear(nothing))
-        proof = prove(projected.inner.rows, projected.inner.y)
-        return projected.proof(proof, evaluation.value + evaluation.error)
+        if self._free is None:
+            alone = self._line.alone
+            return self._line.proof(prove(alone.rows, alone.residual_at_zero))
+        free, nothing = self._free, Neurons.none(self._rows.n_features)
+        evaluation = evaluated(self._problem, nothing, free.linear(nothing))
+        proof = prove(free.inner.rows, free.inner.residual_at_zero)
+        return free.proof(proof, evaluation.value + evaluation.error)
 
-    @cached_property
-    def _projected(self) -> ProjectedProblem:
-        return ProjectedProblem.of(self._problem)
+
+def free_problem(problem: Problem[SkipLayer]) -> FreeProblem:
+    """What a free linear part leaves for the neurons alone.
+
+    A projection with the squared loss, whatever the weights of rows; else another loss.
+    """
+    loss = problem.loss
+    of_rows = loss.loss if isinstance(loss, WeightedLoss) else loss
+    if isinstance(of_rows, SquaredLoss):
+        return ProjectedProblem.of(problem)
+    return ProfiledProblem.of(problem)
