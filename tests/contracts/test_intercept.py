@@ -54,6 +54,18 @@ def test_targets_that_are_shifted_shift_the_intercept(model):
     np.testing.assert_allclose(moved.network(X), plain.network(X) + 50.0, atol=1e-3)
 
 
+@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv", "linear_conv"])
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+@pytest.mark.parametrize(("n", "target"), [(1, 0.82), (4, -1e8), (5, 0.1)])
+def test_one_target_for_all_is_fitted_exactly(model, loss, n, target):
+    X = np.random.default_rng(n).standard_normal((n, 3))
+    X = cvxnn.image_patches(X, 2) if model == "linear_conv" else X
+    solution = cvxnn.solve(X, np.full(n, target), 0.01, model=model, loss=loss, intercept=True)
+    assert solution.status is Status.OPTIMAL
+    assert (solution.objective, solution.objective_error, solution.n_neurons) == (0.0, 0.0, 0)
+    assert solution.network.intercept == target
+
+
 def test_from_the_largest_beta_on_there_is_a_constant_only():
     X, y = cases.draw_rows("squared", 12, 3)
     largest = cvxnn.largest_beta(X, y, intercept=True)
