@@ -21,7 +21,7 @@ from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.tile_search import TileStages
-from cvxnn.solvers.intercept.proof import Mixing, intercept_reach
+from cvxnn.solvers.intercept.proof import Mixing, beside_any_offset, intercept_reach
 from cvxnn.solvers.roots import RootSearch
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 
@@ -122,8 +122,8 @@ class InterceptSearch(IncumbentSearch):
         self.objective = self._of_constant = problem.value(f + nothing.intercept)
         reach = intercept_reach(problem, nothing.intercept, self.objective)
         self._of_program, self._of_space = (Mixing(problem, reach) for _ in range(2))
-        (self.proof,) = self._of_program.carried_over(proof)
-        (self._space_proof,) = self._of_space.carried_over(proof)
+        # Of the constant alone: as a rule too far from the optimum to be mixed with others.
+        self.proof = self._space_proof = beside_any_offset(proof, problem, reach)
         self.bound = self.proof.bound(problem)
         self._inner: _Inner | None = None
         self._root: RootSearch | None = None
