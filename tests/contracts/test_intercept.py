@@ -90,6 +90,21 @@ def test_one_target_for_all_is_fitted_exactly(model, loss, n, target):
     assert solution.network.intercept == target
 
 
+def test_searches_that_neurons_lead_nowhere_begin_anew():
+    X, y = [[-0.0823, -0.4809], [-1.095, 1.4481]], [-0.6013, 0.8782]
+    model = cvxnn.Conv((2,), pooling="max")
+    solution = cvxnn.solve(X, y, 0.25, model=model, method="exact", intercept=True)
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 1
+
+
+def test_circular_filters_have_no_bound_above_their_networks():
+    X, y = [[-2.5276, -0.3709], [-0.6845, -0.0655]], [-0.0048, 0.6235]
+    solution = cvxnn.solve(X, y, 0.004, model="circular_conv", intercept=True)
+    assert solution.status is Status.OPTIMAL
+    # A bound of 0.00125 once hid the network.
+    assert solution.dual_bound <= solution.objective < 0.00118
+
+
 def test_from_the_largest_beta_on_there_is_a_constant_only():
     X, y = cases.draw_rows("squared", 12, 3)
     largest = cvxnn.largest_beta(X, y, intercept=True)

@@ -28,6 +28,9 @@ from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
 # may be asked for: sums of its dual point err by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-2, 1e-13
+# Share of the sum of a dual point up to which it may be wrong, where the next intercept is
+# chosen from it.
+_SURE = 0.03
 # What a better intercept may gain at most, in shares of the tolerance, and the sum of a dual
 # point, in shares of that of its moduli, that is rounding.
 _BALANCED, _NOISE = 0.1, 1e-13
@@ -75,10 +78,11 @@ class BesideOffsets:
 
 @dataclass(frozen=True)
 class _Inner:
-    """A search under way, and the intercept that it is beside."""
+    """A search under way, the intercept that it is beside, and whether it began with neurons."""
 
     pursuit: Pursuit
     offset: float
+    has_start: bool
 
 
 @final
@@ -143,7 +147,12 @@ class InterceptSearch(IncumbentSearch):
         search = self._inner.pursuit.search
         if self._inner.pursuit.advance(inner_tol):
             self.n_blocks = search.n_blocks
-            self._offer(search.incumbent(), self._inner.offset)
+            f = self._offer(search.incumbent(), self._inner.offset)
+            if not self._is_sure(f + self._inner.offset, search):
+                return
+        if self._inner.has_start and search.is_stuck and not search.reaches(inner_tol):
+            # The start may be the reason.
+            self._open(self._inner.offset, None, tol)
             return
         self._end(self._inner, tol, quick=False)
         if not (self.reaches(tol) or self.deadline.passed):
@@ -177,9 +186,13 @@ class InterceptSearch(IncumbentSearch):
         if offset is None:
             offset, self._certifies, self._valley = self.neurons.intercept, True, None
         # The first one starts from the parts of the rows, unless there are neurons.
-        known = start if len(start) else None
-        search = self._searches.open(offset, known, self._certifies)
-        self._inner = self._around(search, offset)
+        self._open(offset, start if len(start) else None, tol)
+
+    def _open(self, offset: float, start: Neurons | None, tol: float) -> None:
+        """The search beside an intercept, from neurons or anew, and its first round."""
+        search = self._searches.open(offset, start, self._certifies)
+        self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
+        self._inner = _Inner(Pursuit(search), offset, start is not None)
         self._inner.pursuit.advance(_inner_tolerance(tol))
         self.n_blocks = search.n_blocks
 
@@ -193,10 +206,6 @@ class InterceptSearch(IncumbentSearch):
             self.n_blocks, neurons = rough.n_new, rough.neurons
             self._offer(neurons, neurons.intercept)
 
-    def _around(self, search: Search, offset: float) -> _Inner:
-        self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        return _Inner(Pursuit(search), offset)
-
     def _end(self, inner: _Inner, tol: float, *, quick: bool) -> None:
         """Take over the network and the proofs of a search, and the sum of its dual point."""
         search, self._inner = inner.pursuit.search, None
@@ -204,7 +213,7 @@ class InterceptSearch(IncumbentSearch):
         f = self._offer(search.incumbent(), inner.offset)
         program, space = search.final_proofs(quick=quick)
         # Of the point behind the bound, where it is near the optimum; then so is the residual.
-        is_proven = search.reaches(tol)
+        is_proven = search.reaches(_inner_tolerance(tol))
         v = program.v if is_proven else self.problem.residual(f + inner.offset)
         total = math.fsum(v)
         if self._valley is None:
@@ -218,6 +227,21 @@ class InterceptSearch(IncumbentSearch):
         proofs = [self._space_proof, *self._of_space.carried_over(space)]
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         self._was_stationary = search.stationary
+
+    def _is_sure(self, prediction: FloatArray, search: Search) -> bool:
+        """Whether it is known well enough where from here a better intercept is.
+
+        A loss whose curvatures are h at most has residuals that err by r, where the squares
+        of r over h have a sum of twice the gap at most: so does the sum of the residuals, of
+        twice the gap times the sum of h.
+        """
+        if search.gap >= 1.0 or (self._certifies and self._searches.asks):
+            return False
+        total = math.fsum(self.problem.residual(prediction))
+        # It is largest where a prediction is right, or a margin is 0.
+        loss, y = self.problem.loss, self.problem.y
+        curvature = float(loss.majorizer(np.zeros_like(y) if loss.has_labels else y, y).sum())
+        return 2.0 * search.gap * search.objective * curvature <= (_SURE * total) ** 2
 
     def _first_step(self, prediction: FloatArray, total: float) -> float:
         curvature = float(self.problem.loss.majorizer(prediction, self.problem.y).sum())
