@@ -23,7 +23,7 @@ KINDS = {
     "certify": 0.08,
 }
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge")
-_WITHOUT_INTERCEPT = ("skip_penalised", "skip_free", "certify")
+WITHOUT_INTERCEPT = ("skip_penalised", "skip_free", "certify")
 _WITH_INTERCEPT = 1.0 / 3.0
 _TOLERANCES = (1e-3, 1e-6, 1e-6, 1e-6, 1e-8, 1e-10, 1e-13)
 
@@ -186,7 +186,7 @@ def _settings(rng: np.random.Generator, instance: Instance) -> None:
 
 def _intercept(rng: np.random.Generator, instance: Instance) -> None:
     """For some, at times with targets that are far from 0; the last to be drawn."""
-    if instance.kind in _WITHOUT_INTERCEPT or rng.random() > _WITH_INTERCEPT:
+    if instance.kind in WITHOUT_INTERCEPT or rng.random() > _WITH_INTERCEPT:
         return
     instance.intercept = True
     choice, size = rng.random(), 10.0 ** rng.uniform(0.0, 6.0)
