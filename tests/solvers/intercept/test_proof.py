@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import rational
 from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof
@@ -138,6 +139,28 @@ def test_a_sum_that_is_small_by_chance_does_not_spoil_mixtures():
         bounds.append(max(each.bound(problem) for each in mixing.carried_over(proof)))
     assert bounds[2] == pytest.approx(problem.value(np.full(9, best)), rel=1e-9)
     assert bounds[1] < bounds[2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_proven_holds_in_rational_numbers(seed):
+    rng = np.random.default_rng(seed)
+    n, far = 2 + seed, 10.0 ** (2 * seed)
+    X = np.column_stack([rng.standard_normal(n), np.ones(n)])
+    y, beta = rng.standard_normal(n) + far, 0.2
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    constant = y.mean()
+    reach = intercept_reach(problem, constant, problem.value(np.full(n, constant)))
+    mixing = Mixing(problem, reach)
+    for move in (-0.3, 0.2, 0.0):
+        f = problem.rows.activations(rng.standard_normal((1, 2)))[:, 0]
+        v = problem.residual(f + best_offset(problem.loss, f, y) + move)
+        for proof in mixing.carried_over(priced(problem, v)):
+            assert sum(map(Fraction, proof.v.tolist())) == 0 and proof.slack == 0.0
+            if proof.v.any():
+                # Both are rounded down, or in the last digit, in exact arithmetic.
+                assert proof.oracle_bound >= rational.largest(X, proof.v) * (1.0 - 1e-15)
+                exact = rational.bound(X, y, beta, proof.v)
+                assert Fraction(proof.bound(problem)) <= exact + abs(exact) / 10**14
 
 
 def test_labels_of_one_kind_have_no_reach_and_no_bound():
