@@ -10,8 +10,10 @@ import pytest
 from adversary import oracle
 from adversary.calls import call, weights_of
 from adversary.checks import check
+from adversary.dual_point import dual_faults
 from adversary.dyadic import Dyadic, root_between
-from adversary.instances import KINDS, Instance, draw, problem_of
+from adversary.instances import KINDS, WITHOUT_INTERCEPT, Instance, draw, problem_of
+from adversary.intercept import with_best_intercept
 from adversary.problem import Weights, objective
 
 # Instances (seed, index) that failed once, for what.
@@ -27,6 +29,12 @@ ONCE_FAILED = [
     *[(1, 83), (1, 294), (1, 583), (1, 774)],
     # Max pooling over one patch, and a search that takes predictions for rows.
     *[(0, 654), (0, 860), (0, 863), (0, 936)],
+    # Beside an intercept: bounds of a dual point that a bad one was mixed into.
+    *[(0, 16), (0, 338)],
+    # An exact fit, and targets far from 0.
+    *[(0, 111), (0, 1467)],
+    # A bound above a circular network; a root beyond the steps for it.
+    *[(2, 5241), (2, 3587), (2, 4974)],
 ]
 LIMIT = 2.0
 
@@ -56,21 +64,75 @@ def plain(kind: str = "relu", tol: float = 1e-9) -> Instance:
     return instance
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_plain_instance_passes(kind):
-    outcome = check(plain(kind), None)
+# Each kind, and beside an intercept where it may have one.
+CASES = [(kind, False) for kind in KINDS]
+CASES += [(kind, True) for kind in KINDS if kind not in WITHOUT_INTERCEPT]
+each_case = pytest.mark.parametrize(("kind", "intercept"), CASES)
+
+
+@each_case
+def test_a_plain_instance_passes(kind, intercept):
+    outcome = check(replace(plain(kind), intercept=intercept), None)
     assert (outcome.status, outcome.failures) == ("OPTIMAL", [])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_bound_that_is_too_high_is_seen(kind):
+@each_case
+def test_a_bound_that_is_too_high_is_seen(kind, intercept):
     def forged(instance: Instance, limit: float | None) -> object:
         result = call(instance, limit)
         return replace(result, dual_bound=result.dual_bound * (1.0 + 1e-6))
 
-    kinds = {kind for kind, _ in check(plain(kind), None, forged).failures}
+    plain_one = replace(plain(kind), intercept=intercept)
+    kinds = {kind for kind, _ in check(plain_one, None, forged).failures}
     assert "bound" in kinds
     assert ("dual" in kinds) == (kind in ("relu", "leaky", "cnn", "cnn_max"))
+
+
+def test_an_intercept_that_is_not_the_best_is_seen():
+    def forged(instance: Instance, limit: float | None) -> object:
+        result = call(instance, limit)
+        network = result.network.with_intercept(result.network.intercept + 0.01)
+        value = network.objective(instance.X, instance.y, instance.beta)
+        return replace(result, network=network, objective=value, dual_bound=value * (1.0 - 1e-9))
+
+    instance = replace(plain(tol=1e-8), intercept=True)
+    kinds = {kind for kind, _ in check(instance, None, forged).failures}
+    assert {"bound", "better", "dual"} <= kinds
+
+
+def test_a_dual_point_that_does_not_vanish_on_the_constant_is_seen():
+    instance = replace(plain(), intercept=True)
+    problem, network = problem_of(instance), Weights(np.zeros((0, 2)), np.zeros(0))
+    v = np.array([0.1, -0.1, 0.1, 0.1, -0.1, 0.1])
+    faults = dual_faults(problem, network, 0.0, (v, 10.0), np.random.default_rng(0))
+    assert "sum of the dual point" in " ".join(faults)
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "squared_hinge", "logistic"])
+def test_no_intercept_is_better_than_the_best(loss):
+    instance = replace(plain(), intercept=True, loss=loss, delta=0.3)
+    instance.weights = np.linspace(0.5, 3.0, 6)
+    if loss in ("squared_hinge", "logistic"):
+        instance.y = np.sign(instance.y)
+    problem = problem_of(instance)
+    network = Weights(np.array([[0.3, -0.2]]), np.array([0.7]))
+    best = with_best_intercept(problem, network)
+    low, _ = objective(problem, best)
+    for move in (-1e-3, 1e-3):
+        moved = replace(best, intercept=Fraction(best.intercept) + Fraction(move))
+        assert objective(problem, moved)[0] > low
+
+
+def test_labels_of_one_kind_are_outside_the_range_beside_an_intercept():
+    instance = plain()
+    instance.loss, instance.y = "logistic", np.ones(6)
+    assert instance.in_range()
+    instance.intercept = True
+    assert not instance.in_range()
+    instance.y = np.array([1.0, 1.0, 1.0, 1.0, 1.0, -1.0])
+    assert instance.in_range()
+    instance.weights = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    assert not instance.in_range()
 
 
 def test_a_bound_above_the_optimum_is_seen_below_the_objective_of_the_network():

@@ -65,3 +65,13 @@ def test_a_loss_beside_an_offset_is_the_loss_of_shifted_predictions(loss, is_wei
         np.testing.assert_allclose(beside.curvature(f, target), loss.curvature(f + 0.7, y))
         pair = beside.value_of_pair(f, 1e-17 * f, target)
         assert pair == pytest.approx(beside.value(f, target), rel=1e-13)
+
+
+def test_the_best_scaling_of_a_dual_point_may_be_tiny():
+    """Its slope is 0.8 log(1/t) less 0.4 times the offset, and terms that stay."""
+    y, v = np.array([1.0, -1.0]), np.array([0.6, -0.2])
+    loss = OffsetLoss(LogisticLoss(), 300.0)
+    t = loss.dual_scaling(v, y, np.inf)
+    assert 1e-70 < t < 1e-60
+    values = [loss.conjugate(s * v, y) for s in (0.5 * t, t, 2.0 * t)]
+    assert values[1] <= min(values)

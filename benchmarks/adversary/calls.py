@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ def call(instance: Instance, time_limit: float | None) -> Any:
     """The result of the call; InputError where it is refused."""
     options = {"loss": _loss(instance), "sample_weight": instance.weights}
     options |= {"tol": instance.tol, "time_limit": time_limit}
+    if instance.intercept:
+        options["intercept"] = True
     X, y, beta = instance.X, instance.y, instance.beta
     if instance.kind == "certify":
         return cvxnn.certify(_given(instance, options), X, y, beta, **options)
@@ -49,6 +52,11 @@ def _method(instance: Instance) -> Any:
 
 def weights_of(instance: Instance, network: Any, rows: Any) -> Weights:
     """The returned network as it enters the problem with these rows, shape (n, K, p)."""
+    weights = _neurons_of(instance, network, rows)
+    return replace(weights, intercept=network.intercept) if instance.intercept else weights
+
+
+def _neurons_of(instance: Instance, network: Any, rows: Any) -> Weights:
     if instance.kind.startswith("cnn"):
         filters = network.filters.reshape(network.n_neurons, instance.filter_size)
         if instance.bias:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adversary.dyadic import Dyadic
+from adversary.intercept import with_best_intercept
 from adversary.problem import FloatArray, Problem, Weights, empty
 
 Vector = list[Fraction]
@@ -32,24 +33,41 @@ def simple_candidates(problem: Problem) -> Iterator[Weights]:
 
 def _single_rows(problem: Problem) -> Iterator[Weights]:
     """Neurons along one row that fit it alone, as if the others were not there."""
-    weights = np.array([Fraction(float(w)) for w in problem.weights], dtype=object)
-    order = sorted(range(len(problem.y)), key=lambda i: -weights[i] * abs(float(problem.y[i])) ** 2)
+    for goals in _goals(problem):
+        yield from _along_rows(problem, goals)
+
+
+def _goals(problem: Problem) -> Iterator[Vector]:
+    """What single rows are to be fitted to: targets, and their distances from constants."""
+    y = _fractions(problem.y)
+    yield y
+    if problem.intercept:
+        best = Fraction(with_best_intercept(problem, empty(problem)).intercept)
+        most = max(y, key=lambda value: abs(value - best))
+        others = [value for value in y if value != most] or [best]
+        for constant in (best, sum(others, Fraction(0)) / len(others)):
+            yield [value - constant for value in y]
+
+
+def _along_rows(problem: Problem, goals: Vector) -> Iterator[Weights]:
+    weights = _fractions(problem.weights)
+    order = sorted(range(len(goals)), key=lambda i: -weights[i] * goals[i] ** 2)
     for i in order[:_MOST_ROWS]:
-        row, y = problem.rows[i, 0], float(problem.y[i])
+        row, y = problem.rows[i, 0], goals[i]
         peak = float(np.abs(row).max())
-        if peak == 0.0 or y == 0.0:
+        if peak == 0.0 or y == 0:
             continue
         length = peak * float(np.linalg.norm(row / peak))
         # f_i = s c length for the neuron s c (x'u)_+, u = x / length, at the price beta c.
         price = Fraction(problem.beta) / (weights[i] * Fraction(length))
-        goal = max(abs(Fraction(y)) - price, Fraction(0)) / Fraction(length)
+        goal = max(abs(y) - price, Fraction(0)) / Fraction(length)
         size = float(goal) if goal < Fraction(10) ** 300 else 0.0
         if size == 0.0:
             continue
         root = float(np.sqrt(size))
         yield Weights(
             root * (row / length)[None],
-            np.array([np.sign(y) * root]),
+            np.array([root if y > 0 else -root]),
             None if problem.skip is None else np.zeros(len(row)),
         )
 

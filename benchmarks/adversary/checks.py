@@ -162,7 +162,7 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
     few = problem.rows.shape[0] * problem.rows.shape[1] <= _FEW_ROWS
     if proof is not None and few and len(proof[0]) == len(problem.y):
         outcome.dual_checked = True
-        faults = dual_point.dual_faults(problem, result.dual_bound, proof[0], proof[1], rng)
+        faults = dual_point.dual_faults(problem, network, result.dual_bound, proof, rng)
         outcome.failures += [("dual", fault) for fault in faults]
     masks = None
     if instance.kind == "gated":

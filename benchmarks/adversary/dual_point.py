@@ -22,6 +22,10 @@ from adversary.dyadic import Dyadic, nearest, root_between
 from adversary.problem import FloatArray, Problem, Weights, predictions
 
 _EXACT_LOOKS = 6
+# What rounding leaves of a sum that vanishes, in shares of that of the moduli.
+_NO_SUM = Fraction(1, 2**44)
+# A dual point and what the oracle has proven of it.
+Proof = tuple[FloatArray, float]
 
 
 @contextmanager
@@ -45,7 +49,7 @@ def recorded() -> Iterator[list[Any]]:
         kind.execute = original
 
 
-def proof_of(run: Any) -> tuple[FloatArray, float] | None:
+def proof_of(run: Any) -> Proof | None:
     """Dual point and oracle bound in the units of the caller; None where there are none."""
     proof = getattr(run, "proof", None)
     return None if proof is None else (proof.v, float(proof.oracle_bound))
@@ -82,9 +86,10 @@ def _value(problem: Problem, v: FloatArray, u: FloatArray) -> Fraction:
 
 
 def dual_faults(
-    problem: Problem, bound: float, v: FloatArray, oracle_bound: float, rng: np.random.Generator
+    problem: Problem, network: Weights, bound: float, proof: Proof, rng: np.random.Generator
 ) -> Iterator[str]:
-    """What is wrong with a proof, in sentences."""
+    """What is wrong with a proof, in sentences; the network beats its intercept alone."""
+    v, oracle_bound = proof
     if not np.isfinite(v).all():
         yield "the dual point is not finite"
         return
@@ -92,17 +97,27 @@ def dual_faults(
     if np.isfinite(oracle_bound) and Fraction(oracle_bound) < least:
         above = nearest(least / Fraction(oracle_bound) - 1) if oracle_bound > 0.0 else np.inf
         yield f"M(v) is above its bound {oracle_bound!r} by {above:.1e}"
+    total = abs(sum((Fraction(float(value)) for value in v), Fraction(0)))
+    if problem.intercept and total > _NO_SUM * Fraction(float(np.abs(v).sum())):
+        yield f"the sum of the dual point is {nearest(total)!r} beside an intercept"
     if problem.loss == "logistic" or not np.isfinite(bound):
         return
-    most = _best_dual_value(problem, v, Fraction(problem.beta) / least if least else None)
+    charged = total * abs(Fraction(network.intercept)) if problem.intercept else Fraction(0)
+    largest = Fraction(problem.beta) / least if least else None
+    most = _best_dual_value(problem, v, largest, charged)
     if most is not None and Fraction(bound) > most:
         excess = nearest((Fraction(bound) - most) / abs(Fraction(bound)))
         yield f"the bound {bound!r} is above all that its dual point proves by {excess:.1e}"
 
 
-def _best_dual_value(problem: Problem, v: FloatArray, largest: Fraction | None) -> Fraction | None:
-    """``max -l*(-t v)`` over ``0 <= t <= largest``, for losses where that is a parabola in t."""
-    linear = square = Fraction(0)
+def _best_dual_value(
+    problem: Problem, v: FloatArray, largest: Fraction | None, charged: Fraction
+) -> Fraction | None:
+    """``max -l*(-t v) - t charged`` over ``0 <= t <= largest``, where that is a parabola in t.
+
+    What is charged is what the sum of v gives an intercept.
+    """
+    linear, square = -charged, Fraction(0)
     for value, y, weight in zip(v, problem.y, problem.weights, strict=True):
         value, y, weight = Fraction(float(value)), Fraction(float(y)), Fraction(float(weight))
         if problem.loss == "squared_hinge" and y * value < 0:

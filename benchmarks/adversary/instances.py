@@ -23,6 +23,8 @@ KINDS = {
     "certify": 0.08,
 }
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+WITHOUT_INTERCEPT = ("skip_penalised", "skip_free", "certify")
+_WITH_INTERCEPT = 1.0 / 3.0
 _TOLERANCES = (1e-3, 1e-6, 1e-6, 1e-6, 1e-8, 1e-10, 1e-13)
 
 
@@ -50,6 +52,7 @@ class Instance:
     bias: bool = False
     gates: Any = None
     network: Any = None
+    intercept: bool = False
 
     @property
     def uses_certify(self) -> bool:
@@ -67,14 +70,22 @@ class Instance:
         near = _decades(self.X) <= 100.0 and (
             self.weights is None or _decades(self.weights) <= 30.0
         )
-        return all(_documented(array) for array in arrays) and in_proportion and near
+        numbers = all(_documented(array) for array in arrays)
+        return numbers and in_proportion and near and not self._lacks_labels()
+
+    def _lacks_labels(self) -> bool:
+        """Labels of one kind have no best intercept."""
+        weights = np.ones(len(self.y)) if self.weights is None else self.weights
+        labels = np.unique(self.y[weights > 0.0])
+        is_classified = self.loss in ("logistic", "squared_hinge")
+        return self.intercept and is_classified and len(labels) < 2
 
     def short(self) -> str:
         """One line that a person can read, with the data where they are few."""
         parts = [f"{self.family}/{self.kind}", f"n={len(self.X)} d={self.X.shape[1]}"]
         loss = f"huber({self.delta:.3g})" if self.loss == "huber" else self.loss
         parts += [f"{self.method} {loss} beta={self.beta!r} tol={self.tol:g}"]
-        for name in ("slope", "skip", "padding", "bias"):
+        for name in ("slope", "skip", "padding", "bias", "intercept"):
             if getattr(self, name):
                 parts.append(f"{name}={getattr(self, name)}")
         if self.kind.startswith("cnn"):
@@ -111,6 +122,7 @@ def draw(seed: int, index: int) -> Instance:
     instance.beta = _beta(rng, instance, data.beta_power)
     if kind == "certify":
         instance.network = _random_network(rng, instance)
+    _intercept(rng, instance)
     return instance
 
 
@@ -131,7 +143,7 @@ def problem_of(instance: Instance) -> Problem:
         rows, read = X[:, None, :], "gated" if kind == "gated" else "sum"
     return Problem(
         rows[counted], read, instance.slope, instance.skip, instance.y[counted],
-        weights[counted], instance.beta, instance.loss, instance.delta,
+        weights[counted], instance.beta, instance.loss, instance.delta, instance.intercept,
     )  # fmt: skip
 
 
@@ -170,6 +182,16 @@ def _settings(rng: np.random.Generator, instance: Instance) -> None:
         instance.gates = _gates(rng, instance.X)
         if rng.random() < 0.25:
             instance.gates = np.vstack([instance.gates, np.zeros(d)])
+
+
+def _intercept(rng: np.random.Generator, instance: Instance) -> None:
+    """For some, at times with targets that are far from 0; the last to be drawn."""
+    if instance.kind in WITHOUT_INTERCEPT or rng.random() > _WITH_INTERCEPT:
+        return
+    instance.intercept = True
+    choice, size = rng.random(), 10.0 ** rng.uniform(0.0, 6.0)
+    if choice < 0.4 and instance.loss in ("squared", "huber"):
+        instance.y = instance.y + rng.choice([-1.0, 1.0]) * size * _largest(instance.y)
 
 
 def _gates(rng: np.random.Generator, X: FloatArray) -> FloatArray:

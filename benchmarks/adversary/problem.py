@@ -43,6 +43,8 @@ class Problem:
     loss : {"squared", "huber", "logistic", "squared_hinge"}
     delta : float
         Of the Huber loss.
+    intercept : bool
+        Whether a number without a price is added to all predictions.
     """
 
     rows: FloatArray
@@ -54,6 +56,7 @@ class Problem:
     beta: float
     loss: str
     delta: float
+    intercept: bool = False
 
     @property
     def n_features(self) -> int:
@@ -75,12 +78,15 @@ class Weights:
     skip : shape (p,) or None
     masks : bool, shape (n, m), or None
         Where the gates of a gated network are open.
+    intercept : float or Fraction
+        What is added to all predictions.
     """
 
     hidden: Any
     output: Any
     skip: Any = None
     masks: Any = None
+    intercept: float | Fraction = 0.0
 
     @property
     def size(self) -> int:
@@ -113,7 +119,7 @@ def predictions(problem: Problem, network: Weights) -> list[Fraction]:
     if problem.skip is not None:
         linear = (rows[:, 0] @ Dyadic.of(network.skip)).fractions()
         values = [a + b for a, b in zip(values, linear, strict=True)]
-    return values
+    return [value + Fraction(network.intercept) for value in values]
 
 
 def _neurons(problem: Problem, network: Weights, rows: Dyadic) -> Dyadic:
@@ -168,6 +174,7 @@ def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
             np.abs(network.output),
             None if network.skip is None else np.abs(network.skip),
             network.masks,
+            abs(network.intercept),
         ),
     )
     total = Fraction(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from adversary.dyadic import Dyadic
+from adversary.dyadic import Dyadic, nearest
 from adversary.problem import FloatArray, Problem, Weights
 
 _TINY = 1e-300
@@ -19,18 +20,22 @@ class ScaledProblem:
 
     With X = a X', y = b y' and weights c times those here, objectives are b^2 c times
     those of this problem and weights of neurons sqrt(b / a) times, where b / a is a
-    power of four.
+    power of four. Beside an intercept targets are distances from the middle one.
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.power_x = _power(problem.rows)
-        self.power_y = 0 if problem.has_labels else _power(problem.y)
+        self.center = 0.0
+        if problem.intercept and not problem.has_labels:
+            self.center = float(np.sort(problem.y)[len(problem.y) // 2])
+        targets = problem.y - self.center
+        self.power_y = 0 if problem.has_labels else _power(targets)
         if (self.power_y - self.power_x) % 2:
             self.power_x += 1
         power_w = _power(problem.weights)
         self.rows = np.ldexp(problem.rows, -self.power_x)
-        self.y = problem.y if problem.has_labels else np.ldexp(problem.y, -self.power_y)
+        self.y = np.ldexp(targets, -self.power_y)
         self.weights = np.ldexp(problem.weights, -power_w)
         power_beta = -self.power_x - self.power_y - power_w
         self.beta = float(_ldexp(problem.beta, power_beta))
@@ -48,26 +53,36 @@ class ScaledProblem:
         ]
         if self.problem.skip is not None:
             parts.append(Dyadic.of(network.skip).scaled(2 * power).floats())
+        if self.problem.intercept:
+            moved = Fraction(network.intercept) - Fraction(self.center)
+            parts.append(np.array([nearest(moved / Fraction(2) ** self.power_y)]))
         return np.concatenate(parts)
 
     def unpack(self, theta: FloatArray, masks: Any = None) -> Weights:
         """The network of theta in the units of the caller, without rounding."""
-        hidden, output, skip = self.split(theta)
+        hidden, output, skip, b = self.split(theta)
         power = (self.power_y - self.power_x) // 2
         return Weights(
             Dyadic.of(hidden).scaled(power),
             Dyadic.of(output if self.outputs > 1 or self._bilinear else output[:, 0]).scaled(power),
             None if skip is None else Dyadic.of(skip).scaled(2 * power),
             masks,
+            Fraction(float(b)) * Fraction(2) ** self.power_y + Fraction(self.center),
         )
 
-    def join(self, hidden: FloatArray, output: FloatArray, skip: FloatArray | None) -> FloatArray:
-        """Theta from its parts, shapes (m, p), (m, K or 1) and (p,)."""
-        return np.concatenate([hidden.ravel(), output.ravel(), [] if skip is None else skip])
+    def join(
+        self, hidden: FloatArray, output: FloatArray, skip: FloatArray | None, b: float
+    ) -> FloatArray:
+        """Theta from its parts, shapes (m, p), (m, K or 1) and (p,), and the intercept."""
+        beside = [b] if self.problem.intercept else []
+        parts = [hidden.ravel(), output.ravel(), [] if skip is None else skip, beside]
+        return np.concatenate(parts)
 
-    def split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    def split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None, float]:
         """The parts that `join` joined."""
-        skip = None
+        skip, b = None, 0.0
+        if self.problem.intercept:
+            theta, b = theta[:-1], float(theta[-1])
         if self.problem.skip is not None:
             theta, skip = theta[: -self.p], theta[-self.p :]
         m = len(theta) // (self.p + self.outputs)
@@ -75,6 +90,7 @@ class ScaledProblem:
             theta[: m * self.p].reshape(m, self.p),
             theta[m * self.p :].reshape(m, self.outputs),
             skip,
+            b,
         )
 
     @property
@@ -102,13 +118,13 @@ class ScaledProblem:
 
     def predict(self, theta: FloatArray, masks: Any = None) -> FloatArray:
         """The outputs f."""
-        hidden, output, skip = self.split(theta)
-        return self._outputs(self.activations(hidden, masks)[0], output, skip)
+        hidden, output, skip, b = self.split(theta)
+        return self._outputs(self.activations(hidden, masks)[0], output, skip) + b
 
     def value_and_gradient(self, theta: FloatArray, masks: Any = None) -> tuple[float, FloatArray]:
-        hidden, output, skip = self.split(theta)
+        hidden, output, skip, b = self.split(theta)
         active, slopes = self.activations(hidden, masks)
-        f = self._outputs(active, output, skip)
+        f = self._outputs(active, output, skip) + b
         values, g = self.loss(f)
         size = float(values) + 0.5 * self.beta * float(hidden.ravel() @ hidden.ravel())
         size += 0.5 * self.beta * float(output.ravel() @ output.ravel())
@@ -126,7 +142,8 @@ class ScaledProblem:
                 length = float(np.linalg.norm(skip))
                 size += self.beta * length
                 to_skip = to_skip + self.beta * skip / max(length, _TINY)
-        return size, self.join(to_hidden, to_output + self.beta * output, to_skip)
+        to_output = to_output + self.beta * output
+        return size, self.join(to_hidden, to_output, to_skip, float(g.sum()))
 
     def _outputs(
         self, active: FloatArray, output: FloatArray, skip: FloatArray | None
@@ -159,7 +176,7 @@ def kink_projections(scaled: ScaledProblem, theta: FloatArray) -> Any:
     """
     if scaled.problem.read in ("gated", "bilinear") or not np.isfinite(theta).all():
         return None
-    hidden, _, _ = scaled.split(theta)
+    hidden, *_ = scaled.split(theta)
     projections, found = np.tile(np.eye(scaled.p), (len(hidden), 1, 1)), False
     lengths = np.abs(scaled.flat).max(axis=1)
     units = scaled.flat[lengths > 0.0] / lengths[lengths > 0.0, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from adversary import oracle
 from adversary.candidates import simple_candidates
 from adversary.dyadic import Dyadic
+from adversary.intercept import with_best_intercept
 from adversary.problem import FloatArray, Interval, Problem, Weights, empty, objective, predictions
 from adversary.scaled import ScaledProblem, kink_projections
 
@@ -58,6 +59,8 @@ class LocalSearch:
     def run(self) -> Best:
         """All candidates, then rounds of added neurons and descent from the best."""
         with np.errstate(all="ignore"):
+            if self.problem.intercept:
+                self._offer(self.best.network, "best intercept")
             for network in simple_candidates(self.problem):
                 self._offer(network, "simple")
             if 0.0 < self.scaled.beta < np.inf:
@@ -72,6 +75,8 @@ class LocalSearch:
         return self.best
 
     def _offer(self, network: Weights, origin: str) -> bool:
+        if self.problem.intercept:
+            network = with_best_intercept(self.problem, network)
         value = objective(self.problem, network)
         if value[1] < self.best.objective[0]:
             self.best = Best(network, value, origin)
@@ -90,7 +95,7 @@ class LocalSearch:
         masks = None
         if self.gates is not None:
             masks = self.gates[:, rng.integers(self.gates.shape[1], size=m)]
-        return scaled.join(hidden, output, skip), masks
+        return scaled.join(hidden, output, skip, 0.0), masks
 
     def _descend_from(self, theta: FloatArray, masks: Any, origin: str) -> None:
         """L-BFGS along the kinks that the start is on, where it is smooth, and without them.
@@ -114,10 +119,10 @@ class LocalSearch:
             return
 
         def along(x: FloatArray) -> FloatArray:
-            hidden, output, skip = scaled.split(x)
+            hidden, output, skip, b = scaled.split(x)
             if kinks is not None:
                 hidden = np.einsum("jpq,jq->jp", kinks, hidden)
-            return scaled.join(hidden, output, np.zeros_like(skip) if without_skip else skip)
+            return scaled.join(hidden, output, np.zeros_like(skip) if without_skip else skip, b)
 
         def function(x: FloatArray) -> tuple[float, FloatArray]:
             value, gradient = scaled.value_and_gradient(along(x), masks)
@@ -139,7 +144,7 @@ class LocalSearch:
             if not np.isfinite(theta).all():
                 return
             before = self.best.objective[0]
-            hidden, output, skip = self.scaled.split(theta)
+            hidden, output, skip, b = self.scaled.split(theta)
             added = list(self._improving(theta, masks))
             if not added:
                 return
@@ -147,7 +152,8 @@ class LocalSearch:
             output = np.vstack([output, *(np.atleast_2d(a) for _, a, _ in added)])
             if masks is not None:
                 masks = np.column_stack([masks, *(mask for _, _, mask in added)])
-            self._descend_from(self.scaled.join(hidden, output, skip), masks, "added neurons")
+            joined = self.scaled.join(hidden, output, skip, b)
+            self._descend_from(joined, masks, "added neurons")
             if self.best.objective[0] >= before * _PROGRESS:
                 return
 
@@ -212,7 +218,7 @@ class LocalSearch:
             step = np.linalg.lstsq(active, target, rcond=1e-13)[0]
             power = (self.scaled.power_y - self.scaled.power_x) // 2
             output = Dyadic.of(network.output) + Dyadic.of(step).scaled(power)
-            network = Weights(network.hidden, output, network.skip, network.masks)
+            network = replace(network, output=output)
             self._offer(network, "refined")
 
 
@@ -220,7 +226,7 @@ def _without_zeros(network: Weights) -> Weights:
     hidden, output = Dyadic.of(network.hidden), Dyadic.of(network.output)
     pairs = zip(hidden.integers, output.integers, strict=True)
     kept = [k for k, (u, a) in enumerate(pairs) if np.any(u != 0) and np.any(a != 0)]
-    return Weights(hidden, output, network.skip, network.masks).part(kept)
+    return replace(network, hidden=hidden, output=output).part(kept)
 
 
 def _singular(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -53,7 +53,7 @@ class Prediction:
     values : ndarray, shape (n,)
         As float64 gives them.
     moduli : ndarray, shape (n,)
-        For each a bound on the sum of the moduli of its terms.
+        For each a bound on the sum of the moduli of its terms; 0 where nothing is rounded.
     roundings : int
         Operations between the weights and a prediction, at most: terms of all nested sums.
     precise : callable, optional
@@ -74,7 +74,8 @@ class Prediction:
         """The predictions with a number added to each."""
         if offset == 0.0:
             return self
-        moduli, precise = self.moduli + abs(offset), self.precise
+        # A number that is added to 0 is not rounded.
+        moduli, precise = np.where(self.moduli > 0.0, self.moduli + abs(offset), 0.0), self.precise
         # A function of its own: `precise` is that of the predictions without the offset.
         further = None if precise is None else partial(_shifted, precise, offset)
         return Prediction(self.values + offset, moduli, self.roundings + 1, further)
@@ -87,7 +88,8 @@ def _shifted(precise: Callable[[], PrecisePrediction], offset: float) -> Precise
     high, low = sum_of_pairs(
         (before.high, before.low), (np.full_like(before.high, offset), np.zeros_like(before.low))
     )
-    rounding = 2.0 * pair_error(1) * (np.abs(before.high) + abs(offset))
+    size = np.where(before.high != 0.0, np.abs(before.high) + abs(offset), 0.0)
+    rounding = 2.0 * pair_error(1) * size
     return PrecisePrediction(high, low, before.error + rounding)
 
 

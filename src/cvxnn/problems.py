@@ -218,15 +218,19 @@ class Problem(Generic[R]):
         (y,) = self.Y.T
         return y
 
-    def in_units(self) -> tuple[Problem[R], Units]:
+    def in_units(self, *, intercept: bool = False) -> tuple[Problem[R], Units]:
         """The problem in the units of the solvers, data of size one, and the way back.
+
+        Beside an intercept targets that are far from 0 are distances from the middle one.
 
         Raises
         ------
         InputError
             If beta does not fit the data at all.
         """
-        units = Units(self.rows.unit, self.loss.unit(self.y))
+        offset = self._middle if intercept else 0.0
+        Y = self.Y - offset
+        units = Units(self.rows.unit, self.loss.unit(Y[:, 0]), offset)
         beta = self.beta / units.rows / units.targets
         if not SMALLEST_BETA < beta < 1.0 / SMALLEST_BETA:
             raise InputError(
@@ -235,11 +239,23 @@ class Problem(Generic[R]):
             )
         scaled = Problem(
             self.rows.in_units(units.rows),
-            np.ascontiguousarray(self.Y / units.targets),
+            np.ascontiguousarray(Y / units.targets),
             beta,
             self.loss.in_units(units.targets),
         )
         return scaled, units
+
+    @property
+    def _middle(self) -> float:
+        """The middle target, if distances from it are not rounded, else 0.
+
+        They are not where a target is between half and twice as large (Sterbenz 1974). With
+        others there is nothing to gain: they are not far from 0, as their distances are.
+        """
+        middle = float(np.sort(self.y)[len(self.y) // 2])
+        shares = self.y / (middle or 1.0)
+        is_exact = bool(((shares >= 0.51) & (shares <= 1.99)).all())
+        return middle if is_exact and not self.loss.has_labels else 0.0
 
     def beside(self, offset: float) -> Problem[R]:
         """The problem of predictions to which a number is added."""
@@ -267,7 +283,7 @@ class Problem(Generic[R]):
 
 @dataclass(frozen=True)
 class Units:
-    """Powers of two by which data are divided: no rounding.
+    """Powers of two by which data are divided, and what is taken off before: no rounding.
 
     With X = a X', Y = b Y' and beta = a b beta' the objective of neurons of size s is ``b^2``
     times that of sizes ``s a / b`` in the scaled problem. Labels are not scaled: there b = 1.
@@ -276,10 +292,13 @@ class Units:
     ----------
     rows, targets : float
         a and b.
+    offset : float
+        What the targets are less in the scaled problem, before they are divided.
     """
 
     rows: float
     targets: float
+    offset: float = 0.0
 
     @property
     def objective(self) -> float:
@@ -293,15 +312,16 @@ class Units:
 
     def restored(self, neurons: Neurons) -> Neurons:
         """Neurons of the scaled problem as neurons of the original one."""
-        return _scaled(neurons, self.sizes, self.targets)
+        intercept = neurons.intercept * self.targets + self.offset
+        return _scaled(neurons, self.sizes, intercept)
 
     def reduced(self, neurons: Neurons) -> Neurons:
         """Neurons of the original problem as neurons of the scaled one."""
-        return _scaled(neurons, 1.0 / self.sizes, 1.0 / self.targets)
+        intercept = (neurons.intercept - self.offset) / self.targets
+        return _scaled(neurons, 1.0 / self.sizes, intercept)
 
 
-def _scaled(neurons: Neurons, factor: float, of_intercept: float) -> Neurons:
-    """With sizes, and the weights of a linear part, times a factor; the intercept has its own."""
+def _scaled(neurons: Neurons, factor: float, intercept: float) -> Neurons:
+    """With sizes, and the weights of a linear part, times a factor, beside an intercept."""
     linear = None if neurons.linear is None else neurons.linear * factor
-    intercept = neurons.intercept * of_intercept
     return replace(neurons, sizes=neurons.sizes * factor, linear=linear, intercept=intercept)

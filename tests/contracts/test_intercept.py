@@ -54,6 +54,57 @@ def test_targets_that_are_shifted_shift_the_intercept(model):
     np.testing.assert_allclose(moved.network(X), plain.network(X) + 50.0, atol=1e-3)
 
 
+@pytest.mark.parametrize("shift", [-1e4, 1e6, 1e9])
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_targets_far_from_zero_have_the_neurons_and_the_proof_of_those_near_it(loss, shift):
+    X, y = cases.draw_rows("squared", 12, 3)
+    # So that no shift rounds them.
+    y = np.round(y * 2.0**16) / 2.0**16
+    options = {"loss": loss, "intercept": True, "tol": 1e-9}
+    options["sample_weight"] = np.linspace(0.5, 2.0, 12)
+    plain = cvxnn.solve(X, y, 0.1, **options)
+    moved = cvxnn.solve(X, y + shift, 0.1, **options)
+    assert moved.status is Status.OPTIMAL and moved.gap <= 1e-9
+    assert moved.objective == pytest.approx(plain.objective, rel=1e-7)
+    resolution = 4.0 * np.spacing(abs(shift))
+    found = [s.network.with_intercept(0.0)(X) for s in (plain, moved)]
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5)
+    assert moved.network.intercept - shift == pytest.approx(
+        plain.network.intercept, abs=1e-5 + resolution
+    )
+    start = cvxnn.solve(X, y + shift, 0.1, **options, warm_start=moved.network)
+    assert start.status is Status.OPTIMAL and len(start.history) <= len(moved.history)
+    largest = [cvxnn.largest_beta(X, y + c, loss=loss, intercept=True) for c in (0.0, shift)]
+    assert largest[1] == pytest.approx(largest[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv", "linear_conv"])
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+@pytest.mark.parametrize(("n", "target"), [(1, 0.82), (4, -1e8), (5, 0.1)])
+def test_one_target_for_all_is_fitted_exactly(model, loss, n, target):
+    X = np.random.default_rng(n).standard_normal((n, 3))
+    X = cvxnn.image_patches(X, 2) if model == "linear_conv" else X
+    solution = cvxnn.solve(X, np.full(n, target), 0.01, model=model, loss=loss, intercept=True)
+    assert solution.status is Status.OPTIMAL
+    assert (solution.objective, solution.objective_error, solution.n_neurons) == (0.0, 0.0, 0)
+    assert solution.network.intercept == target
+
+
+def test_searches_that_neurons_lead_nowhere_begin_anew():
+    X, y = [[-0.0823, -0.4809], [-1.095, 1.4481]], [-0.6013, 0.8782]
+    model = cvxnn.Conv((2,), pooling="max")
+    solution = cvxnn.solve(X, y, 0.25, model=model, method="exact", intercept=True)
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 1
+
+
+def test_circular_filters_have_no_bound_above_their_networks():
+    X, y = [[-2.5276, -0.3709], [-0.6845, -0.0655]], [-0.0048, 0.6235]
+    solution = cvxnn.solve(X, y, 0.004, model="circular_conv", intercept=True)
+    assert solution.status is Status.OPTIMAL
+    # A bound of 0.00125 once hid the network.
+    assert solution.dual_bound <= solution.objective < 0.00118
+
+
 def test_from_the_largest_beta_on_there_is_a_constant_only():
     X, y = cases.draw_rows("squared", 12, 3)
     largest = cvxnn.largest_beta(X, y, intercept=True)

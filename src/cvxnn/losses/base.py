@@ -15,6 +15,8 @@ from cvxnn.layers.rows import Rows, power_of_two
 R = TypeVar("R", bound=Rows)
 
 _EPS = float(np.finfo(float).eps)
+# Of a search for a root: halves of an interval down to the smallest numbers.
+_MOST_STEPS = 2000
 
 
 class Root(ABC, Generic[R]):
@@ -192,7 +194,7 @@ class Loss(ABC):
                 end *= 2.0
         if slope(end) >= 0.0:
             return end
-        return float(brentq(slope, 0.0, end, xtol=1e-300, rtol=4.0 * _EPS))
+        return float(brentq(slope, 0.0, end, xtol=1e-300, rtol=4.0 * _EPS, maxiter=_MOST_STEPS))
 
     def unit(self, y: FloatArray) -> float:
         """The power of two next to the size of y by which the problem may be scaled."""

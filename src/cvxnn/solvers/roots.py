@@ -23,7 +23,7 @@ class _UnknownValueError(Exception):
 
 @final
 class RootSearch:
-    """A bracket by steps that grow, then Brent's method, resumed after every value.
+    """A bracket by steps that double, then Brent's method, resumed after every value.
 
     Every time the whole way is gone again over the known values: they are few.
 
@@ -31,9 +31,7 @@ class RootSearch:
     ----------
     start : float
     first_step : float
-        Away from the start.
-    growth : float
-        Of each further one over the one before.
+        Away from the start; each further one is twice as long.
 
     Examples
     --------
@@ -45,20 +43,13 @@ class RootSearch:
     1.0
     """
 
-    def __init__(self, start: float, first_step: float, growth: float = 2.0) -> None:
-        self._start, self._first_step, self._growth = start, first_step, growth
+    def __init__(self, start: float, first_step: float) -> None:
+        self._start, self._first_step = start, first_step
         self._values: dict[float, float] = {}
 
     def note(self, point: float, value: float) -> None:
         """The value at a point that was asked for."""
         self._values[point] = value
-
-    @property
-    def width(self) -> float:
-        """Of the narrowest interval at whose ends the signs differ; inf where there is none."""
-        above = max((p for p, value in self._values.items() if value >= 0.0), default=-np.inf)
-        below = min((p for p, value in self._values.items() if value <= 0.0), default=np.inf)
-        return max(float(below - above), 0.0)
 
     @property
     def next_point(self) -> float | None:
@@ -87,5 +78,5 @@ class RootSearch:
             # The sign is that of the first value until the root is passed.
             if value * self._value(following) <= 0.0:
                 return point, following
-            point, step = following, self._growth * step
+            point, step = following, 2.0 * step
         return None

@@ -85,7 +85,7 @@ class Run:
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
-        self._scaled, self._units = problem.in_units()
+        self._scaled, self._units = problem.in_units(intercept=intercept)
         start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
         choices = Choices(method, random_state, start)
         self._strategy = model.strategy_of(self._scaled, choices, shape, intercept=intercept)

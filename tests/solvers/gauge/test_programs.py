@@ -81,6 +81,19 @@ def test_units_are_powers_of_two_without_rounding(kind):
     assert kind(0.0 * rows.data).program.unit == 1.0
 
 
+@shapes
+def test_no_prediction_of_a_network_of_size_one_is_longer_than_its_bound(kind, shape):
+    rng = np.random.default_rng(0)
+    rows, _ = drawn(kind, "squared", *shape)
+    program = rows.program
+    lengths = program.lengths * (1.0 + 1e-12)
+    for t in rng.standard_normal((200, shape[1] * shape[2])):
+        assert (np.abs(program.matrix @ t) <= lengths * program.gauge(t)).all()
+    # What a single row can be at most is a dual norm.
+    for unit, length in zip(np.eye(len(lengths)), lengths, strict=True):
+        assert rows.dual_norm(program.matrix.T @ unit) <= length
+
+
 @any_kind
 @pytest.mark.parametrize("loss", LOSSES)
 @given(

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import rational
 from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof
@@ -51,15 +52,24 @@ def priced(problem, v):
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_what_is_balanced_has_the_sum_zero_and_stays_in_its_interval(seed):
-    v = np.random.default_rng(seed).standard_normal(50) * 10.0 ** (seed - 2)
+@pytest.mark.parametrize("n", [2, 3, 50, 5000])
+@pytest.mark.parametrize("decades", [0.0, 3.0, 40.0])
+def test_what_is_balanced_has_the_sum_zero_and_stays_in_its_interval(n, decades):
+    rng = np.random.default_rng(n)
+    v = rng.standard_normal(n) * 10.0 ** (rng.uniform(-decades, decades, n))
+    v[:2] = 0.3, -0.7
     moved = balanced(v)
-    exact = abs(sum(map(Fraction, moved.tolist())))
-    assert exact <= Fraction(1e-14 * float(np.abs(v).sum()))
-    assert (np.abs(moved) <= np.abs(v)).all() and (moved * v >= 0.0).all()
+    assert sum(map(Fraction, moved.tolist())) == 0
+    assert (np.abs(moved) <= np.abs(v) * (1.0 + 1e-15)).all() and (moved * v >= 0.0).all()
+    # Nothing but what had to go is gone, up to rounding.
+    assert np.abs(moved - v).sum() <= abs(math.fsum(v)) + n * 1e-15 * np.abs(v).sum()
+
+
+def test_what_is_balanced_already_stays_and_what_has_one_sign_goes():
     assert np.array_equal(balanced(np.array([1.0, -1.0])), [1.0, -1.0])
-    assert not balanced(np.ones(3)).any()
+    assert not balanced(np.ones(3)).any() and not balanced(-np.ones(3)).any()
+    tiny = balanced(np.array([3.0, 5.0, -7.0]) * 5e-324)
+    assert tiny.sum() == 0.0
 
 
 @each_loss
@@ -111,6 +121,46 @@ def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
         assert (mixture.bounds >= priced(problem, mixture.v).bounds * (1.0 - 1e-8)).all()
     assert max(bounds) <= min(lowest, reached)
     assert max(bounds) > 0.03 * lowest
+
+
+def test_a_sum_that_is_small_by_chance_does_not_spoil_mixtures():
+    problem, _ = drawn(SquaredLoss(), 0)
+    best = problem.y.mean()
+    chance = problem.residual(np.full(9, best))
+    chance[0] -= math.fsum(chance) + 1e-14
+    mixing, bounds = Mixing(problem, 1e3), []
+    for v in (
+        chance,
+        problem.residual(np.full(9, best + 0.01)),
+        problem.residual(np.full(9, best - 0.01)),
+    ):
+        # As if these were optimal, and the first far from it.
+        proof = DualProof.of(v, problem.beta * (50.0 if v is chance else 1.0), "cells")
+        bounds.append(max(each.bound(problem) for each in mixing.carried_over(proof)))
+    assert bounds[2] == pytest.approx(problem.value(np.full(9, best)), rel=1e-9)
+    assert bounds[1] < bounds[2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_proven_holds_in_rational_numbers(seed):
+    rng = np.random.default_rng(seed)
+    n, far = 2 + seed, 10.0 ** (2 * seed)
+    X = np.column_stack([rng.standard_normal(n), np.ones(n)])
+    y, beta = rng.standard_normal(n) + far, 0.2
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    constant = y.mean()
+    reach = intercept_reach(problem, constant, problem.value(np.full(n, constant)))
+    mixing = Mixing(problem, reach)
+    for move in (-0.3, 0.2, 0.0):
+        f = problem.rows.activations(rng.standard_normal((1, 2)))[:, 0]
+        v = problem.residual(f + best_offset(problem.loss, f, y) + move)
+        for proof in mixing.carried_over(priced(problem, v)):
+            assert sum(map(Fraction, proof.v.tolist())) == 0 and proof.slack == 0.0
+            if proof.v.any():
+                # Both are rounded down, or in the last digit, in exact arithmetic.
+                assert proof.oracle_bound >= rational.largest(X, proof.v) * (1.0 - 1e-15)
+                exact = rational.bound(X, y, beta, proof.v)
+                assert Fraction(proof.bound(problem)) <= exact + abs(exact) / 10**14
 
 
 def test_labels_of_one_kind_have_no_reach_and_no_bound():

@@ -33,19 +33,22 @@ class GaugeProgram(ABC):
         What a row makes of the coefficients.
     n_features : int
         Length of a filter.
-    lengths : ndarray, shape (n,)
-        Bounds on the moduli of predictions over ``G(t) <= 1``.
     """
 
     def __init__(self, matrix: FloatArray) -> None:
         self.matrix = matrix
         self.n_features = matrix.shape[1]
-        self.lengths = np.linalg.norm(matrix, axis=1)
+        self._row_lengths = np.linalg.norm(matrix, axis=1)
 
     @property
     def n_outputs(self) -> int:
         """Number of predictions n."""
         return len(self.matrix)
+
+    @property
+    def lengths(self) -> FloatArray:
+        """Bounds on the moduli of predictions over ``G(t) <= 1``, shape (n,)."""
+        return self._sensitivity * self._row_lengths
 
     @property
     def unit(self) -> float:
@@ -110,7 +113,7 @@ class GaugeProgram(ABC):
         # Scaled by a power of two, so without rounding: products with a small v would vanish.
         unit = power_of_two(v)
         v = v / unit
-        moduli = float(np.abs(v) @ self.lengths)
+        moduli = float(np.abs(v) @ self._row_lengths)
         value, error = self._dual_norm(self.matrix.T @ v)
         n, p = self.matrix.shape
         rounding = 2.0 * (n + 8) * EPS * self._sensitivity * moduli + p * n * 1e-300

@@ -15,23 +15,44 @@ from cvxnn.problems import Problem
 
 # Distances from the best constant, in powers of this, of the slopes that bound an intercept.
 _BASE, _NEAREST, _FARTHEST = 8.0, -4, 7
+# The smallest power of two in float64.
+_LEAST_EXPONENT = -1074
+# Proofs on either side of the best intercept that further ones are mixed with.
+_KEPT = 3
 
 
 def balanced(v: FloatArray) -> FloatArray:
-    """The dual point with a sum next to 0, by less of what is above 0, or of what is below.
+    """The dual point with the sum 0, by less of what is above 0, or of what is below.
 
     So it stays in the domain of every conjugate that is a sum over the rows: intervals
     around 0.
+
+    Notes
+    -----
+    Entries are cut to multiples of a number of which the sum of their moduli has less than
+    2^53: then no sum of them is rounded, and what is left of it is taken from the largest.
 
     Examples
     --------
     >>> balanced(np.array([2.0, 1.0, -1.0])).round(6)
     array([ 0.666667,  0.333333, -1.      ])
+    >>> float(balanced(np.array([0.1, 0.7, -0.3])).sum())
+    0.0
     """
     above, below = math.fsum(v[v > 0.0]), -math.fsum(v[v < 0.0])
     if above > below:
-        return np.where(v > 0.0, v * (below / above), v)
-    return np.where(v < 0.0, v * (above / below), v) if below > above else v
+        v = np.where(v > 0.0, v * (below / above), v)
+    elif below > above:
+        v = np.where(v < 0.0, v * (above / below), v)
+    if math.fsum(v) == 0.0:
+        return v
+    _, exponent = math.frexp(above + below)
+    v = v - np.fmod(v, math.ldexp(1.0, max(exponent - 53, _LEAST_EXPONENT)))
+    total = math.fsum(v)
+    k = int(np.argmax(v if total > 0.0 else -v))
+    # With more rows than there are memories for, the largest may be less than what is left.
+    v[k] -= total if abs(total) <= abs(v[k]) else 0.0
+    return v
 
 
 def mixed(above: DualProof, below: DualProof, problem: Problem[Any]) -> DualProof:
@@ -141,23 +162,25 @@ class Mixing:
 
     def __init__(self, problem: Problem[Any], reach: float) -> None:
         self._problem, self._reach = problem, reach
-        self._nearest: dict[bool, DualProof] = {}
+        self._nearest: dict[bool, list[DualProof]] = {True: [], False: []}
 
     def carried_over(self, proof: DualProof) -> list[DualProof]:
-        """What a proof for neurons alone proves beside any intercept, by itself and in a mixture.
+        """What a proof for neurons alone proves beside any intercept, by itself and in mixtures.
 
-        The mixture is with the proof nearest to the sum 0 on the other side.
+        These are with the proofs nearest to the sum 0 on the other side: not with one only,
+        as that of a search that was cut short may be near 0 by chance, and far from the optimum.
         """
         total = math.fsum(proof.v)
-        found = [beside_any_offset(proof, self._problem, self._reach)]
+        found = [self._beside_any(proof)]
         if total == 0.0 or not np.isfinite(proof.bounds).all():
             return found
         side = total > 0.0
-        pair = {**self._nearest, side: proof}
-        if len(pair) == 2:
-            mixture = mixed(pair[True], pair[False], self._problem)
-            found.append(beside_any_offset(mixture, self._problem, self._reach))
-        nearest = self._nearest.get(side)
-        if nearest is None or abs(total) <= abs(math.fsum(nearest.v)):
-            self._nearest[side] = proof
+        for other in self._nearest[not side]:
+            pair = (proof, other) if side else (other, proof)
+            found.append(self._beside_any(mixed(*pair, self._problem)))
+        nearest = [*self._nearest[side], proof]
+        self._nearest[side] = sorted(nearest, key=lambda proof: abs(math.fsum(proof.v)))[:_KEPT]
         return found
+
+    def _beside_any(self, proof: DualProof) -> DualProof:
+        return beside_any_offset(proof, self._problem, self._reach)

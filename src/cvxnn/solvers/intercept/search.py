@@ -1,9 +1,9 @@
 """Neurons beside an intercept, by searches for neurons beside a given one.
 
 The optimum beside a given intercept b is a convex function of b, whose derivative is minus
-the sum of the dual point: the best b is the root of a falling function, which Brent's method
-finds in a few searches, each from the network before. That asks of the rows, the loss and the
-search only what they are without an intercept.
+the sum of the dual point: a few values and slopes lead to the best b, each of a search from the
+network before. That asks of the rows, the loss and the search only what they are without an
+intercept.
 """
 
 from __future__ import annotations
@@ -21,22 +21,25 @@ from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.tile_search import TileSearch
-from cvxnn.solvers.intercept.proof import Mixing, intercept_reach
-from cvxnn.solvers.roots import RootSearch
+from cvxnn.solvers.intercept.proof import Mixing, beside_any_offset, intercept_reach
+from cvxnn.solvers.intercept.valley import Valley
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
 # may be asked for: sums of its dual point err by the root of its gap.
 _INNER, _LEAST_TOLERANCE = 1e-2, 1e-13
+# Share of the sum of a dual point up to which it may be wrong, where the next intercept is
+# chosen from it.
+_SURE = 0.03
 # What a better intercept may gain at most, in shares of the tolerance, and the sum of a dual
 # point, in shares of that of its moduli, that is rounding.
 _BALANCED, _NOISE = 0.1, 1e-13
-# First step on the way to the root, in Newton's steps for given predictions: the neurons
-# follow, and most of the sum of the dual point stays.
-_FIRST_STEP, _GROWTH = 8.0, 4.0
-# The same in deviations of the targets from their mean: neurons may do nearly all that an
-# intercept would, and then hardly anything tells where its best value is.
-_LEAST_STEP = 0.02
+# First step on the way to the best intercept, in Newton's steps for given predictions: the
+# neurons follow, and most of the sum of the dual point stays.
+_FIRST_STEP = 8.0
+# The least and the longest in deviations of the targets from the best constant: neurons may
+# do nearly all that an intercept would, and then hardly anything tells where its best value is.
+_LEAST_STEP, _LONGEST_STEP = 0.02, 2.0
 
 
 class OffsetOpener(Protocol):
@@ -75,10 +78,11 @@ class BesideOffsets:
 
 @dataclass(frozen=True)
 class _Inner:
-    """A search under way, and the intercept that it is beside."""
+    """A search under way, the intercept that it is beside, and whether it began with neurons."""
 
     pursuit: Pursuit
     offset: float
+    has_start: bool
 
 
 @final
@@ -119,14 +123,15 @@ class InterceptSearch(IncumbentSearch):
         # Where no oracle is asked there is nothing to add to the first searches.
         self._certifies, self._was_stationary = not searches.asks, False
         f, _ = searches.evaluated(nothing)
-        self.objective = self._of_constant = problem.value(f + nothing.intercept)
+        self.objective = problem.value(f + nothing.intercept)
         reach = intercept_reach(problem, nothing.intercept, self.objective)
         self._of_program, self._of_space = (Mixing(problem, reach) for _ in range(2))
-        (self.proof,) = self._of_program.carried_over(proof)
-        (self._space_proof,) = self._of_space.carried_over(proof)
+        # Of the constant alone: as a rule too far from the optimum to be mixed with others.
+        self.proof = self._space_proof = beside_any_offset(proof, problem, reach)
         self.bound = self.proof.bound(problem)
         self._inner: _Inner | None = None
-        self._root: RootSearch | None = None
+        self._valley: Valley | None = None
+        self._deviation = float(np.sqrt(np.mean((problem.y - nothing.intercept) ** 2)))
         self._is_balanced = False
 
     def step(self, tol: float) -> None:
@@ -142,7 +147,12 @@ class InterceptSearch(IncumbentSearch):
         search = self._inner.pursuit.search
         if self._inner.pursuit.advance(inner_tol):
             self.n_blocks = search.n_blocks
-            self._offer(search.incumbent(), self._inner.offset)
+            f = self._offer(search.incumbent(), self._inner.offset)
+            if not self._is_sure(f + self._inner.offset, search):
+                return
+        if self._inner.has_start and search.is_stuck and not search.reaches(inner_tol):
+            # The start may be the reason.
+            self._open(self._inner.offset, None, tol)
             return
         self._end(self._inner, tol, quick=False)
         if not (self.reaches(tol) or self.deadline.passed):
@@ -164,21 +174,25 @@ class InterceptSearch(IncumbentSearch):
     def _begin(self, tol: float) -> None:
         """The search beside the next intercept, and its first round."""
         start = self.neurons
-        if self._root is None:
+        if self._valley is None:
             start, self._start = start if self._start is None else self._start, None
             offset: float | None = start.intercept
         else:
-            offset = None if self._is_balanced else self._root.next_point
+            offset = None if self._is_balanced else self._valley.next_point
         if offset is None and self._certifies:
             # Where the last search could not exclude a neuron that is the reason, else rounding.
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
         if offset is None:
-            offset, self._certifies, self._root = self.neurons.intercept, True, None
+            offset, self._certifies, self._valley = self.neurons.intercept, True, None
         # The first one starts from the parts of the rows, unless there are neurons.
-        known = start if len(start) else None
-        search = self._searches.open(offset, known, self._certifies)
-        self._inner = self._around(search, offset)
+        self._open(offset, start if len(start) else None, tol)
+
+    def _open(self, offset: float, start: Neurons | None, tol: float) -> None:
+        """The search beside an intercept, from neurons or anew, and its first round."""
+        search = self._searches.open(offset, start, self._certifies)
+        self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
+        self._inner = _Inner(Pursuit(search), offset, start is not None)
         self._inner.pursuit.advance(_inner_tolerance(tol))
         self.n_blocks = search.n_blocks
 
@@ -192,10 +206,6 @@ class InterceptSearch(IncumbentSearch):
             self.n_blocks, neurons = rough.n_new, rough.neurons
             self._offer(neurons, neurons.intercept)
 
-    def _around(self, search: Search, offset: float) -> _Inner:
-        self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        return _Inner(Pursuit(search), offset)
-
     def _end(self, inner: _Inner, tol: float, *, quick: bool) -> None:
         """Take over the network and the proofs of a search, and the sum of its dual point."""
         search, self._inner = inner.pursuit.search, None
@@ -203,23 +213,40 @@ class InterceptSearch(IncumbentSearch):
         f = self._offer(search.incumbent(), inner.offset)
         program, space = search.final_proofs(quick=quick)
         # Of the point behind the bound, where it is near the optimum; then so is the residual.
-        is_proven = search.reaches(tol)
+        is_proven = search.reaches(_inner_tolerance(tol))
         v = program.v if is_proven else self.problem.residual(f + inner.offset)
         total = math.fsum(v)
-        if self._root is None:
-            curvature = self.problem.loss.majorizer(f + inner.offset, self.problem.y)
-            first_step = _FIRST_STEP * abs(total) / float(curvature.sum())
-            least = _LEAST_STEP * np.sqrt(2.0 * self._of_constant / len(v))
-            self._root = RootSearch(inner.offset, max(first_step, float(least), 1e-300), _GROWTH)
-        self._root.note(inner.offset, total)
+        if self._valley is None:
+            self._valley = Valley(inner.offset, self._first_step(f + inner.offset, total))
+        self._valley.note(inner.offset, search.objective, -total)
         # What the intercept may still gain, as the objective beside it is convex.
-        is_near = abs(total) * self._root.width <= _BALANCED * tol * self.objective
+        is_near = abs(total) * self._valley.width <= _BALANCED * tol * self.objective
         self._is_balanced = is_near or abs(total) <= _NOISE * float(np.abs(v).sum())
         for proof in self._of_program.carried_over(program):
             self._take(proof)
         proofs = [self._space_proof, *self._of_space.carried_over(space)]
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         self._was_stationary = search.stationary
+
+    def _is_sure(self, prediction: FloatArray, search: Search) -> bool:
+        """Whether it is known well enough where from here a better intercept is.
+
+        A loss whose curvatures are h at most has residuals that err by r, where the squares
+        of r over h have a sum of twice the gap at most: so does the sum of the residuals, of
+        twice the gap times the sum of h.
+        """
+        if search.gap >= 1.0 or (self._certifies and self._searches.asks):
+            return False
+        total = math.fsum(self.problem.residual(prediction))
+        # It is largest where a prediction is right, or a margin is 0.
+        loss, y = self.problem.loss, self.problem.y
+        curvature = float(loss.majorizer(np.zeros_like(y) if loss.has_labels else y, y).sum())
+        return 2.0 * search.gap * search.objective * curvature <= (_SURE * total) ** 2
+
+    def _first_step(self, prediction: FloatArray, total: float) -> float:
+        curvature = float(self.problem.loss.majorizer(prediction, self.problem.y).sum())
+        least, longest = _LEAST_STEP * self._deviation, _LONGEST_STEP * self._deviation
+        return max(float(np.clip(_FIRST_STEP * abs(total) / curvature, least, longest)), 1e-300)
 
     def _offer(self, neurons: Neurons, offset: float) -> FloatArray:
         """Keep neurons beside their best intercept, if they are the best; their predictions."""
