@@ -158,6 +158,15 @@ class InterceptSearch(IncumbentSearch):
         if not (self.reaches(tol) or self.deadline.passed):
             self._begin(tol)
 
+    def sharpen(self, tol: float) -> bool:
+        """A search beside a closer intercept, where searches are cheap."""
+        if not self.is_cheap or self.stalled or self.gap <= tol:
+            return False
+        self.step(tol)
+        while self._inner is not None and not (self.reaches(tol) or self.deadline.passed):
+            self.step(tol)
+        return True
+
     def finish(self, tol: float, *, quick: bool) -> None:
         """Take over what the search under way has reached, and its proofs."""
         if self._inner is not None:
@@ -226,7 +235,7 @@ class InterceptSearch(IncumbentSearch):
             self._take(proof)
         proofs = [self._space_proof, *self._of_space.carried_over(space)]
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
-        self._was_stationary = search.stationary
+        self._was_stationary, self.is_cheap = search.stationary, search.is_cheap
 
     def _is_sure(self, prediction: FloatArray, search: Search) -> bool:
         """Whether it is known well enough where from here a better intercept is.
