@@ -17,8 +17,8 @@ QUICK = {"method": cvxnn.Sampled(5), "max_iter": 5}
 MODELS = [
     cvxnn.ConvexReLURegressor(**QUICK),
     cvxnn.ConvexReLUClassifier(**QUICK),
-    cvxnn.ConvexReLURegressorCV(betas=[1.0], cv=2, **QUICK),
-    cvxnn.ConvexReLUClassifierCV(betas=[1.0], cv=2, **QUICK),
+    cvxnn.ConvexReLURegressorCV(betas=[0.2], cv=2, **QUICK),
+    cvxnn.ConvexReLUClassifierCV(betas=[0.2], cv=2, **QUICK),
     cvxnn.ConvexReLURegressor(model=cvxnn.Conv(2), **QUICK),
     cvxnn.ConvexReLUClassifier(model=cvxnn.Conv(2), **QUICK),
 ]

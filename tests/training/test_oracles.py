@@ -93,7 +93,7 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
     layer = Layer(X)
     searches = Searches(
         layer, None, np.random.default_rng(0), Deadline(),
-        by_cells=True, certifies=True, read=layer,
+        by_cells=True, certifies=True,
     )  # fmt: skip
     problem = Problem.of(layer, y, 1.0, SquaredLoss())
     assert isinstance(searches.open(problem), RankTwoSearch)

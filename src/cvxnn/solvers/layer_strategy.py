@@ -142,12 +142,9 @@ class LayerStrategy(RowsStrategy):
             is_same = known.layer is layer and known.patterns is patterns
             if is_same and known.by_cells == by_cells:
                 return known
-        # Weights go to the readout: all models have the same rows, and so one oracle.
-        is_listed = patterns is not None and patterns.is_complete
         searches = Searches(
             layer, patterns, self._random_state, deadline,
             by_cells=by_cells, certifies=self._method.certify, polishes=self._method.polish,
-            read=layer.with_readout() if is_listed else layer,
         )  # fmt: skip
         self._known.append(searches)
         return searches
@@ -176,8 +173,6 @@ class Searches:
         Whether the exact oracle may be asked.
     polishes : bool
         Whether neurons come to rest to the last digits.
-    read : Layer
-        The rows for losses that are sequences of models, whose weights may go to a readout.
     """
 
     layer: Layer
@@ -187,8 +182,11 @@ class Searches:
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
     polishes: bool = field(default=True, kw_only=True)
-    read: Layer = field(kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
+
+    @cached_property
+    def _read(self) -> Layer:
+        return self.layer.with_readout()
 
     @cached_property
     def _geometry(self) -> RowGeometry:
@@ -200,8 +198,9 @@ class Searches:
 
     def search(self, problem: Problem[Layer], start: Neurons | None, *, asks: bool) -> Search:
         """The search for a problem on the layer, of any loss; whether it `asks` the oracle."""
-        if not problem.is_least_squares:
-            problem = problem.on(self.read)
+        if not problem.is_least_squares and self._geometry.kind() == "cells":
+            # Weights go to the readout: all models have the same rows, and so one oracle.
+            problem = problem.on(self._read)
 
         def open_model(
             problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
