@@ -56,7 +56,7 @@ class Case:
     @property
     def options(self):
         return {"beta": self.beta, "model": self.model, "method": self.method,
-                "fit_intercept": self.intercept}  # fmt: skip
+                "fit_intercept": self.intercept, "time_limit": 60.0}  # fmt: skip
 
     def regressor(self, **options):
         return cvxnn.ConvexReLURegressor(**self.options | options)

@@ -105,9 +105,9 @@ def test_cross_validation_is_for_every_model(case):
     assert model.objective_ == pytest.approx(plain.objective_, rel=2e-6)
     # From a beta that is too large for any neuron.
     with pytest.warns(UserWarning, match=r"constant: beta = .* No smaller beta"):
-        numbers = cvxnn.ConvexReLURegressorCV(1, tol=1e-2, **options).fit(case.data, case.target)
+        cvxnn.ConvexReLURegressorCV([1e6], tol=1e-2, **options).fit(case.data, case.target)
     with pytest.warns(UserWarning, match=r"constant: beta = .* Take a smaller beta"):
-        empty = case.regressor(beta=1.05 * numbers.betas_[0]).fit(case.data, case.target)
+        empty = case.regressor(beta=1e6).fit(case.data, case.target)
     assert empty.n_neurons_ == 0
 
 

@@ -121,10 +121,10 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         Rounds of the method.
     time_limit : float, None or "auto", default "auto"
         Seconds for the whole fit, in which the network is polished and proven to be the best
-        as far as they go; None is without a limit. "auto" is 60 where the rows have rank 6 or
-        less (five columns and the one of ones), so that a proof is in reach. Above,
-        it is a search that ends where rounds gain little, after seconds: nothing is
-        proven then, and no warning says so.
+        as far as they go; None is without a limit. "auto" is 60 where a proof takes a few:
+        for n rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as
+        one column or two and 1000 rows. Otherwise it is a search that ends where rounds
+        gain little, after seconds: nothing is proven then, and no warning says so.
     warm_start : bool, default False
         Whether `fit` goes on from the networks of the last one.
     random_state : int, RandomState or None, default 0

@@ -22,8 +22,9 @@ from cvxnn.validation import check_random_state
 
 OnRound = Callable[[Progress], None] | None
 
-# Rank up to which a proof takes seconds.
-_PROVABLE_RANK = 6
+# For n rows of rank r the n^(r - 2) up to which a proof takes seconds: there are about n^(r - 1)
+# patterns, and in rank two a proof costs nothing.
+_PROVABLE = 1_000
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
 # Seconds for a network when time is over: its first one, and no more.
@@ -74,8 +75,8 @@ class Training:
         layer = getattr(rows, "layer", rows)
         if self.method.name != "global" or not isinstance(layer, Layer):
             return True
-        narrow = layer.rows.shape[1] <= _PROVABLE_RANK
-        return narrow or reduce_rows(layer.rows).rank <= _PROVABLE_RANK
+        n, d = layer.rows.shape
+        return n ** (d - 2) <= _PROVABLE or n ** (reduce_rows(layer.rows).rank - 2) <= _PROVABLE
 
     def largest_beta(self, samples: Samples) -> float:
         """From it on the best network has no neurons."""
