@@ -156,7 +156,9 @@ class Evil:
         raise AssertionError("code of the file runs")
 
 
-@pytest.mark.parametrize("content", [Evil(), os.system, zipfile.ZipFile], ids=repr)
+@pytest.mark.parametrize(
+    "content", [Evil(), os.system, zipfile.ZipFile], ids=["object", "function", "type"]
+)
 def test_other_types_are_refused(tmp_path, content):
     path = tmp_path / "m.skops"
     path.write_bytes(skops.io.dumps({"format": 1, "pipeline": content}))
