@@ -165,6 +165,7 @@ def test_settings_are_parameters():
 
 def test_grid_search_cross_validation_and_clone():
     options = {"model": Conv(2), "method": Sampled(20), "hidden_bias": False}
+    options["fit_intercept"] = False
     grid = {
         "beta": [0.03, 0.01],
         "model__filter_size": [1, 2],
