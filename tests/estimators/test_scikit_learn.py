@@ -23,7 +23,8 @@ OTHERS = [
         loss="huber", model=cvxnn.Conv(2, padding=1, pooling="average"), **QUICK
     ),
     cvxnn.ConvexReLUClassifier(model=cvxnn.Conv(2, padding=1, slope=0.1), **QUICK),
-    cvxnn.ConvexReLUClassifier(model=cvxnn.Gated(n_gates=10), max_iter=20),
+    # Rounds beside every intercept that is tried count.
+    cvxnn.ConvexReLUClassifier(model=cvxnn.Gated(n_gates=10), max_iter=200),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
