@@ -40,6 +40,18 @@ def test_classes_without_weight_are_no_classes():
     assert balanced[kept] == pytest.approx(expected) and not balanced[~kept].any()
 
 
+def test_scores_that_choose_beta_count_classes_as_the_training_does():
+    """Else beta may be one for which the class that counts is never found."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 3))
+    y = np.where(X[:, 0] + rng.standard_normal(60) > 1.0, "rare", "common")
+    weights = {"common": 1e-6, "rare": 1.0}
+    estimator = cvxnn.ConvexReLUClassifierCV(cv=3, class_weight=weights).fit(X, y)
+    predicted = estimator.predict(X)
+    assert np.mean(predicted[y == "rare"] == "rare") > 0.9
+    assert estimator.best_score_ > 0.99 > np.mean(predicted == y)
+
+
 def test_weights_of_all_sizes_stay_numbers():
     balanced = class_weighted("balanced", np.array([0, 0, 1]), np.array([1e-12, 3e-12, 1e12]))
     assert balanced == pytest.approx([1.25e11, 3.75e11, 5e11])

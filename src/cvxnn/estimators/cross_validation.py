@@ -24,7 +24,7 @@ from cvxnn.estimators.base import Chosen, ConvexEstimator, GivenBeta, Starts, We
 from cvxnn.estimators.callbacks import with_callbacks
 from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
 from cvxnn.estimators.folds import Fold, Scoring
-from cvxnn.estimators.inputs import Samples, Table
+from cvxnn.estimators.inputs import Samples, Table, class_weighted
 from cvxnn.estimators.paths import path_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
 from cvxnn.estimators.remarks import remark_on_scores
@@ -175,6 +175,8 @@ class CrossValidated(ConvexEstimator):
         groups, of_scorer = self._routed(params, table)
         splits = splits_of(splitter, table.X, labels, groups)
         scorer = check_scoring(self._of_one_beta(), self.scoring)
+        if self.scoring is None and not _routing_enabled():
+            of_scorer = self._score_weights(table)
         scoring = Scoring(scorer, self._labels, of_scorer)
         folds = []
         for k, split in enumerate(splits, 1):
@@ -185,6 +187,10 @@ class CrossValidated(ConvexEstimator):
                     setattr(estimator, fitted, getattr(self, fitted))
             folds.append(Fold.of(name, estimator, training, table, split, scoring, deadline))
         return folds
+
+    def _score_weights(self, table: Table) -> dict[str, Array]:
+        """What the score of the estimator itself is to know of the samples."""
+        return {}
 
     def _routed(self, params: dict[str, Any], table: Table) -> tuple[Any, dict[str, Array]]:
         """Groups for the splitter, and what the scorer gets."""
@@ -272,7 +278,8 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         As for :class:`ConvexReLURegressorCV`; one beta for all classes.
     cv, scoring, n_jobs, time_limit
         As for :class:`ConvexReLURegressorCV`; folds keep the shares of the classes. A class
-        that the training rows of a fold lack has probability 0 there.
+        that the training rows of a fold lack has probability 0 there. The score of the
+        estimator itself counts samples as `class_weight` does, other scores do not.
     loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     warm_start, random_state, verbose
@@ -297,3 +304,9 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     """
 
     _plain = ConvexReLUClassifier
+
+    def _score_weights(self, table: Table) -> dict[str, Array]:
+        if self.class_weight is None:
+            return {}
+        # Errors that count for nothing in a training must not decide how it is done.
+        return {"sample_weight": class_weighted(self.class_weight, self._labels(table.y), None)}

@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.clocks import clock
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import OnRound, Training
@@ -18,13 +19,15 @@ from cvxnn.results import Progress
 from cvxnn.solvers.descent.rough_path import RoughPath
 from cvxnn.validation import check_random_state
 
-# Steps of beta on the way down, and rounds at its end.
+# Steps of beta on the way down, and rounds on the way and at its end.
 _FACTOR, _ROUNDS = 10.0 ** (1.0 / 3.0), 1
-# Networks that are joined: fewer where there are so many rows that their means matter little.
-_MOST, _ROWS = 4, 8_000
-# Rounds after networks have been joined: until one gains less than this share of the
-# objective, and at most so many.
-_GAIN, _JOINT_ROUNDS = 1e-3, 5
+# Networks that are joined: as many as there are for so many rows in all, within these.
+_LEAST, _MOST, _ROWS = 2, 16, 40_000
+# Fewer, where the standard error of their mean is below this share of the deviation of their
+# predictions: for values, and for labels, where less is decided by it.
+_STEADY, _STEADY_LABELS = 0.008, 0.05
+# Rounds after networks have been joined.
+_JOINT_ROUNDS = 2
 
 
 @final
@@ -33,7 +36,8 @@ class JoinedSearch:
 
     The mean of several networks is a network with the neurons of all, and by convexity its
     objective is at most the mean of theirs. What the next rounds make of it depends less on
-    where each search began.
+    where each search began: of ten random states, predictions on rows of the training differ by
+    about 1.5 standard errors of that mean.
 
     Parameters
     ----------
@@ -71,33 +75,39 @@ class JoinedSearch:
         found = [self._training.model.neurons(start) for start in starts] or self._searched(path)
         path.advance(self._beta, 0)
         path.start_from(mean(found))
-        for _ in range(_JOINT_ROUNDS):
-            before = self.objective
-            self._take(path.advance(self._beta))
-            if before - self.objective <= _GAIN * self.objective:
-                break
+        self._take(path.advance(self._beta, _JOINT_ROUNDS))
 
     def _searched(self, path: RoughPath) -> list[Neurons]:
-        """Independent ones, the first by the path that is given."""
-        count = min(max(_ROWS // len(self._samples.y), 1), _MOST)
-        found = []
-        for k in range(count):
-            walking = path if k == 0 else self._path()
+        """Independent ones, the first by the path that is given, until their mean is steady."""
+        most = min(max(_ROWS // len(self._samples.y), 1), _MOST)
+        found: list[Neurons] = []
+        predictions: list[FloatArray] = []
+        while len(found) < most and not self._is_steady(predictions):
+            walking = path if not found else self._path()
             beta = walking.largest_beta / _FACTOR
             while beta > self._beta:
                 walking.advance(beta)
                 beta /= _FACTOR
             found.append(walking.advance(self._beta, _ROUNDS))
-            self._take(found[-1])
+            predictions.append(self._take(found[-1]))
         return found
+
+    def _is_steady(self, predictions: list[FloatArray]) -> bool:
+        """Whether more networks would hardly change the mean of these."""
+        if len(predictions) < _LEAST:
+            return False
+        variance = float(np.mean(np.var(predictions, axis=0, ddof=1))) / len(predictions)
+        deviation = float(np.std(np.mean(predictions, axis=0)))
+        share = _STEADY_LABELS if self._problem.loss.has_labels else _STEADY
+        return bool(np.sqrt(variance) <= share * deviation)
 
     def _path(self) -> RoughPath:
         return RoughPath(
             self._problem, self._rng, intercept=self._training.intercept, deadline=UNLIMITED
         )
 
-    def _take(self, neurons: Neurons) -> None:
-        """Keep the network if it is the best so far, and report."""
+    def _take(self, neurons: Neurons) -> FloatArray:
+        """Keep the network if it is the best so far, and report; what it predicts."""
         network = self._training.model.network(neurons, self._samples.X.shape[1:])
         prediction = network.predict_on(self._problem.rows).values
         objective = self._problem.loss.value(prediction, self._problem.y)
@@ -115,6 +125,7 @@ class JoinedSearch:
         self.history.append(progress)
         if self._on_round is not None:
             self._on_round(progress)
+        return prediction
 
 
 def mean(found: Sequence[Neurons]) -> Neurons:

@@ -121,7 +121,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         Rounds of the method.
     time_limit : float, None or "auto", default "auto"
         Seconds for the whole fit, in which the network is polished and proven to be the best
-        as far as they go; None is without a limit. "auto" is 60 where a proof takes a few:
+        as far as they go; None is without a limit. "auto" is 10 where a proof takes a few:
         for n rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as
         one column or two and 1000 rows. Otherwise it is a search that ends where rounds
         gain little, after seconds: nothing is proven then, and no warning says so.

@@ -10,7 +10,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.validation import check_optional_positive
 
 # Seconds for a proof that nobody has asked for.
-_PROOF = 60.0
+_PROOF = 10.0
 
 
 @dataclass(frozen=True)
