@@ -132,7 +132,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
         training = self._training()
-        budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems[0]))
+        budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems))
         chosen = self._choose_beta(training, table, problems, budget, params)
         self.beta_ = chosen.beta
         starts = chosen.starts if last is None else self._checked_starts(last, len(problems))

@@ -141,7 +141,8 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLURegressor`.
     time_limit : float, None or "auto", default "auto"
-        As for :class:`ConvexReLURegressor`, for all classes together.
+        As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
+        k networks have ``k n^(r - 2) <= 300``: one for two classes, one for each of more.
     warm_start, random_state, verbose
         As for :class:`ConvexReLURegressor`.
 

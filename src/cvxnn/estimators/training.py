@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,10 @@ from cvxnn.validation import check_random_state
 
 OnRound = Callable[[Progress], None] | None
 
-# For n rows of rank r the n^(r - 2) up to which a proof takes seconds: there are about n^(r - 1)
-# patterns, and in rank two a proof costs nothing.
-_PROVABLE = 1_000
+# For n rows of rank r the n^(r - 2), summed over all networks, up to which proofs take seconds:
+# there are about n^(r - 1) patterns, and in rank two a proof costs nothing. For labels more has
+# to be tried until the best intercept is known.
+_PROVABLE, _PROVABLE_LABELS = 1_000, 300
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
 # Seconds for a network when time is over: its first one, and no more.
@@ -65,18 +66,19 @@ class Training:
         rows = self.model.rows(samples.X)
         return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
 
-    def has_proof(self, samples: Samples) -> bool:
-        """Whether the best network can be proven in seconds.
+    def has_proof(self, problems: Sequence[Samples]) -> bool:
+        """Whether the best networks can be proven in seconds, one for each problem.
 
         Only the search among all directions of plain rows or patches cannot, in high rank;
         other methods, and models without such a search, come to an end of their own.
         """
-        rows = self.model.rows(samples.X)
+        rows = self.model.rows(problems[0].X)
         layer = getattr(rows, "layer", rows)
         if self.method.name != "global" or not isinstance(layer, Layer):
             return True
         n, d = layer.rows.shape
-        return n ** (d - 2) <= _PROVABLE or n ** (reduce_rows(layer.rows).rank - 2) <= _PROVABLE
+        most = (_PROVABLE_LABELS if self.loss.has_labels else _PROVABLE) / len(problems)
+        return n ** (d - 2) <= most or n ** (reduce_rows(layer.rows).rank - 2) <= most
 
     def largest_beta(self, samples: Samples) -> float:
         """From it on the best network has no neurons."""
