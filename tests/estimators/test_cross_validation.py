@@ -127,6 +127,22 @@ def test_the_walk_ends_when_the_score_has_stopped_improving():
     assert len(given.betas_) == 7
 
 
+def test_a_score_that_is_no_number_does_not_end_the_walk():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 3))
+    y = np.maximum(X[:, 0], 0.0) + 0.5 * rng.standard_normal(120)
+    largest = ConvexReLURegressorCV().fit(X, y).betas_[0]
+
+    def score(model, X, y):
+        residual = y - model.predict(X)
+        return np.nan if model.n_neurons_ == 0 else 1.0 - np.mean(residual**2) / np.var(y)
+
+    model = ConvexReLURegressorCV(scoring=score).fit(X, y)
+    means = model.scores_path_.mean(axis=1)
+    assert np.isnan(means[0]) and len(means) > 4 and model.betas_[0] == largest
+    assert means[-1] < np.nanmax(means) == means[model.betas_ == model.beta_][0]
+
+
 def test_many_rows_are_held_out_once():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((10_000, 1))

@@ -45,6 +45,11 @@ class Step:
         """The mean loss on the test rows."""
         return float(np.mean([outcome.loss for outcome in self.outcomes]))
 
+    @property
+    def has_neurons(self) -> bool:
+        """Whether all networks of all folds have some."""
+        return all(network.n_neurons > 0 for each in self.outcomes for network in each.networks)
+
 
 COLUMNS: Columns[Step] = Columns(
     ("beta", "mean score", "best beta", "best score", "neurons", "seconds"),
@@ -176,7 +181,11 @@ class Walk:
         if len(self.steps) <= _PATIENCE:
             return False
         before, latest = self.steps[:-_PATIENCE], self.steps[-_PATIENCE:]
-        top, least = max(step.score for step in before), min(step.loss for step in before)
+        # Some scores are no number for a constant, which networks of large betas are.
+        known = [step.score for step in before if not np.isnan(step.score)]
+        if not known:
+            return all(np.isnan(step.score) for step in latest) and latest[-1].has_neurons
+        top, least = max(known), min(step.loss for step in before)
         gain = _GAIN * abs(top)
         return not any(
             step.score > top + gain or (step.score >= top and step.loss < (1.0 - _GAIN) * least)
