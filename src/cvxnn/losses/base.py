@@ -196,6 +196,15 @@ class Loss(ABC):
             return end
         return float(brentq(slope, 0.0, end, xtol=1e-300, rtol=4.0 * _EPS, maxiter=_MOST_STEPS))
 
+    @property
+    def weight_unit(self) -> float:
+        """The power of two next to the largest weight of a row."""
+        return 1.0
+
+    def in_weight_units(self) -> Loss:
+        """The loss divided by :attr:`weight_unit`, which rounds nothing."""
+        return self
+
     def unit(self, y: FloatArray) -> float:
         """The power of two next to the size of y by which the problem may be scaled."""
         return power_of_two(y)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
+from cvxnn.layers.rows import power_of_two
 from cvxnn.losses.base import Loss
 
 
@@ -68,6 +69,13 @@ class WeightedLoss(Loss):
 
     def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return self.loss.longest(direction / self.weights, y)
+
+    @property
+    def weight_unit(self) -> float:
+        return power_of_two(self.weights)
+
+    def in_weight_units(self) -> WeightedLoss:
+        return WeightedLoss(self.loss, self.weights / self.weight_unit)
 
     def unit(self, y: FloatArray) -> float:
         return self.loss.unit(y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -71,7 +72,11 @@ class RoughPath:
     ) -> None:
         if intercept and problem.loss.has_labels and (problem.y == problem.y[:1]).all():
             raise InputError("the labels are all the same, an intercept has no best value then.")
-        scaled, self._units = problem.in_units()
+        # The search is in float32, whose range the weights may be far outside.
+        loss = problem.loss.in_weight_units()
+        scaled, self._units = replace(problem, loss=loss).in_units()
+        # Of a beta of the data over one of the search.
+        self._beta_unit = problem.loss.weight_unit * self._units.rows * self._units.targets
         self._basis, to_direction = row_space(scaled.rows.rows)
         reduced = scaled.on(scaled.rows.turned(self._basis))
         arguments = (self._basis.T @ to_direction, random_state)
@@ -82,7 +87,7 @@ class RoughPath:
 
     @property
     def largest_beta(self) -> float:
-        return self._largest * self._units.rows * self._units.targets
+        return self._largest * self._beta_unit
 
     def start_from(self, neurons: Neurons) -> None:
         """Go on from neurons in the coordinates and units of the data."""
@@ -104,7 +109,7 @@ class RoughPath:
         Neurons
             In the coordinates and units of the data.
         """
-        search, scaled = self._search, beta / self._units.rows / self._units.targets
+        search, scaled = self._search, beta / self._beta_unit
         search.aim(scaled)
         if scaled >= self._largest:
             search.clear()
