@@ -13,13 +13,14 @@ from cvxnn.array_types import Array
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
+from cvxnn.estimators.default_beta import Guess
 from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.estimators.remarks import remark_on_empty
 from cvxnn.estimators.tasks import Task
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, OnRound, Training
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
@@ -116,15 +117,19 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     ) -> Self:
         before = dict(self.__dict__)
         try:
-            return self._fit(X, y, sample_weight, params)
+            # A Ctrl-C is looked for where there is a model to hand over.
+            with deferred_interrupts():
+                self._fit(X, y, sample_weight, params)
+                forget_interrupt()
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        return self
 
     def _fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
-    ) -> Self:
+    ) -> None:
         self._check_parameters()
         last = self._last_networks()
         table = self._read(X, y, sample_weight)
@@ -140,7 +145,6 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             chosen = replace(chosen, starts=starts)
             self._keep(self._train_all(training, problems, chosen, budget, report))
         self._say(training, problems, budget)
-        return self
 
     @abstractmethod
     def _choose_beta(
@@ -168,7 +172,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _automatic_beta(
         self, training: Training, problems: list[Samples], deadline: Deadline
-    ) -> float:
+    ) -> Guess:
         """The beta of a user who has none."""
 
     @abstractmethod
@@ -283,14 +287,12 @@ class GivenBeta(ConvexEstimator):
         budget: Budget,
         params: dict[str, Any],
     ) -> Chosen:
-        by_rule = self._is_automatic
+        nothing: Starts = [()] * len(problems)
+        if not self._is_automatic:
+            return Chosen(float(self.beta), nothing)
         with suitable_threads(len(table)):
-            beta = (
-                self._automatic_beta(training, problems, budget.deadline)
-                if by_rule
-                else float(self.beta)
-            )
-        return Chosen(beta, [()] * len(problems))
+            guess = self._automatic_beta(training, problems, budget.deadline)
+        return Chosen(guess.beta, nothing, Status.INTERRUPTED if guess.is_interrupted else None)
 
 
 def _both(*callbacks: OnRound) -> OnRound:

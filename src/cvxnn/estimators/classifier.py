@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
-from cvxnn.estimators.default_beta import classification_beta
+from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
@@ -100,7 +100,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
 
     def _automatic_beta(
         self, training: Training, problems: list[Samples], deadline: Deadline
-    ) -> float:
+    ) -> Guess:
         return classification_beta(training, problems, deadline)
 
     def _keep_networks(self, networks: list[Network]) -> None:

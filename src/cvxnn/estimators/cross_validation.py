@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -32,7 +33,7 @@ from cvxnn.estimators.splits import splits_of, splitter_of
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, Training
 from cvxnn.estimators.walk import COLUMNS, Walk, falling
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.progress import live_progress
 from cvxnn.results import Status
 from cvxnn.training.path import beta_grid
@@ -136,7 +137,7 @@ class CrossValidated(ConvexEstimator):
             self.best_score_ = np.nan
             is_over = walk.cut_short is Status.INTERRUPTED
             left = Deadline(AT_ONCE) if is_over else budget.deadline.share(_SHARE_OF_CHOICE)
-            beta = self._automatic_beta(training, problems, left)
+            beta = self._automatic_beta(training, problems, left).beta
             return Chosen(beta, [()] * len(problems), walk.cut_short)
         best = walk.steps[walk.best]
         self.best_score_ = best.score
@@ -153,17 +154,28 @@ class CrossValidated(ConvexEstimator):
         deadline: Deadline,
         params: dict[str, Any],
     ) -> Walk:
-        folds = self._folds(training, table, deadline, params)
-
-        def largest() -> float:
-            return max(path_of(training, each, deadline).largest_beta for each in problems)
-
         stops = self.betas is None
-        betas = falling(largest()) if stops else beta_grid(self.betas, largest, smallest=_SMALLEST)
+        try:
+            folds = self._folds(training, table, deadline, params)
+            betas = self._betas_to_try(training, problems, deadline)
+        except KeyboardInterrupt:
+            return Walk([], deadline, cut_short=Status.INTERRUPTED)
         with live_progress(bool(self.verbose), COLUMNS, lines=True) as show:
             walk = Walk(folds, deadline, self.n_jobs, show)
             walk.run(map(float, betas), stops=stops)
         return walk
+
+    def _betas_to_try(
+        self, training: Training, problems: list[Samples], deadline: Deadline
+    ) -> Iterable[float]:
+        """Falling, from the largest on all samples, or those that are given."""
+
+        def largest() -> float:
+            return max(path_of(training, each, deadline).largest_beta for each in problems)
+
+        if self.betas is None:
+            return falling(largest())
+        return beta_grid(self.betas, largest, smallest=_SMALLEST)
 
     def _folds(
         self, training: Training, table: Table, deadline: Deadline, params: dict[str, Any]
@@ -181,6 +193,7 @@ class CrossValidated(ConvexEstimator):
         folds = []
         for k, split in enumerate(splits, 1):
             name = f"fold {k} of {len(splits)}" if len(splits) > 1 else "only fold"
+            check_interrupt()
             estimator = self._of_one_beta()
             for fitted in ("scaling_", "sample_shape_", "n_features_in_", "_inputs", "classes_"):
                 if hasattr(self, fitted):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from cvxnn.array_types import BoolArray, IntArray
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.paths import Path, path_of
 from cvxnn.estimators.training import Training
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.validation import check_random_state
 
 # Betas count by how near the error of their networks is to the least: one that is larger by
@@ -30,7 +30,15 @@ _NETWORKS, _ROWS = 4, 8_000
 _MOST_OF_LARGEST, _OF_LARGEST = 0.3, 0.01
 
 
-def regression_beta(training: Training, samples: Samples, deadline: Deadline) -> float:
+@dataclass(frozen=True)
+class Guess:
+    """A beta, and whether Ctrl-C ended the search for it."""
+
+    beta: float
+    is_interrupted: bool = False
+
+
+def regression_beta(training: Training, samples: Samples, deadline: Deadline) -> Guess:
     """Where the error on a fifth of the samples is least: a mean of betas, weighted by it.
 
     Parameters
@@ -39,7 +47,7 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     samples : Samples
         As the networks read them.
     deadline : Deadline
-        When it passes, the betas so far count.
+        When it passes, or on Ctrl-C, the betas so far count; without one it is that of 1.
 
     Notes
     -----
@@ -55,33 +63,27 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     samples = _oriented(samples)
     held_out = _ordered_fold(len(samples.y))
     if not held_out.any() or variance == 0.0 or not training.has_plain_rows(samples):
-        return unit
-    part = np.arange(len(samples.y))
-    if len(part) > _MOST_ROWS:
-        part = part[np.linspace(0, len(part) - 1, _MOST_ROWS).astype(np.intp)]
-    inner = _take(samples, part[~held_out[part]])
-    outer = _take(samples, part[held_out[part]])
-    share = _total(inner) / _total(samples)
-    paths = _paths(training, inner, deadline)
-    largest = max(path.largest_beta for path in paths) / share
-    betas, errors = [], []
-    for k in range(1, _COUNT + 1):
-        betas.append(largest * 10.0 ** (-k / _PER_DECADE))
-        networks = [path.advance(share * betas[-1]) for path in paths]
-        prediction = np.mean([network.forward(outer.X) for network in networks], axis=0)
-        loss = training.problem(outer).loss.value(prediction, outer.y)
-        # A network that fits the others exactly is no reason to divide by zero.
-        errors.append(max(2.0 * loss / _total(outer), 1e-12 * variance))
-        if deadline.passed or k - 1 - int(np.argmin(errors)) >= _PATIENCE:
-            break
+        return Guess(unit)
+    betas, errors, is_interrupted = [], [], False
+    try:
+        for beta, error in _errors_along(training, samples, held_out, deadline):
+            betas.append(beta)
+            # A network that fits the others exactly is no reason to divide by zero.
+            errors.append(max(error, 1e-12 * variance))
+            if deadline.passed or len(errors) - 1 - int(np.argmin(errors)) >= _PATIENCE:
+                break
+    except KeyboardInterrupt:
+        is_interrupted = True
+    if not betas:
+        return Guess(unit, is_interrupted)
     logs = np.log(errors)
     weights = np.exp(-(logs - logs.min()) / _WIDTH)
-    return float(np.exp(np.average(np.log(betas), weights=weights)))
+    return Guess(float(np.exp(np.average(np.log(betas), weights=weights))), is_interrupted)
 
 
 def classification_beta(
     training: Training, problems: Sequence[Samples], deadline: Deadline
-) -> float:
+) -> Guess:
     """The root of the rank of the rows, in units of the data; less than what leaves no neurons.
 
     Notes
@@ -91,20 +93,59 @@ def classification_beta(
     accuracy), where a hundredth of the largest beta costs 0.8. Models without plain rows get
     that hundredth.
     """
-    largest = max(path_of(training, samples, deadline).largest_beta for samples in problems)
     first = problems[0]
-    if not training.has_plain_rows(first):
-        return _OF_LARGEST * (largest or 1.0)
     _, unit = _sizes(replace(first, y=np.zeros_like(first.y)))
-    root = unit * float(np.sqrt(np.linalg.matrix_rank(first.X)))
-    return min(root, _MOST_OF_LARGEST * largest) or root
+    is_plain = training.has_plain_rows(first)
+    guess = unit * float(np.sqrt(np.linalg.matrix_rank(first.X))) if is_plain else unit
+    try:
+        largest = max(_largest_betas(training, problems, deadline))
+    except KeyboardInterrupt:
+        return Guess(guess, is_interrupted=True)
+    if not is_plain:
+        return Guess(_OF_LARGEST * (largest or 1.0))
+    return Guess(min(guess, _MOST_OF_LARGEST * largest) or guess)
+
+
+def _largest_betas(
+    training: Training, problems: Sequence[Samples], deadline: Deadline
+) -> Iterator[float]:
+    for samples in problems:
+        check_interrupt()
+        yield path_of(training, samples, deadline).largest_beta
+
+
+def _errors_along(
+    training: Training, samples: Samples, held_out: BoolArray, deadline: Deadline
+) -> Iterator[tuple[float, float]]:
+    """Falling betas with the mean squared errors on samples that are held out."""
+    part = np.arange(len(samples.y))
+    if len(part) > _MOST_ROWS:
+        part = part[np.linspace(0, len(part) - 1, _MOST_ROWS).astype(np.intp)]
+    inner = _take(samples, part[~held_out[part]])
+    outer = _take(samples, part[held_out[part]])
+    share = _total(inner) / _total(samples)
+    paths = _paths(training, inner, deadline)
+    largest = max(path.largest_beta for path in paths) / share
+    for k in range(1, _COUNT + 1):
+        beta = largest * 10.0 ** (-k / _PER_DECADE)
+        networks = []
+        for path in paths:
+            check_interrupt()
+            networks.append(path.advance(share * beta))
+        prediction = np.mean([network.forward(outer.X) for network in networks], axis=0)
+        loss = training.problem(outer).loss.value(prediction, outer.y)
+        yield beta, 2.0 * loss / _total(outer)
 
 
 def _paths(training: Training, samples: Samples, deadline: Deadline) -> list[Path]:
     """Independent ones."""
     count = min(max(_ROWS // len(samples.y), 1), _NETWORKS)
     training = replace(training, random_state=check_random_state(training.random_state))
-    return [path_of(training, samples, deadline) for _ in range(count)]
+    paths = []
+    for _ in range(count):
+        check_interrupt()
+        paths.append(path_of(training, samples, deadline))
+    return paths
 
 
 def _ordered_fold(n: int) -> BoolArray:

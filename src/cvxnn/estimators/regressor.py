@@ -11,7 +11,7 @@ from sklearn.base import RegressorMixin
 
 from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
-from cvxnn.estimators.default_beta import regression_beta
+from cvxnn.estimators.default_beta import Guess, regression_beta
 from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
@@ -64,7 +64,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
     def _automatic_beta(
         self, training: Training, problems: list[Samples], deadline: Deadline
-    ) -> float:
+    ) -> Guess:
         (samples,) = problems
         return regression_beta(training, samples, deadline)
 

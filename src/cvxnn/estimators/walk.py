@@ -133,7 +133,7 @@ class Walk:
     def scores(self) -> FloatArray:
         """Shape (k, n_folds)."""
         scores = [[outcome.score for outcome in step.outcomes] for step in self.steps]
-        return np.array(scores).reshape(-1, len(self.folds))
+        return np.array(scores).reshape(len(self.steps), len(self.folds))
 
     @property
     def means(self) -> FloatArray:
