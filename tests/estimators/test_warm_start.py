@@ -1,9 +1,12 @@
 """Fits that go on from the last one."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import cvxnn
+from cvxnn.errors import InputError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 1))
@@ -42,7 +45,44 @@ def test_what_does_not_fit_is_refused():
     model = cvxnn.ConvexReLUClassifier(1.0, warm_start=True).fit(X, LABELS)
     with pytest.raises(ValueError, match="the classes of the last fit"):
         model.fit(X, LABELS + 1)
-    with pytest.raises(ValueError, match="features"):
+    with pytest.raises(ValueError, match="X must have 1 features, as in the last fit, got 2"):
         model.fit(np.column_stack([X, X]), LABELS)
     with pytest.raises(ValueError, match="takes no warm_start"):
         cvxnn.ConvexReLURegressor(model="gated", warm_start=True).fit(X, Y)
+
+
+WIDE = RNG.standard_normal((60, 9))
+WIDE_Y = np.abs(WIDE[:, 0]) + WIDE[:, 1] + 0.1 * RNG.standard_normal(60)
+
+
+@pytest.mark.parametrize("kind", [cvxnn.ConvexReLURegressor, cvxnn.ConvexReLURegressorCV])
+def test_what_does_not_fit_is_refused_before_any_training(kind, monkeypatch):
+    model = kind(warm_start=True).fit(WIDE, WIDE_Y)
+    monkeypatch.setattr(kind, "_choose_beta", None)
+    with pytest.raises(InputError, match="X must have 9 features, as in the last fit, got 5"):
+        model.fit(WIDE[:, :5], WIDE_Y)
+    for setting, words in (
+        ({"hidden_bias": False}, "hidden_bias must be that of the last fit, True"),
+        ({"model": cvxnn.ReLU(slope=0.5)}, r"its networks are none of ReLU\(slope=0.5"),
+    ):
+        again = copy.deepcopy(model).set_params(**setting)
+        with pytest.raises(InputError, match=words):
+            again.fit(WIDE, WIDE_Y)
+        # It is what it was.
+        assert np.array_equal(again.predict(WIDE), model.predict(WIDE))
+
+
+def test_a_filter_without_its_bias_is_refused():
+    images = RNG.standard_normal((20, 6))
+    model = cvxnn.ConvexReLURegressor(1.0, model=cvxnn.Conv(2), warm_start=True)
+    model.fit(images, images[:, 0])
+    with pytest.raises(InputError, match="hidden_bias and samples must be like those"):
+        model.set_params(hidden_bias=False).fit(images, images[:, 0])
+
+
+@pytest.mark.parametrize("factor", [100.0, 1.0])
+def test_other_data_end_as_they_do_without_a_start(factor):
+    other = factor * WIDE_Y[::-1]
+    cold = cvxnn.ConvexReLURegressor(0.1).fit(WIDE, other)
+    warm = cvxnn.ConvexReLURegressor(0.1, warm_start=True).fit(WIDE, WIDE_Y).fit(WIDE, other)
+    assert warm.objective_ == cold.objective_

@@ -15,6 +15,7 @@ from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.default_beta import Guess
 from cvxnn.estimators.inputs import Samples, Table
+from cvxnn.estimators.last_fit import LastFit
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.estimators.remarks import remark_on_empty
 from cvxnn.estimators.tasks import Task
@@ -131,18 +132,21 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
     ) -> None:
         self._check_parameters()
-        last = self._last_networks()
+        last = self._last_fit()
         table = self._read(X, y, sample_weight)
         merged = self._merged(table)
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
         training = self._training()
+        if last is not None:
+            last.check(training, problems, self._as_last_fit([]))
         budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems))
         chosen = self._choose_beta(training, table, problems, budget, params)
         self.beta_ = chosen.beta
-        starts = chosen.starts if last is None else self._checked_starts(last, len(problems))
+        if last is not None:
+            again = last.starts(training, problems, chosen.beta, self.scaling_)
+            chosen = chosen if again is None else replace(chosen, starts=again)
         with report_rounds(self, X, y) as report:
-            chosen = replace(chosen, starts=starts)
             self._keep(self._train_all(training, problems, chosen, budget, report))
         self._say(training, problems, budget)
 
@@ -194,18 +198,16 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             random_state=self.random_state,
         )
 
-    def _last_networks(self) -> list[Network] | None:
-        """Those of the last fit, where this one is to go on from them."""
+    def _last_fit(self) -> LastFit | None:
+        """The last one, where this one is to go on from its networks."""
         is_fitted = hasattr(self, "networks_") or hasattr(self, "network_")
-        return self._fitted_networks() if self.warm_start and is_fitted else None
+        if not (self.warm_start and is_fitted):
+            return None
+        return self._as_last_fit(self._fitted_networks())
 
-    def _checked_starts(self, last: list[Network], count: int) -> Starts:
-        if len(last) != count:
-            raise InputError(
-                f"With warm_start=True y must need as many networks as in the last fit, "
-                f"{len(last)}, got {count}."
-            )
-        return [[network] for network in last]
+    def _as_last_fit(self, networks: list[Network]) -> LastFit:
+        has_ones = self._inputs["has_ones"]
+        return LastFit(networks, self._scaling(), self.sample_shape_, has_ones)
 
     def _train_all(
         self,

@@ -126,7 +126,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         one column or two and 1000 rows. Otherwise it is a search that ends where rounds
         gain little, after seconds: nothing is proven then, and no warning says so.
     warm_start : bool, default False
-        Whether `fit` goes on from the networks of the last one.
+        Whether `fit` goes on from the networks of the last one, where the scaling of the data
+        is still the same and they are better than none.
     random_state : int, RandomState or None, default 0
         Where searches start; a proven optimum does not depend on it.
     verbose : bool or int, default 0

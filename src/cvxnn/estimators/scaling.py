@@ -56,6 +56,17 @@ class Scaling:
         centre, scale = _moments(samples.y[:, None], samples.weights)
         return replace(self, target_centre=float(centre[0]), target_scale=float(scale[0]))
 
+    def equals(self, other: Scaling) -> bool:
+        """Whether it is the same to the last digit."""
+        if self.centre is None or other.centre is None:
+            same_centre = self.centre is other.centre
+        else:
+            same_centre = np.array_equal(self.centre, other.centre)
+        same_target = (
+            self.target_centre == other.target_centre and self.target_scale == other.target_scale
+        )
+        return same_centre and same_target and np.array_equal(self.scale, other.scale)
+
     def transform(self, X: FloatArray) -> FloatArray:
         """Data of shape (n, ...) as the networks read them, but for a column of ones."""
         return X / self.scale if self.centre is None else (X - self.centre) / self.scale

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cvxnn.estimators.inputs import Samples
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
@@ -116,6 +118,13 @@ class Training:
         """A few rounds without a proof, for a score."""
         tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
         return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+
+    def helps(self, network: Network, samples: Samples, beta: float) -> bool:
+        """Whether a network has a smaller objective than the one that predicts 0."""
+        problem = self.problem(samples)
+        values = network.predict_on(problem.rows).values
+        zero = problem.loss.value(np.zeros_like(values), problem.y)
+        return problem.loss.value(values, problem.y) + beta * network.penalty() < zero
 
     def is_settled(self, samples: Samples) -> bool:
         """Whether labels are all the same: an intercept then has no best value but infinity."""
