@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import Chosen, ConvexEstimator, GivenBeta, Starts, Weights
@@ -68,8 +68,9 @@ class CrossValidated(ConvexEstimator):
         y : array-like, shape (n,)
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
-            >= 0; a weight of 2 is a sample twice. Scores of folds use it where the
-            scorer requests it by the metadata routing of scikit-learn.
+            >= 0; a weight of 2 is a sample twice, in the default score of folds as well. A
+            `scoring` of yours gets it where it requests it by the metadata routing of
+            scikit-learn: ``scorer.set_score_request(sample_weight=True)``.
         **params
             ``groups``, an entry for each sample, for a `cv` that needs them; with metadata
             routing whatever `cv` and `scoring` request.
@@ -95,15 +96,15 @@ class CrossValidated(ConvexEstimator):
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` passes on to the splitter and the scorer, see scikit-learn's user guide."""
         splitter = splitter_of(self.cv, np.zeros(2), is_classifier=is_classifier(self), seed=0)
-        scorer = check_scoring(self._of_one_beta(), self.scoring)
         to_split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router = router.add(splitter=splitter, method_mapping=to_split)
+        if self.scoring is None:
+            # The score of the estimator counts the weights in any case.
+            return router
+        scorer = check_scoring(self._of_one_beta(), self.scoring)
         to_score = MethodMapping().add(caller="fit", callee="score")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(splitter=splitter, method_mapping=to_split)
-            .add(scorer=scorer, method_mapping=to_score)
-        )
+        return router.add(scorer=scorer, method_mapping=to_score)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -187,9 +188,10 @@ class CrossValidated(ConvexEstimator):
         groups, of_scorer = self._routed(params, table)
         splits = splits_of(splitter, table.X, labels, groups)
         scorer = check_scoring(self._of_one_beta(), self.scoring)
-        if self.scoring is None and not _routing_enabled():
-            of_scorer = self._score_weights(table)
-        scoring = Scoring(scorer, self._labels, of_scorer)
+        weights = self._score_weights(table)
+        if self.scoring is None and weights is not None:
+            of_scorer = {"sample_weight": weights}
+        scoring = Scoring(scorer, self._labels, of_scorer, weights)
         folds = []
         for k, split in enumerate(splits, 1):
             name = f"fold {k} of {len(splits)}" if len(splits) > 1 else "only fold"
@@ -201,19 +203,18 @@ class CrossValidated(ConvexEstimator):
             folds.append(Fold.of(name, estimator, training, table, split, scoring, deadline))
         return folds
 
-    def _score_weights(self, table: Table) -> dict[str, Array]:
-        """What the score of the estimator itself is to know of the samples."""
-        return {}
+    def _score_weights(self, table: Table) -> FloatArray | None:
+        """What samples count in the loss on test rows, and in the score of the estimator."""
+        return table.weights
 
     def _routed(self, params: dict[str, Any], table: Table) -> tuple[Any, dict[str, Array]]:
         """Groups for the splitter, and what the scorer gets."""
         if not _routing_enabled():
             return params.get("groups"), {}
         routed = process_routing(self, "fit", sample_weight=table.weights, **params)
+        asked = {} if self.scoring is None else routed.scorer.score
         of_scorer = {
-            name: np.asarray(values)
-            for name, values in routed.scorer.score.items()
-            if values is not None
+            name: np.asarray(values) for name, values in asked.items() if values is not None
         }
         return routed.splitter.split.get("groups"), of_scorer
 
@@ -238,8 +239,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         As elsewhere in scikit-learn; None is five shuffled folds, and from 10 000 rows on one
         fifth that is held out.
     scoring : str, callable or None, default None
-        None is the score of the estimator. The loss on the test rows decides
-        between equal scores.
+        None is the score of the estimator, which counts `sample_weight`. The loss on the
+        test rows, with the weights of the training, decides between equal scores.
     n_jobs : int or None, default None
         Folds at the same time, in threads.
     time_limit : float, None or "auto", default "auto"
@@ -292,7 +293,8 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     cv, scoring, n_jobs, time_limit
         As for :class:`ConvexReLURegressorCV`; folds keep the shares of the classes. A class
         that the training rows of a fold lack has probability 0 there. The score of the
-        estimator itself counts samples as `class_weight` does, other scores do not.
+        estimator itself counts samples as `sample_weight` and `class_weight` do, other
+        scores do not.
     loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     warm_start, random_state, verbose
@@ -318,8 +320,8 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
 
     _plain = ConvexReLUClassifier
 
-    def _score_weights(self, table: Table) -> dict[str, Array]:
+    def _score_weights(self, table: Table) -> FloatArray | None:
         if self.class_weight is None:
-            return {}
+            return table.weights
         # Errors that count for nothing in a training must not decide how it is done.
-        return {"sample_weight": class_weighted(self.class_weight, self._labels(table.y), None)}
+        return class_weighted(self.class_weight, self._labels(table.y), table.weights)

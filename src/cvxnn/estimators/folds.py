@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cvxnn.array_types import Array
+import numpy as np
+
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator
 from cvxnn.estimators.inputs import Samples, Table
@@ -47,15 +49,26 @@ class Scoring:
         From the targets of a :class:`Table` to those of the user.
     params : dict
         What else the scorer takes, with an entry for each sample.
+    weights : ndarray, shape (n,), or None where all are 1
+        Of all samples in the mean loss.
     """
 
     scorer: Scorer
     labels: Callable[[Array], Array]
     params: dict[str, Array]
+    weights: FloatArray | None = None
+
+    def mean(self, losses: FloatArray, rows: Array) -> float:
+        """The mean of the losses of test rows, of these numbers; 0 of none that count."""
+        weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
+        total = float(weights.sum())
+        return float(weights @ losses) / total if total > 0.0 else 0.0
 
     def score(self, estimator: ConvexEstimator, test: Table, rows: Array) -> float:
         """The score on test rows, of these numbers."""
         params = {name: values[rows] for name, values in self.params.items()}
+        if "sample_weight" in params and not params["sample_weight"].any():
+            raise InputError("The test rows have weight 0 only; take another cv.")
         return float(self.scorer(estimator, test.X, self.labels(test.y), **params))
 
 
@@ -132,5 +145,5 @@ class Fold:
         unmerged = Samples(self.test.X, self.test.y, None)
         problems = self.estimator._problems(unmerged)
         pairs = zip(networks, problems, strict=True)
-        total = sum(loss.value(network.forward(each.X), each.y) for network, each in pairs)
-        return float(total) / max(len(self.test), 1)
+        losses = [loss.values(network.forward(each.X), each.y) for network, each in pairs]
+        return self.scoring.mean(np.sum(losses, axis=0), self.rows)
