@@ -56,9 +56,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     warm_start: bool = False
     random_state: Any = 0
     verbose: bool | int = 0
-    # What `loss` may be, and what may help a model without neurons.
+    # What `loss` may be.
     _losses: ClassVar[tuple[str, ...]]
-    _advice_on_empty: ClassVar[str]
 
     def _check_parameters(self) -> None:
         """Raise InputError where a parameter is not as described."""
@@ -148,7 +147,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             chosen = chosen if again is None else replace(chosen, starts=again)
         with report_rounds(self, X, y) as report:
             self._keep(self._train_all(training, problems, chosen, budget, report))
-        self._say(training, problems, budget)
+        self._say(training, problems)
 
     @abstractmethod
     def _choose_beta(
@@ -182,6 +181,11 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
+
+    @property
+    @abstractmethod
+    def _advice_on_empty(self) -> str:
+        """What may help a model without neurons."""
 
     def _labels(self, target: Array) -> Array:
         """The targets of the user, of those of a table."""
@@ -251,7 +255,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.status_ = max((solution.status for solution in solutions), key=list(Status).index)
         self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
 
-    def _say(self, training: Training, problems: list[Samples], budget: Budget) -> None:
+    def _say(self, training: Training, problems: list[Samples]) -> None:
         """Warn of what a user should know, with numbers."""
         # Of several networks some may rightly have none.
         n_neurons = max(int(network.penalty() > 0.0) for network in self._fitted_networks())
@@ -259,10 +263,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         if n_neurons == 0 and is_settled:
             remark_on_empty(self.beta_, training, problems, self._advice_on_empty)
         # Who has asked for no proof is not told that there is none.
-        if budget.is_open_ended and self.status_ is Status.STATIONARY:
+        if self.time_limit == "auto" and self.status_ is Status.STATIONARY:
             return
-        advice = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
-        warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
+        proof = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
+        again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
+        warn_unless_successful(
+            self.status_, n_neurons, self.dual_gap_, self.tol, proof, f"{again} to go on"
+        )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -270,7 +277,10 @@ class GivenBeta(ConvexEstimator):
     """What the estimators of one beta share; not for use by itself."""
 
     beta: float | str = field(default="auto", kw_only=False)
-    _advice_on_empty = "Take a smaller beta, or the estimator with CV, which chooses one."
+
+    @property
+    def _advice_on_empty(self) -> str:
+        return "Take a smaller beta, or the estimator with CV, which chooses one."
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

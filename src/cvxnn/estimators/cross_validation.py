@@ -53,7 +53,6 @@ class CrossValidated(ConvexEstimator):
     cv: Any = None
     scoring: Any = None
     n_jobs: int | None = None
-    _advice_on_empty = "No smaller beta had a better score."
     # The estimator of one beta.
     _plain: ClassVar[type[GivenBeta]]
 
@@ -114,6 +113,12 @@ class CrossValidated(ConvexEstimator):
                 f"{', '.join(map(str, self.scoring))}."
             )
 
+    @property
+    def _advice_on_empty(self) -> str:
+        if self.beta_ > min(self.betas_, default=self.beta_):
+            return "No smaller beta had a better score."
+        return "No smaller beta was tried: give some, as betas."
+
     def _of_one_beta(self) -> GivenBeta:
         names = set(self._plain().get_params(deep=False)) - {"beta"}
         return self._plain(**{name: getattr(self, name) for name in names})
@@ -142,8 +147,9 @@ class CrossValidated(ConvexEstimator):
             return Chosen(beta, [()] * len(problems), walk.cut_short)
         best = walk.steps[walk.best]
         self.best_score_ = best.score
-        if walk.cut_short is None:
-            remark_on_scores(walk.betas, walk.means, walk.best)
+        if walk.cut_short is None and walk.has_neurons:
+            from_largest = not np.iterable(self.betas)
+            remark_on_scores(walk.betas, walk.means, walk.best, from_largest=from_largest)
         starts: Starts = walk.networks if training.takes_starts else [()] * len(problems)
         return Chosen(best.beta, starts, walk.cut_short)
 

@@ -126,6 +126,9 @@ def _errors_along(
     share = _total(inner) / _total(samples)
     paths = _paths(training, inner, deadline)
     largest = max(path.largest_beta for path in paths) / share
+    if largest == 0.0:
+        # Neurons are of no use, whatever they cost.
+        return
     for k in range(1, _COUNT + 1):
         beta = largest * 10.0 ** (-k / _PER_DECADE)
         networks = []

@@ -25,9 +25,17 @@ def remark_on_empty(beta: float, training: Training, problems: list[Samples], ad
     advice : str
         What may help.
     """
+    if all((samples.y == samples.y[0]).all() for samples in problems):
+        return
     largest = max(path_of(training, samples, UNLIMITED).largest_beta for samples in problems)
-    # What rounding makes of zero is zero.
-    if largest <= 1e-9 * beta:
+    if largest == 0.0:
+        warn_caller(
+            "The model is a constant, and would be for every beta: no neuron lowers the loss on "
+            "these data."
+        )
+        return
+    if beta < 0.99 * largest:
+        # A network may have no neurons for other reasons.
         return
     warn_caller(
         f"The model is a constant: beta = {beta:.4g} is at or above the largest beta of these "
@@ -35,7 +43,9 @@ def remark_on_empty(beta: float, training: Training, problems: list[Samples], ad
     )
 
 
-def remark_on_scores(betas: FloatArray, means: FloatArray, best: int) -> None:
+def remark_on_scores(
+    betas: FloatArray, means: FloatArray, best: int, *, from_largest: bool
+) -> None:
     """Warn that the scores tell nothing of beta, or that a better one may lie beyond the grid.
 
     Parameters
@@ -45,6 +55,9 @@ def remark_on_scores(betas: FloatArray, means: FloatArray, best: int) -> None:
     means : ndarray, shape (k,)
         Mean score of each.
     best : int
+    from_largest : bool
+        Whether the first is the largest of all, from which on networks have no neurons: there
+        is nothing beyond it.
     """
     if len(betas) < _FEWEST:
         return
@@ -54,7 +67,7 @@ def remark_on_scores(betas: FloatArray, means: FloatArray, best: int) -> None:
             f"it tells nothing of beta; {betas[best]:.4g} was taken for its loss on the test "
             "rows. Take another cv (the rows may be sorted: shuffle the folds) or scoring."
         )
-    elif best in (0, len(betas) - 1):
+    elif best in (0 if not from_largest else -1, len(betas) - 1):
         end, way = ("largest", "larger") if best == 0 else ("smallest", "smaller")
         warn_caller(
             f"The best beta, {betas[best]:.4g}, is the {end} of the {len(betas)} that were tried: "

@@ -18,6 +18,7 @@ from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.results import Progress, Solution, Status
+from cvxnn.solvers.descent.rough_path import rounding_of_zero
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
@@ -83,8 +84,11 @@ class Training:
         return n ** (d - 2) <= most or n ** (reduce_rows(layer.rows).rank - 2) <= most
 
     def largest_beta(self, samples: Samples) -> float:
-        """From it on the best network has no neurons."""
-        return largest_beta(samples.X, samples.y, sample_weight=samples.weights, **self._program)
+        """From it on the best network has no neurons; what rounding makes of zero is zero."""
+        found = largest_beta(samples.X, samples.y, sample_weight=samples.weights, **self._program)
+        lengths = np.linalg.norm(samples.X.reshape(len(samples.X), -1), axis=1)
+        rounding = rounding_of_zero(self.problem(samples).residual_at_zero, lengths)
+        return found if found > rounding else 0.0
 
     def solve(
         self,

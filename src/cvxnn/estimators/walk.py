@@ -46,9 +46,9 @@ class Step:
         return float(np.mean([outcome.loss for outcome in self.outcomes]))
 
     @property
-    def has_neurons(self) -> bool:
-        """Whether all networks of all folds have some."""
-        return all(network.n_neurons > 0 for each in self.outcomes for network in each.networks)
+    def neurons(self) -> list[int]:
+        """Of every network of every fold."""
+        return [network.n_neurons for each in self.outcomes for network in each.networks]
 
 
 COLUMNS: Columns[Step] = Columns(
@@ -130,6 +130,11 @@ class Walk:
         return np.array([step.beta for step in self.steps])
 
     @property
+    def has_neurons(self) -> bool:
+        """Whether any beta leaves some."""
+        return any(any(step.neurons) for step in self.steps)
+
+    @property
     def scores(self) -> FloatArray:
         """Shape (k, n_folds)."""
         scores = [[outcome.score for outcome in step.outcomes] for step in self.steps]
@@ -184,7 +189,7 @@ class Walk:
         # Some scores are no number for a constant, which networks of large betas are.
         known = [step.score for step in before if not np.isnan(step.score)]
         if not known:
-            return all(np.isnan(step.score) for step in latest) and latest[-1].has_neurons
+            return all(np.isnan(step.score) for step in latest) and all(latest[-1].neurons)
         top, least = max(known), min(step.loss for step in before)
         gain = _GAIN * abs(top)
         return not any(

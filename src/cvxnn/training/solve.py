@@ -186,7 +186,12 @@ def prepare(
 
 
 def warn_unless_successful(
-    status: Status, n_neurons: int, gap: float, tol: float, advice_on_proof: str
+    status: Status,
+    n_neurons: int,
+    gap: float,
+    tol: float,
+    advice_on_proof: str,
+    advice_on_interrupt: str = "start again to go on",
 ) -> None:
     """A ConvergenceWarning where a method did not do what it promises, with what to do.
 
@@ -199,6 +204,8 @@ def warn_unless_successful(
         The gap that there is, and the one to reach.
     advice_on_proof : str
         What to do where it is a proof that is missing.
+    advice_on_interrupt : str
+        What to do after Ctrl-C.
     """
     if status.is_success:
         return
@@ -206,7 +213,7 @@ def warn_unless_successful(
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
         Status.STATIONARY: advice_on_proof,
-        Status.INTERRUPTED: "start again to go on",
+        Status.INTERRUPTED: advice_on_interrupt,
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }[status]
     warn_of_convergence(

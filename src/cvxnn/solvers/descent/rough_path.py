@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
@@ -15,6 +16,9 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.row_ascent import RowAscent, climbed
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.tile_search import TileSearch
+
+# Roundings that the best intercept may be off by.
+_OF_INTERCEPT = 1_000
 
 
 @final
@@ -40,7 +44,8 @@ class RoughPath:
     Attributes
     ----------
     largest_beta : float
-        From it on the best network has no neurons; an estimate from below.
+        From it on the best network has no neurons; an estimate from below. 0 where neurons are
+        of no use at all.
 
     Raises
     ------
@@ -132,8 +137,23 @@ class RoughPath:
         v, X = self._search.residual, self._search.problem.rows.rows
         directions, signs = self._ascent.found(v, SETTINGS.starts, 0.0)
         ends = directions[: SETTINGS.peaks].astype(np.float32)
-        _, values = climbed(
+        tops, values = climbed(
             X.astype(np.float32), v.astype(np.float32), ends,
             signs[: SETTINGS.peaks].astype(np.float32), SETTINGS.peak_steps,
         )  # fmt: skip
-        return float(values.max(initial=0.0))
+        if len(values) == 0:
+            return 0.0
+        best = int(values.argmax())
+        # In float64.
+        value = signs[best] * (v @ np.maximum(X @ tops[best], 0.0))
+        lengths = np.linalg.norm(X, axis=1)
+        return max(float(values[best]), 0.0) if value > rounding_of_zero(v, lengths) else 0.0
+
+
+def rounding_of_zero(v: FloatArray, lengths: FloatArray) -> float:
+    """What rounding may make of ``max_u |v'(X u)_+| = 0``, for rows of these lengths.
+
+    Sums of n terms have n roundings; an intercept, beside which v is a residual, is found up
+    to some hundreds.
+    """
+    return (len(v) + _OF_INTERCEPT) * EPS * float(np.abs(v) @ lengths)
