@@ -186,3 +186,21 @@ def test_labels_of_every_kind_are_labels():
 def test_every_function_refuses_the_same_arrays(train):
     for data in ARRAYS.values():
         assert sentence(lambda data=data: train(data)).replace("images", "X") == of_solve(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        (cvxnn.ConvexReLURegressor, {"verbose": "x"}, "verbose must be an integer of at least 0"),
+        (cvxnn.ConvexReLURegressorCV, {"n_jobs": "2"}, "n_jobs must be an integer other than 0"),
+        (cvxnn.ConvexReLURegressorCV, {"n_jobs": 0}, "n_jobs must be an integer other than 0"),
+        (cvxnn.ConvexReLURegressorCV, {"betas": "x"}, "betas must be numeric"),
+        (cvxnn.ConvexReLURegressor, {"beta": 1e-300}, "beta = 1e-300 is out of all proportion"),
+        (cvxnn.ConvexReLUClassifier, {"beta": 1e-300}, "beta = 1e-300 is out of all proportion"),
+        (cvxnn.ConvexReLURegressorCV, {"betas": [1.0, 1e-300]}, "1e-300 is out of all proportion"),
+    ],
+)
+def test_settings_are_refused_before_any_training(kind, settings, words, monkeypatch):
+    monkeypatch.setattr(kind, "_choose_beta", None)
+    with pytest.raises(ValueError, match=words):
+        kind(**settings).fit(np.arange(12.0).reshape(6, 2), [0, 1, 0, 1, 1, 0])

@@ -29,7 +29,13 @@ from cvxnn.progress import live_progress
 from cvxnn.results import Progress, Solution, Status, relative_gap
 from cvxnn.training.run import Limits
 from cvxnn.training.solve import warn_unless_successful
-from cvxnn.validation import check_choice, check_flag, check_positive, check_random_state
+from cvxnn.validation import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_positive,
+    check_random_state,
+)
 
 Weights = ArrayLike | None
 # For each network those that it may start from.
@@ -66,6 +72,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         for name in self._flags:
             check_flag(getattr(self, name), name)
         check_random_state(self.random_state)
+        if not isinstance(self.verbose, bool):
+            check_count(self.verbose, "verbose", 0)
         Budget.of(self.time_limit)
         Limits(self.tol, self.max_iter, None, None)
         method, model = as_method(self.method), self._model()
@@ -137,6 +145,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
         training = self._training()
+        for beta in self._given_betas:
+            training.check_beta(problems, beta)
         if last is not None:
             last.check(training, problems, self._as_last_fit([]))
         budget = Budget.of(self.time_limit, has_proof=training.has_proof(problems))
@@ -181,6 +191,11 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
+
+    @property
+    @abstractmethod
+    def _given_betas(self) -> list[float]:
+        """Those that the user has chosen."""
 
     @property
     @abstractmethod
@@ -286,6 +301,10 @@ class GivenBeta(ConvexEstimator):
         super()._check_parameters()
         if not self._is_automatic:
             check_positive(self.beta, "beta")
+
+    @property
+    def _given_betas(self) -> list[float]:
+        return [] if self._is_automatic else [float(self.beta)]
 
     @property
     def _is_automatic(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -94,7 +95,7 @@ class CrossValidated(ConvexEstimator):
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` passes on to the splitter and the scorer, see scikit-learn's user guide."""
-        splitter = splitter_of(self.cv, np.zeros(2), is_classifier=is_classifier(self), seed=0)
+        splitter = splitter_of(self.cv, np.zeros(20), is_classifier=is_classifier(self), seed=0)
         to_split = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=self).add_self_request(self)
         router = router.add(splitter=splitter, method_mapping=to_split)
@@ -107,11 +108,21 @@ class CrossValidated(ConvexEstimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        if self.betas is not None:
+            beta_grid(self.betas, lambda: 1.0)
+        if self.n_jobs is not None and not (_is_integer(self.n_jobs) and self.n_jobs != 0):
+            raise InputError(
+                f"n_jobs must be an integer other than 0 or None, got {self.n_jobs!r}."
+            )
         if isinstance(self.scoring, list | tuple | dict | set):
             raise InputError(
                 f"scoring must be one metric, which chooses beta, got {len(self.scoring)}: "
                 f"{', '.join(map(str, self.scoring))}."
             )
+
+    @property
+    def _given_betas(self) -> list[float]:
+        return [] if not np.iterable(self.betas) else list(map(float, self.betas))
 
     @property
     def _advice_on_empty(self) -> str:
@@ -148,7 +159,7 @@ class CrossValidated(ConvexEstimator):
         best = walk.steps[walk.best]
         self.best_score_ = best.score
         if walk.cut_short is None and walk.has_neurons:
-            from_largest = not np.iterable(self.betas)
+            from_largest = not self._given_betas
             remark_on_scores(walk.betas, walk.means, walk.best, from_largest=from_largest)
         starts: Starts = walk.networks if training.takes_starts else [()] * len(problems)
         return Chosen(best.beta, starts, walk.cut_short)
@@ -225,6 +236,10 @@ class CrossValidated(ConvexEstimator):
         return routed.splitter.split.get("groups"), of_scorer
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     """:class:`ConvexReLURegressor` that chooses beta by cross-validation.
@@ -242,8 +257,9 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         tried. They are those of all samples: in a fold they are multiplied by its share
         of the weights, because the objective is a sum.
     cv : int, splitter, iterable or None, default None
-        As elsewhere in scikit-learn; None is five shuffled folds, and from 10 000 rows on one
-        fifth that is held out.
+        As elsewhere in scikit-learn; None is five shuffled folds, fewer where a part would
+        have less than two rows, or none of a class, and from 10 000 rows on one fifth that is
+        held out.
     scoring : str, callable or None, default None
         None is the score of the estimator, which counts `sample_weight`. The loss on the
         test rows, with the weights of the training, decides between equal scores.

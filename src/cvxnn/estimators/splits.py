@@ -26,6 +26,9 @@ _FOLDS = 5
 def splitter_of(cv: Any, y: Array, *, is_classifier: bool, seed: int) -> Any:
     """The splitter of the parameter `cv`; None is five shuffled folds, or one part held out.
 
+    There are fewer folds where five would leave a part less than two rows, or a row of every
+    class; with a class of one row parts do not keep the shares of the classes.
+
     Parameters
     ----------
     cv : int, splitter, iterable or None
@@ -36,20 +39,35 @@ def splitter_of(cv: Any, y: Array, *, is_classifier: bool, seed: int) -> Any:
     seed : int
         Of the shuffling that None has.
 
+    Raises
+    ------
+    InputError
+        If there are too few rows for two folds.
+
     Examples
     --------
+    >>> splitter_of(None, np.zeros(7), is_classifier=False, seed=0)
+    KFold(n_splits=3, random_state=0, shuffle=True)
     >>> splitter_of(None, np.zeros(10_000), is_classifier=False, seed=0)
     ShuffleSplit(n_splits=1, random_state=0, test_size=0.2, train_size=None)
     """
     if cv is not None:
         return check_cv(cv, y, classifier=is_classifier)
-    if len(y) < _MANY_ROWS:
-        kind = StratifiedKFold if is_classifier else KFold
-        return kind(_FOLDS, shuffle=True, random_state=seed)
     # A class of one row cannot be on both sides.
-    stratified = is_classifier and np.unique(y, return_counts=True)[1].min() > 1
-    kind = StratifiedShuffleSplit if stratified else ShuffleSplit
-    return kind(1, test_size=_HELD_OUT, random_state=seed)
+    fewest = int(np.unique(y, return_counts=True)[1].min()) if is_classifier else 1
+    if len(y) >= _MANY_ROWS:
+        kind = StratifiedShuffleSplit if fewest > 1 else ShuffleSplit
+        return kind(1, test_size=_HELD_OUT, random_state=seed)
+    # R^2 wants two rows for a score.
+    most = min(_FOLDS, len(y) // 2)
+    if most < 2:
+        raise InputError(
+            f"A choice of beta by cross-validation needs 4 rows at least, got n_samples={len(y)}: "
+            "take the estimator without CV."
+        )
+    if fewest > 1:
+        return StratifiedKFold(min(most, fewest), shuffle=True, random_state=seed)
+    return KFold(most, shuffle=True, random_state=seed)
 
 
 def splits_of(splitter: Any, X: Array, y: Array, groups: Any) -> list[Split]:

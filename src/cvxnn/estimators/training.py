@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,11 @@ class Training:
         """The problem on rows of the model, for a beta of 1."""
         rows = self.model.rows(samples.X)
         return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
+
+    def check_beta(self, problems: Sequence[Samples], beta: float) -> None:
+        """Raise InputError if a beta is out of all proportion to the samples."""
+        for samples in problems:
+            replace(self.problem(samples), beta=beta).in_units(intercept=self.intercept)
 
     def has_proof(self, problems: Sequence[Samples]) -> bool:
         """Whether the best networks can be proven in seconds, one for each problem.
