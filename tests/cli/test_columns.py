@@ -100,6 +100,22 @@ def test_wishes():
         plan(cells, drop=["a", "b", "c"])
 
 
+def test_the_column_that_was_left_out_is_named_where_none_is_left():
+    cells = table({"x": range(N), "y": WORDS})
+    with pytest.raises(InputError) as caught:
+        plan(cells)
+    assert str(caught.value).endswith(
+        "to use. Left out were 'x': the rows' own numbers, one after the other. "
+        "--keep x uses one that looks like an id."
+    )
+    assert plan(cells, keep=["x"])["x"].kind == "number"
+    with pytest.raises(InputError, match=r"Left out were 'x': as you said\.$"):
+        plan(cells, drop=["x"])
+    wide = table({f"c{j}": [1] * N for j in range(7)} | {"y": WORDS})
+    with pytest.raises(InputError, match=r"'c4': the same in every row; and 2 more\.$"):
+        plan(wide)
+
+
 def test_columns_are_kept_as_text():
     column = Column("a", Kind.DATE, "comma", "a note")
     assert Column.from_record(column.to_record()) == column
