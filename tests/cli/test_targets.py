@@ -63,10 +63,26 @@ def test_few_numbers_may_be_classes():
 @pytest.mark.parametrize(
     ("values", "options", "sentence"),
     [
-        ([1, 2, "x", 4], {}, "line 4, column 'y': 'x' is not a number; for classes"),
+        (
+            [1, 2, "x", 4],
+            {},
+            "line 4, column 'y': 'x' is not a number, as most are; for classes "
+            "give --task classification.",
+        ),
         ([1, 2, "inf", 4], {}, "line 4, column 'y': 'inf' is not a number"),
         ([1, 2, "1e200", 4], {}, "line 4, column 'y': '1e200' is not 0, nor between"),
-        (["a", "b"], {"loss": "huber"}, "line 2, column 'y': 'a' is not a number"),
+        (
+            ["a", "b"],
+            {"loss": "huber"},
+            "line 2, column 'y': 'a' is not a number, which --loss "
+            "huber needs; for classes give --loss logistic or squared_hinge.",
+        ),
+        (
+            ["a", "b"],
+            {"task": Task.REGRESSION},
+            "'a' is not a number, which --task regression "
+            "needs; for classes give --task classification.",
+        ),
         ([1, 2], {"task": Task.REGRESSION, "loss": "logistic"}, "is not for regression; take"),
         (["", "NA"], {}, "column 'y' is empty"),
         (["a", "a"], {}, "column 'y' has the same value in every row"),

@@ -77,11 +77,12 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
     notes = [f"{rows} no {name!r}; left out."] if missing else []
     style, _ = cells.style(name)
+    wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
     if loss is not None and loss not in LOSSES[task]:
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
     if task is Task.REGRESSION:
-        values = _numbers(cells, name, style)[known]
+        values = _numbers(cells, name, style, _wanted(wanted, loss))[known]
         notes += _advice(name, values)
     else:
         values = _labels(cells, name, style)[known]
@@ -128,14 +129,24 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
 
 
-def _numbers(cells: Cells, name: str, style: str) -> Array:
+def _wanted(task: Task | None, loss: str | None) -> str:
+    """The option that needs numbers, with what to take for classes instead."""
+    if task is not None:
+        return f"which --task {task} needs; for classes give --task {Task.CLASSIFICATION}"
+    if loss is not None and _task_of(loss) is Task.REGRESSION:
+        losses = " or ".join(LOSSES[Task.CLASSIFICATION][:2])
+        return f"which --loss {loss} needs; for classes give --loss {losses}"
+    return f"as most are; for classes give --task {Task.CLASSIFICATION}"
+
+
+def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
     values, note = cells.numbers(name, style)
     if note:
         column = cells.frame[name]
         bad = ~np.isfinite(values) & column.notna().to_numpy()
         raise InputError(
             f"{cells.source}, line {cells.line(bad)}, column {name!r}: {shown(column[bad])} is "
-            "not a number; for classes give --task classification."
+            f"not a number, {wanted}."
         )
     return values
 
