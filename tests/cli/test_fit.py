@@ -194,14 +194,17 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--drop", "nothing"), "has no column 'nothing'"),
         (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
         (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
-        (("--target", "rich", "--beta", 0), "beta must be a finite number above 0"),
+        (("--target", "rich", "--beta", 0), "--beta must be a finite number above 0"),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
         (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
         (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
         (("--target", "rich", "--out", "m.npz"), "'cvxnn solve' trains one on a table of numbers"),
         (("--target", "rich", "--out", "m.txt"), "A model file ends in .skops"),
         (("--target", "rich", "--out", "no/m.skops"), "its folder does not exist"),
-        (("--target", "rich", *FEW, "--time-limit", -1), "time_limit must be"),
+        (
+            ("--target", "rich", *FEW, "--time-limit", -1),
+            "--time-limit must be a finite number above 0",
+        ),
     ],
 )
 def test_mistakes_are_sentences(refused, data, options, sentence):
@@ -255,7 +258,8 @@ def test_a_full_disk_does_not_cost_the_result(run, data, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("cvxnn.cli.table_models.atomic_write", full)
-    result = run("fit", data, "--target", "rich", *FEW, "--out", tmp_path / "m.skops", "--json")
+    options = (*FEW, "--holdout", 0.25, "--out", tmp_path / "m.skops", "--json")
+    result = run("fit", data, "--target", "rich", *options)
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"], found["model"]) == (2, "OPTIMAL", None)
     assert "No space left on device" in result.stderr

@@ -5,9 +5,6 @@ import io
 
 import pytest
 
-pytest.importorskip("skops", reason="needs cvxnn[cli]")
-
-from cvxnn.cli.cells import Cells
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import open_table
 from cvxnn.errors import InputError
@@ -100,5 +97,5 @@ def test_a_line_for_excel_declares_the_separator(tmp_path, first, separator):
     path.write_bytes((first + text).encode())
     table = open_table(path)
     assert Source.read(path).separator == separator and table.columns == ("a", "b")
-    cells = Cells.read(Source.read(path))
+    cells = pytest.importorskip("cvxnn.cli.cells").Cells.read(Source.read(path))
     assert cells.lines.tolist() == [3, 4] and cells.frame["b"].tolist() == ["2,5", "x"]
