@@ -24,6 +24,7 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Column, Kind, features
 from cvxnn.cli.encoder import CATEGORIES
+from cvxnn.cli.model_checks import check_model
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
@@ -197,8 +198,7 @@ def _model(state: Any, path: Path) -> TableModel:
         columns = tuple(Column.from_record(record) for record in state["columns"])
         words = {name: state[name] for name in ("target", "loss", "style")}
         task, pipeline = Task(state["task"]), state["pipeline"]
-        if not isinstance(pipeline, Pipeline):
-            raise TypeError("no pipeline")
+        check_model(pipeline, columns, task, words)
         return TableModel(pipeline, columns, task=task, figures=dict(state["figures"]), **words)
     except DAMAGE as error:
         raise _unreadable(path) from error
