@@ -45,6 +45,18 @@ def test_values_and_labels_are_those_of_the_file():
     assert found.notes == ("2 rows have no 'y'; left out.",)
 
 
+def test_thousands_percent_and_currencies_are_numbers_and_said():
+    found = target(["992", "1.015", "17"], separator=";")
+    assert found.values.tolist() == [992.0, 1015.0, 17.0] and found.style == "comma"
+    assert found.notes == (
+        "'y' is read as numbers: decimal commas, a guess: '1.015' is 1015.",
+    )  # fmt: skip
+    found = target([f"${i}.50" for i in range(200)])
+    assert found.task == "regression" and found.values.tolist()[:2] == [0.5, 1.5]
+    assert found.notes == ("'y' is read as numbers: without $.",)
+    assert target(["1%", "12 %", "3"]).values.tolist() == [1.0, 12.0, 3.0]
+
+
 def test_losses_choose_the_task_and_tasks_the_loss():
     assert {name for losses in LOSSES.values() for name in losses} == {loss.value for loss in Loss}
     assert target([0, 1, 1], loss="huber").task == "regression"

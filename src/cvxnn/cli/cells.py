@@ -10,6 +10,13 @@ import numpy as np
 import pandas as pd
 
 from cvxnn.array_types import Array, FloatArray
+from cvxnn.cli.number_formats import (
+    FORMATS,
+    Readings,
+    common_decimal,
+    may_be_thousands,
+    signs,
+)
 from cvxnn.cli.outputs import counted
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import Table
@@ -20,36 +27,6 @@ from cvxnn.validation import LARGEST_ENTRY, SMALLEST_ENTRY
 _MISSING = ["?"]
 # Characters of a cell that a message shows.
 _SHOWN = 40
-
-
-@dataclass(frozen=True)
-class Format:
-    """How a number is written: a pattern of all of its cell, and what is left out and replaced."""
-
-    decimal: str
-    thousands: str
-    words: str
-
-    def parsed(self, texts: Any) -> Any:
-        """The numbers of a Series of text, NaN where there is none."""
-        plain = texts.where(texts.str.fullmatch(self._pattern, na=False))
-        if self.thousands:
-            plain = plain.str.replace(self.thousands, "", regex=False)
-        plain = plain.str.replace(self.decimal, ".", regex=False)
-        return pd.to_numeric(plain, errors="coerce").astype(np.float64)
-
-    @property
-    def _pattern(self) -> str:
-        point, group = rf"\{self.decimal}", rf"\{self.thousands}"
-        whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if self.thousands else r"\d+"
-        return rf"\s*[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?\s*"
-
-
-FORMATS = {
-    "point": Format(".", "", ""),
-    "comma": Format(",", ".", "decimal commas"),
-    "grouped": Format(".", ",", "commas between thousands"),
-}
 
 
 @dataclass(frozen=True)
@@ -66,12 +43,15 @@ class Cells:
         Columns of numbers, and columns of text where not all cells are; NaN for missing ones.
     lines : ndarray of int, shape (n,)
         Where the rows end in the file.
+    decimal : str
+        The sign before decimals that most columns tell, empty if none does.
     """
 
     source: str
     separator: str
     frame: Any
     lines: Array
+    decimal: str = ""
 
     @classmethod
     def read(cls, source: Source, text: Collection[str] = ()) -> Cells:
@@ -90,13 +70,17 @@ class Cells:
         odd = [name for name in frame if not (is_numeric(frame[name]) or _is_text(frame[name]))]
         if odd:
             frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str))
+        doubtful = _doubtful(frame, source.separator)
+        if doubtful:
+            dtypes |= dict.fromkeys([*odd, *doubtful], str)
+            frame = _read(source, table.columns, dtypes)
         if len(frame) != len(lines):
             raise InputError(f"{source.name} has lines that are neither rows nor blank.")
         for name in frame:
             if not is_numeric(frame[name]):
                 stripped = frame[name].str.strip()
                 frame[name] = stripped.mask(stripped == "")
-        return cls(source.name, source.separator, frame, lines)
+        return cls(source.name, source.separator, frame, lines, _decimal(frame))
 
     def rows(self, chosen: Array) -> Cells:
         """Some of the rows, those of a mask or of indices."""
@@ -108,21 +92,50 @@ class Cells:
         """The first line where a mask is true."""
         return int(self.lines[int(np.argmax(np.asarray(bad)))])
 
-    def style(self, name: str, known: str = "point") -> tuple[str, float]:
+    def style(self, name: str, known: str | None = None) -> tuple[str, float]:
         """How the numbers of a column are written, and the share of its cells that are some.
 
-        Where several styles read as many cells it is the known one.
+        Where several styles read as many cells it is that of the other columns, else the known
+        one, else what is likely between such separators.
         """
         column = self.frame[name]
         n_cells = int(column.notna().sum())
+        plain = "comma" if self.decimal == "," else "point"
         if is_numeric(column) or not n_cells:
-            return known, 1.0
-        # Between commas a comma in a number is more likely one between thousands.
-        others = ["point", "grouped", "comma"] if self.separator == "," else ["point", "comma"]
-        order = dict.fromkeys([known, *others])
-        counts = {key: int(FORMATS[key].parsed(column).notna().sum()) for key in order}
-        best = max(order, key=counts.__getitem__)
-        return best, counts[best] / n_cells
+            return known or plain, 1.0
+        readings = Readings.of(column)
+        style = readings.chosen(self.decimal, known, self.separator)
+        if not readings.differ(style, plain).any():
+            style = plain
+        return style, readings.count / n_cells
+
+    def remarks(self, name: str, style: str) -> list[str]:
+        """What is to be said of the way in which the numbers of a column are read."""
+        column = self.frame[name]
+        if is_numeric(column):
+            return []
+        readings = Readings.of(column)
+        found = [FORMATS[style].words] if readings.differ(style, "point").any() else []
+        found.append(self._guess(column, readings, style))
+        left_out = self.signs(name)
+        found.append(f"without {' and '.join(left_out)}" if left_out else "")
+        return [words for words in found if words]
+
+    def signs(self, name: str) -> list[str]:
+        """The signs of percent and currencies among the numbers of a column."""
+        column = self.frame[name]
+        return [] if is_numeric(column) else signs(column)
+
+    def _guess(self, column: Any, readings: Readings, style: str) -> str:
+        """A cell that would be another number in a format that nothing speaks against."""
+        if self.decimal or self.separator == ",":
+            return ""
+        for other in readings.best():
+            differ = readings.differ(style, other)
+            if differ.any():
+                value = readings.values[style][differ].iloc[0]
+                return f"a guess: {shown(column[differ])} is {value:.12g}"
+        return ""
 
     def numbers(self, name: str, style: str) -> tuple[FloatArray, str]:
         """A column as numbers, NaN where there is none, and a word on the cells that are none.
@@ -162,6 +175,26 @@ class Cells:
         cells = counted(int(bad.sum()), "cell")
         first = shown(self.frame[name][bad])
         return f"{cells} without a {what}, as {first} in line {self.line(bad)}"
+
+
+def _doubtful(frame: Any, separator: str) -> list[str]:
+    """Columns that pandas has read with decimal points, where they may be between thousands."""
+    if separator == "," and _decimal(frame) != ",":
+        return []
+    floats = [name for name in frame if frame[name].dtype.kind == "f"]
+    return [name for name in floats if may_be_thousands(frame[name].to_numpy())]
+
+
+def _decimal(frame: Any) -> str:
+    """The sign before decimals that most columns tell."""
+    found = []
+    for name in frame:
+        column = frame[name]
+        if _is_text(column):
+            found.append(Readings.of(column.dropna().drop_duplicates()).decimal())
+        elif column.dtype.kind == "f":
+            found.append("" if may_be_thousands(column.to_numpy()) else ".")
+    return common_decimal(found)
 
 
 def is_numeric(column: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from cvxnn.cli.cells import FORMATS, Cells
+from cvxnn.cli.cells import Cells
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
 
@@ -51,8 +51,8 @@ class Column:
     name : str
     kind : Kind
     style : str
-        How its numbers are written, a key of :data:`cvxnn.cli.cells.FORMATS`; the format of
-        its dates, as `strptime` has it.
+        How its numbers are written, a key of :data:`cvxnn.cli.number_formats.FORMATS`; the
+        format of its dates, as `strptime` has it.
     note : str
         What the user should know of it.
     """
@@ -157,13 +157,14 @@ def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
 def _number(cells: Cells, name: str, style: str, differs: bool) -> Column:
     values, bad = cells.numbers(name, style)
     known = values[np.isfinite(values)]
-    if differs and np.all(known == np.floor(known)):
+    # Nobody numbers things in percent or in dollars.
+    if differs and np.all(known == np.floor(known)) and not cells.signs(name):
         if _ID.search(name):
             return Column(name, Kind.LEFT_OUT, note=_NUMBER_IDS)
         if np.ptp(known) == len(known) - 1:
             return Column(name, Kind.LEFT_OUT, note=_ROW_NUMBERS)
     n_missing = len(values) - len(known)
-    notes = [FORMATS[style].words, f"{n_missing} missing" if n_missing else "", bad]
+    notes = [*cells.remarks(name, style), f"{n_missing} missing" if n_missing else "", bad]
     return Column(name, Kind.NUMBER, style, ", ".join(note for note in notes if note))
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from cvxnn.array_types import Array
-from cvxnn.cli.cells import FORMATS
 from cvxnn.cli.columns import Column, Kind
+from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
 from cvxnn.cli.targets import LOSSES
 from cvxnn.estimators import (

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cvxnn.array_types import Array
-from cvxnn.cli.cells import FORMATS, Cells, shown
+from cvxnn.cli.cells import Cells, shown
+from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
 from cvxnn.errors import InputError
 
@@ -36,7 +37,7 @@ class Target:
     task : Task
     loss : str
     style : str
-        How its numbers are written, see :data:`cvxnn.cli.cells.FORMATS`.
+        How its numbers are written, see :data:`cvxnn.cli.number_formats.FORMATS`.
     values : ndarray, shape (n,)
         Numbers, or labels as they are in the file.
     known : ndarray of bool
@@ -83,6 +84,8 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
     if task is Task.REGRESSION:
         values = _numbers(cells, name, style, _wanted(wanted, loss))[known]
+        remarks = cells.remarks(name, style)
+        notes += [f"{name!r} is read as numbers: {', '.join(remarks)}."] if remarks else []
         notes += _advice(name, values)
     else:
         values = _labels(cells, name, style)[known]
