@@ -38,7 +38,7 @@ def cells(n=24, extra=None):
     if extra is not None:
         words = ["extra", *map(extra, range(n))]
         lines = [f"{line},{word}" for line, word in zip(lines, words, strict=True)]
-    return Cells.read(Source("people.csv", "\n".join(lines) + "\n"), text=["income", "rich"])
+    return Cells.read(Source("people.csv", "\n".join(lines) + "\n"), text=["income"], target="rich")
 
 
 def trained(estimator, target, table, drop):

@@ -14,7 +14,7 @@ from cvxnn.errors import InputError
 
 def cells(values, separator=","):
     text = f"a{separator}y\n" + "".join(f"{i}{separator}{v}\n" for i, v in enumerate(values))
-    return Cells.read(Source("x.csv", text), text=["y"])
+    return Cells.read(Source("x.csv", text), target="y")
 
 
 def target(values, task=None, loss=None, separator=","):
@@ -42,7 +42,25 @@ def test_values_and_labels_are_those_of_the_file():
     found = target(["no", "?", "yes", ""])
     assert found.values.tolist() == ["no", "yes"]
     assert found.known.tolist() == [True, False, True, False]
-    assert found.notes == ("2 rows have no 'y'; left out.",)
+    assert found.notes == (
+        "2 rows have no 'y' ('?' in 1 row is read as missing); left out.",
+    )  # fmt: skip
+    assert target(["a", "", "b"]).notes == ("1 row has no 'y'; left out.",)
+
+
+def test_no_class_is_lost_silently():
+    found = target(["yes", "None", "yes"])
+    assert found.values.tolist() == ["yes", "None", "yes"] and found.notes == ()
+    found = target(["no", "None", "yes", "NA", "null", "NA", " nan "])
+    assert found.values.tolist() == ["no", "None", "yes"]
+    assert found.notes == (
+        "4 rows have no 'y' ('NA' in 2 rows, 'nan' in 1 row, 'null' in 1 row is read as missing); "
+        "left out.",
+    )
+    # Who writes numbers means by None that there is none.
+    found = target(["1.5", "None", "2", "4"])
+    assert (found.task, found.values.tolist()) == ("regression", [1.5, 2.0, 4.0])
+    assert found.notes == ("1 row has no 'y' ('None' in 1 row is read as missing); left out.",)
 
 
 def test_thousands_percent_and_currencies_are_numbers_and_said():
@@ -96,7 +114,10 @@ def test_few_numbers_may_be_classes():
             "needs; for classes give --task classification.",
         ),
         ([1, 2], {"task": Task.REGRESSION, "loss": "logistic"}, "is not for regression; take"),
-        (["", "NA"], {}, "column 'y' is empty"),
+        (["", "NA"], {}, "learnt of it ('NA' in 1 row is read as missing)."),
+        (["None", "None"], {}, "column 'y' has the same value in every row."),
+        (["a", "NA"], {}, "every row that has one ('NA' in 1 row is read as missing)."),
+        (["", "N/A"], {}, "column 'y' is empty"),
         (["a", "a"], {}, "column 'y' has the same value in every row"),
         ([2, 2], {}, "column 'y' has the same value in every row"),
         ([f"w{i}" for i in range(101)], {}, "has 101 different values, too many for classes"),

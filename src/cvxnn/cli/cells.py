@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,13 @@ from cvxnn.cli.tables import Table
 from cvxnn.errors import InputError
 from cvxnn.validation import LARGEST_ENTRY, SMALLEST_ENTRY
 
-# Besides what pandas takes for missing.
-_MISSING = ["?"]
+# What stands for a missing cell: the words of pandas, and a question mark.
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?",
+)  # fmt: skip
+# That of them which may well be an answer, so that it is a class among words.
+_ANSWER = "None"
 # Characters of a cell that a message shows.
 _SHOWN = 40
 
@@ -45,6 +50,8 @@ class Cells:
         Where the rows end in the file.
     decimal : str
         The sign before decimals that most columns tell, empty if none does.
+    unknown : ndarray of str, shape (n,)
+        The words that stand for a missing target, empty where there is none.
     """
 
     source: str
@@ -52,10 +59,13 @@ class Cells:
     frame: Any
     lines: Array
     decimal: str = ""
+    unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
 
     @classmethod
-    def read(cls, source: Source, text: Collection[str] = ()) -> Cells:
-        """Read a table, the columns of `text` as text whatever is in them.
+    def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
+        """Read a table, the target and the columns of `text` as text whatever is in them.
+
+        In the target "None" is a word as any other, unless all others are numbers.
 
         Raises
         ------
@@ -64,28 +74,37 @@ class Cells:
         """
         table = Table(source, unnamed=True)
         lines = np.array(table.lines())
-        dtypes = dict.fromkeys(set(text) & set(table.columns), str)
-        frame = _read(source, table.columns, dtypes)
+        dtypes = dict.fromkeys({*text, target} & set(table.columns), str)
+        frame = _read(source, table.columns, dtypes, target)
         # What pandas takes for truth has to be known as text again: True may be TRUE in the file.
         odd = [name for name in frame if not (is_numeric(frame[name]) or _is_text(frame[name]))]
         if odd:
-            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str))
+            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str), target)
         doubtful = _doubtful(frame, source.separator)
         if doubtful:
             dtypes |= dict.fromkeys([*odd, *doubtful], str)
-            frame = _read(source, table.columns, dtypes)
+            frame = _read(source, table.columns, dtypes, target)
         if len(frame) != len(lines):
             raise InputError(f"{source.name} has lines that are neither rows nor blank.")
         for name in frame:
             if not is_numeric(frame[name]):
                 stripped = frame[name].str.strip()
                 frame[name] = stripped.mask(stripped == "")
-        return cls(source.name, source.separator, frame, lines, _decimal(frame))
+        unknown = np.full(len(frame), "", dtype=object)
+        if target in frame:
+            words = frame[target]
+            is_missing = _stands_for_missing(words)
+            unknown = np.where(is_missing, words.fillna("").to_numpy(object), "")
+            frame[target] = words.mask(is_missing)
+        return cls(source.name, source.separator, frame, lines, _decimal(frame), unknown)
 
     def rows(self, chosen: Array) -> Cells:
         """Some of the rows, those of a mask or of indices."""
         return replace(
-            self, frame=self.frame.loc[chosen].reset_index(drop=True), lines=self.lines[chosen]
+            self,
+            frame=self.frame.loc[chosen].reset_index(drop=True),
+            lines=self.lines[chosen],
+            unknown=self.unknown[chosen],
         )
 
     def line(self, bad: Any) -> int:
@@ -212,8 +231,21 @@ def shown(cells: Any) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
-def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type]) -> Any:
+def _stands_for_missing(words: Any) -> Array:
+    """Where the words of a target stand for a missing one."""
+    is_answer = words == _ANSWER
+    others = words[~words.isin(MISSING)]
+    is_missing = words.isin(MISSING)
+    if len(others) == 0 or Readings.of(others).count < len(others):
+        is_missing &= ~is_answer
+    return is_missing.to_numpy(bool)
+
+
+def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type], target: str) -> Any:
+    # The words of the target are looked at one by one, and are not lost here.
+    missing = {name: [""] if name == target else list(MISSING) for name in names}
     return pd.read_csv(
         source.open(), sep=source.separator, names=list(names), header=0, index_col=False,
-        dtype=dtypes, skipinitialspace=True, na_values=_MISSING, low_memory=False,
+        dtype=dtypes, skipinitialspace=True, na_values=missing, keep_default_na=False,
+        low_memory=False,
     )  # fmt: skip

@@ -88,14 +88,13 @@ class TableModel:
 
     @property
     def texts(self) -> list[str]:
-        """The columns that are to be read as text, whatever is in them, and the target."""
-        words = [
+        """The columns that are to be read as text, whatever is in them."""
+        return [
             column.name
             for column in self.used
             # Decimal commas: points are between thousands, where pandas would see decimals.
             if column.kind is not Kind.NUMBER or column.style == "comma"
         ]
-        return [*words, self.target]
 
     def encoded(self, cells: Cells) -> tuple[FloatArray, list[str]]:
         """The features of a table, shape (n, d), and what there is to say of its cells."""

@@ -12,6 +12,7 @@ from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells, shown
 from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
+from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
 # Classes that are trained one against the rest; a column of more words is no target.
@@ -73,10 +74,13 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     column = cells.frame[name]
     known = column.notna().to_numpy()
     if not known.any():
-        raise InputError(f"{cells.source}: column {name!r} is empty, nothing can be learnt of it.")
+        raise InputError(
+            f"{cells.source}: column {name!r} is empty, nothing can be learnt of it"
+            f"{_unknown(cells)}."
+        )
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
-    notes = [f"{rows} no {name!r}; left out."] if missing else []
+    notes = [f"{rows} no {name!r}{_unknown(cells)}; left out."] if missing else []
     style, _ = cells.style(name)
     wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
@@ -90,8 +94,17 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     else:
         values = _labels(cells, name, style)[known]
     if len(np.unique(values)) < 2:
-        raise InputError(f"{cells.source}: column {name!r} has the same value in every row.")
+        where = f"every row that has one{_unknown(cells)}" if missing else "every row"
+        raise InputError(f"{cells.source}: column {name!r} has the same value in {where}.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
+
+
+def _unknown(cells: Cells) -> str:
+    """The words that were read as a missing target, with how many rows have them."""
+    words, counts = np.unique(cells.unknown[cells.unknown != ""], return_counts=True)
+    pairs = zip(words.tolist(), counts.tolist(), strict=True)
+    listed = ", ".join(f"{word!r} in {counted(count, 'row')}" for word, count in pairs)
+    return f" ({listed} is read as missing)" if listed else ""
 
 
 def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:

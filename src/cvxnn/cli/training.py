@@ -88,7 +88,7 @@ def train(source: Source, settings: Settings) -> Fitted:
         If Ctrl-C was pressed before there was a model.
     """
     begin = time.perf_counter()
-    cells = Cells.read(source, text=[settings.target, *settings.wishes.category])
+    cells = Cells.read(source, text=settings.wishes.category, target=settings.target)
     for name in (settings.target, *settings.wishes.named()):
         require(name, tuple(cells.frame), source.name)
     if settings.target in settings.wishes.named():
