@@ -174,9 +174,36 @@ def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_pa
     assert "is damaged, or not a model" in refused("predict", other, data)
     assert "There is no such model file" in refused("predict", tmp_path / "no.skops", data)
     assert "would overwrite an input" in refused("predict", model, data, "--out", data)
-    assert "'cvxnn certify' reads the networks" in refused("certify", model, data)
     with pytest.raises(ModelFileError):
         load_table_model(other)
+
+
+@pytest.mark.parametrize("target", ["rich", "income"])
+def test_a_model_is_certified_on_its_table(run, refused, data, tmp_path, target):
+    lines, out = people().splitlines(), tmp_path / "m.skops"
+    table = tmp_path / "few.csv"
+    # One column with numbers: a proof is quick.
+    columns = (4, 6 + (target == "rich"))
+    table.write_text("\n".join(",".join(line.split(",")[i] for i in columns) for line in lines))
+    assert run("fit", table, "--target", target, "--beta", 2, "--out", out).exit_code == 0
+    result = run("certify", out, table, "--json")
+    found, known = json.loads(result.stdout), load_table_model(out).figures
+    assert (result.exit_code, found["verdict"], found["beta"]) == (0, "OPTIMAL", 2.0)
+    assert found["objective"] == pytest.approx(known["objective"], rel=1e-9)
+    assert found["features"] == ["balance", "missingindicator_balance"]
+    assert found["loss"] == ("logistic" if target == "rich" else "squared")
+    page = run("certify", out, table, "--beta", 0.5)
+    assert page.exit_code == 1 and "IMPROVABLE" in page.stdout
+    assert "leave --target out" in refused("certify", out, table, "--target", "balance")
+    assert "leave --loss out" in refused("certify", out, table, "--loss", "huber")
+    assert f"has no column {target!r}" in refused("certify", out, RING)
+
+
+def test_a_network_for_each_class_is_not_certified(run, refused, data, tmp_path):
+    out = tmp_path / "m.skops"
+    drop = ("--drop", "born", "--drop", "city", "--drop", "income", "--beta", 1e6)
+    assert run("fit", data, "--target", "job", *drop, "--out", out, "--quiet").exit_code == 0
+    assert "has 3 networks, one for each class" in refused("certify", out, data)
 
 
 def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
