@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
-from cvxnn.cli.cells import FORMATS, Cells
+from cvxnn.cli.cells import Cells
+from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.sources import Source
 from cvxnn.errors import InputError
 
@@ -52,6 +53,11 @@ def test_the_index_that_pandas_writes_gets_its_name():
         ("point", "1,5", np.nan), ("point", "1_000", np.nan), ("point", "inf", np.nan),
         ("comma", "1,5", 1.5), ("comma", "-,5", -0.5), ("comma", "1.234.567,8", 1234567.8),
         ("comma", "1.5", np.nan), ("comma", "12", 12.0), ("comma", "1.234", 1234.0),
+        ("comma", "0.123", np.nan), ("grouped", "0,123", np.nan), ("comma", "-0,123", -0.123),
+        ("point", "37%", 37.0), ("comma", " 3,5 % ", 3.5), ("point", "$224.50", 224.5),
+        ("comma", "12 €", 12.0), ("grouped", "-$1,224.50", -1224.5), ("point", "$-3", -3.0),
+        ("comma", "€\u00a01.500", 1500.0), ("point", "£", np.nan), ("point", "5% off", np.nan),
+        ("point", "12$50", np.nan), ("point", "%5", np.nan),
         ("grouped", "1,234.5", 1234.5), ("grouped", "1234.5", 1234.5), ("grouped", "1,5", np.nan),
         ("grouped", "one", np.nan),
     ],
@@ -96,3 +102,66 @@ def test_dates_are_times_of_utc():
     assert note == "1 cell without a date, as 'some day' in line 4"
     dates, _ = read("a;b\n2020-02-01T01:00:00+02:00;x\n").dates("a", "%Y-%m-%dT%H:%M:%S%z")
     assert str(dates[0]) == "2020-01-31 23:00:00"
+
+
+GERMAN = "umsatz;anteil\n992;0,5\n1.015;1,5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "values", "remarks"),
+    [
+        # The other column has decimal commas.
+        (GERMAN, "comma", [992, 1015], ["decimal commas"]),
+        (GERMAN.replace(";", "|"), "comma", [992, 1015], ["decimal commas"]),
+        ('umsatz,anteil\n992,"0,5"\n1.015,"1,5"\n', "comma", [992, 1015], ["decimal commas"]),
+        # It has decimal points: as text, as numbers, between commas.
+        ("umsatz;anteil\n992;0.5\n1.015;1.5\n", "point", [992, 1.015], []),
+        ("umsatz;anteil\n992;0.5\n1.015;x\n", "point", [992, 1.015], []),
+        ("umsatz;anteil\n992;12.50\n1.015;1\n", "point", [992, 1.015], []),
+        ("umsatz,anteil\n992,1\n1.015,2\n", "point", [992, 1.015], []),
+        (
+            "umsatz;anteil\n992;0.5\n1,015;1.5\n", "grouped", [992, 1015],
+            ["commas between thousands"],
+        ),
+        # Numbers that no thousands are, in the column itself.
+        ("umsatz;anteil\n0.992;1\n1.015;2\n", "point", [0.992, 1.015], []),
+        ("umsatz;anteil\n1.234.992;1\n1.015;2\n", "comma", [1234992, 1015], ["decimal commas"]),
+        ("umsatz;anteil\n992;1\n1015;2\n", "point", [992, 1015], []),
+        # Nothing tells.
+        (
+            "umsatz;anteil\n992;1\n1.015;2\n", "comma", [992, 1015],
+            ["decimal commas", "a guess: '1.015' is 1015"],
+        ),
+        (
+            "umsatz\tanteil\n992\t1\n1.015\t2\n", "point", [992, 1.015],
+            ["a guess: '1.015' is 1.015"],
+        ),
+        (
+            "umsatz;anteil\n992;1\n1,015;2\n", "comma", [992, 1.015],
+            ["decimal commas", "a guess: '1,015' is 1.015"],
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("as_text", [False, True])
+def test_one_table_has_one_style(text, style, values, remarks, as_text):
+    cells = read(text, text=["umsatz"] if as_text else [])
+    found, share = cells.style("umsatz")
+    assert equal(cells.numbers("umsatz", found)[0], values) and share == 1.0
+    assert found == style and cells.remarks("umsatz", found) == remarks
+
+
+def test_a_known_style_decides_where_the_table_does_not():
+    text = "umsatz;anteil\n992;1\n1.015;2\n"
+    assert read(text).style("umsatz", "point") == ("point", 1.0)
+    assert read(text.replace("1;", "0,5;")).style("umsatz", "comma") == ("comma", 1.0)
+    assert read(GERMAN).style("umsatz", "point") == ("comma", 1.0)
+    # Whole numbers of a table with decimal commas may have thousands in the next one.
+    assert read("umsatz;anteil\n992;0,5\n15;1,5\n").style("umsatz") == ("comma", 1.0)
+
+
+def test_signs_are_told():
+    cells = read("price;share;mixed\n$5;37%;5 €\n6;0.5%;$6\nsome $;4;1\n")
+    assert cells.remarks("price", "point") == ["without $"]
+    assert cells.remarks("share", "point") == ["without %"]
+    assert cells.remarks("mixed", "point") == ["without $ and €"]
+    assert equal(cells.numbers("price", "point")[0], [5, 6, np.nan])

@@ -54,6 +54,8 @@ WORDS = [f"w{i % 3}" for i in range(N)]
         ([f"{1 + i:02d}.03.2020" for i in range(N)], "date", ""),
         ([f"2020-03-{1 + i:02d}T10:00:00" for i in range(N)], "date", ""),
         ([*(f"2020-03-{1 + i:02d}" for i in range(N - 1)), ""], "date", "1 missing"),
+        ([f"{i}%" for i in range(N)], "number", "without %"),
+        ([f"${i}.50" for i in range(N)], "number", "without $"),
         ([*[0.5] * (N - 1), "x"], "number", "1 cell without a number, as 'x' in line 21"),
     ],
     ids=str,
@@ -78,7 +80,10 @@ def test_kinds(cells, kind, note):
 def test_styles(cells, separator, style):
     column = one(cells * 7, separator)
     words = {"comma": "decimal commas", "grouped": "commas between thousands", "point": ""}
-    assert (column.kind, column.style, column.note) == (Kind.NUMBER, style, words[style])
+    note = column.note.removesuffix(", a guess: '1,500' is 1.5")
+    assert (column.kind, column.style, note) == (Kind.NUMBER, style, words[style])
+    # Only there each comma may be one between thousands.
+    assert (note != column.note) == (cells[:2] == ["1,500", "12,250"])
 
 
 @pytest.mark.parametrize("name", ["id", "ID", "user_id", "PassengerId", "Unnamed: 0"])
@@ -98,6 +103,22 @@ def test_wishes():
     assert found["c"].note == "as you said"
     with pytest.raises(InputError, match="no column besides the target 'y' to use"):
         plan(cells, drop=["a", "b", "c"])
+
+
+def test_the_column_that_was_left_out_is_named_where_none_is_left():
+    cells = table({"x": range(N), "y": WORDS})
+    with pytest.raises(InputError) as caught:
+        plan(cells)
+    assert str(caught.value).endswith(
+        "to use. Left out were 'x': the rows' own numbers, one after the other. "
+        "--keep x uses one that looks like an id."
+    )
+    assert plan(cells, keep=["x"])["x"].kind == "number"
+    with pytest.raises(InputError, match=r"Left out were 'x': as you said\.$"):
+        plan(cells, drop=["x"])
+    wide = table({f"c{j}": [1] * N for j in range(7)} | {"y": WORDS})
+    with pytest.raises(InputError, match=r"'c4': the same in every row; and 2 more\.$"):
+        plan(wide)
 
 
 def test_columns_are_kept_as_text():

@@ -174,9 +174,36 @@ def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_pa
     assert "is damaged, or not a model" in refused("predict", other, data)
     assert "There is no such model file" in refused("predict", tmp_path / "no.skops", data)
     assert "would overwrite an input" in refused("predict", model, data, "--out", data)
-    assert "'cvxnn certify' reads the networks" in refused("certify", model, data)
     with pytest.raises(ModelFileError):
         load_table_model(other)
+
+
+@pytest.mark.parametrize("target", ["rich", "income"])
+def test_a_model_is_certified_on_its_table(run, refused, data, tmp_path, target):
+    lines, out = people().splitlines(), tmp_path / "m.skops"
+    table = tmp_path / "few.csv"
+    # One column with numbers: a proof is quick.
+    columns = (4, 6 + (target == "rich"))
+    table.write_text("\n".join(",".join(line.split(",")[i] for i in columns) for line in lines))
+    assert run("fit", table, "--target", target, "--beta", 2, "--out", out).exit_code == 0
+    result = run("certify", out, table, "--json")
+    found, known = json.loads(result.stdout), load_table_model(out).figures
+    assert (result.exit_code, found["verdict"], found["beta"]) == (0, "OPTIMAL", 2.0)
+    assert found["objective"] == pytest.approx(known["objective"], rel=1e-9)
+    assert found["features"] == ["balance", "missingindicator_balance"]
+    assert found["loss"] == ("logistic" if target == "rich" else "squared")
+    page = run("certify", out, table, "--beta", 0.5)
+    assert page.exit_code == 1 and "IMPROVABLE" in page.stdout
+    assert "leave --target out" in refused("certify", out, table, "--target", "balance")
+    assert "leave --loss out" in refused("certify", out, table, "--loss", "huber")
+    assert f"has no column {target!r}" in refused("certify", out, RING)
+
+
+def test_a_network_for_each_class_is_not_certified(run, refused, data, tmp_path):
+    out = tmp_path / "m.skops"
+    drop = ("--drop", "born", "--drop", "city", "--drop", "income", "--beta", 1e6)
+    assert run("fit", data, "--target", "job", *drop, "--out", out, "--quiet").exit_code == 0
+    assert "has 3 networks, one for each class" in refused("certify", out, data)
 
 
 def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
@@ -194,14 +221,17 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--drop", "nothing"), "has no column 'nothing'"),
         (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
         (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
-        (("--target", "rich", "--beta", 0), "beta must be a finite number above 0"),
+        (("--target", "rich", "--beta", 0), "--beta must be a finite number above 0"),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
         (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
         (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
         (("--target", "rich", "--out", "m.npz"), "'cvxnn solve' trains one on a table of numbers"),
         (("--target", "rich", "--out", "m.txt"), "A model file ends in .skops"),
         (("--target", "rich", "--out", "no/m.skops"), "its folder does not exist"),
-        (("--target", "rich", *FEW, "--time-limit", -1), "time_limit must be"),
+        (
+            ("--target", "rich", *FEW, "--time-limit", -1),
+            "--time-limit must be a finite number above 0",
+        ),
     ],
 )
 def test_mistakes_are_sentences(refused, data, options, sentence):
@@ -255,7 +285,8 @@ def test_a_full_disk_does_not_cost_the_result(run, data, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("cvxnn.cli.table_models.atomic_write", full)
-    result = run("fit", data, "--target", "rich", *FEW, "--out", tmp_path / "m.skops", "--json")
+    options = (*FEW, "--holdout", 0.25, "--out", tmp_path / "m.skops", "--json")
+    result = run("fit", data, "--target", "rich", *options)
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"], found["model"]) == (2, "OPTIMAL", None)
     assert "No space left on device" in result.stderr

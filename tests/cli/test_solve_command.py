@@ -111,7 +111,7 @@ def test_stopped_early_saves_and_exits_with_1(solve, tmp_path):
     [
         (("--beta", 1, "--n-samples", 5), "--n-samples is for --method sampled"),
         *(
-            (("--beta", beta), "error: beta must be a finite number above 0")
+            (("--beta", beta), "error: --beta must be a finite number above 0")
             for beta in ("0", "-1", "nan", "inf")
         ),
     ],

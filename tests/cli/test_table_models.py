@@ -3,6 +3,7 @@
 import os
 import warnings
 import zipfile
+from copy import copy
 from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
@@ -37,7 +38,7 @@ def cells(n=24, extra=None):
     if extra is not None:
         words = ["extra", *map(extra, range(n))]
         lines = [f"{line},{word}" for line, word in zip(lines, words, strict=True)]
-    return Cells.read(Source("people.csv", "\n".join(lines) + "\n"), text=["income", "rich"])
+    return Cells.read(Source("people.csv", "\n".join(lines) + "\n"), text=["income"], target="rich")
 
 
 def trained(estimator, target, table, drop):
@@ -201,13 +202,49 @@ def test_damaged_files_are_refused(path):
         load_table_model(path)
 
 
-def without(content, name):
-    """An archive without one of its members."""
+@pytest.mark.parametrize(
+    "name",
+    [
+        "target_scale", "target_centre", "centre", "scale", "scaling_", "networks_", "_inputs",
+        "classes_", "n_features_in_", "hidden_bias", "loss", "statistics_", "categories_",
+        "transformers_", "intercept", "columns", "figures", "style",
+    ],
+)  # fmt: skip
+def test_a_file_that_lacks_an_attribute_is_damaged(path, name):
+    content, member = path.read_bytes(), "schema.json"
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        schema = archive.read(member).decode()
+    assert f'"{name}"' in schema
+    path.write_bytes(without(content, member, schema.replace(f'"{name}"', f'"{name}x"')))
+    with pytest.raises(ModelFileError, match="is damaged, or not a model"):
+        load_table_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("target_scale", 0.0), ("target_scale", "much"), ("target_centre", np.nan),
+        ("scale", np.zeros(3)), ("scale", 1.0), ("centre", np.zeros(2)), ("centre", None),
+    ],
+)  # fmt: skip
+def test_units_of_another_kind_are_damage(small, tmp_path, name, value):
+    estimator = copy(small.estimator)
+    estimator.scaling_ = replace(estimator.scaling_, **{name: value})
+    pipeline = Pipeline([small.pipeline.steps[0], ("network", estimator)])
+    replace(small, pipeline=pipeline).save(tmp_path / "m.skops")
+    with pytest.raises(ModelFileError, match="is damaged, or not a model"):
+        load_table_model(tmp_path / "m.skops")
+
+
+def without(content, name, other=None):
+    """An archive without one of its members, or with another text for it."""
     new = BytesIO()
     with zipfile.ZipFile(BytesIO(content)) as old, zipfile.ZipFile(new, "w") as archive:
         for member in old.namelist():
             if member != name:
                 archive.writestr(member, old.read(member))
+        if other is not None:
+            archive.writestr(name, other)
     return new.getvalue()
 
 

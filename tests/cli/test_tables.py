@@ -12,6 +12,8 @@ from cvxnn.cli import tables
 from cvxnn.cli.tables import open_table
 from cvxnn.errors import InputError
 
+REMEDY = "A workbook has to be saved as CSV, and UTF-16 needs its byte order mark."
+
 
 def read(path, columns=None, **options):
     table = open_table(path)
@@ -124,10 +126,11 @@ def test_optional_columns_hold_nan_where_there_is_no_number(tmp_path):
         ("a,b\n1e999,2\n", ", line 2, column 'a': '1e999' is not a finite number."),
         ("a,b,a\n1,2,3\n", ", line 1: two columns are called 'a'."),
         ("a,,b\n1,2,3\n", ", line 1: column 2 has no name."),
-        (bytes(range(256)), " is not a CSV file in UTF-8."),
-        (b"\xff\xfea\x00,\x00b\x00\n\x00", " is not a CSV file in UTF-8."),
-        (b"\x00\x01\x02,\x00\n", " is not a CSV file in UTF-8."),
-        (b"a,b\n1,2\n\xe9,4\n", " is not a CSV file in UTF-8."),
+        (bytes(range(256)), f" is not a CSV file in UTF-8. {REMEDY}"),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00", " has a header but no rows."),
+        (b"\x00\x01\x02,\x00\n", f" is not a CSV file in UTF-8. {REMEDY}"),
+        (b"a,b\n1,2\n\xe9,4\n", ", line 3, column 'a': 'é' is not a number."),
+        (b"a,b\n1,2\n\x81,4\n", " is not a CSV file in UTF-8: byte 9 is none. Save it in UTF-8."),
         (f"a\n{'x' * 500}\n", f", line 2, column 'a': '{'x' * 40}...' is not a number."),
         # Lines inside quotes count.
         ('a,b\n"1\n",2\n4,x\n', ", line 4, column 'b': 'x' is not a number."),

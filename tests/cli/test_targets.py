@@ -14,7 +14,7 @@ from cvxnn.errors import InputError
 
 def cells(values, separator=","):
     text = f"a{separator}y\n" + "".join(f"{i}{separator}{v}\n" for i, v in enumerate(values))
-    return Cells.read(Source("x.csv", text), text=["y"])
+    return Cells.read(Source("x.csv", text), target="y")
 
 
 def target(values, task=None, loss=None, separator=","):
@@ -42,7 +42,37 @@ def test_values_and_labels_are_those_of_the_file():
     found = target(["no", "?", "yes", ""])
     assert found.values.tolist() == ["no", "yes"]
     assert found.known.tolist() == [True, False, True, False]
-    assert found.notes == ("2 rows have no 'y'; left out.",)
+    assert found.notes == (
+        "2 rows have no 'y' ('?' in 1 row is read as missing); left out.",
+    )  # fmt: skip
+    assert target(["a", "", "b"]).notes == ("1 row has no 'y'; left out.",)
+
+
+def test_no_class_is_lost_silently():
+    found = target(["yes", "None", "yes"])
+    assert found.values.tolist() == ["yes", "None", "yes"] and found.notes == ()
+    found = target(["no", "None", "yes", "NA", "null", "NA", " nan "])
+    assert found.values.tolist() == ["no", "None", "yes"]
+    assert found.notes == (
+        "4 rows have no 'y' ('NA' in 2 rows, 'nan' in 1 row, 'null' in 1 row is read as missing); "
+        "left out.",
+    )
+    # Who writes numbers means by None that there is none.
+    found = target(["1.5", "None", "2", "4"])
+    assert (found.task, found.values.tolist()) == ("regression", [1.5, 2.0, 4.0])
+    assert found.notes == ("1 row has no 'y' ('None' in 1 row is read as missing); left out.",)
+
+
+def test_thousands_percent_and_currencies_are_numbers_and_said():
+    found = target(["992", "1.015", "17"], separator=";")
+    assert found.values.tolist() == [992.0, 1015.0, 17.0] and found.style == "comma"
+    assert found.notes == (
+        "'y' is read as numbers: decimal commas, a guess: '1.015' is 1015.",
+    )  # fmt: skip
+    found = target([f"${i}.50" for i in range(200)])
+    assert found.task == "regression" and found.values.tolist()[:2] == [0.5, 1.5]
+    assert found.notes == ("'y' is read as numbers: without $.",)
+    assert target(["1%", "12 %", "3"]).values.tolist() == [1.0, 12.0, 3.0]
 
 
 def test_losses_choose_the_task_and_tasks_the_loss():
@@ -63,12 +93,31 @@ def test_few_numbers_may_be_classes():
 @pytest.mark.parametrize(
     ("values", "options", "sentence"),
     [
-        ([1, 2, "x", 4], {}, "line 4, column 'y': 'x' is not a number; for classes"),
+        (
+            [1, 2, "x", 4],
+            {},
+            "line 4, column 'y': 'x' is not a number, as most are; for classes "
+            "give --task classification.",
+        ),
         ([1, 2, "inf", 4], {}, "line 4, column 'y': 'inf' is not a number"),
         ([1, 2, "1e200", 4], {}, "line 4, column 'y': '1e200' is not 0, nor between"),
-        (["a", "b"], {"loss": "huber"}, "line 2, column 'y': 'a' is not a number"),
+        (
+            ["a", "b"],
+            {"loss": "huber"},
+            "line 2, column 'y': 'a' is not a number, which --loss "
+            "huber needs; for classes give --loss logistic or squared_hinge.",
+        ),
+        (
+            ["a", "b"],
+            {"task": Task.REGRESSION},
+            "'a' is not a number, which --task regression "
+            "needs; for classes give --task classification.",
+        ),
         ([1, 2], {"task": Task.REGRESSION, "loss": "logistic"}, "is not for regression; take"),
-        (["", "NA"], {}, "column 'y' is empty"),
+        (["", "NA"], {}, "learnt of it ('NA' in 1 row is read as missing)."),
+        (["None", "None"], {}, "column 'y' has the same value in every row."),
+        (["a", "NA"], {}, "every row that has one ('NA' in 1 row is read as missing)."),
+        (["", "N/A"], {}, "column 'y' is empty"),
         (["a", "a"], {}, "column 'y' has the same value in every row"),
         ([2, 2], {}, "column 'y' has the same value in every row"),
         ([f"w{i}" for i in range(101)], {}, "has 101 different values, too many for classes"),

@@ -3,53 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cvxnn.array_types import Array, FloatArray
+from cvxnn.cli.number_formats import (
+    FORMATS,
+    Readings,
+    common_decimal,
+    may_be_thousands,
+    signs,
+)
 from cvxnn.cli.outputs import counted
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import Table
 from cvxnn.errors import InputError
 from cvxnn.validation import LARGEST_ENTRY, SMALLEST_ENTRY
 
-# Besides what pandas takes for missing.
-_MISSING = ["?"]
+# What stands for a missing cell: the words of pandas, and a question mark.
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?",
+)  # fmt: skip
+# That of them which may well be an answer, so that it is a class among words.
+_ANSWER = "None"
 # Characters of a cell that a message shows.
 _SHOWN = 40
-
-
-@dataclass(frozen=True)
-class Format:
-    """How a number is written: a pattern of all of its cell, and what is left out and replaced."""
-
-    decimal: str
-    thousands: str
-    words: str
-
-    def parsed(self, texts: Any) -> Any:
-        """The numbers of a Series of text, NaN where there is none."""
-        plain = texts.where(texts.str.fullmatch(self._pattern, na=False))
-        if self.thousands:
-            plain = plain.str.replace(self.thousands, "", regex=False)
-        plain = plain.str.replace(self.decimal, ".", regex=False)
-        return pd.to_numeric(plain, errors="coerce").astype(np.float64)
-
-    @property
-    def _pattern(self) -> str:
-        point, group = rf"\{self.decimal}", rf"\{self.thousands}"
-        whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if self.thousands else r"\d+"
-        return rf"\s*[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?\s*"
-
-
-FORMATS = {
-    "point": Format(".", "", ""),
-    "comma": Format(",", ".", "decimal commas"),
-    "grouped": Format(".", ",", "commas between thousands"),
-}
 
 
 @dataclass(frozen=True)
@@ -66,16 +48,24 @@ class Cells:
         Columns of numbers, and columns of text where not all cells are; NaN for missing ones.
     lines : ndarray of int, shape (n,)
         Where the rows end in the file.
+    decimal : str
+        The sign before decimals that most columns tell, empty if none does.
+    unknown : ndarray of str, shape (n,)
+        The words that stand for a missing target, empty where there is none.
     """
 
     source: str
     separator: str
     frame: Any
     lines: Array
+    decimal: str = ""
+    unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
 
     @classmethod
-    def read(cls, source: Source, text: Collection[str] = ()) -> Cells:
-        """Read a table, the columns of `text` as text whatever is in them.
+    def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
+        """Read a table, the target and the columns of `text` as text whatever is in them.
+
+        In the target "None" is a word as any other, unless all others are numbers.
 
         Raises
         ------
@@ -84,45 +74,87 @@ class Cells:
         """
         table = Table(source, unnamed=True)
         lines = np.array(table.lines())
-        dtypes = dict.fromkeys(set(text) & set(table.columns), str)
-        frame = _read(source, table.columns, dtypes)
+        dtypes = dict.fromkeys({*text, target} & set(table.columns), str)
+        frame = _read(source, table.columns, dtypes, target)
         # What pandas takes for truth has to be known as text again: True may be TRUE in the file.
         odd = [name for name in frame if not (is_numeric(frame[name]) or _is_text(frame[name]))]
         if odd:
-            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str))
+            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str), target)
+        doubtful = _doubtful(frame, source.separator)
+        if doubtful:
+            dtypes |= dict.fromkeys([*odd, *doubtful], str)
+            frame = _read(source, table.columns, dtypes, target)
         if len(frame) != len(lines):
             raise InputError(f"{source.name} has lines that are neither rows nor blank.")
         for name in frame:
             if not is_numeric(frame[name]):
                 stripped = frame[name].str.strip()
                 frame[name] = stripped.mask(stripped == "")
-        return cls(source.name, source.separator, frame, lines)
+        unknown = np.full(len(frame), "", dtype=object)
+        if target in frame:
+            words = frame[target]
+            is_missing = _stands_for_missing(words)
+            unknown = np.where(is_missing, words.fillna("").to_numpy(object), "")
+            frame[target] = words.mask(is_missing)
+        return cls(source.name, source.separator, frame, lines, _decimal(frame), unknown)
 
     def rows(self, chosen: Array) -> Cells:
         """Some of the rows, those of a mask or of indices."""
         return replace(
-            self, frame=self.frame.loc[chosen].reset_index(drop=True), lines=self.lines[chosen]
+            self,
+            frame=self.frame.loc[chosen].reset_index(drop=True),
+            lines=self.lines[chosen],
+            unknown=self.unknown[chosen],
         )
 
     def line(self, bad: Any) -> int:
         """The first line where a mask is true."""
         return int(self.lines[int(np.argmax(np.asarray(bad)))])
 
-    def style(self, name: str, known: str = "point") -> tuple[str, float]:
+    def style(self, name: str, known: str | None = None) -> tuple[str, float]:
         """How the numbers of a column are written, and the share of its cells that are some.
 
-        Where several styles read as many cells it is the known one.
+        Where several styles read as many cells it is that of the other columns, else the known
+        one, else what is likely between such separators.
         """
         column = self.frame[name]
         n_cells = int(column.notna().sum())
+        plain = "comma" if self.decimal == "," else "point"
         if is_numeric(column) or not n_cells:
-            return known, 1.0
-        # Between commas a comma in a number is more likely one between thousands.
-        others = ["point", "grouped", "comma"] if self.separator == "," else ["point", "comma"]
-        order = dict.fromkeys([known, *others])
-        counts = {key: int(FORMATS[key].parsed(column).notna().sum()) for key in order}
-        best = max(order, key=counts.__getitem__)
-        return best, counts[best] / n_cells
+            return known or plain, 1.0
+        readings = Readings.of(column)
+        style = readings.chosen(self.decimal, known, self.separator)
+        if not readings.differ(style, plain).any():
+            style = plain
+        return style, readings.count / n_cells
+
+    def remarks(self, name: str, style: str) -> list[str]:
+        """What is to be said of the way in which the numbers of a column are read."""
+        column = self.frame[name]
+        if is_numeric(column):
+            return []
+        readings = Readings.of(column)
+        found = [FORMATS[style].words] if readings.differ(style, "point").any() else []
+        found.append(self._guess(column, readings, style))
+        left_out = self.signs(name)
+        found.append(f"without {' and '.join(left_out)}" if left_out else "")
+        return [words for words in found if words]
+
+    def signs(self, name: str) -> list[str]:
+        """The signs of percent and currencies among the numbers of a column."""
+        column = self.frame[name]
+        return [] if is_numeric(column) else signs(column)
+
+    def _guess(self, column: Any, readings: Readings, style: str) -> str:
+        """A cell that would be another number in a format that nothing speaks against."""
+        if self.decimal or self.separator == ",":
+            return ""
+        for other in readings.best():
+            differ = readings.differ(style, other)
+            if differ.any():
+                value = readings.values[style][differ].iloc[0]
+                return f"a guess: {shown(column[differ])} is {value:.12g}"
+        return ""
 
     def numbers(self, name: str, style: str) -> tuple[FloatArray, str]:
         """A column as numbers, NaN where there is none, and a word on the cells that are none.
@@ -164,6 +196,26 @@ class Cells:
         return f"{cells} without a {what}, as {first} in line {self.line(bad)}"
 
 
+def _doubtful(frame: Any, separator: str) -> list[str]:
+    """Columns that pandas has read with decimal points, where they may be between thousands."""
+    if separator == "," and _decimal(frame) != ",":
+        return []
+    floats = [name for name in frame if frame[name].dtype.kind == "f"]
+    return [name for name in floats if may_be_thousands(frame[name].to_numpy())]
+
+
+def _decimal(frame: Any) -> str:
+    """The sign before decimals that most columns tell."""
+    found = []
+    for name in frame:
+        column = frame[name]
+        if _is_text(column):
+            found.append(Readings.of(column.dropna().drop_duplicates()).decimal())
+        elif column.dtype.kind == "f":
+            found.append("" if may_be_thousands(column.to_numpy()) else ".")
+    return common_decimal(found)
+
+
 def is_numeric(column: Any) -> bool:
     """Whether pandas has read the whole column as numbers."""
     return column.dtype.kind in "iuf"
@@ -179,8 +231,21 @@ def shown(cells: Any) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
-def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type]) -> Any:
+def _stands_for_missing(words: Any) -> Array:
+    """Where the words of a target stand for a missing one."""
+    is_answer = words == _ANSWER
+    others = words[~words.isin(MISSING)]
+    is_missing = words.isin(MISSING)
+    if len(others) == 0 or Readings.of(others).count < len(others):
+        is_missing &= ~is_answer
+    return is_missing.to_numpy(bool)
+
+
+def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type], target: str) -> Any:
+    # The words of the target are looked at one by one, and are not lost here.
+    missing = {name: [""] if name == target else list(MISSING) for name in names}
     return pd.read_csv(
         source.open(), sep=source.separator, names=list(names), header=0, index_col=False,
-        dtype=dtypes, skipinitialspace=True, na_values=_MISSING, low_memory=False,
+        dtype=dtypes, skipinitialspace=True, na_values=missing, keep_default_na=False,
+        low_memory=False,
     )  # fmt: skip

@@ -40,8 +40,12 @@ _Beta = Annotated[
     option("Weight of the penalty on all squared weights; the model's own.", PROBLEM, "B"),
 ]
 _Loss = Annotated[
-    Loss, option("Loss it was trained with; the last two are for labels -1 and 1.", PROBLEM)
-]
+    Loss | None,
+    option(
+        "Loss it was trained with: the model's own, or squared; the last two are for labels -1 "
+        "and 1.", PROBLEM,
+    ),
+]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
 _TimeLimit = Annotated[float, option("Time after which to stop the search.", RUN, "SECONDS")]
 
@@ -51,12 +55,12 @@ def certify(
     data: _Data,
     target: _Target = None,
     beta: _Beta = None,
-    loss: _Loss = Loss.SQUARED,
+    loss: _Loss = None,
     tol: _Tol = 1e-6,
     time_limit: _TimeLimit = 60.0,
     json: JsonOption = False,
 ) -> None:
-    """Prove how far a saved network is from the best one on a CSV file.
+    """Prove how far a saved network is from the best one on the table it was trained on.
 
     Exit codes: 0 the network is optimal, up to --tol; 1 it is not, or that could
     not be proven in the time; 2 a mistake in the options or the data; 130
@@ -68,11 +72,10 @@ def certify(
     from cvxnn.progress import live_progress
 
     if model.suffix.lower() == ".skops":
-        raise InputError(
-            f"{model} is a model with its columns, whose proven gap 'cvxnn fit' has shown; "
-            "'cvxnn certify' reads the networks of 'cvxnn solve' and of others."
-        )
-    network, features, X, y, beta = _problem(model, data, target, beta)
+        network, features, X, y, beta, loss = _table_problem(model, data, target, beta, loss)
+    else:
+        network, features, X, y, beta = _problem(model, data, target, beta)
+        loss = loss or Loss.SQUARED
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
         from cvxnn.training.certification import certify as compute
@@ -87,6 +90,23 @@ def certify(
         _show_table(certificate, features, f"{title}, beta {beta:g}", loss)
     is_optimal = certificate.verdict.name == "OPTIMAL"
     raise typer.Exit(end_code(is_optimal, interrupted=certificate.interrupted))
+
+
+def _table_problem(
+    model: Path, data: Path, target: str | None, beta: float | None, loss: Loss | None
+) -> tuple[Any, Features, FloatArray, Any, float, Loss]:
+    """The estimator of a model of 'cvxnn fit', its columns, X, y, beta and loss."""
+    from cvxnn.cli.fit_command import check_packages
+
+    check_packages()
+    from cvxnn.cli.certify_model import table_problem
+
+    found = table_problem(model, data, beta)
+    if target not in (None, found.features.target):
+        raise InputError(f"{model} predicts {found.features.target!r}; leave --target out.")
+    if loss not in (None, found.loss):
+        raise InputError(f"{model} was trained with {found.loss}; leave --loss out.")
+    return found.network, found.features, found.X, found.y, found.beta, Loss(found.loss)
 
 
 def _problem(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -11,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from cvxnn.cli.cells import FORMATS, Cells
+from cvxnn.cli.cells import Cells
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
 
@@ -21,6 +22,13 @@ _CATEGORIES = 40
 _NUMERIC = 0.9
 # Fewer rows than this may all differ by chance.
 _FEW = 10
+# What is said of columns that look like ids.
+_WORD_IDS = "another word in every row, as ids have"
+_NUMBER_IDS = "another number in every row, and called an id"
+_ROW_NUMBERS = "the rows' own numbers, one after the other"
+_LIKE_IDS = (_WORD_IDS, _NUMBER_IDS, _ROW_NUMBERS)
+# Columns that an error names.
+_LISTED = 5
 _ID = re.compile(r"(?:^|[\W_])id$|Id$|ID$|^Unnamed: \d+$")
 
 
@@ -43,8 +51,8 @@ class Column:
     name : str
     kind : Kind
     style : str
-        How its numbers are written, a key of :data:`cvxnn.cli.cells.FORMATS`; the format of
-        its dates, as `strptime` has it.
+        How its numbers are written, a key of :data:`cvxnn.cli.number_formats.FORMATS`; the
+        format of its dates, as `strptime` has it.
     note : str
         What the user should know of it.
     """
@@ -84,7 +92,9 @@ def planned(cells: Cells, target: str, wishes: Wishes) -> list[Column]:
     """The kinds of all columns but the target; InputError if no feature is left."""
     columns = [_column(cells, name, wishes) for name in cells.frame if name != target]
     if not any(column.kind is not Kind.LEFT_OUT for column in columns):
-        raise InputError(f"{cells.source} has no column besides the target {target!r} to use.")
+        raise InputError(
+            f"{cells.source} has no column besides the target {target!r} to use.{_reasons(columns)}"
+        )
     return columns
 
 
@@ -103,6 +113,17 @@ def features(cells: Cells, columns: Collection[Column]) -> tuple[Any, list[str]]
             read[name] = texts.fillna("") if column.kind is Kind.TEXT else texts
         notes += [f"column {name!r} has {note}, taken as missing."] if note else []
     return pd.DataFrame(read), notes
+
+
+def _reasons(columns: Sequence[Column]) -> str:
+    """Why columns are left out, and how one is kept that was taken for an id."""
+    if not columns:
+        return ""
+    listed = "; ".join(f"{column.name!r}: {column.note}" for column in columns[:_LISTED])
+    more = f"; and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
+    ids = [column.name for column in columns if column.note in _LIKE_IDS]
+    advice = f" --keep {shlex.quote(ids[0])} uses one that looks like an id." if ids else ""
+    return f" Left out were {listed}{more}.{advice}"
 
 
 def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
@@ -128,7 +149,7 @@ def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
     if date is not None:
         return Column(name, Kind.DATE, date, missing[2:])
     if differs and not known.str.contains(r"\s").any():
-        return Column(name, Kind.LEFT_OUT, note="another word in every row, as ids have")
+        return Column(name, Kind.LEFT_OUT, note=_WORD_IDS)
     kind = Kind.CATEGORY if n_values <= _CATEGORIES else Kind.TEXT
     return Column(name, kind, note=counted(n_values, "value") + missing)
 
@@ -136,13 +157,14 @@ def _column(cells: Cells, name: str, wishes: Wishes) -> Column:
 def _number(cells: Cells, name: str, style: str, differs: bool) -> Column:
     values, bad = cells.numbers(name, style)
     known = values[np.isfinite(values)]
-    if differs and np.all(known == np.floor(known)):
+    # Nobody numbers things in percent or in dollars.
+    if differs and np.all(known == np.floor(known)) and not cells.signs(name):
         if _ID.search(name):
-            return Column(name, Kind.LEFT_OUT, note="another number in every row, and called an id")
+            return Column(name, Kind.LEFT_OUT, note=_NUMBER_IDS)
         if np.ptp(known) == len(known) - 1:
-            return Column(name, Kind.LEFT_OUT, note="the rows' own numbers, one after the other")
+            return Column(name, Kind.LEFT_OUT, note=_ROW_NUMBERS)
     n_missing = len(values) - len(known)
-    notes = [FORMATS[style].words, f"{n_missing} missing" if n_missing else "", bad]
+    notes = [*cells.remarks(name, style), f"{n_missing} missing" if n_missing else "", bad]
     return Column(name, Kind.NUMBER, style, ", ".join(note for note in notes if note))
 
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvxnn.cli.options import OUTPUT, PROBLEM, RUN, JsonOption, Loss, Task, argument, option
+from cvxnn.cli.options import (
+    FIT_LIMIT,
+    OUTPUT,
+    PROBLEM,
+    RUN,
+    JsonOption,
+    Loss,
+    Task,
+    argument,
+    option,
+)
 from cvxnn.cli.reporting import interruption, say
 from cvxnn.errors import InputError
 
@@ -44,7 +54,9 @@ _Holdout = Annotated[
     option("Share of the rows to score on, not to train on.", RUN, "SHARE"),
 ]
 _Seed = Annotated[int, option("Of the rows held out, the folds and the searches.", RUN, "N", min=0)]
-_TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
+_TimeLimit = Annotated[float | None, option(
+    f"Time to search, and to prove that no network is better. By default training ends where it "
+    f"gains little, after {FIT_LIMIT:g} at most.", RUN, "SECONDS")]  # fmt: skip
 _Out = Annotated[Path | None, option("Save the model as .skops.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
@@ -76,6 +88,7 @@ def fit(
     check_packages()
     from cvxnn.cli.columns import Wishes
     from cvxnn.cli.training import Settings
+    from cvxnn.validation import check_positive
 
     wishes = Wishes(drop or (), keep or (), category or ())
     settings = Settings(
@@ -86,7 +99,7 @@ def fit(
         wishes=wishes,
         holdout=_share(holdout),
         seed=seed,
-        time_limit=time_limit,
+        time_limit=None if time_limit is None else check_positive(time_limit, "--time-limit"),
         # Where stderr is no terminal the report at the end is all.
         show_progress=not quiet and sys.stderr.isatty(),
     )
@@ -94,7 +107,7 @@ def fit(
         _check_name(out)
     fitted = _train(data, settings)
     _deliver(fitted, out, as_json=json, quiet=quiet)
-    if fitted.status == "INTERRUPTED":
+    if fitted.ending.status == "INTERRUPTED":
         raise typer.Exit(int(interruption()))
 
 
@@ -117,7 +130,7 @@ def _train(data: Path, settings: Settings) -> Fitted:
     fitted = train(source, settings)
     for note in fitted.notes:
         say(note)
-    for warning in fitted.warnings:
+    for warning in fitted.ending.warnings:
         say(warning, "warning")
     return fitted
 
@@ -153,10 +166,13 @@ def _check_name(out: Path) -> None:
 def _beta(text: str) -> str | float:
     if text in ("cv", "auto"):
         return text
+    from cvxnn.validation import check_positive
+
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise InputError(f"--beta must be cv, auto or a number, got {text!r}.") from None
+    return check_positive(number, "--beta")
 
 
 def _share(holdout: float | None) -> float | None:

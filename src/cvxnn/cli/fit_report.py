@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LISTED = 40
 _ALIKE = 4
 _SHOWN_CLASSES = 5
+_CUT_SHORT = ("INTERRUPTED", "TIME_LIMIT")
 
 
 def show_fitted(fitted: Fitted, saved: Path | None, *, as_json: bool, quiet: bool) -> None:
@@ -32,15 +33,15 @@ def show_fitted(fitted: Fitted, saved: Path | None, *, as_json: bool, quiet: boo
         write_json(_record(fitted, saved))
     elif not quiet:
         _write_page(fitted, saved)
-    if (as_json or quiet) and fitted.status == "INTERRUPTED":
-        say(fitted.message, "warning")
+    if (as_json or quiet) and fitted.ending.status in _CUT_SHORT:
+        say(fitted.ending.message, "warning")
 
 
 def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
     model = fitted.model
     return {
-        "status": fitted.status,
-        "message": fitted.message,
+        "status": fitted.ending.status,
+        "message": fitted.ending.message,
         "task": model.task.value,
         "target": model.target,
         "classes": model.classes or None,
@@ -56,8 +57,8 @@ def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
 
 
 def _write_page(fitted: Fitted, saved: Path | None) -> None:
-    colour = "yellow" if fitted.status == "INTERRUPTED" else "green"
-    status = Text.assemble((fitted.status, f"bold {colour}"), "  ", fitted.message)
+    colour = "yellow" if fitted.ending.status in _CUT_SHORT else "green"
+    status = Text.assemble((fitted.ending.status, f"bold {colour}"), "  ", fitted.ending.message)
     rows = [*_score_rows(fitted), *_network_rows(fitted)]
     page: list[Any] = [
         Text(_title(fitted), style="bold"), "", figures(_column_rows(fitted)), "", figures(rows),

@@ -142,7 +142,7 @@ def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     from cvxnn.cli.targets import observed
 
     loaded = load_table_model(model)
-    cells = Cells.read(Source.read(data), text=loaded.texts)
+    cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
     for column in loaded.used:
         require(column.name, tuple(cells.frame), cells.source)
     encoded, notes = loaded.encoded(cells)

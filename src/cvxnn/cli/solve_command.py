@@ -78,7 +78,11 @@ def solve(
     from cvxnn.cli.outputs import check_model_name, check_writable
     from cvxnn.cli.tables import open_table, read_training_data
     from cvxnn.methods import Sampled
+    from cvxnn.validation import check_positive
 
+    check_positive(beta, "--beta")
+    if time_limit is not None:
+        check_positive(time_limit, "--time-limit")
     if out is not None:
         check_model_name(out)
         check_writable(out)

@@ -24,6 +24,7 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Column, Kind, features
 from cvxnn.cli.encoder import CATEGORIES
+from cvxnn.cli.model_checks import check_model
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError, ModelFileError
@@ -87,9 +88,13 @@ class TableModel:
 
     @property
     def texts(self) -> list[str]:
-        """The columns that are to be read as text, whatever is in them, and the target."""
-        words = [column.name for column in self.used if column.kind is not Kind.NUMBER]
-        return [*words, self.target]
+        """The columns that are to be read as text, whatever is in them."""
+        return [
+            column.name
+            for column in self.used
+            # Decimal commas: points are between thousands, where pandas would see decimals.
+            if column.kind is not Kind.NUMBER or column.style == "comma"
+        ]
 
     def encoded(self, cells: Cells) -> tuple[FloatArray, list[str]]:
         """The features of a table, shape (n, d), and what there is to say of its cells."""
@@ -197,8 +202,7 @@ def _model(state: Any, path: Path) -> TableModel:
         columns = tuple(Column.from_record(record) for record in state["columns"])
         words = {name: state[name] for name in ("target", "loss", "style")}
         task, pipeline = Task(state["task"]), state["pipeline"]
-        if not isinstance(pipeline, Pipeline):
-            raise TypeError("no pipeline")
+        check_model(pipeline, columns, task, words)
         return TableModel(pipeline, columns, task=task, figures=dict(state["figures"]), **words)
     except DAMAGE as error:
         raise _unreadable(path) from error

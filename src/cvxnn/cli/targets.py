@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from cvxnn.array_types import Array
-from cvxnn.cli.cells import FORMATS, Cells, shown
+from cvxnn.cli.cells import Cells, shown
+from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
+from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
 # Classes that are trained one against the rest; a column of more words is no target.
@@ -36,7 +38,7 @@ class Target:
     task : Task
     loss : str
     style : str
-        How its numbers are written, see :data:`cvxnn.cli.cells.FORMATS`.
+        How its numbers are written, see :data:`cvxnn.cli.number_formats.FORMATS`.
     values : ndarray, shape (n,)
         Numbers, or labels as they are in the file.
     known : ndarray of bool
@@ -72,22 +74,37 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     column = cells.frame[name]
     known = column.notna().to_numpy()
     if not known.any():
-        raise InputError(f"{cells.source}: column {name!r} is empty, nothing can be learnt of it.")
+        raise InputError(
+            f"{cells.source}: column {name!r} is empty, nothing can be learnt of it"
+            f"{_unknown(cells)}."
+        )
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
-    notes = [f"{rows} no {name!r}; left out."] if missing else []
+    notes = [f"{rows} no {name!r}{_unknown(cells)}; left out."] if missing else []
     style, _ = cells.style(name)
+    wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
     if loss is not None and loss not in LOSSES[task]:
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
     if task is Task.REGRESSION:
-        values = _numbers(cells, name, style)[known]
+        values = _numbers(cells, name, style, _wanted(wanted, loss))[known]
+        remarks = cells.remarks(name, style)
+        notes += [f"{name!r} is read as numbers: {', '.join(remarks)}."] if remarks else []
         notes += _advice(name, values)
     else:
         values = _labels(cells, name, style)[known]
     if len(np.unique(values)) < 2:
-        raise InputError(f"{cells.source}: column {name!r} has the same value in every row.")
+        where = f"every row that has one{_unknown(cells)}" if missing else "every row"
+        raise InputError(f"{cells.source}: column {name!r} has the same value in {where}.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
+
+
+def _unknown(cells: Cells) -> str:
+    """The words that were read as a missing target, with how many rows have them."""
+    words, counts = np.unique(cells.unknown[cells.unknown != ""], return_counts=True)
+    pairs = zip(words.tolist(), counts.tolist(), strict=True)
+    listed = ", ".join(f"{word!r} in {counted(count, 'row')}" for word, count in pairs)
+    return f" ({listed} is read as missing)" if listed else ""
 
 
 def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
@@ -128,14 +145,24 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
 
 
-def _numbers(cells: Cells, name: str, style: str) -> Array:
+def _wanted(task: Task | None, loss: str | None) -> str:
+    """The option that needs numbers, with what to take for classes instead."""
+    if task is not None:
+        return f"which --task {task} needs; for classes give --task {Task.CLASSIFICATION}"
+    if loss is not None and _task_of(loss) is Task.REGRESSION:
+        losses = " or ".join(LOSSES[Task.CLASSIFICATION][:2])
+        return f"which --loss {loss} needs; for classes give --loss {losses}"
+    return f"as most are; for classes give --task {Task.CLASSIFICATION}"
+
+
+def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
     values, note = cells.numbers(name, style)
     if note:
         column = cells.frame[name]
         bad = ~np.isfinite(values) & column.notna().to_numpy()
         raise InputError(
             f"{cells.source}, line {cells.line(bad)}, column {name!r}: {shown(column[bad])} is "
-            "not a number; for classes give --task classification."
+            f"not a number, {wanted}."
         )
     return values
 

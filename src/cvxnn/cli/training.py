@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Wishes, features, planned
 from cvxnn.cli.encoder import encoder
+from cvxnn.cli.fitting import Ending, fit_in_time
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted, strict
 from cvxnn.cli.sources import Source
@@ -29,7 +29,6 @@ from cvxnn.estimators import (
     ConvexReLURegressor,
     ConvexReLURegressorCV,
 )
-from cvxnn.results import Status
 
 # Rows, and of a class its members, without which there are no five folds.
 _FEWEST = 10
@@ -66,20 +65,16 @@ class Fitted:
     model : TableModel
     source : str
         The table it was trained on.
-    status : str
-        The name of the status of the training.
-    message : str
-        Its sentence.
-    notes, warnings : tuple of str
-        What there is to say of the data, and of the training.
+    ending : Ending
+        How the training ended.
+    notes : tuple of str
+        What there is to say of the data.
     """
 
     model: TableModel
     source: str
-    status: str
-    message: str
+    ending: Ending
     notes: tuple[str, ...]
-    warnings: tuple[str, ...]
 
 
 def train(source: Source, settings: Settings) -> Fitted:
@@ -93,7 +88,7 @@ def train(source: Source, settings: Settings) -> Fitted:
         If Ctrl-C was pressed before there was a model.
     """
     begin = time.perf_counter()
-    cells = Cells.read(source, text=[settings.target, *settings.wishes.category])
+    cells = Cells.read(source, text=settings.wishes.category, target=settings.target)
     for name in (settings.target, *settings.wishes.named()):
         require(name, tuple(cells.frame), source.name)
     if settings.target in settings.wishes.named():
@@ -108,12 +103,12 @@ def train(source: Source, settings: Settings) -> Fitted:
     model = TableModel(
         pipeline, tuple(columns), target.name, target.task, target.loss, target.style
     )
-    said = _fit(pipeline, frame.iloc[learnt], target.values[learnt])
+    limited = settings.time_limit is not None
+    ending = fit_in_time(pipeline, frame.iloc[learnt], target.values[learnt], limited=limited)
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
     model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})
-    status = pipeline[-1].status_
-    return Fitted(model, source.name, status.name, status.value, target.notes, said)
+    return Fitted(model, source.name, ending, target.notes)
 
 
 def _split(target: Target, settings: Settings) -> tuple[IntArray, IntArray]:
@@ -164,18 +159,6 @@ def _estimator(target: Target, settings: Settings) -> Any:
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     return _ESTIMATORS[target.task, by_cv](**given)
-
-
-def _fit(pipeline: Pipeline, frame: Any, values: Array) -> tuple[str, ...]:
-    """Train; the warnings, each once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        pipeline.fit(frame, values)
-    status = pipeline[-1].status_
-    said = [" ".join(str(warning.message).split()) for warning in caught]
-    # What the status says is in the report.
-    beginnings = tuple(each.value[:30] for each in Status if each is status)
-    return tuple(dict.fromkeys(text for text in said if not text.startswith(beginnings)))
 
 
 def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The problem of a model that ``cvxnn fit`` wrote, on a table: what its certificate is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.cli.cells import Cells
+from cvxnn.cli.options import Task
+from cvxnn.cli.reporting import say
+from cvxnn.cli.sources import Source
+from cvxnn.cli.table_models import TableModel, load_table_model
+from cvxnn.cli.tables import Features, require
+from cvxnn.cli.targets import read_target
+from cvxnn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a network is certified on.
+
+    Attributes
+    ----------
+    network : TwoLayerNetwork or estimator
+    features : Features
+        The columns of X.
+    X : ndarray, shape (n, d)
+    y : ndarray, shape (n,)
+    beta : float
+    loss : str
+    """
+
+    network: Any
+    features: Features
+    X: FloatArray
+    y: Array
+    beta: float
+    loss: str
+
+
+def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
+    """The estimator of a model, on the encoded columns of a table.
+
+    Raises
+    ------
+    InputError
+        If it has a network for each of several classes, or the table does not suit it.
+    """
+    loaded = load_table_model(model)
+    if len(loaded.classes) > 2:
+        raise InputError(
+            f"{model} has {len(loaded.classes)} networks, one for each class; 'cvxnn certify' "
+            "is for one."
+        )
+    cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
+    for name in (loaded.target, *(column.name for column in loaded.used)):
+        require(name, tuple(cells.frame), cells.source)
+    target = read_target(cells, loaded.target, loaded.task, loaded.loss)
+    encoded, notes = loaded.encoded(cells.rows(target.known))
+    for note in (*target.notes, *notes):
+        say(note)
+    _check_labels(loaded, target.values, cells.source)
+    estimator = loaded.estimator
+    return Problem(
+        network=estimator,
+        features=_features(loaded),
+        X=encoded,
+        y=target.values,
+        beta=float(estimator.beta_) if beta is None else beta,
+        loss=loaded.loss,
+    )
+
+
+def _features(model: TableModel) -> Features:
+    scaling = model.estimator.scaling_
+    return Features(
+        names=tuple(str(name) for name in model.pipeline[0].get_feature_names_out()),
+        target=model.target,
+        bias=True,
+        mean=scaling.centre,
+        scale=scaling.scale,
+    )
+
+
+def _check_labels(model: TableModel, values: Array, source: str) -> None:
+    if model.task is not Task.CLASSIFICATION:
+        return
+    new = sorted(set(np.unique(values).tolist()) - set(model.classes))
+    if new:
+        raise InputError(f"{source}: {new[0]!r} is none of the classes of the model.")
