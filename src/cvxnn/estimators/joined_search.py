@@ -12,15 +12,15 @@ from cvxnn.array_types import FloatArray
 from cvxnn.clocks import clock
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import OnRound, Training
-from cvxnn.interrupts import UNLIMITED
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons
 from cvxnn.results import Progress
 from cvxnn.solvers.descent.rough_path import RoughPath
 from cvxnn.validation import check_random_state
 
-# Steps of beta on the way down, and rounds on the way and at its end.
-_FACTOR, _ROUNDS = 10.0 ** (1.0 / 3.0), 1
+# Steps of beta on the way down, and those of L-BFGS at each: what is not at rest yet, comes to
+# it when networks are joined.
+_FACTOR, _STEPS = 10.0 ** (1.0 / 3.0), 20
 # Networks that are joined: as many as there are for so many rows in all, within these.
 _LEAST, _MOST, _ROWS = 2, 16, 40_000
 # Fewer, where the standard error of their mean is below this share of the deviation of their
@@ -72,23 +72,25 @@ class JoinedSearch:
     def run(self, starts: Sequence[Network]) -> None:
         """Search, from networks that are known, or from nothing."""
         path = self._path()
-        found = [self._training.model.neurons(start) for start in starts] or self._searched(path)
+        found = self._searched(path, [self._training.model.neurons(start) for start in starts])
         path.advance(self._beta, 0)
         path.start_from(mean(found))
         self._take(path.advance(self._beta, _JOINT_ROUNDS))
 
-    def _searched(self, path: RoughPath) -> list[Neurons]:
-        """Independent ones, the first by the path that is given, until their mean is steady."""
-        most = min(max(_ROWS // len(self._samples.y), 1), _MOST)
-        found: list[Neurons] = []
-        predictions: list[FloatArray] = []
+    def _searched(self, path: RoughPath, starts: list[Neurons]) -> list[Neurons]:
+        """Independent ones, the first by the path that is given, until their mean is steady.
+
+        Those that are known count; of them two are enough.
+        """
+        most = min(max(_ROWS // len(self._samples.y), 1), _LEAST if starts else _MOST)
+        found, predictions = list(starts), [self._take(neurons) for neurons in starts]
         while len(found) < most and not self._is_steady(predictions):
-            walking = path if not found else self._path()
+            walking = path if len(found) == len(starts) else self._path()
             beta = walking.largest_beta / _FACTOR
             while beta > self._beta:
                 walking.advance(beta)
                 beta /= _FACTOR
-            found.append(walking.advance(self._beta, _ROUNDS))
+            found.append(walking.advance(self._beta))
             predictions.append(self._take(found[-1]))
         return found
 
@@ -102,9 +104,8 @@ class JoinedSearch:
         return bool(np.sqrt(variance) <= share * deviation)
 
     def _path(self) -> RoughPath:
-        return RoughPath(
-            self._problem, self._rng, intercept=self._training.intercept, deadline=UNLIMITED
-        )
+        intercept = self._training.intercept
+        return RoughPath(self._problem, self._rng, intercept=intercept, steps=_STEPS)
 
     def _take(self, neurons: Neurons) -> FloatArray:
         """Keep the network if it is the best so far, and report; what it predicts."""

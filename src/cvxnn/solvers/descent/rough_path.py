@@ -40,6 +40,8 @@ class RoughPath:
         Whether a number that costs nothing is added to all predictions.
     deadline : Deadline, optional
         When it passes, networks stay as they are.
+    steps : int, optional
+        Of L-BFGS for a beta, where rows are not so many that neurons move by epochs.
 
     Attributes
     ----------
@@ -74,6 +76,7 @@ class RoughPath:
         *,
         intercept: bool = False,
         deadline: Deadline = UNLIMITED,
+        steps: int = SETTINGS.rough_steps,
     ) -> None:
         if intercept and problem.loss.has_labels and (problem.y == problem.y[:1]).all():
             raise InputError("the labels are all the same, an intercept has no best value then.")
@@ -87,7 +90,7 @@ class RoughPath:
         arguments = (self._basis.T @ to_direction, random_state)
         self._search = TileSearch(reduced, *arguments, deadline, intercept=intercept)
         self._ascent = RowAscent(reduced.rows.rows, *arguments)
-        self._starts = SETTINGS.few_starts
+        self._starts, self._steps = SETTINGS.few_starts, steps
         self._largest = self._found_largest()
 
     @property
@@ -121,10 +124,12 @@ class RoughPath:
             rounds = 0
         try:
             for _ in range(rounds):
-                is_over = search.advance() if rounds > 1 else search.refine(self._starts)
+                is_over = (
+                    search.advance() if rounds > 1 else search.refine(self._starts, self._steps)
+                )
                 # Where many starts lead to neurons of their own, more would find more.
-                if search.n_new > SETTINGS.dense * self._starts:
-                    self._starts = min(2 * self._starts, SETTINGS.starts)
+                if search.n_new > SETTINGS.dense * starts:
+                    self._starts = min(2 * starts, SETTINGS.starts)
                 if is_over:
                     break
         except OutOfTimeError:

@@ -116,13 +116,15 @@ class TileSearch:
             return False
         return self._round(SETTINGS.starts, self._moved)
 
-    def refine(self, starts: int) -> bool:
+    def refine(self, starts: int, steps: int = SETTINGS.rough_steps) -> bool:
         """A cheap round for a score, from neurons of a beta nearby; whether it gained nothing.
 
         Parameters
         ----------
         starts : int
             Of the ascent.
+        steps : int, optional
+            Of L-BFGS, where rows are not so many that there are epochs instead.
 
         Raises
         ------
@@ -130,7 +132,7 @@ class TileSearch:
             As for :meth:`advance`.
         """
         if len(self.problem.y) < SETTINGS.stirred_rows:
-            return self._round(starts, partial(self._moved, steps=SETTINGS.rough_steps))
+            return self._round(starts, partial(self._moved, steps=steps))
         return self._round(starts, partial(self._stirred, epochs=SETTINGS.rough_epochs))
 
     def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
