@@ -60,6 +60,7 @@ class Cells:
     lines: Array
     decimal: str = ""
     unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
+    _known: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
@@ -105,6 +106,7 @@ class Cells:
             frame=self.frame.loc[chosen].reset_index(drop=True),
             lines=self.lines[chosen],
             unknown=self.unknown[chosen],
+            _known={},
         )
 
     def line(self, bad: Any) -> int:
@@ -122,7 +124,7 @@ class Cells:
         plain = "comma" if self.decimal == "," else "point"
         if is_numeric(column) or not n_cells:
             return known or plain, 1.0
-        readings = Readings.of(column)
+        readings = self._readings(name)
         style = readings.chosen(self.decimal, known, self.separator)
         if not readings.differ(style, plain).any():
             style = plain
@@ -133,12 +135,18 @@ class Cells:
         column = self.frame[name]
         if is_numeric(column):
             return []
-        readings = Readings.of(column)
+        readings = self._readings(name)
         found = [FORMATS[style].words] if readings.differ(style, "point").any() else []
         found.append(self._guess(column, readings, style))
         left_out = self.signs(name)
         found.append(f"without {' and '.join(left_out)}" if left_out else "")
         return [words for words in found if words]
+
+    def _readings(self, name: str) -> Readings:
+        """Those of a column of text, which are asked for several times."""
+        if name not in self._known:
+            self._known[name] = Readings.of(self.frame[name])
+        return self._known[name]
 
     def signs(self, name: str) -> list[str]:
         """The signs of percent and currencies among the numbers of a column."""
@@ -165,7 +173,7 @@ class Cells:
             If a number is too large or too small to compute with.
         """
         column = self.frame[name]
-        values = column if is_numeric(column) else FORMATS[style].parsed(column)
+        values = column if is_numeric(column) else self._readings(name).values[style]
         values = values.to_numpy(np.float64, na_value=np.nan)
         bad = ~np.isfinite(values) & column.notna().to_numpy()
         size = np.abs(values)

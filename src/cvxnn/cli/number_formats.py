@@ -30,7 +30,10 @@ class Format:
 
     def parsed(self, texts: Any) -> Any:
         """The numbers of a Series of text, NaN where there is none."""
-        bare = _without_signs(texts)
+        return self.parsed_bare(_without_signs(texts))
+
+    def parsed_bare(self, bare: Any) -> Any:
+        """The same of text without the signs of percent and currencies."""
         plain = bare.where(bare.str.fullmatch(self._pattern, na=False))
         if self.thousands:
             plain = plain.str.replace(self.thousands, "", regex=False)
@@ -71,7 +74,8 @@ class Readings:
     @classmethod
     def of(cls, texts: Any) -> Readings:
         """Read a Series of text."""
-        return cls({key: form.parsed(texts) for key, form in FORMATS.items()})
+        bare = _without_signs(texts)
+        return cls({key: form.parsed_bare(bare) for key, form in FORMATS.items()})
 
     @property
     def count(self) -> int:
@@ -133,7 +137,8 @@ def common_decimal(decimals: Iterable[str]) -> str:
 
 def signs(texts: Any) -> list[str]:
     """The signs of percent and currencies at the ends of cells."""
-    found = texts.dropna().str.extractall(f"([{_CURRENCIES}%])")
+    cells = texts[_has_signs(texts)]
+    found = cells.str.extractall(f"([{_CURRENCIES}%])")
     return sorted(found[0].unique().tolist())
 
 
@@ -151,9 +156,13 @@ def may_be_thousands(values: Any) -> bool:
     return bool(np.all((parts >= 1.0) & (parts < 1000.0) & is_whole))
 
 
+def _has_signs(texts: Any) -> Any:
+    return texts.str.contains(f"[{_CURRENCIES}%]", na=False).astype(bool)
+
+
 def _without_signs(texts: Any) -> Any:
     """Without a percent sign behind a number, or a sign of a currency before or behind it."""
-    if not texts.str.contains(f"[{_CURRENCIES}%]", na=False).any():
+    if not _has_signs(texts).any():
         return texts
     bare = texts.str.replace(_BEHIND_MINUS, "-", regex=True)
     return bare.str.replace(_BEFORE, "", regex=True).str.replace(_AFTER, "", regex=True)
