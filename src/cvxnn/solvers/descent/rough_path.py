@@ -124,9 +124,8 @@ class RoughPath:
             rounds = 0
         try:
             for _ in range(rounds):
-                is_over = (
-                    search.advance() if rounds > 1 else search.refine(self._starts, self._steps)
-                )
+                starts, steps = self._starts, self._steps
+                is_over = search.advance() if rounds > 1 else search.refine(starts, steps)
                 # Where many starts lead to neurons of their own, more would find more.
                 if search.n_new > SETTINGS.dense * starts:
                     self._starts = min(2 * starts, SETTINGS.starts)
