@@ -70,6 +70,19 @@ def test_rows_of_weight_zero_decide_nothing(kind, y):
     assert model.scores_path_ == pytest.approx(plain.scores_path_, abs=1e-12)
 
 
+@each_cv
+def test_default_folds_are_those_without_rows_of_weight_zero(kind, y):
+    wrong = np.concatenate([~y[:40], y]) if y.dtype == bool else np.append(np.full(40, 1e4), y)
+    weights = np.repeat([0.0, 1.0], [40, 60])
+    model = kind().fit(np.vstack([X[:40], X]), wrong, sample_weight=weights)
+    plain = kind().fit(X, y)
+    assert model.beta_ == plain.beta_
+    assert np.array_equal(model.predict(X), plain.predict(X))
+    few = np.repeat([1.0, 0.0], [3, 57])
+    with pytest.raises(ValueError, match="4 rows at least, got n_samples=3"):
+        kind().fit(X, y, sample_weight=few)
+
+
 def test_the_score_of_a_classifier_counts_both_weights():
     y, folds = Y > 0.5, PredefinedSplit(np.arange(60) % 3)
     weights, by_class = np.arange(60) % 3 + 1.0, np.where(y, 3.0, 1.0)

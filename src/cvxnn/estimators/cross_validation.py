@@ -30,7 +30,7 @@ from cvxnn.estimators.inputs import Samples, Table, class_weighted
 from cvxnn.estimators.paths import path_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
 from cvxnn.estimators.remarks import remark_on_scores
-from cvxnn.estimators.splits import splits_of, splitter_of
+from cvxnn.estimators.splits import Split, splits_of, splitter_of
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, Training
 from cvxnn.estimators.walk import COLUMNS, Walk, falling
@@ -199,13 +199,9 @@ class CrossValidated(ConvexEstimator):
         self, training: Training, table: Table, deadline: Deadline, params: dict[str, Any]
     ) -> list[Fold]:
         """One for each split; all have the scaling of all samples."""
-        labels = self._labels(table.y)
-        seed = int(check_random_state(self.random_state).integers(2**31 - 1))
-        splitter = splitter_of(self.cv, labels, is_classifier=is_classifier(self), seed=seed)
-        groups, of_scorer = self._routed(params, table)
-        splits = splits_of(splitter, table.X, labels, groups)
-        scorer = check_scoring(self._of_one_beta(), self.scoring)
         weights = self._score_weights(table)
+        splits, of_scorer = self._splits(table, weights, params)
+        scorer = check_scoring(self._of_one_beta(), self.scoring)
         if self.scoring is None and weights is not None:
             of_scorer = {"sample_weight": weights}
         scoring = Scoring(scorer, self._labels, of_scorer, weights)
@@ -219,6 +215,25 @@ class CrossValidated(ConvexEstimator):
                     setattr(estimator, fitted, getattr(self, fitted))
             folds.append(Fold.of(name, estimator, training, table, split, scoring, deadline))
         return folds
+
+    def _splits(
+        self, table: Table, weights: FloatArray | None, params: dict[str, Any]
+    ) -> tuple[list[Split], dict[str, Array]]:
+        """Those of `cv`, and what the scorer gets.
+
+        By default rows of weight 0 are in no part, as if they were not there.
+        """
+        rows = np.arange(len(table))
+        if self.cv is None and weights is not None:
+            rows = np.flatnonzero(weights)
+        labels = self._labels(table.y)[rows]
+        seed = int(check_random_state(self.random_state).integers(2**31 - 1))
+        # First of all: an iterable of splits can be read once.
+        splitter = splitter_of(self.cv, labels, is_classifier=is_classifier(self), seed=seed)
+        groups, of_scorer = self._routed(params, table)
+        groups = groups if groups is None or len(rows) == len(groups) else np.asarray(groups)[rows]
+        splits = splits_of(splitter, table.X[rows], labels, groups)
+        return [(rows[train], rows[test]) for train, test in splits], of_scorer
 
     def _score_weights(self, table: Table) -> FloatArray | None:
         """What samples count in the loss on test rows, and in the score of the estimator."""
