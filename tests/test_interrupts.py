@@ -95,19 +95,3 @@ def test_deadline():
     assert not interrupts.Deadline().passed and not interrupts.Deadline(1e6).passed
     assert interrupts.Deadline(0.0).passed and interrupts.Deadline(1e6).limited
     assert not interrupts.Deadline().limited and not interrupts.Deadline().share(0.5).limited
-
-
-def test_a_block_is_interrupted_after_its_time():
-    with interrupts.interrupted_after(1e-3) as is_over:
-        is_over.wait()
-        with pytest.raises(KeyboardInterrupt):
-            while True:
-                interrupts.check_interrupt()
-    with interrupts.interrupted_after(1e-3) as is_over:
-        # Nobody checks: the work was done before.
-        is_over.wait()
-    assert not interrupts.interrupt_pending()
-    with interrupts.interrupted_after(3600.0) as is_over:
-        pass
-    assert not is_over.is_set() and not interrupts.interrupt_pending()
-    assert not any(isinstance(thread, threading.Timer) for thread in threading.enumerate())

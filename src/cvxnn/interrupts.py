@@ -77,31 +77,6 @@ def forget_interrupt() -> None:
     _pending.clear()
 
 
-@contextmanager
-def interrupted_after(seconds: float) -> Iterator[threading.Event]:
-    """Interrupt the work of a block after so many seconds, as Ctrl-C would.
-
-    The event is set when that was done. Inside, Ctrl-C is deferred as in
-    :func:`deferred_interrupts`; an interrupt that no check has raised is dropped.
-    """
-    is_over = threading.Event()
-
-    def stop() -> None:
-        is_over.set()
-        _pending.set()
-
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    with deferred_interrupts():
-        timer.start()
-        try:
-            yield is_over
-        finally:
-            timer.cancel()
-            timer.join()
-            forget_interrupt()
-
-
 class OutOfTimeError(Exception):
     """A deadline passed between two steps of some work, which is left where it was."""
 

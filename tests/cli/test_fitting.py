@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import threading
 import warnings
 
 import numpy as np
@@ -12,35 +11,21 @@ pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from typer.testing import CliRunner
 
-from cvxnn.cli import fitting
-from cvxnn.cli.fitting import fit_in_time, spoken
-from cvxnn.cli.options import FIT_LIMIT
-from cvxnn.errors import InputError
+from cvxnn.cli import app
+from cvxnn.cli.fitting import fitted, spoken
 from cvxnn.estimators import ConvexReLURegressor, ConvexReLURegressorCV
 from cvxnn.estimators.remarks import remark_on_scores
+from cvxnn.estimators.time_limits import SEARCH
 from cvxnn.results import Status
 
 X = np.linspace(-1.0, 1.0, 12)[:, None]
 
 
-def fit(estimator, **options):
+def fit(estimator):
     pipeline = Pipeline([("columns", StandardScaler()), ("network", estimator)])
-    return pipeline, fit_in_time(pipeline, X, np.abs(X[:, 0]), **options)
-
-
-@pytest.fixture
-def time_is_over(monkeypatch):
-    """The clock as if the default time were over at the start; the interrupt comes by a signal."""
-
-    @contextlib.contextmanager
-    def over(seconds):
-        assert seconds == FIT_LIMIT
-        is_over = threading.Event()
-        is_over.set()
-        yield is_over
-
-    monkeypatch.setattr(fitting, "interrupted_after", over)
+    return pipeline, fitted(pipeline, X, np.abs(X[:, 0]))
 
 
 @pytest.fixture
@@ -55,42 +40,32 @@ def pressed(monkeypatch):
 
 
 def test_a_training_that_ends_by_itself():
-    pipeline, ending = fit(ConvexReLURegressor(1e-3), limited=False)
+    pipeline, ending = fit(ConvexReLURegressor(1e-3))
     assert (ending.status, ending.message, ending.warnings) == (
         "OPTIMAL", Status.OPTIMAL.value, (),
     )  # fmt: skip
     assert pipeline.predict(X) == pytest.approx(np.abs(X[:, 0]), abs=0.05)
 
 
-def test_the_default_time_says_what_to_raise(time_is_over, pressed):
-    pipeline, ending = fit(ConvexReLURegressor(1e-3), limited=False)
-    assert ending.status == "TIME_LIMIT" and ending.warnings == ()
-    assert ending.message == (
-        "The time of 60 s was over; the best network so far is taken. More --time-limit gives it "
-        "more."
-    )
-    assert np.isfinite(pipeline.predict(X)).all()
-    # Time that was given is up to the estimator: this was Ctrl-C.
-    assert fit(ConvexReLURegressor(1e-3), limited=True)[1].status == "INTERRUPTED"
+def test_the_time_of_the_help_is_that_of_the_estimators():
+    page = CliRunner().invoke(app, ["fit", "--help"], env={"COLUMNS": "200"}).output
+    assert f"after {SEARCH:g} at most" in page
 
 
-def test_no_network_in_time_is_a_sentence(time_is_over, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ConvexReLURegressor, "fit", stop)
-    with pytest.raises(InputError, match=r"60 s were over before .* raise --time-limit"):
-        fit(ConvexReLURegressor(1e-3), limited=False)
+def test_time_that_is_over_says_what_to_raise():
+    for estimator in (ConvexReLURegressor, ConvexReLURegressorCV):
+        _, ending = fit(estimator(time_limit=1e-9))
+        assert ending.status == "TIME_LIMIT" and "A longer --time-limit" in ending.message
+        assert "time_limit" not in " ".join((ending.message, *ending.warnings))
 
 
-def test_time_that_was_given_says_what_to_raise():
-    _, ending = fit(ConvexReLURegressorCV(time_limit=1e-9), limited=True)
-    assert ending.status == "TIME_LIMIT" and ending.message.startswith("The --time-limit was")
-    assert "time_limit" not in " ".join((ending.message, *ending.warnings))
+def test_an_interrupted_training_has_a_network(pressed):
+    pipeline, ending = fit(ConvexReLURegressor(1e-3))
+    assert ending.status == "INTERRUPTED" and np.isfinite(pipeline.predict(X)).all()
 
 
 def test_no_message_speaks_of_parameters():
-    _, ending = fit(ConvexReLURegressor(1e3), limited=False)
+    _, ending = fit(ConvexReLURegressor(1e3))
     (empty,) = ending.warnings
     assert empty.startswith("The model is a constant: beta = 1000 is at or above the largest")
     assert empty.endswith("Take a smaller --beta, or --beta cv, which chooses one.")
@@ -98,7 +73,7 @@ def test_no_message_speaks_of_parameters():
     for means in ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            remark_on_scores(betas, np.array(means), int(np.argmax(means)))
+            remark_on_scores(betas, np.array(means), int(np.argmax(means)), from_largest=False)
         (text,) = [str(warning.message) for warning in caught]
         assert (
             " --beta" in spoken(text) and "betas" not in spoken(text) and "cv" not in spoken(text)

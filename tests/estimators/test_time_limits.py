@@ -45,6 +45,16 @@ def test_a_limit_is_for_the_whole_fit_and_leaves_a_model(name):
     assert model.beta_ > 0.0
 
 
+@each_model
+def test_a_search_that_would_end_by_itself_ends_in_time_too(name, monkeypatch):
+    monkeypatch.setattr("cvxnn.estimators.time_limits.SEARCH", 1e-3)
+    kind, y = MODELS[name]
+    with pytest.warns(ConvergenceWarning, match="raise time_limit"):
+        model = kind().fit(X, y)
+    assert model.status_ is Status.TIME_LIMIT and np.isfinite(model.objective_)
+    assert model.dual_bound_ <= model.objective_
+
+
 def test_networks_share_what_is_left():
     budget = Budget.of(100.0)
     assert 30.0 < budget.share_of(3).remaining <= 100.0 / 3.0

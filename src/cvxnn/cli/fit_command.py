@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvxnn.cli.options import (
-    FIT_LIMIT,
     OUTPUT,
     PROBLEM,
     RUN,
@@ -55,8 +54,8 @@ _Holdout = Annotated[
 ]
 _Seed = Annotated[int, option("Of the rows held out, the folds and the searches.", RUN, "N", min=0)]
 _TimeLimit = Annotated[float | None, option(
-    f"Time to search, and to prove that no network is better. By default training ends where it "
-    f"gains little, after about {FIT_LIMIT:g} at most.", RUN, "SECONDS")]  # fmt: skip
+    "Time to search, and to prove that no network is better. By default training ends where it "
+    "gains little, after 60 at most.", RUN, "SECONDS")]  # fmt: skip
 _Out = Annotated[Path | None, option("Save the model as .skops.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")

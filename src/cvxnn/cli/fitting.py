@@ -9,9 +9,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from cvxnn.array_types import Array
-from cvxnn.cli.options import FIT_LIMIT
 from cvxnn.errors import InputError
-from cvxnn.interrupts import interrupted_after
 from cvxnn.results import Status
 
 # What messages of the estimators say to who calls them from Python, and how it is done here.
@@ -27,8 +25,8 @@ SPOKEN = {
     "raise time_limit": "raise --time-limit",
     "a larger time_limit": "a larger --time-limit",
     Status.TIME_LIMIT.value: (
-        "The --time-limit was reached; the best network so far is taken, with the gap it has. "
-        "Raise it to go on."
+        "The time was over; the best network so far is taken, with the gap it has. A longer "
+        "--time-limit gives it more."
     ),
     "raise tol or beta, or scale the data": "raise --beta",
 }
@@ -41,8 +39,7 @@ class Ending:
     Attributes
     ----------
     status, message : str
-        The name of the status of the estimator and its sentence; ``TIME_LIMIT`` as well where
-        the limit was that of the command.
+        The name of the status of the estimator and its sentence.
     warnings : tuple of str
         Each once, without what the message says.
     """
@@ -52,7 +49,7 @@ class Ending:
     warnings: tuple[str, ...]
 
 
-def fit_in_time(pipeline: Pipeline, frame: Any, values: Array, *, limited: bool) -> Ending:
+def fitted(pipeline: Pipeline, frame: Any, values: Array) -> Ending:
     """Fit the encoder, then the estimator.
 
     Parameters
@@ -61,38 +58,25 @@ def fit_in_time(pipeline: Pipeline, frame: Any, values: Array, *, limited: bool)
         Of an encoder and an estimator.
     frame : DataFrame, n rows
     values : ndarray, shape (n,)
-    limited : bool
-        Whether the estimator ends by a limit of its own; else it is interrupted after
-        `FIT_LIMIT` seconds, as by Ctrl-C.
 
     Raises
     ------
     InputError
-        If the data do not allow it, or time is over before there is a network.
+        If the data do not allow it.
     KeyboardInterrupt
-        If Ctrl-C was pressed before there was one.
+        If Ctrl-C was pressed before there was a network.
     """
-    estimator = pipeline[-1]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        encoded = pipeline[0].fit_transform(frame)
         try:
-            if limited:
-                is_over = False
-                estimator.fit(encoded, values)
-            else:
-                is_over = _interrupted_fit(estimator, encoded, values)
+            pipeline.fit(frame, values)
         except InputError as error:
             raise InputError(spoken(str(error))) from error
-    status = estimator.status_
+    status = pipeline[-1].status_
     said = [" ".join(str(warning.message).split()) for warning in caught]
     # What the status says is in the report.
-    told = tuple(
-        dict.fromkeys(spoken(text) for text in said if not text.startswith(_start(status)))
-    )
-    if is_over and status is Status.INTERRUPTED:
-        return Ending(Status.TIME_LIMIT.name, _OVER, told)
-    return Ending(status.name, spoken(status.value), told)
+    told = [spoken(text) for text in said if not text.startswith(_start(status))]
+    return Ending(status.name, spoken(status.value), tuple(dict.fromkeys(told)))
 
 
 def spoken(text: str) -> str:
@@ -100,26 +84,6 @@ def spoken(text: str) -> str:
     for words, ours in SPOKEN.items():
         text = text.replace(words, ours)
     return text
-
-
-_OVER = (
-    f"The time of {FIT_LIMIT:g} s was over; the best network so far is taken. More --time-limit "
-    "gives it more."
-)
-
-
-def _interrupted_fit(estimator: Any, encoded: Any, values: Array) -> bool:
-    """Fit, and whether it took the time that there is by default."""
-    with interrupted_after(FIT_LIMIT) as is_over:
-        try:
-            estimator.fit(encoded, values)
-        except KeyboardInterrupt as error:
-            if not is_over.is_set():
-                raise
-            raise InputError(
-                f"{FIT_LIMIT:g} s were over before there was a network; raise --time-limit."
-            ) from error
-    return is_over.is_set()
 
 
 def _start(status: Status) -> str:

@@ -9,8 +9,6 @@ from typing import Annotated, Any
 import typer
 
 PROBLEM, RUN, OUTPUT = "Problem", "Run", "Output"
-# Seconds of a training by 'cvxnn fit' to whom no time was given.
-FIT_LIMIT = 60.0
 
 
 class Method(StrEnum):

@@ -15,7 +15,7 @@ from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Wishes, features, planned
 from cvxnn.cli.encoder import encoder
-from cvxnn.cli.fitting import Ending, fit_in_time
+from cvxnn.cli.fitting import Ending, fitted
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted, strict
 from cvxnn.cli.sources import Source
@@ -103,8 +103,7 @@ def train(source: Source, settings: Settings) -> Fitted:
     model = TableModel(
         pipeline, tuple(columns), target.name, target.task, target.loss, target.style
     )
-    limited = settings.time_limit is not None
-    ending = fit_in_time(pipeline, frame.iloc[learnt], target.values[learnt], limited=limited)
+    ending = fitted(pipeline, frame.iloc[learnt], target.values[learnt])
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
     model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})

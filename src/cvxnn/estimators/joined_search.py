@@ -9,9 +9,9 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.clocks import clock
 from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import OnRound, Training
+from cvxnn.interrupts import Deadline
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons
 from cvxnn.results import Progress
@@ -45,6 +45,8 @@ class JoinedSearch:
     samples : Samples
         Plain rows.
     beta : float
+    deadline : Deadline
+        When it passes, the networks so far are joined as they are.
     on_round : callable or None
         Called with a :class:`Progress` after every network and every joint round; it may
         raise KeyboardInterrupt.
@@ -59,10 +61,15 @@ class JoinedSearch:
     """
 
     def __init__(
-        self, training: Training, samples: Samples, beta: float, on_round: OnRound
+        self,
+        training: Training,
+        samples: Samples,
+        beta: float,
+        deadline: Deadline,
+        on_round: OnRound,
     ) -> None:
         self._training, self._samples, self._beta = training, samples, beta
-        self._on_round, self._begun = on_round, clock()
+        self._deadline, self._on_round = deadline, on_round
         self._problem = training.problem(samples)
         self._rng = check_random_state(training.random_state)
         self.network: Network | None = None
@@ -85,6 +92,8 @@ class JoinedSearch:
         most = min(max(_ROWS // len(self._samples.y), 1), _LEAST if starts else _MOST)
         found, predictions = list(starts), [self._take(neurons) for neurons in starts]
         while len(found) < most and not self._is_steady(predictions):
+            if found and self._deadline.passed:
+                break
             walking = path if len(found) == len(starts) else self._path()
             beta = walking.largest_beta / _FACTOR
             while beta > self._beta:
@@ -105,7 +114,10 @@ class JoinedSearch:
 
     def _path(self) -> RoughPath:
         intercept = self._training.intercept
-        return RoughPath(self._problem, self._rng, intercept=intercept, steps=_STEPS)
+        return RoughPath(
+            self._problem, self._rng,
+            intercept=intercept, deadline=self._deadline, steps=_STEPS,
+        )  # fmt: skip
 
     def _take(self, neurons: Neurons) -> FloatArray:
         """Keep the network if it is the best so far, and report; what it predicts."""
@@ -117,7 +129,7 @@ class JoinedSearch:
             self.network, self.objective = network, objective
         progress = Progress(
             iteration=len(self.history),
-            elapsed=clock() - self._begun,
+            elapsed=self._deadline.elapsed,
             objective=self.objective,
             dual_bound=-np.inf,
             n_blocks=0,

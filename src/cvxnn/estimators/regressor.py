@@ -124,7 +124,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         as far as they go; None is without a limit. "auto" is 10 where a proof takes a few:
         for n rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as
         one column or two and 1000 rows. Otherwise it is a search that ends where rounds
-        gain little, after seconds: nothing is proven then, and no warning says so.
+        gain little, after 60 at most: nothing is proven then, and no warning says so.
     warm_start : bool, default False
         Whether `fit` goes on from the networks of the last one, where the scaling of the data
         is still the same and they are better than none.

@@ -39,18 +39,20 @@ class Task:
         """To the gap, or for as long as time allows."""
         return self.training.solve(self.samples, self.beta, deadline, self._start(), self.on_round)
 
-    def search(self) -> Solution[Any]:
-        """Until rounds gain little, without a proof: STATIONARY, or INTERRUPTED."""
+    def search(self, deadline: Deadline) -> Solution[Any]:
+        """Until rounds gain little, without a proof: STATIONARY, or what ended it before."""
         training, samples = self.training, self.samples
         if training.is_settled(samples):
             return self.solve(Deadline(AT_ONCE))
         if not training.has_plain_rows(samples):
-            return training.solve_roughly(samples, self.beta, self._start(), self.on_round)
-        search, status = JoinedSearch(training, samples, self.beta, self.on_round), None
+            return training.solve_roughly(
+                samples, self.beta, deadline, self._start(), self.on_round
+            )
+        search = JoinedSearch(training, samples, self.beta, deadline, self.on_round)
         with deferred_interrupts(), suitable_threads(len(samples.y)):
             try:
                 search.run(self.starts)
-                status = Status.STATIONARY
+                status = Status.TIME_LIMIT if deadline.passed else Status.STATIONARY
             except KeyboardInterrupt:
                 status = Status.INTERRUPTED
             forget_interrupt()

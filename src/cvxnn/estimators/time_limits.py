@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from cvxnn.errors import InputError
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import Deadline
 from cvxnn.validation import check_optional_positive
 
-# Seconds for a proof that nobody has asked for.
-_PROOF = 10.0
+# Seconds for a proof that nobody has asked for, and for a search that would end by itself: it
+# takes as many for some ten thousand rows of a hundred columns and many classes.
+_PROOF, SEARCH = 10.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Budget:
     deadline : Deadline
         Of the whole fit.
     is_open_ended : bool
-        Whether a search ends where it gains little, and not by a clock: so a fit is the same
-        on machines of any speed.
+        Whether a search ends where it gains little, before the clock does: so a fit is the
+        same on machines of most speeds.
     """
 
     deadline: Deadline
@@ -48,7 +49,8 @@ class Budget:
                 raise InputError(
                     f"time_limit must be 'auto', None or seconds > 0, got {time_limit!r}."
                 )
-            return cls(Deadline(_PROOF)) if has_proof else cls(UNLIMITED, is_open_ended=True)
+            seconds = _PROOF if has_proof else SEARCH
+            return cls(Deadline(seconds), is_open_ended=not has_proof)
         return cls(Deadline(check_optional_positive(time_limit, "time_limit")))
 
     def share_of(self, n_left: int) -> Deadline:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvxnn.estimators.inputs import Samples
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.methods import Method
@@ -163,11 +163,16 @@ class Training:
         )
 
     def solve_roughly(
-        self, samples: Samples, beta: float, start: Network | None, on_round: OnRound
+        self,
+        samples: Samples,
+        beta: float,
+        deadline: Deadline,
+        start: Network | None,
+        on_round: OnRound,
     ) -> Solution[Any]:
         """Until rounds gain little: no proof, and the same on a machine of any speed."""
         method = self.method.replaced(polish=False)
-        return self.solve(samples, beta, UNLIMITED, start, on_round, method=method)
+        return self.solve(samples, beta, deadline, start, on_round, method=method)
 
     def has_plain_rows(self, samples: Samples) -> bool:
         """Whether neurons look at rows one by one, by a search among all directions."""
