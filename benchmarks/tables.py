@@ -67,11 +67,12 @@ def fit(table: Table, name: str, split: int, method: str, most_rows: int | None)
 
 
 def warm_up() -> None:
-    """Compile the kernels, so that no clock sees it."""
-    X = np.random.default_rng(0).standard_normal((120, 6))
-    for regression, y in ((True, np.abs(X[:, 0]) + X[:, 1]), (False, X[:, 0] > 0.3)):
-        for method in OURS:
-            makers(regression)[method](len(X)).fit(X, y)
+    """Compile the kernels of searches and of proofs, so that no clock sees it."""
+    rng = np.random.default_rng(0)
+    for X in (rng.standard_normal((120, 6)), rng.standard_normal((120, 2))):
+        for regression, y in ((True, np.abs(X[:, 0]) + X[:, 1]), (False, X[:, 0] > 0.3)):
+            for method in OURS:
+                makers(regression)[method](len(X)).fit(X, y)
 
 
 def cases(arguments: argparse.Namespace, names: Sequence[str]) -> Iterator[tuple[int, str]]:
