@@ -54,8 +54,8 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     The mean of the logarithms of betas on a path, with weights ``(least / e)^25`` for mean squared
     errors e: steadier than the best one. An error is the geometric mean of those of up to four
     networks, found independently (that of their mean would be for less beta than one network
-    wants). Measured by `benchmarks/default_beta.py` on 53 tables, on columns and targets of
-    deviation 1: it costs 0.6 % of the root mean square error on average,
+    wants). With one network it was measured by `benchmarks/default_beta.py`, on 53 tables with
+    columns and targets of deviation 1: it costs 0.6 % of the root mean square error on average,
     0.2 % in the median, against the choice of five folds; a beta of 1 costs 23 % and 3 %. Which
     samples are held out does not depend on their order, nor on signs of columns and targets. Other
     models than plain ReLU, and the fewest samples, get the beta of 1.

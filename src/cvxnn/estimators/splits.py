@@ -20,14 +20,14 @@ Split = tuple[IntArray, IntArray]
 
 # Rows from which on one part of them, held out, tells as much as five folds, and this part.
 _MANY_ROWS, _HELD_OUT = 10_000, 0.2
-_FOLDS = 5
+_FOLDS, _FEWEST_FOLDS = 5, 3
 
 
 def splitter_of(cv: Any, y: Array, *, is_classifier: bool, seed: int) -> Any:
     """The splitter of the parameter `cv`; None is five shuffled folds, or one part held out.
 
-    There are fewer folds where five would leave a part less than two rows, or a row of every
-    class; with a class of one row parts do not keep the shares of the classes.
+    There are fewer folds where five would leave a part less than two rows, or no row of some
+    class; where that would be less than three, parts do not keep the shares of the classes.
 
     Parameters
     ----------
@@ -65,8 +65,9 @@ def splitter_of(cv: Any, y: Array, *, is_classifier: bool, seed: int) -> Any:
             f"A choice of beta by cross-validation needs 4 rows at least, got n_samples={len(y)}: "
             "take the estimator without CV."
         )
-    if fewest > 1:
-        return StratifiedKFold(min(most, fewest), shuffle=True, random_state=seed)
+    stratified = min(most, fewest)
+    if is_classifier and stratified >= min(_FEWEST_FOLDS, most):
+        return StratifiedKFold(stratified, shuffle=True, random_state=seed)
     return KFold(most, shuffle=True, random_state=seed)
 
 
