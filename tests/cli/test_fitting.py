@@ -17,7 +17,7 @@ from cvxnn.cli import app
 from cvxnn.cli.fitting import fitted, spoken
 from cvxnn.estimators import ConvexReLURegressor, ConvexReLURegressorCV
 from cvxnn.estimators.remarks import remark_on_scores
-from cvxnn.estimators.time_limits import SEARCH
+from cvxnn.estimators.time_limits import AUTOMATIC
 from cvxnn.results import Status
 
 X = np.linspace(-1.0, 1.0, 12)[:, None]
@@ -49,7 +49,7 @@ def test_a_training_that_ends_by_itself():
 
 def test_the_time_of_the_help_is_that_of_the_estimators():
     page = CliRunner().invoke(app, ["fit", "--help"], env={"COLUMNS": "200"}).output
-    assert f"after {SEARCH:g} at most" in page
+    assert f"after {AUTOMATIC:g} at most" in page
 
 
 def test_time_that_is_over_says_what_to_raise():

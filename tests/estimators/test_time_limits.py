@@ -47,12 +47,26 @@ def test_a_limit_is_for_the_whole_fit_and_leaves_a_model(name):
 
 @each_model
 def test_a_search_that_would_end_by_itself_ends_in_time_too(name, monkeypatch):
-    monkeypatch.setattr("cvxnn.estimators.time_limits.SEARCH", 1e-3)
+    monkeypatch.setattr("cvxnn.estimators.time_limits.AUTOMATIC", 1e-3)
     kind, y = MODELS[name]
     with pytest.warns(ConvergenceWarning, match="raise time_limit"):
         model = kind().fit(X, y)
     assert model.status_ is Status.TIME_LIMIT and np.isfinite(model.objective_)
     assert model.dual_bound_ <= model.objective_
+
+
+def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
+    """Half of it is no good: the network is polished at a beta chosen by rough ones."""
+    X, rng = RNG.standard_normal((200, 2)), np.random.default_rng(1)
+    y = np.sin(3.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(200)
+    proven = cvxnn.ConvexReLURegressor(1.0).fit(X, y)
+    assert proven.status_ is Status.OPTIMAL
+    monkeypatch.setattr("cvxnn.estimators.time_limits.PROOFS", 1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        searched = cvxnn.ConvexReLURegressor(1.0).fit(X, y)
+    assert searched.status_ is Status.STATIONARY
+    assert proven.dual_bound_ <= searched.objective_ <= 1.05 * proven.objective_
 
 
 def test_networks_share_what_is_left():

@@ -244,8 +244,10 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
             with live_progress(bool(self.verbose), lines=True) as show:
                 task = Task(training, samples, chosen.beta, starts, _both(show, report))
-                is_open_ended = budget.is_open_ended and not is_over
-                solution = task.search(deadline) if is_open_ended else task.solve(deadline)
+                if budget.is_automatic and not is_over:
+                    solution = task.settled(deadline, budget.proofs / len(problems))
+                else:
+                    solution = task.solve(deadline)
             is_over = is_over or solution.status is Status.INTERRUPTED
             solutions.append(solution)
         if chosen.cut_short is not None:

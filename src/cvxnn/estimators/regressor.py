@@ -121,10 +121,11 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         Rounds of the method.
     time_limit : float, None or "auto", default "auto"
         Seconds for the whole fit, in which the network is polished and proven to be the best
-        as far as they go; None is without a limit. "auto" is 10 where a proof takes a few:
-        for n rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as
-        one column or two and 1000 rows. Otherwise it is a search that ends where rounds
-        gain little, after 60 at most: nothing is proven then, and no warning says so.
+        as far as they go; None is without a limit. "auto" is a search that ends where rounds
+        gain little, after 60 at most, and without a warning that nothing is proven. Where a
+        proof takes a few seconds, it comes first, and counts if it is there after 5: for n
+        rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as one
+        column or two and 1000 rows.
     warm_start : bool, default False
         Whether `fit` goes on from the networks of the last one, where the scaling of the data
         is still the same and they are better than none.

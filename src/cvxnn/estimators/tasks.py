@@ -14,6 +14,9 @@ from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status
 
+# Gap of a network whose proof was nearly done when time was over.
+_NEARLY = 1e-2
+
 
 @dataclass(frozen=True)
 class Task:
@@ -38,6 +41,18 @@ class Task:
     def solve(self, deadline: Deadline) -> Solution[Any]:
         """To the gap, or for as long as time allows."""
         return self.training.solve(self.samples, self.beta, deadline, self._start(), self.on_round)
+
+    def settled(self, deadline: Deadline, seconds: float) -> Solution[Any]:
+        """The best network if it is proven or nearly so in seconds, else what a search finds.
+
+        One that is far from proven has been polished for long at a beta that was chosen by
+        searches that end early, and may predict worse than they do.
+        """
+        if seconds == 0.0:
+            return self.search(deadline)
+        solution = self.solve(Deadline(min(seconds, deadline.remaining)))
+        is_far = solution.status is Status.TIME_LIMIT and solution.gap > _NEARLY
+        return self.search(deadline) if is_far else solution
 
     def search(self, deadline: Deadline) -> Solution[Any]:
         """Until rounds gain little, without a proof: STATIONARY, or what ended it before."""

@@ -1,4 +1,4 @@
-"""The time of a whole fit: seconds, no limit, or as long as it takes without a proof."""
+"""The time of a whole fit: seconds, no limit, or as long as it takes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.validation import check_optional_positive
 
-# Seconds for a proof that nobody has asked for, and for a search that would end by itself: it
-# takes as many for some ten thousand rows of a hundred columns and many classes.
-_PROOF, SEARCH = 10.0, 60.0
+# Seconds of a fit that nobody has given a time, and those in it for proofs: searches that end
+# by themselves take as many for some ten thousand rows of a hundred columns and many classes.
+AUTOMATIC, PROOFS = 60.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,20 @@ class Budget:
     ----------
     deadline : Deadline
         Of the whole fit.
-    is_open_ended : bool
-        Whether a search ends where it gains little, before the clock does: so a fit is the
-        same on machines of most speeds.
+    is_automatic : bool
+        Whether nobody has asked for a time: a search ends where it gains little, before the
+        clock does, so that a fit is the same on machines of most speeds.
+    proofs : float
+        Seconds in it for proofs that nobody has asked for.
     """
 
     deadline: Deadline
-    is_open_ended: bool = False
+    is_automatic: bool = False
+    proofs: float = 0.0
 
     @classmethod
-    def of(cls, time_limit: object, *, has_proof: bool = True) -> Self:
-        """From the parameter; the clock starts.
+    def of(cls, time_limit: object, *, has_proof: bool = False) -> Self:
+        """From the parameter, and whether proofs take seconds; the clock starts.
 
         Raises
         ------
@@ -41,7 +44,7 @@ class Budget:
 
         Examples
         --------
-        >>> Budget.of("auto", has_proof=False).is_open_ended, Budget.of(None).deadline.limited
+        >>> Budget.of("auto").is_automatic, Budget.of(None).deadline.limited
         (True, False)
         """
         if isinstance(time_limit, str):
@@ -49,8 +52,7 @@ class Budget:
                 raise InputError(
                     f"time_limit must be 'auto', None or seconds > 0, got {time_limit!r}."
                 )
-            seconds = _PROOF if has_proof else SEARCH
-            return cls(Deadline(seconds), is_open_ended=not has_proof)
+            return cls(Deadline(AUTOMATIC), is_automatic=True, proofs=has_proof * PROOFS)
         return cls(Deadline(check_optional_positive(time_limit, "time_limit")))
 
     def share_of(self, n_left: int) -> Deadline:
