@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells, shown
+from cvxnn.cli.labels import merged, merging
 from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
@@ -92,10 +92,13 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
         notes += [f"{name!r} is read as numbers: {', '.join(remarks)}."] if remarks else []
         notes += _advice(name, values)
     else:
-        values = _labels(cells, name, style)[known]
+        classes = _classes(cells, name, style)
+        values = column[known].map(classes).to_numpy(dtype=str)
+        notes += merging(name, classes)
     if len(np.unique(values)) < 2:
         where = f"every row that has one{_unknown(cells)}" if missing else "every row"
-        raise InputError(f"{cells.source}: column {name!r} has the same value in {where}.")
+        what = "value" if column.nunique() == 1 else "value, to 16 digits,"
+        raise InputError(f"{cells.source}: column {name!r} has the same {what} in {where}.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
 
 
@@ -140,7 +143,9 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
     numbers = FORMATS[style].parsed(column)
     n_bad = int(numbers.isna().sum())
     if n_bad == 0:
-        return Task.REGRESSION if numbers.nunique() != 2 else Task.CLASSIFICATION
+        # Two numbers of more digits than a float has may be one as floats.
+        n_values = (numbers.nunique(), len(set(merged(column.unique().tolist(), style).values())))
+        return Task.CLASSIFICATION if 2 in n_values else Task.REGRESSION
     # Most are numbers: a cell that is none is a mistake rather than a class.
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
 
@@ -167,20 +172,17 @@ def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
     return values
 
 
-def _labels(cells: Cells, name: str, style: str) -> Array:
-    """The text of every cell; of numbers that are written in several ways, one of them."""
-    column = cells.frame[name]
-    values = FORMATS[style].parsed(column)
-    texts: Any = column.fillna("").to_numpy(dtype=str)
-    if values.notna().equals(column.notna()) and values.nunique() < column.nunique():
-        texts = np.array([f"{value:.17g}" for value in values])
-    n_classes = len(np.unique(texts[column.notna().to_numpy()]))
+def _classes(cells: Cells, name: str, style: str) -> dict[str, str]:
+    """The class of every text in a column."""
+    column = cells.frame[name].dropna()
+    classes = merged(column.unique().tolist(), style)
+    n_classes = len(set(classes.values()))
     if n_classes > _MOST_CLASSES:
         raise InputError(
             f"{cells.source}: column {name!r} has {n_classes} different values, too many for "
-            f"classes; the first is {shown(column.dropna())}."
+            f"classes; the first is {shown(column)}."
         )
-    return np.asarray(texts)
+    return classes
 
 
 def _advice(name: str, values: Array) -> list[str]:
