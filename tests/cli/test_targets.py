@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
 from cvxnn.cli.cells import Cells
+from cvxnn.cli.labels import among
 from cvxnn.cli.options import Loss, Task
 from cvxnn.cli.sources import Source
 from cvxnn.cli.targets import LOSSES, accuracy, observed, read_target
@@ -134,6 +135,8 @@ def test_what_predictions_are_compared_with():
     assert observed(cells(["1", "2"]), "y", Task.REGRESSION, "point").tolist() == [1.0, 2.0]
     assert observed(cells(["a", ""]), "y", Task.CLASSIFICATION, "point") is None
     labels = observed(cells(["1.0", "b"]), "y", Task.CLASSIFICATION, "point")
+    assert labels.tolist() == ["1.0", "b"]
+    labels = among(labels, "point", ["1", "c"], "point")
     assert accuracy(np.array(["1", "c"]), labels) == 0.5
 
 

@@ -59,17 +59,20 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
     for name in (loaded.target, *(column.name for column in loaded.used)):
         require(name, tuple(cells.frame), cells.source)
-    target = read_target(cells, loaded.target, loaded.task, loaded.loss)
+    target = read_target(cells, loaded.target, loaded.task, loaded.loss, loaded.style)
     encoded, notes = loaded.encoded(cells.rows(target.known))
     for note in (*target.notes, *notes):
         say(note)
-    _check_labels(loaded, target.values, cells.source)
+    values = target.values
+    if loaded.task is Task.CLASSIFICATION:
+        values = loaded.labels(cells, values)
+        _check_labels(loaded, values, cells.source)
     estimator = loaded.estimator
     return Problem(
         network=estimator,
         features=_features(loaded),
         X=encoded,
-        y=target.values,
+        y=values,
         beta=float(estimator.beta_) if beta is None else beta,
         loss=loaded.loss,
     )
@@ -87,8 +90,6 @@ def _features(model: TableModel) -> Features:
 
 
 def _check_labels(model: TableModel, values: Array, source: str) -> None:
-    if model.task is not Task.CLASSIFICATION:
-        return
     new = sorted(set(np.unique(values).tolist()) - set(model.classes))
     if new:
         raise InputError(f"{source}: {new[0]!r} is none of the classes of the model.")

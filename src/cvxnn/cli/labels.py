@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
+from cvxnn.array_types import Array
 from cvxnn.cli.number_formats import FORMATS
 
 # Groups of labels that a note names.
@@ -59,3 +62,31 @@ def merging(name: str, classes: Mapping[str, str]) -> list[str]:
         return []
     more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
     return [f"{name!r} has numbers in several ways: {', '.join(pairs[:_SHOWN])}{more}."]
+
+
+def among(labels: Array, style: str, classes: Sequence[str], their_style: str) -> Array:
+    """Labels of another table in the way in which the classes of a model are written.
+
+    Parameters
+    ----------
+    labels : ndarray of str, shape (n,)
+    style : str
+        How numbers are written in their column.
+    classes : sequence of str
+    their_style : str
+        The same of the table that the model was trained on.
+
+    Returns
+    -------
+    labels : ndarray of str, shape (n,)
+        Those that are none of the classes as they were.
+
+    Examples
+    --------
+    >>> among(np.array(["1.0", "b"]), "point", ["0", "1"], "point").tolist()
+    ['1', 'b']
+    """
+    known = {same_number(label, their_style): label for label in classes}
+    found, places = np.unique(labels, return_inverse=True)
+    names = [known.get(same_number(label, style), label) for label in found.tolist()]
+    return np.array(names, dtype=str)[places]

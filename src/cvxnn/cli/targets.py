@@ -56,7 +56,9 @@ class Target:
     notes: tuple[str, ...]
 
 
-def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) -> Target:
+def read_target(
+    cells: Cells, name: str, task: Task | None, loss: str | None, style: str | None = None
+) -> Target:
     """The target, which the cells have as text.
 
     Parameters
@@ -65,6 +67,8 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     name : str
     task, loss : optional
         What the user wants; else classes where the target is no number or has two values.
+    style : str, optional
+        How its numbers were written in another table, for those that may be read in two ways.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
     notes = [f"{rows} no {name!r}{_unknown(cells)}; left out."] if missing else []
-    style, _ = cells.style(name)
+    style, _ = cells.style(name, style)
     wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
     if loss is not None and loss not in LOSSES[task]:
@@ -120,16 +124,8 @@ def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
 
 
 def accuracy(labels: Array, others: Array) -> float:
-    """The share of equal labels; of numbers it does not matter how they are written."""
-    pairs = zip(labels.tolist(), others.tolist(), strict=True)
-    return sum(_same(a, b) for a, b in pairs) / len(labels)
-
-
-def _same(label: str, other: str) -> bool:
-    try:
-        return label == other or float(label) == float(other)
-    except ValueError:
-        return False
+    """The share of equal labels."""
+    return float(np.mean(labels == others))
 
 
 def _task_of(loss: str | None) -> Task | None:
