@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import pandas as pd
 
 # Of the different cells of a column that tells how numbers are written, so many are numbers.
 _EVIDENT = 0.5
+# Between groups of three digits these are nothing else than separators of thousands: a space, one
+# that does not break a line, a narrow one, and apostrophes.
+_SPACES = " \u00a0\u202f'\u2019"
 _BLANK = r"[\s\u00a0\u202f]*"
 # The signs of currencies: those of Latin-1, and the block of Unicode.
 _CURRENCIES = "$¢£¤¥\u20a0-\u20c0"
@@ -35,17 +39,25 @@ class Format:
     def parsed_bare(self, bare: Any) -> Any:
         """The same of text without the signs of percent and currencies."""
         plain = bare.where(bare.str.fullmatch(self._pattern, na=False))
-        if self.thousands:
-            plain = plain.str.replace(self.thousands, "", regex=False)
+        apart = "".join(map(re.escape, self._between))
+        plain = plain.str.replace(rf"(?<=\d)[{apart}](?=\d{{3}})", "", regex=True)
         plain = plain.str.replace(self.decimal, ".", regex=False)
         return pd.to_numeric(plain, errors="coerce").astype(np.float64)
 
     @property
+    def _between(self) -> list[str]:
+        """What may be between thousands."""
+        return [*self.thousands, *_SPACES]
+
+    @property
     def _pattern(self) -> str:
-        point, group = rf"\{self.decimal}", rf"\{self.thousands}"
-        # No thousands begin with a zero: 0.125 has a decimal point.
-        whole = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)" if self.thousands else r"\d+"
-        return rf"\s*[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?\s*"
+        point = re.escape(self.decimal)
+        # No thousands begin with a zero: 0.125 has a decimal point. All are apart in one way.
+        groups = "|".join(rf"(?:{sign}\d{{3}})+" for sign in map(re.escape, self._between))
+        whole = rf"[1-9]\d{{0,2}}(?:{groups})(?:{point}\d*)?"
+        # Beside an exponent there are no thousands: 1.234E+05 has a decimal point.
+        scientific = rf"(?:\d+(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+        return rf"\s*[+-]?(?:{whole}|{scientific})\s*"
 
 
 FORMATS = {
