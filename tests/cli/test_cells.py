@@ -193,6 +193,18 @@ def test_a_known_style_decides_where_the_table_does_not():
     assert read("umsatz;anteil\n992;0,5\n15;1,5\n").style("umsatz") == ("comma", 1.0)
 
 
+def test_another_style_than_in_the_training_is_told_where_it_makes_other_numbers():
+    cells = read("a;b\n2.500;3.5\n")
+    assert cells.restyled("a", "comma") == (
+        "'a' is read with decimal points, and was with decimal commas in the training: "
+        "'2.500' is 2.5, not 2500."
+    )
+    assert cells.restyled("a", "point") == "" and cells.restyled("b", "comma") == ""
+    # There is but one way to read these, whatever the other table had.
+    assert read("a;b\n2,50;3,5\n").restyled("a", "point") == ""
+    assert read("a;b\n2500;3,5\n").restyled("a", "point") == ""
+
+
 def test_signs_are_told():
     cells = read("price;share;mixed\n$5;37%;5 €\n6;0.5%;$6\nsome $;4;1\n")
     assert cells.remarks("price", "point") == ["without $"]

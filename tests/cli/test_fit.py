@@ -164,6 +164,23 @@ def test_columns_in_another_order_missing_cells_and_new_categories(run, model, d
     assert rows(run("predict", model, table).stdout) == found[:1]
 
 
+def test_predict_says_what_it_reads_otherwise_than_the_training(run, tmp_path):
+    table, out, new = tmp_path / "data.csv", tmp_path / "m.skops", tmp_path / "new.csv"
+    table.write_text("a;y\n" + "".join(f"{i % 7 + 1}.190;{i % 5 + 1}.250\n" for i in range(12)))
+    options = ("--target", "y", "--beta", 1e4, "--out", out, "--quiet")
+    assert run("fit", table, *options).exit_code == 0
+    new.write_text("a;b\n2.500;3.5\n")
+    assert run("predict", out, new).stderr.splitlines() == [
+        "note: column 'a' is read with decimal points, and was with decimal commas in the "
+        "training: '2.500' is 2.5, not 2500."
+    ]
+    new.write_text("a;b\n2.500;3\n")
+    assert run("predict", out, new).stderr == ""
+    new.write_text("a;y;b\n2;1.250;3.5\n")
+    note, score = run("predict", out, new).stderr.splitlines()
+    assert note.endswith("'1.250' is 1.25, not 1250.") and "mean squared error" in score
+
+
 def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):
     table, other = tmp_path / "new.csv", tmp_path / "other.skops"
     table.write_text("city,size\nOslo,9\n")

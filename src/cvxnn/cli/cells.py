@@ -142,6 +142,30 @@ class Cells:
         found.append(f"without {' and '.join(left_out)}" if left_out else "")
         return [words for words in found if words]
 
+    def restyled(self, name: str, known: str) -> str:
+        """What is to be said of numbers that would be others as another table has them written.
+
+        Parameters
+        ----------
+        name : str
+        known : str
+            The style of the column there.
+        """
+        column = self.frame[name]
+        style, _ = self.style(name, known)
+        if is_numeric(column) or style == known:
+            return ""
+        readings = self._readings(name)
+        here, there = readings.values[style], readings.values[known]
+        others = here.notna() & there.notna() & (here != there)
+        if not others.any():
+            return ""
+        return (
+            f"{name!r} is read with {FORMATS[style].words}, and was with {FORMATS[known].words} in "
+            f"the training: {shown(column[others])} is {here[others].iloc[0]:.12g}, not "
+            f"{there[others].iloc[0]:.12g}."
+        )
+
     def _readings(self, name: str) -> Readings:
         """Those of a column of text, which are asked for several times."""
         if name not in self._known:

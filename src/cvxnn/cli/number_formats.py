@@ -61,7 +61,7 @@ class Format:
 
 
 FORMATS = {
-    "point": Format(".", "", ""),
+    "point": Format(".", "", "decimal points"),
     "comma": Format(",", ".", "decimal commas"),
     "grouped": Format(".", ",", "commas between thousands"),
 }

@@ -167,9 +167,12 @@ def _observed(model: TableModel, cells: Cells) -> Array | None:
     from cvxnn.cli.targets import observed
 
     values = observed(cells, model.target, model.task, model.style)
-    if values is None or model.task is Task.REGRESSION:
-        return values
-    return model.labels(cells, values)
+    if model.task is Task.CLASSIFICATION:
+        return None if values is None else model.labels(cells, values)
+    restyled = cells.restyled(model.target, model.style)
+    if restyled:
+        say(f"column {restyled}")
+    return values
 
 
 def _score(predictions: _Predictions) -> tuple[float | None, str]:
