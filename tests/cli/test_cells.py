@@ -206,8 +206,10 @@ def test_another_style_than_in_the_training_is_told_where_it_makes_other_numbers
 
 
 def test_signs_are_told():
-    cells = read("price;share;mixed\n$5;37%;5 €\n6;0.5%;$6\nsome $;4;1\n")
-    assert cells.remarks("price", "point") == ["without $"]
-    assert cells.remarks("share", "point") == ["without %"]
-    assert cells.remarks("mixed", "point") == ["without $ and €"]
+    cells = read("price;share;mixed;all\n$5;37%;5 €;$1\n6;0.37;$6;\nsome $;4%;1;$2\n")
+    # Of the cells that are numbers.
+    assert cells.remarks("price", "point") == ["without $ in 1 of 2 cells"]
+    assert cells.remarks("share", "point") == ["without % in 2 of 3 cells"]
+    assert cells.remarks("mixed", "point") == ["without $ and € in 2 of 3 cells"]
+    assert cells.remarks("all", "point") == ["without $"]
     assert equal(cells.numbers("price", "point")[0], [5, 6, np.nan])

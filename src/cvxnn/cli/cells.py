@@ -14,6 +14,7 @@ from cvxnn.cli.number_formats import (
     FORMATS,
     Readings,
     common_decimal,
+    has_signs,
     may_be_thousands,
     signs,
 )
@@ -138,8 +139,7 @@ class Cells:
         readings = self._readings(name)
         found = [FORMATS[style].words] if readings.differ(style, "point").any() else []
         found.append(self._guess(column, readings, style))
-        left_out = self.signs(name)
-        found.append(f"without {' and '.join(left_out)}" if left_out else "")
+        found.append(_left_out(column[readings.values[style].notna()]))
         return [words for words in found if words]
 
     def restyled(self, name: str, known: str) -> str:
@@ -226,6 +226,15 @@ class Cells:
         cells = counted(int(bad.sum()), "cell")
         first = shown(self.frame[name][bad])
         return f"{cells} without a {what}, as {first} in line {self.line(bad)}"
+
+
+def _left_out(numbers: Any) -> str:
+    """The signs among cells that are numbers, and in how many they are where not in all."""
+    having = int(has_signs(numbers).sum())
+    if not having:
+        return ""
+    where = "" if having == len(numbers) else f" in {having} of {counted(len(numbers), 'cell')}"
+    return f"without {' and '.join(signs(numbers))}{where}"
 
 
 def _doubtful(frame: Any, separator: str) -> list[str]:

@@ -149,7 +149,7 @@ def common_decimal(decimals: Iterable[str]) -> str:
 
 def signs(texts: Any) -> list[str]:
     """The signs of percent and currencies at the ends of cells."""
-    cells = texts[_has_signs(texts)]
+    cells = texts[has_signs(texts)]
     found = cells.str.extractall(f"([{_CURRENCIES}%])")
     return sorted(found[0].unique().tolist())
 
@@ -168,13 +168,14 @@ def may_be_thousands(values: Any) -> bool:
     return bool(np.all((parts >= 1.0) & (parts < 1000.0) & is_whole))
 
 
-def _has_signs(texts: Any) -> Any:
+def has_signs(texts: Any) -> Any:
+    """Which cells have signs of percent or currencies."""
     return texts.str.contains(f"[{_CURRENCIES}%]", na=False).astype(bool)
 
 
 def _without_signs(texts: Any) -> Any:
     """Without a percent sign behind a number, or a sign of a currency before or behind it."""
-    if not _has_signs(texts).any():
+    if not has_signs(texts).any():
         return texts
     bare = texts.str.replace(_BEHIND_MINUS, "-", regex=True)
     return bare.str.replace(_BEFORE, "", regex=True).str.replace(_AFTER, "", regex=True)
