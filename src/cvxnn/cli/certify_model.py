@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells
-from cvxnn.cli.options import Task
+from cvxnn.cli.options import Loss, Task
+from cvxnn.cli.problems import Problem
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
 from cvxnn.cli.tables import Features, require
 from cvxnn.cli.targets import read_target
 from cvxnn.errors import InputError
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a network is certified on.
-
-    Attributes
-    ----------
-    network : TwoLayerNetwork or estimator
-    features : Features
-        The columns of X.
-    X : ndarray, shape (n, d)
-    y : ndarray, shape (n,)
-    beta : float
-    loss : str
-    """
-
-    network: Any
-    features: Features
-    X: FloatArray
-    y: Array
-    beta: float
-    loss: str
 
 
 def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
@@ -74,7 +50,7 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
         X=encoded,
         y=values,
         beta=float(estimator.beta_) if beta is None else beta,
-        loss=loaded.loss,
+        loss=Loss(loaded.loss),
     )
 
 
