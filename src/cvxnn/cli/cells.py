@@ -61,7 +61,7 @@ class Cells:
     lines: Array
     decimal: str = ""
     unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
-    _known: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
@@ -107,7 +107,7 @@ class Cells:
             frame=self.frame.loc[chosen].reset_index(drop=True),
             lines=self.lines[chosen],
             unknown=self.unknown[chosen],
-            _known={},
+            _cache={},
         )
 
     def line(self, bad: Any) -> int:
@@ -168,9 +168,9 @@ class Cells:
 
     def _readings(self, name: str) -> Readings:
         """Those of a column of text, which are asked for several times."""
-        if name not in self._known:
-            self._known[name] = Readings.of(self.frame[name])
-        return self._known[name]
+        if name not in self._cache:
+            self._cache[name] = Readings.of(self.frame[name])
+        return self._cache[name]
 
     def signs(self, name: str) -> list[str]:
         """The signs of percent and currencies among the numbers of a column."""

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,15 @@ _AFTER = rf"{_BLANK}[{_CURRENCIES}%]{_BLANK}$"
 
 @dataclass(frozen=True)
 class Format:
-    """How a number is written: a pattern of all of its cell, and what is left out and replaced."""
+    """How numbers are written.
+
+    Attributes
+    ----------
+    decimal, thousands : str
+        The signs before decimals and between thousands, empty where there is none.
+    words : str
+        What messages call it.
+    """
 
     decimal: str
     thousands: str
@@ -92,12 +101,11 @@ class Readings:
     @property
     def count(self) -> int:
         """Cells that are numbers in the best format."""
-        return max(self._counts().values())
+        return max(self._counts.values())
 
     def best(self) -> list[str]:
         """The formats in which as many cells are numbers as in any."""
-        counts = self._counts()
-        return [key for key in FORMATS if counts[key] == self.count]
+        return [key for key in FORMATS if self._counts[key] == self.count]
 
     def differ(self, one: str, other: str) -> Any:
         """Where two formats read different numbers; a cell that is none in one differs, too."""
@@ -128,6 +136,7 @@ class Readings:
         is_evident = self.count > 0 and self.count >= _EVIDENT * n_cells and len(decimals) == 1
         return decimals.pop() if is_evident else ""
 
+    @cached_property
     def _counts(self) -> dict[str, int]:
         return {key: int(values.notna().sum()) for key, values in self.values.items()}
 
