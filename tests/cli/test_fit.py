@@ -239,6 +239,10 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
         (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
         (("--target", "rich", "--beta", 0), "--beta must be a finite number above 0"),
+        (
+            ("--target", "rich", *FEW[:-1], 1e300),
+            "of size 2 and 1; give another --beta, or --beta cv, which chooses one.",
+        ),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
         (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
         (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
@@ -264,8 +268,14 @@ def test_mistakes_are_sentences(refused, data, options, sentence):
         ("a,y\n1,2\n3\n", "line 3: 1 cell where the header has 2 cells."),
         ("a,y\n1,2\n3,4,5\n", "line 3: 3 cells where the header has 2 cells."),
         ("a,y\n1,2\n1e300,4\n", "line 3, column 'a': '1e+300' is not 0, nor between"),
-        ("a,y\n1,2\n3,4\n", "has 2 rows to train on, too few for cross-validation"),
-        ("a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)), "has no class with 5 rows"),
+        (
+            "a,y\n1,2\n3,4\n",
+            "has 2 rows to train on, too few for cross-validation: give --beta auto or a number.",
+        ),
+        (
+            "a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)),
+            "has no class with 5 rows, too few for cross-validation: give --beta auto or a number.",
+        ),
     ],
 )
 def test_bad_tables_are_sentences(refused, tmp_path, content, sentence):

@@ -28,6 +28,8 @@ SPOKEN = {
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."
     ),
+    "to X and y, of size": "to the columns and the target as the network has them, of size",
+    "; rescale one of them.": "; give another --beta, or --beta cv, which chooses one.",
     "raise tol or beta, or scale the data": "raise --beta",
 }
 
