@@ -48,9 +48,8 @@ class Format:
     def parsed_bare(self, bare: Any) -> Any:
         """The same of text without the signs of percent and currencies."""
         plain = bare.where(bare.str.fullmatch(self._pattern, na=False))
-        apart = "".join(map(re.escape, self._between))
-        plain = plain.str.replace(rf"(?<=\d)[{apart}](?=\d{{3}})", "", regex=True)
-        plain = plain.str.replace(self.decimal, ".", regex=False)
+        marks = dict.fromkeys(self._between) | {self.decimal: "."}
+        plain = plain.str.translate(str.maketrans(marks))
         return pd.to_numeric(plain, errors="coerce").astype(np.float64)
 
     @property
@@ -61,12 +60,13 @@ class Format:
     @property
     def _pattern(self) -> str:
         point = re.escape(self.decimal)
-        # No thousands begin with a zero: 0.125 has a decimal point. All are apart in one way.
+        # No thousands begin with a zero: 0.125 has a decimal point. All are apart in one way, by
+        # alternatives, as pandas may search with RE2, which knows no references back.
         groups = "|".join(rf"(?:{sign}\d{{3}})+" for sign in map(re.escape, self._between))
         whole = rf"[1-9]\d{{0,2}}(?:{groups})(?:{point}\d*)?"
         # Beside an exponent there are no thousands: 1.234E+05 has a decimal point.
         scientific = rf"(?:\d+(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
-        return rf"\s*[+-]?(?:{whole}|{scientific})\s*"
+        return rf"\s*[+-]?(?:{scientific}|{whole})\s*"
 
 
 FORMATS = {
