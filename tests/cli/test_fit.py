@@ -241,7 +241,7 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--beta", 0), "--beta must be a finite number above 0"),
         (
             ("--target", "rich", *FEW[:-1], 1e300),
-            "of size 2 and 1; give another --beta, or --beta cv, which chooses one.",
+            "as the network has them, of size 2 and 1; give another --beta.",
         ),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
         (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),

@@ -76,12 +76,14 @@ def certify(
         problem = _network_problem(model, data, target, beta, loss or Loss.SQUARED)
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
+        from cvxnn.cli.fitting import speaking
         from cvxnn.training.certification import certify as compute
 
-        certificate = compute(
-            problem.network, problem.X, problem.y, problem.beta, loss=problem.loss.value, tol=tol,
-            time_limit=time_limit, callback=callback,
-        )  # fmt: skip
+        with speaking():
+            certificate = compute(
+                problem.network, problem.X, problem.y, problem.beta, loss=problem.loss.value,
+                tol=tol, time_limit=time_limit, callback=callback,
+            )  # fmt: skip
     if json:
         _show_json(certificate, problem, model)
     else:
