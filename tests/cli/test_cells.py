@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
+import pandas as pd
+
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.sources import Source
@@ -60,11 +62,43 @@ def test_the_index_that_pandas_writes_gets_its_name():
         ("point", "12$50", np.nan), ("point", "%5", np.nan),
         ("grouped", "1,234.5", 1234.5), ("grouped", "1234.5", 1234.5), ("grouped", "1,5", np.nan),
         ("grouped", "one", np.nan),
+        # Beside an exponent there are no thousands.
+        ("comma", "1.234E+05", np.nan), ("grouped", "1,234e5", np.nan), ("comma", "1,2e3", 1200.0),
+        ("point", "1.234E+05", 123400.0), ("point", "1 234e2", np.nan),
     ],
 )  # fmt: skip
 def test_styles_of_numbers(style, cell, value):
     cells = read(f'a;b\n"{cell}";x\n"";x\n', text=["a"])
     assert equal(FORMATS[style].parsed(cells.frame["a"]), [value, np.nan])
+
+
+@pytest.mark.parametrize("style", ["point", "comma", "grouped"])
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "'", "\u2019"])
+def test_spaces_and_apostrophes_between_thousands(style, space):
+    point = FORMATS[style].decimal
+    parts = ["1", "234", "567"]
+    texts = [
+        space.join(parts), f"-12{space}345{point}5", f"$1{space}234", f"1{space}234 €",
+        f"1{space}23", f"0{space}234", f"1234{space}567", f"1{space}234,567.8",
+        f"1{space}{space}234",
+    ]  # fmt: skip
+    found = FORMATS[style].parsed(pd.Series(texts))
+    assert equal(found, [1234567, -12345.5, 1234, 1234, *[np.nan] * 5])
+    assert equal(FORMATS[style].parsed(pd.Series(["1 234'567"])), [np.nan])
+
+
+def test_spaces_tell_no_decimal_sign():
+    cells = read("a;b\n1 234;1 234,5\n992;1\n")
+    assert cells.style("a") == ("comma", 1.0) and cells.remarks("a", "comma") == []
+    assert equal(cells.numbers("b", cells.style("b")[0])[0], [1234.5, 1])
+
+
+def test_exponents_tell_a_decimal_point():
+    cells = read("a;b\n1.234E+05;1\n2.5E+05;2\n")
+    assert cells.style("a")[0] == "point"
+    assert equal(cells.numbers("a", "point")[0], [123400, 250000])
+    cells = read("a;b\n1.234E+05;1.015\n2.5E+05;992\n")
+    assert equal(cells.numbers("b", cells.style("b")[0])[0], [1.015, 992])
 
 
 def test_numbers_are_read_to_the_last_digits():
@@ -159,9 +193,23 @@ def test_a_known_style_decides_where_the_table_does_not():
     assert read("umsatz;anteil\n992;0,5\n15;1,5\n").style("umsatz") == ("comma", 1.0)
 
 
+def test_another_style_than_in_the_training_is_told_where_it_makes_other_numbers():
+    cells = read("a;b\n2.500;3.5\n")
+    assert cells.restyled("a", "comma") == (
+        "'a' is read with decimal points, and was with decimal commas in the training: "
+        "'2.500' is 2.5, not 2500."
+    )
+    assert cells.restyled("a", "point") == "" and cells.restyled("b", "comma") == ""
+    # There is but one way to read these, whatever the other table had.
+    assert read("a;b\n2,50;3,5\n").restyled("a", "point") == ""
+    assert read("a;b\n2500;3,5\n").restyled("a", "point") == ""
+
+
 def test_signs_are_told():
-    cells = read("price;share;mixed\n$5;37%;5 €\n6;0.5%;$6\nsome $;4;1\n")
-    assert cells.remarks("price", "point") == ["without $"]
-    assert cells.remarks("share", "point") == ["without %"]
-    assert cells.remarks("mixed", "point") == ["without $ and €"]
+    cells = read("price;share;mixed;all\n$5;37%;5 €;$1\n6;0.37;$6;\nsome $;4%;1;$2\n")
+    # Of the cells that are numbers.
+    assert cells.remarks("price", "point") == ["without $ in 1 of 2 cells"]
+    assert cells.remarks("share", "point") == ["without % in 2 of 3 cells"]
+    assert cells.remarks("mixed", "point") == ["without $ and € in 2 of 3 cells"]
+    assert cells.remarks("all", "point") == ["without $"]
     assert equal(cells.numbers("price", "point")[0], [5, 6, np.nan])

@@ -148,6 +148,7 @@ def test_other_targets_may_be_named(run, refused, model, tmp_path, table):
         (("--beta", 1), "does not say what it predicts; give the column with --target."),
         (("--beta", 1, "--target", "z"), "has no column 'z'"),
         (("--beta", 0, "--target", "y"), "beta must be a finite number above 0"),
+        (("--beta", 1e300, "--target", "y"), "of size 4 and 4; give another --beta."),
         (("--beta", 1, "--target", "y", "--loss", "logistic"), "labels -1 and 1"),
         (("--beta", 1, "--target", "y", "--tol", 2), "tol must be below 1"),
         (("--beta", 1, "--target", "y", "--time-limit", -1), "time_limit must be"),

@@ -164,6 +164,23 @@ def test_columns_in_another_order_missing_cells_and_new_categories(run, model, d
     assert rows(run("predict", model, table).stdout) == found[:1]
 
 
+def test_predict_says_what_it_reads_otherwise_than_the_training(run, tmp_path):
+    table, out, new = tmp_path / "data.csv", tmp_path / "m.skops", tmp_path / "new.csv"
+    table.write_text("a;y\n" + "".join(f"{i % 7 + 1}.190;{i % 5 + 1}.250\n" for i in range(12)))
+    options = ("--target", "y", "--beta", 1e4, "--out", out, "--quiet")
+    assert run("fit", table, *options).exit_code == 0
+    new.write_text("a;b\n2.500;3.5\n")
+    assert run("predict", out, new).stderr.splitlines() == [
+        "note: column 'a' is read with decimal points, and was with decimal commas in the "
+        "training: '2.500' is 2.5, not 2500."
+    ]
+    new.write_text("a;b\n2.500;3\n")
+    assert run("predict", out, new).stderr == ""
+    new.write_text("a;y;b\n2;1.250;3.5\n")
+    note, score = run("predict", out, new).stderr.splitlines()
+    assert note.endswith("'1.250' is 1.25, not 1250.") and "mean squared error" in score
+
+
 def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):
     table, other = tmp_path / "new.csv", tmp_path / "other.skops"
     table.write_text("city,size\nOslo,9\n")
@@ -222,6 +239,10 @@ def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
         (("--target", "rich", "--drop", "rich"), "The target 'rich' is none of the columns"),
         (("--target", "rich", "--beta", "much"), "--beta must be cv, auto or a number"),
         (("--target", "rich", "--beta", 0), "--beta must be a finite number above 0"),
+        (
+            ("--target", "rich", *FEW[:-1], 1e300),
+            "as the network has them, of size 2 and 1; give another --beta.",
+        ),
         (("--target", "rich", "--holdout", 1.5), "--holdout must be between 0 and 1"),
         (("--target", "rich", "--holdout", 0.001), "--holdout 0.001 of 24 rows leaves none"),
         (("--target", "rich", "--loss", "huber"), "line 2, column 'rich': 'no' is not a number"),
@@ -247,8 +268,14 @@ def test_mistakes_are_sentences(refused, data, options, sentence):
         ("a,y\n1,2\n3\n", "line 3: 1 cell where the header has 2 cells."),
         ("a,y\n1,2\n3,4,5\n", "line 3: 3 cells where the header has 2 cells."),
         ("a,y\n1,2\n1e300,4\n", "line 3, column 'a': '1e+300' is not 0, nor between"),
-        ("a,y\n1,2\n3,4\n", "has 2 rows to train on, too few for cross-validation"),
-        ("a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)), "has no class with 5 rows"),
+        (
+            "a,y\n1,2\n3,4\n",
+            "has 2 rows to train on, too few for cross-validation: give --beta auto or a number.",
+        ),
+        (
+            "a,y\n" + "".join(f"{i * i},k{i // 2}\n" for i in range(12)),
+            "has no class with 5 rows, too few for cross-validation: give --beta auto or a number.",
+        ),
     ],
 )
 def test_bad_tables_are_sentences(refused, tmp_path, content, sentence):

@@ -1,8 +1,10 @@
 """The time of a training, and its messages in the words of the options."""
 
+import ast
 import contextlib
 import signal
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
+import cvxnn
 from cvxnn.cli import app
-from cvxnn.cli.fitting import fitted, spoken
+from cvxnn.cli.fitting import SPOKEN, fitted, spoken
 from cvxnn.estimators import ConvexReLURegressor, ConvexReLURegressorCV
 from cvxnn.estimators.remarks import remark_on_scores
 from cvxnn.estimators.time_limits import AUTOMATIC
@@ -78,3 +81,24 @@ def test_no_message_speaks_of_parameters():
         assert (
             " --beta" in spoken(text) and "betas" not in spoken(text) and "cv" not in spoken(text)
         )
+
+
+def texts():
+    """Every text in the source of what trains a model; the values of an f-string as {}."""
+    library = Path(cvxnn.__file__).parent
+    paths = [
+        path for part in (".", "estimators", "training") for path in (library / part).glob("*.py")
+    ]
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "{}"
+                         for part in node.values]  # fmt: skip
+                yield "".join(map(str, parts))
+
+
+@pytest.mark.parametrize("words", SPOKEN)
+def test_each_message_that_is_put_in_other_words_is_one_of_the_library(words):
+    assert any(words in text for text in texts())

@@ -51,7 +51,10 @@ def test_files_and_the_standard_input_are_the_same(tmp_path, monkeypatch, mark, 
             "is not a CSV file in UTF-8. A workbook has to be saved as CSV, and UTF-16 needs its "
             "byte order mark.",
         ),
-        (b"\xff\xfea\0\n", "is not a CSV file in UTF-8: byte 5 is none. Save it in UTF-8."),
+        (
+            b"\xff\xfea\0\n",
+            "begins as UTF-16 and is none to its end: byte 5 is none. It may be cut short.",
+        ),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "is a damaged gzip file."),
         (b"\x1f\x8b and no more", "is a damaged gzip file."),
     ],

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
 from cvxnn.cli.cells import Cells
+from cvxnn.cli.labels import among
 from cvxnn.cli.options import Loss, Task
 from cvxnn.cli.sources import Source
 from cvxnn.cli.targets import LOSSES, accuracy, observed, read_target
@@ -134,4 +135,38 @@ def test_what_predictions_are_compared_with():
     assert observed(cells(["1", "2"]), "y", Task.REGRESSION, "point").tolist() == [1.0, 2.0]
     assert observed(cells(["a", ""]), "y", Task.CLASSIFICATION, "point") is None
     labels = observed(cells(["1.0", "b"]), "y", Task.CLASSIFICATION, "point")
+    assert labels.tolist() == ["1.0", "b"]
+    labels = among(labels, "point", ["1", "c"], "point")
     assert accuracy(np.array(["1", "c"]), labels) == 0.5
+
+
+BIG = ["12345678901234567890", "12345678901234567891", "3"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [BIG, ["9007199254740993", "9007199254740992"], ["$1", "1%", "2"], ["01", "1", "001"],
+     ["1e0", "1", "+1"]],
+)  # fmt: skip
+def test_labels_are_the_text_as_it_stands(values):
+    found = target(values * 2, task=Task.CLASSIFICATION)
+    assert found.values.tolist() == values * 2 and found.notes == ()
+
+
+def test_integers_beyond_floats_are_classes_of_their_own():
+    assert target(BIG).values.tolist() == BIG
+    found = target(["9007199254740993", "9007199254740992"])
+    assert (found.task, len(set(found.values))) == ("classification", 2)
+    with pytest.raises(InputError, match="has the same value, to 16 digits, in every row"):
+        target(["9007199254740993", "9007199254740992"], task=Task.REGRESSION)
+
+
+def test_plain_numbers_in_several_ways_are_one_class_and_said():
+    found = target(["1", "1.0", "0.0", "x"], task=Task.CLASSIFICATION)
+    assert found.values.tolist() == ["1", "1", "0.0", "x"]
+    assert found.notes == ("'y' has numbers in several ways: '1.0' as '1'.",)
+    found = target(["1,5", "1,50", "2"], task=Task.CLASSIFICATION, separator=";")
+    assert found.values.tolist() == ["1,5", "1,5", "2"]
+    # Between thousands the point is none before decimals.
+    found = target(["1.000", "1", "1.0,0"], task=Task.CLASSIFICATION, separator=";")
+    assert len(set(found.values)) == 3

@@ -14,6 +14,7 @@ from cvxnn.cli.number_formats import (
     FORMATS,
     Readings,
     common_decimal,
+    has_signs,
     may_be_thousands,
     signs,
 )
@@ -60,7 +61,7 @@ class Cells:
     lines: Array
     decimal: str = ""
     unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
-    _known: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
@@ -106,7 +107,7 @@ class Cells:
             frame=self.frame.loc[chosen].reset_index(drop=True),
             lines=self.lines[chosen],
             unknown=self.unknown[chosen],
-            _known={},
+            _cache={},
         )
 
     def line(self, bad: Any) -> int:
@@ -138,15 +139,38 @@ class Cells:
         readings = self._readings(name)
         found = [FORMATS[style].words] if readings.differ(style, "point").any() else []
         found.append(self._guess(column, readings, style))
-        left_out = self.signs(name)
-        found.append(f"without {' and '.join(left_out)}" if left_out else "")
+        found.append(_left_out(column[readings.values[style].notna()]))
         return [words for words in found if words]
+
+    def restyled(self, name: str, known: str) -> str:
+        """What is to be said of numbers that would be others as another table has them written.
+
+        Parameters
+        ----------
+        name : str
+        known : str
+            The style of the column there.
+        """
+        column = self.frame[name]
+        style, _ = self.style(name, known)
+        if is_numeric(column) or style == known:
+            return ""
+        readings = self._readings(name)
+        here, there = readings.values[style], readings.values[known]
+        others = here.notna() & there.notna() & (here != there)
+        if not others.any():
+            return ""
+        return (
+            f"{name!r} is read with {FORMATS[style].words}, and was with {FORMATS[known].words} in "
+            f"the training: {shown(column[others])} is {here[others].iloc[0]:.12g}, not "
+            f"{there[others].iloc[0]:.12g}."
+        )
 
     def _readings(self, name: str) -> Readings:
         """Those of a column of text, which are asked for several times."""
-        if name not in self._known:
-            self._known[name] = Readings.of(self.frame[name])
-        return self._known[name]
+        if name not in self._cache:
+            self._cache[name] = Readings.of(self.frame[name])
+        return self._cache[name]
 
     def signs(self, name: str) -> list[str]:
         """The signs of percent and currencies among the numbers of a column."""
@@ -202,6 +226,15 @@ class Cells:
         cells = counted(int(bad.sum()), "cell")
         first = shown(self.frame[name][bad])
         return f"{cells} without a {what}, as {first} in line {self.line(bad)}"
+
+
+def _left_out(numbers: Any) -> str:
+    """The signs among cells that are numbers, and in how many they are where not in all."""
+    having = int(has_signs(numbers).sum())
+    if not having:
+        return ""
+    where = "" if having == len(numbers) else f" in {having} of {counted(len(numbers), 'cell')}"
+    return f"without {' and '.join(signs(numbers))}{where}"
 
 
 def _doubtful(frame: Any, separator: str) -> list[str]:

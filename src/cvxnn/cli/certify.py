@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from cvxnn.array_types import FloatArray
+    from cvxnn.cli.problems import Problem
     from cvxnn.cli.tables import Features, Table
-    from cvxnn.networks import TwoLayerNetwork
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
 # Terms of a neuron that are written out.
@@ -72,30 +71,33 @@ def certify(
     from cvxnn.progress import live_progress
 
     if model.suffix.lower() == ".skops":
-        network, features, X, y, beta, loss = _table_problem(model, data, target, beta, loss)
+        problem = _table_problem(model, data, target, beta, loss)
     else:
-        network, features, X, y, beta = _problem(model, data, target, beta)
-        loss = loss or Loss.SQUARED
+        problem = _network_problem(model, data, target, beta, loss or Loss.SQUARED)
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
+        from cvxnn.cli.fitting import speaking
         from cvxnn.training.certification import certify as compute
 
-        certificate = compute(
-            network, X, y, beta, loss=loss.value, tol=tol, time_limit=time_limit, callback=callback
-        )
+        with speaking():
+            certificate = compute(
+                problem.network, problem.X, problem.y, problem.beta, loss=problem.loss.value,
+                tol=tol, time_limit=time_limit, callback=callback,
+            )  # fmt: skip
     if json:
-        _show_json(certificate, features, model, loss)
+        _show_json(certificate, problem, model)
     else:
+        features = problem.features
         title = f"{model.name} on {data.name}: {features.describe()} -> {features.target}"
-        _show_table(certificate, features, f"{title}, beta {beta:g}", loss)
+        _show_table(certificate, problem, f"{title}, beta {problem.beta:g}")
     is_optimal = certificate.verdict.name == "OPTIMAL"
     raise typer.Exit(end_code(is_optimal, interrupted=certificate.interrupted))
 
 
 def _table_problem(
     model: Path, data: Path, target: str | None, beta: float | None, loss: Loss | None
-) -> tuple[Any, Features, FloatArray, Any, float, Loss]:
-    """The estimator of a model of 'cvxnn fit', its columns, X, y, beta and loss."""
+) -> Problem:
+    """That of a model of 'cvxnn fit', whose target and loss are its own."""
     from cvxnn.cli.fit_command import check_packages
 
     check_packages()
@@ -106,14 +108,15 @@ def _table_problem(
         raise InputError(f"{model} predicts {found.features.target!r}; leave --target out.")
     if loss not in (None, found.loss):
         raise InputError(f"{model} was trained with {found.loss}; leave --loss out.")
-    return found.network, found.features, found.X, found.y, found.beta, Loss(found.loss)
+    return found
 
 
-def _problem(
-    model: Path, data: Path, target: str | None, beta: float | None
-) -> tuple[TwoLayerNetwork, Features, FloatArray, FloatArray, float]:
-    """The network, its columns, X, y and beta."""
+def _network_problem(
+    model: Path, data: Path, target: str | None, beta: float | None, loss: Loss
+) -> Problem:
+    """That of a network on a table of numbers."""
     from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.problems import Problem
     from cvxnn.cli.tables import open_table
 
     network, metadata = load_model(model)
@@ -123,7 +126,7 @@ def _problem(
     for name in (*features.names, features.target):
         table.require(name)
     values = table.read([*features.names, features.target])
-    return network, features, features.matrix(values[:, :-1]), values[:, -1], beta
+    return Problem(network, features, features.matrix(values[:, :-1]), values[:, -1], beta, loss)
 
 
 def _beta(metadata: Mapping[str, Any], model: Path) -> float:
@@ -169,11 +172,10 @@ def _features(
     return Features(names, target, has_bias)
 
 
-def _show_json(
-    certificate: NetworkCertificate, features: Features, model: Path, loss: Loss
-) -> None:
+def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -> None:
     from cvxnn.cli.outputs import write_json
 
+    features = problem.features
     better, neuron = certificate.better_network, certificate.improving_neuron
     write_json(
         {"verdict": certificate.verdict.name, "message": certificate.verdict.value}
@@ -185,7 +187,7 @@ def _show_json(
             "features": features.names,
             "bias": features.bias,
             "target": features.target,
-            "loss": loss.value,
+            "loss": problem.loss.value,
             "model": str(model),
         }
     )
@@ -202,9 +204,7 @@ def _neuron_record(neuron: ImprovingNeuron) -> dict[str, Any]:
     }
 
 
-def _show_table(
-    certificate: NetworkCertificate, features: Features, title: str, loss: Loss
-) -> None:
+def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
@@ -213,12 +213,12 @@ def _show_table(
     parts: list[RenderableType] = [
         Text(title, style="bold"),
         "",
-        figures(_rows(certificate, loss)),
+        figures(_rows(certificate, problem.loss)),
         "",
         Padding(_verdict(certificate), (0, 2)),
     ]
     if certificate.improving_neuron is not None:
-        parts += ["", Padding(_neuron(certificate.improving_neuron, features), (0, 2))]
+        parts += ["", Padding(_neuron(certificate.improving_neuron, problem.features), (0, 2))]
     for note in certificate.notes:
         parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
     draw_page(parts)

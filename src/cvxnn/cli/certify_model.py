@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells
-from cvxnn.cli.options import Task
+from cvxnn.cli.options import Loss, Task
+from cvxnn.cli.problems import Problem
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
 from cvxnn.cli.tables import Features, require
 from cvxnn.cli.targets import read_target
 from cvxnn.errors import InputError
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a network is certified on.
-
-    Attributes
-    ----------
-    network : TwoLayerNetwork or estimator
-    features : Features
-        The columns of X.
-    X : ndarray, shape (n, d)
-    y : ndarray, shape (n,)
-    beta : float
-    loss : str
-    """
-
-    network: Any
-    features: Features
-    X: FloatArray
-    y: Array
-    beta: float
-    loss: str
 
 
 def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
@@ -59,19 +35,22 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
     for name in (loaded.target, *(column.name for column in loaded.used)):
         require(name, tuple(cells.frame), cells.source)
-    target = read_target(cells, loaded.target, loaded.task, loaded.loss)
+    target = read_target(cells, loaded.target, loaded.task, loaded.loss, loaded.style)
     encoded, notes = loaded.encoded(cells.rows(target.known))
     for note in (*target.notes, *notes):
         say(note)
-    _check_labels(loaded, target.values, cells.source)
+    values = target.values
+    if loaded.task is Task.CLASSIFICATION:
+        values = loaded.labels(cells, values)
+        _check_labels(loaded, values, cells.source)
     estimator = loaded.estimator
     return Problem(
         network=estimator,
         features=_features(loaded),
         X=encoded,
-        y=target.values,
+        y=values,
         beta=float(estimator.beta_) if beta is None else beta,
-        loss=loaded.loss,
+        loss=Loss(loaded.loss),
     )
 
 
@@ -87,8 +66,6 @@ def _features(model: TableModel) -> Features:
 
 
 def _check_labels(model: TableModel, values: Array, source: str) -> None:
-    if model.task is not Task.CLASSIFICATION:
-        return
     new = sorted(set(np.unique(values).tolist()) - set(model.classes))
     if new:
         raise InputError(f"{source}: {new[0]!r} is none of the classes of the model.")

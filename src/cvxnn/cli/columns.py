@@ -105,6 +105,8 @@ def features(cells: Cells, columns: Collection[Column]) -> tuple[Any, list[str]]
         name, note = column.name, ""
         if column.kind is Kind.NUMBER:
             read[name], note = cells.numbers(name, cells.style(name, column.style)[0])
+            restyled = cells.restyled(name, column.style)
+            notes += [f"column {restyled}"] if restyled else []
         elif column.kind is Kind.DATE:
             read[name], note = cells.dates(name, column.style)
         elif column.kind is not Kind.LEFT_OUT:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,8 @@ SPOKEN = {
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."
     ),
+    "to X and y, of size": "to the columns and the target as the network has them, of size",
+    "; rescale one of them.": "; give another --beta.",
     "raise tol or beta, or scale the data": "raise --beta",
 }
 
@@ -68,15 +72,22 @@ def fitted(pipeline: Pipeline, frame: Any, values: Array) -> Ending:
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
+        with speaking():
             pipeline.fit(frame, values)
-        except InputError as error:
-            raise InputError(spoken(str(error))) from error
     status = pipeline[-1].status_
     said = [" ".join(str(warning.message).split()) for warning in caught]
     # What the status says is in the report.
     told = [spoken(text) for text in said if not text.startswith(_start(status))]
     return Ending(status.name, spoken(status.value), tuple(dict.fromkeys(told)))
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Raise the `InputError` of a computation with its message as :func:`spoken`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(spoken(str(error))) from error
 
 
 def spoken(text: str) -> str:

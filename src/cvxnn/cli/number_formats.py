@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ import pandas as pd
 
 # Of the different cells of a column that tells how numbers are written, so many are numbers.
 _EVIDENT = 0.5
+# Between groups of three digits these are nothing else than separators of thousands: a space, one
+# that does not break a line, a narrow one, and apostrophes.
+_SPACES = " \u00a0\u202f'\u2019"
 _BLANK = r"[\s\u00a0\u202f]*"
 # The signs of currencies: those of Latin-1, and the block of Unicode.
 _CURRENCIES = "$¢£¤¥\u20a0-\u20c0"
@@ -22,7 +27,15 @@ _AFTER = rf"{_BLANK}[{_CURRENCIES}%]{_BLANK}$"
 
 @dataclass(frozen=True)
 class Format:
-    """How a number is written: a pattern of all of its cell, and what is left out and replaced."""
+    """How numbers are written.
+
+    Attributes
+    ----------
+    decimal, thousands : str
+        The signs before decimals and between thousands, empty where there is none.
+    words : str
+        What messages call it.
+    """
 
     decimal: str
     thousands: str
@@ -35,21 +48,29 @@ class Format:
     def parsed_bare(self, bare: Any) -> Any:
         """The same of text without the signs of percent and currencies."""
         plain = bare.where(bare.str.fullmatch(self._pattern, na=False))
-        if self.thousands:
-            plain = plain.str.replace(self.thousands, "", regex=False)
-        plain = plain.str.replace(self.decimal, ".", regex=False)
+        marks = dict.fromkeys(self._between) | {self.decimal: "."}
+        plain = plain.str.translate(str.maketrans(marks))
         return pd.to_numeric(plain, errors="coerce").astype(np.float64)
 
     @property
+    def _between(self) -> list[str]:
+        """What may be between thousands."""
+        return [*self.thousands, *_SPACES]
+
+    @property
     def _pattern(self) -> str:
-        point, group = rf"\{self.decimal}", rf"\{self.thousands}"
-        # No thousands begin with a zero: 0.125 has a decimal point.
-        whole = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)" if self.thousands else r"\d+"
-        return rf"\s*[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?\s*"
+        point = re.escape(self.decimal)
+        # No thousands begin with a zero: 0.125 has a decimal point. All are apart in one way, by
+        # alternatives, as pandas may search with RE2, which knows no references back.
+        groups = "|".join(rf"(?:{sign}\d{{3}})+" for sign in map(re.escape, self._between))
+        whole = rf"[1-9]\d{{0,2}}(?:{groups})(?:{point}\d*)?"
+        # Beside an exponent there are no thousands: 1.234E+05 has a decimal point.
+        scientific = rf"(?:\d+(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+        return rf"\s*[+-]?(?:{scientific}|{whole})\s*"
 
 
 FORMATS = {
-    "point": Format(".", "", ""),
+    "point": Format(".", "", "decimal points"),
     "comma": Format(",", ".", "decimal commas"),
     "grouped": Format(".", ",", "commas between thousands"),
 }
@@ -80,12 +101,11 @@ class Readings:
     @property
     def count(self) -> int:
         """Cells that are numbers in the best format."""
-        return max(self._counts().values())
+        return max(self._counts.values())
 
     def best(self) -> list[str]:
         """The formats in which as many cells are numbers as in any."""
-        counts = self._counts()
-        return [key for key in FORMATS if counts[key] == self.count]
+        return [key for key in FORMATS if self._counts[key] == self.count]
 
     def differ(self, one: str, other: str) -> Any:
         """Where two formats read different numbers; a cell that is none in one differs, too."""
@@ -116,6 +136,7 @@ class Readings:
         is_evident = self.count > 0 and self.count >= _EVIDENT * n_cells and len(decimals) == 1
         return decimals.pop() if is_evident else ""
 
+    @cached_property
     def _counts(self) -> dict[str, int]:
         return {key: int(values.notna().sum()) for key, values in self.values.items()}
 
@@ -137,7 +158,7 @@ def common_decimal(decimals: Iterable[str]) -> str:
 
 def signs(texts: Any) -> list[str]:
     """The signs of percent and currencies at the ends of cells."""
-    cells = texts[_has_signs(texts)]
+    cells = texts[has_signs(texts)]
     found = cells.str.extractall(f"([{_CURRENCIES}%])")
     return sorted(found[0].unique().tolist())
 
@@ -156,13 +177,14 @@ def may_be_thousands(values: Any) -> bool:
     return bool(np.all((parts >= 1.0) & (parts < 1000.0) & is_whole))
 
 
-def _has_signs(texts: Any) -> Any:
+def has_signs(texts: Any) -> Any:
+    """Which cells have signs of percent or currencies."""
     return texts.str.contains(f"[{_CURRENCIES}%]", na=False).astype(bool)
 
 
 def _without_signs(texts: Any) -> Any:
     """Without a percent sign behind a number, or a sign of a currency before or behind it."""
-    if not _has_signs(texts).any():
+    if not has_signs(texts).any():
         return texts
     bare = texts.str.replace(_BEHIND_MINUS, "-", regex=True)
     return bare.str.replace(_BEFORE, "", regex=True).str.replace(_AFTER, "", regex=True)

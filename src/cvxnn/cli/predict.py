@@ -15,6 +15,8 @@ from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from cvxnn.array_types import Array, FloatArray
+    from cvxnn.cli.cells import Cells
+    from cvxnn.cli.table_models import TableModel
 
 _Data = Annotated[
     Path,
@@ -139,7 +141,6 @@ def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     from cvxnn.cli.sources import Source
     from cvxnn.cli.table_models import load_table_model
     from cvxnn.cli.tables import require
-    from cvxnn.cli.targets import observed
 
     loaded = load_table_model(model)
     cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
@@ -155,10 +156,23 @@ def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
         loaded.task,
         target,
         has_target,
-        observed(cells, target, loaded.task, loaded.style) if has_target else None,
+        _observed(loaded, cells) if has_target else None,
         loaded.probabilities(encoded) if proba else None,
         tuple(loaded.classes),
     )
+
+
+def _observed(model: TableModel, cells: Cells) -> Array | None:
+    """The target in a table, as the model predicts it; None if a row has none."""
+    from cvxnn.cli.targets import observed
+
+    values = observed(cells, model.target, model.task, model.style)
+    if model.task is Task.CLASSIFICATION:
+        return None if values is None else model.labels(cells, values)
+    restyled = cells.restyled(model.target, model.style)
+    if restyled:
+        say(f"column {restyled}")
+    return values
 
 
 def _score(predictions: _Predictions) -> tuple[float | None, str]:

@@ -116,8 +116,13 @@ def _decoded(content: bytes, name: str) -> str:
             raise first
         text = content.decode(_WESTERN)
     except UnicodeDecodeError as error:
+        place = f"byte {first.start + 1} is none"
+        if known == "utf-16":
+            raise InputError(
+                f"{name} begins as UTF-16 and is none to its end: {place}. It may be cut short."
+            ) from error
         raise InputError(
-            f"{name} is not a CSV file in UTF-8: byte {first.start + 1} is none. Save it in UTF-8."
+            f"{name} is not a CSV file in UTF-8: {place}. Save it in UTF-8."
         ) from error
     line, cell = content.count(b"\n", 0, first.start) + 1, _around(content, first.start)
     say(

@@ -24,6 +24,7 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Column, Kind, features
 from cvxnn.cli.encoder import CATEGORIES
+from cvxnn.cli.labels import among
 from cvxnn.cli.model_checks import check_model
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
@@ -123,6 +124,14 @@ class TableModel:
         """The labels; none for numbers."""
         found = getattr(self.estimator, "classes_", np.zeros(0, dtype=str))
         return [str(label) for label in found.tolist()]
+
+    def labels(self, cells: Cells, texts: Array) -> Array:
+        """Classes of the target in a table, shape (n,), each written as the model writes it.
+
+        One that is none of the model's is as it is in `texts`, shape (n,).
+        """
+        style, _ = cells.style(self.target, self.style)
+        return among(texts, style, self.classes, self.style)
 
     def save(self, path: Path) -> None:
         """Write the model, complete or not at all; OSError if the file cannot be written."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells, shown
+from cvxnn.cli.labels import merged, merging
 from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
@@ -56,7 +56,9 @@ class Target:
     notes: tuple[str, ...]
 
 
-def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) -> Target:
+def read_target(
+    cells: Cells, name: str, task: Task | None, loss: str | None, style: str | None = None
+) -> Target:
     """The target, which the cells have as text.
 
     Parameters
@@ -65,6 +67,8 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     name : str
     task, loss : optional
         What the user wants; else classes where the target is no number or has two values.
+    style : str, optional
+        How its numbers were written in another table, for those that may be read in two ways.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
     notes = [f"{rows} no {name!r}{_unknown(cells)}; left out."] if missing else []
-    style, _ = cells.style(name)
+    style, _ = cells.style(name, style)
     wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
     if loss is not None and loss not in LOSSES[task]:
@@ -92,10 +96,13 @@ def read_target(cells: Cells, name: str, task: Task | None, loss: str | None) ->
         notes += [f"{name!r} is read as numbers: {', '.join(remarks)}."] if remarks else []
         notes += _advice(name, values)
     else:
-        values = _labels(cells, name, style)[known]
+        classes = _classes(cells, name, style)
+        values = column[known].map(classes).to_numpy(dtype=str)
+        notes += merging(name, classes)
     if len(np.unique(values)) < 2:
         where = f"every row that has one{_unknown(cells)}" if missing else "every row"
-        raise InputError(f"{cells.source}: column {name!r} has the same value in {where}.")
+        what = "value" if column.nunique() == 1 else "value, to 16 digits,"
+        raise InputError(f"{cells.source}: column {name!r} has the same {what} in {where}.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
 
 
@@ -117,16 +124,8 @@ def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
 
 
 def accuracy(labels: Array, others: Array) -> float:
-    """The share of equal labels; of numbers it does not matter how they are written."""
-    pairs = zip(labels.tolist(), others.tolist(), strict=True)
-    return sum(_same(a, b) for a, b in pairs) / len(labels)
-
-
-def _same(label: str, other: str) -> bool:
-    try:
-        return label == other or float(label) == float(other)
-    except ValueError:
-        return False
+    """The share of equal labels."""
+    return float(np.mean(labels == others))
 
 
 def _task_of(loss: str | None) -> Task | None:
@@ -140,7 +139,9 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
     numbers = FORMATS[style].parsed(column)
     n_bad = int(numbers.isna().sum())
     if n_bad == 0:
-        return Task.REGRESSION if numbers.nunique() != 2 else Task.CLASSIFICATION
+        # Two numbers of more digits than a float has may be one as floats.
+        n_values = (numbers.nunique(), len(set(merged(column.unique().tolist(), style).values())))
+        return Task.CLASSIFICATION if 2 in n_values else Task.REGRESSION
     # Most are numbers: a cell that is none is a mistake rather than a class.
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
 
@@ -167,20 +168,17 @@ def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
     return values
 
 
-def _labels(cells: Cells, name: str, style: str) -> Array:
-    """The text of every cell; of numbers that are written in several ways, one of them."""
-    column = cells.frame[name]
-    values = FORMATS[style].parsed(column)
-    texts: Any = column.fillna("").to_numpy(dtype=str)
-    if values.notna().equals(column.notna()) and values.nunique() < column.nunique():
-        texts = np.array([f"{value:.17g}" for value in values])
-    n_classes = len(np.unique(texts[column.notna().to_numpy()]))
+def _classes(cells: Cells, name: str, style: str) -> dict[str, str]:
+    """The class of every text in a column."""
+    column = cells.frame[name].dropna()
+    classes = merged(column.unique().tolist(), style)
+    n_classes = len(set(classes.values()))
     if n_classes > _MOST_CLASSES:
         raise InputError(
             f"{cells.source}: column {name!r} has {n_classes} different values, too many for "
-            f"classes; the first is {shown(column.dropna())}."
+            f"classes; the first is {shown(column)}."
         )
-    return np.asarray(texts)
+    return classes
 
 
 def _advice(name: str, values: Array) -> list[str]:

@@ -138,12 +138,13 @@ def _check_rows(target: Target, learnt: IntArray, settings: Settings, source: st
     if len(learnt) < _FEWEST:
         rows = counted(len(learnt), "row")
         raise InputError(
-            f"{source} has {rows} to train on, too few for cross-validation: give --beta a number."
+            f"{source} has {rows} to train on, too few for cross-validation: give --beta auto or a "
+            "number."
         )
     if is_classes and np.unique(values, return_counts=True)[1].max() < _FOLDS:
         raise InputError(
             f"{source} has no class with {_FOLDS} rows, too few for cross-validation: give --beta "
-            "a number."
+            "auto or a number."
         )
 
 
