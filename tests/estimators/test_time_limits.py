@@ -69,6 +69,12 @@ def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     assert proven.dual_bound_ <= searched.objective_ <= 1.05 * proven.objective_
 
 
+def test_methods_that_are_no_search_end_by_themselves(monkeypatch):
+    monkeypatch.setattr("cvxnn.estimators.time_limits.PROOFS", 1e-6)
+    sampled = cvxnn.ConvexReLURegressor(1.0, method=cvxnn.Sampled(n_samples=8)).fit(X[:, :2], Y)
+    assert sampled.status_ is Status.OPTIMAL_FOR_PATTERNS
+
+
 def test_networks_share_what_is_left():
     budget = Budget.of(100.0)
     assert 30.0 < budget.share_of(3).remaining <= 100.0 / 3.0

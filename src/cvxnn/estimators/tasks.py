@@ -45,9 +45,12 @@ class Task:
     def settled(self, deadline: Deadline, seconds: float) -> Solution[Any]:
         """The best network if it is proven or nearly so in seconds, else what a search finds.
 
-        One that is far from proven has been polished for long at a beta that was chosen by
-        searches that end early, and may predict worse than they do.
+        A network that is far from proven has been polished for long at a beta that was chosen
+        by searches that end early, and may predict worse than they do. Methods that do not
+        search among all directions come to an end of their own.
         """
+        if not self.training.can_search:
+            return self.solve(deadline)
         if seconds == 0.0:
             return self.search(deadline)
         solution = self.solve(Deadline(min(seconds, deadline.remaining)))

@@ -82,7 +82,7 @@ class Training:
         """
         rows = self.model.rows(problems[0].X)
         layer = getattr(rows, "layer", rows)
-        if self.method.name != "global" or not isinstance(layer, Layer):
+        if not (self.can_search and isinstance(layer, Layer)):
             return True
         n, d = layer.rows.shape
         most = (_PROVABLE_LABELS if self.loss.has_labels else _PROVABLE) / len(problems)
@@ -174,10 +174,15 @@ class Training:
         method = self.method.replaced(polish=False)
         return self.solve(samples, beta, deadline, start, on_round, method=method)
 
+    @property
+    def can_search(self) -> bool:
+        """Whether the method is a search among all directions, which may end roughly."""
+        return self.method.name == "global"
+
     def has_plain_rows(self, samples: Samples) -> bool:
         """Whether neurons look at rows one by one, by a search among all directions."""
         rows = self.model.rows(samples.X)
-        return self.method.name == "global" and isinstance(rows, Layer) and rows.readout is None
+        return self.can_search and isinstance(rows, Layer) and rows.readout is None
 
     @property
     def _program(self) -> dict[str, Any]:
