@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -47,6 +48,9 @@ class Numbers:
     dtype: Any = np.float64
 
 
+_NUMPY = Numbers()
+
+
 @final
 class Admm:
     """``min l(f) + beta sum_s G^s_00`` over moments of neurons, in blocks of rows.
@@ -81,13 +85,17 @@ class Admm:
         Of all neurons together, about: for the first rho.
     numbers : Numbers
     workers : callable
-        ``map`` over parts.
+        ``map`` over parts, of which there are two at least.
+    n_workers : int
+        How many parts it works on at the same time.
 
     Attributes
     ----------
     v : ndarray, shape (B, b)
     iterations : int
     rho : float
+    residuals : tuple of float
+        The relative primal and dual one, when they were last measured.
 
     Notes
     -----
@@ -103,25 +111,23 @@ class Admm:
         neurons: Neurons,
         v: FloatArray,
         size: float,
-        numbers: Numbers = Numbers(),
+        numbers: Numbers = _NUMPY,
         workers: WorkerMap = map,
+        n_workers: int = 1,
     ) -> None:
-        self._xp, self._dtype = numbers.xp, numbers.dtype
+        xp = self._xp = numbers.xp
         self._beta, self._dual, self._workers = beta, dual, workers
         self._n_blocks = len(blocks)
-        X = self._xp.asarray(blocks.rows, dtype=self._dtype)
-        self.parts = [
-            Part(
-                X,
-                s,
-                self._xp.asarray(_sum_of_neurons(blocks.rows, neurons, s), dtype=self._dtype),
-                self._xp,
-            )
-            for s in SIGNS
-        ]
+        X = xp.asarray(blocks.rows, dtype=numbers.dtype)
+        self.parts = []
+        for sign, where in product(SIGNS, _shares(len(blocks), -(-n_workers // len(SIGNS)))):
+            F = _sum_of_neurons(blocks.rows[where], neurons, sign)
+            F = xp.asarray(F, dtype=numbers.dtype)
+            self.parts.append(Part(where, X[where], sign, F, xp))
         self.rho = _PENALTY * beta / size
-        self.v = self._xp.asarray(v, dtype=self._dtype)
+        self.v = xp.asarray(v, dtype=numbers.dtype)
         self.iterations = 0
+        self.residuals = np.inf, np.inf
         for part in self.parts:
             part.start(self.v, self.rho)
 
@@ -129,45 +135,60 @@ class Admm:
         """One iteration."""
         self.iterations += 1
         measured = self.iterations % _EVERY == 0
-        corners = [self._corner(part) for part in self.parts]
-        jobs = zip(self.parts, corners, strict=True)
-        wanted = list(self._workers(lambda job: job[0].project(job[1]), jobs))
-        centre = sum(part.sign * p for part, p in zip(self.parts, wanted, strict=True))
+        corners = {sign: self._corner(sign) for sign in SIGNS}
+        wanted = self._workers(lambda part: part.project(corners[part.sign]), self.parts)
+        centre = self._xp.zeros_like(self.v)
+        for part, p in zip(self.parts, wanted, strict=True):
+            centre[part.where] += part.sign * p
         # Both signs move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
         self.v = self._dual(centre, len(SIGNS) / (2.0 * self.rho))
-        list(
-            self._workers(
-                lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
-            )
+        advanced = self._workers(
+            lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
         )
+        # A map does nothing before it is asked.
+        list(advanced)
         if measured:
             self._balance()
 
-    def multipliers(self) -> list[tuple[float, Moments]]:
-        """For each sign the multipliers as they are, to be put into the dual cone."""
-        found = []
-        for part in self.parts:
-            L = part.scaled.combined(lambda a: np.asarray(self.rho * a, dtype=np.float64))
-            v = np.asarray(self.v, dtype=np.float64)
-            found.append((part.sign, L._replace(p=L.p - part.sign * v / 2.0)))
-        return found
+    def multipliers(self, sign: float) -> Moments:
+        """Of an output sign, as they are: to be put into the dual cone."""
+        parts = [part for part in self.parts if part.sign == sign]
+        pieces = zip(*(part.scaled for part in parts), strict=True)
+        L = Moments(*(np.concatenate([self._in_float64(self.rho * a) for a in p]) for p in pieces))
+        return L._replace(p=L.p - sign * self._in_float64(self.v) / 2.0)
 
-    def _corner(self, part: Part) -> Array:
-        corner = part.corner() / self._n_blocks
+    def dual_point(self) -> FloatArray:
+        """The v of the last iteration, shape (B, b)."""
+        return self._in_float64(self.v)
+
+    @staticmethod
+    def _in_float64(array: Array) -> FloatArray:
+        return np.asarray(array, dtype=np.float64)
+
+    def _corner(self, sign: float) -> Array:
+        total = sum(part.corner() for part in self.parts if part.sign == sign)
+        corner = total / self._n_blocks
         corner[0, 0] -= self._beta / (self.rho * self._n_blocks)
         return within_ball(corner, self._xp)
 
     def _balance(self) -> None:
         """Change rho where one of the residuals is much larger than the other."""
-        primal, dual, moved, pulled = np.sqrt(np.sum([part.norms for part in self.parts], axis=0))
-        self.residuals = primal / moved, dual / max(pulled, 1e-300)
-        a, b = self.residuals
-        if a == 0.0 or b == 0.0 or 1.0 / _UNBALANCED < a / b < _UNBALANCED:
+        norms = np.sqrt(np.sum([part.norms for part in self.parts], axis=0))
+        primal, dual = norms[:2] / np.maximum(norms[2:], 1e-300)
+        self.residuals = float(primal), float(dual)
+        primal, dual = self.residuals
+        if min(primal, dual) == 0.0 or 1.0 / _UNBALANCED < primal / dual < _UNBALANCED:
             return
-        factor = float(np.clip(np.sqrt(a / b), 1.0 / _MOST_CHANGE, _MOST_CHANGE))
+        factor = float(np.clip(np.sqrt(primal / dual), 1.0 / _MOST_CHANGE, _MOST_CHANGE))
         self.rho *= factor
         for part in self.parts:
             part.rescale(factor)
+
+
+def _shares(count: int, n_shares: int) -> list[slice]:
+    """Blocks in shares of nearly equal size."""
+    ends = np.linspace(0, count, min(n_shares, count) + 1).round().astype(int)
+    return [slice(a, b) for a, b in pairwise(ends.tolist())]
 
 
 def _sum_of_neurons(X: FloatArray, neurons: Neurons, sign: float) -> FloatArray:

@@ -85,7 +85,8 @@ def best_level(X: FloatArray, weights: FloatArray, L: Moments) -> Arrow | None:
     """The shift, m and lambda of the smallest ``m + lambda``, and factors of N.
 
     The bound is convex in the shifts, of which all blocks get the same distance from their
-    eigenvalues: the best of some, then of some around it, and so on. None where a number is out of range.
+    eigenvalues: the best of some, then of some around it, and so on. None where a number is out
+    of range.
     """
     form = _Eliminated(X, weights, L)
     if not form.is_usable:

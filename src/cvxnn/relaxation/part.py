@@ -20,6 +20,8 @@ class Part:
 
     Attributes
     ----------
+    where : slice
+        Of the blocks.
     X : ndarray, shape (B, b, d)
     sign : float
         Of the outputs of the neurons, whose moments are looked for.
@@ -29,8 +31,8 @@ class Part:
         The multipliers over rho.
     """
 
-    def __init__(self, X: Array, sign: float, F: Array, xp: Namespace) -> None:
-        self.X, self.sign, self._xp = X, sign, xp
+    def __init__(self, where: slice, X: Array, sign: float, F: Array, xp: Namespace) -> None:
+        self.where, self.X, self.sign, self._xp = where, X, sign, xp
         self._root = _metric_root(X, xp)
         self.image = moments(F, X)
         self.scaled = self.image.combined(lambda part: 0.0 * part)
@@ -40,8 +42,8 @@ class Part:
         self.norms: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     def start(self, v: Array, rho: float) -> None:
-        """Begin with a dual point in the blocks."""
-        self._slack = self.sign * v / (2.0 * rho)
+        """Begin with a dual point, in the places of all blocks."""
+        self._slack = self.sign * v[self.where] / (2.0 * rho)
 
     def corner(self) -> Array:
         """The sum of the corners that the blocks ask for."""
@@ -58,7 +60,7 @@ class Part:
 
     def advance(self, v: Array, rho: float, relax: float, *, measured: bool) -> None:
         """The copy of p that the loss wants, positive semidefinite F, and multipliers."""
-        G, pull = self._projected, self.sign * v / (2.0 * rho)
+        G, pull = self._projected, self.sign * v[self.where] / (2.0 * rho)
         self._copy = G.p - self._slack + pull
         self._slack = pull
         mixed = G.combined(

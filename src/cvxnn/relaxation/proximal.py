@@ -38,8 +38,8 @@ class LossStep:
         """Minus the gradient of the loss where the sum is least, shape (n,).
 
         Newton's method. The slope ``g(f) = f - c + theta l'(f)`` increases, and has its root
-        between c and ``c - theta l'(c)``; a step that leaves the ends known so far goes to
-        their middle instead.
+        between c and ``c - theta l'(c)``; a step that is not between the ends known so far goes
+        to their middle instead.
         """
         far = centre - theta * self.loss.gradient(centre, self.y)
         low, high = np.minimum(centre, far), np.maximum(centre, far)
@@ -49,10 +49,10 @@ class LossStep:
             low, high = np.where(slope < 0.0, point, low), np.where(slope > 0.0, point, high)
             step = slope / (1.0 + theta * self.loss.curvature(point, self.y))
             moved = point - step
-            inside = (moved >= low) & (moved <= high)
-            new = np.where(inside, moved, 0.5 * (low + high))
-            done = np.abs(new - point) <= 4.0 * EPS * (np.abs(point) + np.abs(centre))
-            point = new
+            # What rounding leaves of a step is not an end that was met.
+            done = np.abs(step) <= 4.0 * EPS * (np.abs(point) + np.abs(centre))
+            inside = (moved > low) & (moved < high) | done
+            point = np.where(inside, moved, 0.5 * (low + high))
             if done.all():
                 break
         return -self.loss.gradient(point, self.y)

@@ -1,0 +1,229 @@
+"""Bounds at any rank, by a relaxation that is solved from the best network known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.blas import suitable_threads
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
+from cvxnn.oracle.tree_search import available_cores
+from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
+from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.moments import Array
+from cvxnn.relaxation.proximal import LossStep
+from cvxnn.relaxation.safe_bound import safe_bound
+
+# The largest singular value of the rows in the iteration, where it converges fastest.
+_SPREAD = 3.0
+# Iterations before the first bound, and by how much their number grows from one to the next.
+_FIRST, _GROWTH = 20, 1.1
+# Where twice the iterations bring the bound this little closer, relative to the gap, it is the
+# relaxation itself that is not tighter.
+_STALLED = 0.02
+
+
+@final
+@dataclass(frozen=True)
+class RelaxationProver:
+    """A :class:`~cvxnn.certificates.Prover` by :class:`~cvxnn.relaxation.admm.Admm`.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        Of plain rows, without a readout.
+    block : int
+        Rows of a block, at most: the more, the tighter the bound and the slower an iteration.
+    most : int, optional
+        Iterations, at most.
+
+    Examples
+    --------
+    >>> from cvxnn.certificates import spectral_proof
+    >>> from cvxnn.interrupts import UNLIMITED
+    >>> from cvxnn.losses import SquaredLoss
+    >>> problem = Problem.of(Layer(np.eye(2)), np.array([2.0, -2.0]), 0.5, SquaredLoss())
+    >>> first = spectral_proof(problem.rows, problem.y)
+    >>> prover = RelaxationProver(problem, most=200)
+    >>> best = prover.improve(Neurons.none(2), first, 1e-3, UNLIMITED)
+    >>> round(best.bound(problem), 2)  # 2 (1/2 2^2 - 1/2 (2 - 1/2)^2)
+    1.75
+    """
+
+    kind: ClassVar[str] = "relaxation"
+
+    problem: Problem[Layer]
+    block: int = 110
+    most: int | None = None
+    numbers: Numbers = field(default_factory=Numbers)
+
+    def improve(
+        self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
+    ) -> DualProof:
+        """The better of a proof and the best one of the iteration.
+
+        Stops at tol, at the deadline, after `most` iterations, and where the bound has come
+        to rest. Ctrl-C is raised between two iterations.
+        """
+        if deadline.passed:
+            return proof
+        with suitable_threads(len(self.problem.Y)), _worker_map() as (workers, count):
+            run = _Run.of(self, incumbent, proof, workers, count)
+            while not (run.closed(tol) or run.stalled or deadline.passed):
+                if self.most is not None and run.admm.iterations >= self.most:
+                    break
+                check_interrupt()
+                run.advance()
+            run.bound()
+        return run.proof
+
+
+class _Run:
+    """An iteration in the units of the data, and the best that it has proven."""
+
+    def __init__(
+        self,
+        prover: RelaxationProver,
+        neurons: Neurons,
+        proof: DualProof,
+        admm: Admm,
+        scale: _Scale,
+    ) -> None:
+        self._problem, self.proof, self.admm, self._scale = prover.problem, proof, admm, scale
+        self._best = proof.bound(prover.problem)
+        prediction = prover.problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)
+        self._objective = prover.problem.value(prediction, float(neurons.sizes.sum()))
+        self._next = _FIRST
+        self._history: list[tuple[int, float]] = []
+
+    @classmethod
+    def of(
+        cls,
+        prover: RelaxationProver,
+        neurons: Neurons,
+        proof: DualProof,
+        workers: WorkerMap,
+        n_workers: int,
+    ) -> _Run:
+        problem = prover.problem
+        scale = _Scale.of(problem, prover.block)
+        scaled = scale.problem
+        given = scale.units.reduced(neurons)
+        v = scaled.residual(scaled.rows.forward(given.directions, given.signs * given.sizes))
+        # Without neurons, of a size that would pay for half of the loss.
+        size = float(given.sizes.sum()) or 0.5 * scaled.value(0.0 * v) / scaled.beta
+        admm = Admm(
+            scale.blocks, scaled.beta * scale.factor**2, scale.step(prover.numbers), given,
+            scale.blocks.scattered(scale.factor * v), size or 1.0,
+            prover.numbers, workers, n_workers,
+        )  # fmt: skip
+        return cls(prover, neurons, proof, admm, scale)
+
+    def advance(self) -> None:
+        """One iteration, and a bound now and then."""
+        self.admm.step()
+        if self.admm.iterations >= self._next:
+            self.bound()
+            self._next = int(np.ceil(_GROWTH * self.admm.iterations))
+
+    def bound(self) -> None:
+        """The bound of the multipliers as they are, kept if it is the best."""
+        v = self._scale.dual_point(self.admm)
+        bounds = np.array(
+            [
+                safe_bound(
+                    self._scale.blocks.rows,
+                    self._scale.blocks.scattered(sign * self._scale.factor * v),
+                    self.admm.multipliers(sign),
+                )
+                for sign in SIGNS
+            ]
+        )
+        found = self._scale.proof(v, bounds)
+        value = found.bound(self._problem)
+        if value > self._best:
+            self.proof, self._best = found, value
+        reached = max(value, self._history[-1][1]) if self._history else value
+        self._history.append((self.admm.iterations, reached))
+
+    def closed(self, tol: float) -> bool:
+        """Whether the gap is no more than tol."""
+        return self._objective - self._best <= tol * abs(self._objective)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the second half of the iterations has brought next to nothing."""
+        count = self.admm.iterations
+        before = [reached for k, reached in self._history if k <= count // 2]
+        if not before:
+            return False
+        reached = self._history[-1][1]
+        return reached - before[-1] < _STALLED * (self._objective - reached)
+
+
+@final
+@dataclass(frozen=True)
+class _Scale:
+    """The problem as it is iterated on: with rows, predictions and v times a factor c.
+
+    That is ``min c^2 l(f / c) + c^2 beta sum_j size_j`` for rows ``c X``: sizes stay as they
+    are. All factors are powers of two, so that nothing is rounded.
+    """
+
+    problem: Problem[Layer]
+    units: Any
+    blocks: Blocks
+    factor: float
+
+    @classmethod
+    def of(cls, problem: Problem[Layer], block: int) -> _Scale:
+        scaled, units = problem.in_units()
+        X = scaled.rows.rows
+        largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
+        factor = float(np.exp2(np.rint(np.log2(_SPREAD / largest))))
+        return cls(scaled, units, Blocks.of(factor * X, block), factor)
+
+    def step(self, numbers: Numbers) -> Any:
+        """The proximal step of the loss, in the blocks."""
+        loss = LossStep(self.problem.loss, self.problem.y)
+
+        def dual(centre: Array, theta: float) -> Array:
+            rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
+            v = self.factor * loss.dual(rows / self.factor, theta)
+            return numbers.xp.asarray(self.blocks.scattered(v), dtype=numbers.dtype)
+
+        return dual
+
+    def dual_point(self, admm: Admm) -> FloatArray:
+        """A point of the domain of the conjugate that stays as it is in the units of the data."""
+        v = self.blocks.gathered(admm.dual_point()) / self.factor
+        v = self.problem.loss.project(v, self.problem.y)
+        return np.asarray(v * self.units.targets / self.units.targets)
+
+    def proof(self, v: FloatArray, bounds: FloatArray) -> DualProof:
+        """In the units of the data, from bounds for rows and v times the factor."""
+        bounds = bounds / self.factor**2 * self.units.targets * self.units.rows
+        # Up, where the numbers leave the range of float64 below.
+        return DualProof(
+            v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), RelaxationProver.kind
+        )
+
+
+@contextmanager
+def _worker_map() -> Iterator[tuple[WorkerMap, int]]:
+    """``map`` over the available cores, and their number."""
+    cores = available_cores()
+    if cores == 1:
+        yield map, 1
+        return
+    with ThreadPoolExecutor(cores) as pool:
+        yield pool.map, cores
