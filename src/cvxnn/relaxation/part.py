@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from cvxnn.relaxation.eigen import positive_half
 from cvxnn.relaxation.moments import (
     Array,
     Moments,
@@ -83,10 +84,7 @@ class Part:
 
     def _positive(self, M: Array) -> Array:
         """The positive semidefinite F for which T F T' is nearest."""
-        values, vectors = self._xp.linalg.eigh(self._root @ M @ self._root)
-        count = max(1, int((values > 0.0).sum(1).max()))
-        values, vectors = values[:, -count:], vectors[:, :, -count:]
-        half = (self._root @ vectors) * self._xp.sqrt(values.clip(0.0))[:, None, :]
+        half = self._root @ positive_half(self._root @ M @ self._root, self._xp)
         return half @ half.mT
 
 
