@@ -24,12 +24,17 @@ from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.safe_bound import safe_bound
 
 # The largest singular value of the rows in the iteration, where it converges fastest.
-_SPREAD = 3.0
+_SPREAD = 6.0
 # Iterations before the first bound, and by how much their number grows from one to the next.
 _FIRST, _GROWTH = 20, 1.1
 # Where twice the iterations bring the bound this little closer, relative to the gap, it is the
-# relaxation itself that is not tighter.
-_STALLED = 0.02
+# relaxation itself that is not tighter; not before so many, the first of which bring nothing.
+_STALLED, _SETTLED = 0.02, 200
+
+
+def _in_single_precision() -> Numbers:
+    """Rounding does not matter before the last bound, in which all is in double precision."""
+    return Numbers(np, np.float32)
 
 
 @final
@@ -45,6 +50,8 @@ class RelaxationProver:
         Rows of a block, at most: the more, the tighter the bound and the slower an iteration.
     most : int, optional
         Iterations, at most.
+    numbers : Numbers
+        What the iteration is done with; float32 by default.
 
     Examples
     --------
@@ -64,7 +71,7 @@ class RelaxationProver:
     problem: Problem[Layer]
     block: int = 110
     most: int | None = None
-    numbers: Numbers = field(default_factory=Numbers)
+    numbers: Numbers = field(default_factory=_in_single_precision)
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -164,7 +171,7 @@ class _Run:
         """Whether the second half of the iterations has brought next to nothing."""
         count = self.admm.iterations
         before = [reached for k, reached in self._history if k <= count // 2]
-        if not before:
+        if not before or count < _SETTLED:
             return False
         reached = self._history[-1][1]
         return reached - before[-1] < _STALLED * (self._objective - reached)
