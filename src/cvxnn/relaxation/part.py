@@ -34,7 +34,7 @@ class Part:
 
     def __init__(self, where: slice, X: Array, sign: float, F: Array, xp: Namespace) -> None:
         self.where, self.X, self.sign, self._xp = where, X, sign, xp
-        self._root = _metric_root(X, xp)
+        self._metric = _MetricRoot(X, xp)
         self.image = moments(F, X)
         self.scaled = self.image.combined(lambda part: 0.0 * part)
         self._copy = 1.0 * self.image.p
@@ -83,21 +83,32 @@ class Part:
         self._slack = self._slack / factor
 
     def _positive(self, M: Array) -> Array:
-        """The positive semidefinite F for which T F T' is nearest."""
-        half = self._root @ positive_half(self._root @ M @ self._root, self._xp)
+        """The positive semidefinite F for which T F T' is nearest; M is overwritten."""
+        half = positive_half(self._metric.between(M), self._xp)
+        half = self._metric.times(half)
         return half @ half.mT
 
 
-def _metric_root(X: Array, xp: Namespace) -> Array:
-    """``(T'T)^(-1/2)``, where ``T'T = blkdiag(1, I + X'X / 2, I / 2)``."""
-    B, b, d = X.shape
-    values, vectors = xp.linalg.eigh(xp.eye(d, dtype=X.dtype) + X.mT @ X / 2)
-    root = xp.zeros((B, 1 + d + b, 1 + d + b), dtype=X.dtype)
-    root[:, 0, 0] = 1.0
-    root[:, 1 : d + 1, 1 : d + 1] = (vectors / xp.sqrt(values)[:, None, :]) @ vectors.mT
-    last = xp.arange(d + 1, 1 + d + b)
-    root[:, last, last] = 2.0**0.5
-    return root
+@final
+class _MetricRoot:
+    """``R = (T'T)^(-1/2)``, where ``T'T = blkdiag(1, I + X'X / 2, I / 2)``."""
+
+    def __init__(self, X: Array, xp: Namespace) -> None:
+        d = X.shape[2]
+        values, vectors = xp.linalg.eigh(xp.eye(d, dtype=X.dtype) + X.mT @ X / 2)
+        self._middle = (vectors / xp.sqrt(values)[:, None, :]) @ vectors.mT
+        self._last = 2.0**0.5
+
+    def times(self, A: Array) -> Array:
+        """``R A``, in place."""
+        m = 1 + self._middle.shape[1]
+        A[:, 1:m] = self._middle @ A[:, 1:m]
+        A[:, m:] *= self._last
+        return A
+
+    def between(self, M: Array) -> Array:
+        """``R M R`` for symmetric M, in place."""
+        return self.times(self.times(M).mT)
 
 
 def _square(G: Moments) -> float:
