@@ -82,7 +82,9 @@ def test_it_comes_to_the_value_of_the_relaxation(size, n_workers, xp):
     for _ in range(2000):
         admm.step()
     f = sum(part.sign * blocks_of(part, blocks) for part in admm.parts)
-    weight = sum(float(part.image.corner[0, 0, 0]) for part in admm.parts if part.where.start == 0)
+    weight = sum(
+        float(part.state.image.corner[0, 0, 0]) for part in admm.parts if part.where.start == 0
+    )
     value = 0.5 * float(((f - blocks.scattered(y)) ** 2).sum()) + beta * weight
     assert value == pytest.approx(relaxation(blocks, y, beta), rel=1e-3)
     assert max(admm.residuals) < 1e-4
@@ -91,7 +93,7 @@ def test_it_comes_to_the_value_of_the_relaxation(size, n_workers, xp):
 def blocks_of(part, blocks):
     """The predictions of a part in the places of all blocks."""
     f = np.zeros(blocks.rows.shape[:2])
-    f[part.where] = part.image.p
+    f[part.where] = part.state.image.p
     return f
 
 
@@ -103,5 +105,9 @@ def test_numbers_of_single_precision_stay_so():
     )  # fmt: skip
     for _ in range(25):
         admm.step()
-    assert all(a.dtype == np.float32 for part in admm.parts for a in (*part.image, *part.scaled))
+    assert all(
+        a.dtype == np.float32
+        for part in admm.parts
+        for a in (*part.state.image, *part.state.scaled)
+    )
     assert admm.dual_point().dtype == np.float64 == admm.multipliers(1.0).pq.dtype

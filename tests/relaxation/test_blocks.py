@@ -10,7 +10,8 @@ from cvxnn.relaxation.blocks import Blocks
 def test_every_row_is_in_one_place(n, size):
     X = np.random.default_rng(n).standard_normal((n, 3))
     blocks = Blocks.of(X, size)
-    assert blocks.rows.shape[1] <= size and len(blocks) == -(-n // size)
+    assert blocks.rows.shape[1] <= size and len(blocks) >= -(-n // size) > len(blocks) / 2
+    assert len(blocks).bit_count() == 1
     flat = blocks.rows.reshape(-1, 3)
     assert np.array_equal(flat[blocks.places], X)
     assert np.count_nonzero(flat.any(axis=1)) == n
@@ -24,6 +25,16 @@ def test_numbers_of_rows_go_there_and_back():
     values = np.arange(11.0)
     assert np.array_equal(blocks.gathered(blocks.scattered(values)), values)
     assert blocks.scattered(values).sum() == values.sum()
+
+
+def test_neighbours_are_merged():
+    X = np.random.default_rng(0).standard_normal((13, 2))
+    blocks = Blocks.of(X, 4)
+    values = np.arange(13.0)
+    while len(blocks) > 1:
+        blocks = blocks.merged()
+        assert np.array_equal(blocks.rows.reshape(-1, 2)[blocks.places], X)
+        assert np.array_equal(blocks.gathered(blocks.scattered(values)), values)
 
 
 def test_rows_with_the_same_kink_share_a_block():

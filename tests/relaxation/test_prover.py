@@ -30,8 +30,8 @@ def first_proof(problem):
     return spectral_proof(problem.rows, problem.residual_at_zero)
 
 
-def improved(problem, neurons, *, block=50, most=400, tol=1e-6, deadline=UNLIMITED):
-    prover = RelaxationProver(problem, block=block, most=most)
+def improved(problem, neurons, *, block=50, largest=50, most=400, tol=1e-6, deadline=UNLIMITED):
+    prover = RelaxationProver(problem, block=block, largest=largest, most=most)
     return prover.improve(neurons, first_proof(problem), tol, deadline)
 
 
@@ -126,3 +126,14 @@ def test_an_interrupt_is_raised_between_iterations():
 def test_rows_of_zeros():
     problem = Problem.of(Layer(np.zeros((3, 2))), np.ones(3), 0.3, SquaredLoss())
     assert improved(problem, Neurons.none(2), most=30).bound(problem) == pytest.approx(1.5)
+
+
+def test_blocks_are_merged_where_they_bring_no_more():
+    X, y = small()
+    beta = 0.1 * cvxnn.largest_beta(X, y)
+    solution = cvxnn.solve(X, y, beta=beta)
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    alone = improved(problem, neurons_of(solution), block=4, largest=4, most=2000)
+    merged = improved(problem, neurons_of(solution), block=4, largest=16, most=2000)
+    gaps = [1.0 - proof.bound(problem) / solution.objective for proof in (alone, merged)]
+    assert 0.0 <= gaps[1] < 0.8 * gaps[0]

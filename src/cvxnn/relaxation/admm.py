@@ -14,6 +14,7 @@ from cvxnn.problems import Neurons
 from cvxnn.relaxation.blocks import Blocks
 from cvxnn.relaxation.moments import Array, Moments, Namespace, within_ball
 from cvxnn.relaxation.part import Part
+from cvxnn.relaxation.state import State
 
 SIGNS = (1.0, -1.0)
 # Over-relaxation (J. Eckstein and D. Bertsekas, Math. Program. 55, 1992).
@@ -117,19 +118,17 @@ class Admm:
     ) -> None:
         xp = self._xp = numbers.xp
         self._beta, self._dual, self._workers = beta, dual, workers
-        self._n_blocks = len(blocks)
+        self._n_shares = -(-n_workers // len(SIGNS))
         X = xp.asarray(blocks.rows, dtype=numbers.dtype)
-        self.parts = []
-        for sign, where in product(SIGNS, _shares(len(blocks), -(-n_workers // len(SIGNS)))):
-            F = _sum_of_neurons(blocks.rows[where], neurons, sign)
-            F = xp.asarray(F, dtype=numbers.dtype)
-            self.parts.append(Part(where, X[where], sign, F, xp))
         self.rho = _PENALTY * beta / size
         self.v = xp.asarray(v, dtype=numbers.dtype)
         self.iterations = 0
         self.residuals = np.inf, np.inf
-        for part in self.parts:
-            part.start(self.v, self.rho)
+        states = {}
+        for sign in SIGNS:
+            F = xp.asarray(_sum_of_neurons(blocks.rows, neurons, sign), dtype=numbers.dtype)
+            states[sign] = State.of(X, F, sign * self.v / (2.0 * self.rho))
+        self._share(states)
 
     def step(self) -> None:
         """One iteration."""
@@ -150,16 +149,32 @@ class Admm:
         if measured:
             self._balance()
 
+    def merge_blocks(self) -> None:
+        """Go on with half as many blocks, which is tighter; their number is even."""
+        self._share({sign: self._state(sign).merged(self._xp) for sign in SIGNS})
+        self.v = self.v.reshape(self._n_blocks, -1)
+
     def multipliers(self, sign: float) -> Moments:
         """Of an output sign, as they are: to be put into the dual cone."""
-        parts = [part for part in self.parts if part.sign == sign]
-        pieces = zip(*(part.scaled for part in parts), strict=True)
-        L = Moments(*(np.concatenate([self._in_float64(self.rho * a) for a in p]) for p in pieces))
+        L = self._state(sign).scaled.combined(lambda a: self._in_float64(self.rho * a))
         return L._replace(p=L.p - sign * self._in_float64(self.v) / 2.0)
 
     def dual_point(self) -> FloatArray:
         """The v of the last iteration, shape (B, b)."""
         return self._in_float64(self.v)
+
+    def _state(self, sign: float) -> State:
+        states = [part.state for part in self.parts if part.sign == sign]
+        return states[0] if len(states) == 1 else State.joined(states, self._xp)
+
+    def _share(self, states: dict[float, State]) -> None:
+        """Give blocks to the workers."""
+        self._n_blocks = states[SIGNS[0]].X.shape[0]
+        shares = _shares(self._n_blocks, self._n_shares)
+        self.parts = [
+            Part(where, sign, states[sign].take(where), self._xp)
+            for sign, where in product(SIGNS, shares)
+        ]
 
     @staticmethod
     def _in_float64(array: Array) -> FloatArray:

@@ -39,9 +39,12 @@ class Blocks:
 
     @classmethod
     def of(cls, X: FloatArray, size: int) -> Blocks:
-        """Blocks of `size` rows at most, from X, shape (n, d); O(n d^2 log(n / size))."""
+        """Blocks of `size` rows at most, from X, shape (n, d); O(n d^2 log(n / size)).
+
+        Their number is a power of two, so that neighbours can be merged until one is left.
+        """
         n, d = X.shape
-        groups = _bisected(_units(X), np.arange(n), max(1, -(-n // size)))
+        groups = _bisected(_units(X), np.arange(n), 1 << (-(-n // size) - 1).bit_length())
         width = max(1, *map(len, groups))
         places = np.empty(n, dtype=np.intp)
         for k, group in enumerate(groups):
@@ -53,6 +56,11 @@ class Blocks:
     def __len__(self) -> int:
         """The number of blocks B."""
         return len(self.rows)
+
+    def merged(self) -> Blocks:
+        """With every two neighbours as one block."""
+        B, b, d = self.rows.shape
+        return Blocks(self.rows.reshape(B // 2, 2 * b, d), self.places)
 
     def scattered(self, values: FloatArray) -> FloatArray:
         """Numbers of the rows, shape (n,), as an array of shape (B, b)."""
@@ -80,8 +88,8 @@ def _bisected(units: FloatArray, index: NDArray[np.intp], count: int) -> list[ND
     They are halved along the direction in which they differ most. A row and its negative have
     the same kink, so that each is first turned to the side of the axis they have in common.
     """
-    if count == 1:
-        return [index]
+    if count == 1 or len(index) == 0:
+        return [index] * count
     rows = units[index]
     sides = rows @ _axis(rows)
     turned = rows * np.where(sides < 0.0, -1.0, 1.0)[:, None]

@@ -13,6 +13,7 @@ from cvxnn.relaxation.moments import (
     in_cone,
     moments,
 )
+from cvxnn.relaxation.state import State
 
 
 @final
@@ -23,64 +24,50 @@ class Part:
     ----------
     where : slice
         Of the blocks.
-    X : ndarray, shape (B, b, d)
     sign : float
         Of the outputs of the neurons, whose moments are looked for.
-    image : Moments
-        ``T F T'`` of positive semidefinite F, shape (B, 1 + d + b, 1 + d + b).
-    scaled : Moments
-        The multipliers over rho.
+    state : State
     """
 
-    def __init__(self, where: slice, X: Array, sign: float, F: Array, xp: Namespace) -> None:
-        self.where, self.X, self.sign, self._xp = where, X, sign, xp
-        self._metric = _MetricRoot(X, xp)
-        self.image = moments(F, X)
-        self.scaled = self.image.combined(lambda part: 0.0 * part)
-        self._copy = 1.0 * self.image.p
-        self._slack = 0.0 * self._copy
+    def __init__(self, where: slice, sign: float, state: State, xp: Namespace) -> None:
+        self.where, self.sign, self.state, self._xp = where, sign, state, xp
+        self._metric = _MetricRoot(state.X, xp)
         # Sums of squares for residuals: primal, dual, of the moments and of the multipliers.
         self.norms: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
-    def start(self, v: Array, rho: float) -> None:
-        """Begin with a dual point, in the places of all blocks."""
-        self._slack = self.sign * v[self.where] / (2.0 * rho)
-
     def corner(self) -> Array:
         """The sum of the corners that the blocks ask for."""
-        return (self.image.corner - self.scaled.corner).sum(0)
+        return (self.state.image.corner - self.state.scaled.corner).sum(0)
 
     def project(self, corner: Array) -> Array:
         """Moments in the cone next to those of F; what they say of p, for the loss."""
-        H = self.image.combined(lambda a, b: a - b, self.scaled)
-        H = H._replace(p=0.5 * (H.p + self._copy + self._slack))
+        state = self.state
+        H = state.image.combined(lambda a, b: a - b, state.scaled)
+        H = H._replace(p=0.5 * (H.p + state.copy + state.slack))
         self._projected = in_cone(H, self._xp)._replace(
             corner=self._xp.broadcast_to(corner, H.corner.shape)
         )
-        return self._projected.p - self._slack
+        return self._projected.p - state.slack
 
     def advance(self, v: Array, rho: float, relax: float, *, measured: bool) -> None:
         """The copy of p that the loss wants, positive semidefinite F, and multipliers."""
-        G, pull = self._projected, self.sign * v[self.where] / (2.0 * rho)
-        self._copy = G.p - self._slack + pull
-        self._slack = pull
-        mixed = G.combined(
-            lambda g, f, u: relax * g + (1.0 - relax) * f + u, self.image, self.scaled
-        )
-        new = moments(self._positive(adjoint(mixed, self.X, self._xp)), self.X)
+        (X, image, scaled, _, slack), G = self.state, self._projected
+        pull = self.sign * v[self.where] / (2.0 * rho)
+        mixed = G.combined(lambda g, f, u: relax * g + (1.0 - relax) * f + u, image, scaled)
+        new = moments(self._positive(adjoint(mixed, X, self._xp)), X)
+        scaled = mixed.combined(lambda a, b: a - b, new)
         if measured:
-            scaled = mixed.combined(lambda a, b: a - b, new)
-            pairs = ((new, G), (new, self.image))
+            pairs = ((new, G), (new, image))
             self.norms = (
                 *(_square(a.combined(lambda x, y: x - y, b)) for a, b in pairs),
                 _square(new), _square(scaled),
             )  # fmt: skip
-        self.image, self.scaled = new, mixed.combined(lambda a, b: a - b, new)
+        self.state = State(X, new, scaled, G.p - slack + pull, pull)
 
     def rescale(self, factor: float) -> None:
         """Keep the multipliers where rho is multiplied by a factor."""
-        self.scaled = self.scaled.combined(lambda part: part / factor)
-        self._slack = self._slack / factor
+        scaled = self.state.scaled.combined(lambda part: part / factor)
+        self.state = self.state._replace(scaled=scaled, slack=self.state.slack / factor)
 
     def _positive(self, M: Array) -> Array:
         """The positive semidefinite F for which T F T' is nearest; M is overwritten."""

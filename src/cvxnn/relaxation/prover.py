@@ -27,9 +27,9 @@ from cvxnn.relaxation.safe_bound import safe_bound
 _SPREAD = 6.0
 # Iterations before the first bound, and by how much their number grows from one to the next.
 _FIRST, _GROWTH = 20, 1.1
-# Where twice the iterations bring the bound this little closer, relative to the gap, it is the
-# relaxation itself that is not tighter; not before so many, the first of which bring nothing.
-_STALLED, _SETTLED = 0.02, 200
+# Where twice the iterations bring the bound this little closer, relative to the gap, blocks are
+# merged, or it is the relaxation itself that is not tighter; not before so many iterations.
+_SLOW, _STALLED, _SETTLED = 0.15, 0.02, 80
 
 
 def _in_single_precision() -> Numbers:
@@ -47,7 +47,11 @@ class RelaxationProver:
     problem : Problem of Layer
         Of plain rows, without a readout.
     block : int
-        Rows of a block, at most: the more, the tighter the bound and the slower an iteration.
+        Rows of the first blocks, at most: the more, the tighter the bound and the slower an
+        iteration.
+    largest : int
+        Rows of the last blocks, at most: where the bound has nearly come to rest, every two
+        neighbours are merged, as long as there are two and their rows are no more.
     most : int, optional
         Iterations, at most.
     numbers : Numbers
@@ -69,7 +73,8 @@ class RelaxationProver:
     kind: ClassVar[str] = "relaxation"
 
     problem: Problem[Layer]
-    block: int = 110
+    block: int = 60
+    largest: int = 512
     most: int | None = None
     numbers: Numbers = field(default_factory=_in_single_precision)
 
@@ -78,15 +83,19 @@ class RelaxationProver:
     ) -> DualProof:
         """The better of a proof and the best one of the iteration.
 
-        Stops at tol, at the deadline, after `most` iterations, and where the bound has come
-        to rest. Ctrl-C is raised between two iterations.
+        Stops at tol, at the deadline, after `most` iterations, and where the bound of the
+        largest blocks has come to rest. Ctrl-C is raised between two iterations.
         """
         if deadline.passed:
             return proof
         with suitable_threads(len(self.problem.Y)), _worker_map() as (workers, count):
             run = _Run.of(self, incumbent, proof, workers, count)
-            while not (run.closed(tol) or run.stalled or deadline.passed):
+            while not (run.closed(tol) or deadline.passed):
                 if self.most is not None and run.admm.iterations >= self.most:
+                    break
+                if run.can_merge and run.gains_less_than(_SLOW):
+                    run.merge()
+                if run.gains_less_than(_STALLED):
                     break
                 check_interrupt()
                 run.advance()
@@ -109,7 +118,7 @@ class _Run:
         self._best = proof.bound(prover.problem)
         prediction = prover.problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)
         self._objective = prover.problem.value(prediction, float(neurons.sizes.sum()))
-        self._next = _FIRST
+        self._next, self._begun, self._largest = _FIRST, 0, prover.largest
         self._history: list[tuple[int, float]] = []
 
     @classmethod
@@ -166,19 +175,31 @@ class _Run:
         """Whether the gap is no more than tol."""
         return self._objective - self._best <= tol * abs(self._objective)
 
-    @property
-    def stalled(self) -> bool:
-        """Whether the second half of the iterations has brought next to nothing."""
-        count = self.admm.iterations
-        before = [reached for k, reached in self._history if k <= count // 2]
+    def gains_less_than(self, share: float) -> bool:
+        """Whether the second half of the iterations on these blocks has brought less of the gap."""
+        count = self.admm.iterations - self._begun
+        before = [reached for k, reached in self._history if k - self._begun <= count // 2]
         if not before or count < _SETTLED:
             return False
         reached = self._history[-1][1]
-        return reached - before[-1] < _STALLED * (self._objective - reached)
+        return reached - before[-1] < share * (self._objective - reached)
+
+    @property
+    def can_merge(self) -> bool:
+        """Whether blocks of twice as many rows are allowed."""
+        blocks = self._scale.blocks
+        return len(blocks) > 1 and 2 * blocks.rows.shape[1] <= self._largest
+
+    def merge(self) -> None:
+        """Go on with blocks of twice as many rows."""
+        self.admm.merge_blocks()
+        self._scale.blocks = self._scale.blocks.merged()
+        # The first iterations lose some of the bound: progress is measured from there.
+        self._begun, self._history = self.admm.iterations, []
 
 
 @final
-@dataclass(frozen=True)
+@dataclass
 class _Scale:
     """The problem as it is iterated on: with rows, predictions and v times a factor c.
 
