@@ -58,6 +58,12 @@ def test_where_lapack_gives_up_all_eigenvalues_are_computed(monkeypatch):
     assert np.allclose(half @ half.mT, positive_part(M))
 
 
+def test_numbers_out_of_range_stay_visible():
+    M = np.array([np.eye(3), np.full((3, 3), np.inf)])
+    half = positive_half(M, np)
+    assert np.isfinite(half[0]).all() and np.isnan(half[1]).any()
+
+
 def test_threads_do_not_disturb_each_other():
     M = matrices(np.random.default_rng(3), 40, 25, 5)
     with ThreadPoolExecutor(4) as pool:

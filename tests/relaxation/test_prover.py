@@ -115,12 +115,30 @@ def test_a_deadline_leaves_a_bound():
     assert proof.bound(problem) >= first.bound(problem)
 
 
-def test_an_interrupt_is_raised_between_iterations():
+def test_an_interrupt_is_raised_by_the_next_check():
     X, y = small()
     problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
     with pytest.raises(KeyboardInterrupt), interrupts.deferred_interrupts():
         interrupts.interrupt(2, None)
         improved(problem, Neurons.none(3))
+
+
+@pytest.mark.parametrize("beta", [1e-140, 1e-12, 1e140])
+def test_any_beta(beta):
+    X, y = small()
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    bound = improved(problem, Neurons.none(3), most=40).bound(problem)
+    # Without neurons; and no more than the price of some that interpolate.
+    assert 0.0 <= bound <= 0.5 * float(y @ y)
+
+
+def test_a_bad_network_does_no_harm():
+    X, y = small()
+    problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    rng = np.random.default_rng(0)
+    bad = Neurons.of(1e40 * rng.standard_normal((5, 3)), np.ones((5, 1)))
+    none = improved(problem, Neurons.none(3), most=60)
+    assert improved(problem, bad, most=60).bound(problem) == pytest.approx(none.bound(problem))
 
 
 def test_rows_of_zeros():

@@ -60,8 +60,11 @@ def _positive_pairs(M: Array) -> tuple[Array, Array]:
     work, integers = np.empty(_WORK * n, A.dtype), np.empty(_INTEGERS * n, np.intc)
     supports = np.empty(2 * n, np.intc)
     largest = float(np.sqrt(np.vdot(A, A)))
-    if largest == 0.0 or not np.isfinite(largest):
-        return _by_eigh(M)
+    if not np.isfinite(largest):
+        # To be seen by who has left the range of the numbers.
+        return np.full(1, np.nan, A.dtype), np.full((1, n), np.nan, A.dtype)
+    if largest == 0.0:
+        return values[:0], vectors[:0]
     found, info = ctypes.c_int(0), ctypes.c_int(0)
     order, none = ctypes.c_int(n), ctypes.c_int(0)
     _lapack(name)(

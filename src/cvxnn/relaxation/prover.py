@@ -13,7 +13,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
@@ -30,6 +30,8 @@ _FIRST, _GROWTH = 20, 1.1
 # Where twice the iterations bring the bound this little closer, relative to the gap, blocks are
 # merged, or it is the relaxation itself that is not tighter; not before so many iterations.
 _SLOW, _STALLED, _SETTLED = 0.15, 0.02, 80
+# Sizes of neurons whose squares, times those of activations, stay in the range of float32.
+_MODERATE = 1e6
 
 
 def _in_single_precision() -> Numbers:
@@ -84,20 +86,20 @@ class RelaxationProver:
         """The better of a proof and the best one of the iteration.
 
         Stops at tol, at the deadline, after `most` iterations, and where the bound of the
-        largest blocks has come to rest. Ctrl-C is raised between two iterations.
+        largest blocks has come to rest. A Ctrl-C that is deferred ends it like the deadline; it
+        is raised by the caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
         if deadline.passed:
             return proof
         with suitable_threads(len(self.problem.Y)), _worker_map() as (workers, count):
             run = _Run.of(self, incumbent, proof, workers, count)
-            while not (run.closed(tol) or deadline.passed):
-                if self.most is not None and run.admm.iterations >= self.most:
+            while not (run.closed(tol) or deadline.passed or interrupt_pending()):
+                if run.admm.iterations == self.most or not run.is_finite:
                     break
                 if run.can_merge and run.gains_less_than(_SLOW):
                     run.merge()
                 if run.gains_less_than(_STALLED):
                     break
-                check_interrupt()
                 run.advance()
             run.bound()
         return run.proof
@@ -130,29 +132,43 @@ class _Run:
         workers: WorkerMap,
         n_workers: int,
     ) -> _Run:
-        problem = prover.problem
-        scale = _Scale.of(problem, prover.block)
-        scaled = scale.problem
+        scale = _Scale.of(prover.problem, prover.block)
+        problem = scale.problem
         given = scale.units.reduced(neurons)
-        v = scaled.residual(scaled.rows.forward(given.directions, given.signs * given.sizes))
+        nothing = problem.value(0.0 * problem.y)
+        prediction = problem.rows.forward(given.directions, given.signs * given.sizes)
+        if not problem.value(prediction, float(given.sizes.sum())) <= nothing:
+            # Worse than none: a start from it may leave the range of numbers.
+            given, prediction = Neurons.none(problem.rows.n_features), 0.0 * problem.y
         # Without neurons, of a size that would pay for half of the loss.
-        size = float(given.sizes.sum()) or 0.5 * scaled.value(0.0 * v) / scaled.beta
+        size = float(given.sizes.sum()) or 0.5 * nothing / problem.beta or 1.0
+        numbers = prover.numbers
+        if not 1.0 / _MODERATE < size < _MODERATE:
+            numbers = Numbers(numbers.xp, np.float64)
         admm = Admm(
-            scale.blocks, scaled.beta * scale.factor**2, scale.step(prover.numbers), given,
-            scale.blocks.scattered(scale.factor * v), size or 1.0,
-            prover.numbers, workers, n_workers,
+            scale.blocks, problem.beta * scale.factor**2, scale.step(numbers), given,
+            scale.blocks.scattered(scale.factor * problem.residual(prediction)), size,
+            numbers, workers, n_workers,
         )  # fmt: skip
         return cls(prover, neurons, proof, admm, scale)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the iteration has not left the range of its numbers."""
+        return bool(np.isfinite(self.admm.dual_point()).all() and np.isfinite(self.admm.rho))
+
     def advance(self) -> None:
         """One iteration, and a bound now and then."""
-        self.admm.step()
+        with np.errstate(all="ignore"):
+            self.admm.step()
         if self.admm.iterations >= self._next:
             self.bound()
             self._next = int(np.ceil(_GROWTH * self.admm.iterations))
 
     def bound(self) -> None:
         """The bound of the multipliers as they are, kept if it is the best."""
+        if not self.is_finite:
+            return
         v = self._scale.dual_point(self.admm)
         bounds = np.array(
             [
