@@ -25,11 +25,12 @@ from cvxnn.relaxation.safe_bound import safe_bound
 
 # The largest singular value of the rows in the iteration, where it converges fastest.
 _SPREAD = 6.0
-# Iterations before the first bound, and by how much their number grows from one to the next.
-_FIRST, _GROWTH = 20, 1.1
-# Where twice the iterations bring the bound this little closer, relative to the gap, blocks are
-# merged, or it is the relaxation itself that is not tighter; not before so many iterations.
-_SLOW, _STALLED, _SETTLED = 0.15, 0.002, 160
+# Iterations between two bounds, at least, and their share of all on the same blocks.
+_FIRST, _GROWTH = 20, 0.1
+# Share of the gap, and times: where so many times the iterations on the same blocks bring the
+# bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
+# before so many iterations, for once.
+_SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
 # Sizes of neurons whose squares, times those of activations, stay in the range of float32.
 _MODERATE = 1e6
 
@@ -96,9 +97,9 @@ class RelaxationProver:
             while not (run.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break
-                if run.can_merge and run.gains_less_than(_SLOW):
+                if run.can_merge and run.gains_less_than(*_SLOW):
                     run.merge()
-                if run.gains_less_than(_STALLED):
+                if run.gains_less_than(*_STALLED):
                     break
                 run.advance()
             run.bound()
@@ -163,7 +164,8 @@ class _Run:
             self.admm.step()
         if self.admm.iterations >= self._next:
             self.bound()
-            self._next = int(np.ceil(_GROWTH * self.admm.iterations))
+            count = self.admm.iterations - self._begun
+            self._next = self.admm.iterations + max(_FIRST, int(_GROWTH * count))
 
     def bound(self) -> None:
         """The bound of the multipliers as they are, kept if it is the best."""
@@ -190,14 +192,14 @@ class _Run:
         """Whether the gap is no more than tol."""
         return self._objective - self._best <= tol * abs(self._objective)
 
-    def gains_less_than(self, share: float) -> bool:
-        """Whether the second half of the iterations on these blocks has brought less of the gap."""
+    def gains_less_than(self, share: float, times: int) -> bool:
+        """Whether so many times the iterations on these blocks have brought less of the gap."""
         count = self.admm.iterations - self._begun
-        # Not the best one: the first iterations on new blocks lose some of it.
-        before = [value for k, value in self._history if k - self._begun <= count // 2]
-        if not before or count < _SETTLED:
+        # Not the best bound: the first iterations on new blocks lose some of it.
+        before = [value for k, value in self._history if times * (k - self._begun) <= count]
+        value = self._history[-1][1] if self._history else 0.0
+        if count < _SETTLED * times or not before or len(before) == len(self._history):
             return False
-        value = self._history[-1][1]
         return value - before[-1] < share * (self._objective - value)
 
     @property
