@@ -46,6 +46,9 @@ def multipliers(rng: Generator, X, w) -> Moments:
     size = np.abs(X).max() or 1.0
     L = random_moments(rng, B, b, d, float(rng.choice([0.0, 1e-200, 1e-3, 0.3, 1.0, 1e3, 1e100])))
     L = L.combined(lambda part: part * (rng.random() < 0.7))
+    if rng.random() < 0.3:
+        # Not even symmetric.
+        L = L._replace(pp=L.pp * rng.random((b, b)), qq=L.qq * rng.random((b, b)))
     top = np.abs(w).max() or 1.0
     # Numbers that are not finite are multipliers, too.
     with np.errstate(over="ignore"):

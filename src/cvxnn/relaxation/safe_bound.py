@@ -38,7 +38,7 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
     Notes
     -----
     *The inequality.* Let ``p = (Xu)_+``, ``q = (-Xu)_+``, ``||u|| <= 1``, and Lambda be
-    multipliers with
+    multipliers, symmetric in pp and qq, with
 
         ``||Lambda_up,i|| <= Lambda_p,i``, ``||Lambda_uq,i|| <= Lambda_q,i``,
         ``Lambda_pp, Lambda_qq >= 0``, ``Lambda_pq,ij >= 0`` for i != j.
@@ -126,11 +126,10 @@ def in_dual_cone(L: Moments, weights: FloatArray) -> Moments:
     pq = np.maximum(L.pq, 0.0)
     pairs = np.arange(pq.shape[1])
     pq[:, pairs, pairs] = L.pq[:, pairs, pairs]
-    return Moments(
-        0.0 * L.corner,
-        np.maximum(p, _lengths(up, 1)), np.maximum(q, _lengths(uq, 1)),
-        up, uq, np.maximum(L.pp, 0.0), pq, np.maximum(L.qq, 0.0),
-    )  # fmt: skip
+    # Exactly symmetric, as the adjoint takes them to be: a sum of two does not depend on order.
+    pp, qq = (np.maximum(0.5 * (part + part.mT), 0.0) for part in (L.pp, L.qq))
+    heads = np.maximum(p, _lengths(up, 1)), np.maximum(q, _lengths(uq, 1))
+    return Moments(0.0 * L.corner, *heads, up, uq, pp, pq, qq)
 
 
 def proven(X: FloatArray, weights: FloatArray, arrow: Arrow) -> float:
