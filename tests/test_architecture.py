@@ -14,7 +14,7 @@ FLOORS = """
     errors array_types settings blas clocks interrupts files kernels validation
     compensated
     layers losses evaluation patterns methods networks results progress problems
-    oracle program certificates baselines solvers models exchange training
+    oracle program certificates relaxation baselines solvers models exchange training
     landscape estimators datasets plotting study cli
 """
 ROOMS = FLOORS.split()

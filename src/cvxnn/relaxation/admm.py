@@ -1,0 +1,215 @@
+"""The relaxation, solved by the alternating direction method of multipliers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any, Protocol, final
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.problems import Neurons
+from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.moments import Array, Moments, Namespace, within_ball
+from cvxnn.relaxation.part import Part
+from cvxnn.relaxation.state import State
+
+SIGNS = (1.0, -1.0)
+# Over-relaxation (J. Eckstein and D. Bertsekas, Math. Program. 55, 1992).
+_RELAX = 1.6
+# Iterations between two looks at the residuals, and their ratio from which rho changes.
+_EVERY, _UNBALANCED, _MOST_CHANGE = 20, 3.0, 3.0
+# rho over that of beta and the sizes of the neurons.
+_PENALTY = 20.0
+
+
+class WorkerMap(Protocol):
+    """``map``, or that of a pool of threads."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
+        """The function of each item."""
+
+
+@final
+@dataclass(frozen=True)
+class Numbers:
+    """What the iteration is done with.
+
+    Attributes
+    ----------
+    xp : namespace
+        numpy, or a library with the same names.
+    dtype : dtype
+        Of the moments.
+    """
+
+    xp: Namespace = np
+    dtype: Any = np.float64
+
+
+_NUMPY = Numbers()
+
+
+@final
+class Admm:
+    """``min l(f) + beta sum_s G^s_00`` over moments of neurons, in blocks of rows.
+
+    For each output sign s, F are moments of (1, u, a), ``a = |Xu|``, positive semidefinite
+    in each block, and ``G = T F T'`` those of (1, u, p, q). Sums of neurons satisfy
+
+    - ``tr G_uu <= G_00``, ``||G_up,i|| <= G_p,i``, ``||G_uq,i|| <= G_q,i``,
+    - ``G_pp, G_pq, G_qq >= 0``, ``diag G_pq = 0``,
+    - the corners (1, u) of all blocks are the same,
+
+    and predict ``f = sum_s s G^s_p``: the least objective of such moments is not above that
+    of any network. Products of rows of different blocks are left out; by completion of
+    positive semidefinite matrices nothing else is lost by that (R. Grone, C. Johnson, E. Sa
+    and H. Wolkowicz, Linear Algebra Appl. 58, 1984).
+
+    Every step has a closed form: G is projected on its cone, the loss has its proximal step,
+    and F is the positive part of a matrix. Multipliers prove a bound after any number of them.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    beta : float
+    dual : callable
+        Minus the gradient of the loss at the minimum of ``l(f) + ||f - c||^2 / (2 theta)``, for
+        c in the blocks and theta.
+    neurons : Neurons
+        Where to start, in the units of the blocks.
+    v : ndarray, shape (B, b)
+        The dual point to start from, in the blocks.
+    size : float
+        Of all neurons together, about: for the first rho.
+    numbers : Numbers
+    workers : callable
+        ``map`` over parts, of which there are two at least.
+    n_workers : int
+        How many parts it works on at the same time.
+
+    Attributes
+    ----------
+    v : ndarray, shape (B, b)
+    iterations : int
+    rho : float
+    residuals : tuple of float
+        The relative primal and dual one, when they were last measured.
+
+    Notes
+    -----
+    O(n b^2 + n b d + (n / b) (1 + d + b)^3) for an iteration and sign. Source: S. Boyd et al.,
+    Distributed optimization and statistical learning via ADMM, 2011; rho by section 3.4.1.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        beta: float,
+        dual: Callable[[Array, float], Array],
+        neurons: Neurons,
+        v: FloatArray,
+        size: float,
+        numbers: Numbers = _NUMPY,
+        workers: WorkerMap = map,
+        n_workers: int = 1,
+    ) -> None:
+        xp = self._xp = numbers.xp
+        self._beta, self._dual, self._workers = beta, dual, workers
+        self._n_shares = -(-n_workers // len(SIGNS))
+        X = xp.asarray(blocks.rows, dtype=numbers.dtype)
+        self.rho = _PENALTY * beta / size
+        self.v = xp.asarray(v, dtype=numbers.dtype)
+        self.iterations = 0
+        self.residuals = np.inf, np.inf
+        states = {}
+        for sign in SIGNS:
+            F = xp.asarray(_sum_of_neurons(blocks.rows, neurons, sign), dtype=numbers.dtype)
+            states[sign] = State.of(X, F, sign * self.v / (2.0 * self.rho))
+        self._share(states)
+
+    def step(self) -> None:
+        """One iteration."""
+        self.iterations += 1
+        measured = self.iterations % _EVERY == 0
+        corners = {sign: self._corner(sign) for sign in SIGNS}
+        wanted = self._workers(lambda part: part.project(corners[part.sign]), self.parts)
+        centre = self._xp.zeros_like(self.v)
+        for part, p in zip(self.parts, wanted, strict=True):
+            centre[part.where] += part.sign * p
+        # Both signs move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
+        self.v = self._dual(centre, len(SIGNS) / (2.0 * self.rho))
+        advanced = self._workers(
+            lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
+        )
+        # A map does nothing before it is asked.
+        list(advanced)
+        if measured:
+            self._balance()
+
+    def merge_blocks(self) -> None:
+        """Go on with half as many blocks, which is tighter; their number is even."""
+        self._share({sign: self._state(sign).merged(self._xp) for sign in SIGNS})
+        self.v = self.v.reshape(self._n_blocks, -1)
+
+    def multipliers(self, sign: float) -> Moments:
+        """Of an output sign, as they are: to be put into the dual cone."""
+        L = self._state(sign).scaled.combined(lambda a: self._in_float64(self.rho * a))
+        return L._replace(p=L.p - sign * self._in_float64(self.v) / 2.0)
+
+    def dual_point(self) -> FloatArray:
+        """The v of the last iteration, shape (B, b)."""
+        return self._in_float64(self.v)
+
+    def _state(self, sign: float) -> State:
+        states = [part.state for part in self.parts if part.sign == sign]
+        return states[0] if len(states) == 1 else State.joined(states, self._xp)
+
+    def _share(self, states: dict[float, State]) -> None:
+        """Give blocks to the workers."""
+        self._n_blocks = states[SIGNS[0]].X.shape[0]
+        shares = _shares(self._n_blocks, self._n_shares)
+        self.parts = [
+            Part(where, sign, states[sign].take(where), self._xp)
+            for sign, where in product(SIGNS, shares)
+        ]
+
+    @staticmethod
+    def _in_float64(array: Array) -> FloatArray:
+        return np.asarray(array, dtype=np.float64)
+
+    def _corner(self, sign: float) -> Array:
+        total = sum(part.corner() for part in self.parts if part.sign == sign)
+        corner = total / self._n_blocks
+        corner[0, 0] -= self._beta / (self.rho * self._n_blocks)
+        return within_ball(corner, self._xp)
+
+    def _balance(self) -> None:
+        """Change rho where one of the residuals is much larger than the other."""
+        norms = np.sqrt(np.sum([part.norms for part in self.parts], axis=0))
+        primal, dual = norms[:2] / np.maximum(norms[2:], 1e-300)
+        self.residuals = float(primal), float(dual)
+        primal, dual = self.residuals
+        if min(primal, dual) == 0.0 or 1.0 / _UNBALANCED < primal / dual < _UNBALANCED:
+            return
+        factor = float(np.clip(np.sqrt(primal / dual), 1.0 / _MOST_CHANGE, _MOST_CHANGE))
+        self.rho *= factor
+        for part in self.parts:
+            part.rescale(factor)
+
+
+def _shares(count: int, n_shares: int) -> list[slice]:
+    """Blocks in shares of nearly equal size."""
+    ends = np.linspace(0, count, min(n_shares, count) + 1).round().astype(int)
+    return [slice(a, b) for a, b in pairwise(ends.tolist())]
+
+
+def _sum_of_neurons(X: FloatArray, neurons: Neurons, sign: float) -> FloatArray:
+    """``F = sum_j size_j z_j z_j'`` over the neurons of a sign, ``z = (1, u, |Xu|)``."""
+    chosen = neurons.signs * sign > 0.0
+    U = neurons.directions[chosen]
+    outer = np.concatenate([np.ones((len(U), 1)), U], axis=1).T
+    z = np.concatenate([np.broadcast_to(outer, (len(X), *outer.shape)), np.abs(X @ U.T)], axis=1)
+    return np.asarray((z * neurons.sizes[chosen]) @ z.mT)

@@ -1,0 +1,107 @@
+"""Positive parts of symmetric matrices: few of their eigenvalues are positive."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cvxnn.relaxation.moments import Array, Namespace
+
+_TYPES: dict[Any, tuple[str, Any]] = {
+    np.dtype(np.float32): ("ssyevr", ctypes.c_float),
+    np.dtype(np.float64): ("dsyevr", ctypes.c_double),
+}
+# Numbers of LAPACK's workspace for a column, more than it asks for.
+_WORK, _INTEGERS = 40, 12
+
+
+def positive_half(M: Array, xp: Namespace) -> Array:
+    """``V sqrt(D)`` for the positive eigenvalues D of each matrix, shape (B, m, k).
+
+    k is the largest number of them; columns of other matrices are filled with zeros.
+
+    Parameters
+    ----------
+    M : ndarray, shape (B, m, m)
+        Symmetric.
+
+    Notes
+    -----
+    In numpy only eigenvectors that are needed are computed, by LAPACK's `syevr`, with which
+    a matrix takes a third of the time. SciPy has it, but holds the interpreter's lock
+    meanwhile, so that it is called here without that.
+
+    Examples
+    --------
+    >>> half = positive_half(np.diag([4.0, -1.0, 0.0])[None], np)
+    >>> abs(half).round(12).tolist()
+    [[[2.0], [0.0], [0.0]]]
+    """
+    if xp is np and M.dtype in _TYPES:
+        found = [_positive_pairs(matrix) for matrix in M]
+        half = np.zeros((*M.shape[:2], max(1, *(len(values) for values, _ in found))), M.dtype)
+        for columns, (values, vectors) in zip(half, found, strict=True):
+            columns[:, : len(values)] = vectors.T * np.sqrt(values)
+        return half
+    values, vectors = xp.linalg.eigh(M)
+    count = max(1, int((values > 0.0).sum(1).max()))
+    return vectors[:, :, -count:] * xp.sqrt(values[:, -count:].clip(0.0))[:, None, :]
+
+
+def _positive_pairs(M: Array) -> tuple[Array, Array]:
+    """Positive eigenvalues, shape (k,), and unit eigenvectors, (k, m), of a symmetric matrix."""
+    name, real = _TYPES[M.dtype]
+    n = len(M)
+    A = np.array(M, order="C")
+    values, vectors = np.empty(n, A.dtype), np.empty((n, n), A.dtype)
+    work, integers = np.empty(_WORK * n, A.dtype), np.empty(_INTEGERS * n, np.intc)
+    supports = np.empty(2 * n, np.intc)
+    largest = float(np.sqrt(np.vdot(A, A)))
+    if not np.isfinite(largest):
+        # To be seen by who has left the range of the numbers.
+        return np.full(1, np.nan, A.dtype), np.full((1, n), np.nan, A.dtype)
+    if largest == 0.0:
+        return values[:0], vectors[:0]
+    found, info = ctypes.c_int(0), ctypes.c_int(0)
+    order, none = ctypes.c_int(n), ctypes.c_int(0)
+    _lapack(name)(
+        b"V", b"V", b"L", ctypes.byref(order), _at(A), ctypes.byref(order),
+        ctypes.byref(real(0.0)), ctypes.byref(real(1.01 * largest)),
+        ctypes.byref(none), ctypes.byref(none), ctypes.byref(real(0.0)), ctypes.byref(found),
+        _at(values), _at(vectors), ctypes.byref(order), _at(supports),
+        _at(work), ctypes.byref(ctypes.c_int(len(work))),
+        _at(integers), ctypes.byref(ctypes.c_int(len(integers))), ctypes.byref(info),
+    )  # fmt: skip
+    if info.value != 0:
+        return _by_eigh(M)
+    return values[: found.value], vectors[: found.value]
+
+
+def _by_eigh(M: Array) -> tuple[Array, Array]:
+    values, vectors = np.linalg.eigh(M)
+    positive = values > 0.0
+    return values[positive], vectors[:, positive].T
+
+
+def _at(array: Array) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+@cache
+def _lapack(name: str) -> Any:
+    """A routine of the LAPACK of SciPy, all arguments by reference; it runs without the lock."""
+    from scipy.linalg import cython_lapack
+
+    capsule = cython_lapack.__pyx_capi__[name]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = (
+        ctypes.c_char_p, [ctypes.py_object],
+    )  # fmt: skip
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
+    characters, pointers = [ctypes.c_char_p] * 3, [ctypes.c_void_p] * 18
+    return ctypes.CFUNCTYPE(None, *characters, *pointers)(address)

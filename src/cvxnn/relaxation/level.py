@@ -1,0 +1,150 @@
+"""The best numbers for a proven bound, in floating point: nothing here is relied upon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.relaxation.moments import Moments, adjoint
+
+# Multiples of the size of data between which the shift of a block is looked for.
+_SMALLEST, _LARGEST = 1e-8, 1e2
+# Numbers whose squares stay in the range of float64; the data have size one.
+_LARGEST_FORM = 1e100
+_ROUNDS, _TRIALS = 4, 10
+_HALVINGS = 50
+
+
+@final
+@dataclass(frozen=True)
+class Arrow:
+    """Multipliers, and an approximate factor of the matrix N of :func:`safe_bound`.
+
+    Attributes
+    ----------
+    multipliers : Moments
+        Those given, with other numbers for the products ``p_i q_i``.
+    level, ball : float
+        m and lambda.
+    factors : ndarray, shape (B, b, b)
+        The R_b.
+    beside : ndarray, shape (B, b, 1 + d)
+        The S_b.
+    corner : ndarray, shape (1 + d, 1 + d)
+        The R_c.
+    """
+
+    multipliers: Moments
+    level: float
+    ball: float
+    factors: FloatArray
+    beside: FloatArray
+    corner: FloatArray
+
+
+@final
+class _Eliminated:
+    """``sum_b z_b'Q_b z_b`` with the a_b eliminated, as a function of the shifts tau_b.
+
+    Since ``||a_b|| = ||X_b u||``, ``tau_b (u'X_b'X_b u - a_b'a_b) = 0`` may be added. For tau_b
+    above the largest eigenvalue of Q_b,aa the form has a maximum over a_b; what is left is a
+    form of (1, u).
+    """
+
+    def __init__(self, X: FloatArray, weights: FloatArray, L: Moments) -> None:
+        m = 1 + X.shape[2]
+        Q = adjoint(L._replace(p=L.p + weights / 2), X, np)
+        self.is_usable = bool((np.abs(Q) < _LARGEST_FORM).all())
+        if not self.is_usable:
+            return
+        self.values, self.vectors = np.linalg.eigh(Q[:, m:, m:])
+        self.pulls = self.vectors.mT @ Q[:, m:, :m]
+        self.fixed = Q[:, :m, :m].sum(axis=0)
+        self.squares = X.mT @ X
+        size = np.sqrt((X * X).sum(axis=2))
+        self.scale = float((np.abs(weights) * size).sum() / (size**2).sum()) or 1.0
+
+    def gaps(self, distance: float) -> FloatArray:
+        """``tau_b - eigenvalues``, shape (B, b)."""
+        return np.asarray(self.values[:, -1:] - self.values + distance)
+
+    def corner(self, distance: float) -> FloatArray:
+        """The form of (1, u), shape (1 + d, 1 + d)."""
+        pulls = self.pulls / np.sqrt(self.gaps(distance))[:, :, None]
+        flat = pulls.reshape(-1, pulls.shape[2])
+        corner = self.fixed + flat.T @ flat
+        shifts = self.values[:, -1] + distance
+        corner[1:, 1:] += np.tensordot(shifts, self.squares, 1)
+        return corner
+
+
+def best_level(X: FloatArray, weights: FloatArray, L: Moments) -> Arrow | None:
+    """The shift, m and lambda of the smallest ``m + lambda``, and factors of N.
+
+    The bound is convex in the shifts, of which all blocks get the same distance from their
+    eigenvalues: the best of some, then of some around it, and so on. None where a number is out
+    of range.
+    """
+    form = _Eliminated(X, weights, L)
+    if not form.is_usable:
+        return None
+    low, high = form.scale * _SMALLEST, form.scale * _LARGEST
+    for _ in range(_ROUNDS):
+        distance = _best_of(form, np.geomspace(low, high, _TRIALS))
+        step = (high / low) ** (1.0 / (_TRIALS - 1))
+        low, high = distance / step, distance * step
+    corner = form.corner(distance)
+    if not (np.abs(corner) < _LARGEST_FORM**1.5).all():
+        return None
+    (level,), (ball,) = _over_ball(corner[None])
+    roots = np.sqrt(form.gaps(distance))
+    pairs = np.arange(L.pq.shape[1])
+    pq = L.pq.copy()
+    # The shift is a multiplier: a_i^2 - (x_i'u)^2 = 4 p_i q_i, which stands there twice.
+    pq[:, pairs, pairs] -= 2.0 * (form.values[:, -1:] + distance)
+    return Arrow(
+        L._replace(pq=pq),
+        float(level),
+        float(ball),
+        roots[:, :, None] * form.vectors.mT,
+        -form.pulls / roots[:, :, None],
+        _root(np.diag(np.append(level, np.full(len(corner) - 1, ball))) - corner),
+    )
+
+
+def _best_of(form: _Eliminated, distances: FloatArray) -> float:
+    """The distance of the lowest bound."""
+    corners = np.array([form.corner(distance) for distance in distances])
+    finite = (np.abs(corners) < _LARGEST_FORM**1.5).all(axis=(1, 2))
+    bounds = np.full(len(distances), np.inf)
+    bounds[finite] = np.sum(_over_ball(corners[finite]), axis=0)
+    return float(distances[np.argmin(bounds)])
+
+
+def _over_ball(S: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The m and lambda of the smallest sum with ``[m, 0; 0, lambda I] >= S``, for each S.
+
+    ``m = s + b'(lambda I - C)^-1 b``; its derivative in lambda is -1 at the best one, between
+    the largest eigenvalue of C, or 0, and that plus ||b||.
+    """
+    values, vectors = np.linalg.eigh(S[:, 1:, 1:])
+    squares = (vectors.mT @ S[:, 1:, :1])[:, :, 0] ** 2
+    length = np.sqrt(squares.sum(axis=1))
+    size = np.abs(values).max(axis=1) + length
+    low = np.maximum(values[:, -1], 0.0) + 1e-15 * size
+    high = low + length
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        short = (squares / (middle[:, None] - values) ** 2).sum(axis=1) > 1.0
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    gaps = high[:, None] - values
+    return S[:, 0, 0] + (squares / np.where(gaps > 0.0, gaps, 1.0)).sum(axis=1), high
+
+
+def _root(N: FloatArray) -> FloatArray:
+    """R with R'R next to a symmetric matrix that is nearly positive semidefinite."""
+    values, vectors = np.linalg.eigh(0.5 * (N + N.T))
+    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)

@@ -1,0 +1,136 @@
+"""What an iteration of the ADMM starts from, and how blocks are merged on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cvxnn.relaxation.moments import Array, Moments, Namespace, moments
+
+# Eigenvalues of a corner that are nothing, relative to the largest.
+_NOTHING = 1e-5
+
+
+class State(NamedTuple):
+    """Blocks of rows of one output sign in the ADMM.
+
+    Attributes
+    ----------
+    X : ndarray, shape (B, b, d)
+    image : Moments
+        ``T F T'`` of positive semidefinite F, shape (B, 1 + d + b, 1 + d + b).
+    scaled : Moments
+        The multipliers over rho.
+    copy : ndarray, shape (B, b)
+        Of the moments of 1 and p, the one that the loss wants.
+    slack : ndarray, shape (B, b)
+        The multipliers of this copy, over 2 rho.
+    """
+
+    X: Array
+    image: Moments
+    scaled: Moments
+    copy: Array
+    slack: Array
+
+    @classmethod
+    def of(cls, X: Array, F: Array, slack: Array) -> State:
+        """Without multipliers but for those of the loss."""
+        image = moments(F, X)
+        return cls(X, image, image.combined(lambda part: 0.0 * part), 1.0 * image.p, slack)
+
+    @classmethod
+    def joined(cls, states: Sequence[State], xp: Namespace) -> State:
+        """The blocks of several."""
+
+        def together(*parts: Array) -> Array:
+            return xp.concatenate(parts)
+
+        first, others = states[0], states[1:]
+        return cls(
+            together(*(state.X for state in states)),
+            first.image.combined(together, *(state.image for state in others)),
+            first.scaled.combined(together, *(state.scaled for state in others)),
+            together(*(state.copy for state in states)),
+            together(*(state.slack for state in states)),
+        )
+
+    def take(self, where: slice) -> State:
+        """Some of the blocks."""
+        return State(
+            self.X[where],
+            self.image.combined(lambda part: part[where]),
+            self.scaled.combined(lambda part: part[where]),
+            self.copy[where],
+            self.slack[where],
+        )
+
+    def merged(self, xp: Namespace) -> State:
+        """With every two neighbours as one block; the number of blocks is even.
+
+        The multipliers of new pairs are zero, so that they prove what they did before. The
+        moments of new pairs are those of the positive semidefinite completion of largest
+        determinant, ``F_12 = F_1c F_cc^-1 F_c2`` for the corner c in common (Grone et al. 1984).
+        """
+        F, m = _with_moduli(self.image, xp), 1 + self.X.shape[2]
+        corner = 0.5 * (F[::2, :m, :m] + F[1::2, :m, :m])
+        first, second = F[::2, m:, :m], F[1::2, m:, :m]
+        across = first @ _inverse(corner, xp) @ second.mT
+        new = _paired(F[::2, m:, m:], F[1::2, m:, m:], across, xp)
+        beside = xp.concatenate([first, second], 1)
+        whole = xp.concatenate(
+            [xp.concatenate([corner, beside.mT], 2), xp.concatenate([beside, new], 2)], 1
+        )
+        X = _long(self.X)
+        return State(
+            X, moments(whole, X), _merged(self.scaled, xp), _long(self.copy), _long(self.slack)
+        )
+
+
+def _with_moduli(G: Moments, xp: Namespace) -> Array:
+    """The F over (1, u, a) from its moments of (1, u, p, q): ``a = p + q``."""
+    a_a = G.pp + G.pq + G.pq.mT + G.qq
+    beside = xp.concatenate([(G.p + G.q)[:, None, :], G.up + G.uq], 1)
+    top = xp.concatenate([G.corner, beside], 2)
+    return xp.concatenate([top, xp.concatenate([beside.mT, a_a], 2)], 1)
+
+
+def _merged(G: Moments, xp: Namespace) -> Moments:
+    """Multipliers of blocks as those of pairs of blocks: a corner stands for two."""
+
+    def wide(part: Array) -> Array:
+        return xp.concatenate([part[::2], part[1::2]], 2)
+
+    def pairs(part: Array) -> Array:
+        return _paired(part[::2], part[1::2], 0.0 * part[::2], xp)
+
+    corner = G.corner[::2] + G.corner[1::2]
+    return Moments(
+        corner,
+        _long(G.p),
+        _long(G.q),
+        wide(G.up),
+        wide(G.uq),
+        pairs(G.pp),
+        pairs(G.pq),
+        pairs(G.qq),
+    )
+
+
+def _long(part: Array) -> Array:
+    """Numbers of rows, shape (B, b, ...), with two blocks as one."""
+    return part.reshape(part.shape[0] // 2, 2 * part.shape[1], *part.shape[2:])
+
+
+def _paired(first: Array, second: Array, across: Array, xp: Namespace) -> Array:
+    """``[first, across; across', second]``."""
+    top, bottom = xp.concatenate([first, across], 2), xp.concatenate([across.mT, second], 2)
+    return xp.concatenate([top, bottom], 1)
+
+
+def _inverse(corner: Array, xp: Namespace) -> Array:
+    """The inverse of each positive semidefinite matrix on what is not nothing."""
+    values, vectors = xp.linalg.eigh(corner)
+    alive = values > _NOTHING * values[:, -1:]
+    inverse = xp.where(alive, 1.0 / xp.where(alive, values, 1.0 + 0.0 * values), 0.0 * values)
+    return (vectors * inverse[:, None, :]) @ vectors.mT

@@ -1,0 +1,157 @@
+"""Bounds of the relaxation: never above an optimum, valid for both signs, and how close."""
+
+import numpy as np
+import pytest
+
+import cvxnn
+from cvxnn import interrupts
+from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.layers import Layer
+from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
+from cvxnn.oracle import CellOracle
+from cvxnn.patterns import enumerate_patterns
+from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.prover import RelaxationProver
+
+
+def small(n=14, d=3, seed=0):
+    """Waves with noise, and a column of ones."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
+    return X, np.sin(2.0 * X[:, 0]) + 0.5 * rng.standard_normal(n)
+
+
+def neurons_of(solution):
+    return Neurons.of_weights(solution.network.hidden_weights, solution.network.output_weights)
+
+
+def first_proof(problem):
+    return spectral_proof(problem.rows, problem.residual_at_zero)
+
+
+def improved(problem, neurons, *, block=50, largest=50, most=400, tol=1e-6, deadline=UNLIMITED):
+    prover = RelaxationProver(problem, block=block, largest=largest, most=most)
+    return prover.improve(neurons, first_proof(problem), tol, deadline)
+
+
+@pytest.mark.parametrize("block", [5, 14])
+@pytest.mark.parametrize("seed", range(4))
+def test_never_above_the_optimum_and_close(seed, block):
+    X, y = small(seed=seed)
+    beta = 0.1 * cvxnn.largest_beta(X, y)
+    solution = cvxnn.solve(X, y, beta=beta)
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    proof = improved(problem, neurons_of(solution), block=block)
+    assert proof.kind == "relaxation" and proof.bounds.shape == (2,)
+    bound = proof.bound(problem)
+    assert bound <= solution.objective + solution.objective_error
+    # Gaps of the relaxation itself: 0 to 0.05 with all pairs, more where pairs are left out.
+    assert bound >= solution.objective * (0.94 if block == 14 else 0.85)
+    exact = CellOracle(X, enumerate_patterns(X)).price(proof.V).bounds
+    assert (proof.bounds >= exact * (1.0 - 1e-9)).all()
+
+
+LOSSES = {
+    "huber": HuberLoss(0.4),
+    "logistic": LogisticLoss(),
+    "squared hinge": SquaredHingeLoss(),
+    "weighted": WeightedLoss(SquaredLoss(), np.exp2(np.arange(14.0) / 4.0 - 2.0)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_every_loss(loss):
+    X, y = small()
+    y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
+    inner = loss.loss if isinstance(loss, WeightedLoss) else loss
+    weights = loss.weights if isinstance(loss, WeightedLoss) else None
+    beta = 0.1 * cvxnn.largest_beta(X, y, loss=inner, sample_weight=weights)
+    solution = cvxnn.solve(X, y, beta=beta, loss=inner, sample_weight=weights)
+    problem = Problem.of(Layer(X), y, beta, loss)
+    bound = improved(problem, neurons_of(solution)).bound(problem)
+    assert 0.9 * solution.objective <= bound <= solution.objective + solution.objective_error
+
+
+@pytest.mark.parametrize(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
+def test_units_of_the_data(rows, targets):
+    X, y = small()
+    plain = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    scaled = Problem.of(Layer(rows * X), targets * y, 0.3 * rows * targets, SquaredLoss())
+    bounds = [
+        improved(problem, Neurons.none(3), most=60).bound(problem) for problem in (plain, scaled)
+    ]
+    assert bounds[1] / targets**2 == pytest.approx(bounds[0], rel=1e-12)
+
+
+def test_it_stops_at_the_tolerance_or_where_it_gains_no_more(monkeypatch):
+    X, y = small()
+    beta = 0.3 * cvxnn.largest_beta(X, y)
+    solution = cvxnn.solve(X, y, beta=beta)
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    proof = improved(problem, neurons_of(solution), most=None, tol=0.2)
+    assert proof.bound(problem) >= 0.8 * solution.objective
+    # The network of twice the objective cannot be proven: it comes to rest by itself.
+    far = neurons_of(solution)
+    improved(problem, far.sized(2.0 * far.sizes), most=None)
+
+
+def test_without_time_the_proof_is_the_one_before():
+    X, y = small()
+    problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    first = first_proof(problem)
+    prover = RelaxationProver(problem)
+    assert prover.improve(Neurons.none(3), first, 1e-6, Deadline(0.0)) is first
+    best = DualProof.of(np.zeros(14), 0.0, "cells")
+    kept = RelaxationProver(problem, most=1).improve(Neurons.none(3), best, 1e-6, UNLIMITED)
+    assert kept.bound(problem) >= best.bound(problem)
+
+
+def test_a_deadline_leaves_a_bound():
+    X, y = small(60, 4)
+    problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    first = first_proof(problem)
+    proof = improved(problem, Neurons.none(4), most=None, deadline=Deadline(0.3))
+    assert proof.bound(problem) >= first.bound(problem)
+
+
+def test_an_interrupt_is_raised_by_the_next_check():
+    X, y = small()
+    problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    with pytest.raises(KeyboardInterrupt), interrupts.deferred_interrupts():
+        interrupts.interrupt(2, None)
+        improved(problem, Neurons.none(3))
+
+
+@pytest.mark.parametrize("beta", [1e-140, 1e-12, 1e140])
+def test_any_beta(beta):
+    X, y = small()
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    bound = improved(problem, Neurons.none(3), most=40).bound(problem)
+    # Without neurons; and no more than the price of some that interpolate.
+    assert 0.0 <= bound <= 0.5 * float(y @ y)
+
+
+def test_a_bad_network_does_no_harm():
+    X, y = small()
+    problem = Problem.of(Layer(X), y, 0.3, SquaredLoss())
+    rng = np.random.default_rng(0)
+    bad = Neurons.of(1e40 * rng.standard_normal((5, 3)), np.ones((5, 1)))
+    none = improved(problem, Neurons.none(3), most=60)
+    assert improved(problem, bad, most=60).bound(problem) == pytest.approx(none.bound(problem))
+
+
+def test_rows_of_zeros():
+    problem = Problem.of(Layer(np.zeros((3, 2))), np.ones(3), 0.3, SquaredLoss())
+    assert improved(problem, Neurons.none(2), most=30).bound(problem) == pytest.approx(1.5)
+
+
+def test_blocks_are_merged_where_they_bring_no_more():
+    X, y = small()
+    beta = 0.1 * cvxnn.largest_beta(X, y)
+    solution = cvxnn.solve(X, y, beta=beta)
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    alone = improved(problem, neurons_of(solution), block=4, largest=4, most=2000)
+    merged = improved(problem, neurons_of(solution), block=4, largest=16, most=2000)
+    gaps = [1.0 - proof.bound(problem) / solution.objective for proof in (alone, merged)]
+    assert 0.0 <= gaps[1] < 0.8 * gaps[0]
