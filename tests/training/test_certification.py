@@ -13,11 +13,14 @@ from problems import SMALL_PROBLEMS, problem_ids, with_bias
 from sklearn.neural_network import MLPRegressor
 
 from cvxnn import to_torch
+from cvxnn.certificates import spectral_proof
 from cvxnn.errors import InputError
+from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, Loss, SquaredLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
+from cvxnn.problems import Problem
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.training import solve
 from cvxnn.training.certification import certify
@@ -304,3 +307,20 @@ def test_bad_input_is_named(arguments, sentence):
     with pytest.raises(InputError, match=sentence) as error:
         certify(**(good | arguments))
     assert "\n" not in str(error.value)
+
+
+def test_at_any_rank_the_bound_says_something():
+    """Rank 10: no oracle ends, but all patterns of a dozen rows are one program."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((12, 10))
+    y = np.maximum(X[:, 0], 0.0) - np.abs(X[:, 1]) + 0.1 * rng.standard_normal(12)
+    beta, network = 1.0, solve(X, y, 1.0, max_iter=30, time_limit=3.0).network
+    certificate = certify(network, X, y, beta)
+    exact = solve(X, y, beta, method="exact")
+    assert exact.status is Status.OPTIMAL
+    spectral = 1.0 - spectral_proof(Layer(X), y - network.forward(X)).bound(
+        Problem.of(Layer(X), y, beta, SquaredLoss())
+    ) / network.objective(X, y, beta)
+    assert certificate.dual_bound <= exact.objective * (1.0 + 1e-12)
+    assert exact.objective <= certificate.objective * (1.0 + 1e-9)
+    assert certificate.gap < 0.02 < 0.1 < spectral

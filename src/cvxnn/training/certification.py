@@ -112,7 +112,10 @@ def certify(
     own neurons attain beta. Two dual points are tried: the residual, which suffices
     for an optimal network, and, where its bound is too low, the one that training a
     network of our own leads to, because the optimal value is the same number
-    whichever dual point proves it.
+    whichever dual point proves it. Where the rank of X is above 9 and no oracle ends, a
+    relaxation with products of pairs of rows is solved from the best network known, until its
+    bound has come to rest or time is over (not beside an intercept):
+    :class:`~cvxnn.relaxation.prover.RelaxationProver`.
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with

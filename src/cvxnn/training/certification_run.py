@@ -19,8 +19,11 @@ from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import Proposals
+from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
+from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -44,6 +47,8 @@ _DEPTH = 0.05
 # the time for it: a bound from training is usually better.
 _COARSE = 1e-3
 _RESIDUAL_SHARE = 0.3
+# Seconds for a relaxation at least, where there is no limit.
+_RELAXATION = 2.0
 # A gap that rescaling the neurons closes by this share of the objective is worth a note.
 _UNBALANCED = 1e-6
 
@@ -168,8 +173,27 @@ class CertificationRun:
             self._price_residual()
             if self._gap() > self.tol:
                 self._ask(self.trainer)
+            if self._gap() > self.tol and not self.interrupted and self._is_beyond_oracles():
+                self._relax()
         except KeyboardInterrupt:
             self.interrupted = True
+
+    def _is_beyond_oracles(self) -> bool:
+        """Whether no oracle proves more than a spectral bound, but a relaxation does."""
+        has_relaxation = self.layer.readout is None and not self.read.has_intercept
+        return has_relaxation and reduce_rows(self.layer.rows).rank > MAX_RANK
+
+    def _relax(self) -> None:
+        """A bound at any rank, from the best network known.
+
+        For as long as there is time, and without a limit as long as all before has taken.
+        """
+        deadline = self.deadline
+        if not deadline.limited:
+            deadline = Deadline(max(_RELAXATION, deadline.elapsed))
+        known = self.network if self.solution is None else self.solution.network
+        prover = RelaxationProver(self.problem)
+        self.proof = prover.improve(ReLU().neurons(known), self.proof, self.tol, deadline)
 
     def certificate(self) -> NetworkCertificate:
         """What is known, with the verdict it allows."""
