@@ -12,8 +12,8 @@ from cvxnn.models.registry import MODELS
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs").glob("*.md"))
 GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
-# Pages without examples in Python; the commands of the last are tried in tests/cli.
-PROSE = {"glossary.md", "command_line.md"}
+# Pages without examples in Python; the commands of the last two are tried in tests/cli.
+PROSE = {"glossary.md", "command_line.md", "study.md"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -25,6 +25,7 @@ def test_there_are_pages():
         "glossary.md",
         "models.md",
         "optimal_set.md",
+        "study.md",
     }
 
 

@@ -16,13 +16,20 @@ def options(command):
     return {name for parameter in COMMANDS[command].params for name in parameter.opts}
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/command_line.md"])
-def test_commands_and_their_options_are_there(page):
+@pytest.mark.parametrize(
+    ("page", "commands"),
+    [
+        ("README.md", {"fit", "predict", "solve"}),
+        ("docs/command_line.md", {"fit", "predict", "solve"}),
+        ("docs/study.md", {"study"}),
+    ],
+)
+def test_commands_and_their_options_are_there(page, commands):
     text = (ROOT / page).read_text(encoding="utf-8")
     fenced = "".join(re.findall(r"(?s)```\w*\n(.*?)```", text))
     lines = re.findall(r"(?m)^cvxnn (\w+)([^\n#]*)", fenced)
     lines += re.findall(r"`cvxnn (\w+)([^`]*)`", text)
-    assert {"fit", "predict", "solve"} <= {command for command, _ in lines}
+    assert commands <= {command for command, _ in lines}
     for command, rest in lines:
         assert set(re.findall(r"--[a-z-]+", rest)) <= options(command), (command, rest)
 
