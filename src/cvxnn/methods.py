@@ -13,7 +13,10 @@ from cvxnn.interrupts import Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
 from cvxnn.settings import Settings
-from cvxnn.validation import check_choice, check_count, check_flag
+from cvxnn.validation import check_choice, check_count, check_flag, check_proof_time
+
+# Seconds for a bound at the end, at least, where nobody has said how long.
+LEAST_PROOF = 2.0
 
 
 class Arrangement(Protocol):
@@ -65,6 +68,10 @@ class Method(Settings, ABC):
         """The same without asking an exact oracle, where it asks one."""
         return self
 
+    def proof_seconds(self, spent: float) -> float:
+        """How long to look for a better bound at the end of a search that took so many seconds."""
+        return 0.0
+
 
 @dataclass(frozen=True)
 class Global(Method):
@@ -79,6 +86,11 @@ class Global(Method):
         False ends the search, STATIONARY too, where neurons have come to rest up to the
         precision of a score, some per mille of the objective: neither Newton steps nor an
         exact oracle follow. In rank two, where it takes no time, the optimum stays exact.
+    proof_time : "auto" or float
+        Seconds, within the time limit, for a bound by a relaxation at the end, where no exact
+        oracle has come to one: it says how far from optimal the network is at most, at any
+        rank. "auto" is as long as the search has taken, 2 at least; none where `certify` or
+        `polish` is False.
 
     Raises
     ------
@@ -88,16 +100,24 @@ class Global(Method):
     Examples
     --------
     >>> Global()
-    Global(certify=True, polish=True)
+    Global(certify=True, polish=True, proof_time='auto')
     """
 
     certify: bool = True
     polish: bool = True
+    proof_time: float | str = "auto"
     name: ClassVar[str] = "global"
 
     def __post_init__(self) -> None:
         check_flag(self.certify, "certify")
         check_flag(self.polish, "polish")
+        check_proof_time(self.proof_time)
+
+    def proof_seconds(self, spent: float) -> float:
+        """As long as the search took, 2 at least, unless the user has said otherwise."""
+        if not isinstance(self.proof_time, str):
+            return float(self.proof_time)
+        return max(spent, LEAST_PROOF) if self.certify and self.polish else 0.0
 
     @property
     def covers_all(self) -> bool:
