@@ -34,6 +34,7 @@ class MoreauEnvelope(Loss):
 
     def __init__(self, loss: Loss, theta: float | FloatArray) -> None:
         self.loss, self.theta = loss, theta
+        self._last: tuple[FloatArray, FloatArray, FloatArray] | None = None
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
 
     def nearest(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -41,11 +42,15 @@ class MoreauEnvelope(Loss):
 
         Newton's method. The slope ``g(e) = e - f + theta l'(e)`` increases, and has its root
         between f and ``f - theta l'(f)``; a step that is not between the ends known so far goes
-        to their middle instead.
+        to their middle instead. The last one is kept, as value, slope and curvature are asked
+        for one after the other.
         """
+        if self._last is not None and np.array_equal(self._last[0], prediction):
+            if np.array_equal(self._last[1], y):
+                return self._last[2]
         far = prediction - self.theta * self.loss.gradient(prediction, y)
         low, high = np.minimum(prediction, far), np.maximum(prediction, far)
-        point = 0.5 * (low + high)
+        point = 0.5 * (low + high) if self._last is None else self._last[2].clip(low, high)
         for _ in range(_STEPS):
             slope = point - prediction + self.theta * self.loss.gradient(point, y)
             low, high = np.where(slope < 0.0, point, low), np.where(slope > 0.0, point, high)
@@ -57,6 +62,7 @@ class MoreauEnvelope(Loss):
             point = np.where(inside, moved, 0.5 * (low + high))
             if done.all():
                 break
+        self._last = prediction.copy(), y.copy(), point
         return point
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -107,11 +113,12 @@ class MoreauEnvelope(Loss):
         return np.asarray(curvature / (1.0 + self.theta * curvature))
 
 
-def envelope(loss: Loss, theta: float | FloatArray) -> Loss:
+def envelope(loss: Loss, theta: float | FloatArray, near: float = 0.0) -> Loss:
     """The Moreau envelope of any loss here; beside a linear part the order does not matter.
 
     ``min_{f, w} l(f + S w) + t/2 ||w||^2 + ||f - c||^2 / (2 theta)`` is the least over w of the
-    envelope of l at ``c + S w``.
+    envelope of l at ``c + S w``. That w is looked for until the share `near` of the sums in the
+    slope is left, see :meth:`~cvxnn.losses.SkipLoss.of`.
 
     Examples
     --------
@@ -121,5 +128,5 @@ def envelope(loss: Loss, theta: float | FloatArray) -> Loss:
     array([ 0.5, -0.5])
     """
     if isinstance(loss, SkipLoss):
-        return loss.of(MoreauEnvelope(loss.loss, theta))
+        return loss.of(MoreauEnvelope(loss.loss, theta), near=near)
     return MoreauEnvelope(loss, theta)

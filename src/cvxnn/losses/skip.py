@@ -68,7 +68,7 @@ class SkipLoss(Loss):
         self.loss, self.skip, self.ridge, self.n_free = loss, skip, ridge, n_free
         self._ridges = _ridges(skip.shape[1], ridge, n_free)
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
-        self.last = np.zeros(skip.shape[1])
+        self.last, self._near = np.zeros(skip.shape[1]), 0.0
         self._factor: tuple[FloatArray, bool] | None = None
 
     def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -78,10 +78,13 @@ class SkipLoss(Loss):
         self.last = found(prediction, y, self.last)
         return self.last
 
-    def of(self, loss: Loss, ridge: float | None = None) -> SkipLoss:
-        """The same linear part beside another loss; its search for w starts from the last one."""
+    def of(self, loss: Loss, ridge: float | None = None, near: float = 0.0) -> SkipLoss:
+        """The same linear part beside another loss; its search for w starts from the last one.
+
+        It ends where of the sums in the slope no more than the share `near` is left.
+        """
         other = SkipLoss(loss, self.skip, self.ridge if ridge is None else ridge, self.n_free)
-        other.last = self.last
+        other.last, other._near = self.last, near
         return other
 
     def beside_line(self, y: FloatArray) -> tuple[Loss, FloatArray]:
@@ -105,6 +108,8 @@ class SkipLoss(Loss):
         """For any other loss: Newton's method."""
         point = (start, *self._values(prediction, y, start))
         for _ in range(_NEWTON_STEPS):
+            if self._near and self._is_near(prediction, y, point):
+                break
             for curvature in self._curvatures(prediction + self.skip @ point[0], y):
                 moved = self._step(prediction, y, point, curvature)
                 if moved is not None:
@@ -113,6 +118,13 @@ class SkipLoss(Loss):
                 break
             point = moved
         return self._ended(prediction, y, point[0], point[1])
+
+    def _is_near(
+        self, prediction: FloatArray, y: FloatArray, point: tuple[FloatArray, float, FloatArray]
+    ) -> bool:
+        pulls = np.abs(self.loss.gradient(prediction + self.skip @ point[0], y))
+        terms = np.abs(self.skip).T @ pulls + self._ridges * np.abs(point[0])
+        return bool((np.abs(point[2]) <= self._near * terms).all())
 
     def _ended(
         self, prediction: FloatArray, y: FloatArray, w: FloatArray, value: float

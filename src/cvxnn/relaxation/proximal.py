@@ -12,6 +12,8 @@ from cvxnn.losses.envelope import envelope
 
 # Share of the first length of w below which it is nothing: it could not grow again from 0.
 _NOTHING = 1e-4
+# Share of what is free in a step that may be left of its slope: float32 has no more digits.
+_NEAR = 1e-8
 
 
 @final
@@ -44,7 +46,7 @@ class LossStep:
     def dual(self, centre: FloatArray, theta: float | FloatArray) -> FloatArray:
         """Minus the gradient of the loss where the sum is least, shape (n,)."""
         if self._theta is None or not np.array_equal(theta, self._theta):
-            self._envelope, self._theta = envelope(self._loss, theta), theta
+            self._envelope, self._theta = envelope(self._loss, theta, _NEAR), theta
         v = -self._envelope.gradient(centre, self._y)
         if self._price > 0.0:
             self._follow()
@@ -59,4 +61,4 @@ class LossStep:
         assert isinstance(loss, SkipLoss) and isinstance(step, SkipLoss)
         eta = max(float(np.linalg.norm(step.last[: len(step.last) - step.n_free])), self._least)
         self._loss = loss.of(loss.loss, self._price / eta)
-        self._envelope = step.of(step.loss, self._price / eta)
+        self._envelope = step.of(step.loss, self._price / eta, _NEAR)
