@@ -45,6 +45,11 @@ class SkipLoss(Loss):
     n_free : int
         So many of the last columns have no ridge. There must be a best w.
 
+    Attributes
+    ----------
+    last : ndarray, shape (p,)
+        The w that was found last, 0 before.
+
     Notes
     -----
     w by Newton's method, O(n p^2) a step; for a quadratic loss one step.
@@ -63,16 +68,24 @@ class SkipLoss(Loss):
         self.loss, self.skip, self.ridge, self.n_free = loss, skip, ridge, n_free
         self._ridges = _ridges(skip.shape[1], ridge, n_free)
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
-        self._last = np.zeros(skip.shape[1])
+        self.last, self._near = np.zeros(skip.shape[1]), 0.0
         self._factor: tuple[FloatArray, bool] | None = None
 
     def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The best w, shape (p,)."""
-        if self.is_quadratic:
-            return self._solved(prediction, y)
         # Predictions follow each other closely: the last w is nearly the next.
-        self._last = self._searched(prediction, y, self._last)
-        return self._last
+        found = self._solved if self.is_quadratic else self._searched
+        self.last = found(prediction, y, self.last)
+        return self.last
+
+    def of(self, loss: Loss, ridge: float | None = None, near: float = 0.0) -> SkipLoss:
+        """The same linear part beside another loss; its search for w starts from the last one.
+
+        It ends where of the sums in the slope no more than the share `near` is left.
+        """
+        other = SkipLoss(loss, self.skip, self.ridge if ridge is None else ridge, self.n_free)
+        other.last, other._near = self.last, near
+        return other
 
     def beside_line(self, y: FloatArray) -> tuple[Loss, FloatArray]:
         """The loss beside the w that is best without neurons, and its targets.
@@ -81,7 +94,7 @@ class SkipLoss(Loss):
         """
         return beside(self.loss, y, self.skip @ self.weights(np.zeros_like(y), y))
 
-    def _solved(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+    def _solved(self, prediction: FloatArray, y: FloatArray, _: FloatArray) -> FloatArray:
         """For a quadratic loss: one system, of the same matrix every time."""
         if self._factor is None:
             self._factor = self._factored(self.loss.curvature(y, y))
@@ -95,6 +108,8 @@ class SkipLoss(Loss):
         """For any other loss: Newton's method."""
         point = (start, *self._values(prediction, y, start))
         for _ in range(_NEWTON_STEPS):
+            if self._near and self._is_near(prediction, y, point):
+                break
             for curvature in self._curvatures(prediction + self.skip @ point[0], y):
                 moved = self._step(prediction, y, point, curvature)
                 if moved is not None:
@@ -103,6 +118,13 @@ class SkipLoss(Loss):
                 break
             point = moved
         return self._ended(prediction, y, point[0], point[1])
+
+    def _is_near(
+        self, prediction: FloatArray, y: FloatArray, point: tuple[FloatArray, float, FloatArray]
+    ) -> bool:
+        pulls = np.abs(self.loss.gradient(prediction + self.skip @ point[0], y))
+        terms = np.abs(self.skip).T @ pulls + self._ridges * np.abs(point[0])
+        return bool((np.abs(point[2]) <= self._near * terms).all())
 
     def _ended(
         self, prediction: FloatArray, y: FloatArray, w: FloatArray, value: float

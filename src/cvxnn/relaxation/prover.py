@@ -6,25 +6,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
-from cvxnn.relaxation.blocks import Blocks
-from cvxnn.relaxation.moments import Array
-from cvxnn.relaxation.proximal import LossStep
-from cvxnn.relaxation.safe_bound import safe_bound
+from cvxnn.relaxation.admm import Admm, Numbers, WorkerMap
+from cvxnn.relaxation.beside import Beside
+from cvxnn.relaxation.scale import KIND, Scale
 
-# The largest singular value of the rows in the iteration, where it converges fastest.
-_SPREAD = 6.0
 # Iterations between two bounds, at least, and their share of all on the same blocks.
 _FIRST, _GROWTH = 20, 0.1
 # Share of the gap, and times: where so many times the iterations on the same blocks bring the
@@ -48,7 +43,7 @@ class RelaxationProver:
     Parameters
     ----------
     problem : Problem of Layer
-        Of plain rows, without a readout.
+        For the neurons alone. Its readout, if it has one, is sparse.
     block : int
         Rows of the first blocks, at most: the more, the tighter the bound and the slower an
         iteration.
@@ -59,6 +54,8 @@ class RelaxationProver:
         Iterations, at most.
     numbers : Numbers
         What the iteration is done with; float32 by default.
+    beside : Beside, optional
+        What is beside the neurons: incumbents and proofs are then those of its whole problem.
 
     Examples
     --------
@@ -73,13 +70,14 @@ class RelaxationProver:
     1.75
     """
 
-    kind: ClassVar[str] = "relaxation"
+    kind: ClassVar[str] = KIND
 
     problem: Problem[Layer]
     block: int = 60
     largest: int = 512
     most: int | None = None
     numbers: Numbers = field(default_factory=_in_single_precision)
+    beside: Beside | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -110,17 +108,12 @@ class _Run:
     """An iteration in the units of the data, and the best that it has proven."""
 
     def __init__(
-        self,
-        prover: RelaxationProver,
-        neurons: Neurons,
-        proof: DualProof,
-        admm: Admm,
-        scale: _Scale,
+        self, prover: RelaxationProver, neurons: Neurons, proof: DualProof, admm: Admm, scale: Scale
     ) -> None:
-        self._problem, self.proof, self.admm, self._scale = prover.problem, proof, admm, scale
-        self._best = proof.bound(prover.problem)
-        prediction = prover.problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)
-        self._objective = prover.problem.value(prediction, float(neurons.sizes.sum()))
+        self._beside = prover.beside or Beside.nothing(prover.problem)
+        self.proof, self.admm, self._scale = proof, admm, scale
+        self._best = proof.bound(self._beside.whole)
+        self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
         self._history: list[tuple[int, float]] = []
 
@@ -133,7 +126,7 @@ class _Run:
         workers: WorkerMap,
         n_workers: int,
     ) -> _Run:
-        scale = _Scale.of(prover.problem, prover.block)
+        scale = Scale.of(prover.problem, prover.block, prover.beside.price if prover.beside else 0.0)
         problem = scale.problem
         given = scale.units.reduced(neurons)
         nothing = problem.value(0.0 * problem.y)
@@ -146,10 +139,10 @@ class _Run:
         numbers = prover.numbers
         if not 1.0 / _MODERATE < size < _MODERATE:
             numbers = Numbers(numbers.xp, np.float64)
+        scale.v = problem.residual(prediction)
         admm = Admm(
             scale.blocks, problem.beta * scale.factor**2, scale.step(numbers), given,
-            scale.blocks.scattered(scale.factor * problem.residual(prediction)), size,
-            numbers, workers, n_workers,
+            scale.weights(scale.v), size, numbers, workers, n_workers,
         )  # fmt: skip
         return cls(prover, neurons, proof, admm, scale)
 
@@ -171,19 +164,8 @@ class _Run:
         """The bound of the multipliers as they are, kept if it is the best."""
         if not self.is_finite:
             return
-        v = self._scale.dual_point(self.admm)
-        bounds = np.array(
-            [
-                safe_bound(
-                    self._scale.blocks.rows,
-                    self._scale.blocks.scattered(sign * self._scale.factor * v),
-                    self.admm.multipliers(sign),
-                )
-                for sign in SIGNS
-            ]
-        )
-        found = self._scale.proof(v, bounds)
-        value = found.bound(self._problem)
+        found = self._beside.proof(self._scale.proof(self.admm))
+        value = found.bound(self._beside.whole)
         if value > self._best:
             self.proof, self._best = found, value
         self._history.append((self.admm.iterations, value))
@@ -213,54 +195,6 @@ class _Run:
         self.admm.merge_blocks()
         self._scale.blocks = self._scale.blocks.merged()
         self._begun, self._history = self.admm.iterations, []
-
-
-@final
-@dataclass
-class _Scale:
-    """The problem as it is iterated on: with rows, predictions and v times a factor c.
-
-    That is ``min c^2 l(f / c) + c^2 beta sum_j size_j`` for rows ``c X``: sizes stay as they
-    are. All factors are powers of two, so that nothing is rounded.
-    """
-
-    problem: Problem[Layer]
-    units: Any
-    blocks: Blocks
-    factor: float
-
-    @classmethod
-    def of(cls, problem: Problem[Layer], block: int) -> _Scale:
-        scaled, units = problem.in_units()
-        X = scaled.rows.rows
-        largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
-        factor = float(np.exp2(np.rint(np.log2(_SPREAD / largest))))
-        return cls(scaled, units, Blocks.of(factor * X, block), factor)
-
-    def step(self, numbers: Numbers) -> Any:
-        """The proximal step of the loss, in the blocks."""
-        loss = LossStep(self.problem.loss, self.problem.y)
-
-        def dual(centre: Array, theta: float) -> Array:
-            rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
-            v = self.factor * loss.dual(rows / self.factor, theta)
-            return numbers.xp.asarray(self.blocks.scattered(v), dtype=numbers.dtype)
-
-        return dual
-
-    def dual_point(self, admm: Admm) -> FloatArray:
-        """A point of the domain of the conjugate that stays as it is in the units of the data."""
-        v = self.blocks.gathered(admm.dual_point()) / self.factor
-        v = self.problem.loss.project(v, self.problem.y)
-        return np.asarray(v * self.units.targets / self.units.targets)
-
-    def proof(self, v: FloatArray, bounds: FloatArray) -> DualProof:
-        """In the units of the data, from bounds for rows and v times the factor."""
-        bounds = bounds / self.factor**2 * self.units.targets * self.units.rows
-        # Up, where the numbers leave the range of float64 below.
-        return DualProof(
-            v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), RelaxationProver.kind
-        )
 
 
 @contextmanager

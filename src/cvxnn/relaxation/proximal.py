@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, FloatArray
-from cvxnn.losses import Loss
+from cvxnn.array_types import FloatArray
+from cvxnn.losses import Loss, SkipLoss
+from cvxnn.losses.envelope import envelope
 
-_STEPS = 100
+# Share of the first length of w below which it is nothing: it could not grow again from 0.
+_NOTHING = 1e-4
+# Share of what is free in a step that may be left of its slope: float32 has no more digits.
+_NEAR = 1e-8
 
 
 @final
-@dataclass
 class LossStep:
-    """``min_f l(f, y) + ||f - c||^2 / (2 theta)``, row by row, for any smooth loss.
+    """``min_f l(f, y) + sum_i (f_i - c_i)^2 / (2 theta_i)``, for any smooth loss.
 
-    Attributes
+    A loss beside a linear part has the best one for each step.
+
+    Parameters
     ----------
     loss : Loss
-        A sum over the rows with a continuous gradient.
     y : ndarray, shape (n,)
+    price : float
+        Where it is not 0, w of a :class:`~cvxnn.losses.SkipLoss` costs ``price ||w||``: its
+        ridge, price over ``||w||``, follows w from step to step.
 
     Examples
     --------
@@ -31,28 +37,28 @@ class LossStep:
     array([1.])
     """
 
-    loss: Loss
-    y: FloatArray
+    def __init__(self, loss: Loss, y: FloatArray, price: float = 0.0) -> None:
+        self._loss, self._y, self._price = loss, y, price
+        self._theta: float | FloatArray | None = None
+        self._envelope = loss
+        self._least = _NOTHING * price / loss.ridge if isinstance(loss, SkipLoss) else 0.0
 
-    def dual(self, centre: FloatArray, theta: float) -> FloatArray:
-        """Minus the gradient of the loss where the sum is least, shape (n,).
+    def dual(self, centre: FloatArray, theta: float | FloatArray) -> FloatArray:
+        """Minus the gradient of the loss where the sum is least, shape (n,)."""
+        if self._theta is None or not np.array_equal(theta, self._theta):
+            self._envelope, self._theta = envelope(self._loss, theta, _NEAR), theta
+        v = -self._envelope.gradient(centre, self._y)
+        if self._price > 0.0:
+            self._follow()
+        return v
 
-        Newton's method. The slope ``g(f) = f - c + theta l'(f)`` increases, and has its root
-        between c and ``c - theta l'(c)``; a step that is not between the ends known so far goes
-        to their middle instead.
+    def _follow(self) -> None:
+        """The ridge for the w of this step: ``||w|| = min over eta of (||w||^2 / eta + eta) / 2``.
+
+        Only what the iteration comes to rest at solves the problem with the price.
         """
-        far = centre - theta * self.loss.gradient(centre, self.y)
-        low, high = np.minimum(centre, far), np.maximum(centre, far)
-        point = 0.5 * (low + high)
-        for _ in range(_STEPS):
-            slope = point - centre + theta * self.loss.gradient(point, self.y)
-            low, high = np.where(slope < 0.0, point, low), np.where(slope > 0.0, point, high)
-            step = slope / (1.0 + theta * self.loss.curvature(point, self.y))
-            moved = point - step
-            # What rounding leaves of a step is not an end that was met.
-            done = np.abs(step) <= 4.0 * EPS * (np.abs(point) + np.abs(centre))
-            inside = (moved > low) & (moved < high) | done
-            point = np.where(inside, moved, 0.5 * (low + high))
-            if done.all():
-                break
-        return -self.loss.gradient(point, self.y)
+        loss, step = self._loss, self._envelope
+        assert isinstance(loss, SkipLoss) and isinstance(step, SkipLoss)
+        eta = max(float(np.linalg.norm(step.last[: len(step.last) - step.n_free])), self._least)
+        self._loss = loss.of(loss.loss, self._price / eta)
+        self._envelope = step.of(step.loss, self._price / eta, _NEAR)

@@ -1,0 +1,43 @@
+"""Layers whose predictions read rows of their own, so that the step of the loss is one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+
+from cvxnn.array_types import FloatArray
+from cvxnn.layers import Layer
+
+
+def separated(layer: Layer) -> Layer | None:
+    """The layer with a copy of a row for each prediction that reads it.
+
+    Then ``R R'`` is diagonal. Copies have the same kink, so that they come to the same block.
+    None for a readout that mixes all predictions, or is dense.
+
+    Examples
+    --------
+    >>> shared = Layer(np.array([[1.0], [2.0]]), scipy.sparse.csr_array([[1.0, 0.0], [2.0, 3.0]]))
+    >>> own = separated(shared)
+    >>> own.rows.ravel(), own.readout.toarray()
+    (array([1., 1., 2.]), array([[1., 0., 0.],
+           [0., 2., 3.]]))
+    """
+    if layer.readout is None:
+        return layer
+    if not scipy.sparse.issparse(layer.readout):
+        return None
+    entries = scipy.sparse.csr_array(layer.readout)
+    if np.bincount(entries.indices, minlength=1).max() <= 1:
+        return layer
+    own = (entries.data, np.arange(entries.nnz), entries.indptr)
+    readout = scipy.sparse.csr_array(own, shape=(layer.n_outputs, entries.nnz))
+    return Layer(layer.rows[entries.indices], readout)
+
+
+def squares(layer: Layer) -> float | FloatArray:
+    """The diagonal of ``R R'`` for a separated layer, shape (n,); 1 without a readout."""
+    if layer.readout is None:
+        return 1.0
+    readout = layer.readout
+    return np.asarray(readout.multiply(readout).sum(axis=1)).reshape(layer.n_outputs)

@@ -1,0 +1,108 @@
+"""A problem in the units of the iteration, and its bounds in those of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+
+from cvxnn.array_types import EPS, FloatArray
+from cvxnn.certificates import DualProof
+from cvxnn.layers import Layer
+from cvxnn.problems import Problem
+from cvxnn.relaxation.admm import SIGNS, Admm, Numbers
+from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.moments import Array
+from cvxnn.relaxation.proximal import LossStep
+from cvxnn.relaxation.readout import separated, squares
+from cvxnn.relaxation.safe_bound import safe_bound
+
+KIND = "relaxation"
+# The largest singular value of the rows in the iteration, where it converges fastest.
+_SPREAD = 6.0
+
+
+@final
+@dataclass
+class Scale:
+    """The problem as it is iterated on: with rows, predictions and v times a factor c.
+
+    That is ``min c^2 l(f / c) + c^2 beta sum_j size_j`` for rows ``c X``: sizes stay as they
+    are. All factors are powers of two, so that nothing is rounded.
+
+    Moments, multipliers and the weights ``R'v`` belong to the rows; the loss and its dual point
+    v to the predictions that the layer reads from them.
+
+    Attributes
+    ----------
+    problem : Problem of Layer
+        In units of size one, with rows that one prediction each reads.
+    units : Units
+    blocks : Blocks
+        Of the rows times c.
+    factor : float
+    v : ndarray, shape (n,)
+        The dual point of the last step, in the units of `problem`.
+    price : float
+        That of :class:`~cvxnn.relaxation.proximal.LossStep`, in the same units.
+    """
+
+    problem: Problem[Layer]
+    units: Any
+    blocks: Blocks
+    factor: float
+    v: FloatArray
+    price: float = 0.0
+
+    @classmethod
+    def of(cls, problem: Problem[Layer], block: int, price: float = 0.0) -> Self:
+        """Blocks of so many rows at most."""
+        scaled, units = problem.in_units()
+        layer = separated(scaled.rows)
+        if layer is None:
+            raise TypeError("there is no relaxation of a layer that mixes all predictions")
+        X = layer.rows
+        largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
+        factor = float(np.exp2(np.rint(np.log2(_SPREAD / largest))))
+        return cls(
+            scaled.on(layer), units, Blocks.of(factor * X, block), factor,
+            scaled.residual_at_zero, price / units.targets,
+        )  # fmt: skip
+
+    def weights(self, v: FloatArray) -> FloatArray:
+        """Those of the rows, in the blocks."""
+        return self.blocks.scattered(self.factor * self.problem.rows.pull(v))
+
+    def step(self, numbers: Numbers) -> Any:
+        """The proximal step of the loss, in the blocks.
+
+        The nearest predictions of rows g to c are ``c + theta R'v``, and those read from them
+        ``R c + theta R R' v``.
+        """
+        loss = LossStep(self.problem.loss, self.problem.y, self.price)
+        layer, diagonal = self.problem.rows, squares(self.problem.rows)
+
+        def dual(centre: Array, theta: float) -> Array:
+            rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
+            self.v = loss.dual(layer.read(rows / self.factor), theta * diagonal)
+            return numbers.xp.asarray(self.weights(self.v), dtype=numbers.dtype)
+
+        return dual
+
+    def proof(self, admm: Admm) -> DualProof:
+        """What the last step proves, in the units of the data."""
+        v = self._dual_point()
+        weights, rows = self.weights(v), self.blocks.rows
+        found = [safe_bound(rows, sign * weights, admm.multipliers(sign)) for sign in SIGNS]
+        bounds = np.array(found) / self.factor**2
+        if self.problem.rows.readout is not None:
+            bounds = (bounds + self.problem.rows.pull_error(v)) * (1.0 + 2.0 * EPS)
+        bounds = bounds * self.units.targets * self.units.rows
+        # Up, where the numbers leave the range of float64 below.
+        return DualProof(v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), KIND)
+
+    def _dual_point(self) -> FloatArray:
+        """A point of the domain of the conjugate that stays as it is in the units of the data."""
+        v = self.problem.loss.project(self.v, self.problem.y)
+        return np.asarray(v * self.units.targets / self.units.targets)

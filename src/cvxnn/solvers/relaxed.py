@@ -1,0 +1,114 @@
+"""Which problems have a relaxation, and the prover by it: for any layer, and what is beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cvxnn.layers import Layer
+from cvxnn.layers.relu import SkipLayer
+from cvxnn.losses import SkipLoss
+from cvxnn.losses.offset import best_offset
+from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.beside import Beside, value
+from cvxnn.relaxation.prover import RelaxationProver
+from cvxnn.relaxation.readout import separated
+from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
+from cvxnn.solvers.skip.free import evaluated
+from cvxnn.solvers.skip.priced_line import PricedLine
+from cvxnn.solvers.skip.profile import ProfiledProblem
+
+
+def relaxation_prover(
+    problem: Problem[Any], *, intercept: bool = False
+) -> RelaxationProver | None:
+    """The prover by the relaxation, or None where there is no relaxation of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of one output. There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse
+        readout or without one (ReLU, leaky and absolute values, sums and averages over
+        patches), alone or in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that
+        is a sum over the rows; none for maxima of patches, gates and dense readouts.
+    intercept : bool
+        Whether there is one beside the neurons.
+
+    Returns
+    -------
+    RelaxationProver or None
+        Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
+
+    Raises
+    ------
+    InputError
+        If a free linear part has no best weights.
+
+    Notes
+    -----
+    The loss of the neurons alone is the least over what is beside them. A dual point of it
+    vanishes on what is free, and what rounding leaves there is charged by those who prove that
+    for a search: :func:`~cvxnn.solvers.intercept.proof.beside_any_offset` and
+    :class:`~cvxnn.solvers.skip.profile.ProfiledProblem`.
+
+    Examples
+    --------
+    >>> from cvxnn.certificates import spectral_proof
+    >>> from cvxnn.interrupts import UNLIMITED
+    >>> from cvxnn.losses import SquaredLoss
+    >>> rows, y = Layer(np.array([[1.0], [-1.0]])), np.array([5.0, 1.0])
+    >>> problem = Problem.of(rows, y, 0.5, SquaredLoss())
+    >>> prover = replace(relaxation_prover(problem, intercept=True), most=200)
+    >>> first = spectral_proof(rows, np.zeros(2))
+    >>> proof = prover.improve(Neurons.none(1), first, 1e-3, UNLIMITED)
+    >>> round(proof.bound(problem), 2)  # two neurons of output 2 - 1/4, and the intercept 3
+    1.88
+    """
+    rows = problem.rows
+    layer = rows.layer if isinstance(rows, SkipLayer) else rows
+    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+        return None
+    if isinstance(rows, SkipLayer):
+        problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
+        beside = beside_free_line(problem) if rows.is_free else beside_priced_line(problem)
+    else:
+        beside = beside_intercept(problem) if intercept else Beside.nothing(problem)
+    return RelaxationProver(beside.inner, beside=beside)
+
+
+def beside_intercept(problem: Problem[Layer]) -> Beside:
+    """Neurons, and any number that is added to all predictions."""
+    y = problem.y
+    constant = best_offset(problem.loss, np.zeros_like(y), y)
+    reach = intercept_reach(problem, constant, problem.value(np.full_like(y, constant)))
+    loss = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
+    inner = replace(problem, loss=loss)
+    return Beside(
+        problem, inner, partial(value, inner), lambda found: beside_any_offset(found, problem, reach)
+    )
+
+
+def beside_free_line(problem: Problem[SkipLayer]) -> Beside:
+    """Neurons, and a linear part that costs nothing."""
+    free, nothing = ProfiledProblem.of(problem), Neurons.none(problem.rows.n_features)
+    evaluation = evaluated(problem, nothing, free.linear(nothing))
+    reached = evaluation.value + evaluation.error
+    return Beside(
+        problem, free.inner, partial(value, free.inner), lambda found: free.proof(found, reached)
+    )
+
+
+def beside_priced_line(problem: Problem[SkipLayer]) -> Beside:
+    """Neurons, and a linear part at the price of a neuron."""
+    line, layer = PricedLine(problem), problem.rows.layer
+    eta = line.guess(np.zeros_like(problem.y))
+
+    def objective(neurons: Neurons) -> float:
+        f = layer.forward(neurons.directions, neurons.signs * neurons.sizes)
+        return line.objective(f, float(neurons.sizes.sum()), line.best(f))
+
+    price = problem.beta if eta > 0.0 else 0.0
+    return Beside(problem, line.around(eta), objective, line.proof, price)
