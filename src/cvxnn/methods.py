@@ -72,6 +72,10 @@ class Method(Settings, ABC):
         """How long to look for a better bound at the end of a search that took so many seconds."""
         return 0.0
 
+    def with_proof_time(self, seconds: float | str) -> Self:
+        """The same with so long for that bound, where it looks for one."""
+        return self
+
 
 @dataclass(frozen=True)
 class Global(Method):
@@ -118,6 +122,10 @@ class Global(Method):
         if not isinstance(self.proof_time, str):
             return float(self.proof_time)
         return max(spent, LEAST_PROOF) if self.certify and self.polish else 0.0
+
+    def with_proof_time(self, seconds: float | str) -> Self:
+        """With another `proof_time`."""
+        return self.replaced(proof_time=seconds)
 
     @property
     def covers_all(self) -> bool:

@@ -32,8 +32,8 @@ class Status(Enum):
         "the global gap is the one reported and may be large."
     )
     STATIONARY = (
-        "No improving neuron was found, but the oracle could not certify that there is none; "
-        "the gap reached is reported."
+        "No improving neuron was found, but it is not proven that there is none; "
+        "the gap that is proven is reported."
     )
     ITERATION_LIMIT = (
         "max_iter was reached; the best network so far is returned with the gap it has."
@@ -137,7 +137,7 @@ class Progress:
     Attributes
     ----------
     iteration : int
-        Round of the method, from 0.
+        Round of the method, from 0; bounds that come after the last one have its number.
     elapsed : float
         Seconds since the start.
     objective : float
@@ -198,7 +198,7 @@ class Solution(Generic[N]):
     elapsed : float
         Seconds.
     history : tuple of Progress
-        One entry per round.
+        One entry per round, and then one for each bound of a relaxation that was needed.
     objective_error : float
         The exact objective of the network differs from `objective` by this at most:
         rounding, which counts only beside a tiny beta.
@@ -230,7 +230,7 @@ class Solution(Generic[N]):
     @property
     def n_iter(self) -> int:
         """Rounds that were run."""
-        return len(self.history)
+        return self.history[-1].iteration + 1 if self.history else 0
 
     @property
     def message(self) -> str:

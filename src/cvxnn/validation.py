@@ -220,13 +220,13 @@ def check_optional_positive(value: object, name: str) -> float | None:
         ) from None
 
 
-def check_proof_time(value: object) -> None:
+def check_proof_time(value: object, name: str = "proof_time") -> None:
     """Seconds, 0 for none, or "auto"."""
     if isinstance(value, str) and value == "auto":
         return
     number = _finite(value)
     if number is None or number < 0.0:
-        raise InputError(f"proof_time must be 'auto' or seconds >= 0, got {_shown(value)}.")
+        raise InputError(f"{name} must be 'auto' or seconds >= 0, got {_shown(value)}.")
 
 
 def check_tolerance(tol: object) -> float:

@@ -71,7 +71,7 @@ def test_a_missing_proof_is_named_to_who_has_asked_for_one(limit, monkeypatch):
     monkeypatch.setattr(Task, "solve", unproven)
     words = said(cvxnn.ConvexReLURegressor(1.0, time_limit=limit), X[:, :1], Y)
     assert bool(words) == (limit != "auto")
-    assert all("could not certify" in each for each in words)
+    assert all("it is not proven" in each for each in words)
 
 
 @pytest.mark.parametrize("warm", [False, True])

@@ -56,6 +56,9 @@ _Seed = Annotated[int, option("Of the rows held out, the folds and the searches.
 _TimeLimit = Annotated[float | None, option(
     "Time to search, and to prove that no network is better. By default training ends where it "
     "gains little, after 60 at most.", RUN, "SECONDS")]  # fmt: skip
+_ProofTime = Annotated[float | None, option(
+    "Time for a proof of how far from optimal the model is (a tenth of the training).",
+    RUN, "SECONDS")]  # fmt: skip
 _Out = Annotated[Path | None, option("Save the model as .skops.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
@@ -74,6 +77,7 @@ def fit(
     holdout: _Holdout = None,
     seed: _Seed = 0,
     time_limit: _TimeLimit = None,
+    proof_time: _ProofTime = None,
     out: _Out = None,
     json: JsonOption = False,
     quiet: _Quiet = False,
@@ -87,8 +91,10 @@ def fit(
     check_packages()
     from cvxnn.cli.columns import Wishes
     from cvxnn.cli.training import Settings
-    from cvxnn.validation import check_positive
+    from cvxnn.validation import check_positive, check_proof_time
 
+    if proof_time is not None:
+        check_proof_time(proof_time, "--proof-time")
     wishes = Wishes(drop or (), keep or (), category or ())
     settings = Settings(
         target=target,
@@ -99,6 +105,7 @@ def fit(
         holdout=_share(holdout),
         seed=seed,
         time_limit=None if time_limit is None else check_positive(time_limit, "--time-limit"),
+        proof_time=proof_time,
         # Where stderr is no terminal the report at the end is all.
         show_progress=not quiet and sys.stderr.isatty(),
     )

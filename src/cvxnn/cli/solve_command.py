@@ -40,6 +40,9 @@ _Seed = Annotated[int | None, option("Seed of those directions.", RUN, "N", min=
 _Tol = Annotated[float, option("Relative gap to reach.", RUN, "GAP")]
 _MaxIter = Annotated[int | None, option("Rounds after which to stop.", RUN, "N", min=1)]
 _TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
+_ProofTime = Annotated[
+    float | None, option("Time in it for the gap of many features (as the search).", RUN, "SECONDS")
+]
 _Out = Annotated[Path | None, option("Save the network as .npz or .safetensors.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")
@@ -63,6 +66,7 @@ def solve(
     tol: _Tol = 1e-6,
     max_iter: _MaxIter = None,
     time_limit: _TimeLimit = None,
+    proof_time: _ProofTime = None,
     out: _Out = None,
     json: JsonOption = False,
     quiet: _Quiet = False,
@@ -77,19 +81,23 @@ def solve(
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
     from cvxnn.cli.outputs import check_model_name, check_writable
     from cvxnn.cli.tables import open_table, read_training_data
-    from cvxnn.methods import Sampled
-    from cvxnn.validation import check_positive
+    from cvxnn.methods import Sampled, as_method
+    from cvxnn.validation import check_positive, check_proof_time
 
     check_positive(beta, "--beta")
     if time_limit is not None:
         check_positive(time_limit, "--time-limit")
+    if proof_time is not None:
+        check_proof_time(proof_time, "--proof-time")
     if out is not None:
         check_model_name(out)
         check_writable(out)
     table = open_table(data)
     features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
     limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
-    chosen = method.value if n_samples is None else Sampled(n_samples)
+    chosen = as_method(method.value) if n_samples is None else Sampled(n_samples)
+    if proof_time is not None:
+        chosen = chosen.with_proof_time(proof_time)
     solution = train(
         X, y, beta, show_progress=not quiet, method=chosen, random_state=seed, **limits
     )

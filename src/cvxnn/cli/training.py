@@ -53,6 +53,7 @@ class Settings:
     holdout: float | None = None
     seed: int = 0
     time_limit: float | None = None
+    proof_time: float | None = None
     show_progress: bool = False
 
 
@@ -155,6 +156,7 @@ def _estimator(target: Target, settings: Settings) -> Any:
         "random_state": settings.seed,
         "verbose": int(settings.show_progress),
         "time_limit": settings.time_limit,
+        "proof_time": settings.proof_time,
         "beta": None if by_cv else settings.beta,
     }
     given = {name: value for name, value in wanted.items() if value is not None}

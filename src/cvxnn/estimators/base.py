@@ -21,7 +21,7 @@ from cvxnn.estimators.remarks import remark_on_empty
 from cvxnn.estimators.tasks import Task
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, OnRound, Training
-from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt, interrupt_pending
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
@@ -34,6 +34,7 @@ from cvxnn.validation import (
     check_count,
     check_flag,
     check_positive,
+    check_proof_time,
     check_random_state,
 )
 
@@ -59,6 +60,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     tol: float = 1e-6
     max_iter: int = 200
     time_limit: float | str | None = "auto"
+    proof_time: float | str = "auto"
     warm_start: bool = False
     random_state: Any = 0
     verbose: bool | int = 0
@@ -75,6 +77,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         if not isinstance(self.verbose, bool):
             check_count(self.verbose, "verbose", 0)
         Budget.of(self.time_limit)
+        check_proof_time(self.proof_time)
         Limits(self.tol, self.max_iter, None, None)
         method, model = as_method(self.method), self._model()
         model.check_method(method)
@@ -144,7 +147,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         merged = self._merged(table)
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
-        training = self._training()
+        training = self._training(len(problems))
         for beta in self._given_betas:
             training.check_beta(problems, beta)
         if last is not None:
@@ -156,7 +159,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             again = last.starts(training, problems, chosen.beta, self.scaling_)
             chosen = chosen if again is None else replace(chosen, starts=again)
         with report_rounds(self, X, y) as report:
-            self._keep(self._train_all(training, problems, chosen, budget, report))
+            solutions = self._train_all(training, problems, chosen, budget, report)
+            self._keep(self._proven(training, problems, budget, solutions))
         self._say(training, problems)
 
     @abstractmethod
@@ -206,10 +210,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """The targets of the user, of those of a table."""
         return target
 
-    def _training(self) -> Training:
+    def _training(self, n_networks: int) -> Training:
+        method = as_method(self.method)
+        if not isinstance(self.proof_time, str):
+            method = method.with_proof_time(self.proof_time / n_networks)
         return Training(
             model=self._model(),
-            method=as_method(self.method),
+            method=method,
             loss=self._loss(),
             intercept=self.fit_intercept,
             tol=self.tol,
@@ -253,6 +260,22 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         if chosen.cut_short is not None:
             solutions = [_cut_short(solution, chosen.cut_short) for solution in solutions]
         return solutions
+
+    def _proven(
+        self,
+        training: Training,
+        problems: list[Samples],
+        budget: Budget,
+        solutions: list[Solution[Any]],
+    ) -> list[Solution[Any]]:
+        """With closer bounds where they are far; none any more after Ctrl-C."""
+        seconds = budget.bounds(self.proof_time) / len(problems)
+        return [
+            solution
+            if solution.status is Status.INTERRUPTED or interrupt_pending()
+            else training.proven(solution, samples, self.beta_, seconds)
+            for solution, samples in zip(solutions, problems, strict=True)
+        ]
 
     def _loss(self) -> Loss:
         return as_loss(self.loss)

@@ -143,6 +143,8 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
         k networks have ``k n^(r - 2) <= 300``: one for two classes, one for each of more.
+    proof_time : float or "auto", default "auto"
+        As for :class:`ConvexReLURegressor`; the networks share it.
     warm_start, random_state, verbose
         As for :class:`ConvexReLURegressor`.
 

@@ -286,7 +286,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         and the status is TIME_LIMIT.
     loss, delta, scale_X, scale_y, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLURegressor`.
-    warm_start, random_state, verbose
+    proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
     Attributes
@@ -334,7 +334,7 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         scores do not.
     loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLUClassifier`.
-    warm_start, random_state, verbose
+    proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressorCV`.
 
     Attributes

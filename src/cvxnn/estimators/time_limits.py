@@ -12,6 +12,8 @@ from cvxnn.validation import check_optional_positive
 # Seconds of a fit that nobody has given a time, and those in it for proofs: searches that end
 # by themselves take as many for some ten thousand rows of a hundred columns and many classes.
 AUTOMATIC, PROOFS = 60.0, 5.0
+# Share of a fit for bounds by a relaxation that nobody has asked for.
+_BOUNDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,17 @@ class Budget:
                 )
             return cls(Deadline(AUTOMATIC), is_automatic=True, proofs=has_proof * PROOFS)
         return cls(Deadline(check_optional_positive(time_limit, "time_limit")))
+
+    def bounds(self, proof_time: float | str) -> float:
+        """Seconds for bounds by a relaxation of all networks, once they are there.
+
+        A search that has been given a time looks for them by itself.
+        """
+        if not self.is_automatic:
+            return 0.0
+        if isinstance(proof_time, str):
+            return _BOUNDS * self.deadline.elapsed
+        return proof_time
 
     def share_of(self, n_left: int) -> Deadline:
         """The share of one of so many networks that are left."""

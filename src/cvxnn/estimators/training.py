@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvxnn.estimators.inputs import Samples
+from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
@@ -17,8 +18,9 @@ from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
-from cvxnn.results import Progress, Solution, Status
+from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.rough_path import rounding_of_zero
+from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
@@ -31,6 +33,8 @@ OnRound = Callable[[Progress], None] | None
 _PROVABLE, _PROVABLE_LABELS = 1_000, 300
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
+# Seconds in which a relaxation comes to a first bound, at least, and for each row.
+_LEAST_BOUND, _ROW_BOUND = 0.2, 1e-3
 # Seconds for a network when time is over: its first one, and no more.
 AT_ONCE = 1e-9
 # A value that is as good as infinite: its logistic function is 1 to the last digit.
@@ -127,6 +131,25 @@ class Training:
         """A few rounds without a proof, for a score."""
         tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
         return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+
+    def proven(
+        self, solution: Solution[Any], samples: Samples, beta: float, seconds: float
+    ) -> Solution[Any]:
+        """With the bound of a relaxation that takes so long at most, where it is closer."""
+        problem = replace(self.problem(samples), beta=beta)
+        if solution.gap <= self.tol or seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.y)):
+            return solution
+        prover = relaxation_prover(problem, intercept=self.intercept)
+        if prover is None:
+            return solution
+        objective, error = solution.objective, solution.objective_error
+        neurons = self.model.neurons(solution.network)
+        nothing = DualProof.of(problem.y, np.inf, prover.kind)
+        proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
+        bound = max(proof.bound(problem), solution.dual_bound)
+        status = checked_status(solution.status, objective, bound, bound, self.tol, error)
+        gap = relative_gap(objective, bound, error)
+        return replace(solution, dual_bound=bound, program_gap=gap, status=status)
 
     def helps(self, network: Network, samples: Samples, beta: float) -> bool:
         """Whether a network has a smaller objective than the one that predicts 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +56,8 @@ class RelaxationProver:
         What the iteration is done with; float32 by default.
     beside : Beside, optional
         What is beside the neurons: incumbents and proofs are then those of its whole problem.
+    on_bound : callable, optional
+        Called with the best proof so far, whenever a bound has been computed.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class RelaxationProver:
     most: int | None = None
     numbers: Numbers = field(default_factory=_in_single_precision)
     beside: Beside | None = None
+    on_bound: Callable[[DualProof], object] | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -115,6 +118,7 @@ class _Run:
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
+        self._on_bound = prover.on_bound
         self._history: list[tuple[int, float]] = []
 
     @classmethod
@@ -126,7 +130,9 @@ class _Run:
         workers: WorkerMap,
         n_workers: int,
     ) -> _Run:
-        scale = Scale.of(prover.problem, prover.block, prover.beside.price if prover.beside else 0.0)
+        scale = Scale.of(
+            prover.problem, prover.block, prover.beside.price if prover.beside else 0.0
+        )
         problem = scale.problem
         given = scale.units.reduced(neurons)
         nothing = problem.value(0.0 * problem.y)
@@ -169,6 +175,8 @@ class _Run:
         if value > self._best:
             self.proof, self._best = found, value
         self._history.append((self.admm.iterations, value))
+        if self._on_bound is not None:
+            self._on_bound(self.proof)
 
     def closed(self, tol: float) -> bool:
         """Whether the gap is no more than tol."""

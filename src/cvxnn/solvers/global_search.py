@@ -151,7 +151,7 @@ class GlobalSearch(IncumbentSearch):
             self.stationary = len(proposals) == 0 and not self._certifies
         if asks and self._certifies:
             self._exact = True
-            proposals = self._price(tol, self.deadline)
+            proposals = self._price(tol, self._oracle_deadline)
             # An oracle that was cut short has looked at a part of the sphere only.
             excluded = len(proposals) == 0 and not self.deadline.passed
             self.stationary = excluded and self.gap > tol
@@ -208,6 +208,16 @@ class GlobalSearch(IncumbentSearch):
         if penalty == 0.0:
             return tol
         return tol * min(self.objective / penalty, SETTINGS.most_excess)
+
+    @property
+    def _oracle_deadline(self) -> Deadline:
+        """Until when the exact oracle may search, where time is limited.
+
+        All the time, up to the rank to which it usually ends; beyond that half of it, because
+        a relaxation brings the bound closer in what is left.
+        """
+        is_sure = self.rank <= SETTINGS.sure_rank
+        return self.deadline if is_sure else self.deadline.share(SETTINGS.unsure_share)
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
@@ -21,9 +23,11 @@ from cvxnn.solvers.skip.free import evaluated
 from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 
+OnBound = Callable[[DualProof], object] | None
+
 
 def relaxation_prover(
-    problem: Problem[Any], *, intercept: bool = False
+    problem: Problem[Any], *, intercept: bool = False, on_bound: OnBound = None
 ) -> RelaxationProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
@@ -36,6 +40,8 @@ def relaxation_prover(
         is a sum over the rows; none for maxima of patches, gates and dense readouts.
     intercept : bool
         Whether there is one beside the neurons.
+    on_bound : callable, optional
+        Called with the best proof so far, whenever a bound has been computed.
 
     Returns
     -------
@@ -76,7 +82,7 @@ def relaxation_prover(
         beside = beside_free_line(problem) if rows.is_free else beside_priced_line(problem)
     else:
         beside = beside_intercept(problem) if intercept else Beside.nothing(problem)
-    return RelaxationProver(beside.inner, beside=beside)
+    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:
@@ -87,7 +93,10 @@ def beside_intercept(problem: Problem[Layer]) -> Beside:
     loss = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
     inner = replace(problem, loss=loss)
     return Beside(
-        problem, inner, partial(value, inner), lambda found: beside_any_offset(found, problem, reach)
+        problem,
+        inner,
+        partial(value, inner),
+        lambda found: beside_any_offset(found, problem, reach),
     )
 
 

@@ -35,7 +35,7 @@ class Outlook:
     >>> outlook.times_for_half  # the last doubling of the time has halved the gap
     2.0
     >>> outlook.sentence()
-    'about 2 times as long a proof (8 s) would halve the gap'
+    'a larger proof_time would halve it after about 8 s of proof (it had 4 s)'
     """
 
     objective: float
@@ -69,12 +69,13 @@ class Outlook:
         """Whether more time would bring the bound closer."""
         return self.times_for_half <= _PATIENCE
 
-    def sentence(self) -> str:
-        """What more time would bring."""
+    def sentence(self, *, limited: bool = False) -> str:
+        """What more time would bring, and which one: `limited` if the time of the run is over."""
         if not self.helps:
-            return "more time would hardly narrow the gap"
+            return "more time would hardly narrow it"
         times = self.times_for_half
+        name = "a larger time_limit" if limited else "a larger proof_time"
         return (
-            f"about {times:.2g} times as long a proof ({times * self.seconds:.2g} s) "
-            "would halve the gap"
+            f"{name} would halve it after about {times * self.seconds:.2g} s of proof "
+            f"(it had {self.seconds:.2g} s)"
         )

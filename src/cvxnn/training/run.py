@@ -12,14 +12,21 @@ from cvxnn.blas import suitable_threads
 from cvxnn.certificates import DualProof
 from cvxnn.clocks import clock
 from cvxnn.evaluation import Evaluation, evaluate
-from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import (
+    Deadline,
+    OutOfTimeError,
+    deferred_interrupts,
+    forget_interrupt,
+    interrupt_pending,
+)
 from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
-from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
+from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.solvers.search import Pursuit, Search
+from cvxnn.training.outlook import Outlook
 from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
 
 Callback = Callable[[Progress], object]
@@ -85,29 +92,27 @@ class Run:
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
+        self._intercept = intercept
         self._scaled, self._units = problem.in_units(intercept=intercept)
         start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
         choices = Choices(method, random_state, start)
         self._strategy = model.strategy_of(self._scaled, choices, shape, intercept=intercept)
         self._search: Search | None = None
         self._proof: DualProof | None = None
+        self._outlook: Outlook | None = None
         self._history: list[Progress] = []
 
     @property
     def advice_on_proof(self) -> str:
         """What to change where the search could not prove its end."""
-        rank = 0 if self._search is None else self._search.rank
-        fewer = self._model.proof_advice
-        if rank > MAX_RANK:
-            return f"a proof takes a rank of X of {MAX_RANK} at most (now {rank}): {fewer}"
         if not self._method.polish:
             return "a proof takes method=Global(polish=True)"
         if not self._method.certify:
             return "a proof takes method=Global(certify=True)"
-        return (
-            "a proof takes more time (a larger time_limit) or a smaller rank of X "
-            f"(now {rank}): {fewer}"
-        )
+        closer = f"a larger beta and {self._model.proof_advice} narrow it"
+        if self._outlook is None:
+            return f"a larger time_limit, {closer}"
+        return f"{self._outlook.sentence(limited=self._deadline.passed)}; {closer}"
 
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
@@ -164,16 +169,26 @@ class Run:
             n_blocks=search.n_blocks,
             n_neurons=len(search.neurons),
         )
+        self._note(progress)
+
+    def _note(self, progress: Progress) -> None:
         self._history.append(progress)
         if self._limits.callback is not None:
             self._limits.callback(progress)
 
     def _solution(self, status: Status) -> Solution[Any]:
         """Recompute everything from the weights of the network that is returned."""
-        program, self._proof = self._proofs(status)
-        program_bound, bound = self._bound(program), self._bound(self._proof)
+        program, proof = self._proofs(status)
+        program_bound, bound = self._bound(program), self._bound(proof)
         network, evaluation, was_searched = self._best_network(status)
         objective, error = evaluation.value, evaluation.error
+        if self._proof is None or self._bound(self._proof) < bound:
+            self._proof = proof
+        if status is not Status.INTERRUPTED:
+            status = self._relaxed(status, network, evaluation)
+        bound = self._bound(self._proof)
+        # The program is one of some of the networks.
+        program_bound = max(program_bound, bound)
         if not was_searched:
             # It may not be of the program; a bound over all networks covers that, too.
             program_bound = bound
@@ -192,6 +207,43 @@ class Run:
             history=tuple(self._history),
             objective_error=error,
         )
+
+    def _relaxed(self, status: Status, network: Network, evaluation: Evaluation) -> Status:
+        """A better bound by a relaxation, where no oracle has come to one; INTERRUPTED by Ctrl-C.
+
+        Within the time that is left, and of that as much as the method says.
+        """
+        assert self._proof is not None
+        objective, unit = evaluation.value, self._units.objective
+        gap = relative_gap(objective, self._bound(self._proof), evaluation.error)
+        seconds = self._method.proof_seconds(clock() - self._start)
+        deadline = Deadline(min(seconds, self._deadline.remaining))
+        if gap <= self._limits.tol or not self._method.covers_all or deadline.passed:
+            return status
+        outlook = Outlook(objective)
+
+        def note(proof: DualProof) -> None:
+            # A callback may raise: what is proven stays.
+            self._proof = proof
+            bound = proof.bound(self._scaled) * unit
+            outlook.add(deadline.elapsed, bound)
+            self._report_bound(objective, bound, network.n_neurons)
+
+        prover = relaxation_prover(self._scaled, intercept=self._intercept, on_bound=note)
+        if prover is None:
+            return status
+        self._outlook = outlook
+        neurons = self._units.reduced(self._model.neurons(network))
+        self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
+        if interrupt_pending():
+            return Status.INTERRUPTED
+        outlook.at_rest = not deadline.passed
+        return status
+
+    def _report_bound(self, objective: float, bound: float, n_neurons: int) -> None:
+        """A bound, after the last round."""
+        last = self._history[-1].iteration if self._history else 0
+        self._note(Progress(last, clock() - self._start, objective, bound, 0, n_neurons))
 
     def _proofs(self, status: Status) -> tuple[DualProof, DualProof]:
         """On the problem that was searched, and over all networks."""
