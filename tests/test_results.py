@@ -58,7 +58,9 @@ def make_solution(history=()):
 
 def test_solution_reads_gap_and_sizes_from_its_parts():
     progress = Progress(0, 0.0, objective=4.0, dual_bound=1.0, n_blocks=1, n_neurons=1)
-    solution = make_solution(history=(progress, progress))
+    second = dataclasses.replace(progress, iteration=1)
+    # A bound that came after the last round.
+    solution = make_solution(history=(progress, second, second))
     assert solution.gap == 0.5 and solution.n_neurons == 2 and solution.n_iter == 2
     assert progress.gap == 0.75 and make_solution().n_iter == 0
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cvxnn.estimators.inputs import Samples
 from cvxnn.certificates import DualProof
+from cvxnn.estimators.inputs import Samples
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
