@@ -18,6 +18,7 @@ from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.admm import Admm, Numbers, WorkerMap
 from cvxnn.relaxation.beside import Beside
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
 
 # Iterations between two bounds, at least, and their share of all on the same blocks.
@@ -56,6 +57,9 @@ class RelaxationProver:
         What the iteration is done with; float32 by default.
     beside : Beside, optional
         What is beside the neurons: incumbents and proofs are then those of its whole problem.
+    memory : Memory, optional
+        Of an iteration for another beta on the same rows, where this one goes on; then of this
+        one. Its blocks stay as they have become.
 
     Examples
     --------
@@ -78,6 +82,7 @@ class RelaxationProver:
     most: int | None = None
     numbers: Numbers = field(default_factory=_in_single_precision)
     beside: Beside | None = None
+    memory: Memory | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -101,6 +106,8 @@ class RelaxationProver:
                     break
                 run.advance()
             run.bound()
+            if self.memory is not None and run.is_finite:
+                self.memory.keep(run.scale, run.admm)
         return run.proof
 
 
@@ -111,7 +118,7 @@ class _Run:
         self, prover: RelaxationProver, neurons: Neurons, proof: DualProof, admm: Admm, scale: Scale
     ) -> None:
         self._beside = prover.beside or Beside.nothing(prover.problem)
-        self.proof, self.admm, self._scale = proof, admm, scale
+        self.proof, self.admm, self.scale = proof, admm, scale
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
@@ -126,7 +133,9 @@ class _Run:
         workers: WorkerMap,
         n_workers: int,
     ) -> _Run:
-        scale = Scale.of(prover.problem, prover.block, prover.beside.price if prover.beside else 0.0)
+        scale = Scale.of(
+            prover.problem, prover.block, prover.beside.price if prover.beside else 0.0
+        )
         problem = scale.problem
         given = scale.units.reduced(neurons)
         nothing = problem.value(0.0 * problem.y)
@@ -140,10 +149,13 @@ class _Run:
         if not 1.0 / _MODERATE < size < _MODERATE:
             numbers = Numbers(numbers.xp, np.float64)
         scale.v = problem.residual(prediction)
+        before = None if prover.memory is None else prover.memory.start(scale)
         admm = Admm(
             scale.blocks, problem.beta * scale.factor**2, scale.step(numbers), given,
             scale.weights(scale.v), size, numbers, workers, n_workers,
         )  # fmt: skip
+        if before is not None:
+            admm.go_on(before.states, before.share(scale) * before.rho)
         return cls(prover, neurons, proof, admm, scale)
 
     @property
@@ -164,7 +176,7 @@ class _Run:
         """The bound of the multipliers as they are, kept if it is the best."""
         if not self.is_finite:
             return
-        found = self._beside.proof(self._scale.proof(self.admm))
+        found = self._beside.proof(self.scale.proof(self.admm))
         value = found.bound(self._beside.whole)
         if value > self._best:
             self.proof, self._best = found, value
@@ -187,13 +199,13 @@ class _Run:
     @property
     def can_merge(self) -> bool:
         """Whether blocks of twice as many rows are allowed."""
-        blocks = self._scale.blocks
+        blocks = self.scale.blocks
         return len(blocks) > 1 and 2 * blocks.rows.shape[1] <= self._largest
 
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
-        self._scale.blocks = self._scale.blocks.merged()
+        self.scale.blocks = self.scale.blocks.merged()
         self._begun, self._history = self.admm.iterations, []
 
 

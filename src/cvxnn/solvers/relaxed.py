@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
@@ -22,9 +23,7 @@ from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 
 
-def relaxation_prover(
-    problem: Problem[Any], *, intercept: bool = False
-) -> RelaxationProver | None:
+def relaxation_prover(problem: Problem[Any], *, intercept: bool = False) -> RelaxationProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
     Parameters
@@ -86,9 +85,11 @@ def beside_intercept(problem: Problem[Layer]) -> Beside:
     reach = intercept_reach(problem, constant, problem.value(np.full_like(y, constant)))
     loss = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
     inner = replace(problem, loss=loss)
-    return Beside(
-        problem, inner, partial(value, inner), lambda found: beside_any_offset(found, problem, reach)
-    )
+
+    def proof(found: DualProof) -> DualProof:
+        return beside_any_offset(found, problem, reach)
+
+    return Beside(problem, inner, partial(value, inner), proof)
 
 
 def beside_free_line(problem: Problem[SkipLayer]) -> Beside:
@@ -96,9 +97,11 @@ def beside_free_line(problem: Problem[SkipLayer]) -> Beside:
     free, nothing = ProfiledProblem.of(problem), Neurons.none(problem.rows.n_features)
     evaluation = evaluated(problem, nothing, free.linear(nothing))
     reached = evaluation.value + evaluation.error
-    return Beside(
-        problem, free.inner, partial(value, free.inner), lambda found: free.proof(found, reached)
-    )
+
+    def proof(found: DualProof) -> DualProof:
+        return free.proof(found, reached)
+
+    return Beside(problem, free.inner, partial(value, free.inner), proof)
 
 
 def beside_priced_line(problem: Problem[SkipLayer]) -> Beside:
