@@ -33,6 +33,8 @@ def relaxation_prover(problem: Problem[Any], *, intercept: bool = False) -> Rela
         readout or without one (ReLU, leaky and absolute values, sums and averages over
         patches), alone or in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that
         is a sum over the rows; none for maxima of patches, gates and dense readouts.
+        Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
+        other data are weaker, by what is charged for rounding.
     intercept : bool
         Whether there is one beside the neurons.
 
