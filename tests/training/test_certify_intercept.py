@@ -1,5 +1,6 @@
 """Networks with an intercept that costs nothing: certified as they are trained."""
 
+import numpy as np
 import pytest
 from programs import Activations, draw_rows
 from sentences import refused
@@ -40,3 +41,17 @@ def test_what_is_for_networks_without_says_so():
     refused(lambda: cvxnn.OptimalSet(X, y, 0.2, solution), "solution must have no intercept")
     network = solution.network
     refused(lambda: cvxnn.descent_path(network, network, X, y, 0.2), "must have no intercept")
+
+
+def test_at_any_rank_the_bound_says_something():
+    """Rank 10: no oracle ends, but all patterns of a dozen rows are one program."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((12, 10))
+    y = 3.0 + np.maximum(X[:, 0], 0.0) - np.abs(X[:, 1]) + 0.1 * rng.standard_normal(12)
+    network = cvxnn.solve(X, y, 1.0, intercept=True, max_iter=30, time_limit=3.0).network
+    certificate = cvxnn.certify(network, X, y, 1.0)
+    exact = cvxnn.solve(X, y, 1.0, method="exact", intercept=True)
+    assert exact.status is cvxnn.Status.OPTIMAL
+    assert certificate.dual_bound <= exact.objective * (1.0 + 1e-12)
+    assert exact.objective <= certificate.objective * (1.0 + 1e-9)
+    assert certificate.gap < 0.02

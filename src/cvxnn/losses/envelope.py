@@ -45,12 +45,12 @@ class MoreauEnvelope(Loss):
         to their middle instead. The last one is kept, as value, slope and curvature are asked
         for one after the other.
         """
-        if self._last is not None and np.array_equal(self._last[0], prediction):
-            if np.array_equal(self._last[1], y):
-                return self._last[2]
+        known = self._last
+        if known is not None and np.array_equal(known[:2], (prediction, y)):
+            return known[2]
         far = prediction - self.theta * self.loss.gradient(prediction, y)
         low, high = np.minimum(prediction, far), np.maximum(prediction, far)
-        point = 0.5 * (low + high) if self._last is None else self._last[2].clip(low, high)
+        point = 0.5 * (low + high) if known is None else known[2].clip(low, high)
         for _ in range(_STEPS):
             slope = point - prediction + self.theta * self.loss.gradient(point, y)
             low, high = np.where(slope < 0.0, point, low), np.where(slope > 0.0, point, high)

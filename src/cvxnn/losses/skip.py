@@ -73,9 +73,11 @@ class SkipLoss(Loss):
 
     def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The best w, shape (p,)."""
-        # Predictions follow each other closely: the last w is nearly the next.
-        found = self._solved if self.is_quadratic else self._searched
-        self.last = found(prediction, y, self.last)
+        if self.is_quadratic:
+            self.last = self._solved(prediction, y)
+        else:
+            # Predictions follow each other closely: the last w is nearly the next.
+            self.last = self._searched(prediction, y, self.last)
         return self.last
 
     def of(self, loss: Loss, ridge: float | None = None, near: float = 0.0) -> SkipLoss:
@@ -94,7 +96,7 @@ class SkipLoss(Loss):
         """
         return beside(self.loss, y, self.skip @ self.weights(np.zeros_like(y), y))
 
-    def _solved(self, prediction: FloatArray, y: FloatArray, _: FloatArray) -> FloatArray:
+    def _solved(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """For a quadratic loss: one system, of the same matrix every time."""
         if self._factor is None:
             self._factor = self._factored(self.loss.curvature(y, y))

@@ -130,6 +130,21 @@ class Admm:
             states[sign] = State.of(X, F, sign * self.v / (2.0 * self.rho))
         self._share(states)
 
+    @property
+    def states(self) -> dict[float, State]:
+        """Of each output sign, all blocks together."""
+        return {sign: self._state(sign) for sign in SIGNS}
+
+    def go_on(self, before: dict[float, State], rho: float) -> None:
+        """From the multipliers of an iteration on the same blocks, with the moments as they are.
+
+        Multipliers over rho stay what they are: where rho is in proportion to beta, they are.
+        """
+        self.rho, states = rho, self.states
+        for sign, state in states.items():
+            states[sign] = before[sign]._replace(image=state.image, copy=state.copy)
+        self._share(states)
+
     def step(self) -> None:
         """One iteration."""
         self.iterations += 1

@@ -18,6 +18,7 @@ from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.admm import Admm, Numbers, WorkerMap
 from cvxnn.relaxation.beside import Beside
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
 
 # Iterations between two bounds, at least, and their share of all on the same blocks.
@@ -58,6 +59,9 @@ class RelaxationProver:
         What is beside the neurons: incumbents and proofs are then those of its whole problem.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    memory : Memory, optional
+        Of an iteration for another beta on the same rows, where this one goes on; then of this
+        one. Its blocks stay as they have become.
 
     Examples
     --------
@@ -81,6 +85,7 @@ class RelaxationProver:
     numbers: Numbers = field(default_factory=_in_single_precision)
     beside: Beside | None = None
     on_bound: Callable[[DualProof], object] | None = None
+    memory: Memory | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -104,6 +109,8 @@ class RelaxationProver:
                     break
                 run.advance()
             run.bound()
+            if self.memory is not None and run.is_finite:
+                self.memory.keep(run.scale, run.admm)
         return run.proof
 
 
@@ -114,7 +121,7 @@ class _Run:
         self, prover: RelaxationProver, neurons: Neurons, proof: DualProof, admm: Admm, scale: Scale
     ) -> None:
         self._beside = prover.beside or Beside.nothing(prover.problem)
-        self.proof, self.admm, self._scale = proof, admm, scale
+        self.proof, self.admm, self.scale = proof, admm, scale
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
@@ -146,10 +153,13 @@ class _Run:
         if not 1.0 / _MODERATE < size < _MODERATE:
             numbers = Numbers(numbers.xp, np.float64)
         scale.v = problem.residual(prediction)
+        before = None if prover.memory is None else prover.memory.start(scale)
         admm = Admm(
             scale.blocks, problem.beta * scale.factor**2, scale.step(numbers), given,
             scale.weights(scale.v), size, numbers, workers, n_workers,
         )  # fmt: skip
+        if before is not None:
+            admm.go_on(before.states, before.share(scale) * before.rho)
         return cls(prover, neurons, proof, admm, scale)
 
     @property
@@ -170,7 +180,7 @@ class _Run:
         """The bound of the multipliers as they are, kept if it is the best."""
         if not self.is_finite:
             return
-        found = self._beside.proof(self._scale.proof(self.admm))
+        found = self._beside.proof(self.scale.proof(self.admm))
         value = found.bound(self._beside.whole)
         if value > self._best:
             self.proof, self._best = found, value
@@ -195,13 +205,13 @@ class _Run:
     @property
     def can_merge(self) -> bool:
         """Whether blocks of twice as many rows are allowed."""
-        blocks = self._scale.blocks
+        blocks = self.scale.blocks
         return len(blocks) > 1 and 2 * blocks.rows.shape[1] <= self._largest
 
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
-        self._scale.blocks = self._scale.blocks.merged()
+        self.scale.blocks = self.scale.blocks.merged()
         self._begun, self._history = self.admm.iterations, []
 
 

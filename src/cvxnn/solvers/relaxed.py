@@ -38,6 +38,8 @@ def relaxation_prover(
         readout or without one (ReLU, leaky and absolute values, sums and averages over
         patches), alone or in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that
         is a sum over the rows; none for maxima of patches, gates and dense readouts.
+        Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
+        other data are weaker, by what is charged for rounding.
     intercept : bool
         Whether there is one beside the neurons.
     on_bound : callable, optional
@@ -92,12 +94,11 @@ def beside_intercept(problem: Problem[Layer]) -> Beside:
     reach = intercept_reach(problem, constant, problem.value(np.full_like(y, constant)))
     loss = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
     inner = replace(problem, loss=loss)
-    return Beside(
-        problem,
-        inner,
-        partial(value, inner),
-        lambda found: beside_any_offset(found, problem, reach),
-    )
+
+    def proof(found: DualProof) -> DualProof:
+        return beside_any_offset(found, problem, reach)
+
+    return Beside(problem, inner, partial(value, inner), proof)
 
 
 def beside_free_line(problem: Problem[SkipLayer]) -> Beside:
@@ -105,9 +106,11 @@ def beside_free_line(problem: Problem[SkipLayer]) -> Beside:
     free, nothing = ProfiledProblem.of(problem), Neurons.none(problem.rows.n_features)
     evaluation = evaluated(problem, nothing, free.linear(nothing))
     reached = evaluation.value + evaluation.error
-    return Beside(
-        problem, free.inner, partial(value, free.inner), lambda found: free.proof(found, reached)
-    )
+
+    def proof(found: DualProof) -> DualProof:
+        return free.proof(found, reached)
+
+    return Beside(problem, free.inner, partial(value, free.inner), proof)
 
 
 def beside_priced_line(problem: Problem[SkipLayer]) -> Beside:

@@ -114,7 +114,7 @@ def certify(
     network of our own leads to, because the optimal value is the same number
     whichever dual point proves it. Where the rank of X is above 9 and no oracle ends, a
     relaxation with products of pairs of rows is solved from the best network known, until its
-    bound has come to rest or time is over (not beside an intercept):
+    bound has come to rest or time is over:
     :class:`~cvxnn.relaxation.prover.RelaxationProver`.
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``

@@ -23,7 +23,6 @@ from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
-from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -34,6 +33,7 @@ from cvxnn.results import (
 )
 from cvxnn.solvers.intercept.proof import balanced, beside_any_offset, intercept_reach
 from cvxnn.solvers.line_search import best_size
+from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.training.run import Callback, Limits, Run
 
 # Enough for a training that is ended by its tolerance or a clock.
@@ -179,9 +179,8 @@ class CertificationRun:
             self.interrupted = True
 
     def _is_beyond_oracles(self) -> bool:
-        """Whether no oracle proves more than a spectral bound, but a relaxation does."""
-        has_relaxation = self.layer.readout is None and not self.read.has_intercept
-        return has_relaxation and reduce_rows(self.layer.rows).rank > MAX_RANK
+        """Whether no oracle proves more than a spectral bound."""
+        return reduce_rows(self.layer.rows).rank > MAX_RANK
 
     def _relax(self) -> None:
         """A bound at any rank, from the best network known.
@@ -191,8 +190,10 @@ class CertificationRun:
         deadline = self.deadline
         if not deadline.limited:
             deadline = Deadline(max(_RELAXATION, deadline.elapsed))
+        prover = relaxation_prover(self.problem, intercept=self.read.has_intercept)
+        if prover is None:
+            return
         known = self.network if self.solution is None else self.solution.network
-        prover = RelaxationProver(self.problem)
         self.proof = prover.improve(ReLU().neurons(known), self.proof, self.tol, deadline)
 
     def certificate(self) -> NetworkCertificate:

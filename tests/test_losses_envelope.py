@@ -1,0 +1,129 @@
+"""A loss and a square together: least values, slopes and conjugates, beside a line, too."""
+
+import numpy as np
+import pytest
+from programs import LOSSES as NAMES
+from scipy.optimize import minimize, minimize_scalar
+
+from cvxnn.losses import SkipLoss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses.envelope import MoreauEnvelope, envelope
+
+THETA = np.array([1e-6, 0.1, 1.0, 3.0, 50.0, 1e3, 0.0])
+F = np.array([-3.0, 0.2, 1.7, -0.4, 5.0, 0.0, 0.3])
+each_name = pytest.mark.parametrize("name", NAMES)
+
+
+def case(name, seed=0):
+    loss, rng = as_loss(name), np.random.default_rng(seed)
+    y = rng.standard_normal(len(F))
+    weighted = WeightedLoss(loss, np.exp2(rng.integers(-3, 4, len(F)).astype(float)))
+    return weighted, np.sign(y) if loss.has_labels else 2.0 * y
+
+
+@each_name
+def test_values_are_the_least_of_the_sums(name):
+    loss, y = case(name)
+    values = MoreauEnvelope(loss, THETA).values(F, y)
+    for i in range(len(F) - 1):
+
+        def both(e, i=i):
+            return loss.values(np.full_like(F, e), y)[i] + (e - F[i]) ** 2 / (2.0 * THETA[i])
+
+        # Between where the loss pulls and the square holds.
+        width = THETA[i] * abs(loss.gradient(F, y)[i]) + 1e-3
+        best = minimize_scalar(
+            both, bounds=(F[i] - width, F[i] + width), method="bounded", options={"xatol": 1e-12}
+        )
+        assert values[i] == pytest.approx(best.fun, rel=1e-8, abs=1e-12)
+    assert values[-1] == loss.values(F, y)[-1]
+
+
+@each_name
+def test_slopes_and_parabolas(name):
+    loss, y = case(name)
+    smooth, step = MoreauEnvelope(loss, THETA), 1e-5
+    slope = (smooth.values(F + step, y) - smooth.values(F - step, y)) / (2.0 * step)
+    np.testing.assert_allclose(smooth.gradient(F, y), slope, rtol=1e-6, atol=1e-8)
+    bend = (smooth.gradient(F + step, y) - smooth.gradient(F - step, y)) / (2.0 * step)
+    np.testing.assert_allclose(smooth.curvature(F, y), bend, rtol=1e-5, atol=1e-6)
+    above = smooth.majorizer(F, y)
+    for g in np.random.default_rng(1).standard_normal((30, len(F))) * 4.0:
+        parabola = (
+            smooth.values(F, y) + smooth.gradient(F, y) * (g - F) + 0.5 * above * (g - F) ** 2
+        )
+        assert (smooth.values(g, y) <= parabola + 1e-9 * (1.0 + parabola)).all()
+
+
+@each_name
+def test_the_conjugate_is_reached(name):
+    """``l(f) + l*(-v) >= -v'f``, with equality where v is minus the gradient."""
+    loss, y = case(name)
+    smooth = MoreauEnvelope(loss, THETA)
+    v = -smooth.gradient(F, y)
+    assert smooth.value(F, y) + smooth.conjugate(v, y) + v @ F == pytest.approx(0.0, abs=1e-9)
+    inside = 0.99 * smooth.project(3.0 * v, y)
+    assert smooth.longest(inside, y) >= 1.0 and smooth.conjugate_error(inside, y) > 0.0
+    for g in np.random.default_rng(1).standard_normal((30, len(F))) * 4.0:
+        assert smooth.value(g, y) + smooth.conjugate(inside, y) + inside @ g >= -1e-9
+    np.testing.assert_allclose(-smooth.gradient(smooth.prediction(inside, y), y), inside, rtol=1e-9)
+
+
+@each_name
+def test_parts_units_and_targets(name):
+    loss, y = case(name)
+    smooth, values = MoreauEnvelope(loss, THETA), MoreauEnvelope(loss, THETA).values(F, y)
+    some = np.array([5, 1, 2])
+    np.testing.assert_allclose(smooth.take(some).values(F[some], y[some]), values[some])
+    np.testing.assert_allclose(MoreauEnvelope(loss, 2.0).take(some).values(F[some], y[some]),
+                               MoreauEnvelope(loss, 2.0).values(F, y)[some])  # fmt: skip
+    unit = 1.0 if loss.has_labels else 4.0
+    assert smooth.unit(y) == loss.unit(y)
+    scaled = smooth.in_units(unit).values(F / unit, y / unit)
+    np.testing.assert_allclose(unit**2 * scaled, values)
+    moved = smooth.moved(y, 0.5)
+    assert (moved is None) == loss.has_labels
+    if moved is not None:
+        np.testing.assert_allclose(smooth.values(F - 0.5, moved), smooth.values(F, y))
+
+
+def test_what_is_kept_belongs_to_its_prediction():
+    loss, y = case("logistic")
+    smooth, f = MoreauEnvelope(loss, THETA), F.copy()
+    first = smooth.gradient(f, y)
+    f[2] += 1.0
+    np.testing.assert_allclose(smooth.gradient(f, y), MoreauEnvelope(loss, THETA).gradient(f, y))
+    np.testing.assert_allclose(smooth.gradient(F, y), first)
+    np.testing.assert_allclose(smooth.gradient(F, -y), MoreauEnvelope(loss, THETA).gradient(F, -y))
+
+
+@pytest.mark.parametrize("n_free", [0, 1, 2])
+@each_name
+def test_beside_a_line_it_is_the_least_of_both(name, n_free):
+    loss, y = case(name)
+    theta, S = np.maximum(THETA, 0.1), np.random.default_rng(2).standard_normal((len(F), 2))
+    smooth = envelope(SkipLoss(loss, S, 0.7, n_free), theta)
+
+    def both(z):
+        f, w = z[:-2], z[-2:]
+        priced = w[: 2 - n_free]
+        moved = ((f - F) ** 2 / (2.0 * theta)).sum()
+        return loss.value(f + S @ w, y) + 0.35 * float(priced @ priced) + moved
+
+    best = minimize(both, np.zeros(len(F) + 2), method="BFGS", options={"gtol": 1e-8})
+    assert smooth.value(F, y) == pytest.approx(best.fun, rel=1e-7)
+    np.testing.assert_allclose(
+        smooth.gradient(F, y), (F - best.x[:-2]) / theta, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_near_is_a_share_of_the_slope():
+    loss, y = case("logistic")
+    S = np.random.default_rng(2).standard_normal((len(F), 2))
+    free = SkipLoss(loss, S, 1.0, 2)
+    exact, near = (envelope(free, 1.0, share).gradient(F, y) for share in (0.0, 1e-3))
+    left, terms = np.abs(S.T @ near), np.abs(S.T) @ np.abs(near)
+    assert (left <= 1e-3 * terms).all() and left.max() > 1e-12
+    assert np.abs(S.T @ exact).max() < 1e-12
+    # Where a search has ended the next one begins.
+    again = free.of(SquaredLoss())
+    assert again.last is free.last
