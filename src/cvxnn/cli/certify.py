@@ -47,6 +47,9 @@ _Loss = Annotated[
 ]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
 _TimeLimit = Annotated[float, option("Time after which to stop the search.", RUN, "SECONDS")]
+_ProofTime = Annotated[
+    float | None, option("Time in it for the gap of many features (as the search).", RUN, "SECONDS")
+]
 
 
 def certify(
@@ -57,6 +60,7 @@ def certify(
     loss: _Loss = None,
     tol: _Tol = 1e-6,
     time_limit: _TimeLimit = 60.0,
+    proof_time: _ProofTime = None,
     json: JsonOption = False,
 ) -> None:
     """Prove how far a saved network is from the best one on the table it was trained on.
@@ -69,7 +73,10 @@ def certify(
     and --beta, and all other columns are its features.
     """
     from cvxnn.progress import live_progress
+    from cvxnn.validation import check_proof_time
 
+    if proof_time is not None:
+        check_proof_time(proof_time, "--proof-time")
     if model.suffix.lower() == ".skops":
         problem = _table_problem(model, data, target, beta, loss)
     else:
@@ -83,6 +90,7 @@ def certify(
             certificate = compute(
                 problem.network, problem.X, problem.y, problem.beta, loss=problem.loss.value,
                 tol=tol, time_limit=time_limit, callback=callback,
+                proof_time="auto" if proof_time is None else proof_time,
             )  # fmt: skip
     if json:
         _show_json(certificate, problem, model)

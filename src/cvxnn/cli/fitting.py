@@ -26,7 +26,8 @@ SPOKEN = {
     "; take another cv.": "; give --beta auto or a number.",
     "raise time_limit": "raise --time-limit",
     "a larger time_limit": "a larger --time-limit",
-    "a larger proof_time": "a larger --proof-time",
+    "with a larger proof_time": "with a larger --proof-time",
+    "with a larger time_limit": "with a larger --time-limit",
     Status.TIME_LIMIT.value: (
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."

@@ -15,7 +15,7 @@ from cvxnn.problems import Problem
 from cvxnn.results import NetworkCertificate
 from cvxnn.training.certification_run import CertificationRun
 from cvxnn.training.run import Callback, Limits
-from cvxnn.validation import check_random_state
+from cvxnn.validation import check_proof_time, check_random_state
 
 
 def certify(
@@ -28,6 +28,7 @@ def certify(
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-6,
     time_limit: float | None = 60.0,
+    proof_time: float | str = "auto",
     random_state: int | np.random.Generator | None = 0,
     callback: Callback | None = None,
 ) -> NetworkCertificate:
@@ -84,6 +85,9 @@ def certify(
         complete one may take time exponential in d: a call without a limit
         might not return. A minute is what small problems, and large ones with
         few features, need at most.
+    proof_time : "auto" or float, default "auto"
+        Seconds in it for the relaxation that bounds what no oracle can; "auto" is as long as
+        the search has taken, 2 at least.
     random_state : int, numpy Generator or None, default 0
         Source of the directions and the working set that the search starts from.
     callback : callable, optional
@@ -112,10 +116,9 @@ def certify(
     own neurons attain beta. Two dual points are tried: the residual, which suffices
     for an optimal network, and, where its bound is too low, the one that training a
     network of our own leads to, because the optimal value is the same number
-    whichever dual point proves it. Where the rank of X is above 9 and no oracle ends, a
-    relaxation with products of pairs of rows is solved from the best network known, until its
-    bound has come to rest or time is over:
-    :class:`~cvxnn.relaxation.prover.RelaxationProver`.
+    whichever dual point proves it. Where no oracle ends - of features there are more than
+    five or so - a relaxation with products of pairs of rows is solved from the network of our
+    own: :class:`~cvxnn.relaxation.prover.RelaxationProver`.
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
@@ -150,7 +153,8 @@ def certify(
     # Training might refuse beta too, but only after the residual has been priced.
     problem.in_units()
     limits = Limits(tol, 1, time_limit, callback)
-    run = CertificationRun(read, problem, limits, check_random_state(random_state))
+    check_proof_time(proof_time)
+    run = CertificationRun(read, problem, limits, check_random_state(random_state), proof_time)
     with deferred_interrupts():
         run.execute()
         certificate = run.certificate()

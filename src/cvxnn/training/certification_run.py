@@ -19,9 +19,7 @@ from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import Proposals
-from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.choice import Effort, oracle_for
-from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.results import (
     ImprovingNeuron,
@@ -33,7 +31,7 @@ from cvxnn.results import (
 )
 from cvxnn.solvers.intercept.proof import balanced, beside_any_offset, intercept_reach
 from cvxnn.solvers.line_search import best_size
-from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.training.outlook import Outlook
 from cvxnn.training.run import Callback, Limits, Run
 
 # Enough for a training that is ended by its tolerance or a clock.
@@ -47,8 +45,6 @@ _DEPTH = 0.05
 # the time for it: a bound from training is usually better.
 _COARSE = 1e-3
 _RESIDUAL_SHARE = 0.3
-# Seconds for a relaxation at least, where there is no limit.
-_RELAXATION = 2.0
 # A gap that rescaling the neurons closes by this share of the objective is worth a note.
 _UNBALANCED = 1e-6
 
@@ -64,18 +60,24 @@ class TrainingProver:
     random_state : numpy.random.Generator
     callback, intercept
         As for :func:`cvxnn.solve`.
+    proof_time : float or "auto"
+        As for :class:`~cvxnn.methods.Global`.
 
     Attributes
     ----------
     solution : Solution or None
         Of the training, once there has been one.
+    outlook : Outlook or None
+        On more time for its bound, where no oracle has come to an end.
     """
 
     problem: Problem[Layer]
     random_state: np.random.Generator
     callback: Callback | None = None
     intercept: bool = False
+    proof_time: float | str = "auto"
     solution: Solution[Any] | None = field(default=None, init=False)
+    outlook: Outlook | None = field(default=None, init=False)
 
     def improve(
         self, incumbent: TwoLayerNetwork, proof: DualProof, tol: float, deadline: Deadline
@@ -88,8 +90,9 @@ class TrainingProver:
         # The incumbent may use up tol by itself: the bound must be closer.
         limits = Limits(tol / 4.0, _ROUNDS, seconds, self.callback)
         shape = (problem.rows.n_features,)
-        run = Run(ReLU(), shape, problem, Global(), self.random_state, None, limits, self.intercept)
-        self.solution = run.execute()
+        method = Global(proof_time=self.proof_time)
+        run = Run(ReLU(), shape, problem, method, self.random_state, None, limits, self.intercept)
+        self.solution, self.outlook = run.execute(), run.outlook
         return max(proof, run.proof, key=lambda p: p.bound(problem))
 
 
@@ -144,14 +147,19 @@ class CertificationRun:
     """One call of :func:`cvxnn.certify`: what is known so far, at any time a valid answer."""
 
     def __init__(
-        self, read: ReadNetwork, problem: Problem[Layer], limits: Limits, rng: np.random.Generator
+        self,
+        read: ReadNetwork,
+        problem: Problem[Layer],
+        limits: Limits,
+        rng: np.random.Generator,
+        proof_time: float | str = "auto",
     ) -> None:
         self.read, self.network, self.problem = read, read.network, problem
         self.layer, self.y, self.beta, self.loss = (
             problem.rows, problem.y, problem.beta, problem.loss
         )  # fmt: skip
         self.tol, self.rng, self.deadline = limits.tol, rng, Deadline(limits.time_limit)
-        self.trainer = TrainingProver(problem, rng, limits.callback, read.has_intercept)
+        self.trainer = TrainingProver(problem, rng, limits.callback, read.has_intercept, proof_time)
         evaluation = self._evaluate(self.network)
         self.objective, self.objective_error = evaluation.value, evaluation.error
         self.balanced = self._evaluate(self.network.balance())
@@ -173,28 +181,8 @@ class CertificationRun:
             self._price_residual()
             if self._gap() > self.tol:
                 self._ask(self.trainer)
-            if self._gap() > self.tol and not self.interrupted and self._is_beyond_oracles():
-                self._relax()
         except KeyboardInterrupt:
             self.interrupted = True
-
-    def _is_beyond_oracles(self) -> bool:
-        """Whether no oracle proves more than a spectral bound."""
-        return reduce_rows(self.layer.rows).rank > MAX_RANK
-
-    def _relax(self) -> None:
-        """A bound at any rank, from the best network known.
-
-        For as long as there is time, and without a limit as long as all before has taken.
-        """
-        deadline = self.deadline
-        if not deadline.limited:
-            deadline = Deadline(max(_RELAXATION, deadline.elapsed))
-        prover = relaxation_prover(self.problem, intercept=self.read.has_intercept)
-        if prover is None:
-            return
-        known = self.network if self.solution is None else self.solution.network
-        self.proof = prover.improve(ReLU().neurons(known), self.proof, self.tol, deadline)
 
     def certificate(self) -> NetworkCertificate:
         """What is known, with the verdict it allows."""
@@ -242,6 +230,9 @@ class CertificationRun:
             )
         if self.recentred.value < self.objective * (1.0 - _UNBALANCED):
             notes += (f"Another intercept lowers the objective to {self.recentred.value:.10g}.",)
+        outlook = self.trainer.outlook
+        if outlook is not None and self._gap() > self.tol:
+            notes += (outlook.sentence(limited=self.deadline.passed, what="The gap"),)
         return notes
 
     def _bound_of(self, proof: DualProof) -> float:

@@ -35,7 +35,7 @@ class Outlook:
     >>> outlook.times_for_half  # the last doubling of the time has halved the gap
     2.0
     >>> outlook.sentence()
-    'a larger proof_time would halve it after about 8 s of proof (it had 4 s)'
+    'it would halve in about 8 s of proof, with a larger proof_time (it had 4 s).'
     """
 
     objective: float
@@ -69,13 +69,21 @@ class Outlook:
         """Whether more time would bring the bound closer."""
         return self.times_for_half <= _PATIENCE
 
-    def sentence(self, *, limited: bool = False) -> str:
-        """What more time would bring, and which one: `limited` if the time of the run is over."""
+    def sentence(self, *, limited: bool = False, what: str = "it") -> str:
+        """What more time would bring.
+
+        Parameters
+        ----------
+        limited : bool
+            Whether it was the time of the whole run that was over.
+        what : str
+            How the gap is called.
+        """
         if not self.helps:
-            return "more time would hardly narrow it"
+            return f"{what} would hardly narrow with more time."
         times = self.times_for_half
-        name = "a larger time_limit" if limited else "a larger proof_time"
+        name = "time_limit" if limited else "proof_time"
         return (
-            f"{name} would halve it after about {times * self.seconds:.2g} s of proof "
-            f"(it had {self.seconds:.2g} s)"
+            f"{what} would halve in about {times * self.seconds:.2g} s of proof, with a larger "
+            f"{name} (it had {self.seconds:.2g} s)."
         )

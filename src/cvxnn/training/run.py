@@ -76,6 +76,11 @@ class Run:
     limits : Limits
     intercept : bool
         Whether there is one beside the neurons.
+
+    Attributes
+    ----------
+    outlook : Outlook or None
+        On more time for the bound, where it is one by a relaxation.
     """
 
     def __init__(
@@ -99,7 +104,7 @@ class Run:
         self._strategy = model.strategy_of(self._scaled, choices, shape, intercept=intercept)
         self._search: Search | None = None
         self._proof: DualProof | None = None
-        self._outlook: Outlook | None = None
+        self.outlook: Outlook | None = None
         self._history: list[Progress] = []
 
     @property
@@ -109,10 +114,12 @@ class Run:
             return "a proof takes method=Global(polish=True)"
         if not self._method.certify:
             return "a proof takes method=Global(certify=True)"
-        closer = f"a larger beta and {self._model.proof_advice} narrow it"
-        if self._outlook is None:
-            return f"a larger time_limit, {closer}"
-        return f"{self._outlook.sentence(limited=self._deadline.passed)}; {closer}"
+        fewer = self._model.proof_advice
+        if self.outlook is None:
+            return f"a larger time_limit, a larger beta or {fewer} narrow it"
+        closer = f"A larger beta or {fewer} narrow it, too"
+        more = self.outlook.sentence(limited=self._deadline.passed)
+        return f"{more} {closer}"
 
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
@@ -232,7 +239,7 @@ class Run:
         prover = relaxation_prover(self._scaled, intercept=self._intercept, on_bound=note)
         if prover is None:
             return status
-        self._outlook = outlook
+        self.outlook = outlook
         neurons = self._units.reduced(self._model.neurons(network))
         self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
         if interrupt_pending():
