@@ -216,6 +216,7 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
     from rich.padding import Padding
     from rich.text import Text
 
+    from cvxnn.cli.fitting import spoken
     from cvxnn.cli.outputs import draw_page, figures
 
     parts: list[RenderableType] = [
@@ -227,7 +228,7 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
     ]
     if certificate.improving_neuron is not None:
         parts += ["", Padding(_neuron(certificate.improving_neuron, problem.features), (0, 2))]
-    for note in certificate.notes:
+    for note in map(spoken, certificate.notes):
         parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
     draw_page(parts)
 
