@@ -147,7 +147,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         merged = self._merged(table)
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
-        training = self._training(len(problems))
+        training = self._training().with_proof_time(self.proof_time, len(problems))
         for beta in self._given_betas:
             training.check_beta(problems, beta)
         if last is not None:
@@ -210,13 +210,10 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """The targets of the user, of those of a table."""
         return target
 
-    def _training(self, n_networks: int) -> Training:
-        method = as_method(self.method)
-        if not isinstance(self.proof_time, str):
-            method = method.with_proof_time(self.proof_time / n_networks)
+    def _training(self) -> Training:
         return Training(
             model=self._model(),
-            method=method,
+            method=as_method(self.method),
             loss=self._loss(),
             intercept=self.fit_intercept,
             tol=self.tol,

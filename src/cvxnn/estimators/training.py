@@ -63,6 +63,12 @@ class Training:
     max_iter: int
     random_state: Any
 
+    def with_proof_time(self, seconds: float | str, n_networks: int) -> Training:
+        """With seconds that are shared by the bounds of so many networks, unless it is "auto"."""
+        if isinstance(seconds, str):
+            return self
+        return replace(self, method=self.method.with_proof_time(seconds / n_networks))
+
     @property
     def takes_starts(self) -> bool:
         """Whether a training may go on from a network."""
