@@ -1,0 +1,136 @@
+"""Runs that no oracle can prove: what a relaxation says at their end."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import cvxnn
+from cvxnn import Global, InputError, Status
+from cvxnn.interrupts import interrupt
+from cvxnn.training.solve import solve_quietly
+
+N, D = 120, 12
+
+
+def problem(seed=0):
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.standard_normal((N, D - 1)), np.ones(N)])
+    return X, np.maximum(X[:, 0] + 0.5 * X[:, 1], 0.0) + 0.3 * rng.standard_normal(N)
+
+
+X, Y = problem()
+BETA = 20.0
+
+
+def solve(**options):
+    return solve_quietly(X, Y, BETA, max_iter=50, **options)
+
+
+def bounds_of(solution):
+    """Of the entries after the last round."""
+    rounds = [entry.iteration for entry in solution.history]
+    first = rounds.index(rounds[-1])
+    return [entry.dual_bound for entry in solution.history[first + 1 :]]
+
+
+def test_the_gap_is_that_of_the_relaxation_and_its_bounds_are_in_the_history():
+    without = solve(method=Global(proof_time=0.0))
+    seen = []
+    solution = solve(method=Global(proof_time=1.5), callback=seen.append)
+    assert without.status is Status.STATIONARY and without.gap > 0.1
+    assert solution.status in (Status.STATIONARY, Status.OPTIMAL)
+    assert solution.gap < 0.25 * without.gap
+    assert solution.objective == without.objective
+    found = bounds_of(solution)
+    assert found and found == sorted(found) and found[-1] == pytest.approx(solution.dual_bound)
+    assert tuple(seen) == solution.history and solution.n_iter == without.n_iter
+    # A bound on all networks: also on what is found from elsewhere.
+    other = solve(method=Global(certify=False), random_state=5)
+    assert other.objective >= solution.dual_bound
+
+
+@pytest.mark.parametrize("options", [{"certify": False}, {"polish": False}])
+def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
+    assert bounds_of(solve(method=Global(**options))) == []
+    assert bounds_of(solve(method=Global(**options, proof_time=0.5))) != []
+
+
+def test_a_time_limit_holds_for_the_proof_too():
+    solution = solve(method=Global(proof_time=100.0), time_limit=2.0)
+    assert solution.elapsed < 20.0 and bounds_of(solution) != []
+
+
+@pytest.mark.parametrize("loss", ["logistic", "huber"])
+def test_other_losses_and_an_intercept(loss):
+    rows, y = X[:60, :-1], (np.where(Y > 0.3, 1.0, -1.0) if loss == "logistic" else Y + 100.0)[:60]
+    gaps = [
+        solve_quietly(
+            rows, y, 4.0, loss=loss, intercept=True, method=Global(proof_time=seconds)
+        ).gap
+        for seconds in (0.0, 1.0)
+    ]
+    assert gaps[1] < 0.5 * gaps[0]
+
+
+def test_ctrl_c_within_the_proof_keeps_what_is_proven():
+    pressed = []
+
+    def press(progress):
+        if len(pressed) == 0 and progress.n_blocks == 0 and progress.dual_bound > 0.0:
+            pressed.append(progress)
+            interrupt(2, None)
+
+    solution = solve(method=Global(proof_time=30.0), callback=press)
+    assert solution.status is Status.INTERRUPTED and pressed
+    assert solution.dual_bound >= pressed[0].dual_bound * (1.0 - 1e-12)
+    # The next one is not stopped for it.
+    assert solve(method=Global(proof_time=0.0)).status is Status.STATIONARY
+
+
+def test_a_callback_that_raises_within_the_proof():
+    def fail(progress):
+        if progress.n_blocks == 0:
+            raise KeyboardInterrupt
+
+    solution = solve(method=Global(proof_time=30.0), callback=fail)
+    assert solution.status is Status.INTERRUPTED and solution.gap < np.inf
+
+
+def test_the_warning_says_what_narrows_the_gap():
+    with pytest.warns(ConvergenceWarning, match="fewer or projected features narrow it, too"):
+        cvxnn.solve(X, Y, BETA, method=Global(proof_time=0.5))
+    with pytest.warns(ConvergenceWarning, match=r"Global\(certify=True\)"):
+        cvxnn.solve(X, Y, BETA, method=Global(certify=False))
+
+
+@pytest.mark.parametrize("seconds", [-1.0, np.nan, np.inf, "soon", None])
+def test_seconds_that_are_none(seconds):
+    with pytest.raises(InputError, match="proof_time must be 'auto' or seconds >= 0"):
+        Global(proof_time=seconds)
+    with pytest.raises(InputError, match="proof_time must be 'auto' or seconds >= 0"):
+        cvxnn.ConvexReLURegressor(1.0, proof_time=seconds).fit(X, Y)
+    network = cvxnn.TwoLayerNetwork(np.ones((1, D)), [1.0])
+    with pytest.raises(InputError, match="proof_time must be 'auto' or seconds >= 0"):
+        cvxnn.certify(network, X, Y, BETA, proof_time=seconds)
+
+
+def test_certify_says_what_more_time_would_bring():
+    network = solve(method=Global(certify=False)).network
+    certificate = cvxnn.certify(network, X, Y, BETA, proof_time=0.5)
+    assert certificate.gap < 0.2
+    assert any("The gap would" in note for note in certificate.notes)
+
+
+def test_estimators_prove_for_as_long_as_they_are_told():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, long = (
+            cvxnn.ConvexReLURegressor(BETA, proof_time=seconds).fit(X, Y) for seconds in (0.0, 1.0)
+        )
+        labels = np.digitize(Y, [0.0, 1.0])
+        classes = cvxnn.ConvexReLUClassifier(5.0, proof_time=1.5).fit(X, labels)
+    assert long.dual_gap_ < 0.5 * plain.dual_gap_ and long.objective_ == plain.objective_
+    assert long.solution_.gap == pytest.approx(long.dual_gap_)
+    assert classes.dual_gap_ < 0.6
