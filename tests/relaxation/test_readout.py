@@ -6,7 +6,10 @@ from scipy.sparse import csr_array
 
 from cvxnn.layers import Layer, Mixture
 from cvxnn.layers.images import patch_layer
+from cvxnn.losses import SquaredLoss
+from cvxnn.problems import Problem
 from cvxnn.relaxation.readout import separated, squares
+from cvxnn.relaxation.scale import Scale
 
 
 def layers():
@@ -48,3 +51,6 @@ def test_what_is_mixed_is_not_separated():
     assert separated(Layer(X, np.ones((2, 3)))) is None
     mixture = Mixture.diagonal(np.ones(3), np.ones((3, 1)), np.ones((3, 1)))
     assert separated(Layer(X).mixed(mixture)) is None
+    problem = Problem.of(Layer(X, np.ones((2, 3))), np.ones(2), 0.1, SquaredLoss())
+    with pytest.raises(TypeError, match="mixes all predictions"):
+        Scale.of(problem, 2)

@@ -195,6 +195,20 @@ def test_units_of_the_data(name):
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["squared", "squared_hinge"])
+@pytest.mark.parametrize("name", ["modulus", "free", "penalised"])
+def test_any_beta_and_any_network(name, loss):
+    model, _, intercept = CASES[name]
+    _, X, y = draw(name, loss)
+    huge = Neurons.of(1e40 * np.eye(3), np.ones((3, 1)))
+    small = Neurons.of(np.eye(3), np.ones((3, 1)))
+    for beta, neurons in itertools.product((1e-140, 1e-12, 1e140), (huge, small, Neurons.none(3))):
+        whole = Problem.of(model.rows(X), y, beta, as_loss(loss))
+        problem, _ = whole.in_units(intercept=intercept)
+        bound = bounded(problem, neurons, intercept=intercept, most=30).bound(problem)
+        assert 0.0 <= bound <= problem.value(0.0 * problem.y) * (1.0 + 1e-12)
+
+
 def test_what_has_no_relaxation():
     X, y = np.eye(3), np.arange(3.0)
     dense = Problem.of(Layer(X, np.ones((3, 3))), y, 0.1, SquaredLoss())

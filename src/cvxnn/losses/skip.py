@@ -110,7 +110,8 @@ class SkipLoss(Loss):
         """For any other loss: Newton's method."""
         point = (start, *self._values(prediction, y, start))
         for _ in range(_NEWTON_STEPS):
-            if self._near and self._is_near(prediction, y, point):
+            # Beyond the range of float64 there is no way on.
+            if not np.isfinite(point[2]).all() or self._is_near(prediction, y, point):
                 break
             for curvature in self._curvatures(prediction + self.skip @ point[0], y):
                 moved = self._step(prediction, y, point, curvature)
@@ -124,6 +125,8 @@ class SkipLoss(Loss):
     def _is_near(
         self, prediction: FloatArray, y: FloatArray, point: tuple[FloatArray, float, FloatArray]
     ) -> bool:
+        if self._near == 0.0:
+            return False
         pulls = np.abs(self.loss.gradient(prediction + self.skip @ point[0], y))
         terms = np.abs(self.skip).T @ pulls + self._ridges * np.abs(point[0])
         return bool((np.abs(point[2]) <= self._near * terms).all())

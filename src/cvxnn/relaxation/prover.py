@@ -27,8 +27,8 @@ _FIRST, _GROWTH = 20, 0.1
 # bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
 # before so many iterations, for once.
 _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
-# Sizes of neurons and dual points whose squares, times those of activations, stay in the range
-# of float32.
+# Sizes of neurons whose squares, times those of activations, stay in the range of float32, dual
+# points, and multipliers over sizes.
 _MODERATE = 1e6
 
 
@@ -99,9 +99,10 @@ class RelaxationProver:
         """
         if deadline.passed:
             return proof
-        with suitable_threads(len(self.problem.Y)), _worker_map() as (workers, count):
-            with np.errstate(all="ignore"):
-                run = _Run.of(self, incumbent, proof, workers, count)
+        threads = suitable_threads(len(self.problem.Y))
+        # Numbers that leave their range end the iteration, and that is all.
+        with threads, np.errstate(all="ignore"), _worker_map() as (workers, count):
+            run = _Run.of(self, incumbent, proof, workers, count)
             while not (run.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break
@@ -151,14 +152,14 @@ class _Run:
             given, prediction = Neurons.none(problem.rows.n_features), 0.0 * problem.y
         # Without neurons, of a size that would pay for half of the loss.
         size = float(given.sizes.sum()) or 0.5 * nothing / problem.beta or 1.0
-        numbers = prover.numbers
+        numbers, beta = prover.numbers, problem.beta * scale.factor**2
         scale.v = problem.residual(prediction)
-        scales = np.array([size, float(np.abs(scale.v).max(initial=0.0)) or 1.0, problem.beta])
-        if not ((scales > 1.0 / _MODERATE) & (scales < _MODERATE)).all():
+        known = size, beta / size, float(np.abs(scale.v).max(initial=0.0)) or 1.0
+        if not all(1.0 / _MODERATE < number < _MODERATE for number in known):
             numbers = Numbers(numbers.xp, np.float64)
         before = None if prover.memory is None else prover.memory.start(scale)
         admm = Admm(
-            scale.blocks, problem.beta * scale.factor**2, scale.step(numbers), given,
+            scale.blocks, beta, scale.step(numbers), given,
             scale.weights(scale.v), size, numbers, workers, n_workers,
         )  # fmt: skip
         if before is not None:
@@ -172,8 +173,7 @@ class _Run:
 
     def advance(self) -> None:
         """One iteration, and a bound now and then."""
-        with np.errstate(all="ignore"):
-            self.admm.step()
+        self.admm.step()
         if self.admm.iterations >= self._next:
             self.bound()
             count = self.admm.iterations - self._begun

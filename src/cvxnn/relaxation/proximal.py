@@ -45,6 +45,8 @@ class LossStep:
 
     def dual(self, centre: FloatArray, theta: float | FloatArray) -> FloatArray:
         """Minus the gradient of the loss where the sum is least, shape (n,)."""
+        if not np.isfinite(centre).all():
+            return np.full_like(self._y, np.nan)
         if self._theta is None or not np.array_equal(theta, self._theta):
             self._envelope, self._theta = envelope(self._loss, theta, _NEAR), theta
         v = -self._envelope.gradient(centre, self._y)

@@ -72,8 +72,8 @@ def relaxation_prover(
     >>> prover = replace(relaxation_prover(problem, intercept=True), most=200)
     >>> first = spectral_proof(rows, np.zeros(2))
     >>> proof = prover.improve(Neurons.none(1), first, 1e-3, UNLIMITED)
-    >>> round(proof.bound(problem), 2)  # two neurons of output 2 - 1/4, and the intercept 3
-    1.88
+    >>> round(proof.bound(problem), 2)  # two neurons of output 2 - 1/2, and the intercept 3
+    1.75
     """
     rows = problem.rows
     layer = rows.layer if isinstance(rows, SkipLayer) else rows
