@@ -14,9 +14,6 @@ from cvxnn.oracle.price import VectorOracle, Wanted
 from cvxnn.oracle.sign_search import SignSearch
 from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
-# Hyperplanes beyond which one node takes a good part of a second.
-MOST_HYPERPLANES = 400
-
 
 @final
 @dataclass(frozen=True)
