@@ -55,7 +55,8 @@ class _Job(PeakJob):
         self._heap = self._spare = np.zeros(0, dtype=np.int64)
         self._stack = np.zeros(p + 3, dtype=np.int64)
         self.counters = np.zeros(tree.N_COUNTERS, dtype=np.int64)
-        self._grow(max(SETTINGS.pool, 4 * (p + 3)))
+        # One subtree, depth first, always has room.
+        self._grow(max(SETTINGS.pool, p + 4))
         self._open(r)
 
     def _open(self, r: int) -> None:
