@@ -1,4 +1,4 @@
-"""The branch and bound against maxima over all faces of small arrangements."""
+"""Searches with a proof against maxima over all faces of small arrangements."""
 
 from itertools import combinations, product
 
@@ -9,11 +9,14 @@ from cvxnn import interrupts
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import spectral_bound
-from cvxnn.oracle import CellOracle, tree_search
-from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound, TreePrice
+from cvxnn.oracle import CellOracle, SignTree, tree_search
+from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound
+from cvxnn.oracle.peaks import SearchPrice
 from cvxnn.patterns import enumerate_patterns
 
 Generator = np.random.Generator
+
+each_search = pytest.mark.parametrize("search", [BranchAndBound, SignTree])
 
 
 def values(X: FloatArray, v: FloatArray, directions: FloatArray) -> FloatArray:
@@ -74,7 +77,7 @@ def instance(rng: Generator) -> tuple[FloatArray, FloatArray]:
     return X, v
 
 
-def check(result: TreePrice, X: FloatArray, v: FloatArray, truth: float, limit: float) -> None:
+def check(result: SearchPrice, X: FloatArray, v: FloatArray, truth: float, limit: float) -> None:
     """The bound holds, is not above `limit`, and directions are what they claim to be."""
     mass = float(np.abs(v) @ np.linalg.norm(X, axis=1))
     assert result.bound >= truth * (1.0 - 1e-14)
@@ -96,40 +99,43 @@ def ring(n: int) -> tuple[FloatArray, FloatArray]:
 # ------------------------------------------------------------------------- proof
 
 
+@each_search
 @pytest.mark.parametrize("seed", range(4))
-def test_bound_of_small_instances(seed):
+def test_bound_of_small_instances(search, seed):
     rng = np.random.default_rng(seed)
     for _ in range(300):
         X, v = instance(rng)
         truth = maximum_over_faces(X, v)
         enough = truth * float(rng.choice([0.0, 0.5, 1.0 - 1e-9, 1.0, 1.0 + 1e-9, 2.0]))
         tol = float(rng.choice([1e-2, 1e-6, 1e-9]))
-        result = BranchAndBound(X).price(v[:, None], enough, tol=tol)
+        result = search(X).price(v[:, None], enough, tol=tol)
         assert result.finished
         check(result, X, v, truth, max(enough, truth) * (1.0 + tol))
         if truth > max(enough, 1e-300) * (1.0 + tol) * (1.0 + 1e-9):
             assert result.values[0] >= truth * (1.0 - 2.0 * tol)
 
 
+@each_search
 @pytest.mark.parametrize("d", [2, 3, 4])
-def test_bound_agrees_with_cells(d):
+def test_bound_agrees_with_cells(search, d):
     rng = np.random.default_rng(d)
     for n in (8, 12, 20):
         X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
         exact = CellOracle(X, enumerate_patterns(X)).price(v[:, None]).bound
-        result = BranchAndBound(X).price(v[:, None], tol=1e-8)
+        result = search(X).price(v[:, None], tol=1e-8)
         assert result.finished
         assert exact * (1.0 - 1e-12) <= result.bound <= exact * (1.0 + 2e-8)
         assert result.values[0] == pytest.approx(exact, rel=1e-8)
 
 
+@each_search
 @pytest.mark.parametrize("max_nodes", [0, 1, 7, 60])
-def test_bound_holds_when_cut_short(max_nodes):
+def test_bound_holds_when_cut_short(search, max_nodes):
     rng = np.random.default_rng(max_nodes)
     for _ in range(50):
         X, v = instance(rng)
         truth = maximum_over_faces(X, v)
-        result = BranchAndBound(X, max_nodes=max_nodes).price(v[:, None], 0.9 * truth, tol=1e-9)
+        result = search(X, max_nodes=max_nodes).price(v[:, None], 0.9 * truth, tol=1e-9)
         check(result, X, v, truth, truth * (1.0 + 1e-9))
         assert result.bound <= spectral_bound(X, v) * (1.0 + 1e-9) or result.finished
 
@@ -155,13 +161,12 @@ def test_passes_of_falling_tolerance(monkeypatch):
 # --------------------------------------------------------------- degenerate data
 
 
+@each_search
 @pytest.mark.parametrize("scale", [1e-290, 1e-150, 1e150])
-def test_scales(scale):
+def test_scales(search, scale):
     X, y = ring(20)
-    exact = BranchAndBound(X).price(y[:, None]).bound
-    assert BranchAndBound(X).price((scale * y)[:, None]).bound == pytest.approx(
-        scale * exact, rel=2e-6
-    )
+    exact = search(X).price(y[:, None]).bound
+    assert search(X).price((scale * y)[:, None]).bound == pytest.approx(scale * exact, rel=2e-6)
 
 
 def test_high_rank_gets_the_spectral_bound():

@@ -5,7 +5,7 @@ import pytest
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
-from cvxnn.oracle import BranchAndBound, CellOracle, RankTwoOracle, choice
+from cvxnn.oracle import BranchAndBound, CellOracle, RankTwoOracle, SignTree, choice
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.oracle.choice import Effort, RowGeometry, oracle_for
 from cvxnn.patterns import enumerate_patterns, sample_patterns
@@ -50,6 +50,19 @@ def test_a_tree_where_cells_are_not_to_be_listed():
     assert isinstance(geometry.oracle(), BranchAndBound)
     climbing = geometry.oracle(Effort(random_state=np.random.default_rng(0)))
     assert isinstance(climbing, ClimbAndBound)
+
+
+@pytest.mark.parametrize(
+    ("n", "rank", "oracle"),
+    [(30, 6, BranchAndBound), (30, 7, SignTree), (30, 14, SignTree), (300, 7, BranchAndBound)],
+)
+def test_signs_of_few_rows_in_high_rank(n, rank, oracle):
+    geometry = RowGeometry(rows(n, rank, 15), lists_cells=False)
+    assert geometry.kind() == "tree"
+    assert type(geometry.oracle()) is oracle
+    # What counts is hyperplanes, not rows.
+    doubled = RowGeometry(np.vstack([geometry.rows, -2.0 * geometry.rows]), lists_cells=False)
+    assert type(doubled.oracle()) is oracle
 
 
 def test_all_oracles_agree():

@@ -20,6 +20,7 @@ from cvxnn.oracle import (
     Price,
     Proposals,
     RankTwoOracle,
+    SignTree,
 )
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.patterns import enumerate_patterns
@@ -36,6 +37,7 @@ MAKERS: dict[str, Maker] = {
     "cells": lambda X: CellOracle(X, enumerate_patterns(X)),
     "rank two": RankTwoOracle,
     "tree": BranchAndBound,
+    "signs": SignTree,
     "tree after an ascent": climb_and_bound,
 }
 

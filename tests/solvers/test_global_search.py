@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from least_squares import assert_claims, least_squares, network_of
 from problems import SMALL_PROBLEMS, Problem, optimum_of, problem_ids, with_bias
+from reference import solve_with_clarabel
 
 import cvxnn
 from cvxnn.array_types import FloatArray
@@ -165,3 +166,28 @@ def test_in_high_rank_many_rows_are_looked_through_in_part(monkeypatch):
     np.testing.assert_allclose(found.values, values, rtol=1e-9)
     assert (values > 5.05).all() and (np.diff(values) <= 0.0).all()
     assert search.objective < 0.5 * float(y @ y)
+
+
+@pytest.mark.parametrize("rank", [7, 10, 12])
+@pytest.mark.parametrize("share", [0.03, 0.3])
+def test_few_rows_in_high_rank_are_proven(rank, share):
+    """The full program in a general solver finds nothing better."""
+    rng = np.random.default_rng(rank)
+    X, y = rng.standard_normal((8, rank)), rng.standard_normal(8)
+    beta = share * cvxnn.largest_beta(X, y)
+    search = search_to(X, y, beta)
+    assert search.proof.kind == "signs"
+    program = cvxnn.ConvexProgram(X, y, beta, cvxnn.enumerate_patterns(X))
+    reference = solve_with_clarabel(program)
+    assert search.objective == pytest.approx(reference.objective, rel=1e-6)
+    assert search.bound <= reference.objective * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize(("rank", "is_limited"), [(4, False), (9, False), (10, True)])
+def test_a_proof_in_high_rank_takes_no_longer_than_the_search(rank, is_limited):
+    rng = np.random.default_rng(0)
+    search = search_for(rng.standard_normal((30, rank)), rng.standard_normal(30), 0.1)
+    deadline = search._proof_deadline()
+    assert deadline.limited == is_limited
+    if is_limited:
+        assert 0.0 < deadline.remaining <= max(2.0 * search.deadline.elapsed, 1.0)

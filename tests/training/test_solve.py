@@ -60,11 +60,23 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap():
 
 
 def test_no_seed_does_better_than_another_where_nothing_is_proven():
+    # More hyperplanes than a search over their signs takes.
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((280, 11)), rng.standard_normal(280)
+    with pytest.warns(ConvergenceWarning):
+        first, other = (solve(X, y, 20.0, random_state=state) for state in (0, 1))
+    assert other.objective == pytest.approx(first.objective, rel=1e-5)
+
+
+def test_few_rows_of_high_rank_are_proven():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((40, 11)), rng.standard_normal(40)
-    with pytest.warns(ConvergenceWarning):
-        first, other = (solve(X, y, 4.0, random_state=state) for state in (0, 1))
-    assert other.objective == pytest.approx(first.objective, rel=1e-5)
+    first, other = (solve(X, y, 4.0, random_state=state) for state in (0, 1))
+    for solution in (first, other):
+        assert solution.status is Status.OPTIMAL
+        assert_certified(solution, X, y, 4.0)
+    assert first.dual_bound <= other.objective
+    assert other.dual_bound <= first.objective
 
 
 def test_exact_with_an_incomplete_set_does_not_claim_optimality():

@@ -7,6 +7,7 @@ from cvxnn.oracle.gates import GateOracle
 from cvxnn.oracle.max_cells import MaxCellOracle
 from cvxnn.oracle.price import LayerOracle, Oracle, Price, Proposals, VectorOracle
 from cvxnn.oracle.rank_two import RankTwoOracle
+from cvxnn.oracle.signs import SignTree
 
 __all__ = [
     "AscentOracle",
@@ -19,5 +20,6 @@ __all__ = [
     "Price",
     "Proposals",
     "RankTwoOracle",
+    "SignTree",
     "VectorOracle",
 ]

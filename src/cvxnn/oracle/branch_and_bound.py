@@ -10,8 +10,10 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle.ascent import AscentOracle
-from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
-from cvxnn.oracle.tree_search import CAPACITY, TreeSearch
+from cvxnn.oracle.peaks import SearchPrice, proposals_of, starting_points
+from cvxnn.oracle.price import Proposals, VectorOracle, Wanted
+from cvxnn.oracle.signs import SignTree
+from cvxnn.oracle.tree_search import TreeSearch
 from cvxnn.patterns.reduction import HyperplaneWeights, Reduction, reduce_rows
 
 # Beyond it there are too many orthants to start from.
@@ -22,27 +24,11 @@ _STARTS = 256
 
 @final
 @dataclass(frozen=True)
-class TreePrice(Price):
-    """One bound for both signs, valid also when not finished.
-
-    Attributes
-    ----------
-    found : Proposals
-        Distinct local maxima, their values recomputed from X.
-    n_nodes : int
-        Nodes visited.
-    """
+class TreePrice(SearchPrice):
+    """One bound for both signs of the output, valid also when not finished."""
 
     kind: ClassVar[str] = "tree"
     is_exact: ClassVar[bool] = False
-
-    found: Proposals
-    n_nodes: int
-
-    @property
-    def proposals(self) -> Proposals:
-        """What was found."""
-        return self.found
 
 
 @final
@@ -138,52 +124,24 @@ class BranchAndBound(VectorOracle[TreePrice]):
             wanted.tol, wanted.deadline, self._max_nodes,
         )  # fmt: skip
         if rank > 0 and search.mass > 0.0:
-            search.seed(self._seeds(v, wanted.starts))
+            search.seed(starting_points(self._X, self.reduction, v, wanted.starts))
             search.run()
         finished = search.finished or rank == 0
         bound = (search.bound + weights.error) * weights.unit * (1.0 + 8.0 * (rank + 4) * EPS)
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
-        found = self._collect(v, wanted.threshold, search)
+        found = proposals_of(self._X, self.reduction, v, wanted.threshold, search.found)
         return TreePrice(np.full(2, bound), finished, found, search.n_nodes)
-
-    def _seeds(self, v: FloatArray, starts: FloatArray | None) -> FloatArray:
-        """Directions to begin with, in reduced coordinates."""
-        basis, normals = self.reduction.basis, self.reduction.normals
-        rank = normals.shape[1]
-        scale = float(np.abs(v).max(initial=0.0)) or 1.0
-        pull = (self._X.T @ (v / scale)) @ basis
-        rows = [np.eye(rank), pull[None], *([] if starts is None else [starts @ basis])]
-        points = np.vstack(rows)
-        points = np.vstack([points, -points[: rank + 1]])
-        lengths = np.linalg.norm(points, axis=1)
-        return points[lengths > 0.0] / lengths[lengths > 0.0, None]
-
-    def _collect(self, v: FloatArray, threshold: float, search: TreeSearch) -> Proposals:
-        if not search.found:
-            return Proposals.none(self._X.shape[1])
-        signs = np.array([peak.sign for peak in search.found])
-        directions = np.array([peak.point for peak in search.found]) @ self.reduction.basis.T
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        values = np.array(
-            [
-                s * float(v @ np.maximum(self._X @ u, 0.0))
-                for s, u in zip(signs, directions, strict=True)
-            ]
-        )
-        order = np.argsort(-values, kind="stable")
-        order = order[values[order] > threshold][:CAPACITY]
-        return Proposals(directions, signs[:, None], values).select(order)
 
 
 @final
-class ClimbAndBound(VectorOracle[TreePrice]):
+class ClimbAndBound(VectorOracle[SearchPrice]):
     """Proposes what both find; the tree starts from the directions of the ascent.
 
     Parameters
     ----------
     X : ndarray, shape (n, d)
-    tree : BranchAndBound
+    tree : BranchAndBound or SignTree
         Of the same rows.
     random_state : numpy.random.Generator
         Where the ascent starts.
@@ -200,13 +158,18 @@ class ClimbAndBound(VectorOracle[TreePrice]):
     """
 
     def __init__(
-        self, X: FloatArray, tree: BranchAndBound, random_state: np.random.Generator, *, most: int
+        self,
+        X: FloatArray,
+        tree: BranchAndBound | SignTree,
+        random_state: np.random.Generator,
+        *,
+        most: int,
     ) -> None:
         basis = tree.reduction.basis
         self._basis, self._tree, self._most = basis, tree, most
         self._ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, random_state)
 
-    def price_vector(self, v: FloatArray, wanted: Wanted) -> TreePrice:
+    def price_vector(self, v: FloatArray, wanted: Wanted) -> SearchPrice:
         """Price v, shape (n,): the tree starts from what the ascent has found."""
         climbed = self._ascent.search(
             v[:, None], wanted.threshold, _STARTS,

@@ -1,4 +1,4 @@
-"""Which oracle suits which rows: rank two, else cells where they are few, else a tree."""
+"""Which oracle suits which rows: rank two, else cells where they are few, else a search."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import LayerOracle, Oracle, Price
 from cvxnn.oracle.rank_two import RankTwoOracle
+from cvxnn.oracle.signs import SignTree
 from cvxnn.patterns import PatternSet, count_patterns_bound
 from cvxnn.patterns.enumeration import enumerate_until
 from cvxnn.patterns.reduction import Reduction, reduce_rows
@@ -24,6 +25,35 @@ Kind = Literal["rank two", "cells", "tree"]
 
 # Up to this many patterns, pricing them all is quicker than any search.
 _FEW_PATTERNS = 50_000
+# Rank from which on signs of few rows are quicker to go through than cones: 50 rows in rank 7
+# take a second where cones take minutes, in rank 4 it is the other way round. One node of more
+# hyperplanes takes as long as thousands of cones, which then have the better bound.
+_SIGN_RANK, _MOST_HYPERPLANES = 7, 256
+
+
+def tree_of(
+    rows: FloatArray, reduction: Reduction, max_nodes: int | None = None
+) -> BranchAndBound | SignTree:
+    """The search with a proof that suits rows: over cones, or over signs of few rows.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, d)
+    reduction : Reduction
+        Theirs.
+    max_nodes : int, optional
+
+    Examples
+    --------
+    >>> few, many = np.eye(12), np.ones((1, 1))
+    >>> type(tree_of(few, reduce_rows(few))).__name__
+    'SignTree'
+    >>> type(tree_of(many, reduce_rows(many))).__name__
+    'BranchAndBound'
+    """
+    if reduction.rank >= _SIGN_RANK and reduction.n_classes <= _MOST_HYPERPLANES:
+        return SignTree(rows, reduction, max_nodes=max_nodes)
+    return BranchAndBound(rows, reduction, max_nodes=max_nodes)
 
 
 @dataclass(frozen=True)
@@ -106,7 +136,7 @@ class RowGeometry:
         if kind == "cells":
             assert self.patterns is not None
             return CellOracle(self.rows, self.patterns, self.reduction, self._deadline)
-        tree = BranchAndBound(self.rows, self.reduction, max_nodes=effort.max_nodes)
+        tree = tree_of(self.rows, self.reduction, effort.max_nodes)
         if effort.random_state is None:
             return tree
         return ClimbAndBound(self.rows, tree, effort.random_state, most=effort.most)

@@ -22,6 +22,8 @@ DONE, PAUSED, FOUND, FULL = 0, 1, 2, 3
 OFFSET, COUNT, DEPTH, LEFT, RIGHT, REPLACED, FRESH = 0, 1, 2, 3, 4, 5, 6
 CLOSING, REPORT, INCUMBENT, LARGEST, LOST, GROWTH, FLOOR, MASS = 0, 1, 2, 3, 4, 5, 6, 7
 N_LINKS, N_LIMITS = 7, 8
+# The counter of nodes visited, of every search.
+VISITED = 1
 
 
 @kernel

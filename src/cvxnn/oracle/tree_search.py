@@ -8,19 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
+from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, BoolArray, FloatArray, IntArray
-from cvxnn.interrupts import Deadline, interrupt_pending
+from cvxnn.array_types import EPS, FloatArray, IntArray
+from cvxnn.interrupts import Deadline
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.patterns.cone_kernels import project_on_cell
+from cvxnn.oracle.peaks import PeakJob, PeakSearch
 from cvxnn.patterns.reduction import HyperplaneWeights
 
 WorkerMap = Callable[..., Iterator[None]]
-
-# Directions kept at most.
-CAPACITY = 200
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,6 @@ class Settings:
     window, window_rows : int
         Orthants under way at the same time, and rows of all of them, which bounds memory and
         the wait for a deadline. Not the number of cores: results must not depend on it.
-    patience : int
-        Ascents per orthant that may end in maxima known already.
     """
 
     first_work: int = 30_000_000
@@ -47,106 +43,17 @@ class Settings:
     call_work: int = 150_000
     window: int = 16
     window_rows: int = 400_000
-    patience: int = 3
 
 
 SETTINGS = Settings()
 
 
-@dataclass(frozen=True)
-class Peak:
-    """A point where the function of a sign is large."""
-
-    sign: float
-    point: FloatArray
-    value: float
-
-    def equals(self, other: Peak) -> bool:
-        return self.sign == other.sign and float(self.point @ other.point) > 1.0 - 1e-13
-
-
-class SignedFunction:
-    """``f(u) = base'u + sum_k omega_k (n_k'u)_+`` for one sign."""
-
-    def __init__(self, normals: FloatArray, weights: HyperplaneWeights, sign: float) -> None:
-        self.sign = sign
-        self.normals = normals
-        self.omega = sign * (weights.positive + weights.negative)
-        # Pairwise sums, for an error that does not grow with n.
-        terms = np.ascontiguousarray((weights.negative[:, None] * normals).T)
-        self.base = -sign * terms.sum(axis=1)
-        self.kinks = np.flatnonzero(self.omega)
-
-    def value(self, u: FloatArray) -> float:
-        return float(np.maximum(self.normals @ u, 0.0) @ self.omega + self.base @ u)
-
-    def _gradient(self, sides: BoolArray) -> FloatArray:
-        return np.asarray(np.where(sides, self.omega, 0.0) @ self.normals + self.base)
-
-    def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
-        """A local maximum: ascent across cells, then exact maximisers of cells."""
-        u, value = self._ascend(u, deadline)
-        sides = self.normals @ u > 0.0
-        for _ in range(50):
-            if deadline.passed or interrupt_pending():
-                break
-            _, z, active, multipliers = project_on_cell(
-                self._gradient(sides), self.normals, sides, np.arange(len(sides))
-            )
-            length = float(np.linalg.norm(z))
-            if length == 0.0:
-                break
-            candidate = self.value(z / length)
-            if candidate > value:
-                u, value = z / length, candidate
-            # Beyond a kink of this weight the function still grows.
-            crossed = active[multipliers + self.omega[active] > 1e-12 * length]
-            if len(crossed) == 0:
-                break
-            sides[crossed] ^= True
-        return Peak(self.sign, u, value)
-
-    def _ascend(
-        self, u: FloatArray, deadline: Deadline, steps: int = 30
-    ) -> tuple[FloatArray, float]:
-        value, step = self.value(u), 1.0
-        for _ in range(steps):
-            if deadline.passed:
-                break
-            gradient = self._gradient(self.normals @ u > 0.0)
-            length = float(np.linalg.norm(gradient))
-            if length == 0.0:
-                break
-            while step > 1e-6:
-                trial = u + step * (gradient / length - u)
-                trial /= float(np.linalg.norm(trial)) or 1.0
-                other = self.value(trial)
-                if other > value:
-                    break
-                step *= 0.5
-            else:
-                break
-            gain, u, value = other - value, trial, other
-            if gain <= 1e-9 * abs(value):
-                break
-            step = min(1.0, 2.0 * step)
-        return u, value
-
-
+@final
 @dataclass(eq=False)
-class _Job:
+class _Job(PeakJob):
     """The tree below one orthant for one sign."""
 
-    function: SignedFunction
-    corner: FloatArray
-    limits: FloatArray
-    tol: float
-    # Belongs to the search, which changes it between kernel calls only.
-    known: list[Peak]
-    patience: int
-    deadline: Deadline
-    found: list[Peak] = field(default_factory=list)
-    visited: int = 0
+    corner: FloatArray = field(kw_only=True)
     is_new: bool = True
     # Nodes on the stack, and those visited: the orthant waits.
     counters: IntArray = field(default_factory=lambda: np.array([1, 0]))
@@ -198,52 +105,22 @@ class _Job:
             if status == tree.FULL:
                 self.entries = np.vstack([self.entries, np.empty_like(self.entries)])
             elif status == tree.FOUND:
-                self._add(self.function.climb(point.copy(), self.deadline))
+                self.add(self.function.climb(point.copy(), self.deadline))
                 return
             else:
                 return
 
-    def raise_incumbent(self, value: float) -> None:
-        """Close and report from a larger value on."""
-        limits = self.limits
-        if value > limits[tree.INCUMBENT]:
-            limits[tree.INCUMBENT] = value
-            closing = value * limits[tree.GROWTH] + limits[tree.FLOOR]
-            limits[tree.CLOSING] = max(limits[tree.CLOSING], closing)
-        if self.patience <= 0 or len(self.found) >= CAPACITY:
-            limits[tree.REPORT] = limits[tree.INCUMBENT] * (1.0 + 0.1 * self.tol)
 
-    def _add(self, peak: Peak) -> None:
-        if any(peak.equals(other) for other in (*self.found, *self.known)):
-            self.patience -= 1
-        else:
-            self.found.append(peak)
-        self.raise_incumbent(peak.value)
-
-    def take_visited(self) -> int:
-        """Nodes visited since the last time."""
-        visited = int(self.counters[1]) - self.visited
-        self.visited += visited
-        return visited
-
-
-class TreeSearch:
+@final
+class TreeSearch(PeakSearch):
     """One pricing: all orthants and signs, in passes of falling tolerance."""
 
     def __init__(
         self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
         deadline: Deadline, max_nodes: int | None,
     ) -> None:  # fmt: skip
+        super().__init__(normals, weights, threshold, tol, deadline, max_nodes)
         r = normals.shape[1]
-        self.functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
-        self.mass = float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
-        self.threshold, self.tol = threshold, tol
-        self.deadline = deadline
-        self.max_nodes = max_nodes
-        self.found: list[Peak] = []
-        self.incumbent = threshold
-        self.n_nodes = 0
-        self.finished = self.mass == 0.0
         corners = np.array(list(product((1.0, -1.0), repeat=r)))
         self.tasks = [(f, corner) for f in self.functions for corner in corners]
         self.bounds = np.full(len(self.tasks), np.inf if self.mass > 0.0 else 0.0)
@@ -254,68 +131,26 @@ class TreeSearch:
     def bound(self) -> float:
         return float(self.bounds.max(initial=0.0))
 
-    def seed(self, points: FloatArray) -> None:
-        """Climb from the best of some directions, if they are above the threshold."""
-        for function in self.functions:
-            values = np.array([function.value(point) for point in points])
-            for k in np.argsort(-values, kind="stable")[:2]:
-                if values[k] > self.threshold:
-                    if self.stopped():
-                        return
-                    self._add(function.climb(points[k], self.deadline))
-
-    def _add(self, peak: Peak) -> None:
-        self.incumbent = max(self.incumbent, peak.value)
-        if not any(peak.equals(other) for other in self.found):
-            self.found.append(peak)
-
     def run(self) -> None:
         """Close all orthants; rough bounds first where the search may be cut short."""
-        with _worker_map() as worker_map:
+        with worker_map() as workers:
             # A tenth of the tolerance is for maxima not worth reporting.
-            last = _Pass(self, 0.8 * self.tol, worker_map)
+            last = _Pass(self, 0.8 * self.tol, workers)
             if self.limited and not last.run(SETTINGS.first_work):
                 for tolerance in SETTINGS.coarse:
                     if tolerance > 8.0 * self.tol:
-                        _Pass(self, tolerance, worker_map).run()
+                        _Pass(self, tolerance, workers).run()
             self.finished = last.run() and not last.lost
-
-    @property
-    def limited(self) -> bool:
-        return self.max_nodes is not None or self.deadline.limited
-
-    def closing(self, tolerance: float) -> float:
-        """Bound at which a node need not be looked at again."""
-        return self.incumbent * (1.0 + tolerance) + self.floor
-
-    def stopped(self) -> bool:
-        """Whether a limit is reached, or Ctrl-C was pressed: the caller takes the bound first."""
-        if interrupt_pending():
-            return True
-        if self.max_nodes is not None and self.n_nodes >= self.max_nodes:
-            return True
-        return self.deadline.passed
 
     def start(self, k: int, tolerance: float) -> _Job:
         """The tree of orthant k."""
-        limits = np.zeros(tree.N_LIMITS)
-        limits[tree.INCUMBENT] = self.incumbent
-        limits[tree.GROWTH] = 1.0 + tolerance
-        limits[tree.FLOOR] = self.floor
-        limits[tree.MASS] = self.mass
-        limits[tree.CLOSING] = self.closing(tolerance)
-        limits[tree.REPORT] = max(self.threshold * (1.0 + self.tol), 0.0) or self.incumbent
-        # Without a value that is enough, only ever larger maxima are of interest.
-        patience = SETTINGS.patience if self.threshold > 0.0 else 0
-        return _Job(*self.tasks[k], limits, self.tol, self.found, patience, self.deadline)
+        function, corner = self.tasks[k]
+        return _Job(function, *self.orders(tolerance), corner=corner)
 
     def merge(self, k: int, job: _Job) -> None:
         """Take over what a job has found and proved."""
-        self.n_nodes += job.take_visited()
         self.bounds[k] = min(self.bounds[k], job.bound)
-        self.incumbent = max(self.incumbent, float(job.limits[tree.INCUMBENT]))
-        for peak in job.found:
-            self._add(peak)
+        self.take(job)
 
 
 class _Pass:
@@ -380,7 +215,7 @@ def available_cores() -> int:
 
 
 @contextmanager
-def _worker_map() -> Iterator[WorkerMap]:
+def worker_map() -> Iterator[WorkerMap]:
     """``map`` over the available cores."""
     cores = available_cores()
     if cores == 1:

@@ -20,7 +20,9 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
-from cvxnn.oracle import BranchAndBound, LayerOracle, Proposals
+from cvxnn.oracle import LayerOracle, Proposals
+from cvxnn.oracle.branch_and_bound import MAX_RANK
+from cvxnn.oracle.choice import tree_of
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
@@ -71,7 +73,7 @@ class GlobalSearch(IncumbentSearch):
         self.layer = layer.turned(self.basis)
         nothing = Neurons.none(self.layer.n_features)
         super().__init__(problem.on(self.layer), nothing, "tree", search_deadline)
-        self._oracle = LayerOracle(self.layer, BranchAndBound(layer.rows, self._reduction))
+        self._oracle = LayerOracle(self.layer, tree_of(layer.rows, self._reduction))
         self._take(spectral_proof(layer, problem.residual_at_zero))
         self._certifies, self._polishes = certifies and polishes, polishes
         arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
@@ -151,7 +153,7 @@ class GlobalSearch(IncumbentSearch):
             self.stationary = len(proposals) == 0 and not self._certifies
         if asks and self._certifies:
             self._exact = True
-            proposals = self._price(tol, self._oracle_deadline)
+            proposals = self._price(tol, self._oracle_deadline())
             # An oracle that was cut short has looked at a part of the sphere only.
             excluded = len(proposals) == 0 and not self.deadline.passed
             self.stationary = excluded and self.gap > tol
@@ -209,15 +211,20 @@ class GlobalSearch(IncumbentSearch):
             return tol
         return tol * min(self.objective / penalty, SETTINGS.most_excess)
 
-    @property
     def _oracle_deadline(self) -> Deadline:
-        """Until when the exact oracle may search, where time is limited.
+        """When the exact oracle has to hand over what it has proven.
 
-        All the time, up to the rank to which it usually ends; beyond that half of it, because
-        a relaxation brings the bound closer in what is left.
+        It has all the time up to the rank to which it usually ends, and beyond that half of
+        it, because a relaxation brings the bound closer in what is left. In higher rank a search
+        over signs ends at once or never: it gets no more than the search took.
         """
-        is_sure = self.rank <= SETTINGS.sure_rank
-        return self.deadline if is_sure else self.deadline.share(SETTINGS.unsure_share)
+        if self.rank <= SETTINGS.sure_rank:
+            return self.deadline
+        half = self.deadline.share(SETTINGS.unsure_share)
+        if self.rank <= MAX_RANK:
+            return half
+        spent = max(clock() - self._begun, SETTINGS.least_proof)
+        return Deadline(min(half.remaining, spent))
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""

@@ -115,7 +115,8 @@ def solve(
     bias) a round costs O(n). With few patterns it is ``"exact"``. Otherwise k
     neurons are proposed by ascent, weighed by a non-negative Lasso and moved by
     Newton's method, O(n k r) a round, and branch and bound certifies the end:
-    its time does not depend much on n, but grows exponentially with the rank r.
+    its time does not depend much on n, but grows exponentially with the rank r. A few
+    dozen distinct rows are certified at any rank, by fixing their signs.
     Where it cannot finish, the status is STATIONARY.
 
     Any other loss is a sequence of weighted squares, which are squared losses on
