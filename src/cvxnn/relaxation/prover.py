@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -23,8 +23,9 @@ from cvxnn.relaxation.moments import Array
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.safe_bound import safe_bound
 
-# The largest singular value of the rows in the iteration, where it converges fastest.
-_SPREAD = 6.0
+# The largest singular value of the rows in the iteration, where it converges fastest; of many
+# blocks each has too small a part of it, unless it grows with the root of their number.
+_SPREAD, _FEW_BLOCKS = 6.0, 32
 # Iterations between two bounds, at least, and their share of all on the same blocks.
 _FIRST, _GROWTH = 20, 0.1
 # Share of the gap, and times: where so many times the iterations on the same blocks bring the
@@ -59,6 +60,8 @@ class RelaxationProver:
         Iterations, at most.
     numbers : Numbers
         What the iteration is done with; float32 by default.
+    threads : int, optional
+        That it works with; by default as many as there are cores.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class RelaxationProver:
     largest: int = 512
     most: int | None = None
     numbers: Numbers = field(default_factory=_in_single_precision)
+    threads: int | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -92,8 +96,9 @@ class RelaxationProver:
         """
         if deadline.passed:
             return proof
-        with suitable_threads(len(self.problem.Y)), _worker_map() as (workers, count):
-            run = _Run.of(self, incumbent, proof, workers, count)
+        threads = self.threads or available_cores()
+        with suitable_threads(len(self.problem.Y)), _worker_map(threads) as workers:
+            run = _Run.of(self, incumbent, proof, workers, threads)
             while not (run.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break
@@ -234,8 +239,10 @@ class _Scale:
         scaled, units = problem.in_units()
         X = scaled.rows.rows
         largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
-        factor = float(np.exp2(np.rint(np.log2(_SPREAD / largest))))
-        return cls(scaled, units, Blocks.of(factor * X, block), factor)
+        blocks = Blocks.of(X, block)
+        spread = _SPREAD * max(1.0, len(blocks) / _FEW_BLOCKS) ** 0.5
+        factor = float(np.exp2(np.rint(np.log2(spread / largest))))
+        return cls(scaled, units, replace(blocks, rows=factor * blocks.rows), factor)
 
     def step(self, numbers: Numbers) -> Any:
         """The proximal step of the loss, in the blocks."""
@@ -264,11 +271,10 @@ class _Scale:
 
 
 @contextmanager
-def _worker_map() -> Iterator[tuple[WorkerMap, int]]:
-    """``map`` over the available cores, and their number."""
-    cores = available_cores()
-    if cores == 1:
-        yield map, 1
+def _worker_map(threads: int) -> Iterator[WorkerMap]:
+    """``map`` over so many threads."""
+    if threads == 1:
+        yield map
         return
-    with ThreadPoolExecutor(cores) as pool:
-        yield pool.map, cores
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map
