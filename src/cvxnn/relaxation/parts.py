@@ -17,7 +17,7 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline, deferred_interrupts, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
-from cvxnn.problems import Neurons, Problem
+from cvxnn.problems import Neurons, Problem, Units
 from cvxnn.relaxation.blocks import Blocks
 from cvxnn.relaxation.multiples import JoinedParts
 
@@ -72,6 +72,16 @@ class PartsProver:
         """
         if deadline.passed:
             return proof
+        joined, units = self.joined(incumbent, tol, deadline)
+        found = joined.best()
+        bounds = np.nextafter(found.bounds * units.rows * units.targets, np.inf)
+        found = DualProof(found.V * units.targets, bounds, found.kind)
+        return max(proof, found, key=lambda one: one.bound(self.problem))
+
+    def joined(
+        self, incumbent: Neurons, tol: float, deadline: Deadline
+    ) -> tuple[JoinedParts, Units]:
+        """The proofs of all parts, of the problem in units."""
         problem, units = self.problem.in_units()
         parts = alike(problem.rows.rows, self.n_parts, len(problem.Y))
         neurons = units.reduced(incumbent)
@@ -81,20 +91,12 @@ class PartsProver:
             # Rounds of parts that are left, of which this is the first.
             rounds = -(-(self.n_parts - k) // threads)
             seconds = deadline.remaining / rounds if deadline.limited else None
-            part = problem.take(parts[k])
-            return bound_part(part, neurons, self.make, tol, seconds)
+            return bound_part(problem.take(parts[k]), neurons, self.make, tol, seconds)
 
-        rows_each = -(-len(problem.Y) // self.n_parts)
-        with (
-            deferred_interrupts(),
-            suitable_threads(rows_each),
-            ThreadPoolExecutor(threads) as pool,
-        ):
+        rows = max(map(len, parts))
+        with deferred_interrupts(), suitable_threads(rows), ThreadPoolExecutor(threads) as pool:
             proofs = list(pool.map(proven, range(self.n_parts)))
-        found = JoinedParts(problem, parts, proofs).best()
-        bounds = np.nextafter(found.bounds * units.rows * units.targets, np.inf)
-        found = DualProof(found.V * units.targets, bounds, found.kind)
-        return max(proof, found, key=lambda one: one.bound(self.problem))
+        return JoinedParts(problem, parts, proofs), units
 
 
 def bound_part(

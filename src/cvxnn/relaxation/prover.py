@@ -251,14 +251,19 @@ class _Scale:
         def dual(centre: Array, theta: float) -> Array:
             rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
             v = self.factor * loss.dual(rows / self.factor, theta)
+            # Rows of zeros would be fitted by moments that only slowly become zeros.
+            v = np.where(self.problem.rows.lengths > 0.0, v, 0.0)
             return numbers.xp.asarray(self.blocks.scattered(v), dtype=numbers.dtype)
 
         return dual
 
     def dual_point(self, admm: Admm) -> FloatArray:
         """A point of the domain of the conjugate that stays as it is in the units of the data."""
+        problem = self.problem
         v = self.blocks.gathered(admm.dual_point()) / self.factor
-        v = self.problem.loss.project(v, self.problem.y)
+        # No neuron changes the prediction of a row of zeros, whose v is known.
+        v = np.where(problem.rows.lengths > 0.0, v, problem.residual_at_zero)
+        v = problem.loss.project(v, problem.y)
         return np.asarray(v * self.units.targets / self.units.targets)
 
     def proof(self, v: FloatArray, bounds: FloatArray) -> DualProof:
