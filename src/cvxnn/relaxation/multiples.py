@@ -14,8 +14,9 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.problems import Problem
 
-# Steps, and how often one that gains nothing is halved.
-_STEPS, _HALVINGS = 20, 4
+# Steps, how often one that gains nothing is halved, and halvings in each.
+_STEPS, _HALVINGS = 20, 6
+_BISECTIONS = 50
 # Share of its own length that a dual point keeps away from the end of the domain.
 _INSIDE = 1e-9
 # Lengths whose squares leave the range of float64 below, and products that do.
@@ -59,19 +60,20 @@ class JoinedParts:
     proofs: Sequence[DualProof]
 
     def best(self) -> DualProof:
-        """The proof of the best multiples that are found, beginning with 1 for each part.
+        """The proof of the best multiples that are found, beginning with the same for each part.
 
         ``sum_k -l_k*(-t_k v_k)`` is concave in t, and is to be as large as possible where
-        ``sum_k t_k M_k <= beta`` for both signs: Newton's method, whose steps are quadratic
-        programs over the two multipliers. What it finds need not be the best to be a proof.
+        ``sum_k t_k M_k <= beta`` for both signs: Newton's method, each step a quadratic program.
+        What it finds need not be the best to be a proof.
         """
-        t = np.ones(len(self.parts))
+        largest = float(self._bounds.sum(axis=0).max())
+        t = np.full(len(self.parts), min(1.0, self.problem.beta / largest) if largest else 1.0)
         proof = self.proof(t)
         value = proof.bound(self.problem)
         with np.errstate(all="ignore"):
             ends = self._ends()
             for _ in range(_STEPS):
-                wanted = np.clip(self._newton(t), 0.0, ends)
+                wanted = self._newton(t, ends)
                 tried = [t + 0.5**k * (wanted - t) for k in range(_HALVINGS)]
                 found = next((x for x in tried if self._value(x) > value), None)
                 if found is None:
@@ -129,27 +131,50 @@ class JoinedParts:
         ]
         return np.array(ends) * (1.0 - _INSIDE)
 
-    def _newton(self, t: FloatArray) -> FloatArray:
-        """Where the quadratic model at t is largest, subject to both constraints."""
-        loss, y, M = self.problem.loss, self.problem.y, self._bounds
+    def _newton(self, t: FloatArray, ends: FloatArray) -> FloatArray:
+        """Where the quadratic model at t is largest, under both constraints and 0 <= t <= ends."""
+        loss, y = self.problem.loss, self.problem.y
         f = loss.prediction(t[self._labels] * self._v, y)
         slopes = self._sums(np.where(self._v == 0.0, 0.0, self._v * f))
         curvature = np.where(self._v == 0.0, 0.0, self._v**2 / loss.curvature(f, y))
         inverse = 1.0 / self._sums(curvature)
         # A part whose dual point is zero, or of unknown curvature, stays as it is.
         inverse = np.where(np.isfinite(inverse), inverse, 0.0)
-        free = t + slopes * inverse
-        mu = _least(M.T @ (inverse[:, None] * M), M.T @ free - self.problem.beta)
-        return np.asarray(free - inverse * (M @ mu))
+        model = _Model(t + slopes * inverse, inverse, ends, self._bounds, self.problem.beta)
+        return model.best()
 
 
-def _least(A: FloatArray, b: FloatArray) -> FloatArray:
-    """The mu >= 0, shape (2,), at which ``mu'A mu / 2 - b'mu`` is least, for A >= 0."""
-    found = np.zeros(2)
-    for index in ([0], [1], [0, 1]):
-        mu = np.zeros(2)
-        if np.isfinite(A).all() and np.isfinite(b).all():
-            mu[index] = np.linalg.lstsq(A[np.ix_(index, index)], b[index], rcond=None)[0]
-        if (mu >= 0.0).all() and mu @ (0.5 * A @ mu - b) < found @ (0.5 * A @ found - b):
-            found = mu
-    return found
+@final
+@dataclass(frozen=True)
+class _Model:
+    """``max -sum_k (t_k - w_k)^2 / (2 r_k)``, ``M't <= beta`` for both signs, ``0 <= t <= ends``.
+
+    For multipliers mu of the two constraints, ``t = clip(w - r M mu, 0, ends)``.
+    """
+
+    wanted: FloatArray
+    inverse: FloatArray
+    ends: FloatArray
+    bounds: FloatArray
+    beta: float
+
+    def best(self) -> FloatArray:
+        """Bisection: the multiplier of the constraint that is violated has to be larger."""
+        low, high = 0.0, 1.0
+        for _ in range(_BISECTIONS):
+            share = 0.5 * (low + high)
+            t = self._under(self.bounds @ np.array([share, 1.0 - share]))
+            first, second = t @ self.bounds
+            if max(first, second) <= self.beta:
+                break
+            low, high = (share, high) if first > second else (low, share)
+        return t
+
+    def _under(self, loads: FloatArray) -> FloatArray:
+        """The best t with ``loads't <= beta``: piecewise linear in the multiplier."""
+        slopes = self.inverse * loads
+        kinks = np.concatenate([[0.0], self.wanted / slopes, (self.wanted - self.ends) / slopes])
+        kinks = np.sort(kinks[np.isfinite(kinks) & (kinks >= 0.0)])
+        totals = np.clip(self.wanted - kinks[:, None] * slopes, 0.0, self.ends) @ loads
+        mu = np.interp(self.beta, totals[::-1], kinks[::-1]) if totals[0] > self.beta else 0.0
+        return np.asarray(np.clip(self.wanted - mu * slopes, 0.0, self.ends))

@@ -23,7 +23,7 @@ from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
-from cvxnn.relaxation.prover import RelaxationProver
+from cvxnn.relaxation.choice import prover_for
 from cvxnn.results import (
     ImprovingNeuron,
     NetworkCertificate,
@@ -192,7 +192,7 @@ class CertificationRun:
         if not deadline.limited:
             deadline = Deadline(max(_RELAXATION, deadline.elapsed))
         known = self.network if self.solution is None else self.solution.network
-        prover = RelaxationProver(self.problem)
+        prover = prover_for(self.problem)
         self.proof = prover.improve(ReLU().neurons(known), self.proof, self.tol, deadline)
 
     def certificate(self) -> NetworkCertificate:
