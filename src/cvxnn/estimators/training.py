@@ -18,6 +18,7 @@ from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
+from cvxnn.relaxation.scale import KIND
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.rough_path import rounding_of_zero
 from cvxnn.solvers.relaxed import relaxation_prover
@@ -150,7 +151,7 @@ class Training:
             return solution
         objective, error = solution.objective, solution.objective_error
         neurons = self.model.neurons(solution.network)
-        nothing = DualProof.of(problem.y, np.inf, prover.kind)
+        nothing = DualProof.of(problem.y, np.inf, KIND)
         proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
         bound = max(proof.bound(problem), solution.dual_bound)
         status = checked_status(solution.status, objective, bound, bound, self.tol, error)

@@ -63,6 +63,8 @@ class RelaxationProver:
     memory : Memory, optional
         Of an iteration for another beta on the same rows, where this one goes on; then of this
         one. Its blocks stay as they have become.
+    threads : int, optional
+        That it works with; by default as many as there are cores.
 
     Examples
     --------
@@ -87,6 +89,7 @@ class RelaxationProver:
     beside: Beside | None = None
     on_bound: Callable[[DualProof], object] | None = None
     memory: Memory | None = None
+    threads: int | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
@@ -99,10 +102,11 @@ class RelaxationProver:
         """
         if deadline.passed:
             return proof
-        threads = suitable_threads(len(self.problem.Y))
+        threads = self.threads or available_cores()
+        blas = suitable_threads(len(self.problem.Y))
         # Numbers that leave their range end the iteration, and that is all.
-        with threads, np.errstate(all="ignore"), _worker_map() as (workers, count):
-            run = _Run.of(self, incumbent, proof, workers, count)
+        with blas, np.errstate(all="ignore"), _worker_map(threads) as workers:
+            run = _Run.of(self, incumbent, proof, workers, threads)
             while not (run.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break
@@ -219,11 +223,10 @@ class _Run:
 
 
 @contextmanager
-def _worker_map() -> Iterator[tuple[WorkerMap, int]]:
-    """``map`` over the available cores, and their number."""
-    cores = available_cores()
-    if cores == 1:
-        yield map, 1
+def _worker_map(threads: int) -> Iterator[WorkerMap]:
+    """``map`` over so many threads."""
+    if threads == 1:
+        yield map
         return
-    with ThreadPoolExecutor(cores) as pool:
-        yield pool.map, cores
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map

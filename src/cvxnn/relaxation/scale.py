@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -19,8 +19,9 @@ from cvxnn.relaxation.readout import separated, squares
 from cvxnn.relaxation.safe_bound import safe_bound
 
 KIND = "relaxation"
-# The largest singular value of the rows in the iteration, where it converges fastest.
-_SPREAD = 6.0
+# The largest singular value of the rows in the iteration, where it converges fastest; of many
+# blocks each has too small a part of it, unless it grows with the root of their number.
+_SPREAD, _FEW_BLOCKS = 6.0, 32
 
 
 @final
@@ -64,15 +65,19 @@ class Scale:
             raise TypeError("there is no relaxation of a layer that mixes all predictions")
         X = layer.rows
         largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
-        factor = float(np.exp2(np.rint(np.log2(_SPREAD / largest))))
+        blocks = Blocks.of(X, block)
+        spread = _SPREAD * max(1.0, len(blocks) / _FEW_BLOCKS) ** 0.5
+        factor = float(np.exp2(np.rint(np.log2(spread / largest))))
         return cls(
-            scaled.on(layer), units, Blocks.of(factor * X, block), factor,
+            scaled.on(layer), units, replace(blocks, rows=factor * blocks.rows), factor,
             scaled.residual_at_zero, price / units.targets,
         )  # fmt: skip
 
     def weights(self, v: FloatArray) -> FloatArray:
         """Those of the rows, in the blocks."""
-        return self.blocks.scattered(self.factor * self.problem.rows.pull(v))
+        layer = self.problem.rows
+        pulled = np.where(layer.rows.any(axis=1), layer.pull(v), 0.0)
+        return self.blocks.scattered(self.factor * pulled)
 
     def step(self, numbers: Numbers) -> Any:
         """The proximal step of the loss, in the blocks.
@@ -81,11 +86,14 @@ class Scale:
         ``R c + theta R R' v``.
         """
         loss = LossStep(self.problem.loss, self.problem.y, self.price)
-        layer, diagonal = self.problem.rows, squares(self.problem.rows)
+        layer = self.problem.rows
+        # Rows of zeros would be fitted by moments that only slowly become zeros.
+        reached = layer.lengths > 0.0
+        diagonal = np.asarray(squares(layer) * reached)
 
         def dual(centre: Array, theta: float) -> Array:
             rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
-            self.v = loss.dual(layer.read(rows / self.factor), theta * diagonal)
+            self.v = loss.dual(layer.read(rows / self.factor) * reached, theta * diagonal)
             return numbers.xp.asarray(self.weights(self.v), dtype=numbers.dtype)
 
         return dual

@@ -16,6 +16,8 @@ from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
+from cvxnn.relaxation.choice import prover_for
+from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
@@ -28,7 +30,7 @@ OnBound = Callable[[DualProof], object] | None
 
 def relaxation_prover(
     problem: Problem[Any], *, intercept: bool = False, on_bound: OnBound = None
-) -> RelaxationProver | None:
+) -> RelaxationProver | PartsProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
     Parameters
@@ -47,7 +49,7 @@ def relaxation_prover(
 
     Returns
     -------
-    RelaxationProver or None
+    RelaxationProver, PartsProver or None
         Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
 
     Raises
@@ -82,8 +84,10 @@ def relaxation_prover(
     if isinstance(rows, SkipLayer):
         problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
         beside = beside_free_line(problem) if rows.is_free else beside_priced_line(problem)
+    elif intercept:
+        beside = beside_intercept(problem)
     else:
-        beside = beside_intercept(problem) if intercept else Beside.nothing(problem)
+        return prover_for(problem, on_bound)
     return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
 
 
