@@ -115,7 +115,8 @@ def certify(
     whichever dual point proves it. Where the rank of X is above 9 and no oracle ends, a
     relaxation with products of pairs of rows is solved from the best network known, until its
     bound has come to rest or time is over (not beside an intercept):
-    :class:`~cvxnn.relaxation.prover.RelaxationProver`.
+    :class:`~cvxnn.relaxation.prover.RelaxationProver`, beyond 5000 rows in parts:
+    :class:`~cvxnn.relaxation.parts.PartsProver`.
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
