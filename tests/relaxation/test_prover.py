@@ -146,6 +146,18 @@ def test_rows_of_zeros():
     assert improved(problem, Neurons.none(2), most=30).bound(problem) == pytest.approx(1.5)
 
 
+def test_rows_of_zeros_cost_no_bound():
+    """Beside others they add their loss to the optimum, and to the bound."""
+    X, y = small()
+    beta = 0.2 * cvxnn.largest_beta(X, y)
+    solution = cvxnn.solve(X, y, beta=beta)
+    X, y = np.vstack([X, np.zeros((26, 3))]), np.append(y, np.full(26, 0.5))
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    optimum = solution.objective + 0.5 * 26 * 0.25
+    bound = improved(problem, neurons_of(solution), block=10, largest=10).bound(problem)
+    assert 0.9 * optimum <= bound <= optimum + solution.objective_error
+
+
 def test_blocks_are_merged_where_they_bring_no_more():
     X, y = small()
     beta = 0.1 * cvxnn.largest_beta(X, y)

@@ -21,9 +21,11 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import BranchAndBound
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.problems import Problem
+from cvxnn.relaxation import choice
 from cvxnn.results import NetworkCertificate, Progress, Status, Verdict
 from cvxnn.training import solve
 from cvxnn.training.certification import certify
+from cvxnn.training.path import largest_beta
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.standard_normal((20, 2))
@@ -324,3 +326,19 @@ def test_at_any_rank_the_bound_says_something():
     assert certificate.dual_bound <= exact.objective * (1.0 + 1e-12)
     assert exact.objective <= certificate.objective * (1.0 + 1e-9)
     assert certificate.gap < 0.02 < 0.1 < spectral
+
+
+def test_many_rows_are_proven_in_parts(monkeypatch):
+    """The bound is below every network, and far above a spectral one."""
+    monkeypatch.setattr(choice, "_TOGETHER", 40)
+    rng = np.random.default_rng(5)
+    X = np.column_stack([rng.standard_normal((80, 10)), np.ones(80)])
+    y = np.maximum(X[:, 0], 0.0) - np.abs(X[:, 1]) + 0.1 * rng.standard_normal(80)
+    beta = 0.2 * largest_beta(X, y)
+    hidden = 0.8 * np.vstack([np.eye(11)[:2], -np.eye(11)[1]])
+    network = TwoLayerNetwork(hidden, 0.8 * np.array([1.0, -1.0, -1.0]))
+    certificate = certify(network, X, y, beta)
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    spectral = spectral_proof(Layer(X), y - network.forward(X)).bound(problem)
+    assert spectral < certificate.dual_bound <= certificate.objective
+    assert certificate.gap < 0.75 * (1.0 - spectral / certificate.objective)

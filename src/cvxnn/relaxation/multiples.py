@@ -64,7 +64,7 @@ class JoinedParts:
 
         ``sum_k -l_k*(-t_k v_k)`` is concave in t, and is to be as large as possible where
         ``sum_k t_k M_k <= beta`` for both signs: Newton's method, each step a quadratic program.
-        What it finds need not be the best to be a proof.
+        What it finds need not be the best to be a proof. O(n + K^2) for a step.
         """
         largest = float(self._bounds.sum(axis=0).max())
         t = np.full(len(self.parts), min(1.0, self.problem.beta / largest) if largest else 1.0)

@@ -25,6 +25,8 @@ ProverMaker: TypeAlias = Callable[[Problem[Layer]], Prover[Neurons]]
 
 # Similar rows that are dealt out together, at least: to find fewer takes long.
 _HAND = 32
+# More than half of the smallest number.
+_TINY = 1e-323
 
 
 @final
@@ -77,7 +79,10 @@ class PartsProver:
             return proof
         joined, units = self.joined(incumbent, tol, deadline)
         found = joined.best()
-        bounds = np.nextafter(found.bounds * units.rows * units.targets, np.inf)
+        bounds = found.bounds * units.rows * units.targets
+        # Where entries of V leave the range of float64 below, and the numbers themselves.
+        bounds = bounds + _TINY * units.rows * joined.problem.rows.lengths.sum()
+        bounds = np.nextafter(bounds, np.inf)
         found = DualProof(found.V * units.targets, bounds, found.kind)
         best = max(proof, found, key=lambda one: one.bound(self.problem))
         if self.on_bound is not None:

@@ -118,7 +118,8 @@ def certify(
     network of our own leads to, because the optimal value is the same number
     whichever dual point proves it. Where no oracle ends - of features there are more than
     five or so - a relaxation with products of pairs of rows is solved from the network of our
-    own: :class:`~cvxnn.relaxation.prover.RelaxationProver`.
+    own: :class:`~cvxnn.relaxation.prover.RelaxationProver`, beyond 5000 rows in parts:
+    :class:`~cvxnn.relaxation.parts.PartsProver`.
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
