@@ -11,7 +11,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.oracle.branch_and_bound import BranchAndBound, ClimbAndBound
+from cvxnn.oracle.branch_and_bound import MAX_RANK, BranchAndBound, ClimbAndBound
 from cvxnn.oracle.cells import CellOracle
 from cvxnn.oracle.circle import CircularRows
 from cvxnn.oracle.price import LayerOracle, Oracle, Price
@@ -29,6 +29,10 @@ _FEW_PATTERNS = 50_000
 # take a second where cones take minutes, in rank 4 it is the other way round. One node of more
 # hyperplanes takes as long as thousands of cones, which then have the better bound.
 _SIGN_RANK, _MOST_HYPERPLANES = 7, 256
+# Beyond the rank of cones up to so many, where beta is large: a node takes milliseconds.
+_MOST_WITHOUT_CONES = 512
+# Hyperplanes for which a node takes twice as long as one of cones.
+_DEAR_NODE = 20
 
 
 def tree_of(
@@ -42,6 +46,7 @@ def tree_of(
     reduction : Reduction
         Theirs.
     max_nodes : int, optional
+        Of cones; of signs as many as take about as long.
 
     Examples
     --------
@@ -51,7 +56,12 @@ def tree_of(
     >>> type(tree_of(many, reduce_rows(many))).__name__
     'BranchAndBound'
     """
-    if reduction.rank >= _SIGN_RANK and reduction.n_classes <= _MOST_HYPERPLANES:
+    most = _MOST_HYPERPLANES if reduction.rank <= MAX_RANK else _MOST_WITHOUT_CONES
+    if reduction.rank >= _SIGN_RANK and reduction.n_classes <= most:
+        if max_nodes is not None:
+            # A node is dear by the cube of the rows, one of cones by their number.
+            share = _DEAR_NODE**2 / (_DEAR_NODE**2 + reduction.n_classes**2)
+            max_nodes = max(1, int(share * max_nodes))
         return SignTree(rows, reduction, max_nodes=max_nodes)
     return BranchAndBound(rows, reduction, max_nodes=max_nodes)
 
