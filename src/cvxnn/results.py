@@ -11,6 +11,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
+from cvxnn.verification.certificate import BoundCertificate
 
 N = TypeVar("N", bound=Network, covariant=True)
 
@@ -202,6 +203,8 @@ class Solution(Generic[N]):
     objective_error : float
         The exact objective of the network differs from `objective` by this at most:
         rounding, which counts only beside a tiny beta.
+    certificate : BoundCertificate, optional
+        What it takes to recompute `dual_bound` from the data alone.
     """
 
     network: N
@@ -216,6 +219,7 @@ class Solution(Generic[N]):
     elapsed: float
     history: tuple[Progress, ...] = field(default=(), repr=False)
     objective_error: float = field(default=0.0, repr=False)
+    certificate: BoundCertificate | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -19,9 +19,10 @@ from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
 from cvxnn.relaxation.blocks import Blocks
-from cvxnn.relaxation.moments import Array
+from cvxnn.relaxation.moments import Array, Moments
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.safe_bound import safe_bound
+from cvxnn.verification.evidence import Evidence, RelaxationEvidence
 
 # The largest singular value of the rows in the iteration, where it converges fastest.
 _SPREAD = 6.0
@@ -172,12 +173,13 @@ class _Run:
         if not self.is_finite:
             return
         v = self._scale.dual_point(self.admm)
+        multipliers = {sign: self.admm.multipliers(sign) for sign in SIGNS}
         bounds = np.array(
             [
                 safe_bound(
                     self._scale.blocks.rows,
                     self._scale.blocks.scattered(sign * self._scale.factor * v),
-                    self.admm.multipliers(sign),
+                    multipliers[sign],
                 )
                 for sign in SIGNS
             ]
@@ -185,7 +187,8 @@ class _Run:
         found = self._scale.proof(v, bounds)
         value = found.bound(self._problem)
         if value > self._best:
-            self.proof, self._best = found, value
+            evidence = self._scale.evidence(multipliers)
+            self.proof, self._best = replace(found, evidence=evidence), value
         self._history.append((self.admm.iterations, value))
 
     def closed(self, tol: float) -> bool:
@@ -253,6 +256,13 @@ class _Scale:
         v = self.blocks.gathered(admm.dual_point()) / self.factor
         v = self.problem.loss.project(v, self.problem.y)
         return np.asarray(v * self.units.targets / self.units.targets)
+
+    def evidence(self, multipliers: Mapping[float, Moments]) -> Evidence:
+        """Multipliers as they are kept for a check of the proof, in the units of the data."""
+        return RelaxationEvidence.of(
+            self.blocks.places, multipliers,
+            self.units.rows / self.factor, self.units.targets / self.factor,
+        )  # fmt: skip
 
     def proof(self, v: FloatArray, bounds: FloatArray) -> DualProof:
         """In the units of the data, from bounds for rows and v times the factor."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.search import Pursuit, Search
+from cvxnn.training.certificate import bound_certificate
 from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
+from cvxnn.verification.certificate import BoundCertificate
 
 Callback = Callable[[Progress], object]
 
@@ -69,6 +71,8 @@ class Run:
     limits : Limits
     intercept : bool
         Whether there is one beside the neurons.
+    fingerprint : str, optional
+        Of the data, for the certificate of the solution; without it there is none.
     """
 
     def __init__(
@@ -81,7 +85,9 @@ class Run:
         warm_start: Network | None,
         limits: Limits,
         intercept: bool = False,
+        fingerprint: str | None = None,
     ) -> None:
+        self._intercept, self._fingerprint = intercept, fingerprint
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
@@ -191,7 +197,17 @@ class Run:
             elapsed=clock() - self._start,
             history=tuple(self._history),
             objective_error=error,
+            certificate=self._certificate(bound, objective + error),
         )
+
+    def _certificate(self, bound: float, objective: float) -> BoundCertificate | None:
+        """What it takes to recompute the bound, for data that have a fingerprint."""
+        if self._fingerprint is None:
+            return None
+        return bound_certificate(
+            self._model, self._problem, self.proof, self._strategy.arrays, bound=bound,
+            objective=objective, intercept=self._intercept, fingerprint=self._fingerprint,
+        )  # fmt: skip
 
     def _proofs(self, status: Status) -> tuple[DualProof, DualProof]:
         """On the problem that was searched, and over all networks."""
@@ -203,13 +219,7 @@ class Run:
     def proof(self) -> DualProof:
         """The best over all networks, once it has ended, in the units of the data."""
         assert self._proof is not None
-        rows, targets = self._units.rows, self._units.targets
-        return replace(
-            self._proof,
-            V=self._proof.V * targets,
-            bounds=self._proof.bounds * (rows * targets),
-            slack=self._proof.slack * targets**2,
-        )
+        return self._proof.in_units(self._units.rows, self._units.targets)
 
     def _bound(self, proof: DualProof) -> float:
         return proof.bound(self._scaled) * self._units.objective

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations, product
 from typing import final
 
@@ -30,30 +29,40 @@ class Cones:
     Attributes
     ----------
     generators : ndarray, shape (L, r, r)
-        Rows are generators w_j, of a largest modulus in [1, 2), those of a cone in one orthant.
+        Rows are generators w_j, those of a cone in one orthant.
+    units : ndarray, shape (r,)
+        Powers of two: the largest modulus of ``units w_j`` lies in [1, 2). Cones are halved in
+        the middle as these coordinates have it, in which columns of rows are of one size.
 
     Examples
     --------
-    >>> cones = Cones.orthants(2)
+    >>> cones = Cones.orthants(np.ones(2))
     >>> halves, exact = cones.halved(np.zeros(4, dtype=np.uint8))
     >>> len(cones), len(halves), halves.generators[0].tolist()
     (4, 8, [[1.0, 1.0], [0.0, 1.0]])
     """
 
     generators: FloatArray
+    units: FloatArray
 
     def __len__(self) -> int:
         return len(self.generators)
 
     @classmethod
-    def orthants(cls, r: int) -> Cones:
+    def orthants(cls, units: FloatArray) -> Cones:
         """All of space."""
-        corners = np.array(list(product((1.0, -1.0), repeat=r)))
-        return cls(corners[:, :, None] * np.eye(r))
+        corners = np.array(list(product((1.0, -1.0), repeat=len(units))))
+        return cls(corners[:, :, None] * np.diag(1.0 / units), units)
 
     def take(self, index: BoolArray | slice) -> Cones:
         """Some of them."""
-        return Cones(self.generators[index])
+        return Cones(self.generators[index], self.units)
+
+    @property
+    def centres(self) -> FloatArray:
+        """A unit vector in the middle of each, shape (L, r)."""
+        sums = self.generators.sum(axis=1)
+        return np.asarray(sums / norms_up(sums)[:, None])
 
     @property
     def edges(self) -> list[tuple[int, int]]:
@@ -72,11 +81,11 @@ class Cones:
         new = left + right
         back = new - left
         exact = ((left - (new - back)) + (right - back) == 0.0).all(axis=1)
-        scale = np.ldexp(1.0, 1 - np.frexp(np.abs(new).max(axis=1))[1])
+        scale = np.ldexp(1.0, 1 - np.frexp(np.abs(new * self.units).max(axis=1))[1])
         halves = np.repeat(self.generators, 2, axis=0)
         middle = new * scale[:, None]
         halves[2 * every, pairs[:, 0]] = halves[2 * every + 1, pairs[:, 1]] = middle
-        return Cones(halves), exact
+        return Cones(halves, self.units), exact
 
 
 @final
@@ -96,15 +105,14 @@ class Estimates:
     s_i in [0, 1]. With ``c_j`` the sum of these at w_j, and any z,
 
         f(u) <= sum_j t_j c_j <= z'u + sum_j t_j max(c_j - w_j'z, 0)
-             <= ||z|| + sqrt(r) max_j max(c_j - w_j'z, 0)      for ||u|| <= 1,
+             <= ||z|| + sqrt(r) max_j max(c_j - w_j'z, 0) / ||w_j||_1      for ||u|| <= 1,
 
-    since ``sum_j t_j <= sum_j t_j ||w_j||_1 = ||u||_1 <= sqrt(r)``: all w_j lie in one orthant and
-    have an entry of modulus 1 at least. Nothing is asked of slopes and z, which
+    since ``sum_j t_j ||w_j||_1 = ||u||_1 <= sqrt(r)``: all w_j lie in one orthant. Nothing is asked of slopes and z, which
     :meth:`shortened` looks for. Linear over-estimators on simplices are those of R. Horst and
     H. Tuy, Global Optimization, 3rd ed., 1996, section IV.3.
 
-    Every c_j is a sum of products of three numbers whose moduli add up to ``mass ||w_j||`` at
-    most, and so is a mixture of several.
+    Every c_j is a sum of products of three numbers, whose moduli add up to ``|w_j|'(|base| +
+    sum_i |omega_i| |y_i|)`` at most, and so is a mixture of several.
     """
 
     def __init__(self, function: Kinked, cones: Cones) -> None:
@@ -120,7 +128,8 @@ class Estimates:
         self._fixed = W @ function.base + chords
         self._lengths = norms_up(W)
         share = 2.0 * gamma(len(function.rows) + 3 * r + 16)
-        self._errors = share * function.mass * self._lengths
+        self._errors = share * (np.abs(W) @ function.moduli)
+        self._sizes = norms_up(W * cones.units)
 
     def at(self, share: FloatArray, of: BoolArray) -> tuple[FloatArray, FloatArray]:
         """The c, shape (k, r), tight at ``sum_j share_j w_j``, and their value there.
@@ -136,20 +145,25 @@ class Estimates:
     def bounds(self, totals: FloatArray, z: FloatArray, of: BoolArray) -> FloatArray:
         """What c and z prove of some of the cones, shape (k,)."""
         lengths, r = self._lengths[of], self._r
-        reached = np.einsum("ljk,lk->lj", self._cones.generators[of], z)
-        sizes = norms_up(z)
-        short = totals - reached + self._errors[of] + gamma(r + 4) * sizes[:, None] * lengths
+        W, sizes = self._cones.generators[of], norms_up(z)
+        reached = np.einsum("ljk,lk->lj", W, z)
+        rounding = gamma(r + 4) * np.einsum("ljk,lk->lj", np.abs(W), np.abs(z))
+        short = totals - reached + self._errors[of] + rounding
+        # The 1-norm is not below the 2-norm, nor so its lower bounds.
+        short = short / lengths * (1.0 + gamma(2 * r + 32))
         beyond = np.maximum(short.max(axis=1), 0.0) * np.sqrt(r) * (1.0 + 1e-9)
         bounds = (sizes + beyond) * (1.0 + 8.0 * U)
         return np.where(np.isfinite(bounds), bounds, np.inf)
 
     def splits(self, of: BoolArray) -> Splits:
         """The edge of each along which chords are farthest above the function, or the longest."""
-        products, lengths = self._rising[of], self._lengths[of]
-        units = self._cones.generators[of] / lengths[:, :, None]
+        # In the coordinates in which the middle is taken.
+        sizes = self._sizes[of][:, :, None]
+        products = self._rising[of] / sizes
+        units = self._cones.generators[of] * self._cones.units / sizes
         gaps, widths = [], []
         for i, j in self._cones.edges:
-            one, other = (products[:, m] / lengths[:, m, None] for m in (i, j))
+            one, other = products[:, i], products[:, j]
             apart = np.minimum(np.abs(one), np.abs(other)) * (one * other < 0.0)
             gaps.append(apart @ self._weights[True])
             widths.append(norms_up(units[:, i] - units[:, j]))
@@ -164,14 +178,13 @@ class Estimates:
         """
         W = self._cones.generators
         found, of = np.full(len(W), np.inf), np.ones(len(W), dtype=bool)
-        centres = np.einsum("lj,ljk->lk", 1.0 / self._lengths, W)
-        share = 1.0 / self._lengths / norms_up(centres)[:, None]
+        middles = np.einsum("lj,ljk->lk", 1.0 / self._sizes, W)
+        share = 1.0 / self._sizes / norms_up(middles)[:, None]
         totals, values = self.at(share, of)
         of[values > target] = False
-        of &= np.abs(self._determinants) > 1e-250
         if not of.any():
             return found
-        inverses, totals = np.linalg.inv(W[of]), totals[of]
+        inverses, totals = _inverses(W[of]), totals[of]
         corrals = Corrals((inverses @ totals[:, :, None])[:, :, 0])
         cuts = np.zeros_like(corrals.items)
         cuts[:, 0] = totals
@@ -216,6 +229,10 @@ class Estimates:
         points = (inverses @ totals[:, :, None])[:, :, 0]
         return np.where(outside[:, None], normals[every, worst], points), totals, outside, values
 
-    @cached_property
-    def _determinants(self) -> FloatArray:
-        return np.asarray(np.linalg.det(self._cones.generators))
+
+def _inverses(matrices: FloatArray) -> FloatArray:
+    """Inverses, about; of singular ones anything."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(matrices)

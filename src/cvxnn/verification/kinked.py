@@ -104,6 +104,17 @@ class Kinked:
         """``||base|| + sum_i |weights_i| ||rows_i||``, rounded up."""
         return float(norms_up(self.base)) + sum_up(np.abs(self.weights) * norms_up(self.rows))
 
+    @cached_property
+    def moduli(self) -> FloatArray:
+        """``|base| + sum_i |weights_i| |rows_i|``, entry by entry, rounded up, shape (r,)."""
+        total = np.abs(self.base) + np.abs(self.weights) @ np.abs(self.rows)
+        return np.asarray(total * (1.0 + gamma(len(self.rows) + 8)) + TINY)
+
+    def exceeds(self, level: float, directions: FloatArray) -> bool:
+        """Whether f is clearly above a level at one of some unit vectors, shape (k, r)."""
+        values = np.maximum(directions @ self.rows.T, 0.0) @ self.weights + directions @ self.base
+        return bool((values > level + 1e-6 * abs(level)).any())
+
     def total(self, largest: float) -> float:
         """The bound on ``|v'phi(u)|`` from one on ``max |f|``."""
         bound = (self.stretch * largest + self.error) * (1.0 + 8.0 * U)

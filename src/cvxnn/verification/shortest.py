@@ -8,7 +8,7 @@ import numpy as np
 
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 
-# Of the squares of vectors of size one, beside which a system is singular.
+# Beside unit vectors, so that no system is singular.
 _RIDGE = 1e-15
 # Weights that are nothing.
 _NOTHING = 1e-14
@@ -82,21 +82,27 @@ class Corrals:
         self.weights /= np.where(total > 0.0, total, 1.0)[:, None]
 
     def _affine(self, where: IntArray, alive: BoolArray) -> FloatArray:
-        """The weights of the shortest vector of each affine hull, as a linear system."""
-        items = self.items[where] * alive[:, :, None]
-        size = np.sqrt((items * items).sum(axis=2).max(axis=1))[:, None, None]
-        items = items / np.where(size > 0.0, size, 1.0)
-        count, k = alive.shape
-        system = np.zeros((count, k + 1, k + 1))
-        system[:, :k, :k] = items @ items.transpose(0, 2, 1)
-        every = np.arange(k)
-        system[:, every, every] += np.where(alive, _RIDGE, 1.0)
-        points = (alive & ~self.is_ray[where]).astype(float)
-        system[:, :k, k] = system[:, k, :k] = points
-        right = np.zeros((count, k + 1, 1))
-        right[:, k] = 1.0
-        try:
-            solved = np.linalg.solve(system, right)
-        except np.linalg.LinAlgError:
-            solved = np.linalg.pinv(system, hermitian=True) @ right
-        return np.asarray(np.where(alive, solved[:, :k, 0], 0.0))
+        """The weights of the shortest vector of each affine hull.
+
+        Least squares for a point and what leads from it to the others, by QR: normal equations
+        would lose half of the digits.
+        """
+        items, count, k = self.items[where], len(where), alive.shape[1]
+        r, every = items.shape[2], np.arange(count)
+        points = alive & ~self.is_ray[where]
+        first = points.argmax(axis=1)
+        origin = items[every, first]
+        steps = np.where(points[:, :, None], items - origin[:, None], items)
+        used = alive.copy()
+        used[every, first] = False
+        sizes = np.sqrt((steps * steps).sum(axis=2))
+        sizes = np.where(used & (sizes > 0.0), sizes, 1.0)
+        system = np.zeros((count, r + k, k))
+        system[:, :r] = (steps / sizes[:, :, None] * used[:, :, None]).transpose(0, 2, 1)
+        system[:, r + np.arange(k), np.arange(k)] = np.where(used, _RIDGE, 1.0)
+        q, triangle = np.linalg.qr(system)
+        right = -(q[:, :r].transpose(0, 2, 1) @ origin[:, :, None])
+        weights = np.linalg.solve(triangle, right)[:, :, 0] / sizes
+        weights = np.where(used, weights, 0.0)
+        weights[every, first] = 1.0 - (weights * points).sum(axis=1)
+        return weights

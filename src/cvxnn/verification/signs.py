@@ -81,7 +81,6 @@ class _Regions:
         found, of = np.full(count, np.inf), np.ones(count, dtype=bool)
         points = self.slope(self._linear, of)
         corrals, ends = Corrals(points), points.copy()
-        rho, place = np.zeros((count, r + 2)), np.zeros(count, dtype=np.int64)
         units = function.rows / self._lengths[:, None]
         for _ in range(8 * r + 16):
             rho = np.where(corrals.is_ray, corrals.weights, 0.0).sum(axis=1)
@@ -107,7 +106,6 @@ class _Regions:
             corrals.take(shorter)
             if not of.any():
                 break
-        del place
         return found, ends
 
     def _bounds(self, z: FloatArray, rho: FloatArray, of: BoolArray) -> FloatArray:
@@ -118,12 +116,20 @@ class _Regions:
         return np.where(np.isfinite(bounds), bounds * (1.0 + 8.0 * U), np.inf)
 
     def splits(self, ends: FloatArray, of: BoolArray) -> Splits:
-        """The row of each whose sign matters most at the end of its shortest vector."""
+        """The row of each whose sign matters most at the end of its shortest vector.
+
+        Rows of a negative weight only where there are no others: then it is rounding that hides
+        the best slopes.
+        """
         rows, weights = self._function.rows, self._function.weights
         size = np.sqrt((ends[of] ** 2).sum(axis=1))
         along = np.abs(ends[of] @ rows.T) / np.where(size > 0.0, size, 1.0)[:, None]
-        apart = np.maximum(self._lengths - along, 1e-9 * self._lengths) * weights
-        return np.argmax(np.where((self._signs[of] == 0) & (weights > 0.0), apart, -1.0), axis=1).astype(np.uint16)
+        apart = np.maximum(self._lengths - along, 1e-9 * self._lengths) * np.abs(weights)
+        free, rising = self._signs[of] == 0, weights > 0.0
+        worth = np.where(free & rising, apart, -1.0)
+        none = worth.max(axis=1, keepdims=True) < 0.0
+        worth = np.where(none & free, apart, worth)
+        return np.argmax(worth, axis=1).astype(np.uint16)
 
 
 @final
@@ -148,14 +154,14 @@ class SignTree:
 
     def __init__(self, function: Kinked, target: float) -> None:
         self._function, self._target = function, target
-        self.n_cones = 0
+        self.n_cones, self._is_beyond = 0, False
 
     def searched(self, most: int) -> tuple[float, Splits]:
         """A bound, and the rows of the splits, level after level; after so many regions, worse."""
         signs, levels, bound = self._root(), [], 0.0
         while len(signs):
             bounds, splits = self._looked_at(signs, choose=True)
-            if self.n_cones >= most:
+            if self.n_cones >= most or self._is_beyond:
                 splits[:] = LEAF
             bound = max(bound, float(bounds[splits == LEAF].max(initial=0.0)))
             levels.append(splits)
@@ -192,7 +198,10 @@ class SignTree:
         for part in self._parts(len(signs)):
             regions = _Regions(self._function, signs[part])
             bounds[part], ends = regions.shortened(self._target)
-            free = ((signs[part] == 0) & (self._function.weights > 0.0)).any(axis=1)
+            if choose:
+                units = ends / np.maximum(norms_up(ends), 1e-300)[:, None]
+                self._is_beyond |= self._function.exceeds(self._target, units)
+            free = (signs[part] == 0).any(axis=1)
             above = (bounds[part] > self._target) & free
             if choose and above.any():
                 splits[part][above] = regions.splits(ends, above)

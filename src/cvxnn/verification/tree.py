@@ -11,6 +11,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.cones import Cones, Estimates, Splits
 from cvxnn.verification.kinked import Kinked
+from cvxnn.verification.rounding import power_of_two
 
 LEAF = 255
 # The dimension up to which orthants are few enough to begin with.
@@ -46,17 +47,20 @@ class Tree:
 
     def __init__(self, function: Kinked, target: float) -> None:
         self._function, self._target = function, target
-        self.n_cones = 0
+        self.n_cones, self._is_beyond = 0, False
+        self._units = np.array([power_of_two(column) for column in function.rows.T])
 
     def searched(self, most: int) -> tuple[float, Splits]:
         """A bound, and the splits that it takes, level after level; after so many cones, worse.
 
+        It ends early where the function itself is above the target.
+
         One number for each cone of a level: the edge at which it is halved, or `LEAF`.
         """
-        cones, levels, bound = Cones.orthants(self._function.rank), [], 0.0
+        cones, levels, bound = Cones.orthants(self._units), [], 0.0
         while len(cones):
             bounds, splits = self._looked_at(cones, None)
-            if self.n_cones >= most:
+            if self.n_cones >= most or self._is_beyond:
                 splits[:] = LEAF
             halves, exact = cones.take(splits != LEAF).halved(splits[splits != LEAF])
             # Cones that have no exact halves are not halved.
@@ -75,7 +79,7 @@ class Tree:
         InputError
             If they are no splits of a tree of this dimension.
         """
-        cones, bound, at = Cones.orthants(self._function.rank), 0.0, 0
+        cones, bound, at = Cones.orthants(self._units), 0.0, 0
         while len(cones):
             level = splits[at : at + len(cones)]
             at += len(cones)
@@ -98,6 +102,8 @@ class Tree:
         for part in self._parts(len(cones)):
             estimates = Estimates(function, cones.take(part))
             bounds[part] = estimates.shortened(self._target)
+            if leaves is None:
+                self._is_beyond |= function.exceeds(self._target, cones.take(part).centres)
             above = bounds[part] > self._target
             if leaves is None and above.any() and function.rank > 1:
                 splits[part][above] = estimates.splits(above)
