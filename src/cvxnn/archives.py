@@ -1,4 +1,4 @@
-"""Arrays with a header of JSON in the bytes of an ``.npz`` file, from which nothing is unpickled."""
+"""Arrays with a header of JSON in the bytes of an ``.npz`` file; nothing is unpickled."""
 
 from __future__ import annotations
 

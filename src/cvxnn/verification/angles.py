@@ -77,7 +77,7 @@ def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair,
             lines.append(((b, -a), (c, d)))
     # Nearly in order by floats, and then exactly: few comparisons are left.
     lines.sort(key=lambda line: _angle(line[0]))
-    lines.sort(key=cmp_to_key(lambda one, other: -_sign(_cross(one[0], other[0]))))
+    lines.sort(key=cmp_to_key(_order))
     last = lines[-1][0]
     before = (-last[0], -last[1])
     for side in (1, -1):
@@ -110,5 +110,7 @@ def _cross(one: Pair, other: Pair) -> int:
     return one[0] * other[1] - one[1] * other[0]
 
 
-def _sign(number: int) -> int:
-    return (number > 0) - (number < 0)
+def _order(one: tuple[Pair, Pair], other: tuple[Pair, Pair]) -> int:
+    """Which line comes first, counterclockwise in the upper half plane."""
+    turn = _cross(one[0], other[0])
+    return (turn < 0) - (turn > 0)

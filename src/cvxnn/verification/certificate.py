@@ -31,6 +31,7 @@ LARGEST_FILE = 50_000_000
 # bound and objective: both are rounded down, each in its own way.
 _SLACK = 1e-7
 _LABELS = ("logistic", "squared_hinge")
+_ALTERED = "The certificate was changed after it was made."
 _CHANGED = "The data are not those that the certificate was made for."
 
 
@@ -137,8 +138,9 @@ class BoundCertificate:
         Notes
         -----
         Nothing of the certificate is trusted. The dual point may be any: the largest value
-        that it has on a neuron is bounded anew, and the bound is that of :class:`Dual`. Beside an
-        intercept entries of v are changed until their sum is 0 exactly. See ``docs/certificates.md``.
+        that it has on a neuron is bounded anew, and the bound is that of :class:`Dual`. Beside
+        an intercept entries of v are changed until their sum is 0 exactly. See
+        ``docs/certificates.md``.
         """
         start = perf_counter()
         problem = _Problem.of(self, X, y, sample_weight)
@@ -148,12 +150,11 @@ class BoundCertificate:
             found = problem.objective(self, network)
             if found is not None:
                 objective, is_recomputed = found, True
-        reason = self._reason(bound, objective, is_recomputed)
-        if fingerprint and not reason:
-            if self.digest != self._digest():
-                reason = "The certificate was changed after it was made."
-            elif self.fingerprint != fingerprint_of(X, y, sample_weight):
-                reason = _CHANGED
+        reason = ""
+        if fingerprint:
+            is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
+            reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
+        reason = reason or self._reason(bound, objective, is_recomputed)
         elapsed = perf_counter() - start
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, is_recomputed, how,
@@ -218,12 +219,13 @@ class BoundCertificate:
         if not (v.ndim == 1 and v.dtype == np.float64 and len(v) > 0):
             raise ValueError("a dual point that is none")
         texts = {name: str(words[name]) for name in ("model", "kind", "fingerprint", "digest")}
-        numbers = {
-            name: float(words[name]) for name in ("beta", "level", "dual_bound", "objective")
-        }
+        beta, level, dual_bound, objective = (
+            float(words[name]) for name in ("beta", "level", "dual_bound", "objective")
+        )
         return cls(
-            settings=dict(words["settings"]), arrays=arrays, loss=dict(words["loss"]),
-            intercept=bool(words["intercept"]), v=v, evidence=evidence, **texts, **numbers,
+            texts["model"], dict(words["settings"]), arrays, dict(words["loss"]), beta,
+            bool(words["intercept"]), v, level, dual_bound, objective, texts["kind"], evidence,
+            texts["fingerprint"], texts["digest"],
         )  # fmt: skip
 
     def _words(self) -> dict[str, Any]:
@@ -261,14 +263,19 @@ class BoundCertificate:
             return "The certificate claims what is no number."
         slack = _SLACK * max(abs(claims[0]), abs(claims[1]) if claims[1] < math.inf else 0.0)
         if claims[0] > bound + slack:
-            return f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."
+            return (
+                f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."
+            )
         if is_recomputed and objective > claims[1] + slack:
             return (
                 f"The certificate claims an objective of {claims[1]:.9g}, and the network has "
                 f"{objective:.9g}."
             )
         if objective < bound - slack:
-            return f"The objective {objective:.9g} is below the bound {bound:.9g}: one is of another problem."
+            return (
+                f"The objective {objective:.9g} is below the bound {bound:.9g}: one of them is of "
+                "another problem."
+            )
         return ""
 
     def _balanced(self) -> FloatArray:
@@ -312,11 +319,14 @@ class _Problem:
         alive = counts > 0.0
         if len(certificate.v) != int(alive.sum()):
             raise InputError(
-                f"The certificate is for {len(certificate.v)} rows, and there are {int(alive.sum())}."
+                f"The certificate is for {len(certificate.v)} rows, and there are "
+                f"{int(alive.sum())}."
             )
         loss = certificate.loss.get("name")
         if loss not in DUALS:
-            raise InputError(f"A certificate of the loss {loss} cannot be checked independently yet.")
+            raise InputError(
+                f"A certificate of the loss {loss} cannot be checked independently yet."
+            )
         if loss in _LABELS and not np.isin(targets, (-1.0, 1.0)).all():
             raise InputError("y must have the labels -1 and 1 only for this loss.")
         return cls(model, data[alive], targets[alive], counts[alive])
@@ -344,7 +354,7 @@ class _Problem:
 
     def objective(self, certificate: BoundCertificate, network: object) -> float | None:
         """That of a network, rounded up."""
-        state = getattr(network, "__getstate__", dict)()
+        state: Any = getattr(network, "__getstate__", dict)()
         if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
             raise InputError("network must be a Network of cvxnn.")
         with np.errstate(all="ignore"):

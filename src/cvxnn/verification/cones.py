@@ -107,9 +107,9 @@ class Estimates:
         f(u) <= sum_j t_j c_j <= z'u + sum_j t_j max(c_j - w_j'z, 0)
              <= ||z|| + sqrt(r) max_j max(c_j - w_j'z, 0) / ||w_j||_1      for ||u|| <= 1,
 
-    since ``sum_j t_j ||w_j||_1 = ||u||_1 <= sqrt(r)``: all w_j lie in one orthant. Nothing is asked of slopes and z, which
-    :meth:`shortened` looks for. Linear over-estimators on simplices are those of R. Horst and
-    H. Tuy, Global Optimization, 3rd ed., 1996, section IV.3.
+    since ``sum_j t_j ||w_j||_1 = ||u||_1 <= sqrt(r)``: all w_j lie in one orthant. Nothing is
+    asked of slopes and z, which :meth:`shortened` looks for. Linear over-estimators on simplices
+    are those of R. Horst and H. Tuy, Global Optimization, 3rd ed., 1996, section IV.3.
 
     Every c_j is a sum of products of three numbers, whose moduli add up to ``|w_j|'(|base| +
     sum_i |omega_i| |y_i|)`` at most, and so is a mixture of several.
@@ -233,6 +233,6 @@ class Estimates:
 def _inverses(matrices: FloatArray) -> FloatArray:
     """Inverses, about; of singular ones anything."""
     try:
-        return np.linalg.inv(matrices)
+        return np.asarray(np.linalg.inv(matrices))
     except np.linalg.LinAlgError:
-        return np.linalg.pinv(matrices)
+        return np.asarray(np.linalg.pinv(matrices))

@@ -134,9 +134,7 @@ class HuberDual(_Quadratic):
 
     name: ClassVar[str] = "huber"
 
-    def __init__(
-        self, v: FloatArray, y: FloatArray, weights: FloatArray, delta: float
-    ) -> None:
+    def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray, delta: float) -> None:
         super().__init__(v, y, weights)
         self._delta = delta
 
@@ -230,7 +228,9 @@ def _longest(sizes: FloatArray, weights: FloatArray, delta: float) -> Decimal:
     # Only those that are near the largest as floats can be the largest.
     near = np.flatnonzero((shares >= shares.max(initial=0.0) * (1.0 - 1e-12)) & (sizes > 0.0))
     ends = [
-        _DOWN.divide(_DOWN.multiply(Decimal(delta), Decimal(float(weights[k]))), Decimal(float(sizes[k])))
+        _DOWN.divide(
+            _DOWN.multiply(Decimal(delta), Decimal(float(weights[k]))), Decimal(float(sizes[k]))
+        )
         for k in near
     ]
     return min(ends, default=Decimal("Infinity"))

@@ -8,7 +8,6 @@ from cvxnn.array_types import FloatArray
 from cvxnn.verification.rounding import TINY, U, gamma
 
 
-
 def largest_eigenvalue(matrix: FloatArray) -> float:
     """An upper bound on the largest eigenvalue of a symmetric matrix of size one, 0 at least.
 

@@ -145,7 +145,7 @@ class RelaxationEvidence(Evidence):
     ----------
     blocks : Blocks
     above, below : Multipliers
-        For rows divided by `row_unit`, and a dual point divided by `weight_unit`.
+        Of float32, for rows divided by `row_unit`, and a dual point divided by `weight_unit`.
     row_unit, weight_unit : float
         Powers of two.
     """
@@ -160,8 +160,10 @@ class RelaxationEvidence(Evidence):
     weight_unit: float = 1.0
 
     def bound(self, pieces: Pieces, level: float) -> float:
-        self.blocks.check(len(pieces.rows))
         rows = pieces.rows
+        self.blocks.check(len(rows))
+        if self.above.up.shape[1] != rows.shape[1]:
+            raise InputError("The multipliers of the certificate are for X of another width.")
         unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
         scaled = self.blocks.scattered(rows / unit)
         base = pieces.base / weight_unit @ (rows / unit)
@@ -173,9 +175,7 @@ class RelaxationEvidence(Evidence):
             for sign, part in ((1.0, self.above), (-1.0, self.below))
         ]
         # What weights and base are rounded by.
-        error = Kinked(
-            rows / unit, pieces.weights / weight_unit, np.zeros(rows.shape[1])
-        ).mass
+        error = Kinked(rows / unit, pieces.weights / weight_unit, np.zeros(rows.shape[1])).mass
         error += Kinked(rows / unit, pieces.base / weight_unit, np.zeros(rows.shape[1])).mass
         share = 2.0**-52 * (pieces.roundings + (len(rows) + 4 if pieces.base.any() else 0))
         largest = (max(*bounds, 0.0) + share * error) * unit * weight_unit
@@ -206,13 +206,11 @@ class RelaxationEvidence(Evidence):
         }  # fmt: skip
 
     @classmethod
-    def of(cls, places: Array, parts: Mapping[float, Any], row_unit: float, weight_unit: float) -> Self:
+    def of(
+        cls, places: Array, parts: Mapping[float, Any], row_unit: float, weight_unit: float
+    ) -> Self:
         """From multipliers by output sign, with the names of :class:`Multipliers`."""
-        above, below = (
-            Multipliers(*(np.asarray(getattr(parts[s], name), dtype=np.float32)
-                          for name in Multipliers._fields))
-            for s in (1.0, -1.0)
-        )  # fmt: skip
+        above, below = (_in_float32(parts[sign]) for sign in (1.0, -1.0))
         count, size = above.p.shape
         blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
         return cls(blocks, above, below, row_unit, weight_unit)
@@ -232,15 +230,14 @@ class RelaxationEvidence(Evidence):
                 if part.shape != shape or part.dtype != np.float32:
                     raise ValueError("multipliers of another shape")
             sides.append(Multipliers(*parts))
+        above, below = sides
         places = arrays["places"]
         if places.ndim != 1 or places.dtype.kind != "i":
             raise ValueError("places that are none")
-        return cls(Blocks(places.astype(np.int64), count, size), *sides, *units)
+        return cls(Blocks(places.astype(np.int64), count, size), above, below, *units)
 
     def in_units(self, rows: float, weights: float) -> RelaxationEvidence:
-        return replace(
-            self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights
-        )
+        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
 
 
 EVIDENCE: dict[str, type[Evidence]] = {
@@ -248,9 +245,14 @@ EVIDENCE: dict[str, type[Evidence]] = {
 }
 
 
-def _followed(
-    kind: Any, function: Kinked, level: float, splits: tuple[Array, Array]
-) -> float:
+def _in_float32(part: Any) -> Multipliers:
+    arrays: list[Any] = [
+        np.asarray(getattr(part, name), dtype=np.float32) for name in Multipliers._fields
+    ]
+    return Multipliers(*arrays)
+
+
+def _followed(kind: Any, function: Kinked, level: float, splits: tuple[Array, Array]) -> float:
     target = function.needed(level)
     signs = (function, function.negative())
     return function.total(

@@ -10,7 +10,7 @@ from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two, 
 
 
 def largest_of_patches(patches: FloatArray, v: FloatArray) -> float:
-    """``max sum_k v'X^(k) u w_k`` over unit u and w: the largest singular value of ``sum_i v_i X_i``.
+    """``max sum_k v'X^(k) u w_k`` over unit u and w: the norm of ``sum_i v_i X_i``, rounded up.
 
     Parameters
     ----------

@@ -80,10 +80,14 @@ class Kinked:
         if basis is not None:
             reduced = rows @ basis
             left = rows - reduced @ basis.T
-            rounding = gamma(basis.shape[1] + 2) * (np.abs(reduced) @ np.abs(basis).T + np.abs(rows))
+            rounding = gamma(basis.shape[1] + 2) * (
+                np.abs(reduced) @ np.abs(basis).T + np.abs(rows)
+            )
             error += sum_up(sizes * norms_up(np.abs(left) + rounding))
             gram = basis.T @ basis
-            skew = np.abs(gram - np.eye(len(gram))) + gamma(d + 2) * (np.abs(basis).T @ np.abs(basis))
+            skew = np.abs(gram - np.eye(len(gram))) + gamma(d + 2) * (
+                np.abs(basis).T @ np.abs(basis)
+            )
             stretch = 1.0 + float(np.sqrt((skew * skew).sum())) * (1.0 + 1e-9)
         error = error * (1.0 + 1e-12) + len(rows) * TINY
         return cls(reduced, weights, base @ reduced, error, stretch, unit * weight_unit)
@@ -95,9 +99,7 @@ class Kinked:
 
     def negative(self) -> Kinked:
         """``-f``."""
-        return Kinked(
-            self.rows, -self.weights, -self.base, self.error, self.stretch, self.unit
-        )
+        return Kinked(self.rows, -self.weights, -self.base, self.error, self.stretch, self.unit)
 
     @cached_property
     def mass(self) -> float:

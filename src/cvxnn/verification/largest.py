@@ -22,9 +22,7 @@ _MOST, _MOST_ENTRIES = 400_000, 2_000_000_000
 _FEW_ROWS, _MANY_ROWS = 24, 400
 
 
-def largest_of_kinks(
-    pieces: Pieces, level: float, evidence: Evidence | None
-) -> tuple[float, str]:
+def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) -> tuple[float, str]:
     """An upper bound on ``|v'phi(u)|`` over ``||u|| <= 1``, and what has proven it.
 
     Parameters

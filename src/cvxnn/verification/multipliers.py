@@ -120,9 +120,12 @@ def relaxation_bound(
 
     where ``N = diag(m, lambda I, 0) - Q`` (products of rows: H. Sherali and W. Adams, SIAM J.
     Discrete Math. 3, 1990; dual bounds from any multipliers: C. Jansson, D. Chaykin and C. Keil,
-    SIAM J. Numer. Anal. 46, 2007). For any K, ``-z'Nz = -||K z||^2 - z'(N - K'K) z <= h'|N - K'K| h``
-    with h the largest moduli of z: 1 for 1 and for entries of u, ``||x_i||`` for ``a_i``. With K a
-    factor of N as computed that is rounding, if N is positive semidefinite.
+    SIAM J. Numer. Anal. 46, 2007). For any K,
+
+        -z'Nz = -||K z||^2 - z'(N - K'K) z <= h'|N - K'K| h
+
+    with h the largest moduli of z: 1 for 1 and for entries of u, ``||x_i||`` for ``a_i``. With K
+    a factor of N as computed that is rounding, if N is positive semidefinite.
 
     Every entry of N - K'K is a sum of products: of T, L and T, where T takes z to (1, u, p, q),
     and of K and K, with k roundings each at most; what the sum errs by is ``gamma_k`` times the

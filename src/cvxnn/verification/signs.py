@@ -39,7 +39,8 @@ class _Regions:
     for u in the unit ball, one of a negative weight is at most ``omega_i s_i y_i'u`` for any s_i in
     [0, 1], and ``(t)_+ = (t + |t|) / 2`` makes those of a positive weight
 
-        sum_i omega_i (y_i'u)_+ <= 1/2 sum_i omega_i y_i'u + 1/2 (sum_i omega_i l_i)^(1/2) ||A||^(1/2)
+        sum_i omega_i (y_i'u)_+ <= 1/2 sum_i omega_i y_i'u
+                                   + 1/2 (sum_i omega_i l_i)^(1/2) ||A||^(1/2)
 
     with ``A = sum_i omega_i y_i y_i' / l_i``, ``l_i = ||y_i||``, by Cauchy and Schwarz, where the
     Frobenius norm of A takes the place of the spectral one. As ``rho_i sign_i y_i'u >= 0`` for
@@ -65,9 +66,7 @@ class _Regions:
         squares = (cosines @ cosines.T) ** 2
         norm = np.sqrt(np.einsum("li,ij,lj->l", sizes, squares, sizes))
         # Lengths are rounded up, so that cosines are too small by as much.
-        self._curved = 0.5 * np.sqrt(sizes.sum(axis=1) * norm) * (
-            1.0 + gamma(8 * rows.size + 64)
-        )
+        self._curved = 0.5 * np.sqrt(sizes.sum(axis=1) * norm) * (1.0 + gamma(8 * rows.size + 64))
 
     def slope(self, u: FloatArray, of: BoolArray) -> FloatArray:
         """The linear over-estimator that is tight at u where weights are negative, (k, r)."""
