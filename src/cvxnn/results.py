@@ -346,6 +346,9 @@ class NetworkCertificate(Certificate):
         Whether Ctrl-C ended the search.
     elapsed : float
         Seconds.
+    certificate : BoundCertificate, optional
+        What it takes to recompute `dual_bound` from the data alone, for X as the network reads
+        it: with the column of ones where there is one.
     """
 
     verdict: Verdict
@@ -360,3 +363,4 @@ class NetworkCertificate(Certificate):
     tol: float
     interrupted: bool
     elapsed: float
+    certificate: BoundCertificate | None = field(default=None, repr=False)
