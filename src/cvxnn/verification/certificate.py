@@ -14,7 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.archives import npz_bytes, read_npz
+from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
@@ -176,7 +176,8 @@ class BoundCertificate:
         if self.evidence is not None:
             return self
         problem = _Problem.of(self, X, y, sample_weight)
-        evidence = problem.model.recorded(problem.data, self._balanced(), float(self.level))
+        with np.errstate(all="ignore"):
+            evidence = problem.model.recorded(problem.data, self._balanced(), float(self.level))
         new = replace(self, evidence=evidence).sealed()
         return new if evidence is not None and len(new.to_bytes()) <= LARGEST_FILE else self
 
@@ -190,7 +191,7 @@ class BoundCertificate:
     def to_bytes(self) -> bytes:
         """What :meth:`save` writes; evidence that makes it larger than 50 MB is left out."""
         header = json.dumps({**self._words(), "digest": self.digest})
-        content = npz_bytes(self._all_arrays(), header)
+        content = with_seal(npz_bytes(self._all_arrays(), header))
         if len(content) > LARGEST_FILE and self.evidence is not None:
             return replace(self, evidence=None).sealed().to_bytes()
         return content
@@ -199,7 +200,7 @@ class BoundCertificate:
     def from_bytes(cls, content: bytes, name: str = "The certificate") -> BoundCertificate:
         """The way back; ModelFileError if it is damaged, or none."""
         try:
-            arrays, words = read_npz(content)
+            arrays, words = read_npz(without_seal(content))
             if words.get("format") != f"cvxnn-certificate-{FORMAT}":
                 raise ValueError("another format")
             return cls._read(arrays, words)

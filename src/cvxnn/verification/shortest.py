@@ -69,7 +69,8 @@ class Corrals:
             best = self._affine(open_, alive[open_])
             own, on = self.weights[open_], alive[open_]
             blocked = on & (best <= _NOTHING)
-            falls = np.where(blocked, own / np.maximum(own - best, 1e-300), 1.0)
+            way = np.where(blocked & (own > best), own - best, 1.0)
+            falls = np.where(blocked, np.minimum(own / way, 1.0), 1.0)
             step = np.clip(falls.min(axis=1), 0.0, 1.0)
             moved = own + step[:, None] * (best - own)
             gone = blocked & (falls <= step[:, None])
