@@ -28,7 +28,7 @@ FORMAT = 1
 # Bytes of a file; evidence that is larger is left out, and found again by a check.
 LARGEST_FILE = 50_000_000
 # By how much a recomputed bound may be below the one that is claimed, relative to the larger of
-# bound and objective: both are rounded down, each in its own way.
+# bound and objective: both are rounded down, each in its own way. See also `Evidence.slack`.
 _SLACK = 1e-7
 _LABELS = ("logistic", "squared_hinge")
 _ALTERED = "The certificate was changed after it was made."
@@ -262,7 +262,8 @@ class BoundCertificate:
         claims = (float(self.dual_bound), float(self.objective), float(self.level))
         if any(map(math.isnan, claims)) or claims[0] == math.inf:
             return "The certificate claims what is no number."
-        slack = _SLACK * max(abs(claims[0]), abs(claims[1]) if claims[1] < math.inf else 0.0)
+        share = _SLACK if self.evidence is None else self.evidence.slack
+        slack = share * max(abs(claims[0]), abs(claims[1]) if claims[1] < math.inf else 0.0)
         if claims[0] > bound + slack:
             return (
                 f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."

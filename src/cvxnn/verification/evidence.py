@@ -52,10 +52,13 @@ class Evidence(ABC):
         In files.
     words : str
         How something was proven by it.
+    slack : float
+        By how much the bound of a check may be below the one that is claimed, relative.
     """
 
     kind: ClassVar[str]
     words: ClassVar[str]
+    slack: ClassVar[float] = 1e-7
 
     @abstractmethod
     def bound(self, pieces: Pieces, level: float) -> float:
@@ -152,6 +155,8 @@ class RelaxationEvidence(Evidence):
 
     kind: ClassVar[str] = "multipliers"
     words: ClassVar[str] = "multipliers of products of rows"
+    # They are rounded to float32, and the last numbers are looked for anew.
+    slack: ClassVar[float] = 1e-6
 
     blocks: Blocks
     above: Multipliers

@@ -13,7 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two
 
 # Multiples of the size of the data between which shifts are looked for, and how finely.
-_SMALLEST, _LARGEST, _TRIALS, _ROUNDS = 1e-8, 1e2, 10, 4
+_SMALLEST, _LARGEST, _TRIALS, _ROUNDS = 1e-8, 1e2, 10, 7
 _HALVINGS = 60
 
 
