@@ -21,7 +21,7 @@ from cvxnn.files import DAMAGE, atomic_write
 from cvxnn.verification.duals import DUALS, Dual
 from cvxnn.verification.evidence import EVIDENCE, Evidence
 from cvxnn.verification.models import CHECKED, CheckedModel
-from cvxnn.verification.objective import objective_up
+from cvxnn.verification.objective import objective_between
 from cvxnn.verification.report import Verification
 
 FORMAT = 1
@@ -145,19 +145,16 @@ class BoundCertificate:
         start = perf_counter()
         problem = _Problem.of(self, X, y, sample_weight)
         bound, how = problem.bound(self)
-        objective, is_recomputed = float(self.objective), False
-        if network is not None:
-            found = problem.objective(self, network)
-            if found is not None:
-                objective, is_recomputed = found, True
+        found = None if network is None else problem.objective(self, network)
+        low, objective = (-math.inf, float(self.objective)) if found is None else found
         reason = ""
         if fingerprint:
             is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
             reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
-        reason = reason or self._reason(bound, objective, is_recomputed)
+        reason = reason or self._reason(bound, low, objective)
         elapsed = perf_counter() - start
         return Verification(
-            not reason, reason, bound, float(self.dual_bound), objective, is_recomputed, how,
+            not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
             elapsed,
         )  # fmt: skip
 
@@ -257,8 +254,8 @@ class BoundCertificate:
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
 
-    def _reason(self, bound: float, objective: float, is_recomputed: bool) -> str:
-        """Why what is claimed was not confirmed."""
+    def _reason(self, bound: float, low: float, objective: float) -> str:
+        """Why what is claimed was not confirmed, for a network of an objective from `low` on."""
         claims = (float(self.dual_bound), float(self.objective), float(self.level))
         if any(map(math.isnan, claims)) or claims[0] == math.inf:
             return "The certificate claims what is no number."
@@ -268,10 +265,10 @@ class BoundCertificate:
             return (
                 f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."
             )
-        if is_recomputed and objective > claims[1] + slack:
+        if low > claims[1] + slack:
             return (
                 f"The certificate claims an objective of {claims[1]:.9g}, and the network has "
-                f"{objective:.9g}."
+                f"{low:.9g} at least."
             )
         if objective < bound - slack:
             return (
@@ -354,13 +351,15 @@ class _Problem:
         except TypeError as error:
             raise InputError("The loss of the certificate has parameters that are none.") from error
 
-    def objective(self, certificate: BoundCertificate, network: object) -> float | None:
-        """That of a network, rounded up."""
+    def objective(
+        self, certificate: BoundCertificate, network: object
+    ) -> tuple[float, float] | None:
+        """That of a network, from below and from above."""
         state: Any = getattr(network, "__getstate__", dict)()
         if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
             raise InputError("network must be a Network of cvxnn.")
         with np.errstate(all="ignore"):
-            return objective_up(
+            return objective_between(
                 self.model, state, self.data, self.y, self.weights, certificate.loss,
                 float(certificate.beta),
             )  # fmt: skip

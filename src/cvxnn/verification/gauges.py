@@ -6,7 +6,15 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.verification.eigenvalues import spectral_norm
-from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two, sum_up
+from cvxnn.verification.rounding import (
+    TINY,
+    U,
+    exact_sums,
+    gamma,
+    norms_up,
+    power_of_two,
+    sum_up,
+)
 
 
 def largest_of_patches(patches: FloatArray, v: FloatArray) -> float:
@@ -24,9 +32,8 @@ def largest_of_patches(patches: FloatArray, v: FloatArray) -> float:
     """
     unit, weight_unit = power_of_two(patches), power_of_two(v)
     patches, v = patches / unit, v / weight_unit
-    whole = np.tensordot(v, patches, 1)
-    moduli = np.tensordot(np.abs(v), np.abs(patches), 1)
-    rounding = gamma(len(v) + 4) * float(norms_up(moduli.ravel()))
+    whole = exact_sums(v, patches.reshape(len(v), -1)).reshape(patches.shape[1:])
+    rounding = 2.0 * U * float(norms_up(whole.ravel())) + TINY
     size = power_of_two(whole)
     bound = (spectral_norm(whole / size) * size + rounding) * (1.0 + 8.0 * U)
     return float(np.nextafter(bound * unit * weight_unit, np.inf))
@@ -47,11 +54,13 @@ def largest_of_circles(X: FloatArray, v: FloatArray) -> float:
     unit, weight_unit = power_of_two(X), power_of_two(v)
     X, v = X / unit, v / weight_unit
     d = X.shape[1]
-    slope = v @ X
+    slope = exact_sums(v, X)
     # In whole numbers: every angle is below one turn.
     turns = np.outer(np.arange(d // 2 + 1), np.arange(d)) % d
     angles = turns * (2.0 * np.pi / d)
     parts = np.stack([np.cos(angles) @ slope, np.sin(angles) @ slope], axis=1)
-    moduli = sum_up(np.abs(v) * np.abs(X).sum(axis=1)) * (1.0 + gamma(d + 2))
-    bound = float(norms_up(parts).max()) + 3.0 * gamma(len(v) + d + 128) * moduli
+    rounding = 3.0 * gamma(d + 128) * sum_up(np.abs(slope))
+    # Relative to the largest, whose square might vanish.
+    size = power_of_two(parts)
+    bound = float(norms_up(parts / size).max()) * size + rounding
     return float(np.nextafter((bound + TINY) * (1.0 + 8.0 * U) * unit * weight_unit, np.inf))

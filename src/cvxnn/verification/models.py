@@ -15,7 +15,7 @@ from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
 from cvxnn.verification.largest import largest_of_kinks, recorded_evidence
-from cvxnn.verification.rounding import U, gamma, norms_up, power_of_two
+from cvxnn.verification.rounding import U, exact_sums, norms_up, power_of_two
 
 
 class CheckedModel(ABC):
@@ -243,8 +243,7 @@ def _linear(data: FloatArray, v: FloatArray) -> float:
     X = _table(data)
     unit, weight_unit = power_of_two(X), power_of_two(v)
     X, v = X / unit, v / weight_unit
-    moduli = np.abs(v) @ np.abs(X)
-    length = float(norms_up(np.abs(v @ X) + gamma(len(v) + 2) * moduli))
+    length = float(norms_up(exact_sums(v, X))) * (1.0 + 4.0 * U)
     return float(np.nextafter(length * (1.0 + 4.0 * U) * unit * weight_unit, np.inf))
 
 

@@ -1,4 +1,4 @@
-"""The objective of a network, rounded up, from its weights and the data."""
+"""The objective of a network, between two numbers, from its weights and the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Values:
     errors: FloatArray
 
 
-def objective_up(
+def objective_between(
     model: CheckedModel,
     state: Mapping[str, Any],
     data: FloatArray,
@@ -31,11 +31,12 @@ def objective_up(
     weights: FloatArray,
     loss: Mapping[str, Any],
     beta: float,
-) -> float | None:
-    """An upper bound on ``l(f(X), y) + beta penalty`` of a network, next to it.
+) -> tuple[float, float] | None:
+    """Bounds on ``l(f(X), y) + beta penalty`` of a network, from below and from above.
 
     Every prediction is a sum of products with a rounding of ``gamma_k`` times the moduli, and
-    the losses are convex: over an interval each is largest at an end of it.
+    the losses are convex: over an interval each is largest at an end of it, and least at the
+    other, or 0.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def objective_up(
 
     Returns
     -------
-    float or None
+    tuple of float, or None
         None for kinds of networks of which the values are not recomputed here.
 
     Raises
@@ -63,10 +64,14 @@ def objective_up(
     if found is None:
         return None
     ends = (found.values - found.errors, found.values + found.errors)
-    worst = np.maximum(*(_LOSSES[loss["name"]](end, y, loss) for end in ends)) * weights
+    losses = [_LOSSES[loss["name"]](end, y, loss) for end in ends]
+    # Of a margin they are monotone; of a residual they are 0 between two signs of it.
+    between = (ends[0] <= y) & (y <= ends[1])
+    worst, best = np.maximum(*losses), np.where(between, 0.0, np.minimum(*losses))
     squares, linear = _penalised(state)
-    total = float(worst.sum()) + beta * (0.5 * squares + linear)
-    return total * (1.0 + gamma(len(y) + 32))
+    price, rounding = beta * (0.5 * squares + linear), gamma(len(y) + 64)
+    low, high = (float(weights @ part) + price for part in (best, worst))
+    return low * (1.0 - 2.0 * rounding), high * (1.0 + rounding)
 
 
 def _values(model: CheckedModel, state: Mapping[str, Any], data: FloatArray) -> _Values | None:
@@ -112,7 +117,7 @@ def _gated(X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
 def _filtered(model: CheckedConv, data: FloatArray, arrays: Mapping[str, Array]) -> _Values:
     patches = model.patches(data)
     n, count, size = patches.shape
-    filters = arrays["filters"].reshape(len(arrays["filters"]), -1)
+    filters = arrays["filters"].reshape(len(arrays["filters"]), size)
     rows = patches.reshape(n * count, size)
     if arrays.get("biases") is not None:
         filters = np.column_stack([filters, arrays["biases"]])

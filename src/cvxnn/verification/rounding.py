@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -52,6 +53,32 @@ def sum_up(numbers: FloatArray) -> float:
     True
     """
     return float(numbers.sum() * (1.0 + gamma(numbers.size + 4)))
+
+
+def exact_sums(v: FloatArray, X: FloatArray) -> FloatArray:
+    """``X'v`` for numbers of size one, every entry rounded once, shape (d,); O(n d).
+
+    A product of two floats is the sum of two (T. Dekker, Numer. Math. 18, 1971), and a sum of
+    floats can be rounded correctly (J. Shewchuk 1997; `math.fsum`).
+
+    Examples
+    --------
+    >>> exact_sums(np.array([1.0, 2.0**-60, -1.0]), np.ones((3, 1)))
+    array([8.67361738e-19])
+    """
+    products = v[:, None] * X
+    halves = [(part, _upper_half(part)) for part in (v[:, None], X)]
+    (a, a_high), (b, b_high) = halves
+    a_low, b_low = a - a_high, b - b_high
+    left = ((a_high * b_high - products) + a_high * b_low + a_low * b_high) + a_low * b_low
+    terms = np.concatenate([products, left]).T.tolist()
+    return np.array([math.fsum(column) for column in terms])
+
+
+def _upper_half(numbers: FloatArray) -> FloatArray:
+    """The first 26 bits."""
+    spread = (2.0**27 + 1.0) * numbers
+    return np.asarray(spread - (spread - numbers))
 
 
 def power_of_two(array: FloatArray) -> float:
