@@ -19,6 +19,8 @@ _UP = decimal.Context(_DIGITS, decimal.ROUND_CEILING, -(10**6), 10**6)
 _SHORT = decimal.Context(27, decimal.ROUND_HALF_EVEN)
 # By how much an entropy may change over two steps, inside of [step, 1 - step].
 _CHANGE = 2 * _STEP * 60
+# A share below which the entropy is a short sum.
+_SMALL = Decimal("1e-10")
 _HALVINGS = 200
 
 
@@ -209,6 +211,8 @@ def _entropy(share: Decimal) -> Decimal:
     At the share cut to whole steps, whose slope ``|log((1 - s) / s)|`` is below 60 from one step
     to the next but one; 0 where one of them is an end.
     """
+    if share < _SMALL:
+        return _small_entropy(share)
     s = share.quantize(_STEP, decimal.ROUND_FLOOR, _DOWN)
     # Differences of multiples of the step are exact.
     rest = _UP.subtract(Decimal(1), s)
@@ -220,6 +224,20 @@ def _entropy(share: Decimal) -> Decimal:
         logarithm = _SHORT.next_plus(_SHORT.ln(part))
         total = _DOWN.add(total, _DOWN.minus(_UP.multiply(part, logarithm)))
     return max(total, Decimal(0))
+
+
+def _small_entropy(s: Decimal) -> Decimal:
+    """The same for a small s, where the entropy rises.
+
+    ``-(1 - s) log(1 - s) = s - s^2 / 2 - s^3 / 6 - s^4 / 12 - ... >= s - s^2 / 2 - s^3``.
+    """
+    if s <= 0:
+        return Decimal(0)
+    logarithm = _SHORT.next_plus(_SHORT.ln(s))
+    square = _UP.multiply(s, s)
+    less = _UP.add(_UP.divide(square, Decimal(2)), _UP.multiply(square, s))
+    rest = _DOWN.subtract(s, less)
+    return _DOWN.add(rest, _DOWN.minus(_UP.multiply(s, logarithm)))
 
 
 def _longest(sizes: FloatArray, weights: FloatArray, delta: float) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
 
 # By how much a bound may be above the one that is to be proven: rounding is somewhat less.
 _SLACK = 1e-9
-# Cones, and entries of cones times rows, that a search looks at: minutes at most.
+# Cones or regions, and entries of them times rows, that a search looks at: minutes at most.
 _MOST, _MOST_ENTRIES = 400_000, 2_000_000_000
-# Up to so many rows signs are tried, however few dimensions there are; beyond so many there are
-# too many.
-_FEW_ROWS, _MANY_ROWS = 24, 400
+# Signs are tried first up to so many rows, or, in so many dimensions, so many for each; beyond
+# so many rows there are too many.
+_FEW_ROWS, _HIGH, _ROWS_EACH, _MANY_ROWS = 24, 5, 7, 400
+# Regions after which another tree is tried, where there is one.
+_FIRST = 20_000
 
 
 def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) -> tuple[float, str]:
@@ -52,40 +55,41 @@ def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) ->
         spectral = function.total(max(map(spectral_bound, both)))
         found.append((spectral, "a spectral bound"))
         if evidence is None and spectral > wanted:
-            kind = _tree_for(function)
-            if kind is not None:
-                bounds = [bound for bound, _ in _searched(kind, function, wanted)]
-                found.append((function.total(max(bounds)), f"{_NAMES[kind]}, searched"))
+            found += [
+                (bound, f"{_NAMES[kind]}, searched")
+                for kind, bound, _ in _searches(function, wanted)
+            ]
     return min(found)
 
 
 def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
     """The splits of a tree that proves a level, None where it takes none, or proves too little."""
     function = pieces.reduced()
-    kind = _tree_for(function)
-    if function.rank <= 2 or kind is None:
+    if function.rank <= 2:
         return None
-    (above, first), (below, second) = _searched(kind, function, level * (1.0 + _SLACK))
-    if function.total(max(above, below)) > level * (1.0 + 2.0 * _SLACK):
-        return None
-    record = ConeSplits if kind is Tree else SignSplits
-    return record(first, second)
+    for kind, bound, splits in _searches(function, level * (1.0 + _SLACK)):
+        if bound <= level * (1.0 + 2.0 * _SLACK):
+            return ConeSplits(*splits) if kind is Tree else SignSplits(*splits)
+    return None
 
 
 _NAMES = {Tree: "a tree of cones", SignTree: "a tree of signs of rows"}
 
 
-def _tree_for(function: Kinked) -> Any:
-    """The tree that suits, or None."""
+def _searches(function: Kinked, level: float) -> Iterator[tuple[Any, float, list[Any]]]:
+    """Trees that suit, one after the other until one proves the level: bounds and splits."""
     n, rank = function.rows.shape
-    if n <= _FEW_ROWS:
-        return SignTree
+    is_few = n <= _FEW_ROWS or (rank >= _HIGH and n <= _ROWS_EACH * rank)
+    is_high = rank > MOST_DIMENSIONS and n <= _MANY_ROWS
+    kinds: list[Any] = [SignTree] if is_few or is_high else []
     if rank <= MOST_DIMENSIONS:
-        return Tree
-    return SignTree if n <= _MANY_ROWS else None
-
-
-def _searched(kind: Any, function: Kinked, level: float) -> list[tuple[float, Any]]:
+        kinds.append(Tree)
     target = function.needed(level)
-    most = int(min(_MOST, _MOST_ENTRIES / max(1, function.rows.size)))
-    return [kind(f, target).searched(most) for f in (function, function.negative())]
+    for kind in kinds:
+        most = int(min(_MOST, _MOST_ENTRIES / max(1, function.rows.size)))
+        most = most if kind is kinds[-1] else min(most, _FIRST)
+        both = [kind(f, target).searched(most) for f in (function, function.negative())]
+        bound = function.total(max(part for part, _ in both))
+        yield kind, bound, [splits for _, splits in both]
+        if bound <= level:
+            return
