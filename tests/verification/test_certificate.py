@@ -13,8 +13,9 @@ from problems import PROBLEMS, SMALL_PROBLEMS, optimum_of, problem_ids
 import cvxnn
 import cvxnn.verification
 from cvxnn import BoundCertificate, InputError, ModelFileError
-from cvxnn.verification.evidence import EVIDENCE, ConeSplits
+from cvxnn.verification.evidence import ConeSplits
 from cvxnn.verification.models import CHECKED
+from cvxnn.verification.parts import EVIDENCE, PartsEvidence
 
 # What may be used by a checker: none of it knows of networks, searches or proofs.
 ALLOWED = {"archives", "array_types", "errors", "files", "verification"}
@@ -110,6 +111,37 @@ def test_multipliers_of_the_relaxation():
     evidence = type(stored.evidence).read({"places": places, **none}, stored.evidence.numbers)
     other = replace(certificate, evidence=evidence).verify(case.X, case.y, fingerprint=False)
     assert not other.accepted and other.bound < report.bound
+
+
+def test_a_sum_over_parts_of_the_rows(plane):
+    X, y = plane
+    solution, certificate = solved(X, y, beta=0.9)
+    members, beta = np.arange(30) % 3, 0.3
+    # A part alone, with its share of beta: together they are a dual point of all rows.
+    alone = [solved(X[members == k], y[members == k], beta)[1] for k in range(3)]
+    v = np.empty(30)
+    for k, part in enumerate(alone):
+        v[members == k] = part.v * min(1.0, beta / part.level)
+    evidence = PartsEvidence(members, np.full(3, beta), (None, None, None))
+    bound = sum(part.dual_bound for part in alone)
+    whole = replace(
+        certificate, v=v, level=0.9, dual_bound=bound, kind="parts", evidence=evidence
+    ).sealed()
+    stored = BoundCertificate.from_bytes(whole.to_bytes())
+    report = stored.verify(X, y, network=solution.network)
+    assert report.accepted and report.how == "a sum over parts of the rows"
+    assert bound * (1.0 - 1e-6) <= report.bound <= solution.objective
+    recorded = tuple(
+        part.recorded(X[members == k], y[members == k]).evidence for k, part in enumerate(alone)
+    )
+    whole = replace(whole, evidence=replace(evidence, parts=recorded)).sealed()
+    stored = BoundCertificate.from_bytes(whole.to_bytes())
+    assert stored.verify(X, y).accepted
+    units = stored.evidence.in_units(2.0, 4.0)
+    assert (units.levels == 8.0 * evidence.levels).all()
+    wrong = replace(whole, evidence=replace(evidence, part_of_row=members[:5])).sealed()
+    with pytest.raises(InputError, match="parts of the certificate"):
+        wrong.verify(X, y)
 
 
 def test_splits_save_the_search_and_can_be_left_out(plane, monkeypatch):

@@ -19,9 +19,10 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 from cvxnn.verification.duals import DUALS, Dual
-from cvxnn.verification.evidence import EVIDENCE, Evidence
+from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.objective import objective_between
+from cvxnn.verification.parts import EVIDENCE
 from cvxnn.verification.report import Verification
 
 FORMAT = 1

@@ -245,11 +245,6 @@ class RelaxationEvidence(Evidence):
         return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
 
 
-EVIDENCE: dict[str, type[Evidence]] = {
-    kind.kind: kind for kind in (ConeSplits, SignSplits, RelaxationEvidence)
-}
-
-
 def _in_float32(part: Any) -> Multipliers:
     arrays: list[Any] = [
         np.asarray(getattr(part, name), dtype=np.float32) for name in Multipliers._fields
