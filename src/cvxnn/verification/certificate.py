@@ -18,11 +18,12 @@ from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
-from cvxnn.verification.duals import DUALS, Dual
+from cvxnn.verification.duals import DUALS, Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.objective import objective_between
 from cvxnn.verification.parts import EVIDENCE
+from cvxnn.verification.projection import Projection
 from cvxnn.verification.report import Verification
 
 FORMAT = 1
@@ -281,7 +282,8 @@ class BoundCertificate:
     def _balanced(self) -> FloatArray:
         """The dual point; beside an intercept with the sum 0 exactly, or 0."""
         v = np.asarray(self.v, dtype=np.float64)
-        if not self.intercept or not np.isfinite(v).all():
+        is_projected = self.model == "relu" and self.settings.get("skip") == "free"
+        if not self.intercept or is_projected or not np.isfinite(v).all():
             return v
         v = v.copy()
         for _ in range(4):
@@ -342,7 +344,22 @@ class _Problem:
             )
         parameters = {k: float(p) for k, p in certificate.loss.items() if k != "name"}
         dual = self._dual(certificate.loss["name"], v, parameters)
+        if self.model.has_free_skip:
+            largest += self._project(dual, v, has_constant=bool(certificate.intercept))
         return dual.lower_bound(largest, beta), how
+
+    def _project(self, dual: Dual, v: FloatArray, *, has_constant: bool) -> float:
+        """Move a dual point to where it vanishes on X; what its largest value gains by that."""
+        if not isinstance(dual, SquaredDual):
+            raise InputError(
+                "A certificate beside a free skip connection, of another loss than the squared "
+                "one, cannot be checked independently yet."
+            )
+        S = np.column_stack([self.data, np.ones(len(v))]) if has_constant else self.data
+        projection = Projection.of(S, v, self.y, self.weights)
+        dual.add(projection.square, projection.product)
+        slope = abs(float(getattr(self.model, "slope", 0.0)))
+        return projection.reach(self.data) * max(1.0, slope) * (1.0 + 1e-9)
 
     def _dual(self, name: str, v: FloatArray, parameters: dict[str, float]) -> Dual:
         if not all(0.0 < value < math.inf for value in parameters.values()):

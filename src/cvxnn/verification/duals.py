@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from abc import ABC, abstractmethod
 from decimal import Decimal
+from fractions import Fraction
 from typing import ClassVar, final
 
 import numpy as np
@@ -93,8 +94,14 @@ class _Quadratic(Dual):
             self._square = _UP.add(self._square, square)
             self._product = _DOWN.add(self._product, _DOWN.multiply(v_, y_))
 
+    def add(self, square: Fraction, product: Fraction) -> None:
+        """Change both numbers, as a dual point that is moved does."""
+        for number, context, name in ((square, _UP, "_square"), (product, _DOWN, "_product")):
+            part = context.divide(Decimal(number.numerator), Decimal(number.denominator))
+            setattr(self, name, context.add(getattr(self, name), part))
+
     def best(self, longest: Decimal) -> Decimal:
-        if self._product <= 0:
+        if self._product <= 0 or self._square <= 0:
             return Decimal(0)
         return min(longest, _DOWN.divide(self._product, self._square))
 

@@ -29,6 +29,11 @@ class CheckedModel(ABC):
 
     kind: ClassVar[str]
 
+    @property
+    def has_free_skip(self) -> bool:
+        """Whether there is a linear part beside the neurons that costs nothing."""
+        return False
+
     @classmethod
     @abstractmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -84,21 +89,26 @@ def leaky(rows: FloatArray, v: FloatArray, slope: float, roundings: int = 0) -> 
 @final
 @dataclass(frozen=True)
 class CheckedReLU(KinkedModel):
-    """``f(X) = sum_j s(X u_j) a_j + X w``; a penalised w is one more, linear, neuron."""
+    """``f(X) = sum_j s(X u_j) a_j + X w``; a penalised w is one more, linear, neuron.
+
+    On a free one dual points have to vanish: :class:`~cvxnn.verification.projection.Projection`.
+    """
 
     kind: ClassVar[str] = "relu"
 
     slope: float
-    has_skip: bool
+    skip: str | None
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         skip = settings.get("skip")
-        if skip not in (None, "penalised"):
-            raise InputError(
-                "A certificate beside a free skip connection cannot be checked independently yet."
-            )
-        return cls(_number(settings, "slope"), skip is not None)
+        if skip not in (None, "penalised", "free"):
+            raise InputError("The certificate has a skip connection of no kind.")
+        return cls(_number(settings, "slope"), skip)
+
+    @property
+    def has_free_skip(self) -> bool:
+        return self.skip == "free"
 
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
         return leaky(_table(data), v, self.slope)
@@ -107,7 +117,7 @@ class CheckedReLU(KinkedModel):
         self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
     ) -> tuple[float, str]:
         bound, how = super().largest(data, v, level, evidence)
-        return (max(bound, _linear(data, v)), how) if self.has_skip else (bound, how)
+        return (max(bound, _linear(data, v)), how) if self.skip == "penalised" else (bound, how)
 
 
 @final
