@@ -16,7 +16,7 @@ from cvxnn.results import NetworkCertificate
 from cvxnn.training.certification_run import CertificationRun
 from cvxnn.training.run import Callback, Limits
 from cvxnn.validation import check_random_state
-from cvxnn.verification.certificate import fingerprint_of
+from cvxnn.verification.data import fingerprint_of
 
 
 def certify(

@@ -16,7 +16,7 @@ from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
 from cvxnn.validation import check_random_state
-from cvxnn.verification.certificate import fingerprint_of
+from cvxnn.verification.data import fingerprint_of
 
 
 def solve(

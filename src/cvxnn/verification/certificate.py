@@ -18,6 +18,7 @@ from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
+from cvxnn.verification.data import fingerprint_of, floats
 from cvxnn.verification.duals import DUALS, Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.models import CHECKED, CheckedModel
@@ -312,8 +313,8 @@ class _Problem:
         if name not in CHECKED:
             raise InputError(f"A certificate of {name} cannot be checked independently yet.")
         model = CHECKED[name].read(certificate.settings, certificate.arrays)
-        data, targets = _floats(X, "X"), _floats(y, "y").ravel()
-        counts = np.ones(len(targets)) if weights is None else _floats(weights, "sample_weight")
+        data, targets = floats(X, "X"), floats(y, "y").ravel()
+        counts = np.ones(len(targets)) if weights is None else floats(weights, "sample_weight")
         if data.ndim < 2 or not len(data) == len(targets) == counts.size or counts.ndim != 1:
             raise InputError("X, y and sample_weight must have the same number of rows.")
         if (counts < 0.0).any():
@@ -381,33 +382,3 @@ class _Problem:
                 self.model, state, self.data, self.y, self.weights, certificate.loss,
                 float(certificate.beta),
             )  # fmt: skip
-
-
-def fingerprint_of(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> str:
-    """The SHA-256 of data as float64: of shapes and entries; linear in their size.
-
-    Examples
-    --------
-    >>> fingerprint_of([[1], [2]], [0, 1]) == fingerprint_of(np.array([[1.0], [2.0]]), [0.0, 1.0])
-    True
-    """
-    found = hashlib.sha256()
-    for name, part in (("X", X), ("y", y), ("sample_weight", sample_weight)):
-        if part is None:
-            continue
-        array = _floats(part, name)
-        array = array.ravel() if name == "y" else array
-        found.update(json.dumps([name, array.shape]).encode())
-        # Zeros of both signs are the same number.
-        found.update((array + 0.0).tobytes())
-    return found.hexdigest()
-
-
-def _floats(value: ArrayLike, name: str) -> FloatArray:
-    try:
-        array = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be an array of numbers.") from error
-    if array.size == 0 or not np.isfinite(array).all():
-        raise InputError(f"{name} must be finite numbers, and not empty.")
-    return array
