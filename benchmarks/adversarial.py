@@ -10,6 +10,7 @@ rational arithmetic and the best network that a local search of our own finds. F
     objective  the objective reported is not that of the network
     dual       the dual point is not feasible, or proves less than the bound
     neuron     what `certify` calls an improvement is none
+    certificate  the certificate is not confirmed, or by a bound above the objective
     exception, nan, warning; slow: more than ten times the time limit and a second
 
 Run with ``--seed 17 --only 123`` to see one instance again, and on another checkout with

@@ -18,6 +18,7 @@ import numpy as np
 import cvxnn
 from adversary import dual_point
 from adversary.calls import call, open_masks, weights_of
+from adversary.certificate import certificate_faults
 from adversary.dyadic import nearest
 from adversary.instances import Instance, problem_of
 from adversary.problem import Problem, Weights, objective, rounding_of_loss
@@ -159,6 +160,8 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
     _check_claims(problem, network, result, exact, outcome)
     if instance.uses_certify:
         _check_certificate(problem, network, result, exact, rng, outcome)
+    for fault in certificate_faults(instance, result, exact[1]):
+        outcome.failures.append(("certificate", fault))
     few = problem.rows.shape[0] * problem.rows.shape[1] <= _FEW_ROWS
     if proof is not None and few and len(proof[0]) == len(problem.y):
         outcome.dual_checked = True

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network as Network
     from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
+    from cvxnn.networks.storage import load_certificate as load_certificate
     from cvxnn.patterns import PatternSet as PatternSet
     from cvxnn.patterns import count_patterns_bound as count_patterns_bound
     from cvxnn.patterns import enumerate_patterns as enumerate_patterns
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
     from cvxnn.training.path import RegularizationPath as RegularizationPath
     from cvxnn.training.path import largest_beta as largest_beta
     from cvxnn.training.path import regularization_path as regularization_path
+    from cvxnn.verification import BoundCertificate as BoundCertificate
+    from cvxnn.verification import Verification as Verification
 
 # A name is imported when it is first asked for (PEP 562), so that `import cvxnn`
 # and the help of the command line do not pay for numba.
@@ -102,6 +105,7 @@ _NAMES = {
     "cvxnn.models.gated": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
     "cvxnn.networks": "Network TwoLayerNetwork",
+    "cvxnn.networks.storage": "load_certificate",
     "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",
     "cvxnn.program": "ConvexProgram",
     "cvxnn.results": (
@@ -110,6 +114,7 @@ _NAMES = {
     "cvxnn.training": "solve",
     "cvxnn.training.certification": "certify",
     "cvxnn.training.path": "RegularizationPath largest_beta regularization_path",
+    "cvxnn.verification": "BoundCertificate Verification",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _HOMES |= {model: f"cvxnn.models.{name}" for name, model in MODELS.items()}

@@ -13,6 +13,7 @@ from cvxnn.layers import Rows
 from cvxnn.losses import Loss
 from cvxnn.oracle.price import Price
 from cvxnn.problems import Problem
+from cvxnn.verification.evidence import Evidence
 
 
 def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bound: float) -> float:
@@ -69,12 +70,16 @@ class DualProof:
         By how much ``V'f`` may be above what the bounds say, for any network that is better
         than the best one known: where a free linear part has to vanish on V, what rounding
         leaves of it. inf where nothing is proven.
+    evidence : Evidence, optional
+        What a check of the bounds cannot find by itself: multipliers. It was made for this V, and
+        proves of any other what it proves.
     """
 
     V: FloatArray
     bounds: FloatArray
     kind: str
     slack: float = 0.0
+    evidence: Evidence | None = None
 
     @classmethod
     def of(cls, v: FloatArray, bound: float, kind: str) -> DualProof:
@@ -96,6 +101,16 @@ class DualProof:
     def oracle_bound(self) -> float:
         """The largest of the bounds."""
         return float(self.bounds.max())
+
+    def in_units(self, rows: float, targets: float) -> DualProof:
+        """The same where rows and targets are multiplied by powers of two."""
+        return DualProof(
+            self.V * targets,
+            self.bounds * (rows * targets),
+            self.kind,
+            self.slack * targets**2,
+            None if self.evidence is None else self.evidence.in_units(rows, targets),
+        )
 
     def bound(self, problem: Problem[Any]) -> float:
         """The lower bound on the optimal value of a problem that it gives: :func:`dual_bound`."""

@@ -11,6 +11,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
+from cvxnn.verification.certificate import BoundCertificate
 
 N = TypeVar("N", bound=Network, covariant=True)
 
@@ -202,6 +203,8 @@ class Solution(Generic[N]):
     objective_error : float
         The exact objective of the network differs from `objective` by this at most:
         rounding, which counts only beside a tiny beta.
+    certificate : BoundCertificate, optional
+        What it takes to recompute `dual_bound` from the data alone.
     """
 
     network: N
@@ -216,6 +219,7 @@ class Solution(Generic[N]):
     elapsed: float
     history: tuple[Progress, ...] = field(default=(), repr=False)
     objective_error: float = field(default=0.0, repr=False)
+    certificate: BoundCertificate | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:
@@ -342,6 +346,9 @@ class NetworkCertificate(Certificate):
         Whether Ctrl-C ended the search.
     elapsed : float
         Seconds.
+    certificate : BoundCertificate, optional
+        What it takes to recompute `dual_bound` from the data alone, for X as the network reads
+        it: with the column of ones where there is one.
     """
 
     verdict: Verdict
@@ -356,3 +363,4 @@ class NetworkCertificate(Certificate):
     tol: float
     interrupted: bool
     elapsed: float
+    certificate: BoundCertificate | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""The command line: ``cvxnn fit``, ``predict``, ``solve``, ``certify``, ``demo``, ``study``.
+"""The command line: ``fit``, ``predict``, ``solve``, ``certify``, ``verify``, ``demo``, ``study``.
 
 A command imports what it computes with when it runs, so that ``cvxnn --help``
 does not wait for numba.
@@ -17,6 +17,7 @@ from cvxnn.cli.predict import predict
 from cvxnn.cli.reporting import ReportingGroup, reported_run
 from cvxnn.cli.solve_command import demo, solve
 from cvxnn.cli.study_command import study
+from cvxnn.cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -32,6 +33,7 @@ app.command(no_args_is_help=True)(fit)
 app.command(no_args_is_help=True)(solve)
 app.command(no_args_is_help=True)(predict)
 app.command(no_args_is_help=True)(certify)
+app.command(no_args_is_help=True)(verify)
 app.command()(demo)
 app.command()(study)
 
@@ -54,7 +56,7 @@ def describe(
     """Train two-layer ReLU networks to certified global optimality.
 
     Exit codes: 0 success; 1 solve stopped before the tolerance was reached (the
-    network is saved), or not certified; 2 a mistake in the options or the data;
+    network is saved), or not certified or confirmed; 2 a mistake in the options or the data;
     130 interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
     """
 

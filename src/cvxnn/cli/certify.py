@@ -130,7 +130,7 @@ def _network_problem(
     network, metadata = load_model(model)
     beta = _beta(metadata, model) if beta is None else beta
     table = open_table(data)
-    features = _features(metadata, network.n_features, model, target, table)
+    features = network_features(metadata, network.n_features, model, target, table)
     for name in (*features.names, features.target):
         table.require(name)
     values = table.read([*features.names, features.target])
@@ -146,7 +146,7 @@ def _beta(metadata: Mapping[str, Any], model: Path) -> float:
     return float(beta)
 
 
-def _features(
+def network_features(
     metadata: Mapping[str, Any],
     n_features: int,
     model: Path,

@@ -115,7 +115,8 @@ def _deliver(
     saved = None
     try:
         if out is not None:
-            solution.network.save(out, metadata=_metadata(features, solution))
+            metadata = _metadata(features, solution)
+            solution.network.save(out, metadata, solution.certificate)
             saved = out
     finally:
         # A disk that has become full shall not cost the user the result as well.

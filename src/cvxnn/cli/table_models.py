@@ -67,6 +67,8 @@ class TableModel:
         Of :class:`cvxnn.cli.targets.Target`.
     figures : dict
         What is known of the training, by name: plain numbers and texts.
+    certificate : bytes, optional
+        Of a :class:`cvxnn.BoundCertificate` on the encoded rows, as the network reads them.
     """
 
     pipeline: Pipeline
@@ -76,6 +78,7 @@ class TableModel:
     loss: str
     style: str
     figures: dict[str, Any] = field(default_factory=dict)
+    certificate: bytes | None = None
 
     @property
     def estimator(self) -> Any:
@@ -151,9 +154,12 @@ class TableModel:
         pipeline.steps = [*self.pipeline.steps[:-1], (self.pipeline.steps[-1][0], lean)]
         words = {name: str(getattr(self, name)) for name in ("target", "task", "loss", "style")}
         columns = [column.to_record() for column in self.columns]
-        return {
+        state = {
             "format": _FORMAT, "pipeline": pipeline, "columns": columns, "figures": self.figures,
         } | words  # fmt: skip
+        if self.certificate is not None:
+            state["certificate"] = np.frombuffer(self.certificate, dtype=np.uint8)
+        return state
 
     def _unknown(self, frame: Any) -> list[str]:
         """Of each column of categories, the cells with a word that is none of them."""
@@ -212,7 +218,12 @@ def _model(state: Any, path: Path) -> TableModel:
         words = {name: state[name] for name in ("target", "loss", "style")}
         task, pipeline = Task(state["task"]), state["pipeline"]
         check_model(pipeline, columns, task, words)
-        return TableModel(pipeline, columns, task=task, figures=dict(state["figures"]), **words)
+        proof = state.get("certificate")
+        return TableModel(
+            pipeline, columns, task=task, figures=dict(state["figures"]),
+            certificate=None if proof is None else np.asarray(proof, dtype=np.uint8).tobytes(),
+            **words,
+        )  # fmt: skip
     except DAMAGE as error:
         raise _unreadable(path) from error
 

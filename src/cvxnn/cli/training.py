@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,15 @@ def train(source: Source, settings: Settings) -> Fitted:
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
     model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})
+    model = replace(model, certificate=_certificate(model.estimator))
     return Fitted(model, source.name, ending, target.notes)
+
+
+def _certificate(estimator: Any) -> bytes | None:
+    """Of its network, where it has one: with several classes it has more."""
+    solution = getattr(estimator, "solution_", None)
+    certificate = None if solution is None else solution.certificate
+    return None if certificate is None else certificate.to_bytes()
 
 
 def _split(target: Target, settings: Settings) -> tuple[IntArray, IntArray]:

@@ -18,6 +18,7 @@ from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks.stages import Stages, with_biases
 from cvxnn.networks.storage import NetworkFile, read_file, write_file
 from cvxnn.validation import check_number, check_positive, check_target
+from cvxnn.verification.certificate import BoundCertificate
 
 Kind = TypeVar("Kind", bound="Network")
 
@@ -184,7 +185,12 @@ class Network(ABC):
         """The same without the intercepts."""
         raise InputError(f"A {cls.__name__} has no form in other libraries.")
 
-    def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        metadata: Mapping[str, Any] | None = None,
+        certificate: BoundCertificate | None = None,
+    ) -> None:
         """Write the network to a file, complete or not at all.
 
         Parameters
@@ -193,6 +199,9 @@ class Network(ABC):
             Ends in ``.npz``, or in ``.safetensors`` if that package is installed.
         metadata : mapping, optional
             Anything that `json` can write, kept with the network.
+        certificate : BoundCertificate, optional
+            That of its :class:`cvxnn.Solution`, kept with the network, too:
+            :func:`cvxnn.load_certificate` reads it.
 
         Raises
         ------
@@ -214,7 +223,7 @@ class Network(ABC):
         ...     TwoLayerNetwork.load(path) == network
         True
         """
-        write_file(path, type(self).__name__, self._arrays, self._settings, metadata)
+        write_file(path, type(self).__name__, self._arrays, self._settings, metadata, certificate)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

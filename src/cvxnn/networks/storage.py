@@ -10,6 +10,9 @@ class, and a ``header``, a JSON object with the keys
 - ``checksum``: the SHA-256 of all of these, the shapes and the weights, without
   which a changed byte of a ``.safetensors`` file would be a changed weight.
 
+Where a certificate is kept with a network, its bytes are one more array, ``certificate``, and
+are part of the checksum.
+
 An ``.npz`` file keeps the header as one more array, of text; a ``.safetensors``
 file as an entry of its own metadata. Nothing is pickled, so that reading a file
 from a stranger runs no code.
@@ -20,24 +23,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.archives import Arrays, npz_bytes, read_npz
+from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
+from cvxnn.verification.certificate import BoundCertificate
 
 FORMAT = 2
 SUFFIXES = (".npz", ".safetensors")
-
-Arrays = dict[str, Array]
+# The name of the bytes of a certificate among the arrays of a file.
+_CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class NetworkFile:
         The other arguments.
     metadata : dict
         As `json` reads them: tuples have become lists.
+    certificate : bytes, optional
+        Of a :class:`~cvxnn.verification.certificate.BoundCertificate`.
     """
 
     path: str
@@ -64,6 +69,7 @@ class NetworkFile:
     arrays: Arrays
     settings: dict[str, Any]
     metadata: dict[str, Any]
+    certificate: bytes | None = None
 
     @property
     def checksum(self) -> str:
@@ -73,7 +79,15 @@ class NetworkFile:
         for name, array in sorted(self.arrays.items()):
             digest.update(json.dumps([name, array.shape]).encode())
             digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        if self.certificate is not None:
+            digest.update(self.certificate)
         return digest.hexdigest()
+
+    def stored(self) -> Arrays:
+        """All arrays of the file."""
+        if self.certificate is None:
+            return self.arrays
+        return {**self.arrays, _CERTIFICATE: np.frombuffer(self.certificate, dtype=np.uint8)}
 
     def header(self) -> str:
         """Everything but the arrays, in JSON."""
@@ -87,6 +101,7 @@ def write_file(
     arrays: Mapping[str, FloatArray],
     settings: Mapping[str, Any],
     metadata: Mapping[str, Any] | None = None,
+    certificate: BoundCertificate | None = None,
 ) -> None:
     """Write a network to `path`, complete or not at all; linear in its size.
 
@@ -98,6 +113,8 @@ def write_file(
         As in :class:`NetworkFile`.
     metadata : mapping, optional
         What to keep with the network; anything that `json` can write.
+    certificate : BoundCertificate, optional
+        The same.
 
     Raises
     ------
@@ -115,8 +132,9 @@ def write_file(
     suffix = _suffix(path)
     # Little-endian on every machine, which is what safetensors demands.
     plain = {name: np.ascontiguousarray(array, dtype="<f8") for name, array in arrays.items()}
-    new = NetworkFile(os.fspath(path), kind, plain, dict(settings), _plain_json(metadata))
-    content = _npz_bytes(new) if suffix == ".npz" else _tensor_bytes(new)
+    proof = None if certificate is None else certificate.to_bytes()
+    new = NetworkFile(os.fspath(path), kind, plain, dict(settings), _plain_json(metadata), proof)
+    content = npz_bytes(new.stored(), new.header()) if suffix == ".npz" else _tensor_bytes(new)
     with atomic_write(path) as file:
         file.write(content)
 
@@ -152,15 +170,58 @@ def read_file(path: str | os.PathLike[str]) -> NetworkFile:
         raise ModelFileError(
             f"{name} has format {found} of networks, and this cvxnn reads format {FORMAT}."
         )
+    proof = arrays.pop(_CERTIFICATE, None)
     if any(array.dtype.newbyteorder("=") != np.float64 for array in arrays.values()):
         raise ModelFileError(f"{name} has weights that are not float64.")
     kind, settings, metadata = (header.get(key) for key in ("kind", "settings", "metadata"))
     is_named = isinstance(kind, str) and kind.isidentifier()
     if is_named and isinstance(settings, dict) and isinstance(metadata, dict):
-        file = NetworkFile(name, kind, arrays, settings, metadata)
+        proof_bytes = None if proof is None else proof.tobytes()
+        file = NetworkFile(name, kind, arrays, settings, metadata, proof_bytes)
         if header.get("checksum") == file.checksum:
             return file
     raise _damaged(name)
+
+
+def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
+    """Read a certificate: one that was saved alone, or the one in the file of a network.
+
+    Raises
+    ------
+    InputError
+        If the suffix is neither ``.npz`` nor ``.safetensors``, or the network has no certificate.
+    FileNotFoundError, OSError, ImportError
+        As :func:`read_file`.
+    ModelFileError
+        If the file is damaged, or holds none of both.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, cvxnn
+    >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
+    >>> solution = cvxnn.solve(X, y, beta=1.5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "network.npz")
+    ...     solution.network.save(path, certificate=solution.certificate)
+    ...     load_certificate(path).verify(X, y, network=cvxnn.load_network(path)[0]).accepted
+    True
+    """
+    suffix, name = _suffix(path), os.fspath(path)
+    content = _content(path)
+    if suffix == ".npz" and _is_certificate(content):
+        return BoundCertificate.from_bytes(content, name)
+    file = read_file(path)
+    if file.certificate is None:
+        raise InputError(f"{name} has no certificate: it was saved without one.")
+    return BoundCertificate.from_bytes(file.certificate, f"The certificate in {name}")
+
+
+def _is_certificate(content: bytes) -> bool:
+    try:
+        _, header = read_npz(content)
+        return str(header.get("format")).startswith("cvxnn-certificate")
+    except DAMAGE:
+        return False
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
@@ -194,40 +255,16 @@ def _plain_json(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return plain
 
 
-def _npz_bytes(file: NetworkFile) -> bytes:
-    buffer = BytesIO()
-    contents: dict[str, Any] = {**file.arrays, "header": np.array(file.header())}
-    np.savez(buffer, **contents)
-    return buffer.getvalue()
-
-
 def _read_npz(name: str, content: bytes) -> tuple[Arrays, Any]:
     try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            members = archive.infolist()
-            # Members that share their bytes would be more than there is in the file.
-            if sum(member.file_size for member in members) > len(content):
-                raise zipfile.BadZipFile(name)
-            arrays = {
-                member.filename.removesuffix(".npy"): _read_member(archive, member)
-                for member in members
-            }
-        return arrays, json.loads(arrays.pop("header").item())
+        return read_npz(content)
     except DAMAGE as error:
         raise _damaged(name) from error
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    """One array; the archive is read to its end first, which verifies its CRC."""
-    # savez does not compress: to insist on that bounds what a crafted file can unpack to.
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise zipfile.BadZipFile(member.filename)
-    return np.lib.format.read_array(BytesIO(archive.read(member)), allow_pickle=False)
-
-
 def _tensor_bytes(file: NetworkFile) -> bytes:
     save = _safetensors().numpy.save
-    content: bytes = save(file.arrays, metadata={"header": file.header()})
+    content: bytes = save(file.stored(), metadata={"header": file.header()})
     return content
 
 

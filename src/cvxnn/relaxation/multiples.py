@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.problems import Problem
+from cvxnn.verification.parts import PartsEvidence
 
 # Steps, how often one that gains nothing is halved, and halvings in each.
 _STEPS, _HALVINGS = 20, 6
@@ -80,7 +81,7 @@ class JoinedParts:
                     break
                 t, proof = found, self.proof(found)
                 value = proof.bound(self.problem)
-        return proof
+        return replace(proof, evidence=self._evidence(t))
 
     def proof(self, t: FloatArray) -> DualProof:
         """That of the multiples t >= 0, shape (K,), rounding included.
@@ -93,6 +94,15 @@ class JoinedParts:
         each = t[:, None] * (self._bounds + 4.0 * EPS * moduli[:, None])
         total = each.sum(axis=0) * (1.0 + 4.0 * (len(t) + 8) * EPS) + len(self._v) * _UNDERFLOW
         return DualProof((t[self._labels] * self._v)[:, None], total, self.kind)
+
+    def _evidence(self, t: FloatArray) -> PartsEvidence:
+        """That of the parts, for their dual points times t."""
+        parts = [
+            proof.evidence.in_units(1.0, share) if proof.evidence is not None and share else None
+            for proof, share in zip(self.proofs, t.tolist(), strict=True)
+        ]
+        labels = self._labels.astype(np.int64)
+        return PartsEvidence(labels, t * self._bounds.max(axis=1), tuple(parts))
 
     def _value(self, t: FloatArray) -> float:
         return self.proof(t).bound(self.problem) if np.isfinite(t).all() else -np.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 import numpy as np
@@ -83,7 +83,7 @@ class PartsProver:
         # Where entries of V leave the range of float64 below, and the numbers themselves.
         bounds = bounds + _TINY * units.rows * joined.problem.rows.lengths.sum()
         bounds = np.nextafter(bounds, np.inf)
-        found = DualProof(found.V * units.targets, bounds, found.kind)
+        found = replace(found.in_units(units.rows, units.targets), bounds=bounds)
         best = max(proof, found, key=lambda one: one.bound(self.problem))
         if self.on_bound is not None:
             self.on_bound(best)
@@ -159,4 +159,6 @@ def alike(rows: FloatArray, n_parts: int, n: int) -> list[NDArray[np.intp]]:
     hands = -(-n // n_parts)
     deals = np.concatenate([rng.permutation(n_parts) for _ in range(hands)])[:n]
     sizes = np.bincount(deals, minlength=n_parts)
-    return np.split(order[np.argsort(deals, kind="stable")], np.cumsum(sizes)[:-1])
+    # In order, as a check of the sum takes them.
+    found = np.split(order[np.argsort(deals, kind="stable")], np.cumsum(sizes)[:-1])
+    return [np.sort(part) for part in found]

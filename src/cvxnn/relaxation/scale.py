@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
@@ -13,10 +14,11 @@ from cvxnn.layers import Layer
 from cvxnn.problems import Problem
 from cvxnn.relaxation.admm import SIGNS, Admm, Numbers
 from cvxnn.relaxation.blocks import Blocks
-from cvxnn.relaxation.moments import Array
+from cvxnn.relaxation.moments import Array, Moments
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.readout import separated, squares
 from cvxnn.relaxation.safe_bound import safe_bound
+from cvxnn.verification.evidence import Evidence, RelaxationEvidence
 
 KIND = "relaxation"
 # The largest singular value of the rows in the iteration, where it converges fastest; of many
@@ -102,13 +104,29 @@ class Scale:
         """What the last step proves, in the units of the data."""
         v = self._dual_point()
         weights, rows = self.weights(v), self.blocks.rows
-        found = [safe_bound(rows, sign * weights, admm.multipliers(sign)) for sign in SIGNS]
+        multipliers = {sign: admm.multipliers(sign) for sign in SIGNS}
+        found = [safe_bound(rows, sign * weights, multipliers[sign]) for sign in SIGNS]
         bounds = np.array(found) / self.factor**2
         if self.problem.rows.readout is not None:
             bounds = (bounds + self.problem.rows.pull_error(v)) * (1.0 + 2.0 * EPS)
         bounds = bounds * self.units.targets * self.units.rows
         # Up, where the numbers leave the range of float64 below.
-        return DualProof(v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), KIND)
+        return DualProof(
+            v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), KIND,
+            evidence=self._evidence(multipliers),
+        )  # fmt: skip
+
+    def _evidence(self, multipliers: Mapping[float, Moments]) -> Evidence | None:
+        """Multipliers as they are kept for a check of the proof, in the units of the data.
+
+        None with a readout, whose rows are not those that a check knows.
+        """
+        if self.problem.rows.readout is not None:
+            return None
+        return RelaxationEvidence.of(
+            self.blocks.places, multipliers,
+            self.units.rows / self.factor, self.units.targets / self.factor,
+        )  # fmt: skip
 
     def _dual_point(self) -> FloatArray:
         """A point of the domain of the conjugate that stays as it is in the units of the data."""

@@ -62,6 +62,11 @@ class Strategy(ABC):
         return None
 
     @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """What else, beside the model's settings, says which networks a proof is about."""
+        return {}
+
+    @property
     def asks(self) -> bool:
         """Whether searches may ask an exact oracle beyond what proves their rounds."""
         return False
@@ -119,6 +124,11 @@ class RowsStrategy(Strategy):
         self, problem: Problem[Any], method: Method, random_state: np.random.Generator
     ) -> None:
         self._problem, self._method, self._random_state = problem, method, random_state
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """What else, beside the model's settings, says which networks a proof is about."""
+        return {}
 
     @property
     def asks(self) -> bool:

@@ -16,6 +16,7 @@ from cvxnn.results import NetworkCertificate
 from cvxnn.training.certification_run import CertificationRun
 from cvxnn.training.run import Callback, Limits
 from cvxnn.validation import check_proof_time, check_random_state
+from cvxnn.verification.data import fingerprint_of
 
 
 def certify(
@@ -147,9 +148,10 @@ def certify(
     """
     read = read_network(network)
     data = read.data(X)
+    target, weights = read.target(y, len(data)), detached(sample_weight, "sample_weight")
     problem = Problem.checked(
-        Layer(data), read.target(y, len(data)), beta, read.loss if loss is None else loss,
-        detached(sample_weight, "sample_weight"), read.has_intercept,
+        Layer(data), target, beta, read.loss if loss is None else loss, weights,
+        read.has_intercept,
     )  # fmt: skip
     # Training might refuse beta too, but only after the residual has been priced.
     problem.in_units()
@@ -158,6 +160,6 @@ def certify(
     run = CertificationRun(read, problem, limits, check_random_state(random_state), proof_time)
     with deferred_interrupts():
         run.execute()
-        certificate = run.certificate()
+        certificate = run.certificate(fingerprint_of(data, target, weights))
         forget_interrupt()
     return certificate

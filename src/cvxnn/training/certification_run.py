@@ -31,6 +31,7 @@ from cvxnn.results import (
 )
 from cvxnn.solvers.intercept.proof import balanced, beside_any_offset, intercept_reach
 from cvxnn.solvers.line_search import best_size
+from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook
 from cvxnn.training.run import Callback, Limits, Run
 
@@ -184,11 +185,17 @@ class CertificationRun:
         except KeyboardInterrupt:
             self.interrupted = True
 
-    def certificate(self) -> NetworkCertificate:
-        """What is known, with the verdict it allows."""
+    def certificate(self, fingerprint: str) -> NetworkCertificate:
+        """What is known, with the verdict it allows, for data of this fingerprint."""
+        bound = self._bound_of(self.proof)
+        checkable = bound_certificate(
+            ReLU(), self.problem, self.proof, {}, bound=bound,
+            objective=self.objective + self.objective_error,
+            intercept=self.read.has_intercept, fingerprint=fingerprint,
+        )  # fmt: skip
         return NetworkCertificate(
             objective=self.objective,
-            dual_bound=self._bound_of(self.proof),
+            dual_bound=bound,
             oracle_bound=self.of_residual.oracle_bound,
             objective_error=self.objective_error,
             verdict=self._verdict(),
@@ -203,6 +210,7 @@ class CertificationRun:
             tol=self.tol,
             interrupted=self.interrupted,
             elapsed=self.deadline.elapsed,
+            certificate=checkable,
         )
 
     def _gap(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,10 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.solvers.search import Pursuit, Search
+from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook
 from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
+from cvxnn.verification.certificate import BoundCertificate
 
 Callback = Callable[[Progress], object]
 
@@ -76,6 +78,8 @@ class Run:
     limits : Limits
     intercept : bool
         Whether there is one beside the neurons.
+    fingerprint : str, optional
+        Of the data, for the certificate of the solution; without it there is none.
 
     Attributes
     ----------
@@ -93,11 +97,12 @@ class Run:
         warm_start: Network | None,
         limits: Limits,
         intercept: bool = False,
+        fingerprint: str | None = None,
     ) -> None:
+        self._intercept, self._fingerprint = intercept, fingerprint
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._model, self._shape, self._problem, self._method = model, shape, problem, method
         self._limits, self._warm_start = limits, warm_start
-        self._intercept = intercept
         self._scaled, self._units = problem.in_units(intercept=intercept)
         start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
         choices = Choices(method, random_state, start)
@@ -213,6 +218,7 @@ class Run:
             elapsed=clock() - self._start,
             history=tuple(self._history),
             objective_error=error,
+            certificate=self._certificate(bound, objective + error),
         )
 
     def _relaxed(self, status: Status, network: Network, evaluation: Evaluation) -> Status:
@@ -252,6 +258,15 @@ class Run:
         last = self._history[-1].iteration if self._history else 0
         self._note(Progress(last, clock() - self._start, objective, bound, 0, n_neurons))
 
+    def _certificate(self, bound: float, objective: float) -> BoundCertificate | None:
+        """What it takes to recompute the bound, for data that have a fingerprint."""
+        if self._fingerprint is None:
+            return None
+        return bound_certificate(
+            self._model, self._problem, self.proof, self._strategy.arrays, bound=bound,
+            objective=objective, intercept=self._intercept, fingerprint=self._fingerprint,
+        )  # fmt: skip
+
     def _proofs(self, status: Status) -> tuple[DualProof, DualProof]:
         """On the problem that was searched, and over all networks."""
         if self._search is None:
@@ -262,13 +277,7 @@ class Run:
     def proof(self) -> DualProof:
         """The best over all networks, once it has ended, in the units of the data."""
         assert self._proof is not None
-        rows, targets = self._units.rows, self._units.targets
-        return replace(
-            self._proof,
-            V=self._proof.V * targets,
-            bounds=self._proof.bounds * (rows * targets),
-            slack=self._proof.slack * targets**2,
-        )
+        return self._proof.in_units(self._units.rows, self._units.targets)
 
     def _bound(self, proof: DualProof) -> float:
         return proof.bound(self._scaled) * self._units.objective

@@ -16,6 +16,7 @@ from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
 from cvxnn.validation import check_random_state
+from cvxnn.verification.data import fingerprint_of
 
 
 def solve(
@@ -182,7 +183,7 @@ def prepare(
         model.check_warm_start(warm_start, problem.rows, shape)
     return Run(
         model, shape, problem, method, check_random_state(random_state), warm_start,
-        Limits(**limits), intercept,
+        Limits(**limits), intercept, fingerprint_of(X, y, sample_weight),
     )  # fmt: skip
 
 

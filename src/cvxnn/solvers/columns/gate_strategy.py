@@ -77,6 +77,11 @@ class GateStrategy(Strategy):
             self._problem, self.n_patterns = self._problem.on(rows), rows.n_gates
         return GateSearch(problem.on(self._problem.rows), deadline)
 
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """The gates, once they are known."""
+        return {} if self._draws is not None else {"gates": self._problem.rows.gates}
+
     def opening(self) -> GatedNeurons:
         """The gate of the largest correlation alone, with the best neuron in its direction.
 

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.losses.offset import best_offset
@@ -49,6 +50,11 @@ class InterceptStrategy(Strategy):
     def n_patterns(self) -> int:  # type: ignore[override]
         """Patterns of the neurons."""
         return self._inner.n_patterns
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """Those of the neurons."""
+        return self._inner.arrays
 
     def open(self, deadline: Deadline) -> Search:
         """The search; OutOfTimeError if the deadline passes before it is ready."""

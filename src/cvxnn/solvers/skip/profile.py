@@ -7,7 +7,7 @@ are all free, for which proximal Newton finds the best neurons.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self, final
 
@@ -91,7 +91,7 @@ class ProfiledProblem:
         scaling = self.problem.loss.dual_scaling(found.v, self.problem.y, np.inf)
         if slack * scaling > _SMALL * reached:
             slack = min(slack, pull * self._reach_below(reached))
-        return DualProof(found.V, found.bounds, found.kind, found.slack + slack)
+        return replace(found, slack=found.slack + slack)
 
     def _check_that_there_is_a_best(self) -> None:
         """InputError if the loss of a linear part alone has no minimum.

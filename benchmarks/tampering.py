@@ -1,0 +1,309 @@
+"""Certificates with one random change each: what a check makes of them.
+
+A change is one of a byte of the file, an entry of an array, a number, the data, the targets or
+beta. Each certificate is checked twice:
+
+    as it is    with its fingerprint: it must be refused, by a sentence
+    sealed      with the fingerprint off, as if whoever changed it had sealed it again: the bound
+                must not be above an objective that the problem has, as it is stated then
+
+The objectives are those of the original network and of a training on the stated problem, both
+recomputed from the weights; a bound above one is no bound, and would be a wrong theorem.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import cvxnn
+from cvxnn import BoundCertificate, HuberLoss, InputError, ModelFileError
+from cvxnn.training.solve import solve_quietly
+
+# Rounding of objectives as a share of them, up to which a bound may be above.
+_ROUNDING = 1e-9
+_NUMBERS = ("beta", "level", "dual_bound", "objective")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A certificate, its network, and the data it is about."""
+
+    name: str
+    certificate: BoundCertificate
+    network: Any
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A certificate or data that differ in one thing from those of a case."""
+
+    what: str
+    certificate: BoundCertificate | None
+    X: np.ndarray
+    y: np.ndarray
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng, counts, faults = np.random.default_rng(arguments.seed), Counter(), []
+    for index in range(arguments.count):
+        case = case_of(NAMES[index % len(NAMES)])
+        change = changed(case, rng)
+        found, proven = is_refused(case, change), verdict_when_sealed(case, change)
+        counts[change.what, found, proven] += 1
+        if not found or proven == "wrong":
+            faults.append((index, case.name, change.what, found, proven))
+    print(f"{'change':12}{'found':>8}{'refused':>9}{'accepted':>10}{'wrong':>7}")
+    for what in sorted({key[0] for key in counts}):
+        rows = {key: number for key, number in counts.items() if key[0] == what}
+        seen = sum(number for key, number in rows.items() if key[1])
+        by = [
+            sum(number for key, number in rows.items() if key[2] == verdict)
+            for verdict in ("refused", "accepted", "wrong")
+        ]
+        print(f"{what:12}{seen:8}{by[0]:9}{by[1]:10}{by[2]:7}")
+    for fault in faults:
+        print("fault:", *fault)
+    return int(bool(faults))
+
+
+@cache
+def case_of(name: str) -> Case:
+    """A small problem with a certificate of one kind of proof or evidence."""
+    if name == "multipliers":
+        return relaxed_case()
+    rng = np.random.default_rng(1)
+    n = 14
+    line, plane, space = (
+        np.column_stack([rng.standard_normal((n, d)), np.ones(n)]) for d in (1, 2, 4)
+    )
+    y = rng.standard_normal(n)
+    labels, weights = np.sign(y), rng.uniform(0.5, 2.0, n)
+    many = np.column_stack([rng.standard_normal((30, 2)), np.ones(30)])
+    images = rng.standard_normal((8, 3, 3))
+    X, targets, rows, options = {
+        "rank two": (line, y, None, {}),
+        "rank two, intercept": (line, y, None, {"loss": HuberLoss(0.5), "intercept": True}),
+        "signs": (plane, labels, None, {"loss": "logistic"}),
+        "signs, intercept": (space, labels, None, {"loss": "squared_hinge", "intercept": True}),
+        "cones": (many, rng.standard_normal(30), None, {}),
+        "weights": (plane, y, weights, {"loss": HuberLoss(0.7)}),
+        "leaky": (plane, y, None, {"model": cvxnn.ReLU(slope=0.1, skip="penalised")}),
+        "gates": (plane, y, None, {"model": cvxnn.Gated(n_gates=20)}),
+        "images": (images, y[:8], None, {"model": cvxnn.Conv(2)}),
+    }[name]
+    return _case(name, X, targets, rows, **options)
+
+
+NAMES = (
+    "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
+    "gates", "images", "multipliers",
+)  # fmt: skip
+
+
+def relaxed_case(seconds: float = 2.0) -> Case:
+    """A certificate with multipliers: at a rank that no oracle has."""
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((24, 11)), rng.standard_normal(24)
+    beta = 0.3 * cvxnn.largest_beta(X, y)
+    network = solve_quietly(X, y, beta, max_iter=20).network
+    found = cvxnn.certify(network, X, y, beta, time_limit=seconds)
+    return Case("multipliers", found.certificate, network, X, y)
+
+
+def _case(
+    name: str, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, **options: Any
+) -> Case:
+    solution = solve_quietly(X, y, 0.3, sample_weight=weights, **options)
+    certificate = solution.certificate.recorded(X, y, weights)
+    return Case(name, certificate, solution.network, X, y, weights)
+
+
+def changed(case: Case, rng: np.random.Generator) -> Change:
+    """One random change of a case."""
+    change: Callable[[Case, np.random.Generator], Change] = rng.choice(
+        np.array([_byte, _array, _number, _setting, _data, _target])
+    )
+    return change(case, rng)
+
+
+def _byte(case: Case, rng: np.random.Generator) -> Change:
+    content = bytearray(case.certificate.to_bytes())
+    content[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
+    try:
+        certificate = BoundCertificate.from_bytes(bytes(content))
+    except ModelFileError:
+        certificate = None
+    return Change("byte", certificate, case.X, case.y)
+
+
+def _array(case: Case, rng: np.random.Generator) -> Change:
+    """Another number in v, the gates or the evidence."""
+    certificate = case.certificate
+    own = {} if certificate.evidence is None else certificate.evidence.arrays
+    arrays = {
+        "v": certificate.v,
+        **certificate.arrays,
+        **{f"evidence.{name}": array for name, array in own.items() if array.size},
+    }
+    name = str(rng.choice(list(arrays)))
+    new = _with_another_entry(arrays[name], rng)
+    if name == "v":
+        return _other(case, "array", v=new)
+    if name in certificate.arrays:
+        return _other(case, "array", arrays={**certificate.arrays, name: new})
+    parts = {**own, name.removeprefix("evidence."): new}
+    try:
+        evidence = type(certificate.evidence).read(parts, certificate.evidence.numbers)
+    except (ValueError, KeyError):
+        return Change("array", None, case.X, case.y)
+    return _other(case, "array", evidence=evidence)
+
+
+def _number(case: Case, rng: np.random.Generator) -> Change:
+    name = str(rng.choice(_NUMBERS))
+    value = float(_with_another_entry(np.array([getattr(case.certificate, name)]), rng)[0])
+    return _other(case, "beta" if name == "beta" else "number", **{name: value})
+
+
+def _setting(case: Case, rng: np.random.Generator) -> Change:
+    """Another loss, slope, intercept, model or fingerprint, or no evidence."""
+    certificate = case.certificate
+    choices: list[dict[str, Any]] = [
+        {"loss": {"name": "squared"}},
+        {"loss": {"name": "huber", "delta": 2.0}},
+        {"loss": {"name": "nothing"}},
+        {"settings": {**certificate.settings, "slope": 0.3}},
+        {"settings": {}},
+        {"intercept": not certificate.intercept},
+        {"model": "conv"},
+        {"model": "circular_conv"},
+        {"kind": "spectral "},
+        {"fingerprint": "0" * 64},
+    ]
+    if certificate.evidence is not None:
+        choices.append({"evidence": None})
+    # Not what is there already.
+    choices = [
+        choice
+        for choice in choices
+        if any(getattr(certificate, name) != value for name, value in choice.items())
+    ]
+    return _other(case, "setting", **choices[int(rng.integers(len(choices)))])
+
+
+def _data(case: Case, rng: np.random.Generator) -> Change:
+    if rng.random() < 0.2:
+        order = np.roll(np.arange(len(case.X)), 1)
+        return Change("data", case.certificate, case.X[order], case.y)
+    return Change("data", case.certificate, _with_another_entry(case.X, rng), case.y)
+
+
+def _target(case: Case, rng: np.random.Generator) -> Change:
+    y = case.y.copy()
+    k = int(rng.integers(len(y)))
+    y[k] = -y[k] if rng.random() < 0.5 else _with_another_entry(y[[k]], rng)[0]
+    return Change("target", case.certificate, case.X, y)
+
+
+def _with_another_entry(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    k = int(rng.integers(array.size))
+    old = array.flat[k]
+    if array.dtype.kind in "ui":
+        values = [old ^ (1 << bit) for bit in range(8)]
+    else:
+        values = [
+            old * (1.0 + 10.0 ** -rng.integers(1, 8)), 2.0 * old + 1e-3, -old - 1e-3,
+            old * 1e-3 - 1e-9, np.nan, np.inf, np.nextafter(old, array.dtype.type(np.inf)),
+        ]  # fmt: skip
+    new = array.copy()
+    # Of a zero or an infinity some are the same.
+    while np.array_equal(new, array, equal_nan=True):
+        new.flat[k] = values[int(rng.integers(len(values)))]
+    return new
+
+
+def _other(case: Case, what: str, **fields: Any) -> Change:
+    return Change(what, replace(case.certificate, **fields), case.X, case.y)
+
+
+def is_refused(case: Case, change: Change) -> bool:
+    """Whether a check with the fingerprint finds the change."""
+    if change.certificate is None:
+        return True
+    try:
+        report = change.certificate.verify(change.X, change.y, case.weights, network=case.network)
+    except InputError:
+        return True
+    return not report.accepted and report.reason != ""
+
+
+def verdict_when_sealed(case: Case, change: Change) -> str:
+    """``"refused"``, ``"accepted"``, or ``"wrong"`` where the bound is above an objective."""
+    if change.certificate is None:
+        return "refused"
+    sealed = change.certificate.sealed()
+    try:
+        report = sealed.verify(change.X, change.y, case.weights, fingerprint=False)
+    except InputError:
+        return "refused"
+    least = min(_objectives(case, change), default=np.inf)
+    slack = _ROUNDING * abs(least) if np.isfinite(least) else 0.0
+    if report.bound > least + slack:
+        return "wrong"
+    # What is accepted is what it claims, to the slack of a check.
+    if report.accepted and sealed.dual_bound > least + 1e-6 * abs(least):
+        return "wrong"
+    return "accepted" if report.accepted else "refused"
+
+
+def _objectives(case: Case, change: Change) -> list[float]:
+    """Objectives of networks on the problem that a certificate states."""
+    certificate = change.certificate
+    stated = _stated(certificate)
+    if stated is None:
+        return []
+    model, loss = stated
+    try:
+        solution = solve_quietly(
+            change.X, change.y, certificate.beta, sample_weight=case.weights, model=model,
+            loss=loss, intercept=certificate.intercept, time_limit=3.0,
+        )  # fmt: skip
+    except InputError:
+        return []
+    return [solution.objective + solution.objective_error]
+
+
+def _stated(certificate: BoundCertificate) -> tuple[Any, Any] | None:
+    """Model and loss, if they are ones that there are."""
+    settings = dict(certificate.settings)
+    kinds = {
+        "relu": cvxnn.ReLU, "conv": cvxnn.Conv, "gated": cvxnn.Gated,
+        "circular_conv": cvxnn.CircularConv,
+    }  # fmt: skip
+    try:
+        if certificate.model == "gated":
+            settings = {"gates": certificate.arrays["gates"]}
+        model = kinds[certificate.model](**settings)
+        name, numbers = certificate.loss["name"], certificate.loss.get("delta")
+        loss = HuberLoss(numbers) if name == "huber" else name
+        return model, loss
+    except (InputError, KeyError, TypeError):
+        return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

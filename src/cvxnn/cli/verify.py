@@ -1,0 +1,149 @@
+"""``cvxnn verify``: the lower bound of a saved model, from its certificate and a table alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cvxnn.cli.options import OUTPUT, PROBLEM, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.reporting import end_code
+from cvxnn.errors import InputError
+
+if TYPE_CHECKING:
+    from cvxnn.array_types import FloatArray
+    from cvxnn.verification import BoundCertificate, Verification
+
+_Data = Annotated[Path, argument("The table that the model was trained on.", "DATA.csv")]
+_Target = Annotated[str | None, option("Column it predicts; the model's own.", PROBLEM, "COLUMN")]
+_Ignore = Annotated[
+    bool,
+    option(
+        "Recompute the bound also where table or certificate were changed.", OUTPUT, None,
+        "--ignore-fingerprint",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A certificate, the network it is about, and the data as the network reads them."""
+
+    certificate: BoundCertificate
+    network: Any
+    X: FloatArray
+    y: FloatArray
+    weights: FloatArray | None = None
+
+
+def verify(
+    model: ModelArgument,
+    data: _Data,
+    target: _Target = None,
+    ignore_fingerprint: _Ignore = False,
+    json: JsonOption = False,
+) -> None:
+    """Check the lower bound of a saved model: recomputed from its file and the table alone.
+
+    By code that shares nothing with the training: it trusts nothing in the file.
+
+    Exit codes: 0 the bound and the objective of the file are confirmed; 1 they are not, with
+    the bound that was; 2 a mistake in the options, the data or the file.
+    """
+    if model.suffix.lower() == ".skops":
+        claim = _of_table_model(model, data, target)
+    else:
+        claim = _of_network(model, data, target)
+    report = claim.certificate.verify(
+        claim.X, claim.y, claim.weights, network=claim.network,
+        fingerprint=not ignore_fingerprint,
+    )  # fmt: skip
+    _show(report, claim.certificate, model, data, as_json=json)
+    raise typer.Exit(end_code(report.accepted, interrupted=False))
+
+
+def _of_network(model: Path, data: Path, target: str | None) -> _Claim:
+    """That of a file of 'cvxnn solve'."""
+    from cvxnn.cli.certify import network_features
+    from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.tables import open_table
+    from cvxnn.networks.storage import load_certificate
+
+    network, metadata = load_model(model)
+    certificate = load_certificate(model)
+    table = open_table(data)
+    features = network_features(metadata, network.n_features, model, target, table)
+    for name in (*features.names, features.target):
+        table.require(name)
+    values = table.read([*features.names, features.target])
+    return _Claim(certificate, network, features.matrix(values[:, :-1]), values[:, -1])
+
+
+def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
+    """That of a file of 'cvxnn fit': its estimator encodes, centres and scales the table."""
+    from cvxnn.cli.fit_command import check_packages
+
+    check_packages()
+    from cvxnn.cli.certify_model import table_problem
+    from cvxnn.cli.table_models import load_table_model
+    from cvxnn.estimators.inputs import Samples
+    from cvxnn.exchange.foreign import read_network
+    from cvxnn.verification import BoundCertificate
+
+    content = load_table_model(model).certificate
+    if content is None:
+        raise InputError(
+            f"{model} has no certificate: it has a network for each of several classes, or was "
+            "saved by a version without certificates."
+        )
+    problem = table_problem(model, data, None)
+    if target not in (None, problem.features.target):
+        raise InputError(f"{model} predicts {problem.features.target!r}; leave --target out.")
+    read = read_network(problem.network)
+    # As the estimator has trained on them: in an order of their own, equal ones merged.
+    samples = Samples.of(problem.X, read.target(problem.y, len(problem.X)), None)
+    certificate = BoundCertificate.from_bytes(content, f"The certificate in {model}")
+    X = read.data(samples.X)
+    return _Claim(certificate, read.network, X, samples.y, samples.weights)
+
+
+def _show(
+    report: Verification, certificate: BoundCertificate, model: Path, data: Path, *, as_json: bool
+) -> None:
+    from cvxnn.cli.outputs import write_json
+
+    words = "The bound is confirmed." if report.accepted else report.reason
+    if as_json:
+        write_json(
+            {"accepted": report.accepted, "message": words}
+            | {name: getattr(report, name) for name in _REPORTED}
+            | {"gap": report.gap, "beta": certificate.beta, "loss": certificate.loss["name"]}
+            | {"model": str(model), "data": str(data)}
+        )
+        return
+    _draw(report, words, f"{model.name} on {data.name}: beta {certificate.beta:g}")
+
+
+_REPORTED = ("bound", "claimed", "objective", "is_recomputed", "how", "elapsed")
+
+
+def _draw(report: Verification, words: str, title: str) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from cvxnn.cli.outputs import draw_page, figures
+    from cvxnn.progress import format_gap, format_number
+
+    name, colour = ("CONFIRMED", "green") if report.accepted else ("NOT CONFIRMED", "yellow")
+    origin = "recomputed from the network" if report.is_recomputed else "as the file says"
+    rows = [
+        ("objective", format_number(report.objective), origin),
+        ("lower bound", format_number(report.bound), f"recomputed by {report.how}"),
+        ("claimed", format_number(report.claimed), "lower bound in the file"),
+        ("gap", format_gap(report.gap), "(objective - lower bound) / objective"),
+        ("time", f"{report.elapsed:.2f} s", ""),
+    ]
+    sentence = Text.assemble((name, f"bold {colour}"), "  ", words)
+    draw_page([Text(title, style="bold"), "", figures(rows), "", Padding(sentence, (0, 2))])

@@ -1,0 +1,384 @@
+"""Certificates of lower bounds: what is needed to recompute one from the data alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.errors import InputError, ModelFileError
+from cvxnn.files import DAMAGE, atomic_write
+from cvxnn.verification.data import fingerprint_of, floats
+from cvxnn.verification.duals import DUALS, Dual, SquaredDual
+from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.models import CHECKED, CheckedModel
+from cvxnn.verification.objective import objective_between
+from cvxnn.verification.parts import EVIDENCE
+from cvxnn.verification.projection import Projection
+from cvxnn.verification.report import Verification
+
+FORMAT = 1
+# Bytes of a file; evidence that is larger is left out, and found again by a check.
+LARGEST_FILE = 50_000_000
+# By how much a recomputed bound may be below the one that is claimed, relative to the larger of
+# bound and objective: both are rounded down, each in its own way. See also `Evidence.slack`.
+_SLACK = 1e-7
+_LABELS = ("logistic", "squared_hinge")
+_ALTERED = "The certificate was changed after it was made."
+_CHANGED = "The data are not those that the certificate was made for."
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BoundCertificate:
+    """A lower bound on the optimum, and what it takes to recompute it from the data.
+
+    What it says: for the data whose fingerprint it has, with this model, loss and beta, no
+    network has an objective below `dual_bound`. Why: a dual point v whose values
+    ``|v'phi(u)|`` on unit neurons are at most `level`.
+
+    Attributes
+    ----------
+    model : str
+        The name of the model.
+    settings : dict
+        Its settings, as JSON holds them.
+    arrays : dict
+        Those of its settings that are arrays.
+    loss : dict
+        Its name, and its parameters by name.
+    beta : float
+    intercept : bool
+        Whether there is one beside the neurons.
+    v : ndarray, shape (n,)
+        For the rows of a weight above 0.
+    level : float
+    dual_bound : float
+    objective : float
+        Of the network that was found, its rounding included.
+    kind : str
+        What has proven the level, see :class:`~cvxnn.certificates.DualProof`.
+    evidence : Evidence or None
+        What helps to check the level.
+    fingerprint : str
+        Of X, y and the weights of the rows.
+    digest : str
+        Of all of this: it tells a damaged certificate, and nothing rests on it.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
+    >>> certificate = cvxnn.solve(X, y, beta=1.5).certificate
+    >>> report = certificate.verify(X, y)
+    >>> report.accepted, f"{report.bound:.3f}", report.how
+    (True, '0.775', 'rows sorted by angle, exactly')
+    >>> certificate.verify(X, [1.0, 1.1]).reason
+    'The data are not those that the certificate was made for.'
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+    loss: Mapping[str, Any]
+    beta: float
+    intercept: bool
+    v: FloatArray
+    level: float
+    dual_bound: float
+    objective: float
+    kind: str
+    evidence: Evidence | None
+    fingerprint: str
+    digest: str = field(default="", repr=False)
+
+    def sealed(self) -> BoundCertificate:
+        """With the digest of what it holds."""
+        return replace(self, digest=self._digest())
+
+    def verify(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        network: object | None = None,
+        fingerprint: bool = True,
+    ) -> Verification:
+        """Recompute the bound, and hold it against the one that is claimed.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As they were given to :func:`cvxnn.solve`.
+        network : Network, optional
+            Whose objective is recomputed, too.
+        fingerprint : bool, default True
+            Whether data other than those of the certificate, and a certificate that was
+            changed, are refused for that. The bound in the report is a theorem about the data
+            that are given here either way.
+
+        Returns
+        -------
+        Verification
+
+        Raises
+        ------
+        InputError
+            If the arguments are not as described, do not suit the certificate, or this kind of
+            certificate cannot be checked independently yet.
+
+        Notes
+        -----
+        Nothing of the certificate is trusted. The dual point may be any: the largest value
+        that it has on a neuron is bounded anew, and the bound is that of :class:`Dual`. Beside
+        an intercept entries of v are changed until their sum is 0 exactly. See
+        ``docs/certificates.md``.
+        """
+        start = perf_counter()
+        problem = _Problem.of(self, X, y, sample_weight)
+        bound, how = problem.bound(self)
+        found = None if network is None else problem.objective(self, network)
+        low, objective = (-math.inf, float(self.objective)) if found is None else found
+        reason = ""
+        if fingerprint:
+            is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
+            reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
+        reason = reason or self._reason(bound, low, objective)
+        elapsed = perf_counter() - start
+        return Verification(
+            not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
+            elapsed,
+        )  # fmt: skip
+
+    def recorded(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> BoundCertificate:
+        """The certificate with the splits of a tree, where its check takes one.
+
+        They save later checks the search for them: about half of their time.
+
+        Raises
+        ------
+        InputError
+            As :meth:`verify`.
+        """
+        if self.evidence is not None:
+            return self
+        problem = _Problem.of(self, X, y, sample_weight)
+        with np.errstate(all="ignore"):
+            evidence = problem.model.recorded(problem.data, self._balanced(), float(self.level))
+        new = replace(self, evidence=evidence).sealed()
+        return new if evidence is not None and len(new.to_bytes()) <= LARGEST_FILE else self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a file, an ``.npz``, complete or not at all; OSError if that fails."""
+        if not os.fspath(path).lower().endswith(".npz"):
+            raise InputError(f"path must end in .npz, got {os.fspath(path)!r}.")
+        with atomic_write(path) as file:
+            file.write(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What :meth:`save` writes; evidence that makes it larger than 50 MB is left out."""
+        header = json.dumps({**self._words(), "digest": self.digest})
+        content = with_seal(npz_bytes(self._all_arrays(), header))
+        if len(content) > LARGEST_FILE and self.evidence is not None:
+            return replace(self, evidence=None).sealed().to_bytes()
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str = "The certificate") -> BoundCertificate:
+        """The way back; ModelFileError if it is damaged, or none."""
+        try:
+            arrays, words = read_npz(without_seal(content))
+            if words.get("format") != f"cvxnn-certificate-{FORMAT}":
+                raise ValueError("another format")
+            return cls._read(arrays, words)
+        except DAMAGE as error:
+            raise ModelFileError(
+                f"{name} is damaged, or no certificate that cvxnn wrote."
+            ) from error
+
+    @classmethod
+    def _read(cls, arrays: dict[str, Array], words: dict[str, Any]) -> BoundCertificate:
+        v, evidence = arrays.pop("v"), None
+        if words["evidence"] is not None:
+            kind, numbers = words["evidence"]["kind"], words["evidence"]["numbers"]
+            names = [name for name in arrays if name.startswith("evidence.")]
+            own = {name.removeprefix("evidence."): arrays.pop(name) for name in names}
+            evidence = EVIDENCE[kind].read(own, numbers)
+        if not (v.ndim == 1 and v.dtype == np.float64 and len(v) > 0):
+            raise ValueError("a dual point that is none")
+        texts = {name: str(words[name]) for name in ("model", "kind", "fingerprint", "digest")}
+        beta, level, dual_bound, objective = (
+            float(words[name]) for name in ("beta", "level", "dual_bound", "objective")
+        )
+        return cls(
+            texts["model"], dict(words["settings"]), arrays, dict(words["loss"]), beta,
+            bool(words["intercept"]), v, level, dual_bound, objective, texts["kind"], evidence,
+            texts["fingerprint"], texts["digest"],
+        )  # fmt: skip
+
+    def _words(self) -> dict[str, Any]:
+        evidence = self.evidence
+        return {
+            "format": f"cvxnn-certificate-{FORMAT}",
+            **{name: getattr(self, name) for name in ("model", "kind", "fingerprint")},
+            **{
+                name: float(getattr(self, name))
+                for name in ("beta", "level", "dual_bound", "objective")
+            },
+            "settings": dict(self.settings),
+            "loss": dict(self.loss),
+            "intercept": bool(self.intercept),
+            "evidence": None
+            if evidence is None
+            else {"kind": evidence.kind, "numbers": evidence.numbers},
+        }
+
+    def _all_arrays(self) -> dict[str, Array]:
+        own = {} if self.evidence is None else self.evidence.arrays
+        return {"v": self.v, **self.arrays, **{f"evidence.{name}": a for name, a in own.items()}}
+
+    def _digest(self) -> str:
+        found = hashlib.sha256(json.dumps(self._words(), sort_keys=True).encode())
+        for name, array in sorted(self._all_arrays().items()):
+            found.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
+
+    def _reason(self, bound: float, low: float, objective: float) -> str:
+        """Why what is claimed was not confirmed, for a network of an objective from `low` on."""
+        claims = (float(self.dual_bound), float(self.objective), float(self.level))
+        if any(map(math.isnan, claims)) or claims[0] == math.inf:
+            return "The certificate claims what is no number."
+        share = _SLACK if self.evidence is None else self.evidence.slack
+        slack = share * max(abs(claims[0]), abs(claims[1]) if claims[1] < math.inf else 0.0)
+        if claims[0] > bound + slack:
+            return (
+                f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."
+            )
+        if low > claims[1] + slack:
+            return (
+                f"The certificate claims an objective of {claims[1]:.9g}, and the network has "
+                f"{low:.9g} at least."
+            )
+        if objective < bound - slack:
+            return (
+                f"The objective {objective:.9g} is below the bound {bound:.9g}: one of them is of "
+                "another problem."
+            )
+        return ""
+
+    def _balanced(self) -> FloatArray:
+        """The dual point; beside an intercept with the sum 0 exactly, or 0."""
+        v = np.asarray(self.v, dtype=np.float64)
+        is_projected = self.model == "relu" and self.settings.get("skip") == "free"
+        if not self.intercept or is_projected or not np.isfinite(v).all():
+            return v
+        v = v.copy()
+        for _ in range(4):
+            total = math.fsum(v)
+            if total == 0.0:
+                return v
+            v[int(np.argmax(v if total > 0.0 else -v))] -= total
+        return np.zeros_like(v)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """The rows of a weight above 0, as a certificate reads them."""
+
+    model: CheckedModel
+    data: FloatArray
+    y: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def of(
+        cls, certificate: BoundCertificate, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
+    ) -> _Problem:
+        name = certificate.model
+        if name not in CHECKED:
+            raise InputError(f"A certificate of {name} cannot be checked independently yet.")
+        model = CHECKED[name].read(certificate.settings, certificate.arrays)
+        data, targets = floats(X, "X"), floats(y, "y").ravel()
+        counts = np.ones(len(targets)) if weights is None else floats(weights, "sample_weight")
+        if data.ndim < 2 or not len(data) == len(targets) == counts.size or counts.ndim != 1:
+            raise InputError("X, y and sample_weight must have the same number of rows.")
+        if (counts < 0.0).any():
+            raise InputError("sample_weight must be at least 0.")
+        alive = counts > 0.0
+        if len(certificate.v) != int(alive.sum()):
+            raise InputError(
+                f"The certificate is for {len(certificate.v)} rows, and there are "
+                f"{int(alive.sum())}."
+            )
+        loss = certificate.loss.get("name")
+        if loss not in DUALS:
+            raise InputError(
+                f"A certificate of the loss {loss} cannot be checked independently yet."
+            )
+        if loss in _LABELS and not np.isin(targets, (-1.0, 1.0)).all():
+            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        return cls(model, data[alive], targets[alive], counts[alive])
+
+    def bound(self, certificate: BoundCertificate) -> tuple[float, str]:
+        """The lower bound that the dual point proves, and how."""
+        v, beta = certificate._balanced(), float(certificate.beta)
+        if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
+            return -math.inf, "nothing: the certificate has numbers that are none"
+        with np.errstate(all="ignore"):
+            largest, how = self.model.largest(
+                self.data, v, float(certificate.level), certificate.evidence
+            )
+        parameters = {k: float(p) for k, p in certificate.loss.items() if k != "name"}
+        dual = self._dual(certificate.loss["name"], v, parameters)
+        if self.model.has_free_skip:
+            largest += self._project(dual, v, has_constant=bool(certificate.intercept))
+        return dual.lower_bound(largest, beta), how
+
+    def _project(self, dual: Dual, v: FloatArray, *, has_constant: bool) -> float:
+        """Move a dual point to where it vanishes on X; what its largest value gains by that."""
+        if not isinstance(dual, SquaredDual):
+            raise InputError(
+                "A certificate beside a free skip connection, of another loss than the squared "
+                "one, cannot be checked independently yet."
+            )
+        S = np.column_stack([self.data, np.ones(len(v))]) if has_constant else self.data
+        projection = Projection.of(S, v, self.y, self.weights)
+        dual.add(projection.square, projection.product)
+        slope = abs(float(getattr(self.model, "slope", 0.0)))
+        return projection.reach(self.data) * max(1.0, slope) * (1.0 + 1e-9)
+
+    def _dual(self, name: str, v: FloatArray, parameters: dict[str, float]) -> Dual:
+        if not all(0.0 < value < math.inf for value in parameters.values()):
+            raise InputError("The loss of the certificate has parameters that are none.")
+        try:
+            return DUALS[name](v, self.y, self.weights, **parameters)
+        except TypeError as error:
+            raise InputError("The loss of the certificate has parameters that are none.") from error
+
+    def objective(
+        self, certificate: BoundCertificate, network: object
+    ) -> tuple[float, float] | None:
+        """That of a network, from below and from above."""
+        state: Any = getattr(network, "__getstate__", dict)()
+        if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
+            raise InputError("network must be a Network of cvxnn.")
+        with np.errstate(all="ignore"):
+            return objective_between(
+                self.model, state, self.data, self.y, self.weights, certificate.loss,
+                float(certificate.beta),
+            )  # fmt: skip

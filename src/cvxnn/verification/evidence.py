@@ -1,0 +1,267 @@
+"""Evidence for bounds on functions of kinks, one class for each kind; none of it is trusted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.errors import InputError
+from cvxnn.verification.kinked import Kinked
+from cvxnn.verification.multipliers import Blocks, Multipliers, relaxation_bound
+from cvxnn.verification.rounding import power_of_two
+from cvxnn.verification.signs import SignTree
+from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
+
+
+@final
+@dataclass(frozen=True)
+class Pieces:
+    """What a dual point makes of a neuron: ``sum_i weights_i (x_i'u)_+ + base_i x_i'u``.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (N, d)
+    weights, base : ndarray, shape (N,)
+    roundings : int
+        Of weights and base, relative.
+    """
+
+    rows: FloatArray
+    weights: FloatArray
+    base: FloatArray
+    roundings: int = 0
+
+    def reduced(self) -> Kinked:
+        """In as few dimensions as the rows have."""
+        return Kinked.of(self.rows, self.weights, self.base, self.roundings)
+
+
+class Evidence(ABC):
+    """What helps to prove ``|v'phi(u)| <= level`` for one dual point v, or a near one.
+
+    Whatever it holds, what it proves is true.
+
+    Attributes
+    ----------
+    kind : str
+        In files.
+    words : str
+        How something was proven by it.
+    slack : float
+        By how much the bound of a check may be below the one that is claimed, relative.
+    """
+
+    kind: ClassVar[str]
+    words: ClassVar[str]
+    slack: ClassVar[float] = 1e-7
+
+    @abstractmethod
+    def bound(self, pieces: Pieces, level: float) -> float:
+        """An upper bound on ``|v'phi(u)|`` over ``||u|| <= 1``, about `level` if that is true.
+
+        Raises
+        ------
+        InputError
+            If it is none for rows of this shape.
+        """
+
+    @property
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """What a file holds of it: arrays by name."""
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """And numbers by name."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
+        """The way back; any exception of :data:`cvxnn.files.DAMAGE` if it is damaged."""
+
+    def in_units(self, rows: float, weights: float) -> Evidence:
+        """The same for rows and a dual point multiplied by powers of two."""
+        return self
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ConeSplits(Evidence):
+    """The splits of a :class:`~cvxnn.verification.tree.Tree` of cones for both output signs."""
+
+    kind: ClassVar[str] = "cones"
+    words: ClassVar[str] = "a tree of cones, its splits followed"
+
+    above: Array
+    below: Array
+
+    def bound(self, pieces: Pieces, level: float) -> float:
+        function = pieces.reduced()
+        if not 1 <= function.rank <= MOST_DIMENSIONS:
+            raise InputError("The certificate has splits of cones, but X has another rank.")
+        return _followed(Tree, function, level, (self.above, self.below))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        return {"above": self.above, "below": self.below}
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
+        return cls(*_splits(arrays, np.uint8))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SignSplits(Evidence):
+    """The splits of a :class:`~cvxnn.verification.signs.SignTree` for both output signs."""
+
+    kind: ClassVar[str] = "signs"
+    words: ClassVar[str] = "a tree of signs of rows, its splits followed"
+
+    above: Array
+    below: Array
+
+    def bound(self, pieces: Pieces, level: float) -> float:
+        return _followed(SignTree, pieces.reduced(), level, (self.above, self.below))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        return {"above": self.above, "below": self.below}
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
+        return cls(*_splits(arrays, np.uint16))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RelaxationEvidence(Evidence):
+    """Multipliers of the relaxation in blocks of rows, for both output signs, in float32.
+
+    Attributes
+    ----------
+    blocks : Blocks
+    above, below : Multipliers
+        Of float32, for rows divided by `row_unit`, and a dual point divided by `weight_unit`.
+    row_unit, weight_unit : float
+        Powers of two.
+    """
+
+    kind: ClassVar[str] = "multipliers"
+    words: ClassVar[str] = "multipliers of products of rows"
+    # They are rounded to float32, and the last numbers are looked for anew.
+    slack: ClassVar[float] = 1e-6
+
+    blocks: Blocks
+    above: Multipliers
+    below: Multipliers
+    row_unit: float = 1.0
+    weight_unit: float = 1.0
+
+    def bound(self, pieces: Pieces, level: float) -> float:
+        rows = pieces.rows
+        self.blocks.check(len(rows))
+        if self.above.up.shape[1] != rows.shape[1]:
+            raise InputError("The multipliers of the certificate are for X of another width.")
+        unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
+        scaled = self.blocks.scattered(rows / unit)
+        base = pieces.base / weight_unit @ (rows / unit)
+        weights = self.blocks.scattered(pieces.weights / weight_unit)
+        bounds = [
+            relaxation_bound(
+                scaled, sign * weights, sign * base, self._scaled(part, unit, weight_unit)
+            )
+            for sign, part in ((1.0, self.above), (-1.0, self.below))
+        ]
+        # What weights and base are rounded by.
+        error = Kinked(rows / unit, pieces.weights / weight_unit, np.zeros(rows.shape[1])).mass
+        error += Kinked(rows / unit, pieces.base / weight_unit, np.zeros(rows.shape[1])).mass
+        share = 2.0**-52 * (pieces.roundings + (len(rows) + 4 if pieces.base.any() else 0))
+        largest = (max(*bounds, 0.0) + share * error) * unit * weight_unit
+        return float(np.nextafter(largest * (1.0 + 2.0**-50), np.inf))
+
+    def _scaled(self, part: Multipliers, unit: float, weight_unit: float) -> Multipliers:
+        share = self.weight_unit / weight_unit
+        heads = (np.asarray(array, dtype=np.float64) * share for array in part[:4])
+        pairs = share * unit / self.row_unit
+        return Multipliers(
+            *heads, *(np.asarray(array, dtype=np.float64) * pairs for array in part[4:])
+        )
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        named = {
+            f"{side}.{name}": array
+            for side in ("above", "below")
+            for name, array in getattr(self, side)._asdict().items()
+        }
+        return {"places": self.blocks.places, **named}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        return {
+            "count": self.blocks.count, "size": self.blocks.size,
+            "row_unit": self.row_unit, "weight_unit": self.weight_unit,
+        }  # fmt: skip
+
+    @classmethod
+    def of(
+        cls, places: Array, parts: Mapping[float, Any], row_unit: float, weight_unit: float
+    ) -> Self:
+        """From multipliers by output sign, with the names of :class:`Multipliers`."""
+        above, below = (_in_float32(parts[sign]) for sign in (1.0, -1.0))
+        count, size = above.p.shape
+        blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
+        return cls(blocks, above, below, row_unit, weight_unit)
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
+        count, size = int(numbers["count"]), int(numbers["size"])
+        d = arrays["above.up"].shape[1]
+        units = float(numbers["row_unit"]), float(numbers["weight_unit"])
+        if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
+            raise ValueError("units that are none")
+        shapes = [(count, size)] * 2 + [(count, d, size)] * 2 + [(count, size, size)] * 3
+        sides = []
+        for side in ("above", "below"):
+            parts = [arrays[f"{side}.{name}"] for name in Multipliers._fields]
+            for part, shape in zip(parts, shapes, strict=True):
+                if part.shape != shape or part.dtype != np.float32:
+                    raise ValueError("multipliers of another shape")
+            sides.append(Multipliers(*parts))
+        above, below = sides
+        places = arrays["places"]
+        if places.ndim != 1 or places.dtype.kind != "i":
+            raise ValueError("places that are none")
+        return cls(Blocks(places.astype(np.int64), count, size), above, below, *units)
+
+    def in_units(self, rows: float, weights: float) -> RelaxationEvidence:
+        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
+
+
+def _in_float32(part: Any) -> Multipliers:
+    arrays: list[Any] = [
+        np.asarray(getattr(part, name), dtype=np.float32) for name in Multipliers._fields
+    ]
+    return Multipliers(*arrays)
+
+
+def _followed(kind: Any, function: Kinked, level: float, splits: tuple[Array, Array]) -> float:
+    target = function.needed(level)
+    signs = (function, function.negative())
+    return function.total(
+        max(kind(f, target).followed(s) for f, s in zip(signs, splits, strict=True))
+    )
+
+
+def _splits(arrays: Mapping[str, Array], dtype: Any) -> tuple[Array, Array]:
+    above, below = arrays["above"], arrays["below"]
+    if any(part.ndim != 1 or part.dtype != dtype for part in (above, below)):
+        raise ValueError("splits that are none")
+    return above, below

@@ -1,0 +1,95 @@
+"""The largest value of a dual point on neurons of kinks: by what suits, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cvxnn.verification.angles import largest_in_plane
+from cvxnn.verification.evidence import ConeSplits, Evidence, Pieces, SignSplits
+from cvxnn.verification.kinked import Kinked
+from cvxnn.verification.signs import SignTree
+from cvxnn.verification.spectral import spectral_bound
+from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
+
+# By how much a bound may be above the one that is to be proven: rounding is somewhat less.
+_SLACK = 1e-9
+# Cones or regions, and entries of them times rows, that a search looks at: minutes at most.
+_MOST, _MOST_ENTRIES = 400_000, 2_000_000_000
+# Signs are tried first up to so many rows, or, in so many dimensions, so many for each; beyond
+# so many rows there are too many.
+_FEW_ROWS, _HIGH, _ROWS_EACH, _MANY_ROWS = 24, 5, 7, 512
+# Regions after which another tree is tried, where there is one.
+_FIRST = 20_000
+
+
+def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) -> tuple[float, str]:
+    """An upper bound on ``|v'phi(u)|`` over ``||u|| <= 1``, and what has proven it.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    level : float
+        A bound that is said to hold: what is not above it need not be any closer.
+    evidence : Evidence, optional
+        Without it, or where it proves too little, a tree is searched.
+
+    Raises
+    ------
+    InputError
+        If the evidence is none for rows of this shape.
+    """
+    if not np.isfinite(level):
+        level = np.inf
+    wanted = level * (1.0 + _SLACK)
+    function = pieces.reduced()
+    if function.rank <= 2:
+        return function.total(largest_in_plane(function)), "rows sorted by angle, exactly"
+    found: list[tuple[float, str]] = []
+    if evidence is not None:
+        found.append((evidence.bound(pieces, wanted), evidence.words))
+    if not found or found[0][0] > wanted:
+        both = (function, function.negative())
+        spectral = function.total(max(map(spectral_bound, both)))
+        found.append((spectral, "a spectral bound"))
+        if evidence is None and spectral > wanted:
+            found += [
+                (bound, f"{_NAMES[kind]}, searched")
+                for kind, bound, _ in _searches(function, wanted)
+            ]
+    return min(found)
+
+
+def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
+    """The splits of a tree that proves a level, None where it takes none, or proves too little."""
+    function = pieces.reduced()
+    if function.rank <= 2:
+        return None
+    for kind, bound, splits in _searches(function, level * (1.0 + _SLACK)):
+        if bound <= level * (1.0 + 2.0 * _SLACK):
+            return ConeSplits(*splits) if kind is Tree else SignSplits(*splits)
+    return None
+
+
+_NAMES = {Tree: "a tree of cones", SignTree: "a tree of signs of rows"}
+
+
+def _searches(function: Kinked, level: float) -> Iterator[tuple[Any, float, list[Any]]]:
+    """Trees that suit, one after the other until one proves the level: bounds and splits."""
+    n, rank = function.rows.shape
+    is_few = n <= _FEW_ROWS or (rank >= _HIGH and n <= _ROWS_EACH * rank)
+    is_high = rank > MOST_DIMENSIONS and n <= _MANY_ROWS
+    kinds: list[Any] = [SignTree] if is_few or is_high else []
+    if rank <= MOST_DIMENSIONS:
+        kinds.append(Tree)
+    target = function.needed(level)
+    for kind in kinds:
+        most = int(min(_MOST, _MOST_ENTRIES / max(1, function.rows.size)))
+        most = most if kind is kinds[-1] else min(most, _FIRST)
+        both = [kind(f, target).searched(most) for f in (function, function.negative())]
+        bound = function.total(max(part for part, _ in both))
+        yield kind, bound, [splits for _, splits in both]
+        if bound <= level:
+            return

@@ -1,0 +1,109 @@
+"""Evidence for a sum over parts of the rows, each with evidence of its own; all kinds by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.errors import InputError
+from cvxnn.verification.evidence import (
+    ConeSplits,
+    Evidence,
+    Pieces,
+    RelaxationEvidence,
+    SignSplits,
+)
+from cvxnn.verification.largest import largest_of_kinks
+from cvxnn.verification.rounding import sum_up
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PartsEvidence(Evidence):
+    """Rows in parts: the largest value of a sum is at most the sum of the largest values.
+
+    Attributes
+    ----------
+    part_of_row : ndarray of int, shape (N,)
+    levels : ndarray, shape (K,)
+        Bounds that are said to hold for each part alone.
+    parts : tuple of Evidence or None
+        One for each; None where the check finds the bound by itself.
+
+    Examples
+    --------
+    >>> evidence = PartsEvidence(np.array([0, 1]), np.array([3.0, 4.0]), (None, None))
+    >>> round(evidence.bound(Pieces(np.eye(2), np.array([3.0, 4.0]), np.zeros(2)), 7.0), 9)
+    7.0
+    """
+
+    kind: ClassVar[str] = "parts"
+    words: ClassVar[str] = "a sum over parts of the rows"
+    slack: ClassVar[float] = RelaxationEvidence.slack
+
+    part_of_row: Array
+    levels: FloatArray
+    parts: tuple[Evidence | None, ...]
+
+    def bound(self, pieces: Pieces, level: float) -> float:
+        members = self.part_of_row
+        inside = bool(((members >= 0) & (members < len(self.parts))).all())
+        if len(members) != len(pieces.rows) or not inside:
+            raise InputError("The parts of the certificate are not those of the rows of X.")
+        bounds = []
+        for k, evidence in enumerate(self.parts):
+            own = members == k
+            part = Pieces(pieces.rows[own], pieces.weights[own], pieces.base[own], pieces.roundings)
+            if own.any():
+                bounds.append(largest_of_kinks(part, float(self.levels[k]), evidence)[0])
+        return sum_up(np.array(bounds))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        found = {"part_of_row": self.part_of_row, "levels": self.levels}
+        for k, evidence in enumerate(self.parts):
+            if evidence is not None:
+                found |= {f"{k}.{name}": array for name, array in evidence.arrays.items()}
+        return found
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        kinds = [
+            None if part is None else {"kind": part.kind, "numbers": part.numbers}
+            for part in self.parts
+        ]
+        return {"parts": kinds}
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
+        members, levels = arrays["part_of_row"], arrays["levels"]
+        if members.ndim != 1 or members.dtype.kind != "i":
+            raise ValueError("parts that are none")
+        parts = []
+        for k, words in enumerate(numbers["parts"]):
+            head = f"{k}."
+            own = {n.removeprefix(head): a for n, a in arrays.items() if n.startswith(head)}
+            parts.append(None if words is None else _read_part(own, words))
+        if levels.shape != (len(parts),) or levels.dtype != np.float64:
+            raise ValueError("levels that are none")
+        return cls(members, levels, tuple(parts))
+
+    def in_units(self, rows: float, weights: float) -> PartsEvidence:
+        parts = tuple(None if part is None else part.in_units(rows, weights) for part in self.parts)
+        return replace(self, levels=self.levels * (rows * weights), parts=parts)
+
+
+def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidence:
+    # Of parts there are no parts: a file cannot nest them without end.
+    if words["kind"] == PartsEvidence.kind:
+        raise ValueError("parts in parts")
+    return EVIDENCE[words["kind"]].read(arrays, words["numbers"])
+
+
+EVIDENCE: dict[str, type[Evidence]] = {
+    kind.kind: kind for kind in (ConeSplits, SignSplits, RelaxationEvidence, PartsEvidence)
+}

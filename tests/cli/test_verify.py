@@ -1,0 +1,64 @@
+"""cvxnn verify: exit codes, files of solve and fit, changed tables and files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cvxnn.networks import TwoLayerNetwork
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_a_model_of_solve_is_confirmed(run, model, v_shape):
+    result = run("verify", model, v_shape)
+    assert result.exit_code == 0 and result.stderr == ""
+    assert "CONFIRMED The bound is confirmed." in words(result.stdout)
+    record = json.loads(run("verify", model, v_shape, "--json").stdout)
+    _, metadata = TwoLayerNetwork.load_with_metadata(model)
+    assert record["accepted"] and record["is_recomputed"] and record["loss"] == "squared"
+    assert record["bound"] == pytest.approx(metadata["dual_bound"], rel=1e-9)
+    assert record["objective"] == pytest.approx(metadata["objective"], rel=1e-9)
+
+
+def test_standardised_columns_are_read_as_in_training(run, solve, v_shape, tmp_path):
+    path = tmp_path / "standardised.npz"
+    assert solve("--standardize", "--out", path).exit_code == 0
+    assert run("verify", path, v_shape).exit_code == 0
+
+
+def test_another_table_is_found(run, model, v_shape, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(v_shape.read_text().replace("3,3", "3,4"), encoding="utf-8")
+    result = run("verify", model, other)
+    assert result.exit_code == 1
+    assert "NOT CONFIRMED The data are not those" in words(result.stdout)
+    record = json.loads(run("verify", model, other, "--ignore-fingerprint", "--json").stdout)
+    assert not record["accepted"] and record["bound"] <= record["objective"]
+
+
+def test_without_a_certificate(run, v_shape, tmp_path):
+    path = tmp_path / "plain.npz"
+    TwoLayerNetwork([[1.0, 0.0]], [0.9]).save(path)
+    result = run("verify", path, v_shape, "--target", "y")
+    assert result.exit_code == 2 and "has no certificate" in result.stderr
+
+
+def test_a_model_of_fit_is_confirmed(run, tmp_path):
+    pytest.importorskip("skops")
+    rng = np.random.default_rng(0)
+    path, model = tmp_path / "table.csv", tmp_path / "model.skops"
+    lines = [
+        f"{a:.17g},{'red' if a > 0.3 else 'blue'},{abs(a) + 0.1 * b:.17g}"
+        for a, b in rng.standard_normal((30, 2))
+    ]
+    path.write_text("\n".join(["size,colour,price", *lines, lines[0]]), encoding="utf-8")
+    assert run("fit", path, "--target", "price", "--beta", 0.3, "--out", model).exit_code == 0
+    result = run("verify", model, path)
+    assert result.exit_code == 0 and "CONFIRMED" in result.stdout
+    assert run("verify", model, path, "--target", "size").exit_code == 2
+    path.write_text("\n".join(["size,colour,price", *lines[1:], lines[1]]), encoding="utf-8")
+    result = run("verify", model, path)
+    assert result.exit_code == 1 or "is for" in result.stderr

@@ -1,0 +1,108 @@
+"""Values of dual points: exactly for squares, against the losses for all of them."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
+from cvxnn.verification.duals import (
+    DUALS,
+    HuberDual,
+    LogisticDual,
+    SquaredDual,
+    SquaredHingeDual,
+)
+
+PAIRS = [
+    (SquaredLoss(), SquaredDual, {}),
+    (HuberLoss(0.7), HuberDual, {"delta": 0.7}),
+    (LogisticLoss(), LogisticDual, {}),
+    (SquaredHingeLoss(), SquaredHingeDual, {}),
+]
+each_loss = pytest.mark.parametrize(
+    ("loss", "dual", "numbers"), PAIRS, ids=[pair[1].name for pair in PAIRS]
+)
+
+
+def drawn(loss, seed, n=9):
+    rng = np.random.default_rng(seed)
+    y, weights = rng.standard_normal(n), rng.uniform(0.1, 3.0, n)
+    y = np.sign(y) if loss.has_labels else y
+    weighted = WeightedLoss(loss, weights)
+    v = weighted.project(-weighted.gradient(rng.standard_normal(n), y), y)
+    return v, y, weights
+
+
+def conjugate(loss, v, y, weights):
+    """``l*(-v)`` row by row, by a search for the best prediction."""
+    total = 0.0
+    for a, target, w in zip(v, y, weights, strict=True):
+        row = np.array([target])
+
+        def fall(f, a=a, row=row, w=w):
+            return a * f + w * float(loss.values(np.array([f]), row)[0])
+
+        total -= float(minimize_scalar(fall, bounds=(-60.0, 60.0), method="bounded").fun)
+    return total
+
+
+@each_loss
+def test_a_bound_is_the_best_multiple_of_the_dual_point(loss, dual, numbers):
+    for seed in range(5):
+        v, y, weights = drawn(loss, seed)
+        for largest in (0.3, 3.0):
+            bound = dual(v, y, weights, **numbers).lower_bound(largest, 0.5)
+            shares = np.linspace(0.0, 1.0, 201)
+            ends = min(0.5 / largest, loss.longest(v / weights, y))
+            values = [-conjugate(loss, t * ends * v, y, weights) for t in shares[[50, 100, 150]]]
+            assert bound >= max(values) - 1e-6
+            assert bound <= WeightedLoss(loss, weights).value(0.0 * y, y)
+
+
+@each_loss
+def test_it_is_below_every_network(loss, dual, numbers):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((9, 3))
+    largest = float(np.linalg.norm(X, axis=1).sum()) * 3.0
+    for seed in range(5):
+        v, y, weights = drawn(loss, seed)
+        bound = dual(v, y, weights, **numbers).lower_bound(largest, 0.5)
+        for _ in range(20):
+            U, a = rng.standard_normal((4, 3)), 0.2 * rng.standard_normal(4)
+            sizes = float(np.linalg.norm(U, axis=1) @ np.abs(a))
+            f = np.maximum(X @ U.T, 0.0) @ a
+            assert bound <= WeightedLoss(loss, weights).value(f, y) + 0.5 * sizes
+
+
+def test_squares_in_rational_numbers():
+    v, y, weights = drawn(SquaredLoss(), 3)
+    exact = [[Fraction(float(number)) for number in part] for part in (v, y, weights)]
+    t = Fraction(1, 2) / Fraction(3)
+    value = sum(t * a * b - t * t * a * a / (2 * w) for a, b, w in zip(*exact, strict=True))
+    bound = Fraction(SquaredDual(v, y, weights).lower_bound(3.0, 0.5))
+    best = sum(a * b for a, b, _ in zip(*exact, strict=True)) / sum(
+        a * a / w for a, _, w in zip(*exact, strict=True)
+    )
+    assert best > t and value * (1 - Fraction(1, 2**50)) <= bound <= value
+
+
+def test_entropies_are_rounded_down():
+    for s in (1e-300, 1e-30, 1e-12, 0.3, 0.5, 1.0 - 1e-12, 1.0):
+        dual = LogisticDual(np.array([s]), np.ones(1), np.ones(1))
+        value = dual.value(dual.longest if s == 1.0 else type(dual.longest)(1))
+        expected = -s * np.log(s) - (1.0 - s) * np.log1p(-s) if s < 1.0 else 0.0
+        assert max(expected * (1.0 - 1e-13), 0.0) <= value <= expected * (1.0 + 1e-13)
+
+
+def test_a_point_outside_of_the_domain_proves_what_0_does():
+    y = np.array([1.0, -1.0])
+    for kind in (LogisticDual, SquaredHingeDual):
+        assert kind(-y, y, np.ones(2)).lower_bound(1.0, 1.0) == 0.0
+    assert SquaredDual(np.array([np.nan]), np.ones(1), np.ones(1)).lower_bound(1.0, 1.0) == -np.inf
+    assert SquaredDual(y, y, np.ones(2)).lower_bound(np.inf, 1.0) == -np.inf
+
+
+def test_every_loss_by_its_name():
+    assert set(DUALS) == {"squared", "huber", "logistic", "squared_hinge"}
