@@ -22,6 +22,7 @@ from cvxnn.relaxation.scale import KIND
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.rough_path import rounding_of_zero
 from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
@@ -153,10 +154,18 @@ class Training:
         neurons = self.model.neurons(solution.network)
         nothing = DualProof.of(problem.y, np.inf, KIND)
         proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
-        bound = max(proof.bound(problem), solution.dual_bound)
-        status = checked_status(solution.status, objective, bound, bound, self.tol, error)
-        gap = relative_gap(objective, bound, error)
-        return replace(solution, dual_bound=bound, program_gap=gap, status=status)
+        bound, known = proof.bound(problem), solution.certificate
+        if bound <= solution.dual_bound:
+            return solution
+        certificate = known and bound_certificate(
+            self.model, problem, proof, {}, bound=bound, objective=objective + error,
+            intercept=self.intercept, fingerprint=known.fingerprint,
+        )  # fmt: skip
+        return replace(
+            solution, dual_bound=bound, certificate=certificate,
+            program_gap=relative_gap(objective, bound, error),
+            status=checked_status(solution.status, objective, bound, bound, self.tol, error),
+        )  # fmt: skip
 
     def helps(self, network: Network, samples: Samples, beta: float) -> bool:
         """Whether a network has a smaller objective than the one that predicts 0."""

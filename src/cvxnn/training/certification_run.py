@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -19,7 +20,9 @@ from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.oracle import Proposals
+from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.results import (
     ImprovingNeuron,
@@ -46,6 +49,8 @@ _DEPTH = 0.05
 # the time for it: a bound from training is usually better.
 _COARSE = 1e-3
 _RESIDUAL_SHARE = 0.3
+# Seconds of a search over signs in high rank.
+_SIGNS_TIME = 1.0
 # A gap that rescaling the neurons closes by this share of the objective is worth a note.
 _UNBALANCED = 1e-6
 
@@ -261,7 +266,7 @@ class CertificationRun:
         oracle, V = oracle_for(self.layer, effort), self.of_residual.V
         trials = NeuronTrials(self.problem, self.prediction)
         for tol in (_COARSE, 0.5 * self.tol):
-            deadline = self.deadline.share(_RESIDUAL_SHARE)
+            deadline = self._residual_deadline()
             price = oracle.price(V, self.beta, tol=tol, deadline=deadline)
             self._take_residual(self._beside(DualProof.priced(V, price)))
             proposals = trials.valued(price.proposals)
@@ -273,6 +278,17 @@ class CertificationRun:
                 self.neuron = neuron
             if price.is_exact or self._gap() > 10.0 * _COARSE or self.neuron is not None:
                 return
+
+    def _residual_deadline(self) -> Deadline:
+        """Beyond the rank of cones a search over signs ends at once or never."""
+        deadline = self.deadline.share(_RESIDUAL_SHARE)
+        if self._rank <= MAX_RANK:
+            return deadline
+        return Deadline(min(deadline.remaining, _SIGNS_TIME))
+
+    @cached_property
+    def _rank(self) -> int:
+        return reduce_rows(self.layer.rows).rank
 
     def _with_best_intercept(self) -> Evaluation:
         """The objective of the network beside the best intercept, where it may have one."""

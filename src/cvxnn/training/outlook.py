@@ -84,6 +84,11 @@ class Outlook:
         times = self.times_for_half
         name = "time_limit" if limited else "proof_time"
         return (
-            f"{what} would halve in about {times * self.seconds:.2g} s of proof, with a larger "
-            f"{name} (it had {self.seconds:.2g} s)."
+            f"{what} would halve in about {_rounded(times * self.seconds)} s of proof, with a "
+            f"larger {name} (it had {_rounded(self.seconds)} s)."
         )
+
+
+def _rounded(seconds: float) -> str:
+    """Two digits, without an exponent."""
+    return f"{float(f'{seconds:.2g}'):g}"
