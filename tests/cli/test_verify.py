@@ -62,3 +62,19 @@ def test_a_model_of_fit_is_confirmed(run, tmp_path):
     path.write_text("\n".join(["size,colour,price", *lines[1:], lines[1]]), encoding="utf-8")
     result = run("verify", model, path)
     assert result.exit_code == 1 or "is for" in result.stderr
+
+
+def test_the_bound_of_a_relaxation_is_confirmed(run, tmp_path):
+    """Of more rows than a search over signs takes, in a file of fit."""
+    pytest.importorskip("skops")
+    rng = np.random.default_rng(0)
+    path, model = tmp_path / "table.csv", tmp_path / "model.skops"
+    X = rng.standard_normal((600, 10))
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(600)
+    names = ",".join([*(f"x{k}" for k in range(10)), "y"])
+    np.savetxt(path, np.column_stack([X, y]), delimiter=",", header=names, comments="")
+    fit = ("fit", path, "--target", "y", "--beta", 60, "--proof-time", 1, "--out", model)
+    assert run(*fit).exit_code == 0
+    record = json.loads(run("verify", model, path, "--json").stdout)
+    assert record["accepted"] and "multipliers" in record["how"]
+    assert run(*fit[:-3], -1, "--out", model).exit_code == 2

@@ -21,6 +21,8 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.choice import prover_for
 from cvxnn.relaxation.parts import PartsProver, alike, bound_part
 from cvxnn.relaxation.prover import RelaxationProver
+from cvxnn.verification.evidence import Pieces
+from cvxnn.verification.parts import PartsEvidence
 
 quick = partial(RelaxationProver, block=20, largest=20, most=100, threads=1)
 
@@ -319,3 +321,20 @@ def test_the_choice_is_by_the_number_of_rows():
     assert isinstance(prover_for(few), RelaxationProver)
     prover = prover_for(many)
     assert isinstance(prover, PartsProver) and prover.n_parts == 8
+
+
+def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 4))
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(60)
+    problem = Problem.of(Layer(X), y, 2.0, SquaredLoss())
+    first = spectral_proof(problem.rows, y)
+    proof = PartsProver(problem, 3, quick).improve(Neurons.none(4), first, 1e-6, UNLIMITED)
+    assert proof.kind == "parts" and isinstance(proof.evidence, PartsEvidence)
+    pieces = Pieces(X, proof.v, np.zeros(4))
+    found = proof.evidence.bound(pieces, proof.oracle_bound)
+    assert found == pytest.approx(proof.oracle_bound, rel=1e-6)
+    # In the units of the data as in others.
+    moved = proof.in_units(4.0, 0.5)
+    again = moved.evidence.bound(Pieces(4.0 * X, moved.v, np.zeros(4)), moved.oracle_bound)
+    assert again == pytest.approx(2.0 * found, rel=1e-9)

@@ -52,6 +52,17 @@ def test_the_gap_is_that_of_the_relaxation_and_its_bounds_are_in_the_history():
     assert other.objective >= solution.dual_bound
 
 
+def test_a_certificate_keeps_its_multipliers():
+    for rows, options in ((X, {}), (X[:, :-1], {"intercept": True})):
+        solution = solve_quietly(
+            rows, Y, BETA, method=Global(proof_time=0.5), max_iter=5, **options
+        )
+        report = solution.certificate.verify(rows, Y)
+        assert report.accepted and "multipliers" in report.how
+        assert report.bound == pytest.approx(solution.dual_bound, rel=1e-6)
+        assert not solution.certificate.verify(rows, Y + 1e-9).accepted
+
+
 @pytest.mark.parametrize("options", [{"certify": False}, {"polish": False}])
 def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
     assert bounds_of(solve(method=Global(**options))) == []
