@@ -331,10 +331,10 @@ def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
     first = spectral_proof(problem.rows, y)
     proof = PartsProver(problem, 3, quick).improve(Neurons.none(4), first, 1e-6, UNLIMITED)
     assert proof.kind == "parts" and isinstance(proof.evidence, PartsEvidence)
-    pieces = Pieces(X, proof.v, np.zeros(4))
+    pieces = Pieces(X, proof.v, np.zeros(60))
     found = proof.evidence.bound(pieces, proof.oracle_bound)
     assert found == pytest.approx(proof.oracle_bound, rel=1e-6)
     # In the units of the data as in others.
     moved = proof.in_units(4.0, 0.5)
-    again = moved.evidence.bound(Pieces(4.0 * X, moved.v, np.zeros(4)), moved.oracle_bound)
+    again = moved.evidence.bound(Pieces(4.0 * X, moved.v, np.zeros(60)), moved.oracle_bound)
     assert again == pytest.approx(2.0 * found, rel=1e-9)
