@@ -25,10 +25,11 @@ def call(instance: Instance, time_limit: float | None) -> Any:
         return cvxnn.certify(_given(instance, options), X, y, beta, **options)
     if instance.kind == "linear_cnn":
         X = cvxnn.image_patches(X, instance.filter_size)
-    return cvxnn.solve(X, y, beta, model=_model(instance), method=_method(instance), **options)
+    return cvxnn.solve(X, y, beta, model=model_of(instance), method=_method(instance), **options)
 
 
-def _model(instance: Instance) -> cvxnn.Model:
+def model_of(instance: Instance) -> cvxnn.Model:
+    """The kind of network that is trained."""
     match instance.kind:
         case "linear_cnn":
             return cvxnn.LinearConv()

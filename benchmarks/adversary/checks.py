@@ -119,7 +119,9 @@ def _result(
         if warning.category.__name__ != "ConvergenceWarning"
     )
     outcome.failures += [("warning", text) for text in dict.fromkeys(texts)]
-    has_proof = len(runs) == 1 and instance.kind in _PROVEN_BY_ONE_RUN
+    # Another call may have a bound of its own.
+    is_plain = getattr(call, "__name__", "") == "call"
+    has_proof = is_plain and len(runs) == 1 and instance.kind in _PROVEN_BY_ONE_RUN
     proof = dual_point.proof_of(runs[0]) if has_proof else None
     return result, proof
 
