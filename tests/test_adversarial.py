@@ -15,6 +15,7 @@ from adversary.dyadic import Dyadic, root_between
 from adversary.instances import KINDS, WITHOUT_INTERCEPT, Instance, draw, problem_of
 from adversary.intercept import with_best_intercept
 from adversary.problem import Weights, objective
+from adversary.relaxed import relaxed_call
 
 # Instances (seed, index) that failed once, for what.
 ONCE_FAILED = [
@@ -239,3 +240,9 @@ def test_the_script_counts_and_compares(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "not any more" in printed
     assert printed.count("OPTIMAL") >= 5
+
+
+def test_bounds_of_a_relaxation_are_checked_like_others():
+    outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in range(25)]
+    assert [outcome.failures for outcome in outcomes] == [[]] * 25
+    assert any(0.0 < outcome.gap < 0.5 for outcome in outcomes)

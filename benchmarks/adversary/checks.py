@@ -22,6 +22,7 @@ from adversary.certificate import certificate_faults
 from adversary.dyadic import nearest
 from adversary.instances import Instance, problem_of
 from adversary.problem import Problem, Weights, objective, rounding_of_loss
+from adversary.relaxed import relaxed_call
 from adversary.search import LocalSearch
 
 Call = Callable[[Instance, float | None], Any]
@@ -119,9 +120,9 @@ def _result(
         if warning.category.__name__ != "ConvergenceWarning"
     )
     outcome.failures += [("warning", text) for text in dict.fromkeys(texts)]
-    # Another call may have a bound of its own.
-    is_plain = getattr(call, "__name__", "") == "call"
-    has_proof = is_plain and len(runs) == 1 and instance.kind in _PROVEN_BY_ONE_RUN
+    # The bound of a relaxation is not that of the run.
+    is_of_run = call is not relaxed_call and instance.kind in _PROVEN_BY_ONE_RUN
+    has_proof = is_of_run and len(runs) == 1
     proof = dual_point.proof_of(runs[0]) if has_proof else None
     return result, proof
 
