@@ -24,6 +24,11 @@ import numpy as np
 
 import cvxnn
 from cvxnn import BoundCertificate, HuberLoss, InputError, ModelFileError
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import Deadline
+from cvxnn.problems import Problem
+from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.solve import solve_quietly
 
 # Rounding of objectives as a share of them, up to which a bound may be above.
@@ -115,13 +120,22 @@ NAMES = (
 
 
 def relaxed_case(seconds: float = 2.0) -> Case:
-    """A certificate with multipliers: at a rank that no oracle has."""
+    """A certificate with multipliers, also where an oracle would have one by itself."""
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((24, 11)), rng.standard_normal(24)
-    beta = 0.3 * cvxnn.largest_beta(X, y)
-    network = solve_quietly(X, y, beta, max_iter=20).network
-    found = cvxnn.certify(network, X, y, beta, time_limit=seconds)
-    return Case("multipliers", found.certificate, network, X, y)
+    solution = solve_quietly(X, y, 0.3 * cvxnn.largest_beta(X, y))
+    model = cvxnn.ReLU()
+    problem = Problem.checked(model.rows(X), y, solution.beta, "squared", None, False)
+    prover = relaxation_prover(problem)
+    assert prover is not None and solution.certificate is not None
+    nothing = DualProof.of(y, np.inf, "none")
+    neurons = model.neurons(solution.network)
+    proof = prover.improve(neurons, nothing, 1e-6, Deadline(seconds))
+    certificate = bound_certificate(
+        model, problem, proof, {}, bound=proof.bound(problem), objective=solution.objective,
+        intercept=False, fingerprint=solution.certificate.fingerprint,
+    )  # fmt: skip
+    return Case("multipliers", certificate, solution.network, X, y)
 
 
 def _case(

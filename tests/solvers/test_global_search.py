@@ -187,7 +187,7 @@ def test_few_rows_in_high_rank_are_proven(rank, share):
 def test_a_proof_in_high_rank_takes_no_longer_than_the_search(rank, is_limited):
     rng = np.random.default_rng(0)
     search = search_for(rng.standard_normal((30, rank)), rng.standard_normal(30), 0.1)
-    deadline = search._proof_deadline()
+    deadline = search._oracle_deadline()
     assert deadline.limited == is_limited
     if is_limited:
         assert 0.0 < deadline.remaining <= max(2.0 * search.deadline.elapsed, 1.0)

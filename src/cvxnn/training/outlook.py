@@ -82,10 +82,10 @@ class Outlook:
         if not self.helps:
             return f"{what} would hardly narrow with more time."
         times = self.times_for_half
-        name = "time_limit" if limited else "proof_time"
+        how = "with a larger time_limit" if limited else "with a larger proof_time"
         return (
-            f"{what} would halve in about {_rounded(times * self.seconds)} s of proof, with a "
-            f"larger {name} (it had {_rounded(self.seconds)} s)."
+            f"{what} would halve in about {_rounded(times * self.seconds)} s of proof, {how} "
+            f"(it had {_rounded(self.seconds)} s)."
         )
 
 
