@@ -54,7 +54,10 @@ def test_targets_that_are_shifted_shift_the_intercept(model):
     np.testing.assert_allclose(moved.network(X), plain.network(X) + 50.0, atol=1e-3)
 
 
-@pytest.mark.parametrize("shift", [-1e4, 1e6, 1e9])
+@pytest.mark.parametrize(
+    "shift",
+    [pytest.param(-1e4, marks=pytest.mark.long), pytest.param(1e6, marks=pytest.mark.long), 1e9],
+)
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_targets_far_from_zero_have_the_neurons_and_the_proof_of_those_near_it(loss, shift):
     X, y = cases.draw_rows("squared", 12, 3)

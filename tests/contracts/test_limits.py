@@ -221,7 +221,6 @@ def test_a_warm_start_is_never_lost(case):
     ("model", "shape", "fewer"),
     [
         (cvxnn.ReLU(), (600, 11), "fewer or projected features"),
-        (cvxnn.ReLU(0.1), (600, 11), "fewer or projected features"),
         (cvxnn.Conv(4), (140, 5, 5), "smaller filters"),
     ],
     ids=repr,
