@@ -123,7 +123,12 @@ def relaxed_case(seconds: float = 2.0) -> Case:
     """A certificate with multipliers, also where an oracle would have one by itself."""
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((24, 11)), rng.standard_normal(24)
-    solution = solve_quietly(X, y, 0.3 * cvxnn.largest_beta(X, y))
+    return relaxed(X, y, 0.3 * cvxnn.largest_beta(X, y), seconds)
+
+
+def relaxed(X: np.ndarray, y: np.ndarray, beta: float, seconds: float) -> Case:
+    """The same for other data."""
+    solution = solve_quietly(X, y, beta)
     model = cvxnn.ReLU()
     problem = Problem.checked(model.rows(X), y, solution.beta, "squared", None, False)
     prover = relaxation_prover(problem)

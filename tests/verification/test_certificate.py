@@ -303,3 +303,13 @@ def test_a_checker_uses_nothing_of_what_it_checks():
 def test_registries():
     assert {kind.kind for kind in EVIDENCE.values()} == set(EVIDENCE)
     assert {model.kind for model in CHECKED.values()} == set(CHECKED)
+
+
+def test_multipliers_of_rows_of_zeros():
+    """Their weights move no bound: what a neuron makes of them is 0."""
+    case = tampering.relaxed_case(seconds=0.3)
+    zeros = np.zeros((5, case.X.shape[1]))
+    X, y = np.vstack([case.X, zeros]), np.append(case.y, np.full(5, 3.0))
+    padded = tampering.relaxed(X, y, case.certificate.beta, 0.5)
+    report = padded.certificate.verify(X, y, network=padded.network)
+    assert report.accepted and report.how == "multipliers of products of rows"

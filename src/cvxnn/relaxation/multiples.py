@@ -95,8 +95,10 @@ class JoinedParts:
         total = each.sum(axis=0) * (1.0 + 4.0 * (len(t) + 8) * EPS) + len(self._v) * _UNDERFLOW
         return DualProof((t[self._labels] * self._v)[:, None], total, self.kind)
 
-    def _evidence(self, t: FloatArray) -> PartsEvidence:
-        """That of the parts, for their dual points times t."""
+    def _evidence(self, t: FloatArray) -> PartsEvidence | None:
+        """That of the parts, for their dual points times t; None where a readout mixes rows."""
+        if self.problem.rows.readout is not None:
+            return None
         parts = [
             proof.evidence.in_units(1.0, share) if proof.evidence is not None and share else None
             for proof, share in zip(self.proofs, t.tolist(), strict=True)

@@ -172,7 +172,9 @@ class RelaxationEvidence(Evidence):
         unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
         scaled = self.blocks.scattered(rows / unit)
         base = pieces.base / weight_unit @ (rows / unit)
-        weights = self.blocks.scattered(pieces.weights / weight_unit)
+        # A row of zeros adds nothing, whatever its weight; the form of a block would pay for it.
+        weights = np.where(rows.any(axis=1), pieces.weights, 0.0) / weight_unit
+        weights = self.blocks.scattered(weights)
         bounds = [
             relaxation_bound(
                 scaled, sign * weights, sign * base, self._scaled(part, unit, weight_unit)
