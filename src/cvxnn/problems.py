@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
 from cvxnn.losses.offset import beside
 from cvxnn.validation import check_flag, check_positive, check_target, check_weights
@@ -56,7 +57,9 @@ class Neurons:
     @classmethod
     def of(cls, rays: FloatArray, outputs: FloatArray) -> Neurons:
         """From rays ``size_j u_j``, shape (k, d); those of length zero are dropped."""
-        norms = np.linalg.norm(rays, axis=1)
+        # In units of the largest, whose square might leave the range of float64.
+        unit = power_of_two(rays)
+        norms = np.linalg.norm(rays / unit, axis=1) * unit
         alive = norms > _NOTHING * norms.max(initial=0.0)
         return cls(rays[alive] / norms[alive, None], norms[alive], outputs[alive])
 
