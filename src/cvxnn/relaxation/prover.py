@@ -16,7 +16,7 @@ from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.admm import Admm, Numbers, WorkerMap
+from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
 from cvxnn.relaxation.beside import Beside
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
@@ -27,6 +27,10 @@ _FIRST, _GROWTH = 20, 0.1
 # bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
 # before so many iterations, for once.
 _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
+# The same for splits into leaves.
+_RESTING, _MOST_LEAVES = (0.05, 2), 64
+# Share of the largest bound of a leaf from which one is split, too.
+_BINDING = 0.98
 # Sizes of neurons whose squares, times those of activations, stay in the range of float32, dual
 # points, and multipliers over sizes.
 _MODERATE = 1e6
@@ -112,13 +116,20 @@ class RelaxationProver:
                     break
                 if run.can_merge and run.gains_less_than(*_SLOW):
                     run.merge()
+                if run.can_split and run.gains_less_than(*_RESTING):
+                    self._remember(run)
+                    run.split()
                 if run.gains_less_than(*_STALLED):
                     break
                 run.advance()
             run.bound()
-            if self.memory is not None and run.is_finite:
-                self.memory.keep(run.scale, run.admm)
+            self._remember(run)
         return run.proof
+
+    def _remember(self, run: _Run) -> None:
+        """What a next iteration may go on from, which begins without a tree."""
+        if self.memory is not None and run.is_finite and not run.is_split:
+            self.memory.keep(run.scale, run.admm)
 
 
 class _Run:
@@ -134,6 +145,7 @@ class _Run:
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
         self._on_bound = prover.on_bound
         self._history: list[tuple[int, float]] = []
+        self._levels = list[float]()
 
     @classmethod
     def of(
@@ -187,7 +199,8 @@ class _Run:
         """The bound of the multipliers as they are, kept if it is the best."""
         if not self.is_finite:
             return
-        found = self._beside.proof(self.scale.proof(self.admm))
+        self._levels = self.scale.levels(self.admm)
+        found = self._beside.proof(self.scale.proof(self.admm.leaves, self._levels))
         value = found.bound(self._beside.whole)
         if value > self._best:
             self.proof, self._best = found, value
@@ -215,10 +228,37 @@ class _Run:
         blocks = self.scale.blocks
         return len(blocks) > 1 and 2 * blocks.rows.shape[1] <= self._largest
 
+    @property
+    def is_split(self) -> bool:
+        """Whether signs of rows are fixed."""
+        return len(self.admm.leaves) > len(SIGNS)
+
+    @property
+    def can_split(self) -> bool:
+        """Whether the blocks are the last, and more leaves allowed."""
+        return not self.can_merge and len(self.admm.leaves) < _MOST_LEAVES
+
+    def split(self) -> None:
+        """Go on with two leaves for each whose bound is nearly the largest.
+
+        The dual point makes many of them the same: to split one alone would not help.
+        """
+        least = _BINDING * max(self._levels)
+        numbers = [k for k, level in enumerate(self._levels) if level >= least]
+        # From the last on, so that the numbers of the others stay.
+        for number in reversed(numbers):
+            self.admm.split(number)
+        self._begin()
+        self._next = min(self._next, self._begun + _FIRST)
+
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
         self.scale.blocks = self.scale.blocks.merged()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Count from here."""
         self._begun, self._history = self.admm.iterations, []
 
 
