@@ -187,8 +187,7 @@ class Admm:
     def split(self, number: int) -> bool:
         """Two leaves for one, by the sign of the row that is torn most; whether there is one."""
         states, leaf = self.states, self.leaves[number]
-        G = states[number].image
-        torn = self._in_float64(leaf.torn(G, self.v, self._xp))
+        G, torn = states[number].image, self.torn(number)
         row, column = divmod(int(torn.argmax()), torn.shape[1])
         if not torn[row, column] > 0.0:
             return False
@@ -203,6 +202,11 @@ class Admm:
         self.leaves[number : number + 1] = [on, off]
         self._share(states)
         return True
+
+    def torn(self, number: int) -> FloatArray:
+        """How much each row of a leaf may add to its bound, see :meth:`Leaf.torn`."""
+        torn = self.leaves[number].torn(self.state(number).image, self.v, self._xp)
+        return self._in_float64(torn)
 
     def multipliers(self, number: int) -> Moments:
         """Of a leaf, as they are: to be put into the dual cone."""

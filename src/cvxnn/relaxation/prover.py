@@ -27,10 +27,10 @@ _FIRST, _GROWTH = 20, 0.1
 # bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
 # before so many iterations, for once.
 _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
-# The same for splits into leaves.
-_RESTING, _MOST_LEAVES = (0.05, 2), 64
-# Share of the largest bound of a leaf from which one is split, too.
-_BINDING = 0.98
+# Times and iterations, the same for splits into leaves; the share is what a split may bring.
+_RESTING, _MOST_LEAVES = (2, 200), 64
+# Times as many leaves before the next look whether they pay, and iterations between splits.
+_GROWN, _BETWEEN = 4, 30
 # Sizes of neurons whose squares, times those of activations, stay in the range of float32, dual
 # points, and multipliers over sizes.
 _MODERATE = 1e6
@@ -116,10 +116,12 @@ class RelaxationProver:
                     break
                 if run.can_merge and run.gains_less_than(*_SLOW):
                     run.merge()
-                if run.can_split and run.gains_less_than(*_RESTING):
+                if run.can_split and run.gains_less_than(run.gain_of_split, *_RESTING):
                     self._remember(run)
+                    run.grow()
+                if run.is_growing:
                     run.split()
-                if run.gains_less_than(*_STALLED):
+                elif not run.can_split and run.gains_less_than(*_STALLED):
                     break
                 run.advance()
             run.bound()
@@ -145,7 +147,7 @@ class _Run:
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
         self._on_bound = prover.on_bound
         self._history: list[tuple[int, float]] = []
-        self._levels = list[float]()
+        self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
 
     @classmethod
     def of(
@@ -212,13 +214,13 @@ class _Run:
         """Whether the gap is no more than tol."""
         return self._objective - self._best <= tol * abs(self._objective)
 
-    def gains_less_than(self, share: float, times: int) -> bool:
+    def gains_less_than(self, share: float, times: int, settled: int = _SETTLED) -> bool:
         """Whether so many times the iterations on these blocks have brought less of the gap."""
         count = self.admm.iterations - self._begun
         # Not the best bound: the first iterations on new blocks lose some of it.
         before = [value for k, value in self._history if times * (k - self._begun) <= count]
         value = self._history[-1][1] if self._history else 0.0
-        if count < _SETTLED * times or not before or len(before) == len(self._history):
+        if count < settled * times or not before or len(before) == len(self._history):
             return False
         return value - before[-1] < share * (self._objective - value)
 
@@ -236,20 +238,37 @@ class _Run:
     @property
     def can_split(self) -> bool:
         """Whether the blocks are the last, and more leaves allowed."""
-        return not self.can_merge and len(self.admm.leaves) < _MOST_LEAVES
+        few = len(self.admm.leaves) < _MOST_LEAVES
+        return few and not (self.can_merge or self._nothing_torn)
+
+    @property
+    def gain_of_split(self) -> float:
+        """The share of the gap that a split may close, about: that of the row torn most."""
+        if not self._levels:
+            return 0.0
+        torn = self.admm.torn(int(np.argmax(self._levels)))
+        return float(torn.max() / (torn.sum() or 1.0))
+
+    def grow(self) -> None:
+        """Go on with several times as many leaves, one after the other."""
+        self._wanted = min(_GROWN * len(self.admm.leaves), _MOST_LEAVES)
+        self._begun = self.admm.iterations - _BETWEEN
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether it is time for a split."""
+        waited = self.admm.iterations - self._begun >= _BETWEEN
+        return waited and len(self.admm.leaves) < self._wanted
 
     def split(self) -> None:
-        """Go on with two leaves for each whose bound is nearly the largest.
-
-        The dual point makes many of them the same: to split one alone would not help.
-        """
-        least = _BINDING * max(self._levels)
-        numbers = [k for k, level in enumerate(self._levels) if level >= least]
-        # From the last on, so that the numbers of the others stay.
-        for number in reversed(numbers):
-            self.admm.split(number)
+        """Two leaves for the one with the largest bound, and count from here."""
+        self.bound()
+        self._nothing_torn = not self.admm.split(int(np.argmax(self._levels)))
+        if self._nothing_torn:
+            self._wanted = 0
+            return
         self._begin()
-        self._next = min(self._next, self._begun + _FIRST)
+        self._next = self._begun + _FIRST
 
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""

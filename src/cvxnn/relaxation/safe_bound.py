@@ -115,7 +115,7 @@ def safe_bound(
         unit, weight_unit = _unit(X), _unit(weights)
         X, weights = X / unit, weights / weight_unit
         scaled = _in_units(multipliers, unit, weight_unit)
-        inside = in_dual_cone(scaled, weights, fixed)
+        inside = in_dual_cone(scaled, fixed)
         chosen = best_level(X, weights, inside)
         if chosen is None:
             return np.inf
@@ -125,7 +125,7 @@ def safe_bound(
     return value if value >= 0.0 else np.inf
 
 
-def in_dual_cone(L: Moments, weights: FloatArray, fixed: Fixed | None = None) -> Moments:
+def in_dual_cone(L: Moments, fixed: Fixed | None = None) -> Moments:
     """The nearest multipliers of the dual cone, certainly inside.
 
     In the head of p the weights, as the dual point of the loss, count as much as the
