@@ -100,8 +100,10 @@ class RelaxationProver:
     ) -> DualProof:
         """The better of a proof and the best one of the iteration.
 
-        Stops at tol, at the deadline, after `most` iterations, and where the bound of the
-        largest blocks has come to rest. A Ctrl-C that is deferred ends it like the deadline; it
+        Where the bound of the largest blocks comes closer by less than a split promises, the
+        leaf with the largest bound is split, several times in a row. Stops at tol, at the
+        deadline, after `most` iterations, and where the bound of the most leaves has come to
+        rest. A Ctrl-C that is deferred ends it like the deadline; it
         is raised by the caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
         if deadline.passed:
