@@ -23,7 +23,7 @@ _RELAX = 1.6
 # Iterations between two looks at the residuals, and their ratio from which rho changes.
 _EVERY, _UNBALANCED, _MOST_CHANGE = 20, 3.0, 3.0
 # rho over that of beta and the sizes of the neurons.
-_PENALTY = 20.0
+_PENALTY = 4.0
 # Of the moments of a leaf that is split, each of the two has at least so much.
 _LEAST_SHARE = 0.1
 
