@@ -73,7 +73,7 @@ def test_it_comes_to_the_value_of_the_relaxation(size, n_workers, xp):
     step = LossStep(SquaredLoss(), y)
 
     def dual(centre, theta):
-        return blocks.scattered(step.dual(blocks.gathered(centre), theta))
+        return blocks.scattered(step.dual(blocks.gathered(centre), blocks.gathered(theta)))
 
     admm = Admm(
         blocks, beta, dual, Neurons.none(2), blocks.scattered(y), 1.0,
@@ -110,4 +110,4 @@ def test_numbers_of_single_precision_stay_so():
         for part in admm.parts
         for a in (*part.state.image, *part.state.scaled)
     )
-    assert admm.dual_point().dtype == np.float64 == admm.multipliers(1.0).pq.dtype
+    assert admm.dual_point().dtype == np.float64 == admm.multipliers(0).pq.dtype

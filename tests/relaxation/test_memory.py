@@ -28,7 +28,7 @@ def iteration(beta):
     blocks, step = Blocks.of(data.rows.rows, 6), LossStep(data.loss, data.y)
 
     def dual(centre, theta):
-        return blocks.scattered(step.dual(blocks.gathered(centre), theta))
+        return blocks.scattered(step.dual(blocks.gathered(centre), blocks.gathered(theta)))
 
     return Admm(blocks, beta, dual, Neurons.none(3), blocks.scattered(data.y), 1.0)
 
@@ -39,12 +39,12 @@ def test_multipliers_are_in_proportion_to_rho():
         before.step()
     after.go_on(before.states, 0.4 * before.rho)
     assert after.rho == pytest.approx(0.4 * before.rho)
-    for sign in SIGNS:
-        old, new = before.multipliers(sign), after.multipliers(sign)
+    for k in range(len(SIGNS)):
+        old, new = before.multipliers(k), after.multipliers(k)
         for name in ("corner", "q", "up", "uq", "pp", "pq", "qq"):
             np.testing.assert_allclose(getattr(new, name), 0.4 * getattr(old, name), rtol=1e-12)
         # The moments are those of where it starts: of no neurons.
-        assert not after.states[sign].image.p.any()
+        assert not after.states[k].image.p.any()
 
 
 def test_for_the_same_beta_it_goes_on_where_it_was():

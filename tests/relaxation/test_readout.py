@@ -35,15 +35,16 @@ def test_the_predictions_are_the_same_and_each_has_its_own_rows(layer):
     np.testing.assert_allclose(own.scores(v, U)[0], layer.scores(v, U)[0], atol=1e-13)
     read = np.eye(len(own.rows)) if own.readout is None else own.readout.toarray()
     assert ((read != 0.0).sum(axis=0) <= 1).all()
-    product = read @ read.T
+    theta = rng.random(len(own.rows))
+    product = (read * theta) @ read.T
     np.testing.assert_allclose(product, np.diag(np.diag(product)), atol=0.0)
-    np.testing.assert_allclose(np.broadcast_to(squares(own), len(v)), np.diag(product))
+    np.testing.assert_allclose(squares(own, theta), np.diag(product))
     assert separated(own) is own
 
 
 def test_a_row_that_nobody_reads():
     layer = Layer(np.eye(2), csr_array((1, 2)))
-    assert separated(layer) is layer and squares(layer).tolist() == [0.0]
+    assert separated(layer) is layer and squares(layer, np.ones(2)).tolist() == [0.0]
 
 
 def test_what_is_mixed_is_not_separated():

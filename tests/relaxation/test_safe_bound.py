@@ -111,7 +111,7 @@ def test_the_claims_in_rational_numbers():
         w /= np.abs(w).max()
         given = random_moments(rng, 1, n, d, float(rng.choice([0.0, 0.1, 1.0])))
         # As float32 leaves them, not quite symmetric.
-        inside = in_dual_cone(given._replace(pp=given.pp + 0.1 * np.triu(given.pp)), w[None])
+        inside = in_dual_cone(given._replace(pp=given.pp + 0.1 * np.triu(given.pp)))
         arrow = best_level(X[None], w[None], inside)
         bound = Fraction(proven(X[None], w[None], arrow))
         L, rows, weights = Moments(*map(exactly, arrow.multipliers)), exactly(X), exactly(w)
@@ -139,7 +139,7 @@ def test_any_factor_proves_something_true():
     for _ in range(200):
         n, d = int(rng.integers(1, 7)), int(rng.integers(1, 5))
         X, w = rng.uniform(-1.0, 1.0, (n, d)), rng.uniform(-1.0, 1.0, n)
-        arrow = best_level(X[None], -w[None], in_dual_cone(random_moments(rng, 1, n, d), w[None]))
+        arrow = best_level(X[None], -w[None], in_dual_cone(random_moments(rng, 1, n, d)))
         object.__setattr__(arrow, "level", float(rng.standard_normal()))
         object.__setattr__(arrow, "corner", rng.standard_normal(arrow.corner.shape))
         truth = largest_value(X, w, ascent(X, w, rng))

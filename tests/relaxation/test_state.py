@@ -37,7 +37,7 @@ def test_multipliers_prove_the_same_after_merging():
     rng = np.random.default_rng(1)
     X, w = rng.standard_normal((4, 3, 2)), rng.standard_normal((4, 3))
     state = State.of(X, np.zeros((4, 6, 6)), np.zeros((4, 3)))
-    L = in_dual_cone(random_moments(rng, 4, 3, 2, 0.1), w)
+    L = in_dual_cone(random_moments(rng, 4, 3, 2, 0.1))
     merged = state._replace(scaled=L).merged(np)
     before = safe_bound(X, w, L)
     # Both blocks get the larger of two shifts.
@@ -66,7 +66,7 @@ def test_merged_blocks_come_to_a_tighter_bound(n_workers):
 
     def dual(centre, theta):
         places = Blocks(centre, blocks.places)
-        return places.scattered(step.dual(places.gathered(centre), theta))
+        return places.scattered(step.dual(places.gathered(centre), places.gathered(theta)))
 
     admm = Admm(
         blocks, beta, dual, Neurons.none(3), blocks.scattered(y), 1.0, n_workers=n_workers
@@ -76,7 +76,7 @@ def test_merged_blocks_come_to_a_tighter_bound(n_workers):
         for _ in range(600):
             admm.step()
         v = admm.dual_point()
-        bounds = [safe_bound(blocks.rows, s * v, admm.multipliers(s)) for s in SIGNS]
+        bounds = [safe_bound(blocks.rows, s * v, admm.multipliers(k)) for k, s in enumerate(SIGNS)]
         dual_point = blocks.gathered(v)
         t = min(beta / max(bounds), (dual_point @ y) / (dual_point @ dual_point))
         objectives.append(t * (dual_point @ y) - 0.5 * t**2 * (dual_point @ dual_point))

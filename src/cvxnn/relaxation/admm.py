@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.problems import Neurons
 from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.leaf import Fixed, Leaf
 from cvxnn.relaxation.moments import Array, Moments, Namespace, within_ball
 from cvxnn.relaxation.part import Part
 from cvxnn.relaxation.state import State
@@ -22,7 +23,9 @@ _RELAX = 1.6
 # Iterations between two looks at the residuals, and their ratio from which rho changes.
 _EVERY, _UNBALANCED, _MOST_CHANGE = 20, 3.0, 3.0
 # rho over that of beta and the sizes of the neurons.
-_PENALTY = 20.0
+_PENALTY = 4.0
+# Of the moments of a leaf that is split, each of the two has at least so much.
+_LEAST_SHARE = 0.1
 
 
 class WorkerMap(Protocol):
@@ -71,13 +74,17 @@ class Admm:
     Every step has a closed form: G is projected on its cone, the loss has its proximal step,
     and F is the positive part of a matrix. Multipliers prove a bound after any number of them.
 
+    The neurons of a sign may be split up by the signs of rows (:meth:`split`): those of each
+    leaf have moments of their own, among which those of what is fixed are 0, and the sum
+    predicts. A sum of neurons satisfies that, too, and the bound is no lower.
+
     Parameters
     ----------
     blocks : Blocks
     beta : float
     dual : callable
-        Minus the gradient of the loss at the minimum of ``l(f) + ||f - c||^2 / (2 theta)``, for
-        c in the blocks and theta.
+        Minus the gradient of the loss at the minimum of ``l(f) + sum_i (f_i - c_i)^2 / (2
+        theta_i)``, for c and theta in the blocks.
     neurons : Neurons
         Where to start, in the units of the blocks.
     v : ndarray, shape (B, b)
@@ -93,6 +100,8 @@ class Admm:
     Attributes
     ----------
     v : ndarray, shape (B, b)
+    leaves : list of Leaf
+        The two output signs, or what they have been split into.
     iterations : int
     rho : float
     residuals : tuple of float
@@ -100,7 +109,7 @@ class Admm:
 
     Notes
     -----
-    O(n b^2 + n b d + (n / b) (1 + d + b)^3) for an iteration and sign. Source: S. Boyd et al.,
+    O(n b^2 + n b d + (n / b) (1 + d + b)^3) for an iteration and leaf. Source: S. Boyd et al.,
     Distributed optimization and statistical learning via ADMM, 2011; rho by section 3.4.1.
     """
 
@@ -108,7 +117,7 @@ class Admm:
         self,
         blocks: Blocks,
         beta: float,
-        dual: Callable[[Array, float], Array],
+        dual: Callable[[Array, FloatArray], Array],
         neurons: Neurons,
         v: FloatArray,
         size: float,
@@ -118,44 +127,48 @@ class Admm:
     ) -> None:
         xp = self._xp = numbers.xp
         self._beta, self._dual, self._workers = beta, dual, workers
-        self._n_shares = -(-n_workers // len(SIGNS))
+        self._n_workers = n_workers
         X = xp.asarray(blocks.rows, dtype=numbers.dtype)
         self.rho = _PENALTY * beta / size
         self.v = xp.asarray(v, dtype=numbers.dtype)
         self.iterations = 0
         self.residuals = np.inf, np.inf
-        states = {}
+        states = []
         for sign in SIGNS:
             F = xp.asarray(_sum_of_neurons(blocks.rows, neurons, sign), dtype=numbers.dtype)
-            states[sign] = State.of(X, F, sign * self.v / (2.0 * self.rho))
+            states.append(State.of(X, F, sign * self.v / (2.0 * self.rho)))
+        self.leaves = [Leaf(sign, Fixed.nothing(self.v)) for sign in SIGNS]
         self._share(states)
 
     @property
-    def states(self) -> dict[float, State]:
-        """Of each output sign, all blocks together."""
-        return {sign: self._state(sign) for sign in SIGNS}
+    def states(self) -> list[State]:
+        """Of each leaf, all blocks together."""
+        return [self.state(k) for k in range(len(self.leaves))]
 
-    def go_on(self, before: dict[float, State], rho: float) -> None:
+    def go_on(self, before: list[State], rho: float) -> None:
         """From the multipliers of an iteration on the same blocks, with the moments as they are.
 
         Multipliers over rho stay what they are: where rho is in proportion to beta, they are.
         """
-        self.rho, states = rho, self.states
-        for sign, state in states.items():
-            states[sign] = before[sign]._replace(image=state.image, copy=state.copy)
-        self._share(states)
+        self.rho = rho
+        self._share(
+            [
+                old._replace(image=new.image, copy=new.copy)
+                for old, new in zip(before, self.states, strict=True)
+            ]
+        )
 
     def step(self) -> None:
         """One iteration."""
         self.iterations += 1
         measured = self.iterations % _EVERY == 0
-        corners = {sign: self._corner(sign) for sign in SIGNS}
-        wanted = self._workers(lambda part: part.project(corners[part.sign]), self.parts)
+        corners = [self._corner(k) for k in range(len(self.leaves))]
+        wanted = self._workers(lambda part: part.project(corners[part.number]), self.parts)
         centre = self._xp.zeros_like(self.v)
         for part, p in zip(self.parts, wanted, strict=True):
             centre[part.where] += part.sign * p
-        # Both signs move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
-        self.v = self._dual(centre, len(SIGNS) / (2.0 * self.rho))
+        # All leaves move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
+        self.v = self._dual(centre, self._copies / (2.0 * self.rho))
         advanced = self._workers(
             lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
         )
@@ -166,37 +179,67 @@ class Admm:
 
     def merge_blocks(self) -> None:
         """Go on with half as many blocks, which is tighter; their number is even."""
-        self._share({sign: self._state(sign).merged(self._xp) for sign in SIGNS})
+        states = [state.merged(self._xp) for state in self.states]
+        self.leaves = [leaf._replace(fixed=leaf.fixed.merged()) for leaf in self.leaves]
+        self._share(states)
         self.v = self.v.reshape(self._n_blocks, -1)
 
-    def multipliers(self, sign: float) -> Moments:
-        """Of an output sign, as they are: to be put into the dual cone."""
-        L = self._state(sign).scaled.combined(lambda a: self._in_float64(self.rho * a))
-        return L._replace(p=L.p - sign * self._in_float64(self.v) / 2.0)
+    def split(self, number: int) -> bool:
+        """Two leaves for one, by the sign of the row that is torn most; whether there is one."""
+        states, leaf = self.states, self.leaves[number]
+        G, torn = states[number].image, self.torn(number)
+        row, column = divmod(int(torn.argmax()), torn.shape[1])
+        if not torn[row, column] > 0.0:
+            return False
+        place = row, column
+        share = float(G.p[place] / (G.p[place] + G.q[place]))
+        share = min(max(share, _LEAST_SHARE), 1.0 - _LEAST_SHARE)
+        on, off = leaf.split(place)
+        states[number : number + 1] = [
+            states[number].divided(share, on.fixed),
+            states[number].divided(1.0 - share, off.fixed),
+        ]
+        self.leaves[number : number + 1] = [on, off]
+        self._share(states)
+        return True
+
+    def torn(self, number: int) -> FloatArray:
+        """How much each row of a leaf may add to its bound, see :meth:`Leaf.torn`."""
+        torn = self.leaves[number].torn(self.state(number).image, self.v, self._xp)
+        return self._in_float64(torn)
+
+    def multipliers(self, number: int) -> Moments:
+        """Of a leaf, as they are: to be put into the dual cone."""
+        L = self.state(number).scaled.combined(lambda a: self._in_float64(self.rho * a))
+        return L._replace(p=L.p - self.leaves[number].sign * self._in_float64(self.v) / 2.0)
 
     def dual_point(self) -> FloatArray:
         """The v of the last iteration, shape (B, b)."""
         return self._in_float64(self.v)
 
-    def _state(self, sign: float) -> State:
-        states = [part.state for part in self.parts if part.sign == sign]
+    def state(self, number: int) -> State:
+        """Of a leaf, all blocks together."""
+        states = [part.state for part in self.parts if part.number == number]
         return states[0] if len(states) == 1 else State.joined(states, self._xp)
 
-    def _share(self, states: dict[float, State]) -> None:
+    def _share(self, states: list[State]) -> None:
         """Give blocks to the workers."""
-        self._n_blocks = states[SIGNS[0]].X.shape[0]
-        shares = _shares(self._n_blocks, self._n_shares)
+        self._n_blocks = states[0].X.shape[0]
+        shares = _shares(self._n_blocks, -(-self._n_workers // len(states)))
         self.parts = [
-            Part(where, sign, states[sign].take(where), self._xp)
-            for sign, where in product(SIGNS, shares)
+            Part(where, k, leaf._replace(fixed=leaf.fixed.take(where)), state.take(where), self._xp)
+            for k, (leaf, state) in enumerate(zip(self.leaves, states, strict=True))
+            for where in shares
         ]
+        # Of each row, how many the loss has: one for each leaf where it may be on.
+        self._copies = np.sum([self._in_float64(leaf.fixed.p) for leaf in self.leaves], axis=0)
 
     @staticmethod
     def _in_float64(array: Array) -> FloatArray:
         return np.asarray(array, dtype=np.float64)
 
-    def _corner(self, sign: float) -> Array:
-        total = sum(part.corner() for part in self.parts if part.sign == sign)
+    def _corner(self, number: int) -> Array:
+        total = sum(part.corner() for part in self.parts if part.number == number)
         corner = total / self._n_blocks
         corner[0, 0] -= self._beta / (self.rho * self._n_blocks)
         return within_ball(corner, self._xp)

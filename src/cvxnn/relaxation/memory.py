@@ -21,13 +21,13 @@ class Ending:
     ----------
     scale : Scale
         Of its problem, with the blocks of its end.
-    states : dict of State
+    states : list of State
         Of each output sign.
     rho : float
     """
 
     scale: Scale
-    states: dict[float, State]
+    states: list[State]
     rho: float
 
     def fits(self, scale: Scale) -> bool:

@@ -1,10 +1,11 @@
-"""Some of the blocks of one output sign in the ADMM: what is worked on by one thread."""
+"""Some of the blocks of one leaf in the ADMM: what is worked on by one thread."""
 
 from __future__ import annotations
 
 from typing import final
 
 from cvxnn.relaxation.eigen import positive_half
+from cvxnn.relaxation.leaf import Leaf
 from cvxnn.relaxation.moments import (
     Array,
     Moments,
@@ -24,16 +25,25 @@ class Part:
     ----------
     where : slice
         Of the blocks.
-    sign : float
-        Of the outputs of the neurons, whose moments are looked for.
+    number : int
+        Of the leaf, among all.
+    leaf : Leaf
+        Of the neurons whose moments are looked for, for these blocks.
     state : State
     """
 
-    def __init__(self, where: slice, sign: float, state: State, xp: Namespace) -> None:
-        self.where, self.sign, self.state, self._xp = where, sign, state, xp
+    def __init__(self, where: slice, number: int, leaf: Leaf, state: State, xp: Namespace) -> None:
+        self.where, self.number, self.leaf = where, number, leaf
+        self.state, self._xp = state, xp
+        self._is_free = leaf.fixed.is_nothing
         self._metric = _MetricRoot(state.X, xp)
         # Sums of squares for residuals: primal, dual, of the moments and of the multipliers.
         self.norms: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def sign(self) -> float:
+        """Of the outputs of the neurons."""
+        return self.leaf.sign
 
     def corner(self) -> Array:
         """The sum of the corners that the blocks ask for."""
@@ -47,12 +57,17 @@ class Part:
         self._projected = in_cone(H, self._xp)._replace(
             corner=self._xp.broadcast_to(corner, H.corner.shape)
         )
+        if not self._is_free:
+            self._projected = self.leaf.fixed.kept(self._projected)
         return self._projected.p - state.slack
 
     def advance(self, v: Array, rho: float, relax: float, *, measured: bool) -> None:
         """The copy of p that the loss wants, positive semidefinite F, and multipliers."""
         (X, image, scaled, _, slack), G = self.state, self._projected
+        # The loss has no copy of what is 0.
         pull = self.sign * v[self.where] / (2.0 * rho)
+        if not self._is_free:
+            pull = pull * self.leaf.fixed.p
         mixed = G.combined(lambda g, f, u: relax * g + (1.0 - relax) * f + u, image, scaled)
         new = moments(self._positive(adjoint(mixed, X, self._xp)), X)
         scaled = mixed.combined(lambda a, b: a - b, new)

@@ -16,7 +16,7 @@ from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.admm import Admm, Numbers, WorkerMap
+from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
 from cvxnn.relaxation.beside import Beside
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
@@ -27,6 +27,10 @@ _FIRST, _GROWTH = 20, 0.1
 # bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
 # before so many iterations, for once.
 _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
+# Times and iterations, the same for splits into leaves; the share is what a split may bring.
+_RESTING = 2, 200
+# Times as many leaves before the next look whether they pay, and iterations between splits.
+_GROWN, _BETWEEN = 4, 30
 # Sizes of neurons whose squares, times those of activations, stay in the range of float32, dual
 # points, and multipliers over sizes.
 _MODERATE = 1e6
@@ -65,6 +69,10 @@ class RelaxationProver:
         one. Its blocks stay as they have become.
     threads : int, optional
         That it works with; by default as many as there are cores.
+    leaves : int
+        Of a tree above the relaxation for each output sign, at most: where the bound has come to
+        rest, neurons are split up by the signs of rows, which brings it closer where few rows
+        matter. A certificate keeps no multipliers of several leaves.
 
     Examples
     --------
@@ -90,14 +98,17 @@ class RelaxationProver:
     on_bound: Callable[[DualProof], object] | None = None
     memory: Memory | None = None
     threads: int | None = None
+    leaves: int = 1
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
     ) -> DualProof:
         """The better of a proof and the best one of the iteration.
 
-        Stops at tol, at the deadline, after `most` iterations, and where the bound of the
-        largest blocks has come to rest. A Ctrl-C that is deferred ends it like the deadline; it
+        Where the bound of the largest blocks comes closer by less than a split promises, the
+        leaf with the largest bound is split, several times in a row. Stops at tol, at the
+        deadline, after `most` iterations, and where the bound of the most leaves has come to
+        rest. A Ctrl-C that is deferred ends it like the deadline; it
         is raised by the caller's next :func:`~cvxnn.interrupts.check_interrupt`.
         """
         if deadline.passed:
@@ -112,13 +123,22 @@ class RelaxationProver:
                     break
                 if run.can_merge and run.gains_less_than(*_SLOW):
                     run.merge()
-                if run.gains_less_than(*_STALLED):
+                if run.can_split and run.gains_less_than(run.gain_of_split, *_RESTING):
+                    self._remember(run)
+                    run.grow()
+                if run.is_growing:
+                    run.split()
+                elif not run.can_split and run.gains_less_than(*_STALLED):
                     break
                 run.advance()
             run.bound()
-            if self.memory is not None and run.is_finite:
-                self.memory.keep(run.scale, run.admm)
+            self._remember(run)
         return run.proof
+
+    def _remember(self, run: _Run) -> None:
+        """What a next iteration may go on from, which begins without a tree."""
+        if self.memory is not None and run.is_finite and not run.is_split:
+            self.memory.keep(run.scale, run.admm)
 
 
 class _Run:
@@ -132,8 +152,9 @@ class _Run:
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
-        self._on_bound = prover.on_bound
+        self._on_bound, self._most_leaves = prover.on_bound, len(SIGNS) * prover.leaves
         self._history: list[tuple[int, float]] = []
+        self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
 
     @classmethod
     def of(
@@ -187,7 +208,8 @@ class _Run:
         """The bound of the multipliers as they are, kept if it is the best."""
         if not self.is_finite:
             return
-        found = self._beside.proof(self.scale.proof(self.admm))
+        self._levels = self.scale.levels(self.admm)
+        found = self._beside.proof(self.scale.proof(self.admm, self._levels))
         value = found.bound(self._beside.whole)
         if value > self._best:
             self.proof, self._best = found, value
@@ -199,13 +221,13 @@ class _Run:
         """Whether the gap is no more than tol."""
         return self._objective - self._best <= tol * abs(self._objective)
 
-    def gains_less_than(self, share: float, times: int) -> bool:
+    def gains_less_than(self, share: float, times: int, settled: int = _SETTLED) -> bool:
         """Whether so many times the iterations on these blocks have brought less of the gap."""
         count = self.admm.iterations - self._begun
         # Not the best bound: the first iterations on new blocks lose some of it.
         before = [value for k, value in self._history if times * (k - self._begun) <= count]
         value = self._history[-1][1] if self._history else 0.0
-        if count < _SETTLED * times or not before or len(before) == len(self._history):
+        if count < settled * times or not before or len(before) == len(self._history):
             return False
         return value - before[-1] < share * (self._objective - value)
 
@@ -215,10 +237,54 @@ class _Run:
         blocks = self.scale.blocks
         return len(blocks) > 1 and 2 * blocks.rows.shape[1] <= self._largest
 
+    @property
+    def is_split(self) -> bool:
+        """Whether signs of rows are fixed."""
+        return len(self.admm.leaves) > len(SIGNS)
+
+    @property
+    def can_split(self) -> bool:
+        """Whether the blocks are the last, and more leaves allowed."""
+        few = len(self.admm.leaves) < self._most_leaves
+        return few and not (self.can_merge or self._nothing_torn)
+
+    @property
+    def gain_of_split(self) -> float:
+        """The share of the gap that a split may close, about: that of the row torn most."""
+        if not self._levels:
+            return 0.0
+        torn = self.admm.torn(int(np.argmax(self._levels)))
+        return float(torn.max() / (torn.sum() or 1.0))
+
+    def grow(self) -> None:
+        """Go on with several times as many leaves, one after the other."""
+        self._wanted = min(_GROWN * len(self.admm.leaves), self._most_leaves)
+        self._begun = self.admm.iterations - _BETWEEN
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether it is time for a split."""
+        waited = self.admm.iterations - self._begun >= _BETWEEN
+        return waited and len(self.admm.leaves) < self._wanted
+
+    def split(self) -> None:
+        """Two leaves for the one with the largest bound, and count from here."""
+        self.bound()
+        self._nothing_torn = not self.admm.split(int(np.argmax(self._levels)))
+        if self._nothing_torn:
+            self._wanted = 0
+            return
+        self._begin()
+        self._next = self._begun + _FIRST
+
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
         self.scale.blocks = self.scale.blocks.merged()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Count from here."""
         self._begun, self._history = self.admm.iterations, []
 
 

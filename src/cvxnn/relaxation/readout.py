@@ -35,9 +35,8 @@ def separated(layer: Layer) -> Layer | None:
     return Layer(layer.rows[entries.indices], readout)
 
 
-def squares(layer: Layer) -> float | FloatArray:
-    """The diagonal of ``R R'`` for a separated layer, shape (n,); 1 without a readout."""
+def squares(layer: Layer, theta: FloatArray) -> FloatArray:
+    """The diagonal of ``R diag(theta) R'`` for a separated layer, shape (n,)."""
     if layer.readout is None:
-        return 1.0
-    readout = layer.readout
-    return np.asarray(readout.multiply(readout).sum(axis=1)).reshape(layer.n_outputs)
+        return theta
+    return np.asarray(layer.readout.multiply(layer.readout) @ theta)

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
+from cvxnn.relaxation.leaf import Fixed
 from cvxnn.relaxation.level import Arrow, best_level
 from cvxnn.relaxation.moments import Moments, adjoint, second_order
 
@@ -18,7 +19,9 @@ _UNDERFLOW = 1e-290
 _SHORT = 1e-150
 
 
-def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> float:
+def safe_bound(
+    X: FloatArray, weights: FloatArray, multipliers: Moments, fixed: Fixed | None = None
+) -> float:
     r"""Upper bound on ``max_{||u|| <= 1} sum_i w_i (x_i'u)_+``, from any multipliers.
 
     Parameters
@@ -29,6 +32,9 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
         The w: for a dual point v and an output sign s, ``s v``.
     multipliers : Moments
         Any numbers, of which the nearest in the dual cone are taken; their corner is not used.
+    fixed : Fixed, optional
+        The maximum is over u with ``x_i'u >= 0`` where ``q_i`` is 0, and ``x_i'u <= 0`` where
+        ``p_i`` is.
 
     Returns
     -------
@@ -44,7 +50,9 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
         ``Lambda_pp, Lambda_qq >= 0``, ``Lambda_pq,ij >= 0`` for i != j.
 
     Then ``Lambda_p,i p_i + p_i u'Lambda_up,i >= 0``, the same with q, and all products of
-    entries of p and q are ``>= 0``, while ``p_i q_i = 0`` whatever ``Lambda_pq,ii``. So the
+    entries of p and q are ``>= 0``, while ``p_i q_i = 0`` whatever ``Lambda_pq,ii``. Where the
+    sign of a row is fixed, q_i or p_i is 0 for all u, so that its terms are 0 whatever their
+    multipliers: those need not be in the cone. Nothing below depends on it. So the
     quadratic form of Lambda at (1, u, p, q) is not negative, and
 
         w'p <= w'p + <Lambda, (1, u, p, q)(1, u, p, q)'> = sum_b z_b'Q_b z_b,
@@ -80,8 +88,8 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
     form of |z| these moduli are, because ``(|x_i|'|u|)^2 <= l_i^2`` too and so all of p, q, a
     are at most l,
 
-        A_1 = |m| + lambda + sum_i l_i (|w_i| + 2 (Lambda_p,i + Lambda_q,i + ||Lambda_up,i|| +
-              ||Lambda_uq,i||)) + l'(Lambda_pp + 2 |Lambda_pq| + Lambda_qq) l,
+        A_1 = |m| + lambda + sum_i l_i (|w_i| + 2 (|Lambda_p,i| + |Lambda_q,i| + ||Lambda_up,i||
+              + ||Lambda_uq,i||)) + l'(|Lambda_pp| + 2 |Lambda_pq| + |Lambda_qq|) l,
         A_2 = sum_b || |R_b| l + |S_b,0| + (||S_b,ku||)_k ||^2 + || |R_c,0| + (||R_c,ku||)_k ||^2.
 
     Lengths are rounded up, and so is the final sum of non-negative numbers. The cone is entered
@@ -107,7 +115,7 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
         unit, weight_unit = _unit(X), _unit(weights)
         X, weights = X / unit, weights / weight_unit
         scaled = _in_units(multipliers, unit, weight_unit)
-        inside = in_dual_cone(scaled, weights)
+        inside = in_dual_cone(scaled, fixed)
         chosen = best_level(X, weights, inside)
         if chosen is None:
             return np.inf
@@ -117,21 +125,31 @@ def safe_bound(X: FloatArray, weights: FloatArray, multipliers: Moments) -> floa
     return value if value >= 0.0 else np.inf
 
 
-def in_dual_cone(L: Moments, weights: FloatArray) -> Moments:
+def in_dual_cone(L: Moments, fixed: Fixed | None = None) -> Moments:
     """The nearest multipliers of the dual cone, certainly inside.
 
     In the head of p the weights, as the dual point of the loss, count as much as the
-    multiplier, so that its error weighs twice.
+    multiplier, so that its error weighs twice. Those of moments that are 0 stay as they are, but
+    for halves that make them symmetric.
     """
+    # Exactly symmetric, as the adjoint takes them to be: a sum of two does not depend on order.
+    pp, qq = (0.5 * (part + part.mT) for part in (L.pp, L.qq))
+    L = L._replace(corner=0.0 * L.corner, pp=pp, qq=qq)
+    inside = _all_in_dual_cone(L)
+    if fixed is None or fixed.is_nothing:
+        return inside
+    # Every entry is one of the two: sums with 0 round nothing.
+    return fixed.kept(inside).combined(lambda a, b, c: a + (b - c), L, fixed.kept(L))
+
+
+def _all_in_dual_cone(L: Moments) -> Moments:
     p, up = second_order(L.p, L.up, 2.0, np)
     q, uq = second_order(L.q, L.uq, 1.0, np)
     pq = np.maximum(L.pq, 0.0)
     pairs = np.arange(pq.shape[1])
     pq[:, pairs, pairs] = L.pq[:, pairs, pairs]
-    # Exactly symmetric, as the adjoint takes them to be: a sum of two does not depend on order.
-    pp, qq = (np.maximum(0.5 * (part + part.mT), 0.0) for part in (L.pp, L.qq))
     heads = np.maximum(p, _lengths(up, 1)), np.maximum(q, _lengths(uq, 1))
-    return Moments(0.0 * L.corner, *heads, up, uq, pp, pq, qq)
+    return Moments(L.corner, *heads, up, uq, np.maximum(L.pp, 0.0), pq, np.maximum(L.qq, 0.0))
 
 
 def proven(X: FloatArray, weights: FloatArray, arrow: Arrow) -> float:

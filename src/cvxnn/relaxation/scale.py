@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
@@ -14,7 +14,7 @@ from cvxnn.layers import Layer
 from cvxnn.problems import Problem
 from cvxnn.relaxation.admm import SIGNS, Admm, Numbers
 from cvxnn.relaxation.blocks import Blocks
-from cvxnn.relaxation.moments import Array, Moments
+from cvxnn.relaxation.moments import Array
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.readout import separated, squares
 from cvxnn.relaxation.safe_bound import safe_bound
@@ -84,28 +84,38 @@ class Scale:
     def step(self, numbers: Numbers) -> Any:
         """The proximal step of the loss, in the blocks.
 
-        The nearest predictions of rows g to c are ``c + theta R'v``, and those read from them
-        ``R c + theta R R' v``.
+        The nearest predictions of rows g to c are ``c + diag(theta) R'v``, and those read from
+        them ``R c + R diag(theta) R' v``.
         """
         loss = LossStep(self.problem.loss, self.problem.y, self.price)
         layer = self.problem.rows
         # Rows of zeros would be fitted by moments that only slowly become zeros.
         reached = layer.lengths > 0.0
-        diagonal = np.asarray(squares(layer) * reached)
 
-        def dual(centre: Array, theta: float) -> Array:
+        def dual(centre: Array, theta: FloatArray) -> Array:
             rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
-            self.v = loss.dual(layer.read(rows / self.factor) * reached, theta * diagonal)
+            spread = squares(layer, self.blocks.gathered(theta)) * reached
+            self.v = loss.dual(layer.read(rows / self.factor) * reached, spread)
             return numbers.xp.asarray(self.weights(self.v), dtype=numbers.dtype)
 
         return dual
 
-    def proof(self, admm: Admm) -> DualProof:
-        """What the last step proves, in the units of the data."""
+    def levels(self, admm: Admm) -> list[float]:
+        """Bounds of the leaves at the dual point of the last step, in the units of iteration."""
+        weights, rows = self.weights(self._dual_point()), self.blocks.rows
+        return [
+            safe_bound(rows, leaf.sign * weights, admm.multipliers(k), leaf.fixed)
+            for k, leaf in enumerate(admm.leaves)
+        ]
+
+    def proof(self, admm: Admm, levels: Sequence[float]) -> DualProof:
+        """What these bounds of leaves prove, in the units of the data."""
         v = self._dual_point()
-        weights, rows = self.weights(v), self.blocks.rows
-        multipliers = {sign: admm.multipliers(sign) for sign in SIGNS}
-        found = [safe_bound(rows, sign * weights, multipliers[sign]) for sign in SIGNS]
+        # Every neuron of a sign is in one of its leaves.
+        found = [
+            max(level for leaf, level in zip(admm.leaves, levels, strict=True) if leaf.sign == sign)
+            for sign in SIGNS
+        ]
         bounds = np.array(found) / self.factor**2
         if self.problem.rows.readout is not None:
             bounds = (bounds + self.problem.rows.pull_error(v)) * (1.0 + 2.0 * EPS)
@@ -113,16 +123,17 @@ class Scale:
         # Up, where the numbers leave the range of float64 below.
         return DualProof(
             v[:, None] * self.units.targets, np.nextafter(bounds, np.inf), KIND,
-            evidence=self._evidence(multipliers),
+            evidence=self._evidence(admm),
         )  # fmt: skip
 
-    def _evidence(self, multipliers: Mapping[float, Moments]) -> Evidence | None:
+    def _evidence(self, admm: Admm) -> Evidence | None:
         """Multipliers as they are kept for a check of the proof, in the units of the data.
 
-        None with a readout, whose rows are not those that a check knows.
+        None with a readout, whose rows are not those that a check knows, and for leaves.
         """
-        if self.problem.rows.readout is not None:
+        if self.problem.rows.readout is not None or len(admm.leaves) > len(SIGNS):
             return None
+        multipliers = {leaf.sign: admm.multipliers(k) for k, leaf in enumerate(admm.leaves)}
         return RelaxationEvidence.of(
             self.blocks.places, multipliers,
             self.units.rows / self.factor, self.units.targets / self.factor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cvxnn.relaxation.leaf import Fixed
 from cvxnn.relaxation.moments import Array, Moments, Namespace, moments
 
 # Eigenvalues of a corner that are nothing, relative to the largest.
@@ -63,6 +64,16 @@ class State(NamedTuple):
             self.scaled.combined(lambda part: part[where]),
             self.copy[where],
             self.slack[where],
+        )
+
+    def divided(self, share: float, fixed: Fixed) -> State:
+        """A share of the moments, for a leaf below; the multipliers prove what they did before."""
+        return State(
+            self.X,
+            self.image.combined(lambda part: share * part),
+            self.scaled,
+            share * self.copy * fixed.p,
+            self.slack * fixed.p,
         )
 
     def merged(self, xp: Namespace) -> State:
