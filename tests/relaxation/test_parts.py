@@ -339,3 +339,17 @@ def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
     moved = proof.in_units(4.0, 0.5)
     again = moved.evidence.bound(Pieces(4.0 * X, moved.v, np.zeros(60)), moved.oracle_bound)
     assert again == pytest.approx(2.0 * found, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_worst_sign_of_a_check_is_that_of_the_sum(seed):
+    """Parts may have other worst signs each."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((80, 5)), rng.standard_normal(80)
+    problem = Problem.of(Layer(X), y, 3.0, SquaredLoss())
+    proof = PartsProver(problem, 4, quick).improve(
+        Neurons.none(5), spectral_proof(problem.rows, 10.0 * y), 1e-6, UNLIMITED
+    )
+    assert proof.kind == "parts"
+    found = proof.evidence.bound(Pieces(X, proof.v, np.zeros(80)), proof.oracle_bound)
+    assert found <= (1.0 + 1e-6) * proof.oracle_bound

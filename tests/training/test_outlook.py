@@ -27,8 +27,6 @@ def test_a_gap_that_falls_by_a_power_of_time_goes_on_like_that():
 @pytest.mark.parametrize(
     "made",
     [
-        outlook([]),
-        outlook([(1.0, 5.0)]),
         outlook([(1.0, 5.0), (2.0, 5.0), (4.0, 5.0)]),
         outlook([(1.0, 5.0), (2.0, 8.0), (4.0, 9.0)], at_rest=True),
         # Closed, and a bound that has become worse.
@@ -38,6 +36,12 @@ def test_a_gap_that_falls_by_a_power_of_time_goes_on_like_that():
         outlook([(7.0, -np.inf), (8.0, -np.inf)]),
     ],
 )
-def test_what_is_at_rest_or_unknown_promises_nothing(made):
+def test_what_is_at_rest_promises_nothing(made):
     assert not made.helps and made.times_for_half == np.inf
     assert made.sentence(what="The gap") == "The gap would hardly narrow with more time."
+
+
+@pytest.mark.parametrize("bounds", [[], [(1.0, 5.0)]])
+def test_one_bound_says_nothing_of_the_next(bounds):
+    assert not outlook(bounds).helps
+    assert outlook(bounds).sentence() == "it may narrow with a larger proof_time."

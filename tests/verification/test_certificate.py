@@ -313,3 +313,21 @@ def test_multipliers_of_rows_of_zeros():
     padded = tampering.relaxed(X, y, case.certificate.beta, 0.5)
     report = padded.certificate.verify(X, y, network=padded.network)
     assert report.accepted and report.how == "multipliers of products of rows"
+
+
+def test_claims_do_not_widen_the_slack(plane):
+    X, y = plane
+    solution, certificate = solved(X, y, beta=0.9)
+    for dual_bound, objective in ((2.0 * solution.objective, 1e9), (1e5, 1e300)):
+        forged = replace(certificate, dual_bound=dual_bound, objective=objective).sealed()
+        for network in (None, solution.network):
+            report = forged.verify(X, y, network=network)
+            assert not report.accepted and report.bound <= solution.objective * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("loss", [{"name": ["squared"]}, {"name": "huber", "delta": "a"}])
+def test_losses_that_are_none(plane, loss):
+    X, y = plane
+    _, certificate = solved(X, y, beta=0.9)
+    with pytest.raises(InputError):
+        replace(certificate, loss=loss).verify(X, y, fingerprint=False)

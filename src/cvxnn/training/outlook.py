@@ -65,6 +65,11 @@ class Outlook:
         return float(2.0 ** (np.log(2.0) / np.log(before / now)))
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is more than one bound, or an end, to tell it from."""
+        return self.at_rest or len(self._bounds) > 1
+
+    @property
     def helps(self) -> bool:
         """Whether more time would bring the bound closer."""
         return self.times_for_half <= _PATIENCE
@@ -79,10 +84,12 @@ class Outlook:
         what : str
             How the gap is called.
         """
+        how = "with a larger time_limit" if limited else "with a larger proof_time"
+        if not self.is_known:
+            return f"{what} may narrow {how}."
         if not self.helps:
             return f"{what} would hardly narrow with more time."
         times = self.times_for_half
-        how = "with a larger time_limit" if limited else "with a larger proof_time"
         return (
             f"{what} would halve in about {_rounded(times * self.seconds)} s of proof, {how} "
             f"(it had {_rounded(self.seconds)} s)."

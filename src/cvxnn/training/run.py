@@ -23,6 +23,7 @@ from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.solvers.search import Pursuit, Search
@@ -250,7 +251,8 @@ class Run:
         self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
         if interrupt_pending():
             return Status.INTERRUPTED
-        outlook.at_rest = not deadline.passed
+        # Parts end where their shares of the time do.
+        outlook.at_rest = isinstance(prover, RelaxationProver) and not deadline.passed
         return status
 
     def _report_bound(self, objective: float, bound: float, n_neurons: int) -> None:

@@ -154,7 +154,10 @@ class BoundCertificate:
         if fingerprint:
             is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
             reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
-        reason = reason or self._reason(bound, low, objective)
+        # What is claimed says nothing of how large an error may be.
+        known = (bound,) if found is None else (bound, objective)
+        size = max((abs(number) for number in known if math.isfinite(number)), default=0.0)
+        reason = reason or self._reason(bound, low, objective, size)
         elapsed = perf_counter() - start
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
@@ -257,13 +260,16 @@ class BoundCertificate:
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
 
-    def _reason(self, bound: float, low: float, objective: float) -> str:
-        """Why what is claimed was not confirmed, for a network of an objective from `low` on."""
+    def _reason(self, bound: float, low: float, objective: float, size: float) -> str:
+        """Why what is claimed was not confirmed, for a network of an objective from `low` on.
+
+        The slack for rounding is a share of the `size` of numbers that were recomputed.
+        """
         claims = (float(self.dual_bound), float(self.objective), float(self.level))
         if any(map(math.isnan, claims)) or claims[0] == math.inf:
             return "The certificate claims what is no number."
         share = _SLACK if self.evidence is None else self.evidence.slack
-        slack = share * max(abs(claims[0]), abs(claims[1]) if claims[1] < math.inf else 0.0)
+        slack = share * size
         if claims[0] > bound + slack:
             return (
                 f"The certificate claims a bound of {claims[0]:.9g}, and proves {bound:.9g} only."
@@ -320,13 +326,13 @@ class _Problem:
         if (counts < 0.0).any():
             raise InputError("sample_weight must be at least 0.")
         alive = counts > 0.0
-        if len(certificate.v) != int(alive.sum()):
+        if np.shape(certificate.v) != (int(alive.sum()),):
             raise InputError(
                 f"The certificate is for {len(certificate.v)} rows, and there are "
                 f"{int(alive.sum())}."
             )
         loss = certificate.loss.get("name")
-        if loss not in DUALS:
+        if not isinstance(loss, str) or loss not in DUALS:
             raise InputError(
                 f"A certificate of the loss {loss} cannot be checked independently yet."
             )
@@ -343,7 +349,7 @@ class _Problem:
             largest, how = self.model.largest(
                 self.data, v, float(certificate.level), certificate.evidence
             )
-        parameters = {k: float(p) for k, p in certificate.loss.items() if k != "name"}
+        parameters = {k: p for k, p in certificate.loss.items() if k != "name"}
         dual = self._dual(certificate.loss["name"], v, parameters)
         if self.model.has_free_skip:
             largest += self._project(dual, v, has_constant=bool(certificate.intercept))
@@ -362,8 +368,9 @@ class _Problem:
         slope = abs(float(getattr(self.model, "slope", 0.0)))
         return projection.reach(self.data) * max(1.0, slope) * (1.0 + 1e-9)
 
-    def _dual(self, name: str, v: FloatArray, parameters: dict[str, float]) -> Dual:
-        if not all(0.0 < value < math.inf for value in parameters.values()):
+    def _dual(self, name: str, v: FloatArray, parameters: dict[str, Any]) -> Dual:
+        numbers = (isinstance(value, (int, float)) for value in parameters.values())
+        if not (all(numbers) and all(0.0 < value < math.inf for value in parameters.values())):
             raise InputError("The loss of the certificate has parameters that are none.")
         try:
             return DUALS[name](v, self.y, self.weights, **parameters)

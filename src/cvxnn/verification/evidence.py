@@ -70,6 +70,11 @@ class Evidence(ABC):
             If it is none for rows of this shape.
         """
 
+    def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
+        """The same for ``v'phi(u)`` and for ``-v'phi(u)``."""
+        bound = self.bound(pieces, level)
+        return bound, bound
+
     @property
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
@@ -165,6 +170,9 @@ class RelaxationEvidence(Evidence):
     weight_unit: float = 1.0
 
     def bound(self, pieces: Pieces, level: float) -> float:
+        return max(self.both(pieces, level))
+
+    def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
         rows = pieces.rows
         self.blocks.check(len(rows))
         if self.above.up.shape[1] != rows.shape[1]:
@@ -185,8 +193,11 @@ class RelaxationEvidence(Evidence):
         error = Kinked(rows / unit, pieces.weights / weight_unit, np.zeros(rows.shape[1])).mass
         error += Kinked(rows / unit, pieces.base / weight_unit, np.zeros(rows.shape[1])).mass
         share = 2.0**-52 * (pieces.roundings + (len(rows) + 4 if pieces.base.any() else 0))
-        largest = (max(*bounds, 0.0) + share * error) * unit * weight_unit
-        return float(np.nextafter(largest * (1.0 + 2.0**-50), np.inf))
+        above, below = (
+            (max(bound, 0.0) + share * error) * unit * weight_unit * (1.0 + 2.0**-50)
+            for bound in bounds
+        )
+        return float(np.nextafter(above, np.inf)), float(np.nextafter(below, np.inf))
 
     def _scaled(self, part: Multipliers, unit: float, weight_unit: float) -> Multipliers:
         share = self.weight_unit / weight_unit

@@ -24,7 +24,7 @@ from cvxnn.verification.rounding import sum_up
 @final
 @dataclass(frozen=True, eq=False)
 class PartsEvidence(Evidence):
-    """Rows in parts: the largest value of a sum is at most the sum of the largest values.
+    """Rows in parts: for each output sign, the largest value of a sum is at most that of the sums.
 
     Attributes
     ----------
@@ -59,8 +59,9 @@ class PartsEvidence(Evidence):
             own = members == k
             part = Pieces(pieces.rows[own], pieces.weights[own], pieces.base[own], pieces.roundings)
             if own.any():
-                bounds.append(largest_of_kinks(part, float(self.levels[k]), evidence)[0])
-        return sum_up(np.array(bounds))
+                bounds.append(_both(part, float(self.levels[k]), evidence))
+        above, below = np.array(bounds).T
+        return max(sum_up(above), sum_up(below))
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -95,6 +96,13 @@ class PartsEvidence(Evidence):
     def in_units(self, rows: float, weights: float) -> PartsEvidence:
         parts = tuple(None if part is None else part.in_units(rows, weights) for part in self.parts)
         return replace(self, levels=self.levels * (rows * weights), parts=parts)
+
+
+def _both(part: Pieces, level: float, evidence: Evidence | None) -> tuple[float, float]:
+    """For ``v'phi(u)`` and for ``-v'phi(u)``: by the evidence, or what else proves more."""
+    any_sign, _ = largest_of_kinks(part, level, evidence)
+    above, below = (any_sign, any_sign) if evidence is None else evidence.both(part, level)
+    return min(above, any_sign), min(below, any_sign)
 
 
 def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidence:
