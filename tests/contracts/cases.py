@@ -143,12 +143,20 @@ FEW = [
 ]  # fmt: skip
 
 
+# Of these, the ones whose searches are like those of others, and take seconds.
+SLOW = ("leaky", "penalised skip", "free skip", "averages and biases")
+
+
 def each(cases):
     return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
 
 
 each_case = each(CASES.values())
 each_of_few = each(FEW)
+each_of_few_with_long = pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=pytest.mark.long if c.name in SLOW else (), id=c.name) for c in FEW],
+)
 each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
 each_sampled = each(case for case in CASES.values() if "sampled" in case.methods)
 each_loss = pytest.mark.parametrize(

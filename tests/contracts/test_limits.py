@@ -104,7 +104,7 @@ class Looks(Deadline):
         return self
 
 
-@cases.each_of_few
+@cases.each_of_few_with_long
 def test_a_run_may_end_at_any_look_at_its_deadline(case):
     loss = case.losses[-1]
     X, y = case.data(loss, case.large)

@@ -122,7 +122,7 @@ def test_many_rows_need_no_square_of_them(skip):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"max_iter": 1}])
-@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((300, 4))

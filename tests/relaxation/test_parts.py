@@ -152,6 +152,7 @@ def test_any_number_of_parts(n_parts):
     assert 0.0 < proof.bound(problem) <= solution.objective + solution.objective_error
 
 
+@pytest.mark.long
 def test_rows_of_zeros():
     """Parts of nothing else pay their whole loss, and their share of beta is free."""
     X, y = plane(20)

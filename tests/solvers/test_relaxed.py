@@ -44,7 +44,10 @@ CASES = {
 }
 # Every model with the squared loss, and with one of the others.
 PAIRS = [(name, "squared") for name in CASES]
-PAIRS += zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
+PAIRS += [
+    pytest.param(name, loss, marks=pytest.mark.long)
+    for name, loss in zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
+]
 
 
 def draw(name, loss, seed=3):
@@ -126,7 +129,9 @@ def exact_bounds(layer, v):
     return CellOracle(rows, enumerate_patterns(rows)).price(layer.pull(v)[:, None]).bounds
 
 
-@pytest.mark.parametrize("part", range(6))
+@pytest.mark.parametrize(
+    "part", [*range(2), *(pytest.param(k, marks=pytest.mark.long) for k in range(2, 6))]
+)
 def test_nothing_is_claimed_that_is_not_so(part):
     """The bounds of v are not below those of the cells, and v vanishes on what is free."""
     for seed in range(20 * part, 20 * part + 20):

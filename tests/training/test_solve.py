@@ -59,6 +59,7 @@ def test_sampled_beyond_enumeration_reports_a_finite_gap():
     assert_certified(solution, X, y, 5.0)
 
 
+@pytest.mark.long
 def test_no_seed_does_better_than_another_where_nothing_is_proven():
     # More hyperplanes than a search over their signs takes.
     rng = np.random.default_rng(0)

@@ -98,6 +98,7 @@ def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network()
     assert objectives == sorted(objectives, reverse=True)
 
 
+@pytest.mark.long
 def test_where_no_eta_is_left_the_search_is_stuck_or_stationary():
     """A gap of nothing is never reached: the root is, and then there is nothing to do."""
     search = penalised("squared", 0.0)
