@@ -123,6 +123,7 @@ def test_a_run_may_end_at_any_look_at_its_deadline(case):
             assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
+@pytest.mark.long
 def test_a_run_on_many_rows_may_end_at_any_look():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((5_000, 3)), np.ones(5_000)])

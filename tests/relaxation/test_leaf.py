@@ -184,7 +184,10 @@ def bounds_of(problem, neurons, leaves, most=1500, block=50):
     return prover.improve(neurons, first, 1e-6, UNLIMITED)
 
 
-@pytest.mark.parametrize(("n", "d", "seed"), [(10, 3, 1), (14, 3, 0), (14, 4, 2)])
+@pytest.mark.parametrize(
+    ("n", "d", "seed"),
+    [(10, 3, 1), *(pytest.param(14, *rest, marks=pytest.mark.long) for rest in ((3, 0), (4, 2)))],
+)
 def test_a_tree_is_tighter_and_never_above_the_optimum(n, d, seed):
     X, y = small(n, d, seed)
     beta = 0.05 * cvxnn.largest_beta(X, y)
