@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two
+from cvxnn.verification.rounding import TINY, U, gamma, norms_up
 
 # Multiples of the size of the data between which shifts are looked for, and how finely.
 _SMALLEST, _LARGEST, _TRIALS, _ROUNDS = 1e-8, 1e2, 10, 7
@@ -256,8 +256,3 @@ def _over_ball(S: FloatArray) -> tuple[float, float]:
     gaps = ball - values
     level = S[0, 0] + float((squares / np.where(gaps > 0.0, gaps, 1.0)).sum())
     return float(level), float(ball)
-
-
-def in_units(rows: FloatArray, weights: FloatArray) -> tuple[float, float]:
-    """The powers of two that bring rows and weights to size one."""
-    return power_of_two(rows), power_of_two(weights)

@@ -100,8 +100,12 @@ class PartsEvidence(Evidence):
 
 def _both(part: Pieces, level: float, evidence: Evidence | None) -> tuple[float, float]:
     """For ``v'phi(u)`` and for ``-v'phi(u)``: by the evidence, or what else proves more."""
+    above = below = np.inf
+    if evidence is not None:
+        above, below = evidence.both(part, level)
+        if max(above, below) <= level * (1.0 + evidence.slack):
+            return above, below
     any_sign, _ = largest_of_kinks(part, level, evidence)
-    above, below = (any_sign, any_sign) if evidence is None else evidence.both(part, level)
     return min(above, any_sign), min(below, any_sign)
 
 
