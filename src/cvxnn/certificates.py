@@ -25,12 +25,13 @@ def dual_bound(loss: Loss, y: FloatArray, v: FloatArray, beta: float, oracle_bou
     Parameters
     ----------
     loss : Loss
-    y : ndarray, shape (n,)
-    v : ndarray, shape (n,)
-        Any vector; the better the closer to minus the gradient at the optimum.
+    y : ndarray, shape (n,), or (n, c) for several outputs
+    v : ndarray, of the same shape
+        Any one; the better the closer to minus the gradient at the optimum.
     beta : float
     oracle_bound : float
-        Proven upper bound on ``M(v) = max_{||u|| <= 1} |v'(Xu)_+|``.
+        Proven upper bound on ``M(v) = max_{||u|| <= 1} |v'(Xu)_+|``, for several outputs on
+        ``||V'(Xu)_+||``.
 
     Returns
     -------
@@ -114,13 +115,14 @@ class DualProof:
 
     def bound(self, problem: Problem[Any]) -> float:
         """The lower bound on the optimal value of a problem that it gives: :func:`dual_bound`."""
-        loss, y = problem.loss, problem.y
-        lower = dual_bound(loss, y, self.v, problem.beta, self.oracle_bound)
+        loss, y = problem.loss, problem.target
+        v = self.V.reshape(y.shape)
+        lower = dual_bound(loss, y, v, problem.beta, self.oracle_bound)
         if self.slack == 0.0:
             return lower
         if self.slack == np.inf:
             return -np.inf
-        return lower - self.slack * loss.dual_scaling(self.v, y, np.inf)
+        return lower - self.slack * loss.dual_scaling(v, y, np.inf)
 
 
 def spectral_proof(layer: Rows, v: FloatArray, *, quick: bool = False) -> DualProof:

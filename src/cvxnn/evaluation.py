@@ -37,7 +37,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class PrecisePrediction:
-    """Predictions ``high + low``, and a bound on the error of that; arrays of shape (n,)."""
+    """Predictions ``high + low``, and a bound on the error of that, in arrays of their shape."""
 
     high: FloatArray
     low: FloatArray
@@ -50,9 +50,9 @@ class Prediction:
 
     Attributes
     ----------
-    values : ndarray, shape (n,)
+    values : ndarray, shape (n,), or (n, c) for several outputs
         As float64 gives them.
-    moduli : ndarray, shape (n,)
+    moduli : ndarray, of the same shape
         For each a bound on the sum of the moduli of its terms; 0 where nothing is rounded.
     roundings : int
         Operations between the weights and a prediction, at most: terms of all nested sums.
@@ -70,25 +70,28 @@ class Prediction:
         """Bound on the rounding error of each value."""
         return (self.roundings + 8) * _EPS * self.moduli
 
-    def shifted(self, offset: float) -> Prediction:
-        """The predictions with a number added to each."""
-        if offset == 0.0:
+    def shifted(self, offset: float | FloatArray) -> Prediction:
+        """The predictions with a number added to each, or one for each output."""
+        if not np.any(offset):
             return self
         # A number that is added to 0 is not rounded.
-        moduli, precise = np.where(self.moduli > 0.0, self.moduli + abs(offset), 0.0), self.precise
+        moduli = np.where(self.moduli > 0.0, self.moduli + np.abs(offset), 0.0)
+        precise = self.precise
         # A function of its own: `precise` is that of the predictions without the offset.
         further = None if precise is None else partial(_shifted, precise, offset)
         return Prediction(self.values + offset, moduli, self.roundings + 1, further)
 
 
-def _shifted(precise: Callable[[], PrecisePrediction], offset: float) -> PrecisePrediction:
+def _shifted(
+    precise: Callable[[], PrecisePrediction], offset: float | FloatArray
+) -> PrecisePrediction:
     from cvxnn.compensated import pair_error, sum_of_pairs
 
     before = precise()
     high, low = sum_of_pairs(
         (before.high, before.low), (np.full_like(before.high, offset), np.zeros_like(before.low))
     )
-    size = np.where(before.high != 0.0, np.abs(before.high) + abs(offset), 0.0)
+    size = np.where(before.high != 0.0, np.abs(before.high) + np.abs(offset), 0.0)
     rounding = 2.0 * pair_error(1) * size
     return PrecisePrediction(high, low, before.error + rounding)
 
@@ -107,9 +110,9 @@ def predict(
     ----------
     layer : Rows
     hidden : ndarray, shape (m, d)
-    weights : ndarray, shape (m,)
+    weights : ndarray, shape (m,), or (m, c) for several outputs
     linear : pair of ndarray, optional
-        S of shape (n, p) and w of shape (p,).
+        S of shape (n, p) and w of shape (p,), beside one output.
     of_readout : int
         Roundings in the entries of the readout, before any product.
 
@@ -129,8 +132,8 @@ def predict(
         moduli = moduli + np.abs(S) @ np.abs(w)
         roundings += len(w)
 
-    forward = layer.precisely(hidden, weights)
-    if forward is None or layer.rows.size * len(weights) > _MOST_PRODUCTS:
+    forward = _precisely(layer, hidden, weights)
+    if forward is None or layer.rows.size * weights.size > _MOST_PRODUCTS:
         return Prediction(values, moduli, roundings)
 
     def precise() -> PrecisePrediction:
@@ -147,6 +150,22 @@ def predict(
     return Prediction(values, moduli, roundings, precise)
 
 
+def _precisely(layer: Rows, hidden: FloatArray, weights: FloatArray) -> Callable[[], Pair] | None:
+    """What gives the predictions in twice the precision, if there is something: for each output."""
+    if weights.ndim == 1:
+        return layer.precisely(hidden, weights)
+    each = [layer.precisely(hidden, np.ascontiguousarray(output)) for output in weights.T]
+    known = [forward for forward in each if forward is not None]
+    if len(known) < len(each):
+        return None
+
+    def forward() -> Pair:
+        high, low = zip(*(output() for output in known), strict=True)
+        return np.column_stack(high), np.column_stack(low)
+
+    return forward
+
+
 def evaluate(
     loss: Loss,
     y: FloatArray,
@@ -160,7 +179,7 @@ def evaluate(
     Parameters
     ----------
     loss : Loss
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n,), or (n, c) for several outputs
     prediction : Prediction
     price : float
         ``beta`` times the penalty, a sum of non-negative terms.
@@ -172,17 +191,17 @@ def evaluate(
     Notes
     -----
     A prediction that errs by e changes a convex loss by ``e max |l'|`` over the interval
-    at most, and l' is largest at its ends. Losses are sums of n non-negative terms, each
-    of a few roundings.
+    at most. Losses are sums of non-negative terms, one for each target, each of a few
+    roundings.
     """
     value, error = loss.value(prediction.values, y), prediction.error
-    of_loss = _spread(loss, y, prediction.values, error, error) + (len(y) + 16) * _EPS * value
+    of_loss = _spread(loss, y, prediction.values, error, error) + (y.size + 16) * _EPS * value
     if of_loss > min(_ENOUGH, _SHARE * tol) * (value + price) and prediction.precise is not None:
         precise = prediction.precise()
         high, low, error = precise.high, precise.low, precise.error
         value = loss.value_of_pair(high, low, y)
         of_loss = _spread(loss, y, high, error, error + np.abs(low))
-        of_loss += (len(y) + 16) * _EPS * value
+        of_loss += (y.size + 16) * _EPS * value
     of_price = (roundings + 8) * _EPS * price
     return Evaluation(value + price, (of_loss + of_price) * (1.0 + 1e-9))
 
@@ -194,9 +213,7 @@ def _spread(
 
     Slopes are those within `reach` of `values`.
     """
-    slopes = np.maximum(
-        np.abs(loss.gradient(values + reach, y)), np.abs(loss.gradient(values - reach, y))
-    )
+    slopes = loss.slopes(values, reach, y)
     # Squares of the smallest numbers vanish.
-    underflow = len(y) * 1e-300 if slopes.any() else 0.0
-    return float(slopes @ error) + underflow
+    underflow = y.size * 1e-300 if slopes.any() else 0.0
+    return float(np.vdot(slopes, error)) + underflow

@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.rows import power_of_two
-from cvxnn.losses import Loss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses import Loss, SquaredLoss, as_loss
+from cvxnn.losses.composed import weighted
 from cvxnn.losses.offset import beside
-from cvxnn.validation import check_flag, check_positive, check_target, check_weights
+from cvxnn.validation import check_flag, check_positive, check_targets, check_weights
 
 # A neuron this much shorter than the longest is none.
 _NOTHING = 1e-13
@@ -198,22 +199,33 @@ class Problem(Generic[R]):
         InputError
             If an argument is not as described there.
         """
-        target, beta = check_target(y, rows.n_outputs), check_positive(beta, "beta")
+        target, beta = check_targets(y, rows.n_outputs), check_positive(beta, "beta")
         chosen = as_loss(loss)
-        if chosen.has_labels and not np.isin(target, (-1.0, 1.0)).all():
-            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        chosen.check(target)
         if sample_weight is not None:
             weights = check_weights(sample_weight, len(target))
             counted = np.flatnonzero(weights > 0.0)
-            rows, target, weights = rows.take(counted), target[counted], weights[counted]
-            if (weights != 1.0).any():
-                chosen = WeightedLoss(chosen, weights)
-        if check_flag(intercept, "intercept") and chosen.has_labels and len(set(target)) < 2:
+            rows = rows.take(counted)
+            chosen, target = weighted(chosen, target[counted], weights[counted])
+        one_label = target.ndim == 1 and chosen.has_labels and len(set(target)) < 2
+        if check_flag(intercept, "intercept") and one_label:
             raise InputError(
                 f"y must have both labels -1 and 1 for an intercept, got only {target[0]:g}: "
                 "it has no best value."
             )
-        return cls.of(rows, target, beta, chosen)
+        if target.ndim == 1:
+            return cls.of(rows, target, beta, chosen)
+        return Problem(rows, target, beta, chosen)
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs c of a network."""
+        return int(self.Y.shape[1])
+
+    @property
+    def target(self) -> FloatArray:
+        """The targets as losses take them: shape (n,) for one output, (n, c) for several."""
+        return self.Y[:, 0] if self.n_outputs == 1 else self.Y
 
     @property
     def y(self) -> FloatArray:
@@ -233,7 +245,7 @@ class Problem(Generic[R]):
         """
         offset = self._middle if intercept else 0.0
         Y = self.Y - offset
-        units = Units(self.rows.unit, self.loss.unit(Y[:, 0]), offset)
+        units = Units(self.rows.unit, self.loss.unit(Y), offset)
         beta = self.beta / units.rows / units.targets
         if not SMALLEST_BETA < beta < 1.0 / SMALLEST_BETA:
             raise InputError(
@@ -271,17 +283,17 @@ class Problem(Generic[R]):
         return isinstance(self.loss, SquaredLoss)
 
     def value(self, prediction: FloatArray, total_size: float = 0.0) -> float:
-        """The objective of a prediction, shape (n,), by neurons of so large a size in all."""
-        return self.loss.value(prediction, self.y) + self.beta * total_size
+        """The objective of a prediction, shaped as targets, by neurons of this size in all."""
+        return self.loss.value(prediction, self.target) + self.beta * total_size
 
     def residual(self, prediction: FloatArray) -> FloatArray:
-        """Minus the gradient of the loss, shape (n,): the dual point of a prediction."""
-        return -self.loss.gradient(prediction, self.y)
+        """Minus the gradient of the loss, shaped as targets: the dual point of a prediction."""
+        return -self.loss.gradient(prediction, self.target)
 
     @property
     def residual_at_zero(self) -> FloatArray:
-        """The dual point of the network without neurons, shape (n,)."""
-        return self.residual(np.zeros_like(self.y))
+        """The dual point of the network without neurons."""
+        return self.residual(np.zeros_like(self.target))
 
 
 @dataclass(frozen=True)

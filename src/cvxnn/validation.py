@@ -138,7 +138,7 @@ def check_flag(value: object, name: str) -> bool:
 
 
 def check_target(y: object, n: int, name: str = "y") -> FloatArray:
-    """Return the targets as a float64 array of shape (n,).
+    """Return the targets of one output as a float64 array of shape (n,).
 
     Parameters
     ----------
@@ -160,18 +160,29 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     >>> check_target([[1], [2]], n=2)
     array([1., 2.])
     """
-    array = as_real_array(y, name)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array.ravel()
+    array = _targets(y, name)
     if array.ndim != 1:
         raise InputError(f"{name} must be 1-D, of shape ({n},), got shape {array.shape}.")
-    if array.size != n:
+    return _checked_targets(array, n, name)
+
+
+def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
+    """Return the targets as a float64 array, of shape (n, c) for several outputs, else (n,).
+
+    Parameters and errors are those of :func:`check_target`, and columns are outputs.
+
+    Examples
+    --------
+    >>> check_targets([[1, 0], [0, 1]], n=2)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    array = _targets(y, name)
+    if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise InputError(
-            f"{name} has {_plural(array.size, 'entry', 'entries')} "
-            f"but X has {_plural(n, 'row', 'rows')}."
+            f"{name} must be of shape ({n},), or ({n}, c) for c outputs, got shape {array.shape}."
         )
-    check_range(array, name)
-    return array
+    return _checked_targets(array, n, name)
 
 
 def check_positive(value: object, name: str) -> float:
@@ -384,6 +395,21 @@ def check_finite(array: FloatArray, name: str) -> None:
         f"{name} must be finite, got {found}, "
         f"the first at {_place(int(np.argmin(finite)), array.shape)}."
     )
+
+
+def _targets(y: object, name: str) -> FloatArray:
+    array = as_real_array(y, name)
+    return array.ravel() if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _checked_targets(array: FloatArray, n: int, name: str) -> FloatArray:
+    if len(array) != n:
+        raise InputError(
+            f"{name} has {_plural(len(array), 'entry', 'entries')} "
+            f"but X has {_plural(n, 'row', 'rows')}."
+        )
+    check_range(array, name)
+    return array
 
 
 def _finite(value: object) -> float | None:

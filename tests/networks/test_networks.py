@@ -223,7 +223,7 @@ WRONG = [
     (TwoLayerNetwork, {HIDDEN: [], HEADS: []}, "hidden_weights must be 2-D"),
     (TwoLayerNetwork, {HIDDEN: np.empty((1, 0))}, "a row that is not empty for each neuron"),
     (TwoLayerNetwork, {HEADS: [1.0, 2.0]}, r"output_weights must be of shape \(1,\), one for each"),
-    (TwoLayerNetwork, {HEADS: [[1.0]]}, "output_weights must be 1-D with an entry for each neuron"),
+    (TwoLayerNetwork, {HEADS: [[1.0]]}, "output_weights must be 1-D for one output"),
     (TwoLayerNetwork, {HEADS: 1.0}, "output_weights must be 1-D"),
     (TwoLayerNetwork, {HIDDEN: [[np.nan, 1.0]]}, "hidden_weights must be finite"),
     (TwoLayerNetwork, {HEADS: [np.inf]}, "output_weights must be finite"),

@@ -111,8 +111,8 @@ class Layer(Rows):
         return self.read(np.maximum(self.rows @ directions.T, 0.0))
 
     def forward(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
-        """``sum_j R (M u_j)_+ a_j``, shape (n,), without an (N, k) array."""
-        total = np.empty(len(self.rows))
+        """``sum_j R (M u_j)_+ a_j``, shape (n,) or (n, c), without an (N, k) array."""
+        total = np.empty((len(self.rows), *weights.shape[1:]))
         for part in row_chunks(len(total), len(weights)):
             total[part] = np.maximum(self.rows[part] @ hidden.T, 0.0) @ weights
         return self.read(total)

@@ -10,12 +10,14 @@ from cvxnn.losses.composed import WeightedLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
 from cvxnn.losses.skip import SkipLoss
+from cvxnn.losses.softmax import SoftmaxLoss
 
 __all__ = [
     "HuberLoss",
     "LogisticLoss",
     "Loss",
     "SkipLoss",
+    "SoftmaxLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
     "WeightedLoss",
@@ -27,6 +29,7 @@ LOSSES: dict[str, Callable[[], Loss]] = {
     "huber": HuberLoss,
     "logistic": LogisticLoss,
     "squared_hinge": SquaredHingeLoss,
+    "softmax": SoftmaxLoss,
 }
 
 

@@ -89,11 +89,19 @@ class Loss(ABC):
     is_quadratic : bool
         Whether the curvature is the same everywhere.
     has_labels : bool
-        Whether targets are labels, -1 and 1, instead of real numbers.
+        Whether targets stand for labels instead of real numbers: they have no unit.
+    joins_outputs : bool
+        Whether it is a function of all outputs of a row, and not the sum of one for each. Of
+        several outputs predictions, targets and dual points have the shape (n, c); then methods
+        in the plural return a number for each row, instead of one for each entry.
     """
 
     is_quadratic: bool = False
     has_labels: bool = False
+    joins_outputs: bool = False
+
+    def check(self, y: FloatArray) -> None:  # noqa: B027
+        """InputError if targets are none for this loss."""
 
     @abstractmethod
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -106,6 +114,16 @@ class Loss(ABC):
     @abstractmethod
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The diagonal of the Hessian in ``f``, shape (n,), non-negative."""
+
+    def curved(self, prediction: FloatArray, y: FloatArray, move: FloatArray) -> FloatArray:
+        """The Hessian in ``f`` times a change of the predictions."""
+        return self.curvature(prediction, y) * move
+
+    def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
+        """Bounds on the moduli of the gradient at predictions that differ by `reach` at most."""
+        # Each entry is a function of its own prediction, and grows with it.
+        ends = self.gradient(prediction + reach, y), self.gradient(prediction - reach, y)
+        return np.maximum(np.abs(ends[0]), np.abs(ends[1]))
 
     @abstractmethod
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -143,6 +161,10 @@ class Loss(ABC):
         """Targets z with ``l(f, z) = l(f + offset, y)``, a number or one for each row, or None."""
         return None
 
+    def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray | None:
+        """Targets z with ``l(f, z) = sum_i w_i l_i(f_i, y_i)`` for weights > 0, or None."""
+        return None
+
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
@@ -168,7 +190,7 @@ class Loss(ABC):
             return 0.0
         # Each term has a few roundings, their sum n; the last part covers underflow.
         moduli = float(self.conjugate_moduli(dual, y).sum())
-        return 2.0 * (len(y) + 16) * _EPS * moduli + len(y) * 1e-300
+        return 2.0 * (y.size + 16) * _EPS * moduli + y.size * 1e-300
 
     def dual_scaling(self, direction: FloatArray, y: FloatArray, largest: float) -> float:
         """The ``t`` in ``[0, largest]`` that maximises ``-l*(-t v)``.
@@ -180,13 +202,13 @@ class Loss(ABC):
         if end <= 0.0 or not direction.any():
             return 0.0
 
-        start = float(direction @ self.prediction(0.0 * direction, y))
+        start = float(np.vdot(direction, self.prediction(0.0 * direction, y)))
         if start <= 0.0:
             return 0.0
 
         def slope(t: float) -> float:
             """Relative to that at 0, whose square might leave the range of float64."""
-            return float(direction @ self.prediction(t * direction, y)) / start
+            return float(np.vdot(direction, self.prediction(t * direction, y))) / start
 
         if not np.isfinite(end):
             end = 1.0

@@ -40,35 +40,45 @@ class WeightedLoss(Loss):
         return self.loss.moved(y, offset)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.values(prediction, y)
+        return self._times(self.loss.values(prediction, y))
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.values_of_pair(high, low, y)
+        return self._times(self.loss.values_of_pair(high, low, y))
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.gradient(prediction, y)
+        return self._times(self.loss.gradient(prediction, y))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.curvature(prediction, y)
+        return self._times(self.loss.curvature(prediction, y))
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.majorizer(prediction, y)
+        return self._times(self.loss.majorizer(prediction, y))
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.conjugates(dual / self.weights, y)
+        return self._times(self.loss.conjugates(self._over(dual), y))
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         # The quotient has an error of its own.
-        return 2.0 * self.weights * self.loss.conjugate_moduli(dual / self.weights, y)
+        return 2.0 * self._times(self.loss.conjugate_moduli(self._over(dual), y))
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        return self.loss.prediction(dual / self.weights, y)
+        return self.loss.prediction(self._over(dual), y)
 
     def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        return self.weights * self.loss.project(dual / self.weights, y)
+        return self._times(self.loss.project(self._over(dual), y))
 
     def longest(self, direction: FloatArray, y: FloatArray) -> float:
-        return self.loss.longest(direction / self.weights, y)
+        return self.loss.longest(self._over(direction), y)
+
+    def _times(self, array: FloatArray) -> FloatArray:
+        """Rows times their weights, whether there is one output or more."""
+        return self._shaped(array) * array
+
+    def _over(self, array: FloatArray) -> FloatArray:
+        return array / self._shaped(array)
+
+    def _shaped(self, array: FloatArray) -> FloatArray:
+        return self.weights if array.ndim == 1 else self.weights[:, None]
 
     @property
     def weight_unit(self) -> float:
@@ -82,3 +92,18 @@ class WeightedLoss(Loss):
 
     def in_units(self, unit: float) -> WeightedLoss:
         return WeightedLoss(self.loss.in_units(unit), self.weights)
+
+
+def weighted(loss: Loss, y: FloatArray, weights: FloatArray) -> tuple[Loss, FloatArray]:
+    """Loss and targets where each row has a weight > 0.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SoftmaxLoss
+    >>> weighted(SoftmaxLoss(), np.array([[1.0, 0.0]]), np.array([3.0]))[1]
+    array([[3., 0.]])
+    """
+    if (weights == 1.0).all():
+        return loss, y
+    repeated = loss.repeated(y, weights)
+    return (WeightedLoss(loss, weights), y) if repeated is None else (loss, repeated)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
 from cvxnn.array_types import FloatArray
+from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 
 
@@ -15,6 +16,10 @@ class MarginLoss(Loss):
     """A loss of the margin ``m = y f``; dual points are ``v = y s`` with ``s = -l'(m) >= 0``."""
 
     has_labels = True
+
+    def check(self, y: FloatArray) -> None:
+        if not np.isin(y, (-1.0, 1.0)).all():
+            raise InputError("y must have the labels -1 and 1 only for this loss.")
 
     @abstractmethod
     def _pull(self, margin: FloatArray) -> FloatArray:

@@ -34,7 +34,7 @@ class SquaredLoss(RegressionLoss):
 
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         residual = prediction - y
-        return 0.5 * float(residual @ residual)
+        return 0.5 * float(np.vdot(residual, residual))
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * ((high - y) + low) ** 2
@@ -52,7 +52,7 @@ class SquaredLoss(RegressionLoss):
         return 0.5 * dual**2 - dual * y
 
     def conjugate(self, dual: FloatArray, y: FloatArray) -> float:
-        return 0.5 * float(dual @ dual) - float(dual @ y)
+        return 0.5 * float(np.vdot(dual, dual)) - float(np.vdot(dual, y))
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return dual**2 + np.abs(dual * y)
@@ -67,10 +67,10 @@ class SquaredLoss(RegressionLoss):
         return np.inf
 
     def dual_scaling(self, direction: FloatArray, y: FloatArray, largest: float) -> float:
-        square = float(direction @ direction)
+        square = float(np.vdot(direction, direction))
         if square == 0.0:
             return 0.0
-        return float(np.clip(float(direction @ y) / square, 0.0, largest))
+        return float(np.clip(float(np.vdot(direction, y)) / square, 0.0, largest))
 
 
 class HuberLoss(RegressionLoss):

@@ -110,7 +110,7 @@ class ReLU(Model):
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()
         return TwoLayerNetwork(
-            hidden, output[:, 0], slope=self.slope,
+            hidden, output[:, 0] if output.shape[1] == 1 else output, slope=self.slope,
             skip_weights=neurons.linear, skip_is_free=self.skip == "free",
         )  # fmt: skip
 

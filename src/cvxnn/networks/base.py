@@ -17,7 +17,13 @@ from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.networks.stages import Stages, with_biases
 from cvxnn.networks.storage import NetworkFile, read_file, write_file
-from cvxnn.validation import check_number, check_positive, check_target
+from cvxnn.validation import (
+    as_real_array,
+    check_finite,
+    check_number,
+    check_positive,
+    check_targets,
+)
 from cvxnn.verification.certificate import BoundCertificate
 
 Kind = TypeVar("Kind", bound="Network")
@@ -35,7 +41,7 @@ class Network(ABC):
         ``output_weights``.
     settings : dict
         The other arguments by name: hashable, and what JSON can hold.
-    intercept : float
+    intercept : float, or array-like of shape (c,) for several outputs
         What is added to every value, without a penalty.
     """
 
@@ -45,14 +51,14 @@ class Network(ABC):
         self,
         arrays: Mapping[str, FloatArray | None],
         settings: Mapping[str, Any],
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         self._arrays = {name: array for name, array in arrays.items() if array is not None}
-        self._settings = {**settings, "intercept": check_number(intercept, "intercept")}
+        self._settings = {**settings, "intercept": self._checked(intercept)}
 
     # Any: some networks have a float for one sample.
     def forward(self, data: ArrayLike) -> Any:
-        """``f(data)``, shape (n,), also available by calling the network.
+        """``f(data)``, shape (n,) or (n, c), also available by calling the network.
 
         Raises
         ------
@@ -71,16 +77,38 @@ class Network(ABC):
         return self._arrays["output_weights"]
 
     @property
-    def intercept(self) -> float:
-        """What is added to every value, without a penalty; 0 where there is none."""
-        return float(self._settings["intercept"])
+    def n_outputs(self) -> int | None:
+        """The number of outputs c of a network that has a vector of them; None for one number."""
+        return None
 
-    def with_intercept(self, intercept: float) -> Self:
+    # Any: a float for one output.
+    @property
+    def intercept(self) -> Any:
+        """What is added to every value, without a penalty; 0 where there is none.
+
+        A float; of several outputs an array of shape (c,).
+        """
+        kept = self._settings["intercept"]
+        return kept if self.n_outputs is None else np.array(kept)
+
+    def with_intercept(self, intercept: float | ArrayLike) -> Self:
         """The same network with another number added to its values."""
-        if intercept == self.intercept:
+        if np.array_equal(intercept, self.intercept):
             return self
-        settings = {**self._settings, "intercept": float(intercept)}
-        return _rebuilt(type(self), self._arrays, settings)
+        return _rebuilt(type(self), self._arrays, {**self._settings, "intercept": intercept})
+
+    def _checked(self, intercept: float | ArrayLike) -> float | tuple[float, ...]:
+        """An intercept as settings keep it: hashable, and what JSON can hold."""
+        if self.n_outputs is None:
+            return check_number(intercept, "intercept")
+        each = as_real_array(intercept, "intercept")
+        if each.shape not in ((), (self.n_outputs,)):
+            raise InputError(
+                f"intercept must be a number, or of shape ({self.n_outputs},), one for each "
+                f"output, got shape {each.shape}."
+            )
+        check_finite(each, "intercept")
+        return tuple(np.broadcast_to(each, self.n_outputs).tolist())
 
     @property
     def n_neurons(self) -> int:
@@ -137,7 +165,7 @@ class Network(ABC):
         ----------
         data : array-like
             As for :meth:`forward`, n rows of it.
-        y : array-like, shape (n,)
+        y : array-like, shape (n,), or (n, c) for several outputs
         beta : float
             Positive.
         loss : Loss, optional
@@ -165,7 +193,13 @@ class Network(ABC):
         Errors are those of :meth:`objective`.
         """
         prediction = self.predict_on(self.rows(data))
-        target = check_target(y, len(prediction.values))
+        target = check_targets(y, len(prediction.values))
+        if target.shape != prediction.values.shape:
+            raise InputError(
+                f"y must be of shape {prediction.values.shape}, as the values of the network are, "
+                f"got shape {target.shape}."
+            )
+        loss.check(target)
         return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
 
     @classmethod
@@ -178,7 +212,8 @@ class Network(ABC):
             If they differ in what they read, or in a setting; and where no kind of network
             says what it computes.
         """
-        return with_biases(cls._stages(networks), [network.intercept for network in networks])
+        biases = [np.ravel(network.intercept) for network in networks]
+        return with_biases(cls._stages(networks), np.concatenate(biases).tolist())
 
     @classmethod
     def _stages(cls, networks: Sequence[Self]) -> Stages:
@@ -314,7 +349,7 @@ class Network(ABC):
         return hash((parts, tuple(self._settings.items())))
 
     def __repr__(self) -> str:
-        shown_too = {"intercept": self.intercept} if self.intercept else {}
+        shown_too = {"intercept": self._settings["intercept"]} if np.any(self.intercept) else {}
         items = {**self._shown, **shown_too}.items()
         shown = ", ".join(f"{name}={value!r}" for name, value in items)
         return f"{type(self).__name__}({shown})"

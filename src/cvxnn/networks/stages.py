@@ -248,6 +248,9 @@ def with_zeros(
 
 
 def output_layer(output_weights: Iterable[FloatArray]) -> Affine:
-    """One output for each vector of weights, on activations of its own."""
+    """Outputs for the weights of each network, on activations of its own.
+
+    Weights are of shape (m,), or (m, c) for several outputs.
+    """
     # A block of no columns still counts as the row of a network without neurons.
-    return Affine("output", block_diag(*[each[np.newaxis] for each in output_weights]))
+    return Affine("output", block_diag(*[np.atleast_2d(each.T) for each in output_weights]))

@@ -27,8 +27,9 @@ class NeuronSymmetries(DenseNetwork):
 
     Each returns another network and states its invariant. The first three keep
     the function everywhere; merging and pruning with data X keep its values on X.
-    None raises the penalty ``1/2 sum_j (||u_j||^2 + a_j^2)``. All that is used of the
+    None raises the penalty ``1/2 sum_j (||u_j||^2 + ||a_j||^2)``. All that is used of the
     activation is that it is positively homogeneous: linear on each side of 0, and 0 there.
+    What the sign of a_j is for one output, its direction ``a_j / ||a_j||`` is for several.
     A skip connection is left as it is.
 
     References
@@ -48,11 +49,11 @@ class NeuronSymmetries(DenseNetwork):
         """The activations of rows, shape (n, m)."""
 
     def balance(self) -> Self:
-        """Return the same function with ``||u_j|| = |a_j|`` for every neuron; O(md).
+        """Return the same function with ``||u_j|| = ||a_j||`` for every neuron; O(md).
 
         The activation is positively homogeneous, so ``(c u_j, a_j / c)`` is the same
         neuron for every c > 0; of these the balanced one has the least penalty,
-        ``||u_j|| |a_j|``. Neurons with ``u_j = 0`` or ``a_j = 0`` are dropped.
+        ``||u_j|| ||a_j||``. Neurons with ``u_j = 0`` or ``a_j = 0`` are dropped.
 
         Raises
         ------
@@ -72,15 +73,16 @@ class NeuronSymmetries(DenseNetwork):
         (array([[2.]]), array([2.]))
         """
         largest = np.abs(self.hidden_weights).max(axis=1)
-        alive = (largest > 0.0) & (self.output_weights != 0.0)
-        largest, output = largest[alive], self.output_weights[alive]
+        lengths, units = _polar(self.output_weights)
+        alive = (largest > 0.0) & (lengths > 0.0)
+        largest, lengths, units = largest[alive], lengths[alive], units[alive]
         # Neither ||u_j||^2 nor ||u_j|| |a_j| is formed: both may leave the range of float64
         # where the balanced weights do not.
         direction = self.hidden_weights[alive] / largest[:, np.newaxis]
         norm = np.linalg.norm(direction, axis=1)
-        scale = np.sqrt(largest) * np.sqrt(np.abs(output)) * np.sqrt(norm)
+        scale = np.sqrt(largest) * np.sqrt(lengths) * np.sqrt(norm)
         hidden = direction * (scale / norm)[:, np.newaxis]
-        return self._renewed(hidden, np.copysign(scale, output))
+        return self._renewed(hidden, _each(scale, units) * units)
 
     def permute(self, order: ArrayLike) -> Self:
         """Return the network with its neurons in another order; O(md).
@@ -144,7 +146,7 @@ class NeuronSymmetries(DenseNetwork):
         hidden, output = self.hidden_weights, self.output_weights
         return self._renewed(
             np.vstack([hidden[:j], roots[:, None] * hidden[j], hidden[j + 1 :]]),
-            np.concatenate([output[:j], roots * output[j], output[j + 1 :]]),
+            np.concatenate([output[:j], np.multiply.outer(roots, output[j]), output[j + 1 :]]),
         )
 
     def merge(self, i: int, j: int, X: ArrayLike | None = None) -> Self:
@@ -159,7 +161,7 @@ class NeuronSymmetries(DenseNetwork):
         Parameters
         ----------
         i, j : int
-            Two neurons with output weights of one sign.
+            Two neurons with output weights of one sign, or of one direction.
         X : array-like, shape (n, d), optional
 
         Raises
@@ -224,10 +226,11 @@ class NeuronSymmetries(DenseNetwork):
     def prune(self, X: ArrayLike) -> Self:
         """Return a balanced network with linearly independent activations on X.
 
-        So at most rank(X's activations) <= n neurons. The values on X stay, and
+        So at most rank(X's activations) <= n neurons; of c outputs what is independent are
+        activations times output weights, n c at most. The values on X stay, and
         the penalty does not grow; away from X the function changes. Each step
         follows a null vector c of the activations of the neurons that are left,
-        with ``sum_j c_j ||p_j|| >= 0`` for the products ``p_j = |a_j| u_j``:
+        with ``sum_j c_j ||p_j|| >= 0`` for the products ``p_j = ||a_j|| u_j``:
         ``p_j <- (1 - t c_j) p_j`` until the first of them is 0. At a global
         optimum the penalty stays, and the result is a vertex of the optimal set.
 
@@ -264,21 +267,25 @@ class NeuronSymmetries(DenseNetwork):
         balanced = balanced._renewed(balanced.hidden_weights[seen], balanced.output_weights[seen])
         scales = np.ones(len(balanced.output_weights))
         # The last scales are those of independent activations.
-        for scales in prune_scales(columns[:, seen], balanced.output_weights**2):  # noqa: B007
+        squares = _polar(balanced.output_weights)[0] ** 2
+        for scales in prune_scales(columns[:, seen], squares):  # noqa: B007
             pass
         return balanced._scaled(scales)
 
     def _scaled(self, scales: FloatArray) -> Self:
-        """Every product ``|a_j| u_j`` times its scale >= 0; those with 0 are dropped."""
+        """Every product ``||a_j|| u_j`` times its scale >= 0; those with 0 are dropped."""
         kept = scales > 0.0
-        roots = np.sqrt(scales[kept])
+        roots, output = np.sqrt(scales[kept]), self.output_weights[kept]
         return self._renewed(
-            roots[:, None] * self.hidden_weights[kept], roots * self.output_weights[kept]
+            roots[:, None] * self.hidden_weights[kept], _each(roots, output) * output
         )
 
     def _signed_activations(self, rows: FloatArray) -> FloatArray:
-        """Columns ``a_j s(X u_j)``, shape (n, m): their sum is the output of the neurons."""
-        return self._activate(rows) * self.output_weights
+        """Columns ``s(X u_j) a_j'``, shape (n c, m): their sum is the output of the neurons."""
+        activations, output = self._activate(rows), self.output_weights
+        if output.ndim == 1:
+            return activations * output
+        return (activations[:, None, :] * output.T).reshape(-1, len(output))
 
     def _labels(self, X: ArrayLike | None) -> IntArray:
         """Which neurons of a balanced network are merged: the first of its group, for each."""
@@ -289,11 +296,12 @@ class NeuronSymmetries(DenseNetwork):
     def _summed(self, labels: IntArray) -> Self:
         """The neurons of a balanced network with each group added up."""
         hidden, output = self.hidden_weights, self.output_weights
-        products = np.abs(output)[:, None] * hidden
+        lengths, units = _polar(output)
+        products = lengths[:, None] * hidden
         groups = np.unique(labels)
         sums = np.array([products[labels == g].sum(axis=0) for g in groups])
         sums = sums.reshape(len(groups), hidden.shape[1])
-        return self._renewed(sums, np.sign(output[groups])).balance()
+        return self._renewed(sums, units[groups]).balance()
 
     def _check_neuron(self, value: object, name: str) -> int:
         m = len(self.output_weights)
@@ -305,12 +313,35 @@ class NeuronSymmetries(DenseNetwork):
         return index
 
 
+def _polar(output: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lengths of output weights, shape (m,), and their directions: signs for one output."""
+    if output.ndim == 1:
+        return np.abs(output), np.sign(output)
+    # Relative to the largest entry, whose square might leave the range of float64.
+    largest = np.abs(output).max(axis=1)
+    relative = output / np.where(largest > 0.0, largest, 1.0)[:, None]
+    norms = np.linalg.norm(relative, axis=1)
+    return largest * norms, relative / np.where(norms > 0.0, norms, 1.0)[:, None]
+
+
+def _each(factors: FloatArray, output: FloatArray) -> FloatArray:
+    """Factors of neurons, shaped so that they multiply output weights."""
+    return factors if output.ndim == 1 else factors[:, None]
+
+
+def _alike(units: FloatArray, heads: IntArray, j: int) -> IntArray:
+    """Those of `heads` whose output weights have the direction of j's."""
+    if units.ndim == 1:
+        return heads[units[heads] == units[j]]
+    return heads[np.linalg.norm(units[heads] - units[j], axis=1) <= _SAME_RAY]
+
+
 def _ray_labels(hidden: FloatArray, output: FloatArray) -> IntArray:
-    units = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
+    units, outputs = hidden / np.linalg.norm(hidden, axis=1, keepdims=True), _polar(output)[1]
     labels = np.arange(len(output))
     for j in range(len(output)):
         heads = np.flatnonzero(labels[:j] == np.arange(j))
-        heads = heads[np.sign(output[heads]) == np.sign(output[j])]
+        heads = _alike(outputs, heads, j)
         near = heads[np.linalg.norm(units[heads] - units[j], axis=1) <= _SAME_RAY]
         labels[j] = near[0] if len(near) else j
     return labels
@@ -319,11 +350,11 @@ def _ray_labels(hidden: FloatArray, output: FloatArray) -> IntArray:
 def _cell_labels(rows: FloatArray, hidden: FloatArray, output: FloatArray) -> IntArray:
     products = hidden @ rows.T
     tight = np.abs(products) <= _TIGHT * (np.abs(hidden) @ np.abs(rows).T)
-    sides = np.where(tight, 0, np.sign(products)).astype(np.int8)
+    sides, outputs = np.where(tight, 0, np.sign(products)).astype(np.int8), _polar(output)[1]
     labels = np.arange(len(output))
     for j in range(len(output)):
         heads = np.flatnonzero(labels[:j] == np.arange(j))
-        heads = heads[np.sign(output[heads]) == np.sign(output[j])]
+        heads = _alike(outputs, heads, j)
         near = heads[~(sides[heads] * sides[j] < 0).any(axis=1)]
         if len(near):
             labels[j] = near[0]

@@ -31,15 +31,15 @@ class TwoLayerNetwork(NeuronSymmetries):
     ----------
     hidden_weights : array-like of shape (m, d)
         Row j is ``u_j``. No neurons (m = 0) is the network that is 0, or linear.
-    output_weights : array-like of shape (m,)
-        Entry j is ``a_j``.
+    output_weights : array-like of shape (m,), or (m, c) for c outputs
+        Entry or row j is ``a_j``; neurons are shared by the outputs.
     slope : float, default 0.0
         Of the activation below zero: 0 is ReLU, -1 the absolute value, 1 linear.
     skip_weights : array-like, shape (d,), optional
         The w of a linear skip connection; none by default.
     skip_is_free : bool, default False
         Whether the skip connection is left out of the penalty.
-    intercept : float, default 0.0
+    intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
     Raises
@@ -72,9 +72,13 @@ class TwoLayerNetwork(NeuronSymmetries):
     TwoLayerNetwork(n_neurons=1, n_features=1, slope=-1.0, skip='penalised')
     >>> leaky.forward([[3.0], [-3.0]])
     array([9., 3.])
+    >>> TwoLayerNetwork([[1.0]], [[2.0, -1.0]]).forward([[3.0], [-3.0]])
+    array([[ 6., -3.],
+           [ 0.,  0.]])
     """
 
     __slots__ = ()
+    _output_axes = (1, 2)
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         slope: float = 0.0,
         skip_weights: ArrayLike | None = None,
         skip_is_free: bool = False,
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         w = None if skip_weights is None else frozen(skip_weights, "skip_weights", 1, of="feature")
         settings = {
@@ -92,6 +96,8 @@ class TwoLayerNetwork(NeuronSymmetries):
             "skip_is_free": check_flag(skip_is_free, "skip_is_free"),
         }
         super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings, intercept)
+        if w is not None and self.n_outputs is not None:
+            raise InputError("skip_weights must be None for a network of several outputs.")
         if w is not None and len(w) != self.n_features:
             raise InputError(
                 f"skip_weights must be None or of shape ({self.n_features},), one for each "
@@ -132,7 +138,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         Returns
         -------
         ndarray of shape (n,), or float
-            A float for one row of shape (d,).
+            A float for one row of shape (d,); of c outputs arrays of shapes (n, c) and (c,).
 
         Raises
         ------
@@ -146,9 +152,10 @@ class TwoLayerNetwork(NeuronSymmetries):
         (array([6., 0.]), 6.0)
         """
         rows = self._check_rows(X)
-        if rows.ndim == 1:
-            return float(self._values(rows[np.newaxis])[0])
-        return self._values(rows)
+        if rows.ndim == 2:
+            return self._values(rows)
+        (value,) = self._values(rows[np.newaxis])
+        return float(value) if self.n_outputs is None else value
 
     def activations(self, X: ArrayLike) -> FloatArray:
         """The hidden activations ``s(X u_j)``, all at once; O(nmd).
@@ -174,7 +181,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         return self._activate(self._check_rows(X))
 
     def penalty(self) -> float:
-        """``1/2 sum_j (||u_j||^2 + a_j^2)``, and ``||w||`` for a penalised skip connection; O(md).
+        """``1/2 sum_j (||u_j||^2 + ||a_j||^2)``, and ``||w||`` for a penalised skip; O(md).
 
         Examples
         --------
@@ -190,13 +197,19 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     @property
     def n_weights(self) -> int:
-        """The number of weights, m (d + 1), and d of a skip connection."""
+        """The number of weights, m (d + c), and d of a skip connection."""
         skip = 0 if self.skip_weights is None else self.n_features
         return super().n_weights + skip
 
     @property
+    def n_outputs(self) -> int | None:
+        return None if self.output_weights.ndim == 1 else int(self.output_weights.shape[1])
+
+    @property
     def _shown(self) -> dict[str, Any]:
         shown = super()._shown
+        if self.n_outputs is not None:
+            shown["n_outputs"] = self.n_outputs
         if self.slope != 0.0:
             shown["slope"] = self.slope
         if self.skip_weights is not None:
@@ -239,7 +252,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         return activate(rows @ self.hidden_weights.T, self.slope)
 
     def _values(self, rows: FloatArray) -> FloatArray:
-        values = np.empty(len(rows))
+        values = np.empty((len(rows), *self.output_weights.shape[1:]))
         for chunk in row_chunks(len(rows), self.n_neurons):
             values[chunk] = self._activate(rows[chunk]) @ self.output_weights
         if self.skip_weights is not None:
@@ -279,6 +292,8 @@ def check_plain(
         raise InputError(
             f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
         )
+    if network.n_outputs is not None:
+        raise InputError(f"{name} must have one output, got {network!r}.")
     if network.intercept != 0.0 and not intercept:
         raise InputError(f"{name} must have no intercept, got {network!r}.")
     if n_features not in (None, network.n_features):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,13 +89,15 @@ class DenseNetwork(Network):
     ----------
     hidden_weights : array-like, shape (m, d)
         Row j is ``u_j``.
-    output_weights : array-like, shape (m,)
-        Entry j is ``a_j``.
+    output_weights : array-like, shape (m,), for some kinds or (m, c)
+        Entry or row j is ``a_j``.
     arrays, settings, intercept
         What else there is, as for :class:`Network`.
     """
 
     __slots__ = ()
+    # Of the output weights: 2 where there may be several outputs.
+    _output_axes: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(
         self,
@@ -103,14 +105,19 @@ class DenseNetwork(Network):
         output_weights: ArrayLike,
         arrays: Mapping[str, FloatArray | None] | None = None,
         settings: Mapping[str, Any] | None = None,
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
+        output = frozen(output_weights, "output_weights", *self._output_axes, of="neuron")
         neurons = {
             "hidden_weights": frozen(hidden_weights, "hidden_weights", 2, of="neuron"),
-            "output_weights": frozen(output_weights, "output_weights", 1, of="neuron"),
+            "output_weights": output,
         }
         super().__init__({**neurons, **(arrays or {})}, settings or {}, intercept)
-        if self.output_weights.shape != self.hidden_weights.shape[:1]:
+        if self.output_weights.shape[1:] == (1,):
+            raise InputError(
+                f"output_weights must be 1-D for one output, got shape {self.output_weights.shape}."
+            )
+        if len(self.output_weights) != len(self.hidden_weights):
             raise InputError(
                 f"output_weights must be of shape ({len(self.hidden_weights)},), one for each row "
                 f"of hidden_weights, got shape {self.output_weights.shape}."

@@ -121,7 +121,7 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
         (np.eye(2), "got a ndarray"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
-        (([[1.0]] * 2, np.ones((2, 2))), "output_weights must be 1-D"),
+        (([[1.0]] * 2, np.ones((2, 2))), "network must have one output"),
         (([[np.nan]], [1.0]), "hidden_weights must be finite"),
         (SimpleNamespace(network=TwoLayerNetwork([[1.0]], [1.0])), "pass its attribute network"),
     ],

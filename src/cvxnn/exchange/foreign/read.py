@@ -79,9 +79,10 @@ def _read_pair(pair: tuple[Any, ...] | list[Any]) -> ReadNetwork:
     if len(pair) != 2:
         raise InputError(f"network must be {_ACCEPTED}; got a sequence of {len(pair)}.")
     hidden, output = pair
-    return ReadNetwork(
-        TwoLayerNetwork(detached(hidden, "hidden_weights"), _as_vector(output, "output_weights"))
+    network = TwoLayerNetwork(
+        detached(hidden, "hidden_weights"), _as_vector(output, "output_weights")
     )
+    return ReadNetwork(check_plain(network, "network"))
 
 
 def _as_vector(value: Any, name: str) -> FloatArray:

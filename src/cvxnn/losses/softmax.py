@@ -1,0 +1,150 @@
+"""The loss of probabilities of several classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax, xlogy
+
+from cvxnn.array_types import EPS, BoolArray, FloatArray
+from cvxnn.errors import InputError
+from cvxnn.losses.base import Loss
+
+# Entries of a dual point have so many bits behind the leading one of their row: sums of some
+# thousand of them are not rounded.
+_BITS = 40
+_TINY = 1e-300
+# The logarithm of a factor that is infinite, nearly.
+_FARTHEST = 700.0
+
+
+class SoftmaxLoss(Loss):
+    """``sum_i s_i log(sum_k exp f_ik) - sum_k y_ik f_ik`` with ``s_i = sum_k y_ik``.
+
+    For rows of probabilities, such as those of one class each, it is minus the log-likelihood of
+    ``P(k) = exp f_k / sum_j exp f_j``, up to a constant: the loss of multinomial logistic
+    regression. A row times w counts w times. A number that is added to all outputs of a row
+    changes nothing.
+
+    Notes
+    -----
+    The conjugate at -V is ``sum_ik p_ik log(p_ik / s_i)`` for ``P = Y - V >= 0``, on the V
+    whose rows have the sum 0 exactly (handbook B.4). The curvature of a row is
+    ``s (diag(p) - p p')``, at most ``s / 2`` (D. Böhning, Ann. Inst. Statist. Math. 44, 1992).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss = SoftmaxLoss()
+    >>> Y = np.eye(3)
+    >>> round(loss.value(np.zeros((3, 3)), Y), 6)  # 3 log 3
+    3.295837
+    >>> loss.gradient(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    array([[-0.5,  0.5]])
+    """
+
+    has_labels = True
+    joins_outputs = True
+
+    def check(self, y: FloatArray) -> None:
+        is_table = y.ndim == 2 and y.shape[1] > 1
+        if not is_table or (y < 0.0).any() or not (y.sum(axis=1) > 0.0).all():
+            raise InputError(
+                "y must have a column for each class for this loss, and numbers >= 0 in each row, "
+                "such as 1 for its class and 0 for the others."
+            )
+
+    def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        return y * weights[:, None]
+
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        # Two sums of terms >= 0.
+        left = prediction - prediction.max(axis=1, keepdims=True)
+        return np.asarray(
+            y.sum(axis=1) * np.log(np.exp(left).sum(axis=1)) + (y * -left).sum(axis=1)
+        )
+
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
+        return self.values(high, y) + (self.gradient(high, y) * low).sum(axis=1)
+
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return np.asarray(_total(y) * softmax(prediction, axis=1) - y)
+
+    def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
+        # A probability grows or falls by the factor of its own move and of another's at most.
+        p, total = softmax(prediction, axis=1), _total(y)
+        moves = np.exp(np.minimum(reach + reach.max(axis=1, keepdims=True), _FARTHEST))
+        above = total * np.minimum(p * moves, 1.0) - y
+        return np.maximum(np.abs(above), np.abs(total * (p / moves) - y))
+
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        p = softmax(prediction, axis=1)
+        return np.asarray(_total(y) * p * (1.0 - p))
+
+    def curved(self, prediction: FloatArray, y: FloatArray, move: FloatArray) -> FloatArray:
+        p = softmax(prediction, axis=1)
+        return np.asarray(_total(y) * p * (move - (p * move).sum(axis=1, keepdims=True)))
+
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return np.broadcast_to(0.5 * _total(y), y.shape)
+
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        p = y - dual
+        # Rows of the sum 0 are asked for by `longest`: those of a multiple are rounded.
+        inside = (p >= -4.0 * EPS * np.abs(y)).all(axis=1)
+        p = np.maximum(p, 0.0)
+        return np.where(inside, xlogy(p, p / _total(y)).sum(axis=1), np.inf)
+
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        p = np.maximum(y - dual, 0.0)
+        return np.asarray((np.abs(xlogy(p, p / _total(y))) + p).sum(axis=1))
+
+    def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
+        # A difference errs by eps of its terms, and ``x log x`` by no more than it would at 0.
+        error = 2.0 * EPS * (np.abs(y) + np.abs(dual))
+        of_differences = np.abs(xlogy(error, error / _total(y))) + error
+        return super().conjugate_error(dual, y) + 2.0 * float(of_differences.sum())
+
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        # At the ends of the domain the prediction is infinite: as far as float64 goes.
+        return np.asarray(np.log(np.maximum((y - dual) / _total(y), 1e-300)))
+
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        """A point of the domain nearby, exactly: rows of the sum 0, none above y.
+
+        Entries are cut to multiples of a number of which sums of them are not rounded, and
+        what is left goes to the entry that has the most room.
+        """
+        p, total = np.maximum(y - dual, 0.0), _total(y)
+        sums = p.sum(axis=1, keepdims=True)
+        p = np.where(sums > 0.0, p * (total / np.where(sums > 0.0, sums, 1.0)), y)
+        unit = _units(total)
+        v = np.floor((y - p) / unit) * unit
+        v[np.arange(len(v)), np.argmax(y - v, axis=1)] -= v.sum(axis=1)
+        inside = _cancels(v) & (v <= y).all(axis=1)
+        return np.where(inside[:, None], v, 0.0)
+
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
+        if not np.isfinite(direction).all() or not _cancels(direction).all():
+            return 0.0
+        rising = direction > 0.0
+        return float((y[rising] / direction[rising]).min(initial=np.inf))
+
+    def unit(self, y: FloatArray) -> float:
+        return 1.0
+
+
+def _cancels(v: FloatArray) -> BoolArray:
+    """Which rows have the sum 0, exactly; no is said where it takes more than float64 to tell."""
+    unit = _units(np.abs(v).max(axis=1, keepdims=True))
+    # Of multiples of one number, and not too large ones, no sum is rounded.
+    return np.asarray((np.rint(v / unit) * unit == v).all(axis=1) & (v.sum(axis=1) == 0.0))
+
+
+def _total(y: FloatArray) -> FloatArray:
+    """What a row counts, shape (n, 1)."""
+    return np.asarray(y.sum(axis=1, keepdims=True))
+
+
+def _units(sizes: FloatArray) -> FloatArray:
+    """Powers of two, so many bits below numbers >= 0."""
+    return np.asarray(np.ldexp(1.0, np.frexp(np.maximum(sizes, _TINY))[1] - _BITS))
