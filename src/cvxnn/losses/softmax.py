@@ -57,11 +57,12 @@ class SoftmaxLoss(Loss):
         return y * weights[:, None]
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        # Two sums of terms >= 0.
-        left = prediction - prediction.max(axis=1, keepdims=True)
-        return np.asarray(
-            y.sum(axis=1) * np.log(np.exp(left).sum(axis=1)) + (y * -left).sum(axis=1)
-        )
+        # Two sums of terms >= 0; the largest term of the logarithm is 1, exactly.
+        largest = np.argmax(prediction, axis=1)[:, None]
+        left = prediction - np.take_along_axis(prediction, largest, axis=1)
+        others = np.exp(left)
+        np.put_along_axis(others, largest, 0.0, axis=1)
+        return np.asarray(y.sum(axis=1) * np.log1p(others.sum(axis=1)) + (y * -left).sum(axis=1))
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return self.values(high, y) + (self.gradient(high, y) * low).sum(axis=1)

@@ -23,6 +23,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings
 from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
+from cvxnn.solvers.outputs.strategy import OutputsStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
 
@@ -39,6 +40,8 @@ class Capabilities:
         Whether a network may be given to start from.
     certify : bool
         Whether :func:`cvxnn.certify` takes one.
+    outputs : tuple of str
+        The methods by which networks of several outputs are trained.
     landscape : bool
         Whether there are a :class:`cvxnn.ConvexProgram`, a :class:`cvxnn.OptimalSet` and
         a :func:`cvxnn.descent_path` for it.
@@ -47,6 +50,7 @@ class Capabilities:
     methods: tuple[str, ...] = ("global",)
     warm_start: bool = False
     certify: bool = False
+    outputs: tuple[str, ...] = ()
     landscape: bool = False
 
 
@@ -66,8 +70,10 @@ class Choices:
     random_state: np.random.Generator
     start: Neurons | None
 
-    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
+    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy | OutputsStrategy:
         """How the optimum on the rows of a layer is looked for."""
+        if problem.n_outputs > 1:
+            return OutputsStrategy(problem, self.method, self.random_state, self.start)
         return LayerStrategy(problem, self.method, self.random_state, self.start)
 
 
@@ -166,6 +172,24 @@ class Model(Settings, ABC):
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
+
+    def check_outputs(self, n_outputs: int, method: Method, *, intercept: bool) -> None:
+        """InputError if such networks are not trained with so many outputs; says what can be."""
+        if n_outputs == 1:
+            return
+        accepted = self.capabilities.outputs
+        if not accepted:
+            raise InputError(f"{self!r} has one output: y must be 1-D, got {n_outputs} columns.")
+        if method.name not in accepted:
+            names = " or ".join(f"method={name!r}" for name in accepted)
+            raise InputError(
+                f"{n_outputs} outputs are trained by {names}, not by method={method.name!r}."
+            )
+        if intercept:
+            raise InputError(
+                "intercept must be False for several outputs: a column of ones in X gives every "
+                "neuron a bias."
+            )
 
     def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
         """InputError if a network is none to start from, on rows of samples of this shape."""

@@ -79,6 +79,7 @@ class ReLU(Model):
             methods=tuple(METHODS),
             warm_start=self.skip is None,
             certify=plain,
+            outputs=("global",) if self.skip is None else (),
             landscape=plain,
         )
 

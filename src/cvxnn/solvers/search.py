@@ -101,7 +101,7 @@ class Search(ABC):
 
     def _last_deadline(self, *, quick: bool) -> Deadline:
         """Until when :meth:`finish` may work on the network; never where that takes no time."""
-        if len(self.dual_point) * len(self.neurons) ** 2 <= _QUICK_WORK:
+        if self.proof.V.size * len(self.neurons) ** 2 <= _QUICK_WORK:
             return UNLIMITED
         return Deadline(_GRACE) if quick or self.deadline.passed else self.deadline
 
@@ -111,7 +111,7 @@ class Search(ABC):
 
     @property
     def dual_point(self) -> FloatArray:
-        """The v behind `bound`, shape (n,)."""
+        """Of one output: the v behind `bound`, shape (n,)."""
         return self.proof.v
 
     @property
@@ -156,9 +156,9 @@ class IncumbentSearch(Search):
     ) -> None:
         self.problem, self.deadline = problem, deadline
         self.neurons = nothing
-        self.objective = problem.value(np.zeros_like(problem.y))
+        self.objective = problem.value(np.zeros_like(problem.target))
         # A dual point of which nothing is known scales to zero.
-        self.bound, self.proof = -np.inf, DualProof.of(problem.y, np.inf, kind)
+        self.bound, self.proof = -np.inf, DualProof(problem.Y, np.array([np.inf]), kind)
         self.n_blocks, self.stalled = 0, 0.0
 
     def _take(self, proof: DualProof) -> None:

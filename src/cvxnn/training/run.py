@@ -320,5 +320,5 @@ class Run:
         prediction = network.predict_on(problem.rows)
         price = problem.beta * network.penalty()
         return evaluate(
-            problem.loss, problem.y, prediction, price, network.n_weights, self._limits.tol
+            problem.loss, problem.target, prediction, price, network.n_weights, self._limits.tol
         )

@@ -1,0 +1,1 @@
+"""Searches for networks of several outputs, whose neurons are shared."""

@@ -1,0 +1,80 @@
+"""Neurons of several outputs: predictions, small new ones, merged and pruned ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.interrupts import Deadline
+from cvxnn.layers import Layer
+from cvxnn.networks.pruning import prune_scales
+from cvxnn.oracle.price import Proposals
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.atoms import sides_of
+
+
+def prediction_of(layer: Layer, neurons: Neurons) -> FloatArray:
+    """``sum_j size_j phi(u_j) a_j'``, shape (n, c)."""
+    return layer.forward(neurons.rays, neurons.outputs)
+
+
+def objective_of(problem: Problem[Layer], neurons: Neurons) -> float:
+    """Objective (2) of the balanced network."""
+    return problem.value(prediction_of(problem.rows, neurons), float(neurons.sizes.sum()))
+
+
+def with_small(
+    problem: Problem[Layer], neurons: Neurons, proposals: Proposals, share: float
+) -> Neurons:
+    """The neurons, and proposals of a share of the size at which each alone would be best."""
+    if len(proposals) == 0:
+        return neurons
+    f, loss = prediction_of(problem.rows, neurons), problem.loss
+    curvature, squares = loss.majorizer(f, problem.target), np.zeros(len(proposals))
+    for outputs, part in problem.rows.tiles(len(proposals)):
+        # Of the curvatures of a row those of its outputs, as far as a neuron moves them.
+        weights = curvature[outputs] @ (proposals.outputs**2).T
+        squares += (weights * part.activations(proposals.directions) ** 2).sum(axis=0)
+    excess = np.maximum(proposals.values - problem.beta, 1e-3 * problem.beta)
+    sizes = share * excess / np.maximum(squares, 1e-300) / len(proposals)
+    joined = neurons.joined(proposals.directions, proposals.outputs)
+    return joined.sized(np.concatenate([neurons.sizes, sizes]))
+
+
+def merged(layer: Layer, neurons: Neurons, same: float, deadline: Deadline) -> Neurons:
+    """Neurons that share a closed cell, with output weights of nearly one direction, added up.
+
+    On a closed cell activations are linear: ``p a' + q b'`` is of rank one where a and b are
+    parallel, and next to the product of ``p + q`` with their mean otherwise.
+    """
+    sides = sides_of(layer.rows, neurons.directions, deadline)
+    order = np.argsort(-neurons.sizes, kind="stable")
+    rays, outputs = neurons.rays, neurons.outputs * neurons.sizes[:, None]
+    kept: list[int] = []
+    for j in order:
+        deadline.check()
+        alike = [i for i in kept if neurons.outputs[i] @ neurons.outputs[j] > same]
+        shared = [i for i in alike if not (sides[i] * sides[j] < 0).any()]
+        if not shared:
+            kept.append(int(j))
+            continue
+        i = shared[0]
+        rays[i] += rays[j]
+        outputs[i] += outputs[j]
+        sides[i] = np.where(sides[i] == 0, sides[j], sides[i])
+    units = outputs[kept] / np.linalg.norm(outputs[kept], axis=1, keepdims=True)
+    return Neurons.of(rays[kept], units)
+
+
+def pruned(layer: Layer, neurons: Neurons, deadline: Deadline) -> Neurons:
+    """The same predictions with linearly independent ``phi(u_j) a_j'``, no larger a penalty."""
+    if len(neurons) == 0:
+        return neurons
+    active = layer.activations(neurons.directions) * neurons.sizes
+    columns = (active[:, None, :] * neurons.outputs.T).reshape(-1, len(neurons))
+    seen = columns.any(axis=0)
+    neurons, columns = neurons.select(seen), columns[:, seen]
+    scales = np.ones(len(neurons))
+    for moved in prune_scales(columns, neurons.sizes, deadline=deadline):
+        scales = moved
+    return neurons.sized(scales * neurons.sizes).select(scales > 0.0)

@@ -1,0 +1,60 @@
+"""Settings of the search for networks of several outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that :class:`~cvxnn.solvers.outputs.search.OutputsSearch` goes by.
+
+    Attributes
+    ----------
+    starts : int
+        Random starts of an ascent.
+    climb_steps : int
+        Steps of a climb.
+    most_new : int
+        Neurons that a round adds.
+    small : float
+        Size of a new neuron, in shares of what would fit the dual point.
+    steps, coarse_steps : int
+        Of L-BFGS in a round: near the end, and before.
+    enough, coarse : float
+        A descent ends when a stretch of steps gains less than this share of the objective: near
+        the end, and before.
+    nothing : float
+        Neurons below this share of the longest are dropped.
+    same : float
+        Output weights with a cosine above this are one, where neurons share a cell.
+    as_good : float
+        Relative difference of objectives that is rounding.
+    search_share : float
+        Of the time; the rest is for the proof.
+    least_proof : float
+        Seconds that a last proof may take, however short the search was.
+    most_excess : float
+        Objective over penalty, at most: beyond it the dual point is hardly stationary.
+    most_exact : int
+        Neurons of the exact oracle that one round takes up.
+    """
+
+    starts: int = 200
+    climb_steps: int = 40
+    most_new: int = 50
+    small: float = 0.1
+    steps: int = 1500
+    coarse_steps: int = 100
+    enough: float = 1e-10
+    coarse: float = 1e-4
+    nothing: float = 1e-7
+    same: float = 0.999
+    as_good: float = 1e-14
+    search_share: float = 0.9
+    least_proof: float = 2.0
+    most_excess: float = 1e6
+    most_exact: int = 20
+
+
+SETTINGS = Settings()

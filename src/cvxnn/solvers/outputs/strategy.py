@@ -1,0 +1,78 @@
+"""How the optimum for several outputs is looked for on the rows of a layer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+
+from cvxnn.certificates import DualProof
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.layers import Layer
+from cvxnn.methods import Method
+from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
+from cvxnn.patterns.reduction import Reduction, reduce_rows
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.outputs.search import OutputsSearch
+from cvxnn.solvers.search import Search
+from cvxnn.solvers.strategy import RowsStrategy
+
+
+@final
+class OutputsStrategy(RowsStrategy):
+    """The search for neurons that several outputs share.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+    method : Method
+        "global".
+    random_state : numpy.random.Generator
+    start : Neurons, optional
+        Where the search starts.
+    """
+
+    def __init__(
+        self,
+        problem: Problem[Layer],
+        method: Method,
+        random_state: np.random.Generator,
+        start: Neurons | None = None,
+    ) -> None:
+        super().__init__(problem, method, random_state)
+        self._start = start
+
+    @cached_property
+    def _reduction(self) -> Reduction:
+        return reduce_rows(self._problem.rows.rows)
+
+    def open(self, deadline: Deadline) -> Search:
+        return self.open_for(self._problem, self._start, deadline)
+
+    def open_for(
+        self,
+        problem: Problem[Any],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search:
+        deadline.check()
+        return OutputsSearch(
+            problem, self._random_state, self._reduction, deadline, start=start,
+            certifies=certifies and self._method.certify, polishes=self._method.polish,
+        )  # fmt: skip
+
+    def opening(self) -> Neurons:
+        search = self.open_for(self._problem, None, UNLIMITED, certifies=False)
+        search.step(1e-3)
+        return search.incumbent()
+
+    def nothing(self) -> Neurons:
+        return Neurons.none(self._problem.rows.n_features, self._problem.n_outputs)
+
+    def first_proof(self) -> DualProof:
+        problem = self._problem
+        V = problem.loss.project(problem.residual_at_zero, problem.target)
+        return DualProof(V, np.array([spectral_outputs_bound(problem.rows, V)]), "spectral")
