@@ -21,7 +21,9 @@ WEIGHTS = np.array([0.1, 1.0, 2.0, 3e5])
 numbers = st.floats(-30.0, 30.0).filter(lambda value: abs(value) > 1e-9 or value == 0.0)
 tables = arrays(np.float64, (4, 3), elements=numbers)
 classes = arrays(np.int64, 4, elements=st.integers(0, 2))
-shares = arrays(np.float64, (4, 3), elements=st.floats(0.0, 1.0).filter(lambda s: s == 0 or s > 0.01))
+shares = arrays(
+    np.float64, (4, 3), elements=st.floats(0.0, 1.0).filter(lambda s: s == 0 or s > 0.01)
+)
 weights_of_rows = st.sampled_from([np.ones(4), WEIGHTS])
 
 
@@ -160,7 +162,9 @@ def test_of_several_outputs_other_losses_are_sums(loss):
         np.testing.assert_array_equal(loss.prediction(v, y)[:, k], loss.prediction(b, c))
     # The best multiple of a dual point, against a grid.
     t = loss.dual_scaling(v, y, 2.0)
-    best = min(loss.conjugate(s * v, y) for s in np.linspace(0.0, min(2.0, loss.longest(v, y)), 999))
+    best = min(
+        loss.conjugate(s * v, y) for s in np.linspace(0.0, min(2.0, loss.longest(v, y)), 999)
+    )
     assert loss.conjugate(t * v, y) <= best + 1e-9
 
 

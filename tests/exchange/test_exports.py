@@ -48,6 +48,21 @@ def test_a_network_is_a_list_of_one(run):
 
 
 @each_run
+def test_networks_of_several_outputs(run):
+    rng, X = np.random.default_rng(0), RELU.data
+    several = [
+        TwoLayerNetwork(
+            rng.standard_normal((m, X.shape[1])), rng.standard_normal((m, c)), slope=0.1
+        )
+        for m, c in ((4, 2), (0, 3))
+    ]
+    networks = [several[0].with_intercept([1.0, -2.0]), several[1]]
+    assert_outputs(RELU, networks[:1], run(networks[0], X), 1e-13)
+    assert_outputs(RELU, networks, run(networks, X), 1e-13)
+    assert_outputs(RELU, networks, run(networks, X[:, :-1], has_ones=True), 1e-13)
+
+
+@each_run
 def test_skip_connections_and_biases_of_some_networks_are_zeros_of_the_others(run):
     one = CASES["slope 0.2 and skip"]
     networks = [one.make(3), CASES["slope 0.2"].make(2)]

@@ -51,14 +51,18 @@ def test_objective():
     assert evaluation.error < 1e-13 * evaluation.value
     refused(lambda: network.objective(X, Y[:, 0], 0.3), r"y must be of shape \(8, 2\)")
     refused(lambda: network.objective(X, Y @ np.ones((2, 3)), 0.3), r"got shape \(8, 3\)")
-    refused(lambda: TwoLayerNetwork([[1.0]], [1.0]).objective([[1.0]] * 2, np.eye(2), 1.0), "y must")
+    refused(
+        lambda: TwoLayerNetwork([[1.0]], [1.0]).objective([[1.0]] * 2, np.eye(2), 1.0), "y must"
+    )
 
 
 def test_what_leaves_the_function_as_it_is():
     network, X = drawn(), data()
     balanced = network.balance()
     np.testing.assert_allclose(balanced(X), network(X), rtol=1e-12)
-    norms = [np.linalg.norm(part, axis=1) for part in (balanced.hidden_weights, balanced.output_weights)]
+    norms = [
+        np.linalg.norm(part, axis=1) for part in (balanced.hidden_weights, balanced.output_weights)
+    ]
     np.testing.assert_allclose(*norms, rtol=1e-14)
     assert balanced.penalty() < network.penalty()
     order = [3, 1, 0, 2, 5, 4]

@@ -26,7 +26,7 @@ class Exported:
         Name of the class of the networks.
     stages : tuple of Stage
     n_outputs : int
-        How many networks there are.
+        Of all networks.
     image_sides : tuple of int, optional
         Of the images that it reads, where that is known.
     """
@@ -72,7 +72,8 @@ class Exported:
                     f"a {kind} has weights for one size."
                 )
             sides = checked_sides(image_shape, first.windows)
-        return cls(kind, stages, len(networks), sides)
+        n_outputs = sum(network.n_outputs or 1 for network in networks)
+        return cls(kind, stages, n_outputs, sides)
 
 
 def _as_networks(network: Networks) -> list[Any]:
