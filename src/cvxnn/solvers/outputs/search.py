@@ -25,6 +25,7 @@ from cvxnn.solvers.outputs.neurons import (
     pruned,
     with_small,
 )
+from cvxnn.solvers.outputs.newton import polished
 from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.search import IncumbentSearch
 
@@ -52,11 +53,6 @@ class OutputsSearch(IncumbentSearch):
         Whether the exact oracle is asked; without it the end is stationary.
     polishes : bool
         Whether neurons come to rest; without it no oracle is asked.
-
-    Notes
-    -----
-    Neurons are not moved within their cells by Newton's method, as those of one output are:
-    gaps below 1e-5 take many rounds.
     """
 
     def __init__(
@@ -126,6 +122,8 @@ class OutputsSearch(IncumbentSearch):
             enough=SETTINGS.coarse if coarse else SETTINGS.enough,
         )
         moved = moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
+        if not coarse:
+            moved = polished(self.problem, moved, self.deadline)
         if not self._offer(moved):
             # What was added up was not the same.
             self._merges = False

@@ -1,0 +1,285 @@
+"""Newton's method for neurons of several outputs, each on a face of its cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import numpy as np
+import scipy.linalg
+
+from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.interrupts import Deadline, check_interrupt
+from cvxnn.layers import Layer
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.outputs.neurons import objective_of
+
+Expand = Callable[[FloatArray], FloatArray]
+
+# Entries of the derivative of the predictions, and unknowns, up to which a step is cheap.
+_MOST_ENTRIES, _MOST_UNKNOWNS = 1 << 24, 1500
+# Cosines of rows that may be tight: guesses, the best one first.
+_GUESSES = (1e-4, 1e-3, 1e-5)
+# Changes of the faces, and steps on each.
+_CHANGES, _STEPS = 12, 20
+# Relative gain at which a step is the last.
+_AT_REST = 1e-15
+# Singular values of tight rows that are nothing, relative to the largest.
+_DEPENDENT = 1e-9
+# Shares of a step that are tried.
+_SHARES = tuple(0.5**k for k in range(7))
+
+
+def polished(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> Neurons:
+    """Neurons brought to rest to the last digits, or as they were where that gains nothing.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        With c outputs and a loss that is smooth.
+    neurons : Neurons
+        Nearly at rest.
+    deadline : Deadline
+        What was reached comes back.
+
+    Notes
+    -----
+    On a cell of the arrangement the objective is a smooth function of balanced weights
+    ``(u_j, a_j)``; neurons at rest are on faces of cells, where rows with ``x'u_j = 0`` stay
+    tight. Which these are is guessed, and put right by the signs of their multipliers. A wrong
+    guess gains nothing, and does no harm. O(n c K^2) a step for K unknowns.
+    """
+    n_unknowns = len(neurons) * (problem.rows.n_features + problem.n_outputs)
+    is_cheap = n_unknowns * problem.Y.size <= _MOST_ENTRIES and n_unknowns <= _MOST_UNKNOWNS
+    if len(neurons) == 0 or not is_cheap:
+        return neurons
+    value = objective_of(problem, neurons)
+    for guess in _GUESSES:
+        check_interrupt()
+        if deadline.passed:
+            break
+        reached = _Faces.of(problem, neurons, guess).rested(deadline)
+        if objective_of(problem, reached) < value:
+            return reached
+    return neurons
+
+
+@final
+@dataclass(frozen=True)
+class _Faces:
+    """Balanced weights of neurons on faces.
+
+    Attributes
+    ----------
+    hidden : ndarray, shape (k, d)
+    output : ndarray, shape (k, c)
+    on : ndarray of bool, shape (N, k)
+        Rows that are active; what tight rows are does not matter.
+    tight : ndarray of bool, shape (N, k)
+    """
+
+    problem: Problem[Layer]
+    hidden: FloatArray
+    output: FloatArray
+    on: BoolArray
+    tight: BoolArray
+
+    @classmethod
+    def of(cls, problem: Problem[Layer], neurons: Neurons, guess: float) -> Self:
+        """Those of rows whose cosines with a neuron are small, as far as they hold it back."""
+        hidden, output = neurons.balanced()
+        rows = problem.rows.rows
+        products = rows @ hidden.T
+        lengths = np.linalg.norm(rows, axis=1)[:, None] * np.linalg.norm(hidden, axis=1)
+        tight = (np.abs(products) <= guess * lengths) & (lengths > 0.0)
+        faces = cls(problem, hidden, output, products > 0.0, tight)
+        # A concave kink holds nothing back.
+        return faces._with(tight=tight & (faces._pull @ output.T > 0.0))
+
+    def _with(
+        self,
+        hidden: FloatArray | None = None,
+        output: FloatArray | None = None,
+        tight: BoolArray | None = None,
+        on: BoolArray | None = None,
+    ) -> Self:
+        """With some of it replaced, on the faces."""
+        moved = replace(
+            self,
+            hidden=self.hidden if hidden is None else hidden,
+            output=self.output if output is None else output,
+            tight=self.tight if tight is None else tight,
+            on=self.on if on is None else on,
+        )
+        bases = moved.bases
+        projected = [basis @ (basis.T @ u) for basis, u in zip(bases, moved.hidden, strict=True)]
+        return replace(moved, hidden=np.reshape(projected, self.hidden.shape))
+
+    def rested(self, deadline: Deadline) -> Neurons:
+        """The neurons at rest, on the faces that they come to."""
+        faces = self
+        for _ in range(_CHANGES):
+            faces = faces._descended(deadline)
+            freed = faces._freed()
+            if freed is None or deadline.passed:
+                break
+            faces = freed
+        return Neurons.of_weights(faces.hidden, faces.output)
+
+    @property
+    def bases(self) -> list[FloatArray]:
+        """An orthonormal basis of the face of each neuron, shapes (d, d - t)."""
+        rows = self.problem.rows.rows
+        return [_null_space(rows[tight]) for tight in self.tight.T]
+
+    @property
+    def _sides(self) -> FloatArray:
+        """1 where a row is active, 0 elsewhere and where it is tight, shape (N, k)."""
+        return (self.on & ~self.tight).astype(np.float64)
+
+    @property
+    def _active(self) -> FloatArray:
+        """Activations on the cells, shape (N, k)."""
+        return (self.problem.rows.rows @ self.hidden.T) * self._sides
+
+    @property
+    def _prediction(self) -> FloatArray:
+        return self.problem.rows.read(self._active @ self.output)
+
+    @property
+    def _pull(self) -> FloatArray:
+        """The gradient of the loss, pulled to the rows, shape (N, c)."""
+        loss, y = self.problem.loss, self.problem.target
+        active = np.maximum(self.problem.rows.rows @ self.hidden.T, 0.0)
+        f = self.problem.rows.read(active @ self.output)
+        return self.problem.rows.pull(loss.gradient(f, y))
+
+    @property
+    def value(self) -> float:
+        """The objective of the network, in whatever cells it is."""
+        active = np.maximum(self.problem.rows.rows @ self.hidden.T, 0.0)
+        f = self.problem.rows.read(active @ self.output)
+        squares = float((self.hidden**2).sum() + (self.output**2).sum())
+        return self.problem.value(f, 0.5 * squares)
+
+    def _descended(self, deadline: Deadline) -> Self:
+        """After steps of Newton's method on these faces; one that meets a kink stops there."""
+        faces, value, damping = self, self.value, 1e-12
+        for _ in range(_STEPS):
+            if deadline.passed:
+                break
+            move, damping = faces._step(damping)
+            further = faces._moved(move, value)
+            if further is None:
+                damping = max(1e3 * damping, 1e-6)
+                if damping > 1e6:
+                    break
+                continue
+            gained = value - further.value
+            faces, value = further, further.value
+            damping = max(0.1 * damping, 1e-12)
+            if gained <= _AT_REST * abs(value):
+                break
+        return faces
+
+    def _step(self, damping: float) -> tuple[FloatArray, float]:
+        """The damped step, shape (k, d + c), and the damping that it took."""
+        gradient, hessian, expand = self._model()
+        scale = float(np.abs(np.diag(hessian)).max())
+        while True:
+            shifted = hessian + damping * scale * np.eye(len(hessian))
+            try:
+                factor = scipy.linalg.cho_factor(shifted, check_finite=False)
+            except scipy.linalg.LinAlgError:
+                damping *= 100.0
+                continue
+            return expand(-scipy.linalg.cho_solve(factor, gradient, check_finite=False)), damping
+
+    def _moved(self, move: FloatArray, value: float) -> Self | None:
+        """After as much of a step as lowers the objective; None where nothing of it does."""
+        d = self.hidden.shape[1]
+        kink = self._first_kink(move[:, :d])
+        tries = [(1.0, None), *([] if kink is None else [kink]), *((t, None) for t in _SHARES[1:])]
+        for share, tight in tries:
+            hidden = self.hidden + share * move[:, :d]
+            on = self.problem.rows.rows @ hidden.T > 0.0
+            further = self._with(hidden, self.output + share * move[:, d:], tight, on)
+            if further.value < value:
+                return further
+        return None
+
+    def _first_kink(self, move: FloatArray) -> tuple[float, BoolArray] | None:
+        """The share of a move at which a row is first met that holds a neuron back."""
+        rows = self.problem.rows.rows
+        products, changes = rows @ self.hidden.T, rows @ move.T
+        holds = (self._pull @ self.output.T > 0.0) & ~self.tight & (products * changes < 0.0)
+        shares = np.where(holds, -products / np.where(holds, changes, 1.0), np.inf)
+        i, j = np.unravel_index(np.argmin(shares), shares.shape)
+        if not shares[i, j] < 1.0:
+            return None
+        tight = self.tight.copy()
+        tight[i, j] = True
+        return float(shares[i, j]), tight
+
+    def _freed(self) -> Self | None:
+        """Without the tight rows of the wrong multipliers, the worst of each neuron; None if none.
+
+        Between the slopes on both sides of a kink, 0 and w, the multiplier holds a row.
+        """
+        X, pull, sides = self.problem.rows.rows, self._pull, self._sides
+        tight, on, is_changed = self.tight.copy(), self.on.copy(), False
+        for j in np.flatnonzero(tight.any(axis=0)):
+            weights = pull @ self.output[j]
+            slope = X.T @ (sides[:, j] * weights) + self.problem.beta * self.hidden[j]
+            rows = np.flatnonzero(tight[:, j])
+            multipliers = np.linalg.lstsq(X[rows].T, -slope, rcond=_DEPENDENT)[0]
+            wrong = np.maximum(-multipliers, multipliers - weights[rows])
+            worst = int(np.argmax(wrong))
+            if wrong[worst] > 0.0:
+                is_changed = True
+                tight[rows[worst], j] = False
+                on[rows[worst], j] = multipliers[worst] > 0.0
+        return replace(self, tight=tight, on=on) if is_changed else None
+
+    def _model(self) -> tuple[FloatArray, FloatArray, Expand]:
+        """Gradient and Hessian on the faces, and the way from a step there to one of weights."""
+        layer, loss, y = self.problem.rows, self.problem.loss, self.problem.target
+        active, sides, bases = self._active, self._sides, self.bases
+        beta, (k, c) = self.problem.beta, self.output.shape
+        f = layer.read(active @ self.output)
+        pull = layer.pull(loss.gradient(f, y))
+        slopes = [layer.rows @ basis * sides[:, [j]] for j, basis in enumerate(bases)]
+        starts = np.cumsum([0, *(basis.shape[1] for basis in bases)])
+        n_unknowns = int(starts[-1]) + k * c
+        derivative = np.zeros((*f.shape, n_unknowns))
+        gradient, hessian = np.zeros(n_unknowns), beta * np.eye(n_unknowns)
+        read = layer.read(active)
+        for j, (slope, basis) in enumerate(zip(slopes, bases, strict=True)):
+            mine = slice(starts[j], starts[j + 1])
+            outer = slice(int(starts[-1]) + j * c, int(starts[-1]) + (j + 1) * c)
+            derivative[:, :, mine] = layer.read(slope)[:, None, :] * self.output[j][:, None]
+            derivative[:, :, outer] = read[:, j, None, None] * np.eye(c)
+            gradient[mine] = slope.T @ (pull @ self.output[j]) + beta * (basis.T @ self.hidden[j])
+            gradient[outer] = active[:, j] @ pull + beta * self.output[j]
+            hessian[mine, outer] = slope.T @ pull
+            hessian[outer, mine] = hessian[mine, outer].T
+        curved = np.empty_like(derivative)
+        for m in range(n_unknowns):
+            curved[:, :, m] = loss.curved(f, y, derivative[:, :, m])
+        flat = derivative.reshape(-1, n_unknowns)
+        hessian += flat.T @ curved.reshape(-1, n_unknowns)
+
+        def expand(step: FloatArray) -> FloatArray:
+            parts = [basis @ step[starts[j] : starts[j + 1]] for j, basis in enumerate(bases)]
+            return np.hstack([np.array(parts), step[starts[-1] :].reshape(k, c)])
+
+        return gradient, hessian, expand
+
+
+def _null_space(rows: FloatArray) -> FloatArray:
+    """An orthonormal basis of the vectors that are orthogonal to all rows, shape (d, d - t)."""
+    if len(rows) == 0:
+        return np.eye(rows.shape[1])
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(scipy.linalg.null_space(units, rcond=_DEPENDENT))
