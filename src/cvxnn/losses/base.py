@@ -115,9 +115,14 @@ class Loss(ABC):
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The diagonal of the Hessian in ``f``, shape (n,), non-negative."""
 
-    def curved(self, prediction: FloatArray, y: FloatArray, move: FloatArray) -> FloatArray:
-        """The Hessian in ``f`` times a change of the predictions."""
-        return self.curvature(prediction, y) * move
+    def factors(
+        self, prediction: FloatArray, y: FloatArray
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Of several outputs the h and g of a Hessian ``diag(h) - g g'`` in each row, (n, c).
+
+        g is None where it is 0.
+        """
+        return self.curvature(prediction, y), None
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         """Bounds on the moduli of the gradient at predictions that differ by `reach` at most."""

@@ -51,6 +51,12 @@ class WeightedLoss(Loss):
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.curvature(prediction, y))
 
+    def factors(
+        self, prediction: FloatArray, y: FloatArray
+    ) -> tuple[FloatArray, FloatArray | None]:
+        h, g = self.loss.factors(prediction, y)
+        return self._times(h), None if g is None else np.sqrt(self._shaped(g)) * g
+
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.majorizer(prediction, y))
 

@@ -81,9 +81,9 @@ class SoftmaxLoss(Loss):
         p = softmax(prediction, axis=1)
         return np.asarray(_total(y) * p * (1.0 - p))
 
-    def curved(self, prediction: FloatArray, y: FloatArray, move: FloatArray) -> FloatArray:
-        p = softmax(prediction, axis=1)
-        return np.asarray(_total(y) * p * (move - (p * move).sum(axis=1, keepdims=True)))
+    def factors(self, prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        p, total = softmax(prediction, axis=1), _total(y)
+        return total * p, np.sqrt(total) * p
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.broadcast_to(0.5 * _total(y), y.shape)

@@ -70,11 +70,13 @@ class Choices:
     random_state: np.random.Generator
     start: Neurons | None
 
-    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy | OutputsStrategy:
-        """How the optimum on the rows of a layer is looked for."""
-        if problem.n_outputs > 1:
-            return OutputsStrategy(problem, self.method, self.random_state, self.start)
+    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
+        """How the optimum on the rows of a layer is looked for, of one output."""
         return LayerStrategy(problem, self.method, self.random_state, self.start)
+
+    def on_outputs(self, problem: Problem[Layer]) -> OutputsStrategy:
+        """The same of several outputs."""
+        return OutputsStrategy(problem, self.method, self.random_state, self.start)
 
 
 class Model(Settings, ABC):

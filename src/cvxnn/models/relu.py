@@ -90,6 +90,8 @@ class ReLU(Model):
         return layer if self.skip is None else SkipLayer(layer, X, is_free=self.skip == "free")
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
+        if problem.n_outputs > 1:
+            return choices.on_outputs(problem)
         if self.skip is None:
             return choices.on_layer(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))

@@ -33,9 +33,9 @@ class Proposals:
     values: FloatArray
 
     @classmethod
-    def none(cls, n_features: int) -> Proposals:
-        """No neurons of one output."""
-        return cls(np.zeros((0, n_features)), np.zeros((0, 1)), np.zeros(0))
+    def none(cls, n_features: int, n_outputs: int = 1) -> Proposals:
+        """No neurons."""
+        return cls(np.zeros((0, n_features)), np.zeros((0, n_outputs)), np.zeros(0))
 
     @classmethod
     def joined(cls, first: Proposals, second: Proposals) -> Proposals:

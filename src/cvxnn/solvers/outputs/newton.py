@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self, final
 
@@ -11,14 +11,15 @@ import scipy.linalg
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import Deadline, check_interrupt
-from cvxnn.layers import Layer
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.outputs.curvature import Curvature
 from cvxnn.solvers.outputs.neurons import objective_of
 
 Expand = Callable[[FloatArray], FloatArray]
 
-# Entries of the derivative of the predictions, and unknowns, up to which a step is cheap.
-_MOST_ENTRIES, _MOST_UNKNOWNS = 1 << 24, 1500
+# Products in a Hessian, and unknowns, up to which a step is cheap.
+_MOST_WORK, _MOST_UNKNOWNS = 1 << 34, 1500
 # Cosines of rows that may be tight: guesses, the best one first.
 _GUESSES = (1e-4, 1e-3, 1e-5)
 # Changes of the faces, and steps on each.
@@ -51,7 +52,7 @@ def polished(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> N
     guess gains nothing, and does no harm. O(n c K^2) a step for K unknowns.
     """
     n_unknowns = len(neurons) * (problem.rows.n_features + problem.n_outputs)
-    is_cheap = n_unknowns * problem.Y.size <= _MOST_ENTRIES and n_unknowns <= _MOST_UNKNOWNS
+    is_cheap = n_unknowns**2 * len(problem.Y) <= _MOST_WORK and n_unknowns <= _MOST_UNKNOWNS
     if len(neurons) == 0 or not is_cheap:
         return neurons
     value = objective_of(problem, neurons)
@@ -165,7 +166,8 @@ class _Faces:
 
     def _descended(self, deadline: Deadline) -> Self:
         """After steps of Newton's method on these faces; one that meets a kink stops there."""
-        faces, value, damping = self, self.value, 1e-12
+        faces: Self = self
+        value, damping = self.value, 1e-12
         for _ in range(_STEPS):
             if deadline.passed:
                 break
@@ -244,37 +246,54 @@ class _Faces:
 
     def _model(self) -> tuple[FloatArray, FloatArray, Expand]:
         """Gradient and Hessian on the faces, and the way from a step there to one of weights."""
-        layer, loss, y = self.problem.rows, self.problem.loss, self.problem.target
-        active, sides, bases = self._active, self._sides, self.bases
-        beta, (k, c) = self.problem.beta, self.output.shape
-        f = layer.read(active @ self.output)
-        pull = layer.pull(loss.gradient(f, y))
-        slopes = [layer.rows @ basis * sides[:, [j]] for j, basis in enumerate(bases)]
-        starts = np.cumsum([0, *(basis.shape[1] for basis in bases)])
-        n_unknowns = int(starts[-1]) + k * c
-        derivative = np.zeros((*f.shape, n_unknowns))
-        gradient, hessian = np.zeros(n_unknowns), beta * np.eye(n_unknowns)
-        read = layer.read(active)
-        for j, (slope, basis) in enumerate(zip(slopes, bases, strict=True)):
-            mine = slice(starts[j], starts[j + 1])
-            outer = slice(int(starts[-1]) + j * c, int(starts[-1]) + (j + 1) * c)
-            derivative[:, :, mine] = layer.read(slope)[:, None, :] * self.output[j][:, None]
-            derivative[:, :, outer] = read[:, j, None, None] * np.eye(c)
-            gradient[mine] = slope.T @ (pull @ self.output[j]) + beta * (basis.T @ self.hidden[j])
-            gradient[outer] = active[:, j] @ pull + beta * self.output[j]
-            hessian[mine, outer] = slope.T @ pull
-            hessian[outer, mine] = hessian[mine, outer].T
-        curved = np.empty_like(derivative)
-        for m in range(n_unknowns):
-            curved[:, :, m] = loss.curved(f, y, derivative[:, :, m])
-        flat = derivative.reshape(-1, n_unknowns)
-        hessian += flat.T @ curved.reshape(-1, n_unknowns)
+        loss, beta, (k, c), bases = (
+            self.problem.loss,
+            self.problem.beta,
+            self.output.shape,
+            self.bases,
+        )
+        owner = np.repeat(np.arange(k), [basis.shape[1] for basis in bases])
+        frame, D = np.hstack(bases), len(owner)
+        curvature, pull_of = Curvature(self.output, owner), self.output[owner]
+        gradient, across = np.zeros(D + k * c), np.zeros((D, c))
+        for part, rows, sides in self._tiles(D + k * c):
+            y, of_part = self.problem.target[part], loss.take(part)
+            slopes, active = (
+                (rows.rows @ frame) * sides[:, owner],
+                rows.rows @ self.hidden.T * sides,
+            )
+            f = rows.read(active @ self.output)
+            pull = rows.pull(of_part.gradient(f, y))
+            h, g = of_part.factors(f, y)
+            curvature.add(rows.read(slopes), rows.read(active), h, g)
+            across += slopes.T @ pull
+            gradient[D:] += (active.T @ pull).ravel()
+        gradient[:D] = (across * pull_of).sum(axis=1)
+        gradient[:D] += beta * (frame * self.hidden[owner].T).sum(axis=0)
+        gradient[D:] += beta * self.output.ravel()
+        hessian = curvature.total
+        hessian[np.diag_indices(D + k * c)] += beta
+        # What the derivatives of products add: between the two layers of one neuron.
+        places = D + owner[:, None] * c + np.arange(c)
+        unknowns = np.arange(D)[:, None]
+        hessian[unknowns, places] += across
+        hessian[places, unknowns] += across
 
         def expand(step: FloatArray) -> FloatArray:
-            parts = [basis @ step[starts[j] : starts[j + 1]] for j, basis in enumerate(bases)]
-            return np.hstack([np.array(parts), step[starts[-1] :].reshape(k, c)])
+            hidden = np.zeros((k, frame.shape[0]))
+            np.add.at(hidden, owner, (frame * step[:D]).T)
+            return np.hstack([hidden, step[D:].reshape(k, c)])
 
         return gradient, hessian, expand
+
+    def _tiles(self, width: int) -> Iterator[tuple[slice, Layer, FloatArray]]:
+        """Some of the rows at a time, where each is a prediction: slices, layers and sides."""
+        layer, sides = self.problem.rows, self._sides
+        if layer.readout is not None:
+            yield slice(None), layer, sides
+            return
+        for part in row_chunks(len(sides), width):
+            yield part, layer.take(part), sides[part]
 
 
 def _null_space(rows: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.clocks import clock
-from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
+from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
 from cvxnn.oracle.choice import Effort
 from cvxnn.oracle.outputs.ascent import OutputsAscent
@@ -27,6 +27,7 @@ from cvxnn.solvers.outputs.neurons import (
 )
 from cvxnn.solvers.outputs.newton import polished
 from cvxnn.solvers.outputs.settings import SETTINGS
+from cvxnn.solvers.outputs.weights import reweighted
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -78,55 +79,73 @@ class OutputsSearch(IncumbentSearch):
         self._ascent = OutputsAscent(layer, to_direction, random_state)
         self._descent = OutputsDescent(self.problem, self.deadline)
         self._certifies, self._polishes = certifies and polishes, polishes
-        self._is_coarse, self._merges = True, True
+        self._is_coarse, self._exchanges = True, 0
         if start is not None:
             self._offer(start.turned(self.basis))
 
     def step(self, tol: float) -> None:
         """One round."""
         before = (self.objective, self.bound)
-        V = self.dual_point_of(self.neurons)
-        excess = self._excess(tol)
-        proposals = self._ascent.search(
-            V, self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
-            neurons=self.neurons, most=SETTINGS.most_new, deadline=self.deadline,
-        )  # fmt: skip
-        asks = len(proposals) == 0 or not self._is_coarse
-        if asks and self._certifies:
-            exact = self._price(V, 0.5 * excess, self.deadline)
-            proposals = Proposals.joined(proposals, exact)
+        proposals = self._proposals(self._excess(tol))
         self.n_blocks = len(proposals)
-        nothing_new = len(proposals) == 0
-        self.stationary = nothing_new and not self.deadline.passed and self.gap > tol
         if self.gap > tol:
-            self._move(proposals)
+            self._add(proposals)
         gained = before[0] - self.objective
-        if gained <= SETTINGS.coarse * abs(self.objective) or nothing_new:
+        if gained <= SETTINGS.coarse * abs(self.objective) or len(proposals) == 0:
             self._is_coarse = False
-        improved = gained > 1e-12 * abs(before[0]) or self.bound > before[1]
-        self.stationary = self.stationary and not improved
+        improved = gained > SETTINGS.gain * abs(before[0]) or self.bound > before[1]
+        excluded = len(proposals) == 0 and not self.deadline.passed
+        self.stationary = excluded and not improved and self.gap > tol
         self.stalled = 0 if improved else self.stalled + 1
 
-    def _move(self, proposals: Proposals) -> None:
-        """All neurons on the objective, the new ones from next to nothing."""
+    def _proposals(self, excess: float) -> Proposals:
+        """Neurons that would help: of the exact oracle where it is quick, or all that is left."""
+        V = self.dual_point_of(self.neurons)
+        found = Proposals.none(self._layer.n_features, V.shape[1])
+        is_quick = self.rank <= 2 and self._certifies
+        if not is_quick:
+            found = self._ascent.search(
+                V, self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
+                neurons=self.neurons, most=SETTINGS.most_new, deadline=self.deadline,
+            )  # fmt: skip
+        asks = is_quick or len(found) == 0 or not self._is_coarse
+        if not (asks and self._certifies):
+            return found
+        return Proposals.joined(found, self._price(V, 0.5 * excess, self.deadline))
+
+    def _add(self, proposals: Proposals) -> None:
+        """Bring the neurons and the proposals to rest, more closely from round to round."""
         neurons = with_small(self.problem, self.neurons, proposals, SETTINGS.small)
-        if self._merges:
-            try:
-                neurons = merged(self._layer, neurons, SETTINGS.same, self.deadline)
-            except OutOfTimeError:
-                return
-        coarse = self._is_coarse
-        moved = self._descent.moved(
-            neurons,
-            steps=SETTINGS.coarse_steps if coarse else SETTINGS.steps,
-            enough=SETTINGS.coarse if coarse else SETTINGS.enough,
-        )
-        moved = moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
-        if not coarse:
-            moved = polished(self.problem, moved, self.deadline)
-        if not self._offer(moved):
-            # What was added up was not the same.
-            self._merges = False
+        if self._is_coarse:
+            moved = self._descended(neurons, SETTINGS.coarse_steps, SETTINGS.coarse)
+            self._offer(moved)
+            return
+        self._offer(reweighted(self.problem, neurons, self.deadline))
+        if self._exchanges > 0:
+            self._exchanges -= 1
+            return
+        before = self.objective
+        self._offer(self._rested(self.neurons))
+        if before - self.objective <= SETTINGS.slow * abs(before):
+            # Where neurons sit on kinks, moves bring less than others from the oracle.
+            self._exchanges = SETTINGS.exchanges if self._is_many else 0
+
+    @property
+    def _is_many(self) -> bool:
+        """Whether a move of a neuron crosses so many kinks that no face of a cell counts."""
+        return self.rank <= 2 or len(self.problem.Y) > SETTINGS.many_rows
+
+    def _rested(self, neurons: Neurons) -> Neurons:
+        if self._is_many:
+            moved = self._descended(neurons, SETTINGS.steps, SETTINGS.near)
+            return reweighted(self.problem, moved, self.deadline)
+        moved = self._descended(neurons, SETTINGS.long_steps, SETTINGS.enough)
+        return polished(self.problem, moved, self.deadline)
+
+    def _descended(self, neurons: Neurons, steps: int, enough: float) -> Neurons:
+        """After a joint descent, without those that it has brought to nothing."""
+        moved = self._descent.moved(merged(neurons, SETTINGS.same), steps=steps, enough=enough)
+        return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
 
     def dual_point_of(self, neurons: Neurons) -> FloatArray:
         """Minus the gradient of the loss, in the domain of its conjugate, shape (n, c)."""

@@ -19,11 +19,17 @@ class Settings:
         Neurons that a round adds.
     small : float
         Size of a new neuron, in shares of what would fit the dual point.
-    steps, coarse_steps : int
-        Of L-BFGS in a round: near the end, and before.
-    enough, coarse : float
-        A descent ends when a stretch of steps gains less than this share of the objective: near
-        the end, and before.
+    coarse_steps, steps, long_steps : int
+        Of L-BFGS in a round: at first, and near the end, where rows are many or few.
+    coarse, near, enough : float
+        The same for the share of the objective that a stretch of steps has to gain: else it
+        ends.
+    many_rows : int
+        Beyond it a move of a neuron crosses many kinks.
+    slow, exchanges : float, int
+        Relative gain of moves below which that many rounds only exchange neurons.
+    gain : float
+        Relative gain of a round that is one.
     nothing : float
         Neurons below this share of the longest are dropped.
     same : float
@@ -44,12 +50,18 @@ class Settings:
     climb_steps: int = 40
     most_new: int = 50
     small: float = 0.1
-    steps: int = 1500
     coarse_steps: int = 100
-    enough: float = 1e-10
+    steps: int = 200
+    long_steps: int = 1500
     coarse: float = 1e-4
+    near: float = 1e-9
+    enough: float = 1e-10
+    many_rows: int = 2_000
+    slow: float = 1e-6
+    exchanges: int = 15
+    gain: float = 1e-12
     nothing: float = 1e-7
-    same: float = 0.999
+    same: float = 0.9999
     as_good: float = 1e-14
     search_share: float = 0.9
     least_proof: float = 2.0
