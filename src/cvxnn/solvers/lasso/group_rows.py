@@ -147,15 +147,13 @@ def _sweep(Q: Array, slope: Array, tops: Array, beta: float, rows: Array, sweeps
     for _ in range(sweeps):
         largest = 0.0
         for j in range(k):
-            top = tops[j]
-            if top <= 0.0:
-                continue
-            square = 0.0
+            top, square = tops[j], 0.0
             for o in range(c):
                 new[o] = top * rows[j, o] + slope[j * c + o]
                 square += new[o] * new[o]
             length = np.sqrt(square)
-            share = (1.0 - beta / length) / top if length > beta else 0.0
+            # Without a curvature a row costs its length only.
+            share = (1.0 - beta / length) / top if length > beta and top > 0.0 else 0.0
             moved = 0.0
             for o in range(c):
                 move[o] = share * new[o] - rows[j, o]

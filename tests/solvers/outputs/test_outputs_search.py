@@ -1,0 +1,172 @@
+"""Networks of several outputs, against other programs that have the same optimum."""
+
+import warnings
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sentences import refused
+from sklearn.exceptions import ConvergenceWarning
+
+from cvxnn import ReLU, Status, solve
+from cvxnn.errors import InputError
+from cvxnn.losses import HuberLoss, SoftmaxLoss, SquaredLoss
+from cvxnn.patterns import enumerate_patterns
+
+
+def drawn(n, d, c, seed, *, labels=False):
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
+    Y = np.maximum(X @ rng.standard_normal((d, c)), 0.0) + 0.3 * rng.standard_normal((n, c))
+    return X, np.eye(c)[Y.argmax(axis=1)] if labels else Y
+
+
+def copositive(X, Y, beta):
+    """The optimum of squares in two dimensions, where the relaxation is exact (Sahiner et al.)."""
+    n, c = Y.shape
+    constraints, total, cost = [], np.eye(n), 0.0
+    for D in enumerate_patterns(X).masks:
+        U = cp.Variable((2, 2), PSD=True)
+        A = np.where(D, 1.0, -1.0)[:, None] * X
+        constraints.append((A @ U @ A.T)[np.triu_indices(n)] >= 0.0)
+        total, cost = total + 2.0 * (D[:, None] * X) @ U @ (D[:, None] * X).T, cost + cp.trace(U)
+    T = cp.Variable((c, c), symmetric=True)
+    block = cp.bmat([[T, Y.T], [Y, total]])
+    constraints.append(0.5 * (block + block.T) >> 0)
+    program = cp.Problem(cp.Minimize(0.5 * cp.trace(T) + beta**2 * cost), constraints)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return program.solve(solver="CLARABEL", tol_gap_rel=1e-10, tol_feas=1e-10)
+
+
+@pytest.mark.parametrize(("seed", "c", "beta"), [(0, 2, 0.5), (1, 3, 0.2), (2, 2, 0.05)])
+def test_two_features_against_the_copositive_program(seed, c, beta):
+    X, Y = drawn(7, 2, c, seed)
+    solution = solve(X, Y, beta, tol=1e-8)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(copositive(X, Y, beta), rel=1e-6)
+
+
+def local_optimum(X, Y, beta, loss, rng, k=20):
+    """What L-BFGS comes to from random weights: an upper bound on the optimum."""
+    (_, d), c = X.shape, Y.shape[1]
+
+    def function(theta):
+        U, A = theta[: k * d].reshape(k, d), theta[k * d :].reshape(k, c)
+        active = np.maximum(X @ U.T, 0.0)
+        gradient = loss.gradient(active @ A, Y)
+        slopes = ((gradient @ A.T) * (active > 0.0)).T @ X
+        value = loss.value(active @ A, Y) + 0.5 * beta * float(theta @ theta)
+        parts = [slopes.ravel(), (active.T @ gradient).ravel()]
+        return value, np.concatenate(parts) + beta * theta
+
+    return minimize(function, rng.standard_normal(k * (d + c)), jac=True, method="L-BFGS-B").fun
+
+
+@pytest.mark.parametrize(
+    ("loss", "c"),
+    [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)],
+    ids=["squared", "softmax", "huber"],
+)
+@pytest.mark.parametrize("d", [2, 3])
+def test_no_local_search_is_below_the_bound(loss, c, d):
+    X, Y = drawn(25, d, c, 3, labels=loss.has_labels)
+    solution = solve(X, Y, 0.3, loss=loss, tol=1e-5)
+    assert solution.status is Status.OPTIMAL and solution.gap <= 1e-5
+    rng = np.random.default_rng(4)
+    found = min(local_optimum(X, Y, 0.3, loss, rng) for _ in range(10))
+    assert found >= solution.dual_bound * (1.0 - 1e-12)
+    assert found >= solution.objective * (1.0 - 1e-5)
+    network = solution.network
+    assert network(X).shape == Y.shape and network.n_outputs == c
+    assert network.objective(X, Y, 0.3, loss) == pytest.approx(solution.objective, rel=1e-12)
+
+
+def test_outputs_that_are_zero_or_multiples_change_nothing():
+    X, Y = drawn(30, 3, 1, 5)
+    alone = solve(X, Y, 0.3)
+    none = solve(X, np.column_stack([Y, 0.0 * Y]), 0.3, tol=1e-6)
+    assert none.objective == pytest.approx(alone.objective, rel=2e-6)
+    # Of Y a' with a unit vector a the network is that of Y, with output weights times a.
+    turned = solve(X, Y @ [[0.6, 0.8]], 0.3, tol=1e-6)
+    assert turned.objective == pytest.approx(alone.objective, rel=2e-6)
+    np.testing.assert_allclose(turned.network(X), alone.network(X)[:, None] * [0.6, 0.8], atol=1e-2)
+
+
+def test_softmax_of_two_classes_is_logistic_regression():
+    X, Y = drawn(30, 3, 2, 6, labels=True)
+    both = solve(X, Y, 0.3, loss="softmax")
+    # A neuron of output (1, -1)/sqrt(2) moves the difference by sqrt(2).
+    one = solve(X, Y[:, 0] - Y[:, 1], 0.3 / np.sqrt(2.0), loss="logistic")
+    assert both.objective == pytest.approx(one.objective, rel=2e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared", "softmax"])
+def test_weights_count_like_equal_rows(loss):
+    X, Y = drawn(12, 2, 3, 7, labels=loss == "softmax")
+    weights = np.array([1, 2, 0] * 4)
+    weighted = solve(X, Y, 0.2, loss=loss, sample_weight=weights)
+    repeated = solve(np.repeat(X, weights, axis=0), np.repeat(Y, weights, axis=0), 0.2, loss=loss)
+    assert weighted.status is repeated.status is Status.OPTIMAL
+    assert weighted.objective == pytest.approx(repeated.objective, rel=2e-6)
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.2])
+def test_leaky_activations(slope):
+    X, Y = drawn(15, 2, 2, 8)
+    solution = solve(X, Y, 0.3, model=ReLU(slope=slope), tol=1e-6)
+    assert solution.status is Status.OPTIMAL
+    assert solution.network.slope == slope
+    alone = solve(X, Y[:, 0], 0.3, model=ReLU(slope=slope))
+    zero = solve(X, np.column_stack([Y[:, 0], 0.0 * Y[:, 0]]), 0.3, model=ReLU(slope=slope))
+    assert zero.objective == pytest.approx(alone.objective, rel=2e-6)
+
+
+def test_warm_starts_and_units():
+    X, Y = drawn(40, 3, 2, 9)
+    first = solve(X, Y, 0.3)
+    again = solve(X, Y, 0.3, warm_start=first.network)
+    assert again.objective == pytest.approx(first.objective, rel=2e-6)
+    assert again.n_iter <= first.n_iter
+    scaled = solve(1e3 * X, 1e-2 * Y, 0.3 * 10.0)
+    assert scaled.objective == pytest.approx(1e-4 * first.objective, rel=2e-6)
+
+
+def test_from_the_largest_beta_on_there_are_no_neurons():
+    X, Y = drawn(20, 2, 3, 10)
+    angles = np.linspace(0.0, 2.0 * np.pi, 100_001)
+    units = np.column_stack([np.cos(angles), np.sin(angles)])
+    largest = np.linalg.norm(np.maximum(X @ units.T, 0.0).T @ Y, axis=1).max()
+    none, some = solve(X, Y, 1.001 * largest), solve(X, Y, 0.99 * largest)
+    assert none.n_neurons == 0 and none.status is some.status is Status.OPTIMAL
+    assert none.objective == pytest.approx(0.5 * (Y**2).sum())
+    assert none.network.output_weights.shape == (0, 3)
+    assert some.n_neurons > 0
+
+
+def test_limits_leave_a_network_and_a_bound():
+    X, Y = drawn(60, 6, 3, 11)
+    with pytest.warns(ConvergenceWarning):
+        short = solve(X, Y, 0.1, max_iter=1)
+    assert short.n_neurons > 0 and np.isfinite(short.gap)
+    with pytest.warns(ConvergenceWarning):
+        shortest = solve(X, Y, 0.1, time_limit=1e-6)
+    assert shortest.objective <= 0.5 * (Y**2).sum() and np.isfinite(shortest.gap)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"method": "exact"}, "2 outputs are trained by method='global'"),
+        ({"model": "gated"}, "has one output"),
+        ({"model": ReLU(skip="free")}, "has one output"),
+        ({"intercept": True}, "intercept must be False for several outputs"),
+        ({"loss": "softmax"}, "y must have a column for each class"),
+        ({"loss": "logistic"}, "labels -1 and 1 only"),
+    ],
+    ids=str,
+)
+def test_what_there_is_not_is_said(options, sentence):
+    X, Y = drawn(6, 2, 2, 12)
+    refused(lambda: solve(X, Y, 0.1, **options), sentence, InputError)
