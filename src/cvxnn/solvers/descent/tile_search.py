@@ -15,6 +15,7 @@ from cvxnn.layers import Layer
 from cvxnn.losses.offset import best_offsets
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.joint_descent import JointDescent
+from cvxnn.solvers.descent.merging import merged
 from cvxnn.solvers.descent.output_sizes import reweighted
 from cvxnn.solvers.descent.row_ascent import RowAscent, along, first_outputs
 from cvxnn.solvers.descent.settings import SETTINGS
@@ -72,8 +73,10 @@ class TileSearch:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
         self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
-        # Of one output sizes are a Lasso; of several they come with the outputs.
-        self._best_sizes = resized if problem.n_outputs == 1 else reweighted
+        # Of one output sizes are a Lasso; of several they come with the outputs, and many ascents
+        # lead to one neuron.
+        one = problem.n_outputs == 1
+        self._best_sizes, self._thinned = (resized, _unchanged) if one else (reweighted, merged)
         self._descent: JointDescent | None = None
         self._shuffled: JointDescent | None = None
         self.n_new = 0
@@ -141,7 +144,7 @@ class TileSearch:
 
     def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
-        neurons = self._with_new(starts)
+        neurons = self._thinned(self._with_new(starts))
         if len(neurons) == 0:
             return True
         self._offer_both(move(neurons))
@@ -246,3 +249,7 @@ class TileSearch:
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
         return self._best_sizes(self.problem, neurons, self.deadline, intercept=self.intercept)
+
+
+def _unchanged(neurons: Neurons) -> Neurons:
+    return neurons
