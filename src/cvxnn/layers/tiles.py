@@ -3,8 +3,9 @@
 A product of all rows with all neurons is written and read many times before it has become
 a gradient. Here a tile of rows goes all the way while its activations are in the cache: on a
 thousand rows and more that is several times faster, and in float32 once more as fast. For
-several outputs the BLAS does the same on tiles that are taller: on 1797 rows, 65 features, 100
-neurons and 10 outputs products take %s of its peak.
+several outputs the BLAS does the same on taller tiles: on 1797 rows of 65 features, with 40 to
+400 neurons and 10 outputs, at 0.6 to 0.7 of what it reaches on large matrices, and loops of a
+kernel for one output at 0.5.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.problems import Neurons
 from cvxnn.solvers.descent.row_ascent import unit
 from cvxnn.solvers.descent.settings import SETTINGS
@@ -44,7 +44,7 @@ def merged(neurons: Neurons) -> Neurons:
     return replace(neurons, directions=unit(rays), outputs=unit(outputs), sizes=kept)
 
 
-def _summed(rows: FloatArray, group: FloatArray, count: int) -> FloatArray:
+def _summed(rows: FloatArray, group: IntArray, count: int) -> FloatArray:
     total = np.zeros((count, *rows.shape[1:]))
     np.add.at(total, group, rows)
     return total
