@@ -45,7 +45,7 @@ class Neurons:
         The ``a_j``; for one output the signs.
     linear : ndarray, shape (p,), optional
         Weights of a linear part beside the neurons, where there is one.
-    intercept : float
+    intercept : float, or ndarray of shape (c,) for several outputs
         What is added to every prediction, without a penalty; 0 where there is none.
     """
 
@@ -53,7 +53,7 @@ class Neurons:
     sizes: FloatArray
     outputs: FloatArray
     linear: FloatArray | None = None
-    intercept: float = 0.0
+    intercept: float | FloatArray = 0.0
 
     @classmethod
     def of(cls, rays: FloatArray, outputs: FloatArray) -> Neurons:
@@ -89,6 +89,11 @@ class Neurons:
         """Of one output: its sign for each neuron, shape (k,)."""
         (signs,) = self.outputs.T
         return signs
+
+    @property
+    def heads(self) -> FloatArray:
+        """The ``a_j`` shaped as targets: (k,) for one output, (k, c) for several."""
+        return self.outputs[:, 0] if self.outputs.shape[1] == 1 else self.outputs
 
     @property
     def rays(self) -> FloatArray:
@@ -261,16 +266,18 @@ class Problem(Generic[R]):
         return scaled, units
 
     @property
-    def _middle(self) -> float:
-        """The middle target, if distances from it are not rounded, else 0.
+    def _middle(self) -> float | FloatArray:
+        """The middle target of each output, where distances from it are not rounded, else 0.
 
         They are not where a target is between half and twice as large (Sterbenz 1974). With
         others there is nothing to gain: they are not far from 0, as their distances are.
         """
-        middle = float(np.sort(self.y)[len(self.y) // 2])
-        shares = self.y / (middle or 1.0)
-        is_exact = bool(((shares >= 0.51) & (shares <= 1.99)).all())
-        return middle if is_exact and not self.loss.has_labels else 0.0
+        if self.loss.has_labels:
+            return 0.0
+        middle = np.sort(self.Y, axis=0)[len(self.Y) // 2]
+        shares = self.Y / np.where(middle != 0.0, middle, 1.0)
+        is_exact = ((shares >= 0.51) & (shares <= 1.99)).all(axis=0)
+        return as_intercept(np.where(is_exact, middle, 0.0))
 
     def beside(self, offset: float) -> Problem[R]:
         """The problem of predictions to which a number is added."""
@@ -307,13 +314,13 @@ class Units:
     ----------
     rows, targets : float
         a and b.
-    offset : float
+    offset : float, or ndarray of shape (c,) for several outputs
         What the targets are less in the scaled problem, before they are divided.
     """
 
     rows: float
     targets: float
-    offset: float = 0.0
+    offset: float | FloatArray = 0.0
 
     @property
     def objective(self) -> float:
@@ -336,7 +343,18 @@ class Units:
         return _scaled(neurons, 1.0 / self.sizes, intercept)
 
 
-def _scaled(neurons: Neurons, factor: float, intercept: float) -> Neurons:
+def as_intercept(values: FloatArray) -> float | FloatArray:
+    """What is added to the predictions of each output, shape (c,), as neurons have it.
+
+    Examples
+    --------
+    >>> as_intercept(np.array([2.0])), as_intercept(np.array([2.0, 3.0]))
+    (2.0, array([2., 3.]))
+    """
+    return float(values[0]) if len(values) == 1 else values
+
+
+def _scaled(neurons: Neurons, factor: float, intercept: float | FloatArray) -> Neurons:
     """With sizes, and the weights of a linear part, times a factor, beside an intercept."""
     linear = None if neurons.linear is None else neurons.linear * factor
     return replace(neurons, sizes=neurons.sizes * factor, linear=linear, intercept=intercept)

@@ -2,13 +2,16 @@
 
 A product of all rows with all neurons is written and read many times before it has become
 a gradient. Here a tile of rows goes all the way while its activations are in the cache: on a
-thousand rows and more that is several times faster, and in float32 once more as fast.
+thousand rows and more that is several times faster, and in float32 once more as fast. For
+several outputs the BLAS does the same on taller tiles: on 1797 rows of 65 features, with 40 to
+400 neurons and 10 outputs, at 0.6 to 0.7 of what it reaches on large matrices, and loops of a
+kernel for one output at 0.5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 
@@ -21,6 +24,8 @@ _SUMS = {"reassoc", "contract", "nsz", "nnan", "ninf", "arcp"}
 # Entries of a tile and its rows, at least and at most: the tile stays in the first level of the
 # cache, the activations of all neurons in the second.
 _ENTRIES, _FEWEST, _MOST = 1 << 13, 128, 512
+# Rows of a tile for several outputs: activations stay in the second level, and calls are few.
+_SEVERAL = 512
 
 # Value of the loss and its gradient in the predictions of some rows.
 TileLoss = Callable[[slice, Array], tuple[float, Array]]
@@ -35,6 +40,8 @@ class Tiles:
     rows : ndarray, shape (n, d)
     dtype : type
         float32 or float64.
+    n_outputs : int, optional
+        Outputs c of the networks.
 
     Attributes
     ----------
@@ -52,11 +59,13 @@ class Tiles:
     (1.0, array([[3.]]), array([3.]))
     """
 
-    def __init__(self, rows: FloatArray, dtype: type[np.floating[Any]]) -> None:
+    def __init__(self, rows: FloatArray, dtype: type[np.floating[Any]], n_outputs: int = 1) -> None:
         n, d = rows.shape
         # A power of two keeps the loops of the kernels free of remainders.
         height = 1 << max(_ENTRIES // max(d, 1), 1).bit_length() - 1
-        self._dtype, self._height = dtype, min(max(height, _FEWEST), _MOST)
+        one = min(max(height, _FEWEST), _MOST)
+        self._dtype, self._height = dtype, one if n_outputs == 1 else _SEVERAL
+        self._pass: Callable[..., _Pass] = _OneOutput if n_outputs == 1 else _SeveralOutputs
         self.slices = [slice(i, min(i + self._height, n)) for i in range(0, n, self._height)]
         self._tiles = [np.ascontiguousarray(rows[part].T, dtype=dtype) for part in self.slices]
 
@@ -72,7 +81,7 @@ class Tiles:
         Parameters
         ----------
         hidden : ndarray, shape (k, d)
-        output : ndarray, shape (k,)
+        output : ndarray, shape (k,), for several outputs (k, c)
         loss : callable
             Of a slice of the rows and their predictions, which it may overwrite: the value
             there, and the gradient. It may raise to stop.
@@ -80,17 +89,79 @@ class Tiles:
             Of the tiles, where not all count.
         """
         U, a = hidden.astype(self._dtype), output.astype(self._dtype)
-        slopes, output_slopes = np.zeros_like(U), np.zeros_like(a)
-        active = np.empty((len(a), self._height), self._dtype)
-        f, masked = np.empty((2, self._height), self._dtype)
-        value = 0.0
+        network, value = self._pass(U, a, self._height), 0.0
         for part, tile in zip(self.slices[only], self._tiles[only], strict=True):
-            count = tile.shape[1]
-            _forward(tile, U, a, active, f)
-            of_tile, gradient = loss(part, f[:count])
-            _backward(tile, a, active, gradient, masked, slopes, output_slopes)
+            of_tile, gradient = loss(part, network.forward(tile))
+            network.backward(tile, gradient)
             value += of_tile
-        return value, slopes.astype(np.float64), output_slopes.astype(np.float64)
+        return value, network.slopes.astype(np.float64), network.output_slopes.astype(np.float64)
+
+
+class _Pass(Protocol):
+    """Weights of both layers, and what tiles contribute to their gradients, tile by tile.
+
+    Attributes
+    ----------
+    slopes, output_slopes : ndarray
+        Of the shapes of the weights.
+    """
+
+    slopes: Array
+    output_slopes: Array
+
+    def forward(self, tile: Array) -> Array:
+        """Predictions of a tile, shape (rows,) or (rows, c); valid until the next one."""
+
+    def backward(self, tile: Array, gradient: Array) -> None:
+        """Add what the last tile contributes, from the gradient in its predictions."""
+
+
+@final
+class _OneOutput:
+    """Kernels that read a tile once for each neuron."""
+
+    def __init__(self, U: Array, a: Array, height: int) -> None:
+        self._U, self._a = U, a
+        self.slopes, self.output_slopes = np.zeros_like(U), np.zeros_like(a)
+        self._active = np.empty((len(a), height), U.dtype)
+        self._f, self._masked = np.empty((2, height), U.dtype)
+
+    def forward(self, tile: Array) -> Array:
+        _forward(tile, self._U, self._a, self._active, self._f)
+        return self._f[: tile.shape[1]]
+
+    def backward(self, tile: Array, gradient: Array) -> None:
+        _backward(
+            tile, self._a, self._active, gradient, self._masked, self.slopes, self.output_slopes
+        )
+
+
+@final
+class _SeveralOutputs:
+    """Products by the BLAS: what outputs share pays for the passes between them."""
+
+    def __init__(self, U: Array, A: Array, height: int) -> None:
+        self._U, self._A = U, A
+        self.slopes, self.output_slopes = np.zeros_like(U), np.zeros_like(A)
+        self._products, self._pulls = np.empty((2, len(A) * height), U.dtype)
+
+    def forward(self, tile: Array) -> Array:
+        active = self._of(self._products, tile)
+        np.matmul(self._U, tile, out=active)
+        np.maximum(active, 0.0, out=active)
+        return active.T @ self._A
+
+    def backward(self, tile: Array, gradient: Array) -> None:
+        active, pulls = self._of(self._products, tile), self._of(self._pulls, tile)
+        np.matmul(self._A, gradient.T, out=pulls)
+        np.multiply(pulls, active > 0.0, out=pulls)
+        self.slopes += pulls @ tile.T
+        self.output_slopes += active @ gradient
+
+    def _of(self, room: Array, tile: Array) -> Array:
+        """So much of it as an array of shape (k, rows)."""
+        shape = len(self._A), tile.shape[1]
+        return room[: shape[0] * shape[1]].reshape(shape)
 
 
 @kernel(fastmath=_SUMS)

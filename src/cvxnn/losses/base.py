@@ -124,6 +124,11 @@ class Loss(ABC):
         """
         return self.curvature(prediction, y), None
 
+    def summed_curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """Of several outputs: the Hessian in a number added to each, shape (c, c)."""
+        moves = np.eye(prediction.shape[1])
+        return np.stack([self.curved(prediction, y, move).sum(axis=0) for move in moves])
+
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         """Bounds on the moduli of the gradient at predictions that differ by `reach` at most."""
         # Each entry is a function of its own prediction, and grows with it.
@@ -173,6 +178,10 @@ class Loss(ABC):
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
+
+    def value_and_gradient(self, prediction: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
+        """Both at once, for a loss that has parts in common; in the precision of the prediction."""
+        return self.value(prediction, y), self.gradient(prediction, y)
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         """``l_i(high_i + low_i, y_i)`` for predictions in twice the precision, shape (n,).

@@ -70,6 +70,13 @@ class SoftmaxLoss(Loss):
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(_total(y) * softmax(prediction, axis=1) - y)
 
+    def value_and_gradient(self, prediction: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
+        # Imported where it is needed, because numba is slow to load.
+        from cvxnn.losses.softmax_kernel import value_and_gradient
+
+        gradient = np.empty_like(prediction)
+        return float(value_and_gradient(prediction, y, gradient)), gradient
+
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         # A probability grows or falls by the factor of its own move and of another's at most.
         p, total = softmax(prediction, axis=1), _total(y)
@@ -84,6 +91,11 @@ class SoftmaxLoss(Loss):
     def factors(self, prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         p, total = softmax(prediction, axis=1), _total(y)
         return total * p, np.sqrt(total) * p
+
+    def summed_curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        p = softmax(prediction, axis=1)
+        counted = _total(y) * p
+        return np.asarray(np.diag(counted.sum(axis=0)) - p.T @ counted)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.broadcast_to(0.5 * _total(y), y.shape)

@@ -131,12 +131,12 @@ class NeuronSearch:
         """Neurons above a value, looked for on a part of the rows."""
         rows, v = self.problem.rows, residual(self.problem, self.neurons)
         guess = DESCENT.unsure * least
-        directions, signs = self._cheap.found(rows.pull(v), DESCENT.starts, guess)
+        directions, outputs = self._cheap.found(rows.pull(v), DESCENT.starts, guess)
         self.deadline.check()
-        values = signs * rows.scores(v, directions)[0]
+        values = outputs[:, 0] * rows.scores(v, directions)[0]
         best = np.argsort(-values, kind="stable")
         above = best[values[best] > least]
-        return Proposals(directions, signs[:, None], values).select(above)
+        return Proposals(directions, outputs, values).select(above)
 
     def _correlations(self, directions: FloatArray) -> FloatArray:
         """``y'R (M u)_+`` for the rows u of `directions`, shape (k,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -13,7 +14,7 @@ from cvxnn.kernels import kernel
 from cvxnn.layers import Layer
 from cvxnn.layers.tiles import Tiles
 from cvxnn.losses import Loss
-from cvxnn.problems import Neurons, Problem
+from cvxnn.problems import Neurons, Problem, as_intercept
 from cvxnn.solvers.descent.lbfgs import minimise
 from cvxnn.solvers.descent.settings import SETTINGS
 
@@ -32,13 +33,13 @@ class JointDescent:
     dtype : type
         float32 or float64, to work in.
     intercept : bool
-        Whether a number that costs nothing is added to all predictions.
+        Whether a number that costs nothing is added to all predictions, one for each output.
     deadline : Deadline, optional
         Checked before every tile, as Ctrl-C is: what was reached comes back.
 
     Notes
     -----
-    O(n d k) an evaluation on all rows, for k neurons.
+    O(n k (d + c)) an evaluation on all rows, for k neurons and c outputs.
     """
 
     def __init__(
@@ -49,9 +50,9 @@ class JointDescent:
         intercept: bool = False,
         deadline: Deadline = UNLIMITED,
     ) -> None:
-        self._tiles, self._intercept = Tiles(problem.rows.rows, dtype), intercept
-        self._deadline = deadline
-        y, loss = problem.y.astype(dtype), problem.loss
+        self._tiles = Tiles(problem.rows.rows, dtype, problem.n_outputs)
+        self._intercept, self._deadline = intercept, deadline
+        y, loss = problem.target.astype(dtype), problem.loss
         self._of_tiles: dict[int, tuple[Loss, Array]] = {
             rows.start: (loss.take(rows), y[rows]) for rows in self._tiles.slices
         }
@@ -71,7 +72,7 @@ class JointDescent:
         """
         if len(neurons) == 0:
             return neurons
-        form = _Form(len(neurons), neurons.directions.shape[1])
+        form = _Form.of(neurons)
         reached = minimise(
             lambda theta: self._evaluated(form, theta, beta), self._packed(neurons),
             steps=steps, enough=enough, stretch=SETTINGS.stretch, memory=SETTINGS.memory,
@@ -108,7 +109,7 @@ class JointDescent:
         -----
         D. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
         """
-        form = _Form(len(neurons), neurons.directions.shape[1])
+        form = _Form.of(neurons)
         theta, count = self._packed(neurons), len(self._tiles.slices)
         means, squares = np.zeros((2, len(theta)))
         steps = epochs * count
@@ -129,15 +130,17 @@ class JointDescent:
     def _packed(self, neurons: Neurons) -> FloatArray:
         """Balanced weights of both layers, and the intercept where there is one."""
         hidden, output = neurons.balanced()
-        offset = [neurons.intercept] if self._intercept else []
-        return np.concatenate([hidden.ravel(), output.ravel(), offset])
+        weights = np.concatenate([hidden.ravel(), output.ravel()])
+        if not self._intercept:
+            return weights
+        return np.append(weights, np.broadcast_to(neurons.intercept, output.shape[1:]))
 
     def _evaluated(
         self, form: _Form, theta: FloatArray, beta: float, only: slice = slice(None)
     ) -> tuple[float, FloatArray]:
         """Objective (2) on some of the tiles, and its gradient."""
         hidden, output, b = form.parts(theta)
-        slope = 0.0
+        slope = np.zeros(output.shape[1:])
 
         def loss_of(rows: slice, f: Array) -> tuple[float, Array]:
             nonlocal slope
@@ -145,39 +148,56 @@ class JointDescent:
                 raise OutOfTimeError
             loss, target = self._of_tiles[rows.start]
             if self._intercept:
-                f += f.dtype.type(b)
-            gradient = loss.gradient(f, target).astype(f.dtype, copy=False)
+                f += np.asarray(b, f.dtype)
+            of_tile, gradient = loss.value_and_gradient(f, target)
+            gradient = gradient.astype(f.dtype, copy=False)
             if self._intercept:
-                slope += float(gradient.sum())
-            return loss.value(f, target), gradient
+                slope += gradient.sum(axis=0)
+            return of_tile, gradient
 
         value, *slopes = self._tiles.value_and_gradient(hidden, output, loss_of, only)
         gradient = np.empty_like(theta)
         weights = theta[: form.n_weights]
         gradient[: form.n_weights] = np.concatenate([part.ravel() for part in slopes])
         gradient[: form.n_weights] += beta * weights
-        gradient[form.n_weights :] = slope
+        if self._intercept:
+            gradient[form.n_weights :] = slope
         return value + 0.5 * beta * float(weights @ weights), gradient
 
 
 @dataclass(frozen=True)
 class _Form:
-    """How weights of k neurons in d dimensions lie in one vector, with an intercept or none."""
+    """How weights of k neurons in d dimensions lie in one vector, with an intercept or none.
+
+    Attributes
+    ----------
+    k, d : int
+    of_output : tuple of int
+        The shape of the output weights of a neuron: () for one output, else (c,).
+    """
 
     k: int
     d: int
+    of_output: tuple[int, ...]
+
+    @classmethod
+    def of(cls, neurons: Neurons) -> _Form:
+        k, d = neurons.directions.shape
+        return cls(k, d, neurons.heads.shape[1:])
 
     @property
     def n_weights(self) -> int:
-        return self.k * (self.d + 1)
+        return self.k * (self.d + math.prod(self.of_output))
 
-    def parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    def parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, float | FloatArray]:
         """Weights of both layers, and the intercept."""
-        hidden = theta[: self.k * self.d].reshape(self.k, self.d)
-        return hidden, theta[self.k * self.d : self.n_weights], float(theta[self.n_weights :].sum())
+        first, b = self.k * self.d, theta[self.n_weights :]
+        hidden = theta[:first].reshape(self.k, self.d)
+        output = theta[first : self.n_weights].reshape(self.k, *self.of_output)
+        return hidden, output, as_intercept(b) if len(b) else 0.0
 
     def neurons(self, theta: FloatArray) -> Neurons:
-        hidden, output, b = self.parts(theta)
+        hidden, output, b = self.parts(theta.copy())
         return replace(Neurons.of_weights(hidden, output), intercept=b)
 
 

@@ -13,7 +13,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.patterns.reduction import row_space
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.descent.row_ascent import RowAscent, climbed
+from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.tile_search import TileSearch
 
@@ -37,7 +37,7 @@ class RoughPath:
     random_state : numpy.random.Generator
         Where ascents start, and on which rows.
     intercept : bool
-        Whether a number that costs nothing is added to all predictions.
+        Whether a number that costs nothing is added to all predictions, one for each output.
     deadline : Deadline, optional
         When it passes, networks stay as they are.
     steps : int, optional
@@ -53,11 +53,11 @@ class RoughPath:
     ------
     InputError
         If beta is out of all proportion to the data, or if there are labels that are all the
-        same, with an intercept: it has no best value.
+        same or a class that no row has, with an intercept: it has no best value.
 
     Notes
     -----
-    O(n d k) a step of L-BFGS, for k neurons.
+    O(n k (d + c)) a step of L-BFGS, for k neurons and c outputs.
 
     Examples
     --------
@@ -78,8 +78,8 @@ class RoughPath:
         deadline: Deadline = UNLIMITED,
         steps: int = SETTINGS.rough_steps,
     ) -> None:
-        if intercept and problem.loss.has_labels and (problem.y == problem.y[:1]).all():
-            raise InputError("the labels are all the same, an intercept has no best value then.")
+        if intercept and problem.loss.has_labels:
+            _check_labels(problem.Y)
         # The search is in float32, whose range the weights may be far outside.
         loss = problem.loss.in_weight_units()
         scaled, self._units = replace(problem, loss=loss).in_units()
@@ -139,25 +139,31 @@ class RoughPath:
     def _found_largest(self) -> float:
         """The largest value that climbs find, on a part of the rows first, for no neurons."""
         v, X = self._search.residual, self._search.problem.rows.rows
-        directions, signs = self._ascent.found(v, SETTINGS.starts, 0.0)
-        ends = directions[: SETTINGS.peaks].astype(np.float32)
-        tops, values = climbed(
-            X.astype(np.float32), v.astype(np.float32), ends,
-            signs[: SETTINGS.peaks].astype(np.float32), SETTINGS.peak_steps,
-        )  # fmt: skip
+        ends = (part[: SETTINGS.peaks] for part in self._ascent.found(v, SETTINGS.starts, 0.0))
+        directions, outputs = (part.astype(np.float32) for part in ends)
+        pull = pull_of(X.astype(np.float32), v.astype(np.float32), outputs)
+        tops, outputs, values = climbed(pull, directions, SETTINGS.peak_steps)
         if len(values) == 0:
             return 0.0
         best = int(values.argmax())
         # In float64.
-        value = signs[best] * (v @ np.maximum(X @ tops[best], 0.0))
+        value = float(along(outputs[best], v.T @ np.maximum(X @ tops[best], 0.0)))
         lengths = np.linalg.norm(X, axis=1)
         return max(float(values[best]), 0.0) if value > rounding_of_zero(v, lengths) else 0.0
 
 
+def _check_labels(Y: FloatArray) -> None:
+    """InputError where the best intercept would be infinite."""
+    if Y.shape[1] == 1 and (Y[:1] == Y).all():
+        raise InputError("the labels are all the same, an intercept has no best value then.")
+    if (Y == 0.0).all(axis=0).any():
+        raise InputError("a class has no row, an intercept has no best value then.")
+
+
 def rounding_of_zero(v: FloatArray, lengths: FloatArray) -> float:
-    """What rounding may make of ``max_u |v'(X u)_+| = 0``, for rows of these lengths.
+    """What rounding may make of ``max_u ||V'(X u)_+|| = 0``, for rows of these lengths.
 
     Sums of n terms have n roundings; an intercept, beside which v is a residual, is found up
     to some hundreds.
     """
-    return (len(v) + _OF_INTERCEPT) * EPS * float(np.abs(v) @ lengths)
+    return (len(v) + _OF_INTERCEPT) * EPS * float((np.abs(v).T @ lengths).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from cvxnn.solvers.descent.settings import SETTINGS
 
 @final
 class RowAscent:
-    """Climbs on ``s v'(X u)_+`` for both signs s, over a part of the rows drawn anew each time.
+    """Climbs on ``a'V'(X u)_+`` for unit outputs a, over a part of the rows drawn anew each time.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class RowAscent:
 
     Notes
     -----
-    O(m d) for a start and step, on m rows.
+    O(m (d + c)) for a start and step, on m rows, for c outputs.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class RowAscent:
         return unit(drawn @ self._to_direction.T)
 
     def found(self, v: FloatArray, starts: int, least: float) -> tuple[FloatArray, FloatArray]:
-        """Directions and signs of distinct ends of climbs, best first, shapes (k, d) and (k,).
+        """Directions and outputs of distinct ends of climbs, best first, (k, d) and (k, c).
 
         Parameters
         ----------
-        v : ndarray, shape (n,)
+        v : ndarray, shape (n,), or (n, c) for several outputs
         starts : int
         least : float
             Of the value that an end has on all rows, judged by the part.
@@ -54,38 +54,82 @@ class RowAscent:
             X, w = self._rows[rows].astype(np.float32), v[rows].astype(np.float32)
         else:
             X, w = self._all, v.astype(np.float32)
-        signs = alternating(starts)
+        pull = pull_of(X, w, alternating(starts).astype(np.float32)[:, None])
         start = self.drawn(starts).astype(np.float32)
-        ends, values = climbed(X, w, start, signs.astype(np.float32), SETTINGS.ascent_steps)
+        ends, outputs, values = climbed(pull, start, SETTINGS.ascent_steps)
         worth = values * (n / len(w)) > least
-        kept = distinct(ends, signs, np.where(worth, values, -np.inf), SETTINGS.most_new)
-        return unit(ends[kept].astype(np.float64)), signs[kept]
+        kept = distinct(ends, outputs, np.where(worth, values, -np.inf), SETTINGS.most_new)
+        ends, outputs = ends[kept].astype(np.float64), outputs[kept].astype(np.float64)
+        return unit(ends), outputs if v.ndim == 1 else unit(outputs)
 
 
-def climbed(X: Array, v: Array, U: Array, signs: Array, steps: int) -> tuple[Array, Array]:
-    """Unit directions with larger ``s v'(X u)_+``, after a few steps from those of `U`; values.
+class Pull(Protocol):
+    """The function that directions climb on, and its slopes."""
+
+    def at(self, U: Array) -> tuple[Array, Array, Array]:
+        """Values, outputs and slopes for unit directions U; shapes (k,), (k, c) and (k, d)."""
+
+
+@final
+class SignedPull:
+    """``s v'(X u)_+`` of one output, for a sign s of each direction that stays."""
+
+    def __init__(self, X: Array, v: Array, signs: Array) -> None:
+        self._X, self._v, self._signs = X, v, signs
+
+    def at(self, U: Array) -> tuple[Array, Array, Array]:
+        slopes = self._signs * (((self._X @ U.T > 0.0) * self._v[:, None]).T @ self._X)
+        return np.einsum("ij,ij->i", slopes, U), self._signs, slopes
+
+
+@final
+class NormPull:
+    """``||V'(X u)_+||`` of several outputs, which is ``a'V'(X u)_+`` for the best output a."""
+
+    def __init__(self, X: Array, V: Array) -> None:
+        self._X, self._V = X, V
+
+    def at(self, U: Array) -> tuple[Array, Array, Array]:
+        active = self._X @ U.T
+        on = active > 0.0
+        outputs = np.maximum(active, 0.0, out=active).T @ self._V
+        values = np.linalg.norm(outputs, axis=1)
+        outputs = unit(outputs)
+        return values, outputs, (on * (self._V @ outputs.T)).T @ self._X
+
+
+def pull_of(X: Array, v: Array, outputs: Array) -> Pull:
+    """What directions with these outputs climb on, for a dual point of shape (n,) or (n, c).
+
+    On one output each sign has tops of its own; several outputs turn with the direction.
+    """
+    return SignedPull(X, v, outputs) if v.ndim == 1 else NormPull(X, v)
+
+
+def climbed(pull: Pull, U: Array, steps: int) -> tuple[Array, Array, Array]:
+    """Unit directions of a larger pull, after a few steps from those of `U`; outputs and values.
 
     A step goes to the gradient, which is the maximiser over a cell where no row holds it back;
     every other one to the mean of that and the best point so far, which ends going to and fro.
     """
-    best, top = U.copy(), np.full(len(U), -np.inf, U.dtype)
-    for step in range(steps):
-        slopes = ((X @ U.T > 0.0) * v[:, None]).T @ X
-        values = signs * np.einsum("ij,ij->i", slopes, U)
-        better = values > top
-        top[better], best[better] = values[better], U[better]
-        U = unit(signs[:, None] * slopes)
+    values, at, slopes = pull.at(U)
+    best, top, outputs = U.copy(), values.copy(), at.copy()
+    for step in range(steps - 1):
+        U = unit(slopes)
         if step % 2:
             U = unit(U + best)
-    return best, top
+        values, at, slopes = pull.at(U)
+        better = values > top
+        top[better], best[better], outputs[better] = values[better], U[better], at[better]
+    return best, outputs, top
 
 
-def distinct(directions: Array, signs: Array, values: Array, most: int) -> list[int]:
+def distinct(directions: Array, outputs: Array, values: Array, most: int) -> list[int]:
     """Those of finite values, best first, without such as nearly are one that is better."""
     order = np.argsort(-values, kind="stable")
     order = order[values[order] > -np.inf]
-    rays = directions[order]
-    same = (rays @ rays.T > SETTINGS.same) & (signs[order][:, None] == signs[order])
+    rays, heads = directions[order], outputs[order]
+    same = (rays @ rays.T > SETTINGS.same) & (heads @ heads.T > SETTINGS.same)
     left = np.ones(len(order), dtype=bool)
     kept: list[int] = []
     for i in range(len(order)):
@@ -95,6 +139,19 @@ def distinct(directions: Array, signs: Array, values: Array, most: int) -> list[
                 break
             left &= ~same[i]
     return kept
+
+
+def first_outputs(pulls: Array) -> Array:
+    """Unit outputs for neurons that start together, with ``V'(X u_j)_+`` of shape (k,) or (c, k).
+
+    Both signs in turn, or where each would be of most use.
+    """
+    return alternating(len(pulls))[:, None] if pulls.ndim == 1 else unit(pulls.T)
+
+
+def along(outputs: Array, pulls: Array) -> Array:
+    """``a_j'z_j`` for the rows a_j of outputs (k, c) and pulls z_j: shape (k,), else (c, k)."""
+    return np.asarray((outputs.T * pulls).sum(axis=0))
 
 
 def alternating(count: int) -> FloatArray:

@@ -37,6 +37,9 @@ class Settings:
         Share of a threshold that a value on a part of the rows has to reach: it is a guess.
     same : float
         Directions with a cosine above this are one.
+    one : float
+        Neurons of several outputs with cosines above this in both layers are merged, to move as
+        one: on digits a third of the neurons is left, and the objective is within 1 %.
     small : float
         Size of new neurons, in shares of what would fit the residual: the joint descent
         weighs them. By a Lasso most would be lost that are still travelling.
@@ -74,6 +77,7 @@ class Settings:
     most_new: int = 100
     unsure: float = 0.8
     same: float = 0.999
+    one: float = 0.95
     small: float = 0.3
     epochs: int = 40
     rate: float = 0.004

@@ -12,10 +12,12 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses.offset import best_offset
+from cvxnn.losses.offset import best_offsets
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.joint_descent import JointDescent
-from cvxnn.solvers.descent.row_ascent import RowAscent, alternating
+from cvxnn.solvers.descent.merging import merged
+from cvxnn.solvers.descent.output_sizes import reweighted
+from cvxnn.solvers.descent.row_ascent import RowAscent, along, first_outputs
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.sizes import resized
 
@@ -42,7 +44,7 @@ class TileSearch:
     random_state : numpy.random.Generator
     deadline : Deadline
     intercept : bool
-        Whether a number that costs nothing is added to all predictions.
+        Whether a number that costs nothing is added to all predictions, one for each output.
 
     Attributes
     ----------
@@ -55,7 +57,8 @@ class TileSearch:
 
     Notes
     -----
-    O(n d k) a step of the descent for k neurons, the same for an ascent on a part of the rows.
+    O(n k (d + c)) a step of the descent for k neurons and c outputs, the same for an ascent on a
+    part of the rows.
     """
 
     def __init__(
@@ -70,16 +73,20 @@ class TileSearch:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
         self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
+        # Of one output sizes are a Lasso; of several they come with the outputs, and many ascents
+        # lead to one neuron.
+        one = problem.n_outputs == 1
+        self._best_sizes, self._thinned = (resized, _unchanged) if one else (reweighted, merged)
         self._descent: JointDescent | None = None
         self._shuffled: JointDescent | None = None
         self.n_new = 0
-        self.objective, self._prediction = np.inf, np.zeros_like(problem.y)
-        self._offer(Neurons.none(problem.rows.n_features))
+        self.objective, self._prediction = np.inf, np.zeros_like(problem.target)
+        self.clear()
         self._rate = self._first_move()
 
     @property
     def residual(self) -> FloatArray:
-        """The dual point of the neurons, shape (n,); with an intercept its sum is zero."""
+        """The dual point of the neurons, (n,) or (n, c); with an intercept its sums are zero."""
         return self.problem.residual(self._prediction)
 
     def start_from(self, neurons: Neurons) -> None:
@@ -100,7 +107,7 @@ class TileSearch:
 
     def clear(self) -> None:
         """Begin anew without neurons."""
-        self.restart(Neurons.none(self.problem.rows.n_features))
+        self.restart(Neurons.none(self.problem.rows.n_features, self.problem.n_outputs))
 
     def advance(self) -> bool:
         """One round; whether the search is over.
@@ -131,13 +138,13 @@ class TileSearch:
         OutOfTimeError
             As for :meth:`advance`.
         """
-        if len(self.problem.y) < SETTINGS.stirred_rows:
+        if len(self.problem.Y) < SETTINGS.stirred_rows:
             return self._round(starts, partial(self._moved, steps=steps))
         return self._round(starts, partial(self._stirred, epochs=SETTINGS.rough_epochs))
 
     def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
-        neurons = self._with_new(starts)
+        neurons = self._thinned(self._with_new(starts))
         if len(neurons) == 0:
             return True
         self._offer_both(move(neurons))
@@ -150,9 +157,9 @@ class TileSearch:
 
     def _offer(self, neurons: Neurons) -> None:
         problem = self.problem
-        f = problem.rows.forward(neurons.rays, neurons.signs)
+        f = problem.rows.forward(neurons.rays, neurons.heads)
         if self.intercept:
-            b = best_offset(problem.loss, f, problem.y, neurons.intercept)
+            b = best_offsets(problem.loss, f, problem.target, neurons.intercept)
             neurons, f = replace(neurons, intercept=b), f + b
         objective = problem.value(f, float(neurons.sizes.sum()))
         if objective <= self.objective:
@@ -161,57 +168,60 @@ class TileSearch:
     def _spread(self) -> Neurons | None:
         """Many neurons in all directions: they find their places together."""
         # More than rows need not be.
-        directions = self._ascent.drawn(min(SETTINGS.wide, 1 + len(self.problem.y) // 2))
-        signs = alternating(len(directions))
-        slopes, squares = self._slopes(self.residual, directions)
-        if (signs * slopes).max(initial=0.0) <= self.problem.beta:
+        directions = self._ascent.drawn(min(SETTINGS.wide, 1 + len(self.problem.Y) // 2))
+        pulls, squares = self._slopes(self.residual, directions)
+        outputs = first_outputs(pulls)
+        slopes = along(outputs, pulls)
+        if slopes.max(initial=0.0) <= self.problem.beta:
             # Such neurons only shrink; the ascent finds better ones, where there are any.
             return None
-        self.n_new = len(signs)
+        self.n_new = len(outputs)
         # Where a neuron points the wrong way at first, it starts with next to nothing.
-        reach = np.maximum(signs * slopes, SETTINGS.nothing * (signs * slopes).max())
-        return self._small(directions, signs, reach, squares)
+        reach = np.maximum(slopes, SETTINGS.nothing * slopes.max())
+        return self._small(directions, outputs, reach, along(outputs**2, squares))
 
     def _with_new(self, starts: int) -> Neurons:
         """The neurons, and small ones where the ascent finds that they would help."""
         v, least = self.residual, self.problem.beta * (1.0 + SETTINGS.margin)
         # What a part of the rows says is not so sure.
-        directions, signs = self._ascent.found(v, starts, SETTINGS.unsure * least)
-        slopes, squares = self._slopes(v, directions)
-        kept = np.flatnonzero(signs * slopes > least)
+        directions, outputs = self._ascent.found(v, starts, SETTINGS.unsure * least)
+        pulls, squares = self._slopes(v, directions)
+        slopes = along(outputs, pulls)
+        kept = np.flatnonzero(slopes > least)
         self.n_new = len(kept)
         if self.n_new == 0:
             return self.neurons
         # All of one size: a neuron barely above beta may have the longest way to go.
-        reach = np.full(len(kept), self.problem.beta + float((signs * slopes).max()))
-        return self._small(directions[kept], signs[kept], reach, squares[kept])
+        reach = np.full(len(kept), self.problem.beta + float(slopes.max()))
+        squares = along(outputs**2, squares)[kept]
+        return self._small(directions[kept], outputs[kept], reach, squares)
 
     def _small(
-        self, directions: FloatArray, signs: FloatArray, reach: FloatArray, squares: FloatArray
+        self, directions: FloatArray, outputs: FloatArray, reach: FloatArray, squares: FloatArray
     ) -> Neurons:
         """The neurons, and new ones of a share of what would fit a residual that reaches so far."""
-        sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(signs)
-        joined = self.neurons.joined(directions, signs[:, None])
+        sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(outputs)
+        joined = self.neurons.joined(directions, outputs)
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
 
     def _slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``v'(X u)_+`` and ``sum_i h_i (x_i'u)_+^2`` for directions u, shape (k,) each.
+        """``V'(X u)_+`` and ``sum_i h_i (x_i'u)_+^2`` for directions u, (k,) or (c, k) each.
 
         With curvatures h above those of the loss, so that what would fit v does not overshoot.
         """
-        slopes, squares = np.zeros((2, len(directions)))
-        curvature = self.problem.loss.majorizer(self._prediction, self.problem.y)
+        slopes, squares = np.zeros((2, *v.shape[1:], len(directions)))
+        curvature = self.problem.loss.majorizer(self._prediction, self.problem.target)
         for rows, part in self.problem.rows.tiles(len(directions)):
             self.deadline.check()
             activations = part.activations(directions)
-            slopes += v[rows] @ activations
-            squares += curvature[rows] @ activations**2
+            slopes += v[rows].T @ activations
+            squares += curvature[rows].T @ activations**2
         return slopes, squares
 
     def _stirred(self, neurons: Neurons, epochs: int) -> Neurons:
         """After some passes over the rows, in an order of no meaning."""
         if self._shuffled is None:
-            order = self._random_state.permutation(len(self.problem.y))
+            order = self._random_state.permutation(len(self.problem.Y))
             self._shuffled = self._descent_on(self.problem.take(order))
         beta = self.problem.beta
         return self._shuffled.stirred(
@@ -232,10 +242,14 @@ class TileSearch:
     def _first_move(self) -> float:
         """Of a weight: they are as large as the root of what is to fit over what rows have."""
         problem = self.problem
-        wanted = self.residual / problem.loss.majorizer(self._prediction, problem.y)
+        wanted = self.residual / problem.loss.majorizer(self._prediction, problem.target)
         sizes = [float((part**2).sum()) / max(part.size, 1) for part in (wanted, problem.rows.rows)]
         return float(SETTINGS.rate * (sizes[0] / max(sizes[1], 1e-300)) ** 0.25)
 
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
-        return resized(self.problem, neurons, self.deadline, intercept=self.intercept)
+        return self._best_sizes(self.problem, neurons, self.deadline, intercept=self.intercept)
+
+
+def _unchanged(neurons: Neurons) -> Neurons:
+    return neurons

@@ -124,7 +124,7 @@ class InterceptSearch(IncumbentSearch):
         self._certifies, self._was_stationary = not searches.asks, False
         f, _ = searches.evaluated(nothing)
         self.objective = problem.value(f + nothing.intercept)
-        reach = intercept_reach(problem, nothing.intercept, self.objective)
+        reach = intercept_reach(problem, float(nothing.intercept), self.objective)
         self._of_program, self._of_space = (Mixing(problem, reach) for _ in range(2))
         # Of the constant alone: as a rule too far from the optimum to be mixed with others.
         self.proof = self._space_proof = beside_any_offset(proof, problem, reach)
@@ -185,7 +185,7 @@ class InterceptSearch(IncumbentSearch):
         start = self.neurons
         if self._valley is None:
             start, self._start = start if self._start is None else self._start, None
-            offset: float | None = start.intercept
+            offset: float | None = float(start.intercept)
         else:
             offset = None if self._is_balanced else self._valley.next_point
         if offset is None and self._certifies:
@@ -193,7 +193,7 @@ class InterceptSearch(IncumbentSearch):
             self.stationary, self.stalled = self._was_stationary, np.inf
             return
         if offset is None:
-            offset, self._certifies, self._valley = self.neurons.intercept, True, None
+            offset, self._certifies, self._valley = float(self.neurons.intercept), True, None
         # The first one starts from the parts of the rows, unless there are neurons.
         self._open(offset, start if len(start) else None, tol)
 
@@ -213,7 +213,7 @@ class InterceptSearch(IncumbentSearch):
                 self.stationary = not self._searches.polishes
         finally:
             self.n_blocks, neurons = rough.n_new, rough.neurons
-            self._offer(neurons, neurons.intercept)
+            self._offer(neurons, float(neurons.intercept))
 
     def _end(self, inner: _Inner, tol: float, *, quick: bool) -> None:
         """Take over the network and the proofs of a search, and the sum of its dual point."""
