@@ -121,6 +121,10 @@ def walk(
                 found = meet(
                     value, k + 1.0, INSIDE, 2 * half, enough, depth, state, values, points, found
                 )
+            elif opening[half] < 0.0 and slope > 0.0:
+                middle, spread, mixed = _moments(G[half])
+                valley = np.sqrt(max(middle - np.hypot(spread, mixed), 0.0))
+                state[6 + 10 * half] = min(state[6 + 10 * half], valley)
         _pass(k, rows, starts, V, unit, precise, totals, prefix, G)
         for half in range(2):
             height, slope = evaluate(G[half], x, y, precise)
@@ -130,10 +134,33 @@ def walk(
                 found = meet(
                     value, k + 1.0, END, 2 * half, enough, depth, state, values, points, found
                 )
-            elif value < state[6 + 10 * half]:
-                state[6 + 10 * half] = value
+            state[6 + 10 * half] = min(state[6 + 10 * half], value)
             opening[half] = slope
     return end, found
+
+
+@kernel
+def _end(leaders: Array, k: int) -> tuple[float, float]:
+    """The unit vector where the arc before normal k ends; that before the first begins at -1."""
+    x, y = leaders[k, 0], leaders[k, 1]
+    length = np.hypot(x, y) if k >= 0 else -np.hypot(x, y)
+    return -y / length, x / length
+
+
+@kernel
+def _steepest(G: Array, a: float, b: float, x: float, y: float) -> tuple[float, float]:
+    """The unit vector t between (a, b) and (x, y) of the largest ``||G't||``."""
+    _, spread, mixed = _moments(G)
+    angle = 0.5 * np.arctan2(mixed, spread)
+    cos, sin = np.cos(angle), np.sin(angle)
+    if cos * x + sin * y < 0.0:
+        cos, sin = -cos, -sin
+    if a * sin - b * cos >= 0.0 and cos * y - sin * x >= 0.0:
+        return cos, sin
+    # At an end, or all directions of the arc are equal, up to rounding.
+    first, _ = evaluate(G, b, -a, False)
+    last, _ = evaluate(G, y, -x, False)
+    return (a, b) if first > last else (x, y)
 
 
 @kernel
@@ -148,15 +175,11 @@ def locate(
         while k < classes[m]:
             _pass(k, rows, starts, V, unit, precise, totals, prefix, G)
             k += 1
-        x, y = -leaders[k, 1], leaders[k, 0]
-        length = np.hypot(x, y)
-        x, y = x / length, y / length
         own = G[halves[m]]
+        x, y = _end(leaders, k)
         if kinds[m] == INSIDE:
-            _, spread, mixed = _moments(own)
-            angle = 0.5 * np.arctan2(mixed, spread)
-            sign = 1.0 if np.cos(angle) * x + np.sin(angle) * y > 0.0 else -1.0
-            x, y = sign * np.cos(angle), sign * np.sin(angle)
+            a, b = _end(leaders, k - 1)
+            x, y = _steepest(own, a, b, x, y)
         square = 0.0
         for j in range(V.shape[1]):
             z = _component(own, j, x, y, precise)
