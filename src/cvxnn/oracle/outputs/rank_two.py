@@ -129,7 +129,7 @@ class RankTwoOutputsOracle:
     >>> import numpy as np
     >>> oracle = RankTwoOutputsOracle(np.eye(2))
     >>> price = oracle.price(np.array([[3.0, 0.0], [0.0, -4.0]]))
-    >>> round(price.bound, 9), price.directions[0], price.outputs[0]
+    >>> round(price.bound, 9), price.directions[0].round(9), price.outputs[0].round(9)
     (4.0, array([0., 1.]), array([ 0., -1.]))
     """
 
