@@ -8,17 +8,22 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers.rows import power_of_two
 from cvxnn.layers.spectral import largest_eigenvalue
 
+# Squares of shorter rows vanish; what those contribute is less than this.
+_LEAST = 1e-150
+
 
 def spectral_outputs_bound(X: FloatArray, V: FloatArray) -> float:
-    """Upper bound on ``max_{||u|| <= 1} ||V'(Xu)_+||`` from eigenvalues.
+    """Upper bound on ``max_{||u|| <= 1} ||V'(Xu)_+||`` from one eigenvalue.
 
-    With ``(t)_+ = (t + |t|) / 2``, unit vectors a and weights ``w_i = ||v_i|| ||x_i||``,
+    With unit vectors ``p_i`` along ``v_i``, ``q_i`` along ``x_i``, weights ``w_i = ||v_i||
+    ||x_i||``, and because ``s (t)_+ <= (s + t)^2 / 4``, for unit vectors a, u and any k > 0
 
-        a'V'(Xu)_+ <= 1/2 ||V'X|| + 1/2 sum_i |v_i'a| |x_i'u|
-                   <= 1/2 ||V'X|| + 1/2 lambda_max(A)^(1/2) lambda_max(B)^(1/2)
+        a'V'(Xu)_+ = sum_i w_i (p_i'a) (q_i'u)_+
+                   <= 1/4 sum_i w_i (k p_i'a + q_i'u / k)^2
+                   <= 1/2 lambda_max(sum_i w_i z_i z_i'),   z_i = (k p_i, q_i / k).
 
-    where ``A = sum_i w_i v_i v_i' / ||v_i||^2``, ``B = sum_i w_i x_i x_i' / ||x_i||^2``, by
-    Cauchy and Schwarz.
+    Here k makes both diagonal blocks equally large, so that the bound is not above
+    ``1/2 ||V'X|| + 1/2 (lambda_max(sum_i w_i p_i p_i') lambda_max(sum_i w_i q_i q_i'))^(1/2)``.
 
     Parameters
     ----------
@@ -28,7 +33,7 @@ def spectral_outputs_bound(X: FloatArray, V: FloatArray) -> float:
     Returns
     -------
     float
-        Rounding included; 0 only where it is. O(n (c^2 + d m)) with m = min(n, d).
+        Rounding included; 0 where V is. O(n (c + d) m) with m = min(n, c + d).
 
     Examples
     --------
@@ -36,23 +41,28 @@ def spectral_outputs_bound(X: FloatArray, V: FloatArray) -> float:
     >>> bool(4.0 <= bound <= 4.0 + 1e-12)
     True
     """
-    if V.size == 0 or not V.any():
+    if not V.any():
         return 0.0
-    # Scaled by powers of two, so without rounding: squares of small numbers would vanish.
+    # Scaled by powers of two, so without rounding.
     unit, scale = power_of_two(V), power_of_two(X)
-    V, X = V / unit, X / scale
-    sizes, lengths = np.linalg.norm(V, axis=1), np.linalg.norm(X, axis=1)
-    mass = float(sizes @ lengths)
-    linear = float(np.linalg.norm(V.T @ X, 2))
-    values = [largest_eigenvalue(_units(part, size), sizes * lengths) for part, size in ((V, sizes), (X, lengths))]
-    # The sums err by n + d + c eps of their moduli at most, an eigenvalue by m^3 eps of itself,
-    # m the order of the matrix; it is at least a share 1 / m of the trace, which is the mass.
-    order = max(min(X.shape), V.shape[1])
-    share = (sum(X.shape) + V.shape[1]) * (order + 1.0) + order**3 + 8.0
-    bound = 0.5 * linear + 0.5 * float(np.sqrt(values[0] * values[1]))
-    bound += 4.0 * share * EPS * mass + len(X) * 1e-150
+    (outputs, sizes), (normals, lengths) = _units(V / unit), _units(X / scale)
+    weights = sizes * lengths
+    mass, n = float(weights.sum()), len(weights)
+    squares = [largest_eigenvalue(units, weights) for units in (outputs, normals)]
+    if min(squares) <= 0.0:
+        return (mass * (1.0 + (n + 8) * EPS) + n * _LEAST) * unit * scale
+    share = (squares[1] / squares[0]) ** 0.25
+    both = np.hstack([share * outputs, normals / share])
+    bound = 0.5 * largest_eigenvalue(both, weights)
+    # The sums err by n + c + d eps of their moduli, which are below the trace, and the
+    # eigenvalue by m^3 eps of itself, m the order of the matrix.
+    order = min(both.shape)
+    trace = (share**2 + share**-2) * mass
+    bound += 4.0 * (sum(both.shape) + order**3 + 8.0) * EPS * trace + n * _LEAST
     return bound * unit * scale
 
 
-def _units(rows: FloatArray, lengths: FloatArray) -> FloatArray:
-    return rows / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+def _units(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unit vectors along rows, zeros for zeros, and their lengths."""
+    lengths = np.linalg.norm(rows, axis=1)
+    return rows / np.where(lengths > 0.0, lengths, 1.0)[:, None], lengths

@@ -13,8 +13,28 @@ from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
 from cvxnn.oracle import tree_kernels as tree
 from cvxnn.oracle.tree_kernels import (
-    BLOCK, CLOSING, COUNT, DEPTH, FLOOR, FOUND, FRESH, FULL, GROWTH, INCUMBENT, LARGEST, LEFT,
-    LOST, MASS, OFFSET, PAUSED, REPLACED, REPORT, RIGHT, settle, shorten, split,
+    BLOCK,
+    CLOSING,
+    COUNT,
+    DEPTH,
+    FLOOR,
+    FOUND,
+    FRESH,
+    FULL,
+    GROWTH,
+    INCUMBENT,
+    LARGEST,
+    LEFT,
+    LOST,
+    MASS,
+    OFFSET,
+    PAUSED,
+    REPLACED,
+    REPORT,
+    RIGHT,
+    settle,
+    shorten,
+    split,
 )  # fmt: skip
 from cvxnn.patterns.cone_kernels import dot
 
@@ -77,71 +97,85 @@ def read_rows(
 @kernel
 def overestimate(
     settled: Array, ahead: Array, omega: Array, entries: Array, begin: int, end: int,
-    along: Array, against: Array, across: Array, mean: Array, out: Array,
+    parts: Array, rises: Array, sides: Array, out: Array,
 ) -> None:  # fmt: skip
     """Numbers ``c_j`` with ``||F(sum_j l_j w_j)|| <= c'l`` for all ``l >= 0``: see OutputsTree.
 
     `settled`, shape (r, c), is the linear part of F at the generators, `ahead` a unit
-    vector, the direction of F at the centre. The other arrays are worked in.
+    vector, the direction of F at the centre. `parts`, shape (r, 2 + c), becomes what c_j is
+    made of: the height along `ahead`, the sum of moduli across it, and the mean across it.
+    `rises`, shape (m, 2), are the shares of the undecided rows in the first two; in `sides`,
+    shape (2, r), sums are built.
     """
     r, c = settled.shape
-    along.fill(0.0)
-    against.fill(0.0)
-    across.fill(0.0)
-    mean.fill(0.0)
+    sides.fill(0.0)
+    parts.fill(0.0)
     for k in range(begin, end):
         index = int(entries[k, 0])
-        s, total = 0.0, 0.0
+        s, total, square = 0.0, 0.0, 0.0
         for q in range(c):
             s += ahead[q] * omega[index, q]
-        square = 0.0
         for q in range(c):
             square += (omega[index, q] - s * ahead[q]) ** 2
         rest = 0.5 * np.sqrt(square)
+        rises[k - begin, 0], rises[k - begin, 1] = abs(s), 2.0 * rest
         for j in range(r):
             total += entries[k, 1 + j]
         # Chords where the function is convex along its own direction, tangents elsewhere.
-        slope = 1.0 if total > 0.0 else 0.0
+        chord, tangent = (0, 1) if s > 0.0 else (1, 0)
+        slope = abs(s) if total > 0.0 else 0.0
         for j in range(r):
             p = entries[k, 1 + j]
-            chord, tangent = abs(s) * max(p, 0.0), -abs(s) * slope * p
-            along[j] += chord if s > 0.0 else tangent
-            against[j] += tangent if s > 0.0 else chord
-            across[j] += rest * abs(p)
+            sides[chord, j] += abs(s) * max(p, 0.0)
+            sides[tangent, j] -= slope * p
+            parts[j, 1] += rest * abs(p)
             for q in range(c):
-                mean[j, q] += 0.5 * omega[index, q] * p
+                parts[j, 2 + q] += 0.5 * omega[index, q] * p
     # Last: many small terms, added one by one to a large one, would each be rounded to it.
     for j in range(r):
         linear = dot(settled[j], ahead)
-        height = max(max(linear + along[j], against[j] - linear), 0.0)
-        s = linear + dot(mean[j], ahead)
-        square = 0.0
+        parts[j, 0] = max(max(linear + sides[0, j], sides[1, j] - linear), 0.0)
+        mean = parts[j, 2:]
+        s = linear + dot(mean, ahead)
         for q in range(c):
-            square += (settled[j, q] + mean[j, q] - s * ahead[q]) ** 2
-        out[j] = np.hypot(height, np.sqrt(square) + across[j])
+            mean[q] = settled[j, q] + mean[q] - s * ahead[q]
+        out[j] = np.hypot(parts[j, 0], _norm(mean) + parts[j, 1])
 
 
 @kernel
-def choose_edge(w: Array, sizes: Array, entries: Array, begin: int, end: int, gaps: Array) -> tuple[int, int]:
-    """The edge where the moduli of the undecided rows rise most above their chords, or the longest."""
+def choose_edge(
+    w: Array, parts: Array, rises: Array, heights: Array, entries: Array, begin: int, end: int,
+    gaps: Array,
+) -> tuple[int, int]:  # fmt: skip
+    """The edge where the bound is farthest above itself in the middle; if nowhere, the longest.
+
+    In the middle the height is taken for linear, but for the chords of the undecided rows.
+    """
     r = len(w)
     left, right, best, length = 0, 1, 0.0, 0.0
     gaps.fill(0.0)
     for k in range(begin, end):
-        size = sizes[int(entries[k, 0])]
+        along, across = rises[k - begin, 0], rises[k - begin, 1]
         for i in range(r):
             p = entries[k, 1 + i]
             for j in range(i):
                 other = entries[k, 1 + j]
-                gap = max(min(p, -other), min(-p, other))
-                gaps[i, j] += size * max(gap, 0.0)
+                # A modulus is below its chord by twice the smaller one where signs differ.
+                gap = max(max(min(p, -other), min(-p, other)), 0.0)
+                gaps[0, i, j] += along * gap
+                gaps[1, i, j] += across * gap
     for i in range(r):
         for j in range(i):
-            s = 0.0
+            s, square = 0.0, 0.0
             for k in range(r):
                 s += (w[i, k] - w[j, k]) ** 2
-            if gaps[i, j] > best or (best == 0.0 and s > length):
-                best, length, left, right = gaps[i, j], s, j, i
+            for q in range(2, parts.shape[1]):
+                square += (parts[i, q] + parts[j, q]) ** 2
+            across = np.sqrt(square) + parts[i, 1] + parts[j, 1] - gaps[1, i, j]
+            along = max(parts[i, 0] + parts[j, 0] - gaps[0, i, j], 0.0)
+            gap = heights[i] + heights[j] - np.hypot(along, across)
+            if gap > best or (best == 0.0 and s > length):
+                best, length, left, right = max(gap, 0.0), s, j, i
     return left, right
 
 
@@ -157,10 +191,10 @@ def advance(
     """
     r, c, work = generators.shape[1], omega.shape[1], 0
     root = np.sqrt(float(r))
-    w, gaps, block = np.empty((r, r)), np.empty((r, r)), np.empty(r * c)
+    w, gaps, block = np.empty((r, r)), np.empty((2, r, r)), np.empty(r * c)
     settled, value, ahead = np.empty((r, c)), np.empty(c), np.empty(c)
-    along, against, across = np.empty(r), np.empty(r), np.empty(r)
-    mean, heights, zero = np.empty((r, c)), np.empty(r), np.zeros(r)
+    parts, rises, sides = np.empty((r, 2 + c)), np.empty((len(omega), 2)), np.empty((2, r))
+    heights, zero = np.empty(r), np.zeros(r)
     z, mixed, centre, ignored = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
     while counters[0] > 0:
         if work >= max_work:
@@ -191,9 +225,7 @@ def advance(
         for q in range(c):
             ahead[q] = value[q] / height if height > 0.0 else 1.0 / np.sqrt(float(c))
         height /= norm
-        overestimate(
-            settled, ahead, omega, entries, begin, end, along, against, across, mean, heights
-        )
+        overestimate(settled, ahead, omega, entries, begin, end, parts, rises, sides, heights)
         # The rounding: see OutputsTree.
         depth = root * links[node, DEPTH]
         error = 1.5 * EPS * (2.0 * depth + 3.0 * r + 2.0 * c + BLOCK + 30.0) * limits[MASS]
@@ -210,9 +242,7 @@ def advance(
         goal = limits[CLOSING] * (1.0 - 16.0 * (r + depth) * EPS) - 2.0 * root * error
         # Where the over-estimator is too large at the centre, no certificate can help.
         if bound > limits[CLOSING] and tight <= goal * norm:
-            shorten(
-                goal, heights, heights, zero, entries, 0, 0, w, z, mixed, np.inf, ignored
-            )
+            shorten(goal, heights, heights, zero, entries, 0, 0, w, z, mixed, np.inf, ignored)
             short = 0.0
             for j in range(r):
                 short = max(short, heights[j] - dot(w[j], z))
@@ -227,7 +257,7 @@ def advance(
         elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:
             limits[LOST] = max(limits[LOST], bound)
         else:
-            left, right = choose_edge(w, sizes, entries, begin, end, gaps)
+            left, right = choose_edge(w, parts, rises, heights, entries, begin, end, gaps)
             split(node, begin, end, bound, heights, w, left, right, generators, sums, reals, links)
             counters[0] += 2
         if found:

@@ -45,16 +45,16 @@ class NormFunction:
     def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
         """A local maximum: ascent across cells, then exact maximisers of cells and outputs."""
         climbed, values = u[None].copy(), np.zeros(1)
-        climb(
-            self._columns, self._weights, self.base, climbed, np.ones(1), values, _CLIMB_STEPS
-        )
+        climb(self._columns, self._weights, self.base, climbed, np.ones(1), values, _CLIMB_STEPS)
         (u,), value = climbed, self.value(climbed[0])
         sides, every = self.normals @ u > 0.0, np.arange(len(self.normals))
         for _ in range(_CELL_STEPS):
             if deadline.passed or interrupt_pending() or value == 0.0:
                 break
             pull = self.omega @ (self.output(u) / value)
-            gradient = np.where(sides, pull, 0.0) @ self.normals + self.base @ self.output(u) / value
+            gradient = (
+                np.where(sides, pull, 0.0) @ self.normals + self.base @ self.output(u) / value
+            )
             _, z, active, multipliers = project_on_cell(gradient, self.normals, sides, every)
             length = float(np.linalg.norm(z))
             if length == 0.0:
