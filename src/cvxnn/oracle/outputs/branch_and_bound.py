@@ -9,6 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.branch_and_bound import MAX_RANK
 from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
 from cvxnn.oracle.outputs.tree_search import OutputsSearch
@@ -139,8 +140,13 @@ class OutputsTree:
 
     def _proposals(self, V: FloatArray, threshold: float, found: list[Peak]) -> Proposals:
         """The peaks that were found, their values recomputed from X."""
-        points = np.array([peak.point for peak in found]).reshape(-1, self.reduction.rank)
-        return proposals_at(self._X, V, points @ self.reduction.basis.T, threshold)
+        points = (
+            np.array([peak.point for peak in found])
+            if found
+            else np.zeros((0, self.reduction.rank))
+        )
+        directions = points @ self.reduction.basis.T
+        return proposals_at(self._X, V, directions, threshold)
 
 
 def proposals_at(
@@ -150,7 +156,11 @@ def proposals_at(
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     directions = directions / np.where(lengths > 0.0, lengths, 1.0)
     sums = np.array([np.maximum(X @ u, 0.0) @ V for u in directions]).reshape(-1, V.shape[1])
-    values = np.linalg.norm(sums, axis=1)
+    # Squares of very small or large sums are out of range.
+    unit = power_of_two(sums)
+    sums /= unit
+    norms = np.linalg.norm(sums, axis=1)
+    values = norms * unit
     order = np.argsort(-values, kind="stable")
     order = order[values[order] > max(threshold, 0.0)][:CAPACITY]
-    return Proposals(directions[order], sums[order] / values[order, None], values[order])
+    return Proposals(directions[order], sums[order] / norms[order, None], values[order])
