@@ -112,25 +112,28 @@ def overestimate(
     parts.fill(0.0)
     for k in range(begin, end):
         index = int(entries[k, 0])
-        s, total, square = 0.0, 0.0, 0.0
+        s, square, on, off = 0.0, 0.0, 0.0, 0.0
         for q in range(c):
             s += ahead[q] * omega[index, q]
         for q in range(c):
             square += (omega[index, q] - s * ahead[q]) ** 2
-        rest = 0.5 * np.sqrt(square)
-        rises[k - begin, 0], rises[k - begin, 1] = abs(s), 2.0 * rest
+        rest = np.sqrt(square)
+        rises[k - begin, 0], rises[k - begin, 1] = abs(s), rest
         for j in range(r):
-            total += entries[k, 1 + j]
+            p = entries[k, 1 + j]
+            on, off = on + max(p, 0.0), off + max(-p, 0.0)
+        # The share of the row that counts as linear across, small where it is hardly active.
+        share = on / (on + off)
         # Chords where the function is convex along its own direction, tangents elsewhere.
         chord, tangent = (0, 1) if s > 0.0 else (1, 0)
-        slope = abs(s) if total > 0.0 else 0.0
+        slope = abs(s) if on > off else 0.0
         for j in range(r):
             p = entries[k, 1 + j]
             sides[chord, j] += abs(s) * max(p, 0.0)
             sides[tangent, j] -= slope * p
-            parts[j, 1] += rest * abs(p)
+            parts[j, 1] += rest * ((1.0 - share) * p if p > 0.0 else -share * p)
             for q in range(c):
-                parts[j, 2 + q] += 0.5 * omega[index, q] * p
+                parts[j, 2 + q] += share * omega[index, q] * p
     # Last: many small terms, added one by one to a large one, would each be rounded to it.
     for j in range(r):
         linear = dot(settled[j], ahead)
