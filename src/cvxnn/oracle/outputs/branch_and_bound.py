@@ -57,8 +57,9 @@ class OutputsTree:
       0} s_k t_k n_k'w``, chords and tangents with any slopes t in [0, 1], here 1 where ``n_k``
       is positive at the centre, else 0;
     - ``-a'F`` is at most linear with N, the same for -a;
-    - ``||P F||`` is at most convex with ``Q = ||P (G(w) + 1/2 sum_T omega_k n_k'w)|| + 1/2
-      sum_T ||P omega_k|| |n_k'w|``, because ``(t)_+ = t/2 + |t|/2``.
+    - ``||P F||`` is at most convex with ``Q = ||P (G(w) + sum_T t_k omega_k n_k'w)|| + sum_T
+      ||P omega_k|| ((1 - t_k) (n_k'w)_+ + t_k (-n_k'w)_+)``, because ``(x)_+ = t x + (1 - t)
+      (x)_+ + t (-x)_+``, with the same slopes.
 
     So ``||F||`` is at most ``(max(L, N, 0)^2 + Q^2)^(1/2)``, which is convex and positively
     homogeneous: for its values c_j at the generators, ``||F(sum_j l_j w_j)|| <= c'l`` if

@@ -103,7 +103,7 @@ def overestimate(
 
     `settled`, shape (r, c), is the linear part of F at the generators, `ahead` a unit
     vector, the direction of F at the centre. `parts`, shape (r, 2 + c), becomes what c_j is
-    made of: the height along `ahead`, the sum of moduli across it, and the mean across it.
+    made of: the height along `ahead`, the sum of chords across it, and the linear part across it.
     `rises`, shape (m, 2), are the shares of the undecided rows in the first two; in `sides`,
     shape (2, r), sums are built.
     """
@@ -112,7 +112,7 @@ def overestimate(
     parts.fill(0.0)
     for k in range(begin, end):
         index = int(entries[k, 0])
-        s, square, on, off = 0.0, 0.0, 0.0, 0.0
+        s, square, total = 0.0, 0.0, 0.0
         for q in range(c):
             s += ahead[q] * omega[index, q]
         for q in range(c):
@@ -120,29 +120,28 @@ def overestimate(
         rest = np.sqrt(square)
         rises[k - begin, 0], rises[k - begin, 1] = abs(s), rest
         for j in range(r):
-            p = entries[k, 1 + j]
-            on, off = on + max(p, 0.0), off + max(-p, 0.0)
-        # The share of the row that counts as linear across, small where it is hardly active.
-        share = on / (on + off)
-        # Chords where the function is convex along its own direction, tangents elsewhere.
+            total += entries[k, 1 + j]
+        # Chords where the function is convex along its own direction, tangents elsewhere; and
+        # across it what the row is at the centre, with a chord for the part of the other sign.
         chord, tangent = (0, 1) if s > 0.0 else (1, 0)
-        slope = abs(s) if on > off else 0.0
+        is_on = total > 0.0
         for j in range(r):
             p = entries[k, 1 + j]
             sides[chord, j] += abs(s) * max(p, 0.0)
-            sides[tangent, j] -= slope * p
-            parts[j, 1] += rest * ((1.0 - share) * p if p > 0.0 else -share * p)
-            for q in range(c):
-                parts[j, 2 + q] += share * omega[index, q] * p
+            if is_on:
+                sides[tangent, j] -= abs(s) * p
+                for q in range(c):
+                    parts[j, 2 + q] += omega[index, q] * p
+            parts[j, 1] += rest * max(-p if is_on else p, 0.0)
     # Last: many small terms, added one by one to a large one, would each be rounded to it.
     for j in range(r):
         linear = dot(settled[j], ahead)
         parts[j, 0] = max(max(linear + sides[0, j], sides[1, j] - linear), 0.0)
-        mean = parts[j, 2:]
-        s = linear + dot(mean, ahead)
+        across = parts[j, 2:]
+        s = linear + dot(across, ahead)
         for q in range(c):
-            mean[q] = settled[j, q] + mean[q] - s * ahead[q]
-        out[j] = np.hypot(parts[j, 0], _norm(mean) + parts[j, 1])
+            across[q] = settled[j, q] + across[q] - s * ahead[q]
+        out[j] = np.hypot(parts[j, 0], _norm(across) + parts[j, 1])
 
 
 @kernel
@@ -163,7 +162,7 @@ def choose_edge(
             p = entries[k, 1 + i]
             for j in range(i):
                 other = entries[k, 1 + j]
-                # A modulus is below its chord by twice the smaller one where signs differ.
+                # A chord is above by the smaller modulus where the signs differ.
                 gap = max(max(min(p, -other), min(-p, other)), 0.0)
                 gaps[0, i, j] += along * gap
                 gaps[1, i, j] += across * gap
