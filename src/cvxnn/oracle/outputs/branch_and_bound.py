@@ -69,10 +69,11 @@ class OutputsTree:
     ||omega_k||`` (and that of the base) and S the sum of the largest ``||omega_k|| |n_k'w_j|``
     of the m undecided rows, by ``E_0 = eps ((2 sqrt(r) D + 3 r + 74) mass + (m + r + 4) S)``
     at depth D. The vector a has the length 1 up to ``(c + 3) eps/2``, and products with it err
-    by ``(c + 1) eps/2``, so that L, N and Q err by ``E_0 + (2 c + 8) eps (mass + S)``, and c_j
-    by ``sqrt(2)`` times that and 6 eps mass. That is less than
+    by ``(c + 1) eps/2``, so that L and N err by ``E_0 + (2 c + 8) eps (mass + S)``. In Q the
+    products of an undecided row count twice, which makes it twice that at most, and c_j errs by
+    ``sqrt(5)`` times that and 6 eps mass, less than
 
-        E = 1.5 eps ((2 sqrt(r) D + 3 r + 2 c + 94) mass + (m + r + 2 c + 12) S)
+        E = 2.3 eps ((2 sqrt(r) D + 3 r + 2 c + 94) mass + (m + r + 2 c + 12) S)
 
     which takes the place of E there. :class:`OutputWeights` adds the rest.
 

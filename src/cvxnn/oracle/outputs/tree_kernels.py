@@ -230,8 +230,8 @@ def advance(
         overestimate(settled, ahead, omega, entries, begin, end, parts, rises, sides, heights)
         # The rounding: see OutputsTree.
         depth = root * links[node, DEPTH]
-        error = 1.5 * EPS * (2.0 * depth + 3.0 * r + 2.0 * c + BLOCK + 30.0) * limits[MASS]
-        error += 1.5 * EPS * (end - begin + r + 2.0 * c + 12.0) * spread
+        error = 2.3 * EPS * (2.0 * depth + 3.0 * r + 2.0 * c + BLOCK + 30.0) * limits[MASS]
+        error += 2.3 * EPS * (end - begin + r + 2.0 * c + 12.0) * spread
         top, tight, nearest = 0.0, 0.0, np.inf
         for j in range(r):
             tight += heights[j]

@@ -106,7 +106,7 @@ class OutputsSearch(ConeSearch[NormFunction]):
         functions = [NormFunction(normals, weights)]
         super().__init__(functions, mass, r, threshold, tol, deadline, max_nodes)
         # Nothing can be decided below the rounding at the largest depth.
-        self.floor = 6.0 * r * (2.0 * max_depth(r) + 2.0 * c + 70.0) * EPS * mass
+        self.floor = 10.0 * r * (2.0 * max_depth(r) + 2.0 * c + 70.0) * EPS * mass
 
     def start(self, k: int, tolerance: float) -> _Job:
         """The tree of orthant k."""
