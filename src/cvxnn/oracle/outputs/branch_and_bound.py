@@ -9,12 +9,12 @@ import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
-from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.branch_and_bound import MAX_RANK
+from cvxnn.oracle.outputs.proposals import proposals_at
 from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
 from cvxnn.oracle.outputs.tree_search import OutputsSearch
 from cvxnn.oracle.outputs.weights import OutputWeights
-from cvxnn.oracle.peaks import CAPACITY, Peak, SearchPrice
+from cvxnn.oracle.peaks import Peak, SearchPrice
 from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 
@@ -149,20 +149,3 @@ class OutputsTree:
         )
         directions = points @ self.reduction.basis.T
         return proposals_at(self._X, V, directions, threshold)
-
-
-def proposals_at(
-    X: FloatArray, V: FloatArray, directions: FloatArray, threshold: float
-) -> Proposals:
-    """Neurons of some directions, shape (m, d), whose values are above a threshold, best first."""
-    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-    directions = directions / np.where(lengths > 0.0, lengths, 1.0)
-    sums = np.array([np.maximum(X @ u, 0.0) @ V for u in directions]).reshape(-1, V.shape[1])
-    # Squares of very small or large sums are out of range.
-    unit = power_of_two(sums)
-    sums /= unit
-    norms = np.linalg.norm(sums, axis=1)
-    values = norms * unit
-    order = np.argsort(-values, kind="stable")
-    order = order[values[order] > max(threshold, 0.0)][:CAPACITY]
-    return Proposals(directions[order], sums[order] / norms[order, None], values[order])
