@@ -69,7 +69,7 @@ def test_certificate_and_point_meet(r):
         low, high = -1.0, 1e3
         for _ in range(40):
             goal = 0.5 * (low + high)
-            value = tree._shorten(
+            value = tree.shorten(
                 goal, first, settled, np.zeros(r), entries, 0, 8, w, z, mixed, -np.inf, point
             )
             # A proof, whatever the goal: no point of the cone is above |z|.

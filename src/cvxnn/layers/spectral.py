@@ -51,7 +51,7 @@ def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> floa
     worst = 0.0
     for sign in (1.0, -1.0):
         weights = np.maximum(sign * v, 0.0) * lengths
-        top = float(weights.sum()) if quick else _largest_eigenvalue(units, weights)
+        top = float(weights.sum()) if quick else largest_eigenvalue(units, weights)
         worst = max(worst, float(np.sqrt(weights.sum() * top)))
     # The sums err by n + d eps of their moduli at most, the largest eigenvalue by m^3 eps of
     # itself, m the order of the matrix; it is at least a share 1 / m of the trace, so that
@@ -62,7 +62,7 @@ def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> floa
     return (0.5 * linear + 0.5 * worst + margin) * unit
 
 
-def _largest_eigenvalue(units: FloatArray, weights: FloatArray) -> float:
+def largest_eigenvalue(units: FloatArray, weights: FloatArray) -> float:
     """Of ``sum_i w_i u_i u_i'``, from the smaller of the two matrices that have it."""
     n, d = units.shape
     if n < d:

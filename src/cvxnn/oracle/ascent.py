@@ -153,10 +153,10 @@ class AscentOracle:
         promising = []
         for directions, values in short:
             good = values > SETTINGS.promising * threshold
-            found = _distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
+            found = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
             promising.append(found[0])
         climbed = self._climb(v, promising, SETTINGS.climb_steps, deadline)
-        return [_distinct(*reached, most, SETTINGS.same) for reached in climbed]
+        return [distinct(*reached, most, SETTINGS.same) for reached in climbed]
 
     def _climb(
         self, v: FloatArray, starts: list[FloatArray], n_steps: int, deadline: Deadline
@@ -201,7 +201,7 @@ class AscentOracle:
         return directions, values
 
 
-def _distinct(
+def distinct(
     directions: FloatArray, values: FloatArray, most: int, same: float
 ) -> tuple[FloatArray, FloatArray]:
     """The best directions, best first, no two with a cosine above `same`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,21 @@ class Peak:
 
     def equals(self, other: Peak) -> bool:
         return self.sign == other.sign and float(self.point @ other.point) > 1.0 - 1e-13
+
+
+class PeakFunction(Protocol):
+    """What a search maximises over the unit ball."""
+
+    kinks: IntArray
+
+    def value(self, u: FloatArray) -> float:
+        """At a point, shape (r,)."""
+
+    def climb(self, u: FloatArray, deadline: Deadline) -> Peak:
+        """A local maximum above a unit vector."""
+
+
+F = TypeVar("F", bound=PeakFunction)
 
 
 class SignedFunction:
@@ -100,13 +116,21 @@ class SignedFunction:
         return u, value
 
 
+def both_signs(
+    normals: FloatArray, weights: HyperplaneWeights
+) -> tuple[list[SignedFunction], float]:
+    """The functions of both signs of one output, and the sum of the moduli of all weights."""
+    functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
+    return functions, float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
+
+
 @dataclass(eq=False)
-class PeakJob(ABC):
+class PeakJob(ABC, Generic[F]):
     """A part of a search: nodes that a kernel works on.
 
     Attributes
     ----------
-    function : SignedFunction
+    function : PeakFunction
     limits : ndarray
         Of the kernel, see :func:`cvxnn.oracle.tree_kernels.advance`.
     tol : float
@@ -120,7 +144,7 @@ class PeakJob(ABC):
         Nodes that the search has been told of.
     """
 
-    function: SignedFunction
+    function: F
     limits: FloatArray
     tol: float
     known: list[Peak]
@@ -169,12 +193,13 @@ class PeakJob(ABC):
         return visited
 
 
-class PeakSearch(ABC):
-    """One pricing by a search with a proof, for both signs.
+class PeakSearch(ABC, Generic[F]):
+    """One pricing by a search with a proof.
 
     Attributes
     ----------
-    functions : list of SignedFunction
+    functions : list of PeakFunction
+        For one output those of both signs.
     mass : float
         Sum of the moduli of all weights, for the rounding.
     threshold, tol : float
@@ -192,11 +217,10 @@ class PeakSearch(ABC):
     floor: float
 
     def __init__(
-        self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
+        self, functions: list[F], mass: float, threshold: float, tol: float,
         deadline: Deadline, max_nodes: int | None,
     ) -> None:  # fmt: skip
-        self.functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
-        self.mass = float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
+        self.functions, self.mass = functions, mass
         self.threshold, self.tol = threshold, tol
         self.deadline = deadline
         self.max_nodes = max_nodes
@@ -208,7 +232,7 @@ class PeakSearch(ABC):
     @property
     @abstractmethod
     def bound(self) -> float:
-        """What is proven of both functions."""
+        """What is proven of all functions."""
 
     @abstractmethod
     def run(self) -> None:
@@ -242,7 +266,7 @@ class PeakSearch(ABC):
         patience = _PATIENCE if self.threshold > 0.0 else 0
         return limits, self.tol, self.found, patience, self.deadline
 
-    def take(self, job: PeakJob) -> None:
+    def take(self, job: PeakJob[F]) -> None:
         """Take over what a job has found."""
         self.n_nodes += job.take_visited()
         self.incumbent = max(self.incumbent, float(job.limits[tree.INCUMBENT]))

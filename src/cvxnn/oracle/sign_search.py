@@ -10,7 +10,7 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle import sign_tree as tree
-from cvxnn.oracle.peaks import PeakJob, PeakSearch
+from cvxnn.oracle.peaks import PeakJob, PeakSearch, SignedFunction, both_signs
 from cvxnn.oracle.tree_kernels import CLOSING, FOUND, FULL, LARGEST, LOST
 from cvxnn.oracle.tree_search import worker_map
 from cvxnn.patterns.reduction import HyperplaneWeights
@@ -40,7 +40,7 @@ SETTINGS = Settings()
 
 @final
 @dataclass(eq=False)
-class _Job(PeakJob):
+class _Job(PeakJob[SignedFunction]):
     """All nodes for one sign of the output."""
 
     mass: float = field(kw_only=True)
@@ -119,14 +119,14 @@ class _Job(PeakJob):
 
 
 @final
-class SignSearch(PeakSearch):
+class SignSearch(PeakSearch[SignedFunction]):
     """One pricing: the nodes of both signs of the output, best first."""
 
     def __init__(
         self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
         deadline: Deadline, max_nodes: int | None,
     ) -> None:  # fmt: skip
-        super().__init__(normals, weights, threshold, tol, deadline, max_nodes)
+        super().__init__(*both_signs(normals, weights), threshold, tol, deadline, max_nodes)
         p, r = normals.shape
         self._bounds = np.full(2, np.inf if self.mass > 0.0 else 0.0)
         # Nothing can be decided below the rounding.

@@ -181,7 +181,7 @@ def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array,
 
 
 @kernel
-def _shorten(
+def shorten(
     goal: float, first: Array, settled: Array, chords: Array, entries: Array, begin: int,
     end: int, w: Array, z: Array, mixed: Array, value: float, point: Array,
 ) -> float:  # fmt: skip
@@ -251,7 +251,7 @@ def _shorten(
 
 
 @kernel
-def _settle(node: int, sums: Array, block: Array) -> None:
+def settle(node: int, sums: Array, block: Array) -> None:
     """Add the sums of a block of rows, by two-sums, whose rounding does not pile up."""
     for j in range(len(block)):
         high = sums[0, node, j]
@@ -300,7 +300,7 @@ def _read_products(
                 block[j] += omega * entries[last, 1 + j]
             in_block += 1
             if in_block == BLOCK:
-                _settle(node, sums, block)
+                settle(node, sums, block)
                 in_block = 0
             continue
         entries[last, 0] = omega
@@ -314,7 +314,7 @@ def _read_products(
             elif total > 0.0:
                 first[j] += omega * p
         last += 1
-    _settle(node, sums, block)
+    settle(node, sums, block)
     return kept, last, spread, value
 
 
@@ -345,30 +345,32 @@ def _choose_edge(w: Array, entries: Array, begin: int, end: int, gaps: Array) ->
 
 
 @kernel
-def _split(
-    node: int, begin: int, end: int, bound: float, c: Array, w: Array, gaps: Array,
-    generators: Array, sums: Array, reals: Array, links: Array, entries: Array,
+def split(
+    node: int, begin: int, end: int, bound: float, c: Array, w: Array, left: int, right: int,
+    generators: Array, sums: Array, reals: Array, links: Array,
 ) -> None:  # fmt: skip
-    """Replace a node by its two halves."""
+    """Replace a node by its two halves; `sums` has so many numbers for each generator."""
     r = len(w)
-    left, right = _choose_edge(w, entries, begin, end, gaps)
+    width = sums.shape[2] // r
     s = 0.0
     for i in range(r):
         s += (w[left, i] + w[right, i]) ** 2
     scale = 1.0 / np.sqrt(s)
     depth = links[node, DEPTH] + 1
-    leading = (sums[0, node, left] + sums[0, node, right]) * scale
-    trailing = (sums[1, node, left] + sums[1, node, right]) * scale
     # The half with the larger values is pushed last, so it comes first.
     larger = left if c[left] > c[right] else right
     for half in range(1, -1, -1):
         child = node + half
         replaced = left + right - larger if half == 1 else larger
         generators[child] = w
-        sums[:, child] = sums[:, node]
+        for part in range(2):
+            own, new = sums[part, node], sums[part, child]
+            new[:] = own
+            for i in range(width):
+                middle = (own[left * width + i] + own[right * width + i]) * scale
+                new[replaced * width + i] = middle
         for i in range(r):
             generators[child, replaced, i] = (w[left, i] + w[right, i]) * scale
-        sums[0, child, replaced], sums[1, child, replaced] = leading, trailing
         reals[child, 0], reals[child, 1] = bound, scale
         links[child, OFFSET], links[child, COUNT] = begin, end - begin
         links[child, LEFT], links[child, RIGHT] = left, right
@@ -445,7 +447,7 @@ def advance(
         goal = limits[CLOSING] * (1.0 - 16.0 * (r + depth) * EPS) - 2.0 * root * error
         # Where the over-estimator is too large at the centre, no slopes can help.
         if bound > limits[CLOSING] and tight <= goal * norm:
-            other = _shorten(
+            other = shorten(
                 goal, first, settled, chords, entries, begin, end, w, z, mixed, value, here
             )
             work += links[node, COUNT]
@@ -465,7 +467,8 @@ def advance(
         elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:
             limits[LOST] = max(limits[LOST], bound)
         else:
-            _split(node, begin, end, bound, first, w, gaps, generators, sums, reals, links, entries)
+            left, right = _choose_edge(w, entries, begin, end, gaps)
+            split(node, begin, end, bound, first, w, left, right, generators, sums, reals, links)
             counters[0] += 2
         if found:
             point[:] = here

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from typing import final
+from typing import Generic, final
 
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.oracle.peaks import PeakJob, PeakSearch
+from cvxnn.oracle.peaks import F, PeakJob, PeakSearch, SignedFunction, both_signs
 from cvxnn.patterns.reduction import HyperplaneWeights
 
 WorkerMap = Callable[..., Iterator[None]]
@@ -48,33 +49,47 @@ class Settings:
 SETTINGS = Settings()
 
 
-@final
 @dataclass(eq=False)
-class _Job(PeakJob):
-    """The tree below one orthant for one sign."""
+class ConeJob(PeakJob[F]):
+    """The tree below one orthant for one function.
+
+    Attributes
+    ----------
+    corner : ndarray, shape (r,)
+        Signs of the orthant.
+    is_new : bool
+    counters : ndarray of int
+        Nodes on the stack, and those visited: the orthant waits.
+    """
 
     corner: FloatArray = field(kw_only=True)
     is_new: bool = True
-    # Nodes on the stack, and those visited: the orthant waits.
     counters: IntArray = field(default_factory=lambda: np.array([1, 0]))
+
+    @abstractmethod
+    def _first_rows(self) -> tuple[FloatArray, FloatArray]:
+        """The linear part at the generators of the orthant, flat, and the rows of its entries."""
+
+    @abstractmethod
+    def _advance(self, point: FloatArray, max_work: int) -> int:
+        """One kernel call; what it comes back with."""
 
     def _open(self) -> None:
         """The stack with the orthant on it; its rows take most of the memory."""
-        function, corner, kinks = self.function, self.corner, self.function.kinks
-        r = len(corner)
-        depth = _max_depth(r)
+        linear, rows = self._first_rows()
+        r, count = len(self.corner), len(rows)
+        depth = max_depth(r)
         self.generators = np.zeros((depth + 2, r, r))
-        self.generators[0] = np.diag(corner)
-        self.sums = np.zeros((2, depth + 2, r))
-        self.sums[0, 0] = function.base * corner
+        self.generators[0] = np.diag(self.corner)
+        self.sums = np.zeros((2, depth + 2, len(linear)))
+        self.sums[0, 0] = linear
         self.reals = np.full((depth + 2, 2), np.inf)
         self.reals[0, 1] = 1.0
         self.links = np.zeros((depth + 2, tree.N_LINKS), dtype=np.int64)
-        self.links[0, tree.COUNT] = len(kinks)
+        self.links[0, tree.COUNT] = count
         self.links[0, tree.REPLACED] = -1
-        self.entries = np.empty((2 * len(kinks) + 1000, r + 1))
-        self.entries[: len(kinks), 0] = function.omega[kinks]
-        self.entries[: len(kinks), 1:] = function.normals[kinks] * corner
+        self.entries = np.empty((2 * count + 1000, r + 1))
+        self.entries[:count] = rows
         self.is_new = False
 
     @property
@@ -98,10 +113,7 @@ class _Job(PeakJob):
             self._open()
         point = np.empty(len(self.corner))
         while True:
-            status = tree.advance(
-                self.generators, self.sums, self.reals, self.links, self.entries,
-                self.limits, self.counters, point, max_work,
-            )  # fmt: skip
+            status = self._advance(point, max_work)
             if status == tree.FULL:
                 self.entries = np.vstack([self.entries, np.empty_like(self.entries)])
             elif status == tree.FOUND:
@@ -112,20 +124,33 @@ class _Job(PeakJob):
 
 
 @final
-class TreeSearch(PeakSearch):
-    """One pricing: all orthants and signs, in passes of falling tolerance."""
+@dataclass(eq=False)
+class _Job(ConeJob[SignedFunction]):
+    """The tree below one orthant for one sign."""
+
+    def _first_rows(self) -> tuple[FloatArray, FloatArray]:
+        function, corner, kinks = self.function, self.corner, self.function.kinks
+        rows = np.column_stack([function.omega[kinks], function.normals[kinks] * corner])
+        return function.base * corner, rows
+
+    def _advance(self, point: FloatArray, max_work: int) -> int:
+        return tree.advance(
+            self.generators, self.sums, self.reals, self.links, self.entries,
+            self.limits, self.counters, point, max_work,
+        )  # fmt: skip
+
+
+class ConeSearch(PeakSearch[F]):
+    """One pricing: all orthants and functions, in passes of falling tolerance."""
 
     def __init__(
-        self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
+        self, functions: list[F], mass: float, rank: int, threshold: float, tol: float,
         deadline: Deadline, max_nodes: int | None,
     ) -> None:  # fmt: skip
-        super().__init__(normals, weights, threshold, tol, deadline, max_nodes)
-        r = normals.shape[1]
-        corners = np.array(list(product((1.0, -1.0), repeat=r)))
+        super().__init__(functions, mass, threshold, tol, deadline, max_nodes)
+        corners = np.array(list(product((1.0, -1.0), repeat=rank)))
         self.tasks = [(f, corner) for f in self.functions for corner in corners]
         self.bounds = np.full(len(self.tasks), np.inf if self.mass > 0.0 else 0.0)
-        # Nothing can be decided below the rounding at the largest depth.
-        self.floor = 4.0 * r * (2.0 * _max_depth(r) + 50.0) * EPS * self.mass
 
     @property
     def bound(self) -> float:
@@ -142,26 +167,44 @@ class TreeSearch(PeakSearch):
                         _Pass(self, tolerance, workers).run()
             self.finished = last.run() and not last.lost
 
-    def start(self, k: int, tolerance: float) -> _Job:
+    @abstractmethod
+    def start(self, k: int, tolerance: float) -> ConeJob[F]:
         """The tree of orthant k."""
-        function, corner = self.tasks[k]
-        return _Job(function, *self.orders(tolerance), corner=corner)
 
-    def merge(self, k: int, job: _Job) -> None:
+    def merge(self, k: int, job: ConeJob[F]) -> None:
         """Take over what a job has found and proved."""
         self.bounds[k] = min(self.bounds[k], job.bound)
         self.take(job)
 
 
-class _Pass:
+@final
+class TreeSearch(ConeSearch[SignedFunction]):
+    """One pricing for one output."""
+
+    def __init__(
+        self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
+        deadline: Deadline, max_nodes: int | None,
+    ) -> None:  # fmt: skip
+        r = normals.shape[1]
+        super().__init__(*both_signs(normals, weights), r, threshold, tol, deadline, max_nodes)
+        # Nothing can be decided below the rounding at the largest depth.
+        self.floor = 4.0 * r * (2.0 * max_depth(r) + 50.0) * EPS * self.mass
+
+    def start(self, k: int, tolerance: float) -> _Job:
+        """The tree of orthant k."""
+        function, corner = self.tasks[k]
+        return _Job(function, *self.orders(tolerance), corner=corner)
+
+
+class _Pass(Generic[F]):
     """All orthants at one tolerance, a few at a time; can be continued."""
 
-    def __init__(self, search: TreeSearch, tolerance: float, worker_map: WorkerMap) -> None:
+    def __init__(self, search: ConeSearch[F], tolerance: float, worker_map: WorkerMap) -> None:
         self._search = search
         self._tolerance = tolerance
         self._map = worker_map
         self._waiting = list(np.argsort(-search.bounds, kind="stable"))
-        self._active: dict[int, _Job] = {}
+        self._active: dict[int, ConeJob[F]] = {}
         self.lost = False
 
     def run(self, work: float = np.inf) -> bool:
@@ -202,7 +245,7 @@ class _Pass:
         return given
 
 
-def _max_depth(r: int) -> int:
+def max_depth(r: int) -> int:
     """Bisections below an orthant, at most: enough to reach the rounding."""
     return 64 * r
 

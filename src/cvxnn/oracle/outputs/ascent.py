@@ -1,0 +1,123 @@
+"""The ascent for several outputs: many local maxima of ``||V'(Xu)_+||``, without a proof."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
+from cvxnn.layers.rows import power_of_two
+from cvxnn.oracle.ascent import SETTINGS, AscentOracle, distinct
+from cvxnn.oracle.outputs.ascent_kernels import climb
+from cvxnn.oracle.outputs.proposals import proposals_at
+from cvxnn.oracle.price import Proposals
+from cvxnn.oracle.tree_search import worker_map
+
+# Evaluations of a long climb: with the output it converges linearly.
+_CLIMB_STEPS = 120
+
+
+@final
+class OutputsAscent:
+    """Climbs from random directions in the geometry of the data, the output beside them.
+
+    For one neuron ``a'V'(Xu)_+`` is raised in its output a, which is then along ``V'(Xu)_+``,
+    and in its direction u, by a step towards the gradient.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, r)
+    to_direction : ndarray, shape (r, r)
+        Maps evenly spread directions to those of the data, see
+        :class:`~cvxnn.oracle.ascent.AscentOracle`.
+    random_state : numpy.random.Generator
+        The only source of randomness: the same state gives the same proposals, on every number
+        of cores.
+
+    Notes
+    -----
+    A lower bound on the oracle refutes optimality, it cannot certify it. O(n (r + c)) for
+    every evaluation of a start, and memory of O(n) for each core.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ascent = OutputsAscent(np.eye(2), np.eye(2), np.random.default_rng(0))
+    >>> found = ascent.search(np.array([[3.0, 0.0], [0.0, -4.0]]), 1.0, n_starts=20)
+    >>> found.values.round(6).tolist(), found.outputs.round(6).tolist()
+    ([4.0, 3.0], [[0.0, -1.0], [1.0, 0.0]])
+    """
+
+    def __init__(
+        self, X: FloatArray, to_direction: FloatArray, random_state: np.random.Generator
+    ) -> None:
+        self._geometry = AscentOracle(X, to_direction, random_state)
+        self._columns = np.ascontiguousarray(X.T)
+
+    def search(
+        self,
+        V: FloatArray,
+        threshold: float,
+        n_starts: int,
+        *,
+        starts: FloatArray | None = None,
+        most: int = 100,
+        deadline: Deadline = UNLIMITED,
+    ) -> Proposals:
+        """Distinct local maxima above a threshold, best first.
+
+        Parameters
+        ----------
+        V : ndarray, shape (n, c)
+            Dual point.
+        threshold : float
+            Usually beta: only neurons above it can lower the objective.
+        n_starts : int
+            Random starts.
+        starts : ndarray, shape (k, r), optional
+            Further starts, such as the directions of a network.
+        most : int
+            Neurons that are returned at most.
+        deadline : Deadline, optional
+            Climbs end where they are when it passes.
+        """
+        directions = self._geometry.draw(n_starts)
+        if starts is not None:
+            directions = np.vstack([directions, _units(starts)])
+        unit = power_of_two(V)
+        weights = np.ascontiguousarray((V / unit).T)
+        values = self._climb(weights, directions, SETTINGS.short_steps, deadline)
+        good = values > SETTINGS.promising * threshold / unit
+        directions, _ = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
+        values = self._climb(weights, directions, _CLIMB_STEPS, deadline)
+        directions, _ = distinct(directions, values, most, SETTINGS.same)
+        return proposals_at(self._geometry.X, V, directions, threshold)
+
+    def _climb(
+        self, weights: FloatArray, directions: FloatArray, n_steps: int, deadline: Deadline
+    ) -> FloatArray:
+        """Climb from `directions`, in place, in pieces that an interrupt gets between."""
+        base = np.zeros((len(self._columns), len(weights)))
+        steps, values = np.ones(len(directions)), np.full(len(directions), -np.inf)
+        work = self._columns.size + weights.size
+        size = max(1, SETTINGS.chunk_work // max(work * n_steps, 1))
+
+        def run(begin: int) -> None:
+            if not deadline.passed:
+                part = slice(begin, begin + size)
+                climb(
+                    self._columns, weights, base, directions[part], steps[part], values[part],
+                    n_steps,
+                )  # fmt: skip
+
+        with worker_map() as workers:
+            for _ in workers(run, range(0, len(directions), size)):
+                check_interrupt()
+        return values
+
+
+def _units(directions: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(directions, axis=1)
+    return np.asarray(directions[lengths > 0.0] / lengths[lengths > 0.0, None])
