@@ -126,8 +126,9 @@ class Loss(ABC):
 
     def summed_curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """Of several outputs: the Hessian in a number added to each, shape (c, c)."""
-        moves = np.eye(prediction.shape[1])
-        return np.stack([self.curved(prediction, y, move).sum(axis=0) for move in moves])
+        h, g = self.factors(prediction, y)
+        own = np.diag(h.sum(axis=0))
+        return own if g is None else own - g.T @ g
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         """Bounds on the moduli of the gradient at predictions that differ by `reach` at most."""

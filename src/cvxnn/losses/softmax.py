@@ -92,11 +92,6 @@ class SoftmaxLoss(Loss):
         p, total = softmax(prediction, axis=1), _total(y)
         return total * p, np.sqrt(total) * p
 
-    def summed_curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        p = softmax(prediction, axis=1)
-        counted = _total(y) * p
-        return np.asarray(np.diag(counted.sum(axis=0)) - p.T @ counted)
-
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return np.broadcast_to(0.5 * _total(y), y.shape)
 

@@ -76,7 +76,7 @@ class OutputsSearch(IncumbentSearch):
         self._layer = layer
         self._oracle = outputs_oracle_for(problem.rows, Effort())
         to_direction = self.basis.T @ reduction.to_direction
-        self._ascent = OutputsAscent(layer, to_direction, random_state)
+        self._ascent = OutputsAscent(layer.rows, to_direction, random_state)
         self._descent = OutputsDescent(self.problem, self.deadline)
         self._certifies, self._polishes = certifies and polishes, polishes
         self._is_coarse, self._exchanges = True, 0
@@ -105,8 +105,8 @@ class OutputsSearch(IncumbentSearch):
         is_quick = self.rank <= 2 and self._certifies
         if not is_quick:
             found = self._ascent.search(
-                V, self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
-                neurons=self.neurons, most=SETTINGS.most_new, deadline=self.deadline,
+                self._layer.pull(V), self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
+                starts=self.neurons.directions, most=SETTINGS.most_new, deadline=self.deadline,
             )  # fmt: skip
         asks = is_quick or len(found) == 0 or not self._is_coarse
         if not (asks and self._certifies):
