@@ -15,6 +15,7 @@ from cvxnn import losses
 from cvxnn.certificates import dual_bound
 from cvxnn.evaluation import Prediction, evaluate
 from cvxnn.losses.composed import weighted
+from cvxnn.losses.offset import best_offsets
 
 SOFTMAX = losses.SoftmaxLoss()
 WEIGHTS = np.array([0.1, 1.0, 2.0, 3e5])
@@ -175,3 +176,33 @@ def test_of_several_outputs_other_losses_are_sums(loss):
 )
 def test_targets_are_checked(y):
     refused(lambda: SOFTMAX.check(y), "y must have a column for each class")
+
+
+@given(v=tables, weights=st.sampled_from([np.ones(12), np.tile([0.5, 1.0, 2.0, 0.7], 3)]))
+def test_balanced_points_are_in_the_domain_exactly_beside_intercepts(v, weights):
+    y = one_hot(np.arange(12) % 3, np.ones(12)) * weights[:, None]
+    f = np.vstack([v, -v, 0.5 * v])
+    f = f + best_offsets(SOFTMAX, f, y)
+    residual = -SOFTMAX.gradient(f, y)
+    dual = SOFTMAX.balanced(residual, y)
+    for line in (*dual, *dual.T):
+        assert sum(map(Fraction, line)) == 0
+    assert (dual <= y).all()
+    # At the best intercepts it is the residual, up to rounding.
+    assert np.abs(dual - residual).max() <= 1e-6
+    far = SOFTMAX.balanced(-SOFTMAX.gradient(f + np.arange(3.0), y), y)
+    for line in (*far, *far.T):
+        assert sum(map(Fraction, line)) == 0
+    assert (far <= y).all()
+
+
+@given(v=tables, labels=classes)
+def test_balanced_sums_of_losses(v, labels):
+    y = v[::-1].copy()
+    dual = losses.SquaredLoss().balanced(v, y)
+    assert all(sum(map(Fraction, column)) == 0 for column in dual.T)
+    hinge = losses.LogisticLoss()
+    y = np.where(np.eye(3)[labels] > 0.0, 1.0, -1.0)
+    dual = hinge.balanced(0.3 * v, y)
+    assert all(sum(map(Fraction, column)) == 0 for column in dual.T)
+    assert np.isfinite(hinge.conjugate(dual, y))

@@ -212,12 +212,8 @@ class Problem(Generic[R]):
             counted = np.flatnonzero(weights > 0.0)
             rows = rows.take(counted)
             chosen, target = weighted(chosen, target[counted], weights[counted])
-        one_label = target.ndim == 1 and chosen.has_labels and len(set(target)) < 2
-        if check_flag(intercept, "intercept") and one_label:
-            raise InputError(
-                f"y must have both labels -1 and 1 for an intercept, got only {target[0]:g}: "
-                "it has no best value."
-            )
+        if check_flag(intercept, "intercept"):
+            chosen.check_intercept(target)
         if target.ndim == 1:
             return cls.of(rows, target, beta, chosen)
         return Problem(rows, target, beta, chosen)

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers.rows import Rows, power_of_two
+from cvxnn.losses.balance import balanced_columns
 
 R = TypeVar("R", bound=Rows)
 
@@ -103,6 +104,9 @@ class Loss(ABC):
     def check(self, y: FloatArray) -> None:  # noqa: B027
         """InputError if targets are none for this loss."""
 
+    def check_intercept(self, y: FloatArray) -> None:  # noqa: B027
+        """InputError if an intercept has no best value beside these targets."""
+
     @abstractmethod
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """``l_i(f_i, y_i)``, shape (n,)."""
@@ -155,6 +159,10 @@ class Loss(ABC):
     @abstractmethod
     def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         """The nearest point of the domain of the conjugate."""
+
+    def balanced(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        """Of several outputs: a point of the domain nearby, of columns with the sum 0 exactly."""
+        return balanced_columns(self.project(dual, y))
 
     @abstractmethod
     def longest(self, direction: FloatArray, y: FloatArray) -> float:

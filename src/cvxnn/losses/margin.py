@@ -21,6 +21,14 @@ class MarginLoss(Loss):
         if not np.isin(y, (-1.0, 1.0)).all():
             raise InputError("y must have the labels -1 and 1 only for this loss.")
 
+    def check_intercept(self, y: FloatArray) -> None:
+        for column in np.atleast_2d(y.T):
+            if (column == column[0]).all():
+                raise InputError(
+                    f"y must have both labels -1 and 1 for an intercept, got only {column[0]:g}: "
+                    "it has no best value."
+                )
+
     @abstractmethod
     def _pull(self, margin: FloatArray) -> FloatArray:
         """``s = -dl/dm``."""

@@ -7,12 +7,16 @@ from scipy.special import softmax, xlogy
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.losses.balance import shared_out
 from cvxnn.losses.base import Loss
 
 # Entries of a dual point have so many bits behind the leading one of their row: sums of some
 # thousand of them are not rounded.
 _BITS = 40
 _TINY = 1e-300
+# Scalings of rows and columns, and the bits of what is mixed in beyond those of an entry: it
+# makes room for what is shared out.
+_SCALINGS, _MIXED = 50, 16
 # The logarithm of a factor that is infinite, nearly.
 _FARTHEST = 700.0
 
@@ -51,6 +55,14 @@ class SoftmaxLoss(Loss):
             raise InputError(
                 "y must have a column for each class for this loss, and numbers >= 0 in each row, "
                 "such as 1 for its class and 0 for the others."
+            )
+
+    def check_intercept(self, y: FloatArray) -> None:
+        empty = np.flatnonzero(y.sum(axis=0) == 0.0)
+        if len(empty):
+            raise InputError(
+                f"y must have rows of every class for an intercept, got none of class {empty[0]}: "
+                "it has no best value."
             )
 
     def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray:
@@ -131,6 +143,28 @@ class SoftmaxLoss(Loss):
         inside = _cancels(v) & (v <= y).all(axis=1)
         return np.where(inside[:, None], v, 0.0)
 
+    def balanced(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        # The probabilities of a table whose sums over rows and columns are those of y, found by
+        # scaling both in turn (R. Sinkhorn, Amer. Math. Monthly 74, 1967).
+        total, counts = _total(y), y.sum(axis=0)
+        bits = min(_BITS, 51 - len(y).bit_length())
+        unit, mixed = float(_units(total.max(), bits)), 2.0 ** (_MIXED - bits)
+        p = (1.0 - mixed) * np.maximum(y - dual, 0.0) + mixed * total * (counts / counts.sum())
+        for _ in range(_SCALINGS):
+            p *= total / p.sum(axis=1, keepdims=True)
+            p *= counts / np.where(counts > 0.0, p.sum(axis=0), 1.0)
+        p *= total / p.sum(axis=1, keepdims=True)
+        # Rows of a small weight, in which there is no room, say nothing.
+        share = counts[counts > 0.0].min() / counts.sum()
+        p = np.where(total * mixed * share < (len(counts) + 2) * unit, y, p)
+        whole = np.floor((y - p) / unit)
+        left, over = -whole.sum(axis=1), -whole.sum(axis=0)
+        if min(left.min(), over.min()) < 0.0:
+            return np.zeros_like(dual)
+        v = (whole + shared_out(left.astype(np.int64), over.astype(np.int64))) * unit
+        inside = not v.sum(axis=1).any() and not v.sum(axis=0).any() and bool((v <= y).all())
+        return np.asarray(v if inside else np.zeros_like(v))
+
     def longest(self, direction: FloatArray, y: FloatArray) -> float:
         if not np.isfinite(direction).all() or not _cancels(direction).all():
             return 0.0
@@ -153,6 +187,6 @@ def _total(y: FloatArray) -> FloatArray:
     return np.asarray(y.sum(axis=1, keepdims=True))
 
 
-def _units(sizes: FloatArray) -> FloatArray:
+def _units(sizes: FloatArray, bits: int = _BITS) -> FloatArray:
     """Powers of two, so many bits below numbers >= 0."""
-    return np.asarray(np.ldexp(1.0, np.frexp(np.maximum(sizes, _TINY))[1] - _BITS))
+    return np.asarray(np.ldexp(1.0, np.frexp(np.maximum(sizes, _TINY))[1] - bits))

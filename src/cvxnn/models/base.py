@@ -74,9 +74,11 @@ class Choices:
         """How the optimum on the rows of a layer is looked for, of one output."""
         return LayerStrategy(problem, self.method, self.random_state, self.start)
 
-    def on_outputs(self, problem: Problem[Layer]) -> OutputsStrategy:
-        """The same of several outputs."""
-        return OutputsStrategy(problem, self.method, self.random_state, self.start)
+    def on_outputs(self, problem: Problem[Layer], *, intercept: bool) -> OutputsStrategy:
+        """The same of several outputs, with or without intercepts beside the neurons."""
+        return OutputsStrategy(
+            problem, self.method, self.random_state, self.start, intercept=intercept
+        )
 
 
 class Model(Settings, ABC):
@@ -175,7 +177,7 @@ class Model(Settings, ABC):
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
 
-    def check_outputs(self, n_outputs: int, method: Method, *, intercept: bool) -> None:
+    def check_outputs(self, n_outputs: int, method: Method) -> None:
         """InputError if such networks are not trained with so many outputs; says what can be."""
         if n_outputs == 1:
             return
@@ -186,11 +188,6 @@ class Model(Settings, ABC):
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(
                 f"{n_outputs} outputs are trained by {names}, not by method={method.name!r}."
-            )
-        if intercept:
-            raise InputError(
-                "intercept must be False for several outputs: a column of ones in X gives every "
-                "neuron a bias."
             )
 
     def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:

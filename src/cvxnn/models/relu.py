@@ -90,8 +90,6 @@ class ReLU(Model):
         return layer if self.skip is None else SkipLayer(layer, X, is_free=self.skip == "free")
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
-        if problem.n_outputs > 1:
-            return choices.on_outputs(problem)
         if self.skip is None:
             return choices.on_layer(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))
@@ -105,6 +103,8 @@ class ReLU(Model):
         intercept: bool,
     ) -> Strategy:
         """Beside a skip connection an intercept is one weight more, that is free."""
+        if problem.n_outputs > 1:
+            return choices.on_outputs(problem, intercept=intercept)
         if not intercept or self.skip is None:
             return super().strategy_of(problem, choices, shape, intercept=intercept)
         with_constant = replace(problem.rows, has_constant=True)

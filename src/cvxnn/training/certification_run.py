@@ -15,6 +15,7 @@ from cvxnn.evaluation import Evaluation
 from cvxnn.exchange.foreign import ReadNetwork
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.losses.balance import balanced
 from cvxnn.losses.offset import best_offset
 from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
@@ -32,7 +33,7 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.solvers.intercept.proof import balanced, beside_any_offset, intercept_reach
+from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
 from cvxnn.solvers.line_search import best_size
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook

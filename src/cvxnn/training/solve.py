@@ -178,7 +178,7 @@ def prepare(
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight, intercept)
-    model.check_outputs(problem.n_outputs, method, intercept=intercept)
+    model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]
     if warm_start is not None:
         model.check_warm_start(warm_start, problem.rows, shape)

@@ -48,20 +48,25 @@ def test_two_features_against_the_copositive_program(seed, c, beta):
     assert solution.objective == pytest.approx(copositive(X, Y, beta), rel=1e-6)
 
 
-def local_optimum(X, Y, beta, loss, rng, k=20):
+def local_optimum(X, Y, beta, loss, rng, *, intercept, k=20):
     """What L-BFGS comes to from random weights: an upper bound on the optimum."""
     (_, d), c = X.shape, Y.shape[1]
+    n_weights = k * (d + c)
 
     def function(theta):
-        U, A = theta[: k * d].reshape(k, d), theta[k * d :].reshape(k, c)
-        active = np.maximum(X @ U.T, 0.0)
-        gradient = loss.gradient(active @ A, Y)
+        U, A = theta[: k * d].reshape(k, d), theta[k * d : n_weights].reshape(k, c)
+        weights, active = theta[:n_weights], np.maximum(X @ U.T, 0.0)
+        f = active @ A + theta[n_weights:]
+        gradient = loss.gradient(f, Y)
         slopes = ((gradient @ A.T) * (active > 0.0)).T @ X
-        value = loss.value(active @ A, Y) + 0.5 * beta * float(theta @ theta)
-        parts = [slopes.ravel(), (active.T @ gradient).ravel()]
-        return value, np.concatenate(parts) + beta * theta
+        value = loss.value(f, Y) + 0.5 * beta * float(weights @ weights)
+        parts = [slopes.ravel(), (active.T @ gradient).ravel(), intercept * gradient.sum(axis=0)]
+        total = np.concatenate(parts)
+        total[:n_weights] += beta * weights
+        return value, total
 
-    return minimize(function, rng.standard_normal(k * (d + c)), jac=True, method="L-BFGS-B").fun
+    start = np.append(rng.standard_normal(n_weights), np.zeros(c))
+    return minimize(function, start, jac=True, method="L-BFGS-B").fun
 
 
 @pytest.mark.parametrize(
@@ -69,13 +74,14 @@ def local_optimum(X, Y, beta, loss, rng, k=20):
     [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)],
     ids=["squared", "softmax", "huber"],
 )
-@pytest.mark.parametrize("d", [2, 3])
-def test_no_local_search_is_below_the_bound(loss, c, d):
+@pytest.mark.parametrize(("d", "intercept"), [(2, False), (3, False), (2, True), (3, True)])
+def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     X, Y = drawn(25, d, c, 3, labels=loss.has_labels)
-    solution = solve(X, Y, 0.3, loss=loss, tol=1e-5)
+    solution = solve(X, Y, 0.3, loss=loss, tol=1e-5, intercept=intercept)
     assert solution.status is Status.OPTIMAL and solution.gap <= 1e-5
+    assert intercept == solution.network.intercept.any()
     rng = np.random.default_rng(4)
-    found = min(local_optimum(X, Y, 0.3, loss, rng) for _ in range(10))
+    found = min(local_optimum(X, Y, 0.3, loss, rng, intercept=intercept) for _ in range(10))
     assert found >= solution.dual_bound * (1.0 - 1e-12)
     assert found >= solution.objective * (1.0 - 1e-5)
     network = solution.network
@@ -83,13 +89,15 @@ def test_no_local_search_is_below_the_bound(loss, c, d):
     assert network.objective(X, Y, 0.3, loss) == pytest.approx(solution.objective, rel=1e-12)
 
 
-def test_outputs_that_are_zero_or_multiples_change_nothing():
+@pytest.mark.parametrize("intercept", [False, True])
+def test_outputs_that_are_zero_or_multiples_change_nothing(intercept):
     X, Y = drawn(30, 3, 1, 5)
-    alone = solve(X, Y, 0.3)
-    none = solve(X, np.column_stack([Y, 0.0 * Y]), 0.3, tol=1e-6)
+    Y += 5.0
+    alone = solve(X, Y, 0.3, intercept=intercept)
+    none = solve(X, np.column_stack([Y, 0.0 * Y]), 0.3, tol=1e-6, intercept=intercept)
     assert none.objective == pytest.approx(alone.objective, rel=2e-6)
     # Of Y a' with a unit vector a the network is that of Y, with output weights times a.
-    turned = solve(X, Y @ [[0.6, 0.8]], 0.3, tol=1e-6)
+    turned = solve(X, Y @ [[0.6, 0.8]], 0.3, tol=1e-6, intercept=intercept)
     assert turned.objective == pytest.approx(alone.objective, rel=2e-6)
     np.testing.assert_allclose(turned.network(X), alone.network(X)[:, None] * [0.6, 0.8], atol=1e-2)
 
@@ -121,6 +129,21 @@ def test_leaky_activations(slope):
     alone = solve(X, Y[:, 0], 0.3, model=ReLU(slope=slope))
     zero = solve(X, np.column_stack([Y[:, 0], 0.0 * Y[:, 0]]), 0.3, model=ReLU(slope=slope))
     assert zero.objective == pytest.approx(alone.objective, rel=2e-6)
+
+
+def test_an_intercept_needs_rows_of_every_class():
+    X, Y = drawn(10, 2, 2, 13, labels=True)
+    empty = np.column_stack([Y, 0.0 * Y[:, 0]])
+    refused(lambda: solve(X, empty, 0.1, loss="softmax", intercept=True), "none of class 2")
+    assert solve(X, empty, 0.1, loss="softmax").status is Status.OPTIMAL
+
+
+def test_targets_far_from_zero_keep_their_digits_beside_an_intercept():
+    X, Y = drawn(20, 2, 2, 14)
+    near = solve(X, Y, 0.1, intercept=True)
+    far = solve(X, np.round(Y * 2.0**20) / 2.0**20 + [1e6, -1e6], 0.1, intercept=True)
+    assert far.objective == pytest.approx(near.objective, rel=1e-4)
+    assert far.status is Status.OPTIMAL
 
 
 def test_warm_starts_and_units():
@@ -161,7 +184,6 @@ def test_limits_leave_a_network_and_a_bound():
         ({"method": "exact"}, "2 outputs are trained by method='global'"),
         ({"model": "gated"}, "has one output"),
         ({"model": ReLU(skip="free")}, "has one output"),
-        ({"intercept": True}, "intercept must be False for several outputs"),
         ({"loss": "softmax"}, "y must have a column for each class"),
         ({"loss": "logistic"}, "labels -1 and 1 only"),
     ],

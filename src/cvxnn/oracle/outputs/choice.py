@@ -101,15 +101,21 @@ class OutputsLayerOracle:
         starts: FloatArray | None = None,
         deadline: Deadline = UNLIMITED,
     ) -> Price:
-        """Price V, see :class:`~cvxnn.oracle.price.Oracle`.
+        """Price V, see :class:`~cvxnn.oracle.price.Oracle`."""
+        weights, error = pulled(self.layer, V)
+        price = self.oracle.price(weights, threshold, tol=tol, starts=starts, deadline=deadline)
+        return price.raised(error)
 
-        Each column may err by what :meth:`~cvxnn.layers.Rows.pull` rounds, and the norm by
-        the norm of these errors.
-        """
-        pulled = np.column_stack([self.layer.pull(v) for v in V.T])
-        price = self.oracle.price(pulled, threshold, tol=tol, starts=starts, deadline=deadline)
-        errors = np.array([self.layer.pull_error(v) for v in V.T])
-        return price.raised(float(np.hypot.reduce(errors)) * (1.0 + (len(errors) + 4) * EPS))
+
+def pulled(layer: Rows, V: FloatArray) -> tuple[FloatArray, float]:
+    """A dual point of the predictions as one of the rows, and by how much the norm may err.
+
+    Each column may err by what :meth:`~cvxnn.layers.Rows.pull` rounds, and the norm of
+    ``V'phi(u)`` for ``||u|| <= 1`` by the norm of these errors.
+    """
+    errors = np.array([layer.pull_error(v) for v in V.T])
+    error = float(np.hypot.reduce(errors)) * (1.0 + (len(errors) + 4) * EPS)
+    return np.column_stack([layer.pull(v) for v in V.T]), error
 
 
 def outputs_oracle_for(layer: Layer, effort: Effort) -> OutputsLayerOracle:

@@ -9,50 +9,15 @@ from typing import Any, final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, FloatArray
+from cvxnn.array_types import EPS
 from cvxnn.certificates import DualProof
+from cvxnn.losses.balance import balanced
 from cvxnn.problems import Problem
 
 # Distances from the best constant, in powers of this, of the slopes that bound an intercept.
 _BASE, _NEAREST, _FARTHEST = 8.0, -4, 7
-# The smallest power of two in float64.
-_LEAST_EXPONENT = -1074
 # Proofs on either side of the best intercept that further ones are mixed with.
 _KEPT = 3
-
-
-def balanced(v: FloatArray) -> FloatArray:
-    """The dual point with the sum 0, by less of what is above 0, or of what is below.
-
-    So it stays in the domain of every conjugate that is a sum over the rows: intervals
-    around 0.
-
-    Notes
-    -----
-    Entries are cut to multiples of a number of which the sum of their moduli has less than
-    2^53: then no sum of them is rounded, and what is left of it is taken from the largest.
-
-    Examples
-    --------
-    >>> balanced(np.array([2.0, 1.0, -1.0])).round(6)
-    array([ 0.666667,  0.333333, -1.      ])
-    >>> float(balanced(np.array([0.1, 0.7, -0.3])).sum())
-    0.0
-    """
-    above, below = math.fsum(v[v > 0.0]), -math.fsum(v[v < 0.0])
-    if above > below:
-        v = np.where(v > 0.0, v * (below / above), v)
-    elif below > above:
-        v = np.where(v < 0.0, v * (above / below), v)
-    if math.fsum(v) == 0.0:
-        return v
-    _, exponent = math.frexp(above + below)
-    v = v - np.fmod(v, math.ldexp(1.0, max(exponent - 53, _LEAST_EXPONENT)))
-    total = math.fsum(v)
-    k = int(np.argmax(v if total > 0.0 else -v))
-    # With more rows than there are memories for, the largest may be less than what is left.
-    v[k] -= total if abs(total) <= abs(v[k]) else 0.0
-    return v
 
 
 def mixed(above: DualProof, below: DualProof, problem: Problem[Any]) -> DualProof:

@@ -13,17 +13,20 @@ _SWEEPS, _RUNS, _STEPS = 200, 8, 60
 # Rows below this share of the longest are zero, and the excess of a slope that is rounding.
 _NOTHING, _EXCESS = 1e-12, 1e-9
 _HALVINGS = 30
+# Share of the first sweep's largest gain at which the rows no longer move.
+_STILL = 1e-20
 
 
-def minimised(Q: FloatArray, b: FloatArray, beta: float, start: FloatArray) -> FloatArray:
-    """The minimum of ``1/2 w'Qw - b'w + beta sum_j ||w_j||`` over matrices of rows w_j.
+def minimised(Q: FloatArray, b: FloatArray, prices: FloatArray, start: FloatArray) -> FloatArray:
+    """The minimum of ``1/2 w'Qw - b'w + sum_j beta_j ||w_j||`` over matrices of rows w_j.
 
     Parameters
     ----------
     Q : ndarray, shape (k c, k c)
         Positive semidefinite up to rounding; w has the rows behind one another.
     b : ndarray, shape (k, c)
-    beta : float
+    prices : ndarray, shape (k,)
+        The beta_j; 0 for a row that costs nothing.
     start : ndarray, shape (k, c)
 
     Returns
@@ -41,7 +44,7 @@ def minimised(Q: FloatArray, b: FloatArray, beta: float, start: FloatArray) -> F
     Examples
     --------
     >>> b = np.array([[3.0, 4.0], [0.3, 0.4]])
-    >>> minimised(np.eye(4), b, 1.0, np.ones((2, 2))).round(9)
+    >>> minimised(np.eye(4), b, np.ones(2), np.ones((2, 2))).round(9)
     array([[2.4, 3.2],
            [0. , 0. ]])
     """
@@ -52,38 +55,41 @@ def minimised(Q: FloatArray, b: FloatArray, beta: float, start: FloatArray) -> F
     tops = np.linalg.eigvalsh(blocks)[:, -1] * (1.0 + 1e-12) if k else np.zeros(0)
     for _ in range(_RUNS):
         slope = b.ravel() - Q @ rows.ravel()
-        _sweep(Q, slope, tops, beta, rows, _SWEEPS)
-        rows = _with_digits(Q, b, beta, rows)
+        _sweep(Q, slope, tops, prices, rows, _SWEEPS)
+        rows = _with_digits(Q, b, prices, rows)
         left = (b.ravel() - Q @ rows.ravel()).reshape(k, c)
-        zero = ~_alive(rows)
-        if not (np.linalg.norm(left[zero], axis=1) > beta * (1.0 + _EXCESS)).any():
+        zero = ~_alive(rows, prices)
+        excess = np.linalg.norm(left[zero], axis=1) > prices[zero] * (1.0 + _EXCESS)
+        if not excess.any():
             break
     return rows
 
 
-def _alive(rows: FloatArray) -> BoolArray:
+def _alive(rows: FloatArray, prices: FloatArray) -> BoolArray:
+    """Rows that are not zero, and those that are smooth there."""
     lengths = np.linalg.norm(rows, axis=1)
-    return np.asarray(lengths > _NOTHING * lengths.max(initial=0.0))
+    return np.asarray((lengths > _NOTHING * lengths.max(initial=0.0)) | (prices == 0.0))
 
 
-def _with_digits(Q: FloatArray, b: FloatArray, beta: float, rows: FloatArray) -> FloatArray:
+def _with_digits(Q: FloatArray, b: FloatArray, prices: FloatArray, rows: FloatArray) -> FloatArray:
     """After Newton's method on the rows that are not zero."""
     c = rows.shape[1]
-    alive = _alive(rows)
+    alive = _alive(rows, prices)
     rows = np.where(alive[:, None], rows, 0.0)
-    value = _value(Q, b, beta, rows)
+    value = _value(Q, b, prices, rows)
     for _ in range(_STEPS):
-        kept = np.flatnonzero(_alive(rows))
+        kept = np.flatnonzero(_alive(rows, prices))
         if len(kept) == 0:
             break
         index = (kept[:, None] * c + np.arange(c)).ravel()
         move = np.zeros_like(rows)
-        move[kept] = _move(Q[np.ix_(index, index)], Q[index] @ rows.ravel(), b, beta, rows, kept)
-        moved = _along(rows, move, kept)
+        slope = (Q[index] @ rows.ravel()).reshape(-1, c) - b[kept]
+        move[kept] = _move(Q[np.ix_(index, index)], slope, prices[kept], rows[kept])
+        moved = _along(rows, move, kept[prices[kept] > 0.0])
         found = None
         for share in 0.5 ** np.arange(_HALVINGS):
             candidate = moved if share == 1.0 else rows + share * (moved - rows)
-            reached = _value(Q, b, beta, candidate)
+            reached = _value(Q, b, prices, candidate)
             if reached < value:
                 found = candidate
                 break
@@ -95,22 +101,23 @@ def _with_digits(Q: FloatArray, b: FloatArray, beta: float, rows: FloatArray) ->
     return rows
 
 
-def _move(
-    Q: FloatArray, product: FloatArray, b: FloatArray, beta: float, rows: FloatArray, kept: Array
-) -> FloatArray:
-    """The step of Newton's method for the rows `kept`."""
-    c = rows.shape[1]
-    lengths = np.linalg.norm(rows[kept], axis=1)
-    units = rows[kept] / lengths[:, None]
-    hessian, each = Q.reshape(len(kept), c, len(kept), c).copy(), np.arange(len(kept))
+def _move(Q: FloatArray, slope: FloatArray, prices: FloatArray, rows: FloatArray) -> FloatArray:
+    """The step of Newton's method for rows that are smooth, from the slope of the quadratic."""
+    k, c = rows.shape
+    lengths = np.linalg.norm(rows, axis=1)
+    lengths = np.where(prices > 0.0, lengths, 1.0)
+    units = rows / lengths[:, None]
+    hessian, each = Q.reshape(k, c, k, c).copy(), np.arange(k)
     bent = np.eye(c) - units[:, :, None] * units[:, None, :]
-    hessian[each, :, each, :] += (beta / lengths)[:, None, None] * bent
-    gradient = product - (b[kept] - beta * units).ravel()
-    return _solved(hessian.reshape(Q.shape), -gradient).reshape(-1, c)
+    hessian[each, :, each, :] += (prices / lengths)[:, None, None] * bent
+    gradient = slope + prices[:, None] * units
+    return _solved(hessian.reshape(Q.shape), -gradient.ravel()).reshape(k, c)
 
 
 def _along(rows: FloatArray, move: FloatArray, kept: Array) -> FloatArray:
-    """The rows after a step, or where the first of them is zero on the way there."""
+    """The rows after a step, or where the first of those `kept` is zero on the way there."""
+    if len(kept) == 0:
+        return rows + move
     lengths = np.linalg.norm(rows[kept], axis=1)
     radial = (move[kept] * rows[kept]).sum(axis=1) / lengths
     shares = np.where(radial < -lengths, lengths / np.where(radial < 0.0, -radial, 1.0), np.inf)
@@ -133,21 +140,22 @@ def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
             ridge *= 100.0
 
 
-def _value(Q: FloatArray, b: FloatArray, beta: float, rows: FloatArray) -> float:
+def _value(Q: FloatArray, b: FloatArray, prices: FloatArray, rows: FloatArray) -> float:
     w = rows.ravel()
-    lengths = float(np.linalg.norm(rows, axis=1).sum())
-    return 0.5 * float(w @ (Q @ w)) - float(np.vdot(b, rows)) + beta * lengths
+    cost = float(prices @ np.linalg.norm(rows, axis=1))
+    return 0.5 * float(w @ (Q @ w)) - float(np.vdot(b, rows)) + cost
 
 
 @kernel
-def _sweep(Q: Array, slope: Array, tops: Array, beta: float, rows: Array, sweeps: int) -> None:
+def _sweep(Q: Array, slope: Array, tops: Array, prices: Array, rows: Array, sweeps: int) -> None:
     """Descent on row after row, under a multiple of the identity in place of its curvature."""
     k, c = rows.shape
     move, new = np.empty(c), np.empty(c)
-    for _ in range(sweeps):
+    first = 0.0
+    for sweep in range(sweeps):
         largest = 0.0
         for j in range(k):
-            top, square = tops[j], 0.0
+            top, beta, square = tops[j], prices[j], 0.0
             for o in range(c):
                 new[o] = top * rows[j, o] + slope[j * c + o]
                 square += new[o] * new[o]
@@ -166,5 +174,6 @@ def _sweep(Q: Array, slope: Array, tops: Array, beta: float, rows: Array, sweeps
                 if move[o] != 0.0:
                     for i in range(k * c):
                         slope[i] -= Q[j * c + o, i] * move[o]
-        if largest <= 1e-18 * beta:
+        first = largest if sweep == 0 else first
+        if largest <= _STILL * first:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -23,14 +24,16 @@ class OutputsDescent:
         With c outputs and any loss.
     deadline : Deadline
         Checked at every evaluation, as Ctrl-C is: what was reached comes back.
+    intercept : bool
+        Whether a number that costs nothing is added to each output.
 
     Notes
     -----
     O(n k (d + c)) an evaluation, for k neurons.
     """
 
-    def __init__(self, problem: Problem[Layer], deadline: Deadline) -> None:
-        self._problem, self._deadline = problem, deadline
+    def __init__(self, problem: Problem[Layer], deadline: Deadline, *, intercept: bool) -> None:
+        self._problem, self._deadline, self._intercept = problem, deadline, intercept
 
     def moved(self, neurons: Neurons, *, steps: int, enough: float) -> Neurons:
         """The neurons after L-BFGS; those that reach zero are dropped.
@@ -46,43 +49,50 @@ class OutputsDescent:
         """
         if len(neurons) == 0:
             return neurons
+        (k, d), c = neurons.directions.shape, neurons.outputs.shape[1]
         hidden, output = neurons.balanced()
-        shape, start = hidden.shape, np.concatenate([hidden.ravel(), output.ravel()])
+        b = np.broadcast_to(neurons.intercept, c)
+        start = np.concatenate([hidden.ravel(), output.ravel(), b])
+        n_weights, beta = k * (d + c), self._problem.beta
+
+        def parts(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            hidden, output = theta[: k * d], theta[k * d : n_weights]
+            return hidden.reshape(k, d), output.reshape(k, c), theta[n_weights:]
 
         def function(theta: FloatArray) -> tuple[float, FloatArray]:
             if self._deadline.passed or interrupt_pending():
                 raise OutOfTimeError
-            U, A = _parts(theta, shape)
-            value, slopes, pulls = value_and_gradient(self._problem, U, A)
-            beta = self._problem.beta
-            gradient = np.concatenate([slopes.ravel(), pulls.ravel()]) + beta * theta
-            return value + 0.5 * beta * float(theta @ theta), gradient
+            value, *slopes = value_and_gradient(self._problem, *parts(theta))
+            gradient = np.concatenate([part.ravel() for part in slopes])
+            weights = theta[:n_weights]
+            gradient[:n_weights] += beta * weights
+            if not self._intercept:
+                gradient[n_weights:] = 0.0
+            return value + 0.5 * beta * float(weights @ weights), gradient
 
         reached = minimise(function, start, steps=steps, enough=enough, stretch=10, memory=30)
-        return Neurons.of_weights(*_parts(reached, shape))
+        hidden, output, b = parts(reached)
+        return replace(Neurons.of_weights(hidden, output), intercept=b)
 
 
 def value_and_gradient(
-    problem: Problem[Layer], hidden: FloatArray, output: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """The loss, and its gradients in the weights of both layers, shapes (k, d) and (k, c).
+    problem: Problem[Layer], hidden: FloatArray, output: FloatArray, b: FloatArray
+) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """The loss, and its gradients in the weights of both layers and the intercept.
 
     Tile by tile, so that the activations of a tile stay in the cache.
     """
     layer, loss, target = problem.rows, problem.loss, problem.target
-    value, slopes, pulls = 0.0, np.zeros_like(hidden), np.zeros_like(output)
+    value, slopes, pulls, total = 0.0, np.zeros_like(hidden), np.zeros_like(output), 0.0 * b
     for outputs, part in layer.tiles(len(hidden)):
         active = part.rows @ hidden.T
         on = active > 0.0
         np.maximum(active, 0.0, out=active)
-        f, y, of_part = part.read(active @ output), target[outputs], loss.take(outputs)
+        f, y, of_part = part.read(active @ output) + b, target[outputs], loss.take(outputs)
         value += of_part.value(f, y)
-        pull = part.pull(of_part.gradient(f, y))
+        gradient = of_part.gradient(f, y)
+        total += gradient.sum(axis=0)
+        pull = part.pull(gradient)
         pulls += active.T @ pull
         slopes += ((pull @ output.T) * on).T @ part.rows
-    return value, slopes, pulls
-
-
-def _parts(theta: FloatArray, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    k, d = shape
-    return theta[: k * d].reshape(k, d), theta[k * d :].reshape(k, -1)
+    return value, slopes, pulls, total

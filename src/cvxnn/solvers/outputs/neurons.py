@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cvxnn.array_types import FloatArray
@@ -13,8 +15,8 @@ from cvxnn.problems import Neurons, Problem
 
 
 def prediction_of(layer: Layer, neurons: Neurons) -> FloatArray:
-    """``sum_j size_j phi(u_j) a_j'``, shape (n, c)."""
-    return layer.forward(neurons.rays, neurons.outputs)
+    """``sum_j size_j phi(u_j) a_j'``, and the intercept, shape (n, c)."""
+    return layer.forward(neurons.rays, neurons.outputs) + neurons.intercept
 
 
 def objective_of(problem: Problem[Layer], neurons: Neurons) -> float:
@@ -59,7 +61,8 @@ def merged(neurons: Neurons, same: float) -> Neurons:
         i = kept[int(np.argmax(cosines))]
         rays[i] += rays[j]
         outputs[i] += outputs[j]
-    return Neurons.of(rays[kept], outputs[kept] / np.linalg.norm(outputs[kept], axis=1)[:, None])
+    units = outputs[kept] / np.linalg.norm(outputs[kept], axis=1)[:, None]
+    return replace(Neurons.of(rays[kept], units), intercept=neurons.intercept)
 
 
 def pruned(layer: Layer, neurons: Neurons, deadline: Deadline) -> Neurons:
@@ -68,7 +71,7 @@ def pruned(layer: Layer, neurons: Neurons, deadline: Deadline) -> Neurons:
         return neurons
     active = layer.activations(neurons.directions) * neurons.sizes
     columns = (active[:, None, :] * neurons.outputs.T).reshape(-1, len(neurons))
-    seen = columns.any(axis=0)
+    seen = np.flatnonzero(columns.any(axis=0))
     neurons, columns = neurons.select(seen), columns[:, seen]
     scales = np.ones(len(neurons))
     for moved in prune_scales(columns, neurons.sizes, deadline=deadline):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self, final
+from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 import scipy.linalg
@@ -15,8 +15,6 @@ from cvxnn.layers import Layer, row_chunks
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.outputs.curvature import Curvature
 from cvxnn.solvers.outputs.neurons import objective_of
-
-Expand = Callable[[FloatArray], FloatArray]
 
 # Products in a Hessian, and unknowns, up to which a step is cheap.
 _MOST_WORK, _MOST_UNKNOWNS = 1 << 34, 1500
@@ -32,7 +30,9 @@ _DEPENDENT = 1e-9
 _SHARES = tuple(0.5**k for k in range(7))
 
 
-def polished(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> Neurons:
+def polished(
+    problem: Problem[Layer], neurons: Neurons, deadline: Deadline, *, intercept: bool
+) -> Neurons:
     """Neurons brought to rest to the last digits, or as they were where that gains nothing.
 
     Parameters
@@ -43,6 +43,8 @@ def polished(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> N
         Nearly at rest.
     deadline : Deadline
         What was reached comes back.
+    intercept : bool
+        Whether the intercept moves, too.
 
     Notes
     -----
@@ -60,10 +62,21 @@ def polished(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> N
         check_interrupt()
         if deadline.passed:
             break
-        reached = _Faces.of(problem, neurons, guess).rested(deadline)
+        reached = _Faces.of(problem, neurons, guess, intercept=intercept).rested(deadline)
         if objective_of(problem, reached) < value:
             return reached
     return neurons
+
+
+class _Move(NamedTuple):
+    """A change of hidden weights, (k, d), of output weights, (k, c), and of the intercept, (c,)."""
+
+    hidden: FloatArray
+    output: FloatArray
+    b: FloatArray
+
+
+Expand = Callable[[FloatArray], _Move]
 
 
 @final
@@ -75,6 +88,10 @@ class _Faces:
     ----------
     hidden : ndarray, shape (k, d)
     output : ndarray, shape (k, c)
+    b : ndarray, shape (c,)
+        The intercept.
+    intercept : bool
+        Whether it moves.
     on : ndarray of bool, shape (N, k)
         Rows that are active; what tight rows are does not matter.
     tight : ndarray of bool, shape (N, k)
@@ -83,36 +100,29 @@ class _Faces:
     problem: Problem[Layer]
     hidden: FloatArray
     output: FloatArray
+    b: FloatArray
+    intercept: bool
     on: BoolArray
     tight: BoolArray
 
     @classmethod
-    def of(cls, problem: Problem[Layer], neurons: Neurons, guess: float) -> Self:
+    def of(
+        cls, problem: Problem[Layer], neurons: Neurons, guess: float, *, intercept: bool
+    ) -> Self:
         """Those of rows whose cosines with a neuron are small, as far as they hold it back."""
         hidden, output = neurons.balanced()
         rows = problem.rows.rows
         products = rows @ hidden.T
         lengths = np.linalg.norm(rows, axis=1)[:, None] * np.linalg.norm(hidden, axis=1)
         tight = (np.abs(products) <= guess * lengths) & (lengths > 0.0)
-        faces = cls(problem, hidden, output, products > 0.0, tight)
+        b = np.broadcast_to(neurons.intercept, output.shape[1])
+        faces = cls(problem, hidden, output, b, intercept, products > 0.0, tight)
         # A concave kink holds nothing back.
         return faces._with(tight=tight & (faces._pull @ output.T > 0.0))
 
-    def _with(
-        self,
-        hidden: FloatArray | None = None,
-        output: FloatArray | None = None,
-        tight: BoolArray | None = None,
-        on: BoolArray | None = None,
-    ) -> Self:
+    def _with(self, **changes: Any) -> Self:
         """With some of it replaced, on the faces."""
-        moved = replace(
-            self,
-            hidden=self.hidden if hidden is None else hidden,
-            output=self.output if output is None else output,
-            tight=self.tight if tight is None else tight,
-            on=self.on if on is None else on,
-        )
+        moved = replace(self, **changes)
         bases = moved.bases
         projected = [basis @ (basis.T @ u) for basis, u in zip(bases, moved.hidden, strict=True)]
         return replace(moved, hidden=np.reshape(projected, self.hidden.shape))
@@ -126,7 +136,7 @@ class _Faces:
             if freed is None or deadline.passed:
                 break
             faces = freed
-        return Neurons.of_weights(faces.hidden, faces.output)
+        return replace(Neurons.of_weights(faces.hidden, faces.output), intercept=faces.b)
 
     @property
     def bases(self) -> list[FloatArray]:
@@ -140,29 +150,22 @@ class _Faces:
         return (self.on & ~self.tight).astype(np.float64)
 
     @property
-    def _active(self) -> FloatArray:
-        """Activations on the cells, shape (N, k)."""
-        return (self.problem.rows.rows @ self.hidden.T) * self._sides
-
-    @property
     def _prediction(self) -> FloatArray:
-        return self.problem.rows.read(self._active @ self.output)
+        """Of the network, in whatever cells it is."""
+        layer = self.problem.rows
+        return layer.read(np.maximum(layer.rows @ self.hidden.T, 0.0) @ self.output) + self.b
 
     @property
     def _pull(self) -> FloatArray:
-        """The gradient of the loss, pulled to the rows, shape (N, c)."""
-        loss, y = self.problem.loss, self.problem.target
-        active = np.maximum(self.problem.rows.rows @ self.hidden.T, 0.0)
-        f = self.problem.rows.read(active @ self.output)
-        return self.problem.rows.pull(loss.gradient(f, y))
+        """The gradient of the loss there, pulled to the rows, shape (N, c)."""
+        problem = self.problem
+        return problem.rows.pull(problem.loss.gradient(self._prediction, problem.target))
 
     @property
     def value(self) -> float:
-        """The objective of the network, in whatever cells it is."""
-        active = np.maximum(self.problem.rows.rows @ self.hidden.T, 0.0)
-        f = self.problem.rows.read(active @ self.output)
+        """The objective there."""
         squares = float((self.hidden**2).sum() + (self.output**2).sum())
-        return self.problem.value(f, 0.5 * squares)
+        return self.problem.value(self._prediction, 0.5 * squares)
 
     def _descended(self, deadline: Deadline) -> Self:
         """After steps of Newton's method on these faces; one that meets a kink stops there."""
@@ -185,8 +188,8 @@ class _Faces:
                 break
         return faces
 
-    def _step(self, damping: float) -> tuple[FloatArray, float]:
-        """The damped step, shape (k, d + c), and the damping that it took."""
+    def _step(self, damping: float) -> tuple[_Move, float]:
+        """The damped step, and the damping that it took."""
         gradient, hessian, expand = self._model()
         scale = float(np.abs(np.diag(hessian)).max())
         while True:
@@ -198,15 +201,19 @@ class _Faces:
                 continue
             return expand(-scipy.linalg.cho_solve(factor, gradient, check_finite=False)), damping
 
-    def _moved(self, move: FloatArray, value: float) -> Self | None:
+    def _moved(self, move: _Move, value: float) -> Self | None:
         """After as much of a step as lowers the objective; None where nothing of it does."""
-        d = self.hidden.shape[1]
-        kink = self._first_kink(move[:, :d])
+        kink = self._first_kink(move.hidden)
         tries = [(1.0, None), *([] if kink is None else [kink]), *((t, None) for t in _SHARES[1:])]
         for share, tight in tries:
-            hidden = self.hidden + share * move[:, :d]
-            on = self.problem.rows.rows @ hidden.T > 0.0
-            further = self._with(hidden, self.output + share * move[:, d:], tight, on)
+            hidden = self.hidden + share * move.hidden
+            further = self._with(
+                hidden=hidden,
+                output=self.output + share * move.output,
+                b=self.b + share * move.b,
+                tight=self.tight if tight is None else tight,
+                on=self.problem.rows.rows @ hidden.T > 0.0,
+            )
             if further.value < value:
                 return further
         return None
@@ -246,43 +253,44 @@ class _Faces:
 
     def _model(self) -> tuple[FloatArray, FloatArray, Expand]:
         """Gradient and Hessian on the faces, and the way from a step there to one of weights."""
-        loss, beta, (k, c), bases = (
-            self.problem.loss,
-            self.problem.beta,
-            self.output.shape,
-            self.bases,
-        )
+        loss, beta, bases = self.problem.loss, self.problem.beta, self.bases
+        k, c = self.output.shape
         owner = np.repeat(np.arange(k), [basis.shape[1] for basis in bases])
-        frame, D = np.hstack(bases), len(owner)
-        curvature, pull_of = Curvature(self.output, owner), self.output[owner]
-        gradient, across = np.zeros(D + k * c), np.zeros((D, c))
-        for part, rows, sides in self._tiles(D + k * c):
+        frame, D = np.hstack([np.zeros((self.hidden.shape[1], 0)), *bases]), len(owner)
+        n_weights, n_unknowns = D + k * c, D + (k + self.intercept) * c
+        # The intercept is an output weight of a constant.
+        weights = np.vstack([self.output, self.b[None][: self.intercept]])
+        curvature = Curvature(weights, owner)
+        gradient, across = np.zeros(n_unknowns), np.zeros((D, c))
+        for part, rows, sides in self._tiles(n_unknowns):
             y, of_part = self.problem.target[part], loss.take(part)
-            slopes, active = (
-                (rows.rows @ frame) * sides[:, owner],
-                rows.rows @ self.hidden.T * sides,
-            )
-            f = rows.read(active @ self.output)
-            pull = rows.pull(of_part.gradient(f, y))
-            h, g = of_part.factors(f, y)
-            curvature.add(rows.read(slopes), rows.read(active), h, g)
+            slopes = (rows.rows @ frame) * sides[:, owner]
+            active = rows.rows @ self.hidden.T * sides
+            f = rows.read(active @ self.output) + self.b
+            slope = of_part.gradient(f, y)
+            pull = rows.pull(slope)
+            constant = np.ones((len(f), int(self.intercept)))
+            read = np.hstack([rows.read(active), constant])
+            curvature.add(rows.read(slopes), read, *of_part.factors(f, y))
             across += slopes.T @ pull
-            gradient[D:] += (active.T @ pull).ravel()
-        gradient[:D] = (across * pull_of).sum(axis=1)
+            gradient[D:n_weights] += (active.T @ pull).ravel()
+            gradient[n_weights:] += (constant.T @ slope).ravel()
+        gradient[:D] = (across * self.output[owner]).sum(axis=1)
         gradient[:D] += beta * (frame * self.hidden[owner].T).sum(axis=0)
-        gradient[D:] += beta * self.output.ravel()
+        gradient[D:n_weights] += beta * self.output.ravel()
         hessian = curvature.total
-        hessian[np.diag_indices(D + k * c)] += beta
+        hessian[np.diag_indices(n_weights)] += beta
         # What the derivatives of products add: between the two layers of one neuron.
         places = D + owner[:, None] * c + np.arange(c)
         unknowns = np.arange(D)[:, None]
         hessian[unknowns, places] += across
         hessian[places, unknowns] += across
 
-        def expand(step: FloatArray) -> FloatArray:
+        def expand(step: FloatArray) -> _Move:
             hidden = np.zeros((k, frame.shape[0]))
             np.add.at(hidden, owner, (frame * step[:D]).T)
-            return np.hstack([hidden, step[D:].reshape(k, c)])
+            b = step[n_weights:] if self.intercept else np.zeros(c)
+            return _Move(hidden, step[D:n_weights].reshape(k, c), b)
 
         return gradient, hessian, expand
 

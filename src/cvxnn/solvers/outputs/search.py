@@ -18,6 +18,7 @@ from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.outputs.descent import OutputsDescent
+from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import (
     merged,
     objective_of,
@@ -54,6 +55,8 @@ class OutputsSearch(IncumbentSearch):
         Whether the exact oracle is asked; without it the end is stationary.
     polishes : bool
         Whether neurons come to rest; without it no oracle is asked.
+    intercept : bool
+        Whether a number that costs nothing is added to each output.
     """
 
     def __init__(
@@ -66,18 +69,21 @@ class OutputsSearch(IncumbentSearch):
         start: Neurons | None = None,
         certifies: bool = True,
         polishes: bool = True,
+        intercept: bool = False,
     ) -> None:
         self._begun, self._end = clock(), deadline
         self.basis, self.rank = reduction.basis, reduction.rank
         layer = problem.rows.turned(self.basis)
-        nothing = Neurons.none(layer.n_features, problem.n_outputs)
+        nothing = without_neurons(problem.on(layer), intercept=intercept)
         share = deadline.share(SETTINGS.search_share)
         super().__init__(problem.on(layer), nothing, "tree", share)
         self._layer = layer
         self._oracle = outputs_oracle_for(problem.rows, Effort())
         to_direction = self.basis.T @ reduction.to_direction
         self._ascent = OutputsAscent(layer.rows, to_direction, random_state)
-        self._descent = OutputsDescent(self.problem, self.deadline)
+        self._descent = OutputsDescent(self.problem, self.deadline, intercept=intercept)
+        self._intercept = intercept
+        self._offer(nothing)
         self._certifies, self._polishes = certifies and polishes, polishes
         self._is_coarse, self._exchanges = True, 0
         if start is not None:
@@ -120,7 +126,7 @@ class OutputsSearch(IncumbentSearch):
             moved = self._descended(neurons, SETTINGS.coarse_steps, SETTINGS.coarse)
             self._offer(moved)
             return
-        self._offer(reweighted(self.problem, neurons, self.deadline))
+        self._offer(self._reweighted(neurons))
         if self._exchanges > 0:
             self._exchanges -= 1
             return
@@ -138,9 +144,12 @@ class OutputsSearch(IncumbentSearch):
     def _rested(self, neurons: Neurons) -> Neurons:
         if self._is_many:
             moved = self._descended(neurons, SETTINGS.steps, SETTINGS.near)
-            return reweighted(self.problem, moved, self.deadline)
+            return self._reweighted(moved)
         moved = self._descended(neurons, SETTINGS.long_steps, SETTINGS.enough)
-        return polished(self.problem, moved, self.deadline)
+        return polished(self.problem, moved, self.deadline, intercept=self._intercept)
+
+    def _reweighted(self, neurons: Neurons) -> Neurons:
+        return reweighted(self.problem, neurons, self.deadline, intercept=self._intercept)
 
     def _descended(self, neurons: Neurons, steps: int, enough: float) -> Neurons:
         """After a joint descent, without those that it has brought to nothing."""
@@ -150,8 +159,8 @@ class OutputsSearch(IncumbentSearch):
     def dual_point_of(self, neurons: Neurons) -> FloatArray:
         """Minus the gradient of the loss, in the domain of its conjugate, shape (n, c)."""
         problem = self.problem
-        v = problem.residual(prediction_of(self._layer, neurons))
-        return problem.loss.project(v, problem.target)
+        V = problem.residual(prediction_of(self._layer, neurons))
+        return dual_point(problem, V, intercept=self._intercept)
 
     def _excess(self, tol: float) -> float:
         """The share by which the oracle may exceed beta for a gap of `tol`."""

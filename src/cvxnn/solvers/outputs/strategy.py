@@ -11,9 +11,12 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.methods import Method
+from cvxnn.oracle.outputs.choice import pulled
 from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
+from cvxnn.solvers.outputs.neurons import prediction_of
 from cvxnn.solvers.outputs.search import OutputsSearch
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import RowsStrategy
@@ -31,6 +34,8 @@ class OutputsStrategy(RowsStrategy):
     random_state : numpy.random.Generator
     start : Neurons, optional
         Where the search starts.
+    intercept : bool
+        Whether a number that costs nothing is added to each output.
     """
 
     def __init__(
@@ -39,9 +44,11 @@ class OutputsStrategy(RowsStrategy):
         method: Method,
         random_state: np.random.Generator,
         start: Neurons | None = None,
+        *,
+        intercept: bool,
     ) -> None:
         super().__init__(problem, method, random_state)
-        self._start = start
+        self._start, self._intercept = start, intercept
 
     @cached_property
     def _reduction(self) -> Reduction:
@@ -62,6 +69,7 @@ class OutputsStrategy(RowsStrategy):
         return OutputsSearch(
             problem, self._random_state, self._reduction, deadline, start=start,
             certifies=certifies and self._method.certify, polishes=self._method.polish,
+            intercept=self._intercept,
         )  # fmt: skip
 
     def opening(self) -> Neurons:
@@ -70,9 +78,12 @@ class OutputsStrategy(RowsStrategy):
         return search.incumbent()
 
     def nothing(self) -> Neurons:
-        return Neurons.none(self._problem.rows.n_features, self._problem.n_outputs)
+        return without_neurons(self._problem, intercept=self._intercept)
 
     def first_proof(self) -> DualProof:
-        problem = self._problem
-        V = problem.loss.project(problem.residual_at_zero, problem.target)
-        return DualProof(V, np.array([spectral_outputs_bound(problem.rows, V)]), "spectral")
+        problem, layer = self._problem, self._problem.rows
+        V = problem.residual(prediction_of(layer, self.nothing()))
+        V = dual_point(problem, V, intercept=self._intercept)
+        weights, error = pulled(layer, V)
+        bound = spectral_outputs_bound(layer.rows, weights) + error
+        return DualProof(V, np.array([bound]), "spectral")

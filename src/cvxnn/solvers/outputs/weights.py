@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self, final
 
 import numpy as np
 
@@ -21,7 +23,9 @@ _MOST_UNKNOWNS = 1_000
 _STRAIGHT = 1e-6
 
 
-def reweighted(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) -> Neurons:
+def reweighted(
+    problem: Problem[Layer], neurons: Neurons, deadline: Deadline, *, intercept: bool
+) -> Neurons:
     """The neurons that are left with the best sizes and outputs for their directions.
 
     Parameters
@@ -31,59 +35,104 @@ def reweighted(problem: Problem[Layer], neurons: Neurons, deadline: Deadline) ->
     neurons : Neurons
     deadline : Deadline
         What was reached comes back when it passes.
+    intercept : bool
+        Whether the best intercept goes with them.
 
     Notes
     -----
     Proximal Newton: the loss is replaced by its quadratic model, of which one is enough for
     squares. O(n k^2 c^2) for each, for k neurons; for squares O(n k^2).
     """
-    (k, c), beta = neurons.outputs.shape, problem.beta
-    if k == 0 or k * c > _MOST_UNKNOWNS:
+    k, c = neurons.outputs.shape
+    if (k + intercept) * c > _MOST_UNKNOWNS or k + intercept == 0:
         return neurons
-    weights = neurons.outputs * neurons.sizes[:, None]
+    weights = _Weights.of(problem, neurons, intercept=intercept)
     for _ in range(1 if problem.is_least_squares else _MODELS):
         if deadline.passed:
             break
-        value, slope, Q = _model(problem, neurons.directions, weights)
-        value += beta * _total(weights)
-        goal = minimised(Q, (Q @ weights.ravel()).reshape(k, c) - slope, beta, weights)
-        found = None
+        further = weights.improved()
+        if further is None:
+            break
+        gained, weights = weights.value - further.value, further
+        if gained <= _AT_REST * abs(weights.value):
+            break
+    rows = weights.rows[:k]
+    sizes = np.linalg.norm(rows, axis=1)
+    outputs = rows / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+    b = weights.rows[k] if intercept else neurons.intercept
+    found = replace(neurons, sizes=sizes, outputs=outputs, intercept=b)
+    return found.select(np.flatnonzero(sizes > 0.0))
+
+
+@final
+@dataclass(frozen=True)
+class _Weights:
+    """Weights for given directions, and in a last row those of a constant that costs nothing.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (k, d)
+    rows : ndarray, shape (k, c) or (k + 1, c)
+    offset : ndarray, shape (c,)
+        What is added to the predictions besides.
+    """
+
+    problem: Problem[Layer]
+    directions: FloatArray
+    rows: FloatArray
+    offset: FloatArray | float
+
+    @classmethod
+    def of(cls, problem: Problem[Layer], neurons: Neurons, *, intercept: bool) -> Self:
+        rows, b = neurons.outputs * neurons.sizes[:, None], neurons.intercept
+        if not intercept:
+            return cls(problem, neurons.directions, rows, b)
+        constant = np.broadcast_to(b, (1, rows.shape[1]))
+        return cls(problem, neurons.directions, np.vstack([rows, constant]), 0.0)
+
+    @property
+    def prices(self) -> FloatArray:
+        """Of the rows: the constant has none."""
+        return np.where(np.arange(len(self.rows)) < len(self.directions), self.problem.beta, 0.0)
+
+    @cached_property
+    def value(self) -> float:
+        """The objective."""
+        total, problem = 0.0, self.problem
+        for outputs, part in problem.rows.tiles(len(self.rows)):
+            f = self._columns(part) @ self.rows + self.offset
+            total += problem.loss.take(outputs).value(f, problem.target[outputs])
+        return total + float(self.prices @ np.linalg.norm(self.rows, axis=1))
+
+    def improved(self) -> Self | None:
+        """After a step to the minimum of the model, or as far as it is one; None without gain."""
+        shape = self.rows.shape
+        slope, Q = self._model()
+        linear = (Q @ self.rows.ravel()).reshape(shape) - slope
+        goal = minimised(Q, linear, self.prices, self.rows)
         for share in _SHARES:
-            candidate = weights + share * (goal - weights)
-            reached = _value(problem, neurons.directions, candidate)
-            if reached < value:
-                found = candidate
-                break
-        if found is None:
-            break
-        weights = found
-        if value - reached <= _AT_REST * abs(value):
-            break
-    sizes = np.linalg.norm(weights, axis=1)
-    outputs = weights / np.where(sizes > 0.0, sizes, 1.0)[:, None]
-    return replace(neurons, sizes=sizes, outputs=outputs).select(sizes > 0.0)
+            further = replace(self, rows=self.rows + share * (goal - self.rows))
+            if further.value < self.value:
+                return further
+        return None
 
+    def _model(self) -> tuple[FloatArray, FloatArray]:
+        """The gradient of the loss, and its curvature."""
+        problem, slope = self.problem, np.zeros_like(self.rows)
+        curvature = Curvature(self.rows, np.zeros(0, dtype=np.int64))
+        for outputs, part in problem.rows.tiles(self.rows.size):
+            columns, loss, y = (
+                self._columns(part), problem.loss.take(outputs), problem.target[outputs]
+            )  # fmt: skip
+            f = columns @ self.rows + self.offset
+            slope += columns.T @ loss.gradient(f, y)
+            h, g = loss.factors(f, y)
+            h = np.maximum(h, _STRAIGHT * loss.majorizer(f, y))
+            curvature.add(np.zeros((len(f), 0)), columns, h, g)
+        return slope, curvature.total
 
-def _model(
-    problem: Problem[Layer], directions: FloatArray, weights: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """The loss, its gradient in the weights, and its curvature there."""
-    k, c = weights.shape
-    curvature, slope, value = Curvature(weights, np.zeros(0, dtype=np.int64)), np.zeros((k, c)), 0.0
-    for outputs, part in problem.rows.tiles(k * c):
-        columns = part.activations(directions)
-        f, y, loss = columns @ weights, problem.target[outputs], problem.loss.take(outputs)
-        value += loss.value(f, y)
-        slope += columns.T @ loss.gradient(f, y)
-        h, g = loss.factors(f, y)
-        h = np.maximum(h, _STRAIGHT * loss.majorizer(f, y))
-        curvature.add(np.zeros((len(f), 0)), columns, h, g)
-    return value, slope, curvature.total
-
-
-def _value(problem: Problem[Layer], directions: FloatArray, weights: FloatArray) -> float:
-    return problem.value(problem.rows.forward(directions, weights), _total(weights))
-
-
-def _total(weights: FloatArray) -> float:
-    return float(np.linalg.norm(weights, axis=1).sum())
+    def _columns(self, layer: Layer) -> FloatArray:
+        columns = layer.activations(self.directions)
+        if len(self.rows) == len(self.directions):
+            return columns
+        return np.column_stack([columns, np.ones(len(columns))])
