@@ -19,7 +19,7 @@ def drawn(n, d, c, seed, *, labels=False):
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
     Y = np.maximum(X @ rng.standard_normal((d, c)), 0.0) + 0.3 * rng.standard_normal((n, c))
-    return X, np.eye(c)[Y.argmax(axis=1)] if labels else Y
+    return X, np.eye(c)[(Y - Y.mean(axis=0)).argmax(axis=1)] if labels else Y
 
 
 def copositive(X, Y, beta):
