@@ -17,7 +17,7 @@ def test_value_and_gradient_at_once(dtype, size, kind):
     value, gradient = loss.value_and_gradient(f, Y)
     assert isinstance(value, float) and gradient.dtype == dtype
     exact, exactly = f.astype(np.float64), Y.astype(np.float64)
-    eps = np.finfo(dtype).eps
+    eps = float(np.finfo(dtype).eps)
     assert value == pytest.approx(loss.value(exact, exactly), rel=50.0 * eps)
     slopes = loss.gradient(exact, exactly)
     np.testing.assert_allclose(gradient, slopes, rtol=0.0, atol=200.0 * (1.0 + size) * eps)
