@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
-from cvxnn.losses import HuberLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses import (
+    HuberLoss,
+    SoftmaxLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+    WeightedLoss,
+    as_loss,
+)
 from cvxnn.losses.margin import LogisticLoss
-from cvxnn.losses.offset import OffsetLoss, best_offset
+from cvxnn.losses.offset import OffsetLoss, best_offset, best_offsets
 
 LOSSES = [SquaredLoss(), HuberLoss(0.3), LogisticLoss(), SquaredHingeLoss()]
 
@@ -75,3 +82,46 @@ def test_the_best_scaling_of_a_dual_point_may_be_tiny():
     assert 1e-70 < t < 1e-60
     values = [loss.conjugate(s * v, y) for s in (0.5 * t, t, 2.0 * t)]
     assert values[1] <= min(values)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+def test_outputs_that_are_not_joined_have_each_its_own(loss):
+    rng = np.random.default_rng(3)
+    f, y = rng.standard_normal((30, 2)), rng.standard_normal((30, 2))
+    y = np.where(y > 0.2, 1.0, -1.0) if loss.has_labels else y
+    weighted = WeightedLoss(loss, rng.uniform(0.1, 3.0, 30))
+    each = [best_offset(weighted, f[:, j], y[:, j]) for j in range(2)]
+    np.testing.assert_array_equal(best_offsets(weighted, f, y), each)
+    assert best_offsets(weighted, f[:, 0], y[:, 0]) == each[0]
+
+
+@pytest.mark.parametrize("start", [0.0, [50.0, -50.0, 0.0], [-800.0, 0.0, 3.0]], ids=str)
+@pytest.mark.parametrize("spread", [0.1, 1.0, 30.0])
+def test_classes_have_the_best_that_scipy_finds(start, spread):
+    rng = np.random.default_rng(4)
+    f, Y = spread * rng.standard_normal((50, 3)), np.eye(3)[rng.choice(3, 50, p=[0.1, 0.3, 0.6])]
+    Y *= rng.uniform(0.5, 2.0, (50, 1))
+    loss = SoftmaxLoss()
+    b = best_offsets(loss, f, Y, np.array(start))
+    gradient = loss.gradient(f + b, Y)
+    assert (np.abs(gradient.sum(axis=0)) <= 1e-9 * np.abs(gradient).sum() + 1e-12).all()
+    reference = minimize(lambda c: loss.value(f + c, Y), np.zeros(3), method="BFGS", tol=1e-9)
+    assert loss.value(f + b, Y) <= reference.fun * (1.0 + 1e-12)
+
+
+def test_log_odds_of_rare_classes():
+    Y = np.eye(3)[[0] * 1000 + [1] * 10 + [2]]
+    b = best_offsets(SoftmaxLoss(), np.zeros((1011, 3)), Y)
+    np.testing.assert_allclose(b - b[2], np.log([1000.0, 10.0, 1.0]), atol=1e-9)
+
+
+def test_the_curvature_of_sums_is_the_slope_of_summed_gradients():
+    rng = np.random.default_rng(5)
+    f, Y = rng.standard_normal((20, 3)), np.eye(3)[rng.integers(0, 3, 20)]
+    for loss, target in ((SoftmaxLoss(), Y), (HuberLoss(0.7), f + rng.standard_normal((20, 3)))):
+        hessian = loss.summed_curvature(f, target)
+        ends = [
+            [loss.gradient(f + step * move, target).sum(axis=0) for move in np.eye(3)]
+            for step in (1e-6, -1e-6)
+        ]
+        np.testing.assert_allclose(hessian, (np.array(ends[0]) - ends[1]) / 2e-6, atol=1e-6)

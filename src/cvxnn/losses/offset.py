@@ -10,8 +10,9 @@ from cvxnn.losses.base import Loss
 
 _STEPS = 200
 # Of Newton's method on several: the fall that a step has to reach, as a share of what its slope
-# promises, and what is added to the curvature, as a share of parabolas above the loss.
-_FALL, _RIDGE = 1e-4, 1e-10
+# promises, what is added to the curvature, as a share of parabolas above the loss, and the share of
+# a value that its rounding may be.
+_FALL, _RIDGE, _NOISE = 1e-4, 1e-10, 64.0 * EPS
 
 
 class OffsetLoss(Loss):
@@ -195,13 +196,12 @@ def _joint_offsets(
         hessian += _RIDGE * np.diag(loss.majorizer(prediction + b, y).sum(axis=0))
         move = -np.linalg.solve(hessian, slopes)
         fall, length = -float(slopes @ move), 1.0
-        if fall <= EPS * abs(value):
+        if fall <= _NOISE * abs(value):
             # Values do not tell any more whether it is a step down.
             return np.asarray(b + move)
-        while True:
-            new = loss.value(prediction + b + length * move, y)
-            if new <= value - _FALL * length * fall or length * fall <= EPS * abs(value):
-                break
+        new = loss.value(prediction + b + move, y)
+        while new > value - _FALL * length * fall and length * fall > _NOISE * abs(value):
             length *= 0.5
+            new = loss.value(prediction + b + length * move, y)
         b, value = b + length * move, new
     return b

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from least_squares import least_squares
-from planted_rows import planted
+from planted_rows import planted, planted_outputs
 
 from cvxnn.interrupts import Deadline
-from cvxnn.problems import Neurons
+from cvxnn.layers import Layer
+from cvxnn.losses import as_loss
+from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.joint_descent import JointDescent
 
 
@@ -17,8 +19,15 @@ def start(seed=0, k=30, d=8):
     return Neurons(directions, np.full(k, 0.1), np.where(np.arange(k) % 2, 1.0, -1.0)[:, None])
 
 
+def several(k=30, d=8, c=3):
+    rng = np.random.default_rng(1)
+    outputs = rng.standard_normal((k, c))
+    outputs /= np.linalg.norm(outputs, axis=1, keepdims=True)
+    return Neurons(start(k=k, d=d).directions, np.full(k, 0.1), outputs)
+
+
 def objective(problem, neurons):
-    f = problem.rows.forward(neurons.rays, neurons.signs) + neurons.intercept
+    f = problem.rows.forward(neurons.rays, neurons.heads) + neurons.intercept
     return problem.value(f, float(neurons.sizes.sum()))
 
 
@@ -77,3 +86,36 @@ def test_no_neurons_stay_none():
     X, y = planted(40)
     descent = JointDescent(least_squares(X, y, 20.0), np.float32)
     assert len(descent.moved(Neurons.none(8), 20.0, steps=10, enough=0.0)) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("loss", ["squared", "huber", "softmax"])
+def test_at_rest_the_pull_of_every_neuron_is_beta_times_its_outputs(dtype, intercept, loss):
+    X, Y = planted_outputs(400, loss=loss)
+    Y = Y + np.array([2.0, -1.0, 0.0]) if loss == "squared" else Y
+    beta = 20.0 if loss == "squared" else 4.0
+    problem = Problem(Layer(X), Y, beta, as_loss(loss))
+    descent = JointDescent(problem, dtype, intercept=intercept)
+    neurons = descent.moved(several(), beta, steps=3000, enough=0.0)
+    f = problem.rows.forward(neurons.rays, neurons.outputs) + neurons.intercept
+    pulls = problem.residual(f).T @ np.maximum(X @ neurons.directions.T, 0.0)
+    large = neurons.sizes > 1e-2 * neurons.sizes.max()
+    atol = 0.03 * beta
+    np.testing.assert_allclose(pulls.T[large], beta * neurons.outputs[large], atol=atol)
+    assert np.shape(neurons.intercept) == ((3,) if intercept else ())
+    if intercept:
+        left = problem.residual(f)
+        assert (np.abs(left.sum(axis=0)) <= 1e-2 * np.abs(left).sum(axis=0)).all()
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_steps_on_tiles_come_near_for_several_outputs_too(intercept):
+    X, Y = planted_outputs(6000)
+    problem = Problem(Layer(X), Y, 20.0, as_loss("squared"))
+    descent = JointDescent(problem, np.float32, intercept=intercept)
+    rng = np.random.default_rng(0)
+    stirred = descent.stirred(several(), 20.0, rng, epochs=200, rate=0.02)
+    moved = descent.moved(several(), 20.0, steps=300, enough=0.0)
+    assert objective(problem, stirred) <= 1.05 * objective(problem, moved)
+    assert objective(problem, moved) < 0.2 * objective(problem, several())

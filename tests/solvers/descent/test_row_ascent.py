@@ -1,9 +1,10 @@
 """Climbs on the rows: no end is below its start, and no two ends are one."""
 
 import numpy as np
-from planted_rows import planted
+import pytest
+from planted_rows import planted, planted_outputs
 
-from cvxnn.solvers.descent.row_ascent import RowAscent, climbed, distinct, pull_of
+from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, distinct, pull_of
 
 
 def test_climbs_do_not_end_below_their_starts():
@@ -35,3 +36,41 @@ def test_what_is_found_is_worth_it_and_best_first():
     values = outputs[:, 0] * (y @ np.maximum(X @ directions.T, 0.0))
     assert len(values) > 0 and (values > 10.0 * (1.0 - 1e-5)).all()
     assert (np.diff(values) <= 1e-4 * values[0]).all()
+
+
+@pytest.mark.parametrize("c", [2, 5])
+def test_climbs_on_several_outputs_turn_the_outputs_too(c):
+    X, V = planted_outputs(60, 9, c, 1)
+    rng = np.random.default_rng(2)
+    U = rng.standard_normal((50, 9))
+    U /= np.linalg.norm(U, axis=1, keepdims=True)
+    ends, outputs, values = climbed(pull_of(X, V, np.zeros((50, c))), U, 8)
+    before, after = (np.linalg.norm(V.T @ np.maximum(X @ u.T, 0.0), axis=0) for u in (U, ends))
+    assert (after >= before - 1e-9).all() and (after > before).mean() > 0.9
+    np.testing.assert_allclose(values, after, rtol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(outputs, axis=1), 1.0, rtol=1e-12)
+    pulls = V.T @ np.maximum(X @ ends.T, 0.0)
+    np.testing.assert_allclose(along(outputs, pulls), after, rtol=1e-12)
+    # The slope of the norm, as finite differences have it.
+    top = int(values.argmax())
+    _, _, slopes = pull_of(X, V, np.zeros((1, c))).at(ends[[top]])
+    for move in np.eye(9):
+        both = (ends[top] + step * move for step in (1e-6, -1e-6))
+        high, low = (np.linalg.norm(V.T @ np.maximum(X @ u, 0.0)) for u in both)
+        assert slopes[0] @ move == pytest.approx((high - low) / 2e-6, rel=1e-5, abs=1e-4)
+
+
+def test_what_is_found_for_several_outputs_is_worth_it_and_best_first():
+    X, Y = planted_outputs(90, 9, 3, 1)
+    directions, outputs = RowAscent(X, np.eye(9), np.random.default_rng(0)).found(Y, 40, 10.0)
+    values = along(outputs, Y.T @ np.maximum(X @ directions.T, 0.0))
+    assert len(values) > 0 and (values > 10.0 * (1.0 - 1e-5)).all()
+    assert (np.diff(values) <= 1e-4 * values[0]).all()
+    for part in (directions, outputs):
+        np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1.0, rtol=1e-12)
+
+
+def test_outputs_that_differ_keep_neurons_apart():
+    U = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    outputs = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert distinct(U, outputs, np.array([1.0, 3.0, 2.0]), 9) == [1, 2]

@@ -15,6 +15,8 @@ from cvxnn.solvers.lasso.row_descent import rows_swept
 
 # Of the diagonal: it is more than sums in float32 lose.
 _RIDGE = 1e-6
+# Of a move: below it, it is none.
+_LEAST_SHARE = 1e-3
 
 
 def reweighted(
@@ -55,13 +57,34 @@ def reweighted(
         gram, pull + gram @ before, problem.beta, before,
         sweeps=SETTINGS.sweeps, enough=SETTINGS.least_sweep * problem.beta * neurons.sizes.sum(),
     )  # fmt: skip
-    b = neurons.intercept
+    move, moved = weights - before, np.zeros(problem.n_outputs)
     if intercept:
-        b = b + (residual.sum(axis=0) - sums @ (weights - before)) / total
+        moved = (residual.sum(axis=0) - sums @ move) / total
+    share = _share(problem, neurons, f, move, moved)
+    weights = before + share * move
     sizes = np.linalg.norm(weights, axis=1)
     outputs = weights / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+    b = neurons.intercept + share * moved if intercept else neurons.intercept
     found = replace(neurons, sizes=sizes, outputs=outputs, intercept=b)
     return found.select(sizes > SETTINGS.nothing * sizes.max(initial=0.0))
+
+
+def _share(
+    problem: Problem[Layer], neurons: Neurons, f: FloatArray, move: FloatArray, moved: FloatArray
+) -> float:
+    """How much of a move of output weights and intercept is one down, of predictions f.
+
+    The parabola is that of the loss here: where that curves more, a whole move goes too far.
+    """
+    weights = neurons.outputs * neurons.sizes[:, None]
+    step = problem.rows.forward(neurons.directions, move) + moved
+    value, share = problem.value(f, float(neurons.sizes.sum())), 1.0
+    while share > _LEAST_SHARE:
+        sizes = np.linalg.norm(weights + share * move, axis=1)
+        if problem.value(f + share * step, float(sizes.sum())) <= value:
+            return share
+        share *= 0.5
+    return 0.0
 
 
 def _sums(
