@@ -11,6 +11,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.ascent import SETTINGS, AscentOracle, distinct
 from cvxnn.oracle.outputs.ascent_kernels import climb
+from cvxnn.oracle.outputs.norm_function import NormFunction
 from cvxnn.oracle.outputs.proposals import proposals_at
 from cvxnn.oracle.price import Proposals
 from cvxnn.oracle.tree_search import worker_map
@@ -64,6 +65,7 @@ class OutputsAscent:
         *,
         starts: FloatArray | None = None,
         most: int = 100,
+        polish: bool = False,
         deadline: Deadline = UNLIMITED,
     ) -> Proposals:
         """Distinct local maxima above a threshold, best first.
@@ -80,10 +82,13 @@ class OutputsAscent:
             Further starts, such as the directions of a network.
         most : int
             Neurons that are returned at most.
+        polish : bool
+            Whether to end at local maxima to all digits, also on kinks, where a projection on
+            a cell takes a fraction of a second.
         deadline : Deadline, optional
             Climbs end where they are when it passes.
         """
-        directions = self._geometry.draw(n_starts)
+        X, directions = self._geometry.X, self._geometry.draw(n_starts)
         if starts is not None:
             directions = np.vstack([directions, _units(starts)])
         unit = power_of_two(V)
@@ -93,7 +98,22 @@ class OutputsAscent:
         directions, _ = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
         values = self._climb(weights, directions, _CLIMB_STEPS, deadline)
         directions, _ = distinct(directions, values, most, SETTINGS.same)
-        return proposals_at(self._geometry.X, V, directions, threshold)
+        if polish and X.size * X.shape[1] <= SETTINGS.polish_work:
+            directions = self._polish(V / unit, directions, deadline)
+        return proposals_at(X, V, directions, threshold)
+
+    def _polish(self, V: FloatArray, directions: FloatArray, deadline: Deadline) -> FloatArray:
+        X = self._geometry.X
+        lengths = np.linalg.norm(X, axis=1)
+        normals = X[lengths > 0.0] / lengths[lengths > 0.0, None]
+        omega = (V * lengths[:, None])[lengths > 0.0]
+        function = NormFunction(normals, omega, np.zeros((X.shape[1], V.shape[1])))
+        with worker_map() as workers:
+            peaks = list(workers(lambda u: function.polish(u, deadline), directions))
+        check_interrupt()
+        points = np.array([peak.point for peak in peaks]).reshape(directions.shape)
+        values = np.array([peak.value for peak in peaks])
+        return distinct(points, values, len(points), SETTINGS.same)[0]
 
     def _climb(
         self, weights: FloatArray, directions: FloatArray, n_steps: int, deadline: Deadline
