@@ -11,6 +11,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.oracle import tree_search
 from cvxnn.oracle.outputs.ascent import OutputsAscent
 from cvxnn.oracle.outputs.ascent_kernels import climb
+from cvxnn.oracle.outputs.batch_ascent import climb_together
 from cvxnn.oracle.outputs.branch_and_bound import OutputsTree
 from cvxnn.patterns.reduction import reduce_rows
 
@@ -63,8 +64,9 @@ def test_starts_and_most():
     np.testing.assert_allclose(few.values[0], everything.values[0], rtol=1e-5)
 
 
-def test_the_same_for_every_number_of_cores(monkeypatch):
-    X, V = data(2, 50, 4, 3)
+@pytest.mark.parametrize("r", [4, 14])
+def test_the_same_for_every_number_of_cores(monkeypatch, r):
+    X, V = data(2, 50, r, 3)
     threads = ascent_of(X).search(V, 1.0, 100)
     monkeypatch.setattr(tree_search, "available_cores", lambda: 1)
     serial = ascent_of(X).search(V, 1.0, 100)
@@ -91,6 +93,22 @@ def test_scales(scale):
     X, V = data(4, 30, 3, 2)
     plain, scaled = ascent_of(X).search(V, 1.0, 50), ascent_of(X).search(scale * V, scale, 50)
     np.testing.assert_allclose(scaled.values, scale * plain.values, rtol=1e-6)
+
+
+def test_climbs_by_products_of_matrices_end_where_others_do():
+    X, V = data(5, 60, 14, 3)
+    starts = np.random.default_rng(0).standard_normal((20, 14))
+    starts /= np.linalg.norm(starts, axis=1)[:, None]
+    together, alone, values = starts.copy(), starts.copy(), np.zeros(20)
+    reached = climb_together(X, V, together, np.ones(20), 30)
+    columns, weights = np.ascontiguousarray(X.T), np.ascontiguousarray(V.T)
+    climb(columns, weights, np.zeros((14, 3)), alone, np.ones(20), values, 30)
+    np.testing.assert_allclose(reached, values, rtol=1e-8)
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(reached, norms(X, V, together).astype(float), rtol=1e-12)
+    # Where nothing is active there is no way up.
+    nothing = np.full((1, 3), -np.sqrt(1.0 / 3.0))
+    assert climb_together(np.eye(3), np.ones((3, 2)), nothing, np.ones(1), 5) == 0.0
 
 
 @pytest.mark.parametrize("n", [5, 300])
