@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Generic, final
+from typing import Any, Generic, final
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from cvxnn.oracle import tree_kernels as tree
 from cvxnn.oracle.peaks import F, PeakJob, PeakSearch, SignedFunction, both_signs
 from cvxnn.patterns.reduction import HyperplaneWeights
 
-WorkerMap = Callable[..., Iterator[None]]
+WorkerMap = Callable[..., Iterator[Any]]
 
 
 @dataclass(frozen=True)

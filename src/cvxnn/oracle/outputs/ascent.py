@@ -7,16 +7,22 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.blas import suitable_threads
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.ascent import SETTINGS, AscentOracle, distinct
 from cvxnn.oracle.outputs.ascent_kernels import climb
+from cvxnn.oracle.outputs.batch_ascent import climb_together
+from cvxnn.oracle.outputs.norm_function import NormFunction
 from cvxnn.oracle.outputs.proposals import proposals_at
 from cvxnn.oracle.price import Proposals
 from cvxnn.oracle.tree_search import worker_map
 
 # Evaluations of a long climb: with the output it converges linearly.
 _CLIMB_STEPS = 120
+# Columns from which on products of matrices are quicker than loops over the rows, by a factor
+# of three; and entries of such a product.
+_WIDE, _TOGETHER = 12, 1 << 19
 
 
 @final
@@ -64,6 +70,7 @@ class OutputsAscent:
         *,
         starts: FloatArray | None = None,
         most: int = 100,
+        polish: bool = False,
         deadline: Deadline = UNLIMITED,
     ) -> Proposals:
         """Distinct local maxima above a threshold, best first.
@@ -80,39 +87,61 @@ class OutputsAscent:
             Further starts, such as the directions of a network.
         most : int
             Neurons that are returned at most.
+        polish : bool
+            Whether to end at local maxima to all digits, also on kinks, where a projection on
+            a cell takes a fraction of a second.
         deadline : Deadline, optional
             Climbs end where they are when it passes.
         """
-        directions = self._geometry.draw(n_starts)
+        X, directions = self._geometry.X, self._geometry.draw(n_starts)
         if starts is not None:
             directions = np.vstack([directions, _units(starts)])
         unit = power_of_two(V)
-        weights = np.ascontiguousarray((V / unit).T)
-        values = self._climb(weights, directions, SETTINGS.short_steps, deadline)
+        units = V / unit
+        values = self._climb(units, directions, SETTINGS.short_steps, deadline)
         good = values > SETTINGS.promising * threshold / unit
         directions, _ = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
-        values = self._climb(weights, directions, _CLIMB_STEPS, deadline)
+        values = self._climb(units, directions, _CLIMB_STEPS, deadline)
         directions, _ = distinct(directions, values, most, SETTINGS.same)
-        return proposals_at(self._geometry.X, V, directions, threshold)
+        if polish and X.size * X.shape[1] <= SETTINGS.polish_work:
+            directions = self._polish(units, directions, deadline)
+        return proposals_at(X, V, directions, threshold)
+
+    def _polish(self, V: FloatArray, directions: FloatArray, deadline: Deadline) -> FloatArray:
+        X = self._geometry.X
+        lengths = np.linalg.norm(X, axis=1)
+        normals = X[lengths > 0.0] / lengths[lengths > 0.0, None]
+        omega = (V * lengths[:, None])[lengths > 0.0]
+        function = NormFunction(normals, omega, np.zeros((X.shape[1], V.shape[1])))
+        with worker_map() as workers:
+            peaks = list(workers(lambda u: function.polish(u, deadline), directions))
+        check_interrupt()
+        points = np.array([peak.point for peak in peaks]).reshape(directions.shape)
+        values = np.array([peak.value for peak in peaks])
+        return distinct(points, values, len(points), SETTINGS.same)[0]
 
     def _climb(
-        self, weights: FloatArray, directions: FloatArray, n_steps: int, deadline: Deadline
+        self, V: FloatArray, directions: FloatArray, n_steps: int, deadline: Deadline
     ) -> FloatArray:
         """Climb from `directions`, in place, in pieces that an interrupt gets between."""
-        base = np.zeros((len(self._columns), len(weights)))
+        X, columns, weights = self._geometry.X, self._columns, np.ascontiguousarray(V.T)
+        base = np.zeros((len(columns), len(weights)))
         steps, values = np.ones(len(directions)), np.full(len(directions), -np.inf)
-        work = self._columns.size + weights.size
+        is_wide = len(columns) >= _WIDE
+        work = X.size + V.size
         size = max(1, SETTINGS.chunk_work // max(work * n_steps, 1))
+        size = max(1, _TOGETHER // len(X)) if is_wide else size
 
         def run(begin: int) -> None:
-            if not deadline.passed:
-                part = slice(begin, begin + size)
-                climb(
-                    self._columns, weights, base, directions[part], steps[part], values[part],
-                    n_steps,
-                )  # fmt: skip
+            if deadline.passed:
+                return
+            part = slice(begin, begin + size)
+            if is_wide:
+                values[part] = climb_together(X, V, directions[part], steps[part], n_steps)
+                return
+            climb(columns, weights, base, directions[part], steps[part], values[part], n_steps)
 
-        with worker_map() as workers:
+        with suitable_threads(len(X)), worker_map() as workers:
             for _ in workers(run, range(0, len(directions), size)):
                 check_interrupt()
         return values

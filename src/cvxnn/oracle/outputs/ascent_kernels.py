@@ -9,8 +9,8 @@ from cvxnn.kernels import kernel
 
 # Sums may be reordered here, for speed: nothing in this file is part of a proof.
 _FAST = {"reassoc", "contract", "nsz"}
-# A step that gains less, relative, is the last.
-_LEAST_GAIN = 1e-13
+# A step that gains less, relative, is the last, and so is a shorter one.
+LEAST_GAIN, LEAST_STEP = 1e-13, 1e-8
 # Rows at a time: what is made of them stays in the fastest cache.
 _BLOCK = 128
 
@@ -111,7 +111,7 @@ def climb(
         values[m] = _output(columns, weights, base, u, active, z)
         length = _gradient(columns, weights, base, active, z, pull, target)
         for _ in range(n_steps):
-            if steps[m] < 1e-8 or length == 0.0:
+            if steps[m] < LEAST_STEP or length == 0.0:
                 break
             norm = 0.0
             for j in range(r):
@@ -127,7 +127,7 @@ def climb(
             if gain > 0.0:
                 u[:], z[:], values[m] = trial, ahead, value
                 length = _gradient(columns, weights, base, active, z, pull, target)
-                if gain <= _LEAST_GAIN * value:
+                if gain <= LEAST_GAIN * value:
                     break
                 steps[m] = min(1.0, 2.0 * steps[m])
             else:

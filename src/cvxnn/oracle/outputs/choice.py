@@ -64,7 +64,13 @@ class OutputsClimbAndBound:
         """Price V, shape (n, c), see :class:`~cvxnn.oracle.price.Oracle`."""
         given = None if starts is None else starts @ self._basis
         climbed = self._ascent.search(
-            V, threshold, _STARTS, starts=given, most=self._most, deadline=deadline
+            V,
+            threshold,
+            _STARTS,
+            starts=given,
+            most=self._most,
+            polish=True,
+            deadline=deadline,
         ).turned(self._basis.T)
         known = [climbed.directions, *([] if starts is None else [starts])]
         price = self._tree.price(V, threshold, tol=tol, starts=np.vstack(known), deadline=deadline)
