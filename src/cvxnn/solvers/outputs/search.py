@@ -17,6 +17,7 @@ from cvxnn.oracle.outputs.choice import outputs_oracle_for
 from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.outputs.descent import OutputsDescent
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import (
@@ -86,11 +87,21 @@ class OutputsSearch(IncumbentSearch):
         self._offer(nothing)
         self._certifies, self._polishes = certifies and polishes, polishes
         self._is_coarse, self._exchanges = True, 0
+        self._rough: TileSearch | None = None
+        if is_for_tiles(layer, self.rank) or (not polishes and layer.readout is None):
+            self._rough = TileSearch(
+                self.problem, to_direction, random_state, self.deadline, intercept=intercept
+            )
         if start is not None:
             self._offer(start.turned(self.basis))
+            if self._rough is not None:
+                self._rough.start_from(self.neurons)
 
     def step(self, tol: float) -> None:
-        """One round."""
+        """One round; a rough one at first, in high rank."""
+        if self._rough is not None:
+            self._rough_round(self._rough)
+            return
         before = (self.objective, self.bound)
         proposals = self._proposals(self._excess(tol))
         self.n_blocks = len(proposals)
@@ -103,6 +114,17 @@ class OutputsSearch(IncumbentSearch):
         excluded = len(proposals) == 0 and not self.deadline.passed
         self.stationary = excluded and not improved and self.gap > tol
         self.stalled = 0 if improved else self.stalled + 1
+
+    def _rough_round(self, rough: TileSearch) -> None:
+        try:
+            done = rough.advance()
+        finally:
+            self.n_blocks = rough.n_new
+            self._offer(rough.neurons)
+        if done and not self._polishes:
+            self.stationary = True
+        elif done:
+            self._rough, self._is_coarse = None, False
 
     def _proposals(self, excess: float) -> Proposals:
         """Neurons that would help: of the exact oracle where it is quick, or all that is left."""
