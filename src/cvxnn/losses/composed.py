@@ -32,6 +32,7 @@ class WeightedLoss(Loss):
     def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self.joins_outputs = loss.joins_outputs
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
@@ -50,6 +51,9 @@ class WeightedLoss(Loss):
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.curvature(prediction, y))
+
+    def curved(self, prediction: FloatArray, y: FloatArray, move: FloatArray) -> FloatArray:
+        return self._times(self.loss.curved(prediction, y, move))
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.majorizer(prediction, y))
