@@ -125,3 +125,19 @@ def test_the_curvature_of_sums_is_the_slope_of_summed_gradients():
             for step in (1e-6, -1e-6)
         ]
         np.testing.assert_allclose(hessian, (np.array(ends[0]) - ends[1]) / 2e-6, atol=1e-6)
+
+
+def test_losses_made_of_one_that_joins_outputs_join_them_too():
+    rng = np.random.default_rng(6)
+    f, Y = rng.standard_normal((40, 3)), np.eye(3)[rng.integers(0, 3, 40)]
+    weights, b = rng.uniform(0.1, 3.0, 40), np.array([0.3, -0.2, 1.0])
+    weighted, repeated = WeightedLoss(SoftmaxLoss(), weights), Y * weights[:, None]
+    beside = OffsetLoss(weighted, b)
+    assert weighted.joins_outputs and beside.joins_outputs
+    # What all outputs have in common changes nothing.
+    expected = np.diff(best_offsets(SoftmaxLoss(), f, repeated))
+    np.testing.assert_allclose(np.diff(best_offsets(weighted, f, Y)), expected, atol=1e-8)
+    np.testing.assert_allclose(np.diff(best_offsets(beside, f, Y) + b), expected, atol=1e-8)
+    for move in np.eye(3):
+        curved = SoftmaxLoss().curved(f + b, repeated, move)
+        np.testing.assert_allclose(beside.curved(f, Y, move), curved, atol=1e-12)

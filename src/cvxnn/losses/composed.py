@@ -32,6 +32,7 @@ class WeightedLoss(Loss):
     def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self.joins_outputs = loss.joins_outputs
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])

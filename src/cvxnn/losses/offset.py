@@ -36,6 +36,7 @@ class OffsetLoss(Loss):
     def __init__(self, loss: Loss, offset: float | FloatArray) -> None:
         self.loss, self.offset = loss, offset
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self.joins_outputs = loss.joins_outputs
 
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
         offset = self.offset[rows] if isinstance(self.offset, np.ndarray) else self.offset
@@ -56,6 +57,11 @@ class OffsetLoss(Loss):
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.curvature(prediction + self.offset, y)
+
+    def factors(
+        self, prediction: FloatArray, y: FloatArray
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return self.loss.factors(prediction + self.offset, y)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.majorizer(prediction + self.offset, y)

@@ -225,3 +225,12 @@ def test_a_class_without_rows_has_no_best_intercept():
     with pytest.raises(InputError, match="a class has no row"):
         path_on(X, wide, "softmax", intercept=True)
     assert path_on(X, wide, "softmax").largest_beta > 0.0
+
+
+def test_labels_of_an_output_that_are_all_the_same_have_no_best_intercept():
+    X, Y = planted_outputs()
+    Y = np.where(Y > 0.3, 1.0, -1.0)
+    assert path_on(X, Y, "logistic", intercept=True).largest_beta > 0.0
+    Y[:, 1] = 1.0
+    with pytest.raises(InputError, match="all the same"):
+        path_on(X, Y, "logistic", intercept=True)

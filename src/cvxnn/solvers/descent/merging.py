@@ -28,6 +28,7 @@ def merged(neurons: Neurons) -> Neurons:
     """
     near = neurons.directions @ neurons.directions.T > SETTINGS.one
     near &= neurons.outputs @ neurons.outputs.T > SETTINGS.one
+    np.fill_diagonal(near, True)
     owner = np.full(len(neurons), -1)
     for i in np.argsort(-neurons.sizes, kind="stable"):
         if owner[i] < 0:

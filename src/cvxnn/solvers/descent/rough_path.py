@@ -11,6 +11,7 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers import Layer
+from cvxnn.losses import Loss
 from cvxnn.patterns.reduction import row_space
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of
@@ -79,7 +80,7 @@ class RoughPath:
         steps: int = SETTINGS.rough_steps,
     ) -> None:
         if intercept and problem.loss.has_labels:
-            _check_labels(problem.Y)
+            _check_labels(problem.loss, problem.Y)
         # The search is in float32, whose range the weights may be far outside.
         loss = problem.loss.in_weight_units()
         scaled, self._units = replace(problem, loss=loss).in_units()
@@ -152,12 +153,12 @@ class RoughPath:
         return max(float(values[best]), 0.0) if value > rounding_of_zero(v, lengths) else 0.0
 
 
-def _check_labels(Y: FloatArray) -> None:
+def _check_labels(loss: Loss, Y: FloatArray) -> None:
     """InputError where the best intercept would be infinite."""
-    if Y.shape[1] == 1 and (Y[:1] == Y).all():
-        raise InputError("the labels are all the same, an intercept has no best value then.")
-    if (Y == 0.0).all(axis=0).any():
+    if loss.joins_outputs and (Y == 0.0).all(axis=0).any():
         raise InputError("a class has no row, an intercept has no best value then.")
+    if not loss.joins_outputs and (Y[:1] == Y).all(axis=0).any():
+        raise InputError("the labels are all the same, an intercept has no best value then.")
 
 
 def rounding_of_zero(v: FloatArray, lengths: FloatArray) -> float:

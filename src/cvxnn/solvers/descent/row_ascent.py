@@ -59,8 +59,7 @@ class RowAscent:
         ends, outputs, values = climbed(pull, start, SETTINGS.ascent_steps)
         worth = values * (n / len(w)) > least
         kept = distinct(ends, outputs, np.where(worth, values, -np.inf), SETTINGS.most_new)
-        ends, outputs = ends[kept].astype(np.float64), outputs[kept].astype(np.float64)
-        return unit(ends), outputs if v.ndim == 1 else unit(outputs)
+        return unit(ends[kept].astype(np.float64)), unit(outputs[kept].astype(np.float64))
 
 
 class Pull(Protocol):
