@@ -145,6 +145,20 @@ def overestimate(
 
 
 @kernel
+def longest_edge(w: Array) -> tuple[int, int]:
+    """The two generators that are farthest apart."""
+    left, right, longest = 0, 1, 0.0
+    for i in range(len(w)):
+        for j in range(i):
+            s = 0.0
+            for k in range(len(w)):
+                s += (w[i, k] - w[j, k]) ** 2
+            if s > longest:
+                longest, left, right = s, j, i
+    return left, right
+
+
+@kernel
 def choose_edge(
     w: Array, parts: Array, rises: Array, heights: Array, entries: Array, begin: int, end: int,
     gaps: Array,
@@ -154,7 +168,9 @@ def choose_edge(
     In the middle the height is taken for linear, but for the chords of the undecided rows.
     """
     r = len(w)
-    left, right, best, length = 0, 1, 0.0, 0.0
+    left, right = longest_edge(w)
+    # Less is rounding.
+    best = 1e-12 * heights.max()
     gaps.fill(0.0)
     for k in range(begin, end):
         along, across = rises[k - begin, 0], rises[k - begin, 1]
@@ -168,16 +184,14 @@ def choose_edge(
                 gaps[1, i, j] += across * gap
     for i in range(r):
         for j in range(i):
-            s, square = 0.0, 0.0
-            for k in range(r):
-                s += (w[i, k] - w[j, k]) ** 2
+            square = 0.0
             for q in range(2, parts.shape[1]):
                 square += (parts[i, q] + parts[j, q]) ** 2
             across = np.sqrt(square) + parts[i, 1] + parts[j, 1] - gaps[1, i, j]
             along = max(parts[i, 0] + parts[j, 0] - gaps[0, i, j], 0.0)
             gap = heights[i] + heights[j] - np.hypot(along, across)
-            if gap > best or (best == 0.0 and s > length):
-                best, length, left, right = max(gap, 0.0), s, j, i
+            if gap > best:
+                best, left, right = gap, j, i
     return left, right
 
 
@@ -256,10 +270,15 @@ def advance(
             limits[CLOSING] = max(limits[CLOSING], height * limits[GROWTH] + limits[FLOOR])
         if bound <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], bound)
-        elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:
+        elif counters[0] + 2 > len(links) or r == 1:
             limits[LOST] = max(limits[LOST], bound)
         else:
-            left, right = choose_edge(w, parts, rises, heights, entries, begin, end, gaps)
+            if mixed[0] == np.inf:
+                # A cone as thin as the rounding, for which there are no certificates. It is
+                # wide elsewhere: halves that are small will do without.
+                left, right = longest_edge(w)
+            else:
+                left, right = choose_edge(w, parts, rises, heights, entries, begin, end, gaps)
             split(node, begin, end, bound, heights, w, left, right, generators, sums, reals, links)
             counters[0] += 2
         if found:
