@@ -17,12 +17,9 @@ from cvxnn.oracle.tree_kernels import (
     CLOSING,
     COUNT,
     DEPTH,
-    FLOOR,
     FOUND,
     FRESH,
     FULL,
-    GROWTH,
-    INCUMBENT,
     LARGEST,
     LEFT,
     LOST,
@@ -32,6 +29,8 @@ from cvxnn.oracle.tree_kernels import (
     REPLACED,
     REPORT,
     RIGHT,
+    raise_incumbent,
+    read_cone,
     settle,
     shorten,
     split,
@@ -230,14 +229,11 @@ def advance(
         )
         work += links[node, COUNT] + 16
         for j in range(r):
-            centre[j] = 0.0
-            for i in range(r):
-                w[j, i] = generators[node, j, i]
-                centre[j] += generators[node, i, j]
             for q in range(c):
                 settled[j, q] = sums[0, node, j * c + q] + sums[1, node, j * c + q]
                 value[q] += settled[j, q]
-        height, norm = _norm(value), _norm(centre)
+        norm, reach = read_cone(node, links, generators, w, centre)
+        height = _norm(value)
         for q in range(c):
             ahead[q] = value[q] / height if height > 0.0 else 1.0 / np.sqrt(float(c))
         height /= norm
@@ -246,18 +242,12 @@ def advance(
         depth = root * links[node, DEPTH]
         error = 2.3 * EPS * (2.0 * depth + 3.0 * r + 2.0 * c + BLOCK + 30.0) * limits[MASS]
         error += 2.3 * EPS * (end - begin + r + 2.0 * c + 12.0) * spread
-        top, tight, nearest = 0.0, 0.0, np.inf
-        for j in range(r):
-            tight += heights[j]
-            top = max(top, heights[j])
-            nearest = min(nearest, dot(w[j], centre))
-        reach = norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
-        bound = min(bound, (top + error) * reach)
+        bound = min(bound, (heights.max() + error) * reach)
         found = height > limits[REPORT]
         mixed[0] = 0.0
         goal = limits[CLOSING] * (1.0 - 16.0 * (r + depth) * EPS) - 2.0 * root * error
         # Where the over-estimator is too large at the centre, no certificate can help.
-        if bound > limits[CLOSING] and tight <= goal * norm:
+        if bound > limits[CLOSING] and heights.sum() <= goal * norm:
             shorten(goal, heights, heights, zero, entries, 0, 0, w, z, mixed, np.inf, ignored)
             short = 0.0
             for j in range(r):
@@ -265,9 +255,7 @@ def advance(
             length = _norm(z)
             error += EPS * (depth + r + 4.0) * length + short
             bound = min(bound, length * (1.0 + EPS * (r + 4.0)) + root * (1.0 + 1e-9) * error)
-        if height > limits[INCUMBENT]:
-            limits[INCUMBENT] = height
-            limits[CLOSING] = max(limits[CLOSING], height * limits[GROWTH] + limits[FLOOR])
+        raise_incumbent(height, limits)
         if bound <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], bound)
         elif counters[0] + 2 > len(links) or r == 1:
