@@ -379,6 +379,34 @@ def split(
 
 
 @kernel
+def read_cone(
+    node: int, links: Array, generators: Array, w: Array, centre: Array
+) -> tuple[float, float]:
+    """The generators of a node and their sum.
+
+    Returns its length, and the largest ``sum_j lambda_j`` of a point of the unit ball.
+    """
+    r, nearest = len(w), np.inf
+    for j in range(r):
+        centre[j] = 0.0
+        for i in range(r):
+            w[j, i] = generators[node, j, i]
+            centre[j] += generators[node, i, j]
+    for j in range(r):
+        nearest = min(nearest, dot(w[j], centre))
+    norm, depth = _norm(centre), np.sqrt(float(r)) * links[node, DEPTH]
+    return norm, norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
+
+
+@kernel
+def raise_incumbent(value: float, limits: Array) -> None:
+    """Close nodes from a larger value on."""
+    if value > limits[INCUMBENT]:
+        limits[INCUMBENT] = value
+        limits[CLOSING] = max(limits[CLOSING], value * limits[GROWTH] + limits[FLOOR])
+
+
+@kernel
 def advance(
     generators: Array, sums: Array, reals: Array, links: Array, entries: Array, limits: Array,
     counters: Array, point: Array, max_work: int,
@@ -423,22 +451,15 @@ def advance(
         depth = root * links[node, DEPTH]
         error = EPS * (2.0 * depth + 3.0 * r + BLOCK + 10.0) * limits[MASS]
         error += EPS * (end - begin + r + 4.0) * spread
-        top, tight, nearest = 0.0, 0.0, np.inf
+        top, tight = 0.0, 0.0
         for j in range(r):
             settled[j] = sums[0, node, j] + sums[1, node, j]
             value += settled[j]
             first[j] += settled[j] + chords[j]
             tight += first[j]
             top = max(top, first[j])
-            centre[j] = 0.0
-            for i in range(r):
-                w[j, i] = generators[node, j, i]
-                centre[j] += generators[node, i, j]
-        for j in range(r):
-            nearest = min(nearest, dot(w[j], centre))
-        norm = _norm(centre)
+        norm, reach = read_cone(node, links, generators, w, centre)
         value /= norm
-        reach = norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
         bound = min(bound, (top + error) * reach)
         found = value > limits[REPORT]
         for i in range(r):
@@ -459,9 +480,7 @@ def advance(
                 short = max(short, mixed[j] - dot(w[j], z))
             error += EPS * (depth + r + 4.0) * norm + short
             bound = min(bound, norm * (1.0 + EPS * (r + 4.0)) + root * (1.0 + 1e-9) * error)
-        if value > limits[INCUMBENT]:
-            limits[INCUMBENT] = value
-            limits[CLOSING] = max(limits[CLOSING], value * limits[GROWTH] + limits[FLOOR])
+        raise_incumbent(value, limits)
         if bound <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], bound)
         elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:

@@ -206,3 +206,23 @@ def test_nothing_to_price():
     price = OutputsTree(np.eye(3)).price(np.zeros((3, 2)))
     assert price.finished and price.bound == 0.0
     assert price.outputs.shape == (0, 2)
+
+
+def test_cones_as_thin_as_the_rounding_are_cut_elsewhere():
+    """Rows that nearly contain an axis leave cones without certificates, which stay wide."""
+    X = np.array(
+        [
+            [0, 0, -2, 0],
+            [2, -1, 0, 2],
+            [1, -1, -1, -1],
+            [0, -2, 0, 1],
+            [0, 1, 1, -2],
+            [-2, 1, -2, -1],
+        ]
+    ) + 1e-12 * np.array(
+        [[0, 0, 0, -1], [9, -8, 11, -14], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    )
+    V = np.array([[-0.1], [-0.2], [0.2], [0.3], [0.2], [-0.1]])
+    price = OutputsTree(X).price(V, tol=1e-4)
+    assert price.finished
+    assert price.bound == pytest.approx(BranchAndBound(X).price(V, tol=1e-6).bound, rel=1e-4)

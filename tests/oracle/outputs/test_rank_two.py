@@ -134,3 +134,11 @@ def test_nothing_to_price():
     oracle = RankTwoOutputsOracle(np.zeros((3, 2)))
     assert oracle.price(np.ones((3, 2))).bound == 0.0
     assert len(RankTwoOutputsOracle(np.eye(2)).price(np.zeros((2, 4))).proposals) == 0
+
+
+def test_dual_points_that_hardly_meet_any_row():
+    X, V = np.array([[1e-150, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 1e-160]])
+    price = RankTwoOutputsOracle(X).price(V)
+    assert 1e-150 <= price.bound <= 1e-150 * (1.0 + 1e-12)
+    X, V = np.array([[1e-150, 0.0], [0.0, 1.0]]), np.array([[0.0, 1e-150], [0.0, 0.0]])
+    assert 1e-300 <= RankTwoOutputsOracle(X).price(V).bound <= 1e-300 * (1.0 + 1e-12)

@@ -23,6 +23,8 @@ _CLIMB_STEPS = 120
 # Columns from which on products of matrices are quicker than loops over the rows, by a factor
 # of three; and entries of such a product.
 _WIDE, _TOGETHER = 12, 1 << 19
+# Products of one conic projection, of which a direction takes dozens, for it to be polished.
+_POLISH_WORK = 1 << 21
 
 
 @final
@@ -103,7 +105,7 @@ class OutputsAscent:
         directions, _ = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
         values = self._climb(units, directions, _CLIMB_STEPS, deadline)
         directions, _ = distinct(directions, values, most, SETTINGS.same)
-        if polish and X.size * X.shape[1] <= SETTINGS.polish_work:
+        if polish and X.size * X.shape[1] <= _POLISH_WORK:
             directions = self._polish(units, directions, deadline)
         return proposals_at(X, V, directions, threshold)
 

@@ -22,6 +22,8 @@ _BUFFER = 4096
 # Where the bound on the rounding is a larger share of the result, it is worth twice the
 # precision.
 _NEGLIGIBLE = 1e-10
+# Values below it, where V and the rows are of size one, are not told apart.
+_LEAST = 1e-250
 # Arcs are cut into pieces narrower than this, below a quarter of pi: see the notes.
 _WIDEST = 0.7
 
@@ -95,6 +97,8 @@ class RankTwoOutputsOracle:
     ----------
     circle : CircularRows
         The sorted rows.
+    rows : ndarray, shape (m, 2)
+        The same in a unit that is a power of two.
 
     Notes
     -----
@@ -137,9 +141,9 @@ class RankTwoOutputsOracle:
         self, X: FloatArray | CircularRows, *, most: int = 200, depth: float = 0.0
     ) -> None:
         self.circle = X if isinstance(X, CircularRows) else CircularRows.of(X)
-        self._most, self._depth = most, depth
+        self.most, self.depth = most, depth
         self._unit = power_of_two(self.circle.rows)
-        self._rows = np.ascontiguousarray(self.circle.rows / self._unit)
+        self.rows = np.ascontiguousarray(self.circle.rows / self._unit)
 
     def price(
         self,
@@ -155,28 +159,26 @@ class RankTwoOutputsOracle:
         It takes no time to speak of: whatever the deadline, the price is there.
         """
         V = V[self.circle.order]
-        unit = power_of_two(V)
+        unit, n_outputs = power_of_two(V), V.shape[1]
         V = np.ascontiguousarray(V / unit)
-        sizes = np.sqrt((V**2).sum(axis=1))
+        sizes = np.hypot.reduce(V, axis=1)
         largest = float((sizes * self._lengths).max(initial=0.0))
-        n_outputs = V.shape[1]
-        if largest == 0.0:
-            return self._price(0.0, np.zeros(0), np.zeros((0, 2)), np.zeros((0, n_outputs)))
+        if largest < _LEAST:
+            bound = len(V) * _LEAST * unit * self._unit if V.any() else 0.0
+            return self._price(bound, np.zeros(0), np.zeros((0, 2)), np.zeros((0, n_outputs)))
         # Rows that matter get the size 1: squares of a small one would vanish.
         scale = power_of_two(np.array([largest]))
-        restore = unit * self._unit * scale
         allowed = self.circle.allows_precision
         for precise in (False, True):
             walked = _Walk(self, V, 1.0 / scale, precise=precise)
-            top = walked.run(threshold / restore)
+            top = walked.run(threshold / unit / self._unit / scale)
             error = (self._precise_error if precise else self._error)(sizes) / scale
             bound = top * (1.0 + 8.0 * (n_outputs + 8) * EPS) + error * (1.0 + 1e-9)
             if precise or not allowed or error <= _NEGLIGIBLE * bound:
                 break
         values, directions, outputs = walked.best()
-        return self._price(
-            float(np.nextafter(bound * restore, np.inf)), values * restore, directions, outputs
-        )
+        bound = float(np.nextafter(bound * scale * unit * self._unit, np.inf))
+        return self._price(bound, values * scale * unit * self._unit, directions, outputs)
 
     def _price(
         self, bound: float, values: FloatArray, points: FloatArray, outputs: FloatArray
@@ -209,21 +211,6 @@ class RankTwoOutputsOracle:
     def precise_arcs(self) -> _Arcs:
         """Between rows."""
         return _Arcs.of(self.circle.leaders / self._unit, self.circle.starts)
-
-    @property
-    def rows(self) -> FloatArray:
-        """The sorted rows in their unit, shape (m, 2)."""
-        return self._rows
-
-    @property
-    def most(self) -> int:
-        """How many maxima to propose."""
-        return self._most
-
-    @property
-    def depth(self) -> float:
-        """How far the function falls between two of them."""
-        return self._depth
 
 
 class _Walk:

@@ -17,12 +17,9 @@ from cvxnn.oracle.tree_kernels import (
     CLOSING,
     COUNT,
     DEPTH,
-    FLOOR,
     FOUND,
     FRESH,
     FULL,
-    GROWTH,
-    INCUMBENT,
     LARGEST,
     LEFT,
     LOST,
@@ -32,6 +29,8 @@ from cvxnn.oracle.tree_kernels import (
     REPLACED,
     REPORT,
     RIGHT,
+    raise_incumbent,
+    read_cone,
     settle,
     shorten,
     split,
@@ -145,6 +144,20 @@ def overestimate(
 
 
 @kernel
+def longest_edge(w: Array) -> tuple[int, int]:
+    """The two generators that are farthest apart."""
+    left, right, longest = 0, 1, 0.0
+    for i in range(len(w)):
+        for j in range(i):
+            s = 0.0
+            for k in range(len(w)):
+                s += (w[i, k] - w[j, k]) ** 2
+            if s > longest:
+                longest, left, right = s, j, i
+    return left, right
+
+
+@kernel
 def choose_edge(
     w: Array, parts: Array, rises: Array, heights: Array, entries: Array, begin: int, end: int,
     gaps: Array,
@@ -154,7 +167,9 @@ def choose_edge(
     In the middle the height is taken for linear, but for the chords of the undecided rows.
     """
     r = len(w)
-    left, right, best, length = 0, 1, 0.0, 0.0
+    left, right = longest_edge(w)
+    # Less is rounding.
+    best = 1e-12 * heights.max()
     gaps.fill(0.0)
     for k in range(begin, end):
         along, across = rises[k - begin, 0], rises[k - begin, 1]
@@ -168,16 +183,14 @@ def choose_edge(
                 gaps[1, i, j] += across * gap
     for i in range(r):
         for j in range(i):
-            s, square = 0.0, 0.0
-            for k in range(r):
-                s += (w[i, k] - w[j, k]) ** 2
+            square = 0.0
             for q in range(2, parts.shape[1]):
                 square += (parts[i, q] + parts[j, q]) ** 2
             across = np.sqrt(square) + parts[i, 1] + parts[j, 1] - gaps[1, i, j]
             along = max(parts[i, 0] + parts[j, 0] - gaps[0, i, j], 0.0)
             gap = heights[i] + heights[j] - np.hypot(along, across)
-            if gap > best or (best == 0.0 and s > length):
-                best, length, left, right = max(gap, 0.0), s, j, i
+            if gap > best:
+                best, left, right = gap, j, i
     return left, right
 
 
@@ -216,14 +229,11 @@ def advance(
         )
         work += links[node, COUNT] + 16
         for j in range(r):
-            centre[j] = 0.0
-            for i in range(r):
-                w[j, i] = generators[node, j, i]
-                centre[j] += generators[node, i, j]
             for q in range(c):
                 settled[j, q] = sums[0, node, j * c + q] + sums[1, node, j * c + q]
                 value[q] += settled[j, q]
-        height, norm = _norm(value), _norm(centre)
+        norm, reach = read_cone(node, links, generators, w, centre)
+        height = _norm(value)
         for q in range(c):
             ahead[q] = value[q] / height if height > 0.0 else 1.0 / np.sqrt(float(c))
         height /= norm
@@ -232,18 +242,12 @@ def advance(
         depth = root * links[node, DEPTH]
         error = 2.3 * EPS * (2.0 * depth + 3.0 * r + 2.0 * c + BLOCK + 30.0) * limits[MASS]
         error += 2.3 * EPS * (end - begin + r + 2.0 * c + 12.0) * spread
-        top, tight, nearest = 0.0, 0.0, np.inf
-        for j in range(r):
-            tight += heights[j]
-            top = max(top, heights[j])
-            nearest = min(nearest, dot(w[j], centre))
-        reach = norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
-        bound = min(bound, (top + error) * reach)
+        bound = min(bound, (heights.max() + error) * reach)
         found = height > limits[REPORT]
         mixed[0] = 0.0
         goal = limits[CLOSING] * (1.0 - 16.0 * (r + depth) * EPS) - 2.0 * root * error
         # Where the over-estimator is too large at the centre, no certificate can help.
-        if bound > limits[CLOSING] and tight <= goal * norm:
+        if bound > limits[CLOSING] and heights.sum() <= goal * norm:
             shorten(goal, heights, heights, zero, entries, 0, 0, w, z, mixed, np.inf, ignored)
             short = 0.0
             for j in range(r):
@@ -251,15 +255,18 @@ def advance(
             length = _norm(z)
             error += EPS * (depth + r + 4.0) * length + short
             bound = min(bound, length * (1.0 + EPS * (r + 4.0)) + root * (1.0 + 1e-9) * error)
-        if height > limits[INCUMBENT]:
-            limits[INCUMBENT] = height
-            limits[CLOSING] = max(limits[CLOSING], height * limits[GROWTH] + limits[FLOOR])
+        raise_incumbent(height, limits)
         if bound <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], bound)
-        elif counters[0] + 2 > len(links) or r == 1 or mixed[0] == np.inf:
+        elif counters[0] + 2 > len(links) or r == 1:
             limits[LOST] = max(limits[LOST], bound)
         else:
-            left, right = choose_edge(w, parts, rises, heights, entries, begin, end, gaps)
+            if mixed[0] == np.inf:
+                # A cone as thin as the rounding, for which there are no certificates. It is
+                # wide elsewhere: halves that are small will do without.
+                left, right = longest_edge(w)
+            else:
+                left, right = choose_edge(w, parts, rises, heights, entries, begin, end, gaps)
             split(node, begin, end, bound, heights, w, left, right, generators, sums, reals, links)
             counters[0] += 2
         if found:
