@@ -143,17 +143,12 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     Parameters
     ----------
     y : array-like of shape (n,) or (n, 1)
-        Real numbers, one for each row of the data.
-    n : int
-        Rows of the data.
-    name : str
-        How error messages call the argument.
+        Real numbers, one for each of the n rows of the data.
 
     Raises
     ------
     InputError
-        If `y` is sparse, not numeric, complex, of another shape, not finite,
-        or has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY`.
+        As :func:`check_targets`, and if there are several outputs.
 
     Examples
     --------
@@ -169,7 +164,11 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
 def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
     """Return the targets as a float64 array, of shape (n, c) for several outputs, else (n,).
 
-    Parameters and errors are those of :func:`check_target`, and columns are outputs.
+    Raises
+    ------
+    InputError
+        If `y` is sparse, not numeric, complex, of another shape, not finite,
+        or has entries beyond `LARGEST_ENTRY` or, 0 apart, below `SMALLEST_ENTRY`.
 
     Examples
     --------
