@@ -31,6 +31,8 @@ _FEW_PATTERNS = 50_000
 _SIGN_RANK, _MOST_HYPERPLANES = 7, 256
 # Beyond the rank of cones up to so many, where beta is large: a node takes milliseconds.
 _MOST_WITHOUT_CONES = 512
+# Rank up to which cones usually come to an end, and hyperplanes up to which signs do.
+SURE_RANK, _SURE_HYPERPLANES = 6, 64
 # Hyperplanes for which a node takes twice as long as one of cones.
 _DEAR_NODE = 20
 
@@ -64,6 +66,18 @@ def tree_of(
             max_nodes = max(1, int(share * max_nodes))
         return SignTree(rows, reduction, max_nodes=max_nodes)
     return BranchAndBound(rows, reduction, max_nodes=max_nodes)
+
+
+def usually_ends(reduction: Reduction) -> bool:
+    """Whether :func:`tree_of` these rows comes to its end, in a minute or so at the worst.
+
+    Examples
+    --------
+    >>> [usually_ends(reduce_rows(np.eye(rank))) for rank in (6, 9, 10)]
+    [True, True, False]
+    """
+    few_signs = reduction.n_classes <= _SURE_HYPERPLANES and reduction.rank <= MAX_RANK
+    return reduction.rank <= SURE_RANK or few_signs
 
 
 @dataclass(frozen=True)
