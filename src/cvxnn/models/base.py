@@ -23,6 +23,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.settings import Settings
 from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
 
@@ -60,15 +61,18 @@ class Choices:
     random_state : Generator
     start : Neurons, optional
         Where to start from, in the units of the solvers.
+    proof_time : ProofTime, optional
+        Of the run.
     """
 
     method: Method
     random_state: np.random.Generator
     start: Neurons | None
+    proof_time: ProofTime | None = None
 
     def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
         """How the optimum on the rows of a layer is looked for."""
-        return LayerStrategy(problem, self.method, self.random_state, self.start)
+        return LayerStrategy(problem, self.method, self.random_state, self.start, self.proof_time)
 
 
 class Model(Settings, ABC):

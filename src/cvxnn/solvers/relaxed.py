@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from cvxnn.certificates import DualProof
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
+from cvxnn.oracle.choice import SURE_RANK, usually_ends
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
 from cvxnn.relaxation.choice import prover_for
@@ -67,7 +70,6 @@ def relaxation_prover(
     Examples
     --------
     >>> from cvxnn.certificates import spectral_proof
-    >>> from cvxnn.interrupts import UNLIMITED
     >>> from cvxnn.losses import SquaredLoss
     >>> rows, y = Layer(np.array([[1.0], [-1.0]])), np.array([5.0, 1.0])
     >>> problem = Problem.of(rows, y, 0.5, SquaredLoss())
@@ -78,8 +80,7 @@ def relaxation_prover(
     1.75
     """
     rows = problem.rows
-    layer = rows.layer if isinstance(rows, SkipLayer) else rows
-    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+    if _relaxed_layer(problem) is None:
         return None
     if isinstance(rows, SkipLayer):
         problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
@@ -89,6 +90,37 @@ def relaxation_prover(
     else:
         return prover_for(problem, on_bound)
     return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
+
+
+def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:
+    """Whether there is a relaxation of a problem, and no exact oracle that usually ends.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> problems = (
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 10)
+    ... )
+    >>> [needs_relaxation(problem) for problem in problems]
+    [False, True]
+    """
+    layer = _relaxed_layer(problem)
+    if layer is None or min(layer.rows.shape) <= SURE_RANK:
+        return False
+    return not usually_ends(reduce_rows(layer.rows, deadline))
+
+
+def _relaxed_layer(problem: Problem[Any]) -> Layer | None:
+    """The layer of neurons, where there is a relaxation for them."""
+    layer = problem.rows.layer if isinstance(problem.rows, SkipLayer) else problem.rows
+    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+        return None
+    return layer
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:
