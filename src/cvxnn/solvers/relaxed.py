@@ -20,6 +20,7 @@ from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
 from cvxnn.relaxation.choice import prover_for
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
@@ -32,7 +33,11 @@ OnBound = Callable[[DualProof], object] | None
 
 
 def relaxation_prover(
-    problem: Problem[Any], *, intercept: bool = False, on_bound: OnBound = None
+    problem: Problem[Any],
+    *,
+    intercept: bool = False,
+    on_bound: OnBound = None,
+    memory: Memory | None = None,
 ) -> RelaxationProver | PartsProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
@@ -49,6 +54,9 @@ def relaxation_prover(
         Whether there is one beside the neurons.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    memory : Memory, optional
+        Of the last iteration along a path of beta, where this one goes on; many rows, which are
+        bounded in parts, begin anew.
 
     Returns
     -------
@@ -88,8 +96,9 @@ def relaxation_prover(
     elif intercept:
         beside = beside_intercept(problem)
     else:
-        return prover_for(problem, on_bound)
-    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
+        prover = prover_for(problem, on_bound)
+        return replace(prover, memory=memory) if isinstance(prover, RelaxationProver) else prover
+    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound, memory=memory)
 
 
 def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:

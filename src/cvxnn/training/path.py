@@ -16,8 +16,9 @@ from cvxnn.methods import METHODS, Method
 from cvxnn.models.base import Choices, Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.problems import SMALLEST_BETA, Problem
+from cvxnn.relaxation.memory import Memory
 from cvxnn.results import Solution, Status
-from cvxnn.training.solve import prepare, solve
+from cvxnn.training.solve import executed, prepare
 from cvxnn.validation import (
     as_real_array,
     check_callback,
@@ -187,7 +188,8 @@ def regularization_path(
     Notes
     -----
     The objective is (2), a sum over the rows: its optimum is a concave, increasing
-    function of beta. A warm start saves most of the rounds.
+    function of beta. A warm start saves most of the rounds; a bound by a relaxation goes on from
+    the multipliers of the one before.
 
     Examples
     --------
@@ -205,9 +207,12 @@ def regularization_path(
     prepare(X, y, 1.0, method=method, **problem, **limits)
     grid = beta_grid(betas, lambda: largest_beta(X, y, **problem))
     solutions: list[Solution[Any]] = []
+    memory = Memory()
     for beta in grid:
         start = solutions[-1].network if solutions and model.capabilities.warm_start else None
-        solution = solve(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
+        run = prepare(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
+        run.memory = memory
+        solution = executed(run)
         solutions.append(solution)
         if callback is not None:
             callback(solution)

@@ -23,6 +23,7 @@ from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.proof_time import ProofTime
@@ -87,6 +88,8 @@ class Run:
     ----------
     outlook : Outlook or None
         On more time for the bound, where it is one by a relaxation.
+    memory : Memory or None
+        Of the relaxation of the run before along a path of beta, for this one and then of it.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Run:
         self._search: Search | None = None
         self._proof: DualProof | None = None
         self.outlook: Outlook | None = None
+        self.memory: Memory | None = None
         self._history: list[Progress] = []
 
     def advice(self, what: str = "it") -> dict[Status, str]:
@@ -261,7 +265,9 @@ class Run:
             outlook.add(deadline.elapsed, bound)
             self._report_bound(objective, bound, network.n_neurons)
 
-        prover = relaxation_prover(self._scaled, intercept=self._intercept, on_bound=note)
+        prover = relaxation_prover(
+            self._scaled, intercept=self._intercept, on_bound=note, memory=self.memory
+        )
         if prover is None:
             return status
         self.outlook = outlook

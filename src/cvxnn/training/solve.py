@@ -147,11 +147,16 @@ def solve(
         sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
         random_state=random_state, warm_start=warm_start, callback=callback,
     )  # fmt: skip
+    return executed(run)
+
+
+def executed(run: Run) -> Solution[Any]:
+    """What a run comes to, with the warning of :func:`solve`."""
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
     if solution.status is not Status.INTERRUPTED:
         warn_unless_successful(
-            solution.status, solution.n_neurons, solution.program_gap, tol, run.advice()
+            solution.status, solution.n_neurons, solution.program_gap, solution.tol, run.advice()
         )
     return solution
 
