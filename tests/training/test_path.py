@@ -151,3 +151,14 @@ def test_relaxations_go_on_from_one_another(monkeypatch):
     for beta, bound in zip(betas, found.dual_bounds, strict=True):
         network = cvxnn.solve(X, y, beta, method=cvxnn.Sampled(50), random_state=1)
         assert bound <= network.objective
+
+
+def test_a_time_limit_is_one_for_the_largest_beta_too():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 6)), rng.standard_normal(300)
+    sharp, limited = largest_beta(X, y), largest_beta(X, y, time_limit=1e-6)
+    assert sharp <= limited < np.inf
+    betas = regularization_path(X, y, 1, time_limit=1e-6, method=cvxnn.Sampled(5)).betas
+    assert betas[0] >= sharp * (1.0 - 1e-6)
+    with pytest.raises(InputError, match="time_limit"):
+        largest_beta(X, y, time_limit=0.0)

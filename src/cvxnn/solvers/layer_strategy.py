@@ -11,7 +11,7 @@ import numpy as np
 
 from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
@@ -108,8 +108,8 @@ class LayerStrategy(RowsStrategy):
         searches = self._searches(problem, None, deadline, by_cells=True)
         return searches.rough(problem, start, intercept=True)
 
-    def sharp_proof(self) -> DualProof:
-        return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
+        return sharp_proof(self._problem.rows, self._problem.residual_at_zero, deadline)
 
     def _second(
         self,
