@@ -180,6 +180,12 @@ class Model(Settings, ABC):
                 f"warm_start must be a {self.kind.__name__} or None for {self!r}, "
                 f"got {type(network).__name__}."
             )
+        with np.errstate(over="ignore"):
+            penalty = network.penalty()
+        if not np.isfinite(penalty):
+            raise InputError(
+                "The penalty of warm_start is beyond float64: its weights are too large."
+            )
         neurons = self.neurons(network)
         found = neurons.directions.shape[1]
         if found != rows.n_features:
