@@ -34,7 +34,7 @@ _SIGN_RANK, _MOST_HYPERPLANES = 7, 256
 _MOST_WITHOUT_CONES = 512
 # Rank up to which cones usually come to an end, and hyperplanes up to which signs do; in ranks
 # beyond that of cones there are more signs to fix.
-SURE_RANK, _SURE_HYPERPLANES, _SURE_WITHOUT_CONES = 6, 64, 32
+SURE_RANK, _SURE_HYPERPLANES, _SURE_WITHOUT_CONES = 6, 64, 40
 # As good as infinite.
 _MOST_DOUBLINGS = 1_000.0
 # Hyperplanes for which a node takes twice as long as one of cones.
@@ -76,7 +76,7 @@ def usually_ends(reduction: Reduction) -> bool:
 
     Examples
     --------
-    >>> [usually_ends(reduce_rows(np.eye(rank))) for rank in (6, 9, 32, 33)]
+    >>> [usually_ends(reduce_rows(np.eye(rank))) for rank in (6, 9, 40, 41)]
     [True, True, True, False]
     """
     few = _SURE_HYPERPLANES if reduction.rank <= MAX_RANK else _SURE_WITHOUT_CONES
