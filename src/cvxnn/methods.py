@@ -106,8 +106,8 @@ class Global(Method):
         rank. "auto" is as long as the search has taken, 2 at least; none where `certify` or
         `polish` is False. Of a time limit a search leaves as many for it, two thirds at most.
         Where an exact oracle may not end - in rank 7 and beyond, with more than 64 distinct
-        rows, beyond rank 9 with more than 32 - it has a quarter as long before the
-        relaxation, a second at least: who wants a proof to its end gives it more time.
+        rows, beyond rank 9 with more than 40 - it has a quarter as long before the
+        relaxation: who wants a proof to its end gives it more time.
 
     Raises
     ------

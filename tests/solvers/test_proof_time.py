@@ -19,7 +19,7 @@ def hands(monkeypatch):
     [
         # As long as the search, 2 at least; without seconds given an oracle has a quarter.
         (40.0, "auto", 10.0, 30.0),
-        (0.5, "auto", 1.0, 1.0),
+        (0.5, "auto", 0.5, 1.5),
         (0.5, 100.0, 25.0, 100.0),
         (40.0, 0.0, 10.0, 0.0),
     ],

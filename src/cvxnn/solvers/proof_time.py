@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import final
 
 from cvxnn.clocks import clock
-from cvxnn.methods import Method
+from cvxnn.methods import LEAST_PROOF, Method
 
-# Share of the time for proofs in which an exact oracle may look for one before a relaxation, and
-# seconds, at least: among few rows it ends at once or never.
-_EXACT, _LEAST_EXACT = 0.25, 1.0
+# Share of the time for proofs in which an exact oracle may look for one before a relaxation: it
+# ends at once or never.
+_EXACT = 0.25
 # Share of a limited time that is kept for proofs, at most: somebody has to search, too.
 _MOST_KEPT = 2.0 / 3.0
 # Seconds for an exact oracle that usually ends.
@@ -59,12 +59,12 @@ class ProofTime:
     def exact(self, *, ends: bool) -> float:
         """Seconds that are left for an exact oracle, which usually `ends` or does not.
 
-        A share of those for proofs. Whoever asks for more time than the search took asks for
+        A quarter of those for proofs. Whoever asks for more time than the search took asks for
         it here, too; whoever wants no relaxation still asks for an exact oracle.
         """
-        searched = self.searched
+        searched = max(self.searched, LEAST_PROOF)
         share = _EXACT * max(searched, self._method.proof_seconds(searched))
-        return max(share, _PATIENCE if ends else _LEAST_EXACT) - self.taken
+        return max(share, _PATIENCE if ends else 0.0) - self.taken
 
     def relaxed(self) -> float:
         """Seconds for a relaxation."""

@@ -113,7 +113,7 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     --------
     >>> from cvxnn.losses import SquaredLoss
     >>> problems = (
-    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 40)
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 50)
     ... )
     >>> [needs_relaxation(problem) for problem in problems]
     [False, True]
