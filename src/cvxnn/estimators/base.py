@@ -304,9 +304,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             return
         proof = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
         again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
-        warn_unless_successful(
-            self.status_, n_neurons, self.dual_gap_, self.tol, proof, f"{again} to go on"
-        )
+        advice = {Status.STATIONARY: proof, Status.INTERRUPTED: f"{again} to go on"}
+        warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
