@@ -133,6 +133,7 @@ CASES = {
         Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
     )
 }  # fmt: skip
+ALL = tuple(CASES.values())
 # One of each kind of search.
 FEW = [
     CASES[name]
@@ -151,22 +152,36 @@ def each(cases):
     return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
 
 
-each_case = each(CASES.values())
+each_case = each(ALL)
 each_of_few = each(FEW)
 each_of_few_with_long = pytest.mark.parametrize(
     "case",
     [pytest.param(c, marks=pytest.mark.long if c.name in SLOW else (), id=c.name) for c in FEW],
 )
+
+
+def pairs(losses_of, chosen=ALL, *, few_only=False):
+    """Cases and losses; perhaps with those whose search is like that of another among the long."""
+    names = [case.name for case in FEW]
+    return pytest.mark.parametrize(
+        ("case", "loss"),
+        [
+            pytest.param(
+                case,
+                loss,
+                id=f"{case.name}-{loss}",
+                marks=pytest.mark.long if few_only and case.name not in names else (),
+            )
+            for case in chosen
+            for loss in losses_of(case)
+        ],
+    )
+
+
 each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
 each_sampled = each(case for case in CASES.values() if "sampled" in case.methods)
-each_loss = pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in CASES.values()
-        for loss in case.losses
-    ],
-)
+each_loss = pairs(lambda case: case.losses)
+each_loss_with_long = pairs(lambda case: case.losses, few_only=True)
 
 
 # A run that is cut short looks for its bound for two seconds, unless it is told otherwise.
@@ -182,6 +197,14 @@ def method_of(case):
 def solved(name, loss, method):
     """The solution of the small problem of a case; solved once."""
     return CASES[name].solve(loss, method=method)
+
+
+@cache
+def lowest(name, loss):
+    """The lowest objective that a local search finds on it; looked for once."""
+    case = CASES[name]
+    X, y = case.data(loss)
+    return case.formula(X).lowest(loss, y, case.beta)
 
 
 def objective(network, X, y, beta, loss):

@@ -10,13 +10,8 @@ from cvxnn.losses import HuberLoss, WeightedLoss, as_loss
 from cvxnn.methods import METHODS
 from cvxnn.models.registry import MODELS
 
-each_of_two_losses = pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in cases.CASES.values()
-        for loss in dict.fromkeys([case.losses[0], case.losses[-1]])
-    ],
+each_of_two_losses = cases.pairs(
+    lambda case: dict.fromkeys([case.losses[0], case.losses[-1]]), few_only=True
 )
 
 
