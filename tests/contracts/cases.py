@@ -148,21 +148,29 @@ FEW = [
 SLOW = ("leaky", "penalised skip", "free skip", "averages and biases")
 
 
-def each(cases):
-    return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
+def each(cases, long=()):
+    """Parametrised by cases, some of them for long tests only."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(case, id=case.name, marks=pytest.mark.long if case.name in long else ())
+            for case in cases
+        ],
+    )
 
+
+# Of all, the ones whose searches are like one of the few.
+LIKE_OTHERS = [case.name for case in ALL if case.name not in [few.name for few in FEW]]
 
 each_case = each(ALL)
+each_case_with_long = each(ALL, LIKE_OTHERS)
 each_of_few = each(FEW)
-each_of_few_with_long = pytest.mark.parametrize(
-    "case",
-    [pytest.param(c, marks=pytest.mark.long if c.name in SLOW else (), id=c.name) for c in FEW],
-)
+each_of_few_with_long = each(FEW, SLOW)
 
 
 def pairs(losses_of, chosen=ALL, *, few_only=False):
     """Cases and losses; perhaps with those whose search is like that of another among the long."""
-    names = [case.name for case in FEW]
+    long = LIKE_OTHERS if few_only else ()
     return pytest.mark.parametrize(
         ("case", "loss"),
         [
@@ -170,7 +178,7 @@ def pairs(losses_of, chosen=ALL, *, few_only=False):
                 case,
                 loss,
                 id=f"{case.name}-{loss}",
-                marks=pytest.mark.long if few_only and case.name not in names else (),
+                marks=pytest.mark.long if case.name in long else (),
             )
             for case in chosen
             for loss in losses_of(case)
