@@ -243,6 +243,12 @@ def test_the_script_counts_and_compares(tmp_path, monkeypatch, capsys):
 
 
 def test_bounds_of_a_relaxation_are_checked_like_others():
-    outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in range(10)]
-    assert [outcome.failures for outcome in outcomes] == [[]] * 10
+    indices = [*range(6), *range(7, 10)]
+    outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in indices]
+    assert [outcome.failures for outcome in outcomes] == [[]] * 9
     assert any(0.0 < outcome.gap < 0.5 for outcome in outcomes)
+
+
+@pytest.mark.long
+def test_bounds_of_a_relaxation_of_seventy_rows_are_checked_like_others():
+    assert check(draw(16, 6), 1.0, relaxed_call).failures == []
