@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contracts.cases import CASES, FEW
+from contracts.cases import CASES, FEW, SLOW
 from problems import PROBLEMS, problem_ids, problem_named
 
 import cvxnn
@@ -20,7 +20,16 @@ BOUNDED = {"drawn gates", "maxima"}
 
 @pytest.mark.parametrize(
     ("case", "loss"),
-    [pytest.param(case, loss, id=f"{case.name}-{loss}") for case in FEW for loss in case.losses],
+    [
+        pytest.param(
+            case,
+            loss,
+            id=f"{case.name}-{loss}",
+            marks=pytest.mark.long if case.name in SLOW else (),
+        )
+        for case in FEW
+        for loss in case.losses
+    ],
 )
 def test_paths_of_every_model(case, loss):
     X, y = case.data(loss)
