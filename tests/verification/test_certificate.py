@@ -140,6 +140,16 @@ def test_a_free_skip_connection_on_columns_that_depend_on_each_other(plane, apar
     assert not report.accepted and report.bound <= solution.objective
 
 
+def test_a_free_skip_connection_on_columns_that_depend_but_for_rounding(plane):
+    """A search takes the difference for zero; what vanishes on it exactly is another v."""
+    X, y = plane
+    twice = np.column_stack([X, X[:, 0] + X[:, 1]])
+    assert np.linalg.matrix_rank(twice) == 3
+    _, certificate = solved(twice, y, 6.0, model=cvxnn.ReLU(skip="free"))
+    with pytest.raises(InputError, match="depend on each other but for rounding"):
+        certificate.verify(twice, y)
+
+
 def test_multipliers_of_the_relaxation():
     case = tampering.relaxed_case(seconds=1.0)
     certificate = case.certificate
