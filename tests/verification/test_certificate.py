@@ -207,6 +207,22 @@ def test_splits_save_the_search_and_can_be_left_out(plane, monkeypatch):
     monkeypatch.setattr(cvxnn.verification.certificate, "LARGEST_FILE", 100)
     smaller = BoundCertificate.from_bytes(recorded.to_bytes())
     assert smaller.evidence is None and smaller.verify(X, y).accepted
+    words = "(left out of the file, for its size: a tree of cones, its splits followed)"
+    assert words in smaller.verify(X, y).how and smaller.left_out == recorded.evidence.words
+    # What was left out is not said of one that was whole, nor forgotten in the next file.
+    assert "left out" not in certificate.verify(X, y).how
+    monkeypatch.undo()
+    assert BoundCertificate.from_bytes(smaller.to_bytes()).left_out == smaller.left_out
+
+
+def test_a_report_says_what_it_is_about(plane):
+    X, y = plane
+    _, certificate = solved(X, y, loss=cvxnn.HuberLoss(0.5))
+    report = certificate.verify(X, y)
+    assert (report.beta, report.loss, report.network) == (0.3, "huber(delta=0.5)", "relu")
+    assert str(report).startswith("Confirmed: relu, huber(delta=0.5) loss, beta 0.3.\n")
+    other = str(certificate.verify(X, 2.0 * y))
+    assert other.startswith("Not confirmed (The data are not those that the certificate was made")
 
 
 def test_changes_are_found_and_nothing_wrong_is_accepted():

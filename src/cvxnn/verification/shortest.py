@@ -43,6 +43,12 @@ class Corrals:
         self.items[:, 0], self.weights[:, 0] = points, 1.0
         self.z = points.copy()
 
+    @property
+    def sizes(self) -> FloatArray:
+        """What rounding of z is relative to, shape (L,): rays of a narrow cone nearly cancel."""
+        lengths = np.sqrt((self.items * self.items).sum(axis=2))
+        return np.asarray((np.abs(self.weights) * lengths).sum(axis=1))
+
     def take(self, index: BoolArray) -> None:
         """Keep some of the polyhedra."""
         for name in ("items", "weights", "is_ray", "z"):

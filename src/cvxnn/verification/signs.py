@@ -89,7 +89,7 @@ class _Regions:
             heights = (corrals.z @ units.T) * signs[of]
             worst, every = heights.argmin(axis=1), np.arange(len(heights))
             size = np.sqrt((corrals.z**2).sum(axis=1))
-            outside = heights[every, worst] < -_OUTSIDE * size
+            outside = heights[every, worst] < -_OUTSIDE * corrals.sizes
             new = self.slope(corrals.z, of)
             tight = np.einsum("lk,lk->l", new, corrals.z) >= size * size * (1.0 - _STUCK)
             going = (found[of] > target) & (outside | ~tight)
