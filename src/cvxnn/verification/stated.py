@@ -5,23 +5,46 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.data import floats
 from cvxnn.verification.duals import DUALS, Dual, SquaredDual
+from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.objective import objective_between
 from cvxnn.verification.projection import Projection
 
-if TYPE_CHECKING:
-    from cvxnn.verification.certificate import BoundCertificate
-
 _LABELS = ("logistic", "squared_hinge")
+
+
+class Statement(Protocol):
+    """What of a certificate is read here; see :class:`~cvxnn.verification.BoundCertificate`."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def arrays(self) -> Mapping[str, Array]: ...
+    @property
+    def loss(self) -> Mapping[str, Any]: ...
+    @property
+    def beta(self) -> float: ...
+    @property
+    def intercept(self) -> bool: ...
+    @property
+    def v(self) -> FloatArray: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def evidence(self) -> Evidence | None: ...
+    def balanced(self) -> FloatArray:
+        """The dual point; beside an intercept with the sum 0 exactly, or 0."""
 
 
 @final
@@ -36,7 +59,7 @@ class StatedProblem:
 
     @classmethod
     def of(
-        cls, certificate: BoundCertificate, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
+        cls, certificate: Statement, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
     ) -> StatedProblem:
         name = certificate.model
         if name not in CHECKED:
@@ -63,7 +86,7 @@ class StatedProblem:
             raise InputError("y must have the labels -1 and 1 only for this loss.")
         return cls(model, data[alive], targets[alive], counts[alive])
 
-    def bound(self, certificate: BoundCertificate) -> tuple[float, str]:
+    def bound(self, certificate: Statement) -> tuple[float, str]:
         """The lower bound that the dual point proves, and how."""
         v, beta = certificate.balanced(), float(certificate.beta)
         if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
@@ -100,9 +123,7 @@ class StatedProblem:
         except TypeError as error:
             raise InputError("The loss of the certificate has parameters that are none.") from error
 
-    def objective(
-        self, certificate: BoundCertificate, network: object
-    ) -> tuple[float, float] | None:
+    def objective(self, certificate: Statement, network: object) -> tuple[float, float] | None:
         """That of a network, from below and from above."""
         state: Any = getattr(network, "__getstate__", dict)()
         if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
