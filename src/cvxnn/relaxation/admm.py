@@ -16,6 +16,7 @@ from cvxnn.relaxation.leaf import Fixed, Leaf
 from cvxnn.relaxation.moments import Array, Moments, Namespace, within_ball
 from cvxnn.relaxation.part import Part
 from cvxnn.relaxation.state import State
+from cvxnn.verification.leaves import LEAF
 
 SIGNS = (1.0, -1.0)
 # Over-relaxation (J. Eckstein and D. Bertsekas, Math. Program. 55, 1992).
@@ -102,6 +103,8 @@ class Admm:
     v : ndarray, shape (B, b)
     leaves : list of Leaf
         The two output signs, or what they have been split into.
+    splits : list of int
+        What has been split, as :func:`~cvxnn.verification.leaves.leaves_of` reads it.
     iterations : int
     rho : float
     residuals : tuple of float
@@ -138,6 +141,7 @@ class Admm:
             F = xp.asarray(_sum_of_neurons(blocks.rows, neurons, sign), dtype=numbers.dtype)
             states.append(State.of(X, F, sign * self.v / (2.0 * self.rho)))
         self.leaves = [Leaf(sign, Fixed.nothing(self.v)) for sign in SIGNS]
+        self.splits = [LEAF for _ in SIGNS]
         self._share(states)
 
     @property
@@ -200,6 +204,9 @@ class Admm:
             states[number].divided(1.0 - share, off.fixed),
         ]
         self.leaves[number : number + 1] = [on, off]
+        # Merging blocks does not move places.
+        at = [k for k, split in enumerate(self.splits) if split == LEAF][number]
+        self.splits[at : at + 1] = [row * torn.shape[1] + column, LEAF, LEAF]
         self._share(states)
         return True
 

@@ -72,7 +72,7 @@ class RelaxationProver:
     leaves : int
         Of a tree above the relaxation for each output sign, at most: where the bound has come to
         rest, neurons are split up by the signs of rows, which brings it closer where few rows
-        matter. A certificate keeps no multipliers of several leaves.
+        matter.
 
     Examples
     --------
