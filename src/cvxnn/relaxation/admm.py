@@ -20,7 +20,7 @@ from cvxnn.verification.leaves import LEAF
 
 SIGNS = (1.0, -1.0)
 # Over-relaxation (J. Eckstein and D. Bertsekas, Math. Program. 55, 1992).
-_RELAX = 1.6
+_RELAX = 1.9
 # Iterations between two looks at the residuals, and their ratio from which rho changes.
 _EVERY, _UNBALANCED, _MOST_CHANGE = 20, 3.0, 3.0
 # rho over that of beta and the sizes of the neurons.
