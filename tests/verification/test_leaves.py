@@ -176,5 +176,8 @@ def test_files_and_units():
     with pytest.raises(ValueError, match="units"):
         LeavesEvidence.read(arrays, {**evidence.numbers, "row_unit": np.nan})
     assert all(map(np.array_equal, again.arrays.values(), arrays.values()))
+    L, *shape = arrays["pq"].shape[:3]
+    stored = sum(array.nbytes for name, array in arrays.items() if name not in ("places", "splits"))
+    assert stored == L * evidence.bytes_each(*shape, 3)
     broken = {**arrays, "p": np.full_like(arrays["p"], np.nan)}
     assert LeavesEvidence.read(broken, evidence.numbers).bound(pieces, 0.0) == np.inf

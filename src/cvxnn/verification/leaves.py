@@ -222,6 +222,11 @@ class LeavesEvidence(Evidence):
             kept.append(_rounded(_inside(own, signs.reshape(count, size))))
         return cls(blocks, np.array(splits, np.int64), tuple(kept), row_unit, weight_unit)
 
+    @staticmethod
+    def bytes_each(count: int, size: int, d: int) -> int:
+        """What a file holds for each leaf, for so many blocks, rows in each, and columns."""
+        return count * size * (4 * (2 * size + 2 * d + 1) + 16)
+
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
         count, size = int(numbers["count"]), int(numbers["size"])
