@@ -168,7 +168,7 @@ def test_files_and_units():
         "splits": arrays["splits"][None], "pp_qq": arrays["pp_qq"].astype(np.float64),
     }  # fmt: skip
     for name, array in damaged.items():
-        with pytest.raises(ValueError, match="none|shape"):
+        with pytest.raises(ValueError, match=r"none|shape"):
             LeavesEvidence.read({**arrays, name: array}, evidence.numbers)
     with pytest.raises(ValueError, match="no leaves"):
         none = {name: a if a.ndim == 1 else a[:0] for name, a in arrays.items()}

@@ -255,8 +255,8 @@ class LeavesEvidence(Evidence):
 
 
 def _rounded(part: Multipliers) -> Multipliers:
-    single = Multipliers(*(array.astype(np.float32) for array in part))
-    return single._replace(p=part.p, q=part.q)
+    single: list[Any] = [array.astype(np.float32) for array in part]
+    return Multipliers(*single)._replace(p=part.p, q=part.q)
 
 
 def _unpacked(arrays: Mapping[str, Array], k: int) -> Multipliers:
