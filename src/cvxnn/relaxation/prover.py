@@ -31,7 +31,7 @@ _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
 # Times and iterations, the same for splits into leaves; the share is what a split may bring.
 _RESTING = 2, 200
 # Times as many leaves before the next look whether they pay, and iterations between splits.
-_GROWN, _BETWEEN = 4, 30
+_GROWN, _BETWEEN = 4, 40
 # Of the multipliers of all leaves: a certificate leaves them out where a file is above 50 MB. In
 # memory a leaf takes ten times as much.
 _MOST_BYTES = 48_000_000
