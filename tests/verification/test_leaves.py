@@ -128,9 +128,9 @@ def test_a_leaf_that_is_left_out_or_in_the_place_of_another():
     rng = np.random.default_rng(6)
     X, v = rng.standard_normal((4, 3)), rng.standard_normal(4)
     pieces, exact = Pieces(X, v, np.zeros(4)), by_cells(X, v, 1.0)
-    evidence = random_evidence(rng, 4, 3, 1, depth=0)
+    given = [random_multipliers(rng, 1, 4, 3) for _ in range(4)]
     evidence = LeavesEvidence.of(
-        evidence.blocks.places, [1, LEAF, 2, LEAF, LEAF, LEAF], list(evidence.leaves) * 2, 1.0, 1.0
+        rng.permutation(4), [1, LEAF, 2, LEAF, LEAF, LEAF], given, 1.0, 1.0
     )
     assert evidence.both(pieces, 0.0)[0] >= exact
     with pytest.raises(InputError, match="for each leaf"):
@@ -164,13 +164,13 @@ def test_files_and_units():
         evidence.bound(Pieces(X[:5], v[:5], 0.0 * v[:5]), 0.0)
     arrays = evidence.arrays
     damaged = {
-        "p": arrays["p"].astype(np.float32), "uq": arrays["uq"][1:], "places": arrays["p"],
+        "p": arrays["p"].astype(np.float64), "uq": arrays["uq"][1:], "places": arrays["p"],
         "splits": arrays["splits"][None], "pp_qq": arrays["pp_qq"].astype(np.float64),
     }  # fmt: skip
     for name, array in damaged.items():
-        with pytest.raises(ValueError, match=r"none|shape"):
+        with pytest.raises(ValueError, match=r"none|shape|leaf"):
             LeavesEvidence.read({**arrays, name: array}, evidence.numbers)
-    with pytest.raises(ValueError, match="no leaves"):
+    with pytest.raises(ValueError, match="each leaf"):
         none = {name: a if a.ndim == 1 else a[:0] for name, a in arrays.items()}
         LeavesEvidence.read(none, evidence.numbers)
     with pytest.raises(ValueError, match="units"):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self, final
+from typing import TYPE_CHECKING, Self, final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.multipliers import Blocks, Multipliers
 from cvxnn.verification.rounding import U, power_of_two
+from cvxnn.verification.single import SingleMultipliers
+
+if TYPE_CHECKING:
+    from cvxnn.verification.evidence import Pieces
 
 
 @final
@@ -58,13 +61,12 @@ class BlockedPieces:
             share * mass,
         )  # fmt: skip
 
-    def suited(self, part: Multipliers, row_unit: float, weight_unit: float) -> Multipliers:
+    def suited(self, part: SingleMultipliers, row_unit: float, weight_unit: float) -> Multipliers:
         """Multipliers for rows and weights that were divided by other units, in float64."""
         share = weight_unit / self.weight_unit
-        pairs = share * self.unit / row_unit
-        heads = (np.asarray(array, dtype=np.float64) * share for array in part[:4])
+        pairs, given = share * self.unit / row_unit, part.doubled()
         return Multipliers(
-            *heads, *(np.asarray(array, dtype=np.float64) * pairs for array in part[4:])
+            *(array * share for array in given[:4]), *(array * pairs for array in given[4:])
         )
 
     def total(self, bound: float) -> float:

@@ -14,11 +14,12 @@ from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.multipliers import Blocks, Multipliers, form_bound
+from cvxnn.verification.single import SingleMultipliers
 
 # Where a tree has no split.
 LEAF = -1
-# In float64: there are few, and what they are rounded by is paid for by each row.
-_HEADS = "p", "q"
+# Arrays of all leaves together.
+_OF_ALL = "places", "splits"
 _DAMAGED = "The splits of the certificate are none of a tree."
 
 
@@ -130,9 +131,9 @@ class LeavesEvidence(Evidence):
     blocks : Blocks
     splits : ndarray of int, shape (K,)
         Of both trees, see :func:`leaves_of`: places in the blocks.
-    leaves : tuple of Multipliers
+    leaves : tuple of SingleMultipliers
         In the order of the leaves, for rows divided by `row_unit` and a dual point divided by
-        `weight_unit`. Those of p and q are of float64, all others of float32.
+        `weight_unit`.
     row_unit, weight_unit : float
         Powers of two.
 
@@ -140,8 +141,7 @@ class LeavesEvidence(Evidence):
     --------
     >>> none = Multipliers(*(np.zeros((1, *s)) for s in
     ...     [(2,), (2,), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2)]))
-    >>> blocks = Blocks(np.arange(2), 1, 2)
-    >>> evidence = LeavesEvidence(blocks, np.array([0, LEAF, LEAF, LEAF]), (none,) * 3)
+    >>> evidence = LeavesEvidence.of(range(2), [0, LEAF, LEAF, LEAF], [none] * 3, 1.0, 1.0)
     >>> pieces = Pieces(np.eye(2), np.array([3.0, -4.0]), np.zeros(2))
     >>> bool(4.0 <= evidence.bound(pieces, 4.0) < 5.1)
     True
@@ -154,7 +154,7 @@ class LeavesEvidence(Evidence):
 
     blocks: Blocks
     splits: Array
-    leaves: tuple[Multipliers, ...]
+    leaves: tuple[SingleMultipliers, ...]
     row_unit: float = 1.0
     weight_unit: float = 1.0
 
@@ -163,7 +163,7 @@ class LeavesEvidence(Evidence):
 
     def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
         blocks = self.blocks
-        blocked = BlockedPieces.of(pieces, blocks, self.leaves[0].up.shape[1])
+        blocked = BlockedPieces.of(pieces, blocks, self.leaves[0].parts.up.shape[1])
         trees = leaves_of(self.splits.tolist(), blocks.count * blocks.size)
         if sum(map(len, trees)) != len(self.leaves):
             raise InputError("The certificate has not one set of multipliers for each leaf.")
@@ -183,10 +183,8 @@ class LeavesEvidence(Evidence):
 
     @property
     def arrays(self) -> dict[str, Array]:
-        stacked = {
-            name: np.stack([getattr(leaf, name) for leaf in self.leaves])
-            for name in Multipliers._fields
-        }
+        held = [leaf.arrays for leaf in self.leaves]
+        stacked = {name: np.stack([arrays[name] for arrays in held]) for name in held[0]}
         pp, qq = stacked.pop("pp"), stacked.pop("qq")
         # Two symmetric matrices as one, and the other diagonal.
         stacked["pp_qq"] = np.triu(pp) + np.tril(qq, -1)
@@ -219,13 +217,13 @@ class LeavesEvidence(Evidence):
         kept = []
         for leaf, signs in zip(leaves, (signs for tree in trees for signs in tree), strict=True):
             own = Multipliers(*(getattr(leaf, name) for name in Multipliers._fields))
-            kept.append(_rounded(_inside(own, signs.reshape(count, size))))
+            kept.append(SingleMultipliers.of(_inside(own, signs.reshape(count, size))))
         return cls(blocks, np.array(splits, np.int64), tuple(kept), row_unit, weight_unit)
 
     @staticmethod
     def bytes_each(count: int, size: int, d: int) -> int:
         """What a file holds for each leaf, for so many blocks, rows in each, and columns."""
-        return count * size * (4 * (2 * size + 2 * d + 1) + 16)
+        return count * size * (8 * size + 8 * d + 16)
 
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
@@ -233,38 +231,32 @@ class LeavesEvidence(Evidence):
         units = float(numbers["row_unit"]), float(numbers["weight_unit"])
         if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
             raise ValueError("units that are none")
-        if any(arrays[name].ndim != 1 for name in ("places", "splits")) or any(
-            arrays[name].dtype.kind != "i" for name in ("places", "splits")
-        ):
+        if any(arrays[name].ndim != 1 or arrays[name].dtype.kind != "i" for name in _OF_ALL):
             raise ValueError("places that are none")
-        rows, pairs = (len(arrays["p"]), count, size), (len(arrays["p"]), count, size, size)
-        products = (len(arrays["p"]), count, arrays["up"].shape[2], size)
-        shapes = {"p": rows, "q": rows, "up": products, "uq": products, "qq": rows}
-        for name, shape in {**shapes, "pq": pairs, "pp_qq": pairs}.items():
-            dtype = np.float64 if name in _HEADS else np.float32
-            if arrays[name].shape != shape or arrays[name].dtype != dtype:
-                raise ValueError("multipliers of another shape")
-        if not rows[0]:
-            raise ValueError("no leaves")
+        d, n_leaves = arrays["up"].shape[2], len(arrays["p"])
+        if not n_leaves or any(
+            len(array) != n_leaves for name, array in arrays.items() if name not in _OF_ALL
+        ):
+            raise ValueError("not one set of multipliers for each leaf")
+        if arrays["pp_qq"].shape[1:] != (count, size, size) or (
+            arrays["qq"].shape[1:] != (count, size)
+        ):
+            raise ValueError("multipliers of another shape")
         blocks = Blocks(arrays["places"].astype(np.int64), count, size)
-        parts = [_unpacked(arrays, k) for k in range(rows[0])]
-        return cls(blocks, arrays["splits"].astype(np.int64), tuple(parts), *units)
+        held = [_unpacked(arrays, k) for k in range(n_leaves)]
+        parts = tuple(SingleMultipliers.read(own, count, size, d) for own in held)
+        return cls(blocks, arrays["splits"].astype(np.int64), parts, *units)
 
     def in_units(self, rows: float, weights: float) -> LeavesEvidence:
         return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
 
 
-def _rounded(part: Multipliers) -> Multipliers:
-    single: list[Any] = [array.astype(np.float32) for array in part]
-    return Multipliers(*single)._replace(p=part.p, q=part.q)
-
-
-def _unpacked(arrays: Mapping[str, Array], k: int) -> Multipliers:
-    """The multipliers of a leaf from those of all, as a file holds them."""
-    own = {name: arrays[name][k] for name in ("p", "q", "up", "uq", "pq")}
-    mixed, diagonal = arrays["pp_qq"][k], arrays["qq"][k]
-    upper, lower = np.triu(mixed), np.tril(mixed, -1)
-    pp, qq = upper + np.triu(mixed, 1).mT, lower + lower.mT
+def _unpacked(arrays: Mapping[str, Array], k: int) -> dict[str, Array]:
+    """The arrays of a leaf from those of all, as a file holds them."""
+    own = {name: array[k] for name, array in arrays.items() if name not in _OF_ALL}
+    mixed, diagonal = own.pop("pp_qq"), own["qq"]
+    lower = np.tril(mixed, -1)
+    own["pp"], own["qq"] = np.triu(mixed) + np.triu(mixed, 1).mT, lower + lower.mT
     every = np.arange(diagonal.shape[1])
-    qq[:, every, every] = diagonal
-    return Multipliers(pp=pp, qq=qq, **own)
+    own["qq"][:, every, every] = diagonal
+    return own
