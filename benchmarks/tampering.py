@@ -134,7 +134,7 @@ def leaves_case(seconds: float = 20.0) -> Case:
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((14, 3)), np.ones(14)])
     y = np.sin(2.0 * X[:, 0]) + 0.5 * rng.standard_normal(14)
-    return relaxed(X, y, 0.05 * cvxnn.largest_beta(X, y), seconds, leaves=4, most=1500)
+    return relaxed(X, y, 0.05 * cvxnn.largest_beta(X, y), seconds, leaves=2, most=1000)
 
 
 def relaxed(X: np.ndarray, y: np.ndarray, beta: float, seconds: float, **settings: Any) -> Case:
