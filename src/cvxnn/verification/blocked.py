@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, final
+from typing import Protocol, Self, final
 
 import numpy as np
 
@@ -14,8 +14,25 @@ from cvxnn.verification.multipliers import Blocks, Multipliers
 from cvxnn.verification.rounding import U, power_of_two
 from cvxnn.verification.single import SingleMultipliers
 
-if TYPE_CHECKING:
-    from cvxnn.verification.evidence import Pieces
+
+class Pieces(Protocol):
+    """Those of :class:`~cvxnn.verification.evidence.Pieces`, which knows of this file."""
+
+    @property
+    def rows(self) -> FloatArray:
+        """Shape (N, d)."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """Shape (N,)."""
+
+    @property
+    def base(self) -> FloatArray:
+        """Shape (N,)."""
+
+    @property
+    def roundings(self) -> int:
+        """Of weights and base."""
 
 
 @final
