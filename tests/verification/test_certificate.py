@@ -167,6 +167,20 @@ def test_multipliers_of_the_relaxation():
     assert not other.accepted and other.bound < report.bound
 
 
+def test_leaves_above_the_relaxation():
+    case = tampering.case_of("leaves")
+    certificate = case.certificate
+    assert certificate.kind == "relaxation" and certificate.evidence.kind == "leaves"
+    stored = BoundCertificate.from_bytes(certificate.to_bytes())
+    report = stored.verify(case.X, case.y, network=case.network)
+    assert report.accepted and "leaves of a tree of signs" in report.how
+    assert certificate.dual_bound * (1.0 - 1e-7) <= report.bound <= report.objective
+    # Leaves in the places of others are worth less.
+    evidence = replace(stored.evidence, leaves=stored.evidence.leaves[::-1])
+    other = replace(stored, evidence=evidence).verify(case.X, case.y, fingerprint=False)
+    assert not other.accepted and other.bound < report.bound
+
+
 def test_a_sum_over_parts_of_the_rows(plane):
     X, y = plane
     solution, certificate = solved(X, y, beta=0.9)

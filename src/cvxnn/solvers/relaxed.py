@@ -19,7 +19,7 @@ from cvxnn.oracle.choice import SURE_RANK, usually_ends
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
-from cvxnn.relaxation.choice import prover_for
+from cvxnn.relaxation.choice import LEAVES, prover_for
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
@@ -98,7 +98,9 @@ def relaxation_prover(
     else:
         prover = prover_for(problem, on_bound)
         return replace(prover, memory=memory) if isinstance(prover, RelaxationProver) else prover
-    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound, memory=memory)
+    return RelaxationProver(
+        beside.inner, beside=beside, on_bound=on_bound, memory=memory, leaves=LEAVES
+    )
 
 
 def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:

@@ -11,9 +11,9 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.blocked import BlockedPieces
 from cvxnn.verification.kinked import Kinked
-from cvxnn.verification.multipliers import Blocks, Multipliers, relaxation_bound
-from cvxnn.verification.rounding import power_of_two
+from cvxnn.verification.multipliers import Blocks, relaxation_bound
 from cvxnn.verification.signs import SignTree
 from cvxnn.verification.single import SingleMultipliers
 from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
@@ -174,38 +174,17 @@ class RelaxationEvidence(Evidence):
         return max(self.both(pieces, level))
 
     def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
-        rows = pieces.rows
-        self.blocks.check(len(rows))
-        if self.above.parts.up.shape[1] != rows.shape[1]:
-            raise InputError("The multipliers of the certificate are for X of another width.")
-        unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
-        scaled = self.blocks.scattered(rows / unit)
-        base = pieces.base / weight_unit @ (rows / unit)
-        # A row of zeros adds nothing, whatever its weight; the form of a block would pay for it.
-        weights = np.where(rows.any(axis=1), pieces.weights, 0.0) / weight_unit
-        weights = self.blocks.scattered(weights)
-        bounds = [
-            relaxation_bound(
-                scaled, sign * weights, sign * base, self._scaled(part, unit, weight_unit)
+        blocked = BlockedPieces.of(pieces, self.blocks, self.above.parts.up.shape[1])
+        above, below = (
+            blocked.total(
+                relaxation_bound(
+                    blocked.rows, sign * blocked.weights, sign * blocked.base,
+                    blocked.suited(part, self.row_unit, self.weight_unit),
+                )
             )
             for sign, part in ((1.0, self.above), (-1.0, self.below))
-        ]
-        # What weights and base are rounded by.
-        error = Kinked(rows / unit, pieces.weights / weight_unit, np.zeros(rows.shape[1])).mass
-        error += Kinked(rows / unit, pieces.base / weight_unit, np.zeros(rows.shape[1])).mass
-        share = 2.0**-52 * (pieces.roundings + (len(rows) + 4 if pieces.base.any() else 0))
-        above, below = (
-            (max(bound, 0.0) + share * error) * unit * weight_unit * (1.0 + 2.0**-50)
-            for bound in bounds
-        )
-        return float(np.nextafter(above, np.inf)), float(np.nextafter(below, np.inf))
-
-    def _scaled(self, part: SingleMultipliers, unit: float, weight_unit: float) -> Multipliers:
-        share = self.weight_unit / weight_unit
-        pairs, given = share * unit / self.row_unit, part.doubled()
-        return Multipliers(
-            *(array * share for array in given[:4]), *(array * pairs for array in given[4:])
-        )
+        )  # fmt: skip
+        return above, below
 
     @property
     def arrays(self) -> dict[str, Array]:
