@@ -1,6 +1,8 @@
-"""Doctests of modules that need an optional package are skipped where it is not installed."""
+"""What holds for all tests: doctests that need an optional package, threads, garbage."""
 
+import gc
 import os
+from collections.abc import Generator
 from importlib.util import find_spec
 
 import pytest
@@ -28,6 +30,17 @@ OPTIONAL = {
     "cvxnn.plotting.curves.plot_scores": "torch",
     "cvxnn.study": "torch",
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without looking for garbage: a million objects are made here that live to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,10 +40,10 @@ ONCE_FAILED = [
 LIMIT = 2.0
 
 
-MORE = [pytest.param(0, k, marks=pytest.mark.long) for k in range(20, 60)]
+MORE = [pytest.param(0, k, marks=pytest.mark.long) for k in range(10, 60)]
 
 
-@pytest.mark.parametrize(("seed", "index"), [*((0, k) for k in range(20)), *MORE, *ONCE_FAILED])
+@pytest.mark.parametrize(("seed", "index"), [*((0, k) for k in range(10)), *MORE, *ONCE_FAILED])
 def test_instance(seed, index):
     outcome = check(draw(seed, index), LIMIT)
     # How long it took depends on the machine.
@@ -243,6 +243,12 @@ def test_the_script_counts_and_compares(tmp_path, monkeypatch, capsys):
 
 
 def test_bounds_of_a_relaxation_are_checked_like_others():
-    outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in range(10)]
-    assert [outcome.failures for outcome in outcomes] == [[]] * 10
+    indices = [*range(6), *range(7, 10)]
+    outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in indices]
+    assert [outcome.failures for outcome in outcomes] == [[]] * 9
     assert any(0.0 < outcome.gap < 0.5 for outcome in outcomes)
+
+
+@pytest.mark.long
+def test_bounds_of_a_relaxation_of_seventy_rows_are_checked_like_others():
+    assert check(draw(16, 6), 1.0, relaxed_call).failures == []

@@ -19,22 +19,25 @@ LABELS = Y > 0
 IMAGES = np.random.default_rng(0).standard_normal((12, 4, 4))
 VALUES = IMAGES[:, 0, 0] * IMAGES[:, 1, 1]
 BRIEF = {"max_iter": 1, "tol": 1e-12}
+# With a short search for a bound at the end; estimators have it among their own settings.
+SHORT = {"method": cvxnn.Global(proof_time=0.1)} | BRIEF
+FIT = {"proof_time": 0.1} | BRIEF
 FILTERS = {"model": cvxnn.Conv(2), "method": cvxnn.Sampled(20)} | BRIEF
 
 
 def regressor():
-    return cvxnn.ConvexReLURegressor(beta=1e-4, **BRIEF)
+    return cvxnn.ConvexReLURegressor(beta=1e-4, **FIT)
 
 
 # Each on one line, which is the one to be named.
 CALLS = {
-    "solve": lambda: cvxnn.solve(X, Y, 1e-4, **BRIEF),
+    "solve": lambda: cvxnn.solve(X, Y, 1e-4, **SHORT),
     "filters": lambda: cvxnn.solve(IMAGES, VALUES, 1e-3, **FILTERS),
-    "path": lambda: cvxnn.regularization_path(X, Y, [1e-4], **BRIEF),
+    "path": lambda: cvxnn.regularization_path(X, Y, [1e-4], **SHORT),
     "regressor": lambda: regressor().fit(X, Y),
-    "classifier": lambda: cvxnn.ConvexReLUClassifier(1e-4, **BRIEF).fit(X, LABELS),
-    "regressor CV": lambda: cvxnn.ConvexReLURegressorCV([1e-4], cv=2, **BRIEF).fit(X, Y),
-    "classifier CV": lambda: cvxnn.ConvexReLUClassifierCV([1e-4], cv=2, **BRIEF).fit(X, LABELS),
+    "classifier": lambda: cvxnn.ConvexReLUClassifier(1e-4, **FIT).fit(X, LABELS),
+    "regressor CV": lambda: cvxnn.ConvexReLURegressorCV([1e-4], cv=2, **FIT).fit(X, Y),
+    "classifier CV": lambda: cvxnn.ConvexReLUClassifierCV([1e-4], cv=2, **FIT).fit(X, LABELS),
     "regressor of images": lambda: cvxnn.ConvexReLURegressor(1e-3, **FILTERS).fit(IMAGES, VALUES),
     "pipeline": lambda: make_pipeline(StandardScaler(), regressor()).fit(X, Y),
     "grid": lambda: GridSearchCV(regressor(), {"beta": [1e-4]}, cv=2).fit(X, Y),

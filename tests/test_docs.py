@@ -13,7 +13,7 @@ from cvxnn.models.registry import MODELS
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs").glob("*.md"))
 GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 # Pages without examples in Python; the commands of the last two are tried in tests/cli.
-PROSE = {"glossary.md", "command_line.md", "study.md"}
+PROSE = {"contents.md", "glossary.md", "numbers.md", "command_line.md", "study.md"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -21,9 +21,11 @@ def test_there_are_pages():
     names = {page.name for page in PAGES}
     assert names >= {
         "command_line.md",
+        "contents.md",
         "estimators.md",
         "glossary.md",
         "models.md",
+        "numbers.md",
         "optimal_set.md",
         "study.md",
     }

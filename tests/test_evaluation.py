@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
-from networks.cases import exact, leaky, penalty
+from networks.cases import exact, leaky, penalty, product
 
 from cvxnn import ConvolutionalNetwork
 from cvxnn.compensated import matrix_product, network_output, pair_error
@@ -20,8 +20,8 @@ from cvxnn.training import solve
 
 def exact_prediction(layer, hidden, weights):
     """``R (M u)_+ a`` in rational arithmetic."""
-    hinges = leaky(exact(layer.rows) @ exact(hidden).T, 0.0) @ exact(weights)
-    return hinges if layer.readout is None else exact(layer.readout.toarray()) @ hinges
+    hinges = product(leaky(product(exact(layer.rows), exact(hidden).T), 0.0), exact(weights))
+    return hinges if layer.readout is None else product(exact(layer.readout.toarray()), hinges)
 
 
 def exact_loss(loss, f, y):

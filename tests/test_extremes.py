@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sentences import refused
 
-from cvxnn import Conv, InputError, ReLU, Status, Verdict, certify, solve
+from cvxnn import Conv, Global, InputError, ReLU, Status, Verdict, certify, solve
 
 LINE = np.array([[-1.0], [-5.0], [2.0], [0.0], [3.0]])
 SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
@@ -78,7 +78,8 @@ def test_a_penalised_line_that_is_not_needed():
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
     plain = solve(X, y, 0.005, tol=1e-9)
-    solution = solve(X, y, 0.005, model=ReLU(skip="penalised"), tol=1e-13, max_iter=1000)
+    options = {"method": Global(proof_time=0.1), "tol": 1e-13, "max_iter": 1000}
+    solution = solve(X, y, 0.005, model=ReLU(skip="penalised"), **options)
     # What is left of it is rounding beside weights of size one.
     assert np.linalg.norm(solution.network.skip_weights) <= 1e-16 and solution.gap <= 1e-11
     assert solution.objective <= plain.objective * (1.0 + 1e-9)

@@ -17,6 +17,8 @@ from cvxnn.validation import check_choice, check_count, check_flag, check_proof_
 
 # Seconds for a bound at the end, at least, where nobody has said how long.
 LEAST_PROOF = 2.0
+# Share of them that exact oracles leave for it.
+_LEAST_SHARE = 0.5
 
 
 class Arrangement(Protocol):
@@ -68,8 +70,16 @@ class Method(Settings, ABC):
         """The same without asking an exact oracle, where it asks one."""
         return self
 
-    def proof_seconds(self, spent: float) -> float:
-        """How long to look for a better bound at the end of a search that took so many seconds."""
+    def proof_seconds(self, searched: float, proved: float = 0.0) -> float:
+        """How long to look for a better bound at the end.
+
+        Parameters
+        ----------
+        searched : float
+            Seconds that the search took.
+        proved : float
+            Seconds beside these that exact oracles took, without an end.
+        """
         return 0.0
 
     def with_proof_time(self, seconds: float | str) -> Self:
@@ -94,7 +104,10 @@ class Global(Method):
         Seconds, within the time limit, for a bound by a relaxation at the end, where no exact
         oracle has come to one: it says how far from optimal the network is at most, at any
         rank. "auto" is as long as the search has taken, 2 at least; none where `certify` or
-        `polish` is False.
+        `polish` is False. Of a time limit a search leaves as many for it, two thirds at most.
+        Where an exact oracle may not end - in rank 7 and beyond, with more than 64 distinct
+        rows, beyond rank 9 with more than 40 - it has a quarter as long before the
+        relaxation: who wants a proof to its end gives it more time.
 
     Raises
     ------
@@ -117,11 +130,17 @@ class Global(Method):
         check_flag(self.polish, "polish")
         check_proof_time(self.proof_time)
 
-    def proof_seconds(self, spent: float) -> float:
-        """As long as the search took, 2 at least, unless the user has said otherwise."""
+    def proof_seconds(self, searched: float, proved: float = 0.0) -> float:
+        """As long as the search took, 2 at least, unless the user has said otherwise.
+
+        What exact oracles took is part of it, but for a half that is left in any case.
+        """
         if not isinstance(self.proof_time, str):
             return float(self.proof_time)
-        return max(spent, LEAST_PROOF) if self.certify and self.polish else 0.0
+        if not (self.certify and self.polish):
+            return 0.0
+        seconds = max(searched, LEAST_PROOF)
+        return max(seconds - proved, _LEAST_SHARE * seconds)
 
     def with_proof_time(self, seconds: float | str) -> Self:
         """With another `proof_time`."""

@@ -155,10 +155,10 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     >>> check_target([[1], [2]], n=2)
     array([1., 2.])
     """
-    array = _targets(y, name)
-    if array.ndim != 1:
+    array = as_real_array(y, name)
+    if array.ndim != 1 and array.shape[1:] != (1,):
         raise InputError(f"{name} must be 1-D, of shape ({n},), got shape {array.shape}.")
-    return _checked_targets(array, n, name)
+    return check_targets(array, n, name)
 
 
 def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
@@ -176,12 +176,19 @@ def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
     array([[1., 0.],
            [0., 1.]])
     """
-    array = _targets(y, name)
+    array = as_real_array(y, name)
+    array = array.ravel() if array.shape[1:] == (1,) else array
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise InputError(
             f"{name} must be of shape ({n},), or ({n}, c) for c outputs, got shape {array.shape}."
         )
-    return _checked_targets(array, n, name)
+    if len(array) != n:
+        raise InputError(
+            f"{name} has {_plural(len(array), 'entry', 'entries')} "
+            f"but X has {_plural(n, 'row', 'rows')}."
+        )
+    check_range(array, name)
+    return array
 
 
 def check_positive(value: object, name: str) -> float:
@@ -394,21 +401,6 @@ def check_finite(array: FloatArray, name: str) -> None:
         f"{name} must be finite, got {found}, "
         f"the first at {_place(int(np.argmin(finite)), array.shape)}."
     )
-
-
-def _targets(y: object, name: str) -> FloatArray:
-    array = as_real_array(y, name)
-    return array.ravel() if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _checked_targets(array: FloatArray, n: int, name: str) -> FloatArray:
-    if len(array) != n:
-        raise InputError(
-            f"{name} has {_plural(len(array), 'entry', 'entries')} "
-            f"but X has {_plural(n, 'row', 'rows')}."
-        )
-    check_range(array, name)
-    return array
 
 
 def _finite(value: object) -> float | None:

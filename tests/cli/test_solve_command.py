@@ -106,6 +106,25 @@ def test_stopped_early_saves_and_exits_with_1(solve, tmp_path):
     assert TwoLayerNetwork.load_with_metadata(out)[1]["status"] == "ITERATION_LIMIT"
 
 
+def test_what_would_narrow_the_gap_is_said_in_the_words_of_the_options(solve, tmp_path, table):
+    # More features than an oracle can take, and more rows.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((520, 10))
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(520)
+    names = ",".join(f"x{j}" for j in range(10))
+    data = table(tmp_path / "wide.csv", f"{names},y", np.column_stack([X, y]))
+    options = {"data": data, "beta": 80.0}
+    shown = " ".join(solve("--proof-time", 0.3, **options).stdout.split())
+    assert "STATIONARY" in shown and "Note The gap " in shown
+    assert "larger beta or fewer or projected features narrow it" in shown
+    result = solve("--proof-time", 0.3, "--json", **options)
+    assert json.loads(result.stdout)["status"] == "STATIONARY" and result.exit_code == 1
+    warning, note = result.stderr.splitlines()
+    assert warning == f"warning: {cvxnn.Status.STATIONARY.value}"
+    assert note.startswith("note: The gap ") and "proof_time" not in note
+    assert solve("--proof-time", 0.3, "--quiet", **options).stderr.count("note: The gap ") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -133,6 +133,7 @@ CASES = {
         Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
     )
 }  # fmt: skip
+ALL = tuple(CASES.values())
 # One of each kind of search.
 FEW = [
     CASES[name]
@@ -147,37 +148,71 @@ FEW = [
 SLOW = ("leaky", "penalised skip", "free skip", "averages and biases")
 
 
-def each(cases):
-    return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
+def each(cases, long=()):
+    """Parametrised by cases, some of them for long tests only."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(case, id=case.name, marks=pytest.mark.long if case.name in long else ())
+            for case in cases
+        ],
+    )
 
 
-each_case = each(CASES.values())
+# Of all, the ones whose searches are like one of the few.
+LIKE_OTHERS = [case.name for case in ALL if case.name not in [few.name for few in FEW]]
+
+each_case = each(ALL)
+each_case_with_long = each(ALL, LIKE_OTHERS)
 each_of_few = each(FEW)
-each_of_few_with_long = pytest.mark.parametrize(
-    "case",
-    [pytest.param(c, marks=pytest.mark.long if c.name in SLOW else (), id=c.name) for c in FEW],
-)
+each_of_few_with_long = each(FEW, SLOW)
+
+
+def pairs(losses_of, chosen=ALL, *, few_only=False):
+    """Cases and losses; perhaps with those whose search is like that of another among the long."""
+    long = LIKE_OTHERS if few_only else ()
+    return pytest.mark.parametrize(
+        ("case", "loss"),
+        [
+            pytest.param(
+                case,
+                loss,
+                id=f"{case.name}-{loss}",
+                marks=pytest.mark.long if case.name in long else (),
+            )
+            for case in chosen
+            for loss in losses_of(case)
+        ],
+    )
+
+
 each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
 each_sampled = each(case for case in CASES.values() if "sampled" in case.methods)
-each_loss = pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in CASES.values()
-        for loss in case.losses
-    ],
-)
+each_loss = pairs(lambda case: case.losses)
+each_loss_with_long = pairs(lambda case: case.losses, few_only=True)
+
+
+# A run that is cut short looks for its bound for two seconds, unless it is told otherwise.
+SHORT = {name: method().with_proof_time(0.1) for name, method in METHODS.items()}
 
 
 def method_of(case):
-    """The first method of a case, with few samples where there are some to draw."""
-    return cvxnn.Sampled(50) if "global" not in case.methods else METHODS[case.methods[0]]()
+    """The first method of a case, with few samples or a short proof, where there is one."""
+    return cvxnn.Sampled(50) if "global" not in case.methods else SHORT[case.methods[0]]
 
 
 @cache
 def solved(name, loss, method):
     """The solution of the small problem of a case; solved once."""
     return CASES[name].solve(loss, method=method)
+
+
+@cache
+def lowest(name, loss):
+    """The lowest objective that a local search finds on it; looked for once."""
+    case = CASES[name]
+    X, y = case.data(loss)
+    return case.formula(X).lowest(loss, y, case.beta)
 
 
 def objective(network, X, y, beta, loss):

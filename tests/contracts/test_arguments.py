@@ -201,6 +201,17 @@ def test_a_warm_start_of_other_settings_is_refused(model, other):
     assert_refused(lambda: cvxnn.solve(X, y, 0.1, model=model, warm_start=start), says)
 
 
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_a_warm_start_beyond_floats_is_refused(size):
+    X = np.eye(3)
+    start = cvxnn.TwoLayerNetwork(np.full((2, 3), size), np.full(2, size))
+    says = "The penalty of warm_start is beyond float64"
+    assert_refused(lambda: cvxnn.solve(X, np.ones(3), 0.1, warm_start=start), says)
+    # What is large, but in the range of numbers, is a start like any other.
+    large = cvxnn.TwoLayerNetwork(np.full((2, 3), 1e140), np.full(2, 1e140))
+    assert cvxnn.solve(X, np.ones(3), 0.1, warm_start=large).status is cvxnn.Status.OPTIMAL
+
+
 def test_a_warm_start_has_the_features_of_the_data():
     start = cvxnn.TwoLayerNetwork([[1.0]], [1.0])
     says = "warm_start must have the 3 features of X, got 1"

@@ -12,14 +12,10 @@ from cvxnn.losses import as_loss
 from cvxnn.losses.offset import best_offset
 
 # Beside a skip connection it is one more free column, which has tests of its own.
-each_loss = pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in cases.CASES.values()
-        for loss in case.losses
-        if getattr(case.model, "skip", None) is None
-    ],
+each_loss = cases.pairs(
+    lambda case: case.losses,
+    [case for case in cases.CASES.values() if getattr(case.model, "skip", None) is None],
+    few_only=True,
 )
 
 

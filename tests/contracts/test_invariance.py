@@ -10,17 +10,12 @@ from cvxnn.losses import HuberLoss, WeightedLoss, as_loss
 from cvxnn.methods import METHODS
 from cvxnn.models.registry import MODELS
 
-each_of_two_losses = pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in cases.CASES.values()
-        for loss in dict.fromkeys([case.losses[0], case.losses[-1]])
-    ],
+each_of_two_losses = cases.pairs(
+    lambda case: dict.fromkeys([case.losses[0], case.losses[-1]]), few_only=True
 )
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_the_order_of_rows_does_not_matter(case):
     X, y = case.data()
     order = np.random.default_rng(0).permutation(len(y))
@@ -32,7 +27,7 @@ def test_the_order_of_rows_does_not_matter(case):
     assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_a_weight_counts_rows(case):
     loss = case.losses[-1]
     X, y = case.data(loss)
@@ -50,7 +45,7 @@ def test_a_weight_counts_rows(case):
     assert weighted.objective == pytest.approx(value, rel=1e-12)
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_a_weight_of_zero_removes_a_row(case):
     X, y = case.data()
     counted = np.arange(len(y)) % 3 > 0
@@ -84,7 +79,7 @@ def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
     assert solution.gap <= solution.tol
 
 
-@cases.each_case
+@cases.each_case_with_long
 @pytest.mark.parametrize("size", [1e-90, 1e90])
 def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
@@ -96,7 +91,7 @@ def test_units_of_the_data_do_not_matter(case, size):
     assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_the_same_random_state_gives_the_same_network(case):
     first, again = (
         case.solve(method=cases.method_of(case), random_state=state)
@@ -106,7 +101,7 @@ def test_the_same_random_state_gives_the_same_network(case):
     assert (first.objective, first.dual_bound) == (again.objective, again.dual_bound)
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_the_optimum_does_not_depend_on_the_random_state(case):
     other = case.solve(random_state=8)
     plain = cases.solved(case.name, "squared", case.methods[0])

@@ -47,7 +47,7 @@ def assert_cut_short(case, solution, status, loss="squared"):
         assert solution.objective <= solution.history[-1].objective * (1.0 + 1e-12)
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_max_iter_ends_a_run_with_one_warning(case):
     with pytest.warns(ConvergenceWarning, match="raise max_iter") as caught:
         solution = cvxnn.solve(**large(case, max_iter=1))
@@ -59,7 +59,7 @@ def test_max_iter_ends_a_run_with_one_warning(case):
     assert f"The gap is {solution.program_gap:.1e}, tol is 1.0e-14" in text and "\n" not in text
 
 
-@cases.each_case
+@cases.each_case_with_long
 def test_no_time_at_all_still_gives_neurons(case):
     for method in case.methods:
         if method == "exact" and case.large[-1] > 6:
@@ -153,7 +153,7 @@ def throw(progress):
 
 
 @pytest.mark.parametrize("press", [kill, throw])
-@cases.each_case
+@cases.each_case_with_long
 def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     seen = []
 

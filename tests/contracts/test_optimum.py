@@ -88,30 +88,21 @@ def test_cvxpy_finds_the_same_value(case, loss):
             assert solution.dual_bound <= value * (1.0 + 1e-6)
 
 
-@cases.each_loss
+@cases.each_loss_with_long
 def test_forty_random_starts_are_not_below(case, loss):
-    X, y = case.data(loss)
     solution = cases.solved(case.name, loss, case.methods[0])
-    found = case.formula(X).lowest(loss, y, case.beta)
+    found = cases.lowest(case.name, loss)
     assert found >= solution.dual_bound * (1.0 - 1e-9)
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
 
 
-@pytest.mark.parametrize(
-    ("case", "loss"),
-    [
-        pytest.param(case, loss, id=f"{case.name}-{loss}")
-        for case in cases.CASES.values()
-        for loss in cases.LOSSES
-        if loss not in case.losses
-    ],
-)
+@cases.pairs(lambda case: [loss for loss in cases.LOSSES if loss not in case.losses], few_only=True)
 def test_random_starts_are_not_below_with_any_other_loss(case, loss):
     X, y = case.data(loss)
     solution = case.solve(loss)
     cases.assert_consistent(solution, X, y, loss)
     assert solution.status is Status.OPTIMAL
-    assert case.formula(X).lowest(loss, y, case.beta) >= solution.dual_bound * (1.0 - 1e-9)
+    assert cases.lowest(case.name, loss) >= solution.dual_bound * (1.0 - 1e-9)
 
 
 @cases.each_sampled

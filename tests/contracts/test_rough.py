@@ -30,7 +30,9 @@ def test_the_end_is_near_the_optimum(case, loss):
     assert rough.objective <= 1.02 * fine.objective
 
 
-@pytest.mark.parametrize("shape", [(200, 3), (60, 5), (60, 9)])
+@pytest.mark.parametrize(
+    "shape", [(200, 3), pytest.param((60, 5), marks=pytest.mark.long), (60, 9)], ids=str
+)
 @pytest.mark.parametrize(
     ("loss", "slope"),
     [("squared", 0.0), ("huber", 0.0), ("logistic", 0.0), ("squared_hinge", 0.0),

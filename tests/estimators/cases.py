@@ -106,6 +106,7 @@ CASES = {
 _RELU = CASES["ReLU"]
 _FLOWERS, _SPECIES = _RELU.data, _RELU.classes
 _IMAGES = CASES["images"]
+CV = {"betas": [1.0, 0.1], "cv": 2, "time_limit": 60.0}
 # Estimators with what they are fitted to.
 ESTIMATORS = {
     **{f"{k}, numbers": (case.regressor(), case.data, case.target) for k, case in CASES.items()},
@@ -117,8 +118,8 @@ ESTIMATORS = {
     "no bias": (_RELU.classifier(hidden_bias=False), _FLOWERS, _SPECIES),
     "no neurons": (_RELU.classifier(beta=1e6), _FLOWERS, _SPECIES),
     "no filters": (_IMAGES.regressor(beta=1e6, hidden_bias=False), _IMAGES.data, _IMAGES.target),
-    "numbers CV": (cvxnn.ConvexReLURegressorCV([1.0, 0.1], cv=2), _FLOWERS, _RELU.target),
-    "classes CV": (cvxnn.ConvexReLUClassifierCV([1.0, 0.1], cv=2), _FLOWERS, _SPECIES),
+    "numbers CV": (cvxnn.ConvexReLURegressorCV(**CV), _FLOWERS, _RELU.target),
+    "classes CV": (cvxnn.ConvexReLUClassifierCV(**CV), _FLOWERS, _SPECIES),
 }
 
 

@@ -12,9 +12,10 @@ from sklearn.exceptions import NotFittedError
 from cvxnn import Conv
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 @pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
+# Last, so that tests of one model follow each other: a process then fits only some of them.
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_exports_give_the_same_values(name, run, dtype, tol):
     model, data = fitted(name)
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)

@@ -44,8 +44,16 @@ def assert_same(copy, model):
     assert copy.status_ is model.status_
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.long if name.startswith(("leaky", "max pooling")) else ()
+        )
+        for name in ESTIMATORS
+    ],
+)
 def test_a_copy_is_the_model(name, copied):
     model, data = fitted(name)
     copy = copied(model)

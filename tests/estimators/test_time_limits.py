@@ -69,6 +69,16 @@ def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     assert proven.dual_bound_ <= searched.objective_ <= 1.05 * proven.objective_
 
 
+def test_few_rows_are_proven_at_any_rank():
+    """Where an exact oracle goes through the signs of rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        few = cvxnn.ConvexReLURegressor(2.0).fit(X[:20], Y[:20])
+        more = cvxnn.ConvexReLURegressor(2.0, proof_time=0.0).fit(X, Y)
+    assert few.status_ is Status.OPTIMAL and few.dual_gap_ <= 1e-6
+    assert more.status_ is Status.STATIONARY
+
+
 def test_methods_that_are_no_search_end_by_themselves(monkeypatch):
     monkeypatch.setattr("cvxnn.estimators.time_limits.PROOFS", 1e-6)
     sampled = cvxnn.ConvexReLURegressor(1.0, method=cvxnn.Sampled(n_samples=8)).fit(X[:, :2], Y)

@@ -128,3 +128,12 @@ def test_blocks_that_depend_on_each_other_are_pruned():
     # One slope w: 5 w^2 / 2 - 6 w + |w| / 2 + const.
     w = (6.0 - 0.5) / 5.0
     assert solution.objective == pytest.approx(0.5 * (1.0 + 6.25) - 2.5 * w**2, rel=1e-6)
+
+
+def test_models_with_the_same_settings_are_equal():
+    gates = np.eye(2)
+    models = [Gated(), Gated(n_gates=7), Gated(skip="penalised"), Gated(gates), Gated(2.0 * gates)]
+    again = [Gated(), Gated(n_gates=7), Gated(skip="penalised"), Gated([[1, 0], [0, 1]])]
+    for k, model in enumerate(models):
+        assert [model == other for other in again] == [k == j for j in range(len(again))]
+    assert Gated() != "gated" and len({*models[:4], *again}) == 4

@@ -1,6 +1,7 @@
 """Slopes and linear parts of two-layer networks: closed forms, trends and units."""
 
 import tracemalloc
+from functools import cache
 
 import numpy as np
 import pytest
@@ -120,15 +121,24 @@ def test_many_rows_need_no_square_of_them(skip):
     assert 0.0 < solution.dual_bound < solution.objective < beside_none + price
 
 
+def beside_a_trend(intercept, **options):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(300) + (50.0 if intercept else 0.0)
+    model = ReLU(skip="penalised")
+    return solve(X, y, 1.0, model=model, intercept=intercept, **options)
+
+
+@cache
+def optimum_beside_a_trend(intercept):
+    return beside_a_trend(intercept, tol=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"max_iter": 1}])
 @pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((300, 4))
-    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(300) + (50.0 if intercept else 0.0)
-    options = {"model": ReLU(skip="penalised"), "intercept": intercept}
-    cut, whole = (solve(X, y, 1.0, **options, **chosen) for chosen in (limit, {"tol": 1e-4}))
+    cut, whole = beside_a_trend(intercept, **limit), optimum_beside_a_trend(intercept)
     assert whole.status is Status.OPTIMAL and cut.status is not Status.OPTIMAL
     assert cut.network.skip_weights[0] > 0.0
     assert cut.dual_bound <= whole.objective <= cut.objective < 3.0 * whole.objective

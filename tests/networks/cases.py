@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,26 @@ def exact(array):
     return numbers
 
 
+def product(left, right):
+    """``left @ right`` of fractions, as one of integers: no sum has to be reduced."""
+    (numerators, first), (others, second) = over_one_denominator(left), over_one_denominator(right)
+    return (numerators @ others) * Fraction(1, first * second)
+
+
+def sum_of_squares(fractions):
+    flat = fractions.reshape(-1)
+    return product(flat, flat)
+
+
+def over_one_denominator(fractions):
+    """Integers, and what they have to be divided by."""
+    common = lcm(*(fraction.denominator for fraction in fractions.flat))
+    whole = [fraction.numerator * (common // fraction.denominator) for fraction in fractions.flat]
+    integers = np.empty(fractions.shape, dtype=object)
+    integers.reshape(-1)[:] = whole
+    return integers, common
+
+
 def root(square):
     """The square root to 60 digits."""
     with localcontext() as context:
@@ -94,23 +115,24 @@ def leaky(sums, slope):
 
 
 def dense_values(network, X):
-    sums = exact(X) @ exact(network.hidden_weights).T
-    values = leaky(sums, network.slope) @ exact(network.output_weights)
+    sums = product(exact(X), exact(network.hidden_weights).T)
+    values = product(leaky(sums, network.slope), exact(network.output_weights))
     w = network.skip_weights
-    return values if w is None else values + exact(X) @ exact(w)
+    return values if w is None else values + product(exact(X), exact(w))
 
 
 def gated_values(network, X):
-    gates = exact(X) @ exact(network.gates).T >= 0
-    products = exact(X) @ exact(network.hidden_weights).T
-    return (gates * products) @ exact(network.output_weights)
+    gates = product(exact(X), exact(network.gates).T) >= 0
+    products = product(exact(X), exact(network.hidden_weights).T)
+    return product(gates * products, exact(network.output_weights))
 
 
 def maps_by_loops(network, data):
     """Activations of every filter at every place, shape (n, K, m)."""
     sides = network.filter_shape[:-1]
     patches = patches_by_loops(data, sides, network.stride, network.padding)
-    maps = exact(patches) @ exact(network.filters.reshape(network.n_neurons, patches.shape[2])).T
+    filters = exact(network.filters.reshape(network.n_neurons, patches.shape[2]))
+    maps = product(exact(patches), filters.T)
     if network.biases is not None:
         maps = maps + exact(network.biases)
     return leaky(maps, network.slope)
@@ -121,18 +143,18 @@ def convolutional_values(network, data):
     pooled = maps.max(axis=1) if network.pooling == "max" else maps.sum(axis=1)
     if network.pooling == "average":
         pooled = pooled * Fraction(1, maps.shape[1])
-    return pooled @ exact(network.output_weights)
+    return product(pooled, exact(network.output_weights))
 
 
 def linear_values(network, patches):
-    products = exact(patches) @ exact(network.filters).T
+    products = product(exact(patches), exact(network.filters).T)
     return np.einsum("nkj,jk->n", products, exact(network.output_weights))
 
 
 def circular_values(network, X):
     pairs = zip(network.filters, network.output_weights, strict=True)
     zeros = exact(np.zeros(len(X)))
-    return sum((exact(X) @ exact(circulant(u)) @ exact(w) for u, w in pairs), zeros)
+    return sum((product(product(exact(X), exact(circulant(u))), exact(w)) for u, w in pairs), zeros)
 
 
 # The values of a kind, and what is in its penalty: arrays by name.
@@ -153,10 +175,10 @@ def values(network, data):
 def penalty(network):
     """What beta multiplies, to 60 digits."""
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
-    squares = [np.sum(exact(array) ** 2) for array in squared if array is not None]
+    squares = [sum_of_squares(exact(array)) for array in squared if array is not None]
     w = getattr(network, "skip_weights", None)
     paid = w is not None and not network.skip_is_free
-    return Fraction(sum(squares)) / 2 + (root(np.sum(exact(w) ** 2)) if paid else 0)
+    return Fraction(sum(squares)) / 2 + (root(sum_of_squares(exact(w))) if paid else 0)
 
 
 # ------------------------------------------------------------------ the networks

@@ -7,8 +7,15 @@ from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers import Layer
 from cvxnn.oracle import BranchAndBound, CellOracle, RankTwoOracle, SignTree, choice
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
-from cvxnn.oracle.choice import Effort, RowGeometry, oracle_for
+from cvxnn.oracle.choice import (
+    Effort,
+    RowGeometry,
+    oracle_for,
+    proof_work,
+    usually_ends,
+)
 from cvxnn.patterns import enumerate_patterns, sample_patterns
+from cvxnn.patterns.reduction import reduce_rows
 
 
 def rows(n: int, rank: int, columns: int) -> np.ndarray:
@@ -92,3 +99,19 @@ def test_effort_reaches_the_oracles():
 def test_the_deadline_is_kept():
     with pytest.raises(OutOfTimeError):
         _ = RowGeometry(rows(8, 3, 3), Deadline(0.0)).patterns
+
+
+def test_few_rows_of_high_rank_are_little_work_and_end():
+    rng = np.random.default_rng(0)
+
+    def of(n, d):
+        return reduce_rows(rng.standard_normal((n, d)))
+
+    few, more, low = of(24, 12), of(80, 12), of(80, 5)
+    assert proof_work(24, few) == pytest.approx(256.0) and usually_ends(few)
+    assert proof_work(80, more) > 1e6 and not usually_ends(more)
+    assert proof_work(80, low) == pytest.approx(80.0**3) and usually_ends(low)
+    # Where rows are repeated it is the distinct ones that count.
+    again = np.tile(rng.standard_normal((20, 12)), (30, 1))
+    assert proof_work(600, reduce_rows(again)) < 300.0
+    assert 1e300 < proof_work(2000, of(600, 600)) < np.inf

@@ -38,6 +38,10 @@ def data(rank: int, columns: int) -> tuple[FloatArray, FloatArray]:
     return X, rng.standard_normal(6) + np.maximum(X[:, 0], 0.0)
 
 
+# Priced like others, and among the slowest.
+LIKE_OTHERS = ("modulus", "leaky beside a penalised line")
+
+
 def losses(name: str) -> tuple[str, ...]:
     if "free" in name:
         # A line separates the labels of six rows.
@@ -50,7 +54,10 @@ def losses(name: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("rank", "columns"), [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)], ids=lambda k: str(k)
 )
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long if name in LIKE_OTHERS else ()) for name in MODELS],
+)
 def test_global_finds_the_optimum_of_exact(name, rank, columns, few, monkeypatch):
     if not few:
         monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)

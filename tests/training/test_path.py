@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contracts.cases import CASES, FEW
+from contracts.cases import CASES, FEW, SLOW
 from problems import PROBLEMS, problem_ids, problem_named
 
 import cvxnn
@@ -11,6 +11,8 @@ from cvxnn.errors import InputError
 from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
+from cvxnn.relaxation.admm import Admm
+from cvxnn.relaxation.memory import Memory
 
 # Where the largest beta is only bounded.
 BOUNDED = {"drawn gates", "maxima"}
@@ -18,7 +20,16 @@ BOUNDED = {"drawn gates", "maxima"}
 
 @pytest.mark.parametrize(
     ("case", "loss"),
-    [pytest.param(case, loss, id=f"{case.name}-{loss}") for case in FEW for loss in case.losses],
+    [
+        pytest.param(
+            case,
+            loss,
+            id=f"{case.name}-{loss}",
+            marks=pytest.mark.long if case.name in SLOW else (),
+        )
+        for case in FEW
+        for loss in case.losses
+    ],
 )
 def test_paths_of_every_model(case, loss):
     X, y = case.data(loss)
@@ -121,3 +132,42 @@ def test_a_path_refuses_arguments_before_any_work(option, monkeypatch):
     monkeypatch.setattr("cvxnn.training.path.largest_beta", None)
     with pytest.raises(InputError, match=f"^{next(iter(option))} must be"):
         regularization_path([[1.0]], [1.0], 2, **option)
+
+
+def test_relaxations_go_on_from_one_another(monkeypatch):
+    """More rows than a search over signs takes."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((520, 12))
+    y = np.maximum(X[:, 0] + 0.5 * X[:, 1], 0.0) + 0.3 * rng.standard_normal(520)
+    betas = largest_beta(X, y) * np.array([0.5, 0.45, 0.4])
+    iterations = []
+    step = Admm.step
+
+    def counted(admm):
+        iterations[-1] += 1
+        step(admm)
+
+    def path():
+        iterations.append(0)
+        return regularization_path(X, y, betas, tol=0.05, method=cvxnn.Global(proof_time=60.0))
+
+    monkeypatch.setattr(Admm, "step", counted)
+    found = path()
+    monkeypatch.setattr(Memory, "start", lambda memory, scale: None)
+    anew = path()
+    assert 0 < iterations[0] <= 0.8 * iterations[1]
+    assert (found.gaps <= 0.05).all() and (anew.gaps <= 0.05).all()
+    for beta, bound in zip(betas, found.dual_bounds, strict=True):
+        network = cvxnn.solve(X, y, beta, method=cvxnn.Sampled(50), random_state=1)
+        assert bound <= network.objective
+
+
+def test_a_time_limit_is_one_for_the_largest_beta_too():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 6)), rng.standard_normal(300)
+    sharp, limited = largest_beta(X, y), largest_beta(X, y, time_limit=1e-6)
+    assert sharp <= limited < np.inf
+    betas = regularization_path(X, y, 1, time_limit=1e-6, method=cvxnn.Sampled(5)).betas
+    assert betas[0] >= sharp * (1.0 - 1e-6)
+    with pytest.raises(InputError, match="time_limit"):
+        largest_beta(X, y, time_limit=0.0)

@@ -217,7 +217,7 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
     from rich.text import Text
 
     from cvxnn.cli.fitting import spoken
-    from cvxnn.cli.outputs import draw_page, figures
+    from cvxnn.cli.outputs import draw_page, figures, note
 
     parts: list[RenderableType] = [
         Text(title, style="bold"),
@@ -228,8 +228,8 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
     ]
     if certificate.improving_neuron is not None:
         parts += ["", Padding(_neuron(certificate.improving_neuron, problem.features), (0, 2))]
-    for note in map(spoken, certificate.notes):
-        parts += ["", Padding(Text.assemble(("Note  ", "cyan"), note), (0, 2))]
+    for text in map(spoken, certificate.notes):
+        parts += ["", note(text)]
     draw_page(parts)
 
 

@@ -105,16 +105,22 @@ def show_solution(
     title: str,
     *,
     model: Path | None = None,
+    advice: str = "",
     as_json: bool,
     quiet: bool = False,
 ) -> None:
-    """Print the solution on stdout; where no table says so, a missed goal goes to stderr."""
+    """Print the solution on stdout; where no table says so, a missed goal goes to stderr.
+
+    So does what would narrow the gap, the `advice`.
+    """
     if as_json:
         write_json(summary(solution) | {"model": None if model is None else str(model)})
     elif not quiet:
-        _write_table(solution, title, model)
+        _write_table(solution, title, model, advice)
     if (as_json or quiet) and not solution.status.is_success:
         say(solution.message, "warning")
+        if advice:
+            say(advice)
 
 
 def summary(solution: Solution[Any]) -> dict[str, Any]:
@@ -122,13 +128,14 @@ def summary(solution: Solution[Any]) -> dict[str, Any]:
     return {"status": solution.status.name} | {name: getattr(solution, name) for name in _FIGURES}
 
 
-def _write_table(solution: Solution[Any], title: str, model: Path | None) -> None:
+def _write_table(solution: Solution[Any], title: str, model: Path | None, advice: str) -> None:
     colour = "green" if solution.status.is_success else "yellow"
     sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.message)
     parts: list[RenderableType] = [figures(_rows(solution))]
     if model is not None:
         parts.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)))
-    draw_page([Text(title, style="bold"), "", *parts, "", Padding(sentence, (0, 2))])
+    ending: list[RenderableType] = ["", note(advice)] if advice else []
+    draw_page([Text(title, style="bold"), "", *parts, "", Padding(sentence, (0, 2)), *ending])
 
 
 def draw_page(parts: Iterable[RenderableType]) -> None:
@@ -141,6 +148,11 @@ def draw_page(parts: Iterable[RenderableType]) -> None:
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, Text))
     write_stdout(page.getvalue())
+
+
+def note(text: str) -> Padding:
+    """A remark below a table."""
+    return Padding(Text.assemble(("Note  ", "cyan"), text), (0, 2))
 
 
 def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:

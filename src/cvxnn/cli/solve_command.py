@@ -98,15 +98,15 @@ def solve(
     chosen = as_method(method.value) if n_samples is None else Sampled(n_samples)
     if proof_time is not None:
         chosen = chosen.with_proof_time(proof_time)
-    solution = train(
+    solution, advice = train(
         X, y, beta, show_progress=not quiet, method=chosen, random_state=seed, **limits
     )
-    _deliver(solution, features, data, out, as_json=json, quiet=quiet)
+    _deliver(solution, features, data, out, advice=advice, as_json=json, quiet=quiet)
     raise typer.Exit(exit_code(solution.status))
 
 
 def _deliver(
-    solution: Solution[Any], features: Features, data: Path, out: Path | None, **style: bool
+    solution: Solution[Any], features: Features, data: Path, out: Path | None, **style: Any
 ) -> None:
     """Save the network, then show the solution - also where saving fails."""
     from cvxnn.cli.outputs import show_solution
@@ -138,22 +138,26 @@ def demo(method: MethodOption = Method.GLOBAL, json: JsonOption = False) -> None
 
     X, y = load_ring()
     # A fixed seed: two people who run the demo shall see the same.
-    solution = train(X, y, _DEMO_BETA, show_progress=True, method=method.value, random_state=0)
+    solution, advice = train(
+        X, y, _DEMO_BETA, show_progress=True, method=method.value, random_state=0
+    )
     title = f"ring: {len(X)} points in the plane and a bias -> label"
-    show_solution(solution, title, as_json=json)
+    show_solution(solution, title, advice=advice, as_json=json)
     raise typer.Exit(exit_code(solution.status))
 
 
 def train(
     X: FloatArray, y: FloatArray, beta: float, *, show_progress: bool, **options: Any
-) -> Solution[Any]:
-    """Solve with a live view; options that are None keep the default of `solve`."""
+) -> tuple[Solution[Any], str]:
+    """Solve with a live view, and what would narrow the gap; None keeps the default of `solve`."""
     from cvxnn.progress import live_progress
 
     given = {name: value for name, value in options.items() if value is not None}
     with live_progress(show_progress) as callback:
         # Here and not above: this takes seconds, which the live view shows passing.
-        from cvxnn.training.solve import solve_quietly
+        from cvxnn.cli.fitting import spoken
+        from cvxnn.training.solve import solve_with_advice
 
-        # The caller shows the status, which says what the warning would.
-        return solve_quietly(X, y, beta, callback=callback, **given)
+        # The caller shows the status and this, which say what the warning would.
+        solution, advice = solve_with_advice(X, y, beta, callback=callback, **given)
+    return solution, spoken(advice)

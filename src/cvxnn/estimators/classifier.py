@@ -142,7 +142,8 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         As for :class:`ConvexReLURegressor`.
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
-        k networks have ``k n^(r - 2) <= 300``: one for two classes, one for each of more.
+        k networks have ``k n^(r - 2) <= 300``, one for two classes, one for each of more; one
+        network for up to 24 distinct rows of any rank.
     proof_time : float or "auto", default "auto"
         As for :class:`ConvexReLURegressor`; the networks share it.
     warm_start, random_state, verbose

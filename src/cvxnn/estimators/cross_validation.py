@@ -189,6 +189,9 @@ class CrossValidated(ConvexEstimator):
         """Falling, from the largest on all samples, or those that are given."""
 
         def largest() -> float:
+            if training.is_proven_by_signs(problems):
+                # An estimate from below would leave the network that is proven a tiny neuron.
+                return max(training.largest_beta(each) for each in problems)
             return max(path_of(training, each, deadline).largest_beta for each in problems)
 
         if self.betas is None:

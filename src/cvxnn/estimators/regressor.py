@@ -125,7 +125,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         gain little, after 60 at most, and without a warning that nothing is proven. Where a
         proof takes a few seconds, it comes first, and counts if it is there after 5: for n
         rows of rank r (columns, and the one of ones) with ``n^(r - 2) <= 1000``, as one
-        column or two and 1000 rows.
+        column or two and 1000 rows, and up to 29 distinct rows of any rank.
     proof_time : float or "auto", default "auto"
         Seconds of the fit for a bound by a relaxation (:class:`Global`), which says how far from
         optimal the network is at most where nothing else proves it: 2 bring the gap of some

@@ -54,7 +54,8 @@ class Task:
         if seconds == 0.0:
             return self.search(deadline)
         solution = self.solve(Deadline(min(seconds, deadline.remaining)))
-        is_far = solution.status is Status.TIME_LIMIT and solution.gap > _NEARLY
+        is_open = solution.status in (Status.TIME_LIMIT, Status.STATIONARY)
+        is_far = is_open and solution.gap > _NEARLY
         return self.search(deadline) if is_far else solution
 
     def search(self, deadline: Deadline) -> Solution[Any]:

@@ -16,6 +16,7 @@ from cvxnn.losses import Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
+from cvxnn.oracle.choice import SURE_RANK, proof_work
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.relaxation.scale import KIND
@@ -29,9 +30,8 @@ from cvxnn.validation import check_random_state
 
 OnRound = Callable[[Progress], None] | None
 
-# For n rows of rank r the n^(r - 2), summed over all networks, up to which proofs take seconds:
-# there are about n^(r - 1) patterns, and in rank two a proof costs nothing. For labels more has
-# to be tried until the best intercept is known.
+# Work of the proofs of all networks up to which they take seconds. For labels more has to be tried
+# until the best intercept is known.
 _PROVABLE, _PROVABLE_LABELS = 1_000, 300
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
@@ -98,7 +98,14 @@ class Training:
             return True
         n, d = layer.rows.shape
         most = (_PROVABLE_LABELS if self.loss.has_labels else _PROVABLE) / len(problems)
-        return n ** (d - 2) <= most or n ** (reduce_rows(layer.rows).rank - 2) <= most
+        return n ** (d - 2) <= most or proof_work(n, reduce_rows(layer.rows)) <= most
+
+    def is_proven_by_signs(self, problems: Sequence[Samples]) -> bool:
+        """Whether that is because rows are few, in a rank where it is out of reach for more."""
+        rows = self.model.rows(problems[0].X)
+        layer = getattr(rows, "layer", rows)
+        is_wide = isinstance(layer, Layer) and min(layer.rows.shape) > SURE_RANK
+        return is_wide and self.has_proof(problems) and reduce_rows(layer.rows).rank > SURE_RANK
 
     def largest_beta(self, samples: Samples) -> float:
         """From it on the best network has no neurons; what rounding makes of zero is zero."""

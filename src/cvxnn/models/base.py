@@ -24,6 +24,7 @@ from cvxnn.settings import Settings
 from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.outputs.strategy import OutputsStrategy
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
 
@@ -64,21 +65,25 @@ class Choices:
     random_state : Generator
     start : Neurons, optional
         Where to start from, in the units of the solvers.
+    proof_time : ProofTime, optional
+        Of the run.
     """
 
     method: Method
     random_state: np.random.Generator
     start: Neurons | None
+    proof_time: ProofTime | None = None
 
     def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
         """How the optimum on the rows of a layer is looked for, of one output."""
-        return LayerStrategy(problem, self.method, self.random_state, self.start)
+        return LayerStrategy(problem, self.method, self.random_state, self.start, self.proof_time)
 
     def on_outputs(self, problem: Problem[Layer], *, intercept: bool) -> OutputsStrategy:
         """The same of several outputs, with or without intercepts beside the neurons."""
         return OutputsStrategy(
-            problem, self.method, self.random_state, self.start, intercept=intercept
-        )
+            problem, self.method, self.random_state, self.start, self.proof_time,
+            intercept=intercept,
+        )  # fmt: skip
 
 
 class Model(Settings, ABC):
@@ -198,6 +203,12 @@ class Model(Settings, ABC):
             raise InputError(
                 f"warm_start must be a {self.kind.__name__} or None for {self!r}, "
                 f"got {type(network).__name__}."
+            )
+        with np.errstate(over="ignore"):
+            penalty = network.penalty()
+        if not np.isfinite(penalty):
+            raise InputError(
+                "The penalty of warm_start is beyond float64: its weights are too large."
             )
         neurons = self.neurons(network)
         found = neurons.directions.shape[1]

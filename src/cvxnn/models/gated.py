@@ -223,6 +223,18 @@ class Gated(Model):
         gates = None if self.gates is None else f"array of shape {np.shape(self.gates)}"
         return f"Gated(gates={gates}, n_gates={self.n_gates}, skip={self.skip!r})"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Gated):
+            return NotImplemented
+        same = (self.n_gates, self.skip) == (other.n_gates, other.skip)
+        if self.gates is None or other.gates is None:
+            return same and self.gates is other.gates
+        return same and np.array_equal(self.gates, other.gates)
+
+    def __hash__(self) -> int:
+        shape = None if self.gates is None else np.shape(self.gates)
+        return hash((shape, self.n_gates, self.skip))
+
     def rows(self, data: ArrayLike) -> GatedRows:
         """The rows of X with the gates that are known before the search begins."""
         X = check_data(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, final
@@ -31,6 +32,11 @@ _FEW_PATTERNS = 50_000
 _SIGN_RANK, _MOST_HYPERPLANES = 7, 256
 # Beyond the rank of cones up to so many, where beta is large: a node takes milliseconds.
 _MOST_WITHOUT_CONES = 512
+# Rank up to which cones usually come to an end, and hyperplanes up to which signs do; in ranks
+# beyond that of cones there are more signs to fix.
+SURE_RANK, _SURE_HYPERPLANES, _SURE_WITHOUT_CONES = 6, 64, 40
+# As good as infinite.
+_MOST_DOUBLINGS = 1_000.0
 # Hyperplanes for which a node takes twice as long as one of cones.
 _DEAR_NODE = 20
 
@@ -56,14 +62,53 @@ def tree_of(
     >>> type(tree_of(many, reduce_rows(many))).__name__
     'BranchAndBound'
     """
-    most = _MOST_HYPERPLANES if reduction.rank <= MAX_RANK else _MOST_WITHOUT_CONES
-    if reduction.rank >= _SIGN_RANK and reduction.n_classes <= most:
+    if _goes_through_signs(reduction):
         if max_nodes is not None:
             # A node is dear by the cube of the rows, one of cones by their number.
             share = _DEAR_NODE**2 / (_DEAR_NODE**2 + reduction.n_classes**2)
             max_nodes = max(1, int(share * max_nodes))
         return SignTree(rows, reduction, max_nodes=max_nodes)
     return BranchAndBound(rows, reduction, max_nodes=max_nodes)
+
+
+def usually_ends(reduction: Reduction) -> bool:
+    """Whether :func:`tree_of` these rows comes to its end, in a minute or so at the worst.
+
+    Examples
+    --------
+    >>> [usually_ends(reduce_rows(np.eye(rank))) for rank in (6, 9, 40, 41)]
+    [True, True, True, False]
+    """
+    few = _SURE_HYPERPLANES if reduction.rank <= MAX_RANK else _SURE_WITHOUT_CONES
+    return reduction.rank <= SURE_RANK or reduction.n_classes <= few
+
+
+def proof_work(n_rows: int, reduction: Reduction) -> float:
+    """Roughly what :func:`tree_of` takes for its proof: seconds where it is a thousand.
+
+    ``n^(r - 2)`` for cones: there are about ``n^(r - 1)`` patterns, and in rank two a proof
+    costs nothing. Signs of few rows are gone through at any rank, in the time of ``2^(p / 3)``
+    for p hyperplanes: 30 rows take a second or two at 0.01 of the largest beta, more rows of rank
+    20 several.
+
+    Examples
+    --------
+    >>> round(proof_work(1_000, reduce_rows(np.vander(np.arange(1_000.0), 3))))
+    1000
+    >>> round(proof_work(24, reduce_rows(np.eye(24))))
+    256
+    """
+    # Of a power that may be beyond floats.
+    doublings = (reduction.rank - 2) * math.log2(max(n_rows, 1))
+    if _goes_through_signs(reduction):
+        doublings = min(doublings, reduction.n_classes / 3.0)
+    return 2.0 ** min(doublings, _MOST_DOUBLINGS)
+
+
+def _goes_through_signs(reduction: Reduction) -> bool:
+    """Whether signs of rows are quicker to go through than cones."""
+    most = _MOST_HYPERPLANES if reduction.rank <= MAX_RANK else _MOST_WITHOUT_CONES
+    return reduction.rank >= _SIGN_RANK and reduction.n_classes <= most
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ neuron that would help, the exact oracle finds one or proves that there is none.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import final
 
 import numpy as np
@@ -20,9 +21,9 @@ from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.clocks import clock
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrupt
 from cvxnn.layers import Layer
+from cvxnn.methods import Global
 from cvxnn.oracle import LayerOracle, Proposals
-from cvxnn.oracle.branch_and_bound import MAX_RANK
-from cvxnn.oracle.choice import tree_of
+from cvxnn.oracle.choice import SURE_RANK, tree_of, usually_ends
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
@@ -30,6 +31,7 @@ from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -52,6 +54,8 @@ class GlobalSearch(IncumbentSearch):
         Whether the exact oracle is asked; without it the end is stationary.
     polishes : bool
         Whether neurons come to rest to the last digits; without that no oracle is asked.
+    proof_time : ProofTime, optional
+        Of the run, of which this is one search.
     """
 
     def __init__(
@@ -64,8 +68,10 @@ class GlobalSearch(IncumbentSearch):
         start: Neurons | None = None,
         certifies: bool = True,
         polishes: bool = True,
+        proof_time: ProofTime | None = None,
     ) -> None:
         assert problem.is_least_squares
+        self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
         self._begun, self._end, layer = clock(), deadline, problem.rows
         search_deadline = deadline.share(SETTINGS.search_share)
         self._reduction = reduce_rows(layer.rows, deadline) if reduction is None else reduction
@@ -214,17 +220,17 @@ class GlobalSearch(IncumbentSearch):
     def _oracle_deadline(self) -> Deadline:
         """When the exact oracle has to hand over what it has proven.
 
-        It has all the time up to the rank to which it usually ends, and beyond that half of
-        it, because a relaxation brings the bound closer in what is left. In higher rank a search
-        over signs ends at once or never: it gets no more than the search took.
+        It has all the time up to the rank to which it usually ends, and beyond that as much as
+        there is for proofs, because a relaxation brings the bound closer in what is left.
         """
-        if self.rank <= SETTINGS.sure_rank:
+        if self.rank <= SURE_RANK:
             return self.deadline
         half = self.deadline.share(SETTINGS.unsure_share)
-        if self.rank <= MAX_RANK:
-            return half
-        spent = max(clock() - self._begun, SETTINGS.least_proof)
-        return Deadline(min(half.remaining, spent))
+        return Deadline(min(half.remaining, self._seconds_of_proof()))
+
+    def _seconds_of_proof(self) -> float:
+        """What the exact oracle has of time where it need not end."""
+        return self._proof_time.exact(ends=usually_ends(self._reduction))
 
     def _price(self, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""
@@ -238,7 +244,8 @@ class GlobalSearch(IncumbentSearch):
 
     def _proposals_at(self, v: FloatArray, tol: float, deadline: Deadline) -> Proposals:
         """Price a dual point, and keep what is proven of it if it is the best."""
-        price = self._oracle.price(v[:, None], self.problem.beta, tol=tol, deadline=deadline)
+        with nullcontext() if self.rank <= SURE_RANK else self._proof_time.taking():
+            price = self._oracle.price(v[:, None], self.problem.beta, tol=tol, deadline=deadline)
         self._take(DualProof.priced(v[:, None], price))
         check_interrupt()
         return price.proposals
@@ -270,8 +277,8 @@ class GlobalSearch(IncumbentSearch):
     def finish(self, tol: float, *, quick: bool) -> None:
         """Use the time that is left for a certificate, unless there is one.
 
-        No more than the search took, as long as nobody set a limit: a proof may
-        take exponential time, and `max_iter` has to end a run.
+        No more than the search took: a proof may take exponential time, and `max_iter`
+        has to end a run.
         """
         last = self._last_deadline(quick=quick)
         # A rough network is left as it is where a minimal one takes long.
@@ -279,10 +286,16 @@ class GlobalSearch(IncumbentSearch):
             self._merge(last)
         wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:
+            deadline = Deadline(min(self._end.remaining, self._last_seconds()))
+            if deadline.passed:
+                return
             v = residual(self.problem, self.neurons)
-            spent = max(clock() - self._begun, SETTINGS.least_proof)
-            deadline = Deadline(min(self._end.remaining, spent))
             tight = 0.5 * self._excess(tol)
             coarse = max(tol, SETTINGS.last_tolerance)
             is_near = self.gap <= SETTINGS.nearly * tol
             self._proposals_at(v, tight if is_near else coarse, deadline)
+
+    def _last_seconds(self) -> float:
+        if self.rank > SURE_RANK:
+            return self._seconds_of_proof()
+        return max(clock() - self._begun, SETTINGS.least_proof)

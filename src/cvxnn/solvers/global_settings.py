@@ -30,8 +30,8 @@ class Settings:
         Of the time; the rest is for the certificate.
     quick_rank : int
         Up to it the exact oracle is quick: it takes over when the ascent finds few.
-    sure_rank, unsure_share : int, float
-        Up to it the exact oracle usually ends; beyond it has this share of the time.
+    unsure_share : float
+        Of the time, for an exact oracle that may not end.
     few, rare : int, float
         Neurons that are few, and their share of all on many rows, where it takes over earlier.
     most_excess : float
@@ -94,7 +94,6 @@ class Settings:
     columns_reach: float = 1e-5
     search_share: float = 0.85
     quick_rank: int = 4
-    sure_rank: int = 6
     unsure_share: float = 0.5
     few: int = 8
     rare: float = 0.25

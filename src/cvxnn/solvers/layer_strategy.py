@@ -11,7 +11,7 @@ import numpy as np
 
 from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
@@ -27,6 +27,7 @@ from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
 from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
@@ -43,6 +44,8 @@ class LayerStrategy(RowsStrategy):
     random_state : numpy.random.Generator
     start : Neurons, optional
         Where a search over all directions starts.
+    proof_time : ProofTime, optional
+        Of the run; its own by default.
 
     Raises
     ------
@@ -56,9 +59,11 @@ class LayerStrategy(RowsStrategy):
         method: Method,
         random_state: np.random.Generator,
         start: Neurons | None = None,
+        proof_time: ProofTime | None = None,
     ) -> None:
         super().__init__(problem, method, random_state)
         self._start = start
+        self._proof_time = ProofTime(method) if proof_time is None else proof_time
         self._patterns: PatternSet | None = None
         self._known: list[Searches] = []
         patterns = method.patterns
@@ -103,8 +108,8 @@ class LayerStrategy(RowsStrategy):
         searches = self._searches(problem, None, deadline, by_cells=True)
         return searches.rough(problem, start, intercept=True)
 
-    def sharp_proof(self) -> DualProof:
-        return sharp_proof(self._problem.rows, self._problem.residual_at_zero)
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
+        return sharp_proof(self._problem.rows, self._problem.residual_at_zero, deadline)
 
     def _second(
         self,
@@ -145,6 +150,7 @@ class LayerStrategy(RowsStrategy):
         searches = Searches(
             layer, patterns, self._random_state, deadline,
             by_cells=by_cells, certifies=self._method.certify, polishes=self._method.polish,
+            proof_time=self._proof_time,
         )  # fmt: skip
         self._known.append(searches)
         return searches
@@ -173,6 +179,8 @@ class Searches:
         Whether the exact oracle may be asked.
     polishes : bool
         Whether neurons come to rest to the last digits.
+    proof_time : ProofTime, optional
+        That all of them share.
     """
 
     layer: Layer
@@ -182,6 +190,7 @@ class Searches:
     by_cells: bool = field(kw_only=True)
     certifies: bool = field(kw_only=True)
     polishes: bool = field(default=True, kw_only=True)
+    proof_time: ProofTime | None = field(default=None, kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
 
     @cached_property
@@ -235,7 +244,7 @@ class Searches:
         certifies = certifies and self.certifies
         return GlobalSearch(
             problem, self.random_state, reduction, self.deadline,
-            start=start, certifies=certifies, polishes=self.polishes,
+            start=start, certifies=certifies, polishes=self.polishes, proof_time=self.proof_time,
         )  # fmt: skip
 
     def opening(self, problem: Problem[Layer], start: Neurons | None) -> TileSearch | None:

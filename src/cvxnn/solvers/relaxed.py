@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 
 from cvxnn.certificates import DualProof
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
+from cvxnn.oracle.choice import SURE_RANK, usually_ends
+from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
-from cvxnn.relaxation.choice import prover_for
+from cvxnn.relaxation.choice import LEAVES, prover_for
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
@@ -29,7 +33,11 @@ OnBound = Callable[[DualProof], object] | None
 
 
 def relaxation_prover(
-    problem: Problem[Any], *, intercept: bool = False, on_bound: OnBound = None
+    problem: Problem[Any],
+    *,
+    intercept: bool = False,
+    on_bound: OnBound = None,
+    memory: Memory | None = None,
 ) -> RelaxationProver | PartsProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
@@ -46,6 +54,9 @@ def relaxation_prover(
         Whether there is one beside the neurons.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    memory : Memory, optional
+        Of the last iteration along a path of beta, where this one goes on; many rows, which are
+        bounded in parts, begin anew.
 
     Returns
     -------
@@ -67,7 +78,6 @@ def relaxation_prover(
     Examples
     --------
     >>> from cvxnn.certificates import spectral_proof
-    >>> from cvxnn.interrupts import UNLIMITED
     >>> from cvxnn.losses import SquaredLoss
     >>> rows, y = Layer(np.array([[1.0], [-1.0]])), np.array([5.0, 1.0])
     >>> problem = Problem.of(rows, y, 0.5, SquaredLoss())
@@ -78,8 +88,7 @@ def relaxation_prover(
     1.75
     """
     rows = problem.rows
-    layer = rows.layer if isinstance(rows, SkipLayer) else rows
-    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+    if _relaxed_layer(problem) is None:
         return None
     if isinstance(rows, SkipLayer):
         problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
@@ -87,8 +96,42 @@ def relaxation_prover(
     elif intercept:
         beside = beside_intercept(problem)
     else:
-        return prover_for(problem, on_bound)
-    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
+        prover = prover_for(problem, on_bound)
+        return replace(prover, memory=memory) if isinstance(prover, RelaxationProver) else prover
+    return RelaxationProver(
+        beside.inner, beside=beside, on_bound=on_bound, memory=memory, leaves=LEAVES
+    )
+
+
+def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:
+    """Whether there is a relaxation of a problem, and no exact oracle that usually ends.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> problems = (
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 50)
+    ... )
+    >>> [needs_relaxation(problem) for problem in problems]
+    [False, True]
+    """
+    layer = _relaxed_layer(problem)
+    if layer is None or min(layer.rows.shape) <= SURE_RANK:
+        return False
+    return not usually_ends(reduce_rows(layer.rows, deadline))
+
+
+def _relaxed_layer(problem: Problem[Any]) -> Layer | None:
+    """The layer of neurons, where there is a relaxation for them."""
+    layer = problem.rows.layer if isinstance(problem.rows, SkipLayer) else problem.rows
+    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+        return None
+    return layer
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:

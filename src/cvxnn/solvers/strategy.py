@@ -9,7 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.methods import Method
 from cvxnn.oracle.choice import Effort, oracle_for
@@ -20,7 +20,7 @@ from cvxnn.solvers.search import Search
 
 # Accuracy, and the nodes times rows it may take: some seconds. A clock would give another
 # bound on another day.
-_TOLERANCE, _WORK = 1e-6, 100_000_000
+SHARP, _WORK = 1e-6, 100_000_000
 _MOST_NODES = 100_000
 
 
@@ -84,7 +84,7 @@ class Strategy(ABC):
     def first_proof(self) -> DualProof:
         """What the residual of the network without neurons proves, in the same time."""
 
-    def sharp_proof(self) -> DualProof:
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
         """The same by an exact oracle, where that takes longer: some seconds at most."""
         return self.first_proof()
 
@@ -93,11 +93,11 @@ class Strategy(ABC):
         """The network without neurons."""
 
 
-def sharp_proof(layer: Layer, v: FloatArray) -> DualProof:
+def sharp_proof(layer: Layer, v: FloatArray, deadline: Deadline = UNLIMITED) -> DualProof:
     """The largest ``|v'phi(u)|`` over ``||u|| <= 1`` to 1e-6, or an upper bound.
 
-    An upper bound where the oracle does not finish within its nodes, or the rank of the
-    rows is above 9.
+    An upper bound where the oracle does not finish within its nodes or the deadline, or the
+    rank of the rows is above 9.
 
     Examples
     --------
@@ -105,9 +105,14 @@ def sharp_proof(layer: Layer, v: FloatArray) -> DualProof:
     >>> round(sharp_proof(Layer(np.array([[1.0], [2.0]])), np.ones(2)).oracle_bound, 6)
     3.0
     """
-    nodes = min(_MOST_NODES, max(1, _WORK // len(layer.rows)))
-    oracle = oracle_for(layer, Effort(max_nodes=nodes))
-    return DualProof.priced(v[:, None], oracle.price(v[:, None], tol=_TOLERANCE))
+    oracle = oracle_for(layer, some_seconds(layer))
+    price = oracle.price(v[:, None], tol=SHARP, deadline=deadline)
+    return DualProof.priced(v[:, None], price)
+
+
+def some_seconds(layer: Layer) -> Effort:
+    """What an oracle may spend on a dual point of a layer in a few seconds, on any machine."""
+    return Effort(max_nodes=min(_MOST_NODES, max(1, _WORK // len(layer.rows))))
 
 
 class RowsStrategy(Strategy):

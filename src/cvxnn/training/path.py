@@ -11,18 +11,21 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.base import Choices, Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.problems import SMALLEST_BETA, Problem
+from cvxnn.relaxation.memory import Memory
 from cvxnn.results import Solution, Status
-from cvxnn.training.solve import prepare, solve
+from cvxnn.training.solve import executed, prepare
 from cvxnn.validation import (
     as_real_array,
     check_callback,
     check_count,
     check_finite,
+    check_optional_positive,
     check_random_state,
 )
 
@@ -88,6 +91,7 @@ def largest_beta(
     loss: str | Loss = "squared",
     intercept: bool = False,
     sample_weight: ArrayLike | None = None,
+    time_limit: float | None = None,
 ) -> float:
     """The beta from which on no network is better than one without neurons.
 
@@ -103,6 +107,8 @@ def largest_beta(
     intercept : bool, default False
         As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
+    time_limit : float, optional
+        Seconds for the exact oracle.
 
     Returns
     -------
@@ -111,8 +117,8 @@ def largest_beta(
         at ``v = -l'(f)`` for the network f without neurons: 0, the best intercept, or a
         free linear part alone. Up to 1e-6 for rows and patches, in closed form for gates
         that are given and for linear networks. An upper bound, from which on the same
-        holds, where the exact oracle does not finish within some seconds' work, where the
-        rank is above 9, with max pooling, and where gates are drawn.
+        holds, where the exact oracle does not finish within some seconds' work or the time
+        limit, where the rank is above 9, with max pooling, and where gates are drawn.
 
     Raises
     ------
@@ -130,15 +136,15 @@ def largest_beta(
     >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0], model="circular_conv"), 6)
     3.0
     """
-    model = as_model(model)
+    deadline, model = Deadline(check_optional_positive(time_limit, "time_limit")), as_model(model)
     problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight, intercept)
     # Any beta has the same dual point: the unit of beta is one that fits the data.
-    unit = problem.rows.unit * problem.loss.unit(problem.y)
+    unit = problem.rows.unit * problem.loss.unit(problem.Y)
     scaled, units = replace(problem, beta=unit).in_units(intercept=intercept)
     method = METHODS[model.capabilities.methods[0]]()
     choices = Choices(method, check_random_state(0), None)
     strategy = model.strategy_of(scaled, choices, np.shape(X)[1:], intercept=intercept)
-    largest = strategy.sharp_proof().oracle_bound
+    largest = strategy.sharp_proof(deadline).oracle_bound
     # What is left of zeros is underflow, below every beta that there may be.
     return largest * units.rows * units.targets if largest > SMALLEST_BETA else 0.0
 
@@ -172,7 +178,8 @@ def regularization_path(
     callback : callable, optional
         Called with every :class:`Solution`.
     **limits
-        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`.
+        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`; that time
+        is also one for the largest beta, an upper bound where it does not suffice.
 
     Returns
     -------
@@ -187,7 +194,8 @@ def regularization_path(
     Notes
     -----
     The objective is (2), a sum over the rows: its optimum is a concave, increasing
-    function of beta. A warm start saves most of the rounds.
+    function of beta. A warm start saves most of the rounds; a bound by a relaxation goes on from
+    the multipliers of the one before.
 
     Examples
     --------
@@ -203,11 +211,15 @@ def regularization_path(
     }  # fmt: skip
     # What is wrong is said before the work on the largest beta.
     prepare(X, y, 1.0, method=method, **problem, **limits)
-    grid = beta_grid(betas, lambda: largest_beta(X, y, **problem))
+    seconds = limits.get("time_limit")
+    grid = beta_grid(betas, lambda: largest_beta(X, y, **problem, time_limit=seconds))
     solutions: list[Solution[Any]] = []
+    memory = Memory()
     for beta in grid:
         start = solutions[-1].network if solutions and model.capabilities.warm_start else None
-        solution = solve(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
+        run = prepare(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
+        run.memory = memory
+        solution = executed(run)
         solutions.append(solution)
         if callback is not None:
             callback(solution)

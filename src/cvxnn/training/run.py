@@ -23,9 +23,11 @@ from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
-from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.solvers.proof_time import ProofTime
+from cvxnn.solvers.relaxed import needs_relaxation, relaxation_prover
 from cvxnn.solvers.search import Pursuit, Search
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook
@@ -86,6 +88,8 @@ class Run:
     ----------
     outlook : Outlook or None
         On more time for the bound, where it is one by a relaxation.
+    memory : Memory or None
+        Of the relaxation of the run before along a path of beta, for this one and then of it.
     """
 
     def __init__(
@@ -106,15 +110,24 @@ class Run:
         self._limits, self._warm_start = limits, warm_start
         self._scaled, self._units = problem.in_units(intercept=intercept)
         start = None if warm_start is None else self._units.reduced(model.neurons(warm_start))
-        choices = Choices(method, random_state, start)
+        self._proof_time = ProofTime(method)
+        choices = Choices(method, random_state, start, self._proof_time)
         self._strategy = model.strategy_of(self._scaled, choices, shape, intercept=intercept)
         self._search: Search | None = None
         self._proof: DualProof | None = None
         self.outlook: Outlook | None = None
+        self.memory: Memory | None = None
         self._history: list[Progress] = []
 
-    @property
-    def advice_on_proof(self) -> str:
+    def advice(self, what: str = "it") -> dict[Status, str]:
+        """What narrows the gap, called `what`, where a status alone does not say it."""
+        advice = {Status.STATIONARY: self._advice_on_proof(what)}
+        if self.outlook is not None:
+            more = self.outlook.sentence(limited=True, what="the gap of this network")
+            advice[Status.TIME_LIMIT] = f"raise time_limit for a better network; {more}"
+        return advice
+
+    def _advice_on_proof(self, what: str) -> str:
         """What to change where the search could not prove its end."""
         if not self._method.polish:
             return "a proof takes method=Global(polish=True)"
@@ -122,9 +135,10 @@ class Run:
             return "a proof takes method=Global(certify=True)"
         fewer = self._model.proof_advice
         if self.outlook is None:
-            return f"a larger time_limit, a larger beta or {fewer} narrow it"
-        closer = f"A larger beta or {fewer} narrow it, too"
-        more = self.outlook.sentence(limited=self._deadline.passed)
+            return f"a larger time_limit, a larger beta or {fewer} narrow {what}"
+        too = ", too" if self.outlook.helps or not self.outlook.is_known else ""
+        closer = f"A larger beta or {fewer} narrow it{too}"
+        more = self.outlook.sentence(limited=self._deadline.passed, what=what)
         return f"{more} {closer}"
 
     def execute(self) -> Solution[Any]:
@@ -142,13 +156,22 @@ class Run:
     def _run(self) -> Status:
         """Search, and leave a minimal network."""
         try:
-            self._search = self._strategy.open(self._deadline)
+            self._search = self._strategy.open(self._search_deadline())
             status = self._drive(self._search)
         except OutOfTimeError:
             status = Status.TIME_LIMIT
         if self._search is not None:
             self._search.finish(self._limits.tol, quick=False)
         return status
+
+    def _search_deadline(self) -> Deadline:
+        """That of the run, before what a relaxation is to have of a limited time."""
+        kept = 0.0
+        if self._deadline.limited and self._method.covers_all:
+            kept = ProofTime.kept(self._method, self._deadline.remaining)
+        if kept == 0.0 or not needs_relaxation(self._scaled, self._deadline):
+            return self._deadline
+        return Deadline(self._deadline.remaining - kept)
 
     def _finish_quickly(self) -> None:
         """The best network so far, without one more pricing: somebody is waiting."""
@@ -230,8 +253,7 @@ class Run:
         assert self._proof is not None
         objective, unit = evaluation.value, self._units.objective
         gap = relative_gap(objective, self._bound(self._proof), evaluation.error)
-        seconds = self._method.proof_seconds(clock() - self._start)
-        deadline = Deadline(min(seconds, self._deadline.remaining))
+        deadline = Deadline(min(self._proof_time.relaxed(), self._deadline.remaining))
         if gap <= self._limits.tol or not self._method.covers_all or deadline.passed:
             return status
         outlook = Outlook(objective)
@@ -243,7 +265,9 @@ class Run:
             outlook.add(deadline.elapsed, bound)
             self._report_bound(objective, bound, network.n_neurons)
 
-        prover = relaxation_prover(self._scaled, intercept=self._intercept, on_bound=note)
+        prover = relaxation_prover(
+            self._scaled, intercept=self._intercept, on_bound=note, memory=self.memory
+        )
         if prover is None:
             return status
         self.outlook = outlook

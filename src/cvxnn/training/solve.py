@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -146,11 +147,16 @@ def solve(
         sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
         random_state=random_state, warm_start=warm_start, callback=callback,
     )  # fmt: skip
+    return executed(run)
+
+
+def executed(run: Run) -> Solution[Any]:
+    """What a run comes to, with the warning of :func:`solve`."""
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
     if solution.status is not Status.INTERRUPTED:
         warn_unless_successful(
-            solution.status, solution.n_neurons, solution.program_gap, tol, run.advice_on_proof
+            solution.status, solution.n_neurons, solution.program_gap, solution.tol, run.advice()
         )
     return solution
 
@@ -158,6 +164,16 @@ def solve(
 def solve_quietly(X: ArrayLike, y: ArrayLike, beta: float, **options: Any) -> Solution[Any]:
     """:func:`solve` without its warning, for callers that say themselves how the run ended."""
     return prepare(X, y, beta, **options).execute()
+
+
+def solve_with_advice(
+    X: ArrayLike, y: ArrayLike, beta: float, **options: Any
+) -> tuple[Solution[Any], str]:
+    """The same with what would narrow the gap, in sentences; "" where the status says it all."""
+    run = prepare(X, y, beta, **options)
+    solution = run.execute()
+    advice = run.advice("the gap").get(solution.status, "")
+    return solution, f"{advice[:1].upper()}{advice[1:].rstrip('.')}." if advice else ""
 
 
 def prepare(
@@ -193,8 +209,7 @@ def warn_unless_successful(
     n_neurons: int,
     gap: float,
     tol: float,
-    advice_on_proof: str,
-    advice_on_interrupt: str = "start again to go on",
+    advice: Mapping[Status, str],
 ) -> None:
     """A ConvergenceWarning where a method did not do what it promises, with what to do.
 
@@ -205,20 +220,17 @@ def warn_unless_successful(
         Of the best network.
     gap, tol : float
         The gap that there is, and the one to reach.
-    advice_on_proof : str
-        What to do where it is a proof that is missing.
-    advice_on_interrupt : str
-        What to do after Ctrl-C.
+    advice : mapping
+        What to do, where more is known of that than the status says.
     """
     if status.is_success:
         return
-    advice = {
+    usual = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
-        Status.STATIONARY: advice_on_proof,
-        Status.INTERRUPTED: advice_on_interrupt,
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
-    }[status]
+    }
+    what = (usual | dict(advice))[status].rstrip(".")
     warn_of_convergence(
-        f"{described(status, n_neurons)} The gap is {gap:.1e}, tol is {tol:.1e}: {advice}."
+        f"{described(status, n_neurons)} The gap is {gap:.1e}, tol is {tol:.1e}: {what}."
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
@@ -97,9 +97,9 @@ class InterceptStrategy(Strategy):
         """What the residual of the best constant proves, in the same time."""
         return self._beside_any(self._inner.first_proof())
 
-    def sharp_proof(self) -> DualProof:
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
         """The same by the exact oracle of the rows."""
-        return self._beside_any(self._inner.sharp_proof())
+        return self._beside_any(self._inner.sharp_proof(deadline))
 
     def _beside_any(self, proof: DualProof) -> DualProof:
         f, penalty = self._evaluated(self.nothing())

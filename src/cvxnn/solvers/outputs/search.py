@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import final
 
 import numpy as np
@@ -11,6 +12,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.clocks import clock
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers import Layer
+from cvxnn.methods import LEAST_PROOF, Global
 from cvxnn.oracle.choice import Effort
 from cvxnn.oracle.outputs.ascent import OutputsAscent
 from cvxnn.oracle.outputs.choice import outputs_oracle_for
@@ -30,6 +32,7 @@ from cvxnn.solvers.outputs.neurons import (
 from cvxnn.solvers.outputs.newton import polished
 from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.outputs.weights import reweighted
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -58,6 +61,8 @@ class OutputsSearch(IncumbentSearch):
         Whether neurons come to rest; without it no oracle is asked.
     intercept : bool
         Whether a number that costs nothing is added to each output.
+    proof_time : ProofTime, optional
+        What the exact oracle may take where it need not end, counted with that of others.
     """
 
     def __init__(
@@ -71,8 +76,10 @@ class OutputsSearch(IncumbentSearch):
         certifies: bool = True,
         polishes: bool = True,
         intercept: bool = False,
+        proof_time: ProofTime | None = None,
     ) -> None:
         self._begun, self._end = clock(), deadline
+        self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
         self.basis, self.rank = reduction.basis, reduction.rank
         layer = problem.rows.turned(self.basis)
         nothing = without_neurons(problem.on(layer), intercept=intercept)
@@ -139,7 +146,7 @@ class OutputsSearch(IncumbentSearch):
         asks = is_quick or len(found) == 0 or not self._is_coarse
         if not (asks and self._certifies):
             return found
-        return Proposals.joined(found, self._price(V, 0.5 * excess, self.deadline))
+        return Proposals.joined(found, self._price(V, 0.5 * excess, self._oracle_deadline()))
 
     def _add(self, proposals: Proposals) -> None:
         """Bring the neurons and the proposals to rest, more closely from round to round."""
@@ -191,12 +198,23 @@ class OutputsSearch(IncumbentSearch):
             return tol
         return tol * min(self.objective / penalty, SETTINGS.most_excess)
 
+    @property
+    def _is_sure(self) -> bool:
+        """Whether the exact oracle usually ends."""
+        return self.rank <= SETTINGS.sure_rank
+
+    def _oracle_deadline(self) -> Deadline:
+        """When the exact oracle has to hand over what it has proven."""
+        if self._is_sure:
+            return self.deadline
+        return Deadline(min(self.deadline.remaining, self._proof_time.exact(ends=False)))
+
     def _price(self, V: FloatArray, tol: float, deadline: Deadline) -> Proposals:
         """Ask the exact oracle for a bound, and for neurons that would help."""
         beta = self.problem.beta
-        price = self._oracle.price(
-            V, beta, tol=tol, starts=self.neurons.directions @ self.basis.T, deadline=deadline
-        )
+        starts = self.neurons.directions @ self.basis.T
+        with nullcontext() if self._is_sure else self._proof_time.taking():
+            price = self._oracle.price(V, beta, tol=tol, starts=starts, deadline=deadline)
         self._take(DualProof.priced(V, price))
         check_interrupt()
         worth = np.flatnonzero(price.values > beta * (1.0 + 0.25 * tol))[: SETTINGS.most_exact]
@@ -216,6 +234,7 @@ class OutputsSearch(IncumbentSearch):
         self._offer(pruned(self._layer, self.neurons, last))
         wanted = self._certifies and not quick and self.gap > tol
         if wanted and not self._end.passed:
-            spent = max(clock() - self._begun, SETTINGS.least_proof)
+            spent = max(clock() - self._begun, LEAST_PROOF)
+            spent = spent if self._is_sure else self._proof_time.exact(ends=False)
             deadline = Deadline(min(self._end.remaining, spent))
             self._price(self.dual_point_of(self.neurons), 0.5 * self._excess(tol), deadline)

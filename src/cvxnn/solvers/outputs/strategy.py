@@ -7,19 +7,21 @@ from typing import Any, final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.methods import Method
-from cvxnn.oracle.outputs.choice import pulled
+from cvxnn.oracle.outputs.choice import outputs_oracle_for, pulled
 from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import prediction_of
 from cvxnn.solvers.outputs.search import OutputsSearch
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import Search
-from cvxnn.solvers.strategy import RowsStrategy
+from cvxnn.solvers.strategy import SHARP, RowsStrategy, some_seconds
 
 
 @final
@@ -34,6 +36,8 @@ class OutputsStrategy(RowsStrategy):
     random_state : numpy.random.Generator
     start : Neurons, optional
         Where the search starts.
+    proof_time : ProofTime, optional
+        Of the run, for an exact oracle that may not end.
     intercept : bool
         Whether a number that costs nothing is added to each output.
     """
@@ -44,11 +48,12 @@ class OutputsStrategy(RowsStrategy):
         method: Method,
         random_state: np.random.Generator,
         start: Neurons | None = None,
+        proof_time: ProofTime | None = None,
         *,
         intercept: bool,
     ) -> None:
         super().__init__(problem, method, random_state)
-        self._start, self._intercept = start, intercept
+        self._start, self._proof_time, self._intercept = start, proof_time, intercept
 
     @cached_property
     def _reduction(self) -> Reduction:
@@ -69,7 +74,7 @@ class OutputsStrategy(RowsStrategy):
         return OutputsSearch(
             problem, self._random_state, self._reduction, deadline, start=start,
             certifies=certifies and self._method.certify, polishes=self._method.polish,
-            intercept=self._intercept,
+            intercept=self._intercept, proof_time=self._proof_time,
         )  # fmt: skip
 
     def opening(self) -> Neurons:
@@ -80,10 +85,20 @@ class OutputsStrategy(RowsStrategy):
     def nothing(self) -> Neurons:
         return without_neurons(self._problem, intercept=self._intercept)
 
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
+        layer, V = self._problem.rows, self._dual_point
+        oracle = outputs_oracle_for(layer, some_seconds(layer))
+        return DualProof.priced(V, oracle.price(V, tol=SHARP, deadline=deadline))
+
+    @property
+    def _dual_point(self) -> FloatArray:
+        """Of the network without neurons."""
+        problem = self._problem
+        V = problem.residual(prediction_of(problem.rows, self.nothing()))
+        return dual_point(problem, V, intercept=self._intercept)
+
     def first_proof(self) -> DualProof:
-        problem, layer = self._problem, self._problem.rows
-        V = problem.residual(prediction_of(layer, self.nothing()))
-        V = dual_point(problem, V, intercept=self._intercept)
+        layer, V = self._problem.rows, self._dual_point
         weights, error = pulled(layer, V)
         bound = spectral_outputs_bound(layer.rows, weights) + error
         return DualProof(V, np.array([bound]), "spectral")

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SquaredLoss, WeightedLoss
@@ -96,9 +96,9 @@ class SkipStrategy(Strategy):
         """What the residual of the network without neurons proves, in the same time."""
         return self._proof_by(partial(spectral_proof, quick=True))
 
-    def sharp_proof(self) -> DualProof:
+    def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
         """The same by the exact oracle of the layer."""
-        return self._proof_by(sharp_proof)
+        return self._proof_by(partial(sharp_proof, deadline=deadline))
 
     def _proof_by(self, prove: Callable[[Layer, FloatArray], DualProof]) -> DualProof:
         if self._free is None:
