@@ -52,8 +52,10 @@ def solve(
     X : array-like
         Data in the shape that the model takes: rows of shape (n, d), images or signals for
         :class:`Conv`, patches for :class:`LinearConv`.
-    y : array-like, shape (n,)
-        Targets; labels -1 and 1 for the losses of labels.
+    y : array-like, shape (n,), or (n, c) for c outputs
+        Targets; labels -1 and 1 for the losses of labels. With several outputs neurons are
+        shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is
+        summed over them.
     beta : float
         Regularisation, > 0.
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model
@@ -64,13 +66,14 @@ def solve(
         so that n may be large; :class:`Exact` has the same optimum from the program on all
         patterns, which must fit into memory; :class:`Sampled` has only the patterns of
         random directions, and is optimal for those.
-    loss : {"squared", "huber", "logistic", "squared_hinge"} or Loss, default "squared"
-        ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The last
-        two are for labels. Each is a sum over the rows.
+    loss : {"squared", "huber", "logistic", "squared_hinge", "softmax"} or Loss, default "squared"
+        ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The next
+        two are for labels, and ``"softmax"`` is for classes: y has a column for each, with 1 for
+        the class of a row and 0 elsewhere. Each is a sum over the rows.
     intercept : bool, default False
-        Whether a number is added to every prediction that costs nothing: then the objective
-        is that of the best one, and the bound that over all of them. The bias of a
-        column of ones in X is penalised.
+        Whether a number is added to every prediction that costs nothing, one for each output:
+        then the objective is that of the best one, and the bound that over all of them. The
+        bias of a column of ones in X is penalised.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0: a row of weight 2 counts like two
         equal rows, one of weight 0 not at all.
@@ -121,7 +124,11 @@ def solve(
     dozen distinct rows are certified at any rank, by fixing their signs.
     Where it cannot finish, the status is STATIONARY.
 
-    Any other loss is a sequence of weighted squares, which are squared losses on
+    Several outputs are for plain and leaky ReLU. Neurons are found by ascents on ``||V'(Xu)_+||``,
+    moved together and brought to rest by Newton's method; the optimum is certified exactly in
+    rank two, where a round costs O(n c), and by branch and bound up to rank 5 or so.
+
+    Any other loss of one output is a sequence of weighted squares, which are squared losses on
     scaled rows (proximal Newton): some ten times the work.
 
     A round of the others solves the program on a working set by a structured
@@ -141,6 +148,10 @@ def solve(
     >>> solution = solve(X, [1.0, -1.0, 1.0, -1.0, 1.0], beta=1e-4)
     >>> solution.status.name, solution.n_neurons, f"{solution.objective:.8f}"
     ('OPTIMAL', 5, '0.00087694')
+    >>> classes = np.eye(3)[[0, 0, 1, 1, 2]]
+    >>> solution = solve(X, classes, beta=0.1, loss="softmax")
+    >>> solution.status.name, solution.network(X).argmax(axis=1).tolist()
+    ('OPTIMAL', [0, 0, 1, 1, 2])
     """
     run = prepare(
         X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
