@@ -21,7 +21,7 @@ _MOST_WORK, _MOST_UNKNOWNS = 1 << 34, 1500
 # Cosines of rows that may be tight: guesses, the best one first.
 _GUESSES = (1e-4, 1e-3, 1e-5)
 # Changes of the faces, and steps on each.
-_CHANGES, _STEPS = 12, 20
+_CHANGES, _STEPS = 30, 100
 # Relative gain at which a step is the last.
 _AT_REST = 1e-15
 # Singular values of tight rows that are nothing, relative to the largest.
@@ -181,10 +181,10 @@ class _Faces:
                 if damping > 1e6:
                     break
                 continue
-            gained = value - further.value
+            gained, is_held = value - further.value, further.tight.sum() > faces.tight.sum()
             faces, value = further, further.value
             damping = max(0.1 * damping, 1e-12)
-            if gained <= _AT_REST * abs(value):
+            if gained <= _AT_REST * abs(value) and not is_held:
                 break
         return faces
 
@@ -214,7 +214,9 @@ class _Faces:
                 tight=self.tight if tight is None else tight,
                 on=self.problem.rows.rows @ hidden.T > 0.0,
             )
-            if further.value < value:
+            # A kink that is next to a neuron holds it, though nothing is gained on the way there.
+            allowed = value if tight is None else value + _AT_REST * abs(value)
+            if further.value < allowed:
                 return further
         return None
 
