@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self, final
 
 import numpy as np
@@ -20,8 +21,8 @@ from cvxnn.solvers.outputs.neurons import objective_of
 _MOST_WORK, _MOST_UNKNOWNS = 1 << 34, 1500
 # Cosines of rows that may be tight: guesses, the best one first.
 _GUESSES = (1e-4, 1e-3, 1e-5)
-# Changes of the faces, and steps on each.
-_CHANGES, _STEPS = 30, 100
+# Steps from one guess.
+_STEPS = 200
 # Relative gain at which a step is the last.
 _AT_REST = 1e-15
 # Singular values of tight rows that are nothing, relative to the largest.
@@ -123,22 +124,25 @@ class _Faces:
     def _with(self, **changes: Any) -> Self:
         """With some of it replaced, on the faces."""
         moved = replace(self, **changes)
-        bases = moved.bases
+        bases = self.bases if moved.tight is self.tight else moved.bases
         projected = [basis @ (basis.T @ u) for basis, u in zip(bases, moved.hidden, strict=True)]
-        return replace(moved, hidden=np.reshape(projected, self.hidden.shape))
+        moved = replace(moved, hidden=np.reshape(projected, self.hidden.shape))
+        # They are those of the tight rows, which stay.
+        moved.__dict__["bases"] = bases
+        return moved
 
     def rested(self, deadline: Deadline) -> Neurons:
         """The neurons at rest, on the faces that they come to."""
-        faces = self
-        for _ in range(_CHANGES):
-            faces = faces._descended(deadline)
-            freed = faces._freed()
-            if freed is None or deadline.passed:
+        faces, left = self, _STEPS
+        while left > 0 and not deadline.passed:
+            faces, spent = faces._descended(deadline, left)
+            freed, left = faces._freed(), left - spent
+            if freed is None:
                 break
             faces = freed
         return replace(Neurons.of_weights(faces.hidden, faces.output), intercept=faces.b)
 
-    @property
+    @cached_property
     def bases(self) -> list[FloatArray]:
         """An orthonormal basis of the face of each neuron, shapes (d, d - t)."""
         rows = self.problem.rows.rows
@@ -167,13 +171,13 @@ class _Faces:
         squares = float((self.hidden**2).sum() + (self.output**2).sum())
         return self.problem.value(self._prediction, 0.5 * squares)
 
-    def _descended(self, deadline: Deadline) -> Self:
-        """After steps of Newton's method on these faces; one that meets a kink stops there."""
+    def _descended(self, deadline: Deadline, steps: int) -> tuple[Self, int]:
+        """After steps of Newton's method, and how many; one that meets a kink stops there."""
         faces: Self = self
         value, damping = self.value, 1e-12
-        for _ in range(_STEPS):
-            if deadline.passed:
-                break
+        spent = 0
+        while spent < steps and not deadline.passed:
+            spent += 1
             move, damping = faces._step(damping)
             further = faces._moved(move, value)
             if further is None:
@@ -186,7 +190,7 @@ class _Faces:
             damping = max(0.1 * damping, 1e-12)
             if gained <= _AT_REST * abs(value) and not is_held:
                 break
-        return faces
+        return faces, spent
 
     def _step(self, damping: float) -> tuple[_Move, float]:
         """The damped step, and the damping that it took."""
@@ -311,4 +315,6 @@ def _null_space(rows: FloatArray) -> FloatArray:
     if len(rows) == 0:
         return np.eye(rows.shape[1])
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(scipy.linalg.null_space(units, rcond=_DEPENDENT))
+    _, values, vectors = np.linalg.svd(units)
+    rank = int((values > _DEPENDENT * values[0]).sum())
+    return np.asarray(vectors[rank:].T)
