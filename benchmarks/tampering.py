@@ -27,6 +27,7 @@ from cvxnn import BoundCertificate, HuberLoss, InputError, ModelFileError
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
 from cvxnn.problems import Problem
+from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.solvers.relaxed import relaxation_prover
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.solve import solve_quietly
@@ -90,6 +91,8 @@ def case_of(name: str) -> Case:
     """A small problem with a certificate of one kind of proof or evidence."""
     if name == "multipliers":
         return relaxed_case()
+    if name == "leaves":
+        return leaves_case()
     rng = np.random.default_rng(1)
     n = 14
     line, plane, space = (
@@ -115,7 +118,7 @@ def case_of(name: str) -> Case:
 
 NAMES = (
     "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
-    "gates", "images", "multipliers",
+    "gates", "images", "multipliers", "leaves",
 )  # fmt: skip
 
 
@@ -126,21 +129,29 @@ def relaxed_case(seconds: float = 2.0) -> Case:
     return relaxed(X, y, 0.3 * cvxnn.largest_beta(X, y), seconds)
 
 
-def relaxed(X: np.ndarray, y: np.ndarray, beta: float, seconds: float) -> Case:
-    """The same for other data."""
+def leaves_case(seconds: float = 20.0) -> Case:
+    """A certificate with multipliers for leaves, where the relaxation alone proves too little."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((14, 3)), np.ones(14)])
+    y = np.sin(2.0 * X[:, 0]) + 0.5 * rng.standard_normal(14)
+    return relaxed(X, y, 0.05 * cvxnn.largest_beta(X, y), seconds, leaves=2, most=1000)
+
+
+def relaxed(X: np.ndarray, y: np.ndarray, beta: float, seconds: float, **settings: Any) -> Case:
+    """The same for other data, and a prover with other settings."""
     solution = solve_quietly(X, y, beta)
     model = cvxnn.ReLU()
     problem = Problem.checked(model.rows(X), y, solution.beta, "squared", None, False)
     prover = relaxation_prover(problem)
-    assert prover is not None and solution.certificate is not None
+    assert isinstance(prover, RelaxationProver) and solution.certificate is not None
     nothing = DualProof.of(y, np.inf, "none")
     neurons = model.neurons(solution.network)
-    proof = prover.improve(neurons, nothing, 1e-6, Deadline(seconds))
+    proof = replace(prover, **settings).improve(neurons, nothing, 1e-6, Deadline(seconds))
     certificate = bound_certificate(
         model, problem, proof, {}, bound=proof.bound(problem), objective=solution.objective,
         intercept=False, fingerprint=solution.certificate.fingerprint,
     )  # fmt: skip
-    return Case("multipliers", certificate, solution.network, X, y)
+    return Case(proof.evidence.kind, certificate, solution.network, X, y)
 
 
 def _case(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cvxnn.relaxation import eigen
-from cvxnn.relaxation.eigen import positive_half
+from cvxnn.relaxation.eigen import PositiveHalf, positive_half
 
 
 def positive_part(M):
@@ -78,3 +78,50 @@ def test_other_libraries_have_eigh_alone():
     M = matrices(np.random.default_rng(4), 3, 12, 4)
     half = positive_half(M, Other())
     assert half.shape == (3, 12, 4) and np.allclose(half @ half.mT, positive_part(M))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_matrices_that_change_little_are_followed(dtype):
+    rng = np.random.default_rng(5)
+    M, turn = matrices(rng, 2, 120, 6), rng.standard_normal((2, 120, 120))
+    half = PositiveHalf()
+    for k in range(45):
+        now = (M + 1e-4 * k * (turn + turn.mT)).astype(dtype)
+        found = half(now, np)
+        error = found @ found.mT - positive_part(now.astype(float))
+        assert found.dtype == dtype and np.linalg.norm(error) < 0.02 * np.linalg.norm(found) ** 2
+
+
+def test_what_becomes_positive_is_found_by_the_next_full_decomposition():
+    values = -np.ones(90)
+    values[:2] = 3.0, 2.0
+    half = PositiveHalf()
+    for k in range(41):
+        # Orthogonal to all that is followed.
+        values[50] = 1.0 if k > 20 else -1.0
+        found = half(np.diag(values)[None], np)[0]
+        expected = 3 if k == 40 else 2
+        assert (np.abs(found).max(axis=1) > 0.1).sum() == expected
+
+
+def test_small_matrices_and_none_that_is_positive_are_decomposed_in_full():
+    rng, half = np.random.default_rng(6), PositiveHalf()
+    for k in range(30):
+        M = matrices(rng, 2, 12, 4 if k % 3 else 0)
+        found = half(M, np)
+        assert np.allclose(found @ found.mT, positive_part(M))
+
+
+def test_numbers_out_of_range_stay_visible_where_they_are_followed():
+    half, M = PositiveHalf(), matrices(np.random.default_rng(7), 1, 90, 3)
+    assert np.isfinite(half(M, np)).all() and np.isnan(half(np.nan * M, np)).any()
+
+
+def test_others_have_nothing_to_follow():
+    class Other:
+        linalg, sqrt = np.linalg, staticmethod(np.sqrt)
+
+    M, half = matrices(np.random.default_rng(8), 2, 90, 4), PositiveHalf()
+    for _ in range(2):
+        found = half(M, Other())
+        assert np.allclose(found @ found.mT, positive_part(M))

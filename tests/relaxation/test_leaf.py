@@ -15,12 +15,15 @@ from cvxnn.losses import LogisticLoss, SquaredLoss
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation import prover
 from cvxnn.relaxation.admm import Admm
 from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.choice import LEAVES, prover_for
 from cvxnn.relaxation.leaf import Fixed, Leaf
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.safe_bound import in_dual_cone, safe_bound
+from cvxnn.verification.leaves import LeavesEvidence
 
 
 def of_signs(signs):
@@ -211,3 +214,20 @@ def test_a_tree_for_labels():
     root, tree = (bounds_of(problem, neurons, k, block=6) for k in (1, 2))
     assert 0.8 * root.bound(problem) <= tree.bound(problem)
     assert tree.bound(problem) <= solution.objective + solution.objective_error
+
+
+def test_a_tree_has_no_more_leaves_than_a_file_holds(monkeypatch):
+    X, y = small(10, 3, 1)
+    beta = 0.05 * cvxnn.largest_beta(X, y)
+    problem, nothing = Problem.of(Layer(X), y, beta, SquaredLoss()), Neurons.none(3)
+    assert bounds_of(problem, nothing, 4, most=700).evidence.kind == "leaves"
+    each = LeavesEvidence.bytes_each(1, 10, 3)
+    monkeypatch.setattr(prover, "_MOST_BYTES", 3 * each - 1)
+    assert bounds_of(problem, nothing, 4, most=700).evidence.kind == "multipliers"
+
+
+def test_only_rows_that_are_proven_together_have_trees():
+    few, many = np.eye(3), np.ones((5001, 1))
+    problems = [Problem.of(Layer(X), np.ones(len(X)), 0.5, SquaredLoss()) for X in (few, many)]
+    assert prover_for(problems[0]).leaves == LEAVES > 1
+    assert prover_for(problems[1]).make(problems[1]).leaves == 1

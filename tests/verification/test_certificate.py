@@ -128,10 +128,24 @@ def test_multipliers_of_the_relaxation():
     assert report.accepted and report.how == "multipliers of products of rows"
     assert certificate.dual_bound * (1.0 - 1e-7) <= report.bound <= report.objective
     # Others are worth less, or nothing.
-    none = {name: 0.0 * array for name, array in stored.evidence.arrays.items() if "." in name}
-    places = stored.evidence.arrays["places"]
-    evidence = type(stored.evidence).read({"places": places, **none}, stored.evidence.numbers)
+    arrays = stored.evidence.arrays
+    none = {name: 0 * array for name, array in arrays.items() if array.dtype == np.float32}
+    evidence = type(stored.evidence).read({**arrays, **none}, stored.evidence.numbers)
     other = replace(certificate, evidence=evidence).verify(case.X, case.y, fingerprint=False)
+    assert not other.accepted and other.bound < report.bound
+
+
+def test_leaves_above_the_relaxation():
+    case = tampering.case_of("leaves")
+    certificate = case.certificate
+    assert certificate.kind == "relaxation" and certificate.evidence.kind == "leaves"
+    stored = BoundCertificate.from_bytes(certificate.to_bytes())
+    report = stored.verify(case.X, case.y, network=case.network)
+    assert report.accepted and "leaves of a tree of signs" in report.how
+    assert certificate.dual_bound * (1.0 - 1e-7) <= report.bound <= report.objective
+    # Leaves in the places of others are worth less.
+    evidence = replace(stored.evidence, leaves=stored.evidence.leaves[::-1])
+    other = replace(stored, evidence=evidence).verify(case.X, case.y, fingerprint=False)
     assert not other.accepted and other.bound < report.bound
 
 

@@ -15,6 +15,9 @@ from cvxnn.relaxation.prover import RelaxationProver
 # Rows that are proven together: with more, memory grows and the first iterations bring less, but
 # the bound after the same time is no better, see `benchmarks/large_bounds.py`.
 _TOGETHER = 5_000
+# Of a tree above the relaxation, for each output sign: they share the time, so that more of them
+# come to rest later.
+LEAVES = 8
 
 
 def prover_for(
@@ -24,7 +27,7 @@ def prover_for(
 
     `on_bound` is called with the best proof so far, whenever a bound has been computed. The
     number of parts is a power of two, so that they keep two, four or eight cores busy to the
-    end.
+    end. Parts have no trees, of which every leaf takes as much memory again.
 
     Examples
     --------
@@ -35,7 +38,7 @@ def prover_for(
     """
     n = len(problem.Y)
     if n <= _TOGETHER:
-        return RelaxationProver(problem, on_bound=on_bound)
+        return RelaxationProver(problem, on_bound=on_bound, leaves=LEAVES)
     n_parts = 1 << (-(-n // _TOGETHER) - 1).bit_length()
     threads = max(1, available_cores() // n_parts)
     make = partial(RelaxationProver, threads=threads)

@@ -14,7 +14,8 @@ from cvxnn.relaxation.moments import Moments, adjoint
 _SMALLEST, _LARGEST = 1e-8, 1e2
 # Numbers whose squares stay in the range of float64; the data have size one.
 _LARGEST_FORM = 1e100
-_ROUNDS, _TRIALS = 4, 10
+_TRIALS = 16
+_GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 _HALVINGS = 50
 
 
@@ -85,21 +86,16 @@ def best_level(X: FloatArray, weights: FloatArray, L: Moments) -> Arrow | None:
     """The shift, m and lambda of the smallest ``m + lambda``, and factors of N.
 
     The bound is convex in the shifts, of which all blocks get the same distance from their
-    eigenvalues: the best of some, then of some around it, and so on. None where a number is out
-    of range.
+    eigenvalues: by a golden section of its logarithm. None where a number is out of range.
     """
     form = _Eliminated(X, weights, L)
     if not form.is_usable:
         return None
-    low, high = form.scale * _SMALLEST, form.scale * _LARGEST
-    for _ in range(_ROUNDS):
-        distance = _best_of(form, np.geomspace(low, high, _TRIALS))
-        step = (high / low) ** (1.0 / (_TRIALS - 1))
-        low, high = distance / step, distance * step
+    distance = _best_distance(form)
     corner = form.corner(distance)
     if not (np.abs(corner) < _LARGEST_FORM**1.5).all():
         return None
-    (level,), (ball,) = _over_ball(corner[None])
+    level, ball = _over_ball(corner)
     roots = np.sqrt(form.gaps(distance))
     pairs = np.arange(L.pq.shape[1])
     pq = L.pq.copy()
@@ -107,41 +103,56 @@ def best_level(X: FloatArray, weights: FloatArray, L: Moments) -> Arrow | None:
     pq[:, pairs, pairs] -= 2.0 * (form.values[:, -1:] + distance)
     return Arrow(
         L._replace(pq=pq),
-        float(level),
-        float(ball),
+        level,
+        ball,
         roots[:, :, None] * form.vectors.mT,
         -form.pulls / roots[:, :, None],
         _root(np.diag(np.append(level, np.full(len(corner) - 1, ball))) - corner),
     )
 
 
-def _best_of(form: _Eliminated, distances: FloatArray) -> float:
-    """The distance of the lowest bound."""
-    corners = np.array([form.corner(distance) for distance in distances])
-    finite = (np.abs(corners) < _LARGEST_FORM**1.5).all(axis=(1, 2))
-    bounds = np.full(len(distances), np.inf)
-    bounds[finite] = np.sum(_over_ball(corners[finite]), axis=0)
-    return float(distances[np.argmin(bounds)])
+def _best_distance(form: _Eliminated) -> float:
+    """The distance of the lowest bound, to some per cent."""
+
+    def bound(logarithm: float) -> float:
+        corner = form.corner(float(np.exp(logarithm)))
+        if not (np.abs(corner) < _LARGEST_FORM**1.5).all():
+            return np.inf
+        return sum(_over_ball(corner))
+
+    low, high = np.log(form.scale * np.array([_SMALLEST, _LARGEST]))
+    inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
+    values = [bound(x) for x in inner]
+    for _ in range(_TRIALS - 2):
+        if values[0] <= values[1]:
+            high, inner[1], values[1] = inner[1], inner[0], values[0]
+            inner[0] = high - _GOLDEN * (high - low)
+            values[0] = bound(inner[0])
+        else:
+            low, inner[0], values[0] = inner[0], inner[1], values[1]
+            inner[1] = low + _GOLDEN * (high - low)
+            values[1] = bound(inner[1])
+    return float(np.exp(inner[int(np.argmin(values))]))
 
 
-def _over_ball(S: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The m and lambda of the smallest sum with ``[m, 0; 0, lambda I] >= S``, for each S.
+def _over_ball(S: FloatArray) -> tuple[float, float]:
+    """The m and lambda of the smallest sum with ``[m, 0; 0, lambda I] >= S``.
 
     ``m = s + b'(lambda I - C)^-1 b``; its derivative in lambda is -1 at the best one, between
     the largest eigenvalue of C, or 0, and that plus ||b||.
     """
-    values, vectors = np.linalg.eigh(S[:, 1:, 1:])
-    squares = (vectors.mT @ S[:, 1:, :1])[:, :, 0] ** 2
-    length = np.sqrt(squares.sum(axis=1))
-    size = np.abs(values).max(axis=1) + length
-    low = np.maximum(values[:, -1], 0.0) + 1e-15 * size
+    values, vectors = np.linalg.eigh(S[1:, 1:])
+    squares = (vectors.T @ S[1:, 0]) ** 2
+    length = float(np.sqrt(squares.sum()))
+    size = float(np.abs(values).max(initial=0.0)) + length
+    low = max(float(values[-1]), 0.0) + 1e-15 * size
     high = low + length
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        short = (squares / (middle[:, None] - values) ** 2).sum(axis=1) > 1.0
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    gaps = high[:, None] - values
-    return S[:, 0, 0] + (squares / np.where(gaps > 0.0, gaps, 1.0)).sum(axis=1), high
+        is_short = (squares / (middle - values) ** 2).sum() > 1.0
+        low, high = (middle, high) if is_short else (low, middle)
+    gaps = high - values
+    return float(S[0, 0] + (squares / np.where(gaps > 0.0, gaps, 1.0)).sum()), high
 
 
 def _root(N: FloatArray) -> FloatArray:

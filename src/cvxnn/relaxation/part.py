@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from cvxnn.relaxation.eigen import positive_half
+from cvxnn.relaxation.eigen import PositiveHalf
 from cvxnn.relaxation.leaf import Leaf
 from cvxnn.relaxation.moments import (
     Array,
@@ -36,7 +36,7 @@ class Part:
         self.where, self.number, self.leaf = where, number, leaf
         self.state, self._xp = state, xp
         self._is_free = leaf.fixed.is_nothing
-        self._metric = _MetricRoot(state.X, xp)
+        self._metric, self._positive_half = _MetricRoot(state.X, xp), PositiveHalf()
         # Sums of squares for residuals: primal, dual, of the moments and of the multipliers.
         self.norms: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
@@ -86,7 +86,7 @@ class Part:
 
     def _positive(self, M: Array) -> Array:
         """The positive semidefinite F for which T F T' is nearest; M is overwritten."""
-        half = positive_half(self._metric.between(M), self._xp)
+        half = self._positive_half(self._metric.between(M), self._xp)
         half = self._metric.times(half)
         return half @ half.mT
 

@@ -20,6 +20,7 @@ from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
 from cvxnn.relaxation.beside import Beside
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
+from cvxnn.verification.leaves import LeavesEvidence
 
 # Iterations between two bounds, at least, and their share of all on the same blocks.
 _FIRST, _GROWTH = 20, 0.1
@@ -30,7 +31,10 @@ _SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
 # Times and iterations, the same for splits into leaves; the share is what a split may bring.
 _RESTING = 2, 200
 # Times as many leaves before the next look whether they pay, and iterations between splits.
-_GROWN, _BETWEEN = 4, 30
+_GROWN, _BETWEEN = 4, 40
+# Of the multipliers of all leaves: a certificate leaves them out where a file is above 50 MB. In
+# memory a leaf takes ten times as much.
+_MOST_BYTES = 48_000_000
 # Sizes of neurons whose squares, times those of activations, stay in the range of float32, dual
 # points, and multipliers over sizes.
 _MODERATE = 1e6
@@ -72,7 +76,7 @@ class RelaxationProver:
     leaves : int
         Of a tree above the relaxation for each output sign, at most: where the bound has come to
         rest, neurons are split up by the signs of rows, which brings it closer where few rows
-        matter. A certificate keeps no multipliers of several leaves.
+        matter. Fewer where a certificate of 50 MB does not hold their multipliers.
 
     Examples
     --------
@@ -152,7 +156,7 @@ class _Run:
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
         self._next, self._begun, self._largest = _FIRST, 0, prover.largest
-        self._on_bound, self._most_leaves = prover.on_bound, len(SIGNS) * prover.leaves
+        self._on_bound, self._leaves = prover.on_bound, len(SIGNS) * prover.leaves
         self._history: list[tuple[int, float]] = []
         self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
 
@@ -224,12 +228,12 @@ class _Run:
     def gains_less_than(self, share: float, times: int, settled: int = _SETTLED) -> bool:
         """Whether so many times the iterations on these blocks have brought less of the gap."""
         count = self.admm.iterations - self._begun
-        # Not the best bound: the first iterations on new blocks lose some of it.
+        # Of these blocks only: the first iterations on new ones lose some of the best bound.
         before = [value for k, value in self._history if times * (k - self._begun) <= count]
-        value = self._history[-1][1] if self._history else 0.0
         if count < settled * times or not before or len(before) == len(self._history):
             return False
-        return value - before[-1] < share * (self._objective - value)
+        value = max(value for _, value in self._history)
+        return value - max(before) < share * (self._objective - value)
 
     @property
     def can_merge(self) -> bool:
@@ -247,6 +251,12 @@ class _Run:
         """Whether the blocks are the last, and more leaves allowed."""
         few = len(self.admm.leaves) < self._most_leaves
         return few and not (self.can_merge or self._nothing_torn)
+
+    @property
+    def _most_leaves(self) -> int:
+        """As many as are asked for, or as a file may hold."""
+        count, size, d = self.scale.blocks.rows.shape
+        return min(self._leaves, _MOST_BYTES // LeavesEvidence.bytes_each(count, size, d))
 
     @property
     def gain_of_split(self) -> float:

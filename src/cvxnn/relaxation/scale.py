@@ -19,6 +19,7 @@ from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.readout import separated, squares
 from cvxnn.relaxation.safe_bound import safe_bound
 from cvxnn.verification.evidence import Evidence, RelaxationEvidence
+from cvxnn.verification.leaves import LeavesEvidence
 
 KIND = "relaxation"
 # The largest singular value of the rows in the iteration, where it converges fastest; of many
@@ -129,15 +130,16 @@ class Scale:
     def _evidence(self, admm: Admm) -> Evidence | None:
         """Multipliers as they are kept for a check of the proof, in the units of the data.
 
-        None with a readout, whose rows are not those that a check knows, and for leaves.
+        None with a readout, whose rows are not those that a check knows.
         """
-        if self.problem.rows.readout is not None or len(admm.leaves) > len(SIGNS):
+        if self.problem.rows.readout is not None:
             return None
-        multipliers = {leaf.sign: admm.multipliers(k) for k, leaf in enumerate(admm.leaves)}
-        return RelaxationEvidence.of(
-            self.blocks.places, multipliers,
-            self.units.rows / self.factor, self.units.targets / self.factor,
-        )  # fmt: skip
+        units = self.units.rows / self.factor, self.units.targets / self.factor
+        multipliers = [admm.multipliers(k) for k in range(len(admm.leaves))]
+        if len(multipliers) > len(SIGNS):
+            return LeavesEvidence.of(self.blocks.places, admm.splits, multipliers, *units)
+        by_sign = dict(zip(SIGNS, multipliers, strict=True))
+        return RelaxationEvidence.of(self.blocks.places, by_sign, *units)
 
     def _dual_point(self) -> FloatArray:
         """A point of the domain of the conjugate that stays as it is in the units of the data."""

@@ -16,7 +16,7 @@ from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
-from cvxnn.relaxation.choice import prover_for
+from cvxnn.relaxation.choice import LEAVES, prover_for
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
@@ -88,7 +88,7 @@ def relaxation_prover(
         beside = beside_intercept(problem)
     else:
         return prover_for(problem, on_bound)
-    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound)
+    return RelaxationProver(beside.inner, beside=beside, on_bound=on_bound, leaves=LEAVES)
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:

@@ -133,10 +133,25 @@ def relaxation_bound(
 
     O(B (b + d)^3).
     """
+    return form_bound(rows, weights, base, given, given.inside())
+
+
+def form_bound(
+    rows: FloatArray,
+    weights: FloatArray,
+    base: FloatArray,
+    given: Multipliers,
+    inside: Multipliers,
+) -> float:
+    """The same with the multipliers that are used in the place of those given.
+
+    Any will do whose form at ``(1, u, p, q)`` is not negative for the u of the maximum, which
+    may be fewer than those of the ball.
+    """
     if not all(np.isfinite(part).all() for part in given):
         return np.inf
     with np.errstate(all="ignore"):
-        problem = _Form(rows, weights, base, given.inside())
+        problem = _Form(rows, weights, base, inside)
         bound = problem.proven(*problem.chosen())
     return bound if np.isfinite(bound) else np.inf
 

@@ -18,6 +18,7 @@ from cvxnn.verification.evidence import (
     SignSplits,
 )
 from cvxnn.verification.largest import largest_of_kinks
+from cvxnn.verification.leaves import LeavesEvidence
 from cvxnn.verification.rounding import sum_up
 
 
@@ -117,5 +118,6 @@ def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidenc
 
 
 EVIDENCE: dict[str, type[Evidence]] = {
-    kind.kind: kind for kind in (ConeSplits, SignSplits, RelaxationEvidence, PartsEvidence)
+    kind.kind: kind
+    for kind in (ConeSplits, SignSplits, RelaxationEvidence, LeavesEvidence, PartsEvidence)
 }
