@@ -16,8 +16,9 @@ from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
+from cvxnn.relaxation.admm import SIGNS, Admm
 from cvxnn.relaxation.beside import Beside
+from cvxnn.relaxation.iteration import Numbers, WorkerMap
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
 from cvxnn.verification.leaves import LeavesEvidence

@@ -12,8 +12,9 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.problems import Problem
-from cvxnn.relaxation.admm import SIGNS, Admm, Numbers
+from cvxnn.relaxation.admm import SIGNS, Admm
 from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.iteration import Numbers
 from cvxnn.relaxation.moments import Array
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.readout import separated, squares
