@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
 from cvxnn.relaxation.choice import LEAVES, prover_for
+from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
@@ -26,20 +27,21 @@ from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 
 OnBound = Callable[[DualProof], object] | None
+AnyProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
 
 
 def relaxation_prover(
     problem: Problem[Any], *, intercept: bool = False, on_bound: OnBound = None
-) -> RelaxationProver | PartsProver | None:
+) -> AnyProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
     Parameters
     ----------
     problem : Problem
-        Of one output. There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse
-        readout or without one (ReLU, leaky and absolute values, sums and averages over
-        patches), alone or in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that
-        is a sum over the rows; none for maxima of patches, gates and dense readouts.
+        There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse readout or without
+        one (ReLU, leaky and absolute values, sums and averages over patches), alone or, for one
+        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that is a sum
+        over the rows; none for maxima of patches, gates and dense readouts.
         Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
         other data are weaker, by what is charged for rounding.
     intercept : bool
@@ -49,7 +51,7 @@ def relaxation_prover(
 
     Returns
     -------
-    RelaxationProver, PartsProver or None
+    RelaxationProver, PartsProver, OutputsProver or None
         Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
 
     Raises
@@ -79,8 +81,12 @@ def relaxation_prover(
     """
     rows = problem.rows
     layer = rows.layer if isinstance(rows, SkipLayer) else rows
-    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
+    if not isinstance(layer, Layer) or separated(layer) is None:
         return None
+    if problem.n_outputs > 1:
+        # Beside a linear part there are no several outputs.
+        is_plain = layer is rows
+        return OutputsProver(problem, intercept, on_bound=on_bound) if is_plain else None
     if isinstance(rows, SkipLayer):
         problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
         beside = beside_free_line(problem) if rows.is_free else beside_priced_line(problem)

@@ -26,13 +26,13 @@ class OutputsStep:
     Examples
     --------
     >>> from cvxnn.losses import SquaredLoss
-    >>> Y = np.array([[3.0, 0.0], [1.0, 2.0]])
+    >>> Y = np.array([[3.0, 4.0], [1.0, 2.0]])
     >>> OutputsStep(SquaredLoss(), Y, intercept=False).dual(np.zeros((2, 2)), np.ones(2))
-    array([[1.5, 0. ],
+    array([[1.5, 2. ],
            [0.5, 1. ]])
     >>> OutputsStep(SquaredLoss(), Y, intercept=True).dual(np.zeros((2, 2)), np.ones(2))
-    array([[ 0.5, -0.5],
-           [-0.5,  0.5]])
+    array([[ 0.5,  0.5],
+           [-0.5, -0.5]])
     """
 
     def __init__(self, loss: Loss, Y: FloatArray, *, intercept: bool) -> None:

@@ -86,7 +86,7 @@ def safe_outputs_bound(X: FloatArray, weights: FloatArray, multipliers: Moments)
     True
     """
     # The shift of a block would be paid for by rows of zeros, too.
-    weights = np.where(X.any(axis=2)[:, None, :], weights, 0.0)
+    weights = np.where(np.asarray(X.any(axis=2))[:, None, :], weights, 0.0)
     if not weights.any():
         return 0.0
     with np.errstate(all="ignore"):

@@ -60,8 +60,9 @@ class OutputsScale:
 
     def weights(self, V: FloatArray) -> FloatArray:
         """Those of the rows, in the blocks, shape (B, c, b)."""
-        weights, _ = pulled(self.problem.rows, V)
-        weights = np.where(self.problem.rows.rows.any(axis=1)[:, None], weights, 0.0)
+        layer = self.problem.rows
+        weights, _ = pulled(layer, V)
+        weights = np.where(np.asarray(layer.rows.any(axis=1))[:, None], weights, 0.0)
         columns = [self.blocks.scattered(self.factor * column) for column in weights.T]
         return np.stack(columns, axis=1)
 
