@@ -16,7 +16,7 @@ from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.solvers.relaxed import relaxation_prover
 
 
-def drawn(loss, n=40, d=9, c=3):
+def drawn(loss, n=40, d=12, c=3):
     """Rows of a rank above which no search over cones ends."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, d))
