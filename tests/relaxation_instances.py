@@ -7,15 +7,15 @@ from cvxnn.relaxation.moments import Moments
 Generator = np.random.Generator
 
 
-def shapes(B, b, d):
+def shapes(B, b, d, c=1):
     """Of the parts of Moments."""
-    m = 1 + d
-    return [(B, m, m), (B, b), (B, b), (B, d, b), (B, d, b), (B, b, b), (B, b, b), (B, b, b)]
+    m, head = c + d, (B, b) if c == 1 else (B, c, b)
+    return [(B, m, m), head, head, (B, d, b), (B, d, b), (B, b, b), (B, b, b), (B, b, b)]
 
 
-def random_moments(rng: Generator, B, b, d, scale=1.0) -> Moments:
+def random_moments(rng: Generator, B, b, d, scale=1.0, c=1) -> Moments:
     """Symmetric where it has to be."""
-    parts = Moments(*(scale * rng.standard_normal(shape) for shape in shapes(B, b, d)))
+    parts = Moments(*(scale * rng.standard_normal(shape) for shape in shapes(B, b, d, c)))
     halves = {name: getattr(parts, name) for name in ("corner", "pp", "qq")}
     return parts._replace(**{name: 0.5 * (a + a.mT) for name, a in halves.items()})
 
@@ -42,9 +42,10 @@ def rows_and_weights(rng: Generator, n, d):
 
 def multipliers(rng: Generator, X, w) -> Moments:
     """Of the size of the data, or tiny, huge or nothing; dense or sparse."""
-    B, b, d = X.shape
+    (B, b, d), c = X.shape, 1 if w.ndim == 2 else w.shape[1]
     size = np.abs(X).max() or 1.0
-    L = random_moments(rng, B, b, d, float(rng.choice([0.0, 1e-200, 1e-3, 0.3, 1.0, 1e3, 1e100])))
+    scale = float(rng.choice([0.0, 1e-200, 1e-3, 0.3, 1.0, 1e3, 1e100]))
+    L = random_moments(rng, B, b, d, scale, c)
     L = L.combined(lambda part: part * (rng.random() < 0.7))
     if rng.random() < 0.3:
         # Not even symmetric.

@@ -5,8 +5,8 @@ import pytest
 from programs import LOSSES as NAMES
 from scipy.optimize import minimize, minimize_scalar
 
-from cvxnn.losses import SkipLoss, SquaredLoss, WeightedLoss, as_loss
-from cvxnn.losses.envelope import MoreauEnvelope, envelope
+from cvxnn.losses import SkipLoss, SoftmaxLoss, SquaredLoss, WeightedLoss, as_loss
+from cvxnn.losses.envelope import MoreauEnvelope, envelope, nearest_jointly
 
 THETA = np.array([1e-6, 0.1, 1.0, 3.0, 50.0, 1e3, 0.0])
 F = np.array([-3.0, 0.2, 1.7, -0.4, 5.0, 0.0, 0.3])
@@ -127,3 +127,54 @@ def test_near_is_a_share_of_the_slope():
     # Where a search has ended the next one begins.
     again = free.of(SquaredLoss())
     assert again.last is free.last
+
+
+def joint_case(seed=0, n=7, c=4):
+    rng = np.random.default_rng(seed)
+    Y = rng.dirichlet(np.ones(c), n) * np.exp2(rng.integers(-3, 4, (n, 1)).astype(float))
+    Y[0] = np.eye(c)[1]
+    return Y, 3.0 * rng.standard_normal((n, c)), THETA[:, None]
+
+
+def test_a_loss_that_joins_outputs():
+    """Least values against a search in each row; the slope, the Hessian and the conjugate."""
+    Y, F2, theta = joint_case()
+    loss, smooth = SoftmaxLoss(), MoreauEnvelope(SoftmaxLoss(), theta)
+    point, values = nearest_jointly(loss, theta, F2, Y), smooth.values(F2, Y)
+    np.testing.assert_allclose(point - F2, -theta * loss.gradient(point, Y), atol=1e-10)
+    for i in range(len(Y) - 1):
+
+        def both(e, i=i):
+            e = e[None]
+            gradient = loss.gradient(e, Y[i : i + 1]) + (e - F2[i]) / theta[i]
+            moved = ((e - F2[i]) ** 2).sum() / (2.0 * theta[i, 0])
+            return loss.value(e, Y[i : i + 1]) + moved, gradient[0]
+
+        best = minimize(both, F2[i], jac=True, method="BFGS", options={"gtol": 1e-10})
+        assert values[i] == pytest.approx(best.fun, rel=1e-7)
+    assert values[-1] == loss.values(F2, Y)[-1]
+    step, move = 1e-5, np.random.default_rng(2).standard_normal(F2.shape)
+    ends = (smooth.gradient(F2 + step * move, Y), smooth.gradient(F2 - step * move, Y))
+    h, g = smooth.factors(F2, Y)
+    bend = h * move - g * (g * move).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose((ends[0] - ends[1]) / (2.0 * step), bend, rtol=1e-4, atol=1e-6)
+    slope = smooth.values(F2 + step * move, Y) - smooth.values(F2 - step * move, Y)
+    slopes = (smooth.gradient(F2, Y) * move).sum(axis=1)
+    np.testing.assert_allclose(slope / (2.0 * step), slopes, rtol=1e-5, atol=1e-8)
+    V = -smooth.gradient(F2, Y)
+    V -= V.mean(axis=1, keepdims=True)
+    assert smooth.value(F2, Y) + smooth.conjugate(V, Y) + (V * F2).sum() == pytest.approx(
+        0, abs=1e-8
+    )
+
+
+def test_several_outputs_of_a_loss_that_is_a_sum():
+    """The same as one by one."""
+    loss, y = case("huber")
+    Y, F2 = np.column_stack([y, 2.0 * y]), np.column_stack([F, -F])
+    smooth = MoreauEnvelope(loss, THETA[:, None])
+    each = [MoreauEnvelope(loss, THETA) for _ in range(2)]
+    found = np.column_stack([e.gradient(f, t) for e, f, t in zip(each, F2.T, Y.T, strict=True)])
+    np.testing.assert_allclose(smooth.gradient(F2, Y), found, rtol=1e-12, atol=1e-14)
+    h, g = smooth.factors(F2, Y)
+    assert g is None and np.allclose(h, smooth.curvature(F2, Y))

@@ -10,6 +10,9 @@ from cvxnn.losses.base import Loss
 from cvxnn.losses.skip import SkipLoss
 
 _STEPS = 100
+# Of several outputs at once: the fall that a step has to reach, as a share of what its slope
+# promises, the share of a value that rounding may be, and the shortest step.
+_FALL, _NOISE, _SHORTEST = 1e-4, 64.0 * EPS, 1e-12
 
 
 class MoreauEnvelope(Loss):
@@ -22,7 +25,7 @@ class MoreauEnvelope(Loss):
     ----------
     loss : Loss
         A sum over the rows with a continuous gradient.
-    theta : float or ndarray, shape (n,)
+    theta : float or ndarray, shape (n,), or (n, 1) for several outputs
         Not negative; where it is 0 the envelope is the loss.
 
     Examples
@@ -36,6 +39,7 @@ class MoreauEnvelope(Loss):
         self.loss, self.theta = loss, theta
         self._last: tuple[FloatArray, FloatArray, FloatArray] | None = None
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self.joins_outputs = loss.joins_outputs
 
     def nearest(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The e where the sum is least, shape (n,).
@@ -43,11 +47,15 @@ class MoreauEnvelope(Loss):
         Newton's method. The slope ``g(e) = e - f + theta l'(e)`` increases, and has its root
         between f and ``f - theta l'(f)``; a step that is not between the ends known so far goes
         to their middle instead. The last one is kept, as value, slope and curvature are asked
-        for one after the other.
+        for one after the other. Where a loss joins outputs, see :func:`nearest_jointly`.
         """
         known = self._last
         if known is not None and np.array_equal(known[:2], (prediction, y)):
             return known[2]
+        if self.joins_outputs:
+            point = nearest_jointly(self.loss, self.theta, prediction, y)
+            self._last = prediction.copy(), y.copy(), point
+            return point
         far = prediction - self.theta * self.loss.gradient(prediction, y)
         low, high = np.minimum(prediction, far), np.maximum(prediction, far)
         point = 0.5 * (low + high) if known is None else known[2].clip(low, high)
@@ -69,7 +77,7 @@ class MoreauEnvelope(Loss):
         point = self.nearest(prediction, y)
         # The move is theta times the slope, with digits where the difference has none.
         moved = self.theta * self.loss.gradient(point, y) ** 2
-        return self.loss.values(point, y) + 0.5 * moved
+        return self.loss.values(point, y) + 0.5 * self._of_rows(moved)
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.gradient(self.nearest(prediction, y), y)
@@ -77,15 +85,27 @@ class MoreauEnvelope(Loss):
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._flattened(self.loss.curvature(self.nearest(prediction, y), y))
 
+    def factors(
+        self, prediction: FloatArray, y: FloatArray
+    ) -> tuple[FloatArray, FloatArray | None]:
+        # (I - (I + theta H)^-1) / theta for H = diag(h) - g g' (Sherman and Morrison).
+        h, g = self.loss.factors(self.nearest(prediction, y), y)
+        if g is None:
+            return self._flattened(h), None
+        pulled = g / (1.0 + self.theta * h)
+        rest = 1.0 - self.theta * (g * pulled).sum(axis=1, keepdims=True)
+        return self._flattened(h), pulled / np.sqrt(np.maximum(rest, EPS))
+
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The envelope of a parabola above the loss: it touches the loss at the same point."""
         return self._flattened(self.loss.majorizer(self.nearest(prediction, y), y))
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        return self.loss.conjugates(dual, y) + 0.5 * self.theta * dual**2
+        return self.loss.conjugates(dual, y) + 0.5 * self._of_rows(self.theta * dual**2)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        return self.loss.conjugate_moduli(dual, y) + 0.5 * self.theta * dual**2
+        moduli = self.loss.conjugate_moduli(dual, y)
+        return moduli + 0.5 * self._of_rows(self.theta * dual**2)
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.prediction(dual, y) - self.theta * dual
@@ -111,6 +131,66 @@ class MoreauEnvelope(Loss):
 
     def _flattened(self, curvature: FloatArray) -> FloatArray:
         return np.asarray(curvature / (1.0 + self.theta * curvature))
+
+    def _of_rows(self, array: FloatArray) -> FloatArray:
+        """One number for each row, where the loss has one."""
+        return array.sum(axis=1) if self.joins_outputs else array
+
+
+def nearest_jointly(
+    loss: Loss, theta: float | FloatArray, prediction: FloatArray, y: FloatArray
+) -> FloatArray:
+    """The e with the least ``l(e, y) + ||e - f||^2 / (2 theta)`` for a loss that joins outputs.
+
+    Parameters
+    ----------
+    loss : Loss
+    theta : float or ndarray, shape (n, 1)
+    prediction, y : ndarray, shape (n, c)
+
+    Notes
+    -----
+    Newton's method in each row, a step halved until it is one down; the Hessian, times theta,
+    is ``I + theta (diag(h) - g g')``. O(n c) a step.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SoftmaxLoss
+    >>> f, y = np.array([[1.0, -2.0, 0.0]]), np.array([[0.0, 1.0, 0.0]])
+    >>> e = nearest_jointly(SoftmaxLoss(), 10.0, f, y)
+    >>> np.abs(e - f + 10.0 * SoftmaxLoss().gradient(e, y)).max() < 1e-12
+    np.True_
+    """
+
+    def value(point: FloatArray) -> FloatArray:
+        return theta_of_rows * loss.values(point, y) + 0.5 * ((point - prediction) ** 2).sum(axis=1)
+
+    theta_of_rows = np.broadcast_to(theta, (len(y), 1))[:, 0]
+    point = prediction
+    reached = value(point)
+    for _ in range(_STEPS):
+        slope = point - prediction + theta * loss.gradient(point, y)
+        h, g = loss.factors(point, y)
+        step = slope / (1.0 + theta * h)
+        if g is not None:
+            pulled = g / (1.0 + theta * h)
+            rest = 1.0 - theta * (g * pulled).sum(axis=1, keepdims=True)
+            along = (g * step).sum(axis=1, keepdims=True)
+            step = step + theta * pulled * (along / np.maximum(rest, EPS))
+        fall, length = (slope * step).sum(axis=1), np.ones((len(y), 1))
+        # Where values do not tell any more, the step is the last one.
+        noise = _NOISE * np.abs(reached)
+        while True:
+            tried = point - length * step
+            new = value(tried)
+            rises = new > reached - _FALL * length[:, 0] * fall + noise
+            if not rises.any() or length.min() < _SHORTEST:
+                break
+            length[rises] *= 0.5
+        point, reached = tried, new
+        if (fall <= noise).all():
+            break
+    return point
 
 
 def envelope(loss: Loss, theta: float | FloatArray, near: float = 0.0) -> Loss:

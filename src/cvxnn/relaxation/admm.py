@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Protocol, final
+from collections.abc import Callable
+from typing import final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.problems import Neurons
 from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.iteration import Iteration, Numbers, WorkerMap, sum_of_neurons
 from cvxnn.relaxation.leaf import Fixed, Leaf
-from cvxnn.relaxation.moments import Array, Moments, Namespace, within_ball
-from cvxnn.relaxation.part import Part
+from cvxnn.relaxation.moments import Array, within_ball
 from cvxnn.relaxation.state import State
 from cvxnn.verification.leaves import LEAF
 
 SIGNS = (1.0, -1.0)
-# Over-relaxation (J. Eckstein and D. Bertsekas, Math. Program. 55, 1992): a tenth fewer iterations
-# than with 1.6, on all of the tables of `benchmarks/bounds.py` that were tried.
-_RELAX = 1.9
-# Iterations between two looks at the residuals, and their ratio from which rho changes.
-_EVERY, _UNBALANCED, _MOST_CHANGE = 20, 3.0, 3.0
-# What the ratio should be in a tree: multipliers, which prove the bound, then change less where
-# moments are split up. On 120 x 101 images 0.225 is proven after 900 iterations, not 0.28.
+# What the ratio of residuals should be in a tree: multipliers, which prove the bound, then change
+# less where moments are split up. On 120 x 101 images 0.225 is proven after 900 iterations, not
+# 0.28.
 _OF_TREE = 10.0
 # rho over that of beta and the sizes of the neurons.
 _PENALTY = 4.0
 # Of the moments of a leaf that is split, each of the two has at least so much.
 _LEAST_SHARE = 0.1
-
-
-class WorkerMap(Protocol):
-    """``map``, or that of a pool of threads."""
-
-    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
-        """The function of each item."""
-
-
-@final
-@dataclass(frozen=True)
-class Numbers:
-    """What the iteration is done with.
-
-    Attributes
-    ----------
-    xp : namespace
-        numpy, or a library with the same names.
-    dtype : dtype
-        Of the moments.
-    """
-
-    xp: Namespace = np
-    dtype: Any = np.float64
-
-
 _NUMPY = Numbers()
 
 
 @final
-class Admm:
+class Admm(Iteration):
     """``min l(f) + beta sum_s G^s_00`` over moments of neurons, in blocks of rows.
 
     For each output sign s, F are moments of (1, u, a), ``a = |Xu|``, positive semidefinite
@@ -75,9 +43,6 @@ class Admm:
     of any network. Products of rows of different blocks are left out; by completion of
     positive semidefinite matrices nothing else is lost by that (R. Grone, C. Johnson, E. Sa
     and H. Wolkowicz, Linear Algebra Appl. 58, 1984).
-
-    Every step has a closed form: G is projected on its cone, the loss has its proximal step,
-    and F is the positive part of a matrix. Multipliers prove a bound after any number of them.
 
     The neurons of a sign may be split up by the signs of rows (:meth:`split`): those of each
     leaf have moments of their own, among which those of what is fixed are 0, and the sum
@@ -132,26 +97,17 @@ class Admm:
         workers: WorkerMap = map,
         n_workers: int = 1,
     ) -> None:
-        xp = self._xp = numbers.xp
-        self._beta, self._dual, self._workers = beta, dual, workers
-        self._n_workers = n_workers
+        xp = numbers.xp
+        self._beta = beta
+        leaves = [Leaf(sign, Fixed.nothing(xp.asarray(v, dtype=numbers.dtype))) for sign in SIGNS]
+        super().__init__(dual, v, _PENALTY * beta / size, leaves, numbers, workers, n_workers)
         X = xp.asarray(blocks.rows, dtype=numbers.dtype)
-        self.rho = _PENALTY * beta / size
-        self.v = xp.asarray(v, dtype=numbers.dtype)
-        self.iterations = 0
-        self.residuals = np.inf, np.inf
         states = []
         for sign in SIGNS:
-            F = xp.asarray(_sum_of_neurons(blocks.rows, neurons, sign), dtype=numbers.dtype)
+            F = xp.asarray(_of_sign(blocks.rows, neurons, sign), dtype=numbers.dtype)
             states.append(State.of(X, F, sign * self.v / (2.0 * self.rho)))
-        self.leaves = [Leaf(sign, Fixed.nothing(self.v)) for sign in SIGNS]
         self.splits = [LEAF for _ in SIGNS]
         self._share(states)
-
-    @property
-    def states(self) -> list[State]:
-        """Of each leaf, all blocks together."""
-        return [self.state(k) for k in range(len(self.leaves))]
 
     def go_on(self, before: list[State], rho: float) -> None:
         """From the multipliers of an iteration on the same blocks, with the moments as they are.
@@ -165,32 +121,6 @@ class Admm:
                 for old, new in zip(before, self.states, strict=True)
             ]
         )
-
-    def step(self) -> None:
-        """One iteration."""
-        self.iterations += 1
-        measured = self.iterations % _EVERY == 0
-        corners = [self._corner(k) for k in range(len(self.leaves))]
-        wanted = self._workers(lambda part: part.project(corners[part.number]), self.parts)
-        centre = self._xp.zeros_like(self.v)
-        for part, p in zip(self.parts, wanted, strict=True):
-            centre[part.where] += part.sign * p
-        # All leaves move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
-        self.v = self._dual(centre, self._copies / (2.0 * self.rho))
-        advanced = self._workers(
-            lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
-        )
-        # A map does nothing before it is asked.
-        list(advanced)
-        if measured:
-            self._balance()
-
-    def merge_blocks(self) -> None:
-        """Go on with half as many blocks, which is tighter; their number is even."""
-        states = [state.merged(self._xp) for state in self.states]
-        self.leaves = [leaf._replace(fixed=leaf.fixed.merged()) for leaf in self.leaves]
-        self._share(states)
-        self.v = self.v.reshape(self._n_blocks, -1)
 
     def split(self, number: int) -> bool:
         """Two leaves for one, by the sign of the row that is torn most; whether there is one."""
@@ -219,68 +149,18 @@ class Admm:
         torn = self.leaves[number].torn(self.state(number).image, self.v, self._xp)
         return self._in_float64(torn)
 
-    def multipliers(self, number: int) -> Moments:
-        """Of a leaf, as they are: to be put into the dual cone."""
-        L = self.state(number).scaled.combined(lambda a: self._in_float64(self.rho * a))
-        return L._replace(p=L.p - self.leaves[number].sign * self._in_float64(self.v) / 2.0)
-
-    def dual_point(self) -> FloatArray:
-        """The v of the last iteration, shape (B, b)."""
-        return self._in_float64(self.v)
-
-    def state(self, number: int) -> State:
-        """Of a leaf, all blocks together."""
-        states = [part.state for part in self.parts if part.number == number]
-        return states[0] if len(states) == 1 else State.joined(states, self._xp)
-
-    def _share(self, states: list[State]) -> None:
-        """Give blocks to the workers."""
-        self._n_blocks = states[0].X.shape[0]
-        shares = _shares(self._n_blocks, -(-self._n_workers // len(states)))
-        self.parts = [
-            Part(where, k, leaf._replace(fixed=leaf.fixed.take(where)), state.take(where), self._xp)
-            for k, (leaf, state) in enumerate(zip(self.leaves, states, strict=True))
-            for where in shares
-        ]
-        # Of each row, how many the loss has: one for each leaf where it may be on.
-        self._copies = np.sum([self._in_float64(leaf.fixed.p) for leaf in self.leaves], axis=0)
-
-    @staticmethod
-    def _in_float64(array: Array) -> FloatArray:
-        return np.asarray(array, dtype=np.float64)
-
     def _corner(self, number: int) -> Array:
-        total = sum(part.corner() for part in self.parts if part.number == number)
-        corner = total / self._n_blocks
+        corner = self._mean_corner(number)
         corner[0, 0] -= self._beta / (self.rho * self._n_blocks)
         return within_ball(corner, self._xp)
 
-    def _balance(self) -> None:
-        """Change rho where one of the residuals is much larger than the other."""
-        norms = np.sqrt(np.sum([part.norms for part in self.parts], axis=0))
-        primal, dual = norms[:2] / np.maximum(norms[2:], 1e-300)
-        self.residuals = float(primal), float(dual)
-        primal, dual = self.residuals
-        if len(self.leaves) > len(SIGNS):
-            primal /= _OF_TREE
-        if min(primal, dual) == 0.0 or 1.0 / _UNBALANCED < primal / dual < _UNBALANCED:
-            return
-        factor = float(np.clip(np.sqrt(primal / dual), 1.0 / _MOST_CHANGE, _MOST_CHANGE))
-        self.rho *= factor
-        for part in self.parts:
-            part.rescale(factor)
+    @property
+    def _wanted_ratio(self) -> float:
+        return _OF_TREE if len(self.leaves) > len(SIGNS) else 1.0
 
 
-def _shares(count: int, n_shares: int) -> list[slice]:
-    """Blocks in shares of nearly equal size."""
-    ends = np.linspace(0, count, min(n_shares, count) + 1).round().astype(int)
-    return [slice(a, b) for a, b in pairwise(ends.tolist())]
-
-
-def _sum_of_neurons(X: FloatArray, neurons: Neurons, sign: float) -> FloatArray:
-    """``F = sum_j size_j z_j z_j'`` over the neurons of a sign, ``z = (1, u, |Xu|)``."""
+def _of_sign(X: FloatArray, neurons: Neurons, sign: float) -> FloatArray:
+    """The moments of the neurons of a sign over (1, u, a)."""
     chosen = neurons.signs * sign > 0.0
     U = neurons.directions[chosen]
-    outer = np.concatenate([np.ones((len(U), 1)), U], axis=1).T
-    z = np.concatenate([np.broadcast_to(outer, (len(X), *outer.shape)), np.abs(X @ U.T)], axis=1)
-    return np.asarray((z * neurons.sizes[chosen]) @ z.mT)
+    return sum_of_neurons(X, np.ones((len(U), 1)), U, neurons.sizes[chosen])

@@ -1,4 +1,8 @@
-"""Moments of (1, u, p, q) with ``p = (Xu)_+`` and ``q = (-Xu)_+``, and the cones they are in."""
+"""Moments of (h, u, p, q) with ``p = (Xu)_+`` and ``q = (-Xu)_+``, and the cones they are in.
+
+The head h is 1 for one output, and for several the output weights a, shape (c,), of a neuron
+with ``||a|| = ||u||``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ Namespace = Any
 
 
 class Moments(NamedTuple):
-    """Blocks of a symmetric matrix over (1, u, p, q), for B blocks of b rows.
+    """Blocks of a symmetric matrix over (h, u, p, q), for B blocks of b rows.
 
     The moments of a unit neuron u are the products of these numbers; those of neurons of
     sizes s_j are sums. A multiplier has the same parts, one number for each entry of the
@@ -19,10 +23,10 @@ class Moments(NamedTuple):
 
     Attributes
     ----------
-    corner : ndarray, shape (B, 1 + d, 1 + d)
-        Of (1, u).
-    p, q : ndarray, shape (B, b)
-        Of 1 with p and with q.
+    corner : ndarray, shape (B, 1 + d, 1 + d), or (B, c + d, c + d) for several outputs
+        Of (h, u).
+    p, q : ndarray, shape (B, b), or (B, c, b) for several outputs
+        Of h with p and with q.
     up, uq : ndarray, shape (B, d, b)
     pp, pq, qq : ndarray, shape (B, b, b)
     """
@@ -42,54 +46,67 @@ class Moments(NamedTuple):
 
 
 def moments(F: Array, X: Array) -> Moments:
-    """``T F T'`` for moments F of (1, u, a), ``a = |Xu|``: p and q are ``(a +- Xu) / 2``.
+    """``T F T'`` for moments F of (h, u, s), ``s = |Xu|``: p and q are ``(s +- Xu) / 2``.
 
     Parameters
     ----------
-    F : ndarray, shape (B, 1 + d + b, 1 + d + b)
+    F : ndarray, shape (B, 1 + d + b, 1 + d + b), or (B, c + d + b, c + d + b)
     X : ndarray, shape (B, b, d)
 
     Notes
     -----
-    O(B b d (b + d)).
+    O(B b (d + c) (b + d)).
     """
-    m = 1 + X.shape[2]
+    h = F.shape[1] - X.shape[1] - X.shape[2]
+    m = h + X.shape[2]
     Xt = X.mT
     # Products with t = Xu, of which everything is made.
-    one_t = (X @ F[:, 1:m, :1])[:, :, 0]
-    u_t, t_a = F[:, 1:m, 1:m] @ Xt, X @ F[:, 1:m, m:]
-    t_t, a_a, a_t = X @ u_t, F[:, m:, m:], t_a.mT
-    one_a, u_a = F[:, 0, m:], F[:, 1:m, m:]
-    even, odd = a_a + t_t, t_a + a_t
+    h_t, h_s = _of_head((X @ F[:, h:m, :h]).mT), _of_head(F[:, :h, m:])
+    u_t, t_s = F[:, h:m, h:m] @ Xt, X @ F[:, h:m, m:]
+    t_t, s_s, s_t = X @ u_t, F[:, m:, m:], t_s.mT
+    u_s = F[:, h:m, m:]
+    even, odd = s_s + t_t, t_s + s_t
     return Moments(
         F[:, :m, :m],
-        (one_a + one_t) / 2, (one_a - one_t) / 2,
-        (u_a + u_t) / 2, (u_a - u_t) / 2,
-        (even + odd) / 4, (a_a - t_t + t_a - a_t) / 4, (even - odd) / 4,
+        (h_s + h_t) / 2, (h_s - h_t) / 2,
+        (u_s + u_t) / 2, (u_s - u_t) / 2,
+        (even + odd) / 4, (s_s - t_t + t_s - s_t) / 4, (even - odd) / 4,
     )  # fmt: skip
 
 
 def adjoint(G: Moments, X: Array, xp: Namespace) -> Array:
-    """``T' G T``, symmetric, shape (B, 1 + d + b, 1 + d + b): the adjoint of :func:`moments`.
+    """``T' G T``, symmetric, of the shape of F: the adjoint of :func:`moments`.
 
-    The quadratic form of (1, u, a) that G is as one of (1, u, p, q).
+    The quadratic form of (h, u, s) that G is as one of (h, u, p, q).
     """
-    Xt, m = X.mT, 1 + X.shape[2]
+    Xt, m = X.mT, G.corner.shape[1]
+    h = m - X.shape[2]
     total, turn = G.pp + G.qq, G.pq.mT
     difference = (G.up - G.uq) @ X / 2
     u_u = difference + difference.mT + Xt @ ((total - G.pq - turn) / 4) @ X
-    u_a = (G.up + G.uq) / 2 + Xt @ ((G.pp - G.qq + G.pq - turn) / 4)
-    one_u, one_a = (Xt @ ((G.p - G.q) / 2)[:, :, None])[:, :, 0], (G.p + G.q) / 2
+    u_s = (G.up + G.uq) / 2 + Xt @ ((G.pp - G.qq + G.pq - turn) / 4)
+    u_h = Xt @ as_rows((G.p - G.q) / 2).mT
     F = xp.empty((X.shape[0], m + X.shape[1], m + X.shape[1]), dtype=X.dtype)
     F[:, :m, :m] = G.corner
-    F[:, 0, 1:m] += one_u
-    F[:, 1:m, 0] += one_u
-    F[:, 1:m, 1:m] += u_u
-    F[:, 0, m:] = F[:, m:, 0] = one_a
-    F[:, 1:m, m:] = u_a
-    F[:, m:, 1:m] = u_a.mT
+    F[:, :h, h:m] += u_h.mT
+    F[:, h:m, :h] += u_h
+    F[:, h:m, h:m] += u_u
+    F[:, :h, m:] = as_rows((G.p + G.q) / 2)
+    F[:, m:, :h] = F[:, :h, m:].mT
+    F[:, h:m, m:] = u_s
+    F[:, m:, h:m] = u_s.mT
     F[:, m:, m:] = (total + G.pq + turn) / 4
     return F
+
+
+def as_rows(part: Array) -> Array:
+    """Moments of h with p or q as rows of a matrix, shape (B, h, b)."""
+    return part[:, None, :] if part.ndim == 2 else part
+
+
+def _of_head(rows: Array) -> Array:
+    """The way back: shape (B, b) where the head is 1."""
+    return rows[:, 0] if rows.shape[1] == 1 else rows
 
 
 def second_order(head: Array, tail: Array, weight: float, xp: Namespace) -> tuple[Array, Array]:
@@ -128,9 +145,13 @@ def in_cone(G: Moments, xp: Namespace) -> Moments:
     """The nearest moments that rows and pairs allow; the corner is left as it is.
 
     The head of p counts once, not twice, where it has been averaged with another copy of it.
+    Output weights may have any sign, so that of several outputs only pairs are in a cone.
     """
-    p, up = second_order(G.p, G.up, 2.0, xp)
-    q, uq = second_order(G.q, G.uq, 1.0, xp)
     zero = 0.0 * G.pp[0, 0, 0]
     pq = without_diagonal(xp.maximum(G.pq, zero), xp)
-    return Moments(G.corner, p, q, up, uq, xp.maximum(G.pp, zero), pq, xp.maximum(G.qq, zero))
+    G = G._replace(pp=xp.maximum(G.pp, zero), pq=pq, qq=xp.maximum(G.qq, zero))
+    if G.p.ndim == 3:
+        return G
+    p, up = second_order(G.p, G.up, 2.0, xp)
+    q, uq = second_order(G.q, G.uq, 1.0, xp)
+    return G._replace(p=p, q=q, up=up, uq=uq)

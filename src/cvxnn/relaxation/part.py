@@ -36,7 +36,8 @@ class Part:
         self.where, self.number, self.leaf = where, number, leaf
         self.state, self._xp = state, xp
         self._is_free = leaf.fixed.is_nothing
-        self._metric, self._positive_half = _MetricRoot(state.X, xp), PositiveHalf()
+        head = state.image.corner.shape[1] - state.X.shape[2]
+        self._metric, self._positive_half = _MetricRoot(state.X, head, xp), PositiveHalf()
         # Sums of squares for residuals: primal, dual, of the moments and of the multipliers.
         self.norms: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
@@ -93,18 +94,18 @@ class Part:
 
 @final
 class _MetricRoot:
-    """``R = (T'T)^(-1/2)``, where ``T'T = blkdiag(1, I + X'X / 2, I / 2)``."""
+    """``R = (T'T)^(-1/2)``, where ``T'T = blkdiag(I, I + X'X / 2, I / 2)``, the head first."""
 
-    def __init__(self, X: Array, xp: Namespace) -> None:
+    def __init__(self, X: Array, head: int, xp: Namespace) -> None:
         d = X.shape[2]
         values, vectors = xp.linalg.eigh(xp.eye(d, dtype=X.dtype) + X.mT @ X / 2)
         self._middle = (vectors / xp.sqrt(values)[:, None, :]) @ vectors.mT
-        self._last = 2.0**0.5
+        self._head, self._last = head, 2.0**0.5
 
     def times(self, A: Array) -> Array:
         """``R A``, in place."""
-        m = 1 + self._middle.shape[1]
-        A[:, 1:m] = self._middle @ A[:, 1:m]
+        h, m = self._head, self._head + self._middle.shape[1]
+        A[:, h:m] = self._middle @ A[:, h:m]
         A[:, m:] *= self._last
         return A
 

@@ -10,24 +10,24 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.oracle.tree_search import available_cores
 from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.admm import SIGNS, Admm, Numbers, WorkerMap
+from cvxnn.relaxation.admm import SIGNS, Admm
 from cvxnn.relaxation.beside import Beside
+from cvxnn.relaxation.course import Course
+from cvxnn.relaxation.iteration import Numbers, WorkerMap
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.scale import KIND, Scale
 from cvxnn.verification.leaves import LeavesEvidence
 
-# Iterations between two bounds, at least, and their share of all on the same blocks.
-_FIRST, _GROWTH = 20, 0.1
 # Share of the gap, and times: where so many times the iterations on the same blocks bring the
-# bound less closer, blocks are merged, or it is the relaxation itself that is not tighter. Not
-# before so many iterations, for once.
-_SLOW, _STALLED, _SETTLED = (0.15, 2), (0.01, 4), 80
+# bound less closer, blocks are merged, or it is the relaxation itself that is not tighter.
+SLOW, STALLED = (0.15, 2), (0.01, 4)
 # Times and iterations, the same for splits into leaves; the share is what a split may bring.
 _RESTING = 2, 200
 # Times as many leaves before the next look whether they pay, and iterations between splits.
@@ -40,7 +40,7 @@ _MOST_BYTES = 48_000_000
 _MODERATE = 1e6
 
 
-def _in_single_precision() -> Numbers:
+def in_single_precision() -> Numbers:
     """Rounding does not matter before the last bound, in which all is in double precision."""
     return Numbers(np, np.float32)
 
@@ -97,7 +97,7 @@ class RelaxationProver:
     block: int = 60
     largest: int = 512
     most: int | None = None
-    numbers: Numbers = field(default_factory=_in_single_precision)
+    numbers: Numbers = field(default_factory=in_single_precision)
     beside: Beside | None = None
     on_bound: Callable[[DualProof], object] | None = None
     memory: Memory | None = None
@@ -120,24 +120,24 @@ class RelaxationProver:
         threads = self.threads or available_cores()
         blas = suitable_threads(len(self.problem.Y))
         # Numbers that leave their range end the iteration, and that is all.
-        with blas, np.errstate(all="ignore"), _worker_map(threads) as workers:
+        with blas, np.errstate(all="ignore"), worker_map(threads) as workers:
             run = _Run.of(self, incumbent, proof, workers, threads)
-            while not (run.closed(tol) or deadline.passed or interrupt_pending()):
+            while not (run.course.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break
-                if run.can_merge and run.gains_less_than(*_SLOW):
+                if run.can_merge and run.gains_less_than(*SLOW):
                     run.merge()
                 if run.can_split and run.gains_less_than(run.gain_of_split, *_RESTING):
                     self._remember(run)
                     run.grow()
                 if run.is_growing:
                     run.split()
-                elif not run.can_split and run.gains_less_than(*_STALLED):
+                elif not run.can_split and run.gains_less_than(*STALLED):
                     break
                 run.advance()
             run.bound()
             self._remember(run)
-        return run.proof
+        return run.course.proof
 
     def _remember(self, run: _Run) -> None:
         """What a next iteration may go on from, which begins without a tree."""
@@ -152,12 +152,11 @@ class _Run:
         self, prover: RelaxationProver, neurons: Neurons, proof: DualProof, admm: Admm, scale: Scale
     ) -> None:
         self._beside = prover.beside or Beside.nothing(prover.problem)
-        self.proof, self.admm, self.scale = proof, admm, scale
-        self._best = proof.bound(self._beside.whole)
-        self._objective = self._beside.objective(neurons)
-        self._next, self._begun, self._largest = _FIRST, 0, prover.largest
-        self._on_bound, self._leaves = prover.on_bound, len(SIGNS) * prover.leaves
-        self._history: list[tuple[int, float]] = []
+        self.admm, self.scale = admm, scale
+        self.course = Course(
+            self._beside.whole, self._beside.objective(neurons), proof, prover.on_bound
+        )
+        self._largest, self._leaves = prover.largest, len(SIGNS) * prover.leaves
         self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
 
     @classmethod
@@ -183,9 +182,7 @@ class _Run:
         size = float(given.sizes.sum()) or 0.5 * nothing / problem.beta or 1.0
         numbers, beta = prover.numbers, problem.beta * scale.factor**2
         scale.v = problem.residual(prediction)
-        known = size, beta / size, float(np.abs(scale.v).max(initial=0.0)) or 1.0
-        if not all(1.0 / _MODERATE < number < _MODERATE for number in known):
-            numbers = Numbers(numbers.xp, np.float64)
+        numbers = suited(numbers, beta, size, scale.v)
         before = None if prover.memory is None else prover.memory.start(scale)
         admm = Admm(
             scale.blocks, beta, scale.step(numbers), given,
@@ -203,10 +200,8 @@ class _Run:
     def advance(self) -> None:
         """One iteration, and a bound now and then."""
         self.admm.step()
-        if self.admm.iterations >= self._next:
+        if self.course.is_due(self.admm.iterations):
             self.bound()
-            count = self.admm.iterations - self._begun
-            self._next = self.admm.iterations + max(_FIRST, int(_GROWTH * count))
 
     def bound(self) -> None:
         """The bound of the multipliers as they are, kept if it is the best."""
@@ -214,26 +209,11 @@ class _Run:
             return
         self._levels = self.scale.levels(self.admm)
         found = self._beside.proof(self.scale.proof(self.admm, self._levels))
-        value = found.bound(self._beside.whole)
-        if value > self._best:
-            self.proof, self._best = found, value
-        self._history.append((self.admm.iterations, value))
-        if self._on_bound is not None:
-            self._on_bound(self.proof)
+        self.course.note(self.admm.iterations, found)
 
-    def closed(self, tol: float) -> bool:
-        """Whether the gap is no more than tol."""
-        return self._objective - self._best <= tol * abs(self._objective)
-
-    def gains_less_than(self, share: float, times: int, settled: int = _SETTLED) -> bool:
+    def gains_less_than(self, share: float, times: int, *settled: int) -> bool:
         """Whether so many times the iterations on these blocks have brought less of the gap."""
-        count = self.admm.iterations - self._begun
-        # Of these blocks only: the first iterations on new ones lose some of the best bound.
-        before = [value for k, value in self._history if times * (k - self._begun) <= count]
-        if count < settled * times or not before or len(before) == len(self._history):
-            return False
-        value = max(value for _, value in self._history)
-        return value - max(before) < share * (self._objective - value)
+        return self.course.gains_less_than(self.admm.iterations, share, times, *settled)
 
     @property
     def can_merge(self) -> bool:
@@ -269,12 +249,12 @@ class _Run:
     def grow(self) -> None:
         """Go on with several times as many leaves, one after the other."""
         self._wanted = min(_GROWN * len(self.admm.leaves), self._most_leaves)
-        self._begun = self.admm.iterations - _BETWEEN
+        self.course.begun = self.admm.iterations - _BETWEEN
 
     @property
     def is_growing(self) -> bool:
         """Whether it is time for a split."""
-        waited = self.admm.iterations - self._begun >= _BETWEEN
+        waited = self.admm.iterations - self.course.begun >= _BETWEEN
         return waited and len(self.admm.leaves) < self._wanted
 
     def split(self) -> None:
@@ -284,22 +264,25 @@ class _Run:
         if self._nothing_torn:
             self._wanted = 0
             return
-        self._begin()
-        self._next = self._begun + _FIRST
+        self.course.begin(self.admm.iterations, soon=True)
 
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
         self.scale.blocks = self.scale.blocks.merged()
-        self._begin()
+        self.course.begin(self.admm.iterations)
 
-    def _begin(self) -> None:
-        """Count from here."""
-        self._begun, self._history = self.admm.iterations, []
+
+def suited(numbers: Numbers, beta: float, size: float, v: FloatArray) -> Numbers:
+    """The numbers, or those in double precision where others may leave their range."""
+    known = size, beta / size, float(np.abs(v).max(initial=0.0)) or 1.0
+    if all(1.0 / _MODERATE < number < _MODERATE for number in known):
+        return numbers
+    return Numbers(numbers.xp, np.float64)
 
 
 @contextmanager
-def _worker_map(threads: int) -> Iterator[WorkerMap]:
+def worker_map(threads: int) -> Iterator[WorkerMap]:
     """``map`` over so many threads."""
     if threads == 1:
         yield map

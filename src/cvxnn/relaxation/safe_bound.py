@@ -14,9 +14,9 @@ from cvxnn.relaxation.moments import Moments, adjoint, second_order
 
 # Products that leave the range of float64 below change a bound by less, in units of the data:
 # each is off by 1e-323 at most, and multiplied by a few numbers below 1e4.
-_UNDERFLOW = 1e-290
+UNDERFLOW = 1e-290
 # The same for the square of a length, whose root is taken.
-_SHORT = 1e-150
+SHORT = 1e-150
 
 
 def safe_bound(
@@ -95,7 +95,7 @@ def safe_bound(
     Lengths are rounded up, and so is the final sum of non-negative numbers. The cone is entered
     the same way: ``Lambda_p,i`` is raised to a length that is rounded up. Data are divided by
     powers of two, so that their largest entries lie in [1, 2): that rounds nothing but what
-    leaves the range of float64, which is charged as `_UNDERFLOW`.
+    leaves the range of float64, which is charged as `UNDERFLOW`.
 
     O(B (b^2 (b + d) + b d^2)).
 
@@ -112,9 +112,9 @@ def safe_bound(
     if not weights.any():
         return 0.0
     with np.errstate(all="ignore"):
-        unit, weight_unit = _unit(X), _unit(weights)
+        unit, weight_unit = unit_of(X), unit_of(weights)
         X, weights = X / unit, weights / weight_unit
-        scaled = _in_units(multipliers, unit, weight_unit)
+        scaled = in_units(multipliers, unit, weight_unit)
         inside = in_dual_cone(scaled, fixed)
         chosen = best_level(X, weights, inside)
         if chosen is None:
@@ -148,7 +148,7 @@ def _all_in_dual_cone(L: Moments) -> Moments:
     pq = np.maximum(L.pq, 0.0)
     pairs = np.arange(pq.shape[1])
     pq[:, pairs, pairs] = L.pq[:, pairs, pairs]
-    heads = np.maximum(p, _lengths(up, 1)), np.maximum(q, _lengths(uq, 1))
+    heads = np.maximum(p, lengths_of(up, 1)), np.maximum(q, lengths_of(uq, 1))
     return Moments(L.corner, *heads, up, uq, np.maximum(L.pp, 0.0), pq, np.maximum(L.qq, 0.0))
 
 
@@ -162,17 +162,17 @@ def proven(X: FloatArray, weights: FloatArray, arrow: Arrow) -> float:
     """
     _, b, d = X.shape
     gamma = 2.0 * (2 * b + 2 * len(X) + d + 32) * EPS
-    lengths = _lengths(X, 2)
-    left = _residual_form(X, weights, arrow, lengths)
+    lengths = lengths_of(X, 2)
+    left = residual_form(X, weights, arrow).at(lengths)
     moduli = _moduli(weights, arrow, lengths) + _factor_moduli(arrow, lengths)
-    charge = (left + gamma * moduli) * (1.0 + 4.0 * (b * d + len(X) + 32) * EPS) + _UNDERFLOW
+    charge = (left + gamma * moduli) * (1.0 + 4.0 * (b * d + len(X) + 32) * EPS) + UNDERFLOW
     parts = abs(arrow.level) + arrow.ball + charge
     return max(arrow.level + arrow.ball + charge + 8.0 * EPS * parts, 0.0)
 
 
 @final
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """What is left of N beside a factor: E, F and H."""
 
     blocks: FloatArray
@@ -183,27 +183,26 @@ class _Form:
         """The largest modulus of the form, where ``|a_i| <= l_i``."""
         E, F, H = self.blocks, self.beside, self.corner
         inner = np.einsum("ki,kij,kj", lengths, np.abs(E), lengths)
-        along = np.einsum("ki,ki", lengths, np.abs(F[:, :, 0]) + _lengths(F[:, :, 1:], 2))
+        along = np.einsum("ki,ki", lengths, np.abs(F[:, :, 0]) + lengths_of(F[:, :, 1:], 2))
         corner = abs(H[0, 0]) + np.linalg.norm(H[0, 1:]) + np.linalg.norm(H[1:, 0])
-        return float(inner + 2.0 * along + corner + np.linalg.norm(H[1:, 1:]) + _SHORT)
+        return float(inner + 2.0 * along + corner + np.linalg.norm(H[1:, 1:]) + SHORT)
 
 
-def _residual_form(X: FloatArray, weights: FloatArray, arrow: Arrow, lengths: FloatArray) -> float:
-    L, m = arrow.multipliers, 1 + X.shape[2]
+def residual_form(X: FloatArray, weights: FloatArray, arrow: Arrow) -> Form:
+    """``N - R'R``, as computed."""
+    L, m = arrow.multipliers, arrow.multipliers.corner.shape[1]
     Q = adjoint(L._replace(p=L.p + weights / 2), X, np)
     R, S, corner = arrow.factors, arrow.beside, arrow.corner
-    top = np.diag(np.append(arrow.level, np.full(m - 1, arrow.ball)))
     total = Q[:, :m, :m].sum(axis=0) + (S.mT @ S).sum(axis=0)
-    form = _Form(
-        -Q[:, m:, m:] - R.mT @ R, -Q[:, m:, :m] - R.mT @ S, top - total - corner.T @ corner
+    return Form(
+        -Q[:, m:, m:] - R.mT @ R, -Q[:, m:, :m] - R.mT @ S, arrow.top - total - corner.T @ corner
     )
-    return form.at(lengths)
 
 
 def _moduli(weights: FloatArray, arrow: Arrow, lengths: FloatArray) -> float:
     """``A_1``."""
     L = arrow.multipliers
-    heads = np.abs(L.p) + np.abs(L.q) + _lengths(L.up, 1) + _lengths(L.uq, 1)
+    heads = np.abs(L.p) + np.abs(L.q) + lengths_of(L.up, 1) + lengths_of(L.uq, 1)
     pairs = np.abs(L.pp) + 2.0 * np.abs(L.pq) + np.abs(L.qq)
     along = np.einsum("ki,ki", lengths, np.abs(weights) + 2.0 * heads)
     inner = np.einsum("ki,kij,kj", lengths, pairs, lengths)
@@ -214,24 +213,24 @@ def _factor_moduli(arrow: Arrow, lengths: FloatArray) -> float:
     """``A_2``."""
     S, corner = arrow.beside, arrow.corner
     inner = (np.abs(arrow.factors) @ lengths[:, :, None])[:, :, 0]
-    inner += np.abs(S[:, :, 0]) + _lengths(S[:, :, 1:], 2)
-    outer = np.abs(corner[:, 0]) + _lengths(corner[:, 1:], 1)
+    inner += np.abs(S[:, :, 0]) + lengths_of(S[:, :, 1:], 2)
+    outer = np.abs(corner[:, 0]) + lengths_of(corner[:, 1:], 1)
     return float((inner**2).sum() + (outer**2).sum())
 
 
-def _lengths(vectors: FloatArray, axis: int) -> FloatArray:
+def lengths_of(vectors: FloatArray, axis: int) -> FloatArray:
     """Norms along an axis, rounded up."""
     count = vectors.shape[axis]
     lengths = np.sqrt((vectors * vectors).sum(axis=axis))
-    return np.asarray(lengths * (1.0 + (count + 8) * EPS) + count * _SHORT)
+    return np.asarray(lengths * (1.0 + (count + 8) * EPS) + count * SHORT)
 
 
-def _unit(array: FloatArray) -> float:
+def unit_of(array: FloatArray) -> float:
     """The power of two by which the largest modulus lies in [1, 2)."""
     return float(np.ldexp(1.0, int(np.frexp(np.abs(array).max())[1]) - 1))
 
 
-def _in_units(L: Moments, unit: float, weight_unit: float) -> Moments:
+def in_units(L: Moments, unit: float, weight_unit: float) -> Moments:
     """Multipliers for X and weights divided by their units."""
     heads = (part / weight_unit for part in (L.p, L.q, L.up, L.uq))
     pairs = (part / weight_unit * unit for part in (L.pp, L.pq, L.qq))

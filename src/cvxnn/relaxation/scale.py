@@ -12,8 +12,9 @@ from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.problems import Problem
-from cvxnn.relaxation.admm import SIGNS, Admm, Numbers
+from cvxnn.relaxation.admm import SIGNS, Admm
 from cvxnn.relaxation.blocks import Blocks
+from cvxnn.relaxation.iteration import Numbers
 from cvxnn.relaxation.moments import Array
 from cvxnn.relaxation.proximal import LossStep
 from cvxnn.relaxation.readout import separated, squares
@@ -66,13 +67,9 @@ class Scale:
         layer = separated(scaled.rows)
         if layer is None:
             raise TypeError("there is no relaxation of a layer that mixes all predictions")
-        X = layer.rows
-        largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
-        blocks = Blocks.of(X, block)
-        spread = _SPREAD * max(1.0, len(blocks) / _FEW_BLOCKS) ** 0.5
-        factor = float(np.exp2(np.rint(np.log2(spread / largest))))
+        blocks, factor = in_blocks(layer.rows, block)
         return cls(
-            scaled.on(layer), units, replace(blocks, rows=factor * blocks.rows), factor,
+            scaled.on(layer), units, blocks, factor,
             scaled.residual_at_zero, price / units.targets,
         )  # fmt: skip
 
@@ -145,3 +142,12 @@ class Scale:
         """A point of the domain of the conjugate that stays as it is in the units of the data."""
         v = self.problem.loss.project(self.v, self.problem.y)
         return np.asarray(v * self.units.targets / self.units.targets)
+
+
+def in_blocks(X: FloatArray, size: int) -> tuple[Blocks, float]:
+    """Blocks of so many rows at most, times a factor, and the factor."""
+    largest = float(np.linalg.norm(X, 2)) if X.any() else 1.0
+    blocks = Blocks.of(X, size)
+    spread = _SPREAD * max(1.0, len(blocks) / _FEW_BLOCKS) ** 0.5
+    factor = float(np.exp2(np.rint(np.log2(spread / largest))))
+    return replace(blocks, rows=factor * blocks.rows), factor

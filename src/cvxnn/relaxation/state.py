@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cvxnn.relaxation.leaf import Fixed
-from cvxnn.relaxation.moments import Array, Moments, Namespace, moments
+from cvxnn.relaxation.moments import Array, Moments, Namespace, as_rows, moments
 
 # Eigenvalues of a corner that are nothing, relative to the largest.
 _NOTHING = 1e-5
@@ -19,12 +19,12 @@ class State(NamedTuple):
     ----------
     X : ndarray, shape (B, b, d)
     image : Moments
-        ``T F T'`` of positive semidefinite F, shape (B, 1 + d + b, 1 + d + b).
+        ``T F T'`` of positive semidefinite F.
     scaled : Moments
         The multipliers over rho.
-    copy : ndarray, shape (B, b)
-        Of the moments of 1 and p, the one that the loss wants.
-    slack : ndarray, shape (B, b)
+    copy : ndarray, shape (B, b), or (B, c, b) for several outputs
+        Of the moments of the head and p, the one that the loss wants.
+    slack : ndarray, of the same shape
         The multipliers of this copy, over 2 rho.
     """
 
@@ -83,7 +83,7 @@ class State(NamedTuple):
         moments of new pairs are those of the positive semidefinite completion of largest
         determinant, ``F_12 = F_1c F_cc^-1 F_c2`` for the corner c in common (Grone et al. 1984).
         """
-        F, m = _with_moduli(self.image, xp), 1 + self.X.shape[2]
+        F, m = _with_moduli(self.image, xp), self.image.corner.shape[1]
         corner = 0.5 * (F[::2, :m, :m] + F[1::2, :m, :m])
         first, second = F[::2, m:, :m], F[1::2, m:, :m]
         across = first @ _inverse(corner, xp) @ second.mT
@@ -94,23 +94,26 @@ class State(NamedTuple):
         )
         X = _long(self.X)
         return State(
-            X, moments(whole, X), _merged(self.scaled, xp), _long(self.copy), _long(self.slack)
-        )
+            X, moments(whole, X), _merged(self.scaled, xp),
+            merged_heads(self.copy, xp), merged_heads(self.slack, xp),
+        )  # fmt: skip
 
 
 def _with_moduli(G: Moments, xp: Namespace) -> Array:
-    """The F over (1, u, a) from its moments of (1, u, p, q): ``a = p + q``."""
-    a_a = G.pp + G.pq + G.pq.mT + G.qq
-    beside = xp.concatenate([(G.p + G.q)[:, None, :], G.up + G.uq], 1)
+    """The F over (h, u, s) from its moments of (h, u, p, q): ``s = p + q``."""
+    s_s = G.pp + G.pq + G.pq.mT + G.qq
+    beside = xp.concatenate([as_rows(G.p + G.q), G.up + G.uq], 1)
     top = xp.concatenate([G.corner, beside], 2)
-    return xp.concatenate([top, xp.concatenate([beside.mT, a_a], 2)], 1)
+    return xp.concatenate([top, xp.concatenate([beside.mT, s_s], 2)], 1)
+
+
+def merged_heads(part: Array, xp: Namespace) -> Array:
+    """Numbers of rows, shape (B, b) or (B, c, b), with every two blocks as one."""
+    return _long(part) if part.ndim == 2 else _wide(part, xp)
 
 
 def _merged(G: Moments, xp: Namespace) -> Moments:
     """Multipliers of blocks as those of pairs of blocks: a corner stands for two."""
-
-    def wide(part: Array) -> Array:
-        return xp.concatenate([part[::2], part[1::2]], 2)
 
     def pairs(part: Array) -> Array:
         return _paired(part[::2], part[1::2], 0.0 * part[::2], xp)
@@ -118,14 +121,19 @@ def _merged(G: Moments, xp: Namespace) -> Moments:
     corner = G.corner[::2] + G.corner[1::2]
     return Moments(
         corner,
-        _long(G.p),
-        _long(G.q),
-        wide(G.up),
-        wide(G.uq),
+        merged_heads(G.p, xp),
+        merged_heads(G.q, xp),
+        _wide(G.up, xp),
+        _wide(G.uq, xp),
         pairs(G.pp),
         pairs(G.pq),
         pairs(G.qq),
     )
+
+
+def _wide(part: Array, xp: Namespace) -> Array:
+    """Columns for rows, shape (B, d, b), with two blocks as one."""
+    return xp.concatenate([part[::2], part[1::2]], 2)
 
 
 def _long(part: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
 from cvxnn.oracle.choice import SURE_RANK, usually_ends
+from cvxnn.oracle.outputs.choice import OUTPUTS_SURE_RANK
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.beside import Beside, value
 from cvxnn.relaxation.choice import LEAVES, prover_for
 from cvxnn.relaxation.memory import Memory
+from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
@@ -30,6 +32,7 @@ from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 
 OnBound = Callable[[DualProof], object] | None
+AnyProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
 
 
 def relaxation_prover(
@@ -38,16 +41,16 @@ def relaxation_prover(
     intercept: bool = False,
     on_bound: OnBound = None,
     memory: Memory | None = None,
-) -> RelaxationProver | PartsProver | None:
+) -> AnyProver | None:
     """The prover by the relaxation, or None where there is no relaxation of a problem.
 
     Parameters
     ----------
     problem : Problem
-        Of one output. There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse
-        readout or without one (ReLU, leaky and absolute values, sums and averages over
-        patches), alone or in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that
-        is a sum over the rows; none for maxima of patches, gates and dense readouts.
+        There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse readout or without
+        one (ReLU, leaky and absolute values, sums and averages over patches), alone or, for one
+        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that is a sum
+        over the rows; none for maxima of patches, gates and dense readouts.
         Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
         other data are weaker, by what is charged for rounding.
     intercept : bool
@@ -60,7 +63,7 @@ def relaxation_prover(
 
     Returns
     -------
-    RelaxationProver, PartsProver or None
+    RelaxationProver, PartsProver, OutputsProver or None
         Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
 
     Raises
@@ -90,6 +93,8 @@ def relaxation_prover(
     rows = problem.rows
     if _relaxed_layer(problem) is None:
         return None
+    if problem.n_outputs > 1:
+        return OutputsProver(problem, intercept, on_bound=on_bound)
     if isinstance(rows, SkipLayer):
         problem = problem.on(replace(rows, has_constant=rows.has_constant or intercept))
         beside = beside_free_line(problem) if rows.is_free else beside_priced_line(problem)
@@ -121,17 +126,19 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     [False, True]
     """
     layer = _relaxed_layer(problem)
-    if layer is None or min(layer.rows.shape) <= SURE_RANK:
+    sure = SURE_RANK if problem.n_outputs == 1 else OUTPUTS_SURE_RANK
+    if layer is None or min(layer.rows.shape) <= sure:
         return False
-    return not usually_ends(reduce_rows(layer.rows, deadline))
+    reduction = reduce_rows(layer.rows, deadline)
+    return reduction.rank > sure and not (problem.n_outputs == 1 and usually_ends(reduction))
 
 
 def _relaxed_layer(problem: Problem[Any]) -> Layer | None:
     """The layer of neurons, where there is a relaxation for them."""
-    layer = problem.rows.layer if isinstance(problem.rows, SkipLayer) else problem.rows
-    if not isinstance(layer, Layer) or problem.Y.shape[1] != 1 or separated(layer) is None:
-        return None
-    return layer
+    rows = problem.rows
+    # Beside a linear part there are no several outputs.
+    layer = rows.layer if isinstance(rows, SkipLayer) and problem.n_outputs == 1 else rows
+    return layer if isinstance(layer, Layer) and separated(layer) is not None else None
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:

@@ -24,7 +24,7 @@ from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.memory import Memory
-from cvxnn.relaxation.prover import RelaxationProver
+from cvxnn.relaxation.parts import PartsProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.relaxed import needs_relaxation, relaxation_prover
@@ -276,7 +276,7 @@ class Run:
         if interrupt_pending():
             return Status.INTERRUPTED
         # Parts end where their shares of the time do.
-        outlook.at_rest = isinstance(prover, RelaxationProver) and not deadline.passed
+        outlook.at_rest = not isinstance(prover, PartsProver) and not deadline.passed
         return status
 
     def _report_bound(self, objective: float, bound: float, n_neurons: int) -> None:

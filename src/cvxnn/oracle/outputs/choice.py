@@ -17,6 +17,8 @@ from cvxnn.oracle.outputs.branch_and_bound import OutputsTree, OutputsTreePrice
 from cvxnn.oracle.outputs.rank_two import RankTwoOutputsOracle
 from cvxnn.oracle.price import Oracle, Price, Proposals
 
+# Up to it the tree usually ends.
+OUTPUTS_SURE_RANK = 5
 # Random starts of an ascent before a tree.
 _STARTS = 256
 

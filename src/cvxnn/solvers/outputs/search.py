@@ -15,7 +15,7 @@ from cvxnn.layers import Layer
 from cvxnn.methods import LEAST_PROOF, Global
 from cvxnn.oracle.choice import Effort
 from cvxnn.oracle.outputs.ascent import OutputsAscent
-from cvxnn.oracle.outputs.choice import outputs_oracle_for
+from cvxnn.oracle.outputs.choice import OUTPUTS_SURE_RANK, outputs_oracle_for
 from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
@@ -201,7 +201,7 @@ class OutputsSearch(IncumbentSearch):
     @property
     def _is_sure(self) -> bool:
         """Whether the exact oracle usually ends."""
-        return self.rank <= SETTINGS.sure_rank
+        return self.rank <= OUTPUTS_SURE_RANK
 
     def _oracle_deadline(self) -> Deadline:
         """When the exact oracle has to hand over what it has proven."""

@@ -38,8 +38,6 @@ class Settings:
         Relative difference of objectives that is rounding.
     search_share : float
         Of the time; the rest is for the proof.
-    sure_rank : int
-        Up to it the exact oracle usually ends.
     most_excess : float
         Objective over penalty, at most: beyond it the dual point is hardly stationary.
     most_exact : int
@@ -64,7 +62,6 @@ class Settings:
     same: float = 0.9999
     as_good: float = 1e-14
     search_share: float = 0.9
-    sure_rank: int = 5
     most_excess: float = 1e6
     most_exact: int = 20
 

@@ -1,0 +1,1 @@
+"""Bounds at any rank for several outputs."""
