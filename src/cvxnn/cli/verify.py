@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from cvxnn.cli.options import OUTPUT, PROBLEM, JsonOption, ModelArgument, argument, option
@@ -113,6 +112,8 @@ def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
 
 def _trained_on(model: TableModel, y: Array) -> IntArray:
     """The rows of a table that were not held out, where it is the whole table."""
+    import numpy as np
+
     from cvxnn.cli.training import held_out_rows
 
     held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
