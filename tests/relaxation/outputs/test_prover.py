@@ -125,13 +125,16 @@ def test_a_readout(slope):
     assert proof.bounds[0] >= np.linalg.norm(proof.V.T @ layer.activations(units), axis=0).max()
 
 
-def test_rows_of_zeros_and_copies():
-    X, Y = drawn(7, SquaredLoss())
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_rows_of_zeros_and_copies(loss, intercept):
+    X, Y = drawn(7, loss)
     X[3] = 0.0
     X[5] = X[4]
-    solution = cvxnn.solve(X, Y, beta=0.4, tol=1e-6)
-    problem = Problem(Layer(X), Y, 0.4, SquaredLoss())
-    bound = improved(problem, neurons_of(solution.network)).bound(problem)
+    solution = cvxnn.solve(X, Y, beta=0.4, loss=loss, intercept=intercept, tol=1e-6)
+    problem = Problem(Layer(X), Y, 0.4, loss)
+    proof = improved(problem, neurons_of(solution.network), intercept=intercept)
+    bound = proof.bound(problem)
     assert 0.9 * solution.objective <= bound <= solution.objective + solution.objective_error
 
 
@@ -221,6 +224,18 @@ def test_threads_change_no_more_than_rounding():
         for threads in (1, 3)
     )
     assert two.bound(problem) == pytest.approx(one.bound(problem), rel=1e-4)
+
+
+def test_many_rows_are_in_small_blocks(monkeypatch):
+    monkeypatch.setattr("cvxnn.relaxation.outputs.prover._PAIRS", 24 * 6)
+    monkeypatch.setattr("cvxnn.relaxation.outputs.prover._FEWEST", 2)
+    X, Y = drawn(17, SquaredLoss(), n=24)
+    problem, none = Problem(Layer(X), Y, 0.3, SquaredLoss()), Neurons.none(3, 3)
+    few, same = (
+        improved(problem, none, block=block, largest=block, most=60, threads=1).bound(problem)
+        for block in (24, 6)
+    )
+    assert few == same
 
 
 def test_multipliers_of_the_iteration_are_worth_it():

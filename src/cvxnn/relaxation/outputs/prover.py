@@ -22,6 +22,10 @@ from cvxnn.relaxation.outputs.scale import OutputsScale
 from cvxnn.relaxation.prover import SLOW, STALLED, in_single_precision, suited, worker_map
 from cvxnn.relaxation.scale import KIND
 
+# Pairs of rows of a block, in all blocks, at most: some hundred MB. Blocks of so few rows are
+# always taken.
+_PAIRS, _FEWEST = 4_000_000, 60
+
 
 @final
 @dataclass(frozen=True)
@@ -35,10 +39,12 @@ class OutputsProver:
     intercept : bool
         Whether a number that costs nothing is added to each output.
     block : int
-        Rows of the first blocks, at most. Small ones cost more of the bound than for one output.
+        Rows of the first blocks, at most. Small ones cost more of the bound than for one output:
+        with 512 the gap on digits is 0.21 after 25 s of computing, with 256 it is 0.24.
     largest : int
         Rows of the last blocks, at most: where the bound has nearly come to rest, every two
-        neighbours are merged, as long as there are two and their rows are no more.
+        neighbours are merged, as long as there are two and their rows are no more. Of many rows
+        both are fewer, so that all pairs within blocks fit into the memory.
     most : int, optional
         Iterations, at most.
     numbers : Numbers
@@ -65,8 +71,8 @@ class OutputsProver:
 
     problem: Problem[Layer]
     intercept: bool = False
-    block: int = 256
-    largest: int = 1024
+    block: int = 512
+    largest: int = 2048
     most: int | None = None
     numbers: Numbers = field(default_factory=in_single_precision)
     on_bound: Callable[[DualProof], object] | None = None
@@ -115,7 +121,9 @@ class _Run:
         given = prover.problem
         objective = given.value(_prediction(given, neurons), float(neurons.sizes.sum()))
         self.course = Course(given, objective, proof, prover.on_bound)
-        scale = OutputsScale.of(given, prover.block, intercept=prover.intercept)
+        fitting = max(_FEWEST, _PAIRS // len(given.Y))
+        block, self._largest = min(prover.block, fitting), min(prover.largest, fitting)
+        scale = OutputsScale.of(given, block, intercept=prover.intercept)
         problem, start = scale.problem, scale.units.reduced(neurons)
         prediction = _prediction(problem, start)
         nothing = problem.value(np.zeros_like(prediction))
@@ -128,7 +136,7 @@ class _Run:
         scale.V = problem.residual(prediction)
         beta = problem.beta * scale.factor**2
         numbers = suited(prover.numbers, beta, size, scale.V)
-        self.scale, self._largest = scale, prover.largest
+        self.scale = scale
         self.admm = OutputsAdmm(
             scale.blocks, beta, scale.step(numbers), start,
             scale.weights(scale.V), size, numbers, workers, n_workers,
