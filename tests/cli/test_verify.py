@@ -64,6 +64,21 @@ def test_a_model_of_fit_is_confirmed(run, tmp_path):
     assert result.exit_code == 1 or "is for" in result.stderr
 
 
+def test_rows_that_were_held_out_are_known(run, tmp_path):
+    pytest.importorskip("skops")
+    rng = np.random.default_rng(0)
+    path, model = tmp_path / "table.csv", tmp_path / "model.skops"
+    lines = [f"{a:.17g},{'yes' if a + b > 0.0 else 'no'}" for a, b in rng.standard_normal((40, 2))]
+    path.write_text("\n".join(["size,sold", *lines]), encoding="utf-8")
+    fit = ("fit", path, "--target", "sold", "--beta", 0.3, "--holdout", 0.25, "--seed", 3)
+    assert run(*fit, "--out", model).exit_code == 0
+    record = json.loads(run("verify", model, path, "--json").stdout)
+    assert record["accepted"] and record["network"] == "relu" and record["loss"] == "logistic"
+    # A row more, and it is another table: nothing is taken away from it.
+    path.write_text("\n".join(["size,sold", *lines, lines[0]]), encoding="utf-8")
+    assert run("verify", model, path).exit_code != 0
+
+
 def test_the_bound_of_a_relaxation_is_confirmed(run, tmp_path):
     """Of more rows than a search over signs takes, in a file of fit."""
     pytest.importorskip("skops")

@@ -10,6 +10,7 @@ from cvxnn.verification.evidence import Pieces, RelaxationEvidence
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
 from cvxnn.verification.multipliers import Blocks, Multipliers, relaxation_bound
+from cvxnn.verification.single import SingleMultipliers
 
 
 def test_eigenvalues_and_singular_values():
@@ -84,6 +85,26 @@ def test_multipliers_of_another_shape_are_refused():
     for places in ([0, 1, 2, 3, 4, 4], [0, 1, 2, 3, 4, 6]):
         with pytest.raises(InputError, match="not those of the rows"):
             Blocks(np.array(places), 2, 3).check(6)
+
+
+def test_multipliers_of_rows_of_many_sizes_are_kept():
+    """Rows whose weights leave the range of float32 have multipliers that do."""
+    rng = np.random.default_rng(6)
+    given = random_multipliers(rng, 1, 6, 3)
+    sizes = np.array([[1.0, 1e-40, 1e60, 1e-90, 1e120, 0.0]])
+    pairs = sizes[:, :, None] * sizes[:, None, :]
+    heads = [part * sizes for part in given[:2]] + [part * sizes[:, None] for part in given[2:4]]
+    spread = Multipliers(*heads, *(part * pairs for part in given[4:]))
+    # Of products alone, none of which is one of sizes of rows.
+    lone = spread._replace(pp=np.diag(sizes[0])[None], pq=0.0 * pairs, qq=0.0 * pairs)
+    for one in (given, spread, lone):
+        single = SingleMultipliers.of(one)
+        again = SingleMultipliers.read(single.arrays, 1, 6, 3)
+        for part, kept in zip(one, again.doubled(), strict=True):
+            np.testing.assert_allclose(kept, part, rtol=1e-7, atol=0.0)
+    broken = {**single.arrays, "exponents": single.exponents[:1]}
+    with pytest.raises(ValueError, match="another shape"):
+        SingleMultipliers.read(broken, 1, 6, 3)
 
 
 def test_units_of_evidence_are_powers_of_two():

@@ -107,6 +107,9 @@ def train(source: Source, settings: Settings) -> Fitted:
     ending = fitted(pipeline, frame.iloc[learnt], target.values[learnt])
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
+    if score is not None:
+        # With it 'cvxnn verify' finds the rows of the training again.
+        score["seed"] = settings.seed
     model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})
     model = replace(model, certificate=_certificate(model.estimator))
     return Fitted(model, source.name, ending, target.notes)
@@ -127,12 +130,19 @@ def _split(target: Target, settings: Settings) -> tuple[IntArray, IntArray]:
     n_held = round(settings.holdout * len(rows))
     if not 0 < n_held < len(rows):
         raise InputError(f"--holdout {settings.holdout:g} of {len(rows)} rows leaves none.")
+    return held_out_rows(target.values, target.task, n_held, settings.seed)
+
+
+def held_out_rows(values: Array, task: Task, n_held: int, seed: int) -> tuple[IntArray, IntArray]:
+    """Rows to train on, and so many that are held out, both in their order: always the same."""
     groups = None
-    if target.task is Task.CLASSIFICATION:
-        labels, counts = np.unique(target.values, return_counts=True)
+    if task is Task.CLASSIFICATION:
+        labels, counts = np.unique(values, return_counts=True)
         # Where a class cannot be in both parts, chance decides.
-        groups = target.values if counts.min() > 1 and n_held >= len(labels) else None
-    parts = train_test_split(rows, test_size=n_held, random_state=settings.seed, stratify=groups)
+        groups = values if counts.min() > 1 and n_held >= len(labels) else None
+    parts = train_test_split(
+        np.arange(len(values)), test_size=n_held, random_state=seed, stratify=groups
+    )
     learnt, held_out = (np.sort(part) for part in parts)
     return learnt, held_out
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from cvxnn.cli.options import OUTPUT, PROBLEM, JsonOption, ModelArgument, argument, option
@@ -13,7 +14,8 @@ from cvxnn.cli.reporting import end_code
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
-    from cvxnn.array_types import FloatArray
+    from cvxnn.array_types import Array, FloatArray, IntArray
+    from cvxnn.cli.table_models import TableModel
     from cvxnn.verification import BoundCertificate, Verification
 
 _Data = Annotated[Path, argument("The table that the model was trained on.", "DATA.csv")]
@@ -60,7 +62,7 @@ def verify(
         claim.X, claim.y, claim.weights, network=claim.network,
         fingerprint=not ignore_fingerprint,
     )  # fmt: skip
-    _show(report, claim.certificate, model, data, as_json=json)
+    _show(report, model, data, as_json=json)
     raise typer.Exit(end_code(report.accepted, interrupted=False))
 
 
@@ -92,8 +94,8 @@ def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
     from cvxnn.exchange.foreign import read_network
     from cvxnn.verification import BoundCertificate
 
-    content = load_table_model(model).certificate
-    if content is None:
+    loaded = load_table_model(model)
+    if loaded.certificate is None:
         raise InputError(
             f"{model} has no certificate: it has a network for each of several classes, or was "
             "saved by a version without certificates."
@@ -101,17 +103,25 @@ def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
     problem = table_problem(model, data, None)
     if target not in (None, problem.features.target):
         raise InputError(f"{model} predicts {problem.features.target!r}; leave --target out.")
-    read = read_network(problem.network)
+    read, rows = read_network(problem.network), _trained_on(loaded, problem.y)
     # As the estimator has trained on them: in an order of their own, equal ones merged.
-    samples = Samples.of(problem.X, read.target(problem.y, len(problem.X)), None)
-    certificate = BoundCertificate.from_bytes(content, f"The certificate in {model}")
+    samples = Samples.of(problem.X[rows], read.target(problem.y[rows], len(rows)), None)
+    certificate = BoundCertificate.from_bytes(loaded.certificate, f"The certificate in {model}")
     X = read.data(samples.X)
     return _Claim(certificate, read.network, X, samples.y, samples.weights)
 
 
-def _show(
-    report: Verification, certificate: BoundCertificate, model: Path, data: Path, *, as_json: bool
-) -> None:
+def _trained_on(model: TableModel, y: Array) -> IntArray:
+    """The rows of a table that were not held out, where it is the whole table."""
+    from cvxnn.cli.training import held_out_rows
+
+    held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
+    if held is None or "seed" not in held or len(y) != n_rows + held["n_rows"]:
+        return np.arange(len(y))
+    return held_out_rows(y, model.task, int(held["n_rows"]), int(held["seed"]))[0]
+
+
+def _show(report: Verification, model: Path, data: Path, *, as_json: bool) -> None:
     from cvxnn.cli.outputs import write_json
 
     words = "The bound is confirmed." if report.accepted else report.reason
@@ -119,14 +129,15 @@ def _show(
         write_json(
             {"accepted": report.accepted, "message": words}
             | {name: getattr(report, name) for name in _REPORTED}
-            | {"gap": report.gap, "beta": certificate.beta, "loss": certificate.loss["name"]}
-            | {"model": str(model), "data": str(data)}
+            | {"gap": report.gap, "model": str(model), "data": str(data)}
         )
         return
-    _draw(report, words, f"{model.name} on {data.name}: beta {certificate.beta:g}")
+    _draw(report, words, f"{model.name} on {data.name}: {report.problem}")
 
 
-_REPORTED = ("bound", "claimed", "objective", "is_recomputed", "how", "elapsed")
+_REPORTED = (
+    "bound", "claimed", "objective", "is_recomputed", "how", "elapsed", "beta", "loss", "network",
+)  # fmt: skip
 
 
 def _draw(report: Verification, words: str, title: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from cvxnn.array_types import Array
 from cvxnn.blas import suitable_threads
@@ -37,6 +39,7 @@ from cvxnn.validation import (
     check_proof_time,
     check_random_state,
 )
+from cvxnn.verification.report import Verification
 
 Weights = ArrayLike | None
 # For each network those that it may start from.
@@ -122,6 +125,58 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         A fit that fails leaves the estimator as it was, with the networks of the last one.
         """
         return self._fit_or_restore(X, y, sample_weight, {})
+
+    def verify(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None
+    ) -> list[Verification]:
+        """Recompute the lower bounds of the fit from its certificates and the data alone.
+
+        By the checker of :meth:`cvxnn.BoundCertificate.verify`, which trusts nothing in a
+        certificate, on the samples as the networks read them: merged, scaled, with labels as
+        numbers.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As they were given to `fit`.
+
+        Returns
+        -------
+        list of Verification
+            One for each network, as in `solutions_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the data are not as those of the fit, or there is no certificate: of one constant
+            label, or of a kind that cannot be checked independently yet.
+
+        Examples
+        --------
+        >>> from cvxnn import ConvexReLURegressor
+        >>> X, y = [[-1.0], [0.0], [1.0], [2.0]], [1.0, 0.0, 1.0, 2.0]
+        >>> [report] = ConvexReLURegressor(beta=0.1).fit(X, y).verify(X, y)
+        >>> report.accepted, report.problem
+        (True, 'relu, squared loss, beta 0.1')
+        """
+        check_is_fitted(self, "solutions_")
+        # Reading data leaves traces, which are not to be those of a fit.
+        reader = copy(self)
+        problems = reader._problems(reader._merged(reader._read(X, y, sample_weight)))
+        if reader.sample_shape_ != self.sample_shape_ or len(problems) != len(self.solutions_):
+            raise InputError("X and y must be those that it was fitted to.")
+        reports = []
+        for solution, samples in zip(self.solutions_, problems, strict=True):
+            if solution.certificate is None:
+                raise InputError("The fit has a network without a certificate.")
+            reports.append(
+                solution.certificate.verify(
+                    samples.X, samples.y, samples.weights, network=solution.network
+                )
+            )
+        return reports
 
     def _fit_or_restore(
         self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]

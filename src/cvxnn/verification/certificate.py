@@ -18,14 +18,11 @@ from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
-from cvxnn.verification.data import fingerprint_of, floats
-from cvxnn.verification.duals import DUALS, Dual, SquaredDual
+from cvxnn.verification.data import fingerprint_of
 from cvxnn.verification.evidence import Evidence
-from cvxnn.verification.models import CHECKED, CheckedModel
-from cvxnn.verification.objective import objective_between
 from cvxnn.verification.parts import EVIDENCE
-from cvxnn.verification.projection import Projection
 from cvxnn.verification.report import Verification
+from cvxnn.verification.stated import StatedProblem
 
 FORMAT = 1
 # Bytes of a file; evidence that is larger is left out, and found again by a check.
@@ -33,7 +30,6 @@ LARGEST_FILE = 50_000_000
 # By how much a recomputed bound may be below the one that is claimed, relative to the larger of
 # bound and objective: both are rounded down, each in its own way. See also `Evidence.slack`.
 _SLACK = 1e-7
-_LABELS = ("logistic", "squared_hinge")
 _ALTERED = "The certificate was changed after it was made."
 _CHANGED = "The data are not those that the certificate was made for."
 
@@ -74,6 +70,8 @@ class BoundCertificate:
         Of X, y and the weights of the rows.
     digest : str
         Of all of this: it tells a damaged certificate, and nothing rests on it.
+    left_out : str
+        What evidence there was, where a file would have been larger than 50 MB with it.
 
     Examples
     --------
@@ -101,6 +99,7 @@ class BoundCertificate:
     evidence: Evidence | None
     fingerprint: str
     digest: str = field(default="", repr=False)
+    left_out: str = ""
 
     def sealed(self) -> BoundCertificate:
         """With the digest of what it holds."""
@@ -146,7 +145,7 @@ class BoundCertificate:
         ``docs/certificates.md``.
         """
         start = perf_counter()
-        problem = _Problem.of(self, X, y, sample_weight)
+        problem = StatedProblem.of(self, X, y, sample_weight)
         bound, how = problem.bound(self)
         found = None if network is None else problem.objective(self, network)
         low, objective = (-math.inf, float(self.objective)) if found is None else found
@@ -159,10 +158,17 @@ class BoundCertificate:
         size = max((abs(number) for number in known if math.isfinite(number)), default=0.0)
         reason = reason or self._reason(bound, low, objective, size)
         elapsed = perf_counter() - start
+        if self.left_out:
+            how = f"{how} (left out of the file, for its size: {self.left_out})"
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
-            elapsed,
+            elapsed, float(self.beta), self._loss_in_words, self.model,
         )  # fmt: skip
+
+    @property
+    def _loss_in_words(self) -> str:
+        numbers = [f"{name}={value:g}" for name, value in self.loss.items() if name != "name"]
+        return str(self.loss["name"]) + (f"({', '.join(numbers)})" if numbers else "")
 
     def recorded(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -178,14 +184,19 @@ class BoundCertificate:
         """
         if self.evidence is not None:
             return self
-        problem = _Problem.of(self, X, y, sample_weight)
+        problem = StatedProblem.of(self, X, y, sample_weight)
         with np.errstate(all="ignore"):
-            evidence = problem.model.recorded(problem.data, self._balanced(), float(self.level))
+            evidence = problem.model.recorded(problem.data, self.balanced(), float(self.level))
         new = replace(self, evidence=evidence).sealed()
         return new if evidence is not None and len(new.to_bytes()) <= LARGEST_FILE else self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, an ``.npz``, complete or not at all; OSError if that fails."""
+        """Write it to a file, an ``.npz``, complete or not at all; OSError if that fails.
+
+        Evidence that makes it larger than 50 MB is left out; then a check searches a tree again,
+        and has only a spectral bound in the place of multipliers: `left_out` of the certificate
+        that is read again, and `how` of its report, say so.
+        """
         if not os.fspath(path).lower().endswith(".npz"):
             raise InputError(f"path must end in .npz, got {os.fspath(path)!r}.")
         with atomic_write(path) as file:
@@ -196,7 +207,8 @@ class BoundCertificate:
         header = json.dumps({**self._words(), "digest": self.digest})
         content = with_seal(npz_bytes(self._all_arrays(), header))
         if len(content) > LARGEST_FILE and self.evidence is not None:
-            return replace(self, evidence=None).sealed().to_bytes()
+            words = self.evidence.words
+            return replace(self, evidence=None, left_out=words).sealed().to_bytes()
         return content
 
     @classmethod
@@ -229,7 +241,7 @@ class BoundCertificate:
         return cls(
             texts["model"], dict(words["settings"]), arrays, dict(words["loss"]), beta,
             bool(words["intercept"]), v, level, dual_bound, objective, texts["kind"], evidence,
-            texts["fingerprint"], texts["digest"],
+            texts["fingerprint"], texts["digest"], str(words.get("left_out", "")),
         )  # fmt: skip
 
     def _words(self) -> dict[str, Any]:
@@ -243,6 +255,7 @@ class BoundCertificate:
             },
             "settings": dict(self.settings),
             "loss": dict(self.loss),
+            "left_out": self.left_out,
             "intercept": bool(self.intercept),
             "evidence": None
             if evidence is None
@@ -286,7 +299,7 @@ class BoundCertificate:
             )
         return ""
 
-    def _balanced(self) -> FloatArray:
+    def balanced(self) -> FloatArray:
         """The dual point; beside an intercept with the sum 0 exactly, or 0."""
         v = np.asarray(self.v, dtype=np.float64)
         is_projected = self.model == "relu" and self.settings.get("skip") == "free"
@@ -299,93 +312,3 @@ class BoundCertificate:
                 return v
             v[int(np.argmax(v if total > 0.0 else -v))] -= total
         return np.zeros_like(v)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """The rows of a weight above 0, as a certificate reads them."""
-
-    model: CheckedModel
-    data: FloatArray
-    y: FloatArray
-    weights: FloatArray
-
-    @classmethod
-    def of(
-        cls, certificate: BoundCertificate, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
-    ) -> _Problem:
-        name = certificate.model
-        if name not in CHECKED:
-            raise InputError(f"A certificate of {name} cannot be checked independently yet.")
-        model = CHECKED[name].read(certificate.settings, certificate.arrays)
-        data, targets = floats(X, "X"), floats(y, "y").ravel()
-        counts = np.ones(len(targets)) if weights is None else floats(weights, "sample_weight")
-        if data.ndim < 2 or not len(data) == len(targets) == counts.size or counts.ndim != 1:
-            raise InputError("X, y and sample_weight must have the same number of rows.")
-        if (counts < 0.0).any():
-            raise InputError("sample_weight must be at least 0.")
-        alive = counts > 0.0
-        if np.shape(certificate.v) != (int(alive.sum()),):
-            raise InputError(
-                f"The certificate is for {len(certificate.v)} rows, and there are "
-                f"{int(alive.sum())}."
-            )
-        loss = certificate.loss.get("name")
-        if not isinstance(loss, str) or loss not in DUALS:
-            raise InputError(
-                f"A certificate of the loss {loss} cannot be checked independently yet."
-            )
-        if loss in _LABELS and not np.isin(targets, (-1.0, 1.0)).all():
-            raise InputError("y must have the labels -1 and 1 only for this loss.")
-        return cls(model, data[alive], targets[alive], counts[alive])
-
-    def bound(self, certificate: BoundCertificate) -> tuple[float, str]:
-        """The lower bound that the dual point proves, and how."""
-        v, beta = certificate._balanced(), float(certificate.beta)
-        if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
-            return -math.inf, "nothing: the certificate has numbers that are none"
-        with np.errstate(all="ignore"):
-            largest, how = self.model.largest(
-                self.data, v, float(certificate.level), certificate.evidence
-            )
-        parameters = {k: p for k, p in certificate.loss.items() if k != "name"}
-        dual = self._dual(certificate.loss["name"], v, parameters)
-        if self.model.has_free_skip:
-            largest += self._project(dual, v, has_constant=bool(certificate.intercept))
-        return dual.lower_bound(largest, beta), how
-
-    def _project(self, dual: Dual, v: FloatArray, *, has_constant: bool) -> float:
-        """Move a dual point to where it vanishes on X; what its largest value gains by that."""
-        if not isinstance(dual, SquaredDual):
-            raise InputError(
-                "A certificate beside a free skip connection, of another loss than the squared "
-                "one, cannot be checked independently yet."
-            )
-        S = np.column_stack([self.data, np.ones(len(v))]) if has_constant else self.data
-        projection = Projection.of(S, v, self.y, self.weights)
-        dual.add(projection.square, projection.product)
-        slope = abs(float(getattr(self.model, "slope", 0.0)))
-        return projection.reach(self.data) * max(1.0, slope) * (1.0 + 1e-9)
-
-    def _dual(self, name: str, v: FloatArray, parameters: dict[str, Any]) -> Dual:
-        numbers = (isinstance(value, (int, float)) for value in parameters.values())
-        if not (all(numbers) and all(0.0 < value < math.inf for value in parameters.values())):
-            raise InputError("The loss of the certificate has parameters that are none.")
-        try:
-            return DUALS[name](v, self.y, self.weights, **parameters)
-        except TypeError as error:
-            raise InputError("The loss of the certificate has parameters that are none.") from error
-
-    def objective(
-        self, certificate: BoundCertificate, network: object
-    ) -> tuple[float, float] | None:
-        """That of a network, from below and from above."""
-        state: Any = getattr(network, "__getstate__", dict)()
-        if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
-            raise InputError("network must be a Network of cvxnn.")
-        with np.errstate(all="ignore"):
-            return objective_between(
-                self.model, state, self.data, self.y, self.weights, certificate.loss,
-                float(certificate.beta),
-            )  # fmt: skip

@@ -15,6 +15,7 @@ from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.multipliers import Blocks, Multipliers, relaxation_bound
 from cvxnn.verification.rounding import power_of_two
 from cvxnn.verification.signs import SignTree
+from cvxnn.verification.single import SingleMultipliers
 from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
 
 
@@ -152,8 +153,8 @@ class RelaxationEvidence(Evidence):
     Attributes
     ----------
     blocks : Blocks
-    above, below : Multipliers
-        Of float32, for rows divided by `row_unit`, and a dual point divided by `weight_unit`.
+    above, below : SingleMultipliers
+        For rows divided by `row_unit`, and a dual point divided by `weight_unit`.
     row_unit, weight_unit : float
         Powers of two.
     """
@@ -164,8 +165,8 @@ class RelaxationEvidence(Evidence):
     slack: ClassVar[float] = 1e-6
 
     blocks: Blocks
-    above: Multipliers
-    below: Multipliers
+    above: SingleMultipliers
+    below: SingleMultipliers
     row_unit: float = 1.0
     weight_unit: float = 1.0
 
@@ -175,7 +176,7 @@ class RelaxationEvidence(Evidence):
     def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
         rows = pieces.rows
         self.blocks.check(len(rows))
-        if self.above.up.shape[1] != rows.shape[1]:
+        if self.above.parts.up.shape[1] != rows.shape[1]:
             raise InputError("The multipliers of the certificate are for X of another width.")
         unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
         scaled = self.blocks.scattered(rows / unit)
@@ -199,12 +200,11 @@ class RelaxationEvidence(Evidence):
         )
         return float(np.nextafter(above, np.inf)), float(np.nextafter(below, np.inf))
 
-    def _scaled(self, part: Multipliers, unit: float, weight_unit: float) -> Multipliers:
+    def _scaled(self, part: SingleMultipliers, unit: float, weight_unit: float) -> Multipliers:
         share = self.weight_unit / weight_unit
-        heads = (np.asarray(array, dtype=np.float64) * share for array in part[:4])
-        pairs = share * unit / self.row_unit
+        pairs, given = share * unit / self.row_unit, part.doubled()
         return Multipliers(
-            *heads, *(np.asarray(array, dtype=np.float64) * pairs for array in part[4:])
+            *(array * share for array in given[:4]), *(array * pairs for array in given[4:])
         )
 
     @property
@@ -212,7 +212,7 @@ class RelaxationEvidence(Evidence):
         named = {
             f"{side}.{name}": array
             for side in ("above", "below")
-            for name, array in getattr(self, side)._asdict().items()
+            for name, array in getattr(self, side).arrays.items()
         }
         return {"places": self.blocks.places, **named}
 
@@ -228,8 +228,8 @@ class RelaxationEvidence(Evidence):
         cls, places: Array, parts: Mapping[float, Any], row_unit: float, weight_unit: float
     ) -> Self:
         """From multipliers by output sign, with the names of :class:`Multipliers`."""
-        above, below = (_in_float32(parts[sign]) for sign in (1.0, -1.0))
-        count, size = above.p.shape
+        above, below = (SingleMultipliers.of(parts[sign]) for sign in (1.0, -1.0))
+        count, size = above.parts.p.shape
         blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
         return cls(blocks, above, below, row_unit, weight_unit)
 
@@ -240,14 +240,10 @@ class RelaxationEvidence(Evidence):
         units = float(numbers["row_unit"]), float(numbers["weight_unit"])
         if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
             raise ValueError("units that are none")
-        shapes = [(count, size)] * 2 + [(count, d, size)] * 2 + [(count, size, size)] * 3
         sides = []
-        for side in ("above", "below"):
-            parts = [arrays[f"{side}.{name}"] for name in Multipliers._fields]
-            for part, shape in zip(parts, shapes, strict=True):
-                if part.shape != shape or part.dtype != np.float32:
-                    raise ValueError("multipliers of another shape")
-            sides.append(Multipliers(*parts))
+        for head in ("above.", "below."):
+            own = {n.removeprefix(head): a for n, a in arrays.items() if n.startswith(head)}
+            sides.append(SingleMultipliers.read(own, count, size, d))
         above, below = sides
         places = arrays["places"]
         if places.ndim != 1 or places.dtype.kind != "i":
@@ -256,13 +252,6 @@ class RelaxationEvidence(Evidence):
 
     def in_units(self, rows: float, weights: float) -> RelaxationEvidence:
         return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
-
-
-def _in_float32(part: Any) -> Multipliers:
-    arrays: list[Any] = [
-        np.asarray(getattr(part, name), dtype=np.float32) for name in Multipliers._fields
-    ]
-    return Multipliers(*arrays)
 
 
 def _followed(kind: Any, function: Kinked, level: float, splits: tuple[Array, Array]) -> float:

@@ -10,10 +10,12 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.rounding import TINY, U, norms_up
+from cvxnn.verification.rounding import U, float_up, norms_up
 
 # Products of rational numbers that are formed at most: seconds.
 _MOST = 2_000_000
+# Shares of v S that are rounding, and of v by which it is moved far.
+_ROUNDING, _FAR = 1e-10, 1e-6
 
 Row = list[Fraction]
 
@@ -47,7 +49,8 @@ class Projection:
         Raises
         ------
         InputError
-            If there are too many of them, or the columns of S are dependent.
+            If there are too many of them, or v vanishes on S but for rounding and the vectors that
+            vanish on it exactly are far from it.
         """
         n, p = S.shape
         if n * p * (p + 3) > _MOST:
@@ -70,10 +73,19 @@ class Projection:
         c = _solved(gram, pull)
         square = -sum((a * b for a, b in zip(pull, c, strict=True)), Fraction(0))
         product = -sum((a * b for a, b in zip(target, c, strict=True)), Fraction(0))
-        # Of S c in floats every term is rounded once or twice: twice the moduli cover it.
-        sizes = np.abs(np.array([float(number) for number in c]))
-        moved = 2.0 * weights * (np.abs(S) @ sizes) + TINY
-        return cls(square, product, moved)
+        # Not by the moduli of c: on columns that nearly depend on each other it is large, and
+        # S c is not.
+        reached = (sum((a * b for a, b in zip(row, c, strict=True)), Fraction(0)) for row in rows)
+        moved = [float_up(abs(w * a)) for w, a in zip(w_, reached, strict=True)]
+        found = cls(square, product, np.array(moved))
+        is_near = (np.abs(v @ S) <= _ROUNDING * (np.abs(v) @ np.abs(S))).all()
+        if is_near and found.moved.max(initial=0.0) > _FAR * np.abs(v).max(initial=0.0):
+            # Whoever made it has taken a combination of columns for zero, which is not.
+            raise InputError(
+                "A certificate beside a free skip connection on columns that depend on each other "
+                "but for rounding cannot be checked independently yet."
+            )
+        return found
 
     def reach(self, rows: FloatArray) -> float:
         """By how much ``|v'(Xu)_+|`` may be above that of v, for leaky slopes up to 1."""
@@ -87,19 +99,26 @@ def _exact(matrix: FloatArray) -> list[Row]:
 
 
 def _solved(matrix: list[Row], right: Row) -> Row:
-    """The solution of a linear system by elimination, in rational numbers."""
+    """A solution of a linear system that has one, by elimination, in rational numbers.
+
+    0 for unknowns that any number would do for: of normal equations on columns that depend on
+    each other there is more than one solution, all with the same S c.
+    """
     p = len(right)
     rows = [[*row, number] for row, number in zip(matrix, right, strict=True)]
+    pivots: list[int] = []
     for k in range(p):
-        pivot = next((i for i in range(k, p) if rows[i][k] != 0), None)
+        at = len(pivots)
+        pivot = next((i for i in range(at, p) if rows[i][k] != 0), None)
         if pivot is None:
-            raise InputError(
-                "A certificate beside a free skip connection on columns that depend on each other "
-                "cannot be checked independently yet."
-            )
-        rows[k], rows[pivot] = rows[pivot], rows[k]
+            continue
+        rows[at], rows[pivot] = rows[pivot], rows[at]
         for i in range(p):
-            if i != k and rows[i][k] != 0:
-                share = rows[i][k] / rows[k][k]
-                rows[i] = [a - share * b for a, b in zip(rows[i], rows[k], strict=True)]
-    return [rows[k][p] / rows[k][k] for k in range(p)]
+            if i != at and rows[i][k] != 0:
+                share = rows[i][k] / rows[at][k]
+                rows[i] = [a - share * b for a, b in zip(rows[i], rows[at], strict=True)]
+        pivots.append(k)
+    found = [Fraction(0)] * p
+    for at, k in enumerate(pivots):
+        found[k] = rows[at][p] / rows[at][k]
+    return found

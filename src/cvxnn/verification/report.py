@@ -25,9 +25,23 @@ class Verification:
     is_recomputed : bool
         Whether a network was given, and its objective recomputed.
     how : str
-        By what the bound was recomputed.
+        By what the bound was recomputed; also what was left out of a file for its size.
     elapsed : float
         Seconds.
+    beta : float
+    loss : str
+        Its name, with its parameters.
+    network : str
+        The kind of networks that the bound is about.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
+    >>> print(cvxnn.solve(X, y, beta=1.5).certificate.verify(X, y))  # doctest: +ELLIPSIS
+    Confirmed: relu, squared loss, beta 1.5.
+      lower bound  0.775 (claimed 0.775), by rows sorted by angle, exactly
+      objective    0.775, as the certificate says; gap ...
     """
 
     accepted: bool
@@ -38,9 +52,26 @@ class Verification:
     is_recomputed: bool
     how: str
     elapsed: float
+    beta: float
+    loss: str
+    network: str
 
     @property
     def gap(self) -> float:
         """``(objective - bound) / |objective|``: the network is no farther from the best one."""
         difference = max(self.objective - self.bound, 0.0)
         return difference / max(abs(self.objective), 1e-300) if difference > 0.0 else 0.0
+
+    @property
+    def problem(self) -> str:
+        """What the bound is about, in a few words."""
+        return f"{self.network}, {self.loss} loss, beta {self.beta:g}"
+
+    def __str__(self) -> str:
+        head = "Confirmed" if self.accepted else f"Not confirmed ({self.reason.rstrip('.')})"
+        origin = "recomputed from the network" if self.is_recomputed else "as the certificate says"
+        return (
+            f"{head}: {self.problem}.\n"
+            f"  lower bound  {self.bound:.9g} (claimed {self.claimed:.9g}), by {self.how}\n"
+            f"  objective    {self.objective:.9g}, {origin}; gap {self.gap:.1e}"
+        )

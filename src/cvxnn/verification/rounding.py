@@ -13,6 +13,7 @@ from cvxnn.array_types import FloatArray
 # are scaled to size one, so that squares and products below it do not matter.
 U = 2.0**-53
 TINY = 1e-150
+_LARGEST = Fraction(np.finfo(np.float64).max)
 
 
 def gamma(count: int) -> float:
@@ -101,5 +102,7 @@ def float_up(number: Fraction) -> float:
     >>> Fraction(float_up(Fraction(1, 3))) >= Fraction(1, 3)
     True
     """
+    if number > _LARGEST:
+        return np.inf
     nearest = float(number)
     return nearest if Fraction(nearest) >= number else float(np.nextafter(nearest, np.inf))

@@ -43,6 +43,12 @@ class Corrals:
         self.items[:, 0], self.weights[:, 0] = points, 1.0
         self.z = points.copy()
 
+    @property
+    def sizes(self) -> FloatArray:
+        """What rounding of z is relative to, shape (L,): rays of a narrow cone nearly cancel."""
+        lengths = np.sqrt((self.items * self.items).sum(axis=2))
+        return np.asarray((np.abs(self.weights) * lengths).sum(axis=1))
+
     def take(self, index: BoolArray) -> None:
         """Keep some of the polyhedra."""
         for name in ("items", "weights", "is_ray", "z"):
@@ -98,12 +104,17 @@ class Corrals:
         used[every, first] = False
         sizes = np.sqrt((steps * steps).sum(axis=2))
         sizes = np.where(used & (sizes > 0.0), sizes, 1.0)
-        system = np.zeros((count, r + k, k))
-        system[:, :r] = (steps / sizes[:, :, None] * used[:, :, None]).transpose(0, 2, 1)
+        # The point to be reached is one more column, so that the other factor is not needed.
+        system = np.zeros((count, r + k, k + 1))
+        system[:, :r, :k] = (steps / sizes[:, :, None] * used[:, :, None]).transpose(0, 2, 1)
         system[:, r + np.arange(k), np.arange(k)] = np.where(used, _RIDGE, 1.0)
-        q, triangle = np.linalg.qr(system)
-        right = -(q[:, :r].transpose(0, 2, 1) @ origin[:, :, None])
-        weights = np.linalg.solve(triangle, right)[:, :, 0] / sizes
+        system[:, :r, k] = -origin
+        triangle = np.asarray(np.linalg.qr(system, mode="r"))
+        weights = triangle[:, :k, k].copy()
+        for j in range(k - 1, -1, -1):
+            weights[:, j] /= triangle[:, j, j]
+            weights[:, :j] -= triangle[:, :j, j] * weights[:, j, None]
+        weights = weights / sizes
         weights = np.where(used, weights, 0.0)
         weights[every, first] = 1.0 - (weights * points).sum(axis=1)
         return weights

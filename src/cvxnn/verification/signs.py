@@ -13,6 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.rounding import U, gamma, norms_up
 from cvxnn.verification.shortest import Corrals
+from cvxnn.verification.workers import on_all_cores
 
 Splits = NDArray[np.uint16]
 Signs = NDArray[np.int8]
@@ -88,7 +89,7 @@ class _Regions:
             heights = (corrals.z @ units.T) * signs[of]
             worst, every = heights.argmin(axis=1), np.arange(len(heights))
             size = np.sqrt((corrals.z**2).sum(axis=1))
-            outside = heights[every, worst] < -_OUTSIDE * size
+            outside = heights[every, worst] < -_OUTSIDE * corrals.sizes
             new = self.slope(corrals.z, of)
             tight = np.einsum("lk,lk->l", new, corrals.z) >= size * size * (1.0 - _STUCK)
             going = (found[of] > target) & (outside | ~tight)
@@ -194,16 +195,18 @@ class SignTree:
 
     def _looked_at(self, signs: Signs, *, choose: bool) -> tuple[FloatArray, Splits]:
         bounds, splits = np.empty(len(signs)), np.full(len(signs), LEAF, dtype=np.uint16)
-        for part in self._parts(len(signs)):
+
+        def look(part: slice) -> bool:
             regions = _Regions(self._function, signs[part])
             bounds[part], ends = regions.shortened(self._target)
-            if choose:
-                units = ends / np.maximum(norms_up(ends), 1e-300)[:, None]
-                self._is_beyond |= self._function.exceeds(self._target, units)
             free = (signs[part] == 0).any(axis=1)
             above = (bounds[part] > self._target) & free
             if choose and above.any():
                 splits[part][above] = regions.splits(ends, above)
+            units = ends / np.maximum(norms_up(ends), 1e-300)[:, None]
+            return choose and self._function.exceeds(self._target, units)
+
+        self._is_beyond |= any(on_all_cores(look, list(self._parts(len(signs)))))
         self.n_cones += len(signs)
         return np.minimum(bounds, self._function.mass), splits
 

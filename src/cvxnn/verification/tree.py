@@ -12,6 +12,7 @@ from cvxnn.errors import InputError
 from cvxnn.verification.cones import Cones, Estimates, Splits
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.rounding import power_of_two
+from cvxnn.verification.workers import on_all_cores
 
 LEAF = 255
 # The dimension up to which orthants are few enough to begin with.
@@ -99,14 +100,16 @@ class Tree:
         """Bounds of cones, and where they are to be halved: `LEAF` where they are not."""
         function = self._function
         bounds, splits = np.empty(len(cones)), np.full(len(cones), LEAF, dtype=np.uint8)
-        for part in self._parts(len(cones)):
+
+        def look(part: slice) -> bool:
             estimates = Estimates(function, cones.take(part))
             bounds[part] = estimates.shortened(self._target)
-            if leaves is None:
-                self._is_beyond |= function.exceeds(self._target, cones.take(part).centres)
             above = bounds[part] > self._target
             if leaves is None and above.any() and function.rank > 1:
                 splits[part][above] = estimates.splits(above)
+            return leaves is None and function.exceeds(self._target, cones.take(part).centres)
+
+        self._is_beyond |= any(on_all_cores(look, list(self._parts(len(cones)))))
         self.n_cones += len(cones)
         # What nothing better is known of: no more than the sum of all moduli.
         return np.minimum(bounds, function.mass), splits

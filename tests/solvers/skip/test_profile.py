@@ -9,6 +9,7 @@ from programs import LOSSES
 from scipy.optimize import minimize
 from skip_problems import BETA, data, opener, reference, run, skip_rows, value
 
+import cvxnn
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
@@ -153,3 +154,21 @@ def test_rows_without_columns_have_no_line():
     search = FreeSkipSearch(free, opener(Deadline()))
     assert search.linear.tolist() == [0.0] and search.proof.slack == 0.0
     assert search.objective == pytest.approx(0.5 + 1.5 + 2.5)
+
+
+@pytest.mark.parametrize("slope", [0.0, -1.0])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_labels_that_a_line_separates_have_an_objective_of_zero(slope, intercept):
+    """Not one of 1e-32, which is far from 0 relative to itself."""
+    rng = np.random.default_rng(0)
+    for n, d in [(4, 1), (5, 3), (9, 2), (11, 3)]:
+        X = rng.standard_normal((n, d))
+        y = np.sign(X[:, 0])
+        y[:2], X[:2, 0] = [1.0, -1.0], [0.5, -0.5]
+        solution = cvxnn.solve(
+            X, y, 0.3, loss="squared_hinge", model=cvxnn.ReLU(slope, "free"), intercept=intercept
+        )
+        assert solution.status is cvxnn.Status.OPTIMAL
+        assert solution.objective == solution.dual_bound == solution.gap == 0.0
+        # Exactly, and not only as it says.
+        assert (y * solution.network(X) >= 1.0).all() and solution.network.n_neurons == 0

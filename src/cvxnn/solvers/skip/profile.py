@@ -24,6 +24,7 @@ from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.skip.column_space import ColumnSpace
+from cvxnn.solvers.skip.free import evaluated
 
 # Share of the objective below which it does not matter how far a linear part may reach.
 _SMALL = 1e-9
@@ -75,7 +76,21 @@ class ProfiledProblem:
         f = rows.layer.forward(neurons.rays, neurons.signs)
         w = np.zeros(rows.columns.shape[1])
         w[space.kept] = space.transform @ (space.turn @ self._coordinates(f))
-        return w
+        return 2.0 * w if len(neurons.signs) == 0 and self._is_nearly_right(w) else w
+
+    def _is_nearly_right(self, w: FloatArray) -> bool:
+        """Whether a linear part has a loss of rounding, and none when it is twice as long.
+
+        Of a loss that ends at a margin its best w may be on either side of the end, and an
+        objective of 1e-32 beside a bound of 0 is not optimal to any tolerance.
+        """
+        problem = self.problem
+        if not problem.loss.has_labels:
+            return False
+        line = problem.rows.columns @ w
+        zero = problem.loss.value(2.0 * line, problem.y) == 0.0
+        nothing = Neurons.none(problem.rows.n_features)
+        return zero and evaluated(problem, nothing, w).error > 0.0
 
     def proof(self, found: DualProof, reached: float) -> DualProof:
         """A proof for the inner problem, carried over.

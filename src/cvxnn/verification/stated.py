@@ -1,0 +1,135 @@
+"""The problem that a certificate states, on data: what its dual point proves there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.errors import InputError
+from cvxnn.verification.data import floats
+from cvxnn.verification.duals import DUALS, Dual, SquaredDual
+from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.models import CHECKED, CheckedModel
+from cvxnn.verification.objective import objective_between
+from cvxnn.verification.projection import Projection
+
+_LABELS = ("logistic", "squared_hinge")
+
+
+class Statement(Protocol):
+    """What of a certificate is read here; see :class:`~cvxnn.verification.BoundCertificate`."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def arrays(self) -> Mapping[str, Array]: ...
+    @property
+    def loss(self) -> Mapping[str, Any]: ...
+    @property
+    def beta(self) -> float: ...
+    @property
+    def intercept(self) -> bool: ...
+    @property
+    def v(self) -> FloatArray: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def evidence(self) -> Evidence | None: ...
+    def balanced(self) -> FloatArray:
+        """The dual point; beside an intercept with the sum 0 exactly, or 0."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StatedProblem:
+    """The rows of a weight above 0, as a certificate reads them."""
+
+    model: CheckedModel
+    data: FloatArray
+    y: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def of(
+        cls, certificate: Statement, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
+    ) -> StatedProblem:
+        name = certificate.model
+        if name not in CHECKED:
+            raise InputError(f"A certificate of {name} cannot be checked independently yet.")
+        model = CHECKED[name].read(certificate.settings, certificate.arrays)
+        data, targets = floats(X, "X"), floats(y, "y").ravel()
+        counts = np.ones(len(targets)) if weights is None else floats(weights, "sample_weight")
+        if data.ndim < 2 or not len(data) == len(targets) == counts.size or counts.ndim != 1:
+            raise InputError("X, y and sample_weight must have the same number of rows.")
+        if (counts < 0.0).any():
+            raise InputError("sample_weight must be at least 0.")
+        alive = counts > 0.0
+        if np.shape(certificate.v) != (int(alive.sum()),):
+            raise InputError(
+                f"The certificate is for {len(certificate.v)} rows, and there are "
+                f"{int(alive.sum())}."
+            )
+        loss = certificate.loss.get("name")
+        if not isinstance(loss, str) or loss not in DUALS:
+            raise InputError(
+                f"A certificate of the loss {loss} cannot be checked independently yet."
+            )
+        if loss in _LABELS and not np.isin(targets, (-1.0, 1.0)).all():
+            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        return cls(model, data[alive], targets[alive], counts[alive])
+
+    def bound(self, certificate: Statement) -> tuple[float, str]:
+        """The lower bound that the dual point proves, and how."""
+        v, beta = certificate.balanced(), float(certificate.beta)
+        if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
+            return -math.inf, "nothing: the certificate has numbers that are none"
+        with np.errstate(all="ignore"):
+            largest, how = self.model.largest(
+                self.data, v, float(certificate.level), certificate.evidence
+            )
+        parameters = {k: p for k, p in certificate.loss.items() if k != "name"}
+        dual = self._dual(certificate.loss["name"], v, parameters)
+        if self.model.has_free_skip:
+            largest += self._project(dual, v, has_constant=bool(certificate.intercept))
+        return dual.lower_bound(largest, beta), how
+
+    def _project(self, dual: Dual, v: FloatArray, *, has_constant: bool) -> float:
+        """Move a dual point to where it vanishes on X; what its largest value gains by that."""
+        if not isinstance(dual, SquaredDual):
+            raise InputError(
+                "A certificate beside a free skip connection, of another loss than the squared "
+                "one, cannot be checked independently yet."
+            )
+        S = np.column_stack([self.data, np.ones(len(v))]) if has_constant else self.data
+        projection = Projection.of(S, v, self.y, self.weights)
+        dual.add(projection.square, projection.product)
+        slope = abs(float(getattr(self.model, "slope", 0.0)))
+        return projection.reach(self.data) * max(1.0, slope) * (1.0 + 1e-9)
+
+    def _dual(self, name: str, v: FloatArray, parameters: dict[str, Any]) -> Dual:
+        numbers = (isinstance(value, (int, float)) for value in parameters.values())
+        if not (all(numbers) and all(0.0 < value < math.inf for value in parameters.values())):
+            raise InputError("The loss of the certificate has parameters that are none.")
+        try:
+            return DUALS[name](v, self.y, self.weights, **parameters)
+        except TypeError as error:
+            raise InputError("The loss of the certificate has parameters that are none.") from error
+
+    def objective(self, certificate: Statement, network: object) -> tuple[float, float] | None:
+        """That of a network, from below and from above."""
+        state: Any = getattr(network, "__getstate__", dict)()
+        if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
+            raise InputError("network must be a Network of cvxnn.")
+        with np.errstate(all="ignore"):
+            return objective_between(
+                self.model, state, self.data, self.y, self.weights, certificate.loss,
+                float(certificate.beta),
+            )  # fmt: skip

@@ -1,0 +1,49 @@
+"""Objectives between two numbers, held against rational arithmetic."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cvxnn.verification.models import CHECKED
+from cvxnn.verification.objective import objective_between
+
+RELU = CHECKED["relu"].read({"slope": 0.0, "skip": None}, {})
+
+
+def exact_loss(name, f, y, delta=0.0):
+    if name == "squared_hinge":
+        return max(1 - y * f, Fraction(0)) ** 2 / 2
+    size = abs(f - y)
+    if name == "huber" and size > delta:
+        return delta * (size - delta / 2)
+    return size * size / 2
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "squared_hinge"])
+@pytest.mark.parametrize("size", [1.0, 1e11])
+def test_an_objective_is_between_its_bounds(loss, size):
+    """Residuals that are next to nothing beside the predictions, too."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X, hidden = rng.standard_normal((6, 2)), rng.standard_normal((3, 2))
+        output, offset = rng.standard_normal(3), size * rng.standard_normal()
+        f = np.maximum(X @ hidden.T, 0.0) @ output + offset
+        y = np.sign(f) if loss == "squared_hinge" else f + rng.standard_normal(6)
+        weights, delta, beta = rng.uniform(0.5, 2.0, 6), 0.7, 0.1
+        state = {
+            "arrays": {"hidden_weights": hidden, "output_weights": output},
+            "settings": {"intercept": offset},
+        }
+        low, high = objective_between(
+            RELU, state, X, y, weights, {"name": loss, "delta": delta}, beta
+        )
+        total = Fraction(beta) * sum(Fraction(a) ** 2 for a in [*hidden.flat, *output]) / 2
+        for row, target, weight in zip(X, y, weights, strict=True):
+            pairs = (zip(row, u, strict=True) for u in hidden)
+            sums = [sum(Fraction(a) * Fraction(b) for a, b in pair) for pair in pairs]
+            neurons = zip(sums, output, strict=True)
+            value = sum(max(t, 0) * Fraction(a) for t, a in neurons) + Fraction(offset)
+            total += Fraction(weight) * exact_loss(loss, value, Fraction(target), Fraction(delta))
+        assert Fraction(low) <= total <= Fraction(high)
+        assert high - low <= 1e-13 * size * max(high, 1.0) * 50
