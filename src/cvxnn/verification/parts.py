@@ -18,6 +18,7 @@ from cvxnn.verification.evidence import (
     SignSplits,
 )
 from cvxnn.verification.largest import largest_of_kinks
+from cvxnn.verification.outputs.evidence import OutputsSplits
 from cvxnn.verification.rounding import sum_up
 
 
@@ -110,12 +111,14 @@ def _both(part: Pieces, level: float, evidence: Evidence | None) -> tuple[float,
 
 
 def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidence:
+    kind = EVIDENCE[words["kind"]]
     # Of parts there are no parts: a file cannot nest them without end.
-    if words["kind"] == PartsEvidence.kind:
-        raise ValueError("parts in parts")
-    return EVIDENCE[words["kind"]].read(arrays, words["numbers"])
+    if kind is PartsEvidence or kind.is_of_outputs:
+        raise ValueError("parts in parts, or of several outputs")
+    return kind.read(arrays, words["numbers"])
 
 
 EVIDENCE: dict[str, type[Evidence]] = {
-    kind.kind: kind for kind in (ConeSplits, SignSplits, RelaxationEvidence, PartsEvidence)
+    kind.kind: kind
+    for kind in (ConeSplits, SignSplits, RelaxationEvidence, PartsEvidence, OutputsSplits)
 }
