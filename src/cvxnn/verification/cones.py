@@ -80,5 +80,3 @@ class Cones:
         middle = new * scale[:, None]
         halves[2 * every, pairs[:, 0]] = halves[2 * every + 1, pairs[:, 1]] = middle
         return Cones(halves, self.units), exact
-
-

@@ -66,7 +66,7 @@ class Estimates(ABC):
         return np.asarray(share / norms_up(middles)[:, None])
 
     def widest(self, gaps: FloatArray, of: BoolArray) -> Splits:
-        """The edge of the largest gap, the gaps of shape (k, edges); if there is none, the longest."""
+        """The edge of the largest gap, of shape (k, edges); where there is none, the longest."""
         # In the coordinates in which the middle is taken.
         units = self._cones.generators[of] * self._cones.units / self._sizes[of][:, :, None]
         widths = [norms_up(units[:, i] - units[:, j]) for i, j in self._cones.edges]

@@ -107,9 +107,7 @@ class Kinked:
         return (total / self.unit - self.error) / self.stretch
 
 
-def in_few_dimensions(
-    rows: FloatArray, sizes: FloatArray
-) -> tuple[FloatArray, float, float]:
+def in_few_dimensions(rows: FloatArray, sizes: FloatArray) -> tuple[FloatArray, float, float]:
     """Rows of size one in as many dimensions as they have, and what that costs.
 
     Parameters

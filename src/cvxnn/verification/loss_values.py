@@ -41,9 +41,7 @@ def losses_between(
     return best.sum(axis=1), worst.sum(axis=1)
 
 
-def _softmax(
-    f: FloatArray, errors: FloatArray, y: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _softmax(f: FloatArray, errors: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """``s log(sum_k exp f_k) - y'f`` with ``s = sum_k y_k``, between two numbers.
 
     Where every f_k moves by e at most, both terms move by ``s e``. With ``m = max_k f_k`` and

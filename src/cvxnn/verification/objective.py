@@ -75,7 +75,10 @@ def _values(
     """Shaped as targets, whose rows have the shape `outputs`."""
     arrays, settings = state["arrays"], state["settings"]
     intercept = np.asarray(settings.get("intercept", 0.0), dtype=np.float64)
-    if intercept.shape not in ((), outputs) or np.shape(arrays.get("output_weights"))[1:] != outputs:
+    if (
+        intercept.shape not in ((), outputs)
+        or np.shape(arrays.get("output_weights"))[1:] != outputs
+    ):
         raise InputError("The network is not of the kind of the certificate.")
     with np.errstate(all="ignore"):
         match model:

@@ -15,8 +15,8 @@ from cvxnn.errors import InputError
 from cvxnn.verification.data import floats
 from cvxnn.verification.duals import Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
-from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.losses import DUALS, check_targets
+from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.objective import objective_between
 from cvxnn.verification.projection import Projection
 
@@ -118,7 +118,8 @@ class StatedProblem:
         y, weights = self.y, self.weights
         if y.ndim == 2 and not DUALS[name].joins_outputs:
             # A sum over outputs.
-            v, y, weights = v.ravel(), y.ravel(), np.repeat(weights, y.shape[1])
+            count = v.size // len(v)
+            v, y, weights = v.ravel(), y.ravel(), np.repeat(weights, count)
         try:
             return DUALS[name](v, y, weights, **parameters)
         except TypeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -67,12 +67,8 @@ class Tree:
     True
     """
 
-    # What over-estimates such functions on cones.
-    estimates: ClassVar[type[Estimates]] = KinkEstimates
-
     def __init__(self, function: Any, target: float) -> None:
-        bounded: Bounded = function
-        self._function, self._target = bounded, target
+        self._function, self._target = function, target
         self.n_cones, self._is_beyond = 0, False
         self._units = np.array([power_of_two(column) for column in function.rows.T])
 
@@ -121,13 +117,17 @@ class Tree:
             raise InputError("The splits of the certificate are none of a tree.")
         return bound
 
+    def _estimates(self, cones: Cones) -> Estimates:
+        """Over-estimators of the function on cones."""
+        return KinkEstimates(self._function, cones)
+
     def _looked_at(self, cones: Cones, leaves: object | None) -> tuple[FloatArray, Splits]:
         """Bounds of cones, and where they are to be halved: `LEAF` where they are not."""
-        function = self._function
+        function: Bounded = self._function
         bounds, splits = np.empty(len(cones)), np.full(len(cones), LEAF, dtype=np.uint8)
 
         def look(part: slice) -> bool:
-            estimates = self.estimates(function, cones.take(part))
+            estimates = self._estimates(cones.take(part))
             bounds[part] = estimates.shortened(self._target)
             above = bounds[part] > self._target
             if leaves is None and above.any() and function.rank > 1:

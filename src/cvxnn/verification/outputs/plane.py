@@ -98,7 +98,9 @@ def _largest_crest(lines: Array, slopes: Array) -> int:
     total, difference = (a + b)[inside], (a - b)[inside]
     squares = difference * difference + 4 * m[inside] * m[inside]
     unit = np.full(len(total), 1 << int(total.max(initial=1)).bit_length(), dtype=object)
-    near = _near((total / unit + np.sqrt((squares / (unit * unit)).astype(np.float64))).astype(float))
+    near = _near(
+        (total / unit + np.sqrt((squares / (unit * unit)).astype(np.float64))).astype(float)
+    )
     for whole_part, square in zip(total[near], squares[near], strict=True):
         root = isqrt(int(square) << (2 * _BITS)) + 1 if square else 0
         best = max(best, ((int(whole_part) << _BITS) + root + 1) // 2)

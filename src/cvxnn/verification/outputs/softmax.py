@@ -8,7 +8,6 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
 from cvxnn.verification.duals import DOWN, SHORT, UP, Dual, floor
 
 _HALVINGS = 80

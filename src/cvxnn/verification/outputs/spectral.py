@@ -49,7 +49,9 @@ def spectral_norm_bound(function: OutputsKinked) -> float:
     k = _balance(A, D)
     # Of roots, quotients and k some roundings more than the sums have.
     share = gamma(len(rows) + 24)
-    moduli = np.block([[k * _moduli(halves[0]), _cross(halves).T], [_cross(halves), _moduli(halves[1]) / k]])
+    moduli = np.block(
+        [[k * _moduli(halves[0]), _cross(halves).T], [_cross(halves), _moduli(halves[1]) / k]]
+    )
     rounding = share * float(np.sqrt((moduli * moduli).sum())) * 1.001
     side = (1.0 - 2.0 * t) * G
     top = largest_eigenvalue(np.block([[k * A, side.T], [side, D / k]])) + rounding

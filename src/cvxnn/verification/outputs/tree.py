@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from cvxnn.verification.estimates import Estimates
 from cvxnn.verification.outputs.kinked import OutputsKinked
 from cvxnn.verification.rounding import gamma
 from cvxnn.verification.tree import Tree
-
 
 # Squares of longer vectors of size one are not rounded to nothing.
 _SHORTEST = 1e-120
@@ -164,7 +163,8 @@ class OutputsTree(Tree):
     (True, True)
     """
 
-    estimates: ClassVar[type[Estimates]] = OutputsEstimates
+    def _estimates(self, cones: Cones) -> Estimates:
+        return OutputsEstimates(self._function, cones)
 
 
 def _norms(vectors: FloatArray) -> FloatArray:
