@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -73,6 +73,8 @@ def _values(
     model: CheckedModel, state: Mapping[str, Any], data: FloatArray, outputs: tuple[int, ...]
 ) -> _Values | None:
     """Shaped as targets, whose rows have the shape `outputs`."""
+    if type(model) not in _READERS:
+        return None
     arrays, settings = state["arrays"], state["settings"]
     intercept = np.asarray(settings.get("intercept", 0.0), dtype=np.float64)
     if (
@@ -81,15 +83,7 @@ def _values(
     ):
         raise InputError("The network is not of the kind of the certificate.")
     with np.errstate(all="ignore"):
-        match model:
-            case CheckedReLU():
-                found = _dense(data, arrays, model.slope)
-            case CheckedGates():
-                found = _gated(data, arrays)
-            case CheckedConv():
-                found = _filtered(model, data, arrays)
-            case _:
-                return None
+        found = _READERS[type(model)](model, data, arrays)
     values = found.values + intercept
     # Of the intercept, and of the ends of the interval themselves.
     errors = (found.errors + 4.0 * U * (np.abs(values) + np.abs(intercept))) * (1.0 + 1e-9)
@@ -107,7 +101,11 @@ def _dense(X: FloatArray, arrays: Mapping[str, Array], slope: float) -> _Values:
     return _Values(values, gamma(X.shape[1] + len(output) + 8) * size)
 
 
-def _gated(X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
+def _relu(model: CheckedReLU, X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
+    return _dense(X, arrays, model.slope)
+
+
+def _gated(_: CheckedGates, X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
     hidden, output = _weights(arrays, "hidden_weights", X.shape[1])
     gates = arrays["gates"]
     sides, moduli = X @ gates.T, np.abs(X) @ np.abs(gates).T
@@ -156,3 +154,11 @@ def _penalised(state: Mapping[str, Any]) -> tuple[float, float]:
     if skip is None or is_free:
         return squares, 0.0
     return squares, float(np.sqrt(np.vdot(skip, skip))) * (1.0 + gamma(skip.size + 8))
+
+
+# Predictions of kinds of networks.
+_READERS: dict[type[CheckedModel], Callable[[Any, FloatArray, Mapping[str, Array]], _Values]] = {
+    CheckedReLU: _relu,
+    CheckedGates: _gated,
+    CheckedConv: _filtered,
+}
