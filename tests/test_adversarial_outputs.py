@@ -30,7 +30,7 @@ def plain(loss="squared", *, tol=1e-8, intercept=False):
     X = np.array([[1.0, 1.0], [2.0, 1.0], [-1.0, 1.0], [0.5, 1.0], [-3.0, 1.0], [4.0, 1.0]])
     Y = np.array([[1.0, -1.0, 0.5, 2.0, -1.0, 1.5], [0.0, 1.0, 0.0, -1.0, 1.0, 2.0]]).T
     if loss == "softmax":
-        Y = np.eye(3)[[0, 1, 2, 0, 1, 0]]
+        Y = np.eye(3)[[0, 0, 1, 2, 1, 2]]
     return OutputsInstance(
         0,
         0,
@@ -43,7 +43,7 @@ def plain(loss="squared", *, tol=1e-8, intercept=False):
         "global",
         loss,
         0.6,
-        max(tol, 1e-6) if loss == "softmax" else tol,
+        max(tol, 1e-5) if loss == "softmax" else tol,
         intercept=intercept,
     )
 
@@ -60,7 +60,7 @@ def test_a_plain_instance_passes(loss, intercept):
 def test_a_bound_that_is_too_high_is_seen(loss, intercept):
     def forged(instance, limit):
         result = call(instance, limit)
-        return replace(result, dual_bound=result.dual_bound * (1.0 + 1e-6))
+        return replace(result, dual_bound=result.objective * (1.0 + 1e-6))
 
     outcome = check(plain(loss, intercept=intercept), None, forged)
     assert "bound" in {kind for kind, _ in outcome.failures}
@@ -71,7 +71,7 @@ def test_a_network_that_is_not_the_best_is_seen(loss):
     def forged(instance, limit):
         result = call(instance, limit)
         network = result.network
-        network = type(network)(network.hidden_weights * 1.01, network.output_weights)
+        network = type(network)(network.hidden_weights * 1.05, network.output_weights)
         low = float(objective(problem_of(instance), weights_of(network))[0])
         certificate = replace(result.certificate, dual_bound=low).sealed()
         return replace(
@@ -120,7 +120,7 @@ def test_the_search_finds_what_is_optimal_from_nothing(loss):
     c = instance.y.shape[1]
     nothing = OutputsWeights(np.zeros((0, 2)), np.zeros((0, c)), (Fraction(0),) * c)
     best = OutputsSearch(problem, nothing, np.random.default_rng(0)).run()
-    assert float(best.objective[1]) == pytest.approx(result.objective, rel=1e-3)
+    assert float(best.objective[1]) == pytest.approx(result.objective, rel=5e-3)
 
 
 def test_an_instance_is_drawn_from_two_integers():

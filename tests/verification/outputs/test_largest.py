@@ -20,11 +20,11 @@ from cvxnn.verification.outputs.tree import OutputsEstimates, OutputsTree
 
 
 def kinked(X, V, base=None):
-    return OutputsKinked.of(X, V, np.zeros_like(V) if base is None else base)
+    return OutputsKinked.of(Pieces(X, V, np.zeros_like(V) if base is None else base))
 
 
 def in_plane(X, V):
-    function = kinked(X, V)
+    function = OutputsKinked.of(Pieces(X, V, np.zeros_like(V)), merged=False)
     return function.total(largest_norm_in_plane(function))
 
 
@@ -119,6 +119,23 @@ def test_over_estimators_are_above_the_function_inside_their_cones():
             assert (lengths <= over * (1.0 + 1e-14)).all()
             cones = cones.halved(estimates.splits(every))[0]
             cones = cones.take(rng.random(len(cones)) < 60.0 / len(cones))
+
+
+def test_rows_that_are_the_same_or_negatives_are_merged():
+    """Of weights that nearly cancel, as those of rows with conflicting targets do."""
+    rng = np.random.default_rng(7)
+    X, V, small = (rng.standard_normal(shape) for shape in [(6, 3), (6, 2), (6, 2)])
+    weights = np.vstack([V, 1e-5 * small - V, 1e-5 * V])
+    both = Pieces(np.vstack([X, X, -X]), weights, np.zeros((18, 2)))
+    function = OutputsKinked.of(both)
+    assert len(function.rows) == 6 and function.error <= 1e-13
+    reached = climbs(both.rows, both.weights)
+    bound, _ = largest_of_outputs(both, 1.01 * reached, None)
+    assert reached * (1.0 - 1e-9) <= bound <= 1.01 * reached * (1.0 + 1e-7)
+    # As different rows they take many more cones.
+    apart = OutputsKinked.of(both, merged=False)
+    least = OutputsTree(apart, apart.needed(1.01 * reached)).searched(2000)[0]
+    assert apart.total(least) > 1.1 * reached
 
 
 def test_leaky_pieces_and_their_splits():

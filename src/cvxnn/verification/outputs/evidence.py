@@ -28,7 +28,7 @@ class OutputsSplits(Evidence):
     splits: Array
 
     def bound(self, pieces: Pieces, level: float) -> float:
-        function = OutputsKinked.of(pieces.rows, pieces.weights, pieces.base, pieces.roundings)
+        function = OutputsKinked.of(pieces)
         if not 1 <= function.rank <= MOST_DIMENSIONS:
             raise InputError("The certificate has splits of cones, but X has another rank.")
         tree = OutputsTree(function, function.needed(level))

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.kinked import in_few_dimensions
 from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two, sum_up
 
@@ -39,31 +40,34 @@ class OutputsKinked:
     unit: float = 1.0
 
     @classmethod
-    def of(
-        cls, rows: FloatArray, weights: FloatArray, base: FloatArray, roundings: int = 0
-    ) -> OutputsKinked:
+    def of(cls, pieces: Pieces, *, merged: bool = True) -> OutputsKinked:
         """Scaled to size one by powers of two, and reduced to the rank of the rows.
 
         Parameters
         ----------
-        rows : ndarray, shape (N, d)
-        weights : ndarray, shape (N, c)
-        base : ndarray, shape (N, c)
-            The base as weights of the rows: ``rows'base`` is it.
-        roundings : int
-            By which weights and base differ from the true ones, relative.
+        pieces : Pieces
+            Of several outputs.
+        merged : bool
+            Whether rows that are the same, or the negatives of each other, become one, where that
+            is worth a rounding: weights of theirs may nearly cancel.
 
         Notes
         -----
         As for one output, see :func:`in_few_dimensions`: norms take the place of moduli, and a sum
         of vectors is not longer than they are together.
         """
+        rows, weights, base = pieces.rows, pieces.weights, pieces.base
         unit, weight_unit = power_of_two(rows), power_of_two(np.concatenate([weights, base]))
         rows, weights, base = rows / unit, weights / weight_unit, base / weight_unit
         alive = (weights.any(axis=1) | base.any(axis=1)) & rows.any(axis=1)
         rows, weights, base = rows[alive], weights[alive], base[alive]
         sizes, lengths = norms_up(weights) + norms_up(base), norms_up(rows)
-        error = gamma(roundings) * sum_up(sizes * lengths)
+        error = gamma(pieces.roundings) * sum_up(sizes * lengths)
+        if merged and len(rows):
+            count, rows, weights, base = _merged(rows, weights, base)
+            # Of each output a sum of so many, of moduli that are below their norms.
+            error += gamma(2 * count) * 2.0 * sum_up(sizes * lengths)
+            sizes, lengths = norms_up(weights) + norms_up(base), norms_up(rows)
         if base.any():
             error += gamma(len(rows) + 2) * sum_up(norms_up(base) * lengths)
         reduced, left, stretch = in_few_dimensions(rows, sizes)
@@ -104,3 +108,23 @@ class OutputsKinked:
     def needed(self, total: float) -> float:
         """The bound on ``max ||F||`` that gives one on ``||V'phi(u)||``, about."""
         return (total / self.unit - self.error) / self.stretch
+
+
+def _merged(
+    rows: FloatArray, weights: FloatArray, base: FloatArray
+) -> tuple[int, FloatArray, FloatArray, FloatArray]:
+    """One row in the place of several, and the most that it stands for.
+
+    ``(-t)_+ w + (-t) b = (t)_+ w + t (-w - b)``.
+    """
+    first = rows[np.arange(len(rows)), (rows != 0.0).argmax(axis=1)]
+    turned = (first < 0.0)[:, None]
+    # Zeros of both signs are the same number.
+    rows, base = np.where(turned, -rows, rows) + 0.0, np.where(turned, -weights - base, base)
+    kept, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    if len(kept) == len(rows):
+        return 2, rows, weights, base
+    total = np.zeros((2, len(kept), weights.shape[1]))
+    for part, sums in zip((weights, base), total, strict=True):
+        np.add.at(sums, group.ravel(), part)
+    return int(counts.max()) + 2, kept, *total

@@ -38,9 +38,10 @@ def largest_of_outputs(
     if evidence is not None and not evidence.is_of_outputs:
         raise InputError("The certificate has evidence for one output, and there are several.")
     wanted = (level if np.isfinite(level) else np.inf) * (1.0 + SLACK)
-    function = _reduced(pieces)
+    function = OutputsKinked.of(pieces, merged=False)
     if function.rank <= 2:
         return function.total(largest_norm_in_plane(function)), "rows sorted by angle, exactly"
+    function = OutputsKinked.of(pieces)
     found = []
     if evidence is not None:
         found.append((evidence.bound(pieces, wanted), evidence.words))
@@ -54,15 +55,11 @@ def largest_of_outputs(
 
 def recorded_splits(pieces: Pieces, level: float) -> Evidence | None:
     """The splits of a tree that proves a level, None where it takes none, or proves too little."""
-    function, wanted = _reduced(pieces), level * (1.0 + SLACK)
+    function, wanted = OutputsKinked.of(pieces), level * (1.0 + SLACK)
     if not 2 < function.rank <= MOST_DIMENSIONS:
         return None
     bound, splits = _searched(function, wanted)
     return OutputsSplits(splits) if bound <= wanted * (1.0 + 1e-9) else None
-
-
-def _reduced(pieces: Pieces) -> OutputsKinked:
-    return OutputsKinked.of(pieces.rows, pieces.weights, pieces.base, pieces.roundings)
 
 
 def _searched(function: OutputsKinked, level: float) -> tuple[float, Splits]:

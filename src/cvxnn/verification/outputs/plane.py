@@ -50,9 +50,7 @@ def largest_norm_in_plane(function: OutputsKinked) -> float:
     lines, slopes = _arcs(rows, weights, base * (1 << (scale - base_scale)))
     best = max(_largest_crest(lines, slopes), _largest_at_lines(lines, slopes))
     # In units of 2^(2 scale + _BITS).
-    root = isqrt(best)
-    root += root * root < best
-    return float_up(Fraction(root, 1 << (_BITS // 2)) / Fraction(2) ** scale)
+    return float_up(Fraction(_root_up(best), 1 << (_BITS // 2)) / Fraction(2) ** scale)
 
 
 def _arcs(rows: Array, weights: Array, base: Array) -> tuple[Array, Array]:
@@ -102,7 +100,7 @@ def _largest_crest(lines: Array, slopes: Array) -> int:
         (total / unit + np.sqrt((squares / (unit * unit)).astype(np.float64))).astype(float)
     )
     for whole_part, square in zip(total[near], squares[near], strict=True):
-        root = isqrt(int(square) << (2 * _BITS)) + 1 if square else 0
+        root = _root_up(int(square) << (2 * _BITS))
         best = max(best, ((int(whole_part) << _BITS) + root + 1) // 2)
     return best
 
@@ -115,6 +113,11 @@ def _largest_at_lines(lines: Array, slopes: Array) -> int:
     near = _near(_ratios(squares, lengths))
     pairs = zip(squares[near], lengths[near], strict=True)
     return max((-((-int(v) << _BITS) // int(w)) for v, w in pairs), default=0)
+
+
+def _root_up(number: int) -> int:
+    root = isqrt(number)
+    return root + (root * root < number)
 
 
 def _near(values: FloatArray) -> BoolArray:
