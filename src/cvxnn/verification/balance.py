@@ -16,8 +16,8 @@ def with_sum_zero(v: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> with_sum_zero(np.array([1.0, -1.0, 2.0**-60])).tolist()
-    [1.0, -1.0, 0.0]
+    >>> with_sum_zero(np.array([1.0, -1.0, 0.25])).tolist()
+    [0.75, -1.0, 0.25]
     """
     v = v.copy()
     for _ in range(_STEPS):
