@@ -18,7 +18,7 @@ from cvxnn.verification.evidence import (
     SignSplits,
 )
 from cvxnn.verification.largest import largest_of_kinks
-from cvxnn.verification.outputs.evidence import OutputsSplits
+from cvxnn.verification.outputs.evidence import OutputsSplits, PairsEvidence
 from cvxnn.verification.rounding import sum_up
 
 
@@ -120,5 +120,12 @@ def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidenc
 
 EVIDENCE: dict[str, type[Evidence]] = {
     kind.kind: kind
-    for kind in (ConeSplits, SignSplits, RelaxationEvidence, PartsEvidence, OutputsSplits)
+    for kind in (
+        ConeSplits,
+        SignSplits,
+        RelaxationEvidence,
+        PartsEvidence,
+        OutputsSplits,
+        PairsEvidence,
+    )
 }
