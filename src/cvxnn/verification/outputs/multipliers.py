@@ -9,8 +9,8 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.verification.multipliers import ArrowForm
 
-# Ratios of the two parts of a bound that are tried, in powers of two, and how finely.
-_WIDEST, _TRIALS, _ROUNDS = 20.0, 9, 6
+# How far from a guess ratios of the two parts of a bound are tried, in powers of two, and steps.
+_FAR, _STEPS, _GOLDEN = 8.0, 24, 0.6180339887498949
 
 
 class Pairs(NamedTuple):
@@ -98,10 +98,18 @@ def _over_both(S: FloatArray, c: int) -> tuple[float, float]:
         top = max(top, 0.0) * (1.0 + 1e-13) + 1e-15 * size
         return top * root * root, top / (root * root)
 
-    low, high = -_WIDEST, _WIDEST
-    for _ in range(_ROUNDS):
-        trials = np.linspace(low, high, _TRIALS)
-        best = float(trials[np.argmin([sum(parts(t)) for t in trials])])
-        step = (high - low) / (_TRIALS - 1)
-        low, high = best - step, best + step
-    return parts(best)
+    sizes = [float(np.linalg.norm(part)) for part in (S[:c, :c], S[c:, c:])]
+    guess = float(np.log2(sizes[0] / sizes[1])) / 2.0 if min(sizes) > 0.0 else 0.0
+    low, high = guess - _FAR, guess + _FAR
+    inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
+    values = [sum(parts(power)) for power in inner]
+    for _ in range(_STEPS):
+        if values[0] < values[1]:
+            high, inner[1], values[1] = inner[1], inner[0], values[0]
+            inner[0] = high - _GOLDEN * (high - low)
+            values[0] = sum(parts(inner[0]))
+        else:
+            low, inner[0], values[0] = inner[0], inner[1], values[1]
+            inner[1] = low + _GOLDEN * (high - low)
+            values[1] = sum(parts(inner[1]))
+    return parts(inner[0])
