@@ -14,7 +14,8 @@ rational arithmetic and the best network that a local search of our own finds. F
     exception, nan, warning; slow: more than ten times the time limit and a second
 
 With ``--relaxed`` the bound and the certificate of each result are those of a relaxation, after a
-few iterations, at times in parts of the rows.
+few iterations, at times in parts of the rows. With ``--outputs`` networks have two and three
+outputs, and losses are squared, Huber's and softmax.
 
 Run with ``--seed 17 --only 123`` to see one instance again, and on another checkout with
 ``PYTHONPATH=<checkout>/src``.
@@ -36,9 +37,12 @@ from pathlib import Path
 from typing import Any
 
 from adversary.calls import call
-from adversary.checks import Outcome, check
+from adversary.checks import Call, Outcome, check
 from adversary.families import FAMILIES
-from adversary.instances import KINDS, draw
+from adversary.instances import KINDS, Instance, draw
+from adversary.outputs.checks import check as check_outputs
+from adversary.outputs.instances import call as call_outputs
+from adversary.outputs.instances import draw as draw_outputs
 from adversary.relaxed import relaxed_call
 from threadpoolctl import threadpool_limits
 
@@ -76,6 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--families", nargs="+", choices=sorted(FAMILIES), help="skip others")
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), help="skip others")
     parser.add_argument("--relaxed", action="store_true", help="bounds of a relaxation everywhere")
+    parser.add_argument("--outputs", action="store_true", help="two and three outputs everywhere")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=2.0, help="of each call, in seconds")
     parser.add_argument("--out", type=Path, help="a JSON file with counts and every failure")
@@ -85,21 +90,14 @@ def _arguments() -> argparse.Namespace:
 
 def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
     indices = _indices(arguments)
+    warm_up = _warm_up_outputs if arguments.outputs else _warm_up
     if arguments.jobs == 1 or len(indices) == 1:
-        _warm_up()
-        for index in indices:
-            yield check(
-                draw(arguments.seed, index), arguments.time_limit, _call(relaxed=arguments.relaxed)
-            )
+        warm_up()
+        yield from _checked(arguments, indices)
         return
     chunks = [indices[k : k + _CHUNK] for k in range(0, len(indices), _CHUNK)]
-    with ProcessPoolExecutor(arguments.jobs, initializer=_warm_up) as pool:
-        jobs = [
-            pool.submit(
-                _check_all, arguments.seed, chunk, arguments.time_limit, relaxed=arguments.relaxed
-            )
-            for chunk in chunks
-        ]
+    with ProcessPoolExecutor(arguments.jobs, initializer=warm_up) as pool:
+        jobs = [pool.submit(_check_all, arguments, chunk) for chunk in chunks]
         for job in jobs:
             yield from job.result()
 
@@ -108,6 +106,8 @@ def _indices(arguments: argparse.Namespace) -> list[int]:
     if arguments.only is not None:
         return [arguments.only]
     indices = range(arguments.first, arguments.first + arguments.count)
+    if arguments.outputs:
+        return list(indices)
     families, kinds = arguments.families or FAMILIES, arguments.kinds or KINDS
     if len(families) == len(FAMILIES) and len(kinds) == len(KINDS):
         return list(indices)
@@ -115,14 +115,17 @@ def _indices(arguments: argparse.Namespace) -> list[int]:
     return [k for k, instance in drawn if instance.family in families and instance.kind in kinds]
 
 
-def _check_all(
-    seed: int, indices: Iterable[int], time_limit: float, *, relaxed: bool
-) -> list[Outcome]:
-    return [check(draw(seed, index), time_limit, _call(relaxed=relaxed)) for index in indices]
+def _check_all(arguments: argparse.Namespace, indices: Iterable[int]) -> list[Outcome]:
+    return list(_checked(arguments, indices))
 
 
-def _call(*, relaxed: bool) -> Any:
-    return relaxed_call if relaxed else call
+def _checked(arguments: argparse.Namespace, indices: Iterable[int]) -> Iterator[Outcome]:
+    for index in indices:
+        if arguments.outputs:
+            yield check_outputs(draw_outputs(arguments.seed, index), arguments.time_limit)
+        else:
+            called = relaxed_call if arguments.relaxed else call
+            yield check(draw(arguments.seed, index), arguments.time_limit, called)
 
 
 def _warm_up() -> None:
@@ -135,10 +138,21 @@ def _warm_up() -> None:
         key = instance.kind, instance.method, instance.loss
         if seen[key] < 1 or instance.family == "many_rows":
             seen[key] += 1
-            # What fails here fails again where it is counted.
-            with suppress(Exception), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                call(instance, 1.0)
+            _quietly(call, instance)
+
+
+def _warm_up_outputs() -> None:
+    """The same for several outputs."""
+    threadpool_limits(1)
+    for index in range(30):
+        _quietly(call_outputs, draw_outputs(0, index))
+
+
+def _quietly(call: Call, instance: Instance) -> None:
+    """What fails here fails again where it is counted."""
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call(instance, 1.0)
 
 
 def _show(outcome: Outcome) -> None:

@@ -112,13 +112,31 @@ def case_of(name: str) -> Case:
         "leaky": (plane, y, None, {"model": cvxnn.ReLU(slope=0.1, skip="penalised")}),
         "gates": (plane, y, None, {"model": cvxnn.Gated(n_gates=20)}),
         "images": (images, y[:8], None, {"model": cvxnn.Conv(2)}),
+        **_of_outputs(line, plane, weights, rng),
     }[name]
     return _case(name, X, targets, rows, **options)
 
 
+def _of_outputs(
+    line: np.ndarray, plane: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> dict[str, tuple[Any, ...]]:
+    """Problems of two and three outputs."""
+    targets, classes = rng.standard_normal((len(line), 3)), np.arange(len(line)) % 3
+    softmax: dict[str, Any] = {"loss": "softmax", "intercept": True}
+    leaky: dict[str, Any] = {"model": cvxnn.ReLU(slope=-0.4), "loss": HuberLoss(0.6)}
+    return {
+        "outputs, rank two": (line, targets[:, :2], None, {"intercept": True}),
+        "outputs, classes": (line, np.eye(3)[classes], weights, softmax),
+        "outputs, cones": (plane, targets, None, {}),
+        "outputs, leaky": (plane, targets[:, :2], weights, leaky),
+        "outputs, softmax": (plane, np.eye(3)[classes], None, {"loss": "softmax"}),
+    }
+
+
 NAMES = (
     "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
-    "gates", "images", "multipliers", "leaves",
+    "gates", "images", "multipliers", "leaves", "outputs, rank two", "outputs, classes",
+    "outputs, cones", "outputs, leaky", "outputs, softmax",
 )  # fmt: skip
 
 
@@ -215,6 +233,7 @@ def _setting(case: Case, rng: np.random.Generator) -> Change:
     choices: list[dict[str, Any]] = [
         {"loss": {"name": "squared"}},
         {"loss": {"name": "huber", "delta": 2.0}},
+        {"loss": {"name": "softmax"}},
         {"loss": {"name": "nothing"}},
         {"settings": {**certificate.settings, "slope": 0.3}},
         {"settings": {}},
@@ -244,8 +263,9 @@ def _data(case: Case, rng: np.random.Generator) -> Change:
 
 def _target(case: Case, rng: np.random.Generator) -> Change:
     y = case.y.copy()
-    k = int(rng.integers(len(y)))
-    y[k] = -y[k] if rng.random() < 0.5 else _with_another_entry(y[[k]], rng)[0]
+    k = int(rng.integers(y.size))
+    old = y.flat[[k]]
+    y.flat[k] = -old[0] if rng.random() < 0.5 and old[0] else _with_another_entry(old, rng)[0]
     return Change("target", case.certificate, case.X, y)
 
 

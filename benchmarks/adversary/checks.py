@@ -74,12 +74,19 @@ class _TooLong(BaseException):
 
 def check(instance: Instance, time_limit: float | None = 2.0, call: Call = call) -> Outcome:
     """Run one instance and check what it returns."""
+    return outcome_of(instance, time_limit, call, _check_result)
+
+
+def outcome_of(
+    instance: Instance, time_limit: float | None, call: Call, check_result: Callable[..., None]
+) -> Outcome:
+    """Run one instance, and whatever checks its result and its proof, for an outcome."""
     outcome = Outcome(instance.seed, instance.index, instance.family, instance.kind)
     outcome.in_range, outcome.repr = instance.in_range(), instance.short()
     result, proof = _result(instance, time_limit, call, outcome)
     if result is not None:
         try:
-            _check_result(instance, result, proof, outcome)
+            check_result(instance, result, proof, outcome)
         except Exception as error:
             error.add_note(f"in the checks of seed {instance.seed}, index {instance.index}")
             raise
@@ -160,7 +167,7 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
         outcome.failures.append(("nan", f"objective and bound are {numbers}"))
         return
     exact = objective(problem, network)
-    _check_claims(problem, network, result, exact, outcome)
+    check_claims(rounding_of_loss(problem, network), result, exact, outcome)
     if instance.uses_certify:
         _check_certificate(problem, network, result, exact, rng, outcome)
     for fault in certificate_faults(instance, result, exact[1]):
@@ -175,17 +182,17 @@ def _check_result(instance: Instance, result: Any, proof: Any, outcome: Outcome)
         masks = open_masks(problem.rows[:, 0], instance.gates)
     steps = 60 if len(problem.y) > 12 else 200
     best = LocalSearch(problem, network, masks, rng, steps).run()
-    _check_against(best.objective[1], best.origin, result, exact, outcome)
+    check_against(best.objective[1], best.origin, result, exact, outcome)
 
 
-def _check_claims(
-    problem: Problem,
-    network: Weights,
-    result: Any,
-    exact: tuple[Fraction, Fraction],
-    outcome: Outcome,
+def check_claims(
+    slack: Fraction, result: Any, exact: tuple[Fraction, Fraction], outcome: Outcome
 ) -> None:
-    """The reported numbers against the exact objective of the returned network."""
+    """The reported numbers against the exact objective of the returned network.
+
+    The loss may have the error of predictions in float64, the slack, but OPTIMAL must not rest
+    on it.
+    """
     low, high = exact
     reported = Fraction(result.objective)
     if np.isfinite(result.dual_bound):
@@ -197,8 +204,6 @@ def _check_claims(
             _fail(outcome, "gap", f"OPTIMAL with a gap of {outcome.gap:.3e}", bound, low)
     elif outcome.status == "OPTIMAL":
         _fail(outcome, "gap", "OPTIMAL without a bound", Fraction(0), low)
-    # The loss may have the error of predictions in float64, but OPTIMAL must not rest on it.
-    slack = rounding_of_loss(problem, network)
     if outcome.status == "OPTIMAL":
         slack = min(slack, low * _tol(result) / 10)
     if reported < low * (1 - _ROUNDING) - slack:
@@ -207,7 +212,7 @@ def _check_claims(
         _fail(outcome, "objective", "reported above the exact one", reported, high)
 
 
-def _check_against(
+def check_against(
     best: Fraction, origin: str, result: Any, exact: tuple[Fraction, Fraction], outcome: Outcome
 ) -> None:
     """The bound and the status against the best network known."""

@@ -80,6 +80,10 @@ class Dyadic:
         below = Dyadic(np.minimum(self.integers, 0), self.exponent)
         return above + below * Dyadic.of(slope)
 
+    def moduli(self) -> Dyadic:
+        """The moduli of all numbers."""
+        return Dyadic(np.abs(self.integers), self.exponent)
+
     def scaled(self, power: int) -> Dyadic:
         """Times ``2 ** power``."""
         return Dyadic(self.integers, self.exponent + power)

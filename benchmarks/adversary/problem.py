@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -159,7 +159,7 @@ def loss_between(problem: Problem, values: list[Fraction]) -> Interval:
     """The loss of exact predictions."""
     low = high = Fraction(0)
     for f, y, weight in zip(values, problem.y, problem.weights, strict=True):
-        least, most = _row_loss(problem, f, Fraction(float(y)))
+        least, most = row_loss(problem, f, Fraction(float(y)))
         low += least * Fraction(float(weight))
         high += most * Fraction(float(weight))
     return low, high
@@ -183,13 +183,23 @@ def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
     ):
         error = _EPS * (size + abs(Fraction(float(y))))
         target = Fraction(float(y))
-        most = max(_row_loss(problem, f + sign * error, target)[1] for sign in (-1, 1))
-        rise = most - _row_loss(problem, f, target)[0] + error**2
+        most = max(row_loss(problem, f + sign * error, target)[1] for sign in (-1, 1))
+        rise = most - row_loss(problem, f, target)[0] + error**2
         total += Fraction(float(weight)) * rise
     return total
 
 
-def _row_loss(problem: Problem, f: Fraction, y: Fraction) -> Interval:
+class LossOfNumbers(Protocol):
+    """What of a problem its loss is read from."""
+
+    @property
+    def loss(self) -> str: ...
+    @property
+    def delta(self) -> float: ...
+
+
+def row_loss(problem: LossOfNumbers, f: Fraction, y: Fraction) -> Interval:
+    """The loss of one number."""
     if problem.loss == "logistic":
         return _logistic(y * f)
     if problem.loss == "squared":

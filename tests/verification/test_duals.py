@@ -7,13 +7,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
-from cvxnn.verification.duals import (
-    DUALS,
-    HuberDual,
-    LogisticDual,
-    SquaredDual,
-    SquaredHingeDual,
-)
+from cvxnn.verification.duals import HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
+from cvxnn.verification.losses import DUALS
 
 PAIRS = [
     (SquaredLoss(), SquaredDual, {}),

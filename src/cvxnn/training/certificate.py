@@ -62,7 +62,7 @@ def bound_certificate(
         loss=_loss_words(problem.loss),
         beta=problem.beta,
         intercept=intercept,
-        v=np.ascontiguousarray(proof.v, dtype=np.float64),
+        v=np.ascontiguousarray(proof.V.reshape(problem.target.shape), dtype=np.float64),
         level=proof.oracle_bound,
         dual_bound=bound,
         objective=objective,

@@ -286,7 +286,7 @@ class Run:
 
     def _certificate(self, bound: float, objective: float) -> BoundCertificate | None:
         """What it takes to recompute the bound, for data that have a fingerprint."""
-        if self._fingerprint is None or self._problem.n_outputs > 1:
+        if self._fingerprint is None:
             return None
         return bound_certificate(
             self._model, self._problem, self.proof, self._strategy.arrays, bound=bound,

@@ -38,9 +38,9 @@ def largest_in_plane(function: Kinked) -> float:
     """
     if function.rank == 0 or len(function.rows) == 0:
         return 0.0
-    rows, row_scale = _whole(np.pad(function.rows, ((0, 0), (0, 2 - function.rank))))
-    weights, weight_scale = _whole(function.weights)
-    base, base_scale = _whole(np.pad(function.base, (0, 2 - function.rank)))
+    rows, row_scale = whole(np.pad(function.rows, ((0, 0), (0, 2 - function.rank))))
+    weights, weight_scale = whole(function.weights)
+    base, base_scale = whole(np.pad(function.base, (0, 2 - function.rank)))
     # In units of 2^-(row + weight) both.
     scale = max(row_scale + weight_scale, base_scale)
     slopes = weights[:, None] * rows * (1 << (scale - row_scale - weight_scale))
@@ -53,14 +53,14 @@ def largest_in_plane(function: Kinked) -> float:
     return float_up(Fraction(root, 1 << (_BITS // 2)) / Fraction(2) ** scale)
 
 
-def _whole(numbers: FloatArray) -> tuple[Array, int]:
+def whole(numbers: FloatArray) -> tuple[Array, int]:
     """Floats as whole numbers times ``2^-k``, and k."""
     mantissas, exponents = np.frexp(numbers)
-    whole = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
+    integers = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
     used = exponents[numbers != 0.0]
     lowest = int(used.min()) if used.size else 53
     shifts = np.where(numbers != 0.0, exponents - lowest, 0).astype(object)
-    return whole * (2**shifts), 53 - lowest
+    return integers * (2**shifts), 53 - lowest
 
 
 def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair, Pair]]:
@@ -76,8 +76,9 @@ def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair,
         else:
             lines.append(((b, -a), (c, d)))
     # Nearly in order by floats, and then exactly: few comparisons are left.
-    lines.sort(key=lambda line: _angle(line[0]))
-    lines.sort(key=cmp_to_key(_order))
+    lines.sort(key=lambda line: angle(line[0]))
+    in_order = cmp_to_key(order)
+    lines.sort(key=lambda line: in_order(line[0]))
     last = lines[-1][0]
     before = (-last[0], -last[1])
     for side in (1, -1):
@@ -91,8 +92,8 @@ def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair,
 
 def _largest_square(p: Pair, g: Pair, q: Pair) -> int:
     """The square of the largest ``|g'u|`` on an arc, times ``2^_BITS``, rounded up."""
-    inside = [_cross(p, g) >= 0 and _cross(g, q) >= 0, _cross(p, g) <= 0 and _cross(g, q) <= 0]
-    if any(inside) or _cross(p, q) < 0:
+    inside = [cross(p, g) >= 0 and cross(g, q) >= 0, cross(p, g) <= 0 and cross(g, q) <= 0]
+    if any(inside) or cross(p, q) < 0:
         return (g[0] * g[0] + g[1] * g[1]) << _BITS
     best = 0
     for x, y in (p, q):
@@ -101,16 +102,18 @@ def _largest_square(p: Pair, g: Pair, q: Pair) -> int:
     return best
 
 
-def _angle(line: Pair) -> float:
+def angle(line: Pair) -> float:
+    """Of a direction, about."""
     largest = max(abs(line[0]), abs(line[1]))
     return atan2(line[1] / largest, line[0] / largest)
 
 
-def _cross(one: Pair, other: Pair) -> int:
+def cross(one: Pair, other: Pair) -> int:
+    """The determinant of two vectors."""
     return one[0] * other[1] - one[1] * other[0]
 
 
-def _order(one: tuple[Pair, Pair], other: tuple[Pair, Pair]) -> int:
-    """Which line comes first, counterclockwise in the upper half plane."""
-    turn = _cross(one[0], other[0])
+def order(one: Pair, other: Pair) -> int:
+    """Which direction comes first, counterclockwise in the upper half plane."""
+    turn = cross(one, other)
     return (turn < 0) - (turn > 0)

@@ -18,8 +18,10 @@ from cvxnn.archives import npz_bytes, read_npz, with_seal, without_seal
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
+from cvxnn.verification.balance import with_sum_zero, with_sums_zero
 from cvxnn.verification.data import fingerprint_of
 from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.outputs.softmax import SoftmaxDual
 from cvxnn.verification.parts import EVIDENCE
 from cvxnn.verification.report import Verification
 from cvxnn.verification.stated import StatedProblem
@@ -41,7 +43,7 @@ class BoundCertificate:
 
     What it says: for the data whose fingerprint it has, with this model, loss and beta, no
     network has an objective below `dual_bound`. Why: a dual point v whose values
-    ``|v'phi(u)|`` on unit neurons are at most `level`.
+    ``|v'phi(u)|`` on unit neurons are at most `level`, of several outputs ``||v'phi(u)||``.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class BoundCertificate:
     beta : float
     intercept : bool
         Whether there is one beside the neurons.
-    v : ndarray, shape (n,)
+    v : ndarray, shape (n,), or (n, c) for several outputs
         For the rows of a weight above 0.
     level : float
     dual_bound : float
@@ -232,7 +234,8 @@ class BoundCertificate:
             names = [name for name in arrays if name.startswith("evidence.")]
             own = {name.removeprefix("evidence."): arrays.pop(name) for name in names}
             evidence = EVIDENCE[kind].read(own, numbers)
-        if not (v.ndim == 1 and v.dtype == np.float64 and len(v) > 0):
+        is_dual = v.ndim == 1 or (v.ndim == 2 and v.shape[1] > 1)
+        if not (is_dual and v.dtype == np.float64 and len(v) > 0):
             raise ValueError("a dual point that is none")
         texts = {name: str(words[name]) for name in ("model", "kind", "fingerprint", "digest")}
         beta, level, dual_bound, objective = (
@@ -300,15 +303,13 @@ class BoundCertificate:
         return ""
 
     def balanced(self) -> FloatArray:
-        """The dual point; beside an intercept with the sum 0 exactly, or 0."""
+        """The dual point; beside an intercept with sums 0 exactly, or 0; so rows for softmax."""
         v = np.asarray(self.v, dtype=np.float64)
         is_projected = self.model == "relu" and self.settings.get("skip") == "free"
-        if not self.intercept or is_projected or not np.isfinite(v).all():
+        joins = v.ndim == 2 and self.loss.get("name") == SoftmaxDual.name
+        is_free = (is_projected or not self.intercept) and not joins
+        if is_free or not np.isfinite(v).all():
             return v
-        v = v.copy()
-        for _ in range(4):
-            total = math.fsum(v)
-            if total == 0.0:
-                return v
-            v[int(np.argmax(v if total > 0.0 else -v))] -= total
-        return np.zeros_like(v)
+        if v.ndim == 1:
+            return with_sum_zero(v)
+        return with_sums_zero(v, rows=joins, columns=self.intercept)

@@ -24,8 +24,8 @@ def fingerprint_of(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None =
     for name, part in (("X", X), ("y", y), ("sample_weight", sample_weight)):
         if part is None:
             continue
-        array = floats(part, name)
-        array = array.ravel() if name == "y" else array
+        array = np.atleast_1d(floats(part, name))
+        array = array.ravel() if name == "y" and array.size == len(array) else array
         found.update(json.dumps([name, array.shape]).encode())
         # Zeros of both signs are the same number.
         found.update((array + 0.0).tobytes())

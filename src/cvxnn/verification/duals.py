@@ -14,10 +14,10 @@ from cvxnn.array_types import FloatArray
 
 # Digits that are kept, and the step of shares of which logarithms are taken.
 _DIGITS, _STEP = 40, Decimal("1e-26")
-_DOWN = decimal.Context(_DIGITS, decimal.ROUND_FLOOR, -(10**6), 10**6)
-_UP = decimal.Context(_DIGITS, decimal.ROUND_CEILING, -(10**6), 10**6)
+DOWN = decimal.Context(_DIGITS, decimal.ROUND_FLOOR, -(10**6), 10**6)
+UP = decimal.Context(_DIGITS, decimal.ROUND_CEILING, -(10**6), 10**6)
 # For logarithms, which take their time: enough digits for a share and one minus it.
-_SHORT = decimal.Context(27, decimal.ROUND_HALF_EVEN)
+SHORT = decimal.Context(27, decimal.ROUND_HALF_EVEN)
 # By how much an entropy may change over two steps, inside of [step, 1 - step].
 _CHANGE = 2 * _STEP * 60
 # A share below which the entropy is a short sum.
@@ -38,7 +38,20 @@ class Dual(ABC):
     ----------
     v, y, weights : ndarray, shape (n,)
         Weights above 0.
+
+    Attributes
+    ----------
+    name : str
+        Of the loss.
+    has_signs : bool
+        Whether targets are -1 and 1.
+    joins_outputs : bool
+        Whether it is for v and y of shape (n, c), and no sum over outputs.
     """
+
+    name: ClassVar[str]
+    has_signs: ClassVar[bool] = False
+    joins_outputs: ClassVar[bool] = False
 
     def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray) -> None:
         self._v, self._y, self._w = v, y, weights
@@ -62,7 +75,7 @@ class Dual(ABC):
             return -np.inf
         end = self.longest
         if largest > 0.0:
-            end = min(end, _DOWN.divide(Decimal(beta), Decimal(largest)))
+            end = min(end, DOWN.divide(Decimal(beta), Decimal(largest)))
         if not (end > 0 and self._v.any()):
             return self.value(Decimal(0))
         return self.value(self.best(end))
@@ -88,28 +101,28 @@ class _Quadratic(Dual):
         self._square, self._product = Decimal(0), Decimal(0)
         for a, b, w in zip(v.tolist(), y.tolist(), weights.tolist(), strict=True):
             v_, y_, w_ = Decimal(a), Decimal(b), Decimal(w)
-            square = _UP.multiply(v_, v_)
+            square = UP.multiply(v_, v_)
             if w != 1.0:
-                square = _UP.divide(square, w_)
-            self._square = _UP.add(self._square, square)
-            self._product = _DOWN.add(self._product, _DOWN.multiply(v_, y_))
+                square = UP.divide(square, w_)
+            self._square = UP.add(self._square, square)
+            self._product = DOWN.add(self._product, DOWN.multiply(v_, y_))
 
     def add(self, square: Fraction, product: Fraction) -> None:
         """Change both numbers, as a dual point that is moved does."""
-        for number, context, name in ((square, _UP, "_square"), (product, _DOWN, "_product")):
+        for number, context, name in ((square, UP, "_square"), (product, DOWN, "_product")):
             part = context.divide(Decimal(number.numerator), Decimal(number.denominator))
             setattr(self, name, context.add(getattr(self, name), part))
 
     def best(self, longest: Decimal) -> Decimal:
         if self._product <= 0 or self._square <= 0:
             return Decimal(0)
-        return min(longest, _DOWN.divide(self._product, self._square))
+        return min(longest, DOWN.divide(self._product, self._square))
 
     def value(self, t: Decimal) -> float:
         if t == 0:
             return 0.0
-        square = _UP.multiply(_UP.multiply(t, t), _UP.divide(self._square, Decimal(2)))
-        return floor(_DOWN.subtract(_DOWN.multiply(t, self._product), square))
+        square = UP.multiply(UP.multiply(t, t), UP.divide(self._square, Decimal(2)))
+        return floor(DOWN.subtract(DOWN.multiply(t, self._product), square))
 
 
 @final
@@ -164,6 +177,7 @@ class SquaredHingeDual(_Quadratic):
     """
 
     name: ClassVar[str] = "squared_hinge"
+    has_signs: ClassVar[bool] = True
 
     @property
     def longest(self) -> Decimal:
@@ -184,6 +198,7 @@ class LogisticDual(Dual):
     """
 
     name: ClassVar[str] = "logistic"
+    has_signs: ClassVar[bool] = True
 
     @property
     def longest(self) -> Decimal:
@@ -207,8 +222,8 @@ class LogisticDual(Dual):
         total = Decimal(0)
         for a, w in zip(np.abs(self._v).tolist(), self._w.tolist(), strict=True):
             size, weight = Decimal(a), Decimal(w)
-            share = _DOWN.divide(_DOWN.multiply(t, size), weight)
-            total = _DOWN.add(total, _DOWN.multiply(weight, _entropy(share)))
+            share = DOWN.divide(DOWN.multiply(t, size), weight)
+            total = DOWN.add(total, DOWN.multiply(weight, _entropy(share)))
         return floor(total)
 
 
@@ -220,16 +235,16 @@ def _entropy(share: Decimal) -> Decimal:
     """
     if share < _SMALL:
         return _small_entropy(share)
-    s = share.quantize(_STEP, decimal.ROUND_FLOOR, _DOWN)
+    s = share.quantize(_STEP, decimal.ROUND_FLOOR, DOWN)
     # Differences of multiples of the step are exact.
-    rest = _UP.subtract(Decimal(1), s)
+    rest = UP.subtract(Decimal(1), s)
     if s <= 0 or rest <= 3 * _STEP:
         return Decimal(0)
-    total = _DOWN.minus(_CHANGE)
+    total = DOWN.minus(_CHANGE)
     for part in (s, rest):
         # The logarithm is the nearest number of its digits: the next is above it.
-        logarithm = _SHORT.next_plus(_SHORT.ln(part))
-        total = _DOWN.add(total, _DOWN.minus(_UP.multiply(part, logarithm)))
+        logarithm = SHORT.next_plus(SHORT.ln(part))
+        total = DOWN.add(total, DOWN.minus(UP.multiply(part, logarithm)))
     return max(total, Decimal(0))
 
 
@@ -240,11 +255,11 @@ def _small_entropy(s: Decimal) -> Decimal:
     """
     if s <= 0:
         return Decimal(0)
-    logarithm = _SHORT.next_plus(_SHORT.ln(s))
-    square = _UP.multiply(s, s)
-    less = _UP.add(_UP.divide(square, Decimal(2)), _UP.multiply(square, s))
-    rest = _DOWN.subtract(s, less)
-    return _DOWN.add(rest, _DOWN.minus(_UP.multiply(s, logarithm)))
+    logarithm = SHORT.next_plus(SHORT.ln(s))
+    square = UP.multiply(s, s)
+    less = UP.add(UP.divide(square, Decimal(2)), UP.multiply(square, s))
+    rest = DOWN.subtract(s, less)
+    return DOWN.add(rest, DOWN.minus(UP.multiply(s, logarithm)))
 
 
 def _longest(sizes: FloatArray, weights: FloatArray, delta: float) -> Decimal:
@@ -253,14 +268,9 @@ def _longest(sizes: FloatArray, weights: FloatArray, delta: float) -> Decimal:
     # Only those that are near the largest as floats can be the largest.
     near = np.flatnonzero((shares >= shares.max(initial=0.0) * (1.0 - 1e-12)) & (sizes > 0.0))
     ends = [
-        _DOWN.divide(
-            _DOWN.multiply(Decimal(delta), Decimal(float(weights[k]))), Decimal(float(sizes[k]))
+        DOWN.divide(
+            DOWN.multiply(Decimal(delta), Decimal(float(weights[k]))), Decimal(float(sizes[k]))
         )
         for k in near
     ]
     return min(ends, default=Decimal("Infinity"))
-
-
-DUALS: dict[str, type[Dual]] = {
-    kind.name: kind for kind in (SquaredDual, HuberDual, SquaredHingeDual, LogisticDual)
-}

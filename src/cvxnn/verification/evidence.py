@@ -27,7 +27,7 @@ class Pieces:
     Attributes
     ----------
     rows : ndarray, shape (N, d)
-    weights, base : ndarray, shape (N,)
+    weights, base : ndarray, shape (N,), or (N, c) for several outputs
     roundings : int
         Of weights and base, relative.
     """
@@ -38,7 +38,7 @@ class Pieces:
     roundings: int = 0
 
     def reduced(self) -> Kinked:
-        """In as few dimensions as the rows have."""
+        """Of one output, in as few dimensions as the rows have."""
         return Kinked.of(self.rows, self.weights, self.base, self.roundings)
 
 
@@ -53,12 +53,15 @@ class Evidence(ABC):
         In files.
     words : str
         How something was proven by it.
+    is_of_outputs : bool
+        Whether it is for several outputs, for norms in the place of moduli.
     slack : float
         By how much the bound of a check may be below the one that is claimed, relative.
     """
 
     kind: ClassVar[str]
     words: ClassVar[str]
+    is_of_outputs: ClassVar[bool] = False
     slack: ClassVar[float] = 1e-7
 
     @abstractmethod

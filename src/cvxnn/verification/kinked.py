@@ -56,13 +56,7 @@ class Kinked:
         roundings : int
             By which weights and base differ from the true ones, relative.
 
-        Notes
-        -----
-        Let Q be any matrix, shape (d, r), and ``y_i`` any vectors, in the place of ``Q'x_i``. Then
-        ``x_i'u = y_i'(Q'u) + e_i'u`` with ``e_i = x_i - Q y_i``, and ``||Q'u||^2 = u'QQ'u <=
-        ||Q'Q|| <= 1 + ||Q'Q - I||_F``; as ``(t)_+`` moves by no more than t does,
-        ``f(u)`` is at most its maximum over w in a ball of that radius, with y for x, plus
-        ``sum_i (|weights_i| + |base_i|) ||e_i||``. O(N d min(N, d)).
+        See :func:`in_few_dimensions`.
         """
         unit, weight_unit = power_of_two(rows), power_of_two(np.concatenate([weights, base]))
         rows, weights, base = rows / unit, weights / weight_unit, base / weight_unit
@@ -72,24 +66,10 @@ class Kinked:
         lengths = norms_up(rows)
         # Weights, and the sum that makes the base.
         error = gamma(roundings) * sum_up(sizes * lengths)
-        n, d = rows.shape
         if base.any():
-            error += gamma(n + 2) * sum_up(np.abs(base) * lengths)
-        stretch, reduced = 1.0, rows
-        basis = _row_space(rows)
-        if basis is not None:
-            reduced = rows @ basis
-            left = rows - reduced @ basis.T
-            rounding = gamma(basis.shape[1] + 2) * (
-                np.abs(reduced) @ np.abs(basis).T + np.abs(rows)
-            )
-            error += sum_up(sizes * norms_up(np.abs(left) + rounding))
-            gram = basis.T @ basis
-            skew = np.abs(gram - np.eye(len(gram))) + gamma(d + 2) * (
-                np.abs(basis).T @ np.abs(basis)
-            )
-            stretch = 1.0 + float(np.sqrt((skew * skew).sum())) * (1.0 + 1e-9)
-        error = error * (1.0 + 1e-12) + len(rows) * TINY
+            error += gamma(len(rows) + 2) * sum_up(np.abs(base) * lengths)
+        reduced, left, stretch = in_few_dimensions(rows, sizes)
+        error = (error + left) * (1.0 + 1e-12) + len(rows) * TINY
         return cls(reduced, weights, base @ reduced, error, stretch, unit * weight_unit)
 
     @property
@@ -125,6 +105,42 @@ class Kinked:
     def needed(self, total: float) -> float:
         """The bound on ``max |f|`` that gives one on ``|v'phi(u)|``, about."""
         return (total / self.unit - self.error) / self.stretch
+
+
+def in_few_dimensions(rows: FloatArray, sizes: FloatArray) -> tuple[FloatArray, float, float]:
+    """Rows of size one in as many dimensions as they have, and what that costs.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, d)
+    sizes : ndarray, shape (N,)
+        By how much a sum of kinks changes at most where a row changes by 1.
+
+    Returns
+    -------
+    tuple
+        The rows, shape (N, r), an error, and a stretch.
+
+    Notes
+    -----
+    Let Q be any matrix, shape (d, r), and ``y_i`` any vectors, in the place of ``Q'x_i``. Then
+    ``x_i'u = y_i'(Q'u) + e_i'u`` with ``e_i = x_i - Q y_i``, and ``||Q'u||^2 = u'QQ'u <=
+    ||Q'Q|| <= 1 + ||Q'Q - I||_F``; as ``(t)_+`` moves by no more than t does,
+    ``f(u)`` is at most its maximum over w in a ball of that radius, with y for x, plus
+    ``sum_i sizes_i ||e_i||``. O(N d min(N, d)).
+    """
+    basis = _row_space(rows)
+    if basis is None:
+        return rows, 0.0, 1.0
+    reduced = rows @ basis
+    left = rows - reduced @ basis.T
+    rounding = gamma(basis.shape[1] + 2) * (np.abs(reduced) @ np.abs(basis).T + np.abs(rows))
+    error = sum_up(sizes * norms_up(np.abs(left) + rounding))
+    gram = basis.T @ basis
+    skew = np.abs(gram - np.eye(len(gram))) + gamma(rows.shape[1] + 2) * (
+        np.abs(basis).T @ np.abs(basis)
+    )
+    return reduced, error, 1.0 + float(np.sqrt((skew * skew).sum())) * (1.0 + 1e-9)
 
 
 def _row_space(rows: FloatArray) -> FloatArray | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cvxnn.errors import InputError
 from cvxnn.verification.angles import largest_in_plane
 from cvxnn.verification.evidence import ConeSplits, Evidence, Pieces, SignSplits
 from cvxnn.verification.kinked import Kinked
@@ -17,9 +18,9 @@ from cvxnn.verification.tree import MOST_DIMENSIONS, Tree
 # By how much a bound may be above the one that is to be proven. About a largest value that lies
 # on kinks cones become needles, and estimates on them are not much closer than this: to halve
 # those on which rounding is left would not end.
-_SLACK = 3e-8
+SLACK = 3e-8
 # Cones or regions, and entries of them times rows, that a search looks at: minutes at most.
-_MOST, _MOST_ENTRIES = 800_000, 2_000_000_000
+MOST, MOST_ENTRIES = 800_000, 2_000_000_000
 # Signs are tried first up to so many rows, or, in so many dimensions, so many for each; beyond
 # so many rows there are too many.
 _FEW_ROWS, _HIGH, _ROWS_EACH, _MANY_ROWS = 24, 5, 7, 512
@@ -41,11 +42,13 @@ def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) ->
     Raises
     ------
     InputError
-        If the evidence is none for rows of this shape.
+        If the evidence is none for rows of this shape, or for one output.
     """
+    if evidence is not None and evidence.is_of_outputs:
+        raise InputError("The certificate has evidence for several outputs, and there is one.")
     if not np.isfinite(level):
         level = np.inf
-    wanted = level * (1.0 + _SLACK)
+    wanted = level * (1.0 + SLACK)
     function = pieces.reduced()
     if function.rank <= 2:
         return function.total(largest_in_plane(function)), "rows sorted by angle, exactly"
@@ -69,8 +72,8 @@ def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
     function = pieces.reduced()
     if function.rank <= 2:
         return None
-    for kind, bound, splits in _searches(function, level * (1.0 + _SLACK)):
-        if bound <= level * (1.0 + _SLACK) * (1.0 + 1e-9):
+    for kind, bound, splits in _searches(function, level * (1.0 + SLACK)):
+        if bound <= level * (1.0 + SLACK) * (1.0 + 1e-9):
             return ConeSplits(*splits) if kind is Tree else SignSplits(*splits)
     return None
 
@@ -88,7 +91,7 @@ def _searches(function: Kinked, level: float) -> Iterator[tuple[Any, float, list
         kinds.append(Tree)
     target = function.needed(level)
     for kind in kinds:
-        most = int(min(_MOST, _MOST_ENTRIES / max(1, function.rows.size)))
+        most = int(min(MOST, MOST_ENTRIES / max(1, function.rows.size)))
         most = most if kind is kinds[-1] else min(most, _FIRST)
         both = [kind(f, target).searched(most) for f in (function, function.negative())]
         bound = function.total(max(part for part, _ in both))

@@ -15,6 +15,7 @@ from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
 from cvxnn.verification.largest import largest_of_kinks, recorded_evidence
+from cvxnn.verification.outputs.largest import largest_of_outputs, recorded_splits
 from cvxnn.verification.rounding import U, exact_sums, norms_up, power_of_two
 
 
@@ -34,6 +35,11 @@ class CheckedModel(ABC):
         """Whether there is a linear part beside the neurons that costs nothing."""
         return False
 
+    @property
+    def takes_outputs(self) -> bool:
+        """Whether dual points of several outputs, of shape (n, c), can be checked."""
+        return False
+
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """From the settings of the model, where any of them matter.
@@ -49,7 +55,9 @@ class CheckedModel(ABC):
     def largest(
         self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
     ) -> tuple[float, str]:
-        """A bound on ``|v'phi(u)|`` over ``||u|| <= 1``, about `level` or less, and how.
+        """A bound on ``||v'phi(u)||`` over ``||u|| <= 1``, about `level` or less, and how.
+
+        Of several outputs v has the shape (n, c).
 
         Raises
         ------
@@ -68,10 +76,12 @@ class KinkedModel(CheckedModel):
     def largest(
         self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
     ) -> tuple[float, str]:
-        return largest_of_kinks(self.pieces(data, v), level, evidence)
+        largest = largest_of_kinks if v.ndim == 1 else largest_of_outputs
+        return largest(self.pieces(data, v), level, evidence)
 
     def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
-        return recorded_evidence(self.pieces(data, v), level)
+        recorded = recorded_evidence if v.ndim == 1 else recorded_splits
+        return recorded(self.pieces(data, v), level)
 
     @abstractmethod
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
@@ -81,7 +91,7 @@ class KinkedModel(CheckedModel):
 def leaky(rows: FloatArray, v: FloatArray, slope: float, roundings: int = 0) -> Pieces:
     """``sum_i v_i s(x_i'u)`` with ``s(t) = (t)_+ - slope (-t)_+ = (1 - slope) (t)_+ + slope t``."""
     if slope == 0.0:
-        return Pieces(rows, v, np.zeros(len(v)), roundings)
+        return Pieces(rows, v, np.zeros_like(v), roundings)
     # One rounding of 1 - slope, relative to it, and one of each product.
     return Pieces(rows, (1.0 - slope) * v, slope * v, roundings + 2)
 
@@ -109,6 +119,10 @@ class CheckedReLU(KinkedModel):
     @property
     def has_free_skip(self) -> bool:
         return self.skip == "free"
+
+    @property
+    def takes_outputs(self) -> bool:
+        return self.skip is None
 
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
         return leaky(_table(data), v, self.slope)

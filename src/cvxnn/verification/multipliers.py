@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -15,6 +16,10 @@ from cvxnn.verification.rounding import TINY, U, gamma, norms_up
 # Multiples of the size of the data between which shifts are looked for, and how finely.
 _SMALLEST, _LARGEST, _TRIALS, _ROUNDS = 1e-8, 1e2, 10, 7
 _HALVINGS = 60
+
+
+# Finds m and lambda for which ``diag(m I, lambda I)`` is above a matrix.
+Over = Callable[[FloatArray], tuple[float, float]]
 
 
 class Multipliers(NamedTuple):
@@ -151,50 +156,67 @@ def form_bound(
     if not all(np.isfinite(part).all() for part in given):
         return np.inf
     with np.errstate(all="ignore"):
-        problem = _Form(rows, weights, base, inside)
-        bound = problem.proven(*problem.chosen())
+        form = _form_of(rows, weights, base, inside)
+        bound = form.proven(*form.chosen(_over_ball))
     return bound if np.isfinite(bound) else np.inf
 
 
+def _form_of(rows: FloatArray, weights: FloatArray, base: FloatArray, L: Multipliers) -> ArrowForm:
+    count, b, d = rows.shape
+    m = 1 + d
+    whole, extra = np.zeros((count, m + 2 * b, m + 2 * b)), np.zeros((m, m))
+    p, q = slice(m, m + b), slice(m + b, m + 2 * b)
+    for one, other, part in (
+        (0, p, L.p + 0.5 * weights), (0, q, L.q), (slice(1, m), p, L.up),
+        (slice(1, m), q, L.uq), (p, q, L.pq),
+    ):  # fmt: skip
+        whole[:, one, other] = part
+        whole[:, other, one] = part if one == 0 else part.mT
+    whole[:, p, p], whole[:, q, q] = L.pp, L.qq
+    extra[0, 1:] = extra[1:, 0] = 0.5 * base
+    return ArrowForm(rows, whole, extra, head=1)
+
+
 @final
-class _Form:
-    """Q, block by block, and what it proves."""
+class ArrowForm:
+    """Q, block by block, and what it proves.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (B, b, d)
+    whole : ndarray, shape (B, m + 2 b, m + 2 b)
+        The symmetric form at ``(head, u, p, q)``, ``m = head + d``.
+    extra : ndarray, shape (m, m)
+        What is added at ``(head, u)``.
+    head : int
+        Entries before u, of a vector of length 1: of the number 1, or an output direction.
+    """
 
     def __init__(
-        self, rows: FloatArray, weights: FloatArray, base: FloatArray, L: Multipliers
+        self, rows: FloatArray, whole: FloatArray, extra: FloatArray, *, head: int
     ) -> None:
         count, b, d = rows.shape
-        self._m = m = 1 + d
-        self._rows, self._lengths = rows, norms_up(rows)
-        # T: (1, u, a) to (1, u, p, q).
+        self._m, self._head = (m := head + d), head
+        self._rows, self._lengths, self._extra = rows, norms_up(rows), extra
+        # T: (head, u, a) to (head, u, p, q).
         T = np.zeros((count, m + 2 * b, m + b))
         T[:, :m, :m] = np.eye(m)
-        T[:, m : m + b, 1:m], T[:, m + b :, 1:m] = 0.5 * rows, -0.5 * rows
+        T[:, m : m + b, head:m], T[:, m + b :, head:m] = 0.5 * rows, -0.5 * rows
         T[:, m : m + b, m:] = T[:, m + b :, m:] = 0.5 * np.eye(b)
-        whole = np.zeros((count, m + 2 * b, m + 2 * b))
-        p, q = slice(m, m + b), slice(m + b, m + 2 * b)
-        for one, other, part in (
-            (0, p, L.p + 0.5 * weights), (0, q, L.q), (slice(1, m), p, L.up),
-            (slice(1, m), q, L.uq), (p, q, L.pq),
-        ):  # fmt: skip
-            whole[:, one, other] = part
-            whole[:, other, one] = part if one == 0 else part.mT
-        whole[:, p, p], whole[:, q, q] = L.pp, L.qq
         self.Q = T.mT @ whole @ T
-        self._extra = np.zeros((m, m))
-        self._extra[0, 1:] = self._extra[1:, 0] = 0.5 * base
         h = np.concatenate([np.ones((count, m)), self._lengths], axis=1)
         g = (np.abs(T) @ h[:, :, None])[:, :, 0]
         self._h = h
         self._moduli = float(np.einsum("ki,kij,kj", g, np.abs(whole), g))
         self._moduli += float(np.abs(self._extra).sum())
-        self._roundings = 8 * (b + d) + 4 * count + 64
+        self._roundings = 8 * (b + m - 1) + 4 * count + 64
 
-    def chosen(self) -> tuple[FloatArray, float, float]:
+    def chosen(self, over: Over) -> tuple[FloatArray, float, float]:
         """Shifts t_b, and the m and lambda of the least sum; nothing of it is relied upon.
 
-        All blocks have the same distance from their largest eigenvalue; the bound is convex in
-        the shifts. The a_b are eliminated: what is left is a form of (1, u).
+        `over` finds the last two for a form of (head, u). All blocks have the same distance from
+        their largest eigenvalue; the bound is convex in the shifts. The a_b are eliminated: what
+        is left is such a form.
         """
         m, rows = self._m, self._rows
         values, vectors = np.linalg.eigh(self.Q[:, m:, m:])
@@ -207,23 +229,24 @@ class _Form:
             gaps = values[:, -1:] - values + distance
             flat = (pulls / np.sqrt(gaps)[:, :, None]).reshape(-1, m)
             total = corner + flat.T @ flat
-            total[1:, 1:] += np.tensordot(values[:, -1] + distance, squares, 1)
+            total[self._head :, self._head :] += np.tensordot(values[:, -1] + distance, squares, 1)
             return total
 
         low, high = scale * _SMALLEST, scale * _LARGEST
         for _ in range(_ROUNDS):
             trials = np.geomspace(low, high, _TRIALS)
-            best = trials[np.argmin([sum(_over_ball(form(t))) for t in trials])]
+            best = trials[np.argmin([sum(over(form(t))) for t in trials])]
             step = (high / low) ** (1.0 / (_TRIALS - 1))
             low, high = best / step, best * step
-        return values[:, -1] + best, *_over_ball(form(best))
+        return values[:, -1] + best, *over(form(best))
 
     def proven(self, shifts: FloatArray, level: float, ball: float) -> float:
         """``m + lambda`` and what rounding leaves of ``-z'Nz``, upwards."""
-        m, b = self._m, self._rows.shape[1]
+        m, b, head = self._m, self._rows.shape[1], self._head
         ball = max(ball, 0.0)
         left, factors = 0.0, 0.0
-        top = np.diag(np.append(level, np.full(m - 1, ball))) - self._extra
+        diagonal = np.concatenate([np.full(head, level), np.full(m - head, ball)])
+        top = np.diag(diagonal) - self._extra
         moduli = np.abs(top)
         for k, shift in enumerate(shifts):
             Q, X, h = self.Q[k], self._rows[k], self._h[k]
@@ -233,7 +256,7 @@ class _Form:
             R = roots[:, None] * vectors.T
             S = -(vectors.T @ Q[m:, :m]) / roots[:, None]
             top = top - Q[:m, :m] - S.T @ S
-            top[1:, 1:] -= shift * (X.T @ X)
+            top[head:, head:] -= shift * (X.T @ X)
             left += float(h[m:] @ np.abs(inner - R.T @ R) @ h[m:])
             left += 2.0 * float(h[m:] @ np.abs(Q[m:, :m] + R.T @ S) @ h[:m])
             reach = np.abs(R) @ h[m:] + np.abs(S) @ h[:m]

@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.loss_values import losses_between
 from cvxnn.verification.models import CheckedConv, CheckedGates, CheckedModel, CheckedReLU
 from cvxnn.verification.rounding import U, gamma
 
@@ -17,7 +18,7 @@ from cvxnn.verification.rounding import U, gamma
 @final
 @dataclass(frozen=True)
 class _Values:
-    """Predictions as computed, and bounds on their errors, shape (n,)."""
+    """Predictions as computed, and bounds on their errors, shaped as targets."""
 
     values: FloatArray
     errors: FloatArray
@@ -34,9 +35,7 @@ def objective_between(
 ) -> tuple[float, float] | None:
     """Bounds on ``l(f(X), y) + beta penalty`` of a network, from below and from above.
 
-    Every prediction is a sum of products with a rounding of ``gamma_k`` times the moduli, and
-    the losses are convex: over an interval each is largest at an end of it, and least at the
-    other, or 0.
+    Every prediction is a sum of products with a rounding of ``gamma_k`` times the moduli.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ def objective_between(
     state : mapping
         ``arrays`` and ``settings`` of the network, by name.
     data, y, weights
-        Rows of a weight above 0.
+        Rows of a weight above 0; y of shape (n,), or (n, c).
     loss : mapping
         Its name and parameters.
     beta : float
@@ -60,36 +59,34 @@ def objective_between(
     InputError
         If the network is none of this kind, or does not suit the data.
     """
-    found = _values(model, state, data)
+    found = _values(model, state, data, y.shape[1:])
     if found is None:
         return None
-    ends = (found.values - found.errors, found.values + found.errors)
-    losses = [_LOSSES[loss["name"]](end, y, loss) for end in ends]
-    # Of a margin they are monotone; of a residual they are 0 between two signs of it.
-    between = (ends[0] <= y) & (y <= ends[1])
-    worst, best = np.maximum(*losses), np.where(between, 0.0, np.minimum(*losses))
+    best, worst = losses_between(loss, found.values, found.errors, y)
     squares, linear = _penalised(state)
-    price, rounding = beta * (0.5 * squares + linear), gamma(len(y) + 64)
+    price, rounding = beta * (0.5 * squares + linear), gamma(y.size + 64)
     low, high = (float(weights @ part) + price for part in (best, worst))
     return low * (1.0 - 2.0 * rounding), high * (1.0 + rounding)
 
 
-def _values(model: CheckedModel, state: Mapping[str, Any], data: FloatArray) -> _Values | None:
+def _values(
+    model: CheckedModel, state: Mapping[str, Any], data: FloatArray, outputs: tuple[int, ...]
+) -> _Values | None:
+    """Shaped as targets, whose rows have the shape `outputs`."""
+    if type(model) not in _READERS:
+        return None
     arrays, settings = state["arrays"], state["settings"]
-    intercept = float(settings.get("intercept", 0.0))
+    intercept = np.asarray(settings.get("intercept", 0.0), dtype=np.float64)
+    if (
+        intercept.shape not in ((), outputs)
+        or np.shape(arrays.get("output_weights"))[1:] != outputs
+    ):
+        raise InputError("The network is not of the kind of the certificate.")
     with np.errstate(all="ignore"):
-        match model:
-            case CheckedReLU():
-                found = _dense(data, arrays, model.slope)
-            case CheckedGates():
-                found = _gated(data, arrays)
-            case CheckedConv():
-                found = _filtered(model, data, arrays)
-            case _:
-                return None
+        found = _READERS[type(model)](model, data, arrays)
     values = found.values + intercept
     # Of the intercept, and of the ends of the interval themselves.
-    errors = (found.errors + 4.0 * U * (np.abs(values) + abs(intercept))) * (1.0 + 1e-9)
+    errors = (found.errors + 4.0 * U * (np.abs(values) + np.abs(intercept))) * (1.0 + 1e-9)
     return _Values(values, errors + 1e-290)
 
 
@@ -104,7 +101,11 @@ def _dense(X: FloatArray, arrays: Mapping[str, Array], slope: float) -> _Values:
     return _Values(values, gamma(X.shape[1] + len(output) + 8) * size)
 
 
-def _gated(X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
+def _relu(model: CheckedReLU, X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
+    return _dense(X, arrays, model.slope)
+
+
+def _gated(_: CheckedGates, X: FloatArray, arrays: Mapping[str, Array]) -> _Values:
     hidden, output = _weights(arrays, "hidden_weights", X.shape[1])
     gates = arrays["gates"]
     sides, moduli = X @ gates.T, np.abs(X) @ np.abs(gates).T
@@ -135,7 +136,7 @@ def _filtered(model: CheckedConv, data: FloatArray, arrays: Mapping[str, Array])
 
 def _weights(arrays: Mapping[str, Array], name: str, width: int) -> tuple[FloatArray, FloatArray]:
     hidden, output = arrays.get(name), arrays.get("output_weights")
-    if hidden is None or output is None or hidden.ndim != 2 or output.ndim != 1:
+    if hidden is None or output is None or hidden.ndim != 2:
         raise InputError("The network is not of the kind of the certificate.")
     if hidden.shape[1] != width or len(hidden) != len(output):
         raise InputError(f"The network reads {hidden.shape[1]} features, and X has {width}.")
@@ -155,29 +156,9 @@ def _penalised(state: Mapping[str, Any]) -> tuple[float, float]:
     return squares, float(np.sqrt(np.vdot(skip, skip))) * (1.0 + gamma(skip.size + 8))
 
 
-def _squared(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
-    return 0.5 * (f - y) ** 2
-
-
-def _huber(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
-    delta = float(loss["delta"])
-    size = np.abs(f - y)
-    inner = np.minimum(size, delta)
-    return inner * (size - 0.5 * inner)
-
-
-def _logistic(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
-    return np.logaddexp(0.0, -y * f)
-
-
-def _squared_hinge(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
-    return 0.5 * np.maximum(1.0 - y * f, 0.0) ** 2
-
-
-# As computed: with a few roundings, and of a difference of floats one, relative to it.
-_LOSSES: dict[str, Callable[[FloatArray, FloatArray, Mapping[str, Any]], FloatArray]] = {
-    "squared": _squared,
-    "huber": _huber,
-    "logistic": _logistic,
-    "squared_hinge": _squared_hinge,
+# Predictions of kinds of networks.
+_READERS: dict[type[CheckedModel], Callable[[Any, FloatArray, Mapping[str, Array]], _Values]] = {
+    CheckedReLU: _relu,
+    CheckedGates: _gated,
+    CheckedConv: _filtered,
 }

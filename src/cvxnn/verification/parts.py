@@ -19,6 +19,7 @@ from cvxnn.verification.evidence import (
 )
 from cvxnn.verification.largest import largest_of_kinks
 from cvxnn.verification.leaves import LeavesEvidence
+from cvxnn.verification.outputs.evidence import OutputsSplits, PairsEvidence
 from cvxnn.verification.rounding import sum_up
 
 
@@ -111,13 +112,15 @@ def _both(part: Pieces, level: float, evidence: Evidence | None) -> tuple[float,
 
 
 def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidence:
+    kind = EVIDENCE[words["kind"]]
     # Of parts there are no parts: a file cannot nest them without end.
-    if words["kind"] == PartsEvidence.kind:
-        raise ValueError("parts in parts")
-    return EVIDENCE[words["kind"]].read(arrays, words["numbers"])
+    if kind is PartsEvidence or kind.is_of_outputs:
+        raise ValueError("parts in parts, or of several outputs")
+    return kind.read(arrays, words["numbers"])
 
 
-EVIDENCE: dict[str, type[Evidence]] = {
-    kind.kind: kind
-    for kind in (ConeSplits, SignSplits, RelaxationEvidence, LeavesEvidence, PartsEvidence)
-}
+_KINDS: tuple[type[Evidence], ...] = (
+    ConeSplits, SignSplits, RelaxationEvidence, LeavesEvidence, PartsEvidence, OutputsSplits,
+    PairsEvidence,
+)  # fmt: skip
+EVIDENCE = {kind.kind: kind for kind in _KINDS}

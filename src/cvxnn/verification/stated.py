@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.data import floats
-from cvxnn.verification.duals import DUALS, Dual, SquaredDual
+from cvxnn.verification.duals import Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.losses import DUALS, check_targets
 from cvxnn.verification.models import CHECKED, CheckedModel
 from cvxnn.verification.objective import objective_between
 from cvxnn.verification.projection import Projection
-
-_LABELS = ("logistic", "squared_hinge")
 
 
 class Statement(Protocol):
@@ -65,25 +64,23 @@ class StatedProblem:
         if name not in CHECKED:
             raise InputError(f"A certificate of {name} cannot be checked independently yet.")
         model = CHECKED[name].read(certificate.settings, certificate.arrays)
-        data, targets = floats(X, "X"), floats(y, "y").ravel()
+        data, targets = floats(X, "X"), _targets(y, certificate.v)
         counts = np.ones(len(targets)) if weights is None else floats(weights, "sample_weight")
         if data.ndim < 2 or not len(data) == len(targets) == counts.size or counts.ndim != 1:
             raise InputError("X, y and sample_weight must have the same number of rows.")
         if (counts < 0.0).any():
             raise InputError("sample_weight must be at least 0.")
         alive = counts > 0.0
-        if np.shape(certificate.v) != (int(alive.sum()),):
+        if len(certificate.v) != int(alive.sum()):
             raise InputError(
                 f"The certificate is for {len(certificate.v)} rows, and there are "
                 f"{int(alive.sum())}."
             )
-        loss = certificate.loss.get("name")
-        if not isinstance(loss, str) or loss not in DUALS:
+        if targets.ndim == 2 and not model.takes_outputs:
             raise InputError(
-                f"A certificate of the loss {loss} cannot be checked independently yet."
+                f"A certificate of {name} with several outputs cannot be checked independently yet."
             )
-        if loss in _LABELS and not np.isin(targets, (-1.0, 1.0)).all():
-            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        check_targets(certificate.loss.get("name"), targets)
         return cls(model, data[alive], targets[alive], counts[alive])
 
     def bound(self, certificate: Statement) -> tuple[float, str]:
@@ -118,8 +115,13 @@ class StatedProblem:
         numbers = (isinstance(value, (int, float)) for value in parameters.values())
         if not (all(numbers) and all(0.0 < value < math.inf for value in parameters.values())):
             raise InputError("The loss of the certificate has parameters that are none.")
+        y, weights = self.y, self.weights
+        if y.ndim == 2 and not DUALS[name].joins_outputs:
+            # A sum over outputs.
+            count = v.size // len(v)
+            v, y, weights = v.ravel(), y.ravel(), np.repeat(weights, count)
         try:
-            return DUALS[name](v, self.y, self.weights, **parameters)
+            return DUALS[name](v, y, weights, **parameters)
         except TypeError as error:
             raise InputError("The loss of the certificate has parameters that are none.") from error
 
@@ -133,3 +135,13 @@ class StatedProblem:
                 self.model, state, self.data, self.y, self.weights, certificate.loss,
                 float(certificate.beta),
             )  # fmt: skip
+
+
+def _targets(y: ArrayLike, v: FloatArray) -> FloatArray:
+    """In the shape of the dual point but for rows of the weight 0."""
+    targets = floats(y, "y")
+    if np.ndim(v) == 1:
+        return targets.ravel()
+    if targets.ndim != 2 or targets.shape[1] != v.shape[1]:
+        raise InputError(f"y must have {v.shape[1]} columns, one for each output.")
+    return targets

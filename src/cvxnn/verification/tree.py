@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import final
+from typing import Any, Protocol
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.cones import Cones, Estimates, Splits
-from cvxnn.verification.kinked import Kinked
+from cvxnn.verification.cones import Cones, Splits
+from cvxnn.verification.estimates import Estimates
+from cvxnn.verification.kinks import KinkEstimates
 from cvxnn.verification.rounding import power_of_two
 from cvxnn.verification.workers import on_all_cores
 
@@ -21,13 +22,32 @@ MOST_DIMENSIONS = 9
 _CHUNK = 1 << 20
 
 
-@final
+class Bounded(Protocol):
+    """What a tree asks of a function."""
+
+    @property
+    def rows(self) -> Array:
+        """Of its kinks, shape (N, r)."""
+
+    @property
+    def rank(self) -> int:
+        """The dimension r."""
+
+    @property
+    def mass(self) -> float:
+        """What it cannot be above."""
+
+    def exceeds(self, level: float, directions: FloatArray) -> bool:
+        """Whether it is clearly above a level at one of some unit vectors, shape (k, r)."""
+
+
 class Tree:
     """The largest value of a function of kinks on the unit ball, by cones that cover it.
 
     Parameters
     ----------
-    function : Kinked
+    function : Bounded
+        For this class a :class:`Kinked`.
     target : float
         Cones with a bound of no more are not halved.
 
@@ -38,6 +58,7 @@ class Tree:
 
     Examples
     --------
+    >>> from cvxnn.verification.kinked import Kinked
     >>> function = Kinked(np.eye(3), np.array([3.0, -4.0, 1.0]), np.zeros(3))
     >>> bound, splits = Tree(function, 3.1623).searched(1000)
     >>> round(bound, 4), len(splits)  # the root of 10
@@ -46,7 +67,7 @@ class Tree:
     True
     """
 
-    def __init__(self, function: Kinked, target: float) -> None:
+    def __init__(self, function: Any, target: float) -> None:
         self._function, self._target = function, target
         self.n_cones, self._is_beyond = 0, False
         self._units = np.array([power_of_two(column) for column in function.rows.T])
@@ -96,13 +117,17 @@ class Tree:
             raise InputError("The splits of the certificate are none of a tree.")
         return bound
 
+    def _estimates(self, cones: Cones) -> Estimates:
+        """Over-estimators of the function on cones."""
+        return KinkEstimates(self._function, cones)
+
     def _looked_at(self, cones: Cones, leaves: object | None) -> tuple[FloatArray, Splits]:
         """Bounds of cones, and where they are to be halved: `LEAF` where they are not."""
-        function = self._function
+        function: Bounded = self._function
         bounds, splits = np.empty(len(cones)), np.full(len(cones), LEAF, dtype=np.uint8)
 
         def look(part: slice) -> bool:
-            estimates = Estimates(function, cones.take(part))
+            estimates = self._estimates(cones.take(part))
             bounds[part] = estimates.shortened(self._target)
             above = bounds[part] > self._target
             if leaves is None and above.any() and function.rank > 1:

@@ -1,0 +1,89 @@
+"""Values of the losses over intervals of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.verification.rounding import gamma
+
+
+def losses_between(
+    loss: Mapping[str, Any], values: FloatArray, errors: FloatArray, y: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Bounds on the loss of each row where predictions are off by so much, each of shape (n,).
+
+    A few roundings of numbers that are not negative are left to the caller.
+
+    Parameters
+    ----------
+    loss : mapping
+        Its name and parameters.
+    values, errors, y : ndarray, shape (n,) or (n, c)
+
+    Notes
+    -----
+    Losses of single numbers are convex: over an interval each is largest at an end of it, and
+    least at the other, or 0.
+    """
+    if loss["name"] == "softmax":
+        return _softmax(values, errors, y)
+    ends = (values - errors, values + errors)
+    losses = [_OF_NUMBERS[loss["name"]](end, y, loss) for end in ends]
+    # Of a margin they are monotone; of a residual they are 0 between two signs of it.
+    between = (ends[0] <= y) & (y <= ends[1])
+    worst, best = np.maximum(*losses), np.where(between, 0.0, np.minimum(*losses))
+    if y.ndim == 1:
+        return best, worst
+    return best.sum(axis=1), worst.sum(axis=1)
+
+
+def _softmax(f: FloatArray, errors: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``s log(sum_k exp f_k) - y'f`` with ``s = sum_k y_k``, between two numbers.
+
+    Where every f_k moves by e at most, both terms move by ``s e``. With ``m = max_k f_k`` and
+    ``g = m - f >= 0`` it is ``s log(1 + sum_k exp(-g_k)) + y'g``, the k of m left out of the sum,
+    of terms that are not negative. A difference g errs by its rounding, relative, and so its
+    exponential by ``g`` times that.
+    """
+    place = np.argmax(f, axis=1)[:, None]
+    gaps = np.take_along_axis(f, place, axis=1) - f
+    others = np.exp(-gaps)
+    np.put_along_axis(others, place, 0.0, axis=1)
+    total = y.sum(axis=1)
+    value = total * np.log1p(others.sum(axis=1)) + (y * gaps).sum(axis=1)
+    moved = 2.0 * total * errors.max(axis=1)
+    rounding = gamma(f.shape[1] + 32) * (value + total * ((1.0 + gaps) * others).sum(axis=1))
+    off = (moved + rounding) * (1.0 + 1e-9)
+    return np.maximum(value - off, 0.0), value + off
+
+
+def _squared(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    return 0.5 * (f - y) ** 2
+
+
+def _huber(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    delta = float(loss["delta"])
+    size = np.abs(f - y)
+    inner = np.minimum(size, delta)
+    return inner * (size - 0.5 * inner)
+
+
+def _logistic(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    return np.logaddexp(0.0, -y * f)
+
+
+def _squared_hinge(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    return 0.5 * np.maximum(1.0 - y * f, 0.0) ** 2
+
+
+# As computed: with a few roundings, and of a difference of floats one, relative to it.
+_OF_NUMBERS: dict[str, Callable[[FloatArray, FloatArray, Mapping[str, Any]], FloatArray]] = {
+    "squared": _squared,
+    "huber": _huber,
+    "logistic": _logistic,
+    "squared_hinge": _squared_hinge,
+}
