@@ -100,4 +100,4 @@ def test_a_point_outside_of_the_domain_proves_what_0_does():
 
 
 def test_every_loss_by_its_name():
-    assert set(DUALS) == {"squared", "huber", "logistic", "squared_hinge"}
+    assert set(DUALS) == {"squared", "huber", "logistic", "squared_hinge", "softmax"}

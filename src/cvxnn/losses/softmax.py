@@ -16,7 +16,9 @@ _BITS = 40
 _TINY = 1e-300
 # Scalings of rows and columns, and the bits of what is mixed in beyond those of an entry: it
 # makes room for what is shared out.
-_SCALINGS, _MIXED = 50, 16
+_SCALINGS, _MIXED = 2_000, 16
+# Of a unit, what sums over rows may miss.
+_CLOSE = 0.01
 # The logarithm of a factor that is infinite, nearly.
 _FARTHEST = 700.0
 
@@ -151,9 +153,11 @@ class SoftmaxLoss(Loss):
         unit, mixed = float(_units(total.max(), bits)), 2.0 ** (_MIXED - bits)
         p = (1.0 - mixed) * np.maximum(y - dual, 0.0) + mixed * total * (counts / counts.sum())
         for _ in range(_SCALINGS):
+            sums = p.sum(axis=0)
+            p *= counts / np.where(counts > 0.0, sums, 1.0)
             p *= total / p.sum(axis=1, keepdims=True)
-            p *= counts / np.where(counts > 0.0, p.sum(axis=0), 1.0)
-        p *= total / p.sum(axis=1, keepdims=True)
+            if (np.abs(sums - counts) <= _CLOSE * unit).all():
+                break
         # Rows of a small weight, in which there is no room, say nothing.
         share = counts[counts > 0.0].min() / counts.sum()
         p = np.where(total * mixed * share < (len(counts) + 2) * unit, y, p)

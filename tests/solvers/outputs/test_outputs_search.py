@@ -192,3 +192,12 @@ def test_limits_leave_a_network_and_a_bound():
 def test_what_there_is_not_is_said(options, sentence):
     X, Y = drawn(6, 2, 2, 12)
     refused(lambda: solve(X, Y, 0.1, **options), sentence, InputError)
+
+
+@pytest.mark.parametrize(
+    ("classes", "intercept"), [([0, 1, 2, 0, 1, 0], False), ([2, 1, 0, 1, 0, 1], True)]
+)
+def test_few_rows_whose_classes_are_nearly_separated(classes, intercept):
+    X = np.column_stack([[1.0, 2.0, -1.0, 0.5, -3.0, 4.0], np.ones(6)])
+    solution = solve(X, np.eye(3)[classes], 0.2, loss="softmax", tol=1e-5, intercept=intercept)
+    assert solution.status is Status.OPTIMAL

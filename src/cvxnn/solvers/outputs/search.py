@@ -93,7 +93,7 @@ class OutputsSearch(IncumbentSearch):
         self._intercept = intercept
         self._offer(nothing)
         self._certifies, self._polishes = certifies and polishes, polishes
-        self._is_coarse, self._exchanges = True, 0
+        self._is_coarse, self._rounds, self._exchanges = True, 0, 0
         self._rough: TileSearch | None = None
         if is_for_tiles(layer, self.rank) or (not polishes and layer.readout is None):
             self._rough = TileSearch(
@@ -115,7 +115,9 @@ class OutputsSearch(IncumbentSearch):
         if self.gap > tol:
             self._add(proposals)
         gained = before[0] - self.objective
-        if gained <= SETTINGS.coarse * abs(self.objective) or len(proposals) == 0:
+        self._rounds += 1
+        rests = gained <= SETTINGS.coarse * abs(self.objective) or len(proposals) == 0
+        if rests or self._rounds >= SETTINGS.coarse_rounds:
             self._is_coarse = False
         improved = gained > SETTINGS.gain * abs(before[0]) or self.bound > before[1]
         excluded = len(proposals) == 0 and not self.deadline.passed
@@ -137,8 +139,10 @@ class OutputsSearch(IncumbentSearch):
         """Neurons that would help: of the exact oracle where it is quick, or all that is left."""
         V = self.dual_point_of(self.neurons)
         found = Proposals.none(self._layer.n_features, V.shape[1])
-        is_quick = self.rank <= 2 and self._certifies
+        # Far from the best intercept there may be no dual point beside it: there is no proof.
+        is_quick = self.rank <= 2 and self._certifies and V.any()
         if not is_quick:
+            V = self.problem.residual(prediction_of(self._layer, self.neurons))
             found = self._ascent.search(
                 self._layer.pull(V), self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
                 starts=self.neurons.directions, most=SETTINGS.most_new, deadline=self.deadline,
@@ -146,6 +150,7 @@ class OutputsSearch(IncumbentSearch):
         asks = is_quick or len(found) == 0 or not self._is_coarse
         if not (asks and self._certifies):
             return found
+        V = self.dual_point_of(self.neurons)
         return Proposals.joined(found, self._price(V, 0.5 * excess, self._oracle_deadline()))
 
     def _add(self, proposals: Proposals) -> None:
@@ -168,7 +173,8 @@ class OutputsSearch(IncumbentSearch):
     @property
     def _is_many(self) -> bool:
         """Whether a move of a neuron crosses so many kinks that no face of a cell counts."""
-        return self.rank <= 2 or len(self.problem.Y) > SETTINGS.many_rows
+        few = SETTINGS.many_angles if self.rank <= 2 else SETTINGS.many_rows
+        return len(self.problem.Y) > few
 
     def _rested(self, neurons: Neurons) -> Neurons:
         if self._is_many:

@@ -24,8 +24,10 @@ class Settings:
     coarse, near, enough : float
         The same for the share of the objective that a stretch of steps has to gain: else it
         ends.
-    many_rows : int
-        Beyond it a move of a neuron crosses many kinks.
+    coarse_rounds : int
+        Rounds that are coarse, at most.
+    many_rows, many_angles : int
+        Beyond it a move of a neuron crosses many kinks; in rank two, where there is one angle.
     slow, exchanges : float, int
         Relative gain of moves below which that many rounds only exchange neurons.
     gain : float
@@ -54,7 +56,9 @@ class Settings:
     coarse: float = 1e-4
     near: float = 1e-9
     enough: float = 1e-10
+    coarse_rounds: int = 8
     many_rows: int = 2_000
+    many_angles: int = 300
     slow: float = 1e-6
     exchanges: int = 15
     gain: float = 1e-12
