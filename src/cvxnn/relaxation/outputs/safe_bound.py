@@ -125,7 +125,8 @@ def proven_of_outputs(X: FloatArray, weights: FloatArray, arrow: Arrow) -> float
     lengths = lengths_of(X, 2)
     left = _form_at(residual_form(X, weights, arrow), lengths, arrow.head)
     moduli = _moduli(weights, arrow, lengths) + _factor_moduli(arrow, lengths)
-    roundings = b * (arrow.head + d) + B + 32
+    # Of sums of all entries of E, F and H, in any order.
+    roundings = B * b * (b + arrow.head + d) + (arrow.head + d) ** 2 + 32
     charge = (left + gamma * moduli) * (1.0 + 4.0 * roundings * EPS) + UNDERFLOW
     parts = abs(arrow.level) + arrow.ball + charge
     return max(arrow.level + arrow.ball + charge + 8.0 * EPS * parts, 0.0)
