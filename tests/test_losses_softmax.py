@@ -146,7 +146,9 @@ def test_evaluation_covers_predictions_that_are_off():
 
 
 @pytest.mark.parametrize(
-    "loss", [losses.SquaredLoss(), losses.HuberLoss(0.7), losses.LogisticLoss()], ids=repr
+    "loss",
+    [losses.SquaredLoss(), losses.HuberLoss(0.7), losses.LogisticLoss()],
+    ids=["squared", "huber", "logistic"],
 )
 def test_of_several_outputs_other_losses_are_sums(loss):
     rng = np.random.default_rng(2)

@@ -51,8 +51,8 @@ def balanced_columns(V: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> balanced_columns(np.array([[2.0, 0.5], [1.0, 0.0], [-1.0, 0.0]])).round(6).tolist()
-    [[0.666667, 0.0], [0.333333, 0.0], [-1.0, 0.0]]
+    >>> balanced_columns(np.array([[2.0, 0.5], [1.0, -0.5], [-1.0, 1.0]])).round(3).tolist()
+    [[0.667, 0.167], [0.333, -0.5], [-1.0, 0.333]]
     """
     columns = [balanced(column) for column in V.T]
     return np.column_stack(
