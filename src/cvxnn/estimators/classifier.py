@@ -1,4 +1,4 @@
-"""The classifier: one network for two classes, else one for each class against the rest."""
+"""The classifier: one network, or one for each class against the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,7 +19,12 @@ from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss, SoftmaxLoss
+from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
+from cvxnn.validation import check_choice
+
+_MULTI_CLASS = ("auto", "softmax", "ovr")
 
 
 def _has_probabilities(classifier: ConvexClassifier) -> bool:
@@ -30,9 +35,10 @@ def _has_probabilities(classifier: ConvexClassifier) -> bool:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
-    """One network for two classes, else one for each; not for use by itself."""
+    """One network, or one for each class; not for use by itself."""
 
     loss: str = "logistic"
+    multi_class: str = "auto"
     class_weight: dict[Any, float] | str | None = None
     _losses = ("logistic", "squared_hinge", "squared")
 
@@ -40,7 +46,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return self._tagged(super().__sklearn_tags__())
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
-        """Values of the networks, shape (n,) for two classes, else (n, n_classes)."""
+        """Values of the outputs, shape (n,) for two classes, else (n, n_classes)."""
         values = self._values(X)
         return values[:, 0] if values.shape[1] == 1 else values
 
@@ -54,10 +60,13 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
 
-        Those of more than two classes are the logistic functions of the networks,
-        divided by their sum.
+        Those of more than two classes are the softmax of the outputs; of one network for each
+        class they are the logistic functions of the networks, divided by their sum.
         """
-        values = expit(self.decision_function(X))
+        decisions = self.decision_function(X)
+        if self.networks_[0].n_outputs is not None:
+            return np.asarray(softmax(decisions, axis=1))
+        values = expit(decisions)
         if values.ndim == 1:
             return np.column_stack([1.0 - values, values])
         total = values.sum(axis=1, keepdims=True)
@@ -65,6 +74,30 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return np.where(
             total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
         )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if check_choice(self.multi_class, "multi_class", _MULTI_CLASS) != "softmax":
+            return
+        if self.loss != "logistic":
+            raise InputError(f"multi_class='softmax' needs loss='logistic', got {self.loss!r}.")
+        if not self._takes_outputs:
+            raise InputError(
+                "multi_class='softmax' needs a model and a method of several outputs, such as "
+                f"ReLU() and 'global'; {self._model()!r} by method={as_method(self.method).name!r} "
+                "has one: take 'ovr'."
+            )
+
+    @property
+    def _is_joint(self) -> bool:
+        """Whether there is one network with an output for each of several classes."""
+        is_softmax = self.multi_class == "softmax" or (
+            self.multi_class == "auto" and self.loss == "logistic" and self._takes_outputs
+        )
+        return is_softmax and len(getattr(self, "classes_", ())) > 2
+
+    def _loss(self) -> Loss:
+        return SoftmaxLoss() if self._is_joint else super()._loss()
 
     def _check_target(self, y: Any) -> None:
         check_labels(y)
@@ -92,8 +125,13 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return Samples.of(table.X, table.y.astype(np.float64), weights)
 
     def _problems(self, merged: Samples) -> list[Samples]:
-        """The samples of each network, with labels -1 and 1; a class may have none of them."""
+        """The samples of each network; a class may have none of them.
+
+        Labels are -1 and 1, or those of a network of several outputs rows of 0 with one 1.
+        """
         samples = self._as_read(merged)
+        if self._is_joint:
+            return [replace(samples, y=np.eye(len(self.classes_))[merged.y.astype(np.intp)])]
         numbers = range(len(self.classes_))
         positive = numbers[1:] if len(numbers) == 2 else numbers
         return [replace(samples, y=np.where(merged.y == k, 1.0, -1.0)) for k in positive]

@@ -65,7 +65,7 @@ class CrossValidated(ConvexEstimator):
         ----------
         X : array-like, shape (n, d), or (n, ...) for images and patches
             Dense.
-        y : array-like, shape (n,)
+        y : array-like, shape (n,), or (n, c) for c targets of a regressor
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
             >= 0; a weight of 2 is a sample twice, in the default score of folds as well. A

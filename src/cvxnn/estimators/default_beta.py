@@ -162,13 +162,15 @@ def _oriented(samples: Samples) -> Samples:
 
     So a rough search, which is not the same for other signs, is the same for them.
     """
+    n_targets = samples.n_outputs
     columns = np.column_stack([samples.y, samples.X.reshape(len(samples.y), -1)])
     middle = 0.5 * (columns.max(axis=0) + columns.min(axis=0))
     columns = columns * np.where((columns - middle).sum(axis=0) > 0.0, -1.0, 1.0)
     order = np.lexsort(columns.T[::-1])
-    X = columns[order, 1:].reshape(samples.X.shape)
+    X = columns[order, n_targets:].reshape(samples.X.shape)
+    y = columns[order, :n_targets].reshape(samples.y.shape)
     weights = None if samples.weights is None else samples.weights[order]
-    return Samples(np.ascontiguousarray(X), columns[order, 0], weights)
+    return Samples(np.ascontiguousarray(X), y, weights)
 
 
 def _take(samples: Samples, rows: IntArray) -> Samples:
@@ -183,10 +185,11 @@ def _total(samples: Samples) -> float:
 def _sizes(samples: Samples) -> tuple[float, float]:
     """The variance of y, and the beta that stands for 1: root mean square of X, deviation of y.
 
-    That of y is 1 where it does not vary, as of labels.
+    That of y is 1 where it does not vary, as of labels; of several targets it is the mean.
     """
     y, weights = samples.y, samples.weights
     entries = np.mean(samples.X.reshape(len(y), -1) ** 2, axis=1)
-    variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
+    squares = (y - np.average(y, axis=0, weights=weights)) ** 2
+    variance = float(np.mean(np.average(squares, axis=0, weights=weights)))
     size = float(np.sqrt(np.average(entries, weights=weights) * (variance or 1.0)))
     return variance, size or 1.0

@@ -123,8 +123,7 @@ class JoinedSearch:
         """Keep the network if it is the best so far, and report; what it predicts."""
         network = self._training.model.network(neurons, self._samples.X.shape[1:])
         prediction = network.predict_on(self._problem.rows).values
-        objective = self._problem.loss.value(prediction, self._problem.y)
-        objective += self._beta * network.penalty()
+        objective = self._problem.value(prediction) + self._beta * network.penalty()
         if self.network is None or objective < self.objective:
             self.network, self.objective = network, objective
         progress = Progress(
@@ -155,5 +154,8 @@ def mean(found: Sequence[Neurons]) -> Neurons:
     for neurons in found[1:]:
         both = joined.joined(neurons.directions, neurons.outputs)
         joined = both.sized(np.concatenate([joined.sizes, neurons.sizes]))
-    intercept = float(np.mean([neurons.intercept for neurons in found]))
-    return replace(joined.sized(joined.sizes / len(found)), intercept=intercept)
+    intercept = np.mean([neurons.intercept for neurons in found], axis=0)
+    return replace(
+        joined.sized(joined.sizes / len(found)),
+        intercept=intercept if np.ndim(intercept) else float(intercept),
+    )

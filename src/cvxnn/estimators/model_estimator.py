@@ -86,6 +86,11 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         model = as_model(self.model)
         return model.with_bias() if self.hidden_bias else model
 
+    @property
+    def _takes_outputs(self) -> bool:
+        """Whether the model has networks of several outputs, and the method trains them."""
+        return as_method(self.method).name in self._model().capabilities.outputs
+
     def _tagged(self, tags: Any) -> Any:
         """Tags of scikit-learn with those of the model."""
         axes = as_model(self.model).data_axes

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
@@ -17,12 +18,13 @@ from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import HuberLoss, Loss
+from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
-    """One network for one target; not for use by itself."""
+    """One network for one target or several; not for use by itself."""
 
     loss: str = "squared"
     delta: float = 1.0
@@ -30,11 +32,14 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     _losses = ("squared", "huber")
 
     def __sklearn_tags__(self) -> Any:
-        return self._tagged(super().__sklearn_tags__())
+        tags = self._tagged(super().__sklearn_tags__())
+        tags.target_tags.multi_output = self._takes_outputs
+        return tags
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Values of the network in the units of y, shape (n,)."""
-        return self._values(X)[:, 0]
+        """Values of the network in the units of y, shape (n,), or (n, c) for c targets."""
+        values = self._values(X)
+        return values[:, 0] if self.network_.n_outputs is None else values
 
     @property
     def _flags(self) -> tuple[str, ...]:
@@ -48,8 +53,12 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         check_numbers(y)
 
     def _read(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Table:
-        data, target = self._read_all(X, y, y_numeric=True)
+        data, target = self._read_all(X, y, y_numeric=True, multi_output=True)
         target = np.asarray(target, dtype=np.float64)
+        if target.ndim == 2 and target.shape[1] == 1:
+            target = column_or_1d(target, warn=True)
+        if target.ndim == 2:
+            self._model().check_outputs(target.shape[1], as_method(self.method))
         return Table(data, target, weights_of(sample_weight, len(data)))
 
     def _merged(self, table: Table) -> Samples:

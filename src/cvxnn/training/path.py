@@ -133,7 +133,7 @@ def largest_beta(
     model = as_model(model)
     problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight, intercept)
     # Any beta has the same dual point: the unit of beta is one that fits the data.
-    unit = problem.rows.unit * problem.loss.unit(problem.y)
+    unit = problem.rows.unit * problem.loss.unit(problem.Y)
     scaled, units = replace(problem, beta=unit).in_units(intercept=intercept)
     method = METHODS[model.capabilities.methods[0]]()
     choices = Choices(method, check_random_state(0), None)
