@@ -13,7 +13,7 @@ from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import OnRound, Training
 from cvxnn.interrupts import Deadline
 from cvxnn.networks.base import Network
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, as_intercept
 from cvxnn.results import Progress
 from cvxnn.solvers.descent.rough_path import RoughPath
 from cvxnn.validation import check_random_state
@@ -154,8 +154,7 @@ def mean(found: Sequence[Neurons]) -> Neurons:
     for neurons in found[1:]:
         both = joined.joined(neurons.directions, neurons.outputs)
         joined = both.sized(np.concatenate([joined.sizes, neurons.sizes]))
-    intercept = np.mean([neurons.intercept for neurons in found], axis=0)
+    intercept = np.mean(np.array([neurons.intercept for neurons in found]), axis=0)
     return replace(
-        joined.sized(joined.sizes / len(found)),
-        intercept=intercept if np.ndim(intercept) else float(intercept),
+        joined.sized(joined.sizes / len(found)), intercept=as_intercept(np.atleast_1d(intercept))
     )

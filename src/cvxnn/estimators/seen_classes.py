@@ -1,4 +1,4 @@
-"""Classes of which there are rows: beside an intercept the others have no best value but infinity."""
+"""Classes of which there are rows: those of others have no best intercept but infinity."""
 
 from __future__ import annotations
 
