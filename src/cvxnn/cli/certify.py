@@ -124,7 +124,7 @@ def _network_problem(
 ) -> Problem:
     """That of a network on a table of numbers."""
     from cvxnn.cli.outputs import load_model
-    from cvxnn.cli.problems import Problem
+    from cvxnn.cli.problems import Problem, check_one_output
     from cvxnn.cli.tables import open_table
 
     network, metadata = load_model(model)
@@ -136,14 +136,6 @@ def _network_problem(
         table.require(name)
     values = table.read([*features.names, features.target])
     return Problem(network, features, features.matrix(values[:, :-1]), values[:, -1], beta, loss)
-
-
-def check_one_output(n_outputs: int, model: Path, command: str) -> None:
-    """Raise InputError for a network of several outputs, which a command cannot judge."""
-    if n_outputs > 1:
-        raise InputError(
-            f"{model} has a network of {n_outputs} outputs; 'cvxnn {command}' is for those of one."
-        )
 
 
 def _beta(metadata: Mapping[str, Any], model: Path) -> float:

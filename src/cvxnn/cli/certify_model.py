@@ -8,9 +8,8 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells
-from cvxnn.cli.certify import check_one_output
 from cvxnn.cli.options import Loss, Task
-from cvxnn.cli.problems import Problem
+from cvxnn.cli.problems import Problem, check_one_output
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model

@@ -66,8 +66,9 @@ def verify(
 
 def _of_network(model: Path, data: Path, target: str | None) -> _Claim:
     """That of a file of 'cvxnn solve'."""
-    from cvxnn.cli.certify import check_one_output, network_features
+    from cvxnn.cli.certify import network_features
     from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.problems import check_one_output
     from cvxnn.cli.tables import open_table
     from cvxnn.networks.storage import load_certificate
 
@@ -87,8 +88,8 @@ def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
     from cvxnn.cli.fit_command import check_packages
 
     check_packages()
-    from cvxnn.cli.certify import check_one_output
     from cvxnn.cli.certify_model import table_problem
+    from cvxnn.cli.problems import check_one_output
     from cvxnn.cli.table_models import load_table_model
     from cvxnn.estimators.inputs import Samples
     from cvxnn.exchange.foreign import read_network
