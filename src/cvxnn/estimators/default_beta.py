@@ -95,7 +95,7 @@ def classification_beta(
     Measured by `benchmarks/default_beta.py` with the logistic loss, on 30 tables with columns of
     deviation 1: no worse than the choice of five folds on average (-0.05 +- 0.22 points of
     accuracy), where a hundredth of the largest beta costs 0.8. Models without plain rows get
-    that hundredth. Of several classes by `benchmarks/outputs.py --betas`, on 16 tables of 3 to 26
+    that hundredth. Of several classes by `benchmarks/class_betas.py`, on 16 tables of 3 to 26
     classes: the root of half the rank costs 0.4 +- 0.5 points of accuracy and 0.034 of the mean
     loss against the choice of three folds, the whole root 0.5 +- 0.6 and 0.048.
     """
