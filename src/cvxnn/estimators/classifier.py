@@ -160,19 +160,32 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
     samples, not a mean. By default x is standardised inside, so that its units do not matter.
-    More classes are one such problem each, the class against the rest; objective and bound are
-    then sums over the classes, and the status is that of the run that ended worst. The largest
-    value of the networks decides.
+    More classes share the neurons of one network, which has an output for each, and is trained as
+    multinomial logistic regression is:
+
+        sum_i w_i (log(sum_k exp f_k(x_i)) - f_{y_i}(x_i)) + beta/2 sum_j (||u_j||^2 + ||a_j||^2)
+
+    with ``f(x) = sum_j (x'u_j)_+ a_j + b``, the a_j and b with an entry for each class. Other
+    losses and models have one problem of two classes for each, the class against the rest;
+    objective and bound are then sums over the classes, and the status is that of the run that
+    ended worst. The largest value decides.
 
     Parameters
     ----------
     beta : float or "auto", default "auto"
         Weight of the penalty, > 0, in the units of the standardised data. "auto" is the
         root of the rank of the rows (with their column of ones), a guess that costs no
-        accuracy on average against :class:`ConvexReLUClassifierCV`; a hundredth of the largest
-        beta for other models than plain ReLU.
+        accuracy on average against :class:`ConvexReLUClassifierCV`; of half the rank for several
+        classes in one network, which costs half a point; a hundredth of the largest beta for
+        other models than plain ReLU.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
-        ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``.
+        ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``. "logistic" is
+        minus the log-likelihood, so of several outputs that of their softmax.
+    multi_class : {"auto", "softmax", "ovr"}, default "auto"
+        What three classes and more are: one network whose outputs share neurons, or one network
+        for each class against the rest. "auto" is softmax for ``loss="logistic"`` where model and
+        method have several outputs (:class:`ReLU` without a skip connection, :class:`Global`).
+        Two classes are one output in any case.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all
         classes the same total weight.
@@ -180,7 +193,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         As for :class:`ConvexReLURegressor`.
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
-        k networks have ``k n^(r - 2) <= 300``: one for two classes, one for each of more.
+        k networks have ``k n^(r - 2) <= 300``: one for each class by "ovr", else a single one.
     proof_time : float or "auto", default "auto"
         As for :class:`ConvexReLURegressor`; the networks share it.
     warm_start, random_state, verbose
@@ -190,18 +203,20 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     ----------
     classes_ : ndarray, shape (n_classes,)
     networks_ : list of Network
-        One for two classes, whose positive values mean ``classes_[1]``; else one for
-        each class. They read ``scaling_.transform(X)``, with the column of ones if there is
-        one. That of a class without samples of weight above 0 is a constant, -1e30.
+        One for two classes, whose positive values mean ``classes_[1]``; one with an output
+        for each class; or one for each class. They read ``scaling_.transform(X)``, with the
+        column of ones if there is one. A class without samples of weight above 0 has the
+        constant value -1e30.
     network_ : Network
-        The one for two classes.
+        The one, where there is a single one.
     objective_, dual_bound_, dual_gap_ : float
         Objective, proven lower bound on that of every network, relative difference; in the
         units of the standardised data.
     solutions_ : list of Solution
-        What :func:`cvxnn.solve` returned for each network, with the history of the run.
+        What :func:`cvxnn.solve` returned for each network, with the history of the run. Those of
+        several outputs have no certificate to keep yet.
     solution_ : Solution
-        The one for two classes.
+        The one, where there is a single network.
     status_ : Status
     n_neurons_, n_iter_ : int
         Neurons in all; rounds of the longest run.
@@ -219,6 +234,13 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     >>> model = ConvexReLUClassifier(beta=0.01).fit(X[:, :2], y)
     >>> model.status_.name, model.score(X[:, :2], y)
     ('OPTIMAL', 1.0)
+
+    Three classes share neurons:
+
+    >>> thirds = np.digitize(X[:, 0], [-0.4, 0.4])
+    >>> model = ConvexReLUClassifier(beta=0.5).fit(X[:, :2], thirds)
+    >>> model.status_.name, model.network_.n_outputs, model.predict_proba(X[:, :2]).shape
+    ('OPTIMAL', 3, (50, 3))
 
     Images of horizontal and vertical bars:
 

@@ -332,7 +332,9 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         that the training rows of a fold lack has probability 0 there. The score of the
         estimator itself counts samples as `sample_weight` and `class_weight` do, other
         scores do not.
-    loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
+    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias
+        As for :class:`ConvexReLUClassifier`.
+    tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressorCV`.

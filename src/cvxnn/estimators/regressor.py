@@ -93,7 +93,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
     samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. By default
     x and y are standardised inside, so that units do not matter: predictions follow
-    ``y -> a y + b`` and columns in other units.
+    ``y -> a y + b`` and columns in other units. Several targets, y of shape (n, c), share the
+    neurons of one network with an output for each: the a_j and b are vectors, the penalty has
+    ``||a_j||^2``, and losses are sums over the targets.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         constant ones only mean 0). Images, signals and patches are divided by the root
         mean square of all their entries.
     scale_y : bool, default True
-        Whether y gets mean 0 and deviation 1. Predictions are in the units of y.
+        Whether y gets mean 0 and deviation 1, each target by itself. Predictions are in the
+        units of y.
     fit_intercept : bool, default True
         Whether the network has an intercept b, which is not penalised.
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
@@ -181,6 +184,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
 
     Notes
     -----
+    Several targets need a model and a method that have several outputs, which are :class:`ReLU`
+    without a skip connection and :class:`Global`.
+
     X has what the model reads: rows of shape (n, d); images of shape (n, height, width[, C])
     or signals of shape (n, length[, C]) for :class:`Conv`; patches for :class:`LinearConv`.
     Samples are merged where they are equal and sorted, so that weights, repetition and
@@ -199,6 +205,12 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ('OPTIMAL', True)
     >>> [round(float(value), 2) for value in model.predict([[-0.5], [2.0]])]
     [0.5, 2.0]
+
+    Two targets, whose network has two outputs:
+
+    >>> model = ConvexReLURegressor(beta=1e-3).fit(X, np.column_stack([np.abs(X), X]))
+    >>> model.predict([[-0.5], [2.0]]).round(2).tolist(), model.n_neurons_
+    ([[0.5, -0.5], [2.0, 2.0]], 2)
 
     A convolutional network on signals, which learns how often one changes:
 
