@@ -108,7 +108,8 @@ class JoinedSearch:
         if len(predictions) < _LEAST:
             return False
         variance = float(np.mean(np.var(predictions, axis=0, ddof=1))) / len(predictions)
-        deviation = float(np.std(np.mean(predictions, axis=0)))
+        # Of each output by itself: a constant is no part of it.
+        deviation = float(np.sqrt(np.mean(np.var(np.mean(predictions, axis=0), axis=0))))
         share = _STEADY_LABELS if self._problem.loss.has_labels else _STEADY
         return bool(np.sqrt(variance) <= share * deviation)
 
