@@ -135,7 +135,15 @@ def test_what_has_no_softmax_is_refused(options, words):
         ConvexReLUClassifier(1.0, **options).fit(X, NAMES)
 
 
-@pytest.mark.parametrize("options", [{"loss": "squared_hinge"}, {"method": "exact"}])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "squared_hinge", "time_limit": 60.0},
+        {"method": cvxnn.Sampled(10)},
+    ],
+    ids=["loss", "method"],
+)
 def test_what_has_none_is_one_against_the_rest_by_itself(options):
     options = {"beta": 1.0} | options
     model = ConvexReLUClassifier(**options).fit(X, NAMES)
