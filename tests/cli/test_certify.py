@@ -132,7 +132,8 @@ def test_the_losses_are_those_of_the_library():
     from cvxnn.cli.options import Loss
     from cvxnn.losses import LOSSES
 
-    assert {loss.value for loss in Loss} == set(LOSSES)
+    # Of several outputs, which no command certifies.
+    assert {loss.value for loss in Loss} == set(LOSSES) - {"softmax"}
 
 
 def test_other_targets_may_be_named(run, refused, model, tmp_path, table):

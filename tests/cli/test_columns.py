@@ -22,7 +22,7 @@ def table(columns, separator=",", **options):
 
 
 def plan(cells, **wishes):
-    return {column.name: column for column in planned(cells, "y", Wishes(**wishes))}
+    return {column.name: column for column in planned(cells, ["y"], Wishes(**wishes))}
 
 
 def one(cells, separator=","):
@@ -131,7 +131,7 @@ def test_columns_are_kept_as_text():
 
 def test_what_columns_are_encoded_as():
     cells = Cells.read(Source("people.csv", people(separator=";", decimal=",")))
-    columns = planned(cells, "income", Wishes(drop=["rich"]))
+    columns = planned(cells, ["income"], Wishes(drop=["rich"]))
     frame, notes = features(cells, columns)
     fitted = encoder(columns).fit(frame)
     encoded = pd.DataFrame(fitted.transform(frame), columns=fitted.get_feature_names_out())

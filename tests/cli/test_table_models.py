@@ -38,11 +38,13 @@ def cells(n=24, extra=None):
     if extra is not None:
         words = ["extra", *map(extra, range(n))]
         lines = [f"{line},{word}" for line, word in zip(lines, words, strict=True)]
-    return Cells.read(Source("people.csv", "\n".join(lines) + "\n"), text=["income"], target="rich")
+    return Cells.read(
+        Source("people.csv", "\n".join(lines) + "\n"), text=["income"], targets=["rich"]
+    )
 
 
 def trained(estimator, target, table, drop):
-    columns = planned(table, target, Wishes(drop=drop))
+    columns = planned(table, [target], Wishes(drop=drop))
     frame, _ = features(table, columns)
     found = read_target(table, target, None, None)
     pipeline = Pipeline([("columns", encoder(columns)), ("network", estimator)])

@@ -15,7 +15,7 @@ from cvxnn.errors import InputError
 
 def cells(values, separator=","):
     text = f"a{separator}y\n" + "".join(f"{i}{separator}{v}\n" for i, v in enumerate(values))
-    return Cells.read(Source("x.csv", text), target="y")
+    return Cells.read(Source("x.csv", text), targets=["y"])
 
 
 def target(values, task=None, loss=None, separator=","):

@@ -115,9 +115,21 @@ ESTIMATORS = {
     "two classes": (_RELU.classifier(), _FLOWERS, _SPECIES == 0),
     "as they are": (_RELU.regressor(scale_X=False, scale_y=False), _FLOWERS, _RELU.target),
     "no intercept": (_RELU.classifier(fit_intercept=False), _FLOWERS, _SPECIES),
+    "one for each class": (_RELU.classifier(multi_class="ovr"), _FLOWERS, _SPECIES),
+    "two targets": (_RELU.regressor(), _FLOWERS, np.column_stack([_RELU.target, _SPECIES])),
+    "two targets, leaky": (
+        CASES["leaky"].regressor(beta=3.0),
+        _FLOWERS,
+        np.column_stack([_RELU.target, _SPECIES]),
+    ),
     "no bias": (_RELU.classifier(hidden_bias=False), _FLOWERS, _SPECIES),
     "no neurons": (_RELU.classifier(beta=1e6), _FLOWERS, _SPECIES),
     "no filters": (_IMAGES.regressor(beta=1e6, hidden_bias=False), _IMAGES.data, _IMAGES.target),
+    "two targets CV": (
+        cvxnn.ConvexReLURegressorCV(**CV),
+        _FLOWERS,
+        np.column_stack([_RELU.target, 100.0 * _SPECIES]),
+    ),
     "numbers CV": (cvxnn.ConvexReLURegressorCV(**CV), _FLOWERS, _RELU.target),
     "classes CV": (cvxnn.ConvexReLUClassifierCV(**CV), _FLOWERS, _SPECIES),
 }

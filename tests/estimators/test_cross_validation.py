@@ -53,7 +53,7 @@ def test_cross_validation_in_parallel_is_the_same():
 @pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
 def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
-    model, solve, calls = kind(**options), Task.solve, []
+    model, solve, calls = kind(**options, multi_class="ovr"), Task.solve, []
 
     def interrupted(task, deadline):
         calls.append(deadline.remaining)
@@ -185,8 +185,11 @@ def test_a_scorer_may_ask_for_the_weights():
     assert weighted == pytest.approx(repeated)
 
 
-@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
-def test_a_fold_that_lacks_a_class_gives_it_nothing(loss):
+@pytest.mark.parametrize(
+    ("loss", "multi_class"),
+    [("logistic", "ovr"), ("logistic", "softmax"), ("squared_hinge", "auto")],
+)
+def test_a_fold_that_lacks_a_class_gives_it_nothing(loss, multi_class):
     X, _ = load_iris(return_X_y=True)
     X, y = X[::6, :2], np.array(["a", "b"], dtype=object)[np.arange(25) // 2 % 2]
     y[-1] = "once"
@@ -202,8 +205,10 @@ def test_a_fold_that_lacks_a_class_gives_it_nothing(loss):
                 assert (chances[:, list(model.classes_).index("once")] == 0.0).all()
         return accuracy_score(y, model.predict(X))
 
-    model = ConvexReLUClassifierCV([1.0, 0.3], cv=folds, scoring=score, loss=loss).fit(X, y)
-    assert model.classes_.tolist() == ["a", "b", "once"] and len(model.networks_) == 3
+    options = {"cv": folds, "scoring": score, "loss": loss, "multi_class": multi_class}
+    model = ConvexReLUClassifierCV([1.0, 0.3], **options).fit(X, y)
+    n_networks = 1 if multi_class == "softmax" else 3
+    assert model.classes_.tolist() == ["a", "b", "once"] and len(model.networks_) == n_networks
     assert (model.scores_path_ > 0.2).all()
 
 

@@ -27,7 +27,7 @@ def test_exports_give_the_same_values(name, run, dtype, tol):
 
 def test_layers_of_three_classes_are_blocks():
     torch = pytest.importorskip("torch")
-    model, _ = fitted("ReLU, classes")
+    model, _ = fitted("one for each class")
     hidden, _, output = model.to_torch()
     assert tuple(hidden.weight.shape) == (model.n_neurons_, 2)
     assert tuple(output.weight.shape) == (3, model.n_neurons_)

@@ -55,8 +55,14 @@ def test_during_the_path_of_the_default_beta(monkeypatch):
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_during_the_default_beta_of_classes(number, monkeypatch):
     monkeypatch.setattr(default_beta, "path_of", pressing_at(default_beta.path_of, number))
-    model = interrupted(cvxnn.ConvexReLUClassifier(), np.digitize(Y, [0.0, 1.0]))
+    model = interrupted(cvxnn.ConvexReLUClassifier(multi_class="ovr"), np.digitize(Y, [0.0, 1.0]))
     assert model.beta_ == pytest.approx(np.sqrt(5.0))
+
+
+def test_during_the_default_beta_of_classes_in_one_network(monkeypatch):
+    monkeypatch.setattr(default_beta, "path_of", pressing_at(default_beta.path_of, 1))
+    model = interrupted(cvxnn.ConvexReLUClassifier(), np.digitize(Y, [0.0, 1.0]))
+    assert model.beta_ == pytest.approx(np.sqrt(2.5)) and model.network_.n_outputs == 3
 
 
 @pytest.mark.parametrize("kind", [cvxnn.ConvexReLURegressorCV, cvxnn.ConvexReLUClassifierCV])

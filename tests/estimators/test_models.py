@@ -56,7 +56,7 @@ def test_labels_are_signs(case):
 @each_case_with_long
 def test_three_classes_are_one_against_the_rest(case):
     names = np.array(["first", "second", "third"])[case.classes]
-    model = case.classifier().fit(case.data, names)
+    model = case.classifier(multi_class="ovr").fit(case.data, names)
     assert model.status_ is Status.OPTIMAL
     assert len(model.networks_) == 3 and not hasattr(model, "network_")
     values = model.decision_function(case.data)

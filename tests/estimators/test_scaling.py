@@ -115,3 +115,14 @@ def test_attributes_are_in_the_units_of_the_standardised_data():
 def test_flags_are_flags(name):
     with pytest.raises(ValueError, match=f"{name} must be"):
         cvxnn.ConvexReLURegressor(**{name: "yes"}).fit(X, Y)
+
+
+def test_each_of_several_targets_has_its_own_units():
+    both = np.column_stack([Y, -30.0 * X[:, 1], np.full(25, 4.0)])
+    found = scaling(WEIGHTS, y=both)
+    apart = [scaling(WEIGHTS, y=y) for y in both.T]
+    assert found.target_centre.tolist() == pytest.approx([each.target_centre for each in apart])
+    assert found.target_scale.tolist() == pytest.approx([each.target_scale for each in apart])
+    assert found.restored(found.target(both)) == pytest.approx(both)
+    assert found.equals(scaling(WEIGHTS, y=both)) and not found.equals(scaling(y=both))
+    assert not found.equals(apart[0])

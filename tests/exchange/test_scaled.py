@@ -1,8 +1,11 @@
 """Stages of networks of every kind that were trained on scaled data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from exchange.outputs import by_onnx, by_torch
+from scipy.special import softmax
 
 import cvxnn
 from cvxnn.estimators.scaling import Scaling
@@ -57,3 +60,14 @@ class _Scaled:
 def test_a_step_between_reads_no_data():
     with pytest.raises(TypeError, match="Activation reads no data"):
         unscaled((Activation(), Activation()), ENTRIES)
+
+
+@pytest.mark.parametrize("run", [by_torch, by_onnx])
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_several_outputs_have_scales_of_their_own(run, probabilities):
+    network = cvxnn.TwoLayerNetwork(HIDDEN, np.column_stack([OUTPUT, -OUTPUT]), intercept=[0.1, 2])
+    scaling = replace(COLUMNS, target_centre=np.array([7.0, 0.0]), target_scale=np.array([0.3, 2]))
+    expected = scaling.restored(network.forward(scaling.transform(X)))
+    expected = softmax(expected, axis=1) if probabilities else expected
+    values = run(_Scaled(network, scaling), X, probabilities=probabilities)
+    assert values == pytest.approx(expected, rel=1e-12, abs=1e-12)

@@ -60,14 +60,16 @@ class Cells:
     frame: Any
     lines: Array
     decimal: str = ""
-    unknown: Array = field(default_factory=lambda: np.zeros(0, dtype=object))
+    unknown: Mapping[str, Array] = field(default_factory=dict)
     _cache: dict[str, Readings] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def read(cls, source: Source, text: Collection[str] = (), target: str = "") -> Cells:
-        """Read a table, the target and the columns of `text` as text whatever is in them.
+    def read(
+        cls, source: Source, text: Collection[str] = (), targets: Collection[str] = ()
+    ) -> Cells:
+        """Read a table, the targets and the columns of `text` as text whatever is in them.
 
-        In the target "None" is a word as any other, unless all others are numbers.
+        In a target "None" is a word as any other, unless all others are numbers.
 
         Raises
         ------
@@ -76,27 +78,27 @@ class Cells:
         """
         table = Table(source, unnamed=True)
         lines = np.array(table.lines())
-        dtypes = dict.fromkeys({*text, target} & set(table.columns), str)
-        frame = _read(source, table.columns, dtypes, target)
+        dtypes = dict.fromkeys({*text, *targets} & set(table.columns), str)
+        frame = _read(source, table.columns, dtypes, targets)
         # What pandas takes for truth has to be known as text again: True may be TRUE in the file.
         odd = [name for name in frame if not (is_numeric(frame[name]) or _is_text(frame[name]))]
         if odd:
-            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str), target)
+            frame = _read(source, table.columns, dtypes | dict.fromkeys(odd, str), targets)
         doubtful = _doubtful(frame, source.separator)
         if doubtful:
             dtypes |= dict.fromkeys([*odd, *doubtful], str)
-            frame = _read(source, table.columns, dtypes, target)
+            frame = _read(source, table.columns, dtypes, targets)
         if len(frame) != len(lines):
             raise InputError(f"{source.name} has lines that are neither rows nor blank.")
         for name in frame:
             if not is_numeric(frame[name]):
                 stripped = frame[name].str.strip()
                 frame[name] = stripped.mask(stripped == "")
-        unknown = np.full(len(frame), "", dtype=object)
-        if target in frame:
+        unknown = {}
+        for target in set(targets) & set(frame):
             words = frame[target]
             is_missing = _stands_for_missing(words)
-            unknown = np.where(is_missing, words.fillna("").to_numpy(object), "")
+            unknown[target] = np.where(is_missing, words.fillna("").to_numpy(object), "")
             frame[target] = words.mask(is_missing)
         return cls(source.name, source.separator, frame, lines, _decimal(frame), unknown)
 
@@ -106,7 +108,7 @@ class Cells:
             self,
             frame=self.frame.loc[chosen].reset_index(drop=True),
             lines=self.lines[chosen],
-            unknown=self.unknown[chosen],
+            unknown={name: words[chosen] for name, words in self.unknown.items()},
             _cache={},
         )
 
@@ -282,9 +284,11 @@ def _stands_for_missing(words: Any) -> Array:
     return is_missing.to_numpy(bool)
 
 
-def _read(source: Source, names: Sequence[str], dtypes: Mapping[str, type], target: str) -> Any:
-    # The words of the target are looked at one by one, and are not lost here.
-    missing = {name: [""] if name == target else list(MISSING) for name in names}
+def _read(
+    source: Source, names: Sequence[str], dtypes: Mapping[str, type], targets: Collection[str]
+) -> Any:
+    # The words of a target are looked at one by one, and are not lost here.
+    missing = {name: [""] if name in targets else list(MISSING) for name in names}
     return pd.read_csv(
         source.open(), sep=source.separator, names=list(names), header=0, index_col=False,
         dtype=dtypes, skipinitialspace=True, na_values=missing, keep_default_na=False,

@@ -81,6 +81,7 @@ def certify(
         problem = _table_problem(model, data, target, beta, loss)
     else:
         problem = _network_problem(model, data, target, beta, loss or Loss.SQUARED)
+    features = problem.features
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import speaking
@@ -95,9 +96,8 @@ def certify(
     if json:
         _show_json(certificate, problem, model)
     else:
-        features = problem.features
-        title = f"{model.name} on {data.name}: {features.describe()} -> {features.target}"
-        _show_table(certificate, problem, f"{title}, beta {problem.beta:g}")
+        title = f"{model.name} on {data.name}: {features.describe()}, beta {problem.beta:g}"
+        _show_table(certificate, problem, title)
     is_optimal = certificate.verdict.name == "OPTIMAL"
     raise typer.Exit(end_code(is_optimal, interrupted=certificate.interrupted))
 
@@ -124,10 +124,11 @@ def _network_problem(
 ) -> Problem:
     """That of a network on a table of numbers."""
     from cvxnn.cli.outputs import load_model
-    from cvxnn.cli.problems import Problem
+    from cvxnn.cli.problems import Problem, check_one_output
     from cvxnn.cli.tables import open_table
 
     network, metadata = load_model(model)
+    check_one_output(network.n_outputs or 1, model, "certify")
     beta = _beta(metadata, model) if beta is None else beta
     table = open_table(data)
     features = network_features(metadata, network.n_features, model, target, table)
@@ -164,7 +165,7 @@ def network_features(
             raise InputError(
                 f"The column {target!r} is a feature of {model}; give another one with --target."
             )
-        return features if target is None else replace(features, target=target)
+        return features if target is None else replace(features, targets=(target,))
     if target is None:
         raise InputError(f"{model} does not say what it predicts; give the column with --target.")
     table.require(target)
@@ -177,7 +178,7 @@ def network_features(
         )
     with_bias = " and a column of ones" if has_bias else ""
     say(f"{model} names no columns: it is given all but {target!r}, in their order{with_bias}.")
-    return Features(names, target, has_bias)
+    return Features(names, (target,), has_bias)
 
 
 def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.options import Loss, Task
-from cvxnn.cli.problems import Problem
+from cvxnn.cli.problems import Problem, check_one_output
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
@@ -24,15 +24,17 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     Raises
     ------
     InputError
-        If it has a network for each of several classes, or the table does not suit it.
+        If it has several outputs, a network for each of several classes, or the table does not
+        suit it.
     """
     loaded = load_table_model(model)
+    check_one_output(loaded.n_outputs, model, "certify")
     if len(loaded.classes) > 2:
         raise InputError(
             f"{model} has {len(loaded.classes)} networks, one for each class; 'cvxnn certify' "
             "is for one."
         )
-    cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
+    cells = Cells.read(Source.read(data), text=loaded.texts, targets=loaded.targets)
     for name in (loaded.target, *(column.name for column in loaded.used)):
         require(name, tuple(cells.frame), cells.source)
     target = read_target(cells, loaded.target, loaded.task, loaded.loss, loaded.style)
@@ -58,7 +60,7 @@ def _features(model: TableModel) -> Features:
     scaling = model.estimator.scaling_
     return Features(
         names=tuple(str(name) for name in model.pipeline[0].get_feature_names_out()),
-        target=model.target,
+        targets=model.targets,
         bias=True,
         mean=scaling.centre,
         scale=scaling.scale,

@@ -88,12 +88,14 @@ class Wishes:
         return [*self.drop, *self.keep, *self.category]
 
 
-def planned(cells: Cells, target: str, wishes: Wishes) -> list[Column]:
-    """The kinds of all columns but the target; InputError if no feature is left."""
-    columns = [_column(cells, name, wishes) for name in cells.frame if name != target]
+def planned(cells: Cells, targets: Sequence[str], wishes: Wishes) -> list[Column]:
+    """The kinds of all columns but the targets; InputError if no feature is left."""
+    columns = [_column(cells, name, wishes) for name in cells.frame if name not in targets]
     if not any(column.kind is not Kind.LEFT_OUT for column in columns):
+        named = ", ".join(map(repr, targets))
+        word = "target" if len(targets) == 1 else "targets"
         raise InputError(
-            f"{cells.source} has no column besides the target {target!r} to use.{_reasons(columns)}"
+            f"{cells.source} has no column besides the {word} {named} to use.{_reasons(columns)}"
         )
     return columns
 

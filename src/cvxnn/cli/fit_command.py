@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 COLUMNS = "Columns"
 
 _Data = Annotated[Path, argument("Table with a header, also .gz; - is stdin.", "DATA.csv")]
-_Target = Annotated[str, option("Column to predict.", PROBLEM, "COLUMN")]
+_Target = Annotated[
+    list[str], option("Column to predict; several times for several of numbers.", PROBLEM, "COLUMN")
+]
 _Task = Annotated[
     Task | None,
     option("Classification where the target is no number or has two values.", PROBLEM),
@@ -82,7 +84,7 @@ def fit(
     json: JsonOption = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Learn to predict a column of a table from the others.
+    """Learn to predict a column of a table from the others, or several of numbers.
 
     Columns may hold numbers, categories, dates and texts, and cells may be missing.
 
@@ -97,7 +99,7 @@ def fit(
         check_proof_time(proof_time, "--proof-time")
     wishes = Wishes(drop or (), keep or (), category or ())
     settings = Settings(
-        target=target,
+        targets=tuple(target),
         task=task,
         loss=None if loss is None else loss.value,
         beta=_beta(beta),

@@ -43,7 +43,7 @@ def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
         "status": fitted.ending.status,
         "message": fitted.ending.message,
         "task": model.task.value,
-        "target": model.target,
+        "target": list(model.targets) if model.others else model.target,
         "classes": model.classes or None,
         "loss": model.loss,
         **model.figures,
@@ -71,7 +71,7 @@ def _write_page(fitted: Fitted, saved: Path | None) -> None:
 def _title(fitted: Fitted) -> str:
     model = fitted.model
     known = model.figures
-    what = "number"
+    what = counted(len(model.targets), "number") if model.others else "number"
     if model.task is Task.CLASSIFICATION:
         names = ", ".join(model.classes[:_SHOWN_CLASSES])
         more = ", ..." if len(model.classes) > _SHOWN_CLASSES else ""
@@ -79,7 +79,7 @@ def _title(fitted: Fitted) -> str:
     held = known.get("holdout")
     rows = counted(known["n_rows"] + (0 if held is None else held["n_rows"]), "row")
     features = counted(known["n_features"], "feature")
-    return f"{Path(fitted.source).name}: {rows}, {features} -> {model.target} ({what})"
+    return f"{Path(fitted.source).name}: {rows}, {features} -> {', '.join(model.targets)} ({what})"
 
 
 def _column_rows(fitted: Fitted) -> list[Row]:
@@ -109,15 +109,22 @@ def _score_rows(fitted: Fitted) -> list[Row]:
         meaning = {"rmse": f"root mean square, {where}"}
         if "commonest" in held:
             meaning["accuracy"] = f"{where}; {held['commonest']:.4g} by the commonest class"
-        rows += [
-            (named[key], f"{held[key]:.4g}", meaning.get(key, where))
-            for key in named
-            if held.get(key) is not None
-        ]
+        for key in named:
+            rows += [
+                (named[key] + of, f"{value:.4g}", meaning.get(key, where))
+                for of, value in _by_target(held.get(key))
+            ]
     if known["cv_score"] is not None:
         name = "R2" if is_numbers else "accuracy"
         rows.append((f"cv {name}", f"{known['cv_score']:.4g}", "mean of cross-validation"))
     return rows
+
+
+def _by_target(score: Any) -> list[tuple[str, float]]:
+    """A score of each target, with words that say of which, or the only one."""
+    if isinstance(score, dict):
+        return [(f" of {name}", value) for name, value in score.items()]
+    return [] if score is None else [("", score)]
 
 
 def _network_rows(fitted: Fitted) -> list[Row]:

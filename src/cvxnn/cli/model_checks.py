@@ -41,7 +41,11 @@ _MISSING: dict[Kind, Any] = {
 
 
 def check_model(
-    pipeline: Any, columns: Sequence[Column], task: Task, words: Mapping[str, Any]
+    pipeline: Any,
+    columns: Sequence[Column],
+    task: Task,
+    words: Mapping[str, Any],
+    others: Sequence[tuple[Any, Any]] = (),
 ) -> None:
     """Raise one of :data:`cvxnn.files.DAMAGE` if something is missing, or of another kind.
 
@@ -53,42 +57,52 @@ def check_model(
         Of a :class:`cvxnn.cli.table_models.TableModel`.
     words : mapping
         Its target, loss and style.
+    others : sequence of pairs
+        Names and styles of its further targets.
     """
     _require(isinstance(pipeline, Pipeline) and len(pipeline) == 2, "pipeline")
     _require(isinstance(words["target"], str), "target")
     _require(words["loss"] in LOSSES[task], "loss")
     styles = [column.style for column in columns if column.kind is Kind.NUMBER]
+    styles += [style for _, style in others]
     _require({*styles, words["style"]} <= set(FORMATS), "style")
-    _check_estimator(pipeline[-1], task, words["loss"])
+    _require(all(isinstance(name, str) for name, _ in others), "targets")
+    _require(not others or task is Task.REGRESSION, "targets")
+    _check_estimator(pipeline[-1], task, words["loss"], 1 + len(others))
     _try_out(pipeline, columns)
 
 
-def _check_estimator(estimator: Any, task: Task, loss: str) -> None:
+def _check_estimator(estimator: Any, task: Task, loss: str, n_targets: int) -> None:
     _require(isinstance(estimator, _ESTIMATORS[task]), "estimator")
     known = vars(estimator)
     needed = _FITTED | set(estimator.get_params(deep=False))
     needed |= {"classes_", "networks_"} if task is Task.CLASSIFICATION else {"network_"}
     _require(needed <= set(known), f"{needed - set(known)} of the estimator")
     _require(known["loss"] == loss, "loss of the estimator")
-    networks, n_networks = [known.get("network_")], 1
+    networks, n_values = [known.get("network_")], n_targets
     if task is Task.CLASSIFICATION:
-        networks, n_networks = known["networks_"], len(known["classes_"])
-        n_networks = 1 if n_networks == 2 else n_networks
-    _require(len(networks) == n_networks, "networks")
+        networks, n_classes = known["networks_"], len(known["classes_"])
+        n_values = 1 if n_classes == 2 else n_classes
     n_features = known["n_features_in_"]
     width = n_features + bool(known["_inputs"]["has_ones"])
     for network in networks:
         _require(isinstance(network, TwoLayerNetwork) and network.n_features == width, "network")
-    _check_scaling(known["scaling_"], n_features)
+    outputs = [network.n_outputs for network in networks]
+    # One network of all values, or one for each.
+    joint, each = [None if n_values == 1 else n_values], [None] * n_values
+    _require(outputs == joint or (outputs == each and task is Task.CLASSIFICATION), "networks")
+    _check_scaling(known["scaling_"], n_features, n_targets)
 
 
-def _check_scaling(scaling: Any, n_features: int) -> None:
+def _check_scaling(scaling: Any, n_features: int, n_targets: int) -> None:
     _require(isinstance(scaling, Scaling), "scaling")
     known = vars(scaling)
     _require(set(known) == {field.name for field in fields(Scaling)}, "scaling")
     for name in ("target_centre", "target_scale"):
-        _require(isinstance(known[name], float) and np.isfinite(known[name]), name)
-    _require(known["target_scale"] > 0.0, "target_scale")
+        is_float = isinstance(known[name], float)
+        _require(is_float or (n_targets > 1 and np.shape(known[name]) == (n_targets,)), name)
+        _require(bool(np.isfinite(known[name]).all()), name)
+    _require(bool(np.all(known["target_scale"] > 0.0)), "target_scale")
     for name in ("centre", "scale"):
         part: Array = known[name]
         _require(isinstance(part, np.ndarray) and part.shape == (n_features,), name)

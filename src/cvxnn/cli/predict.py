@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cvxnn.cli.options import OUTPUT, JsonOption, ModelArgument, Task, argument, option
 from cvxnn.cli.reporting import say
-from cvxnn.errors import InputError
+from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
     from cvxnn.array_types import Array, FloatArray
@@ -39,24 +39,24 @@ class _Predictions:
 
     Attributes
     ----------
-    values : ndarray, shape (n,)
-        Numbers or labels.
+    values : ndarray, shape (n, c)
+        Numbers or labels, a column for each target.
     task : Task
-    target : str
-        The name of the column that is predicted.
-    has_target : bool
-        Whether the table has that column.
-    observed : ndarray of shape (n,), or None
-        The column, where it has a value in every row.
+    targets : tuple of str
+        The names of the columns that are predicted.
+    known : tuple of str
+        Those that the table has.
+    observed : mapping of ndarray of shape (n,)
+        By name those that have a value in every row.
     probabilities : ndarray of shape (n, k), or None
     classes : list of str
     """
 
     values: Array
     task: Task
-    target: str
-    has_target: bool
-    observed: Array | None
+    targets: tuple[str, ...]
+    known: tuple[str, ...]
+    observed: Mapping[str, Array]
     probabilities: FloatArray | None = None
     classes: tuple[str, ...] = ()
 
@@ -78,13 +78,20 @@ def predict(
         check_writable(out)
         _check_no_input(out, model, data)
     predictions = _reader(model)(model, data, proba)
-    score, name = _score(predictions)
-    if score is not None:
-        say(f"{name} on {predictions.target!r}: {score!r}")
-    elif predictions.has_target:
-        say(f"no {name}: column {predictions.target!r} has cells {_unknown(predictions.task)}.")
-    record = {"n_rows": len(predictions.values), name.replace(" ", "_"): score}
+    scores, name = _scores(predictions)
+    for target in predictions.known:
+        if target in scores:
+            say(f"{name} on {target!r}: {scores[target]!r}")
+        else:
+            say(f"no {name}: column {target!r} has cells {_unknown(predictions.task)}.")
+    by_target = {target: scores.get(target) for target in predictions.targets}
+    record = {"n_rows": len(predictions.values), name.replace(" ", "_"): _alone(by_target)}
     _write(predictions, record, out, as_json=json)
+
+
+def _alone(by_target: dict[str, Any]) -> Any:
+    """What there is of each target, or of the only one."""
+    return by_target if len(by_target) > 1 else next(iter(by_target.values()))
 
 
 def _check_no_input(out: Path, *inputs: Path) -> None:
@@ -124,12 +131,22 @@ def _network_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     table = open_table(data)
     for name in features.names:
         table.require(name)
-    known = [features.target] if features.target in table.columns else []
+    _check_targets(features.targets, network.n_outputs or 1, model)
+    known = [name for name in features.targets if name in table.columns]
     values = table.read([*features.names, *known], optional=known)
-    inputs = values[:, : len(features.names)]
-    observed = values[:, -1] if known and not np.isnan(values[:, -1]).any() else None
+    inputs, columns = np.hsplit(values, [len(features.names)])
+    pairs = zip(known, columns.T, strict=True)
+    observed = {name: column for name, column in pairs if not np.isnan(column).any()}
     predictions = network.forward(check_data(features.matrix(inputs)))
-    return _Predictions(predictions, Task.REGRESSION, features.target, bool(known), observed)
+    by_target = predictions.reshape(len(inputs), -1)
+    return _Predictions(by_target, Task.REGRESSION, features.targets, tuple(known), observed)
+
+
+def _check_targets(targets: tuple[str, ...], n_outputs: int, model: Path) -> None:
+    if len(targets) != n_outputs:
+        raise ModelFileError(
+            f"{model} names {len(targets)} targets, and its network has {n_outputs} outputs."
+        )
 
 
 def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
@@ -143,47 +160,49 @@ def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     from cvxnn.cli.tables import require
 
     loaded = load_table_model(model)
-    cells = Cells.read(Source.read(data), text=loaded.texts, target=loaded.target)
+    cells = Cells.read(Source.read(data), text=loaded.texts, targets=loaded.targets)
     for column in loaded.used:
         require(column.name, tuple(cells.frame), cells.source)
     encoded, notes = loaded.encoded(cells)
     for note in notes:
         say(note)
-    target = loaded.target
-    has_target = target in cells.frame
+    styles = ((loaded.target, loaded.style), *loaded.others)
+    known = {name: style for name, style in styles if name in cells.frame}
+    observed = {name: _observed(loaded, cells, name, style) for name, style in known.items()}
     return _Predictions(
-        loaded.predict(encoded),
+        loaded.predict(encoded).reshape(len(encoded), -1),
         loaded.task,
-        target,
-        has_target,
-        _observed(loaded, cells) if has_target else None,
+        loaded.targets,
+        tuple(known),
+        {name: values for name, values in observed.items() if values is not None},
         loaded.probabilities(encoded) if proba else None,
         tuple(loaded.classes),
     )
 
 
-def _observed(model: TableModel, cells: Cells) -> Array | None:
-    """The target in a table, as the model predicts it; None if a row has none."""
+def _observed(model: TableModel, cells: Cells, name: str, style: str) -> Array | None:
+    """A target in a table, as the model predicts it; None if a row has none."""
     from cvxnn.cli.targets import observed
 
-    values = observed(cells, model.target, model.task, model.style)
+    values = observed(cells, name, model.task, style)
     if model.task is Task.CLASSIFICATION:
         return None if values is None else model.labels(cells, values)
-    restyled = cells.restyled(model.target, model.style)
+    restyled = cells.restyled(name, style)
     if restyled:
         say(f"column {restyled}")
     return values
 
 
-def _score(predictions: _Predictions) -> tuple[float | None, str]:
-    """None where there is nothing, or not everything, to compare with; and the name of it."""
-    observed, values = predictions.observed, predictions.values
+def _scores(predictions: _Predictions) -> tuple[dict[str, float], str]:
+    """By target, where there is everything to compare with; and the name of it."""
+    columns = dict(zip(predictions.targets, predictions.values.T, strict=True))
+    pairs = {name: (columns[name], values) for name, values in predictions.observed.items()}
     if predictions.task is Task.CLASSIFICATION:
         from cvxnn.cli.targets import accuracy
 
-        return None if observed is None else accuracy(values, observed), "accuracy"
-    error = None if observed is None else float(((values - observed) ** 2).mean())
-    return error, "mean squared error"
+        return {name: accuracy(*pair) for name, pair in pairs.items()}, "accuracy"
+    errors = {name: float(((f - y) ** 2).mean()) for name, (f, y) in pairs.items()}
+    return errors, "mean squared error"
 
 
 def _write(
@@ -198,7 +217,8 @@ def _write(
     if as_json and out is not None:
         write_json(record | {"out": str(out)})
     elif as_json:
-        write_json(record | {"predictions": predictions.values.tolist()} | _proba(predictions))
+        columns = zip(predictions.targets, predictions.values.T.tolist(), strict=True)
+        write_json(record | {"predictions": _alone(dict(columns))} | _proba(predictions))
     elif out is None:
         write_stdout(_csv(predictions))
 
@@ -211,10 +231,12 @@ def _proba(predictions: _Predictions) -> dict[str, Any]:
 
 
 def _csv(predictions: _Predictions) -> str:
-    """A column of predictions, and one of probabilities for each class."""
-    is_numbers = predictions.task is Task.REGRESSION
-    values = predictions.values.tolist()
-    columns = [["prediction", *(map(repr, values) if is_numbers else values)]]
+    """A column of predictions for each target, and one of probabilities for each class."""
+    is_numbers, several = predictions.task is Task.REGRESSION, len(predictions.targets) > 1
+    columns = []
+    for name, values in zip(predictions.targets, predictions.values.T.tolist(), strict=True):
+        header = f"prediction of {name}" if several else "prediction"
+        columns.append([header, *(map(repr, values) if is_numbers else values)])
     for name, column in _proba(predictions).get("probabilities", {}).items():
         columns.append([f"probability of {name}", *map(repr, column)])
     text = StringIO(newline="")

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _Data = Annotated[
     Path, argument("Table with a header; all columns but the target are features.", "DATA.csv")
 ]
-_Target = Annotated[str, option("Column to predict.", PROBLEM, "COLUMN")]
+_Target = Annotated[
+    list[str], option("Column to predict; several times for several.", PROBLEM, "COLUMN")
+]
 _Beta = Annotated[float, option("Weight of the penalty on all squared weights.", PROBLEM, "B")]
 _Bias = Annotated[bool, option("Append a column of ones, penalised like any other.", PROBLEM)]
 _Standardize = Annotated[
@@ -74,6 +76,7 @@ def solve(
     """Train a network on a table of numbers, to a certified global optimum.
 
     The objective is 1/2 ||f(X) - y||^2 + beta/2 ||weights||^2, in the units of the table.
+    A network of several targets has an output for each, and they share its neurons.
 
     Ctrl-C or SIGTERM stops the run with the best network so far, which is saved and shown.
     """
@@ -111,7 +114,7 @@ def _deliver(
     """Save the network, then show the solution - also where saving fails."""
     from cvxnn.cli.outputs import show_solution
 
-    title = f"{data.name}: {features.describe()} -> {features.target}"
+    title = f"{data.name}: {features.describe()}"
     saved = None
     try:
         if out is not None:

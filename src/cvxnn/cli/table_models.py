@@ -65,6 +65,8 @@ class TableModel:
         All columns of the table it was trained on but the target.
     target, task, loss, style : str
         Of :class:`cvxnn.cli.targets.Target`.
+    others : tuple of pairs of str
+        Further targets of a network of several outputs, each with its style.
     figures : dict
         What is known of the training, by name: plain numbers and texts.
     certificate : bytes, optional
@@ -79,6 +81,18 @@ class TableModel:
     style: str
     figures: dict[str, Any] = field(default_factory=dict)
     certificate: bytes | None = None
+    others: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of all targets."""
+        return (self.target, *(name for name, _ in self.others))
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the largest of its networks."""
+        networks = getattr(self.estimator, "networks_", None) or [self.estimator.network_]
+        return max(network.n_outputs or 1 for network in networks)
 
     @property
     def estimator(self) -> Any:
@@ -110,7 +124,7 @@ class TableModel:
             return np.asarray(self.pipeline[0].transform(frame)), notes
 
     def predict(self, encoded: FloatArray) -> Array:
-        """Values or labels for :meth:`encoded` rows, shape (n,)."""
+        """Values or labels for :meth:`encoded` rows, shape (n,), or (n, c) for c targets."""
         return np.asarray(self.estimator.predict(encoded))
 
     def probabilities(self, encoded: FloatArray) -> FloatArray:
@@ -157,6 +171,8 @@ class TableModel:
         state = {
             "format": _FORMAT, "pipeline": pipeline, "columns": columns, "figures": self.figures,
         } | words  # fmt: skip
+        if self.others:
+            state["others"] = [list(pair) for pair in self.others]
         if self.certificate is not None:
             state["certificate"] = np.frombuffer(self.certificate, dtype=np.uint8)
         return state
@@ -217,12 +233,13 @@ def _model(state: Any, path: Path) -> TableModel:
         columns = tuple(Column.from_record(record) for record in state["columns"])
         words = {name: state[name] for name in ("target", "loss", "style")}
         task, pipeline = Task(state["task"]), state["pipeline"]
-        check_model(pipeline, columns, task, words)
+        others = tuple((name, style) for name, style in state.get("others", ()))
+        check_model(pipeline, columns, task, words, others)
         proof = state.get("certificate")
         return TableModel(
             pipeline, columns, task=task, figures=dict(state["figures"]),
             certificate=None if proof is None else np.asarray(proof, dtype=np.uint8).tobytes(),
-            **words,
+            others=others, **words,
         )  # fmt: skip
     except DAMAGE as error:
         raise _unreadable(path) from error

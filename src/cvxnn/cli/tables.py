@@ -214,8 +214,8 @@ class Features:
     ----------
     names : tuple of str
         Feature columns, in the order of the hidden weights.
-    target : str
-        The column that the network predicts.
+    targets : tuple of str
+        The columns that the network predicts, one for each of its outputs.
     bias : bool
         Whether a column of ones follows the features.
     mean, scale : ndarray of shape (len(names),), or None
@@ -223,7 +223,7 @@ class Features:
     """
 
     names: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     bias: bool
     mean: FloatArray | None = None
     scale: FloatArray | None = None
@@ -234,16 +234,21 @@ class Features:
             values = (values - self.mean) / self.scale
         return np.column_stack([values, np.ones(len(values))]) if self.bias else values
 
+    @property
+    def target(self) -> str:
+        """The targets in words."""
+        return ", ".join(self.targets)
+
     def describe(self) -> str:
-        """How many features there are, in words."""
+        """How many features there are and what they predict, in words."""
         features = counted(len(self.names), "feature")
-        return f"{features} and a bias" if self.bias else features
+        return f"{features}{' and a bias' if self.bias else ''} -> {self.target}"
 
     def to_metadata(self) -> dict[str, Any]:
         """The part of a model's metadata that :meth:`from_metadata` reads."""
         return {
             "feature_names": list(self.names),
-            "target": self.target,
+            "target": self.target if len(self.targets) == 1 else list(self.targets),
             "bias": self.bias,
             "mean": None if self.mean is None else self.mean.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
@@ -255,7 +260,7 @@ class Features:
         try:
             features = cls(
                 names=tuple(str(name) for name in metadata["feature_names"]),
-                target=str(metadata["target"]),
+                targets=_names(metadata["target"]),
                 bias=bool(metadata["bias"]),
                 mean=_optional_vector(metadata["mean"]),
                 scale=_optional_vector(metadata["scale"]),
@@ -286,19 +291,37 @@ def standardization(values: FloatArray, names: tuple[str, ...]) -> tuple[FloatAr
     return mean, np.where(np.ptp(values, axis=0) == 0.0, 1.0, scale)
 
 
+def check_different(targets: Sequence[str]) -> None:
+    """Raise `InputError` if a column is named twice."""
+    name, count = Counter(targets).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"The target {name!r} is given {count} times.")
+
+
 def read_training_data(
-    table: Table, target: str, *, bias: bool, standardize: bool
+    table: Table, targets: Sequence[str], *, bias: bool, standardize: bool
 ) -> tuple[Features, FloatArray, FloatArray]:
-    """Read a table whose columns are all features but one: features, X and y."""
-    table.require(target)
-    names = tuple(name for name in table.columns if name != target)
+    """Read a table whose columns are all features but the targets: features, X and y.
+
+    y is of shape (n,), or (n, c) for c targets.
+    """
+    for target in targets:
+        table.require(target)
+    check_different(targets)
+    names = tuple(name for name in table.columns if name not in targets)
     if not names:
-        raise InputError(f"{table.source} has no column besides the target {target!r}.")
-    values = table.read([*names, target])
-    inputs, y = values[:, :-1], values[:, -1].copy()
+        word, named = "target" if len(targets) == 1 else "targets", ", ".join(map(repr, targets))
+        raise InputError(f"{table.source} has no column besides the {word} {named}.")
+    inputs, y = np.hsplit(table.read([*names, *targets]), [len(names)])
+    y = y[:, 0].copy() if len(targets) == 1 else y.copy()
     mean, scale = standardization(inputs, names) if standardize else (None, None)
-    features = Features(names, target, bias, mean, scale)
+    features = Features(names, tuple(targets), bias, mean, scale)
     return features, np.ascontiguousarray(features.matrix(inputs)), y
+
+
+def _names(entry: Any) -> tuple[str, ...]:
+    """One name, or a list of them."""
+    return tuple(map(str, entry)) if isinstance(entry, list) else (str(entry),)
 
 
 def _optional_vector(entries: Any) -> FloatArray | None:

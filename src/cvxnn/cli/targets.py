@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
 
-# Classes that are trained one against the rest; a column of more words is no target.
+# Classes that a network tells apart; a column of more words is no target.
 _MOST_CLASSES = 100
 # A target of so few different whole numbers may have been meant as classes.
 _FEW_NUMBERS = 10
@@ -80,11 +80,11 @@ def read_target(
     if not known.any():
         raise InputError(
             f"{cells.source}: column {name!r} is empty, nothing can be learnt of it"
-            f"{_unknown(cells)}."
+            f"{_unknown(cells, name)}."
         )
     missing = len(known) - int(known.sum())
     rows = "1 row has" if missing == 1 else f"{missing} rows have"
-    notes = [f"{rows} no {name!r}{_unknown(cells)}; left out."] if missing else []
+    notes = [f"{rows} no {name!r}{_unknown(cells, name)}; left out."] if missing else []
     style, _ = cells.style(name, style)
     wanted = task
     task = task or _task_of(loss) or _natural_task(cells, name, style)
@@ -100,15 +100,56 @@ def read_target(
         values = column[known].map(classes).to_numpy(dtype=str)
         notes += merging(name, classes)
     if len(np.unique(values)) < 2:
-        where = f"every row that has one{_unknown(cells)}" if missing else "every row"
+        where = f"every row that has one{_unknown(cells, name)}" if missing else "every row"
         what = "value" if column.nunique() == 1 else "value, to 16 digits,"
         raise InputError(f"{cells.source}: column {name!r} has the same {what} in {where}.")
     return Target(name, task, loss or LOSSES[task][0], style, values, known, tuple(notes))
 
 
-def _unknown(cells: Cells) -> str:
+def read_numbers(
+    cells: Cells, names: Sequence[str], task: Task | None, loss: str | None
+) -> tuple[list[Target], Array, Array]:
+    """Several targets, which are numbers, as one network predicts them.
+
+    Parameters
+    ----------
+    cells, task, loss
+        As for :func:`read_target`.
+    names : sequence of str
+        Two or more.
+
+    Returns
+    -------
+    targets : list of Target
+        Each by itself.
+    values : ndarray, shape (n, c)
+        Of the rows that have all of them.
+    known : ndarray of bool
+        Which rows of the table have.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_target`, if one is of classes, or no row has all.
+    """
+    targets = [read_target(cells, name, task, loss) for name in names]
+    for target in targets:
+        if target.task is Task.CLASSIFICATION:
+            raise InputError(
+                f"Several targets are numbers, and {target.name!r} is of classes: give it as the "
+                "only --target."
+            )
+    known = np.logical_and.reduce([target.known for target in targets])
+    if not known.any():
+        raise InputError(f"{cells.source}: no row has all of {', '.join(map(repr, names))}.")
+    values = [target.values[known[target.known]] for target in targets]
+    return targets, np.column_stack(values), known
+
+
+def _unknown(cells: Cells, name: str) -> str:
     """The words that were read as a missing target, with how many rows have them."""
-    words, counts = np.unique(cells.unknown[cells.unknown != ""], return_counts=True)
+    missing = cells.unknown.get(name, np.zeros(0, dtype=object))
+    words, counts = np.unique(missing[missing != ""], return_counts=True)
     pairs = zip(words.tolist(), counts.tolist(), strict=True)
     listed = ", ".join(f"{word!r} in {counted(count, 'row')}" for word, count in pairs)
     return f" ({listed} is read as missing)" if listed else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +21,8 @@ from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted, strict
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel
-from cvxnn.cli.tables import require
-from cvxnn.cli.targets import Target, accuracy, read_target
+from cvxnn.cli.tables import check_different, require
+from cvxnn.cli.targets import Target, accuracy, read_numbers, read_target
 from cvxnn.errors import InputError
 from cvxnn.estimators import (
     ConvexReLUClassifier,
@@ -45,7 +46,7 @@ _ESTIMATORS: dict[tuple[Task, bool], Any] = {
 class Settings:
     """What the user wants; see the options of ``cvxnn fit``."""
 
-    target: str
+    targets: Sequence[str]
     task: Task | None = None
     loss: str | None = None
     beta: str | float = "cv"
@@ -89,21 +90,18 @@ def train(source: Source, settings: Settings) -> Fitted:
         If Ctrl-C was pressed before there was a model.
     """
     begin = time.perf_counter()
-    cells = Cells.read(source, text=settings.wishes.category, target=settings.target)
-    for name in (settings.target, *settings.wishes.named()):
-        require(name, tuple(cells.frame), source.name)
-    if settings.target in settings.wishes.named():
-        raise InputError(f"The target {settings.target!r} is none of the columns to learn from.")
-    target = read_target(cells, settings.target, settings.task, settings.loss)
+    cells = _cells(source, settings)
+    target, others = _read_targets(cells, settings)
     cells = cells.rows(target.known)
-    columns = planned(cells, target.name, settings.wishes)
+    columns = planned(cells, settings.targets, settings.wishes)
     frame, _ = features(cells, columns)
     learnt, held_out = _split(target, settings)
     _check_rows(target, learnt, settings, source.name)
     pipeline = Pipeline([("columns", encoder(columns)), ("network", _estimator(target, settings))])
     model = TableModel(
-        pipeline, tuple(columns), target.name, target.task, target.loss, target.style
-    )
+        pipeline, tuple(columns), target.name, target.task, target.loss, target.style,
+        others=tuple((other.name, other.style) for other in others),
+    )  # fmt: skip
     ending = fitted(pipeline, frame.iloc[learnt], target.values[learnt])
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
@@ -113,6 +111,29 @@ def train(source: Source, settings: Settings) -> Fitted:
     model.figures.update(_figures(model, settings, len(learnt), elapsed) | {"holdout": score})
     model = replace(model, certificate=_certificate(model.estimator))
     return Fitted(model, source.name, ending, target.notes)
+
+
+def _cells(source: Source, settings: Settings) -> Cells:
+    """The cells of a table that has all columns of the settings."""
+    targets, named = settings.targets, settings.wishes.named()
+    cells = Cells.read(source, text=settings.wishes.category, targets=targets)
+    for name in (*targets, *named):
+        require(name, tuple(cells.frame), source.name)
+    for name in targets:
+        if name in named:
+            raise InputError(f"The target {name!r} is none of the columns to learn from.")
+    check_different(targets)
+    return cells
+
+
+def _read_targets(cells: Cells, settings: Settings) -> tuple[Target, list[Target]]:
+    """The target with all values and notes, of shape (n,) or (n, c), and those beside it."""
+    if len(settings.targets) == 1:
+        return read_target(cells, settings.targets[0], settings.task, settings.loss), []
+    targets, values, known = read_numbers(cells, settings.targets, settings.task, settings.loss)
+    notes = tuple(note for target in targets for note in target.notes)
+    first, *others = targets
+    return replace(first, values=values, known=known, notes=notes), others
 
 
 def _certificate(estimator: Any) -> bytes | None:
@@ -186,7 +207,11 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
     predictions = model.predict(encoded)
     figures: dict[str, Any] = {"n_rows": len(values)}
     if model.task is Task.REGRESSION:
-        figures["rmse"] = float(root_mean_squared_error(values, predictions))
+        errors = root_mean_squared_error(values, predictions, multioutput="raw_values").tolist()
+        # They have units of their own.
+        figures["rmse"] = (
+            dict(zip(model.targets, errors, strict=True)) if model.others else errors[0]
+        )
         # One row has no variance to explain.
         figures["r2"] = float(r2_score(values, predictions)) if len(values) > 1 else None
         return figures

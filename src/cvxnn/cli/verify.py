@@ -69,10 +69,12 @@ def _of_network(model: Path, data: Path, target: str | None) -> _Claim:
     """That of a file of 'cvxnn solve'."""
     from cvxnn.cli.certify import network_features
     from cvxnn.cli.outputs import load_model
+    from cvxnn.cli.problems import check_one_output
     from cvxnn.cli.tables import open_table
     from cvxnn.networks.storage import load_certificate
 
     network, metadata = load_model(model)
+    check_one_output(network.n_outputs or 1, model, "verify")
     certificate = load_certificate(model)
     table = open_table(data)
     features = network_features(metadata, network.n_features, model, target, table)
@@ -88,12 +90,14 @@ def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
 
     check_packages()
     from cvxnn.cli.certify_model import table_problem
+    from cvxnn.cli.problems import check_one_output
     from cvxnn.cli.table_models import load_table_model
     from cvxnn.estimators.inputs import Samples
     from cvxnn.exchange.foreign import read_network
     from cvxnn.verification import BoundCertificate
 
     loaded = load_table_model(model)
+    check_one_output(loaded.n_outputs, model, "verify")
     if loaded.certificate is None:
         raise InputError(
             f"{model} has no certificate: it has a network for each of several classes, or was "

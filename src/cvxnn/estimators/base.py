@@ -20,6 +20,7 @@ from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.last_fit import LastFit
 from cvxnn.estimators.model_estimator import ModelEstimator
 from cvxnn.estimators.remarks import remark_on_empty
+from cvxnn.estimators.seen_classes import SeenClasses
 from cvxnn.estimators.tasks import Task
 from cvxnn.estimators.time_limits import Budget
 from cvxnn.estimators.training import AT_ONCE, OnRound, Training
@@ -105,7 +106,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         ----------
         X : array-like, shape (n, d), or (n, ...) for images and patches
             Dense.
-        y : array-like, shape (n,)
+        y : array-like, shape (n,), or (n, c) for c targets of a regressor
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
             >= 0; a weight of 2 is a sample twice.
@@ -301,14 +302,18 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         for samples, starts in zip(problems, chosen.starts, strict=True):
             left = len(problems) - len(solutions)
             deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
+            seen = SeenClasses.of(training, samples)
             with live_progress(bool(self.verbose), lines=True) as show:
-                task = Task(training, samples, chosen.beta, starts, _both(show, report))
+                task = Task(
+                    training, seen.narrowed(samples), chosen.beta, seen.starts(starts),
+                    _both(show, report),
+                )  # fmt: skip
                 if budget.is_automatic and not is_over:
                     solution = task.settled(deadline, budget.proofs / len(problems))
                 else:
                     solution = task.solve(deadline)
             is_over = is_over or solution.status is Status.INTERRUPTED
-            solutions.append(solution)
+            solutions.append(seen.solution(solution))
         if chosen.cut_short is not None:
             solutions = [_cut_short(solution, chosen.cut_short) for solution in solutions]
         return solutions

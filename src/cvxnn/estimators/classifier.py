@@ -1,4 +1,4 @@
-"""The classifier: one network for two classes, else one for each class against the rest."""
+"""The classifier: one network, or one for each class against the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,7 +19,12 @@ from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss, SoftmaxLoss
+from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
+from cvxnn.validation import check_choice
+
+_MULTI_CLASS = ("auto", "softmax", "ovr")
 
 
 def _has_probabilities(classifier: ConvexClassifier) -> bool:
@@ -30,9 +35,10 @@ def _has_probabilities(classifier: ConvexClassifier) -> bool:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
-    """One network for two classes, else one for each; not for use by itself."""
+    """One network, or one for each class; not for use by itself."""
 
     loss: str = "logistic"
+    multi_class: str = "auto"
     class_weight: dict[Any, float] | str | None = None
     _losses = ("logistic", "squared_hinge", "squared")
 
@@ -40,7 +46,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return self._tagged(super().__sklearn_tags__())
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
-        """Values of the networks, shape (n,) for two classes, else (n, n_classes)."""
+        """Values of the outputs, shape (n,) for two classes, else (n, n_classes)."""
         values = self._values(X)
         return values[:, 0] if values.shape[1] == 1 else values
 
@@ -54,10 +60,13 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
 
-        Those of more than two classes are the logistic functions of the networks,
-        divided by their sum.
+        Those of more than two classes are the softmax of the outputs; of one network for each
+        class they are the logistic functions of the networks, divided by their sum.
         """
-        values = expit(self.decision_function(X))
+        decisions = self.decision_function(X)
+        if self.networks_[0].n_outputs is not None:
+            return np.asarray(softmax(decisions, axis=1))
+        values = expit(decisions)
         if values.ndim == 1:
             return np.column_stack([1.0 - values, values])
         total = values.sum(axis=1, keepdims=True)
@@ -65,6 +74,30 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return np.where(
             total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
         )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if check_choice(self.multi_class, "multi_class", _MULTI_CLASS) != "softmax":
+            return
+        if self.loss != "logistic":
+            raise InputError(f"multi_class='softmax' needs loss='logistic', got {self.loss!r}.")
+        if not self._takes_outputs:
+            raise InputError(
+                "multi_class='softmax' needs a model and a method of several outputs, such as "
+                f"ReLU() and 'global'; {self._model()!r} by method={as_method(self.method).name!r} "
+                "has one: take 'ovr'."
+            )
+
+    @property
+    def _is_joint(self) -> bool:
+        """Whether there is one network with an output for each of several classes."""
+        is_softmax = self.multi_class == "softmax" or (
+            self.multi_class == "auto" and self.loss == "logistic" and self._takes_outputs
+        )
+        return is_softmax and len(getattr(self, "classes_", ())) > 2
+
+    def _loss(self) -> Loss:
+        return SoftmaxLoss() if self._is_joint else super()._loss()
 
     def _check_target(self, y: Any) -> None:
         check_labels(y)
@@ -92,8 +125,13 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return Samples.of(table.X, table.y.astype(np.float64), weights)
 
     def _problems(self, merged: Samples) -> list[Samples]:
-        """The samples of each network, with labels -1 and 1; a class may have none of them."""
+        """The samples of each network; a class may have none of them.
+
+        Labels are -1 and 1, or those of a network of several outputs rows of 0 with one 1.
+        """
         samples = self._as_read(merged)
+        if self._is_joint:
+            return [replace(samples, y=np.eye(len(self.classes_))[merged.y.astype(np.intp)])]
         numbers = range(len(self.classes_))
         positive = numbers[1:] if len(numbers) == 2 else numbers
         return [replace(samples, y=np.where(merged.y == k, 1.0, -1.0)) for k in positive]
@@ -122,19 +160,32 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
     samples, not a mean. By default x is standardised inside, so that its units do not matter.
-    More classes are one such problem each, the class against the rest; objective and bound are
-    then sums over the classes, and the status is that of the run that ended worst. The largest
-    value of the networks decides.
+    More classes share the neurons of one network, which has an output for each, and is trained as
+    multinomial logistic regression is:
+
+        sum_i w_i (log(sum_k exp f_k(x_i)) - f_{y_i}(x_i)) + beta/2 sum_j (||u_j||^2 + ||a_j||^2)
+
+    with ``f(x) = sum_j (x'u_j)_+ a_j + b``, the a_j and b with an entry for each class. Other
+    losses and models have one problem of two classes for each, the class against the rest;
+    objective and bound are then sums over the classes, and the status is that of the run that
+    ended worst. The largest value decides.
 
     Parameters
     ----------
     beta : float or "auto", default "auto"
         Weight of the penalty, > 0, in the units of the standardised data. "auto" is the
         root of the rank of the rows (with their column of ones), a guess that costs no
-        accuracy on average against :class:`ConvexReLUClassifierCV`; a hundredth of the largest
-        beta for other models than plain ReLU.
+        accuracy on average against :class:`ConvexReLUClassifierCV`; of half the rank for several
+        classes in one network, which costs half a point; a hundredth of the largest beta for
+        other models than plain ReLU.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
-        ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``.
+        ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``. "logistic" is
+        minus the log-likelihood, so of several outputs that of their softmax.
+    multi_class : {"auto", "softmax", "ovr"}, default "auto"
+        What three classes and more are: one network whose outputs share neurons, or one network
+        for each class against the rest. "auto" is softmax for ``loss="logistic"`` where model and
+        method have several outputs (:class:`ReLU` without a skip connection, :class:`Global`).
+        Two classes are one output in any case.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all
         classes the same total weight.
@@ -142,7 +193,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         As for :class:`ConvexReLURegressor`.
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
-        k networks have ``k n^(r - 2) <= 300``, one for two classes, one for each of more; one
+        k networks have ``k n^(r - 2) <= 300``, one for each class by "ovr", else a single one; one
         network for up to 24 distinct rows of any rank.
     proof_time : float or "auto", default "auto"
         As for :class:`ConvexReLURegressor`; the networks share it.
@@ -153,18 +204,20 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     ----------
     classes_ : ndarray, shape (n_classes,)
     networks_ : list of Network
-        One for two classes, whose positive values mean ``classes_[1]``; else one for
-        each class. They read ``scaling_.transform(X)``, with the column of ones if there is
-        one. That of a class without samples of weight above 0 is a constant, -1e30.
+        One for two classes, whose positive values mean ``classes_[1]``; one with an output
+        for each class; or one for each class. They read ``scaling_.transform(X)``, with the
+        column of ones if there is one. A class without samples of weight above 0 has the
+        constant value -1e30.
     network_ : Network
-        The one for two classes.
+        The one, where there is a single one.
     objective_, dual_bound_, dual_gap_ : float
         Objective, proven lower bound on that of every network, relative difference; in the
         units of the standardised data.
     solutions_ : list of Solution
-        What :func:`cvxnn.solve` returned for each network, with the history of the run.
+        What :func:`cvxnn.solve` returned for each network, with the history of the run. Those of
+        several outputs have no certificate to keep yet.
     solution_ : Solution
-        The one for two classes.
+        The one, where there is a single network.
     status_ : Status
     n_neurons_, n_iter_ : int
         Neurons in all; rounds of the longest run.
@@ -182,6 +235,13 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     >>> model = ConvexReLUClassifier(beta=0.01).fit(X[:, :2], y)
     >>> model.status_.name, model.score(X[:, :2], y)
     ('OPTIMAL', 1.0)
+
+    Three classes share neurons:
+
+    >>> thirds = np.digitize(X[:, 0], [-0.4, 0.4])
+    >>> model = ConvexReLUClassifier(beta=0.5).fit(X[:, :2], thirds)
+    >>> model.status_.name, model.network_.n_outputs, model.predict_proba(X[:, :2]).shape
+    ('OPTIMAL', 3, (50, 3))
 
     Images of horizontal and vertical bars:
 

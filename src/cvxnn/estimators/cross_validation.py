@@ -65,7 +65,7 @@ class CrossValidated(ConvexEstimator):
         ----------
         X : array-like, shape (n, d), or (n, ...) for images and patches
             Dense.
-        y : array-like, shape (n,)
+        y : array-like, shape (n,), or (n, c) for c targets of a regressor
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
             >= 0; a weight of 2 is a sample twice, in the default score of folds as well. A
@@ -335,7 +335,9 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         that the training rows of a fold lack has probability 0 there. The score of the
         estimator itself counts samples as `sample_weight` and `class_weight` do, other
         scores do not.
-    loss, class_weight, scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
+    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias
+        As for :class:`ConvexReLUClassifier`.
+    tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressorCV`.

@@ -146,4 +146,6 @@ class Fold:
         problems = self.estimator._problems(unmerged)
         pairs = zip(networks, problems, strict=True)
         losses = [loss.values(network.forward(each.X), each.y) for network, each in pairs]
-        return self.scoring.mean(np.sum(losses, axis=0), self.rows)
+        # Of several outputs a loss may have values of their own.
+        by_row = np.sum(losses, axis=0).reshape(len(self.rows), -1).sum(axis=1)
+        return self.scoring.mean(by_row, self.rows)

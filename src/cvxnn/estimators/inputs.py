@@ -96,7 +96,7 @@ class Samples:
     Attributes
     ----------
     X : ndarray, shape (k, ...)
-    y : ndarray, shape (k,)
+    y : ndarray, shape (k,), or (k, c) for a network of several outputs
     weights : ndarray, shape (k,), or None where all are 1
     """
 
@@ -109,11 +109,20 @@ class Samples:
         """Merge and sort n samples of d numbers; O(n d log n)."""
         weights = np.ones(len(X)) if weights is None else weights
         counted = weights > 0.0
-        table = np.column_stack([X.reshape(len(X), -1), y])[counted]
-        unique, member = np.unique(table, axis=0, return_inverse=True)
+        entries = X.reshape(len(X), -1)
+        unique, member = np.unique(
+            np.column_stack([entries, y])[counted], axis=0, return_inverse=True
+        )
         total = np.bincount(member.reshape(-1), weights[counted]).astype(np.float64)
-        data = np.ascontiguousarray(unique[:, :-1]).reshape(-1, *X.shape[1:])
-        return cls(data, unique[:, -1].copy(), None if (total == 1.0).all() else total)
+        data, target = np.hsplit(unique, [entries.shape[1]])
+        data = np.ascontiguousarray(data).reshape(-1, *X.shape[1:])
+        target = target.reshape(-1, *y.shape[1:]).copy()
+        return cls(data, target, None if (total == 1.0).all() else total)
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs c of a network for them."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +132,7 @@ class Table:
     Attributes
     ----------
     X : ndarray, shape (n, ...)
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n,), or (n, c) for several targets
         Targets, or labels.
     weights : ndarray, shape (n,), or None where all are 1
     """

@@ -13,7 +13,7 @@ from cvxnn.estimators.inputs import Samples
 from cvxnn.estimators.training import OnRound, Training
 from cvxnn.interrupts import Deadline
 from cvxnn.networks.base import Network
-from cvxnn.problems import Neurons
+from cvxnn.problems import Neurons, as_intercept
 from cvxnn.results import Progress
 from cvxnn.solvers.descent.rough_path import RoughPath
 from cvxnn.validation import check_random_state
@@ -108,7 +108,8 @@ class JoinedSearch:
         if len(predictions) < _LEAST:
             return False
         variance = float(np.mean(np.var(predictions, axis=0, ddof=1))) / len(predictions)
-        deviation = float(np.std(np.mean(predictions, axis=0)))
+        # Of each output by itself: a constant is no part of it.
+        deviation = float(np.sqrt(np.mean(np.var(np.mean(predictions, axis=0), axis=0))))
         share = _STEADY_LABELS if self._problem.loss.has_labels else _STEADY
         return bool(np.sqrt(variance) <= share * deviation)
 
@@ -123,8 +124,7 @@ class JoinedSearch:
         """Keep the network if it is the best so far, and report; what it predicts."""
         network = self._training.model.network(neurons, self._samples.X.shape[1:])
         prediction = network.predict_on(self._problem.rows).values
-        objective = self._problem.loss.value(prediction, self._problem.y)
-        objective += self._beta * network.penalty()
+        objective = self._problem.value(prediction) + self._beta * network.penalty()
         if self.network is None or objective < self.objective:
             self.network, self.objective = network, objective
         progress = Progress(
@@ -155,5 +155,7 @@ def mean(found: Sequence[Neurons]) -> Neurons:
     for neurons in found[1:]:
         both = joined.joined(neurons.directions, neurons.outputs)
         joined = both.sized(np.concatenate([joined.sizes, neurons.sizes]))
-    intercept = float(np.mean([neurons.intercept for neurons in found]))
-    return replace(joined.sized(joined.sizes / len(found)), intercept=intercept)
+    intercept = np.mean(np.array([neurons.intercept for neurons in found]), axis=0)
+    return replace(
+        joined.sized(joined.sizes / len(found)), intercept=as_intercept(np.atleast_1d(intercept))
+    )

@@ -48,6 +48,13 @@ class LastFit:
                 f"With warm_start=True y must need as many networks as in the last fit, "
                 f"{len(self.networks)}, got {len(problems)}."
             )
+        outputs = [network.n_outputs or 1 for network in self.networks]
+        wanted = [samples.n_outputs for samples in problems]
+        if outputs != wanted:
+            raise InputError(
+                f"With warm_start=True y must have {outputs[0]} columns or classes, as in the "
+                f"last fit, got {wanted[0]}."
+            )
         is_table = training.model.takes_ones
         if is_table and self.shape != now.shape:
             raise InputError(

@@ -20,6 +20,7 @@ from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
+from cvxnn.validation import check_flag
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -85,6 +86,11 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         """The kind of network, with the bias that it has by a setting."""
         model = as_model(self.model)
         return model.with_bias() if self.hidden_bias else model
+
+    @property
+    def _takes_outputs(self) -> bool:
+        """Whether the model has networks of several outputs, and the method trains them."""
+        return as_method(self.method).name in self._model().capabilities.outputs
 
     def _tagged(self, tags: Any) -> Any:
         """Tags of scikit-learn with those of the model."""
@@ -165,11 +171,14 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return list(self.networks_) if hasattr(self, "networks_") else [self.network_]
 
-    def to_torch(self, *, dtype: dtype | None = None) -> Sequential:
+    def to_torch(self, *, probabilities: bool = False, dtype: dtype | None = None) -> Sequential:
         """The fitted model as a ``torch.nn.Sequential``, see :func:`cvxnn.to_torch`; O(k m d).
 
         Parameters
         ----------
+        probabilities : bool, default False
+            For a classifier with ``predict_proba`` and one network: whether the module ends in
+            probabilities, those of ``classes_`` or, of two, of the second one.
         dtype : torch.dtype, optional
             Of the parameters: ``torch.float64`` if None.
 
@@ -177,16 +186,16 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         -------
         torch.nn.Sequential
             From X of shape (n, d), without a column of ones, or from images with channels
-            first to shape (n, k): the predictions of a regressor (k = 1), or the decision
-            values of a classifier, k = 1 for two classes and else one column for each of
-            ``classes_``.
+            first to shape (n, k): the predictions of a regressor, one column for each target,
+            or the decision values of a classifier, k = 1 for two classes and else one column
+            for each of ``classes_``.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         InputError
-            As :func:`cvxnn.to_torch`.
+            As :func:`cvxnn.to_torch`, or if there are no probabilities.
 
         Examples
         --------
@@ -197,15 +206,28 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         >>> abs(value.item() - float(model.predict([[2.0]])[0])) < 1e-12
         True
         """
+        networks = self._fitted_networks()
+        self._check_probabilities(probabilities)
         return to_torch(
-            self._fitted_networks(), dtype=dtype, scaling=self._scaling(), **self._inputs
-        )
+            networks, probabilities=probabilities, dtype=dtype, scaling=self._scaling(),
+            **self._inputs,
+        )  # fmt: skip
 
-    def to_onnx(self, *, dtype: str = "float64") -> ModelProto:
+    def _check_probabilities(self, probabilities: bool) -> None:
+        """Raise InputError where probabilities are wanted and there are none."""
+        if check_flag(probabilities, "probabilities") and not hasattr(self, "predict_proba"):
+            raise InputError(
+                "probabilities needs a classifier with loss='logistic', got a "
+                f"{type(self).__name__} with loss={getattr(self, 'loss', None)!r}."
+            )
+
+    def to_onnx(self, *, probabilities: bool = False, dtype: str = "float64") -> ModelProto:
         """The fitted model as an ONNX model, see :func:`cvxnn.to_onnx`; O(k m d).
 
         Parameters
         ----------
+        probabilities : bool, default False
+            As for :meth:`to_torch`.
         dtype : {"float64", "float32"}, default "float64"
             Of weights, input and output.
 
@@ -221,7 +243,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         NotFittedError
             Before `fit`.
         InputError
-            As :func:`cvxnn.to_onnx`.
+            As :func:`cvxnn.to_onnx`, or if there are no probabilities.
 
         Examples
         --------
@@ -231,10 +253,12 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         ['Gemm', 'Relu', 'Gemm']
         """
         networks = self._fitted_networks()
+        self._check_probabilities(probabilities)
         known = {"feature_names": "feature_names_in_", "classes": "classes_"}
         metadata = {
             key: getattr(self, name).tolist() for key, name in known.items() if hasattr(self, name)
         }
         return to_onnx(
-            networks, dtype=dtype, metadata=metadata, scaling=self._scaling(), **self._inputs
-        )
+            networks, probabilities=probabilities, dtype=dtype, metadata=metadata,
+            scaling=self._scaling(), **self._inputs,
+        )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, final
 
 from cvxnn.estimators.inputs import Samples
+from cvxnn.estimators.seen_classes import SeenClasses
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
 from cvxnn.networks.base import Network
@@ -41,6 +42,9 @@ def path_of(training: Training, samples: Samples, deadline: Deadline) -> Path:
     """The path of samples; when the deadline passes, networks stay as they are."""
     if training.is_settled(samples):
         return ConstantPath(training.constant(samples))
+    seen = SeenClasses.of(training, samples)
+    if seen.columns is not None:
+        return SeenPath(path_of(training, seen.narrowed(samples), deadline), seen)
     if samples.X.shape[-1] > _QUICK_RANK and training.has_plain_rows(samples):
         return SearchPath(training, samples, deadline)
     return SolvePath(training, samples, deadline)
@@ -60,6 +64,25 @@ class ConstantPath:
 
     def advance(self, beta: float) -> Network:
         return self._network
+
+
+@final
+class SeenPath:
+    """Networks of all classes, of a path of those that have rows."""
+
+    def __init__(self, path: Path, seen: SeenClasses) -> None:
+        self._path, self._seen = path, seen
+
+    @property
+    def largest_beta(self) -> float:
+        return self._path.largest_beta
+
+    def start_from(self, network: Network) -> None:
+        (start,) = self._seen.starts([network])
+        self._path.start_from(start)
+
+    def advance(self, beta: float) -> Network:
+        return self._seen.network(self._path.advance(beta))
 
 
 @final

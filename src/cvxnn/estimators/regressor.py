@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
@@ -17,12 +18,13 @@ from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import HuberLoss, Loss
+from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
-    """One network for one target; not for use by itself."""
+    """One network for one target or several; not for use by itself."""
 
     loss: str = "squared"
     delta: float = 1.0
@@ -30,11 +32,14 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     _losses = ("squared", "huber")
 
     def __sklearn_tags__(self) -> Any:
-        return self._tagged(super().__sklearn_tags__())
+        tags = self._tagged(super().__sklearn_tags__())
+        tags.target_tags.multi_output = self._takes_outputs
+        return tags
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Values of the network in the units of y, shape (n,)."""
-        return self._values(X)[:, 0]
+        """Values of the network in the units of y, shape (n,), or (n, c) for c targets."""
+        values = self._values(X)
+        return values[:, 0] if self.network_.n_outputs is None else values
 
     @property
     def _flags(self) -> tuple[str, ...]:
@@ -48,8 +53,12 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         check_numbers(y)
 
     def _read(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights) -> Table:
-        data, target = self._read_all(X, y, y_numeric=True)
+        data, target = self._read_all(X, y, y_numeric=True, multi_output=True)
         target = np.asarray(target, dtype=np.float64)
+        if target.ndim == 2 and target.shape[1] == 1:
+            target = column_or_1d(target, warn=True)
+        if target.ndim == 2:
+            self._model().check_outputs(target.shape[1], as_method(self.method))
         return Table(data, target, weights_of(sample_weight, len(data)))
 
     def _merged(self, table: Table) -> Samples:
@@ -84,7 +93,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
     samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. By default
     x and y are standardised inside, so that units do not matter: predictions follow
-    ``y -> a y + b`` and columns in other units.
+    ``y -> a y + b`` and columns in other units. Several targets, y of shape (n, c), share the
+    neurons of one network with an output for each: the a_j and b are vectors, the penalty has
+    ``||a_j||^2``, and losses are sums over the targets.
 
     Parameters
     ----------
@@ -101,7 +112,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         constant ones only mean 0). Images, signals and patches are divided by the root
         mean square of all their entries.
     scale_y : bool, default True
-        Whether y gets mean 0 and deviation 1. Predictions are in the units of y.
+        Whether y gets mean 0 and deviation 1, each target by itself. Predictions are in the
+        units of y.
     fit_intercept : bool, default True
         Whether the network has an intercept b, which is not penalised.
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
@@ -172,6 +184,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
 
     Notes
     -----
+    Several targets need a model and a method that have several outputs, which are :class:`ReLU`
+    without a skip connection and :class:`Global`.
+
     X has what the model reads: rows of shape (n, d); images of shape (n, height, width[, C])
     or signals of shape (n, length[, C]) for :class:`Conv`; patches for :class:`LinearConv`.
     Samples are merged where they are equal and sorted, so that weights, repetition and
@@ -190,6 +205,12 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ('OPTIMAL', True)
     >>> [round(float(value), 2) for value in model.predict([[-0.5], [2.0]])]
     [0.5, 2.0]
+
+    Two targets, whose network has two outputs:
+
+    >>> model = ConvexReLURegressor(beta=1e-3).fit(X, np.column_stack([np.abs(X), X]))
+    >>> model.predict([[-0.5], [2.0]]).round(2).tolist(), model.n_neurons_
+    ([[0.5, -0.5], [2.0, 2.0]], 2)
 
     A convolutional network on signals, which learns how often one changes:
 

@@ -22,8 +22,8 @@ class Scaling:
     scale : ndarray, shape (d,), or float
         Weighted standard deviations of the columns, 1 for a constant one; the root mean
         square of all entries where data are not centred.
-    target_centre, target_scale : float
-        The same of the target.
+    target_centre, target_scale : float, or ndarray of shape (c,)
+        The same of the target, or of each of several.
 
     Examples
     --------
@@ -37,8 +37,8 @@ class Scaling:
 
     centre: FloatArray | None = None
     scale: FloatArray | float = 1.0
-    target_centre: float = 0.0
-    target_scale: float = 1.0
+    target_centre: FloatArray | float = 0.0
+    target_scale: FloatArray | float = 1.0
 
     def of_rows(self, samples: Samples) -> Scaling:
         """With the means and deviations of the columns of X, of shape (n, d)."""
@@ -52,9 +52,12 @@ class Scaling:
         return replace(self, scale=root if root > 0.0 else 1.0)
 
     def of_target(self, samples: Samples) -> Scaling:
-        """With mean and deviation of y."""
-        centre, scale = _moments(samples.y[:, None], samples.weights)
-        return replace(self, target_centre=float(centre[0]), target_scale=float(scale[0]))
+        """With mean and deviation of y, or of each of its columns."""
+        if samples.y.ndim == 1:
+            centre, scale = _moments(samples.y[:, None], samples.weights)
+            return replace(self, target_centre=float(centre[0]), target_scale=float(scale[0]))
+        centre, scale = _moments(samples.y, samples.weights)
+        return replace(self, target_centre=centre, target_scale=scale)
 
     def equals(self, other: Scaling) -> bool:
         """Whether it is the same to the last digit."""
@@ -62,10 +65,10 @@ class Scaling:
             same_centre = self.centre is other.centre
         else:
             same_centre = np.array_equal(self.centre, other.centre)
-        same_target = (
-            self.target_centre == other.target_centre and self.target_scale == other.target_scale
+        others = ("scale", "target_centre", "target_scale")
+        return same_centre and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in others
         )
-        return same_centre and same_target and np.array_equal(self.scale, other.scale)
 
     def transform(self, X: FloatArray) -> FloatArray:
         """Data of shape (n, ...) as the networks read them, but for a column of ones."""

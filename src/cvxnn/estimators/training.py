@@ -18,7 +18,7 @@ from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.oracle.choice import SURE_RANK, proof_work
 from cvxnn.patterns.reduction import reduce_rows
-from cvxnn.problems import Problem
+from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.scale import KIND
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.rough_path import rounding_of_zero
@@ -40,7 +40,7 @@ _LEAST_BOUND, _ROW_BOUND = 0.2, 1e-3
 # Seconds for a network when time is over: its first one, and no more.
 AT_ONCE = 1e-9
 # A value that is as good as infinite: its logistic function is 1 to the last digit.
-_CERTAIN = 1e30
+CERTAIN = 1e30
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,9 @@ class Training:
     ) -> Solution[Any]:
         """With the bound of a relaxation that takes so long at most, where it is closer."""
         problem = replace(self.problem(samples), beta=beta)
+        # The relaxation is for one output.
+        if problem.n_outputs > 1:
+            return solution
         if solution.gap <= self.tol or seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.y)):
             return solution
         prover = relaxation_prover(problem, intercept=self.intercept)
@@ -178,8 +181,9 @@ class Training:
         """Whether a network has a smaller objective than the one that predicts 0."""
         problem = self.problem(samples)
         values = network.predict_on(problem.rows).values
-        zero = problem.loss.value(np.zeros_like(values), problem.y)
-        return problem.loss.value(values, problem.y) + beta * network.penalty() < zero
+        return problem.value(values) + beta * network.penalty() < problem.value(
+            np.zeros_like(values)
+        )
 
     def is_settled(self, samples: Samples) -> bool:
         """Whether labels are all the same: an intercept then has no best value but infinity."""
@@ -189,10 +193,14 @@ class Training:
     def constant(self, samples: Samples) -> Network:
         """What there is instead: certainty, in a number that every dtype has."""
         problem, _ = self.problem(samples).in_units()
+        if problem.n_outputs > 1:
+            nothing = Neurons.none(problem.rows.n_features, problem.n_outputs)
+            certain = np.where(samples.y[0] > 0.0, 0.0, -CERTAIN)
+            return self.model.network(nothing, samples.X.shape[1:]).with_intercept(certain)
         choices = Choices(self.method, check_random_state(0), None)
         nothing = self.model.strategy(problem, choices).nothing()
         network = self.model.network(nothing, samples.X.shape[1:])
-        return network.with_intercept(_CERTAIN * float(samples.y[0]))
+        return network.with_intercept(CERTAIN * float(samples.y[0]))
 
     def _constant_solution(self, samples: Samples, beta: float) -> Solution[Any]:
         return Solution(

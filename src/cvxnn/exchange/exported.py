@@ -10,7 +10,7 @@ from cvxnn.errors import InputError
 from cvxnn.exchange.scaled import Scaling, unscaled
 from cvxnn.layers.images import Sides
 from cvxnn.networks.base import Network
-from cvxnn.networks.stages import Convolution, RowStage, Stages, Windows
+from cvxnn.networks.stages import Convolution, Probabilities, RowStage, Stages, Windows
 from cvxnn.validation import check_count, check_flag
 
 Networks = Network | Sequence[Network]
@@ -43,8 +43,12 @@ class Exported:
         has_ones: bool,
         image_shape: Sides | None,
         scaling: Scaling | None = None,
+        *,
+        probabilities: bool = False,
     ) -> Exported:
         """The stages of these networks, on data and to targets as they were before a scaling.
+
+        With `probabilities` those of classes, of the values of one network.
 
         Raises
         ------
@@ -73,6 +77,13 @@ class Exported:
                 )
             sides = checked_sides(image_shape, first.windows)
         n_outputs = sum(network.n_outputs or 1 for network in networks)
+        if check_flag(probabilities, "probabilities"):
+            if len(networks) > 1:
+                raise InputError(
+                    f"probabilities is for one network, got {len(networks)}: a classifier has one "
+                    "for two classes and, with multi_class='softmax', for more."
+                )
+            stages = (*stages, Probabilities(n_outputs))
         return cls(kind, stages, n_outputs, sides)
 
 

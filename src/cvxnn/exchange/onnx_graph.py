@@ -131,6 +131,11 @@ class Graph:
     def flatten(self, stage: stages.Flatten, value: str) -> str:
         return self._add("Flatten", [value], "rows", axis=1)
 
+    def probabilities(self, stage: stages.Probabilities, value: str) -> str:
+        if stage.n_outputs > 1:
+            return self._add("Softmax", [value], "probabilities", axis=1)
+        return self._add("Sigmoid", [value], "probabilities")
+
 
 _REDUCTIONS = {"average": "ReduceMean", "max": "ReduceMax"}
 
@@ -142,4 +147,5 @@ OPERATORS: dict[type[stages.Stage], Callable[[Graph, Any, str], str]] = {
     stages.Convolution: Graph.convolution,
     stages.Pooling: Graph.pooling,
     stages.Flatten: Graph.flatten,
+    stages.Probabilities: Graph.probabilities,
 }

@@ -33,6 +33,7 @@ def to_onnx(
     has_ones: bool = False,
     image_shape: Sides | None = None,
     scaling: Scaling | None = None,
+    probabilities: bool = False,
     dtype: str = "float64",
     input_name: str = "X",
     output_name: str = "values",
@@ -55,6 +56,10 @@ def to_onnx(
     scaling : optional
         What data and targets were divided by before the training, such as ``scaling_`` of a
         fitted estimator: the model takes data and gives values as they were before.
+    probabilities : bool, default False
+        Whether the model ends in probabilities of classes, for a network that was trained by
+        their logarithms: the softmax of several outputs (loss ``"softmax"``), or of one
+        output the sigmoid, the probability of the second of two classes (``"logistic"``).
     dtype : {"float64", "float32"}, default "float64"
         Of weights, input and output. ONNX Runtime has convolutions in float32 only.
     input_name, output_name : str, default "X" and "values"
@@ -100,7 +105,7 @@ def to_onnx(
     helper = import_optional(
         "onnx.helper", "The export needs onnx; install it with: pip install 'cvxnn[onnx]'."
     )
-    exported = Exported.of(network, has_ones, image_shape, scaling)
+    exported = Exported.of(network, has_ones, image_shape, scaling, probabilities=probabilities)
     graph = Graph(helper)
     graph.chain(exported.stages, input_name)
     _check_names(graph, input_name, output_name)
@@ -126,8 +131,8 @@ def save_onnx(network: Networks, path: str | os.PathLike[str], **options: Any) -
     path : str or path-like
         Ends in ``.onnx``.
     **options
-        ``has_ones``, ``image_shape``, ``scaling``, ``dtype``, ``input_name``, ``output_name`` and
-        ``metadata`` as for :func:`to_onnx`.
+        ``has_ones``, ``image_shape``, ``scaling``, ``probabilities``, ``dtype``, ``input_name``,
+        ``output_name`` and ``metadata`` as for :func:`to_onnx`.
 
     Raises
     ------

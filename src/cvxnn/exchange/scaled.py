@@ -21,7 +21,7 @@ class Scaling(Protocol):
         None where data are not centred.
     scale : ndarray, shape (d,), or float
         One number where data are no rows of features.
-    target_centre, target_scale : float
+    target_centre, target_scale : float, or ndarray of shape (c,) for several outputs
     """
 
     @property
@@ -29,9 +29,9 @@ class Scaling(Protocol):
     @property
     def scale(self) -> FloatArray | float: ...
     @property
-    def target_centre(self) -> float: ...
+    def target_centre(self) -> FloatArray | float: ...
     @property
-    def target_scale(self) -> float: ...
+    def target_scale(self) -> FloatArray | float: ...
 
     def transform(self, X: FloatArray) -> FloatArray:
         """x' of data."""
@@ -57,7 +57,9 @@ def unscaled(stages: Stages, scaling: Scaling) -> Stages:
     # Flattened entries have one scale, whatever their order.
     first = int(isinstance(steps[0], Flatten))
     steps[first] = _on_raw(steps[first], scaling)
-    steps[-1] = _to_raw(steps[-1], scaling.target_scale, scaling.target_centre)
+    steps[-1] = _to_raw(
+        steps[-1], np.atleast_1d(scaling.target_scale), np.atleast_1d(scaling.target_centre)
+    )
     return tuple(steps)
 
 
@@ -95,24 +97,24 @@ def _(stage: Convolution, scaling: Scaling) -> Convolution:
 
 
 @singledispatch
-def _to_raw(stage: Stage, scale: float, centre: float) -> Any:
-    """A stage that makes y', making y instead."""
+def _to_raw(stage: Stage, scale: FloatArray, centre: FloatArray) -> Any:
+    """A stage that makes y', making y instead; a scale and a centre for each, or for all."""
     raise TypeError(f"{type(stage).__name__} makes no predictions.")
 
 
 @_to_raw.register
-def _(stage: Affine, scale: float, centre: float) -> Affine:
-    scaled = replace(stage, weight=stage.weight * scale)
-    if stage.bias is None and centre == 0.0:
+def _(stage: Affine, scale: FloatArray, centre: FloatArray) -> Affine:
+    scaled = replace(stage, weight=stage.weight * scale[:, None])
+    if stage.bias is None and not centre.any():
         return scaled
     bias = np.zeros(len(stage.weight)) if stage.bias is None else stage.bias * scale
     return replace(scaled, bias=bias + centre)
 
 
 @_to_raw.register
-def _(stage: Sum, scale: float, centre: float) -> Sum:
+def _(stage: Sum, scale: FloatArray, centre: FloatArray) -> Sum:
     # What is added is added once.
-    offsets = (centre, *(0.0 for _ in stage.branches[1:]))
+    offsets = (centre, *(0.0 * centre for _ in stage.branches[1:]))
     branches: list[Any] = [list(branch) for branch in stage.branches]
     for branch, offset in zip(branches, offsets, strict=True):
         branch[-1] = _to_raw(branch[-1], scale, offset)

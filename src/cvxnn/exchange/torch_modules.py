@@ -88,6 +88,10 @@ class Writer:
     def flatten(self, stage: stages.Flatten) -> Module:
         return self.torch.nn.Flatten()
 
+    def probabilities(self, stage: stages.Probabilities) -> Module:
+        several = stage.n_outputs > 1
+        return self.torch.nn.Softmax(dim=1) if several else self.torch.nn.Sigmoid()
+
     def _of_sides(self, stage: stages.Convolution | stages.Pooling, name: str) -> Any:
         """The class of this name for signals or for images."""
         return getattr(self.torch.nn, f"{name}{len(stage.windows.sides)}d")
@@ -115,6 +119,7 @@ MODULES: dict[type[stages.Stage], Callable[[Writer, Any], Module]] = {
     stages.Convolution: Writer.convolution,
     stages.Pooling: Writer.pooling,
     stages.Flatten: Writer.flatten,
+    stages.Probabilities: Writer.probabilities,
 }
 
 
@@ -124,6 +129,7 @@ def to_torch(
     has_ones: bool = False,
     image_shape: Sides | None = None,
     scaling: Scaling | None = None,
+    probabilities: bool = False,
     dtype: dtype | None = None,
 ) -> Sequential:
     """The network as a ``torch.nn.Sequential``, such as one of Linear, ReLU, Linear; O(k m d).
@@ -148,6 +154,10 @@ def to_torch(
     scaling : optional
         What data and targets were divided by before the training, such as ``scaling_`` of a
         fitted estimator: the module takes data and gives values as they were before.
+    probabilities : bool, default False
+        Whether the module ends in probabilities of classes, for a network that was trained by
+        their logarithms: the softmax of several outputs (loss ``"softmax"``), or of one
+        output the sigmoid, the probability of the second of two classes (``"logistic"``).
     dtype : torch.dtype, optional
         Of the parameters: ``torch.float64`` if None, else float64, float32, bfloat16
         or float16.
@@ -155,7 +165,7 @@ def to_torch(
     Returns
     -------
     torch.nn.Sequential
-        From shape (n, d) or (n, d - 1) to (n, k), so (n, 1) for one network. Images
+        From shape (n, d) or (n, d - 1) to (n, k), so (n, 1) for one network of one output. Images
         have shape (n, C, height, width) or (n, C, length), as PyTorch has it:
         ``torch.from_numpy(np.moveaxis(images, -1, 1))`` of images with channels last.
         With float64 its values are those of ``network.forward`` to rounding.
@@ -206,7 +216,7 @@ def to_torch(
     torch = import_optional(
         "torch", "The export needs PyTorch; install it with: pip install 'cvxnn[torch]'."
     )
-    exported = Exported.of(network, has_ones, image_shape, scaling)
+    exported = Exported.of(network, has_ones, image_shape, scaling, probabilities=probabilities)
     return Writer(torch, _checked_dtype(torch, dtype), exported.image_sides).chain(exported.stages)
 
 

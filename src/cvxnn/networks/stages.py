@@ -130,6 +130,16 @@ class Activation(Stage):
 
 
 @dataclass(frozen=True)
+class Probabilities(Stage):
+    """Probabilities of classes: ``exp t_k / sum_j exp t_j`` of each row t.
+
+    Of one output, that of the second of two classes, ``1 / (1 + exp(-t))``.
+    """
+
+    n_outputs: int
+
+
+@dataclass(frozen=True)
 class Windows:
     """Where the filters of a convolution are applied.
 

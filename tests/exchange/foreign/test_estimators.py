@@ -91,7 +91,12 @@ def test_class_weights_are_for_the_user_to_pass():
 
 def test_several_classes_are_certified_one_by_one():
     labels = np.arange(30) % 3
-    model = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels)
+    quick = {"beta": 0.5, "method": cvxnn.Global(certify=False, polish=False)}
+    joint = cvxnn.ConvexReLUClassifier(**quick).fit(X, labels)
+    refused(lambda: cvxnn.certify(joint, X, labels, 0.5), "Classifier has 3 outputs, and those")
+    two = cvxnn.ConvexReLURegressor(**quick).fit(X, np.column_stack([labels, labels**2]))
+    refused(lambda: cvxnn.certify(two, X, labels, 0.5), "Regressor has 2 outputs, and those of one")
+    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr").fit(X, labels)
     says = r"has 3 networks, .* networks_\[k\], with labels 1"
     refused(lambda: cvxnn.certify(model, X, labels, 0.5), says)
     ones = np.column_stack([model.scaling_.transform(X), np.ones(30)])

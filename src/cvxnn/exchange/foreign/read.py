@@ -166,6 +166,7 @@ def _check_perceptron(model: Any, name: str) -> None:
 def read_regressor(model: Any) -> ReadNetwork:
     """A fitted ``ConvexReLURegressor``, or the one that chose its beta."""
     _check_convex(model, "ConvexReLURegressor", "network_")
+    _check_one_output(model)
     loss = HuberLoss(model.delta) if model.loss == "huber" else as_loss(model.loss)
     return _read_convex(model, model.network_, loss)
 
@@ -180,6 +181,7 @@ def read_classifier(model: Any) -> ReadNetwork:
             "the others, on X as it reads it: with a column of ones after the features if "
             "hidden_bias."
         )
+    _check_one_output(model)
     first, second = model.classes_.tolist()
     remarks: tuple[str, ...] = ()
     if model.class_weight is not None:
@@ -217,6 +219,15 @@ def _read_convex(
         scaling=getattr(model, "scaling_", None),
         remarks=remarks,
     )
+
+
+def _check_one_output(model: Any) -> None:
+    if model.network_.n_outputs is not None:
+        raise InputError(
+            f"The network of the {type(model).__name__} has {model.network_.n_outputs} outputs, "
+            "and those of one can be certified; its own objective_, dual_bound_ and dual_gap_ say "
+            "how far it is from the best one."
+        )
 
 
 def _check_convex(model: Any, name: str, attribute: str) -> None:
