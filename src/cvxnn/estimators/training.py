@@ -162,7 +162,7 @@ class Training:
             return solution
         objective, error = solution.objective, solution.objective_error
         neurons = self.model.neurons(solution.network)
-        nothing = DualProof.of(problem.y, np.inf, KIND)
+        nothing = DualProof(problem.Y, np.array([np.inf]), KIND)
         proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
         bound, known = proof.bound(problem), solution.certificate
         if bound <= solution.dual_bound:

@@ -20,6 +20,8 @@ from cvxnn.relaxation.outputs.proximal import OutputsStep
 from cvxnn.relaxation.outputs.safe_bound import safe_outputs_bound
 from cvxnn.relaxation.readout import separated, squares
 from cvxnn.relaxation.scale import KIND, in_blocks
+from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.outputs.evidence import PairsEvidence
 
 
 @final
@@ -91,7 +93,14 @@ class OutputsScale:
         bound = bound * self.units.targets * self.units.rows
         # Up, where the numbers leave the range of float64 below.
         bounds = np.nextafter(np.array([bound]), np.inf)
-        return DualProof(V * self.units.targets, bounds, KIND)
+        return DualProof(V * self.units.targets, bounds, KIND, evidence=self._evidence(admm))
+
+    def _evidence(self, admm: OutputsAdmm) -> Evidence | None:
+        """The multipliers for a check; none is made for sums and differences of rows."""
+        if self.problem.rows.readout is not None:
+            return None
+        units = self.units.rows / self.factor, self.units.targets / self.factor
+        return PairsEvidence.of(self.blocks.places, admm.multipliers(0), *units)
 
     def _dual_point(self) -> FloatArray:
         """A point of the domain of the conjugate that stays as it is in the units of the data."""
