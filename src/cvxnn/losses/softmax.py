@@ -14,9 +14,9 @@ from cvxnn.losses.base import Loss
 # thousand of them are not rounded.
 _BITS = 40
 _TINY = 1e-300
-# Scalings of rows and columns, and the bits of what is mixed in beyond those of an entry: it
-# makes room for what is shared out.
-_SCALINGS, _MIXED = 2_000, 16
+# Scalings of rows and columns, and the share that is mixed in at most: it makes room for what is
+# shared out.
+_SCALINGS, _MIXED = 2_000, 1e-7
 # Of a unit, what sums over rows may miss.
 _CLOSE = 0.01
 # The logarithm of a factor that is infinite, nearly.
@@ -150,7 +150,10 @@ class SoftmaxLoss(Loss):
         # scaling both in turn (R. Sinkhorn, Amer. Math. Monthly 74, 1967).
         total, counts = _total(y), y.sum(axis=0)
         bits = min(_BITS, 51 - len(y).bit_length())
-        unit, mixed = float(_units(total.max(), bits)), 2.0 ** (_MIXED - bits)
+        unit, share = float(_units(total.max(), bits)), counts[counts > 0.0].min() / counts.sum()
+        # As much room in every entry as may be shared out to it.
+        room = (len(counts) + 2) * unit / share
+        mixed = min(2.0 * room / float(total.min()), _MIXED)
         p = (1.0 - mixed) * np.maximum(y - dual, 0.0) + mixed * total * (counts / counts.sum())
         for _ in range(_SCALINGS):
             sums = p.sum(axis=0)
@@ -159,8 +162,7 @@ class SoftmaxLoss(Loss):
             if (np.abs(sums - counts) <= _CLOSE * unit).all():
                 break
         # Rows of a small weight, in which there is no room, say nothing.
-        share = counts[counts > 0.0].min() / counts.sum()
-        p = np.where(total * mixed * share < (len(counts) + 2) * unit, y, p)
+        p = np.where(total * mixed < room, y, p)
         whole = np.floor((y - p) / unit)
         left, over = -whole.sum(axis=1), -whole.sum(axis=0)
         if min(left.min(), over.min()) < 0.0:
