@@ -115,7 +115,7 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     --------
     >>> from cvxnn.losses import SquaredLoss
     >>> problems = (
-    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 50)
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 70)
     ... )
     >>> [needs_relaxation(problem) for problem in problems]
     [False, True]
