@@ -30,7 +30,7 @@ class Outlook:
     objective : float
         Of the network whose gap it is.
     parameter : str
-        What gives the proof more time: "proof_time", "time_limit" or both.
+        What gives the proof more time: "proof_time", "time_limit" or "time_limit or proof_time".
     cut_short : float or None
         Seconds of an exact oracle before it, which was cut short and may end with more.
     at_rest : bool
