@@ -208,6 +208,8 @@ def test_certify_says_what_more_time_would_bring():
     certificate = cvxnn.certify(network, X, Y, BETA, proof_time=0.5)
     assert certificate.gap < 0.2
     assert any(note.startswith("The gap ") for note in certificate.notes)
+    # Which says it all: a verdict promises nothing.
+    assert "time" not in cvxnn.Verdict.UNDECIDED.value
 
 
 def test_estimators_prove_for_as_long_as_they_are_told():
