@@ -357,9 +357,14 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         # Who has asked for no proof is not told that there is none.
         if self.time_limit == "auto" and self.status_ is Status.STATIONARY:
             return
-        proof = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
-        again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
-        advice = {Status.STATIONARY: proof, Status.INTERRUPTED: f"{again} to go on"}
+        # Of the network that has ended worst, or is farthest from a proof.
+        worst = max(
+            (one for one in self.solutions_ if one.status is self.status_), key=lambda one: one.gap
+        )
+        advice = worst.advice
+        if self.status_ is Status.INTERRUPTED:
+            again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
+            advice = f"{again} to go on"
         warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
 
 

@@ -68,6 +68,9 @@ class RelaxationProver:
         What is beside the neurons: incumbents and proofs are then those of its whole problem.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    on_stage : callable, optional
+        Called with whether it is the last, whenever another relaxation begins: at first, with
+        larger blocks and with another leaf.
     memory : Memory, optional
         Of an iteration for another beta on the same rows, where this one goes on; then of this
         one. Its blocks stay as they have become.
@@ -100,6 +103,7 @@ class RelaxationProver:
     numbers: Numbers = field(default_factory=_in_single_precision)
     beside: Beside | None = None
     on_bound: Callable[[DualProof], object] | None = None
+    on_stage: Callable[[bool], object] | None = None
     memory: Memory | None = None
     threads: int | None = None
     leaves: int = 1
@@ -155,10 +159,11 @@ class _Run:
         self.proof, self.admm, self.scale = proof, admm, scale
         self._best = proof.bound(self._beside.whole)
         self._objective = self._beside.objective(neurons)
-        self._next, self._begun, self._largest = _FIRST, 0, prover.largest
+        self._next, self._largest = _FIRST, prover.largest
         self._on_bound, self._leaves = prover.on_bound, len(SIGNS) * prover.leaves
-        self._history: list[tuple[int, float]] = []
         self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
+        self._on_stage = prover.on_stage
+        self._begin()
 
     @classmethod
     def of(
@@ -283,6 +288,7 @@ class _Run:
         self._nothing_torn = not self.admm.split(int(np.argmax(self._levels)))
         if self._nothing_torn:
             self._wanted = 0
+            self._say_stage()
             return
         self._begin()
         self._next = self._begun + _FIRST
@@ -295,7 +301,14 @@ class _Run:
 
     def _begin(self) -> None:
         """Count from here."""
-        self._begun, self._history = self.admm.iterations, []
+        self._begun, self._history = self.admm.iterations, list[tuple[int, float]]()
+        self._say_stage()
+
+    def _say_stage(self) -> None:
+        """Whether there is no larger relaxation to come."""
+        if self._on_stage is not None:
+            more = self.can_merge or self.can_split or len(self.admm.leaves) < self._wanted
+            self._on_stage(not more)
 
 
 @contextmanager

@@ -115,15 +115,28 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     --------
     >>> from cvxnn.losses import SquaredLoss
     >>> problems = (
-    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 50)
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 70)
     ... )
     >>> [needs_relaxation(problem) for problem in problems]
     [False, True]
     """
     layer = _relaxed_layer(problem)
-    if layer is None or min(layer.rows.shape) <= SURE_RANK:
+    if layer is None or not may_need_relaxation(problem):
         return False
     return not usually_ends(reduce_rows(layer.rows, deadline))
+
+
+def may_need_relaxation(problem: Problem[Any]) -> bool:
+    """The same by the shape of the rows alone, whatever their rank.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> may_need_relaxation(Problem.of(Layer(np.eye(6)), np.ones(6), 0.5, SquaredLoss()))
+    False
+    """
+    layer = _relaxed_layer(problem)
+    return layer is not None and min(layer.rows.shape) > SURE_RANK
 
 
 def _relaxed_layer(problem: Problem[Any]) -> Layer | None:
