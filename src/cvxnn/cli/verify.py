@@ -138,6 +138,7 @@ def _show(report: Verification, model: Path, data: Path, *, as_json: bool) -> No
 
 _REPORTED = (
     "bound", "claimed", "objective", "is_recomputed", "how", "elapsed", "beta", "loss", "network",
+    "settings", "intercept",
 )  # fmt: skip
 
 
@@ -149,9 +150,8 @@ def _draw(report: Verification, words: str, title: str) -> None:
     from cvxnn.progress import format_gap, format_number
 
     name, colour = ("CONFIRMED", "green") if report.accepted else ("NOT CONFIRMED", "yellow")
-    origin = "recomputed from the network" if report.is_recomputed else "as the file says"
     rows = [
-        ("objective", format_number(report.objective), origin),
+        ("objective", format_number(report.objective), report.origin),
         ("lower bound", format_number(report.bound), f"recomputed by {report.how}"),
         ("claimed", format_number(report.claimed), "lower bound in the file"),
         ("gap", format_gap(report.gap), "(objective - lower bound) / objective"),

@@ -121,7 +121,9 @@ class BoundCertificate:
         X, y, sample_weight : array-like
             As they were given to :func:`cvxnn.solve`.
         network : Network, optional
-            Whose objective is recomputed, too.
+            Whose objective is recomputed, too. One that is none of the networks that the
+            certificate is about, by its kind, a setting, a gate or an intercept, is refused
+            for that, and its objective is not held against the bound.
         fingerprint : bool, default True
             Whether data other than those of the certificate, and a certificate that was
             changed, are refused for that. The bound in the report is a theorem about the data
@@ -147,22 +149,23 @@ class BoundCertificate:
         start = perf_counter()
         problem = StatedProblem.of(self, X, y, sample_weight)
         bound, how = problem.bound(self)
-        found = None if network is None else problem.objective(self, network)
+        found, other = (None, "") if network is None else problem.objective(self, network)
         low, objective = (-math.inf, float(self.objective)) if found is None else found
-        reason = ""
+        objective, reason = math.nan if other else objective, ""
         if fingerprint:
             is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
             reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
         # What is claimed says nothing of how large an error may be.
         known = (bound,) if found is None else (bound, objective)
         size = max((abs(number) for number in known if math.isfinite(number)), default=0.0)
-        reason = reason or self._reason(bound, low, objective, size)
+        reason = reason or other or self._reason(bound, low, objective, size)
         elapsed = perf_counter() - start
         if self.left_out:
             how = f"{how} (left out of the file, for its size: {self.left_out})"
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
-            elapsed, float(self.beta), self._loss_in_words, self.model,
+            elapsed, float(self.beta), self._loss_in_words, self.model, problem.model.words,
+            bool(self.intercept),
         )  # fmt: skip
 
     @property
