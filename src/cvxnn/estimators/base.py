@@ -159,7 +159,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         >>> X, y = [[-1.0], [0.0], [1.0], [2.0]], [1.0, 0.0, 1.0, 2.0]
         >>> [report] = ConvexReLURegressor(beta=0.1).fit(X, y).verify(X, y)
         >>> report.accepted, report.problem
-        (True, 'relu, squared loss, beta 0.1')
+        (True, 'relu, squared loss, beta 0.1, an intercept')
         """
         check_is_fitted(self, "solutions_")
         # Reading data leaves traces, which are not to be those of a fit.
