@@ -10,12 +10,15 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.largest import largest_of_kinks, recorded_evidence
 from cvxnn.verification.rounding import gamma
 from cvxnn.verification.values import Values
 
 Weights = Mapping[str, FloatArray]
+# A level that is said to hold, and evidence.
+Claim = tuple[float, Evidence | None]
 
 
 class CheckedModel(ABC):
@@ -74,9 +77,9 @@ class CheckedModel(ABC):
 
     @abstractmethod
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        """A bound on ``|v'phi(u)|`` over ``||u|| <= 1``, about `level` or less, and how.
+        """A bound on ``|v'phi(u)|`` over ``||u|| <= 1``, about the claimed level or less, and how.
 
         Raises
         ------
@@ -101,9 +104,9 @@ class KinkedModel(CheckedModel):
     """Networks whose neurons are sums of kinks."""
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        return largest_of_kinks(self.pieces(data, v), level, evidence)
+        return largest_of_kinks(self.pieces(data, v), *claim, deadline)
 
     def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
         return recorded_evidence(self.pieces(data, v), level)

@@ -10,11 +10,13 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.evidence import Evidence, Pieces
+from cvxnn.verification.deadline import Deadline
+from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
 from cvxnn.verification.kinds import (
     CheckedModel,
+    Claim,
     KinkedModel,
     Weights,
     count,
@@ -80,9 +82,9 @@ class CheckedReLU(KinkedModel):
         return leaky(table(data), v, self.slope)
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        bound, how = super().largest(data, v, level, evidence)
+        bound, how = super().largest(data, v, claim, deadline)
         return (max(bound, _linear(data, v)), how) if self.skip == "penalised" else (bound, how)
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
@@ -252,7 +254,7 @@ class CheckedGates(CheckedModel):
         )
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
         X = table(data)
         if self.gates.shape[1] != X.shape[1]:
@@ -275,7 +277,7 @@ class CheckedLinearConv(CheckedModel):
     network: ClassVar[str] = "LinearCNN"
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
         return largest_of_patches(_patches(data), v), "a singular value"
 
@@ -292,7 +294,7 @@ class CheckedCircularConv(CheckedModel):
     network: ClassVar[str] = "CircularCNN"
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
         return largest_of_circles(table(data), v), "a spectrum"
 

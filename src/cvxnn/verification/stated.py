@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.data import floats
+from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.duals import DUALS, Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.kinds import CheckedModel
@@ -87,15 +88,14 @@ class StatedProblem:
             raise InputError("y must have the labels -1 and 1 only for this loss.")
         return cls(model.on(data), data[alive], targets[alive], counts[alive])
 
-    def bound(self, certificate: Statement) -> tuple[float, str]:
+    def bound(self, certificate: Statement, deadline: Deadline) -> tuple[float, str]:
         """The lower bound that the dual point proves, and how."""
         v, beta = certificate.balanced(), float(certificate.beta)
         if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
             return -math.inf, "nothing: the certificate has numbers that are none"
         with np.errstate(all="ignore"):
-            largest, how = self.model.largest(
-                self.data, v, float(certificate.level), certificate.evidence
-            )
+            claim = float(certificate.level), certificate.evidence
+            largest, how = self.model.largest(self.data, v, claim, deadline)
         parameters = {k: p for k, p in certificate.loss.items() if k != "name"}
         dual = self._dual(certificate.loss["name"], v, parameters)
         if self.model.has_free_skip:
