@@ -1,14 +1,15 @@
 """Certificates with one random change each: what a check makes of them.
 
 A change is one of a byte of the file, an entry of an array, a number, the data, the targets or
-beta. Each certificate is checked twice:
+beta, or of a setting of the network beside it. Each certificate is checked twice:
 
     as it is    with its fingerprint: it must be refused, by a sentence
     sealed      with the fingerprint off, as if whoever changed it had sealed it again: the bound
                 must not be above an objective that the problem has, as it is stated then
 
-The objectives are those of the original network and of a training on the stated problem, both
-recomputed from the weights; a bound above one is no bound, and would be a wrong theorem.
+The objectives are those of a training on the stated problem; a bound above one is no bound, and
+would be a wrong theorem. Where the network was changed, whoever did it claims its objective, too,
+and what is accepted is held against a training of the kind that this network is of.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import cvxnn
 from cvxnn import BoundCertificate, HuberLoss, InputError, ModelFileError
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
+from cvxnn.losses import as_loss
 from cvxnn.problems import Problem
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.solvers.relaxed import relaxation_prover
@@ -51,12 +53,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Change:
-    """A certificate or data that differ in one thing from those of a case."""
+    """A certificate, data or network that differ in one thing from those of a case."""
 
     what: str
     certificate: BoundCertificate | None
     X: np.ndarray
     y: np.ndarray
+    network: Any = None
 
 
 def main() -> int:
@@ -183,7 +186,7 @@ def _case(
 def changed(case: Case, rng: np.random.Generator) -> Change:
     """One random change of a case."""
     change: Callable[[Case, np.random.Generator], Change] = rng.choice(
-        np.array([_byte, _array, _number, _setting, _data, _target])
+        np.array([_byte, _array, _number, _setting, _data, _target, _network])
     )
     return change(case, rng)
 
@@ -269,6 +272,35 @@ def _target(case: Case, rng: np.random.Generator) -> Change:
     return Change("target", case.certificate, case.X, y)
 
 
+def _network(case: Case, rng: np.random.Generator) -> Change:
+    networks = other_networks(case)
+    return Change(
+        "network", case.certificate, case.X, case.y, networks[rng.integers(len(networks))]
+    )
+
+
+def other_networks(case: Case) -> list[Any]:
+    """The network of a case with another setting each, or other arrays that are settings."""
+    state = case.network.__getstate__()
+    arrays, settings = state["arrays"], state["settings"]
+    # Of one output only: classes do not see a number that is added to all.
+    intercept = np.array(settings["intercept"])
+    intercept.flat[0] += 1.0
+    others: list[dict[str, Any]] = [{"intercept": intercept[()]}]
+    if "slope" in settings:
+        others.append({"slope": settings["slope"] + 0.5})
+    if "pooling" in settings:
+        others += [{"pooling": "average"}, {"pooling": "max"}, {"stride": 2}, {"padding": 1}]
+        others.append({"biases": np.full(len(arrays["filters"]), 0.1)})
+    if "gates" in arrays:
+        others += [{"gates": -arrays["gates"]}, {"gates": arrays["gates"] + 0.5}]
+    # Networks of several outputs have no skip connection.
+    if "skip_is_free" in settings and case.network.n_outputs is None:
+        skip = np.full(arrays["hidden_weights"].shape[1], 0.1)
+        others += [{"skip_weights": skip, "skip_is_free": is_free} for is_free in (False, True)]
+    return [type(case.network)(**{**arrays, **settings, **other}) for other in others]
+
+
 def _with_another_entry(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     k = int(rng.integers(array.size))
     old = array.flat[k]
@@ -295,7 +327,8 @@ def is_refused(case: Case, change: Change) -> bool:
     if change.certificate is None:
         return True
     try:
-        report = change.certificate.verify(change.X, change.y, case.weights, network=case.network)
+        network = case.network if change.network is None else change.network
+        report = change.certificate.verify(change.X, change.y, case.weights, network=network)
     except InputError:
         return True
     return not report.accepted and report.reason != ""
@@ -305,11 +338,17 @@ def verdict_when_sealed(case: Case, change: Change) -> str:
     """``"refused"``, ``"accepted"``, or ``"wrong"`` where the bound is above an objective."""
     if change.certificate is None:
         return "refused"
-    sealed = change.certificate.sealed()
+    sealed, network = change.certificate.sealed(), change.network
+    if network is not None:
+        sealed = replace(sealed, objective=_objective(case, change)).sealed()
     try:
-        report = sealed.verify(change.X, change.y, case.weights, fingerprint=False)
+        report = sealed.verify(change.X, change.y, case.weights, network=network, fingerprint=False)
     except InputError:
         return "refused"
+    if network is not None and report.accepted:
+        own = min(_objectives_like(case, change), default=np.inf)
+        if report.bound > own + _ROUNDING * abs(own):
+            return "wrong"
     least = min(_objectives(case, change), default=np.inf)
     slack = _ROUNDING * abs(least) if np.isfinite(least) else 0.0
     if report.bound > least + slack:
@@ -322,15 +361,47 @@ def verdict_when_sealed(case: Case, change: Change) -> str:
 
 def _objectives(case: Case, change: Change) -> list[float]:
     """Objectives of networks on the problem that a certificate states."""
-    certificate = change.certificate
-    stated = _stated(certificate)
-    if stated is None:
-        return []
-    model, loss = stated
+    stated = _stated(change.certificate)
+    return [] if stated is None else _trained(case, change, *stated, change.certificate.intercept)
+
+
+def _objectives_like(case: Case, change: Change) -> list[float]:
+    """The same for networks of the kind that the changed one is of; its own is one of them."""
+    state, (_, loss) = change.network.__getstate__(), _stated(change.certificate)
+    arrays, settings = state["arrays"], state["settings"]
+    model = {
+        "TwoLayerNetwork": lambda: cvxnn.ReLU(
+            settings["slope"],
+            None if "skip_weights" not in arrays
+            else "free" if settings["skip_is_free"] else "penalised",
+        ),
+        "GatedNetwork": lambda: cvxnn.Gated(gates=arrays["gates"]),
+        "ConvolutionalNetwork": lambda: cvxnn.Conv(
+            arrays["filters"].shape[1:-1], bias="biases" in arrays,
+            **{name: value for name, value in settings.items() if name != "intercept"},
+        ),
+    }[type(change.network).__name__]()  # fmt: skip
+    found = _trained(case, change, model, loss, bool(np.any(settings["intercept"])))
+    return [*found, _objective(case, change)]
+
+
+def _objective(case: Case, change: Change) -> float:
+    """Of the changed network, in plain float64."""
+    certificate, network = change.certificate, change.network
+    loss = as_loss(_stated(certificate)[1])
+    losses = loss.values(network.forward(change.X), change.y)
+    weights = np.ones(len(losses)) if case.weights is None else case.weights
+    return (
+        float(weights @ losses.reshape(len(losses), -1).sum(axis=1))
+        + certificate.beta * network.penalty()
+    )
+
+
+def _trained(case: Case, change: Change, model: Any, loss: Any, intercept: bool) -> list[float]:
     try:
         solution = solve_quietly(
-            change.X, change.y, certificate.beta, sample_weight=case.weights, model=model,
-            loss=loss, intercept=certificate.intercept, time_limit=3.0,
+            change.X, change.y, change.certificate.beta, sample_weight=case.weights, model=model,
+            loss=loss, intercept=intercept, time_limit=3.0,
         )  # fmt: skip
     except InputError:
         return []

@@ -17,8 +17,8 @@ from cvxnn.validation import check_choice, check_count, check_flag, check_proof_
 
 # Seconds for a bound at the end, at least, where nobody has said how long.
 LEAST_PROOF = 2.0
-# Share of them that exact oracles leave for it.
-_LEAST_SHARE = 0.5
+# Share of them that exact oracles leave for a relaxation.
+_RELAXED_SHARE = 0.5
 
 
 class Arrangement(Protocol):
@@ -70,6 +70,11 @@ class Method(Settings, ABC):
         """The same without asking an exact oracle, where it asks one."""
         return self
 
+    @property
+    def may_prove_longer(self) -> bool:
+        """Whether more seconds for proofs may give a closer bound."""
+        return False
+
     def proof_seconds(self, searched: float, proved: float = 0.0) -> float:
         """How long to look for a better bound at the end.
 
@@ -106,8 +111,8 @@ class Global(Method):
         rank. "auto" is as long as the search has taken, 2 at least; none where `certify` or
         `polish` is False. Of a time limit a search leaves as many for it, two thirds at most.
         Where an exact oracle may not end - in rank 7 and beyond, with more than 64 distinct
-        rows, beyond rank 9 with more than 40 - it has a quarter as long before the
-        relaxation: who wants a proof to its end gives it more time.
+        rows - it has a quarter as long before the relaxation: who wants a proof to its end
+        gives it more time.
 
     Raises
     ------
@@ -140,7 +145,12 @@ class Global(Method):
         if not (self.certify and self.polish):
             return 0.0
         seconds = max(searched, LEAST_PROOF)
-        return max(seconds - proved, _LEAST_SHARE * seconds)
+        return max(seconds - proved, _RELAXED_SHARE * seconds)
+
+    @property
+    def may_prove_longer(self) -> bool:
+        """Unless nobody wants a proof."""
+        return (self.certify and self.polish) or self.proof_seconds(0.0) > 0.0
 
     def with_proof_time(self, seconds: float | str) -> Self:
         """With another `proof_time`."""

@@ -205,6 +205,8 @@ class Solution(Generic[N]):
         rounding, which counts only beside a tiny beta.
     certificate : BoundCertificate, optional
         What it takes to recompute `dual_bound` from the data alone.
+    advice : str
+        What would narrow the gap, in sentences; "" where the status says it all.
     """
 
     network: N
@@ -220,6 +222,7 @@ class Solution(Generic[N]):
     history: tuple[Progress, ...] = field(default=(), repr=False)
     objective_error: float = field(default=0.0, repr=False)
     certificate: BoundCertificate | None = field(default=None, repr=False, compare=False)
+    advice: str = field(default="", repr=False, compare=False)
 
     @property
     def gap(self) -> float:
@@ -249,7 +252,7 @@ class Verdict(Enum):
     IMPROVABLE = "The network is not optimal: a better one is known."
     UNDECIDED = (
         "No better network was found, but the lower bound does not prove that there is none; "
-        "the gap reached is reported, and more time may narrow it."
+        "the gap that is proven is reported."
     )
 
     __reduce_ex__ = _by_name

@@ -123,6 +123,10 @@ def test_what_would_narrow_the_gap_is_said_in_the_words_of_the_options(solve, tm
     assert warning == f"warning: {cvxnn.Status.STATIONARY.value}"
     assert note.startswith("note: The gap ") and "proof_time" not in note
     assert solve("--proof-time", 0.3, "--quiet", **options).stderr.count("note: The gap ") == 1
+    options |= {"beta": 0.01}
+    over = solve("--proof-time", 0, "--time-limit", 0.05, "--quiet", **options).stderr
+    assert "note: Raise --time-limit for a better network; the gap of this network " in over
+    assert "with a larger --proof-time." in over
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import cvxnn
 from cvxnn.networks import TwoLayerNetwork
 
 
@@ -37,6 +38,24 @@ def test_another_table_is_found(run, model, v_shape, tmp_path):
     assert "NOT CONFIRMED The data are not those" in words(result.stdout)
     record = json.loads(run("verify", model, other, "--ignore-fingerprint", "--json").stdout)
     assert not record["accepted"] and record["bound"] <= record["objective"]
+
+
+def test_a_time_limit(run, model, v_shape):
+    assert run("verify", model, v_shape, "--time-limit", 5).exit_code == 0
+    result = run("verify", model, v_shape, "--time-limit", 0)
+    assert result.exit_code == 2 and "--time-limit must be" in result.stderr
+
+
+def test_a_network_of_another_kind_is_not_confirmed(run, model, v_shape, tmp_path):
+    network, metadata = TwoLayerNetwork.load_with_metadata(model)
+    other = tmp_path / "other.npz"
+    certificate = cvxnn.load_certificate(model)
+    network.with_intercept(0.5).save(other, metadata, certificate)
+    result = run("verify", other, v_shape)
+    assert result.exit_code == 1 and "has the intercept 0.5" in words(result.stdout)
+    record = json.loads(run("verify", other, v_shape, "--ignore-fingerprint", "--json").stdout)
+    assert not record["accepted"] and record["objective"] is None and record["gap"] is None
+    assert record["intercept"] is False and record["settings"] == []
 
 
 def test_without_a_certificate(run, v_shape, tmp_path):

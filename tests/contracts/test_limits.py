@@ -228,7 +228,7 @@ def test_a_warm_start_is_never_lost(case):
 )
 def test_a_run_without_a_proof_says_what_would_help(model, shape, fewer):
     case = cases.Case("", model, shape, shape)
-    advice = f"a larger time_limit, a larger beta or {fewer} narrow it"
+    advice = f"with a larger proof_time. A larger beta or {fewer} narrow it, too"
     with pytest.warns(ConvergenceWarning, match=advice):
         solution = case.solve(method=cvxnn.Global(proof_time=0.0), beta=100.0)
     assert solution.status is Status.STATIONARY and 0.0 < solution.dual_bound < solution.objective

@@ -49,9 +49,27 @@ def test_bounds_of_a_network_for_each_class(data):
     assert len(reports) == 3 and all(report.accepted for report in reports)
     assert sum(report.bound for report in reports) == pytest.approx(model.dual_bound_, rel=1e-6)
     two = labels != "c"
-    for rows, target in [(X[:, :1], labels), (X[two], labels[two])]:
-        with pytest.raises(InputError, match="those that it was fitted to"):
-            model.verify(rows, target)
+    with pytest.raises(InputError, match="those that it was fitted to"):
+        model.verify(X[two], labels[two])
+    with pytest.raises(ValueError, match=r"X has 1 features, but .* is expecting 2 features"):
+        model.verify(X[:, :1], labels)
+
+
+def test_data_of_other_columns_are_refused_as_for_predictions(data):
+    X, y, _ = data
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(X, columns=["size", "age"])
+    model = cvxnn.ConvexReLURegressor(beta=0.1).fit(table, y)
+    assert model.verify(table, y)[0].accepted
+    for other, words in [
+        (table[["age", "size"]], "must be in the same order"),
+        (table.rename(columns={"age": "years"}), "feature names should match"),
+        (table[["size"]], "feature names should match"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            model.predict(other)
+        with pytest.raises(ValueError, match=words):
+            model.verify(other, y)
 
 
 def test_fits_without_certificates(data):

@@ -167,3 +167,15 @@ def test_blocks_are_merged_where_they_bring_no_more():
     merged = improved(problem, neurons_of(solution), block=4, largest=16, most=2000)
     gaps = [1.0 - proof.bound(problem) / solution.objective for proof in (alone, merged)]
     assert 0.0 <= gaps[1] < 0.8 * gaps[0]
+
+
+def test_what_is_worked_on_is_said_until_there_is_no_more():
+    X, y = small(n=16)
+    problem = Problem.of(Layer(X), y, 0.1 * cvxnn.largest_beta(X, y), SquaredLoss())
+    for largest, stages in ((4, [True]), (16, [False, False, True])):
+        seen = []
+        prover = RelaxationProver(
+            problem, block=4, largest=largest, most=2000, on_stage=seen.append
+        )
+        prover.improve(Neurons.none(3), first_proof(problem), 1e-6, UNLIMITED)
+        assert seen == stages

@@ -9,10 +9,11 @@ from sklearn.exceptions import ConvergenceWarning
 import cvxnn
 from cvxnn import Global, InputError, Status
 from cvxnn.interrupts import interrupt
-from cvxnn.training.solve import prepare, solve_quietly, solve_with_advice
+from cvxnn.training.solve import prepare, solve_quietly
 
 # More rows than a search over signs can take.
 N, D = 600, 12
+RNG = np.random.default_rng(7)
 
 
 def problem(seed=0):
@@ -144,11 +145,51 @@ def test_the_warning_says_what_narrows_the_gap():
 
 
 def test_advice_without_a_warning_is_sentences():
-    solution, advice = solve_with_advice(X, Y, BETA, method=Global(proof_time=0.5))
+    solution = solve_quietly(X, Y, BETA, method=Global(proof_time=0.5))
     assert solution.status is Status.STATIONARY
+    advice = solution.advice
     assert advice.startswith("The gap ") and advice.endswith(("narrow it, too.", "narrow it."))
     x = X[:, [0, -1]]
-    assert solve_with_advice(x, Y, BETA)[1] == ""
+    assert solve_quietly(x, Y, BETA).advice == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "parameter"),
+    [(0.0, None, "proof_time"), (0.0, 1.0, "proof_time"), (0.3, 1.0, "proof_time"),
+     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")],
+)  # fmt: skip
+def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, parameter):
+    # So small a beta that no search ends within a limit, and so large a one that it does.
+    beta = BETA if limit is None else 1.0
+    method = Global(proof_time=seconds)
+    solution = solve_quietly(X, Y, beta, method=method, time_limit=limit, tol=1e-12)
+    status = Status.STATIONARY if limit is None else Status.TIME_LIMIT
+    assert solution.status is status
+    # Nothing more than the time limit need be raised where nothing is known of the bound.
+    said = solution.advice or "with a larger time_limit."
+    assert f"with a larger {parameter}" in said or "with more time" in said
+
+
+def test_few_rows_whose_exact_search_was_cut_short_may_be_proven():
+    X, y = RNG.standard_normal((70, 12)), RNG.standard_normal(70)
+    beta = 0.3 * cvxnn.largest_beta(X, y)
+    cut = solve_quietly(X, y, beta, method=Global(proof_time=1e-3), max_iter=20)
+    assert cut.status is Status.STATIONARY
+    assert cut.advice.startswith("The gap may close with a larger proof_time: an exact search was")
+    proven = solve_quietly(X, y, beta, method=Global(proof_time=400.0))
+    assert proven.status is Status.OPTIMAL
+    assert cut.dual_bound <= proven.objective <= cut.objective * (1.0 + 1e-9)
+
+
+def test_estimators_say_what_solve_says():
+    labels = np.where(Y > 0.3, 1, 0)
+    for model, y in ((cvxnn.ConvexReLURegressor, Y), (cvxnn.ConvexReLUClassifier, labels)):
+        with pytest.warns(ConvergenceWarning, match="of this network .* proof_time"):
+            fitted = model(1.0, time_limit=1.0, tol=1e-12, proof_time=0.2).fit(X, y)
+        assert fitted.status_ is Status.TIME_LIMIT
+        assert "with a larger proof_time" in fitted.solution_.advice or (
+            "with more time" in fitted.solution_.advice
+        )
 
 
 @pytest.mark.parametrize("seconds", [-1.0, np.nan, np.inf, "soon", None])
@@ -167,6 +208,8 @@ def test_certify_says_what_more_time_would_bring():
     certificate = cvxnn.certify(network, X, Y, BETA, proof_time=0.5)
     assert certificate.gap < 0.2
     assert any(note.startswith("The gap ") for note in certificate.notes)
+    # Which says it all: a verdict promises nothing.
+    assert "time" not in cvxnn.Verdict.UNDECIDED.value
 
 
 def test_estimators_prove_for_as_long_as_they_are_told():

@@ -5,10 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cvxnn.verification.models import CHECKED
-from cvxnn.verification.objective import objective_between
-
-RELU = CHECKED["relu"].read({"slope": 0.0, "skip": None}, {})
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.verification.objective import GivenNetwork
 
 
 def exact_loss(name, f, y, delta=0.0):
@@ -31,13 +29,8 @@ def test_an_objective_is_between_its_bounds(loss, size):
         f = np.maximum(X @ hidden.T, 0.0) @ output + offset
         y = np.sign(f) if loss == "squared_hinge" else f + rng.standard_normal(6)
         weights, delta, beta = rng.uniform(0.5, 2.0, 6), 0.7, 0.1
-        state = {
-            "arrays": {"hidden_weights": hidden, "output_weights": output},
-            "settings": {"intercept": offset},
-        }
-        low, high = objective_between(
-            RELU, state, X, y, weights, {"name": loss, "delta": delta}, beta
-        )
+        given = GivenNetwork.of(TwoLayerNetwork(hidden, output, intercept=offset))
+        low, high = given.objective_between(X, y, weights, {"name": loss, "delta": delta}, beta)
         total = Fraction(beta) * sum(Fraction(a) ** 2 for a in [*hidden.flat, *output]) / 2
         for row, target, weight in zip(X, y, weights, strict=True):
             pairs = (zip(row, u, strict=True) for u in hidden)

@@ -24,10 +24,11 @@ SPOKEN = {
         "Give --beta auto or a number."
     ),
     "; take another cv.": "; give --beta auto or a number.",
-    "raise time_limit": "raise --time-limit",
-    "a larger time_limit": "a larger --time-limit",
-    "with a larger proof_time": "with a larger --proof-time",
-    "with a larger time_limit": "with a larger --time-limit",
+    "aise time_limit": "aise --time-limit",
+    "aise max_iter": "aise --max-iter",
+    "time_limit or proof_time": "time_limit or --proof-time",
+    " larger time_limit": " larger --time-limit",
+    " larger proof_time": " larger --proof-time",
     Status.TIME_LIMIT.value: (
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."

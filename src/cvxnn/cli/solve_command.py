@@ -159,8 +159,8 @@ def train(
     with live_progress(show_progress) as callback:
         # Here and not above: this takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import spoken
-        from cvxnn.training.solve import solve_with_advice
+        from cvxnn.training.solve import solve_quietly
 
         # The caller shows the status and this, which say what the warning would.
-        solution, advice = solve_with_advice(X, y, beta, callback=callback, **given)
-    return solution, spoken(advice)
+        solution = solve_quietly(X, y, beta, callback=callback, **given)
+    return solution, spoken(solution.advice)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.options import OUTPUT, PROBLEM, JsonOption, ModelArgument, argument, option
+from cvxnn.cli.options import OUTPUT, PROBLEM, RUN, JsonOption, ModelArgument, argument, option
 from cvxnn.cli.reporting import end_code
 from cvxnn.errors import InputError
+from cvxnn.interrupts import deferred_interrupts, forget_interrupt, interrupt_pending
 
 if TYPE_CHECKING:
     from cvxnn.array_types import Array, FloatArray, IntArray
@@ -26,6 +27,10 @@ _Ignore = Annotated[
         "--ignore-fingerprint",
     ),
 ]  # fmt: skip
+
+_TimeLimit = Annotated[
+    float, option("Seconds; then a search says what it has proven.", RUN, "SECONDS")
+]
 
 
 @dataclass(frozen=True)
@@ -44,25 +49,33 @@ def verify(
     data: _Data,
     target: _Target = None,
     ignore_fingerprint: _Ignore = False,
+    time_limit: _TimeLimit = 60.0,
     json: JsonOption = False,
 ) -> None:
     """Check the lower bound of a saved model: recomputed from its file and the table alone.
 
-    By code that shares nothing with the training: it trusts nothing in the file.
+    By code that shares nothing with the training: it trusts nothing in the file. Ctrl-C ends a
+    search with the bound that it has proven so far, as --time-limit does.
 
     Exit codes: 0 the bound and the objective of the file are confirmed; 1 they are not, with
     the bound that was; 2 a mistake in the options, the data or the file.
     """
+    from cvxnn.validation import check_positive
+
+    check_positive(time_limit, "--time-limit")
     if model.suffix.lower() == ".skops":
         claim = _of_table_model(model, data, target)
     else:
         claim = _of_network(model, data, target)
-    report = claim.certificate.verify(
-        claim.X, claim.y, claim.weights, network=claim.network,
-        fingerprint=not ignore_fingerprint,
-    )  # fmt: skip
+    with deferred_interrupts():
+        report = claim.certificate.verify(
+            claim.X, claim.y, claim.weights, network=claim.network,
+            fingerprint=not ignore_fingerprint, time_limit=time_limit, stopped=interrupt_pending,
+        )  # fmt: skip
+        is_interrupted = interrupt_pending()
+        forget_interrupt()
     _show(report, model, data, as_json=json)
-    raise typer.Exit(end_code(report.accepted, interrupted=False))
+    raise typer.Exit(end_code(report.accepted, interrupted=is_interrupted))
 
 
 def _of_network(model: Path, data: Path, target: str | None) -> _Claim:
@@ -142,6 +155,7 @@ def _show(report: Verification, model: Path, data: Path, *, as_json: bool) -> No
 
 _REPORTED = (
     "bound", "claimed", "objective", "is_recomputed", "how", "elapsed", "beta", "loss", "network",
+    "settings", "intercept",
 )  # fmt: skip
 
 
@@ -153,9 +167,8 @@ def _draw(report: Verification, words: str, title: str) -> None:
     from cvxnn.progress import format_gap, format_number
 
     name, colour = ("CONFIRMED", "green") if report.accepted else ("NOT CONFIRMED", "yellow")
-    origin = "recomputed from the network" if report.is_recomputed else "as the file says"
     rows = [
-        ("objective", format_number(report.objective), origin),
+        ("objective", format_number(report.objective), report.origin),
         ("lower bound", format_number(report.bound), f"recomputed by {report.how}"),
         ("claimed", format_number(report.claimed), "lower bound in the file"),
         ("gap", format_gap(report.gap), "(objective - lower bound) / objective"),

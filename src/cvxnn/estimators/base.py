@@ -128,7 +128,12 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         return self._fit_or_restore(X, y, sample_weight, {})
 
     def verify(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: Weights = None,
+        *,
+        time_limit: float | None = 60.0,
     ) -> list[Verification]:
         """Recompute the lower bounds of the fit from its certificates and the data alone.
 
@@ -140,6 +145,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         ----------
         X, y, sample_weight : array-like
             As they were given to `fit`.
+        time_limit : float, optional
+            Seconds for each network, as for the checker.
 
         Returns
         -------
@@ -151,7 +158,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         NotFittedError
             Before `fit`.
         ValueError
-            If the data are not as those of the fit, or there is no certificate: of one constant
+            If the data are not as those of the fit, by number or names of features, shape or
+            labels, or there is no certificate: of one constant
             label, or of a kind that cannot be checked independently yet.
 
         Examples
@@ -160,9 +168,10 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         >>> X, y = [[-1.0], [0.0], [1.0], [2.0]], [1.0, 0.0, 1.0, 2.0]
         >>> [report] = ConvexReLURegressor(beta=0.1).fit(X, y).verify(X, y)
         >>> report.accepted, report.problem
-        (True, 'relu, squared loss, beta 0.1')
+        (True, 'relu, squared loss, beta 0.1, an intercept')
         """
         check_is_fitted(self, "solutions_")
+        self._data_as_fitted(X)
         # Reading data leaves traces, which are not to be those of a fit.
         reader = copy(self)
         problems = reader._problems(reader._merged(reader._read(X, y, sample_weight)))
@@ -174,7 +183,11 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
                 raise InputError("The fit has a network without a certificate.")
             reports.append(
                 solution.certificate.verify(
-                    samples.X, samples.y, samples.weights, network=solution.network
+                    samples.X,
+                    samples.y,
+                    samples.weights,
+                    network=solution.network,
+                    time_limit=time_limit,
                 )
             )
         return reports
@@ -362,9 +375,14 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         # Who has asked for no proof is not told that there is none.
         if self.time_limit == "auto" and self.status_ is Status.STATIONARY:
             return
-        proof = f"a proof takes {self._model().proof_advice}, or a larger time_limit"
-        again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
-        advice = {Status.STATIONARY: proof, Status.INTERRUPTED: f"{again} to go on"}
+        # Of the network that has ended worst, or is farthest from a proof.
+        worst = max(
+            (one for one in self.solutions_ if one.status is self.status_), key=lambda one: one.gap
+        )
+        advice = worst.advice
+        if self.status_ is Status.INTERRUPTED:
+            again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
+            advice = f"{again} to go on"
         warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
 
 

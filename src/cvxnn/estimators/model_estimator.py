@@ -134,6 +134,13 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
     def _values(self, X: ArrayLike) -> FloatArray:
         """Values of the fitted networks, shape (n, k)."""
         networks = self._fitted_networks()
+        data, scaling = self._data_as_fitted(X), self._scaling()
+        inputs = self._with_ones(scaling.transform(data))
+        values = np.column_stack([network.forward(inputs) for network in networks])
+        return scaling.restored(values)
+
+    def _data_as_fitted(self, X: ArrayLike) -> FloatArray:
+        """Data, checked; ValueError if shape or names are not those of the fit."""
         shape = check_entries(X)[1:]
         # For scikit-learn the height of an image is its number of features; rows it knows.
         if shape != self.sample_shape_ and max(len(shape), len(self.sample_shape_)) > 1:
@@ -141,11 +148,8 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
                 f"X must have samples of shape {self.sample_shape_}, as when it was fitted, "
                 f"got {shape}."
             )
-        data = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
-        scaling = self._scaling()
-        inputs = self._with_ones(scaling.transform(data))
-        values = np.column_stack([network.forward(inputs) for network in networks])
-        return scaling.restored(values)
+        data: FloatArray = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
+        return data
 
     def _scaling(self) -> Scaling:
         """That of the fit; that of an estimator of an earlier release changes nothing."""

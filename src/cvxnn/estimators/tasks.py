@@ -81,7 +81,7 @@ class Task:
         if history:
             elapsed += history[-1].elapsed
         if not known.status.is_success:
-            known = replace(known, status=status)
+            known = replace(known, status=status, advice="")
         return replace(known, history=history, elapsed=elapsed)
 
     def _start(self) -> Network | None:

@@ -68,6 +68,9 @@ class RelaxationProver:
         What is beside the neurons: incumbents and proofs are then those of its whole problem.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    on_stage : callable, optional
+        Called with whether it is the last, whenever another relaxation begins: at first, with
+        larger blocks and with another leaf.
     memory : Memory, optional
         Of an iteration for another beta on the same rows, where this one goes on; then of this
         one. Its blocks stay as they have become.
@@ -100,6 +103,7 @@ class RelaxationProver:
     numbers: Numbers = field(default_factory=in_single_precision)
     beside: Beside | None = None
     on_bound: Callable[[DualProof], object] | None = None
+    on_stage: Callable[[bool], object] | None = None
     memory: Memory | None = None
     threads: int | None = None
     leaves: int = 1
@@ -158,6 +162,8 @@ class _Run:
         )
         self._largest, self._leaves = prover.largest, len(SIGNS) * prover.leaves
         self._levels, self._wanted, self._nothing_torn = list[float](), 0, False
+        self._on_stage = prover.on_stage
+        self._say_stage()
 
     @classmethod
     def of(
@@ -263,14 +269,23 @@ class _Run:
         self._nothing_torn = not self.admm.split(int(np.argmax(self._levels)))
         if self._nothing_torn:
             self._wanted = 0
+            self._say_stage()
             return
         self.course.begin(self.admm.iterations, soon=True)
+        self._say_stage()
 
     def merge(self) -> None:
         """Go on with blocks of twice as many rows."""
         self.admm.merge_blocks()
         self.scale.blocks = self.scale.blocks.merged()
         self.course.begin(self.admm.iterations)
+        self._say_stage()
+
+    def _say_stage(self) -> None:
+        """Whether there is no larger relaxation to come."""
+        if self._on_stage is not None:
+            more = self.can_merge or self.can_split or len(self.admm.leaves) < self._wanted
+            self._on_stage(not more)
 
 
 def suited(numbers: Numbers, beta: float, size: float, v: FloatArray) -> Numbers:

@@ -23,7 +23,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError, check_interrup
 from cvxnn.layers import Layer
 from cvxnn.methods import Global
 from cvxnn.oracle import LayerOracle, Proposals
-from cvxnn.oracle.choice import SURE_RANK, tree_of, usually_ends
+from cvxnn.oracle.choice import SURE_RANK, may_end, tree_of, usually_ends
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
@@ -244,8 +244,12 @@ class GlobalSearch(IncumbentSearch):
 
     def _proposals_at(self, v: FloatArray, tol: float, deadline: Deadline) -> Proposals:
         """Price a dual point, and keep what is proven of it if it is the best."""
-        with nullcontext() if self.rank <= SURE_RANK else self._proof_time.taking():
+        time, may_take_all = self._proof_time, self.rank <= SURE_RANK
+        with nullcontext() if may_take_all else time.taking():
             price = self._oracle.price(v[:, None], self.problem.beta, tol=tol, deadline=deadline)
+        if not may_take_all:
+            was_cut = not price.finished and deadline.passed and may_end(self._reduction)
+            time.cut_short = time.taken if was_cut else None
         self._take(DualProof.priced(v[:, None], price))
         check_interrupt()
         return price.proposals

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import final
 
 from cvxnn.clocks import clock
+from cvxnn.interrupts import Deadline
 from cvxnn.methods import LEAST_PROOF, Method
 
-# Share of the time for proofs in which an exact oracle may look for one before a relaxation: it
-# ends at once or never.
+# Share of the time for proofs in which an exact oracle may look for one before a relaxation, where
+# it usually does not end: what it leaves is of more use there.
 _EXACT = 0.25
 # Share of a limited time that is kept for proofs, at most: somebody has to search, too.
 _MOST_KEPT = 2.0 / 3.0
@@ -31,6 +32,8 @@ class ProofTime:
     ----------
     taken : float
         What such oracles have had of them.
+    cut_short : float or None
+        The same, where the last of them was cut short and may end with more.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class ProofTime:
 
     def __init__(self, method: Method) -> None:
         self._method, self._begun, self.taken = method, clock(), 0.0
+        self.cut_short: float | None = None
 
     @staticmethod
     def kept(method: Method, limit: float) -> float:
@@ -69,6 +73,33 @@ class ProofTime:
     def relaxed(self) -> float:
         """Seconds for a relaxation."""
         return self._method.proof_seconds(self.searched, self.taken)
+
+    def parameter(self, limit: Deadline, *, timed_out: bool) -> str:
+        """What gives proofs more time: "proof_time", "time_limit" or both.
+
+        Parameters
+        ----------
+        limit : Deadline
+            Of the run, before its relaxation.
+        timed_out : bool
+            Whether the search has used its share of that.
+
+        Examples
+        --------
+        >>> from cvxnn.methods import Global
+        >>> [
+        ...     ProofTime(Global(proof_time=seconds)).parameter(Deadline(6.0), timed_out=True)
+        ...     for seconds in ("auto", 1.0, 100.0)
+        ... ]
+        ['time_limit or proof_time', 'proof_time', 'time_limit']
+        """
+        if not limit.limited or not (timed_out or limit.remaining < self.relaxed()):
+            return "proof_time"
+        total = limit.elapsed + limit.remaining
+        kept, method = self.kept(self._method, total), self._method
+        if self.kept(method, 2.0 * total) <= kept:
+            return "proof_time"
+        return "time_limit or proof_time" if kept < _MOST_KEPT * total else "time_limit"
 
     @contextmanager
     def taking(self) -> Iterator[None]:

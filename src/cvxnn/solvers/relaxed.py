@@ -120,17 +120,36 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     --------
     >>> from cvxnn.losses import SquaredLoss
     >>> problems = (
-    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 50)
+    ...     Problem.of(Layer(np.eye(rank)), np.ones(rank), 0.5, SquaredLoss()) for rank in (6, 70)
     ... )
     >>> [needs_relaxation(problem) for problem in problems]
     [False, True]
     """
     layer = _relaxed_layer(problem)
-    sure = SURE_RANK if problem.n_outputs == 1 else OUTPUTS_SURE_RANK
-    if layer is None or min(layer.rows.shape) <= sure:
+    if layer is None or not may_need_relaxation(problem):
         return False
     reduction = reduce_rows(layer.rows, deadline)
-    return reduction.rank > sure and not (problem.n_outputs == 1 and usually_ends(reduction))
+    return reduction.rank > _sure_rank(problem) and not (
+        problem.n_outputs == 1 and usually_ends(reduction)
+    )
+
+
+def may_need_relaxation(problem: Problem[Any]) -> bool:
+    """The same by the shape of the rows alone, whatever their rank.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> may_need_relaxation(Problem.of(Layer(np.eye(6)), np.ones(6), 0.5, SquaredLoss()))
+    False
+    """
+    layer = _relaxed_layer(problem)
+    return layer is not None and min(layer.rows.shape) > _sure_rank(problem)
+
+
+def _sure_rank(problem: Problem[Any]) -> int:
+    """Up to which exact oracles end."""
+    return SURE_RANK if problem.n_outputs == 1 else OUTPUTS_SURE_RANK
 
 
 def _relaxed_layer(problem: Problem[Any]) -> Layer | None:

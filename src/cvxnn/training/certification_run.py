@@ -246,7 +246,7 @@ class CertificationRun:
             notes += (f"Another intercept lowers the objective to {self.recentred.value:.10g}.",)
         outlook = self.trainer.outlook
         if outlook is not None and self._gap() > self.tol:
-            notes += (outlook.sentence(limited=self.deadline.passed, what="The gap"),)
+            notes += (outlook.sentence("The gap"),)
         return notes
 
     def _bound_of(self, proof: DualProof) -> float:
@@ -281,7 +281,7 @@ class CertificationRun:
                 return
 
     def _residual_deadline(self) -> Deadline:
-        """Beyond the rank of cones a search over signs ends at once or never."""
+        """Beyond the rank of cones a search over signs is for residuals that it ends with soon."""
         deadline = self.deadline.share(_RESIDUAL_SHARE)
         if self._rank <= MAX_RANK:
             return deadline

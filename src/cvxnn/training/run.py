@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,9 @@ from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.proof_time import ProofTime
-from cvxnn.solvers.relaxed import needs_relaxation, relaxation_prover
+from cvxnn.solvers.relaxed import may_need_relaxation, needs_relaxation, relaxation_prover
 from cvxnn.solvers.search import Pursuit, Search
+from cvxnn.training.advice import advice
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook
 from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
@@ -87,7 +88,7 @@ class Run:
     Attributes
     ----------
     outlook : Outlook or None
-        On more time for the bound, where it is one by a relaxation.
+        On more time for the bound, where it depends on that.
     memory : Memory or None
         Of the relaxation of the run before along a path of beta, for this one and then of it.
     """
@@ -118,28 +119,6 @@ class Run:
         self.outlook: Outlook | None = None
         self.memory: Memory | None = None
         self._history: list[Progress] = []
-
-    def advice(self, what: str = "it") -> dict[Status, str]:
-        """What narrows the gap, called `what`, where a status alone does not say it."""
-        advice = {Status.STATIONARY: self._advice_on_proof(what)}
-        if self.outlook is not None:
-            more = self.outlook.sentence(limited=True, what="the gap of this network")
-            advice[Status.TIME_LIMIT] = f"raise time_limit for a better network; {more}"
-        return advice
-
-    def _advice_on_proof(self, what: str) -> str:
-        """What to change where the search could not prove its end."""
-        if not self._method.polish:
-            return "a proof takes method=Global(polish=True)"
-        if not self._method.certify:
-            return "a proof takes method=Global(certify=True)"
-        fewer = self._model.proof_advice
-        if self.outlook is None:
-            return f"a larger time_limit, a larger beta or {fewer} narrow {what}"
-        too = ", too" if self.outlook.helps or not self.outlook.is_known else ""
-        closer = f"A larger beta or {fewer} narrow it{too}"
-        more = self.outlook.sentence(limited=self._deadline.passed, what=what)
-        return f"{more} {closer}"
 
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
@@ -229,11 +208,13 @@ class Run:
             # It may not be of the program; a bound over all networks covers that, too.
             program_bound = bound
         tol = self._limits.tol
+        status = checked_status(status, objective, program_bound, bound, tol, error)
+        limited = self._deadline.passed
         return Solution(
             network=network,
             objective=objective,
             dual_bound=bound,
-            status=checked_status(status, objective, program_bound, bound, tol, error),
+            status=status,
             method=self._method.name,
             beta=self._problem.beta,
             tol=tol,
@@ -243,6 +224,7 @@ class Run:
             history=tuple(self._history),
             objective_error=error,
             certificate=self._certificate(bound, objective + error),
+            advice=advice(status, self._method, self._model, self.outlook, limited=limited),
         )
 
     def _relaxed(self, status: Status, network: Network, evaluation: Evaluation) -> Status:
@@ -254,9 +236,13 @@ class Run:
         objective, unit = evaluation.value, self._units.objective
         gap = relative_gap(objective, self._bound(self._proof), evaluation.error)
         deadline = Deadline(min(self._proof_time.relaxed(), self._deadline.remaining))
-        if gap <= self._limits.tol or not self._method.covers_all or deadline.passed:
+        if gap <= self._limits.tol or not self._method.covers_all:
             return status
-        outlook = Outlook(objective)
+        outlook = self._first_outlook(status, objective)
+        if self._proof_time_helps:
+            self.outlook = outlook
+        if deadline.passed:
+            return status
 
         def note(proof: DualProof) -> None:
             # A callback may raise: what is proven stays.
@@ -270,7 +256,8 @@ class Run:
         )
         if prover is None:
             return status
-        self.outlook = outlook
+        if not isinstance(prover, PartsProver):
+            prover = replace(prover, on_stage=lambda is_last: outlook.begin(is_last=is_last))
         neurons = self._units.reduced(self._model.neurons(network))
         self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
         if interrupt_pending():
@@ -278,6 +265,19 @@ class Run:
         # Parts end where their shares of the time do.
         outlook.at_rest = not isinstance(prover, PartsProver) and not deadline.passed
         return status
+
+    @property
+    def _proof_time_helps(self) -> bool:
+        """Whether a proof may depend on the seconds that the method has for it."""
+        may_help = self._proof_time.cut_short is not None or may_need_relaxation(self._scaled)
+        return self._method.may_prove_longer and may_help
+
+    def _first_outlook(self, status: Status, objective: float) -> Outlook:
+        """Before the first bound of a relaxation."""
+        time, timed_out = self._proof_time, status is Status.TIME_LIMIT
+        return Outlook(
+            objective, time.parameter(self._deadline, timed_out=timed_out), time.cut_short
+        )
 
     def _report_bound(self, objective: float, bound: float, n_neurons: int) -> None:
         """A bound, after the last round."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -167,7 +166,7 @@ def executed(run: Run) -> Solution[Any]:
     # Whoever presses Ctrl-C knows it.
     if solution.status is not Status.INTERRUPTED:
         warn_unless_successful(
-            solution.status, solution.n_neurons, solution.program_gap, solution.tol, run.advice()
+            solution.status, solution.n_neurons, solution.program_gap, solution.tol, solution.advice
         )
     return solution
 
@@ -175,16 +174,6 @@ def executed(run: Run) -> Solution[Any]:
 def solve_quietly(X: ArrayLike, y: ArrayLike, beta: float, **options: Any) -> Solution[Any]:
     """:func:`solve` without its warning, for callers that say themselves how the run ended."""
     return prepare(X, y, beta, **options).execute()
-
-
-def solve_with_advice(
-    X: ArrayLike, y: ArrayLike, beta: float, **options: Any
-) -> tuple[Solution[Any], str]:
-    """The same with what would narrow the gap, in sentences; "" where the status says it all."""
-    run = prepare(X, y, beta, **options)
-    solution = run.execute()
-    advice = run.advice("the gap").get(solution.status, "")
-    return solution, f"{advice[:1].upper()}{advice[1:].rstrip('.')}." if advice else ""
 
 
 def prepare(
@@ -220,7 +209,7 @@ def warn_unless_successful(
     n_neurons: int,
     gap: float,
     tol: float,
-    advice: Mapping[Status, str],
+    advice: str = "",
 ) -> None:
     """A ConvergenceWarning where a method did not do what it promises, with what to do.
 
@@ -231,7 +220,7 @@ def warn_unless_successful(
         Of the best network.
     gap, tol : float
         The gap that there is, and the one to reach.
-    advice : mapping
+    advice : str
         What to do, where more is known of that than the status says.
     """
     if status.is_success:
@@ -239,9 +228,10 @@ def warn_unless_successful(
     usual = {
         Status.ITERATION_LIMIT: "raise max_iter",
         Status.TIME_LIMIT: "raise time_limit",
+        Status.STATIONARY: "a larger beta narrows it",
         Status.NUMERICAL_ERROR: "raise tol or beta, or scale the data",
     }
-    what = (usual | dict(advice))[status].rstrip(".")
+    what = f"{advice[:1].lower()}{advice[1:].rstrip('.')}" or usual[status]
     warn_of_convergence(
         f"{described(status, n_neurons)} The gap is {gap:.1e}, tol is {tol:.1e}: {what}."
     )

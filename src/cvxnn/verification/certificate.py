@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, final
@@ -20,6 +20,7 @@ from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 from cvxnn.verification.balance import with_sum_zero, with_sums_zero
 from cvxnn.verification.data import fingerprint_of
+from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.outputs.softmax import SoftmaxDual
 from cvxnn.verification.parts import EVIDENCE
@@ -33,6 +34,7 @@ LARGEST_FILE = 50_000_000
 # bound and objective: both are rounded down, each in its own way. See also `Evidence.slack`.
 _SLACK = 1e-7
 _ALTERED = "The certificate was changed after it was made."
+_UNFINISHED = "The time was up before the check had come to its end."
 _CHANGED = "The data are not those that the certificate was made for."
 
 
@@ -115,6 +117,8 @@ class BoundCertificate:
         *,
         network: object | None = None,
         fingerprint: bool = True,
+        time_limit: float | None = 60.0,
+        stopped: Callable[[], bool] | None = None,
     ) -> Verification:
         """Recompute the bound, and hold it against the one that is claimed.
 
@@ -123,11 +127,17 @@ class BoundCertificate:
         X, y, sample_weight : array-like
             As they were given to :func:`cvxnn.solve`.
         network : Network, optional
-            Whose objective is recomputed, too.
+            Whose objective is recomputed, too. One that is none of the networks that the
+            certificate is about, by its kind, a setting, a gate or an intercept, is refused
+            for that, and its objective is not held against the bound.
         fingerprint : bool, default True
             Whether data other than those of the certificate, and a certificate that was
             changed, are refused for that. The bound in the report is a theorem about the data
             that are given here either way.
+        time_limit : float, optional
+            Seconds after which a search ends with what it has proven so far; None for none.
+        stopped : callable, optional
+            Asked now and then whether it is to end before, as for Ctrl-C.
 
         Returns
         -------
@@ -147,24 +157,32 @@ class BoundCertificate:
         ``docs/certificates.md``.
         """
         start = perf_counter()
+        if time_limit is not None and not time_limit > 0.0:
+            raise InputError(f"time_limit must be None or positive, got {time_limit!r}.")
         problem = StatedProblem.of(self, X, y, sample_weight)
-        bound, how = problem.bound(self)
-        found = None if network is None else problem.objective(self, network)
+        deadline = Deadline(time_limit, stopped)
+        bound, how = problem.bound(self, deadline)
+        found, other = (None, "") if network is None else problem.objective(self, network)
         low, objective = (-math.inf, float(self.objective)) if found is None else found
-        reason = ""
+        objective, reason = math.nan if other else objective, ""
         if fingerprint:
             is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
             reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
         # What is claimed says nothing of how large an error may be.
         known = (bound,) if found is None else (bound, objective)
         size = max((abs(number) for number in known if math.isfinite(number)), default=0.0)
-        reason = reason or self._reason(bound, low, objective, size)
+        unproven = self._reason(bound, low, objective, size)
+        if deadline.was_missed:
+            how = f"{how}, until the time was up"
+            unproven = f"{unproven} {_UNFINISHED}" if unproven else ""
+        reason = reason or other or unproven
         elapsed = perf_counter() - start
         if self.left_out:
             how = f"{how} (left out of the file, for its size: {self.left_out})"
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
-            elapsed, float(self.beta), self._loss_in_words, self.model,
+            elapsed, float(self.beta), self._loss_in_words, self.model, problem.model.words,
+            bool(self.intercept),
         )  # fmt: skip
 
     @property

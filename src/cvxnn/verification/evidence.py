@@ -12,6 +12,7 @@ import numpy as np
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.multipliers import Blocks, relaxation_bound
 from cvxnn.verification.signs import SignTree
@@ -65,8 +66,10 @@ class Evidence(ABC):
     slack: ClassVar[float] = 1e-7
 
     @abstractmethod
-    def bound(self, pieces: Pieces, level: float) -> float:
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         """An upper bound on ``|v'phi(u)|`` over ``||u|| <= 1``, about `level` if that is true.
+
+        One that is worth little, or inf, where the time was up before.
 
         Raises
         ------
@@ -74,9 +77,11 @@ class Evidence(ABC):
             If it is none for rows of this shape.
         """
 
-    def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
+    def both(
+        self, pieces: Pieces, level: float, deadline: Deadline = FOREVER
+    ) -> tuple[float, float]:
         """The same for ``v'phi(u)`` and for ``-v'phi(u)``."""
-        bound = self.bound(pieces, level)
+        bound = self.bound(pieces, level, deadline)
         return bound, bound
 
     @property
@@ -110,11 +115,11 @@ class ConeSplits(Evidence):
     above: Array
     below: Array
 
-    def bound(self, pieces: Pieces, level: float) -> float:
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         function = pieces.reduced()
         if not 1 <= function.rank <= MOST_DIMENSIONS:
             raise InputError("The certificate has splits of cones, but X has another rank.")
-        return _followed(Tree, function, level, (self.above, self.below))
+        return _followed(Tree, function, level, (self.above, self.below), deadline)
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -136,8 +141,8 @@ class SignSplits(Evidence):
     above: Array
     below: Array
 
-    def bound(self, pieces: Pieces, level: float) -> float:
-        return _followed(SignTree, pieces.reduced(), level, (self.above, self.below))
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
+        return _followed(SignTree, pieces.reduced(), level, (self.above, self.below), deadline)
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -173,10 +178,12 @@ class RelaxationEvidence(Evidence):
     row_unit: float = 1.0
     weight_unit: float = 1.0
 
-    def bound(self, pieces: Pieces, level: float) -> float:
-        return max(self.both(pieces, level))
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
+        return max(self.both(pieces, level, deadline))
 
-    def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
+    def both(
+        self, pieces: Pieces, level: float, deadline: Deadline = FOREVER
+    ) -> tuple[float, float]:
         blocked = BlockedPieces.of(pieces, self.blocks, self.above.parts.up.shape[1])
         above, below = (
             blocked.total(
@@ -236,11 +243,17 @@ class RelaxationEvidence(Evidence):
         return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
 
 
-def _followed(kind: Any, function: Kinked, level: float, splits: tuple[Array, Array]) -> float:
+def _followed(
+    kind: Any,
+    function: Kinked,
+    level: float,
+    splits: tuple[Array, Array],
+    deadline: Deadline,
+) -> float:
     target = function.needed(level)
     signs = (function, function.negative())
     return function.total(
-        max(kind(f, target).followed(s) for f, s in zip(signs, splits, strict=True))
+        max(kind(f, target, deadline).followed(s) for f, s in zip(signs, splits, strict=True))
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cvxnn.errors import InputError
 from cvxnn.verification.angles import largest_in_plane
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import ConeSplits, Evidence, Pieces, SignSplits
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.signs import SignTree
@@ -28,7 +29,9 @@ _FEW_ROWS, _HIGH, _ROWS_EACH, _MANY_ROWS = 24, 5, 7, 512
 _FIRST = 20_000
 
 
-def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) -> tuple[float, str]:
+def largest_of_kinks(
+    pieces: Pieces, level: float, evidence: Evidence | None, deadline: Deadline = FOREVER
+) -> tuple[float, str]:
     """An upper bound on ``|v'phi(u)|`` over ``||u|| <= 1``, and what has proven it.
 
     Parameters
@@ -37,7 +40,9 @@ def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) ->
     level : float
         A bound that is said to hold: what is not above it need not be any closer.
     evidence : Evidence, optional
-        Without it, or where it proves too little, a tree is searched.
+        Without it a tree is searched, where one eigenvalue does not do.
+    deadline : Deadline
+        Of a search, which then says what it has proven.
 
     Raises
     ------
@@ -51,20 +56,25 @@ def largest_of_kinks(pieces: Pieces, level: float, evidence: Evidence | None) ->
     wanted = level * (1.0 + SLACK)
     function = pieces.reduced()
     if function.rank <= 2:
-        return function.total(largest_in_plane(function)), "rows sorted by angle, exactly"
-    found: list[tuple[float, str]] = []
+        return bound_at_once(function)
     if evidence is not None:
-        found.append((evidence.bound(pieces, wanted), evidence.words))
-    if not found or found[0][0] > wanted:
-        both = (function, function.negative())
-        spectral = function.total(max(map(spectral_bound, both)))
-        found.append((spectral, "a spectral bound"))
-        if evidence is None and spectral > wanted:
-            found += [
-                (bound, f"{_NAMES[kind]}, searched")
-                for kind, bound, _ in _searches(function, wanted)
-            ]
+        found = [(evidence.bound(pieces, wanted, deadline), evidence.words)]
+        return found[0] if found[0][0] <= wanted else min(*found, bound_at_once(function))
+    found = [bound_at_once(function)]
+    if found[0][0] > wanted:
+        found += [
+            (bound, f"{_NAMES[kind]}, searched")
+            for kind, bound, _ in _searches(function, wanted, deadline)
+        ]
     return min(found)
+
+
+def bound_at_once(function: Kinked) -> tuple[float, str]:
+    """What needs neither evidence nor a search, and what it is."""
+    if function.rank <= 2:
+        return function.total(largest_in_plane(function)), "rows sorted by angle, exactly"
+    both = (function, function.negative())
+    return function.total(max(map(spectral_bound, both))), "a spectral bound"
 
 
 def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
@@ -72,7 +82,7 @@ def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
     function = pieces.reduced()
     if function.rank <= 2:
         return None
-    for kind, bound, splits in _searches(function, level * (1.0 + SLACK)):
+    for kind, bound, splits in _searches(function, level * (1.0 + SLACK), FOREVER):
         if bound <= level * (1.0 + SLACK) * (1.0 + 1e-9):
             return ConeSplits(*splits) if kind is Tree else SignSplits(*splits)
     return None
@@ -81,7 +91,9 @@ def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
 _NAMES = {Tree: "a tree of cones", SignTree: "a tree of signs of rows"}
 
 
-def _searches(function: Kinked, level: float) -> Iterator[tuple[Any, float, list[Any]]]:
+def _searches(
+    function: Kinked, level: float, deadline: Deadline
+) -> Iterator[tuple[Any, float, list[Any]]]:
     """Trees that suit, one after the other until one proves the level: bounds and splits."""
     n, rank = function.rows.shape
     is_few = n <= _FEW_ROWS or (rank >= _HIGH and n <= _ROWS_EACH * rank)
@@ -90,10 +102,12 @@ def _searches(function: Kinked, level: float) -> Iterator[tuple[Any, float, list
     if rank <= MOST_DIMENSIONS:
         kinds.append(Tree)
     target = function.needed(level)
-    for kind in kinds:
+    for k, kind in enumerate(kinds):
         most = int(min(MOST, MOST_ENTRIES / max(1, function.rows.size)))
         most = most if kind is kinds[-1] else min(most, _FIRST)
-        both = [kind(f, target).searched(most) for f in (function, function.negative())]
+        left, both = deadline.share(len(kinds) - k), []
+        for parts, f in ((2, function), (1, function.negative())):
+            both.append(kind(f, target, left.share(parts)).searched(most))
         bound = function.total(max(part for part, _ in both))
         yield kind, bound, [splits for _, splits in both]
         if bound <= level:

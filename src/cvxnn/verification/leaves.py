@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.multipliers import Blocks, Multipliers, form_bound
 from cvxnn.verification.single import SingleMultipliers
 
+# Of the output, one tree for each.
+_SIGNS = (1.0, -1.0)
 # Where a tree has no split.
 LEAF = -1
 # Arrays of all leaves together.
@@ -158,28 +161,39 @@ class LeavesEvidence(Evidence):
     row_unit: float = 1.0
     weight_unit: float = 1.0
 
-    def bound(self, pieces: Pieces, level: float) -> float:
-        return max(self.both(pieces, level))
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
+        return max(self.both(pieces, level, deadline))
 
-    def both(self, pieces: Pieces, level: float) -> tuple[float, float]:
+    def both(
+        self, pieces: Pieces, level: float, deadline: Deadline = FOREVER
+    ) -> tuple[float, float]:
         blocks = self.blocks
         blocked = BlockedPieces.of(pieces, blocks, self.leaves[0].parts.up.shape[1])
-        trees = leaves_of(self.splits.tolist(), blocks.count * blocks.size)
-        if sum(map(len, trees)) != len(self.leaves):
+        # Before they are listed: of crafted splits there may be any number.
+        if np.count_nonzero(self.splits == LEAF) != len(self.leaves):
             raise InputError("The certificate has not one set of multipliers for each leaf.")
         given, found = iter(self.leaves), []
-        for sign, tree in zip((1.0, -1.0), trees, strict=True):
-            bounds = [
-                leaf_bound(
-                    blocked, sign, blocked.suited(next(given), self.row_unit, self.weight_unit),
-                    signs.reshape(blocks.count, blocks.size),
-                )
-                for signs in tree
-            ]  # fmt: skip
+        for sign, tree in zip(_SIGNS, self._trees(), strict=True):
+            bounds = []
+            for signs in tree:
+                if deadline.passed:
+                    return np.inf, np.inf
+                own = blocked.suited(next(given), self.row_unit, self.weight_unit)
+                bounds.append(leaf_bound(blocked, sign, own, signs))
             # Every u is in one of the leaves.
             found.append(blocked.total(max(bounds)))
         above, below = found
         return above, below
+
+    def _trees(self) -> tuple[list[NDArray[np.int8]], ...]:
+        """For each output sign the signs of rows in the leaves, shape (B, b)."""
+        blocks = self.blocks
+        shape, splits = (blocks.count, blocks.size), self.splits.tolist()
+        # A binary tree has one leaf more than splits, and the stack of a deep one is large.
+        if len(splits) != 2 * len(self.leaves) - len(_SIGNS):
+            raise InputError(_DAMAGED)
+        trees = leaves_of(splits, blocks.count * blocks.size)
+        return tuple([signs.reshape(shape) for signs in tree] for tree in trees)
 
     @property
     def arrays(self) -> dict[str, Array]:

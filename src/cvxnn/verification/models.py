@@ -2,98 +2,33 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.evidence import Evidence, Pieces
+from cvxnn.verification.deadline import Deadline
+from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
-from cvxnn.verification.largest import largest_of_kinks, recorded_evidence
-from cvxnn.verification.outputs.largest import largest_of_outputs, recorded_splits
-from cvxnn.verification.rounding import U, exact_sums, norms_up, power_of_two
-
-
-class CheckedModel(ABC):
-    """A kind of networks with its settings.
-
-    Attributes
-    ----------
-    kind : str
-        The name of the model in :func:`cvxnn.solve`.
-    """
-
-    kind: ClassVar[str]
-
-    @property
-    def has_free_skip(self) -> bool:
-        """Whether there is a linear part beside the neurons that costs nothing."""
-        return False
-
-    @property
-    def takes_outputs(self) -> bool:
-        """Whether dual points of several outputs, of shape (n, c), can be checked."""
-        return False
-
-    @classmethod
-    def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """From the settings of the model, where any of them matter.
-
-        Raises
-        ------
-        InputError
-            If its certificates cannot be checked.
-        """
-        return cls()
-
-    @abstractmethod
-    def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
-    ) -> tuple[float, str]:
-        """A bound on ``||v'phi(u)||`` over ``||u|| <= 1``, about `level` or less, and how.
-
-        Of several outputs v has the shape (n, c).
-
-        Raises
-        ------
-        InputError
-            If data or evidence are none for such networks.
-        """
-
-    def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
-        """Evidence that saves a check its search, where there is any."""
-        return None
-
-
-class KinkedModel(CheckedModel):
-    """Networks whose neurons are sums of kinks."""
-
-    def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
-    ) -> tuple[float, str]:
-        largest = largest_of_kinks if v.ndim == 1 else largest_of_outputs
-        return largest(self.pieces(data, v), level, evidence)
-
-    def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
-        recorded = recorded_evidence if v.ndim == 1 else recorded_splits
-        return recorded(self.pieces(data, v), level)
-
-    @abstractmethod
-    def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
-        """``v'phi(u)``."""
-
-
-def leaky(rows: FloatArray, v: FloatArray, slope: float, roundings: int = 0) -> Pieces:
-    """``sum_i v_i s(x_i'u)`` with ``s(t) = (t)_+ - slope (-t)_+ = (1 - slope) (t)_+ + slope t``."""
-    if slope == 0.0:
-        return Pieces(rows, v, np.zeros_like(v), roundings)
-    # One rounding of 1 - slope, relative to it, and one of each product.
-    return Pieces(rows, (1.0 - slope) * v, slope * v, roundings + 2)
+from cvxnn.verification.kinds import (
+    CheckedModel,
+    Claim,
+    KinkedModel,
+    Weights,
+    count,
+    half_of_squares,
+    leaky,
+    number,
+    table,
+    unlike,
+    weights_of,
+)
+from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
+from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
 
 @final
@@ -105,6 +40,7 @@ class CheckedReLU(KinkedModel):
     """
 
     kind: ClassVar[str] = "relu"
+    network: ClassVar[str] = "TwoLayerNetwork"
 
     slope: float
     skip: str | None
@@ -114,7 +50,14 @@ class CheckedReLU(KinkedModel):
         skip = settings.get("skip")
         if skip not in (None, "penalised", "free"):
             raise InputError("The certificate has a skip connection of no kind.")
-        return cls(_number(settings, "slope"), skip)
+        return cls(number(settings, "slope"), skip)
+
+    @classmethod
+    def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
+        skip = arrays.get("skip_weights")
+        kind = "free" if settings.get("skip_is_free") else "penalised"
+        # Weights of zero are none, whatever they would cost.
+        return cls(number(settings, "slope"), kind if skip is not None and skip.any() else None)
 
     @property
     def has_free_skip(self) -> bool:
@@ -124,14 +67,49 @@ class CheckedReLU(KinkedModel):
     def takes_outputs(self) -> bool:
         return self.skip is None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        slope = () if self.slope == 0.0 else (f"slope {self.slope:g}",)
+        return slope if self.skip is None else (*slope, f"a {self.skip} skip connection")
+
+    def difference(self, given: Self) -> str:
+        # Those without a skip connection are among those that have one.
+        if given.skip in (None, self.skip):
+            return unlike("the slope", given.slope, self.slope)
+        stated = "none" if self.skip is None else f"a {self.skip} one"
+        return (
+            f"The network has a {given.skip} skip connection, and the certificate is about "
+            f"networks with {stated}."
+        )
+
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
-        return leaky(_table(data), v, self.slope)
+        return leaky(table(data), v, self.slope)
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        bound, how = super().largest(data, v, level, evidence)
+        bound, how = super().largest(data, v, claim, deadline)
         return (max(bound, _linear(data, v)), how) if self.skip == "penalised" else (bound, how)
+
+    def values(self, data: FloatArray, arrays: Weights) -> Values:
+        X, (hidden, output) = table(data), self._weights(arrays)
+        found = dense(X, hidden, output, self.slope)
+        if self.skip is None:
+            return found
+        skip = weights_of(arrays, "skip_weights", 1)
+        check_width(skip[None], skip[:1], X.shape[1])
+        return found.plus(X, skip)
+
+    def penalty(self, arrays: Weights) -> tuple[float, float]:
+        low, high = half_of_squares(self._weights(arrays))
+        if self.skip != "penalised":
+            return low, high
+        skip = weights_of(arrays, "skip_weights", 1)
+        length, rounding = float(np.sqrt(np.vdot(skip, skip))), gamma(skip.size + 8)
+        return low + length * (1.0 - rounding), high + length * (1.0 + rounding)
+
+    def _weights(self, arrays: Weights) -> tuple[FloatArray, FloatArray]:
+        return _dense_weights(arrays, *((1, 2) if self.takes_outputs else (1,)))
 
 
 @final
@@ -140,11 +118,12 @@ class CheckedConv(KinkedModel):
     """Filters on all patches of an image, their activations added up or averaged."""
 
     kind: ClassVar[str] = "conv"
+    network: ClassVar[str] = "ConvolutionalNetwork"
 
     sides: int | tuple[int, ...]
     stride: int
     padding: int
-    average: bool
+    pooling: str
     slope: float
     has_bias: bool
 
@@ -156,25 +135,75 @@ class CheckedConv(KinkedModel):
                 f"A certificate of {pooling} pooling cannot be checked independently yet."
             )
         sides = settings.get("filter_size")
-        sides = tuple(map(int, sides)) if isinstance(sides, (list, tuple)) else _count(sides, 1)
+        sides = tuple(map(int, sides)) if isinstance(sides, (list, tuple)) else count(sides, 1)
         return cls(
-            sides, _count(settings.get("stride"), 1), _count(settings.get("padding"), 0),
-            pooling == "average", _number(settings, "slope"), bool(settings.get("bias")),
+            sides, count(settings.get("stride"), 1), count(settings.get("padding"), 0),
+            pooling, number(settings, "slope"), bool(settings.get("bias")),
         )  # fmt: skip
+
+    @classmethod
+    def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
+        filters, pooling = arrays.get("filters"), str(settings.get("pooling"))
+        if filters is None or filters.ndim not in (3, 4):
+            raise InputError("network must be a Network of cvxnn: its filters are none.")
+        return cls(
+            filters.shape[1:-1], count(settings.get("stride"), 1),
+            count(settings.get("padding"), 0), pooling, number(settings, "slope"),
+            arrays.get("biases") is not None,
+        )  # fmt: skip
+
+    def on(self, data: FloatArray) -> Self:
+        if not isinstance(self.sides, int):
+            return self
+        return replace(self, sides=(self.sides,) * (1 if data.ndim == 2 else 2))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        sides = self.sides if isinstance(self.sides, tuple) else (self.sides,)
+        found = [f"filters of {' x '.join(map(str, sides))}", f"{self.pooling} pooling"]
+        found += [f"stride {self.stride}"] if self.stride != 1 else []
+        found += [f"padding {self.padding}"] if self.padding else []
+        found += [f"slope {self.slope:g}"] if self.slope != 0.0 else []
+        return (*found, "biases") if self.has_bias else tuple(found)
+
+    def difference(self, given: Self) -> str:
+        pairs = {
+            "filters of sides": (given.sides, self.sides),
+            "the stride": (given.stride, self.stride),
+            "the padding": (given.padding, self.padding),
+            "the pooling": (given.pooling, self.pooling),
+            "the slope": (given.slope, self.slope),
+            "biases:": (given.has_bias, self.has_bias),
+        }
+        found = (unlike(name, *both) for name, both in pairs.items())
+        return next((sentence for sentence in found if sentence), "")
 
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
         patches = self.patches(data)
-        n, count, size = patches.shape
-        rows, weights = patches.reshape(n * count, size), np.repeat(v, count)
+        K = patches.shape[1]
+        rows, weights = self._rows(patches), np.repeat(v, K)
+        return leaky(rows, weights / K if self.pooling == "average" else weights, self.slope, 1)
+
+    def values(self, data: FloatArray, arrays: Weights) -> Values:
+        patches = self.patches(data)
+        filters, output = arrays["filters"], weights_of(arrays, "output_weights", 1)
+        filters = filters.reshape(len(filters), int(np.prod(filters.shape[1:])))
+        check_width(filters, output, patches.shape[2])
         if self.has_bias:
-            rows = np.column_stack([rows, np.ones(len(rows))])
-        return leaky(rows, weights / count if self.average else weights, self.slope, 1)
+            filters = np.column_stack([filters, weights_of(arrays, "biases", 1)])
+        found = dense(self._rows(patches), filters, output, self.slope)
+        return found.pooled(patches.shape[1], average=self.pooling == "average")
+
+    def _rows(self, patches: FloatArray) -> FloatArray:
+        """Of all images, shape (n K, h), or with a 1 at the end for the biases."""
+        n, K, h = patches.shape
+        rows = patches.reshape(n * K, h)
+        return np.column_stack([rows, np.ones(n * K)]) if self.has_bias else rows
 
     def patches(self, data: FloatArray) -> FloatArray:
         """What filters look at, shape (n, K, h)."""
         sides = self.sides
-        if isinstance(sides, int):
-            sides = (sides,) * (1 if data.ndim == 2 else 2)
+        assert isinstance(sides, tuple)
         space = len(sides)
         if data.ndim - space not in (1, 2) or min(sides) < 1:
             raise InputError("X must have the shape of the images of the certificate.")
@@ -199,6 +228,7 @@ class CheckedGates(CheckedModel):
     """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j`` on gates that are part of the certificate."""
 
     kind: ClassVar[str] = "gated"
+    network: ClassVar[str] = "GatedNetwork"
 
     gates: FloatArray
 
@@ -211,41 +241,80 @@ class CheckedGates(CheckedModel):
             raise InputError("The gates of the certificate are none.")
         return cls(gates)
 
+    @classmethod
+    def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
+        return cls(weights_of(arrays, "gates", 2))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return (f"{len(self.gates)} gates",)
+
+    def difference(self, given: Self) -> str:
+        # Of zeros either sign is the same gate.
+        known = {(gate + 0.0).tobytes() for gate in self.gates}
+        others = sum((gate + 0.0).tobytes() not in known for gate in given.gates)
+        if not others:
+            return ""
+        return (
+            f"The network has {others} of {len(given.gates)} gates that are none of the "
+            f"{len(self.gates)} of the certificate."
+        )
+
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        X = _table(data)
+        X = table(data)
         if self.gates.shape[1] != X.shape[1]:
             raise InputError("X must have as many columns as the gates of the certificate.")
         return largest_of_gates(X, self.gates, v), "a norm for each gate"
 
+    def values(self, data: FloatArray, arrays: Weights) -> Values:
+        return gated(table(data), self.gates, *_dense_weights(arrays, 1))
+
+    def penalty(self, arrays: Weights) -> tuple[float, float]:
+        return half_of_squares(_dense_weights(arrays, 1))
+
+
+class BilinearModel(CheckedModel):
+    """Linear networks of one output whose output weights are vectors."""
+
+    @classmethod
+    def outputs_of(cls, arrays: Weights) -> tuple[int, ...]:
+        return ()
+
 
 @final
 @dataclass(frozen=True)
-class CheckedLinearConv(CheckedModel):
+class CheckedLinearConv(BilinearModel):
     """Linear networks with output weights for every patch."""
 
     kind: ClassVar[str] = "linear_conv"
+    network: ClassVar[str] = "LinearCNN"
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        if data.ndim != 3:
-            raise InputError("X must be patches of shape (n, K, h).")
-        return largest_of_patches(data, v), "a singular value"
+        return largest_of_patches(_patches(data), v), "a singular value"
+
+    def values(self, data: FloatArray, arrays: Weights) -> Values:
+        return patchwise(_patches(data), *_bilinear_weights(arrays))
 
 
 @final
 @dataclass(frozen=True)
-class CheckedCircularConv(CheckedModel):
+class CheckedCircularConv(BilinearModel):
     """Linear networks with circular filters."""
 
     kind: ClassVar[str] = "circular_conv"
+    network: ClassVar[str] = "CircularCNN"
 
     def largest(
-        self, data: FloatArray, v: FloatArray, level: float, evidence: Evidence | None
+        self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
-        return largest_of_circles(_table(data), v), "a spectrum"
+        return largest_of_circles(table(data), v), "a spectrum"
+
+    def values(self, data: FloatArray, arrays: Weights) -> Values:
+        return circular(table(data), *_bilinear_weights(arrays))
 
 
 CHECKED: dict[str, type[CheckedModel]] = {
@@ -256,27 +325,23 @@ CHECKED: dict[str, type[CheckedModel]] = {
 
 def _linear(data: FloatArray, v: FloatArray) -> float:
     """``||X'v||``, rounded up: of a linear neuron."""
-    X = _table(data)
+    X = table(data)
     unit, weight_unit = power_of_two(X), power_of_two(v)
     X, v = X / unit, v / weight_unit
     length = float(norms_up(exact_sums(v, X))) * (1.0 + 4.0 * U)
     return float(np.nextafter(length * (1.0 + 4.0 * U) * unit * weight_unit, np.inf))
 
 
-def _table(data: FloatArray) -> FloatArray:
-    if data.ndim != 2:
-        raise InputError(f"X must be 2-D, of shape (n, d), got shape {data.shape}.")
+def _patches(data: FloatArray) -> FloatArray:
+    if data.ndim != 3:
+        raise InputError("X must be patches of shape (n, K, h).")
     return data
 
 
-def _number(settings: Mapping[str, Any], name: str) -> float:
-    value = settings.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise InputError(f"The certificate has a {name} that is no number.")
-    return float(value)
+def _dense_weights(arrays: Weights, *ndims: int) -> tuple[FloatArray, FloatArray]:
+    """Of the layers, the second with so many axes."""
+    return weights_of(arrays, "hidden_weights", 2), weights_of(arrays, "output_weights", *ndims)
 
 
-def _count(value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError("The certificate has a setting that is no number of pixels.")
-    return value
+def _bilinear_weights(arrays: Weights) -> tuple[FloatArray, FloatArray]:
+    return weights_of(arrays, "filters", 2), weights_of(arrays, "output_weights", 2)

@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import (
     ConeSplits,
     Evidence,
@@ -17,7 +18,7 @@ from cvxnn.verification.evidence import (
     RelaxationEvidence,
     SignSplits,
 )
-from cvxnn.verification.largest import largest_of_kinks
+from cvxnn.verification.largest import bound_at_once, largest_of_kinks
 from cvxnn.verification.leaves import LeavesEvidence
 from cvxnn.verification.outputs.evidence import OutputsSplits, PairsEvidence
 from cvxnn.verification.rounding import sum_up
@@ -51,7 +52,7 @@ class PartsEvidence(Evidence):
     levels: FloatArray
     parts: tuple[Evidence | None, ...]
 
-    def bound(self, pieces: Pieces, level: float) -> float:
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         members = self.part_of_row
         inside = bool(((members >= 0) & (members < len(self.parts))).all())
         if len(members) != len(pieces.rows) or not inside:
@@ -61,7 +62,8 @@ class PartsEvidence(Evidence):
             own = members == k
             part = Pieces(pieces.rows[own], pieces.weights[own], pieces.base[own], pieces.roundings)
             if own.any():
-                bounds.append(_both(part, float(self.levels[k]), evidence))
+                share = deadline.share(len(self.parts) - k)
+                bounds.append(_both(part, float(self.levels[k]), evidence, share))
         above, below = np.array(bounds).T
         return max(sum_up(above), sum_up(below))
 
@@ -100,14 +102,17 @@ class PartsEvidence(Evidence):
         return replace(self, levels=self.levels * (rows * weights), parts=parts)
 
 
-def _both(part: Pieces, level: float, evidence: Evidence | None) -> tuple[float, float]:
+def _both(
+    part: Pieces, level: float, evidence: Evidence | None, deadline: Deadline
+) -> tuple[float, float]:
     """For ``v'phi(u)`` and for ``-v'phi(u)``: by the evidence, or what else proves more."""
-    above = below = np.inf
-    if evidence is not None:
-        above, below = evidence.both(part, level)
-        if max(above, below) <= level * (1.0 + evidence.slack):
-            return above, below
-    any_sign, _ = largest_of_kinks(part, level, evidence)
+    if evidence is None:
+        bound, _ = largest_of_kinks(part, level, None, deadline)
+        return bound, bound
+    above, below = evidence.both(part, level, deadline)
+    if max(above, below) <= level * (1.0 + evidence.slack):
+        return above, below
+    any_sign, _ = bound_at_once(part.reduced())
     return min(above, any_sign), min(below, any_sign)
 
 

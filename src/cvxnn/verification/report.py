@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -21,7 +22,8 @@ class Verification:
     claimed : float
         The bound that the certificate says.
     objective : float
-        Of the network, rounded up; as the certificate says it where no network was given.
+        Of the network, rounded up; as the certificate says it where no network was given, and
+        NaN where the one that was given is none of those that the bound is about.
     is_recomputed : bool
         Whether a network was given, and its objective recomputed.
     how : str
@@ -33,6 +35,11 @@ class Verification:
         Its name, with its parameters.
     network : str
         The kind of networks that the bound is about.
+    settings : tuple of str
+        Their settings in words, such as slope, skip connection, pooling and number of gates;
+        those of a plain network are left out.
+    intercept : bool
+        Whether they have one.
 
     Examples
     --------
@@ -55,23 +62,38 @@ class Verification:
     beta: float
     loss: str
     network: str
+    settings: tuple[str, ...]
+    intercept: bool
 
     @property
     def gap(self) -> float:
-        """``(objective - bound) / |objective|``: the network is no farther from the best one."""
+        """``(objective - bound) / |objective|``: the network is no farther from the best one.
+
+        NaN where there is no objective.
+        """
+        if math.isnan(self.objective):
+            return math.nan
         difference = max(self.objective - self.bound, 0.0)
         return difference / max(abs(self.objective), 1e-300) if difference > 0.0 else 0.0
 
     @property
     def problem(self) -> str:
         """What the bound is about, in a few words."""
-        return f"{self.network}, {self.loss} loss, beta {self.beta:g}"
+        network = f"{self.network} ({', '.join(self.settings)})" if self.settings else self.network
+        intercept = ", an intercept" if self.intercept else ""
+        return f"{network}, {self.loss} loss, beta {self.beta:g}{intercept}"
+
+    @property
+    def origin(self) -> str:
+        """Where the objective is from."""
+        if math.isnan(self.objective):
+            return "none that is one of this problem"
+        return "recomputed from the network" if self.is_recomputed else "as the certificate says"
 
     def __str__(self) -> str:
         head = "Confirmed" if self.accepted else f"Not confirmed ({self.reason.rstrip('.')})"
-        origin = "recomputed from the network" if self.is_recomputed else "as the certificate says"
         return (
             f"{head}: {self.problem}.\n"
             f"  lower bound  {self.bound:.9g} (claimed {self.claimed:.9g}), by {self.how}\n"
-            f"  objective    {self.objective:.9g}, {origin}; gap {self.gap:.1e}"
+            f"  objective    {self.objective:.9g}, {self.origin}; gap {self.gap:.1e}"
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.kinked import Kinked
 from cvxnn.verification.rounding import U, gamma, norms_up
 from cvxnn.verification.shortest import Corrals
@@ -141,6 +142,8 @@ class SignTree:
     function : Kinked
     target : float
         Regions with a bound of no more are not divided.
+    deadline : Deadline
+        After which no region is looked at.
 
     Examples
     --------
@@ -152,26 +155,35 @@ class SignTree:
     True
     """
 
-    def __init__(self, function: Kinked, target: float) -> None:
-        self._function, self._target = function, target
+    def __init__(self, function: Kinked, target: float, deadline: Deadline = FOREVER) -> None:
+        self._function, self._target, self._deadline = function, target, deadline
         self.n_cones, self._is_beyond = 0, False
 
     def searched(self, most: int) -> tuple[float, Splits]:
         """A bound, and the rows of the splits, level after level; after so many regions, worse."""
         signs, levels, bound = self._root(), [], 0.0
+        known = np.full(len(signs), self._function.mass)
         while len(signs):
             bounds, splits = self._looked_at(signs, choose=True)
-            if self.n_cones >= most or self._is_beyond:
+            # What holds in a region holds in its halves.
+            bounds = np.minimum(bounds, known)
+            if self.n_cones >= most or self._is_beyond or self._deadline.passed:
                 splits[:] = LEAF
-            bound = max(bound, float(bounds[splits == LEAF].max(initial=0.0)))
+            inner = splits != LEAF
+            bound = max(bound, float(bounds[~inner].max(initial=0.0)))
             levels.append(splits)
-            signs = self._divided(signs[splits != LEAF], splits[splits != LEAF])
+            signs, known = self._divided(signs[inner], splits[inner]), np.repeat(bounds[inner], 2)
         return bound, np.concatenate(levels)
 
     def followed(self, splits: Splits) -> float:
-        """The bound that splits prove; InputError if they are none of a tree of these rows."""
+        """The bound that splits prove, the sum of all moduli where the time is up before.
+
+        InputError if they are none of a tree of these rows.
+        """
         signs, bound, at = self._root(), 0.0, 0
         while len(signs):
+            if self._deadline.passed:
+                return self._function.mass
             level = splits[at : at + len(signs)]
             at += len(signs)
             leaves = level == LEAF
@@ -194,9 +206,11 @@ class SignTree:
         return halves
 
     def _looked_at(self, signs: Signs, *, choose: bool) -> tuple[FloatArray, Splits]:
-        bounds, splits = np.empty(len(signs)), np.full(len(signs), LEAF, dtype=np.uint16)
+        bounds, splits = np.full(len(signs), np.inf), np.full(len(signs), LEAF, dtype=np.uint16)
 
         def look(part: slice) -> bool:
+            if self._deadline.passed:
+                return False
             regions = _Regions(self._function, signs[part])
             bounds[part], ends = regions.shortened(self._target)
             free = (signs[part] == 0).any(axis=1)

@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.data import floats
+from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.duals import Dual, SquaredDual
 from cvxnn.verification.evidence import Evidence
+from cvxnn.verification.kinds import CheckedModel
 from cvxnn.verification.losses import DUALS, check_targets
-from cvxnn.verification.models import CHECKED, CheckedModel
-from cvxnn.verification.objective import objective_between
+from cvxnn.verification.models import CHECKED
+from cvxnn.verification.objective import GivenNetwork
 from cvxnn.verification.projection import Projection
 
 
@@ -81,17 +83,16 @@ class StatedProblem:
                 f"A certificate of {name} with several outputs cannot be checked independently yet."
             )
         check_targets(certificate.loss.get("name"), targets)
-        return cls(model, data[alive], targets[alive], counts[alive])
+        return cls(model.on(data), data[alive], targets[alive], counts[alive])
 
-    def bound(self, certificate: Statement) -> tuple[float, str]:
+    def bound(self, certificate: Statement, deadline: Deadline) -> tuple[float, str]:
         """The lower bound that the dual point proves, and how."""
         v, beta = certificate.balanced(), float(certificate.beta)
         if not (np.isfinite(v).all() and 0.0 < beta < math.inf):
             return -math.inf, "nothing: the certificate has numbers that are none"
         with np.errstate(all="ignore"):
-            largest, how = self.model.largest(
-                self.data, v, float(certificate.level), certificate.evidence
-            )
+            claim = float(certificate.level), certificate.evidence
+            largest, how = self.model.largest(self.data, v, claim, deadline)
         parameters = {k: p for k, p in certificate.loss.items() if k != "name"}
         dual = self._dual(certificate.loss["name"], v, parameters)
         if self.model.has_free_skip:
@@ -125,16 +126,20 @@ class StatedProblem:
         except TypeError as error:
             raise InputError("The loss of the certificate has parameters that are none.") from error
 
-    def objective(self, certificate: Statement, network: object) -> tuple[float, float] | None:
-        """That of a network, from below and from above."""
-        state: Any = getattr(network, "__getstate__", dict)()
-        if not isinstance(state, Mapping) or not {"arrays", "settings"} <= set(state):
-            raise InputError("network must be a Network of cvxnn.")
-        with np.errstate(all="ignore"):
-            return objective_between(
-                self.model, state, self.data, self.y, self.weights, certificate.loss,
-                float(certificate.beta),
-            )  # fmt: skip
+    def objective(
+        self, certificate: Statement, network: object
+    ) -> tuple[tuple[float, float] | None, str]:
+        """That of a network, from below and from above, or why it is none of this problem."""
+        given = GivenNetwork.of(network)
+        difference = given.difference(self.model, bool(certificate.intercept), self.y.shape[1:])
+        if difference:
+            return None, difference
+        between = given.objective_between(
+            self.data, self.y, self.weights, certificate.loss, float(certificate.beta)
+        )
+        if not np.isfinite(between).all():
+            return None, "The network has an objective beyond the range of numbers."
+        return between, ""
 
 
 def _targets(y: ArrayLike, v: FloatArray) -> FloatArray:

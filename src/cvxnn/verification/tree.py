@@ -10,6 +10,7 @@ import numpy as np
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.cones import Cones, Splits
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.estimates import Estimates
 from cvxnn.verification.kinks import KinkEstimates
 from cvxnn.verification.rounding import power_of_two
@@ -50,6 +51,8 @@ class Tree:
         For this class a :class:`Kinked`.
     target : float
         Cones with a bound of no more are not halved.
+    deadline : Deadline
+        After which no cone is looked at.
 
     Attributes
     ----------
@@ -67,8 +70,8 @@ class Tree:
     True
     """
 
-    def __init__(self, function: Any, target: float) -> None:
-        self._function, self._target = function, target
+    def __init__(self, function: Any, target: float, deadline: Deadline = FOREVER) -> None:
+        self._function, self._target, self._deadline = function, target, deadline
         self.n_cones, self._is_beyond = 0, False
         self._units = np.array([power_of_two(column) for column in function.rows.T])
 
@@ -80,9 +83,12 @@ class Tree:
         One number for each cone of a level: the edge at which it is halved, or `LEAF`.
         """
         cones, levels, bound = Cones.orthants(self._units), [], 0.0
+        known = np.full(len(cones), self._function.mass)
         while len(cones):
             bounds, splits = self._looked_at(cones, None)
-            if self.n_cones >= most or self._is_beyond:
+            # What holds in a cone holds in its halves.
+            bounds = np.minimum(bounds, known)
+            if self.n_cones >= most or self._is_beyond or self._deadline.passed:
                 splits[:] = LEAF
             halves, exact = cones.take(splits != LEAF).halved(splits[splits != LEAF])
             # Cones that have no exact halves are not halved.
@@ -90,11 +96,11 @@ class Tree:
             splits[inner[~exact]] = LEAF
             bound = max(bound, float(bounds[splits == LEAF].max(initial=0.0)))
             levels.append(splits)
-            cones = halves.take(np.repeat(exact, 2))
+            cones, known = halves.take(np.repeat(exact, 2)), np.repeat(bounds[splits != LEAF], 2)
         return bound, np.concatenate(levels)
 
     def followed(self, splits: Splits) -> float:
-        """The bound that splits prove.
+        """The bound that splits prove, the sum of all moduli where the time is up before.
 
         Raises
         ------
@@ -103,6 +109,8 @@ class Tree:
         """
         cones, bound, at = Cones.orthants(self._units), 0.0, 0
         while len(cones):
+            if self._deadline.passed:
+                return self._function.mass
             level = splits[at : at + len(cones)]
             at += len(cones)
             leaves = level == LEAF
@@ -124,9 +132,11 @@ class Tree:
     def _looked_at(self, cones: Cones, leaves: object | None) -> tuple[FloatArray, Splits]:
         """Bounds of cones, and where they are to be halved: `LEAF` where they are not."""
         function: Bounded = self._function
-        bounds, splits = np.empty(len(cones)), np.full(len(cones), LEAF, dtype=np.uint8)
+        bounds, splits = np.full(len(cones), np.inf), np.full(len(cones), LEAF, dtype=np.uint8)
 
         def look(part: slice) -> bool:
+            if self._deadline.passed:
+                return False
             estimates = self._estimates(cones.take(part))
             bounds[part] = estimates.shortened(self._target)
             above = bounds[part] > self._target

@@ -99,6 +99,17 @@ def test_an_output_of_zeros_changes_little():
     assert bound == pytest.approx(known, rel=0.02)
 
 
+def test_what_is_worked_on_is_said_until_there_is_no_more():
+    X, Y = drawn(5, SquaredLoss(), n=16)
+    problem = Problem(Layer(X), Y, 0.4, SquaredLoss())
+    for largest, stages in ((4, [True]), (16, [False, False, True])):
+        seen = []
+        improved(
+            problem, Neurons.none(3, 3), block=4, largest=largest, most=900, on_stage=seen.append
+        )
+        assert seen == stages
+
+
 def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     X, Y = drawn(5, SquaredLoss(), n=16)
     problem = Problem(Layer(X), Y, 0.4, SquaredLoss())

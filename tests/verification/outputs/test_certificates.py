@@ -1,5 +1,6 @@
 """Certificates of several outputs: accepted as they are, refused when changed."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -149,9 +150,39 @@ def test_networks_of_other_outputs_are_refused():
     solution, X, Y, _ = solved("squared", 2, 2)
     other = cvxnn.TwoLayerNetwork(np.ones((3, 2)), np.ones((3, 3)))
     one = cvxnn.TwoLayerNetwork(np.ones((3, 2)), np.ones(3))
-    for network in (other, one):
-        with pytest.raises(InputError, match="not of the kind"):
-            solution.certificate.verify(X, Y, network=network)
+    for network, shape in ((other, r"\(n, 3\)"), (one, r"\(n,\)")):
+        report = solution.certificate.verify(X, Y, network=network, fingerprint=False)
+        assert not report.accepted and not report.is_recomputed and np.isnan(report.objective)
+        assert re.search(rf"values of shape {shape}, .* values of shape \(n, 2\)", report.reason)
+    single = cvxnn.solve(X, Y[:, 0], 0.5)
+    report = single.certificate.verify(X, Y[:, 0], network=solution.network)
+    assert not report.accepted
+    assert re.search(r"values of shape \(n, 2\), .* values of shape \(n,\)", report.reason)
+
+
+@pytest.mark.parametrize("has_intercept", [False, True])
+def test_networks_of_other_settings_are_refused(has_intercept):
+    solution, X, Y, _ = solved("squared", 2, 2, intercept=has_intercept)
+    certificate, network = solution.certificate, solution.network
+    moved = network.with_intercept([0.0, 0.25])
+    report = certificate.verify(X, Y, network=moved)
+    # Beside an intercept any other is one of a network of the problem.
+    assert not report.accepted and report.is_recomputed == has_intercept
+    assert ("has the intercept 0, 0.25" in report.reason) != has_intercept
+    state = network.__getstate__()
+    leaky = cvxnn.TwoLayerNetwork(**state["arrays"], **{**state["settings"], "slope": 0.2})
+    report = certificate.verify(X, Y, network=leaky)
+    assert not report.accepted and "has the slope 0.2" in report.reason
+    single = cvxnn.TwoLayerNetwork(network.hidden_weights, np.ones(network.n_neurons))
+    report = certificate.verify(X, Y, network=single)
+    assert not report.accepted and "values of shape (n,)" in report.reason
+
+
+def test_networks_whose_objective_is_beyond_all_numbers_are_refused():
+    solution, X, Y, _ = solved("squared", 2, 2)
+    far = cvxnn.TwoLayerNetwork(1e200 * np.ones((1, 2)), [[1e200, -1e200]])
+    report = solution.certificate.verify(X, Y, network=far)
+    assert not report.accepted and "beyond the range" in report.reason
 
 
 def test_splits_save_the_search():

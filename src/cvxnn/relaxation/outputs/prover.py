@@ -51,6 +51,8 @@ class OutputsProver:
         What the iteration is done with; float32 by default.
     on_bound : callable, optional
         Called with the best proof so far, whenever a bound has been computed.
+    on_stage : callable, optional
+        Called at the begin, and with larger blocks, with whether these are the last.
     threads : int, optional
         That it works with; by default as many as there are cores.
 
@@ -76,6 +78,7 @@ class OutputsProver:
     most: int | None = None
     numbers: Numbers = field(default_factory=in_single_precision)
     on_bound: Callable[[DualProof], object] | None = None
+    on_stage: Callable[[bool], object] | None = None
     threads: int | None = None
 
     def improve(
@@ -141,6 +144,8 @@ class _Run:
             scale.blocks, beta, scale.step(numbers), start,
             scale.weights(scale.V), size, numbers, workers, n_workers,
         )  # fmt: skip
+        self._on_stage = prover.on_stage
+        self._say_stage()
 
     @property
     def is_finite(self) -> bool:
@@ -173,6 +178,12 @@ class _Run:
         self.admm.merge_blocks()
         self.scale.blocks = self.scale.blocks.merged()
         self.course.begin(self.admm.iterations)
+        self._say_stage()
+
+    def _say_stage(self) -> None:
+        """Whether there are no larger blocks to come."""
+        if self._on_stage is not None:
+            self._on_stage(not self.can_merge)
 
 
 def _prediction(problem: Problem[Layer], neurons: Neurons) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.errors import InputError
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.multipliers import Blocks
 from cvxnn.verification.outputs.kinked import OutputsKinked
@@ -30,11 +31,11 @@ class OutputsSplits(Evidence):
 
     splits: Array
 
-    def bound(self, pieces: Pieces, level: float) -> float:
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         function = OutputsKinked.of(pieces)
         if not 1 <= function.rank <= MOST_DIMENSIONS:
             raise InputError("The certificate has splits of cones, but X has another rank.")
-        tree = OutputsTree(function, function.needed(level))
+        tree = OutputsTree(function, function.needed(level), deadline)
         return function.total(tree.followed(self.splits))
 
     @property
@@ -73,7 +74,7 @@ class PairsEvidence(Evidence):
     row_unit: float = 1.0
     weight_unit: float = 1.0
 
-    def bound(self, pieces: Pieces, level: float) -> float:
+    def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         self.blocks.check(len(pieces.rows))
         # A row of zeros adds nothing, whatever its weight; the form of a block would pay for it.
         alive = (pieces.rows != 0.0).any(axis=1)[:, None]

@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.errors import InputError
 from cvxnn.verification.cones import Splits
+from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.largest import MOST, MOST_ENTRIES, SLACK
 from cvxnn.verification.outputs.evidence import OutputsSplits
@@ -17,7 +18,7 @@ from cvxnn.verification.tree import MOST_DIMENSIONS
 
 
 def largest_of_outputs(
-    pieces: Pieces, level: float, evidence: Evidence | None
+    pieces: Pieces, level: float, evidence: Evidence | None, deadline: Deadline = FOREVER
 ) -> tuple[float, str]:
     """An upper bound on ``||V'phi(u)||`` over ``||u|| <= 1``, and what has proven it.
 
@@ -29,6 +30,8 @@ def largest_of_outputs(
         A bound that is said to hold: what is not above it need not be any closer.
     evidence : Evidence, optional
         Without it, or where it proves too little, a tree is searched.
+    deadline : Deadline
+        Of a search, which then says what it has proven.
 
     Raises
     ------
@@ -44,12 +47,12 @@ def largest_of_outputs(
     function = OutputsKinked.of(pieces)
     found = []
     if evidence is not None:
-        found.append((evidence.bound(pieces, wanted), evidence.words))
+        found.append((evidence.bound(pieces, wanted, deadline), evidence.words))
     if not found or found[0][0] > wanted:
         spectral = function.total(spectral_norm_bound(function))
         found.append((spectral, "a spectral bound"))
         if evidence is None and spectral > wanted and function.rank <= MOST_DIMENSIONS:
-            found.append((_searched(function, wanted)[0], "a tree of cones, searched"))
+            found.append((_searched(function, wanted, deadline)[0], "a tree of cones, searched"))
     return min(found)
 
 
@@ -58,11 +61,11 @@ def recorded_splits(pieces: Pieces, level: float) -> Evidence | None:
     function, wanted = OutputsKinked.of(pieces), level * (1.0 + SLACK)
     if not 2 < function.rank <= MOST_DIMENSIONS:
         return None
-    bound, splits = _searched(function, wanted)
+    bound, splits = _searched(function, wanted, FOREVER)
     return OutputsSplits(splits) if bound <= wanted * (1.0 + 1e-9) else None
 
 
-def _searched(function: OutputsKinked, level: float) -> tuple[float, Splits]:
+def _searched(function: OutputsKinked, level: float, deadline: Deadline) -> tuple[float, Splits]:
     most = int(min(MOST, MOST_ENTRIES / max(1, function.rows.size)))
-    bound, splits = OutputsTree(function, function.needed(level)).searched(most)
+    bound, splits = OutputsTree(function, function.needed(level), deadline).searched(most)
     return function.total(bound), splits

@@ -1,0 +1,59 @@
+"""What would narrow the gap of a run, in sentences."""
+
+from __future__ import annotations
+
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
+from cvxnn.results import Status
+from cvxnn.training.outlook import Outlook
+
+# What gives a search more, where it was cut short.
+_MORE = {Status.TIME_LIMIT: "time_limit", Status.ITERATION_LIMIT: "max_iter"}
+
+
+def advice(
+    status: Status, method: Method, model: Model, outlook: Outlook | None, *, limited: bool
+) -> str:
+    """What would narrow the gap; "" where the status says it all.
+
+    Parameters
+    ----------
+    status : Status
+        How the run ended.
+    method, model
+        Of the run.
+    outlook : Outlook or None
+        On more time for the proof, where there is something to be told.
+    limited : bool
+        Whether a time limit was over.
+
+    Examples
+    --------
+    >>> from cvxnn import Global, ReLU
+    >>> advice(Status.STATIONARY, Global(certify=False), ReLU(), None, limited=False)
+    'A proof takes method=Global(certify=True).'
+    """
+    if status is Status.STATIONARY:
+        said = _on_proof(method, model.proof_advice, outlook, limited)
+    elif outlook is None or status not in _MORE:
+        return ""
+    else:
+        more = _MORE[status]
+        if not outlook.is_known and outlook.cut_short is None and more == outlook.parameter:
+            return ""
+        told = outlook.sentence("the gap of this network")
+        said = f"raise {more} for a better network; {told}"
+    return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+
+
+def _on_proof(method: Method, fewer: str, outlook: Outlook | None, limited: bool) -> str:
+    """What to change where the search could not prove its end."""
+    if not method.polish:
+        return "a proof takes method=Global(polish=True)"
+    if not method.certify:
+        return "a proof takes method=Global(certify=True)"
+    if outlook is None:
+        time = "a larger time_limit, " if limited else ""
+        return f"{time}a larger beta or {fewer} narrow the gap"
+    too = ", too" if outlook.helps else ""
+    return f"{outlook.sentence('the gap')} A larger beta or {fewer} narrow it{too}"
