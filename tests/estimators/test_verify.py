@@ -44,7 +44,10 @@ def test_bounds_of_a_regression(estimator, data):
 def test_bounds_of_a_network_for_each_class(data):
     X, _, _ = data
     labels = np.array(list("abc"))[np.digitize(X[:, 0], [-2.0, 8.0])]
-    model = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels)
+    shared = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels)
+    [report] = shared.verify(X, labels)
+    assert report.accepted and report.bound == pytest.approx(shared.dual_bound_, rel=1e-6)
+    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr").fit(X, labels)
     reports = model.verify(X, labels)
     assert len(reports) == 3 and all(report.accepted for report in reports)
     assert sum(report.bound for report in reports) == pytest.approx(model.dual_bound_, rel=1e-6)
@@ -79,6 +82,8 @@ def test_fits_without_certificates(data):
     # A class of no weight has a constant, which nothing was proven of.
     labels, weights = np.where(y > np.median(y), "a", "b"), np.ones(30)
     labels[0], weights[0] = "c", 0.0
-    model = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels, weights)
+    shared = cvxnn.ConvexReLUClassifier(beta=0.5).fit(X, labels, weights)
+    assert shared.verify(X, labels, weights)[0].accepted
+    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr").fit(X, labels, weights)
     with pytest.raises(InputError, match="without a certificate"):
         model.verify(X, labels, weights)

@@ -177,19 +177,17 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         problems = reader._problems(reader._merged(reader._read(X, y, sample_weight)))
         if reader.sample_shape_ != self.sample_shape_ or len(problems) != len(self.solutions_):
             raise InputError("X and y must be those that it was fitted to.")
-        reports = []
+        reports, training = [], reader._training()
         for solution, samples in zip(self.solutions_, problems, strict=True):
             if solution.certificate is None:
                 raise InputError("The fit has a network without a certificate.")
-            reports.append(
-                solution.certificate.verify(
-                    samples.X,
-                    samples.y,
-                    samples.weights,
-                    network=solution.network,
-                    time_limit=time_limit,
-                )
+            # Of the outputs that were trained.
+            seen = SeenClasses.of(training, samples)
+            narrowed, (network,) = seen.narrowed(samples), seen.starts([solution.network])
+            report = solution.certificate.verify(
+                narrowed.X, narrowed.y, narrowed.weights, network=network, time_limit=time_limit
             )
+            reports.append(report)
         return reports
 
     def _fit_or_restore(
@@ -339,13 +337,18 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         solutions: list[Solution[Any]],
     ) -> list[Solution[Any]]:
         """With closer bounds where they are far; none any more after Ctrl-C."""
-        seconds = budget.bounds(self.proof_time) / len(problems)
-        return [
-            solution
-            if solution.status is Status.INTERRUPTED or interrupt_pending()
-            else training.proven(solution, samples, self.beta_, seconds)
-            for solution, samples in zip(solutions, problems, strict=True)
-        ]
+        seconds, proven = budget.bounds(self.proof_time) / len(problems), []
+        for solution, samples in zip(solutions, problems, strict=True):
+            if solution.status is Status.INTERRUPTED or interrupt_pending():
+                proven.append(solution)
+                continue
+            seen = SeenClasses.of(training, samples)
+            (network,) = seen.starts([solution.network])
+            found = training.proven(
+                replace(solution, network=network), seen.narrowed(samples), self.beta_, seconds
+            )
+            proven.append(seen.solution(found))
+        return proven
 
     def _loss(self) -> Loss:
         return as_loss(self.loss)

@@ -152,10 +152,7 @@ class Training:
     ) -> Solution[Any]:
         """With the bound of a relaxation that takes so long at most, where it is closer."""
         problem = replace(self.problem(samples), beta=beta)
-        # The relaxation is for one output.
-        if problem.n_outputs > 1:
-            return solution
-        if solution.gap <= self.tol or seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.y)):
+        if solution.gap <= self.tol or seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.Y)):
             return solution
         prover = relaxation_prover(problem, intercept=self.intercept)
         if prover is None:
