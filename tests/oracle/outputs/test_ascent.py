@@ -33,11 +33,12 @@ def data(seed: int, n: int, r: int, c: int) -> tuple[FloatArray, FloatArray]:
 def test_many_starts_find_the_global_maximum(seed, n, r, c):
     X, V = data(seed, n, r, c)
     price = OutputsTree(X).price(V, tol=1e-7)
-    found = ascent_of(X).search(V, 0.3 * price.bound, 400)
+    # Climbs alone stop where a kink makes them slow.
+    found = ascent_of(X).search(V, 0.3 * price.bound, 400, polish=True)
     check_proposals(X, V, found)
     assert (found.values > 0.3 * price.bound).all()
     assert found.largest <= price.bound
-    assert found.largest == pytest.approx(price.bound, rel=1e-5)
+    assert found.largest == pytest.approx(price.bound, rel=1e-6)
     none = ascent_of(X).search(V, 1.001 * price.bound, 30)
     assert none.directions.shape == (0, r) and none.outputs.shape == (0, c)
 
