@@ -13,6 +13,8 @@ _STEPS = 200
 # promises, what is added to the curvature, as a share of parabolas above the loss, and the share of
 # a value that its rounding may be.
 _FALL, _RIDGE, _NOISE = 1e-4, 1e-10, 64.0 * EPS
+# Share of a step at which it is none.
+_SHORTEST = 1e-9
 
 
 class OffsetLoss(Loss):
@@ -208,6 +210,9 @@ def _joint_offsets(
         new = loss.value(prediction + b + move, y)
         while new > value - _FALL * length * fall and length * fall > _NOISE * abs(value):
             length *= 0.5
+            if length < _SHORTEST:
+                # Without curvature to speak of the model of the loss says nothing.
+                return b
             new = loss.value(prediction + b + length * move, y)
         b, value = b + length * move, new
     return b

@@ -5,6 +5,8 @@ import numpy as np
 from cvxnn.problems import Neurons
 from cvxnn.solvers.descent.merging import merged
 
+SAME = 0.95
+
 
 def drawn(k, d=6, c=3, seed=0):
     rng = np.random.default_rng(seed)
@@ -15,7 +17,7 @@ def test_parts_of_a_neuron_are_that_neuron():
     whole = drawn(5)
     shares = np.array([0.2, 0.5, 0.3])
     parts = whole.select(np.repeat(np.arange(5), 3)).sized(np.outer(whole.sizes, shares).ravel())
-    joined = merged(parts)
+    joined = merged(parts, SAME)
     assert len(joined) == 5
     X = np.random.default_rng(1).standard_normal((40, 6))
     for one, other in ((joined, whole), (joined, parts)):
@@ -27,9 +29,9 @@ def test_parts_of_a_neuron_are_that_neuron():
 def test_neurons_that_differ_in_one_layer_stay_apart():
     one = drawn(1)
     opposite = one.joined(one.directions, -one.outputs).sized(np.ones(2))
-    assert len(merged(opposite)) == 2
+    assert len(merged(opposite, SAME)) == 2
     other = one.joined(-one.directions, one.outputs).sized(np.ones(2))
-    assert merged(other) is other
+    assert merged(other, SAME) is other
 
 
 def test_lengths_are_one_and_the_intercept_stays():
@@ -45,7 +47,7 @@ def test_lengths_are_one_and_the_intercept_stays():
         near.directions / np.linalg.norm(near.directions, axis=1, keepdims=True),
         near.sizes, near.outputs, intercept=near.intercept,
     )  # fmt: skip
-    joined = merged(near)
+    joined = merged(near, SAME)
     assert len(joined) == 4 and (joined.sizes > 0.0).all()
     assert 0.95 * near.sizes.sum() <= joined.sizes.sum() <= near.sizes.sum()
     np.testing.assert_allclose(np.linalg.norm(joined.directions, axis=1), 1.0, rtol=1e-12)
@@ -54,4 +56,10 @@ def test_lengths_are_one_and_the_intercept_stays():
 
 
 def test_no_neurons_stay_none():
-    assert len(merged(Neurons.none(4, 2))) == 0
+    assert len(merged(Neurons.none(4, 2), SAME)) == 0
+
+
+def test_neurons_far_beyond_size_one_are_merged():
+    whole = drawn(4)
+    twice = whole.joined(whole.directions, whole.outputs).sized(np.full(8, 1e200))
+    np.testing.assert_allclose(merged(twice, SAME).sizes, np.full(4, 2e200))

@@ -9,9 +9,10 @@ from cvxnn.interrupts import UNLIMITED
 from cvxnn.layers import Layer
 from cvxnn.losses import HuberLoss, SoftmaxLoss, SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.merging import merged
 from cvxnn.solvers.outputs.curvature import Curvature
 from cvxnn.solvers.outputs.descent import OutputsDescent, value_and_gradient
-from cvxnn.solvers.outputs.neurons import merged, objective_of, prediction_of, pruned
+from cvxnn.solvers.outputs.neurons import objective_of, prediction_of, pruned
 from cvxnn.solvers.outputs.newton import polished
 
 LOSSES = {

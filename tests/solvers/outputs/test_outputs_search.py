@@ -48,6 +48,26 @@ def test_two_features_against_the_copositive_program(seed, c, beta):
     assert solution.objective == pytest.approx(copositive(X, Y, beta), rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", [2, 5, 9])
+def test_the_bound_has_the_digits_of_the_objective(seed):
+    # Its error is that of the dual point, of which objectives show the square.
+    X, Y = drawn(7, 2, 2, seed)
+    solution = solve(X, Y, 0.05, tol=1e-12)
+    assert solution.status is Status.OPTIMAL
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("beta", [1e-17, 1e-20, 3e-29])
+def test_a_beta_that_leaves_no_curvature(beta):
+    # Predictions cost nothing, and those of the targets themselves are the best.
+    X, _ = drawn(2, 4, 3, 0)
+    Y = np.array([[0.79, 0.03, 0.18], [0.65, 0.25, 0.1]])
+    solution = solve(X, Y, beta, loss="softmax", intercept=True, tol=1e-3)
+    entropy = -float((Y * np.log(Y)).sum())
+    assert solution.dual_bound <= entropy <= solution.objective * (1.0 + 1e-12)
+    assert solution.objective <= 1.2 * entropy
+
+
 def local_optimum(X, Y, beta, loss, rng, *, intercept, k=20):
     """What L-BFGS comes to from random weights: an upper bound on the optimum."""
     (_, d), c = X.shape, Y.shape[1]

@@ -73,10 +73,9 @@ class TileSearch:
         self.problem, self.deadline, self.intercept = problem, deadline, intercept
         self._random_state = random_state
         self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
-        # Of one output sizes are a Lasso; of several they come with the outputs, and many ascents
-        # lead to one neuron.
+        # Of one output sizes are a Lasso; of several they come with the outputs.
         one = problem.n_outputs == 1
-        self._best_sizes, self._thinned = (resized, _unchanged) if one else (reweighted, merged)
+        self._best_sizes = resized if one else reweighted
         self._descent: JointDescent | None = None
         self._shuffled: JointDescent | None = None
         self.n_new = 0
@@ -144,7 +143,10 @@ class TileSearch:
 
     def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
-        neurons = self._thinned(self._with_new(starts))
+        neurons = self._with_new(starts)
+        if self.problem.n_outputs > 1:
+            # Many ascents lead to one neuron there.
+            neurons = merged(neurons, SETTINGS.one)
         if len(neurons) == 0:
             return True
         self._offer_both(move(neurons))
@@ -249,7 +251,3 @@ class TileSearch:
     def _resized(self, neurons: Neurons) -> Neurons:
         """With the best sizes for their directions."""
         return self._best_sizes(self.problem, neurons, self.deadline, intercept=self.intercept)
-
-
-def _unchanged(neurons: Neurons) -> Neurons:
-    return neurons

@@ -1,8 +1,6 @@
-"""Neurons of several outputs: predictions, small new ones, merged and pruned ones."""
+"""Neurons of several outputs: predictions, small new ones, pruned ones."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
@@ -40,29 +38,6 @@ def with_small(
     sizes = share * excess / np.maximum(squares, 1e-300) / len(proposals)
     joined = neurons.joined(proposals.directions, proposals.outputs)
     return joined.sized(np.concatenate([neurons.sizes, sizes]))
-
-
-def merged(neurons: Neurons, same: float) -> Neurons:
-    """Neurons next to each other, by the cosines of both of their weights, added up.
-
-    The function changes a little, unless they share a cell and a direction of the outputs; the
-    penalty does not grow. O(k^2 (d + c)).
-    """
-    rays, outputs = neurons.rays, neurons.outputs * neurons.sizes[:, None]
-    kept: list[int] = []
-    for j in np.argsort(-neurons.sizes, kind="stable"):
-        cosines = np.minimum(
-            neurons.directions[kept] @ neurons.directions[j],
-            neurons.outputs[kept] @ neurons.outputs[j],
-        )
-        if not (cosines > same).any():
-            kept.append(int(j))
-            continue
-        i = kept[int(np.argmax(cosines))]
-        rays[i] += rays[j]
-        outputs[i] += outputs[j]
-    units = outputs[kept] / np.linalg.norm(outputs[kept], axis=1)[:, None]
-    return replace(Neurons.of(rays[kept], units), intercept=neurons.intercept)
 
 
 def pruned(layer: Layer, neurons: Neurons, deadline: Deadline) -> Neurons:

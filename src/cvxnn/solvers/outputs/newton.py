@@ -23,10 +23,14 @@ _MOST_WORK, _MOST_UNKNOWNS = 1 << 34, 1500
 _GUESSES = (1e-4, 1e-3, 1e-5)
 # Steps from one guess.
 _STEPS = 200
-# Relative gain at which a step is the last.
-_AT_REST = 1e-15
+# Relative gain at which a step is the last, and difference of objectives that is rounding.
+_AT_REST, _ROUNDING = 1e-15, 1e-14
+# Last steps, and the share of the gradient that each has to leave at most.
+_LAST_STEPS, _FALLS = 5, 0.5
 # Singular values of tight rows that are nothing, relative to the largest.
 _DEPENDENT = 1e-9
+# Of a step, in shares of the largest curvature.
+_LEAST_DAMPING = 1e-12
 # Shares of a step that are tried.
 _SHARES = tuple(0.5**k for k in range(7))
 
@@ -64,7 +68,7 @@ def polished(
         if deadline.passed:
             break
         reached = _Faces.of(problem, neurons, guess, intercept=intercept).rested(deadline)
-        if objective_of(problem, reached) < value:
+        if objective_of(problem, reached) <= value * (1.0 + _ROUNDING):
             return reached
     return neurons
 
@@ -140,6 +144,7 @@ class _Faces:
             if freed is None:
                 break
             faces = freed
+        faces = faces._settled(deadline)
         return replace(Neurons.of_weights(faces.hidden, faces.output), intercept=faces.b)
 
     @cached_property
@@ -174,7 +179,7 @@ class _Faces:
     def _descended(self, deadline: Deadline, steps: int) -> tuple[Self, int]:
         """After steps of Newton's method, and how many; one that meets a kink stops there."""
         faces: Self = self
-        value, damping = self.value, 1e-12
+        value, damping = self.value, _LEAST_DAMPING
         spent = 0
         while spent < steps and not deadline.passed:
             spent += 1
@@ -187,14 +192,38 @@ class _Faces:
                 continue
             gained, is_held = value - further.value, further.tight.sum() > faces.tight.sum()
             faces, value = further, further.value
-            damping = max(0.1 * damping, 1e-12)
+            damping = max(0.1 * damping, _LEAST_DAMPING)
             if gained <= _AT_REST * abs(value) and not is_held:
                 break
         return faces, spent
 
+    def _settled(self, deadline: Deadline) -> Self:
+        """After whole steps for which the gradient falls, and the objective stays, to rounding.
+
+        Objectives that agree to rounding have gradients that agree to the root of it, and with
+        them bounds: what is left is too little for an objective to judge.
+        """
+        faces: Self = self
+        most = self.value + _ROUNDING * abs(self.value)
+        for _ in range(_LAST_STEPS):
+            if deadline.passed:
+                break
+            move, _damping = faces._step(_LEAST_DAMPING)
+            further = faces._after(move, 1.0, faces.tight)
+            falls = further.steepness <= _FALLS * faces.steepness
+            if not falls or further.value > most:
+                break
+            faces = further
+        return faces
+
+    @property
+    def steepness(self) -> float:
+        """The length of the gradient on the faces."""
+        return float(np.linalg.norm(self._model[0]))
+
     def _step(self, damping: float) -> tuple[_Move, float]:
         """The damped step, and the damping that it took."""
-        gradient, hessian, expand = self._model()
+        gradient, hessian, expand = self._model
         scale = float(np.abs(np.diag(hessian)).max())
         while True:
             shifted = hessian + damping * scale * np.eye(len(hessian))
@@ -210,19 +239,23 @@ class _Faces:
         kink = self._first_kink(move.hidden)
         tries = [(1.0, None), *([] if kink is None else [kink]), *((t, None) for t in _SHARES[1:])]
         for share, tight in tries:
-            hidden = self.hidden + share * move.hidden
-            further = self._with(
-                hidden=hidden,
-                output=self.output + share * move.output,
-                b=self.b + share * move.b,
-                tight=self.tight if tight is None else tight,
-                on=self.problem.rows.rows @ hidden.T > 0.0,
-            )
+            further = self._after(move, share, self.tight if tight is None else tight)
             # A kink that is next to a neuron holds it, though nothing is gained on the way there.
             allowed = value if tight is None else value + _AT_REST * abs(value)
             if further.value < allowed:
                 return further
         return None
+
+    def _after(self, move: _Move, share: float, tight: BoolArray) -> Self:
+        """After a share of a move, with these rows tight."""
+        hidden = self.hidden + share * move.hidden
+        return self._with(
+            hidden=hidden,
+            output=self.output + share * move.output,
+            b=self.b + share * move.b,
+            tight=tight,
+            on=self.problem.rows.rows @ hidden.T > 0.0,
+        )
 
     def _first_kink(self, move: FloatArray) -> tuple[float, BoolArray] | None:
         """The share of a move at which a row is first met that holds a neuron back."""
@@ -257,6 +290,7 @@ class _Faces:
                 on[rows[worst], j] = multipliers[worst] > 0.0
         return replace(self, tight=tight, on=on) if is_changed else None
 
+    @cached_property
     def _model(self) -> tuple[FloatArray, FloatArray, Expand]:
         """Gradient and Hessian on the faces, and the way from a step there to one of weights."""
         loss, beta, bases = self.problem.loss, self.problem.beta, self.bases

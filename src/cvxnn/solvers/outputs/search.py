@@ -19,11 +19,11 @@ from cvxnn.oracle.outputs.choice import OUTPUTS_SURE_RANK, outputs_oracle_for
 from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.merging import merged
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.outputs.descent import OutputsDescent
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import (
-    merged,
     objective_of,
     prediction_of,
     pruned,

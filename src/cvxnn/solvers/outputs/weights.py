@@ -112,7 +112,10 @@ class _Weights:
         goal = minimised(Q, linear, self.prices, self.rows)
         for share in _SHARES:
             further = replace(self, rows=self.rows + share * (goal - self.rows))
-            if further.value < self.value:
+            # Without curvature to speak of a minimum may be beyond float64, and is no gain then.
+            with np.errstate(over="ignore", invalid="ignore"):
+                gains = further.value < self.value
+            if gains:
                 return further
         return None
 
