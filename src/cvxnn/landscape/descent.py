@@ -215,6 +215,7 @@ def descent_path(
 
     Two outputs and an intercept for each:
 
+    >>> import numpy as np
     >>> Y = [[1.0, 0.0], [3.0, 1.0]]
     >>> target = cvxnn.solve(X, Y, beta, tol=1e-10, intercept=True)
     >>> network = cvxnn.TwoLayerNetwork([[-1.0]], [[0.5, 1.0]], intercept=[9.0, 0.0])

@@ -67,7 +67,7 @@ def violation(
     signs: FloatArray,
     activations: FloatArray,
     fit: FloatArray,
-    total: float,
+    sizes: tuple[float, float],
 ) -> float:
     """The largest of three relative errors; see :meth:`OptimalSet.violation`.
 
@@ -79,18 +79,20 @@ def violation(
     activations : ndarray, shape (n, k)
         Their signed activations.
     fit : ndarray, shape (n,)
-        The values of every optimal network.
-    total : float
-        The sum of the weights of an optimal network; 0 if that is empty, and then
-        the size of `network` is returned as it is.
+        The values of every optimal network, less the intercept of this one.
+    sizes : pair of float
+        The sum of the weights of an optimal network, and the size of what its neurons fit;
+        0 if it has none, and then the size of `network` is returned as it is.
     """
+    total, size = sizes
     lengths = np.linalg.norm(network.hidden_weights, axis=1)
     heights = np.abs(network.output_weights)
     unit = total if total > 0.0 else 1.0
     unbalanced = float(np.sqrt(0.5 * np.sum((lengths - heights) ** 2) / unit))
     products = heights[:, None] * network.hidden_weights
     if len(signs) == 0 or total == 0.0:
-        return max(unbalanced, float(np.sqrt(np.sum(lengths * heights))))
+        missed = float(np.linalg.norm(fit)) / (size or 1.0)
+        return max(unbalanced, float(np.sqrt(np.sum(lengths * heights))), missed)
     along = products @ directions.T
     # A direction of the other sign is no place for a neuron.
     allowed = np.sign(network.output_weights)[:, None] == signs
@@ -99,5 +101,5 @@ def violation(
     parts = np.maximum(along[np.arange(len(along)), nearest], 0.0)
     off = np.linalg.norm(products - parts[:, None] * directions[nearest], axis=1)
     weights = np.bincount(nearest, weights=parts, minlength=len(signs))
-    missed = float(np.linalg.norm(activations @ weights - fit) / np.linalg.norm(fit))
+    missed = float(np.linalg.norm(activations @ weights - fit) / size)
     return max(unbalanced, float(off.sum()) / total, missed)

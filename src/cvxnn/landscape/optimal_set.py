@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -16,25 +15,24 @@ from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
+from cvxnn.landscape.starts import starts
 from cvxnn.models.base import Model, check_landscape
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
-from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
     as_real_array,
     check_count,
     check_data,
     check_finite,
+    check_flag,
     check_positive,
     check_random_state,
     check_target,
+    check_targets,
 )
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 24
-# What the optimum is trained to where none is given, or the one given cannot be polished;
-# the next where one does not suffice.
-_TRAINING_TOLERANCES = (1e-8, 1e-10, 1e-12)
 
 
 class OptimalSet:
@@ -53,6 +51,10 @@ class OptimalSet:
     of its points w, in any order, with any of its neurons split. No other network
     of any width is optimal.
 
+    Beside an intercept b, which costs nothing, the sum of r is 0, and W asks for ``sum_j
+    w_j s_j (X u_j)_+ + 1 b = f(X)`` with any b, which is a function of w. So the optimum is
+    unique where the activations and a column of ones are linearly independent.
+
     Parameters
     ----------
     X : array-like, shape (n, d)
@@ -68,6 +70,8 @@ class OptimalSet:
         tolerance.
     model : str or Model, default "relu"
         Of which networks; plain ReLU is the only kind so far.
+    intercept : bool, default False
+        Whether the networks have an intercept, without a penalty.
 
     Attributes
     ----------
@@ -76,7 +80,9 @@ class OptimalSet:
     signs : ndarray, shape (k,)
         The s_j.
     activations : ndarray, shape (n, k)
-        ``s_j (X u_j)_+``: what a unit of w_j adds to f(X).
+        ``s_j (X u_j)_+``: what a unit of w_j adds to f(X), but for the intercept.
+    has_intercept : bool
+        Whether the networks have one.
     residual : ndarray, shape (n,)
         r, shared by all optima.
     objective : float
@@ -103,11 +109,11 @@ class OptimalSet:
 
     Notes
     -----
-    Rows on one ray from the origin are taken as one, which changes the objective by
-    a constant. The network is polished by Newton's method on the faces of its cells
-    until the price of every cell is at most beta up to rounding. With M cells of rank
-    r the pricing costs O(M n r), and the dimension k linear programs of the size of
-    Lasso on k columns.
+    Rows on one ray from the origin are taken as one, beside an intercept equal rows, which
+    changes the objective by a constant. The network is polished by Newton's method on the
+    faces of its cells until the price of every cell is at most beta up to rounding. With M
+    cells of rank r the pricing costs O(M n r), beside an intercept an n x n matrix more, and
+    the dimension k linear programs of the size of Lasso on k columns.
 
     References
     ----------
@@ -130,6 +136,11 @@ class OptimalSet:
     >>> member = optima.sample(random_state=0)[0]
     >>> member.n_neurons, optima.contains(member.permute([2, 0, 3, 1]).split(0, [0.3, 0.7]))
     (4, True)
+
+    With an intercept no neuron is needed:
+
+    >>> OptimalSet(X, np.ones(4), beta=0.1, intercept=True).minimal_network()
+    TwoLayerNetwork(n_neurons=0, n_features=2, intercept=1.0)
     """
 
     def __init__(
@@ -140,20 +151,21 @@ class OptimalSet:
         solution: Solution[Any] | TwoLayerNetwork | None = None,
         *,
         model: str | Model = "relu",
+        intercept: bool = False,
     ) -> None:
         check_landscape(model, "OptimalSet")
         self._X = check_data(X)
-        self._y = check_target(y, len(self._X))
+        self._y = _one_output(y, len(self._X))
         self._beta = check_positive(beta, "beta")
+        self.has_intercept = check_flag(intercept, "intercept")
         given = solution.network if isinstance(solution, Solution) else solution
         if given is not None:
-            check_plain(given, "solution", self._X.shape[1])
-        rays = RowsOnRays.of(self._X, self._y)
-        starts = _starts(rays, self._beta, given)
-        optimum = Optimum.of(rays.X, rays.y, self._beta, starts)
+            check_plain(given, "solution", self._X.shape[1], intercept=self.has_intercept)
+        rays = (RowsOnRays.beside_intercept if intercept else RowsOnRays.of)(self._X, self._y)
+        optimum = Optimum.of(rays, self._beta, starts(rays, self._beta, given))
         self.directions = _read_only(optimum.directions)
         self.signs = _read_only(optimum.signs)
-        self.activations = _read_only(self._contributions(self._X))
+        self.activations = _read_only(self._activations(self._X))
         self.residual = _read_only(rays.residual(optimum.residual))
         self.excess, self.tolerance, self.margin = (
             optimum.excess,
@@ -164,11 +176,17 @@ class OptimalSet:
         fit = 0.5 * float(self.residual @ self.residual)
         self.objective = fit + self._beta * float(optimum.weights.sum())
         self._total = float(optimum.weights.sum())
+        self._fit = self._y - self.residual
+        # The intercept of weights w is the first less the product of the second with w.
+        self._mean, self._shifts = 0.0, np.zeros(len(self.signs))
+        if self.has_intercept:
+            self._mean, self._shifts = float(self._fit.mean()), self.activations.mean(axis=0)
 
     def __repr__(self) -> str:
+        beside = ", intercept=True" if self.has_intercept else ""
         return (
             f"OptimalSet(n_directions={self.n_directions}, dimension={self.dimension}, "
-            f"function_dimension={self.function_dimension})"
+            f"function_dimension={self.function_dimension}{beside})"
         )
 
     @property
@@ -205,6 +223,8 @@ class OptimalSet:
     def network(self, weights: ArrayLike) -> TwoLayerNetwork:
         """The balanced network with given weights w on the directions; zeros are left out.
 
+        Its intercept, where there are any, is the best one for these weights.
+
         Parameters
         ----------
         weights : array-like, shape (k,)
@@ -224,24 +244,31 @@ class OptimalSet:
             )
         used = w > 0.0
         roots = np.sqrt(w[used])
-        return TwoLayerNetwork(roots[:, None] * self.directions[used], self.signs[used] * roots)
+        return TwoLayerNetwork(
+            roots[:, None] * self.directions[used],
+            self.signs[used] * roots,
+            intercept=self._mean - float(self._shifts @ w),
+        )
 
     def violation(self, network: TwoLayerNetwork) -> float:
         """How far a network is from the set, relative to the size of an optimum; O(m k d).
 
         The largest of three: the root of the penalty that balancing its neurons
         would save; the part of the products ``|a_j| u_j`` off the nearest direction
-        of their sign; the distance of the remaining output from the optimal one.
-        At most about 1e-10 for members, also split, merged and in another order.
+        of their sign; the distance of the remaining output from the optimal one, relative
+        to what neurons fit of it. At most about 1e-10 for members, also split, merged and in
+        another order.
 
         Raises
         ------
         InputError
             If `network` is no TwoLayerNetwork on d features.
         """
-        check_plain(network, "network", self._X.shape[1])
-        fit = self._y - self.residual
-        return violation(network, self.directions, self.signs, self.activations, fit, self._total)
+        check_plain(network, "network", self._X.shape[1], intercept=self.has_intercept)
+        size = float(np.linalg.norm(self._fit - self._mean)) if self._total > 0.0 else 0.0
+        sizes = self._total, size or float(np.linalg.norm(self._y))
+        fit = self._fit - network.intercept
+        return violation(network, self.directions, self.signs, self.activations, fit, sizes)
 
     def contains(self, network: TwoLayerNetwork, tol: float = 1e-6) -> bool:
         """Whether a network is optimal: whether its :meth:`violation` is at most `tol`.
@@ -270,7 +297,8 @@ class OptimalSet:
     def vertices(self, max_vertices: int = 1000) -> list[TwoLayerNetwork]:
         """All minimal optimal networks: those with linearly independent activations.
 
-        Minimal means that no optimal network uses a part of their directions only.
+        Minimal means that no optimal network uses a part of their directions only. Beside
+        an intercept it is activations and a column of ones that are independent.
 
         Parameters
         ----------
@@ -319,6 +347,8 @@ class OptimalSet:
 
     def minimal_network(self) -> TwoLayerNetwork:
         """A vertex of the set: activations independent, so at most n neurons.
+
+        One less beside an intercept, whose column of ones is one of them.
 
         No optimal network has a part of its neurons only; another may still be
         smaller, see :meth:`smallest_network`.
@@ -400,7 +430,8 @@ class OptimalSet:
             check_finite(values, "c")
         else:
             rows = self._check_rows(X)
-            values = check_target(c, len(rows), "c") @ self._contributions(rows)
+            criterion = check_target(c, len(rows), "c")
+            values = criterion @ self._activations(rows) - criterion.sum() * self._shifts
         return self.network(self._polytope.maximise(values))
 
     def prediction_range(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -425,16 +456,16 @@ class OptimalSet:
         -----
         Two linear programs for each row where the optima differ.
         """
-        values = self._contributions(self._check_rows(X))
+        values = self._activations(self._check_rows(X)) - self._shifts
         lowest = values @ self._polytope.centre
         highest = lowest.copy()
         for i in np.flatnonzero(self._polytope.variation(values).any(axis=1)):
             lowest[i] = values[i] @ self._polytope.maximise(-values[i])
             highest[i] = values[i] @ self._polytope.maximise(values[i])
-        return lowest, highest
+        return self._mean + lowest, self._mean + highest
 
-    def _contributions(self, rows: FloatArray) -> FloatArray:
-        """What a unit of each weight adds to the prediction at each row, shape (q, k)."""
+    def _activations(self, rows: FloatArray) -> FloatArray:
+        """``s_j (x'u_j)_+`` for each row x, shape (q, k)."""
         return np.maximum(rows @ self.directions.T, 0.0) * self.signs
 
     def _check_rows(self, X: ArrayLike) -> FloatArray:
@@ -447,17 +478,18 @@ class OptimalSet:
         return rows
 
 
+def _one_output(y: ArrayLike, n: int) -> FloatArray:
+    """Targets of one output, or InputError that says why there is no set of several."""
+    target = check_targets(y, n)
+    if target.ndim == 2:
+        raise InputError(
+            f"OptimalSet is for one output, got {target.shape[1]} columns of y: the best direction "
+            "of a cell is then that of a problem which is not convex; solve trains such a "
+            "network, and descent_path leads to it."
+        )
+    return target
+
+
 def _read_only(array: FloatArray) -> FloatArray:
     array.setflags(write=False)
     return array
-
-
-def _starts(
-    rays: RowsOnRays, beta: float, given: TwoLayerNetwork | None
-) -> Iterator[TwoLayerNetwork]:
-    """Networks to polish, better and better; the next is trained only if it is asked for."""
-    if given is not None:
-        yield given
-    for tol in _TRAINING_TOLERANCES:
-        # What training leaves to be desired is judged after polishing.
-        yield solve_quietly(rays.X, rays.y, beta, tol=tol).network

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.models.relu import ReLU
@@ -57,11 +58,11 @@ class Optimum:
     signs : ndarray, shape (k,)
         1 or -1: the sign of the output weight of such neurons.
     activations : ndarray, shape (n, k)
-        ``s_j (X u_j)_+``.
+        ``s_j (X u_j)_+``, without their part along the constant where there is one.
     weights : ndarray, shape (k,)
         Products ``||u|| |a|`` of one optimal network on these directions.
     residual : ndarray, shape (n,)
-        ``y - f(X)``, the same for every optimum.
+        ``y - f(X)``, the same for every optimum; beside an intercept its sum is 0.
     excess : float
         Proven: no direction has ``|r'(Xu)_+|`` above ``beta (1 + excess)``.
     tolerance : float
@@ -81,12 +82,12 @@ class Optimum:
     margin: float
 
     @classmethod
-    def of(
-        cls, X: FloatArray, y: FloatArray, beta: float, networks: Iterable[TwoLayerNetwork]
-    ) -> Optimum:
+    def of(cls, rays: RowsOnRays, beta: float, networks: Iterable[TwoLayerNetwork]) -> Optimum:
         """Polish a network that is nearly optimal, and price every cell at its residual.
 
-        The networks are tried one after the other until one will do.
+        The networks are tried one after the other until one will do. An intercept takes
+        the best value for every network: what is left of activations and targets is their
+        part orthogonal to the constant.
 
         Raises
         ------
@@ -95,7 +96,12 @@ class Optimum:
         InputError
             If the polishing does not end at an optimum.
         """
-        problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
+        layer, target = Layer(rays.X), rays.y
+        if rays.constant is not None:
+            unit = rays.constant / np.linalg.norm(rays.constant)
+            layer = Layer(rays.X, np.eye(len(unit)) - np.outer(unit, unit))
+            target = layer.read(target)
+        problem, units = Problem.of(layer, target, beta, SquaredLoss()).in_units()
         oracle = _oracle(problem.rows.rows)
         starts = (units.reduced(ReLU().neurons(network)) for network in networks)
         polished = _best_of(problem, oracle, starts)
@@ -105,7 +111,7 @@ class Optimum:
         return cls(
             directions=lifted,
             signs=signs,
-            activations=np.maximum(X @ lifted.T, 0.0) * signs,
+            activations=layer.activations(lifted) * signs,
             weights=weights * units.sizes,
             residual=polished.priced.v * units.targets,
             excess=polished.priced.proven_excess,
@@ -182,7 +188,8 @@ class _Polished:
         self._move_neurons()
 
     def _price(self, v: FloatArray) -> _Priced:
-        price = self.oracle.price(v[:, None], self.beta * (1.0 - _RESOLVED))
+        weights = self.layer.pull(v)
+        price = self.oracle.price(weights[:, None], self.beta * (1.0 - _RESOLVED))
         values = np.linalg.norm(price.points, axis=2) / self.beta
         return _Priced(v, price.points, values, max(price.bound / self.beta - 1.0, 0.0))
 

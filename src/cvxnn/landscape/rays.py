@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,10 +19,13 @@ class RowsOnRays:
     a constant, for every network. Repeated rows with different targets make that
     constant large, and beside it float64 does not see the penalty.
 
+    Beside an intercept b this holds for ``(x_i, 1)``, on one ray where rows are equal: b
+    counts t times in the row that takes their place.
+
     Attributes
     ----------
     X : ndarray, shape (g, d)
-        No row zero, unless all rows were.
+        No row zero, unless all rows were or there is an intercept.
     y : ndarray, shape (g,)
     groups : ndarray of int, shape (n,)
         The row of X that took the place of each row.
@@ -30,6 +33,8 @@ class RowsOnRays:
         ``t_i / t``; 0 for rows that are zero.
     misfit : ndarray, shape (n,)
         ``y_i - shares_i y_g``: the part of the residual that all networks share.
+    constant : ndarray, shape (g,), or None
+        How often an intercept counts in each row of X; None without an intercept.
     """
 
     X: FloatArray
@@ -37,6 +42,7 @@ class RowsOnRays:
     groups: IntArray
     shares: FloatArray
     misfit: FloatArray
+    constant: FloatArray | None = None
 
     @classmethod
     def of(cls, X: FloatArray, y: FloatArray) -> RowsOnRays:
@@ -64,6 +70,20 @@ class RowsOnRays:
         targets = np.bincount(groups, weights=shares * y).astype(np.float64)
         rows = X[heads] / shares[heads, None]
         return cls(rows, targets, groups, shares, y - shares * targets[groups])
+
+    @classmethod
+    def beside_intercept(cls, X: FloatArray, y: FloatArray) -> RowsOnRays:
+        """The same of networks that have one.
+
+        Examples
+        --------
+        >>> rays = RowsOnRays.beside_intercept(np.array([[3.0], [6.0], [3.0]]), np.ones(3))
+        >>> rays.X.ravel().round(3), rays.constant.round(3)
+        (array([6.   , 4.243]), array([1.   , 1.414]))
+        """
+        rays = cls.of(np.column_stack([X, np.ones(len(X))]), y)
+        rows, constant = np.ascontiguousarray(rays.X[:, :-1]), rays.X[:, -1]
+        return replace(rays, X=rows, constant=constant)
 
     def residual(self, residual: FloatArray) -> FloatArray:
         """That of the rows as they were, shape (n,), from that of the rays, shape (g,)."""
