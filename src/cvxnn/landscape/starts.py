@@ -34,6 +34,6 @@ def _trained(rays: RowsOnRays, beta: float, tol: float) -> TwoLayerNetwork:
     if constant is None:
         return solve_quietly(rays.X, rays.y, beta, tol=tol).network
     # Rows in which an intercept counts t times are t^2 rows in which it counts once.
-    X, y = rays.X / constant[:, None], rays.y / constant
+    X, y = rays.X / constant[:, None], (rays.y.T / constant).T
     weights = None if np.all(constant == 1.0) else constant**2
     return solve_quietly(X, y, beta, tol=tol, intercept=True, sample_weight=weights).network
