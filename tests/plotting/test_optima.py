@@ -89,6 +89,17 @@ def test_optima_with_an_intercept(pyplot):
     np.testing.assert_allclose(values, values[0], rtol=1e-11)
 
 
+def test_optima_of_several_outputs(pyplot):
+    X, y, beta = cross(2)
+    Y = np.column_stack([y, 2.0 * y])
+    optima = OptimalSet(X, Y, beta)
+    with pytest.raises(InputError, match="optima must be those of one output, got 2"):
+        plot_predictions(optima, [0.0, 1.0])
+    first, last = optima.vertices()
+    ax = plot_descent(descent_path(first, last, X, Y, beta, widen=True), X, Y, beta, n_points=9)
+    assert ax.lines[0].get_ydata() == pytest.approx(optima.objective)
+
+
 def test_wrong_arguments(pyplot, circle):
     with pytest.raises(InputError, match="grid must be 1-D"):
         plot_predictions(circle, [0.0])

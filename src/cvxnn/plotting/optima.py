@@ -116,6 +116,11 @@ def plot_predictions(
     InputError
         If an argument is not as described, or matplotlib is not installed.
     """
+    n_outputs = optima.outputs.shape[1]
+    if n_outputs > 1:
+        raise InputError(
+            f"optima must be those of one output, got {n_outputs}: plot_descent is for all."
+        )
     axes = get_axes(ax)
     positions = as_real_array(grid, "grid")
     if positions.ndim != 1 or len(positions) < 2:
