@@ -151,8 +151,8 @@ class ConvexProgram:
             raise only_for_relu("ConvexProgram", model)
         if np.ndim(y) != 1:
             raise InputError(
-                f"ConvexProgram is for y of one output, got shape {np.shape(y)}: of several its "
-                "penalty is a norm that is NP-hard to compute; solve trains such networks."
+                f"ConvexProgram is for one output, y of shape (n,), got shape {np.shape(y)}: of "
+                "several its penalty is NP-hard to compute; solve trains such networks."
             )
         self.has_intercept = check_flag(intercept, "intercept")
         self.X = X

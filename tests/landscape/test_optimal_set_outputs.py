@@ -23,12 +23,20 @@ def several(seed, n, c, beta, *, ones=False):
     return X, rng.standard_normal((n, c)), beta
 
 
+def on_rays(seed, beta):
+    """Whole numbers: rows on one ray, or equal, with other targets, and rows of 0."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(-2, 3, (20, 2)).astype(float), rng.standard_normal((20, 2)), beta
+
+
 CASES = {
     "unique": (several(0, 9, 2, 0.5), False),
     "many": (several(8, 11, 3, 5e-3), False),
     "a column of ones": (several(3, 8, 2, 2e-2, ones=True), False),
     "intercept": (several(1, 8, 3, 6e-3), True),
     "intercept, unique": (several(5, 10, 2, 0.2), True),
+    "rays": (on_rays(3, 1.0), False),
+    "intercept, equal rows": (on_rays(1, 1.0), True),
     "line": ((np.array([[1.0], [-2.0], [0.5]]), several(2, 3, 2, 0.1)[1], 0.1), False),
 }
 
@@ -189,6 +197,13 @@ def test_a_line_in_closed_form():
 def test_an_arc_of_optimal_directions_is_refused():
     """With orthogonal rows and targets ``||V'(X u)_+|| = beta ||u_+||``: a quarter is optimal."""
     refused(lambda: OptimalSet(np.eye(2), 3.0 * np.eye(2), 0.5), "no polytope.*descent_path leads")
+    # And one that is not by symmetry: an eighth of the circle, as a sweep shows.
+    X, Y, beta = on_rays(0, 1.0)
+    left = Y - cvxnn.solve(X, Y, beta, tol=1e-12).network(X)
+    t = np.linspace(0.0, 2.0 * np.pi, 1001)
+    norms = np.maximum(np.column_stack([np.cos(t), np.sin(t)]) @ X.T, 0.0) @ left
+    assert (np.linalg.norm(norms, axis=1) >= beta * (1.0 - 1e-7)).mean() > 0.12
+    refused(lambda: OptimalSet(X, Y, beta), "no polytope.*descent_path leads")
 
 
 def test_when_nothing_is_worth_its_price():
