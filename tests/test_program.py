@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import Activations, draw_rows
+from scipy.optimize import minimize_scalar, nnls
+from sentences import refused
 
+import cvxnn
 from cvxnn import program as program_module
-from cvxnn.patterns import PatternSet
+from cvxnn.models.gated import Gated
+from cvxnn.models.relu import ReLU
+from cvxnn.networks import TwoLayerNetwork
+from cvxnn.patterns import PatternSet, enumerate_patterns
 from cvxnn.program import ConvexProgram
 
 
@@ -201,3 +208,83 @@ def test_diagonal_matrices_are_never_stored():
     assert np.isfinite(objective) and np.isfinite(correlations).all()
     assert held < 4 * 2**20  # 500 patterns of 20000 bits are 1.25 MB
     assert peak < 2**30
+
+
+# ------------------------------------------------------------------ with an intercept
+
+
+def blocks_of(network, program):
+    """Each neuron in the block of its pattern and sign, by comparing bits."""
+    Z = np.zeros((program.n_blocks, program.X.shape[1]))
+    masks = program.patterns.masks[program.block_patterns]
+    for u, a in zip(network.hidden_weights, network.output_weights, strict=True):
+        same = (np.where(masks, 1.0, -1.0) * (program.X @ u) >= -1e-9).all(axis=1)
+        Z[np.flatnonzero(same & (program.block_signs == np.sign(a)))[0]] += abs(a) * u
+    return Z
+
+
+def multipliers_of(program, v):
+    """Of the projections of ``s X'D v`` on the cones, by scipy."""
+    A, G = dense_matrices(program)
+    return np.array([nnls(G_c.T, -A_c.T @ v)[0] for A_c, G_c in zip(A, G, strict=True)])
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_beside_an_intercept(loss):
+    cp = pytest.importorskip("cvxpy")
+    X, y = draw_rows(loss, 8, 2)
+    y = y if loss == "logistic" else y + 3.0
+    network = cvxnn.solve(X, y, 0.2, loss=loss, intercept=True, tol=1e-9).network
+    options = {"loss": cvxnn.LogisticLoss() if loss == "logistic" else None, "intercept": True}
+    program = ConvexProgram(X, y, 0.2, enumerate_patterns(X), **options)
+    Z, b = blocks_of(network, program), network.intercept
+    optimum = Activations(X[:, None]).optimum(cp, loss, y, 0.2, intercept=True)
+    assert program.objective(Z, b) == pytest.approx(optimum, rel=1e-6)
+    assert program.best_intercept(Z) == pytest.approx(b, rel=1e-4)
+    assert program.objective(Z, program.best_intercept(Z)) <= program.objective(Z, b) * (1 + 1e-15)
+    v = -program.loss.gradient(program.prediction(Z, b), y)
+    multipliers = multipliers_of(program, v)
+    assert program.kkt_residuals(Z, multipliers, intercept=b).largest <= 1e-4
+    assert program.dual_objective(v) == pytest.approx(optimum, rel=1e-6)
+    # Another intercept is no optimum, and the sum of the dual point says so.
+    moved = program.kkt_residuals(Z, multipliers, intercept=b + 0.1)
+    shifted = -program.loss.gradient(program.prediction(Z, b + 0.1), y)
+    assert moved.dual_infeasibility >= abs(shifted.sum()) / np.abs(shifted).sum() > 1e-2
+    # And back to the network.
+    recovered = program.recover(Z, b)
+    assert recovered.intercept == b
+    np.testing.assert_allclose(recovered(X), network(X), atol=1e-9)
+    np.testing.assert_allclose(recovered(X), program.prediction(Z, b), atol=1e-12)
+
+
+@given(seed=seeds)
+def test_the_best_intercept_by_a_line_search(seed):
+    program = random_program(seed)
+    beside = ConvexProgram(
+        program.X, program.y, 0.3, program.patterns, program.block_patterns, program.block_signs,
+        intercept=True,
+    )  # fmt: skip
+    Z = np.random.default_rng(seed).standard_normal((program.n_blocks, 3))
+    b = beside.best_intercept(Z)
+    assert b == pytest.approx((program.y - program.prediction(Z)).mean(), rel=1e-9, abs=1e-9)
+    found = minimize_scalar(lambda at: beside.objective(Z, at))
+    assert beside.objective(Z, b) <= found.fun * (1.0 + 1e-12)
+    assert program.best_intercept(Z) == 0.0
+    assert beside.objective(Z) == program.objective(Z)
+
+
+def test_what_the_program_is_not_for():
+    program = random_program(0)
+    X, y, patterns = program.X, program.y, program.patterns
+    for model in (ReLU(0.1), ReLU(skip="free"), Gated(), "gated", "rely", 3, TwoLayerNetwork):
+        refused(
+            lambda model=model: ConvexProgram(X, y, 0.3, patterns, model=model),
+            r"ConvexProgram is for ReLU\(slope=0.0, skip=None\), not for .* train it",
+        )
+    Y = np.column_stack([y, y])
+    refused(lambda: ConvexProgram(X, Y, 0.3, patterns), r"got shape \(7, 2\).*NP-hard.*; solve")
+    refused(lambda: ConvexProgram(X, y, 0.3, patterns, intercept="yes"), "intercept must be")
+    Z = np.zeros((program.n_blocks, 3))
+    for call in (program.prediction, program.objective, program.recover):
+        refused(lambda call=call: call(Z, 1.0), "intercept must be 0 .*intercept=True")
+    assert ConvexProgram(X, y, 0.3, patterns, model=ReLU()).n_blocks == 2 * len(patterns)

@@ -7,7 +7,8 @@ With ``s_c`` the sign and ``D_c`` the pattern of block c the program reads
     subject to  (2 D_c - I) X z_c >= 0     for every block c.
 
 ``D_c`` lives as n bits; every product is a mask times ``X Z'``, taken in chunks. With
-a readout R the first term is ``l( R sum_c s_c D_c X z_c , y )``, see :class:`Layer`.
+a readout R the first term is ``l( R sum_c s_c D_c X z_c , y )``, see :class:`Layer`. With an
+intercept b it is ``l( sum_c s_c D_c X z_c + 1 b , y )``, for the best b: it costs nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.errors import InputError
 from cvxnn.layers import Layer, Readout
 from cvxnn.losses import Loss, SquaredLoss
+from cvxnn.losses.offset import best_offset
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.patterns import PatternSet
+from cvxnn.validation import check_flag
 
 # Bytes of the (rows x blocks) products that exist at one time.
 _CHUNK_BYTES = 1 << 25
@@ -42,7 +46,8 @@ class KKTResiduals:
         the direction of a block that is almost zero says nothing.
     dual_infeasibility : float
         Violation of (11b, 11c) relative to beta: the largest
-        ``||g_c|| / beta - 1`` over the blocks, or ``-rho ||x_i|| / beta``.
+        ``||g_c|| / beta - 1`` over the blocks, or ``-rho ||x_i|| / beta``. With an intercept
+        or ``|sum(v)| / sum(|v|)``, because then ``sum(v) = 0`` is asked for besides.
     cone_violation : float
         Largest ``-(2 D_c - I) X z_c`` over rows and blocks.
     complementarity : float
@@ -85,6 +90,21 @@ class ConvexProgram:
     readout : sparse array or ndarray, shape (m, n), optional
         The R of ``l(R sum_c s_c D_c X z_c, y)`` for y of shape (m,), such as the sum
         over the patches of an image; the identity by default.
+    intercept : bool, default False
+        Whether a number b is added to all predictions, without a penalty. The methods that
+        take blocks then take it beside them.
+    model : str or Model, default "relu"
+        Of which networks; plain ReLU is the only kind so far.
+
+    Attributes
+    ----------
+    has_intercept : bool
+        Whether there is one.
+
+    Raises
+    ------
+    InputError
+        If y has several columns, or there is no such program for the model.
 
     Notes
     -----
@@ -107,6 +127,10 @@ class ConvexProgram:
     0.05
     >>> program.recover(Z)
     TwoLayerNetwork(n_neurons=1, n_features=2)
+    >>> beside = ConvexProgram(X, y, 0.1, patterns, intercept=True)
+    >>> b = beside.best_intercept(Z / 2.0)
+    >>> round(b, 6), round(beside.objective(Z / 2.0, b), 6)
+    (0.25, 0.0875)
     """
 
     def __init__(
@@ -119,7 +143,18 @@ class ConvexProgram:
         block_signs: FloatArray | None = None,
         loss: Loss | None = None,
         readout: Readout = None,
+        *,
+        intercept: bool = False,
+        model: object = "relu",
     ) -> None:
+        if not _is_plain(model):
+            raise only_for_relu("ConvexProgram", model)
+        if np.ndim(y) != 1:
+            raise InputError(
+                f"ConvexProgram is for one output, y of shape (n,), got shape {np.shape(y)}: of "
+                "several its penalty is NP-hard to compute; solve trains such networks."
+            )
+        self.has_intercept = check_flag(intercept, "intercept")
         self.X = X
         self.layer = Layer(X, readout)
         self.y = y
@@ -145,13 +180,17 @@ class ConvexProgram:
             part = slice(start, start + step)
             yield part, self.patterns.unpack(self.block_patterns[part])
 
-    def prediction(self, Z: FloatArray) -> FloatArray:
-        """``R sum_c s_c D_c X z_c``, shape (n,), for blocks `Z` of shape (C, d)."""
+    def prediction(self, Z: FloatArray, intercept: float = 0.0) -> FloatArray:
+        """``R sum_c s_c D_c X z_c + b``, shape (n,), for blocks `Z` of shape (C, d).
+
+        InputError if b is not 0 for a program without an intercept; elsewhere, too.
+        """
+        b = self._checked(intercept)
         total = np.zeros(len(self.X))
         for part, masks in self._chunks():
             signed = self.block_signs[part, None] * Z[part]
             total += np.einsum("cn,nc->n", masks, self.X @ signed.T)
-        return self.layer.read(total)
+        return self.layer.read(total) + b
 
     def correlations(self, v: FloatArray) -> FloatArray:
         """``s_c X' D_c R'v`` for every block, shape (C, d): the adjoint of the prediction."""
@@ -161,13 +200,18 @@ class ConvexProgram:
             out[part] = self.block_signs[part, None] * ((masks * v) @ self.X)
         return out
 
-    def objective(self, Z: FloatArray) -> float:
+    def best_intercept(self, Z: FloatArray) -> float:
+        """The b of the least objective beside blocks `Z`, shape (C, d); 0 where there is none."""
+        return best_offset(self.loss, self.prediction(Z), self.y) if self.has_intercept else 0.0
+
+    def objective(self, Z: FloatArray, intercept: float = 0.0) -> float:
         """Value of (5) at `Z`, shape (C, d): ``l(prediction, y) + beta * sum_c ||z_c||``.
 
         Equal to objective (2) of :meth:`recover` when every ``z_c`` is in its cone.
         """
         norms = np.linalg.norm(Z, axis=1)
-        return self.loss.value(self.prediction(Z), self.y) + self.beta * float(norms.sum())
+        prediction = self.prediction(Z, intercept)
+        return self.loss.value(prediction, self.y) + self.beta * float(norms.sum())
 
     def slacks(self, Z: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """``(2 D_c - I) X z_c`` in chunks of blocks: pairs of a slice and a (k, n) array."""
@@ -179,15 +223,22 @@ class ConvexProgram:
         """Largest ``-(2 D_c - I) X z_c`` over rows and blocks; not positive inside the cones."""
         return max((float(-slack.min()) for _, slack in self.slacks(Z)), default=0.0)
 
-    def recover(self, Z: FloatArray) -> TwoLayerNetwork:
+    def recover(self, Z: FloatArray, intercept: float = 0.0) -> TwoLayerNetwork:
         """The network of Theorem 1, (6a) and (6b): one neuron for each non-zero block."""
         norms = np.linalg.norm(Z, axis=1)
         alive = norms > 0.0
         root = np.sqrt(norms[alive])
-        return TwoLayerNetwork(Z[alive] / root[:, None], self.block_signs[alive] * root)
+        return TwoLayerNetwork(
+            Z[alive] / root[:, None],
+            self.block_signs[alive] * root,
+            intercept=self._checked(intercept),
+        )
 
     def dual_objective(self, v: FloatArray) -> float:
-        """Objective (11a) at `v`: ``-l*(-v)``, for squared loss ``v'y - 1/2 ||v||^2``."""
+        """Objective (11a) at `v`: ``-l*(-v)``, for squared loss ``v'y - 1/2 ||v||^2``.
+
+        A lower bound where ``sum(v) = 0`` besides (11b, 11c), if there is an intercept.
+        """
         return -self.loss.conjugate(v, self.y)
 
     def dual_norms(self, v: FloatArray, multipliers: FloatArray) -> FloatArray:
@@ -205,7 +256,11 @@ class ConvexProgram:
         return gradients
 
     def kkt_residuals(
-        self, Z: FloatArray, multipliers: FloatArray, v: FloatArray | None = None
+        self,
+        Z: FloatArray,
+        multipliers: FloatArray,
+        v: FloatArray | None = None,
+        intercept: float = 0.0,
     ) -> KKTResiduals:
         """Residuals of the optimality conditions at blocks `Z` and cone multipliers.
 
@@ -216,9 +271,11 @@ class ConvexProgram:
             Non-negative multipliers ``rho_c`` of the cone constraints.
         v : ndarray, shape (n,), optional
             Dual point; minus the gradient of the loss by default.
+        intercept : float
+            Beside the blocks.
         """
         if v is None:
-            v = -self.loss.gradient(self.prediction(Z), self.y)
+            v = -self.loss.gradient(self.prediction(Z, intercept), self.y)
         gradients = self._cone_gradients(v, multipliers)
         aligned = np.einsum("cd,cd->c", Z, gradients)
         stationarity = np.abs(self.beta * np.linalg.norm(Z, axis=1) - aligned).sum()
@@ -226,10 +283,33 @@ class ConvexProgram:
         negative = float((-multipliers * np.linalg.norm(self.X, axis=1)).max(initial=0.0))
         products = sum(float(np.abs(multipliers[c] * slack).sum()) for c, slack in self.slacks(Z))
         # With y = 0 the optimum is 0 and only absolute residuals mean anything.
-        scale = self.objective(Z) or 1.0
+        scale = self.objective(Z, intercept) or 1.0
+        moduli = float(np.abs(v).sum()) or 1.0
+        unbalanced = abs(float(v.sum())) / moduli if self.has_intercept else 0.0
         return KKTResiduals(
             stationarity=float(stationarity) / scale,
-            dual_infeasibility=max(float(excess), negative / self.beta, 0.0),
+            dual_infeasibility=max(float(excess), negative / self.beta, unbalanced, 0.0),
             cone_violation=max(self.cone_violation(Z), 0.0),
             complementarity=products / scale,
         )
+
+    def _checked(self, intercept: float) -> float:
+        if intercept != 0.0 and not self.has_intercept:
+            raise InputError(
+                f"intercept must be 0 for a program without one, got {intercept!r}: make it with "
+                "intercept=True."
+            )
+        return float(intercept)
+
+
+def only_for_relu(name: str, model: object) -> InputError:
+    """What says that something is there for plain ReLU only, and what is for the others."""
+    return InputError(
+        f"{name} is for ReLU(slope=0.0, skip=None), not for {model!r}: "
+        "solve and regularization_path train it."
+    )
+
+
+def _is_plain(model: object) -> bool:
+    """Whether it is "relu", or a model that says that it has such a program."""
+    return bool(getattr(getattr(model, "capabilities", None), "landscape", model == "relu"))

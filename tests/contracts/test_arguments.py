@@ -295,6 +295,7 @@ def test_the_capabilities_are_those_of_the_functions(case):
     landscape = [
         partial(cvxnn.OptimalSet, X, y, case.beta, model=model),
         partial(cvxnn.descent_path, network, network, X, y, case.beta, model=model, widen=True),
+        lambda: cvxnn.ConvexProgram(X, y, case.beta, enumerate_patterns(np.eye(2)), model=model),
     ]
     for call in landscape:
         if model.capabilities.landscape:

@@ -1,10 +1,12 @@
 """Problems whose set of optima is known, and the set by other means."""
 
 import numpy as np
+import pytest
 from cones import project_on_cone
 from problems import brute_force_cells
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
+from scipy.sparse import block_diag
 
 from cvxnn.array_types import FloatArray
 from cvxnn.patterns import PatternSet
@@ -33,7 +35,49 @@ def random_problem(seed: int, n: int, d: int, beta: float) -> tuple[FloatArray, 
     return rng.standard_normal((n, d)), rng.standard_normal(n), beta
 
 
-def independent_set(X: FloatArray, y: FloatArray, beta: float) -> tuple[FloatArray, FloatArray]:
+def hill_and_valley() -> tuple[FloatArray, FloatArray, float]:
+    """The points e_k and -e_k of the plane with targets 1 and -1: an intercept is free to move.
+
+    ``r = beta (1, -1, 1, -1)``, so that ``r'(X u)_+ = beta (|u_1| - |u_2|)``, largest at +-e_1
+    and smallest at +-e_2. With ``h = 1 - beta`` and the intercept b in [-h, h] the weights are
+    h - b on the first two and h + b on the others: a segment, whose ends have two neurons.
+    """
+    return np.vstack([np.eye(2), -np.eye(2)]), np.array([1.0, -1.0, 1.0, -1.0]), 0.1
+
+
+def tent(d: int) -> tuple[FloatArray, FloatArray, float]:
+    """The points e_k and -e_k with target 1, and 0 with target 0: the cross on an intercept.
+
+    With c on the 2 d points the residual is -2 d c at 0, where it is minus the intercept. The
+    directions are those of :func:`cross`, and the total is ``2 sqrt(d) (1 - c - 2 d c)``.
+    """
+    X, y, beta = cross(d)
+    return np.vstack([X, np.zeros(d)]), np.append(y, 0.0), beta
+
+
+def residual_beside_intercept(
+    X: FloatArray, y: FloatArray, beta: float, masks: FloatArray
+) -> FloatArray:
+    """By Clarabel on the full program with a column of ones that costs nothing."""
+    cp = pytest.importorskip("cvxpy")
+    parts = cp.Variable((2 * len(masks), X.shape[1]))
+    b, left = cp.Variable(), cp.Variable(len(X))
+    both = np.concatenate([masks, masks])
+    signs = np.repeat([1.0, -1.0], len(masks))
+    columns = np.hstack([s * mask[:, None] * X for s, mask in zip(signs, both, strict=True)])
+    cones = block_diag([np.where(mask[:, None], X, -X) for mask in both], format="csr")
+    flat = cp.vec(parts, order="C")
+    cost = 0.5 * cp.sum_squares(left) + beta * cp.sum(cp.norm(parts, axis=1))
+    constraints = [left == y - columns @ flat - b, cones @ flat >= 0.0]
+    program = cp.Problem(cp.Minimize(cost), constraints)
+    tolerances = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-11)
+    program.solve(solver="CLARABEL", **tolerances)
+    return np.asarray(left.value)
+
+
+def independent_set(
+    X: FloatArray, y: FloatArray, beta: float, *, intercept: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Directions with their sign, shape (k, d + 1), and the activations, shape (n, k).
 
     Patterns by a tree of linear programs, the residual by Clarabel on the full
@@ -41,7 +85,10 @@ def independent_set(X: FloatArray, y: FloatArray, beta: float) -> tuple[FloatArr
     """
     masks, directions = brute_force_cells(X)
     patterns = PatternSet(np.packbits(masks, axis=1), directions, len(X), is_complete=True)
-    v = solve_with_clarabel(ConvexProgram(X, y, beta, patterns), tol=1e-10).v
+    if intercept:
+        v = residual_beside_intercept(X, y, beta, masks)
+    else:
+        v = solve_with_clarabel(ConvexProgram(X, y, beta, patterns), tol=1e-10).v
     found: list[FloatArray] = []
     for mask in masks:
         rows = np.where(mask[:, None], X, -X)

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from landscape.optima import cross, five_points
+from landscape.optima import cross, five_points, hill_and_valley, tent
 
 from cvxnn import OptimalSet, TwoLayerNetwork, descent_path
 from cvxnn.errors import InputError
@@ -72,6 +72,32 @@ def test_neurons_side_by_side(pyplot, circle):
     products = np.abs(first.output_weights)[:, None] * first.hidden_weights
     np.testing.assert_allclose(drawn, products)
     assert axes[0].get_xlim() == axes[1].get_xlim()
+
+
+def test_optima_with_an_intercept(pyplot):
+    optima = OptimalSet(*tent(1), intercept=True)
+    grid = np.linspace(-1.0, 1.0, 21)
+    line = plot_predictions(optima, grid, n_members=1).lines[0]
+    # By the closed form, f(0) = 2 beta and f(+-1) = 1 - beta.
+    np.testing.assert_allclose(line.get_ydata(), 0.2 + 0.7 * np.abs(grid), atol=1e-9)
+    X, y, beta = hill_and_valley()
+    first, second = OptimalSet(X, y, beta, intercept=True).vertices()
+    axes = plot_neurons([first, second])
+    assert [len(axis.collections[0].U) for axis in axes] == [2, 2]
+    path = descent_path(first, second, X, y, beta, widen=True)
+    values = plot_descent(path, X, y, beta, n_points=9).lines[0].get_ydata()
+    np.testing.assert_allclose(values, values[0], rtol=1e-11)
+
+
+def test_optima_of_several_outputs(pyplot):
+    X, y, beta = cross(2)
+    Y = np.column_stack([y, 2.0 * y])
+    optima = OptimalSet(X, Y, beta)
+    with pytest.raises(InputError, match="optima must be those of one output, got 2"):
+        plot_predictions(optima, [0.0, 1.0])
+    first, last = optima.vertices()
+    ax = plot_descent(descent_path(first, last, X, Y, beta, widen=True), X, Y, beta, n_points=9)
+    assert ax.lines[0].get_ydata() == pytest.approx(optima.objective)
 
 
 def test_wrong_arguments(pyplot, circle):

@@ -40,7 +40,11 @@ def test_what_is_for_networks_without_says_so():
     solution = cvxnn.solve(X, y, 0.2, intercept=True)
     refused(lambda: cvxnn.OptimalSet(X, y, 0.2, solution), "solution must have no intercept")
     network = solution.network
-    refused(lambda: cvxnn.descent_path(network, network, X, y, 0.2), "must have no intercept")
+    path = cvxnn.descent_path(network, network, X, y, 0.2, widen=True)
+    assert path(1.0).intercept == network.intercept
+    other = network.with_intercept(0.0)
+    refused(lambda: cvxnn.OptimalSet(X, y, 0.2).contains(network), "must have no intercept")
+    refused(lambda: cvxnn.descent_path(network, other, X, y, 0.2, widen=True), "no global optimum")
 
 
 def test_at_any_rank_the_bound_says_something():

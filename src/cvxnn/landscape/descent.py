@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,88 +10,15 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.landscape.stages import Stage, balancing, growth, pruning, scaling
 from cvxnn.models.base import Model, check_landscape
 from cvxnn.networks import TwoLayerNetwork, check_plain
-from cvxnn.networks.pruning import prune_scales
 from cvxnn.results import Solution
-from cvxnn.validation import as_real_array, check_data, check_positive, check_target
+from cvxnn.validation import as_real_array, check_data, check_positive, check_targets
 
 # The last stage may rise by this share of the objective: the rounding of a target that
 # was polished. A target further from the optimum is refused.
 _RISE = 1e-11
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of a path: networks of m neurons for fractions 0 to 1.
-
-    Attributes
-    ----------
-    label : str
-    network : callable
-        Takes a fraction to the network there.
-    n_moves : int
-        Straight parts.
-    """
-
-    label: str
-    network: Callable[[float], TwoLayerNetwork]
-    n_moves: int = 1
-
-
-def balancing(network: TwoLayerNetwork) -> tuple[Stage, bool]:
-    """``(u_j c_j^t, a_j c_j^-t)`` to ``||u_j|| = |a_j|``: the function stays.
-
-    The penalty is convex in t and least at the end. Neurons with u = 0 or a = 0
-    do nothing, and shrink to 0.
-
-    Returns
-    -------
-    stage : Stage
-    is_needed : bool
-        Whether some neuron is not balanced up to rounding.
-    """
-    hidden, output = network.hidden_weights, network.output_weights
-    # Largest entry first: the squares of small or large weights leave float64.
-    largest = np.abs(hidden).max(axis=1)
-    safe = np.where(largest > 0.0, largest, 1.0)
-    lengths = largest * np.linalg.norm(hidden / safe[:, None], axis=1)
-    alive = (lengths > 0.0) & (output != 0.0)
-    logs = np.zeros(len(output))
-    logs[alive] = 0.5 * (np.log(np.abs(output[alive])) - np.log(lengths[alive]))
-
-    def at(fraction: float) -> TwoLayerNetwork:
-        factors = np.exp(fraction * logs)
-        shrink = np.where(alive, 1.0, 1.0 - fraction)
-        return TwoLayerNetwork((shrink * factors)[:, None] * hidden, shrink * output / factors)
-
-    dead = ~alive & (hidden.any(axis=1) | (output != 0.0))
-    return Stage("balance", at), bool(dead.any() or (np.abs(logs) > 1e-14).any())
-
-
-def scaling(label: str, network: TwoLayerNetwork, scales: FloatArray) -> Stage:
-    """Products ``|a_j| u_j`` times scales that are linear between given rows of them.
-
-    Parameters
-    ----------
-    label : str
-    network : TwoLayerNetwork
-        Balanced.
-    scales : ndarray, shape (moves + 1, m)
-        None negative.
-    """
-    n_moves = len(scales) - 1
-
-    def at(fraction: float) -> TwoLayerNetwork:
-        position = fraction * n_moves
-        move = min(int(position), n_moves - 1)
-        t = position - move
-        roots = np.sqrt((1.0 - t) * scales[move] + t * scales[move + 1])
-        return TwoLayerNetwork(
-            roots[:, None] * network.hidden_weights, roots * network.output_weights
-        )
-
-    return Stage(label, at, n_moves)
 
 
 @dataclass(frozen=True)
@@ -180,7 +106,7 @@ class DescentPath:
         Parameters
         ----------
         X : array-like, shape (n, d)
-        y : array-like, shape (n,)
+        y : array-like, shape (n,), or (n, c) for c outputs
         beta : float
         times : array-like, shape (k,)
 
@@ -190,7 +116,7 @@ class DescentPath:
             If an argument is not as described.
         """
         data = check_data(X)
-        target = check_target(y, len(data))
+        target = check_targets(y, len(data))
         moments = as_real_array(times, "times")
         if moments.ndim != 1:
             raise InputError(f"times must be 1-D, got shape {moments.shape}.")
@@ -224,25 +150,28 @@ def descent_path(
 ) -> DescentPath:
     """A continuous path from a network to a global optimum, on which objective (2) never rises.
 
-    Three stages. *Balance*: every neuron is rescaled to ``||u_j|| = |a_j|``. *Prune*:
-    while activations are linearly dependent, the products ``|a_j| u_j`` move along a
-    null vector, on which f(X) stays and the penalty does not rise, until one of them
-    is 0. *Grow*: the neurons that are left shrink linearly to 0 while those of the
-    target grow in places that are 0. Both networks in one convex program: the
-    objective is convex along this segment, and least at its end.
+    Three stages. *Balance*: every neuron is rescaled to ``||u_j|| = ||a_j||``. *Prune*:
+    while the columns ``vec((X u_j)_+ a_j')`` are linearly dependent, the products
+    ``||a_j|| u_j`` move along a null vector, on which f(X) stays and the penalty does not
+    rise, until one of them is 0. *Grow*: the neurons that are left shrink linearly to 0
+    while those of the target grow in places that are 0, and the intercept moves to that
+    of the target. Both networks in one convex program: the objective is convex along this
+    segment, and least at its end.
 
     So a network with enough neurons has no bad local minimum that it could not leave
-    without climbing: m >= 2 n neurons always suffice.
+    without climbing. Pruning leaves at most n c neurons of c outputs, so that n c more than
+    the target has always suffice; for one output that is m >= 2 n at most.
 
     Parameters
     ----------
     network : TwoLayerNetwork
-        Any; balanced or not, also with neurons that are 0.
+        Any; balanced or not, also with neurons that are 0; with an intercept or not.
     target : TwoLayerNetwork or Solution
         A global optimum; the path ends at ``target.prune(X)``, in the order of free
-        places. From one optimum to another the objective stays.
+        places. From one optimum to another the objective stays. If one of the two has an
+        intercept, the optimum has to be one among networks with intercepts.
     X : array-like, shape (n, d)
-    y : array-like, shape (n,)
+    y : array-like, shape (n,), or (n, c) for c outputs
     beta : float
         Regularisation, > 0.
     widen : bool, default False
@@ -265,7 +194,7 @@ def descent_path(
 
     Notes
     -----
-    O(m n^2) for the moves, and O(m^2) memory where m exceeds n. Where the objective
+    O(m (n c)^2) for the moves, and O(m^2) memory where m exceeds n c. Where the objective
     is flat, it is so up to the rounding of its sums.
 
     References
@@ -283,20 +212,31 @@ def descent_path(
     >>> target = cvxnn.solve(X, y, beta, tol=1e-10)
     >>> cvxnn.descent_path(network, target, X, y, beta, widen=True)(1.0).n_neurons
     1
+
+    Two outputs and an intercept for each:
+
+    >>> import numpy as np
+    >>> Y = [[1.0, 0.0], [3.0, 1.0]]
+    >>> target = cvxnn.solve(X, Y, beta, tol=1e-10, intercept=True)
+    >>> network = cvxnn.TwoLayerNetwork([[-1.0]], [[0.5, 1.0]], intercept=[9.0, 0.0])
+    >>> path = cvxnn.descent_path(network, target, X, Y, beta, widen=True)
+    >>> path(0.0).intercept.tolist(), np.allclose(path(1.0)(X), target.network(X))
+    ([9.0, 0.0], True)
     """
     check_landscape(model, "descent_path")
     data = check_data(X)
-    response = check_target(y, len(data))
+    response = check_targets(y, len(data))
     beta = check_positive(beta, "beta")
     goal = target.network if isinstance(target, Solution) else target
-    goal = check_plain(goal, "target", data.shape[1]).prune(data)
-    start = check_plain(network, "network", data.shape[1])
+    goal = _checked(goal, "target", data, response).prune(data)
+    start = _checked(network, "network", data, response)
     balance, is_needed = balancing(start)
-    scales = _pruning(balance.network(1.0), data)
+    scales = pruning(balance.network(1.0), data)
     missing = int((scales[-1] > 0.0).sum()) + goal.n_neurons - start.n_neurons
     if missing > 0:
         if not widen:
-            raise InputError(_width_sentence(start.n_neurons, missing))
+            always = response.size + goal.n_neurons
+            raise InputError(_width_sentence(start.n_neurons, missing, always))
         start = _widened(start, missing)
         balance, is_needed = balancing(start)
         scales = np.pad(scales, ((0, 0), (0, missing)))
@@ -304,37 +244,15 @@ def descent_path(
     stages: list[Stage] = [balance] if is_needed else []
     if len(scales) > 1:
         stages.append(scaling("prune", balanced, scales))
-    grow = _growth(balanced, scales[-1], goal)
+    grow = growth(balanced, scales[-1], goal)
     _check_descent(grow, data, response, beta)
     return DescentPath(start, [*stages, grow])
 
 
-def _pruning(balanced: TwoLayerNetwork, X: FloatArray) -> FloatArray:
-    """Scales at the corners of the pruning, shape (moves + 1, m)."""
-    columns = np.maximum(X @ balanced.hidden_weights.T, 0.0) * balanced.output_weights
-    sizes = np.asarray(balanced.output_weights) ** 2
-    seen = columns.any(axis=0)
-    corners = [np.where(sizes > 0.0, 1.0, 0.0)]
-    if (~seen & (sizes > 0.0)).any():
-        # Neurons that no row sees only cost: they shrink in a move of their own.
-        corners.append(np.where(seen, 1.0, 0.0))
-    for part in prune_scales(columns[:, seen], sizes[seen]):
-        corner = np.zeros(len(sizes))
-        corner[seen] = part
-        corners.append(corner)
-    return np.array(corners)
-
-
-def _growth(balanced: TwoLayerNetwork, scales: FloatArray, goal: TwoLayerNetwork) -> Stage:
-    """From the pruned network to the goal, in places that are free."""
-    hidden = np.array(balanced.hidden_weights) * np.sqrt(scales)[:, None]
-    output = np.array(balanced.output_weights) * np.sqrt(scales)
-    free = np.flatnonzero(scales == 0.0)[: goal.n_neurons]
-    hidden[free], output[free] = goal.hidden_weights, goal.output_weights
-    before = np.where(scales > 0.0, 1.0, 0.0)
-    after = np.zeros(len(scales))
-    after[free] = 1.0
-    return scaling("grow", TwoLayerNetwork(hidden, output), np.array([before, after]))
+def _checked(network: object, name: str, X: FloatArray, y: FloatArray) -> TwoLayerNetwork:
+    """A plain network with the outputs that y has, with or without an intercept."""
+    n_outputs = None if y.ndim == 1 else y.shape[1]
+    return check_plain(network, name, X.shape[1], intercept=True, n_outputs=n_outputs)
 
 
 def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> None:
@@ -344,31 +262,36 @@ def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> No
     there is positive, by ``slope^2 / (2 curvature)``, or from its start.
     """
     first, last = grow.network(0.0), grow.network(1.0)
-    change = last.forward(X) - first.forward(X)
-    slope = float(change @ (last.forward(X) - y)) + beta * (last.penalty() - first.penalty())
+    values = last.forward(X)
+    change, left = (values - first.forward(X)).ravel(), (values - y).ravel()
+    slope = float(change @ left) + beta * (last.penalty() - first.penalty())
     end, curvature = last.objective(X, y, beta), float(change @ change)
     if slope <= 0.0:
         return
     rise = slope - 0.5 * curvature if slope >= curvature else 0.5 * slope**2 / curvature
     if rise > _RISE * end:
+        beside = ""
+        if np.any(first.intercept) and not np.any(last.intercept):
+            beside = ", with intercept=True as network has an intercept"
         raise InputError(
             f"target is no global optimum: on the way to its objective {end:.10g} the objective "
-            f"falls below it by {rise:.1e}. Train it to a smaller tol, or take a network of "
-            "OptimalSet."
+            f"falls below it by {rise:.1e}. Train it to a smaller tol{beside}, or take a network "
+            "of OptimalSet."
         )
 
 
 def _widened(network: TwoLayerNetwork, more: int) -> TwoLayerNetwork:
-    d = network.n_features
+    hidden, output = network.hidden_weights, network.output_weights
     return TwoLayerNetwork(
-        np.vstack([network.hidden_weights, np.zeros((more, d))]),
-        np.append(network.output_weights, np.zeros(more)),
+        np.vstack([hidden, np.zeros((more, network.n_features))]),
+        np.concatenate([output, np.zeros((more, *output.shape[1:]))]),
+        intercept=network.intercept,
     )
 
 
-def _width_sentence(m: int, missing: int) -> str:
+def _width_sentence(m: int, missing: int, always: int) -> str:
     return (
         f"network has {m} neurons, too few for this path: {m + missing} would do (what pruning "
-        "leaves of it, and the neurons of the target). Pass widen=True to append neurons that "
-        "are 0, which changes neither its values nor its objective."
+        f"leaves of it, and the neurons of the target), and {always} always do. Pass widen=True to "
+        "append neurons that are 0, which changes neither its values nor its objective."
     )

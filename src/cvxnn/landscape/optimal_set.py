@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -11,30 +10,30 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.landscape.functions import dimension_of_functions, violation
+from cvxnn.landscape.functions import violation
+from cvxnn.landscape.neurons import OptimalNeurons, check_criterion
 from cvxnn.landscape.optimum import Optimum
+from cvxnn.landscape.planar import planar_optimum
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
+from cvxnn.landscape.starts import starts
 from cvxnn.models.base import Model, check_landscape
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.results import Solution
-from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
     as_real_array,
     check_count,
     check_data,
     check_finite,
+    check_flag,
     check_positive,
     check_random_state,
-    check_target,
+    check_targets,
 )
 
 # Up to this many directions the smallest network is searched for exactly.
 _EXACT_DIRECTIONS = 24
-# What the optimum is trained to where none is given, or the one given cannot be polished;
-# the next where one does not suffice.
-_TRAINING_TOLERANCES = (1e-8, 1e-10, 1e-12)
 
 
 class OptimalSet:
@@ -53,12 +52,21 @@ class OptimalSet:
     of its points w, in any order, with any of its neurons split. No other network
     of any width is optimal.
 
+    Beside an intercept b, which costs nothing, the sum of r is 0, and W asks for ``sum_j
+    w_j s_j (X u_j)_+ + 1 b = f(X)`` with any b, which is a function of w. So the optimum is
+    unique where the activations and a column of ones are linearly independent.
+
+    Of c outputs a neuron has ``||R'(X u)_+|| = beta ||u||`` and the output weight ``a =
+    R'(X u)_+ / beta``, and W has ``(X u_j)_+ a_j'`` for ``s_j (X u_j)_+``. Where X has rank two
+    there is one direction in each cell at most again, and all of them are found.
+
     Parameters
     ----------
     X : array-like, shape (n, d)
         Data, with all of its activation patterns listed (see
-        :func:`cvxnn.enumerate_patterns`): about ``n^rank(X)``.
-    y : array-like, shape (n,)
+        :func:`cvxnn.enumerate_patterns`): about ``n^rank(X)``. Of several outputs of rank
+        two at most.
+    y : array-like, shape (n,), or (n, c) for c outputs
         Targets.
     beta : float
         Regularisation, > 0.
@@ -68,16 +76,20 @@ class OptimalSet:
         tolerance.
     model : str or Model, default "relu"
         Of which networks; plain ReLU is the only kind so far.
+    intercept : bool, default False
+        Whether the networks have an intercept, without a penalty.
 
     Attributes
     ----------
     directions : ndarray, shape (k, d)
         The unit vectors u_j; read-only, as all arrays here.
-    signs : ndarray, shape (k,)
-        The s_j.
-    activations : ndarray, shape (n, k)
-        ``s_j (X u_j)_+``: what a unit of w_j adds to f(X).
-    residual : ndarray, shape (n,)
+    outputs : ndarray, shape (k, c)
+        The a_j; c = 1 for one output.
+    activations : ndarray, shape (n, k), or (n, c, k) for c outputs
+        ``s_j (X u_j)_+``: what a unit of w_j adds to f(X), but for the intercept.
+    has_intercept : bool
+        Whether the networks have one.
+    residual : ndarray, shape (n,) or (n, c)
         r, shared by all optima.
     objective : float
         The optimal value of (2).
@@ -103,11 +115,11 @@ class OptimalSet:
 
     Notes
     -----
-    Rows on one ray from the origin are taken as one, which changes the objective by
-    a constant. The network is polished by Newton's method on the faces of its cells
-    until the price of every cell is at most beta up to rounding. With M cells of rank
-    r the pricing costs O(M n r), and the dimension k linear programs of the size of
-    Lasso on k columns.
+    Rows on one ray from the origin are taken as one, beside an intercept equal rows, which
+    changes the objective by a constant. The network is polished by Newton's method on the
+    faces of its cells until the price of every cell is at most beta up to rounding. With M
+    cells of rank r the pricing costs O(M n r), beside an intercept an n x n matrix more, and
+    the dimension k linear programs of the size of Lasso on k columns.
 
     References
     ----------
@@ -130,6 +142,11 @@ class OptimalSet:
     >>> member = optima.sample(random_state=0)[0]
     >>> member.n_neurons, optima.contains(member.permute([2, 0, 3, 1]).split(0, [0.3, 0.7]))
     (4, True)
+
+    With an intercept no neuron is needed:
+
+    >>> OptimalSet(X, np.ones(4), beta=0.1, intercept=True).minimal_network()
+    TwoLayerNetwork(n_neurons=0, n_features=2, intercept=1.0)
     """
 
     def __init__(
@@ -140,41 +157,56 @@ class OptimalSet:
         solution: Solution[Any] | TwoLayerNetwork | None = None,
         *,
         model: str | Model = "relu",
+        intercept: bool = False,
     ) -> None:
         check_landscape(model, "OptimalSet")
         self._X = check_data(X)
-        self._y = check_target(y, len(self._X))
+        self._y = check_targets(y, len(self._X))
         self._beta = check_positive(beta, "beta")
+        self.has_intercept = check_flag(intercept, "intercept")
         given = solution.network if isinstance(solution, Solution) else solution
         if given is not None:
-            check_plain(given, "solution", self._X.shape[1])
-        rays = RowsOnRays.of(self._X, self._y)
-        starts = _starts(rays, self._beta, given)
-        optimum = Optimum.of(rays.X, rays.y, self._beta, starts)
-        self.directions = _read_only(optimum.directions)
-        self.signs = _read_only(optimum.signs)
-        self.activations = _read_only(self._contributions(self._X))
+            self._check(given, "solution")
+        rays = (RowsOnRays.beside_intercept if intercept else RowsOnRays.of)(self._X, self._y)
+        polished = Optimum.of if self._y.ndim == 1 else planar_optimum
+        optimum = polished(rays, self._beta, starts(rays, self._beta, given))
         self.residual = _read_only(rays.residual(optimum.residual))
+        self._fit = self._y - self.residual
+        beside = (self._X, self._fit) if intercept else None
+        self._neurons = OptimalNeurons.of(optimum.directions, optimum.heads, beside)
+        self.directions = _read_only(optimum.directions)
+        self.outputs = _read_only(self._neurons.outputs)
+        self.activations = _read_only(self._neurons.activations(self._X))
         self.excess, self.tolerance, self.margin = (
             optimum.excess,
             optimum.tolerance,
             optimum.margin,
         )
         self._polytope = Polytope(optimum.activations, optimum.weights)
-        fit = 0.5 * float(self.residual @ self.residual)
+        left = self.residual.ravel()
+        fit = 0.5 * float(left @ left)
         self.objective = fit + self._beta * float(optimum.weights.sum())
         self._total = float(optimum.weights.sum())
 
     def __repr__(self) -> str:
+        several = "" if self._y.ndim == 1 else f", n_outputs={self._y.shape[1]}"
+        beside = several + (", intercept=True" if self.has_intercept else "")
         return (
             f"OptimalSet(n_directions={self.n_directions}, dimension={self.dimension}, "
-            f"function_dimension={self.function_dimension})"
+            f"function_dimension={self.function_dimension}{beside})"
         )
 
     @property
     def n_directions(self) -> int:
         """The number k of directions that an optimal neuron can have."""
-        return len(self.signs)
+        return len(self.outputs)
+
+    @property
+    def signs(self) -> FloatArray:
+        """The s_j, shape (k,), of one output; InputError for several, which have `outputs`."""
+        if self._y.ndim == 2:
+            raise InputError("signs are those of one output: outputs has the output weights.")
+        return self.outputs[:, 0]
 
     @property
     def dimension(self) -> int:
@@ -195,7 +227,7 @@ class OptimalSet:
         three lines can be traded for their opposites without a trace.
         """
         moves = self._polytope.moves / self._polytope.lengths[:, None]
-        return dimension_of_functions(self.directions, self.signs, moves)
+        return self._neurons.function_dimension(moves)
 
     @property
     def has_unique_function(self) -> bool:
@@ -204,6 +236,8 @@ class OptimalSet:
 
     def network(self, weights: ArrayLike) -> TwoLayerNetwork:
         """The balanced network with given weights w on the directions; zeros are left out.
+
+        Its intercept, where there are any, is the best one for these weights.
 
         Parameters
         ----------
@@ -217,31 +251,32 @@ class OptimalSet:
         """
         w = as_real_array(weights, "weights")
         check_finite(w, "weights")
-        if w.shape != self.signs.shape or (w < 0.0).any():
+        if w.shape != (self.n_directions,) or (w < 0.0).any():
             raise InputError(
                 f"weights must be of shape ({self.n_directions},), one for each direction, "
                 "with no entry below 0."
             )
-        used = w > 0.0
-        roots = np.sqrt(w[used])
-        return TwoLayerNetwork(roots[:, None] * self.directions[used], self.signs[used] * roots)
+        return self._neurons.network(w)
 
     def violation(self, network: TwoLayerNetwork) -> float:
         """How far a network is from the set, relative to the size of an optimum; O(m k d).
 
         The largest of three: the root of the penalty that balancing its neurons
-        would save; the part of the products ``|a_j| u_j`` off the nearest direction
-        of their sign; the distance of the remaining output from the optimal one.
-        At most about 1e-10 for members, also split, merged and in another order.
+        would save; the part of the products ``u_j a_j'`` off the nearest that an optimal
+        network can have; the distance of the remaining output from the optimal one, relative
+        to what neurons fit of it. At most about 1e-10 for members, also split, merged and in
+        another order.
 
         Raises
         ------
         InputError
             If `network` is no TwoLayerNetwork on d features.
         """
-        check_plain(network, "network", self._X.shape[1])
-        fit = self._y - self.residual
-        return violation(network, self.directions, self.signs, self.activations, fit, self._total)
+        self._check(network, "network")
+        of_neurons = self._fit - self._neurons.level if self._total > 0.0 else self._y
+        sizes = self._total, float(np.linalg.norm(of_neurons))
+        neurons, fit = (self.directions, self.outputs), self._fit - network.intercept
+        return violation(network, neurons, self.activations, fit, sizes)
 
     def contains(self, network: TwoLayerNetwork, tol: float = 1e-6) -> bool:
         """Whether a network is optimal: whether its :meth:`violation` is at most `tol`.
@@ -270,7 +305,8 @@ class OptimalSet:
     def vertices(self, max_vertices: int = 1000) -> list[TwoLayerNetwork]:
         """All minimal optimal networks: those with linearly independent activations.
 
-        Minimal means that no optimal network uses a part of their directions only.
+        Minimal means that no optimal network uses a part of their directions only. Beside
+        an intercept it is activations and a column of ones that are independent.
 
         Parameters
         ----------
@@ -320,6 +356,8 @@ class OptimalSet:
     def minimal_network(self) -> TwoLayerNetwork:
         """A vertex of the set: activations independent, so at most n neurons.
 
+        One less beside an intercept, whose column of ones is one of them.
+
         No optimal network has a part of its neurons only; another may still be
         smaller, see :meth:`smallest_network`.
         """
@@ -364,10 +402,10 @@ class OptimalSet:
 
         Parameters
         ----------
-        c : array-like, shape (q,) or (k,)
+        c : array-like, shape (q,) or (k,); with X of several outputs as many columns
             With X: maximise ``sum_i c_i f(x_i)`` over its q rows, for instance with
-            the labels of a validation set as c. Without: maximise ``sum_j c_j w_j``
-            over the weights of the k directions.
+            the labels of a validation set as c; of several outputs the sum over all of
+            them. Without: maximise ``sum_j c_j w_j`` over the weights of the k directions.
         X : array-like, shape (q, d), optional
 
         Returns
@@ -392,7 +430,7 @@ class OptimalSet:
         """
         if X is None:
             values = as_real_array(c, "c")
-            if values.shape != self.signs.shape:
+            if values.shape != (self.n_directions,):
                 raise InputError(
                     f"c must be of shape ({self.n_directions},), one entry for each direction, "
                     f"got shape {values.shape}."
@@ -400,7 +438,8 @@ class OptimalSet:
             check_finite(values, "c")
         else:
             rows = self._check_rows(X)
-            values = check_target(c, len(rows), "c") @ self._contributions(rows)
+            shape = (len(rows), *self._y.shape[1:])
+            values = check_criterion(c, shape) @ self._neurons.contributions(rows)
         return self.network(self._polytope.maximise(values))
 
     def prediction_range(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -412,7 +451,7 @@ class OptimalSet:
 
         Returns
         -------
-        lowest, highest : ndarray, shape (q,)
+        lowest, highest : ndarray, shape (q,), or (q, c) for c outputs
             Equal, up to rounding, on the data of the problem. No single network need
             attain them at two rows at once.
 
@@ -425,17 +464,20 @@ class OptimalSet:
         -----
         Two linear programs for each row where the optima differ.
         """
-        values = self._contributions(self._check_rows(X))
+        rows = self._check_rows(X)
+        values = self._neurons.contributions(rows)
         lowest = values @ self._polytope.centre
         highest = lowest.copy()
         for i in np.flatnonzero(self._polytope.variation(values).any(axis=1)):
             lowest[i] = values[i] @ self._polytope.maximise(-values[i])
             highest[i] = values[i] @ self._polytope.maximise(values[i])
-        return lowest, highest
+        shape, level = (len(rows), *self._y.shape[1:]), self._neurons.level
+        return level + lowest.reshape(shape), level + highest.reshape(shape)
 
-    def _contributions(self, rows: FloatArray) -> FloatArray:
-        """What a unit of each weight adds to the prediction at each row, shape (q, k)."""
-        return np.maximum(rows @ self.directions.T, 0.0) * self.signs
+    def _check(self, network: object, name: str) -> TwoLayerNetwork:
+        n_outputs = None if self._y.ndim == 1 else self._y.shape[1]
+        d = self._X.shape[1]
+        return check_plain(network, name, d, intercept=self.has_intercept, n_outputs=n_outputs)
 
     def _check_rows(self, X: ArrayLike) -> FloatArray:
         rows = check_data(X)
@@ -450,14 +492,3 @@ class OptimalSet:
 def _read_only(array: FloatArray) -> FloatArray:
     array.setflags(write=False)
     return array
-
-
-def _starts(
-    rays: RowsOnRays, beta: float, given: TwoLayerNetwork | None
-) -> Iterator[TwoLayerNetwork]:
-    """Networks to polish, better and better; the next is trained only if it is asked for."""
-    if given is not None:
-        yield given
-    for tol in _TRAINING_TOLERANCES:
-        # What training leaves to be desired is judged after polishing.
-        yield solve_quietly(rays.X, rays.y, beta, tol=tol).network

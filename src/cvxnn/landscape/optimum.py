@@ -9,7 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
-from cvxnn.errors import InputError, TooManyPatternsError
+from cvxnn.errors import TooManyPatternsError
+from cvxnn.landscape.activity import (
+    ACCURATE,
+    ACTIVE,
+    CANDIDATE,
+    NEARLY_DEPENDENT,
+    RESOLVED,
+    active_share,
+    check_excess,
+    exact_weights,
+    margin,
+    without_constant,
+)
+from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.models.relu import ReLU
@@ -18,28 +31,13 @@ from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atoms, prune, residual, sides_of
-from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 from cvxnn.solvers.newton.faces import dual_point, face_slope, refine, settle
 
-# A pair (pattern, sign) is active when its largest value is within this share of beta.
-# A polished residual decides with five digits to spare.
-ACTIVE = 1e-9
-# As long as the residual is not that accurate, this share is the most that is tried.
-_LOOSE = 1e-6
-# Directions this close to active are candidates while the optimum is being polished.
-_CANDIDATE = 1e-4
 # Directions of one sign closer than this are one.
 _SAME = 1e-7
-# Values this far below beta are not computed to the end.
-_RESOLVED = 1e-3
-# Newton's method stops where no value exceeds beta by more than this share; what is
-# proven of the result includes the rounding of sums that cancel.
-_ACCURATE, _ACCEPTABLE = 1e-11, 1e-6
 _ROUNDS = 12
 # With a larger defect the next network is tried: it can hide a direction, or invent one.
-_DECIDED = 1e-9
-# Activations with a smaller share of their own than this are combinations of others.
-_NEARLY_DEPENDENT = 1e-6
+_DECIDED = ACTIVE
 # A correction of the residual is one of rounding up to this share of the residual, or
 # this share of the terms that it sums.
 _CORRECTION, _ROUNDING = 1e-10, 1e-14
@@ -53,15 +51,16 @@ class Optimum:
     ----------
     directions : ndarray, shape (k, d)
         Unit vectors, one for each direction that a neuron of an optimal network
-        can have; with its sign, no other is possible.
-    signs : ndarray, shape (k,)
-        1 or -1: the sign of the output weight of such neurons.
-    activations : ndarray, shape (n, k)
-        ``s_j (X u_j)_+``.
+        can have; with its output weight, no other is possible.
+    heads : ndarray, shape (k,), or (k, c) for c outputs
+        The output weights of such neurons, of length 1: signs of one output.
+    activations : ndarray, shape (n, k), or (n c, k)
+        ``s_j (X u_j)_+``, without their part along the constant where there is one; of c
+        outputs ``vec((X u_j)_+ a_j')``.
     weights : ndarray, shape (k,)
         Products ``||u|| |a|`` of one optimal network on these directions.
-    residual : ndarray, shape (n,)
-        ``y - f(X)``, the same for every optimum.
+    residual : ndarray, shape (n,) or (n, c)
+        ``y - f(X)``, the same for every optimum; beside an intercept its sum is 0.
     excess : float
         Proven: no direction has ``|r'(Xu)_+|`` above ``beta (1 + excess)``.
     tolerance : float
@@ -72,7 +71,7 @@ class Optimum:
     """
 
     directions: FloatArray
-    signs: FloatArray
+    heads: FloatArray
     activations: FloatArray
     weights: FloatArray
     residual: FloatArray
@@ -81,9 +80,7 @@ class Optimum:
     margin: float
 
     @classmethod
-    def of(
-        cls, X: FloatArray, y: FloatArray, beta: float, networks: Iterable[TwoLayerNetwork]
-    ) -> Optimum:
+    def of(cls, rays: RowsOnRays, beta: float, networks: Iterable[TwoLayerNetwork]) -> Optimum:
         """Polish a network that is nearly optimal, and price every cell at its residual.
 
         The networks are tried one after the other until one will do.
@@ -95,7 +92,8 @@ class Optimum:
         InputError
             If the polishing does not end at an optimum.
         """
-        problem, units = Problem.of(Layer(X), y, beta, SquaredLoss()).in_units()
+        layer, target = without_constant(rays)
+        problem, units = Problem.of(layer, target, beta, SquaredLoss()).in_units()
         oracle = _oracle(problem.rows.rows)
         starts = (units.reduced(ReLU().neurons(network)) for network in networks)
         polished = _best_of(problem, oracle, starts)
@@ -104,8 +102,8 @@ class Optimum:
         weights = polished.weights_on(Neurons(directions, np.zeros(len(signs)), signs[:, None]))
         return cls(
             directions=lifted,
-            signs=signs,
-            activations=np.maximum(X @ lifted.T, 0.0) * signs,
+            heads=signs,
+            activations=layer.activations(lifted) * signs,
             weights=weights * units.sizes,
             residual=polished.priced.v * units.targets,
             excess=polished.priced.proven_excess,
@@ -182,7 +180,8 @@ class _Polished:
         self._move_neurons()
 
     def _price(self, v: FloatArray) -> _Priced:
-        price = self.oracle.price(v[:, None], self.beta * (1.0 - _RESOLVED))
+        weights = self.layer.pull(v)
+        price = self.oracle.price(weights[:, None], self.beta * (1.0 - RESOLVED))
         values = np.linalg.norm(price.points, axis=2) / self.beta
         return _Priced(v, price.points, values, max(price.bound / self.beta - 1.0, 0.0))
 
@@ -195,9 +194,9 @@ class _Polished:
             self._settle(refined)
             # Where there are many optima, neurons that are independent only through
             # their errors leave Newton's method without a direction.
-            self._settle(prune(self.layer, refined, dependent=_NEARLY_DEPENDENT))
+            self._settle(prune(self.layer, refined, dependent=NEARLY_DEPENDENT))
             # Without progress the next round would be the same as this.
-            if self.defect <= _ACCURATE or self.defect >= before:
+            if self.defect <= ACCURATE or self.defect >= before:
                 break
             candidates = self._candidates()
 
@@ -230,7 +229,7 @@ class _Polished:
         A neuron may be stuck on a kink that it should have left, for less than the
         rounding of the objective: the prices see that.
         """
-        directions, signs, _ = self.priced.above(self.X, _CANDIDATE)
+        directions, signs, _ = self.priced.above(self.X, CANDIDATE)
         own, theirs = sides_of(self.X, self.neurons.directions), sides_of(self.X, directions)
         turned = self.neurons.directions.copy()
         for j, sign in enumerate(self.neurons.signs):
@@ -243,10 +242,8 @@ class _Polished:
     @property
     def active_share(self) -> float:
         """How far below 1 a value counts as 1: a neuron that is in use has to count."""
-        neurons = self.neurons.select(self.neurons.sizes > 1e-6 * self.neurons.sizes.sum())
-        values = self.priced.v @ atoms(self.layer, neurons) / self.beta
-        missing = 1.0 - float(values.min(initial=1.0))
-        return min(max(ACTIVE, 10.0 * self.priced.excess, 2.0 * missing), _LOOSE)
+        values = self.priced.v @ atoms(self.layer, self.neurons) / self.beta
+        return active_share(self.neurons.sizes, values, self.priced.excess)
 
     def active(self) -> tuple[FloatArray, FloatArray]:
         """Directions that are worth beta, and their signs."""
@@ -258,9 +255,7 @@ class _Polished:
     @property
     def margin(self) -> float:
         """How far the best inactive value stays below beta; more than 1e-3 is not resolved."""
-        values = self.priced.above(self.X, _RESOLVED)[2]
-        below = values[values < 1.0 - self.active_share]
-        return float(min(1.0 - below.max(initial=0.0), _RESOLVED))
+        return margin(self.priced.above(self.X, RESOLVED)[2], self.active_share)
 
     def weights_on(self, own: Neurons) -> FloatArray:
         """Weights of an optimal network on the active directions alone.
@@ -274,14 +269,8 @@ class _Polished:
         ):
             away = np.linalg.norm(own.directions - u, axis=1) + 2.0 * (own.signs != sign)
             start[int(np.argmin(away))] += weight
-        columns = atoms(self.layer, own)
-        weights = nonnegative_lasso(columns, self.y, self.beta, start)
-        support = weights > 0.0
-        # The polished fit is more accurate than that of the Lasso, where beta is small.
-        exact = np.linalg.lstsq(columns[:, support], self.y - self.priced.v, rcond=None)[0]
-        if (exact > 0.0).all():
-            weights[support] = exact
-        return weights
+        columns, fit = atoms(self.layer, own), self.y - self.priced.v
+        return exact_weights(columns, self.y, fit, self.beta, start)
 
 
 def _best_of(problem: Problem[Layer], oracle: CellOracle, starts: Iterable[Neurons]) -> _Polished:
@@ -298,10 +287,5 @@ def _best_of(problem: Problem[Layer], oracle: CellOracle, starts: Iterable[Neuro
         if tried[-1].defect <= _DECIDED:
             break
     best = min(tried, key=lambda polished: polished.defect)
-    if best.priced.proven_excess > _ACCEPTABLE:
-        raise InputError(
-            "The optimum could not be polished: a neuron may still exceed beta by "
-            f"{best.priced.proven_excess:.1e} of it. Scale the columns of X, take rows that "
-            "almost coincide as one, or raise beta."
-        )
+    check_excess(best.priced.proven_excess)
     return best

@@ -20,6 +20,7 @@ from cvxnn.networks.base import Network
 from cvxnn.networks.storage import read_file
 from cvxnn.networks.weights import DenseNetwork
 from cvxnn.problems import Neurons, Problem
+from cvxnn.program import only_for_relu
 from cvxnn.settings import Settings
 from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
@@ -279,10 +280,7 @@ def check_landscape(model: object, name: str) -> None:
     """
     model = as_model(model)
     if not model.capabilities.landscape:
-        raise InputError(
-            f"{name} is for {as_model('relu')!r}, not for {model!r}: "
-            "solve and regularization_path train it."
-        )
+        raise only_for_relu(name, model)
 
 
 def _model_class(name: str) -> type[Model]:

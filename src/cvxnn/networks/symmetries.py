@@ -285,7 +285,8 @@ class NeuronSymmetries(DenseNetwork):
         activations, output = self._activate(rows), self.output_weights
         if output.ndim == 1:
             return activations * output
-        return (activations[:, None, :] * output.T).reshape(-1, len(output))
+        columns = activations[:, None, :] * output.T
+        return columns.reshape(len(rows) * output.shape[1], len(output))
 
     def _labels(self, X: ArrayLike | None) -> IntArray:
         """Which neurons of a balanced network are merged: the first of its group, for each."""

@@ -261,7 +261,12 @@ class TwoLayerNetwork(NeuronSymmetries):
 
 
 def check_plain(
-    network: object, name: str, n_features: int | None = None, *, intercept: bool = False
+    network: object,
+    name: str,
+    n_features: int | None = None,
+    *,
+    intercept: bool = False,
+    n_outputs: int | None = None,
 ) -> TwoLayerNetwork:
     """A network of ReLU without a skip connection, for what exists for no other.
 
@@ -274,6 +279,8 @@ def check_plain(
         Columns of the data that it has to read.
     intercept : bool
         Whether it may have one.
+    n_outputs : int, optional
+        Columns of targets that it has to fit; None for one output.
 
     Raises
     ------
@@ -292,9 +299,10 @@ def check_plain(
         raise InputError(
             f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
         )
-    if network.n_outputs is not None:
-        raise InputError(f"{name} must have one output, got {network!r}.")
-    if network.intercept != 0.0 and not intercept:
+    if network.n_outputs != n_outputs:
+        number = "one output" if n_outputs is None else f"{n_outputs} outputs"
+        raise InputError(f"{name} must have {number}, got {network!r}.")
+    if np.any(network.intercept) and not intercept:
         raise InputError(f"{name} must have no intercept, got {network!r}.")
     if n_features not in (None, network.n_features):
         raise InputError(

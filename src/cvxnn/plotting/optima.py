@@ -40,7 +40,7 @@ def plot_descent(
     ----------
     path : DescentPath
     X : array-like, shape (n, d)
-    y : array-like, shape (n,)
+    y : array-like, shape (n,), or (n, c) for c outputs
     beta : float
     n_points : int, default 600
         At least 2; the corners of the path are drawn as well.
@@ -116,6 +116,11 @@ def plot_predictions(
     InputError
         If an argument is not as described, or matplotlib is not installed.
     """
+    n_outputs = optima.outputs.shape[1]
+    if n_outputs > 1:
+        raise InputError(
+            f"optima must be those of one output, got {n_outputs}: plot_descent is for all."
+        )
     axes = get_axes(ax)
     positions = as_real_array(grid, "grid")
     if positions.ndim != 1 or len(positions) < 2:
@@ -203,7 +208,7 @@ def _check_networks(networks: Sequence[TwoLayerNetwork], features: tuple[int, in
     if not networks:
         raise InputError("networks must be a sequence of at least one TwoLayerNetwork.")
     for i, network in enumerate(networks):
-        check_plain(network, f"networks[{i}]")
+        check_plain(network, f"networks[{i}]", intercept=True)
     columns = range(min(network.n_features for network in networks))
     if len(features) != 2 or not all(each in columns for each in features):
         raise InputError(f"features must be two columns of the networks, got {features}.")
