@@ -261,7 +261,12 @@ class TwoLayerNetwork(NeuronSymmetries):
 
 
 def check_plain(
-    network: object, name: str, n_features: int | None = None, *, intercept: bool = False
+    network: object,
+    name: str,
+    n_features: int | None = None,
+    *,
+    intercept: bool = False,
+    outputs: bool = False,
 ) -> TwoLayerNetwork:
     """A network of ReLU without a skip connection, for what exists for no other.
 
@@ -274,6 +279,8 @@ def check_plain(
         Columns of the data that it has to read.
     intercept : bool
         Whether it may have one.
+    outputs : bool
+        Whether it may have several.
 
     Raises
     ------
@@ -292,9 +299,9 @@ def check_plain(
         raise InputError(
             f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
         )
-    if network.n_outputs is not None:
+    if network.n_outputs is not None and not outputs:
         raise InputError(f"{name} must have one output, got {network!r}.")
-    if network.intercept != 0.0 and not intercept:
+    if np.any(network.intercept) and not intercept:
         raise InputError(f"{name} must have no intercept, got {network!r}.")
     if n_features not in (None, network.n_features):
         raise InputError(

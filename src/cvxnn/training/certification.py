@@ -147,12 +147,11 @@ def certify(
     OPTIMAL 0.9000
     """
     read = read_network(network)
+    loss = read.loss if loss is None else loss
+    read = read.labelled_for(loss)
     data = read.data(X)
     target, weights = read.target(y, len(data)), detached(sample_weight, "sample_weight")
-    problem = Problem.checked(
-        Layer(data), target, beta, read.loss if loss is None else loss, weights,
-        read.has_intercept,
-    )  # fmt: skip
+    problem = Problem.checked(Layer(data), target, beta, loss, weights, read.has_intercept)
     # Training might refuse beta too, but only after the residual has been priced.
     problem.in_units()
     limits = Limits(tol, 1, time_limit, callback)

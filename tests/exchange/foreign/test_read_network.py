@@ -86,11 +86,8 @@ def test_a_subclass_of_a_regressor_is_refused():
     refused(lambda: read_network(model), r"The network is a Rounded, .* MLPRegressor .* as a pair")
 
 
-def test_another_loss_or_several_outputs_are_refused():
+def test_another_loss_is_refused():
     model = fitted()
-    model.coefs_[1] = np.ones((6, 2))
-    model.intercepts_[1] = np.ones(2)
-    refused(lambda: read_network(model), "must have one output, got 2")
     model.out_activation_, model.loss = "exp", "poisson"
     refused(lambda: read_network(model), "got 'poisson', whose output goes through 'exp'")
 
@@ -121,7 +118,9 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
         (np.eye(2), "got a ndarray"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
-        (([[1.0]] * 2, np.ones((2, 2))), "network must have one output"),
+        (([[1.0]] * 2, np.ones((3, 2))), r"must be of shape \(2, c\), .* \(3, 2\); pass .*\.T"),
+        (([[1.0]] * 2, np.ones((3, 3))), "output_weights must be of shape"),
+        ((1.0, [1.0]), "hidden_weights must be"),
         (([[np.nan]], [1.0]), "hidden_weights must be finite"),
         (SimpleNamespace(network=TwoLayerNetwork([[1.0]], [1.0])), "pass its attribute network"),
     ],

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     FLATTEN = "F"  # images to rows, or rows as they are
     COLUMN = "C"  # one output as a vector
     SIGMOID = "S"
+    SOFTMAX = "M"  # of each row
+    LOG_SOFTMAX = "G"
     SAME = ""  # nothing
     TRAINING = "T"  # something random, or the statistics of the batch
     OTHER = "?"
@@ -86,6 +88,11 @@ def flatten_kind(start: Any, end: Any) -> Kind:
     return {1: Kind.FLATTEN, 0: Kind.COLUMN}.get(start, Kind.OTHER)
 
 
+def softmax_kind(kind: Kind, dim: Any) -> Kind:
+    """Softmax of each row, or something else."""
+    return kind if dim in (1, -1) else Kind.OTHER
+
+
 def dropout_kind(training: bool, p: float) -> Kind:
     """Dropout is nothing where it drops nothing."""
     return Kind.TRAINING if training and p > 0.0 else Kind.SAME
@@ -104,6 +111,8 @@ _KINDS: dict[str, Any] = {
     "BatchNorm1d": _norm_kind,
     "Flatten": lambda module: flatten_kind(module.start_dim, module.end_dim),
     "Sigmoid": lambda module: Kind.SIGMOID,
+    "Softmax": lambda module: softmax_kind(Kind.SOFTMAX, module.dim),
+    "LogSoftmax": lambda module: softmax_kind(Kind.LOG_SOFTMAX, module.dim),
     "Identity": lambda module: Kind.SAME,
     "Dropout": lambda module: dropout_kind(module.training, module.p),
     "AlphaDropout": lambda module: dropout_kind(module.training, module.p),
@@ -278,6 +287,8 @@ _FUNCTIONS: dict[str, Callable[..., Kind | Operation]] = {
     "sigmoid": lambda chain: Kind.SIGMOID,
     "sigmoid_": lambda chain: Kind.SIGMOID,
     "expit": lambda chain: Kind.SIGMOID,
+    "softmax": lambda chain, dim=None: softmax_kind(Kind.SOFTMAX, dim),
+    "log_softmax": lambda chain, dim=None: softmax_kind(Kind.LOG_SOFTMAX, dim),
     "flatten": lambda chain, start_dim=0, end_dim=-1: flatten_kind(start_dim, end_dim),
     "squeeze": lambda chain, dim=None: Kind.COLUMN if dim in (None, -1, 1) else Kind.OTHER,
     "view": _Chain.view,
