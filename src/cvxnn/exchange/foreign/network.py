@@ -273,6 +273,27 @@ class ReadNetwork:
             f"y must be of shape ({n}, {c}) for a network of {c} outputs, got shape {target.shape}."
         )
 
+    def _check_names(self, X: Any) -> None:
+        columns = getattr(X, "columns", None)
+        if self.feature_names is None or columns is None:
+            return
+        names = tuple(str(name) for name in columns)
+        if names != self.feature_names:
+            raise InputError(
+                f"X has the columns {', '.join(names)}, and the network was fitted on "
+                f"{', '.join(self.feature_names)}, in this order."
+            )
+
+    def _width_sentence(self, rows: FloatArray) -> str:
+        width = rows.shape[1]
+        sentence = f"The network reads {_plural(self.n_features, 'feature')}, X has {width}"
+        has_constant = bool((rows == 1.0).all(axis=0).any())
+        if self.has_ones and width == self.n_features + 1 and has_constant:
+            return f"{sentence}: leave the column of ones out, it is appended for the biases."
+        if not self.has_ones and width == self.n_features - 1:
+            return f"{sentence}: append a column of ones to X if the last weights are biases."
+        return f"{sentence}."
+
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
