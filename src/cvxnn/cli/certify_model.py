@@ -7,20 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.options import NetworkLoss, Task
+from cvxnn.cli.outputs import counted
 from cvxnn.cli.problems import Problem
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
 from cvxnn.cli.tables import Features, require
 from cvxnn.cli.targets import read_numbers, read_target
+from cvxnn.cli.training import held_out_rows
 from cvxnn.errors import InputError
 
 
 def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     """The estimator of a model, on the encoded columns of a table.
+
+    Without the rows that were held out of its training, where it is the table of that.
 
     Raises
     ------
@@ -44,13 +48,14 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     if is_classes:
         values = loaded.labels(cells, values)
         _check_labels(loaded, values, cells.source)
+    rows = _trained_on(loaded, values)
     estimator = loaded.estimator
     shares_neurons = is_classes and loaded.n_outputs > 1
     return Problem(
         network=estimator,
         features=_features(loaded),
-        X=encoded,
-        y=values,
+        X=encoded[rows],
+        y=values[rows],
         outputs=tuple(loaded.classes) if shares_neurons else loaded.targets,
         beta=float(estimator.beta_) if beta is None else beta,
         # Of several classes the logistic loss of an estimator is that of their probabilities.
@@ -73,6 +78,15 @@ def _targets(model: TableModel, cells: Cells) -> tuple[Array, Array, tuple[str, 
     styles = [model.style, *(style for _, style in model.others)]
     targets, values, known = read_numbers(cells, model.targets, model.task, model.loss, styles)
     return values, known, tuple(note for target in targets for note in target.notes)
+
+
+def _trained_on(model: TableModel, y: Array) -> IntArray:
+    """The rows of a table that were not held out, where it is the whole table; that is said."""
+    held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
+    if held is None or "seed" not in held or len(y) != n_rows + held["n_rows"]:
+        return np.arange(len(y))
+    say(f"left out: {counted(held['n_rows'], 'row')} that 'cvxnn fit' has held out.")
+    return held_out_rows(y, model.task, int(held["n_rows"]), int(held["seed"]))[0]
 
 
 def _features(model: TableModel) -> Features:

@@ -122,8 +122,8 @@ def _wrong_count(
     outputs = counted(n_outputs, "output")
     if by_user:
         return InputError(
-            f"{model} has a network of {outputs}: give as many --target, in their order, and not "
-            f"{len(targets)}."
+            f"{model} has a network of {outputs}: give a --target for each, in their order, got "
+            f"{len(targets)}; one column of classes is for the softmax loss."
         )
     return ModelFileError(
         f"{model} names {counted(len(targets), 'target')}, and its network has {outputs}."

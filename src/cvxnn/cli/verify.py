@@ -14,7 +14,7 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt, interrupt_pending
 
 if TYPE_CHECKING:
-    from cvxnn.array_types import Array, FloatArray, IntArray
+    from cvxnn.array_types import Array, FloatArray
     from cvxnn.cli.table_models import TableModel
     from cvxnn.estimators.inputs import Samples
     from cvxnn.verification import BoundCertificate, Verification
@@ -111,8 +111,8 @@ def _of_table_model(model: Path, data: Path, targets: list[str]) -> _Claim:
         )
     problem = table_problem(model, data, None)
     check_targets(targets, loaded.targets, model)
-    read, rows = read_network(problem.network), _trained_on(loaded, problem.y)
-    samples, y = _samples(loaded, problem.X[rows], problem.y[rows])
+    read = read_network(problem.network)
+    samples, y = _samples(loaded, problem.X, problem.y)
     certificate = BoundCertificate.from_bytes(loaded.certificate, f"The certificate in {model}")
     X = read.data(samples.X)
     return _Claim(certificate, read.network, X, read.target(y, len(X)), samples.weights)
@@ -134,18 +134,6 @@ def _samples(model: TableModel, X: FloatArray, y: Array) -> tuple[Samples, Array
     classes = model.estimator.classes_
     samples = Samples.of(X, np.searchsorted(classes, y).astype(np.float64), None)
     return samples, classes[samples.y.astype(np.intp)]
-
-
-def _trained_on(model: TableModel, y: Array) -> IntArray:
-    """The rows of a table that were not held out, where it is the whole table."""
-    import numpy as np
-
-    from cvxnn.cli.training import held_out_rows
-
-    held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
-    if held is None or "seed" not in held or len(y) != n_rows + held["n_rows"]:
-        return np.arange(len(y))
-    return held_out_rows(y, model.task, int(held["n_rows"]), int(held["seed"]))[0]
 
 
 def _show(report: Verification, model: Path, data: Path, *, as_json: bool) -> None:

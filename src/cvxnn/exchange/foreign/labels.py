@@ -111,7 +111,7 @@ class Labels(Protocol):
         """InputError if a loss is for other targets."""
 
     def note(self) -> str:
-        """Which number stands for which class, in a sentence."""
+        """Which number stands for which class, in a sentence; empty if there is nothing to say."""
 
 
 @final
@@ -145,6 +145,12 @@ class Signs:
 class Columns:
     """A column for each of c classes, 1 for the class of a row and 0 for the others.
 
+    Attributes
+    ----------
+    classes : tuple of c labels
+    is_named : bool
+        Whether the network calls them so, and not its user.
+
     Examples
     --------
     >>> classes = Columns(("a", "b", "c"))
@@ -153,6 +159,7 @@ class Columns:
     """
 
     classes: tuple[Any, ...]
+    is_named: bool = True
 
     def target(self, y: Any, n: int) -> FloatArray:
         """From labels, shape (n,), or from columns of numbers as they are, shape (n, c)."""
@@ -178,7 +185,9 @@ class Columns:
             )
 
     def note(self) -> str:
-        """The classes in the order of the outputs."""
+        """The classes in the order of the outputs, where they have names."""
+        if not self.is_named:
+            return ""
         names = [str(label) for label in self.classes]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return f"Its outputs are for the classes {', '.join(names[:_SHOWN])}{more}, in this order."

@@ -133,7 +133,7 @@ class ReadNetwork:
         if labels is not None:
             labels.check_loss(loss)
         elif joins_outputs:
-            labels = Columns(tuple(range(self.n_outputs)))
+            labels = Columns(tuple(range(self.n_outputs)), is_named=False)
         return replace(self, labels=labels)
 
     def data(self, X: Any) -> FloatArray:
@@ -219,7 +219,7 @@ class ReadNetwork:
             notes.append(self._alpha_sentence(self.alpha))
         if self.labels is not None:
             notes.append(self.labels.note())
-        return (*self.remarks, *notes)
+        return tuple(note for note in (*self.remarks, *notes) if note)
 
     def _squared_hidden_biases(self) -> float:
         biases = self.network.hidden_weights[:, -1]
