@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -240,6 +241,12 @@ class _Chain:
         kind = dropout_kind(training, p)
         return Kind.OTHER if kind is Kind.TRAINING and not self.model.training else kind
 
+    def softmax(
+        self, dim: Any = None, _stacklevel: int = 3, dtype: Any = None, *, kind: Kind
+    ) -> Kind:
+        """Of each row, in the precision that it has; what warnings are about does not matter."""
+        return softmax_kind(kind, dim) if dtype is None else Kind.OTHER
+
     def view(self, *shape: Any) -> Operation:
         """Images as rows, or one output as a vector."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
@@ -287,8 +294,8 @@ _FUNCTIONS: dict[str, Callable[..., Kind | Operation]] = {
     "sigmoid": lambda chain: Kind.SIGMOID,
     "sigmoid_": lambda chain: Kind.SIGMOID,
     "expit": lambda chain: Kind.SIGMOID,
-    "softmax": lambda chain, dim=None: softmax_kind(Kind.SOFTMAX, dim),
-    "log_softmax": lambda chain, dim=None: softmax_kind(Kind.LOG_SOFTMAX, dim),
+    "softmax": partial(_Chain.softmax, kind=Kind.SOFTMAX),
+    "log_softmax": partial(_Chain.softmax, kind=Kind.LOG_SOFTMAX),
     "flatten": lambda chain, start_dim=0, end_dim=-1: flatten_kind(start_dim, end_dim),
     "squeeze": lambda chain, dim=None: Kind.COLUMN if dim in (None, -1, 1) else Kind.OTHER,
     "view": _Chain.view,
