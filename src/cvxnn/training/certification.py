@@ -120,7 +120,8 @@ def certify(
 
     A balanced network is optimal if and only if no neuron has
     ``|r'(Xu)_+| > beta`` at its residual r, minus the gradient of the loss, and its
-    own neurons attain beta; of several outputs if none has ``||R'(Xu)_+|| > beta``. Two dual points are tried: the residual, which suffices
+    own neurons attain beta; of several outputs if none has ``||R'(Xu)_+|| > beta``.
+    Two dual points are tried: the residual, which suffices
     for an optimal network, and, where its bound is too low, the one that training a
     network of our own leads to, because the optimal value is the same number
     whichever dual point proves it. Where no oracle ends - of features there are more than

@@ -103,6 +103,34 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
     assert read_network(network).notes(X, 1.0) == ()
 
 
+def test_one_column_of_output_weights_is_one_output():
+    network = TwoLayerNetwork([[1.0, 2.0]] * 3, [[3.0], [1.0], [2.0]], intercept=[0.5])
+    read = read_network(network)
+    assert read.network == TwoLayerNetwork([[1.0, 2.0]] * 3, [3.0, 1.0, 2.0], intercept=0.5)
+    assert read.has_intercept and read.target(np.ones((12, 1)), 12).shape == (12,)
+
+
+def test_a_row_of_output_weights_is_of_one_neuron_where_there_is_one():
+    assert read_network((np.ones((1, 2)), np.ones((1, 3)))).network.n_outputs == 3
+    assert read_network((np.ones((3, 2)), np.ones((3, 3)))).network.n_outputs == 3
+    assert read_network((np.ones((3, 2)), np.ones((1, 3)))).network.n_outputs is None
+
+
+def test_several_outputs_are_the_same_function():
+    model = mlp(alpha=0.25)
+    quietly(model.fit, X, np.column_stack([np.abs(X), X[:, 0]]))
+    read = read_network(model)
+    assert np.abs(function(read, X) - model.predict(X)).max() <= 1e-12
+    # The output biases are one balanced neuron on the column of ones.
+    biases = model.intercepts_[1]
+    hidden, output = read.network.hidden_weights[-1], read.network.output_weights[-1]
+    assert hidden == pytest.approx([0.0, 0.0, np.sqrt(np.linalg.norm(biases))])
+    assert hidden[-1] * output == pytest.approx(biases, rel=1e-12)
+    assert np.linalg.norm(output) == pytest.approx(hidden[-1])
+    model.intercepts_[1] = np.zeros(3)
+    assert read_network(model).network.n_neurons == 6
+
+
 @pytest.mark.parametrize("m", [0, 1, 3])
 @pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1)])
 def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):

@@ -67,10 +67,20 @@ def one_hot(y: Any, classes: tuple[Any, ...]) -> FloatArray:
     return np.eye(len(classes))[numbers.ravel().astype(np.intp)]
 
 
+def _array(y: Any) -> Array:
+    """Labels of any kind as an array."""
+    check_dense(y, "y")
+    try:
+        return np.asarray(y)
+    except ValueError as error:
+        raise InputError(
+            "y must be labels, one for each row, got rows of different lengths."
+        ) from error
+
+
 def _looked_up(y: Any, numbers: Mapping[Any, float]) -> FloatArray:
     """The number of each label, in the shape of y."""
-    check_dense(y, "y")
-    labels = np.asarray(y)
+    labels = _array(y)
     flat = labels.ravel().tolist()
     found = [numbers.get(label) if _is_hashable(label) else None for label in flat]
     if None in found:
@@ -163,9 +173,9 @@ class Columns:
 
     def target(self, y: Any, n: int) -> FloatArray:
         """From labels, shape (n,), or from columns of numbers as they are, shape (n, c)."""
-        if np.shape(y)[1:] == (len(self.classes),):
+        labels = _array(y)
+        if labels.shape[1:] == (len(self.classes),):
             return check_targets(as_real_array(y, "y"), n)
-        labels: Array = np.asarray(y)
         if labels.ndim != 1 and labels.shape[1:] != (1,):
             raise InputError(
                 f"y must be labels, of shape ({n},), or have {len(self.classes)} columns, as the "
