@@ -103,13 +103,6 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
     assert read_network(network).notes(X, 1.0) == ()
 
 
-def test_one_column_of_output_weights_is_one_output():
-    network = TwoLayerNetwork([[1.0, 2.0]] * 3, [[3.0], [1.0], [2.0]], intercept=[0.5])
-    read = read_network(network)
-    assert read.network == TwoLayerNetwork([[1.0, 2.0]] * 3, [3.0, 1.0, 2.0], intercept=0.5)
-    assert read.has_intercept and read.target(np.ones((12, 1)), 12).shape == (12,)
-
-
 def test_a_row_of_output_weights_is_of_one_neuron_where_there_is_one():
     assert read_network((np.ones((1, 2)), np.ones((1, 3)))).network.n_outputs == 3
     assert read_network((np.ones((3, 2)), np.ones((3, 3)))).network.n_outputs == 3

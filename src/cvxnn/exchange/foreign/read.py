@@ -63,7 +63,7 @@ def read_network(network: Any) -> ReadNetwork:
     """
     if isinstance(network, TwoLayerNetwork):
         plain = check_plain(network, "network", intercept=True, outputs=True)
-        return ReadNetwork(_narrow(plain), has_intercept=bool(np.any(plain.intercept)))
+        return ReadNetwork(plain, has_intercept=bool(np.any(plain.intercept)))
     if isinstance(network, (tuple, list)):
         return _read_pair(network)
     for module, name, read in _LIBRARIES:
@@ -99,16 +99,6 @@ def _output_weights(value: Any, m: int) -> FloatArray:
             f"{array.shape}; pass output_weights.T."
         )
     return array
-
-
-def _narrow(network: TwoLayerNetwork) -> TwoLayerNetwork:
-    """A network of one column of output weights as one of a vector."""
-    if network.n_outputs != 1:
-        return network
-    (intercept,) = np.atleast_1d(network.intercept)
-    return TwoLayerNetwork(
-        network.hidden_weights, network.output_weights[:, 0], intercept=float(intercept)
-    )
 
 
 def _read_pipeline(pipeline: Any) -> ReadNetwork:
