@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
 from cvxnn.verification.certificate import BoundCertificate
@@ -115,7 +116,8 @@ class Certificate:
     oracle_bound : float
         The proven upper bound on ``max_{||u|| <= 1} |r'(Xu)_+|`` at the
         residual ``r`` of the network, minus the gradient of the loss at its
-        predictions: ``y - f(X)`` for the squared loss. Optimality needs ``beta``.
+        predictions: ``y - f(X)`` for the squared loss; of several outputs on
+        ``||R'(Xu)_+||``. Optimality needs ``beta``.
     objective_error : float
         The exact objective of the network differs from `objective` by this at most.
     """
@@ -266,11 +268,11 @@ class ImprovingNeuron:
     ----------
     direction : ndarray, shape (d,)
         Its unit direction u.
-    sign : float
-        1 or -1, the sign s of its output weight.
+    output : float, or ndarray of shape (c,) for several outputs
+        1 or -1, the sign s of its output weight; of several its unit output weights a.
     value : float
         ``s r'(Xu)_+`` at the residual r of the network, minus the gradient of the
-        loss; above beta.
+        loss, of several outputs ``a'R'(Xu)_+``; above beta.
     size : float
         The c > 0 that is best for the neuron ``c s (Xu)_+``. For the squared loss
         that is ``(value - beta) / ||(Xu)_+||^2``.
@@ -283,10 +285,13 @@ class ImprovingNeuron:
     >>> neuron = ImprovingNeuron(np.array([1.0]), -1.0, value=3.0, size=4.0, decrease=4.0)
     >>> neuron.hidden_weights, neuron.output_weight
     (array([2.]), -2.0)
+    >>> shared = ImprovingNeuron(np.array([1.0]), np.array([0.6, -0.8]), 3.0, 4.0, 4.0)
+    >>> shared.output_weight
+    array([ 1.2, -1.6])
     """
 
     direction: FloatArray
-    sign: float
+    output: float | FloatArray
     value: float
     size: float
     decrease: float
@@ -296,18 +301,31 @@ class ImprovingNeuron:
         """``sqrt(c) u``, shape (d,): balanced with :attr:`output_weight`."""
         return float(np.sqrt(self.size)) * self.direction
 
+    # Any: a float or a vector, which the number of outputs tells.
     @property
-    def output_weight(self) -> float:
-        """``s sqrt(c)``."""
-        return self.sign * float(np.sqrt(self.size))
+    def output_weight(self) -> Any:
+        """``s sqrt(c)``, a float; of several outputs ``sqrt(c) a``, an ndarray of shape (c,)."""
+        return self.output * float(np.sqrt(self.size))
+
+    @property
+    def sign(self) -> float:
+        """Of one output: the s, 1 or -1; of several there is none, but :attr:`output`."""
+        if np.ndim(self.output):
+            raise InputError("A neuron of several outputs has no sign; take its output.")
+        return float(self.output)
 
     def added_to(self, network: TwoLayerNetwork) -> TwoLayerNetwork:
-        """The network with this neuron as its last."""
-        check_plain(network, "network", intercept=True)
+        """The network with this neuron as its last; InputError if it has other outputs."""
+        plain = check_plain(network, "network", intercept=True, n_outputs=None)
+        if plain.output_weights.shape[1:] != np.shape(self.output):
+            raise InputError(
+                f"network must have the outputs of the neuron, {np.size(self.output)}, "
+                f"got {network!r}."
+            )
         return TwoLayerNetwork(
-            np.vstack([network.hidden_weights, self.hidden_weights]),
-            np.append(network.output_weights, self.output_weight),
-            intercept=network.intercept,
+            np.vstack([plain.hidden_weights, self.hidden_weights]),
+            np.concatenate([plain.output_weights, np.asarray(self.output_weight)[np.newaxis]]),
+            intercept=plain.intercept,
         )
 
 
@@ -331,9 +349,9 @@ class NetworkCertificate(Certificate):
         The objective after :meth:`TwoLayerNetwork.balance`, the least that
         rescaling the neurons, which does not change the function, can reach.
     largest_value : float
-        The largest ``|r'(Xu)_+|`` above beta that was found at the residual r of
-        the network (see `oracle_bound`), over ``||u|| = 1``; 0 where none was. A lower bound of the
-        maximum, of which `oracle_bound` is an upper bound.
+        The largest ``|r'(Xu)_+|``, of several outputs ``||R'(Xu)_+||``, above beta that was
+        found at the residual r of the network (see `oracle_bound`), over ``||u|| = 1``; 0 where
+        none was. A lower bound of the maximum, of which `oracle_bound` is an upper bound.
     improving_neuron : ImprovingNeuron, optional
         Of the neurons that were found, the one that lowers the objective most;
         None where none makes the network a better one.

@@ -129,10 +129,11 @@ def test_another_loss(run, poor, tmp_path, table):
 
 
 def test_the_losses_are_those_of_the_library():
-    from cvxnn.cli.options import Loss
+    from cvxnn.cli.options import Loss, NetworkLoss
     from cvxnn.losses import LOSSES
 
-    # Of several outputs, which no command certifies.
+    assert {loss.value for loss in NetworkLoss} == set(LOSSES)
+    # In a training on a table that of several classes is called logistic, as that of two.
     assert {loss.value for loss in Loss} == set(LOSSES) - {"softmax"}
 
 

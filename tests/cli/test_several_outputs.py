@@ -99,10 +99,116 @@ def test_targets_that_cannot_be_are_refused(refused, numbers):
     assert "2 outputs are trained by method='global'" in exact
 
 
-@pytest.mark.parametrize("command", ["certify", "verify"])
-def test_several_outputs_are_not_judged(refused, numbers, network, command):
-    words = f"has a network of 2 outputs; 'cvxnn {command}' is for those of one."
-    assert words in refused(command, network, numbers)
+def in_words(text):
+    return " ".join(text.split())
+
+
+def test_a_network_of_several_targets_is_certified_and_verified(run, numbers, network):
+    _, metadata = TwoLayerNetwork.load_with_metadata(network)
+    record = json.loads(run("certify", network, numbers, "--json").stdout)
+    assert record["verdict"] == "OPTIMAL" and record["target"] == ["high", "wide"]
+    assert record["objective"] == pytest.approx(metadata["objective"], rel=1e-12)
+    given = run("certify", network, numbers, *BOTH, "--json")
+    assert json.loads(given.stdout)["dual_bound"] == record["dual_bound"]
+    report = json.loads(run("verify", network, numbers, *BOTH, "--json").stdout)
+    assert report["accepted"] and report["is_recomputed"]
+    assert report["bound"] == pytest.approx(metadata["dual_bound"], rel=1e-6)
+    turned = run("verify", network, numbers, "--target", "wide", "--target", "high")
+    assert turned.exit_code == 1 and "The data are not those" in in_words(turned.stdout)
+
+
+def test_a_neuron_of_several_outputs_is_shown_with_its_shares(run, numbers, network):
+    arguments = ("certify", network, numbers, "--beta", 1)
+    result, record = run(*arguments), json.loads(run(*arguments, "--json").stdout)
+    assert result.exit_code == 1 and record["verdict"] == "IMPROVABLE"
+    read, _ = TwoLayerNetwork.load_with_metadata(network)
+    X = np.column_stack([(ROWS - ROWS.mean(axis=0)) / ROWS.std(axis=0), np.ones(len(ROWS))])
+    Y = np.column_stack([HIGH, WIDE])
+
+    def objective(hidden, output):
+        fit = 0.5 * ((np.maximum(X @ hidden.T, 0.0) @ output - Y) ** 2).sum()
+        return fit + 0.5 * ((hidden**2).sum() + (output**2).sum())
+
+    before = objective(read.hidden_weights, read.output_weights)
+    assert record["objective"] == pytest.approx(before, rel=1e-12)
+    neuron = record["improving_neuron"]
+    after = objective(
+        np.vstack([read.hidden_weights, neuron["hidden_weights"]]),
+        np.vstack([read.output_weights, neuron["output_weight"]]),
+    )
+    assert before - after == pytest.approx(neuron["decrease"], rel=1e-8)
+    text = in_words(result.stdout)
+    for name, share in zip(("high", "wide"), neuron["output_weight"], strict=True):
+        assert f"{share:.4g} for {name}" in text
+    assert "relu(" in text and " times " in text
+
+
+def test_as_many_targets_as_outputs(run, refused, numbers, network, tmp_path):
+    for command in ("certify", "verify"):
+        words = "a network of 2 outputs: give a --target for each, in their order, got 1"
+        assert words in refused(command, network, numbers, "--target", "high")
+        twice = ("--target", "high", "--target", "high")
+        assert "The target 'high' is given 2 times" in refused(command, network, numbers, *twice)
+        feature = ("--target", "high", "--target", "a")
+        assert "'a' is a feature of" in refused(command, network, numbers, *feature)
+    plain = tmp_path / "plain.npz"
+    TwoLayerNetwork.load(network).save(plain)
+    result = run("certify", plain, numbers, *BOTH, "--beta", 5, "--time-limit", 0.01, "--json")
+    assert "it is given all but 'high', 'wide', in their order and a column" in result.stderr
+    assert json.loads(result.stdout)["features"] == ["a", "b"]
+
+
+@pytest.fixture(scope="module")
+def of_classes(kinds):
+    """A network by softmax, saved without a word on its columns."""
+    path = kinds.with_suffix(".npz")
+    X = np.column_stack([ROWS, np.ones(len(ROWS))])
+    # Large, middle and small: in the order of their names.
+    solution = cvxnn.solve(X, np.eye(3)[2 - KINDS], 0.5, loss="softmax", tol=1e-6)
+    solution.network.save(path, certificate=solution.certificate)
+    return path, solution
+
+
+def test_classes_in_one_column_are_the_outputs_in_order(run, refused, kinds, of_classes):
+    path, solution = of_classes
+    softmax = ("--beta", 0.5, "--loss", "softmax", "--tol", 1e-5)
+    result = run("certify", path, kinds, "--target", "kind", *softmax, "--json")
+    record = json.loads(result.stdout)
+    assert record["verdict"] == "OPTIMAL" and record["loss"] == "softmax"
+    assert record["objective"] == pytest.approx(solution.objective, rel=1e-12)
+    assert "'kind' has the classes large, middle, small, in the order of" in result.stderr
+    report = json.loads(run("verify", path, kinds, "--target", "kind", "--json").stdout)
+    assert report["accepted"] and report["loss"] == "softmax"
+    words = "one column of classes is for the softmax loss"
+    assert words in refused("certify", path, kinds, "--target", "kind", "--beta", 0.5)
+    poor = run("certify", path, kinds, "--target", "kind", "--beta", 0.05, *softmax[2:])
+    assert poor.exit_code == 1 and " for small" in in_words(poor.stdout)
+
+
+def test_classes_may_be_numbers_and_must_be_as_many_as_outputs(run, refused, of_classes, tmp_path):
+    path, solution = of_classes
+    softmax = ("--target", "kind", "--beta", 0.5, "--loss", "softmax")
+
+    def certified(labels):
+        rows = zip(ROWS.tolist(), labels, strict=True)
+        lines = [f"{a!r},{b!r},{label}" for (a, b), label in rows]
+        table = tmp_path / "labels.csv"
+        table.write_text("\n".join(["a,b,kind", *lines]) + "\n")
+        return ("certify", path, table, *softmax)
+
+    for labels in (2 - KINDS, 10 * (2 - KINDS) + 1):
+        record = json.loads(run(*certified(labels), "--json").stdout)
+        assert record["objective"] == pytest.approx(solution.objective, rel=1e-12)
+    # Of the second class there is no row.
+    few = np.where(KINDS == 1, 0, 2 - KINDS)
+    record = json.loads(run(*certified(few), "--time-limit", 0.01, "--json").stdout)
+    X = np.column_stack([ROWS, np.ones(len(ROWS))])
+    logits = solution.network(X)
+    entropy = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(ROWS)), few]
+    expected = entropy.sum() + 0.5 * solution.network.penalty()
+    assert record["objective"] == pytest.approx(expected, rel=1e-12)
+    assert "has 2 different classes, and the network" in refused(*certified(few + 1))
+    assert "column 'kind': the cell is empty" in refused(*certified(["", *few[1:]]))
 
 
 def test_fit_of_several_targets(run, refused, numbers, tmp_path):
@@ -121,9 +227,43 @@ def test_fit_of_several_targets(run, refused, numbers, tmp_path):
     assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
         " mean squared error on 'high'", " mean squared error on 'wide'"
     ]  # fmt: skip
+    fit = json.loads(run("fit", numbers, *BOTH, "--beta", 0.5, "--out", out, "--json").stdout)
+    record = json.loads(run("certify", out, numbers, "--json").stdout)
+    assert record["verdict"] == "OPTIMAL" and record["target"] == ["high", "wide"]
+    assert record["objective"] == pytest.approx(fit["objective"], rel=1e-9)
+    assert json.loads(run("verify", out, numbers, *BOTH, "--json").stdout)["accepted"]
     for command in ("certify", "verify"):
-        assert "has a network of 2 outputs" in refused(command, out, numbers)
+        words = "predicts 'high', 'wide'; leave --target out"
+        assert words in refused(command, out, numbers, "--target", "wide")
     assert "no probabilities" in refused("predict", out, numbers, "--proba")
+
+
+@pytest.mark.parametrize("has_classes", [True, False])
+def test_rows_that_were_held_out_are_left_out_of_certificates(
+    run, numbers, kinds, tmp_path, has_classes
+):
+    pytest.importorskip("skops")
+    out, table = tmp_path / "held.skops", kinds if has_classes else numbers
+    target = ("--target", "kind") if has_classes else BOTH
+    fit = run("fit", table, *target, "--beta", 0.5, "--holdout", 0.25, "--out", out, "--json")
+    record = json.loads(fit.stdout)
+    for command, options in (("certify", ("--tol", 1e-4)), ("verify", ())):
+        result = run(command, out, table, *options, "--json")
+        found = json.loads(result.stdout)
+        assert found["objective"] == pytest.approx(record["objective"], rel=1e-9)
+        assert "left out: 10 rows that 'cvxnn fit' has held out." in result.stderr
+    assert found["accepted"]
+
+
+def test_rows_that_occur_twice_are_verified(run, kinds, tmp_path):
+    """Also with other classes: the order in which they were merged is that of the training."""
+    pytest.importorskip("skops")
+    path, out = tmp_path / "twice.csv", tmp_path / "twice.skops"
+    header, *lines = kinds.read_text().splitlines()
+    others = [line.rpartition(",")[0] + ",middle" for line in lines[::3]]
+    path.write_text("\n".join([header, *lines, *lines[:7], *others]) + "\n")
+    assert run("fit", path, "--target", "kind", "--beta", 0.5, "--out", out).exit_code == 0
+    assert json.loads(run("verify", out, path, "--json").stdout)["accepted"]
 
 
 def test_rows_without_one_of_the_targets_are_left_out(run, numbers, tmp_path):
@@ -143,7 +283,7 @@ def test_classes_and_numbers_are_no_targets_together(refused, kinds):
     assert "'kind' is of classes: give it as the only --target" in words
 
 
-def test_classes_share_neurons(run, kinds, tmp_path):
+def test_classes_share_neurons(run, refused, kinds, tmp_path):
     pytest.importorskip("skops")
     from cvxnn.cli.table_models import load_table_model
 
@@ -161,6 +301,13 @@ def test_classes_share_neurons(run, kinds, tmp_path):
         assert sum(shares) == pytest.approx(1.0)
         assert row["prediction"] == record["classes"][int(np.argmax(shares))]
     assert "accuracy on 'kind': " in result.stderr
+    certificate = json.loads(run("certify", out, kinds, "--tol", 1e-4, "--json").stdout)
+    assert certificate["objective"] == pytest.approx(record["objective"], rel=1e-9)
+    assert certificate["loss"] == "softmax" and certificate["target"] == "kind"
+    assert certificate["dual_bound"] <= record["objective"]
+    report = json.loads(run("verify", out, kinds, "--json").stdout)
+    assert report["accepted"] and report["objective"] == pytest.approx(record["objective"])
+    assert "was trained with softmax" in refused("certify", out, kinds, "--loss", "logistic")
 
 
 def test_a_file_of_other_outputs_than_targets_is_refused(run, refused, numbers, tmp_path):

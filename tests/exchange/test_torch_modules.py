@@ -164,8 +164,15 @@ def test_smaller_torch_dtypes_round(dtype):
     assert (error <= torch.finfo(kind).eps * np.abs(network.hidden_weights)).all()
 
 
-def test_from_torch_refuses_several_outputs():
-    refused(lambda: from_torch(to_torch([RELU.make(m) for m in (7, 1, 0)])), "one output, got 3")
+def test_from_torch_reads_several_outputs():
+    rng = np.random.default_rng(0)
+    shared = TwoLayerNetwork(*np.split(rng.standard_normal((5, 6)), 2, axis=1))
+    assert from_torch(to_torch(shared, has_ones=True)) == shared
+    networks = [RELU.make(m) for m in (7, 1, 0)]
+    read = from_torch(to_torch(networks))
+    X = rng.standard_normal((9, read.n_features))
+    values = np.column_stack([network(X) for network in networks])
+    assert read.n_outputs == 3 and np.abs(read(X) - values).max() <= 1e-12
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def test_ctrl_c_keeps_the_bound_so_far(monkeypatch):
 
     network = perturbed(BEST.network)
     in_a_round = certify(network, ONES, TARGET, BETA, callback=press)
-    monkeypatch.setattr("cvxnn.training.certification_run.oracle_for", throw)
+    monkeypatch.setattr("cvxnn.training.residual.oracle_for", throw)
     while_pricing = certify(network.balance(), ONES, TARGET, BETA)
     assert in_a_round.verdict is Verdict.IMPROVABLE
     assert while_pricing.verdict is Verdict.UNDECIDED

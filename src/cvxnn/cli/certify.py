@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvxnn.cli.options import PROBLEM, RUN, JsonOption, Loss, ModelArgument, argument, option
+from cvxnn.cli.options import (
+    PROBLEM,
+    RUN,
+    JsonOption,
+    ModelArgument,
+    NetworkLoss,
+    argument,
+    option,
+)
 from cvxnn.cli.reporting import end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from cvxnn.cli.problems import Problem
-    from cvxnn.cli.tables import Features, Table
+    from cvxnn.cli.tables import Features
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
 # Terms of a neuron that are written out.
@@ -31,18 +39,23 @@ _REPORTED = (
 
 _Data = Annotated[
     Path,
-    argument("Table with the model's features and the target, in any order.", "DATA.csv"),
+    argument(
+        "Table with the model's features and its target or targets, in any order.", "DATA.csv"
+    ),
 ]
-_Target = Annotated[str | None, option("Column it predicts; the model's own.", PROBLEM, "COLUMN")]
+_Target = Annotated[
+    list[str] | None,
+    option("Column it predicts, several times for several; the model's own.", PROBLEM, "COLUMN"),
+]
 _Beta = Annotated[
     float | None,
     option("Weight of the penalty on all squared weights; the model's own.", PROBLEM, "B"),
 ]
 _Loss = Annotated[
-    Loss | None,
+    NetworkLoss | None,
     option(
-        "Loss it was trained with: the model's own, or squared; the last two are for labels -1 "
-        "and 1.", PROBLEM,
+        "Loss it was trained with: the model's own, or squared; logistic and squared_hinge are for "
+        "labels -1 and 1, softmax is for an output for each class.", PROBLEM,
     ),
 ]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
@@ -70,17 +83,16 @@ def certify(
     interrupted, 143 by SIGTERM. Both stop the search with the bound so far.
 
     A network that was not saved by 'cvxnn solve' names no columns: give --target
-    and --beta, and all other columns are its features.
+    and --beta, and all other columns are its features. One of several outputs has
+    as many targets, or with --loss softmax one of classes, sorted as its outputs.
     """
     from cvxnn.progress import live_progress
     from cvxnn.validation import check_proof_time
 
     if proof_time is not None:
         check_proof_time(proof_time, "--proof-time")
-    if model.suffix.lower() == ".skops":
-        problem = _table_problem(model, data, target, beta, loss)
-    else:
-        problem = _network_problem(model, data, target, beta, loss or Loss.SQUARED)
+    read = _table_problem if model.suffix.lower() == ".skops" else _network_problem
+    problem = read(model, data, target or [], beta, loss)
     features = problem.features
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
@@ -103,39 +115,35 @@ def certify(
 
 
 def _table_problem(
-    model: Path, data: Path, target: str | None, beta: float | None, loss: Loss | None
+    model: Path, data: Path, targets: list[str], beta: float | None, loss: NetworkLoss | None
 ) -> Problem:
-    """That of a model of 'cvxnn fit', whose target and loss are its own."""
+    """That of a model of 'cvxnn fit', whose targets and loss are its own."""
     from cvxnn.cli.fit_command import check_packages
 
     check_packages()
-    from cvxnn.cli.certify_model import table_problem
+    from cvxnn.cli.certify_model import check_targets, table_problem
 
     found = table_problem(model, data, beta)
-    if target not in (None, found.features.target):
-        raise InputError(f"{model} predicts {found.features.target!r}; leave --target out.")
+    check_targets(targets, found.features.targets, model)
     if loss not in (None, found.loss):
         raise InputError(f"{model} was trained with {found.loss}; leave --loss out.")
     return found
 
 
 def _network_problem(
-    model: Path, data: Path, target: str | None, beta: float | None, loss: Loss
+    model: Path, data: Path, targets: list[str], beta: float | None, loss: NetworkLoss | None
 ) -> Problem:
     """That of a network on a table of numbers."""
+    from cvxnn.cli.network_tables import NetworkTable
     from cvxnn.cli.outputs import load_model
-    from cvxnn.cli.problems import Problem, check_one_output
-    from cvxnn.cli.tables import open_table
+    from cvxnn.cli.problems import Problem
 
     network, metadata = load_model(model)
-    check_one_output(network.n_outputs or 1, model, "certify")
     beta = _beta(metadata, model) if beta is None else beta
-    table = open_table(data)
-    features = network_features(metadata, network.n_features, model, target, table)
-    for name in (*features.names, features.target):
-        table.require(name)
-    values = table.read([*features.names, features.target])
-    return Problem(network, features, features.matrix(values[:, :-1]), values[:, -1], beta, loss)
+    loss = NetworkLoss.SQUARED if loss is None else loss
+    has_classes = loss is NetworkLoss.SOFTMAX
+    table = NetworkTable.read(network, metadata, model, data, targets, has_classes=has_classes)
+    return Problem(network, table.features, table.X, table.y, table.outputs, beta, loss)
 
 
 def _beta(metadata: Mapping[str, Any], model: Path) -> float:
@@ -145,40 +153,6 @@ def _beta(metadata: Mapping[str, Any], model: Path) -> float:
     if isinstance(beta, bool) or not isinstance(beta, int | float):
         raise ModelFileError(f"{model} has a beta that is no number; give it with --beta.")
     return float(beta)
-
-
-def network_features(
-    metadata: Mapping[str, Any],
-    n_features: int,
-    model: Path,
-    target: str | None,
-    table: Table,
-) -> Features:
-    """The columns that the model names, or else all but the target."""
-    from dataclasses import replace
-
-    from cvxnn.cli.tables import Features
-
-    if "feature_names" in metadata:
-        features = Features.from_metadata(metadata, n_features, str(model))
-        if target in features.names:
-            raise InputError(
-                f"The column {target!r} is a feature of {model}; give another one with --target."
-            )
-        return features if target is None else replace(features, targets=(target,))
-    if target is None:
-        raise InputError(f"{model} does not say what it predicts; give the column with --target.")
-    table.require(target)
-    names = tuple(name for name in table.columns if name != target)
-    has_bias = len(names) == n_features - 1
-    if not has_bias and len(names) != n_features:
-        raise InputError(
-            f"{model} names no columns, and its network reads {n_features} features where the "
-            f"table has {len(names)} besides {target!r}."
-        )
-    with_bias = " and a column of ones" if has_bias else ""
-    say(f"{model} names no columns: it is given all but {target!r}, in their order{with_bias}.")
-    return Features(names, (target,), has_bias)
 
 
 def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -> None:
@@ -195,7 +169,7 @@ def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -
             "n_neurons": certificate.network.n_neurons,
             "features": features.names,
             "bias": features.bias,
-            "target": features.target,
+            "target": features.target if len(features.targets) == 1 else features.targets,
             "loss": problem.loss.value,
             "model": str(model),
         }
@@ -205,9 +179,12 @@ def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -
 
 
 def _neuron_record(neuron: ImprovingNeuron) -> dict[str, Any]:
+    import numpy as np
+
     return {
         "hidden_weights": neuron.hidden_weights.tolist(),
-        "output_weight": neuron.output_weight,
+        # A number, or one for each output.
+        "output_weight": np.asarray(neuron.output_weight).tolist(),
         "value": neuron.value,
         "decrease": neuron.decrease,
     }
@@ -228,13 +205,13 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
         Padding(_verdict(certificate), (0, 2)),
     ]
     if certificate.improving_neuron is not None:
-        parts += ["", Padding(_neuron(certificate.improving_neuron, problem.features), (0, 2))]
+        parts += ["", Padding(_neuron(certificate.improving_neuron, problem), (0, 2))]
     for text in map(spoken, certificate.notes):
         parts += ["", note(text)]
     draw_page(parts)
 
 
-def _rows(certificate: NetworkCertificate, loss: Loss) -> list[tuple[str, str, str]]:
+def _rows(certificate: NetworkCertificate, loss: NetworkLoss) -> list[tuple[str, str, str]]:
     from cvxnn.cli.outputs import certificate_rows, counted
     from cvxnn.progress import format_number
 
@@ -256,17 +233,32 @@ def _verdict(certificate: NetworkCertificate) -> Text:
     return Text.assemble((verdict.name, f"bold {colour}"), "  ", verdict.value, ending)
 
 
-def _neuron(neuron: ImprovingNeuron, features: Features) -> Text:
+def _neuron(neuron: ImprovingNeuron, problem: Problem) -> Text:
     from rich.text import Text
 
+    activation = f"relu({_formula(neuron, problem.features)})"
+    if len(problem.outputs) == 1:
+        sign = "-" if neuron.sign < 0.0 else "+"
+        formula = f"{sign} {abs(neuron.output_weight):.4g} {activation}"
+    else:
+        formula = f"{activation} times {_shares(neuron, problem.outputs)}"
     return Text.assemble(
-        f"One more neuron lowers the objective by {neuron.decrease:.4g}:\n    ",
-        (_formula(neuron, features), "bold"),
+        f"One more neuron lowers the objective by {neuron.decrease:.4g}:\n    ", (formula, "bold")
     )
 
 
+def _shares(neuron: ImprovingNeuron, outputs: Sequence[str]) -> str:
+    """What it adds to each of several outputs, the largest first."""
+    import numpy as np
+
+    order = np.argsort(-np.abs(neuron.output_weight), kind="stable")
+    shown = [f"{neuron.output_weight[k]:.4g} for {outputs[k]}" for k in order[:_SHOWN_TERMS]]
+    others = len(order) - len(shown)
+    return ", ".join([*shown, *([f"less for {others} others"] if others else [])])
+
+
 def _formula(neuron: ImprovingNeuron, features: Features) -> str:
-    """What the neuron adds to the prediction, from the columns as they are in the table."""
+    """What is in its activation, from the columns as they are in the table."""
     import numpy as np
 
     count = len(features.names)
@@ -284,5 +276,4 @@ def _formula(neuron: ImprovingNeuron, features: Features) -> str:
     )
     if count > len(shown):
         text += f" + {count - len(shown)} smaller"
-    text = f"-{text[3:]}" if text.startswith(" - ") else text[3:]
-    return f"{'-' if neuron.sign < 0.0 else '+'} {abs(neuron.output_weight):.4g} relu({text})"
+    return f"-{text[3:]}" if text.startswith(" - ") else text[3:]

@@ -2,58 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
-from cvxnn.cli.options import Loss, Task
-from cvxnn.cli.problems import Problem, check_one_output
+from cvxnn.cli.options import NetworkLoss, Task
+from cvxnn.cli.outputs import counted
+from cvxnn.cli.problems import Problem
 from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
 from cvxnn.cli.tables import Features, require
-from cvxnn.cli.targets import read_target
+from cvxnn.cli.targets import read_numbers, read_target
+from cvxnn.cli.training import held_out_rows
 from cvxnn.errors import InputError
 
 
 def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
     """The estimator of a model, on the encoded columns of a table.
 
+    Without the rows that were held out of its training, where it is the table of that.
+
     Raises
     ------
     InputError
-        If it has several outputs, a network for each of several classes, or the table does not
-        suit it.
+        If it has a network for each of several classes, or the table does not suit it.
     """
     loaded = load_table_model(model)
-    check_one_output(loaded.n_outputs, model, "certify")
-    if len(loaded.classes) > 2:
+    if loaded.n_networks > 1:
         raise InputError(
-            f"{model} has {len(loaded.classes)} networks, one for each class; 'cvxnn certify' "
-            "is for one."
+            f"{model} has {loaded.n_networks} networks, one for each class; 'cvxnn certify' and "
+            "'cvxnn verify' are for one."
         )
     cells = Cells.read(Source.read(data), text=loaded.texts, targets=loaded.targets)
-    for name in (loaded.target, *(column.name for column in loaded.used)):
+    for name in (*loaded.targets, *(column.name for column in loaded.used)):
         require(name, tuple(cells.frame), cells.source)
-    target = read_target(cells, loaded.target, loaded.task, loaded.loss, loaded.style)
-    encoded, notes = loaded.encoded(cells.rows(target.known))
-    for note in (*target.notes, *notes):
+    values, known, target_notes = _targets(loaded, cells)
+    encoded, notes = loaded.encoded(cells.rows(known))
+    for note in (*target_notes, *notes):
         say(note)
-    values = target.values
-    if loaded.task is Task.CLASSIFICATION:
+    is_classes = loaded.task is Task.CLASSIFICATION
+    if is_classes:
         values = loaded.labels(cells, values)
         _check_labels(loaded, values, cells.source)
+    rows = _trained_on(loaded, values)
     estimator = loaded.estimator
+    shares_neurons = is_classes and loaded.n_outputs > 1
     return Problem(
         network=estimator,
         features=_features(loaded),
-        X=encoded,
-        y=values,
+        X=encoded[rows],
+        y=values[rows],
+        outputs=tuple(loaded.classes) if shares_neurons else loaded.targets,
         beta=float(estimator.beta_) if beta is None else beta,
-        loss=Loss(loaded.loss),
+        # Of several classes the logistic loss of an estimator is that of their probabilities.
+        loss=NetworkLoss.SOFTMAX if shares_neurons else NetworkLoss(loaded.loss),
     )
+
+
+def check_targets(given: Sequence[str], own: tuple[str, ...], model: Path) -> None:
+    """Raise InputError if the user names other targets than the model's."""
+    if given and tuple(given) != own:
+        names = ", ".join(map(repr, own))
+        raise InputError(f"{model} predicts {names}; leave --target out.")
+
+
+def _targets(model: TableModel, cells: Cells) -> tuple[Array, Array, tuple[str, ...]]:
+    """What a model predicts in a table: values, the rows that have them, and notes."""
+    if not model.others:
+        target = read_target(cells, model.target, model.task, model.loss, model.style)
+        return target.values, target.known, target.notes
+    styles = [model.style, *(style for _, style in model.others)]
+    targets, values, known = read_numbers(cells, model.targets, model.task, model.loss, styles)
+    return values, known, tuple(note for target in targets for note in target.notes)
+
+
+def _trained_on(model: TableModel, y: Array) -> IntArray:
+    """The rows of a table that were not held out, where it is the whole table; that is said."""
+    held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
+    if held is None or "seed" not in held or len(y) != n_rows + held["n_rows"]:
+        return np.arange(len(y))
+    say(f"left out: {counted(held['n_rows'], 'row')} that 'cvxnn fit' has held out.")
+    return held_out_rows(y, model.task, int(held["n_rows"]), int(held["seed"]))[0]
 
 
 def _features(model: TableModel) -> Features:

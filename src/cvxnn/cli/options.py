@@ -20,12 +20,22 @@ class Method(StrEnum):
 
 
 class Loss(StrEnum):
-    """What the penalty is added to."""
+    """What the penalty is added to, in a training on a table."""
 
     SQUARED = "squared"
     HUBER = "huber"
     LOGISTIC = "logistic"
     SQUARED_HINGE = "squared_hinge"
+
+
+class NetworkLoss(StrEnum):
+    """What a network was trained with, wherever."""
+
+    SQUARED = "squared"
+    HUBER = "huber"
+    LOGISTIC = "logistic"
+    SQUARED_HINGE = "squared_hinge"
+    SOFTMAX = "softmax"
 
 
 class Task(StrEnum):

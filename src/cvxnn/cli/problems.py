@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cvxnn.array_types import Array, FloatArray
-from cvxnn.cli.options import Loss
+from cvxnn.cli.options import NetworkLoss
 from cvxnn.cli.tables import Features
-from cvxnn.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,22 +20,17 @@ class Problem:
     features : Features
         The columns of X.
     X : ndarray, shape (n, d)
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n,), or (n, c) for several targets
+    outputs : tuple of str
+        Names of the outputs of the network: targets, or classes.
     beta : float
-    loss : Loss
+    loss : NetworkLoss
     """
 
     network: Any
     features: Features
     X: FloatArray
     y: Array
+    outputs: tuple[str, ...]
     beta: float
-    loss: Loss
-
-
-def check_one_output(n_outputs: int, model: Path, command: str) -> None:
-    """Raise InputError for a network of several outputs, which a command cannot judge."""
-    if n_outputs > 1:
-        raise InputError(
-            f"{model} has a network of {n_outputs} outputs; 'cvxnn {command}' is for those of one."
-        )
+    loss: NetworkLoss

@@ -89,10 +89,18 @@ class TableModel:
         return (self.target, *(name for name, _ in self.others))
 
     @property
+    def n_networks(self) -> int:
+        """One, or one for each of several classes."""
+        return len(self._networks)
+
+    @property
     def n_outputs(self) -> int:
         """Outputs of the largest of its networks."""
-        networks = getattr(self.estimator, "networks_", None) or [self.estimator.network_]
-        return max(network.n_outputs or 1 for network in networks)
+        return max(network.n_outputs or 1 for network in self._networks)
+
+    @property
+    def _networks(self) -> list[Any]:
+        return getattr(self.estimator, "networks_", None) or [self.estimator.network_]
 
     @property
     def estimator(self) -> Any:

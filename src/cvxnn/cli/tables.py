@@ -97,6 +97,16 @@ class Table:
             chunks.append(self._numbers(chunk, picks, lenient))
         return np.concatenate(chunks)
 
+    def texts(self, name: str) -> list[str]:
+        """Read all rows of one column as they are; `InputError` if a cell is empty."""
+        pick, words = self.columns.index(name), []
+        for line, row in self._complete():
+            word = row[pick].strip()
+            if not word:
+                raise InputError(f"{self.source}, line {line}, column {name!r}: the cell is empty.")
+            words.append(word)
+        return words
+
     def require(self, name: str) -> None:
         """Raise `InputError` if there is no column `name`, with the nearest one there is."""
         require(name, self.columns, self.source)
@@ -293,9 +303,9 @@ def standardization(values: FloatArray, names: tuple[str, ...]) -> tuple[FloatAr
 
 def check_different(targets: Sequence[str]) -> None:
     """Raise `InputError` if a column is named twice."""
-    name, count = Counter(targets).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"The target {name!r} is given {count} times.")
+    for name, count in Counter(targets).most_common(1):
+        if count > 1:
+            raise InputError(f"The target {name!r} is given {count} times.")
 
 
 def read_training_data(

@@ -107,7 +107,11 @@ def read_target(
 
 
 def read_numbers(
-    cells: Cells, names: Sequence[str], task: Task | None, loss: str | None
+    cells: Cells,
+    names: Sequence[str],
+    task: Task | None,
+    loss: str | None,
+    styles: Sequence[str] | None = None,
 ) -> tuple[list[Target], Array, Array]:
     """Several targets, which are numbers, as one network predicts them.
 
@@ -117,6 +121,8 @@ def read_numbers(
         As for :func:`read_target`.
     names : sequence of str
         Two or more.
+    styles : sequence of str, optional
+        How the numbers of each were written in another table.
 
     Returns
     -------
@@ -132,7 +138,8 @@ def read_numbers(
     InputError
         As :func:`read_target`, if one is of classes, or no row has all.
     """
-    targets = [read_target(cells, name, task, loss) for name in names]
+    known_styles = dict(zip(names, styles, strict=True)) if styles else {}
+    targets = [read_target(cells, name, task, loss, known_styles.get(name)) for name in names]
     for target in targets:
         if target.task is Task.CLASSIFICATION:
             raise InputError(

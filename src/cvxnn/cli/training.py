@@ -137,7 +137,7 @@ def _read_targets(cells: Cells, settings: Settings) -> tuple[Target, list[Target
 
 
 def _certificate(estimator: Any) -> bytes | None:
-    """Of its network, where it has one: with several classes it has more."""
+    """Of its network, where it has one; there may be one for each class."""
     solution = getattr(estimator, "solution_", None)
     certificate = None if solution is None else solution.certificate
     return None if certificate is None else certificate.to_bytes()

@@ -14,12 +14,16 @@ from cvxnn.errors import InputError
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt, interrupt_pending
 
 if TYPE_CHECKING:
-    from cvxnn.array_types import Array, FloatArray, IntArray
+    from cvxnn.array_types import Array, FloatArray
     from cvxnn.cli.table_models import TableModel
+    from cvxnn.estimators.inputs import Samples
     from cvxnn.verification import BoundCertificate, Verification
 
 _Data = Annotated[Path, argument("The table that the model was trained on.", "DATA.csv")]
-_Target = Annotated[str | None, option("Column it predicts; the model's own.", PROBLEM, "COLUMN")]
+_Target = Annotated[
+    list[str] | None,
+    option("Column it predicts, several times for several; the model's own.", PROBLEM, "COLUMN"),
+]
 _Ignore = Annotated[
     bool,
     option(
@@ -63,10 +67,8 @@ def verify(
     from cvxnn.validation import check_positive
 
     check_positive(time_limit, "--time-limit")
-    if model.suffix.lower() == ".skops":
-        claim = _of_table_model(model, data, target)
-    else:
-        claim = _of_network(model, data, target)
+    read = _of_table_model if model.suffix.lower() == ".skops" else _of_network
+    claim = read(model, data, target or [])
     with deferred_interrupts():
         report = claim.certificate.verify(
             claim.X, claim.y, claim.weights, network=claim.network,
@@ -78,65 +80,60 @@ def verify(
     raise typer.Exit(end_code(report.accepted, interrupted=is_interrupted))
 
 
-def _of_network(model: Path, data: Path, target: str | None) -> _Claim:
-    """That of a file of 'cvxnn solve'."""
-    from cvxnn.cli.certify import network_features
+def _of_network(model: Path, data: Path, targets: list[str]) -> _Claim:
+    """That of a network in a file of its own."""
+    from cvxnn.cli.network_tables import NetworkTable
     from cvxnn.cli.outputs import load_model
-    from cvxnn.cli.problems import check_one_output
-    from cvxnn.cli.tables import open_table
     from cvxnn.networks.storage import load_certificate
 
     network, metadata = load_model(model)
-    check_one_output(network.n_outputs or 1, model, "verify")
     certificate = load_certificate(model)
-    table = open_table(data)
-    features = network_features(metadata, network.n_features, model, target, table)
-    for name in (*features.names, features.target):
-        table.require(name)
-    values = table.read([*features.names, features.target])
-    return _Claim(certificate, network, features.matrix(values[:, :-1]), values[:, -1])
+    has_classes = certificate.loss.get("name") == "softmax"
+    table = NetworkTable.read(network, metadata, model, data, targets, has_classes=has_classes)
+    return _Claim(certificate, network, table.X, table.y)
 
 
-def _of_table_model(model: Path, data: Path, target: str | None) -> _Claim:
+def _of_table_model(model: Path, data: Path, targets: list[str]) -> _Claim:
     """That of a file of 'cvxnn fit': its estimator encodes, centres and scales the table."""
     from cvxnn.cli.fit_command import check_packages
 
     check_packages()
-    from cvxnn.cli.certify_model import table_problem
-    from cvxnn.cli.problems import check_one_output
+    from cvxnn.cli.certify_model import check_targets, table_problem
     from cvxnn.cli.table_models import load_table_model
-    from cvxnn.estimators.inputs import Samples
     from cvxnn.exchange.foreign import read_network
     from cvxnn.verification import BoundCertificate
 
     loaded = load_table_model(model)
-    check_one_output(loaded.n_outputs, model, "verify")
     if loaded.certificate is None:
         raise InputError(
             f"{model} has no certificate: it has a network for each of several classes, or was "
             "saved by a version without certificates."
         )
     problem = table_problem(model, data, None)
-    if target not in (None, problem.features.target):
-        raise InputError(f"{model} predicts {problem.features.target!r}; leave --target out.")
-    read, rows = read_network(problem.network), _trained_on(loaded, problem.y)
-    # As the estimator has trained on them: in an order of their own, equal ones merged.
-    samples = Samples.of(problem.X[rows], read.target(problem.y[rows], len(rows)), None)
+    check_targets(targets, loaded.targets, model)
+    read = read_network(problem.network)
+    samples, y = _samples(loaded, problem.X, problem.y)
     certificate = BoundCertificate.from_bytes(loaded.certificate, f"The certificate in {model}")
     X = read.data(samples.X)
-    return _Claim(certificate, read.network, X, samples.y, samples.weights)
+    return _Claim(certificate, read.network, X, read.target(y, len(X)), samples.weights)
 
 
-def _trained_on(model: TableModel, y: Array) -> IntArray:
-    """The rows of a table that were not held out, where it is the whole table."""
+def _samples(model: TableModel, X: FloatArray, y: Array) -> tuple[Samples, Array]:
+    """As the estimator has trained on them: in an order of their own, equal ones merged.
+
+    With targets, or labels, in this order.
+    """
     import numpy as np
 
-    from cvxnn.cli.training import held_out_rows
+    from cvxnn.cli.options import Task
+    from cvxnn.estimators.inputs import Samples
 
-    held, n_rows = model.figures.get("holdout"), int(model.figures.get("n_rows", 0))
-    if held is None or "seed" not in held or len(y) != n_rows + held["n_rows"]:
-        return np.arange(len(y))
-    return held_out_rows(y, model.task, int(held["n_rows"]), int(held["seed"]))[0]
+    if model.task is not Task.CLASSIFICATION:
+        samples = Samples.of(X, y, None)
+        return samples, samples.y
+    classes = model.estimator.classes_
+    samples = Samples.of(X, np.searchsorted(classes, y).astype(np.float64), None)
+    return samples, classes[samples.y.astype(np.intp)]
 
 
 def _show(report: Verification, model: Path, data: Path, *, as_json: bool) -> None:

@@ -214,8 +214,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         Objective, proven lower bound on that of every network, relative difference; in the
         units of the standardised data.
     solutions_ : list of Solution
-        What :func:`cvxnn.solve` returned for each network, with the history of the run. Those of
-        several outputs have no certificate to keep yet.
+        What :func:`cvxnn.solve` returned for each network, with the history of the run.
     solution_ : Solution
         The one, where there is a single network.
     status_ : Status

@@ -226,22 +226,23 @@ def from_torch(module: Module) -> TwoLayerNetwork:
     Parameters
     ----------
     module : torch.nn.Sequential
-        With one output; of any dtype, on any device.
+        With any number of outputs; of any dtype, on any device.
 
     Returns
     -------
     TwoLayerNetwork
         The same function to rounding. Where a layer has a bias, the network reads
         one more feature than the module: a last column of ones, whose weights are
-        the hidden biases. An output bias c other than 0 is one more neuron, on that
-        column alone, with the weights ``sqrt(|c|)`` and ``sign(c) sqrt(|c|)``. What
+        the hidden biases. An output bias b other than 0 is one more neuron, on that
+        column alone, with the weights ``sqrt(|b|)`` and ``sign(b) sqrt(|b|)``, of several
+        outputs ``sqrt(||b||)`` and ``b / sqrt(||b||)``. What
         :func:`to_torch` makes of such a network without an intercept comes back as that network.
 
     Raises
     ------
     InputError
-        If the module is of another form, has hooks or several outputs, or its
-        parameters are not finite: one sentence says which.
+        If the module is of another form, has hooks, or its parameters are not finite: one
+        sentence says which.
 
     Examples
     --------
@@ -258,9 +259,9 @@ def from_torch(module: Module) -> TwoLayerNetwork:
             f"got a {type(module).__name__}."
         )
     read = read_network(module)
-    if read.classes is not None:
+    if read.labels is not None:
         raise InputError(
-            "module must end in Linear: what goes through a Sigmoid is no such network."
+            "module must end in Linear: what goes through a Sigmoid or Softmax is no such network."
         )
     return read.network
 

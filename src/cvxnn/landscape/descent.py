@@ -251,7 +251,7 @@ def descent_path(
 
 def _checked(network: object, name: str, X: FloatArray, y: FloatArray) -> TwoLayerNetwork:
     """A plain network with the outputs that y has, with or without an intercept."""
-    n_outputs = None if y.ndim == 1 else y.shape[1]
+    n_outputs = 1 if y.ndim == 1 else y.shape[1]
     return check_plain(network, name, X.shape[1], intercept=True, n_outputs=n_outputs)
 
 

@@ -475,7 +475,7 @@ class OptimalSet:
         return level + lowest.reshape(shape), level + highest.reshape(shape)
 
     def _check(self, network: object, name: str) -> TwoLayerNetwork:
-        n_outputs = None if self._y.ndim == 1 else self._y.shape[1]
+        n_outputs = 1 if self._y.ndim == 1 else self._y.shape[1]
         d = self._X.shape[1]
         return check_plain(network, name, d, intercept=self.has_intercept, n_outputs=n_outputs)
 

@@ -266,7 +266,7 @@ def check_plain(
     n_features: int | None = None,
     *,
     intercept: bool = False,
-    n_outputs: int | None = None,
+    n_outputs: int | None = 1,
 ) -> TwoLayerNetwork:
     """A network of ReLU without a skip connection, for what exists for no other.
 
@@ -279,8 +279,8 @@ def check_plain(
         Columns of the data that it has to read.
     intercept : bool
         Whether it may have one.
-    n_outputs : int, optional
-        Columns of targets that it has to fit; None for one output.
+    n_outputs : int or None
+        Outputs that it has to have; None for any number.
 
     Raises
     ------
@@ -299,8 +299,8 @@ def check_plain(
         raise InputError(
             f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
         )
-    if network.n_outputs != n_outputs:
-        number = "one output" if n_outputs is None else f"{n_outputs} outputs"
+    if n_outputs not in (None, network.n_outputs or 1):
+        number = "one output" if n_outputs == 1 else f"{n_outputs} outputs"
         raise InputError(f"{name} must have {number}, got {network!r}.")
     if np.any(network.intercept) and not intercept:
         raise InputError(f"{name} must have no intercept, got {network!r}.")

@@ -58,6 +58,11 @@ class Proposals:
         return signs
 
     @property
+    def heads(self) -> FloatArray:
+        """The output weights shaped as targets: (m,) for one output, (m, c) for several."""
+        return self.outputs[:, 0] if self.outputs.shape[1] == 1 else self.outputs
+
+    @property
     def largest(self) -> float:
         """The best value, 0 where there is none."""
         return float(self.values.max(initial=0.0))

@@ -41,22 +41,25 @@ def certify(
 
     a sum over the rows (not a mean), or the same with another convex loss in place
     of the square. Every bias is penalised: a hidden bias is a weight on a column of
-    ones, an output bias c is one more neuron on it, which costs ``beta |c|``; but the
+    ones, an output bias b is one more neuron on it, which costs ``beta |b|``; but the
     `intercept` of a network of this library costs nothing, as in training. Where
     that is not how the network was trained, `notes` of the result say so.
+
+    Networks of c outputs have ``||F(X) - Y||^2`` and ``||a_j||^2`` there, and the loss of
+    several classes is that of their softmax; an output bias b costs ``beta ||b||``.
 
     Parameters
     ----------
     network : object
         A :class:`TwoLayerNetwork`; a pair ``(hidden_weights, output_weights)``
-        of shapes (m, d) and (m,), (1, m) or (m, 1); a module of torch with one
-        output that computes Linear, ReLU, Linear, with or without biases: a
+        of shapes (m, d) and (m,), (1, m) or (m, c); a module of torch
+        that computes Linear, ReLU, Linear, with or without biases: a
         ``Sequential``, or one whose `forward` torch.fx can trace. Dropout and
         BatchNorm1d may be in it in evaluation mode, BatchNorm1d folded into the
-        layer beside it, and Flatten, Identity and a Sigmoid at the end. Or a fitted
-        ``MLPRegressor`` or binary ``MLPClassifier`` of ``sklearn.neural_network``
+        layer beside it, and Flatten, Identity and a Sigmoid, Softmax or LogSoftmax at the
+        end. Or a fitted ``MLPRegressor`` or ``MLPClassifier`` of ``sklearn.neural_network``
         with one hidden layer of ReLU, a fitted :class:`ConvexReLURegressor` or
-        :class:`ConvexReLUClassifier` for two classes, also with ``CV``; or a fitted
+        :class:`ConvexReLUClassifier` of one network, also with ``CV``; or a fitted
         ``Pipeline`` of scikit-learn that ends in a network. Its weights
         are taken to float64, in which everything is computed.
     X : array-like, shape (n, d)
@@ -64,17 +67,20 @@ def certify(
         appended here, and the steps of a pipeline transform them. Tensors of torch
         are taken as well, also where they require gradients; images of any shape
         where the network begins with Flatten.
-    y : array-like, shape (n,)
+    y : array-like, shape (n,), or (n, c) for c outputs
         Targets. For a classifier the labels that it was fitted on, which its
-        ``classes_`` turn into -1 and 1; 0 and 1 for a torch network that ends in
-        Sigmoid; -1 and 1 for others where the loss is for labels.
+        ``classes_`` turn into -1 and 1, or into a column for each of several; 0 and 1 for a
+        torch network that ends in Sigmoid; -1 and 1 for others where the loss is for labels.
+        For a network of c outputs with the softmax loss the numbers of the classes, 0 to
+        c - 1, shape (n,), or probabilities of all of them, shape (n, c).
     beta : float
         Regularisation, > 0.
     loss : str or Loss, optional
         As for :func:`cvxnn.solve`. By default that of the network, where it is known:
-        ``"logistic"`` for an `MLPClassifier` and for a Sigmoid at the end, before which
-        its values are taken, that of an estimator of this library; ``"squared"`` for
-        all others.
+        ``"logistic"`` for an `MLPClassifier` of two classes and for a Sigmoid at the end,
+        ``"softmax"`` for one of several classes and for a Softmax or LogSoftmax at the end,
+        before which its values are taken, that of an estimator of this library;
+        ``"squared"`` for all others.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0, as for :func:`cvxnn.solve`.
     tol : float, default 1e-6
@@ -105,8 +111,8 @@ def certify(
     Raises
     ------
     InputError
-        If an argument is not as described; one sentence says what was found. More than
-        one output, or one network for each of several classes, is certified one by one.
+        If an argument is not as described; one sentence says what was found. One network
+        for each of several classes is certified one by one.
 
     Notes
     -----
@@ -114,7 +120,8 @@ def certify(
 
     A balanced network is optimal if and only if no neuron has
     ``|r'(Xu)_+| > beta`` at its residual r, minus the gradient of the loss, and its
-    own neurons attain beta. Two dual points are tried: the residual, which suffices
+    own neurons attain beta; of several outputs if none has ``||R'(Xu)_+|| > beta``.
+    Two dual points are tried: the residual, which suffices
     for an optimal network, and, where its bound is too low, the one that training a
     network of our own leads to, because the optimal value is the same number
     whichever dual point proves it. Where no oracle ends - of features there are more than
@@ -124,10 +131,12 @@ def certify(
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
-    ``beta = n w / 2``, but for an output bias c, which it lets cost
-    ``beta c^2 / 2``. `HuberLoss` is 1 / n times the one here with ``beta = n w``,
+    ``beta = n w / 2``, but for an output bias b, which it lets cost
+    ``beta b^2 / 2``. `HuberLoss` is 1 / n times the one here with ``beta = n w``,
     and so is `BCEWithLogitsLoss` on labels t of 0 and 1, the logistic loss of
-    ``y = 2 t - 1``. `MLPRegressor` and `MLPClassifier` with ``alpha`` are 1 / n times
+    ``y = 2 t - 1``; with n c in the place of n where they are means over c outputs.
+    `CrossEntropyLoss` is 1 / n times the softmax loss with ``beta = n w``.
+    `MLPRegressor` and `MLPClassifier` with ``alpha`` are 1 / n times
     the one here with ``beta = alpha``, but without a penalty on their biases.
 
     References
@@ -147,12 +156,11 @@ def certify(
     OPTIMAL 0.9000
     """
     read = read_network(network)
+    loss = read.loss if loss is None else loss
+    read = read.labelled_for(loss)
     data = read.data(X)
     target, weights = read.target(y, len(data)), detached(sample_weight, "sample_weight")
-    problem = Problem.checked(
-        Layer(data), target, beta, read.loss if loss is None else loss, weights,
-        read.has_intercept,
-    )  # fmt: skip
+    problem = Problem.checked(Layer(data), target, beta, loss, weights, read.has_intercept)
     # Training might refuse beta too, but only after the residual has been priced.
     problem.in_units()
     limits = Limits(tol, 1, time_limit, callback)

@@ -8,21 +8,18 @@ from typing import Any, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
-from cvxnn.certificates import DualProof, Prover, spectral_proof
+from cvxnn.certificates import DualProof, Prover
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Evaluation
 from cvxnn.exchange.foreign import ReadNetwork
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses.balance import balanced
-from cvxnn.losses.offset import best_offset
+from cvxnn.losses.offset import best_offsets
 from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.oracle import Proposals
 from cvxnn.oracle.branch_and_bound import MAX_RANK
-from cvxnn.oracle.choice import Effort, oracle_for
+from cvxnn.oracle.choice import Effort
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.results import (
@@ -33,10 +30,10 @@ from cvxnn.results import (
     Verdict,
     relative_gap,
 )
-from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
-from cvxnn.solvers.line_search import best_size
+from cvxnn.solvers.intercept.proof import intercept_reach
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.outlook import Outlook
+from cvxnn.training.residual import NeuronTrials, OneResidual, OutputsResidual, Residual
 from cvxnn.training.run import Callback, Limits, Run
 
 # Enough for a training that is ended by its tolerance or a clock.
@@ -103,53 +100,6 @@ class TrainingProver:
         return max(proof, run.proof, key=lambda p: p.bound(problem))
 
 
-class NeuronTrials:
-    """Neurons beside a network of fixed weights.
-
-    Parameters
-    ----------
-    problem : Problem of Layer
-        Whose predictions are the activations of its rows.
-    prediction : ndarray, shape (n,)
-        Of the network.
-    """
-
-    def __init__(self, problem: Problem[Layer], prediction: FloatArray) -> None:
-        self.problem, self._X, self._prediction = problem, problem.rows.rows, prediction
-        self._residual = problem.residual(prediction)
-
-    def valued(self, proposals: Proposals) -> Proposals:
-        """Proposals with values that are computed from X itself, in the order given."""
-        # One by one: the activations of all at once might not fit into memory.
-        values = [
-            float(self._residual @ np.maximum(self._X @ direction, 0.0))
-            for direction in proposals.directions
-        ]
-        return Proposals(
-            proposals.directions, proposals.outputs, proposals.signs * np.array(values)
-        )
-
-    def best(self, proposals: Proposals) -> ImprovingNeuron | None:
-        """The one that lowers the objective most, at the size that is best for it."""
-        worth = proposals.select(proposals.values > self.problem.beta)
-        tried = [self._neuron(worth, j) for j in range(len(worth))]
-        known = [neuron for neuron in tried if neuron is not None]
-        return max(known, key=lambda neuron: neuron.decrease, default=None)
-
-    def _neuron(self, proposals: Proposals, j: int) -> ImprovingNeuron | None:
-        """The neuron of a direction at its best size c; None where it gains less than rounding."""
-        direction, sign = proposals.directions[j], float(proposals.signs[j])
-        move = sign * np.maximum(self._X @ direction, 0.0)
-        size = best_size(self.problem, self._prediction, move)
-        moved = self._prediction + size * move
-        loss, y = self.problem.loss, self.problem.y
-        fall = loss.values(self._prediction, y) - loss.values(moved, y)
-        decrease = float(fall.sum()) - self.problem.beta * size
-        if decrease <= 0.0:
-            return None
-        return ImprovingNeuron(direction, sign, float(proposals.values[j]), size, decrease)
-
-
 class CertificationRun:
     """One call of :func:`cvxnn.certify`: what is known so far, at any time a valid answer."""
 
@@ -163,7 +113,7 @@ class CertificationRun:
     ) -> None:
         self.read, self.network, self.problem = read, read.network, problem
         self.layer, self.y, self.beta, self.loss = (
-            problem.rows, problem.y, problem.beta, problem.loss
+            problem.rows, problem.target, problem.beta, problem.loss
         )  # fmt: skip
         self.tol, self.rng, self.deadline = limits.tol, rng, Deadline(limits.time_limit)
         self.trainer = TrainingProver(problem, rng, limits.callback, read.has_intercept, proof_time)
@@ -172,10 +122,8 @@ class CertificationRun:
         self.balanced = self._evaluate(self.network.balance())
         self.prediction = self.network.forward(self.layer.rows)
         self.recentred = self._with_best_intercept()
-        v = problem.residual(self.prediction)
-        self.of_residual = self._beside(
-            spectral_proof(self.layer, balanced(v) if read.has_intercept else v)
-        )
+        self.residual = self._residual()
+        self.of_residual = self.residual.first
         self.proof = self.of_residual
         self.largest_value = 0.0
         self.neuron: ImprovingNeuron | None = None
@@ -264,12 +212,12 @@ class CertificationRun:
     def _price_residual(self) -> None:
         """Coarsely, and to the end where the network turns out to be nearly optimal."""
         effort = Effort(most=_CANDIDATES, depth=_DEPTH, random_state=self.rng)
-        oracle, V = oracle_for(self.layer, effort), self.of_residual.V
+        oracle, V = self.residual.oracle(effort), self.residual.first.V
         trials = NeuronTrials(self.problem, self.prediction)
         for tol in (_COARSE, 0.5 * self.tol):
             deadline = self._residual_deadline()
             price = oracle.price(V, self.beta, tol=tol, deadline=deadline)
-            self._take_residual(self._beside(DualProof.priced(V, price)))
+            self._take_residual(self.residual.proof(price))
             proposals = trials.valued(price.proposals)
             self.largest_value = max(self.largest_value, proposals.largest)
             neuron = trials.best(proposals)
@@ -297,14 +245,19 @@ class CertificationRun:
             return Evaluation(self.objective, self.objective_error)
         start = self.network.intercept
         f = self.prediction - start
-        return self._evaluate(self.network.with_intercept(best_offset(self.loss, f, self.y, start)))
+        return self._evaluate(
+            self.network.with_intercept(best_offsets(self.loss, f, self.y, start))
+        )
 
-    def _beside(self, proof: DualProof) -> DualProof:
-        """A proof for neurons alone as one beside any intercept, where there may be one."""
-        if not self.read.has_intercept:
-            return proof
-        reach = intercept_reach(self.problem, self.network.intercept, self.objective)
-        return beside_any_offset(proof, self.problem, reach)
+    def _residual(self) -> Residual:
+        """The dual point of the network, beside any intercept where it may have one."""
+        V, intercept = self.problem.residual(self.prediction), self.read.has_intercept
+        if self.problem.n_outputs > 1:
+            return OutputsResidual(self.problem, V, intercept=intercept)
+        reach = None
+        if intercept:
+            reach = intercept_reach(self.problem, self.network.intercept, self.objective)
+        return OneResidual(self.problem, V, reach)
 
     def _take_residual(self, proof: DualProof) -> None:
         """Keep what is proven of the residual, if it is closer than before."""

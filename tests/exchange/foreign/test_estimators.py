@@ -89,13 +89,8 @@ def test_class_weights_are_for_the_user_to_pass():
     assert "Its class_weight, 'balanced', counts only" in " ".join(certificate.notes)
 
 
-def test_several_classes_are_certified_one_by_one():
+def test_several_classes_against_the_rest_are_certified_one_by_one():
     labels = np.arange(30) % 3
-    quick = {"beta": 0.5, "method": cvxnn.Global(certify=False, polish=False)}
-    joint = cvxnn.ConvexReLUClassifier(**quick).fit(X, labels)
-    refused(lambda: cvxnn.certify(joint, X, labels, 0.5), "Classifier has 3 outputs, and those")
-    two = cvxnn.ConvexReLURegressor(**quick).fit(X, np.column_stack([labels, labels**2]))
-    refused(lambda: cvxnn.certify(two, X, labels, 0.5), "Regressor has 2 outputs, and those of one")
     model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr").fit(X, labels)
     says = r"has 3 networks, .* networks_\[k\], with labels 1"
     refused(lambda: cvxnn.certify(model, X, labels, 0.5), says)
@@ -105,6 +100,30 @@ def test_several_classes_are_certified_one_by_one():
         signs = np.where(labels == k, 1.0, -1.0)
         total += cvxnn.certify(network, ones, signs, 0.5, loss="logistic").objective
     assert total == pytest.approx(model.objective_, rel=1e-9)
+
+
+THIRDS = np.array(["low", "middle", "high"])[np.digitize(X[:, 0], [-0.4, 0.4])]
+
+
+@pytest.mark.parametrize("hidden_bias", [True, False])
+@pytest.mark.parametrize("has_classes", [True, False])
+def test_estimators_of_several_outputs_are_certified_as_they_were_trained(has_classes, hidden_bias):
+    kind = cvxnn.ConvexReLUClassifier if has_classes else cvxnn.ConvexReLURegressor
+    target = THIRDS if has_classes else np.column_stack([Y, 7.0 * X[:, 1]])
+    model = kind(beta=0.8, hidden_bias=hidden_bias, time_limit=60).fit(X, target)
+    certificate = cvxnn.certify(model, X, target, 0.8, tol=1e-5)
+    assert certificate.verdict is Verdict.OPTIMAL
+    assert certificate.objective == pytest.approx(model.objective_, rel=1e-9)
+    read = read_network(model)
+    values = (model.decision_function if has_classes else model.predict)(X)
+    restored = model.scaling_.restored(read.network.forward(read.data(X)))
+    assert np.array_equal(restored, values) and read.has_ones == hidden_bias
+    if has_classes:
+        note = "Its outputs are for the classes high, low, middle, in this order."
+        assert note in certificate.notes
+        refused(lambda: cvxnn.certify(model, X, ["none"] * 30, 0.8), "'high', 'low' and 'middle'")
+    else:
+        refused(lambda: cvxnn.certify(model, X, Y, 0.8), r"of shape \(30, 2\) .* got shape \(30,\)")
 
 
 class Doubled(cvxnn.ConvexReLURegressor):

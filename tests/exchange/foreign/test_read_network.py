@@ -86,11 +86,8 @@ def test_a_subclass_of_a_regressor_is_refused():
     refused(lambda: read_network(model), r"The network is a Rounded, .* MLPRegressor .* as a pair")
 
 
-def test_another_loss_or_several_outputs_are_refused():
+def test_another_loss_is_refused():
     model = fitted()
-    model.coefs_[1] = np.ones((6, 2))
-    model.intercepts_[1] = np.ones(2)
-    refused(lambda: read_network(model), "must have one output, got 2")
     model.out_activation_, model.loss = "exp", "poisson"
     refused(lambda: read_network(model), "got 'poisson', whose output goes through 'exp'")
 
@@ -104,6 +101,27 @@ def test_a_network_and_a_pair_are_taken_as_they_are():
     for pair in (([[1.0, 2.0]], [3.0]), [np.array([[1, 2]]), np.array([3])]):
         assert read_network(pair).network == network
     assert read_network(network).notes(X, 1.0) == ()
+
+
+def test_a_row_of_output_weights_is_of_one_neuron_where_there_is_one():
+    assert read_network((np.ones((1, 2)), np.ones((1, 3)))).network.n_outputs == 3
+    assert read_network((np.ones((3, 2)), np.ones((3, 3)))).network.n_outputs == 3
+    assert read_network((np.ones((3, 2)), np.ones((1, 3)))).network.n_outputs is None
+
+
+def test_several_outputs_are_the_same_function():
+    model = mlp(alpha=0.25)
+    quietly(model.fit, X, np.column_stack([np.abs(X), X[:, 0]]))
+    read = read_network(model)
+    assert np.abs(function(read, X) - model.predict(X)).max() <= 1e-12
+    # The output biases are one balanced neuron on the column of ones.
+    biases = model.intercepts_[1]
+    hidden, output = read.network.hidden_weights[-1], read.network.output_weights[-1]
+    assert hidden == pytest.approx([0.0, 0.0, np.sqrt(np.linalg.norm(biases))])
+    assert hidden[-1] * output == pytest.approx(biases, rel=1e-12)
+    assert np.linalg.norm(output) == pytest.approx(hidden[-1])
+    model.intercepts_[1] = np.zeros(3)
+    assert read_network(model).network.n_neurons == 6
 
 
 @pytest.mark.parametrize("m", [0, 1, 3])
@@ -121,7 +139,9 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
         (np.eye(2), "got a ndarray"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
-        (([[1.0]] * 2, np.ones((2, 2))), "network must have one output"),
+        (([[1.0]] * 2, np.ones((3, 2))), r"must be of shape \(2, c\), .* \(3, 2\); pass .*\.T"),
+        (([[1.0]] * 2, np.ones((3, 3))), "output_weights must be of shape"),
+        ((1.0, [1.0]), "hidden_weights must be"),
         (([[np.nan]], [1.0]), "hidden_weights must be finite"),
         (SimpleNamespace(network=TwoLayerNetwork([[1.0]], [1.0])), "pass its attribute network"),
     ],

@@ -203,6 +203,88 @@ def test_a_sigmoid_at_the_end_is_the_logistic_loss(end):
         refused(lambda: cvxnn.from_torch(model), "must end in Linear")
 
 
+OUTPUTS = {
+    "Linear": (lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 3)), None),
+    "no bias": (lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 3, bias=False)), None),
+    "norm at the end": (lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 3), norm(3)), None),
+    "module": (lambda: after(lambda y: y, two=Linear(5, 3)), None),
+    "Softmax": (lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 3), nn.Softmax(1)), "Softmax"),
+    "LogSoftmax": (
+        lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 3), nn.LogSoftmax(-1)), "LogSoftmax"
+    ),
+    "F.log_softmax": (
+        lambda: after(lambda y: functional.log_softmax(y, dim=1), two=Linear(5, 3)), "LogSoftmax"
+    ),
+    "softmax()": (lambda: after(lambda y: y.softmax(-1), two=Linear(5, 3)), "Softmax"),
+    "torch.softmax": (lambda: after(lambda y: torch.softmax(y, 1), two=Linear(5, 3)), "Softmax"),
+}  # fmt: skip
+
+
+def entropy_by_torch(logits, labels):
+    given = torch.from_numpy(logits), torch.from_numpy(labels)
+    return functional.cross_entropy(*given, reduction="sum").item()
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_several_outputs_are_certified_by_the_loss_of_their_end(name):
+    build, end = OUTPUTS[name]
+    model = build().double().eval()
+    read = read_network(model)
+    logits = read.network.forward(read.data(X))
+    with torch.no_grad():
+        given = torch.from_numpy(logits)
+        ends = {None: given, "Softmax": given.softmax(1), "LogSoftmax": given.log_softmax(1)}
+        assert np.abs((model(torch.from_numpy(X)) - ends[end]).numpy()).max() <= 1e-12
+    labels = np.arange(20) % 3
+    loss = {} if end else {"loss": "softmax"}
+    found = cvxnn.certify(model, X, labels, 3.0, time_limit=0.05, **loss)
+    expected = entropy_by_torch(logits, labels) + 3.0 * read.network.penalty()
+    assert found.objective == pytest.approx(expected, rel=1e-10)
+    again = cvxnn.certify(model, X, torch.from_numpy(labels), 3.0, time_limit=0.05, **loss)
+    assert again.objective == found.objective
+    text = " ".join(found.notes)
+    assert (end is not None) == ("Its outputs are for the classes 0, 1, 2" in text)
+    assert (end is not None) == (f"Its values are those before the {end}." in text)
+    if end is None:
+        Y = np.column_stack([X[:, 0], labels, X[:, 1]])
+        squared = cvxnn.certify(model, X, torch.from_numpy(Y), 3.0, time_limit=0.05)
+        fit = 0.5 * ((logits - Y) ** 2).sum()
+        assert squared.objective == pytest.approx(fit + 3.0 * read.network.penalty(), rel=1e-12)
+    elif name == "Softmax":
+        refused(lambda: cvxnn.from_torch(model), "through a Sigmoid or Softmax")
+
+
+def test_sigmoids_of_several_outputs_are_questions_of_their_own():
+    model = Sequential(Linear(6, 5), ReLU(), Linear(5, 3), nn.Sigmoid()).double()
+    labels = (X[:, :3] > 0.0).astype(int)
+    found = cvxnn.certify(model, X, labels, 5.0, time_limit=0.05)
+    with torch.no_grad():
+        chances = model(torch.from_numpy(X))
+    entropy = functional.binary_cross_entropy(
+        chances, torch.from_numpy(labels).double(), reduction="sum"
+    )
+    expected = entropy.item() + 5.0 * found.network.penalty()
+    assert found.objective == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_network_that_torch_has_trained_on_classes_is_improved():
+    rng = np.random.default_rng(0)
+    data, labels = rng.standard_normal((40, 2)), np.arange(40) % 3
+    model = Sequential(Linear(2, 20), ReLU(), Linear(20, 3)).double()
+    optimizer = torch.optim.SGD(model.parameters(), 0.2, weight_decay=1.0 / 40)
+    given, expected = torch.from_numpy(data), torch.from_numpy(labels)
+    for _ in range(200):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(given), expected).backward()
+        optimizer.step()
+    found = cvxnn.certify(model, data, labels, 1.0, loss="softmax", tol=1e-4)
+    best = cvxnn.solve(
+        np.column_stack([data, np.ones(40)]), np.eye(3)[labels], 1.0, loss="softmax", tol=1e-4
+    )
+    assert found.dual_bound == pytest.approx(best.objective, rel=2e-4)
+    assert found.dual_bound <= best.objective <= found.objective
+
+
 def test_a_trained_network_with_normalisation_is_certified_on_what_it_computes():
     model = sequential(norm(5), ReLU(), nn.Dropout(0.5)).double().eval()
     y = np.abs(X[:, 0])
@@ -326,7 +408,22 @@ REFUSED = {
         "cannot be traced",
     ),
     "way that depends on the type": (lambda: Net(asks), "something else than its trace"),
-    "two outputs": (lambda: after(lambda y: y, two=Linear(5, 2)), "must have one output, got 2"),
+    "two outputs as one column": (
+        lambda: after(lambda y: y[:, 0], two=Linear(5, 2)), "its 2 outputs, and its getitem makes"
+    ),
+    "two outputs in one": (
+        lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 2), nn.Flatten(0)),
+        "its 2 outputs, and its Flatten makes one",
+    ),
+    "softmax of one output": (
+        lambda: Sequential(*sequential(ReLU()), nn.Softmax(1)), "and its Softmax needs several"
+    ),
+    "softmax of columns": (
+        lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 2), nn.Softmax(0)), "Linear, Softmax"
+    ),
+    "softmax of what is not said": (
+        lambda: after(lambda y: functional.softmax(y), two=Linear(5, 2)), "Linear, softmax"
+    ),
     "two values": (
         lambda: Net(lambda net, x: (net.two(net.one(x).relu()), x)),
         r"Linear, relu, Linear, more than one output\)",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.exchange.foreign.labels import Columns, Labels
 from cvxnn.exchange.scaled import Scaling
-from cvxnn.losses import Loss
+from cvxnn.losses import Loss, as_loss
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import as_real_array, check_data, check_dense, check_finite, check_target
+from cvxnn.validation import as_real_array, check_data, check_finite, check_targets
 
 AS_PAIR = "pass its weights as a pair (hidden_weights, output_weights)"
 
@@ -50,47 +51,6 @@ def detached(value: Any, name: str) -> Any:
     return (value.double() if value.is_floating_point() else value).numpy()
 
 
-def signs_of(y: Any, classes: tuple[Any, Any]) -> FloatArray:
-    """-1 for the first of the classes and 1 for the second, in the shape of y.
-
-    Parameters
-    ----------
-    y : array-like
-        Labels, equal to those of the classes: 1 is 1.0 and True, but not "1".
-    classes : pair of labels
-
-    Raises
-    ------
-    InputError
-        If a label is masked, or none of the classes.
-
-    Examples
-    --------
-    >>> signs_of(["yes", "no"], ("no", "yes"))
-    array([ 1., -1.])
-    """
-    check_dense(y, "y")
-    labels = np.asarray(y)
-    flat = labels.ravel().tolist()
-    known = dict(zip(classes, (-1.0, 1.0), strict=True))
-    signs = [known.get(label) if _is_hashable(label) else None for label in flat]
-    if None in signs:
-        k = signs.index(None)
-        names = " and ".join(map(repr, known))
-        raise InputError(
-            f"y must have labels of the network, which are {names}, got {flat[k]!r} at entry {k}."
-        )
-    return np.array(signs, dtype=np.float64).reshape(labels.shape)
-
-
-def _is_hashable(label: Any) -> bool:
-    try:
-        hash(label)
-    except TypeError:
-        return False
-    return True
-
-
 def weights(value: Any, name: str) -> FloatArray:
     """Finite numbers of a layer in float64; InputError that calls them `name` otherwise."""
     array = as_real_array(detached(value, name), name)
@@ -110,7 +70,7 @@ class ReadNetwork:
         Whether a column of ones is appended to X for the biases of the network.
     has_hidden_biases : bool
         Whether the hidden layer has biases.
-    output_bias : float
+    output_bias : float, or ndarray of shape (c,) for several outputs
         The bias of the output; 0 where there is none.
     has_intercept : bool
         Whether it is one of the networks with an intercept that costs nothing.
@@ -118,8 +78,8 @@ class ReadNetwork:
         The loss that it was trained with; ``"squared"`` where that is not known.
     alpha : float, optional
         The penalty that scikit-learn trained it with.
-    classes : tuple of two labels, optional
-        What a classifier calls the labels -1 and 1.
+    labels : Labels, optional
+        What a classifier calls its targets.
     feature_names : tuple of str, optional
         The columns that it was trained on, where it knows them.
     flattens : bool
@@ -135,11 +95,11 @@ class ReadNetwork:
     network: TwoLayerNetwork
     has_ones: bool = False
     has_hidden_biases: bool = False
-    output_bias: float = 0.0
+    output_bias: float | FloatArray = 0.0
     has_intercept: bool = False
     loss: str | Loss = "squared"
     alpha: float | None = None
-    classes: tuple[Any, Any] | None = None
+    labels: Labels | None = None
     feature_names: tuple[str, ...] | None = None
     flattens: bool = False
     transform: Callable[[Any], Any] | None = None
@@ -150,6 +110,31 @@ class ReadNetwork:
     def n_features(self) -> int:
         """Columns of X that the network reads, without the column of ones."""
         return self.network.n_features - self.has_ones
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs c of the network."""
+        return self.network.n_outputs or 1
+
+    def labelled_for(self, loss: str | Loss) -> ReadNetwork:
+        """The same network, with labels where a loss is for classes: numbers from 0 on.
+
+        Raises
+        ------
+        InputError
+            If the loss does not suit the outputs, or the labels that they have.
+        """
+        labels, joins_outputs = self.labels, as_loss(loss).joins_outputs
+        if joins_outputs and self.n_outputs == 1:
+            raise InputError(
+                "The softmax loss is for networks of several outputs, and the network has one; for "
+                "two classes take loss='logistic'."
+            )
+        if labels is not None:
+            labels.check_loss(loss)
+        elif joins_outputs:
+            labels = Columns(tuple(range(self.n_outputs)), is_named=False)
+        return replace(self, labels=labels)
 
     def data(self, X: Any) -> FloatArray:
         """X as the network reads it: checked, and with the column of ones if it needs one.
@@ -174,18 +159,22 @@ class ReadNetwork:
         return np.column_stack([rows, np.ones(len(rows))]) if self.has_ones else rows
 
     def target(self, y: Any, n: int) -> FloatArray:
-        """Targets of the n rows; of a classifier -1 and 1 for its classes.
+        """Targets of the n rows, shape (n,), or (n, c) for several outputs.
+
+        Of a classifier -1 and 1 for its classes, or a column for each of them.
 
         Raises
         ------
         InputError
-            If y is no target, or a label is none of the classes.
+            If y is no target, has another shape, or a label is none of the classes.
         """
         y = detached(y, "y")
-        if self.classes is not None:
-            return check_target(signs_of(y, self.classes), n)
-        target = check_target(y, n)
-        return target if self.scaling is None else self.scaling.target(target)
+        target = check_targets(y, n) if self.labels is None else self.labels.target(y, n)
+        if target.shape[1:] != self.network.output_weights.shape[1:]:
+            raise InputError(self._shape_sentence(target))
+        if self.scaling is None or self.labels is not None:
+            return target
+        return self.scaling.target(target)
 
     def notes(self, X: FloatArray, beta: float) -> tuple[str, ...]:
         """What the conventions of the network mean for objective and bound, in sentences.
@@ -198,7 +187,7 @@ class ReadNetwork:
         """
         notes = []
         if self.scaling is not None:
-            what = "Data and targets are" if self.classes is None else "Data are"
+            what = "Data and targets are" if self.labels is None else "Data are"
             notes.append(
                 f"{what} standardised as in the training; objective, lower bound and beta are "
                 "in these units."
@@ -217,38 +206,72 @@ class ReadNetwork:
                 "Hidden biases are penalised like every other weight, in the objective "
                 f"({squares:.6g} of it) and in the lower bound."
             )
-        if self.output_bias != 0.0:
-            notes.append(
-                f"The output bias {self.output_bias:.6g} is counted as one more neuron on the "
-                "column of ones, which costs beta times its modulus, in the objective "
-                f"({beta * abs(self.output_bias):.6g} of it) and in the lower bound."
-            )
+        if np.any(self.output_bias):
+            notes.append(self._bias_sentence(beta))
         if self.has_intercept:
-            notes.append(
-                f"The intercept {self.network.intercept:.6g} costs nothing, and the lower bound "
-                "holds for networks with any other."
-            )
+            notes.append(self._intercept_sentence())
         if self.has_ones and not self.has_hidden_biases:
             notes.append(
                 "The hidden layer has no biases; the lower bound holds for networks that have "
                 "them as well."
             )
         if self.alpha is not None:
-            name = "MLPRegressor" if self.classes is None else "MLPClassifier"
-            notes.append(
-                f"{name} spares its biases and penalises its other weights by alpha = "
-                f"{self.alpha:g}: trained on all n rows at once that corresponds to the "
-                f"{self.loss} loss and beta = alpha, in batches of b rows to beta = alpha n / b."
-            )
-        if self.classes is not None:
-            notes.append("The labels -1 and 1 are its classes {} and {}.".format(*self.classes))
-        return (*self.remarks, *notes)
+            notes.append(self._alpha_sentence(self.alpha))
+        if self.labels is not None:
+            notes.append(self.labels.note())
+        return tuple(note for note in (*self.remarks, *notes) if note)
 
     def _squared_hidden_biases(self) -> float:
         biases = self.network.hidden_weights[:, -1]
         # The last neuron is the output bias, where there is one.
-        hidden = biases[:-1] if self.output_bias != 0.0 else biases
+        hidden = biases[:-1] if np.any(self.output_bias) else biases
         return float(hidden @ hidden)
+
+    def _bias_sentence(self, beta: float) -> str:
+        length = _length(np.atleast_1d(self.output_bias))
+        if self.n_outputs == 1:
+            what = f"The output bias {self.output_bias:.6g} is counted as one more neuron on the "
+            price = "column of ones, which costs beta times its modulus, in the objective "
+        else:
+            what = f"The {self.n_outputs} output biases are counted as one more neuron on the "
+            price = (
+                f"column of ones, which costs beta times their length {length:.6g}, in the "
+                "objective "
+            )
+        return f"{what}{price}({beta * length:.6g} of it) and in the lower bound."
+
+    def _intercept_sentence(self) -> str:
+        if self.n_outputs == 1:
+            return (
+                f"The intercept {self.network.intercept:.6g} costs nothing, and the lower bound "
+                "holds for networks with any other."
+            )
+        return (
+            f"The intercepts of the {self.n_outputs} outputs cost nothing, and the lower bound "
+            "holds for networks with any others."
+        )
+
+    def _alpha_sentence(self, alpha: float) -> str:
+        name = "MLPRegressor" if self.labels is None else "MLPClassifier"
+        sentence = (
+            f"{name} spares its biases and penalises its other weights by alpha = {alpha:g}: "
+            f"trained on all n rows at once that corresponds to the {self.loss} loss and beta = "
+            "alpha, in batches of b rows to beta = alpha n / b."
+        )
+        if self.labels is None and self.n_outputs > 1:
+            sentence += (
+                " Its steps follow the sum over the targets, as here; the loss_ that it reports "
+                "is their mean."
+            )
+        return sentence
+
+    def _shape_sentence(self, target: FloatArray) -> str:
+        n, c = len(target), self.n_outputs
+        if c == 1:
+            return f"y must be 1-D, of shape ({n},), got shape {target.shape}."
+        return (
+            f"y must be of shape ({n}, {c}) for a network of {c} outputs, got shape {target.shape}."
+        )
 
     def _check_names(self, X: Any) -> None:
         columns = getattr(X, "columns", None)
@@ -276,28 +299,34 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _length(vector: FloatArray) -> float:
+    """The norm, of one number its modulus exactly; squares of extreme numbers are not formed."""
+    largest = float(np.abs(vector).max())
+    return largest * float(np.linalg.norm(vector / largest)) if largest > 0.0 else 0.0
+
+
 def from_layers(
     hidden: FloatArray,
     hidden_bias: FloatArray | None,
     output: FloatArray,
     output_bias: FloatArray | None,
 ) -> ReadNetwork:
-    """The network of two layers with weights (m, d) and (k, m), and biases (m,) and (k,)."""
-    if len(output) != 1:
-        raise InputError(f"The network must have one output, got {len(output)}.")
+    """The network of two layers with weights (m, d) and (c, m), and biases (m,) and (c,)."""
     has_ones = hidden_bias is not None or output_bias is not None
-    constant = 0.0 if output_bias is None else float(output_bias[0])
-    weights = output[0]
+    constant = np.zeros(len(output)) if output_bias is None else output_bias
+    weights = output.T
     if has_ones:
         ones = np.zeros(len(hidden)) if hidden_bias is None else hidden_bias
         hidden = np.column_stack([hidden, ones])
-    if constant != 0.0:
-        root = np.sqrt(abs(constant))
+    length = _length(constant)
+    if length != 0.0:
+        root = np.sqrt(length)
         hidden = np.vstack([hidden, [*np.zeros(hidden.shape[1] - 1), root]])
-        weights = np.append(weights, np.copysign(root, constant))
+        weights = np.vstack([weights, constant / length * root])
+    is_single = len(output) == 1
     return ReadNetwork(
-        TwoLayerNetwork(hidden, weights),
+        TwoLayerNetwork(hidden, weights[:, 0] if is_single else weights),
         has_ones=has_ones,
         has_hidden_biases=hidden_bias is not None,
-        output_bias=constant,
+        output_bias=float(constant[0]) if is_single else constant,
     )

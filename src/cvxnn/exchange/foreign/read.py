@@ -8,18 +8,21 @@ from dataclasses import replace
 from inspect import ismethod
 from typing import Any
 
+import numpy as np
+
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.exchange.foreign.labels import Columns, Labels, Signs
 from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, detached, from_layers, weights
 from cvxnn.exchange.foreign.torch_network import read_module
-from cvxnn.losses import HuberLoss, Loss, as_loss
+from cvxnn.losses import HuberLoss, Loss, SoftmaxLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array
 
 _ACCEPTED = (
-    "a TwoLayerNetwork, a pair (hidden_weights, output_weights) of shapes (m, d) and (m,), a "
-    "torch module that computes Linear, ReLU, Linear, a fitted estimator of cvxnn, a fitted "
-    "MLPRegressor or binary MLPClassifier of sklearn.neural_network with one hidden layer of "
+    "a TwoLayerNetwork, a pair (hidden_weights, output_weights) of shapes (m, d) and (m,) or "
+    "(m, c), a torch module that computes Linear, ReLU, Linear, a fitted estimator of cvxnn, a "
+    "fitted MLPRegressor or MLPClassifier of sklearn.neural_network with one hidden layer of "
     "ReLU, or a Pipeline that ends in one"
 )
 
@@ -31,12 +34,12 @@ def read_network(network: Any) -> ReadNetwork:
     ----------
     network : object
         A :class:`~cvxnn.TwoLayerNetwork`; a pair of arrays ``hidden_weights``
-        (m, d) and ``output_weights`` (m,), (1, m) or (m, 1); a module of torch with one
-        output that computes Linear, ReLU, Linear, with or without biases, BatchNorm1d and
-        Dropout in evaluation mode, and a Sigmoid at the end; a fitted ``MLPRegressor`` or
-        ``MLPClassifier`` of ``sklearn.neural_network`` with one hidden layer of ReLU and
-        one output; a fitted :class:`~cvxnn.ConvexReLURegressor` or
-        :class:`~cvxnn.ConvexReLUClassifier` for two classes, also with cross-validation; or
+        (m, d) and ``output_weights`` (m,), (1, m) or (m, c); a module of torch that computes
+        Linear, ReLU, Linear, with or without biases, BatchNorm1d and Dropout in evaluation
+        mode, and a Sigmoid, Softmax or LogSoftmax at the end; a fitted ``MLPRegressor`` or
+        ``MLPClassifier`` of ``sklearn.neural_network`` with one hidden layer of ReLU; a
+        fitted :class:`~cvxnn.ConvexReLURegressor` or
+        :class:`~cvxnn.ConvexReLUClassifier` of one network, also with cross-validation; or
         a fitted ``Pipeline`` of scikit-learn whose last step is one of these.
 
     Returns
@@ -59,8 +62,8 @@ def read_network(network: Any) -> ReadNetwork:
     TwoLayerNetwork(n_neurons=1, n_features=2)
     """
     if isinstance(network, TwoLayerNetwork):
-        plain = check_plain(network, "network", intercept=True)
-        return ReadNetwork(plain, has_intercept=plain.intercept != 0.0)
+        plain = check_plain(network, "network", intercept=True, n_outputs=None)
+        return ReadNetwork(plain, has_intercept=bool(np.any(plain.intercept)))
     if isinstance(network, (tuple, list)):
         return _read_pair(network)
     for module, name, read in _LIBRARIES:
@@ -79,16 +82,23 @@ def _read_pair(pair: tuple[Any, ...] | list[Any]) -> ReadNetwork:
     if len(pair) != 2:
         raise InputError(f"network must be {_ACCEPTED}; got a sequence of {len(pair)}.")
     hidden, output = pair
-    network = TwoLayerNetwork(
-        detached(hidden, "hidden_weights"), _as_vector(output, "output_weights")
-    )
-    return ReadNetwork(check_plain(network, "network"))
+    inner = as_real_array(detached(hidden, "hidden_weights"), "hidden_weights")
+    m = len(inner) if inner.ndim else 0
+    network = TwoLayerNetwork(inner, _output_weights(output, m))
+    return ReadNetwork(check_plain(network, "network", n_outputs=None))
 
 
-def _as_vector(value: Any, name: str) -> FloatArray:
-    """One row or one column as a vector: so a layer of one output stores its weights."""
-    array = as_real_array(detached(value, name), name)
-    return array.ravel() if array.ndim == 2 and 1 in array.shape else array
+def _output_weights(value: Any, m: int) -> FloatArray:
+    """Those of m neurons: one row or one column is a vector, as a layer of one output has it."""
+    array = as_real_array(detached(value, "output_weights"), "output_weights")
+    if array.ndim == 2 and (array.shape[1] == 1 or (len(array) == 1 and m != 1)):
+        return array.ravel()
+    if array.ndim == 2 and len(array) != m and array.shape[1] == m:
+        raise InputError(
+            f"output_weights must be of shape ({m}, c), a row for each neuron, got shape "
+            f"{array.shape}; pass output_weights.T."
+        )
+    return array
 
 
 def _read_pipeline(pipeline: Any) -> ReadNetwork:
@@ -127,12 +137,20 @@ def read_perceptron_regressor(model: Any) -> ReadNetwork:
 
 
 def read_perceptron_classifier(model: Any) -> ReadNetwork:
-    """A fitted ``MLPClassifier`` for two classes, before the logistic function."""
+    """A fitted ``MLPClassifier``, before the logistic function or the softmax.
+
+    It has an output for each of several classes, or for each of several questions: labels 0
+    and 1 in columns. Two classes are one output.
+    """
     _check_perceptron(model, "MLPClassifier")
-    if len(model.classes_) != 2:
-        raise InputError(f"An MLPClassifier must have two classes, got {len(model.classes_)}.")
-    first, second = model.classes_.tolist()
-    return replace(_read_perceptron(model), loss="logistic", classes=(first, second))
+    classes, read = tuple(model.classes_.tolist()), _read_perceptron(model)
+    if model.out_activation_ == "softmax":
+        return replace(read, loss="softmax", labels=Columns(classes))
+    if read.n_outputs > 1:
+        classes = (0, 1)
+    if len(classes) != 2:
+        raise InputError(f"An MLPClassifier must have two classes at least, got {len(classes)}.")
+    return replace(read, loss="logistic", labels=Signs(classes))
 
 
 def _read_perceptron(model: Any) -> ReadNetwork:
@@ -166,13 +184,12 @@ def _check_perceptron(model: Any, name: str) -> None:
 def read_regressor(model: Any) -> ReadNetwork:
     """A fitted ``ConvexReLURegressor``, or the one that chose its beta."""
     _check_convex(model, "ConvexReLURegressor", "network_")
-    _check_one_output(model)
     loss = HuberLoss(model.delta) if model.loss == "huber" else as_loss(model.loss)
     return _read_convex(model, model.network_, loss)
 
 
 def read_classifier(model: Any) -> ReadNetwork:
-    """A fitted ``ConvexReLUClassifier`` for two classes, or the one that chose its beta."""
+    """A fitted ``ConvexReLUClassifier`` of one network, or the one that chose its beta."""
     _check_convex(model, "ConvexReLUClassifier", "networks_")
     if len(model.networks_) != 1:
         raise InputError(
@@ -181,22 +198,24 @@ def read_classifier(model: Any) -> ReadNetwork:
             "the others, on X as it reads it: with a column of ones after the features if "
             "hidden_bias."
         )
-    _check_one_output(model)
-    first, second = model.classes_.tolist()
+    classes = tuple(model.classes_.tolist())
+    is_joint = model.network_.n_outputs is not None
+    labels: Labels = Columns(classes) if is_joint else Signs(classes)
+    loss = SoftmaxLoss() if is_joint else as_loss(model.loss)
     remarks: tuple[str, ...] = ()
     if model.class_weight is not None:
         remarks = (
             f"Its class_weight, {model.class_weight!r}, counts only as far as sample_weight "
             "has it.",
         )
-    return _read_convex(model, model.network_, as_loss(model.loss), (first, second), remarks)
+    return _read_convex(model, model.network_, loss, labels, remarks)
 
 
 def _read_convex(
     model: Any,
     network: Any,
     loss: Loss,
-    classes: tuple[Any, Any] | None = None,
+    labels: Labels | None = None,
     remarks: tuple[str, ...] = (),
 ) -> ReadNetwork:
     if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
@@ -212,22 +231,13 @@ def _read_convex(
         has_ones=has_ones,
         has_hidden_biases=has_ones,
         loss=loss,
-        classes=classes,
+        labels=labels,
         feature_names=fitted_names(model),
         # Those of earlier releases have neither.
         has_intercept=getattr(model, "_has_intercept", False),
         scaling=getattr(model, "scaling_", None),
         remarks=remarks,
     )
-
-
-def _check_one_output(model: Any) -> None:
-    if model.network_.n_outputs is not None:
-        raise InputError(
-            f"The network of the {type(model).__name__} has {model.network_.n_outputs} outputs, "
-            "and those of one can be certified; its own objective_, dual_bound_ and dual_gap_ say "
-            "how far it is from the best one."
-        )
 
 
 def _check_convex(model: Any, name: str, attribute: str) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax, softmax
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.exchange.foreign.labels import Columns, Signs
 from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, detached, from_layers, weights
 from cvxnn.exchange.foreign.torch_operations import (
     Kind,
@@ -28,11 +30,22 @@ _ROWS = 16
 # unit of rounding.
 _ROOTS = 8.0
 # A network in the letters of its operations. Normalisation is folded into the layer beside it.
-_NETWORK = re.compile("[FN]*L[FN]*R[FN]*L[FN]*[FC]*S?[FC]*")
+_NETWORK = re.compile("[FN]*L[FN]*R[FN]*L[FN]*[FC]*[SMG]?[FC]*")
+# What stands at the end, and what its values are for those before it.
+_ENDS: dict[Kind, Callable[[FloatArray], FloatArray]] = {
+    Kind.SIGMOID: lambda values: 0.5 + 0.5 * np.tanh(0.5 * values),
+    Kind.SOFTMAX: lambda values: softmax(values, axis=1),
+    Kind.LOG_SOFTMAX: lambda values: log_softmax(values, axis=1),
+}
+_END_NAMES = {
+    Kind.SIGMOID: "Sigmoid",
+    Kind.SOFTMAX: "Softmax",
+    Kind.LOG_SOFTMAX: "LogSoftmax",
+}
 
 
-def check_values(model: Any, read: ReadNetwork) -> None:
-    """Compare a module with the network that was read, on random rows.
+def check_values(model: Any, read: ReadNetwork, end: Kind | None = None) -> None:
+    """Compare a module with the network that was read, and its end, on random rows.
 
     A trace takes one way through the code of the user, with no values at hand: code that
     asks what its argument is may take another one with a tensor.
@@ -57,8 +70,7 @@ def check_values(model: Any, read: ReadNetwork) -> None:
             f"({type(error).__name__}: {reason}); {AS_PAIR}."
         ) from error
     exact = read.network.forward(read.data(detached(given, "X")))
-    if read.classes is not None:
-        exact = 0.5 + 0.5 * np.tanh(0.5 * exact)
+    exact = (exact if end is None else _ENDS[end](exact)).reshape(-1)
     tolerance = _ROOTS * np.sqrt(torch.finfo(parameter.dtype).eps) * max(1.0, np.abs(exact).max())
     if values.shape != exact.shape or not (np.abs(values - exact) <= tolerance).all():
         raise InputError(
@@ -73,8 +85,8 @@ def read_module(model: Any) -> ReadNetwork:
     Raises
     ------
     InputError
-        If it does not compute Linear, ReLU, Linear with one output, or has hooks, or would
-        compute something else in evaluation mode.
+        If it does not compute Linear, ReLU, Linear, or has hooks, or would compute something
+        else in evaluation mode.
     """
     operations = _listed(model, "network")
     is_traced = operations is None
@@ -87,8 +99,13 @@ def read_module(model: Any) -> ReadNetwork:
     # After the weights: the hook of a lazy layer says less than that it has no values.
     _check_unchanged(model)
     if is_traced:
-        check_values(model, read)
+        check_values(model, read, _end_of(operations))
     return read
+
+
+def _end_of(operations: list[Operation]) -> Kind | None:
+    """What the values of the last layer go through."""
+    return next((step.kind for step in operations if step.kind in _ENDS), None)
 
 
 def _listed(model: Any, path: str) -> list[Operation] | None:
@@ -210,11 +227,15 @@ def _composed(steps: list[Operation]) -> ReadNetwork:
             "BatchNorm1d is folded into the Linear layer beside it, whose weights count as they "
             "are then.",
         )
+    end = _end_of(steps)
+    if end is not None:
+        remarks += (f"Its values are those before the {_END_NAMES[end]}.",)
     read = replace(read, flattens=steps[0].kind is Kind.FLATTEN, remarks=remarks)
-    if any(step.kind is Kind.SIGMOID for step in steps):
-        remarks += ("Its values are those before the Sigmoid.",)
-        return replace(read, loss="logistic", classes=(0, 1), remarks=remarks)
-    return read
+    if end is None:
+        return read
+    if end is Kind.SIGMOID:
+        return replace(read, loss="logistic", labels=Signs((0, 1)))
+    return replace(read, loss="softmax", labels=Columns(tuple(range(read.n_outputs))))
 
 
 def _folded(steps: list[Operation]) -> _Affine:
@@ -237,7 +258,18 @@ def _check_sizes(steps: list[Operation], hidden: _Affine, output: _Affine) -> No
             f"The torch network has {m} hidden neurons, but its last layer reads "
             f"{output.weight.shape[1]}."
         )
+    n_outputs = len(output.weight)
     for step in steps:
+        if step.kind is Kind.COLUMN and n_outputs > 1:
+            raise InputError(
+                f"The torch network must keep its {n_outputs} outputs, and its {step.label} makes "
+                "one column of them."
+            )
+        if step.kind in (Kind.SOFTMAX, Kind.LOG_SOFTMAX) and n_outputs == 1:
+            raise InputError(
+                f"The torch network has one output, and its {step.label} needs several: for two "
+                "classes end it in Sigmoid."
+            )
         if step.width not in (None, d):
             raise InputError(
                 f"The torch network must keep the rows of X: it makes rows of {step.width} "

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,8 @@ class Kind(StrEnum):
     FLATTEN = "F"  # images to rows, or rows as they are
     COLUMN = "C"  # one output as a vector
     SIGMOID = "S"
+    SOFTMAX = "M"  # of each row
+    LOG_SOFTMAX = "G"
     SAME = ""  # nothing
     TRAINING = "T"  # something random, or the statistics of the batch
     OTHER = "?"
@@ -86,6 +89,11 @@ def flatten_kind(start: Any, end: Any) -> Kind:
     return {1: Kind.FLATTEN, 0: Kind.COLUMN}.get(start, Kind.OTHER)
 
 
+def softmax_kind(kind: Kind, dim: Any) -> Kind:
+    """Softmax of each row, or something else."""
+    return kind if dim in (1, -1) else Kind.OTHER
+
+
 def dropout_kind(training: bool, p: float) -> Kind:
     """Dropout is nothing where it drops nothing."""
     return Kind.TRAINING if training and p > 0.0 else Kind.SAME
@@ -104,6 +112,8 @@ _KINDS: dict[str, Any] = {
     "BatchNorm1d": _norm_kind,
     "Flatten": lambda module: flatten_kind(module.start_dim, module.end_dim),
     "Sigmoid": lambda module: Kind.SIGMOID,
+    "Softmax": lambda module: softmax_kind(Kind.SOFTMAX, module.dim),
+    "LogSoftmax": lambda module: softmax_kind(Kind.LOG_SOFTMAX, module.dim),
     "Identity": lambda module: Kind.SAME,
     "Dropout": lambda module: dropout_kind(module.training, module.p),
     "AlphaDropout": lambda module: dropout_kind(module.training, module.p),
@@ -231,6 +241,12 @@ class _Chain:
         kind = dropout_kind(training, p)
         return Kind.OTHER if kind is Kind.TRAINING and not self.model.training else kind
 
+    def softmax(
+        self, dim: Any = None, _stacklevel: int = 3, dtype: Any = None, *, kind: Kind
+    ) -> Kind:
+        """Of each row, in the precision that it has; what warnings are about does not matter."""
+        return softmax_kind(kind, dim) if dtype is None else Kind.OTHER
+
     def view(self, *shape: Any) -> Operation:
         """Images as rows, or one output as a vector."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
@@ -278,6 +294,8 @@ _FUNCTIONS: dict[str, Callable[..., Kind | Operation]] = {
     "sigmoid": lambda chain: Kind.SIGMOID,
     "sigmoid_": lambda chain: Kind.SIGMOID,
     "expit": lambda chain: Kind.SIGMOID,
+    "softmax": partial(_Chain.softmax, kind=Kind.SOFTMAX),
+    "log_softmax": partial(_Chain.softmax, kind=Kind.LOG_SOFTMAX),
     "flatten": lambda chain, start_dim=0, end_dim=-1: flatten_kind(start_dim, end_dim),
     "squeeze": lambda chain, dim=None: Kind.COLUMN if dim in (None, -1, 1) else Kind.OTHER,
     "view": _Chain.view,

@@ -12,12 +12,12 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.methods import Method
-from cvxnn.oracle.outputs.choice import outputs_oracle_for, pulled
-from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
+from cvxnn.oracle.outputs.choice import outputs_oracle_for
 from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import prediction_of
+from cvxnn.solvers.outputs.proof import spectral_outputs_proof
 from cvxnn.solvers.outputs.search import OutputsSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import Search
@@ -98,7 +98,4 @@ class OutputsStrategy(RowsStrategy):
         return dual_point(problem, V, intercept=self._intercept)
 
     def first_proof(self) -> DualProof:
-        layer, V = self._problem.rows, self._dual_point
-        weights, error = pulled(layer, V)
-        bound = spectral_outputs_bound(layer.rows, weights) + error
-        return DualProof(V, np.array([bound]), "spectral")
+        return spectral_outputs_proof(self._problem.rows, self._dual_point)
