@@ -233,7 +233,7 @@ class ConvolutionalNetwork(FilterNetwork):
             # No library has convolutions of no filters: one that is zero stands for them.
             filters = np.zeros((1, *first.filter_shape))
             constants = None if constants is None else np.zeros(1)
-            output = steps.Affine("output", np.zeros((len(networks), 1)))
+            output = steps.Affine("output", np.zeros((len(output.weight), 1)))
         windows = steps.Windows(first.filter_shape[:-1], first.stride, first.padding)
         convolution = steps.Convolution(np.moveaxis(filters, -1, 1), constants, windows)
         pooling = steps.Pooling(first.pooling, windows)
