@@ -296,7 +296,8 @@ def _layer(
 class Conv(Model):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the patches ``x_k`` of an image.
 
-    The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``. The optimum is that of
+    The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``; several outputs share filters, and
+    the a_j are vectors, with sums and averages. Of one output the optimum is that of
 
         min l(S sum_i D_i M (v_i - w_i), y) + beta sum_i (||v_i|| + ||w_i||)
 
@@ -335,6 +336,9 @@ class Conv(Model):
     the patches: at most the number of pixels of a filter, times channels. With small
     filters their patterns are few, however large the images. One patch as large as the
     image gives the network of :class:`ReLU` itself.
+
+    Of several outputs an ascent begins with the rows of some images, and what it finds is held
+    against all of them; the end is proven on all patches.
 
     Max pooling has its own oracle, over the patterns that are listed: O(M n K h) for each
     cone row that matters, of M patterns and K patches. The bound of ``"exact"`` is proven
