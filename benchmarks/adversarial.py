@@ -15,7 +15,7 @@ rational arithmetic and the best network that a local search of our own finds. F
 
 With ``--relaxed`` the bound and the certificate of each result are those of a relaxation, after a
 few iterations, at times in parts of the rows. With ``--outputs`` networks have two and three
-outputs, and losses are squared, Huber's and softmax.
+outputs, of neurons and of filters, and losses are squared, Huber's and softmax.
 
 Run with ``--seed 17 --only 123`` to see one instance again, and on another checkout with
 ``PYTHONPATH=<checkout>/src``.

@@ -115,13 +115,17 @@ def case_of(name: str) -> Case:
         "leaky": (plane, y, None, {"model": cvxnn.ReLU(slope=0.1, skip="penalised")}),
         "gates": (plane, y, None, {"model": cvxnn.Gated(n_gates=20)}),
         "images": (images, y[:8], None, {"model": cvxnn.Conv(2)}),
-        **_of_outputs(line, plane, weights, rng),
+        **_of_outputs(line, plane, images, weights, rng),
     }[name]
     return _case(name, X, targets, rows, **options)
 
 
 def _of_outputs(
-    line: np.ndarray, plane: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+    line: np.ndarray,
+    plane: np.ndarray,
+    images: np.ndarray,
+    weights: np.ndarray,
+    rng: np.random.Generator,
 ) -> dict[str, tuple[Any, ...]]:
     """Problems of two and three outputs."""
     targets, classes = rng.standard_normal((len(line), 3)), np.arange(len(line)) % 3
@@ -133,13 +137,14 @@ def _of_outputs(
         "outputs, cones": (plane, targets, None, {}),
         "outputs, leaky": (plane, targets[:, :2], weights, leaky),
         "outputs, softmax": (plane, np.eye(3)[classes], None, {"loss": "softmax"}),
+        "outputs, images": (images, targets[:8, :2], None, {"model": cvxnn.Conv((2, 1))}),
     }
 
 
 NAMES = (
     "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
     "gates", "images", "multipliers", "leaves", "outputs, rank two", "outputs, classes",
-    "outputs, cones", "outputs, leaky", "outputs, softmax",
+    "outputs, cones", "outputs, leaky", "outputs, softmax", "outputs, images",
 )  # fmt: skip
 
 

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from adversary.outputs.checks import check
 from adversary.outputs.instances import OutputsInstance, call, draw, problem_of, weights_of
-from adversary.outputs.problem import OutputsWeights, objective, rounding_of_loss
+from adversary.outputs.problem import (
+    OutputsWeights,
+    objective,
+    predictions,
+    rounding_of_loss,
+)
 from adversary.outputs.search import OutputsSearch
 
 LOSSES = ["squared", "huber", "softmax"]
@@ -126,3 +131,20 @@ def test_the_search_finds_what_is_optimal_from_nothing(loss):
 def test_an_instance_is_drawn_from_two_integers():
     assert draw(5, 17).short() == draw(5, 17).short() != draw(5, 18).short()
     assert {draw(0, k).y.shape[1] for k in range(20)} == {2, 3}
+
+
+def test_filters_are_summed_over_their_patches():
+    kinds = [draw(3, k).kind for k in range(30)]
+    assert set(kinds) == {"outputs", "cnn"}
+    instance = plain()
+    instance.kind, instance.filter_size, instance.X = "cnn", 1, np.array([[1.0, -2.0]] * 6)
+    network = OutputsWeights(np.array([[0.5], [-1.0]]), np.eye(2), (Fraction(0), Fraction(1)))
+    assert predictions(problem_of(instance), network) == [[Fraction(1, 2), Fraction(3)]] * 6
+    instance.X = np.column_stack([plain().X, plain().X[::-1, 0]])
+    instance.filter_size = 2
+    outcome = check(instance, None)
+    assert (outcome.status, outcome.failures) == ("OPTIMAL", [])
+    result, problem = call(instance, None), problem_of(instance)
+    nothing = OutputsWeights(np.zeros((0, 2)), np.zeros((0, 2)), (Fraction(0),) * 2)
+    best = OutputsSearch(problem, nothing, np.random.default_rng(0)).run()
+    assert float(best.objective[1]) == pytest.approx(result.objective, rel=5e-3)

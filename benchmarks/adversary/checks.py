@@ -127,8 +127,9 @@ def _result(
         if warning.category.__name__ != "ConvergenceWarning"
     )
     outcome.failures += [("warning", text) for text in dict.fromkeys(texts)]
-    # The bound of a relaxation is not that of the run.
+    # The bound of a relaxation is not that of the run, and dual points here are of one output.
     is_of_run = call is not relaxed_call and instance.kind in _PROVEN_BY_ONE_RUN
+    is_of_run = is_of_run and instance.y.ndim == 1
     has_proof = is_of_run and len(runs) == 1
     proof = dual_point.proof_of(runs[0]) if has_proof else None
     return result, proof

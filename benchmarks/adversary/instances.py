@@ -132,9 +132,9 @@ def problem_of(instance: Instance) -> Problem:
     weights = np.ones(len(X)) if instance.weights is None else instance.weights
     counted = weights > 0.0
     if kind.startswith("cnn"):
-        rows, read = _patches(instance), instance.pooling
+        rows, read = patches_of(instance), instance.pooling
     elif kind == "linear_cnn":
-        rows, read = _patches(instance), "bilinear"
+        rows, read = patches_of(instance), "bilinear"
     elif kind == "circular":
         d = X.shape[1]
         shifts = (np.arange(d)[:, None] + np.arange(d)) % d
@@ -147,7 +147,7 @@ def problem_of(instance: Instance) -> Problem:
     )  # fmt: skip
 
 
-def _patches(instance: Instance) -> FloatArray:
+def patches_of(instance: Instance) -> FloatArray:
     """The patches of the signals, (n, K, h), with a 1 at the end for a bias."""
     X = np.pad(instance.X, ((0, 0), (instance.padding, instance.padding)))
     size = instance.filter_size

@@ -225,6 +225,35 @@ def test_what_has_one_output_refuses_several_targets():
         ConvexReLUClassifier(1.0).fit(X, ONE_HOT.astype(int))
 
 
+IMAGES = np.random.default_rng(9).standard_normal((20, 3, 3))
+PEAKS = IMAGES.reshape(20, -1)[:, :3]
+ANY_OF_THREE = np.array(["a", "b", "c"])[PEAKS.argmax(axis=1)]
+FILTERS = {"model": cvxnn.Conv((2, 1)), "hidden_bias": False}
+
+
+def test_classes_and_targets_share_filters():
+    model = RELU.classifier(**FILTERS).fit(IMAGES, ANY_OF_THREE)
+    assert model.networks_ == [model.network_] and model.network_.n_outputs == 3
+    assert model.status_ is cvxnn.Status.OPTIMAL and model.score(IMAGES, ANY_OF_THREE) > 0.6
+    assert model.predict_proba(IMAGES).sum(axis=1) == pytest.approx(np.ones(20))
+    each = RELU.classifier(**FILTERS, multi_class="ovr").fit(IMAGES, ANY_OF_THREE)
+    assert len(each.networks_) == 3
+    targets = RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
+    assert targets.predict(IMAGES).shape == (20, 3) and targets.network_.n_outputs == 3
+    largest = FILTERS | {"model": cvxnn.Conv((2, 1), pooling="max"), "method": "sampled"}
+    with pytest.raises(InputError, match="has one: take 'ovr'"):
+        RELU.classifier(**largest, multi_class="softmax").fit(IMAGES, ANY_OF_THREE)
+
+
+@pytest.mark.parametrize("run", [by_torch, by_onnx])
+def test_shared_filters_are_exported(run):
+    model = RELU.classifier(**FILTERS).fit(IMAGES, ANY_OF_THREE)
+    found = run(model, IMAGES[:, None], probabilities=True)
+    assert found == pytest.approx(model.predict_proba(IMAGES), abs=1e-12)
+    targets = RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
+    assert run(targets, IMAGES[:, None]) == pytest.approx(targets.predict(IMAGES), abs=1e-9)
+
+
 def test_a_warm_start_has_as_many_outputs():
     model = RELU.regressor(warm_start=True).fit(X, TARGETS)
     before = model.objective_

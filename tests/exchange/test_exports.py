@@ -63,6 +63,24 @@ def test_networks_of_several_outputs(run):
 
 
 @each_run
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
+def test_convolutional_networks_of_several_outputs(run, pooling):
+    rng = np.random.default_rng(2)
+    images = rng.standard_normal((5, 7, 6))
+    networks = [
+        ConvolutionalNetwork(
+            rng.standard_normal((m, 3, 2, 1)), rng.standard_normal((m, *c)), rng.standard_normal(m),
+            stride=2, padding=1, pooling=pooling, slope=0.1, intercept=b,
+        )
+        for m, c, b in ((4, (2,), [1.0, -2.0]), (0, (3,), 0.0), (3, (), 0.5))
+    ]  # fmt: skip
+    shape = {"image_shape": (7, 6)}
+    for several in (networks, networks[:1], networks[1:2]):
+        values = np.column_stack([network(images) for network in several])
+        np.testing.assert_allclose(run(several, images[:, None], **shape), values, atol=1e-12)
+
+
+@each_run
 def test_skip_connections_and_biases_of_some_networks_are_zeros_of_the_others(run):
     one = CASES["slope 0.2 and skip"]
     networks = [one.make(3), CASES["slope 0.2"].make(2)]

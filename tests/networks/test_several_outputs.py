@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sentences import refused
 
-from cvxnn import TwoLayerNetwork
+from cvxnn import ConvolutionalNetwork, TwoLayerNetwork
 from cvxnn.losses import SoftmaxLoss, SquaredLoss
 
 
@@ -115,3 +115,58 @@ def test_files_copies_and_words(tmp_path):
     refused(lambda: drawn(intercept=[1.0]), "intercept must be a number, or of shape")
     refused(lambda: drawn(skip_weights=[1.0] * 3), "skip_weights must be None")
     refused(lambda: TwoLayerNetwork([[1.0]], np.ones((1, 2, 1))), "output_weights must be")
+
+
+# ------------------------------------------------------------------ filters
+
+
+def filters(c=2, **settings):
+    rng = np.random.default_rng(2)
+    return ConvolutionalNetwork(
+        rng.standard_normal((5, 2, 3, 1)), rng.standard_normal((5, c)), rng.standard_normal(5),
+        **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_each_output_of_filters_is_that_of_a_network_of_its_own(pooling, slope):
+    settings = {"stride": 2, "padding": 1, "pooling": pooling, "slope": slope}
+    network = filters(**settings, intercept=[0.5, -2.0])
+    images = np.random.default_rng(3).standard_normal((6, 5, 7))
+    values = network(images)
+    assert values.shape == (6, 2) and network.n_outputs == 2
+    for k in range(2):
+        alone = ConvolutionalNetwork(
+            network.filters, network.output_weights[:, k], network.biases, **settings,
+            intercept=network.intercept[k],
+        )  # fmt: skip
+        np.testing.assert_allclose(values[:, k], alone(images), rtol=1e-13)
+        np.testing.assert_allclose(network.feature_maps(images), alone.feature_maps(images))
+    rows = network.predict_on(network.rows(images))
+    assert (np.abs(rows.values - values) <= 2.0 * rows.error).all()
+    if rows.precise is not None:
+        precise = rows.precise()
+        assert (np.abs(precise.high - values) <= rows.error + precise.error).all()
+    squares = sum((part**2).sum() for part in (network.filters, network.output_weights))
+    assert network.penalty() == pytest.approx(0.5 * (squares + (network.biases**2).sum()))
+
+
+def test_files_copies_and_words_of_filters(tmp_path):
+    network = filters(intercept=[1.0, 2.0], pooling="average")
+    network.save(tmp_path / "network.npz")
+    for other in (
+        ConvolutionalNetwork.load(tmp_path / "network.npz"),
+        pickle.loads(pickle.dumps(network)),
+        copy.deepcopy(network),
+    ):
+        assert other == network and hash(other) == hash(network)
+    assert repr(network) == (
+        "ConvolutionalNetwork(n_neurons=5, filter_shape=(2, 3, 1), n_outputs=2, "
+        "pooling='average', intercept=(1.0, 2.0))"
+    )
+    assert network.is_like(network.with_intercept(0.0)) and not network.is_like(filters(c=3))
+    none = ConvolutionalNetwork(np.zeros((0, 2, 1)), np.zeros((0, 3)))
+    assert none(np.ones((4, 5))).shape == (4, 3) and none.n_outputs == 3
+    refused(lambda: filters(c=1), "output_weights must be 1-D for one output")
+    refused(lambda: filters(intercept=[1.0]), "intercept must be a number, or of shape")

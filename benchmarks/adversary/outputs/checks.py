@@ -21,12 +21,12 @@ def check(instance: OutputsInstance, time_limit: float | None = 2.0, call: Call 
 def _check_result(instance: OutputsInstance, result: Any, _: Any, outcome: Outcome) -> None:
     problem = problem_of(instance)
     outcome.status = result.status.name
-    arrays = [result.network.hidden_weights, result.network.output_weights]
+    network = weights_of(result.network)
+    arrays = [network.hidden, network.output]
     numbers = [result.objective, result.dual_bound]
     if np.isnan(numbers).any() or not all(np.isfinite(array).all() for array in arrays):
         outcome.failures.append(("nan", f"objective and bound are {numbers}"))
         return
-    network = weights_of(result.network)
     exact = objective(problem, network)
     check_claims(rounding_of_loss(problem, network), result, exact, outcome)
     rng = np.random.default_rng([instance.seed, instance.index, 2])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import cvxnn
+from adversary.calls import model_of
 from adversary.families import FAMILIES, Data
-from adversary.instances import Instance
+from adversary.instances import Instance, patches_of
 from adversary.outputs.problem import OutputsProblem, OutputsWeights
 from adversary.problem import FloatArray
 
@@ -55,10 +56,20 @@ def draw(seed: int, index: int) -> OutputsInstance:
         weights[rng.random(n) < 0.2] = 0.0
         weights[0] = 1.0
     size = {"softmax": 1.0, "huber": min(largest, delta)}.get(loss, largest)
-    return OutputsInstance(
+    instance = OutputsInstance(
         seed, index, family, "outputs", data.X, Y, weights, _beta(rng, data, size, weights),
         "global", loss, delta, float(rng.choice(_TOLERANCES)), slope=slope, intercept=intercept,
     )  # fmt: skip
+    _with_filters(instance, np.random.default_rng([seed, index, 18]))
+    return instance
+
+
+def _with_filters(instance: OutputsInstance, rng: np.random.Generator) -> None:
+    """Some instances on signals, whose filters are summed over their patches."""
+    length = instance.X.shape[1]
+    if length > 1 and rng.random() < 0.3:
+        instance.kind, instance.filter_size = "cnn", int(rng.integers(1, min(length, 4)))
+        instance.padding, instance.bias = int(rng.random() < 0.2), bool(rng.random() < 0.3)
 
 
 def _targets(rng: np.random.Generator, y: FloatArray, c: int) -> FloatArray:
@@ -104,8 +115,9 @@ def problem_of(instance: OutputsInstance) -> OutputsProblem:
     """What the call is about, on the rows of weight above 0."""
     weights = np.ones(len(instance.X)) if instance.weights is None else instance.weights
     counted = weights > 0.0
+    rows = patches_of(instance) if instance.kind == "cnn" else instance.X
     return OutputsProblem(
-        instance.X[counted], instance.slope, instance.y[counted], weights[counted],
+        rows[counted], instance.slope, instance.y[counted], weights[counted],
         instance.beta, instance.loss, instance.delta, instance.intercept,
     )  # fmt: skip
 
@@ -114,7 +126,7 @@ def call(instance: OutputsInstance, time_limit: float | None) -> Any:
     """The result of the call; InputError where it is refused."""
     loss = cvxnn.HuberLoss(instance.delta) if instance.loss == "huber" else instance.loss
     return cvxnn.solve(
-        instance.X, instance.y, instance.beta, model=cvxnn.ReLU(instance.slope), loss=loss,
+        instance.X, instance.y, instance.beta, model=model_of(instance), loss=loss,
         sample_weight=instance.weights, intercept=instance.intercept, tol=instance.tol,
         time_limit=time_limit,
     )  # fmt: skip
@@ -123,4 +135,6 @@ def call(instance: OutputsInstance, time_limit: float | None) -> Any:
 def weights_of(network: Any) -> OutputsWeights:
     """The returned network."""
     intercept = tuple(Fraction(float(b)) for b in np.atleast_1d(network.intercept))
+    if isinstance(network, cvxnn.ConvolutionalNetwork):
+        return OutputsWeights(network.on_patches(), network.output_weights, intercept)
     return OutputsWeights(network.hidden_weights, network.output_weights, intercept)

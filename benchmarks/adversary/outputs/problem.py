@@ -25,7 +25,8 @@ class OutputsProblem:
 
     Attributes
     ----------
-    rows : ndarray, shape (n, p)
+    rows : ndarray, shape (n, p), or (n, K, p)
+        The second are patches, over which activations are added up.
     slope : float
         Of the activation below 0.
     Y : ndarray, shape (n, c)
@@ -45,6 +46,16 @@ class OutputsProblem:
     loss: str
     delta: float
     intercept: bool
+
+    @property
+    def flat(self) -> FloatArray:
+        """What neurons look at, shape (n K, p)."""
+        return self.rows.reshape(-1, self.rows.shape[-1])
+
+    @property
+    def n_patches(self) -> int:
+        """Of a row."""
+        return self.rows.size // max(len(self.rows) * self.rows.shape[-1], 1)
 
     @property
     def has_labels(self) -> bool:
@@ -67,7 +78,8 @@ def predictions(problem: OutputsProblem, network: OutputsWeights) -> list[list[F
     none = [Fraction(0)] * len(problem.rows)
     columns = [none] * c
     if hidden.shape[0]:
-        active = (Dyadic.of(problem.rows) @ hidden.T).activated(problem.slope)
+        active = (Dyadic.of(problem.flat) @ hidden.T).activated(problem.slope)
+        active = active.reshape(len(problem.rows), problem.n_patches, hidden.shape[0]).sum(axis=1)
         columns = [(active @ output[:, k]).fractions() for k in range(c)]
     moved = zip(columns, network.intercept, strict=True)
     return [list(row) for row in zip(*([f + b for f in part] for part, b in moved), strict=True)]

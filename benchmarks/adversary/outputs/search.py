@@ -36,7 +36,7 @@ class OutputsSearch:
         self, problem: OutputsProblem, given: OutputsWeights, rng: np.random.Generator
     ) -> None:
         self._problem, self._rng = problem, rng
-        (self._n, self._p), self._c = problem.rows.shape, problem.Y.shape[1]
+        (self._n, self._c), self._p = problem.Y.shape, problem.rows.shape[-1]
         self._center = np.zeros(self._c)
         if problem.intercept and not problem.has_labels:
             self._center = np.sort(problem.Y, axis=0)[self._n // 2]
@@ -45,7 +45,7 @@ class OutputsSearch:
         y = 0 if problem.has_labels else _power(targets)
         x += (y - x) % 2
         self._x, self._y = x, y
-        self._rows, self._Y = np.ldexp(problem.rows, -x), np.ldexp(targets, -y)
+        self._rows, self._Y = np.ldexp(problem.flat, -x), np.ldexp(targets, -y)
         self._weights = np.ldexp(problem.weights, -w)
         self._beta = float(np.ldexp(problem.beta, -x - y - w))
         self._delta = float(np.ldexp(problem.delta, -y))
@@ -135,9 +135,9 @@ class OutputsSearch:
         u, a, b = self._split(theta)
         sums = self._rows @ u.T
         slopes = np.where(sums > 0.0, 1.0, self._problem.slope)
-        active = slopes * sums
+        active = self._pooled(slopes * sums)
         loss, g = self._loss(active @ a + b)
-        to_u = (slopes * (g @ a.T)).T @ self._rows + self._beta * u
+        to_u = (slopes * self._spread(g @ a.T)).T @ self._rows + self._beta * u
         to_a = active.T @ g + self._beta * a
         parts = [to_u.ravel(), to_a.ravel()]
         if self._problem.intercept:
@@ -168,10 +168,9 @@ class OutputsSearch:
             if not np.isfinite(theta).all():
                 return
             u, a, b = self._split(theta)
-            active = np.where(self._rows @ u.T > 0.0, 1.0, self._problem.slope)
-            V = -self._loss((active * (self._rows @ u.T)) @ a + b)[1]
+            V = -self._loss(self._pooled(self._activated(u)) @ a + b)[1]
             units = self._climbed(V)
-            outputs = self._activated(units).T @ V
+            outputs = self._pooled(self._activated(units)).T @ V
             values = np.linalg.norm(outputs, axis=1)
             order = np.argsort(-values)[:_NEW]
             order = order[values[order] > self._beta * (1.0 + 1e-12)]
@@ -190,11 +189,20 @@ class OutputsSearch:
         sums = self._rows @ units.T
         return np.where(sums > 0.0, 1.0, self._problem.slope) * sums
 
+    def _pooled(self, activations: FloatArray) -> FloatArray:
+        """Added up over the patches of a row."""
+        count = activations.shape[1]
+        return np.asarray(activations.reshape(self._n, self._problem.n_patches, count).sum(axis=1))
+
+    def _spread(self, pulls: FloatArray) -> FloatArray:
+        """Those of a row for each of its patches."""
+        return np.repeat(pulls, self._problem.n_patches, axis=0)
+
     def _climbed(self, V: FloatArray) -> FloatArray:
         """Directions of large ``||V'phi(u)||``."""
         u = _units(np.vstack([self._rng.standard_normal((_SAMPLES, self._p)), self._rows]))
         for _ in range(_CLIMBS):
-            pull = V @ (V.T @ self._activated(u))
+            pull = self._spread(V @ (V.T @ self._pooled(self._activated(u))))
             slopes = np.where(self._rows @ u.T > 0.0, 1.0, self._problem.slope)
             new = _units((pull * slopes).T @ self._rows)
             u = new if len(new) == len(u) else u

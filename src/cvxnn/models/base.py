@@ -148,6 +148,8 @@ class Model(Settings, ABC):
         intercept: bool,
     ) -> Strategy:
         """The same with or without an intercept beside the neurons, for samples of this shape."""
+        if problem.n_outputs > 1:
+            return choices.on_outputs(problem, intercept=intercept)
         if not intercept:
             return self.strategy(problem, choices)
 

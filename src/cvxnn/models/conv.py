@@ -45,8 +45,8 @@ class ConvolutionalNetwork(FilterNetwork):
     ----------
     filters : array-like, shape (m, height, width, C) or (m, length, C)
         The ``u_j``, for images or for signals; C channels last, 1 for grey images.
-    output_weights : array-like, shape (m,)
-        The ``a_j``.
+    output_weights : array-like, shape (m,), or (m, c) for c outputs
+        The ``a_j``; filters are shared by the outputs.
     biases : array-like, shape (m,), optional
         The ``b_j``: weights of a constant 1 at the end of every patch, which are
         penalised like every other weight. None for none.
@@ -57,7 +57,7 @@ class ConvolutionalNetwork(FilterNetwork):
         What becomes of the activations of a filter.
     slope : float, default 0.0
         0 is the ReLU, -1 the absolute value; between 0 and 1 a leaky ReLU.
-    intercept : float, default 0.0
+    intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
     Raises
@@ -87,12 +87,12 @@ class ConvolutionalNetwork(FilterNetwork):
         padding: int = 0,
         pooling: str = "sum",
         slope: float = 0.0,
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         steps = check_steps(stride, padding)
         arrays = {
             "filters": frozen(filters, "filters", 3, 4, of="filter"),
-            "output_weights": frozen(output_weights, "output_weights", 1, of="filter"),
+            "output_weights": frozen(output_weights, "output_weights", 1, 2, of="filter"),
             "biases": None if biases is None else frozen(biases, "biases", 1, of="filter"),
         }
         settings = {
@@ -102,11 +102,16 @@ class ConvolutionalNetwork(FilterNetwork):
             "slope": check_number(slope, "slope"),
         }
         super().__init__(arrays, settings, intercept)
+        self._check_heads()
         if self.biases is not None and len(self.biases) != self.n_neurons:
             raise InputError(
                 f"biases must be None or one for each of the {self.n_neurons} filters, "
                 f"got {len(self.biases)}."
             )
+
+    @property
+    def n_outputs(self) -> int | None:
+        return self._n_heads
 
     @property
     def biases(self) -> FloatArray | None:
@@ -139,7 +144,7 @@ class ConvolutionalNetwork(FilterNetwork):
         return float(self._settings["slope"])
 
     def forward(self, data: ArrayLike) -> FloatArray:
-        """``f`` of every image, shape (n,), also available by calling the network; O(n K m h).
+        """``f`` of every image, also available by calling the network; O(n K m h).
 
         The patches and activations of some images are held at a time, at most 16 MiB.
 
@@ -148,13 +153,17 @@ class ConvolutionalNetwork(FilterNetwork):
         data : array-like, shape (n, height, width[, C]) or (n, length[, C])
             Images or signals, of any size that is not below that of the filters.
 
+        Returns
+        -------
+        ndarray, shape (n,), or (n, c) for c outputs
+
         Raises
         ------
         InputError
             If `data` are not finite numbers of this shape.
         """
         windows = self._windows(data)
-        values = np.empty(len(windows))
+        values = np.empty((len(windows), *self.output_weights.shape[1:]))
         floats = windows[0].size + int(np.prod(self._map_shape(windows))) * (self.n_neurons + 1)
         for chunk in row_chunks(len(windows), floats):
             values[chunk] = self._pool(self._activate(windows[chunk])) @ self.output_weights
@@ -224,7 +233,7 @@ class ConvolutionalNetwork(FilterNetwork):
             # No library has convolutions of no filters: one that is zero stands for them.
             filters = np.zeros((1, *first.filter_shape))
             constants = None if constants is None else np.zeros(1)
-            output = steps.Affine("output", np.zeros((len(networks), 1)))
+            output = steps.Affine("output", np.zeros((len(output.weight), 1)))
         windows = steps.Windows(first.filter_shape[:-1], first.stride, first.padding)
         convolution = steps.Convolution(np.moveaxis(filters, -1, 1), constants, windows)
         pooling = steps.Pooling(first.pooling, windows)
@@ -267,7 +276,9 @@ class ConvolutionalNetwork(FilterNetwork):
             "slope": self.slope or None,
         }
         shown = {name: value for name, value in settings.items() if value is not None}
-        return {"n_neurons": self.n_neurons, "filter_shape": self.filter_shape, **shown}
+        own = {"n_neurons": self.n_neurons, "filter_shape": self.filter_shape}
+        outputs = {} if self.n_outputs is None else {"n_outputs": self.n_outputs}
+        return {**own, **outputs, **shown}
 
 
 def _layer(
@@ -285,7 +296,8 @@ def _layer(
 class Conv(Model):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the patches ``x_k`` of an image.
 
-    The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``. The optimum is that of
+    The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``; several outputs share filters, and
+    the a_j are vectors, with sums and averages. Of one output the optimum is that of
 
         min l(S sum_i D_i M (v_i - w_i), y) + beta sum_i (||v_i|| + ||w_i||)
 
@@ -324,6 +336,9 @@ class Conv(Model):
     the patches: at most the number of pixels of a filter, times channels. With small
     filters their patterns are few, however large the images. One patch as large as the
     image gives the network of :class:`ReLU` itself.
+
+    Of several outputs an ascent begins with the rows of some images, and what it finds is held
+    against all of them; the end is proven on all patches.
 
     Max pooling has its own oracle, over the patterns that are listed: O(M n K h) for each
     cone row that matters, of M patterns and K patches. The bound of ``"exact"`` is proven
@@ -367,7 +382,7 @@ class Conv(Model):
     def capabilities(self) -> Capabilities:
         if self.pooling == "max":
             return Capabilities(methods=("exact", "sampled"))
-        return Capabilities(methods=tuple(METHODS), warm_start=True)
+        return Capabilities(methods=tuple(METHODS), warm_start=True, outputs=("global",))
 
     @property
     def data_axes(self) -> tuple[int, ...]:
@@ -400,7 +415,7 @@ class Conv(Model):
         size = int(np.prod((*sides, *channels)))
         return ConvolutionalNetwork(
             hidden[:, :size].reshape(-1, *sides, *channels),
-            output[:, 0],
+            output[:, 0] if output.shape[1] == 1 else output,
             hidden[:, size] if self.bias else None,
             stride=self.stride,
             padding=self.padding,

@@ -103,8 +103,6 @@ class ReLU(Model):
         intercept: bool,
     ) -> Strategy:
         """Beside a skip connection an intercept is one weight more, that is free."""
-        if problem.n_outputs > 1:
-            return choices.on_outputs(problem, intercept=intercept)
         if not intercept or self.skip is None:
             return super().strategy_of(problem, choices, shape, intercept=intercept)
         with_constant = replace(problem.rows, has_constant=True)

@@ -77,6 +77,18 @@ class Network(ABC):
         return self._arrays["output_weights"]
 
     @property
+    def _n_heads(self) -> int | None:
+        """Those of output weights of shape (m, c), None of shape (m,)."""
+        return None if self.output_weights.ndim == 1 else int(self.output_weights.shape[1])
+
+    def _check_heads(self) -> None:
+        """InputError for one output in a table of its own."""
+        if self.output_weights.shape[1:] == (1,):
+            raise InputError(
+                f"output_weights must be 1-D for one output, got shape {self.output_weights.shape}."
+            )
+
+    @property
     def n_outputs(self) -> int | None:
         """The number of outputs c of a network that has a vector of them; None for one number."""
         return None

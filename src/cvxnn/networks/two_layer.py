@@ -203,7 +203,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     @property
     def n_outputs(self) -> int | None:
-        return None if self.output_weights.ndim == 1 else int(self.output_weights.shape[1])
+        return self._n_heads
 
     @property
     def _shown(self) -> dict[str, Any]:

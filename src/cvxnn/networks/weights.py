@@ -113,10 +113,7 @@ class DenseNetwork(Network):
             "output_weights": output,
         }
         super().__init__({**neurons, **(arrays or {})}, settings or {}, intercept)
-        if self.output_weights.shape[1:] == (1,):
-            raise InputError(
-                f"output_weights must be 1-D for one output, got shape {self.output_weights.shape}."
-            )
+        self._check_heads()
         if len(self.output_weights) != len(self.hidden_weights):
             raise InputError(
                 f"output_weights must be of shape ({len(self.hidden_weights)},), one for each row "
@@ -170,7 +167,7 @@ class FilterNetwork(Network):
         self,
         arrays: Mapping[str, FloatArray | None],
         settings: Mapping[str, Any],
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         super().__init__(arrays, settings, intercept)
         if self.n_neurons != len(self.filters):

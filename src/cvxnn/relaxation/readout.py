@@ -35,6 +35,17 @@ def separated(layer: Layer) -> Layer | None:
     return Layer(layer.rows[entries.indices], readout)
 
 
+def separate_rows(layer: Layer) -> int:
+    """How many rows there are at most once they are separated.
+
+    Examples
+    --------
+    >>> separate_rows(Layer(np.array([[1.0], [2.0]])).with_slope(-1.0))
+    4
+    """
+    return len(layer.rows) if layer.readout is None else int(layer.readout.nnz)
+
+
 def squares(layer: Layer, theta: FloatArray) -> FloatArray:
     """The diagonal of ``R diag(theta) R'`` for a separated layer, shape (n,)."""
     if layer.readout is None:

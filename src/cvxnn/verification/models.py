@@ -152,6 +152,10 @@ class CheckedConv(KinkedModel):
             arrays.get("biases") is not None,
         )  # fmt: skip
 
+    @property
+    def takes_outputs(self) -> bool:
+        return True
+
     def on(self, data: FloatArray) -> Self:
         if not isinstance(self.sides, int):
             return self
@@ -181,12 +185,12 @@ class CheckedConv(KinkedModel):
     def pieces(self, data: FloatArray, v: FloatArray) -> Pieces:
         patches = self.patches(data)
         K = patches.shape[1]
-        rows, weights = self._rows(patches), np.repeat(v, K)
+        rows, weights = self._rows(patches), np.repeat(v, K, axis=0)
         return leaky(rows, weights / K if self.pooling == "average" else weights, self.slope, 1)
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
         patches = self.patches(data)
-        filters, output = arrays["filters"], weights_of(arrays, "output_weights", 1)
+        filters, output = arrays["filters"], weights_of(arrays, "output_weights", 1, 2)
         filters = filters.reshape(len(filters), int(np.prod(filters.shape[1:])))
         check_width(filters, output, patches.shape[2])
         if self.has_bias:

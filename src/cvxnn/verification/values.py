@@ -39,7 +39,8 @@ class Values:
 
     def pooled(self, count: int, *, average: bool) -> Values:
         """The sum or the average of so many in a row."""
-        values, errors = (part.reshape(-1, count) for part in (self.values, self.errors))
+        outputs = self.values.shape[1:]
+        values, errors = (part.reshape(-1, count, *outputs) for part in (self.values, self.errors))
         worst = errors.sum(axis=1) + gamma(count + 4) * np.abs(values).sum(axis=1)
         share = 1.0 / count if average else 1.0
         return Values(share * values.sum(axis=1), share * worst * (1.0 + 1e-9))

@@ -78,13 +78,14 @@ def test_gradient_of_the_descent(name, slope):
     data = problem(LOSSES[name], slope=slope)
     rng = np.random.default_rng(3)
     U, A, b = rng.standard_normal((4, 3)), rng.standard_normal((4, 3)), rng.standard_normal(3)
-    _, *slopes = value_and_gradient(data, U, A, b)
+    _, *slopes = value_and_gradient(data, data.rows.tiles(4), U, A, b)
     theta, step = np.concatenate([U.ravel(), A.ravel(), b]), 1e-6
 
     def value(theta):
         return value_and_gradient(
-            data, theta[:12].reshape(4, 3), theta[12:24].reshape(4, 3), theta[24:]
-        )[0]
+            data, data.rows.tiles(4),
+            theta[:12].reshape(4, 3), theta[12:24].reshape(4, 3), theta[24:],
+        )[0]  # fmt: skip
 
     found = [
         (value(theta + step * move) - value(theta - step * move)) / (2.0 * step)

@@ -22,15 +22,19 @@ def drawn(n, d, c, seed, *, labels=False):
     return X, np.eye(c)[(Y - Y.mean(axis=0)).argmax(axis=1)] if labels else Y
 
 
-def copositive(X, Y, beta):
-    """The optimum of squares in two dimensions, where the relaxation is exact (Sahiner et al.)."""
+def copositive(X, Y, beta, readout=None):
+    """The optimum of squares in two dimensions, where the relaxation is exact (Sahiner et al.).
+
+    Predictions are the activations of the rows, or what a readout, shape (n, N), makes of them.
+    """
     n, c = Y.shape
+    R = np.eye(n) if readout is None else readout
     constraints, total, cost = [], np.eye(n), 0.0
     for D in enumerate_patterns(X).masks:
         U = cp.Variable((2, 2), PSD=True)
-        A = np.where(D, 1.0, -1.0)[:, None] * X
-        constraints.append((A @ U @ A.T)[np.triu_indices(n)] >= 0.0)
-        total, cost = total + 2.0 * (D[:, None] * X) @ U @ (D[:, None] * X).T, cost + cp.trace(U)
+        A, read = np.where(D, 1.0, -1.0)[:, None] * X, R @ (D[:, None] * X)
+        constraints.append((A @ U @ A.T)[np.triu_indices(len(X))] >= 0.0)
+        total, cost = total + 2.0 * read @ U @ read.T, cost + cp.trace(U)
     T = cp.Variable((c, c), symmetric=True)
     block = cp.bmat([[T, Y.T], [Y, total]])
     constraints.append(0.5 * (block + block.T) >> 0)

@@ -20,6 +20,7 @@ from cvxnn.relaxation.iteration import Numbers, WorkerMap
 from cvxnn.relaxation.outputs.admm import OutputsAdmm
 from cvxnn.relaxation.outputs.scale import OutputsScale
 from cvxnn.relaxation.prover import SLOW, STALLED, in_single_precision, suited, worker_map
+from cvxnn.relaxation.readout import separate_rows
 from cvxnn.relaxation.scale import KIND
 
 # Pairs of rows of a block, in all blocks, at most: some hundred MB. Blocks of so few rows are
@@ -124,7 +125,7 @@ class _Run:
         given = prover.problem
         objective = given.value(_prediction(given, neurons), float(neurons.sizes.sum()))
         self.course = Course(given, objective, proof, prover.on_bound)
-        fitting = max(_FEWEST, _PAIRS // len(given.Y))
+        fitting = max(_FEWEST, _PAIRS // separate_rows(given.rows))
         block, self._largest = min(prover.block, fitting), min(prover.largest, fitting)
         scale = OutputsScale.of(given, block, intercept=prover.intercept)
         problem, start = scale.problem, scale.units.reduced(neurons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import final
 
@@ -54,6 +55,8 @@ class OutputsDescent:
         b = np.broadcast_to(neurons.intercept, c)
         start = np.concatenate([hidden.ravel(), output.ravel(), b])
         n_weights, beta = k * (d + c), self._problem.beta
+        # Which rows predictions read is found out once.
+        tiles = list(self._problem.rows.tiles(k))
 
         def parts(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
             hidden, output = theta[: k * d], theta[k * d : n_weights]
@@ -62,7 +65,7 @@ class OutputsDescent:
         def function(theta: FloatArray) -> tuple[float, FloatArray]:
             if self._deadline.passed or interrupt_pending():
                 raise OutOfTimeError
-            value, *slopes = value_and_gradient(self._problem, *parts(theta))
+            value, *slopes = value_and_gradient(self._problem, tiles, *parts(theta))
             gradient = np.concatenate([part.ravel() for part in slopes])
             weights = theta[:n_weights]
             gradient[:n_weights] += beta * weights
@@ -76,15 +79,19 @@ class OutputsDescent:
 
 
 def value_and_gradient(
-    problem: Problem[Layer], hidden: FloatArray, output: FloatArray, b: FloatArray
+    problem: Problem[Layer],
+    tiles: Iterable[tuple[slice, Layer]],
+    hidden: FloatArray,
+    output: FloatArray,
+    b: FloatArray,
 ) -> tuple[float, FloatArray, FloatArray, FloatArray]:
     """The loss, and its gradients in the weights of both layers and the intercept.
 
     Tile by tile, so that the activations of a tile stay in the cache.
     """
-    layer, loss, target = problem.rows, problem.loss, problem.target
+    loss, target = problem.loss, problem.target
     value, slopes, pulls, total = 0.0, np.zeros_like(hidden), np.zeros_like(output), 0.0 * b
-    for outputs, part in layer.tiles(len(hidden)):
+    for outputs, part in tiles:
         active = part.rows @ hidden.T
         on = active > 0.0
         np.maximum(active, 0.0, out=active)

@@ -59,7 +59,7 @@ def polished(
     guess gains nothing, and does no harm. O(n c K^2) a step for K unknowns.
     """
     n_unknowns = len(neurons) * (problem.rows.n_features + problem.n_outputs)
-    is_cheap = n_unknowns**2 * len(problem.Y) <= _MOST_WORK and n_unknowns <= _MOST_UNKNOWNS
+    is_cheap = n_unknowns**2 * len(problem.rows.rows) <= _MOST_WORK and n_unknowns <= _MOST_UNKNOWNS
     if len(neurons) == 0 or not is_cheap:
         return neurons
     value = objective_of(problem, neurons)

@@ -30,6 +30,7 @@ from cvxnn.solvers.outputs.neurons import (
     with_small,
 )
 from cvxnn.solvers.outputs.newton import polished
+from cvxnn.solvers.outputs.part_ascent import PartAscent
 from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.outputs.weights import reweighted
 from cvxnn.solvers.proof_time import ProofTime
@@ -89,8 +90,10 @@ class OutputsSearch(IncumbentSearch):
         self._oracle = outputs_oracle_for(problem.rows, Effort())
         to_direction = self.basis.T @ reduction.to_direction
         self._ascent = OutputsAscent(layer.rows, to_direction, random_state)
+        on_part = PartAscent(layer, to_direction, random_state)
+        self._on_part = on_part if layer.readout is not None and on_part.is_part else None
         self._descent = OutputsDescent(self.problem, self.deadline, intercept=intercept)
-        self._intercept = intercept
+        self._intercept, self._n_kinks = intercept, len(reduction.normals)
         self._offer(nothing)
         self._certifies, self._polishes = certifies and polishes, polishes
         self._is_coarse, self._rounds, self._exchanges = True, 0, 0
@@ -122,6 +125,8 @@ class OutputsSearch(IncumbentSearch):
         improved = gained > SETTINGS.gain * abs(before[0]) or self.bound > before[1]
         excluded = len(proposals) == 0 and not self.deadline.passed
         self.stationary = excluded and not improved and self.gap > tol
+        if not self._polishes and gained <= SETTINGS.done * abs(self.objective):
+            self.stationary = True
         self.stalled = 0 if improved else self.stalled + 1
 
     def _rough_round(self, rough: TileSearch) -> None:
@@ -143,20 +148,31 @@ class OutputsSearch(IncumbentSearch):
         is_quick = self.rank <= 2 and self._certifies and V.any()
         if not is_quick:
             V = self.problem.residual(prediction_of(self._layer, self.neurons))
-            found = self._ascent.search(
-                self._layer.pull(V), self.problem.beta * (1.0 + 0.25 * excess), SETTINGS.starts,
-                starts=self.neurons.directions, most=SETTINGS.most_new, deadline=self.deadline,
-            )  # fmt: skip
+            found = self._climbed(V, self.problem.beta * (1.0 + 0.25 * excess))
         asks = is_quick or len(found) == 0 or not self._is_coarse
         if not (asks and self._certifies):
             return found
         V = self.dual_point_of(self.neurons)
         return Proposals.joined(found, self._price(V, 0.5 * excess, self._oracle_deadline()))
 
+    def _climbed(self, V: FloatArray, threshold: float) -> Proposals:
+        """What an ascent finds: at first on a part of the rows, where a readout adds up many."""
+        if self._on_part is not None and (self._is_coarse or not self._polishes):
+            if len(self.neurons) == 0:
+                found = self._on_part.spread(V, threshold)
+            else:
+                found = self._on_part.search(V, threshold, self.deadline)
+            if len(found) > 0 or not self._polishes:
+                return found
+        return self._ascent.search(
+            self._layer.pull(V), threshold, SETTINGS.starts, starts=self.neurons.directions,
+            most=SETTINGS.most_new, deadline=self.deadline,
+        )  # fmt: skip
+
     def _add(self, proposals: Proposals) -> None:
         """Bring the neurons and the proposals to rest, more closely from round to round."""
         neurons = with_small(self.problem, self.neurons, proposals, SETTINGS.small)
-        if self._is_coarse:
+        if self._is_coarse or not self._polishes:
             moved = self._descended(neurons, SETTINGS.coarse_steps, SETTINGS.coarse)
             self._offer(moved)
             return
@@ -174,7 +190,7 @@ class OutputsSearch(IncumbentSearch):
     def _is_many(self) -> bool:
         """Whether a move of a neuron crosses so many kinks that no face of a cell counts."""
         few = SETTINGS.many_angles if self.rank <= 2 else SETTINGS.many_rows
-        return len(self.problem.Y) > few
+        return self._n_kinks > few
 
     def _rested(self, neurons: Neurons) -> Neurons:
         if self._is_many:

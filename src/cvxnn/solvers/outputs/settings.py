@@ -13,8 +13,8 @@ class Settings:
     ----------
     starts : int
         Random starts of an ascent.
-    climb_steps : int
-        Steps of a climb.
+    unsure : float
+        Share of the threshold from which on what a part of the rows says is looked into.
     most_new : int
         Neurons that a round adds.
     small : float
@@ -27,11 +27,14 @@ class Settings:
     coarse_rounds : int
         Rounds that are coarse, at most.
     many_rows, many_angles : int
-        Beyond it a move of a neuron crosses many kinks; in rank two, where there is one angle.
+        Hyperplanes beyond which a move of a neuron crosses many kinks; in rank two, where there
+        is one angle.
     slow, exchanges : float, int
         Relative gain of moves below which that many rounds only exchange neurons.
     gain : float
         Relative gain of a round that is one.
+    done : float
+        The same below which a search ends that brings nothing to rest.
     nothing : float
         Neurons below this share of the longest are dropped.
     same : float
@@ -47,7 +50,7 @@ class Settings:
     """
 
     starts: int = 200
-    climb_steps: int = 40
+    unsure: float = 0.7
     most_new: int = 50
     small: float = 0.1
     coarse_steps: int = 100
@@ -62,6 +65,7 @@ class Settings:
     slow: float = 1e-6
     exchanges: int = 15
     gain: float = 1e-12
+    done: float = 1e-3
     nothing: float = 1e-7
     same: float = 0.9999
     as_good: float = 1e-14
