@@ -109,7 +109,8 @@ class OptimalSet:
     Raises
     ------
     InputError
-        If an argument is not as described, or the optimum cannot be polished.
+        If an argument is not as described, or the optimum cannot be polished; of several
+        outputs if X has a larger rank than two, or a whole arc of directions is optimal.
     TooManyPatternsError
         If the patterns of X cannot be listed.
 
@@ -356,7 +357,7 @@ class OptimalSet:
     def minimal_network(self) -> TwoLayerNetwork:
         """A vertex of the set: activations independent, so at most n neurons.
 
-        One less beside an intercept, whose column of ones is one of them.
+        Of c outputs n c; one less for each beside an intercept, whose ones are among them.
 
         No optimal network has a part of its neurons only; another may still be
         smaller, see :meth:`smallest_network`.
