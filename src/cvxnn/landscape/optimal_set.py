@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.landscape.checks import check_criterion, check_network
 from cvxnn.landscape.functions import violation
-from cvxnn.landscape.neurons import OptimalNeurons, check_criterion
+from cvxnn.landscape.neurons import OptimalNeurons
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.planar import planar_optimum
 from cvxnn.landscape.polytope import Polytope
@@ -19,7 +20,7 @@ from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
 from cvxnn.landscape.starts import starts
 from cvxnn.models.base import Model, check_landscape
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
 from cvxnn.validation import (
     as_real_array,
@@ -476,9 +477,7 @@ class OptimalSet:
         return level + lowest.reshape(shape), level + highest.reshape(shape)
 
     def _check(self, network: object, name: str) -> TwoLayerNetwork:
-        n_outputs = None if self._y.ndim == 1 else self._y.shape[1]
-        d = self._X.shape[1]
-        return check_plain(network, name, d, intercept=self.has_intercept, n_outputs=n_outputs)
+        return check_network(network, name, self._X, self._y, intercept=self.has_intercept)
 
     def _check_rows(self, X: ArrayLike) -> FloatArray:
         rows = check_data(X)
