@@ -55,7 +55,7 @@ def test_the_objective_never_rises(which, seed, more, begins_with_one):
     assert path(0.0) == start and path(1.0).n_neurons == m
     times = np.union1d(np.linspace(0.0, 1.0, 1000), path.breakpoints)
     values = np.array([objective(path(t), X, y, beta) for t in times])
-    assert (np.diff(values) / values[:-1]).max() <= 1e-11
+    assert (np.diff(values) / values[:-1]).max() <= 1e-12
     np.testing.assert_allclose(values, path.objectives(X, y, beta, times), rtol=1e-12)
     # No network is below the proven bound, and the path ends next to it.
     assert target.dual_bound <= values.min() and values[-1] <= target.dual_bound * (1.0 + 1e-9)

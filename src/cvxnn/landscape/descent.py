@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.landscape.checks import check_network
 from cvxnn.landscape.stages import Stage, balancing, growth, pruning, scaling
 from cvxnn.models.base import Model, check_landscape
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
 from cvxnn.validation import as_real_array, check_data, check_positive, check_targets
 
@@ -228,8 +229,8 @@ def descent_path(
     response = check_targets(y, len(data))
     beta = check_positive(beta, "beta")
     goal = target.network if isinstance(target, Solution) else target
-    goal = _checked(goal, "target", data, response).prune(data)
-    start = _checked(network, "network", data, response)
+    goal = check_network(goal, "target", data, response).prune(data)
+    start = check_network(network, "network", data, response)
     balance, is_needed = balancing(start)
     scales = pruning(balance.network(1.0), data)
     missing = int((scales[-1] > 0.0).sum()) + goal.n_neurons - start.n_neurons
@@ -247,12 +248,6 @@ def descent_path(
     grow = growth(balanced, scales[-1], goal)
     _check_descent(grow, data, response, beta)
     return DescentPath(start, [*stages, grow])
-
-
-def _checked(network: object, name: str, X: FloatArray, y: FloatArray) -> TwoLayerNetwork:
-    """A plain network with the outputs that y has, with or without an intercept."""
-    n_outputs = 1 if y.ndim == 1 else y.shape[1]
-    return check_plain(network, name, X.shape[1], intercept=True, n_outputs=n_outputs)
 
 
 def _check_descent(grow: Stage, X: FloatArray, y: FloatArray, beta: float) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
-from cvxnn.errors import InputError
 from cvxnn.landscape.functions import dimension_of_functions
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.validation import check_targets
 
 
 @dataclass(frozen=True)
@@ -80,13 +77,3 @@ class OptimalNeurons:
     def function_dimension(self, moves: FloatArray) -> int:
         """How many of the moves of the weights, shape (k, q), change the function on R^d."""
         return dimension_of_functions(self.directions, self.outputs, moves)
-
-
-def check_criterion(c: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    """Weights of predictions of this shape, one after the other; InputError for another shape."""
-    weights = check_targets(c, shape[0], "c")
-    if weights.shape != shape:
-        raise InputError(
-            f"c must be of shape {shape}, an entry for each prediction, got shape {weights.shape}."
-        )
-    return weights.ravel()

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.landscape.checks import check_criterion, check_network
 from cvxnn.landscape.functions import violation
-from cvxnn.landscape.neurons import OptimalNeurons, check_criterion
+from cvxnn.landscape.neurons import OptimalNeurons
 from cvxnn.landscape.optimum import Optimum
 from cvxnn.landscape.planar import planar_optimum
 from cvxnn.landscape.polytope import Polytope
@@ -19,7 +20,7 @@ from cvxnn.landscape.rays import RowsOnRays
 from cvxnn.landscape.smallest import SmallestNetwork, fewest_exactly, fewest_greedily
 from cvxnn.landscape.starts import starts
 from cvxnn.models.base import Model, check_landscape
-from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks import TwoLayerNetwork
 from cvxnn.results import Solution
 from cvxnn.validation import (
     as_real_array,
@@ -109,7 +110,8 @@ class OptimalSet:
     Raises
     ------
     InputError
-        If an argument is not as described, or the optimum cannot be polished.
+        If an argument is not as described, or the optimum cannot be polished; of several
+        outputs if X has a larger rank than two, or a whole arc of directions is optimal.
     TooManyPatternsError
         If the patterns of X cannot be listed.
 
@@ -356,7 +358,7 @@ class OptimalSet:
     def minimal_network(self) -> TwoLayerNetwork:
         """A vertex of the set: activations independent, so at most n neurons.
 
-        One less beside an intercept, whose column of ones is one of them.
+        Of c outputs n c; one less for each beside an intercept, whose ones are among them.
 
         No optimal network has a part of its neurons only; another may still be
         smaller, see :meth:`smallest_network`.
@@ -475,9 +477,7 @@ class OptimalSet:
         return level + lowest.reshape(shape), level + highest.reshape(shape)
 
     def _check(self, network: object, name: str) -> TwoLayerNetwork:
-        n_outputs = 1 if self._y.ndim == 1 else self._y.shape[1]
-        d = self._X.shape[1]
-        return check_plain(network, name, d, intercept=self.has_intercept, n_outputs=n_outputs)
+        return check_network(network, name, self._X, self._y, intercept=self.has_intercept)
 
     def _check_rows(self, X: ArrayLike) -> FloatArray:
         rows = check_data(X)
