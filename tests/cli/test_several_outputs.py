@@ -317,3 +317,5 @@ def test_a_file_of_other_outputs_than_targets_is_refused(run, refused, numbers, 
     network.save(path, metadata=metadata | {"mean": None, "scale": None})
     words = "names 1 targets, and its network has 2 outputs"
     assert words in refused("predict", path, numbers)
+    words = "names 1 target, and its network has 2 outputs"
+    assert words in refused("certify", path, numbers, "--beta", 1)

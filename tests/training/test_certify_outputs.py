@@ -159,6 +159,22 @@ def test_weights_of_rows_are_repetitions(solutions):
     assert weighted.dual_bound == pytest.approx(repeated.dual_bound, rel=2e-6)
 
 
+@pytest.mark.parametrize("loss", ["squared", "softmax"])
+def test_too_many_patterns_still_give_a_bound_and_a_neuron(loss):
+    rng = np.random.default_rng(5)
+    rows = rng.standard_normal((60, 12))
+    kinds = np.maximum(rows @ rng.standard_normal((12, 3)), 0.0).argmax(axis=1)
+    network = TwoLayerNetwork(*np.split(0.1 * rng.standard_normal((5, 15)), [12], axis=1))
+    found = certify(network, rows, np.eye(3)[kinds], 1.0, loss=loss, time_limit=1.0)
+    assert found.verdict is Verdict.IMPROVABLE and found.improving_neuron is not None
+    expected = objective(network, loss, np.eye(3)[kinds], rows, 1.0)
+    assert found.objective == pytest.approx(expected, rel=1e-12)
+    neuron = found.improving_neuron
+    after = objective(neuron.added_to(network), loss, np.eye(3)[kinds], rows, 1.0)
+    assert expected - after == pytest.approx(neuron.decrease, rel=1e-8)
+    assert 0.0 < found.dual_bound <= after
+
+
 def test_another_intercept_is_named():
     network = TwoLayerNetwork(np.zeros((0, 3)), np.zeros((0, 3)), intercept=[1.0, 0.0, 0.0])
     notes = certify(network, X, KINDS, 1e3, loss="softmax").notes

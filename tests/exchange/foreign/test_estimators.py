@@ -91,7 +91,7 @@ def test_class_weights_are_for_the_user_to_pass():
 
 def test_several_classes_against_the_rest_are_certified_one_by_one():
     labels = np.arange(30) % 3
-    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr").fit(X, labels)
+    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr", time_limit=60).fit(X, labels)
     says = r"has 3 networks, .* networks_\[k\], with labels 1"
     refused(lambda: cvxnn.certify(model, X, labels, 0.5), says)
     ones = np.column_stack([model.scaling_.transform(X), np.ones(30)])
