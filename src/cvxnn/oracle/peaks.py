@@ -270,8 +270,11 @@ class PeakSearch(ABC, Generic[F]):
         """Take over what a job has found."""
         self.n_nodes += job.take_visited()
         self.incumbent = max(self.incumbent, float(job.limits[tree.INCUMBENT]))
+        # A job that goes on has handed in the first of them before, and there may be thousands.
+        known = set(map(id, self.found))
         for peak in job.found:
-            self.add(peak)
+            if id(peak) not in known:
+                self.add(peak)
 
     @property
     def limited(self) -> bool:
