@@ -26,7 +26,9 @@ import cvxnn
 METHODS = {"shared": "softmax", "one against the rest": "ovr"}
 
 
-def rows(size: int, beta: float, split: int, limit: int) -> Iterator[list[str]]:
+def rows(
+    size: int, beta: float, split: int, limit: int, seconds_of_rest: float | None
+) -> Iterator[list[str]]:
     """Both methods on one split, next to each other."""
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8)
@@ -35,9 +37,11 @@ def rows(size: int, beta: float, split: int, limit: int) -> Iterator[list[str]]:
     )
     train = train[:limit]
     for name, multi_class in METHODS.items():
+        is_limited = multi_class == "ovr" and seconds_of_rest is not None
         model = cvxnn.ConvexReLUClassifier(
-            beta, model=cvxnn.Conv(size), multi_class=multi_class, random_state=split
-        )
+            beta, model=cvxnn.Conv(size), multi_class=multi_class, random_state=split,
+            time_limit=seconds_of_rest if is_limited else "auto",
+        )  # fmt: skip
         begin = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -58,16 +62,17 @@ def main() -> None:
     parser.add_argument("--betas", type=float, nargs="+", default=[1.0, 3.0])
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--images", type=int, default=1437, help="to train on, at most")
+    parser.add_argument("--seconds", type=float, help="for one against the rest, not a minute")
     options = parser.parse_args()
     # Compiles the kernels.
-    list(rows(2, 100.0, 0, 100))
+    list(rows(2, 100.0, 0, 100, None))
     header = ("filters", "beta", "split", "method", "% wrong", "log loss", "filters in all", "s")
     found = (
         row
         for size in options.sizes
         for beta in options.betas
         for split in range(options.splits)
-        for row in rows(size, beta, split, options.images)
+        for row in rows(size, beta, split, options.images, options.seconds)
     )
     print_table(header, found)
 

@@ -189,6 +189,20 @@ def test_many_patches_are_searched_on_a_part_of_them_at_first():
     assert exact.dual_bound <= solution.objective <= 1.005 * exact.objective
 
 
+@pytest.mark.parametrize("pooling", ["sum", "average"])
+def test_large_filters_have_a_bound_by_the_relaxation(pooling):
+    signals, Y = drawn((10, 8), 2, seed=9)
+    patches = patches_by_loops(signals, (7,))
+    patches = np.concatenate([patches, np.ones((10, 2, 1))], axis=2)
+    share = 0.5 if pooling == "average" else 1.0
+    model, method = Conv(7, bias=True, pooling=pooling), cvxnn.Global(proof_time=1.0)
+    with pytest.warns(ConvergenceWarning):
+        solution = solve(signals, Y, 2.0 * share, model=model, method=method, tol=1e-9)
+    found = lowest(share * patches, Y, 2.0 * share, SquaredLoss(), slope=0.0, intercept=False)
+    assert solution.dual_bound <= found and solution.objective <= 1.001 * found
+    assert solution.certificate.kind == "relaxation" and solution.gap < 0.2
+
+
 def test_what_there_is_not_is_said():
     signals, Y = drawn((6, 4), 2)
     refused(
