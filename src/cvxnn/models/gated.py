@@ -13,13 +13,15 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
-from cvxnn.models.base import Choices, Model
-from cvxnn.models.cone_decomposition import relu_network
+from cvxnn.models.base import Capabilities, Choices, Model
+from cvxnn.models.cone_decomposition import relu_network, shared_relu_network
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
+from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
+from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_count, check_data
 
 
@@ -35,9 +37,9 @@ class GatedNetwork(DenseNetwork):
         Row j is ``g_j``.
     hidden_weights : array-like, shape (m, d)
         Row j is ``u_j``.
-    output_weights : array-like, shape (m,)
-        Entry j is ``a_j``.
-    intercept : float, default 0.0
+    output_weights : array-like, shape (m,), or (m, c) for c outputs
+        Entry or row j is ``a_j``; neurons are shared by the outputs.
+    intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
     Raises
@@ -57,9 +59,13 @@ class GatedNetwork(DenseNetwork):
     GatedNetwork(n_neurons=2, n_features=2)
     >>> network.forward([[1.0, 3.0], [-1.0, 3.0]])
     array([10.,  2.])
+    >>> GatedNetwork([[1.0]], [[2.0]], [[3.0, -1.0]]).forward([[1.0], [-1.0]])
+    array([[ 6., -2.],
+           [-0.,  0.]])
     """
 
     __slots__ = ()
+    _output_axes = (1, 2)
 
     def __init__(
         self,
@@ -67,7 +73,7 @@ class GatedNetwork(DenseNetwork):
         hidden_weights: ArrayLike,
         output_weights: ArrayLike,
         *,
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         arrays = {"gates": frozen(gates, "gates", 2, of="neuron")}
         super().__init__(hidden_weights, output_weights, arrays, {}, intercept)
@@ -99,7 +105,8 @@ class GatedNetwork(DenseNetwork):
 
         On these rows a neuron ``w = u_j a_j`` is linear where its gate is open. Two
         ReLU neurons with its pattern, v and u of its cone with ``v - u = w``, are the
-        same; elsewhere than on X they may differ.
+        same; elsewhere than on X they may differ. Of several outputs it is ``u_j`` that is
+        taken apart, and both have the outputs of the neuron.
 
         Parameters
         ----------
@@ -113,8 +120,8 @@ class GatedNetwork(DenseNetwork):
         Returns
         -------
         TwoLayerNetwork
-            Balanced, with at most two neurons for each pattern of the gates on X. Its
-            penalty is at least that of this network and can be far above the least
+            Balanced, with at most two neurons for each pattern of the gates on X, or of several
+            outputs for each neuron. Its penalty is at least that of this network and can be far above the least
             that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
 
         Raises
@@ -143,8 +150,14 @@ class GatedNetwork(DenseNetwork):
         """
         rows = self._check_data(X)
         method = check_choice(method, "method", ("closed_form", "minimum_norm"))
-        products = self.hidden_weights * self.output_weights[:, None]
-        network = relu_network(rows, self.gates, products, least=method == "minimum_norm")
+        least = method == "minimum_norm"
+        if self.n_outputs is not None:
+            network = shared_relu_network(
+                rows, self.gates, self.hidden_weights, self.output_weights, least=least
+            )
+        else:
+            products = self.hidden_weights * self.output_weights[:, None]
+            network = relu_network(rows, self.gates, products, least=least)
         return network.with_intercept(self.intercept)
 
     @classmethod
@@ -248,12 +261,34 @@ class Gated(Model):
             gates = np.vstack([gates, np.zeros(X.shape[1])])
         return GatedRows.of(X, gates)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(outputs=("global",))
+
     def strategy(self, problem: Problem[GatedRows], choices: Choices) -> GateStrategy:
-        draws = None
-        if self.gates is None:
-            draws = GateDraws(problem.rows.X, self.n_gates, choices.random_state)
-        return GateStrategy(problem, draws)
+        return GateStrategy(problem, self._draws(problem, choices))
+
+    def strategy_of(
+        self,
+        problem: Problem[GatedRows],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """Of several outputs intercepts are weights like others, without a price."""
+        if problem.n_outputs == 1:
+            return super().strategy_of(problem, choices, shape, intercept=intercept)
+        draws = self._draws(problem, choices)
+        return GatedOutputsStrategy(problem, draws, intercept=intercept)
+
+    def _draws(self, problem: Problem[GatedRows], choices: Choices) -> GateDraws | None:
+        """The gates that are still to be drawn, where none are given."""
+        if self.gates is not None:
+            return None
+        return GateDraws(problem.rows.X, self.n_gates, choices.random_state)
 
     def _network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
         hidden, output = neurons.balanced()
-        return GatedNetwork(neurons.gates, hidden, output[:, 0])
+        output = output[:, 0] if output.shape[1] == 1 else output
+        return GatedNetwork(neurons.gates, hidden, output)

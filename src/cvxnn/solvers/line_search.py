@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
@@ -17,7 +18,7 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     ----------
     problem : Problem
         Of any rows.
-    prediction, move : ndarray, shape (n,)
+    prediction, move : ndarray, shape (n,), or (n, c) for several outputs
         f, and what a neuron of size 1 adds to it.
 
     Examples
@@ -29,9 +30,9 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     >>> round(best_size(problem, np.zeros(2), problem.y / 5.0), 12)
     4.0
     """
-    loss, y, beta = problem.loss, problem.y, problem.beta
-    slope_at_zero = float(loss.gradient(prediction, y) @ move) + beta
-    weight = float(loss.majorizer(prediction, y) @ move**2)
+    loss, y, beta = problem.loss, problem.target, problem.beta
+    slope_at_zero = float(np.vdot(loss.gradient(prediction, y), move)) + beta
+    weight = float(np.vdot(loss.majorizer(prediction, y), move**2))
     if slope_at_zero >= 0.0 or weight == 0.0:
         return 0.0
     # The minimum of the parabola that majorizes the loss: that of a quadratic loss.
@@ -40,7 +41,7 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     def slope(t: float) -> float:
         """Relative to that at 0, whose square might leave the range of float64."""
         moved = prediction + t * unit * move
-        return (float(loss.gradient(moved, y) @ move) + beta) / -slope_at_zero
+        return (float(np.vdot(loss.gradient(moved, y), move)) + beta) / -slope_at_zero
 
     end = 1.0
     while slope(end) < 0.0:
