@@ -121,8 +121,8 @@ class GatedNetwork(DenseNetwork):
         -------
         TwoLayerNetwork
             Balanced, with at most two neurons for each pattern of the gates on X, or of several
-            outputs for each neuron. Its penalty is at least that of this network and can be far above the least
-            that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
+            outputs for each neuron. Its penalty is at least that of this network and can be far
+            above the least that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
 
         Raises
         ------
@@ -179,6 +179,15 @@ class Gated(Model):
     patterns of X that is a lower bound on the optimum of ReLU networks. The network has at
     most one neuron for each pattern, and at most n.
 
+    With c outputs, y of shape (n, c), neurons have vectors ``a_j``, and the optimum is that of
+
+        min_Z l(sum_i D_i X Z_i, Y) + beta sum_i ||Z_i||_*
+
+    with matrices ``Z_i`` of shape (d, c) and the nuclear norm, the sum of singular values: a
+    singular triple is a neuron, at most min(d, c) for each pattern, and at most n c. The gate 0
+    alone, ``Gated(gates=np.zeros((1, d)))``, is the linear network of two layers, a regression
+    of low rank.
+
     Parameters
     ----------
     gates : array-like, shape (G, d), optional
@@ -203,10 +212,16 @@ class Gated(Model):
     fewer. A round is a step of it. A small beta is reached by falling ones. The bound is that
     of ``v = -t grad l`` with t such that no gate violates it, rounding included.
 
+    With c outputs gates come in whose ``X'D_i V`` has a singular value above beta, and all
+    weights move together, by L-BFGS and Newton's method on the smooth function of balanced
+    weights: O(n k (d + c)) a step for k neurons, and O(n G d c) to price all. Below a thousandth
+    of the largest beta, where targets are fitted nearly exactly, that takes many rounds.
+
     References
     ----------
     A. Mishkin, A. Sahiner and M. Pilanci, Fast Convex Optimization for Two-Layer ReLU
-    Networks, ICML 2022, problem (C-GReLU).
+    Networks, ICML 2022, problem (C-GReLU); A. Sahiner, T. Ergen, J. Pauly and M. Pilanci,
+    Vector-output ReLU Neural Network Problems are Copositive Programs, ICLR 2021.
 
     Examples
     --------
@@ -216,6 +231,11 @@ class Gated(Model):
     >>> solution = cvxnn.solve(X, y, beta=1.0, model=model)
     >>> print(solution.status.name, f"{solution.objective:.4f}")
     OPTIMAL 2.3848
+    >>> classes = np.eye(3)[np.digitize(X[:, 0], [-0.4, 0.4])]
+    >>> linear = Gated(gates=np.zeros((1, 3)))
+    >>> solution = cvxnn.solve(X, classes, beta=1.0, model=linear, loss="softmax")
+    >>> print(solution.status.name, solution.network)
+    OPTIMAL GatedNetwork(n_neurons=2, n_features=3, n_outputs=3)
     """
 
     gates: ArrayLike | None = None

@@ -29,7 +29,7 @@ def largest_of_gates(X: FloatArray, gates: FloatArray, v: FloatArray) -> float:
     >>> round(largest_of_gates(np.eye(2), gates, np.array([3.0, 4.0])), 9)
     5.0
     """
-    n, d = X.shape
+    n = len(X)
     unit, weight_unit = power_of_two(X), power_of_two(v)
     X, v = X / unit, v / weight_unit
     sizes = np.abs(v) * norms_up(X)

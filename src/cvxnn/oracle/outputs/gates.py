@@ -45,7 +45,7 @@ class OutputsGatePrice(Price):
 
 @final
 class OutputsGateOracle:
-    """``max_{||u|| <= 1} ||V'D_i X u||``, the largest singular value of ``X'D_i V``, for every gate.
+    """``max_{||u|| <= 1} ||V'D_i X u||`` for every gate i: singular values of ``X'D_i V``.
 
     Parameters
     ----------

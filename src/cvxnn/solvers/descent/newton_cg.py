@@ -113,9 +113,7 @@ def newton_minimise(function: Curved, start: FloatArray, rest: Rest) -> FloatArr
     return point
 
 
-def _move(
-    curvature: Curvature, gradient: FloatArray, enough: float, products: int
-) -> FloatArray:
+def _move(curvature: Curvature, gradient: FloatArray, enough: float, products: int) -> FloatArray:
     """The step of Newton's method, as far as conjugate gradients come."""
     sizes, move, left = curvature.sizes, np.zeros_like(gradient), gradient.copy()
     scaled = left / sizes

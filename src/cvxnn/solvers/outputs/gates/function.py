@@ -41,9 +41,7 @@ class Weights:
         """Others of these shapes."""
         ends = self.hidden.size, self.hidden.size + self.output.size
         hidden, output, b = np.split(flat, ends)
-        return Weights(
-            hidden.reshape(self.hidden.shape), output.reshape(self.output.shape), b
-        )
+        return Weights(hidden.reshape(self.hidden.shape), output.reshape(self.output.shape), b)
 
 
 @final

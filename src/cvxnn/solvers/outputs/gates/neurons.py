@@ -58,9 +58,7 @@ class GateTriples:
         """With ``u_j a_j'`` times numbers >= 0, shape (k,), without those of 0."""
         kept, root = scales > 0.0, np.sqrt(scales)[:, None]
         hidden, output = self.weights.hidden * root, self.weights.output * root
-        return GateTriples(
-            Weights(hidden[kept], output[kept], self.weights.b), self.gates[kept]
-        )
+        return GateTriples(Weights(hidden[kept], output[kept], self.weights.b), self.gates[kept])
 
     def recomposed(self, nothing: float) -> GateTriples:
         """The same sums ``Z_i = sum_j u_j a_j'`` of each gate, from their singular triples.
@@ -69,23 +67,25 @@ class GateTriples:
         ``Z_i``, and at most min(d, c) neurons. Values below a share `nothing` of the largest
         of all are dropped. Gates are in their order.
         """
-        found = [(gate, *self._triples(gate)) for gate in np.unique(self.gates)]
-        largest = max((float(sizes.max(initial=0.0)) for _, _, sizes, _ in found), default=0.0)
-        whole = GateTriples.none(self.weights.hidden.shape[1], self.weights.b)
-        parts = [whole.weights.hidden], [whole.weights.output], [whole.gates]
-        for gate, left, sizes, right in found:
-            kept = sizes > nothing * largest
-            root = np.sqrt(sizes[kept])[:, None]
-            parts[0].append(left.T[kept] * root)
-            parts[1].append(right[kept] * root)
-            parts[2].append(np.full(int(kept.sum()), gate))
-        hidden, output, gates = (np.concatenate(part) for part in parts)
-        return GateTriples(Weights(hidden, output, self.weights.b), gates)
+        if len(self) == 0:
+            return self
+        each = np.unique(self.gates)
+        left, sizes, right = zip(*(self._triples(gate) for gate in each), strict=True)
+        gates = np.repeat(each, [len(of_gate) for of_gate in sizes])
+        joined = np.concatenate(sizes)
+        kept = joined > nothing * joined.max()
+        root = np.sqrt(joined[kept])[:, None]
+        weights = replace(
+            self.weights,
+            hidden=np.concatenate(left)[kept] * root,
+            output=np.concatenate(right)[kept] * root,
+        )
+        return GateTriples(weights, gates[kept])
 
     def _triples(self, gate: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The singular value decomposition of ``Z_i``, from factors of few columns."""
+        """Left vectors as rows, sizes and right vectors of ``Z_i``, from factors of few columns."""
         of_gate = self.gates == gate
         Q, R = np.linalg.qr(self.weights.hidden[of_gate].T)
         P, S = np.linalg.qr(self.weights.output[of_gate].T)
         left, sizes, right = np.linalg.svd(R @ S.T, full_matrices=False)
-        return Q @ left, sizes, right @ P.T
+        return (Q @ left).T, sizes, right @ P.T

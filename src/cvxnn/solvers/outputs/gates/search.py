@@ -54,9 +54,7 @@ class GatedOutputsSearch(IncumbentSearch):
 
     neurons: GatedNeurons
 
-    def __init__(
-        self, problem: Problem[GatedRows], deadline: Deadline, *, intercept: bool
-    ) -> None:
+    def __init__(self, problem: Problem[GatedRows], deadline: Deadline, *, intercept: bool) -> None:
         self._rows, self._intercept = problem.rows, intercept
         self._oracle = OutputsGateOracle(problem.rows, most=SETTINGS.most_new)
         # Weights of an optimum are combinations of rows; few rows span less than R^d.

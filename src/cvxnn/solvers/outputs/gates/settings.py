@@ -44,7 +44,7 @@ class Settings:
     """
 
     first_share: float = 0.1
-    path_factor: float = 0.1
+    path_factor: float = 0.3
     near_enough: float = 0.05
     most_new: int = 100
     small: float = 0.5
@@ -52,7 +52,7 @@ class Settings:
     enough: float = 1e-4
     near: float = 0.2
     slow: float = 1e-3
-    newton_steps: int = 30
+    newton_steps: int = 100
     products: int = 300
     rest: float = 1e-2
     least_rest: float = 1e-2
