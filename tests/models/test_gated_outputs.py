@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from exchange.outputs import by_onnx, by_torch
+from scipy.special import softmax
 from sentences import refused
 
 import cvxnn
@@ -237,3 +239,14 @@ def test_files_keep_several_outputs(tmp_path):
         network, _ = cvxnn.load_network(tmp_path / name)
         assert network == solution.network and hash(network) == hash(solution.network)
         np.testing.assert_array_equal(network(X), solution.network(X))
+
+
+@pytest.mark.parametrize("run", [by_torch, by_onnx])
+def test_exports_have_the_same_values(run):
+    X, _ = draw()
+    rng = np.random.default_rng(0)
+    hidden, output = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    network = GatedNetwork(gates_of(), hidden, output, intercept=[0.5, -2.0])
+    np.testing.assert_allclose(run(network, X), network(X), rtol=1e-12)
+    shares = softmax(network(X), axis=1)
+    np.testing.assert_allclose(run(network, X, probabilities=True), shares, rtol=1e-10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -63,56 +62,35 @@ class GatedOutputsSearch(IncumbentSearch):
         self._X = problem.rows.X @ self.basis if d > n else problem.rows.X
         nothing = without_neurons(problem, intercept=intercept)
         b = np.broadcast_to(nothing.intercept, problem.n_outputs)
-        self._triples = self._best = GateTriples.none(
-            self._X.shape[1], np.array(b, dtype=np.float64)
-        )
-        self._easier, self._is_slow = problem, False
+        self._triples = GateTriples.none(self._X.shape[1], np.array(b, dtype=np.float64))
+        self._is_slow = False
         super().__init__(problem, self._as_neurons(self._triples), "gates", deadline)
         self._prediction = np.broadcast_to(self._triples.weights.b, problem.Y.shape)
-        self._value = self.objective = problem.value(self._prediction)
+        self.objective = problem.value(self._prediction)
         self._price = self._certified()
-        # A small beta is reached by falling ones: the optimum for it is far from zero.
-        largest = float(self._price.norms.max(initial=0.0))
-        if problem.beta < SETTINGS.first_share * largest:
-            self._set_beta(SETTINGS.first_share * largest)
 
     def step(self, tol: float) -> None:
         """Add the neurons that are missing most, and bring all to rest."""
         check_interrupt()
-        before, value = (self.objective, self.bound), self._value
+        before = self.objective, self.bound
         excess = self._excess
         triples = self._with_missing()
         moved = self._descended(triples, max(excess, 0.0), tol)
-        self._take_over(moved.recomposed(SETTINGS.nothing))
+        self._offer(moved.recomposed(SETTINGS.nothing))
         self._price = self._certified()
-        self._is_slow = value - self._value <= SETTINGS.slow * abs(value)
-        gained = before[0] - self.objective > SETTINGS.gain * abs(before[0])
-        improved = gained or self.bound > before[1] or self._lower_beta()
+        gained = before[0] - self.objective
+        self._is_slow = gained <= SETTINGS.slow * abs(before[0])
+        improved = gained > SETTINGS.gain * abs(before[0]) or self.bound > before[1]
         self.stalled = 0.0 if improved else self.stalled + 1.0
-
-    def _lower_beta(self) -> bool:
-        """The next problem of the path, once this one is nearly solved; whether there is one."""
-        beta = self._easier.beta
-        if beta == self.problem.beta:
-            return False
-        if self._excess <= SETTINGS.near_enough:
-            lower = max(self.problem.beta, SETTINGS.path_factor * beta)
-            self._set_beta(lower)
-        return True
-
-    def _set_beta(self, beta: float) -> None:
-        self._easier = replace(self._easier, beta=beta)
-        self._value = self._value_of(self._triples, self._prediction)
-        self._price = self._certified()
 
     @property
     def _excess(self) -> float:
         """By which share of beta the largest singular value is above it."""
-        return float(self._price.norms.max(initial=0.0)) / self._easier.beta - 1.0
+        return float(self._price.norms.max(initial=0.0)) / self.problem.beta - 1.0
 
     def _with_missing(self) -> GateTriples:
         """The neurons, and small new ones of singular values above beta."""
-        price, problem, X = self._price, self._easier, self._X
+        price, problem, X = self._price, self.problem, self._X
         found, self.n_blocks = price.found, len(price.found)
         if len(found) == 0:
             return self._triples
@@ -129,7 +107,7 @@ class GatedOutputsSearch(IncumbentSearch):
             return triples
         weights = triples.weights
         function = GatedFunction(
-            self._easier, self._X, self._sides(triples), weights, self.deadline,
+            self.problem, self._X, self._sides(triples), weights, self.deadline,
             intercept=self._intercept,
         )  # fmt: skip
         point = minimise(
@@ -139,7 +117,7 @@ class GatedOutputsSearch(IncumbentSearch):
         if excess <= SETTINGS.near or self._is_slow:
             excess = min(excess, SETTINGS.near)
             share = max(SETTINGS.rest * excess, SETTINGS.least_rest * tol)
-            gradient = share * self._easier.beta * float(np.linalg.norm(point[: -len(weights.b)]))
+            gradient = share * self.problem.beta * float(np.linalg.norm(point[: -len(weights.b)]))
             rest = Rest(gradient, SETTINGS.newton_steps, SETTINGS.products)
             point = newton_minimise(function, point, rest)
         return GateTriples(weights.reshaped(point), triples.gates)
@@ -148,25 +126,19 @@ class GatedOutputsSearch(IncumbentSearch):
         """1 where the gate of a neuron is open, shape (n, k)."""
         return np.ascontiguousarray(self._rows.masks[triples.gates].T, dtype=np.float64)
 
-    def _take_over(self, triples: GateTriples) -> None:
-        """Go on from neurons that are as good on the path; keep them where they are the best."""
+    def _offer(self, triples: GateTriples) -> None:
+        """Keep neurons that are as good."""
         weights = triples.weights
         active = (self._X @ weights.hidden.T) * self._sides(triples)
         prediction = active @ weights.output + weights.b
-        value = self._value_of(triples, prediction)
-        if value <= self._value * (1.0 + SETTINGS.as_good):
-            self._value, self._triples, self._prediction = value, triples, prediction
-            self._keep(triples, prediction)
-
-    def _keep(self, triples: GateTriples, prediction: FloatArray) -> None:
         value = self.problem.value(prediction, float(triples.sizes.sum()))
         if value <= self.objective * (1.0 + SETTINGS.as_good):
-            self.objective, self.neurons = value, self._as_neurons(triples)
-            self._best = triples
+            self._keep(triples, value)
+            self._prediction = prediction
 
-    def _value_of(self, triples: GateTriples, prediction: FloatArray) -> float:
-        """Of the problem of the path."""
-        return self._easier.value(prediction, float(triples.sizes.sum()))
+    def _keep(self, triples: GateTriples, objective: float) -> None:
+        self.objective, self._triples = objective, triples
+        self.neurons = self._as_neurons(triples)
 
     def _as_neurons(self, triples: GateTriples) -> GatedNeurons:
         weights, sizes = triples.weights, triples.sizes
@@ -180,7 +152,7 @@ class GatedOutputsSearch(IncumbentSearch):
         """Raise the bound by the dual point of the prediction; what it makes of all gates."""
         V = self.problem.residual(self._prediction)
         dual = dual_point(self.problem, V, intercept=self._intercept)
-        beta = self._easier.beta
+        beta = self.problem.beta
         price = self._oracle.price(dual, beta, deadline=self.deadline)
         self._take(DualProof.priced(dual, price))
         if not self._intercept:
@@ -190,7 +162,7 @@ class GatedOutputsSearch(IncumbentSearch):
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Leave neurons with independent outputs, at most n c, if that costs nothing."""
-        triples = self._best
+        triples = self._triples
         if len(triples) == 0:
             return
         weights, sizes = triples.weights, triples.sizes
@@ -203,7 +175,7 @@ class GatedOutputsSearch(IncumbentSearch):
         prediction = active @ (scales[:, None] * weights.output) + weights.b
         value = self.problem.value(prediction, float(scales @ sizes))
         if relative_gap(value, self.bound) <= max(self.gap, tol):
-            self.objective, self._best, self.neurons = value, pruned, self._as_neurons(pruned)
+            self._keep(pruned, value)
 
 
 def _are_independent(active: FloatArray, output: FloatArray) -> bool:

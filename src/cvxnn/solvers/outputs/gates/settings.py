@@ -11,11 +11,6 @@ class Settings:
 
     Attributes
     ----------
-    first_share, path_factor : float
-        The path to a small beta: its first one in shares of the largest, and the factor to the
-        next.
-    near_enough : float
-        Excess of the singular values over beta, as a share, at which the next one follows.
     most_new : int
         Neurons that a round adds.
     small : float
@@ -43,9 +38,6 @@ class Settings:
         Eigenvalue of the cosines of the neurons' outputs above which they are independent.
     """
 
-    first_share: float = 0.1
-    path_factor: float = 0.3
-    near_enough: float = 0.05
     most_new: int = 100
     small: float = 0.5
     steps: int = 100
