@@ -123,9 +123,10 @@ def solve(
     dozen distinct rows are certified at any rank, by fixing their signs.
     Where it cannot finish, the status is STATIONARY.
 
-    Several outputs are for plain and leaky ReLU. Neurons are found by ascents on ``||V'(Xu)_+||``,
-    moved together and brought to rest by Newton's method; the optimum is certified exactly in
-    rank two, where a round costs O(n c), and by branch and bound up to rank 5 or so.
+    Several outputs are for plain and leaky ReLU, and for :class:`Gated`. ReLU neurons are found by
+    ascents on ``||V'(Xu)_+||``, moved together and brought to rest by Newton's method; the optimum
+    is certified exactly in rank two, where a round costs O(n c), and by branch and bound up to
+    rank 5 or so.
 
     Any other loss of one output is a sequence of weighted squares, which are squared losses on
     scaled rows (proximal Newton): some ten times the work.
