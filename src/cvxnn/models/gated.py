@@ -61,7 +61,7 @@ class GatedNetwork(DenseNetwork):
     array([10.,  2.])
     >>> GatedNetwork([[1.0]], [[2.0]], [[3.0, -1.0]]).forward([[1.0], [-1.0]])
     array([[ 6., -2.],
-           [-0.,  0.]])
+           [ 0.,  0.]])
     """
 
     __slots__ = ()
