@@ -48,3 +48,13 @@ def test_several_targets(loss):
     assert model.__sklearn_tags__().target_tags.multi_output
     assert model.predict(FLOWERS).shape == targets.shape and model.score(FLOWERS, targets) > 0.9
     assert model.network_.n_outputs == 2 and model.dual_gap_ <= 1e-6
+
+
+def test_a_class_without_rows_has_the_probability_0():
+    weights = (SPECIES != 1).astype(float)
+    model = ConvexReLUClassifier(0.5, model=Gated(n_gates=20)).fit(FLOWERS, NAMES, weights)
+    chances = model.predict_proba(FLOWERS)
+    assert not chances[:, 1].any() and model.network_.n_outputs == 3
+    others = FLOWERS[SPECIES != 1], NAMES[SPECIES != 1]
+    two = ConvexReLUClassifier(0.5, model=Gated(n_gates=20)).fit(*others)
+    assert (model.predict(others[0]) == two.predict(others[0])).mean() > 0.98

@@ -250,3 +250,16 @@ def test_exports_have_the_same_values(run):
     np.testing.assert_allclose(run(network, X), network(X), rtol=1e-12)
     shares = softmax(network(X), axis=1)
     np.testing.assert_allclose(run(network, X, probabilities=True), shares, rtol=1e-10)
+
+
+def test_neurons_are_those_of_the_network_in_other_words():
+    rng = np.random.default_rng(0)
+    hidden, output = rng.standard_normal((5, 3)), rng.standard_normal((5, 2))
+    output[2] = 0.0
+    network = GatedNetwork(gates_of(), hidden, output, intercept=[0.5, -2.0])
+    again = Gated().network(Gated().neurons(network), (3,))
+    X, _ = draw()
+    assert again.n_neurons == 4 and again.penalty() < network.penalty()
+    np.testing.assert_allclose(again(X), network(X), rtol=1e-12)
+    one = GatedNetwork(gates_of(), hidden, output[:, 0])
+    np.testing.assert_allclose(Gated().network(Gated().neurons(one), (3,))(X), one(X), rtol=1e-12)

@@ -19,6 +19,7 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
+from cvxnn.solvers.columns.gate_search import GatedNeurons
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
 from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
 from cvxnn.solvers.strategy import Strategy
@@ -307,6 +308,17 @@ class Gated(Model):
         if self.gates is not None:
             return None
         return GateDraws(problem.rows.X, self.n_gates, choices.random_state)
+
+    def _neurons(self, network: GatedNetwork) -> GatedNeurons:
+        hidden, output = network.hidden_weights, network.output_weights
+        output = output[:, None] if output.ndim == 1 else output
+        lengths = [np.linalg.norm(part, axis=1)[:, None] for part in (hidden, output)]
+        sizes = (lengths[0] * lengths[1])[:, 0]
+        alive = sizes > 0.0
+        return GatedNeurons(
+            hidden[alive] / lengths[0][alive], sizes[alive], output[alive] / lengths[1][alive],
+            gates=network.gates[alive],
+        )  # fmt: skip
 
     def _network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
         hidden, output = neurons.balanced()
