@@ -48,8 +48,8 @@ class Weights:
 class GatedFunction:
     """``l(sum_j D_j X u_j a_j' + 1 b', Y) + beta/2 sum_j (||u_j||^2 + ||a_j||^2)``.
 
-    Without kinks, as gates do not move, and it has no local minima that are not global ones of
-    the program on the gates, where no neuron is missing.
+    Without kinks, as gates do not move. A point of rest at which no singular value of any
+    ``X'D_i V`` is above beta has the least value that there is, convex or not.
 
     Parameters
     ----------
