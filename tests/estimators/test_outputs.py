@@ -18,6 +18,7 @@ from cvxnn.errors import InputError
 RNG = np.random.default_rng(0)
 RELU = CASES["ReLU"]
 X, KINDS = RELU.data, RELU.classes
+CIRCULAR = "circular_conv"
 NAMES = np.array(["first", "second", "third"])[KINDS]
 ONE_HOT = np.eye(3)[KINDS]
 TARGETS = np.column_stack([RELU.target, 100.0 * KINDS - 7.0, X[:, 0] ** 2])
@@ -126,7 +127,7 @@ def test_cross_validation_walks_all_classes_in_one_network():
     [
         ({"multi_class": "multinomial"}, "multi_class must be"),
         ({"multi_class": "softmax", "loss": "squared_hinge"}, "needs loss='logistic'"),
-        ({"multi_class": "softmax", "model": "gated"}, r"needs a model .* Gated.* take 'ovr'"),
+        ({"multi_class": "softmax", "model": CIRCULAR}, r"needs a model .* Circ.* take 'ovr'"),
         ({"multi_class": "softmax", "method": "exact"}, "'exact' has one: take 'ovr'"),
     ],
 )
@@ -215,8 +216,8 @@ def test_one_column_is_one_target():
 
 
 def test_what_has_one_output_refuses_several_targets():
-    with pytest.raises(InputError, match=r"Gated.* has one output: y must be 1-D, got 3 columns"):
-        ConvexReLURegressor(1.0, model="gated").fit(X, TARGETS)
+    with pytest.raises(InputError, match=r"CircularConv.* has one output: y must be 1-D, got 3"):
+        ConvexReLURegressor(1.0, model=CIRCULAR).fit(X, TARGETS)
     with pytest.raises(InputError, match="3 outputs are trained by method='global'"):
         ConvexReLURegressor(1.0, method="exact").fit(X, TARGETS)
     with pytest.raises(ValueError, match="dim 3"):
@@ -269,7 +270,7 @@ def test_a_warm_start_has_as_many_outputs():
 def test_the_checks_of_scikit_learn_for_several_outputs(check):
     model = ConvexReLURegressor(1.0, method=cvxnn.Global(certify=False, polish=False))
     assert model.__sklearn_tags__().target_tags.multi_output
-    assert not model.set_params(model="gated").__sklearn_tags__().target_tags.multi_output
+    assert not model.set_params(model=CIRCULAR).__sklearn_tags__().target_tags.multi_output
     check("ConvexReLURegressor", model.set_params(model="relu"))
 
 

@@ -184,8 +184,8 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     multi_class : {"auto", "softmax", "ovr"}, default "auto"
         What three classes and more are: one network whose outputs share neurons, or one network
         for each class against the rest. "auto" is softmax for ``loss="logistic"`` where model and
-        method have several outputs (:class:`ReLU` without a skip connection or :class:`Conv` with
-        sums or averages, :class:`Global`).
+        method have several outputs (:class:`ReLU` without a skip connection, :class:`Conv` with
+        sums or averages or :class:`Gated`, by :class:`Global`).
         Two classes are one output in any case.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, multiplied with `sample_weight`; ``"balanced"`` gives all

@@ -57,6 +57,44 @@ def relu_network(
     return TwoLayerNetwork(neurons[kept] / roots[:, None], signs[kept] * roots)
 
 
+def shared_relu_network(
+    X: FloatArray, gates: FloatArray, hidden: FloatArray, output: FloatArray, *, least: bool
+) -> TwoLayerNetwork:
+    """The ReLU network of several outputs: the ``u_j`` one by one, each pair with ``a_j, -a_j``.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    gates, hidden : ndarray, shape (m, d)
+        ``g_j`` and ``u_j``.
+    output : ndarray, shape (m, c)
+        The ``a_j``.
+    least : bool
+        Whether the pairs are to be of minimum norm.
+
+    Raises
+    ------
+    InputError
+        If a row lies on the boundary of a gate.
+    """
+    rows = X[X.any(axis=1)]
+    always = ~gates.any(axis=1)
+    _check_interior(X, gates[~always])
+    pairs: list[FloatArray] = []
+    outputs: list[FloatArray] = []
+    for gate, u, a in zip(gates, hidden, output, strict=True):
+        sides = rows @ gate > 0.0
+        if not (u.any() and a.any() and (sides.any() or not gate.any())):
+            continue
+        cone = np.where(sides, 1.0, -1.0)[:, None] * rows
+        pairs += (u, -u) if not gate.any() else _decompose(cone, gate, u, least)
+        outputs += a, -a
+    neurons = np.array(pairs).reshape(-1, X.shape[1])
+    kept = neurons.any(axis=1)
+    signed = np.array(outputs).reshape(-1, output.shape[1])
+    return TwoLayerNetwork(neurons[kept], signed[kept]).balance()
+
+
 def _check_interior(X: FloatArray, gates: FloatArray) -> None:
     """Refuse gates on whose side a row is not known for certain in float64."""
     rounding = (X.shape[1] + 2) * _EPS * (np.abs(X) @ np.abs(gates).T)

@@ -13,13 +13,16 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
-from cvxnn.models.base import Choices, Model
-from cvxnn.models.cone_decomposition import relu_network
+from cvxnn.models.base import Capabilities, Choices, Model
+from cvxnn.models.cone_decomposition import relu_network, shared_relu_network
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
+from cvxnn.solvers.columns.gate_search import GatedNeurons
 from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
+from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
+from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_count, check_data
 
 
@@ -35,9 +38,9 @@ class GatedNetwork(DenseNetwork):
         Row j is ``g_j``.
     hidden_weights : array-like, shape (m, d)
         Row j is ``u_j``.
-    output_weights : array-like, shape (m,)
-        Entry j is ``a_j``.
-    intercept : float, default 0.0
+    output_weights : array-like, shape (m,), or (m, c) for c outputs
+        Entry or row j is ``a_j``; neurons are shared by the outputs.
+    intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
     Raises
@@ -57,9 +60,13 @@ class GatedNetwork(DenseNetwork):
     GatedNetwork(n_neurons=2, n_features=2)
     >>> network.forward([[1.0, 3.0], [-1.0, 3.0]])
     array([10.,  2.])
+    >>> GatedNetwork([[1.0]], [[2.0]], [[3.0, -1.0]]).forward([[1.0], [-1.0]])
+    array([[ 6., -2.],
+           [ 0.,  0.]])
     """
 
     __slots__ = ()
+    _output_axes = (1, 2)
 
     def __init__(
         self,
@@ -67,7 +74,7 @@ class GatedNetwork(DenseNetwork):
         hidden_weights: ArrayLike,
         output_weights: ArrayLike,
         *,
-        intercept: float = 0.0,
+        intercept: float | ArrayLike = 0.0,
     ) -> None:
         arrays = {"gates": frozen(gates, "gates", 2, of="neuron")}
         super().__init__(hidden_weights, output_weights, arrays, {}, intercept)
@@ -99,7 +106,8 @@ class GatedNetwork(DenseNetwork):
 
         On these rows a neuron ``w = u_j a_j`` is linear where its gate is open. Two
         ReLU neurons with its pattern, v and u of its cone with ``v - u = w``, are the
-        same; elsewhere than on X they may differ.
+        same; elsewhere than on X they may differ. Of several outputs it is ``u_j`` that is
+        taken apart, and both have the outputs of the neuron.
 
         Parameters
         ----------
@@ -113,9 +121,9 @@ class GatedNetwork(DenseNetwork):
         Returns
         -------
         TwoLayerNetwork
-            Balanced, with at most two neurons for each pattern of the gates on X. Its
-            penalty is at least that of this network and can be far above the least
-            that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
+            Balanced, with at most two neurons for each pattern of the gates on X, or of several
+            outputs for each neuron. Its penalty is at least that of this network and can be far
+            above the least that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
 
         Raises
         ------
@@ -143,8 +151,14 @@ class GatedNetwork(DenseNetwork):
         """
         rows = self._check_data(X)
         method = check_choice(method, "method", ("closed_form", "minimum_norm"))
-        products = self.hidden_weights * self.output_weights[:, None]
-        network = relu_network(rows, self.gates, products, least=method == "minimum_norm")
+        least = method == "minimum_norm"
+        if self.n_outputs is not None:
+            network = shared_relu_network(
+                rows, self.gates, self.hidden_weights, self.output_weights, least=least
+            )
+        else:
+            products = self.hidden_weights * self.output_weights[:, None]
+            network = relu_network(rows, self.gates, products, least=least)
         return network.with_intercept(self.intercept)
 
     @classmethod
@@ -165,6 +179,15 @@ class Gated(Model):
     over the patterns ``D_i`` of the gates, program (5) without its cones. With all
     patterns of X that is a lower bound on the optimum of ReLU networks. The network has at
     most one neuron for each pattern, and at most n.
+
+    With c outputs, y of shape (n, c), neurons have vectors ``a_j``, and the optimum is that of
+
+        min_Z l(sum_i D_i X Z_i, Y) + beta sum_i ||Z_i||_*
+
+    with matrices ``Z_i`` of shape (d, c) and the nuclear norm, the sum of singular values: a
+    singular triple is a neuron, at most min(d, c) for each pattern, and at most n c. The gate 0
+    alone, ``Gated(gates=np.zeros((1, d)))``, is the linear network of two layers, a regression
+    of low rank.
 
     Parameters
     ----------
@@ -190,10 +213,16 @@ class Gated(Model):
     fewer. A round is a step of it. A small beta is reached by falling ones. The bound is that
     of ``v = -t grad l`` with t such that no gate violates it, rounding included.
 
+    With c outputs gates come in whose ``X'D_i V`` has a singular value above beta, and all
+    weights move together, by L-BFGS and Newton's method on the smooth function of balanced
+    weights: O(n k (d + c)) a step for k neurons, and O(n G d c) to price all. Below a thousandth
+    of the largest beta, where targets are fitted nearly exactly, that takes many rounds.
+
     References
     ----------
     A. Mishkin, A. Sahiner and M. Pilanci, Fast Convex Optimization for Two-Layer ReLU
-    Networks, ICML 2022, problem (C-GReLU).
+    Networks, ICML 2022, problem (C-GReLU); A. Sahiner, T. Ergen, J. Pauly and M. Pilanci,
+    Vector-output ReLU Neural Network Problems are Copositive Programs, ICLR 2021.
 
     Examples
     --------
@@ -203,6 +232,11 @@ class Gated(Model):
     >>> solution = cvxnn.solve(X, y, beta=1.0, model=model)
     >>> print(solution.status.name, f"{solution.objective:.4f}")
     OPTIMAL 2.3848
+    >>> classes = np.eye(3)[np.digitize(X[:, 0], [-0.4, 0.4])]
+    >>> linear = Gated(gates=np.zeros((1, 3)))
+    >>> solution = cvxnn.solve(X, classes, beta=1.0, model=linear, loss="softmax")
+    >>> print(solution.status.name, solution.network)
+    OPTIMAL GatedNetwork(n_neurons=2, n_features=3, n_outputs=3)
     """
 
     gates: ArrayLike | None = None
@@ -248,12 +282,45 @@ class Gated(Model):
             gates = np.vstack([gates, np.zeros(X.shape[1])])
         return GatedRows.of(X, gates)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(outputs=("global",))
+
     def strategy(self, problem: Problem[GatedRows], choices: Choices) -> GateStrategy:
-        draws = None
-        if self.gates is None:
-            draws = GateDraws(problem.rows.X, self.n_gates, choices.random_state)
-        return GateStrategy(problem, draws)
+        return GateStrategy(problem, self._draws(problem, choices))
+
+    def strategy_of(
+        self,
+        problem: Problem[GatedRows],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """Of several outputs intercepts are weights like others, without a price."""
+        if problem.n_outputs == 1:
+            return super().strategy_of(problem, choices, shape, intercept=intercept)
+        draws = self._draws(problem, choices)
+        return GatedOutputsStrategy(problem, draws, intercept=intercept)
+
+    def _draws(self, problem: Problem[GatedRows], choices: Choices) -> GateDraws | None:
+        """The gates that are still to be drawn, where none are given."""
+        if self.gates is not None:
+            return None
+        return GateDraws(problem.rows.X, self.n_gates, choices.random_state)
+
+    def _neurons(self, network: GatedNetwork) -> GatedNeurons:
+        hidden, output = network.hidden_weights, network.output_weights
+        output = output[:, None] if output.ndim == 1 else output
+        lengths = [np.linalg.norm(part, axis=1)[:, None] for part in (hidden, output)]
+        sizes = (lengths[0] * lengths[1])[:, 0]
+        alive = sizes > 0.0
+        return GatedNeurons(
+            hidden[alive] / lengths[0][alive], sizes[alive], output[alive] / lengths[1][alive],
+            gates=network.gates[alive],
+        )  # fmt: skip
 
     def _network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
         hidden, output = neurons.balanced()
-        return GatedNetwork(neurons.gates, hidden, output[:, 0])
+        output = output[:, 0] if output.shape[1] == 1 else output
+        return GatedNetwork(neurons.gates, hidden, output)

@@ -202,14 +202,8 @@ class TwoLayerNetwork(NeuronSymmetries):
         return super().n_weights + skip
 
     @property
-    def n_outputs(self) -> int | None:
-        return self._n_heads
-
-    @property
     def _shown(self) -> dict[str, Any]:
         shown = super()._shown
-        if self.n_outputs is not None:
-            shown["n_outputs"] = self.n_outputs
         if self.slope != 0.0:
             shown["slope"] = self.slope
         if self.skip_weights is not None:

@@ -131,12 +131,17 @@ class DenseNetwork(Network):
         return int(self.hidden_weights.shape[1])
 
     @property
+    def n_outputs(self) -> int | None:
+        return self._n_heads
+
+    @property
     def _squared(self) -> tuple[FloatArray, ...]:
         return self.hidden_weights, self.output_weights
 
     @property
     def _shown(self) -> dict[str, Any]:
-        return {"n_neurons": self.n_neurons, "n_features": self.n_features}
+        shown = {"n_neurons": self.n_neurons, "n_features": self.n_features}
+        return shown if self.n_outputs is None else {**shown, "n_outputs": self.n_outputs}
 
     def _neurons_on(self, rows: Any) -> Prediction:
         return predict(rows, self.hidden_weights, self.output_weights)

@@ -123,8 +123,8 @@ def solve(
     dozen distinct rows are certified at any rank, by fixing their signs.
     Where it cannot finish, the status is STATIONARY.
 
-    Several outputs are for plain and leaky ReLU, and filters of these whose activations are summed
-    or averaged. Neurons are found by ascents on ``||V'(Xu)_+||``,
+    Several outputs are for plain and leaky ReLU, filters of these whose activations are summed
+    or averaged, and :class:`Gated`. ReLU neurons are found by ascents on ``||V'(Xu)_+||``,
     moved together and brought to rest by Newton's method; the optimum is certified exactly in
     rank two, where a round costs O(n c), and by branch and bound up to rank 5 or so.
 

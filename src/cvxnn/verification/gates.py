@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two, sum_up
 
+# Entries of masks that exist at a time.
 _CHUNK = 1 << 21
 
 
@@ -28,20 +29,35 @@ def largest_of_gates(X: FloatArray, gates: FloatArray, v: FloatArray) -> float:
     >>> round(largest_of_gates(np.eye(2), gates, np.array([3.0, 4.0])), 9)
     5.0
     """
-    n, d = X.shape
+    n = len(X)
     unit, weight_unit = power_of_two(X), power_of_two(v)
     X, v = X / unit, v / weight_unit
     sizes = np.abs(v) * norms_up(X)
     best = 0.0
     each = max(1, _CHUNK // max(1, n))
     for start in range(0, len(gates), each):
-        part = gates[start : start + each]
-        part = part / np.array([power_of_two(gate) for gate in part])[:, None]
-        products = part @ X.T
-        doubt = np.abs(products) <= gamma(d + 2) * (np.abs(part) @ np.abs(X).T)
-        # Without rounding: a sum of zeros is 0, on every machine.
-        doubt &= np.abs(part) @ np.abs(X).T > 0.0
-        lengths = norms_up(((products >= 0.0) & ~doubt) * v @ X)
+        opened, doubt = sides_of(X, gates[start : start + each])
+        lengths = norms_up(opened * v @ X)
         best = max(best, float((lengths + 1.001 * (doubt @ sizes)).max(initial=0.0)))
     bound = best * (1.0 + 8.0 * U) + gamma(n + 4) * sum_up(sizes) + n * TINY
     return float(np.nextafter(bound * unit * weight_unit, np.inf)) if v.any() else 0.0
+
+
+def sides_of(X: FloatArray, gates: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Rows on which gates are open, and those that may be on either side of them, (G, n).
+
+    The first are without the second.
+
+    Examples
+    --------
+    >>> opened, doubt = sides_of(np.array([[1.0, 0.0], [0.1, 0.3]]), np.array([[3.0, -1.0]]))
+    >>> opened.tolist(), doubt.tolist()
+    ([[True, False]], [[False, True]])
+    """
+    gates = gates / np.array([power_of_two(gate) for gate in gates])[:, None]
+    products = gates @ X.T
+    moduli = np.abs(gates) @ np.abs(X).T
+    doubt = np.abs(products) <= gamma(X.shape[1] + 2) * moduli
+    # Without rounding: a sum of zeros is 0, on every machine.
+    doubt &= moduli > 0.0
+    return (products >= 0.0) & ~doubt, doubt

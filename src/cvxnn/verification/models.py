@@ -27,6 +27,7 @@ from cvxnn.verification.kinds import (
     unlike,
     weights_of,
 )
+from cvxnn.verification.outputs.gates import largest_norm_of_gates
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
@@ -250,6 +251,10 @@ class CheckedGates(CheckedModel):
         return cls(weights_of(arrays, "gates", 2))
 
     @property
+    def takes_outputs(self) -> bool:
+        return True
+
+    @property
     def words(self) -> tuple[str, ...]:
         return (f"{len(self.gates)} gates",)
 
@@ -270,13 +275,15 @@ class CheckedGates(CheckedModel):
         X = table(data)
         if self.gates.shape[1] != X.shape[1]:
             raise InputError("X must have as many columns as the gates of the certificate.")
-        return largest_of_gates(X, self.gates, v), "a norm for each gate"
+        if v.ndim == 1:
+            return largest_of_gates(X, self.gates, v), "a norm for each gate"
+        return largest_norm_of_gates(X, self.gates, v), "a singular value for each gate"
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
-        return gated(table(data), self.gates, *_dense_weights(arrays, 1))
+        return gated(table(data), self.gates, *_dense_weights(arrays, 1, 2))
 
     def penalty(self, arrays: Weights) -> tuple[float, float]:
-        return half_of_squares(_dense_weights(arrays, 1))
+        return half_of_squares(_dense_weights(arrays, 1, 2))
 
 
 class BilinearModel(CheckedModel):

@@ -69,6 +69,8 @@ def dense(X: FloatArray, hidden: FloatArray, output: FloatArray, slope: float) -
 def gated(X: FloatArray, gates: FloatArray, hidden: FloatArray, output: FloatArray) -> Values:
     """``sum_j 1[X g_j >= 0] (X u_j) a_j``; rows on the boundary of a gate may be on either side.
 
+    Of output weights (m, c) there are c values in a row.
+
     Examples
     --------
     >>> gated(np.eye(2), np.array([[1.0, -1.0]]), np.ones((1, 2)), np.array([2.0])).values
@@ -78,10 +80,10 @@ def gated(X: FloatArray, gates: FloatArray, hidden: FloatArray, output: FloatArr
     if gates.shape != hidden.shape:
         raise InputError("network must be a Network of cvxnn: it has not one gate for each neuron.")
     sides, moduli = X @ gates.T, np.abs(X) @ np.abs(gates).T
-    terms = np.abs(X) @ np.abs(hidden).T * np.abs(output)
+    terms, size = np.abs(X) @ np.abs(hidden).T, np.abs(output)
     doubt = (np.abs(sides) <= gamma(X.shape[1] + 2) * moduli) & (moduli > 0.0)
     values = ((sides >= 0.0) * (X @ hidden.T)) @ output
-    errors = gamma(X.shape[1] + len(output) + 8) * terms.sum(axis=1) + (doubt * terms).sum(axis=1)
+    errors = gamma(X.shape[1] + len(output) + 8) * (terms @ size) + (doubt * terms) @ size
     return Values(values, errors)
 
 

@@ -206,7 +206,7 @@ def test_limits_leave_a_network_and_a_bound():
     ("options", "sentence"),
     [
         ({"method": "exact"}, "2 outputs are trained by method='global'"),
-        ({"model": "gated"}, "has one output"),
+        ({"model": "circular_conv"}, "has one output"),
         ({"model": ReLU(skip="free")}, "has one output"),
         ({"loss": "softmax"}, "y must have a column for each class"),
         ({"loss": "logistic"}, "labels -1 and 1 only"),

@@ -41,6 +41,11 @@ class GateDraws:
         """Gates of distinct patterns, shape (G, d); OutOfTimeError if the deadline passes."""
         return sample_until(self.X, deadline, self.count, self.random_state, "data").directions
 
+    def drawn_for(self, rows: GatedRows, deadline: Deadline) -> GatedRows:
+        """The rows with these gates, and then those that they have."""
+        gates = np.vstack([self.draw(deadline), rows.gates])
+        return GatedRows.of(rows.X, gates, deadline)
+
 
 @final
 class GateStrategy(Strategy):
@@ -71,9 +76,8 @@ class GateStrategy(Strategy):
     ) -> GateSearch:
         """The same for another problem on the rows, whose gates are drawn once."""
         if self._draws is not None:
-            rows = self._problem.rows
-            gates = np.vstack([self._draws.draw(deadline), rows.gates])
-            rows, self._draws = GatedRows.of(rows.X, gates, deadline), None
+            rows = self._draws.drawn_for(self._problem.rows, deadline)
+            self._draws = None
             self._problem, self.n_patterns = self._problem.on(rows), rows.n_gates
         return GateSearch(problem.on(self._problem.rows), deadline)
 

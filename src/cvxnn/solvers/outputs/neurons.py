@@ -45,10 +45,36 @@ def pruned(layer: Layer, neurons: Neurons, deadline: Deadline) -> Neurons:
     if len(neurons) == 0:
         return neurons
     active = layer.activations(neurons.directions) * neurons.sizes
-    columns = (active[:, None, :] * neurons.outputs.T).reshape(-1, len(neurons))
-    seen = np.flatnonzero(columns.any(axis=0))
-    neurons, columns = neurons.select(seen), columns[:, seen]
-    scales = np.ones(len(neurons))
-    for moved in prune_scales(columns, neurons.sizes, deadline=deadline):
-        scales = moved
+    seen = np.flatnonzero(active.any(axis=0))
+    neurons, active = neurons.select(seen), active[:, seen]
+    scales = independent_scales(active, neurons.outputs, neurons.sizes, deadline)
     return neurons.sized(scales * neurons.sizes).select(np.flatnonzero(scales > 0.0))
+
+
+def independent_scales(
+    active: FloatArray, outputs: FloatArray, sizes: FloatArray, deadline: Deadline
+) -> FloatArray:
+    """Scales of neurons, some of them 0, with which their ``z_j a_j'`` are independent.
+
+    Parameters
+    ----------
+    active : ndarray, shape (n, k)
+        The activations ``z_j`` as columns.
+    outputs : ndarray, shape (k, c)
+        The ``a_j``.
+    sizes : ndarray, shape (k,)
+        Of the neurons, whose sum does not grow.
+    deadline : Deadline
+        Ends the moves when it passes.
+
+    Examples
+    --------
+    >>> parallel = np.array([[1.0, 2.0], [0.0, 0.0]])
+    >>> independent_scales(parallel, np.ones((2, 1)), np.array([1.0, 1.0]), Deadline())
+    array([0. , 1.5])
+    """
+    columns = (active[:, None, :] * outputs.T).reshape(-1, len(sizes))
+    scales = np.ones(len(sizes))
+    for moved in prune_scales(columns, sizes, deadline=deadline):
+        scales = moved
+    return scales

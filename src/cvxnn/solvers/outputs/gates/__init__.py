@@ -1,0 +1,1 @@
+"""Networks of several outputs on fixed gates: nuclear norms, one for each gate."""
