@@ -51,7 +51,7 @@ def test_the_error_covers_the_exact_objective(loss, read, size):
     layer = Layer(rng.standard_normal((9, 3)) * size)
     if read:
         layer = layer.with_slope(0.3)
-    weights = rng.uniform(0.5, 2.0, layer.n_outputs)
+    weights = rng.uniform(0.5, 2.0, layer.n_predictions)
     weighted = WeightedLoss(loss, weights)
     for trial in range(20):
         hidden, output = rng.standard_normal((4, 3)) / size, rng.standard_normal(4)

@@ -133,7 +133,7 @@ class ScalableRows(Protocol):
     """What a problem asks of its rows: their size, and themselves divided by it."""
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
 
     @property
@@ -204,7 +204,7 @@ class Problem(Generic[R]):
         InputError
             If an argument is not as described there.
         """
-        target, beta = check_targets(y, rows.n_outputs), check_positive(beta, "beta")
+        target, beta = check_targets(y, rows.n_predictions), check_positive(beta, "beta")
         chosen = as_loss(loss)
         chosen.check(target)
         if sample_weight is not None:

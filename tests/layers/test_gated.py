@@ -34,7 +34,7 @@ def test_the_first_gate_of_each_pattern_is_kept(n, d, count, seed):
     assert np.array_equal(rows.gates, by_hand(X, gates))
     assert np.array_equal(rows.masks, open_gates(X, rows.gates).T)
     assert rows.n_gates == len(rows.gates)
-    assert (rows.n_outputs, rows.n_features) == (n, d)
+    assert (rows.n_predictions, rows.n_features) == (n, d)
 
 
 def test_a_gate_is_open_on_its_boundary_and_the_gate_zero_is_a_pattern_of_its_own():

@@ -13,7 +13,7 @@ def test_outputs_are_maxima_also_of_parts_and_in_chunks(monkeypatch):
         sum(a * max(0.0, *(x @ u for x in image)) for u, a in zip(hidden, weights, strict=True))
         for image in patches
     ]
-    assert layer.n_outputs == 7
+    assert layer.n_predictions == 7
     assert np.allclose(layer.forward(hidden, weights), expected)
     root = rng.random(7) + 0.1
     assert np.allclose(layer.weighted(root).forward(hidden, weights), root * expected)

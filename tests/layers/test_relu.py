@@ -44,7 +44,7 @@ def test_predictions_and_their_adjoint(seed, n, rows, kind):
     hidden, weights, v = rng.standard_normal((4, 3)), rng.standard_normal(4), rng.standard_normal(n)
     R = dense_readout(layer)
     columns = R @ np.maximum(layer.rows @ hidden.T, 0.0)
-    assert (layer.n_outputs, layer.n_features) == (n, 3)
+    assert (layer.n_predictions, layer.n_features) == (n, 3)
     np.testing.assert_allclose(layer.activations(hidden), columns, atol=1e-12)
     np.testing.assert_allclose(layer.forward(hidden, weights), columns @ weights, atol=1e-12)
     np.testing.assert_allclose(layer.pull(v), R.T @ v, atol=1e-13)
@@ -123,7 +123,7 @@ def test_chunks_cover_every_row_once(n, width):
 def test_the_gradient_is_the_slope_of_the_value(seed, n, rows, kind):
     rng = np.random.default_rng(seed)
     layer, U, a = random_layer(rng, n, rows, 3, kind), rng.standard_normal((2, 3)), np.ones(2)
-    y = rng.standard_normal(layer.n_outputs)
+    y = rng.standard_normal(layer.n_predictions)
     value, of_hidden, of_weights = layer.value_and_gradient(U, a, y)
     left = layer.forward(U, a) - y
     assert value == pytest.approx(0.5 * float(left @ left), rel=1e-12)

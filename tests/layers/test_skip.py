@@ -20,7 +20,7 @@ def test_predictions_are_those_of_neurons_and_a_line():
     products = X @ hidden.T
     expected = np.where(products > 0.0, products, 0.2 * products) @ weights + ROWS.linear @ w
     np.testing.assert_allclose(ROWS.forward(hidden, weights, w), expected, rtol=1e-13)
-    assert (ROWS.n_outputs, ROWS.n_features) == (6, 3)
+    assert (ROWS.n_predictions, ROWS.n_features) == (6, 3)
 
 
 def test_some_of_the_predictions():

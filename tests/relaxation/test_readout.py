@@ -30,7 +30,7 @@ def layers():
 @pytest.mark.parametrize("layer", layers().values(), ids=layers())
 def test_the_predictions_are_the_same_and_each_has_its_own_rows(layer):
     own, rng = separated(layer), np.random.default_rng(1)
-    U, v = rng.standard_normal((4, layer.n_features)), rng.standard_normal(layer.n_outputs)
+    U, v = rng.standard_normal((4, layer.n_features)), rng.standard_normal(layer.n_predictions)
     np.testing.assert_allclose(own.activations(U), layer.activations(U), atol=1e-14)
     np.testing.assert_allclose(own.scores(v, U)[0], layer.scores(v, U)[0], atol=1e-13)
     read = np.eye(len(own.rows)) if own.readout is None else own.readout.toarray()

@@ -70,7 +70,7 @@ class GatedRows:
         return replace(self, gates=self.gates[first], masks=self.masks[first])
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
         return len(self.X)
 

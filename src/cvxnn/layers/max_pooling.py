@@ -50,7 +50,7 @@ class MaxLayer(Rows):
         return self.rows.reshape(-1, self.n_patches, self.n_features)
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of images n."""
         return len(self.rows) // self.n_patches
 
@@ -69,7 +69,7 @@ class MaxLayer(Rows):
     def scores(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``v'f(u)`` for the rows u of `directions`, shape (k,), and its gradients, (k, h)."""
         weights, slopes = self.pull(v), np.zeros(directions.shape)
-        for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
+        for part in row_chunks(self.n_predictions, self.n_patches * len(directions)):
             products = self.patches[part] @ directions.T
             winners = products.argmax(axis=1)
             on = np.take_along_axis(products, winners[:, None], axis=1)[:, 0] > 0.0
@@ -85,12 +85,12 @@ class MaxLayer(Rows):
         Outputs of a filter are not negative, so that only the v_i of one sign add up.
         """
         largest = max(float(np.maximum(s * v, 0.0) @ self.lengths) for s in (1.0, -1.0))
-        return largest * (1.0 + 2.0 * (self.n_outputs + self.n_features + 8) * _EPS)
+        return largest * (1.0 + 2.0 * (self.n_predictions + self.n_features + 8) * _EPS)
 
     def activations(self, directions: FloatArray) -> FloatArray:
         """``max_k (x_ik'u)_+`` for the rows u of `directions`, shape (n, m)."""
-        pooled = np.empty((self.n_outputs, len(directions)))
-        for part in row_chunks(self.n_outputs, self.n_patches * len(directions)):
+        pooled = np.empty((self.n_predictions, len(directions)))
+        for part in row_chunks(self.n_predictions, self.n_patches * len(directions)):
             largest = (self.patches[part] @ directions.T).max(axis=1)
             pooled[part] = np.maximum(largest, 0.0)
         return pooled if self.weights is None else pooled * self.weights[:, None]

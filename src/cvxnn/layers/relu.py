@@ -64,7 +64,7 @@ class Layer(Rows):
     readout: Readout = None
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
         return len(self.rows) if self.readout is None else int(self.readout.shape[0])
 
@@ -98,7 +98,7 @@ class Layer(Rows):
         # Sums of at most n terms, nested in sums of p in a mixture, where the terms are those of
         # both; and of N products with lengths over d columns.
         nested = self.readout.left.shape[1] + 2 if self._is_mixed else 0
-        share = 2.0 * (self.n_outputs + nested + 4) * _EPS
+        share = 2.0 * (self.n_predictions + nested + 4) * _EPS
         return float(share * (terms @ self._row_lengths)) * (1.0 + sum(self.rows.shape) * _EPS)
 
     def bound(self, v: FloatArray, *, quick: bool = False) -> float:
@@ -233,7 +233,7 @@ class Layer(Rows):
     def tiles(self, width: int) -> Iterator[tuple[slice, Self]]:
         """See :meth:`Rows.tiles`; a mixture, whose predictions read all rows, is one tile."""
         if self._is_mixed:
-            yield slice(0, self.n_outputs), self
+            yield slice(0, self.n_predictions), self
         else:
             yield from super().tiles(width)
 
@@ -295,9 +295,9 @@ class SkipLayer:
         return np.column_stack([self.linear, np.ones(len(self.linear))])
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
-        return self.layer.n_outputs
+        return self.layer.n_predictions
 
     @property
     def n_features(self) -> int:

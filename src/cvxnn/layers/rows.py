@@ -49,7 +49,7 @@ class Rows(ABC):
 
     @property
     @abstractmethod
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
 
     @property
@@ -128,9 +128,9 @@ class Rows(ABC):
 
     def tiles(self, width: int) -> Iterator[tuple[slice, Self]]:
         """Slices of the predictions with their rows, such that (N x width) stays small."""
-        rows_each = max(1, len(self.rows) // max(self.n_outputs, 1))
-        for outputs in row_chunks(self.n_outputs, rows_each * width):
-            whole = outputs.stop - outputs.start == self.n_outputs
+        rows_each = max(1, len(self.rows) // max(self.n_predictions, 1))
+        for outputs in row_chunks(self.n_predictions, rows_each * width):
+            whole = outputs.stop - outputs.start == self.n_predictions
             yield outputs, self if whole else self.take(outputs)
 
 

@@ -31,7 +31,7 @@ def separated(layer: Layer) -> Layer | None:
     if np.bincount(entries.indices, minlength=1).max() <= 1:
         return layer
     own = (entries.data, np.arange(entries.nnz), entries.indptr)
-    readout = scipy.sparse.csr_array(own, shape=(layer.n_outputs, entries.nnz))
+    readout = scipy.sparse.csr_array(own, shape=(layer.n_predictions, entries.nnz))
     return Layer(layer.rows[entries.indices], readout)
 
 

@@ -92,7 +92,7 @@ def _triangle(problem: Problem[Rows], neurons: Neurons, deadline: Deadline) -> F
     triangle = np.zeros((0, k + 1))
     for outputs, part in problem.rows.tiles(k + 1):
         deadline.check()
-        tall = np.empty((len(triangle) + part.n_outputs, k + 1), order="F")
+        tall = np.empty((len(triangle) + part.n_predictions, k + 1), order="F")
         tall[: len(triangle)] = triangle
         tall[len(triangle) :, :k] = atoms(part, neurons)
         tall[len(triangle) :, k] = y[outputs]

@@ -123,7 +123,7 @@ class Run:
     def execute(self) -> Solution[Any]:
         """Run to the end, a limit or an interrupt, and return the best there is."""
         with deferred_interrupts():
-            with suitable_threads(self._problem.rows.n_outputs):
+            with suitable_threads(self._problem.rows.n_predictions):
                 try:
                     solution = self._solution(self._run())
                 except KeyboardInterrupt:

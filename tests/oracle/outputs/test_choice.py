@@ -70,7 +70,7 @@ def readouts(X):
 def test_predictions_that_read_several_rows(which, d):
     rng = np.random.default_rng(d)
     layer = readouts(rng.standard_normal((12, d)))[which]
-    V = rng.standard_normal((layer.n_outputs, 3))
+    V = rng.standard_normal((layer.n_predictions, 3))
     price = outputs_oracle_for(layer, Effort(random_state=random_state())).price(V, tol=1e-6)
     directions = rng.standard_normal((2000, d))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -68,7 +68,7 @@ def test_units_are_powers_of_two_without_rounding(kind):
     rows, y = drawn(kind, "squared", 6, 3, 2)
     for size in (1e-90, 1.0, 1e90):
         program = kind(size * rows.data).program
-        assert program.n_outputs == 6
+        assert program.n_predictions == 6
         assert program.n_features == rows.lengths[0]
         largest = np.abs(size * rows.data).max()
         assert np.log2(program.unit) == np.rint(np.log2(largest))

@@ -37,7 +37,7 @@ class Blocks(ABC):
         if program.layer.readout is None:
             return MaskedBlocks(cones, program.X, activity)
         (n_rows, r), C = program.X.shape, program.n_blocks
-        columns = np.empty((program.layer.n_outputs, C * r))
+        columns = np.empty((program.layer.n_predictions, C * r))
         for part in row_chunks(C, n_rows * r):
             rows = activity[:, part, None] * program.X[:, None, :]
             columns[:, part.start * r : part.stop * r] = program.layer.read(

@@ -41,7 +41,7 @@ class GaugeProgram(ABC):
         self._row_lengths = np.linalg.norm(matrix, axis=1)
 
     @property
-    def n_outputs(self) -> int:
+    def n_predictions(self) -> int:
         """Number of predictions n."""
         return len(self.matrix)
 

@@ -240,7 +240,7 @@ class ReadGram:
         rows = self._layer.rows
         k, r = directions.shape
         self._on = rows @ directions.T > ON_KINK * self._lengths[:, None]
-        J = np.empty((self._layer.n_outputs, k * r))
+        J = np.empty((self._layer.n_predictions, k * r))
         for part in row_chunks(k, len(rows) * r):
             deadline.check()
             masked = self._on[:, part, None] * rows[:, None, :]

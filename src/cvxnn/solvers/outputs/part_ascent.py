@@ -39,13 +39,13 @@ class PartAscent:
         self, layer: Layer, to_direction: FloatArray, random_state: np.random.Generator
     ) -> None:
         self._layer, self._to_direction, self._random_state = layer, to_direction, random_state
-        rows_each = max(1, len(layer.rows) // max(layer.n_outputs, 1))
-        self._size = min(layer.n_outputs, -(-SETTINGS.many_rows // rows_each))
+        rows_each = max(1, len(layer.rows) // max(layer.n_predictions, 1))
+        self._size = min(layer.n_predictions, -(-SETTINGS.many_rows // rows_each))
 
     @property
     def is_part(self) -> bool:
         """Whether there are more predictions than it looks at."""
-        return self._size < self._layer.n_outputs
+        return self._size < self._layer.n_predictions
 
     def search(self, V: FloatArray, threshold: float, deadline: Deadline) -> Proposals:
         """Neurons whose values on all predictions are above a threshold, best first.
