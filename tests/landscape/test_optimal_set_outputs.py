@@ -218,6 +218,27 @@ def test_when_nothing_is_worth_its_price():
         assert optima.contains(optima.minimal_network())
 
 
+def test_a_maximum_at_a_kink_is_one_direction():
+    # Both arcs beside it have it.
+    X = np.array([[0.0, 2.0], [-1.0, 0.0], [-1.0, -2.0]])
+    Y = np.array([[-1.0, -2.0], [0.0, 1.0], [-2.0, 3.0]])
+    optima = OptimalSet(X, Y, 0.540091721877993)
+    assert (optima.n_directions, optima.dimension, optima.is_unique) == (2, 0, True)
+    assert len(list(optima.vertices())) == 1
+
+
+def test_both_ends_of_a_cell_may_be_optimal():
+    rng, swap = np.random.default_rng(1), np.eye(2)[::-1]
+    half = int(rng.integers(1, 4))
+    A, B = rng.standard_normal((half, 2)), 3.0 * rng.standard_normal((half, 2))
+    X, Y = np.vstack([A, A @ swap]), np.vstack([B, B @ swap])
+    optima = OptimalSet(X, Y, 0.01215550588219683)
+    mirrored = optima.directions @ swap
+    assert (np.linalg.norm(mirrored[:, None] - optima.directions, axis=2).min(axis=1) < 1e-7).all()
+    ends = (optima.directions[:, None] @ swap * optima.directions[None]).sum(axis=2)
+    assert optima.n_directions == 6 and (ends > 0.9).any()
+
+
 def test_a_path_between_two_optima():
     (X, Y, beta), _ = CASES["many"]
     optima = OptimalSet(X, Y, beta)

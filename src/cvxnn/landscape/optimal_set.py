@@ -59,7 +59,8 @@ class OptimalSet:
 
     Of c outputs a neuron has ``||R'(X u)_+|| = beta ||u||`` and the output weight ``a =
     R'(X u)_+ / beta``, and W has ``(X u_j)_+ a_j'`` for ``s_j (X u_j)_+``. Where X has rank two
-    there is one direction in each cell at most again, and all of them are found.
+    there is one such direction inside a cell at most, or the two at its ends, and all of them are
+    found.
 
     Parameters
     ----------

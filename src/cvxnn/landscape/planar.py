@@ -1,8 +1,9 @@
 """The optimum of several outputs to the last digits, on data of rank two at most.
 
 On an arc of the circle between two hyperplanes the norm ``||V'(X u)_+||`` is ``(A + R cos 2 (t -
-top))^(1/2)`` at the angle t: it has one maximum there, unless R = 0. So the neurons that optimal
-networks can have are finitely many, and an exact oracle finds all of them.
+top))^(1/2)`` at the angle t: unless R = 0 it is largest at one angle inside, or at one or both of
+the ends. So the neurons that optimal networks can have are finitely many, and an exact oracle finds
+all of them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.pruning import prune_scales
 from cvxnn.oracle.outputs.rank_two import RankTwoOutputsOracle
+from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import sides_of
@@ -43,6 +45,8 @@ from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 _ROUNDS = 12
 # A norm that changes by less than this share along an arc is constant.
 _FLAT = 1e-7
+# Maxima closer than this are one: the oracle has a maximum at a kink for the arcs on both sides.
+_SAME = 1e-7
 # The share of the fit that active neurons may miss by rounding.
 _MISSED = 1e-6
 
@@ -107,13 +111,23 @@ class _Maxima:
     def of(cls, oracle: RankTwoOutputsOracle, V: FloatArray, beta: float) -> _Maxima:
         """Those that are nearly worth beta."""
         price = oracle.price(V, beta * (1.0 - RESOLVED))
-        found, bound = price.proposals, price.bound / beta - 1.0
+        found, bound = _different(price.proposals), price.bound / beta - 1.0
         return cls(found.directions, found.outputs, found.values / beta, max(bound, 0.0))
 
     def above(self, share: float) -> tuple[FloatArray, FloatArray]:
         """Directions and unit outputs of those with at least ``1 - share``."""
         chosen = self.values >= 1.0 - share
         return self.directions[chosen], self.outputs[chosen]
+
+
+def _different(found: Proposals) -> Proposals:
+    """Those that are not next to a larger one in direction and output; O(k^2)."""
+    both = np.hstack([found.directions, found.outputs])
+    kept: list[int] = []
+    for j in np.argsort(-found.values, kind="stable").tolist():
+        if (np.linalg.norm(both[kept] - both[j], axis=1) > _SAME).all():
+            kept.append(j)
+    return found.select(np.array(kept, dtype=np.intp))
 
 
 class _Polished:

@@ -60,6 +60,14 @@ def test_the_bound_has_the_digits_of_the_objective(seed):
     assert solution.status is Status.OPTIMAL
 
 
+@pytest.mark.parametrize("seed", [1, 5, 6, 7])
+def test_rounds_do_not_drown_in_neurons(seed):
+    # With more than n c of them nothing brings them to rest, and the search stalls.
+    rng = np.random.default_rng(seed)
+    X, Y = -np.abs(rng.standard_normal((8, 3))), rng.standard_normal((8, 4))
+    assert solve(X, Y, 0.1).status is Status.OPTIMAL
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("beta", [1e-17, 1e-20, 3e-29])
 def test_a_beta_that_leaves_no_curvature(beta):

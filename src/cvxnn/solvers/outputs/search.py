@@ -171,6 +171,9 @@ class OutputsSearch(IncumbentSearch):
 
     def _add(self, proposals: Proposals) -> None:
         """Bring the neurons and the proposals to rest, more closely from round to round."""
+        if len(self.neurons) > self.problem.Y.size:
+            # More are never needed, and too many are brought to rest by no method but descent.
+            self._offer(pruned(self._layer, self.neurons, self.deadline))
         neurons = with_small(self.problem, self.neurons, proposals, SETTINGS.small)
         if self._is_coarse or not self._polishes:
             moved = self._descended(neurons, SETTINGS.coarse_steps, SETTINGS.coarse)
