@@ -281,6 +281,8 @@ def test_classes_and_numbers_are_no_targets_together(refused, kinds):
     pytest.importorskip("skops")
     words = refused("fit", kinds, "--target", "a", "--target", "kind", "--beta", 1.0)
     assert "'kind' is of classes: give it as the only --target" in words
+    words = refused("fit", kinds, "--target", "a", "--target", "b", "--loss", "logistic")
+    assert "--loss logistic is for classes" in words
 
 
 def test_classes_share_neurons(run, refused, kinds, tmp_path):

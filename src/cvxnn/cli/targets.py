@@ -142,6 +142,11 @@ def read_numbers(
     targets = [read_target(cells, name, task, loss, known_styles.get(name)) for name in names]
     for target in targets:
         if target.task is Task.CLASSIFICATION:
+            if loss is not None and loss not in LOSSES[Task.REGRESSION]:
+                raise InputError(
+                    f"Several targets are numbers, and --loss {loss} is for classes: leave one of "
+                    "them out."
+                )
             raise InputError(
                 f"Several targets are numbers, and {target.name!r} is of classes: give it as the "
                 "only --target."

@@ -419,10 +419,12 @@ REFUSED = {
         lambda: Sequential(*sequential(ReLU()), nn.Softmax(1)), "and its Softmax needs several"
     ),
     "softmax of columns": (
-        lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 2), nn.Softmax(0)), "Linear, Softmax"
+        lambda: Sequential(Linear(6, 5), ReLU(), Linear(5, 2), nn.Softmax(0)),
+        "The Softmax at the end .* give it dim=1",
     ),
     "softmax of what is not said": (
-        lambda: after(lambda y: functional.softmax(y), two=Linear(5, 2)), "Linear, softmax"
+        lambda: after(lambda y: functional.softmax(y), two=Linear(5, 2)),
+        "The softmax at the end .* give it dim=1",
     ),
     "two values": (
         lambda: Net(lambda net, x: (net.two(net.one(x).relu()), x)),

@@ -269,9 +269,12 @@ class ReadNetwork:
         n, c = len(target), self.n_outputs
         if c == 1:
             return f"y must be 1-D, of shape ({n},), got shape {target.shape}."
-        return (
-            f"y must be of shape ({n}, {c}) for a network of {c} outputs, got shape {target.shape}."
+        sentence = (
+            f"y must be of shape ({n}, {c}) for a network of {c} outputs, got shape {target.shape}"
         )
+        if target.ndim == 1:
+            return f"{sentence}; classes 0 to {c - 1} take loss='softmax'."
+        return f"{sentence}."
 
     def _check_names(self, X: Any) -> None:
         columns = getattr(X, "columns", None)

@@ -142,6 +142,12 @@ def _check_form(model: Any, operations: list[Operation]) -> None:
             "or on the batch; call its .eval() first."
         )
     if not _NETWORK.fullmatch(letters):
+        last = steps[-1] if steps else None
+        if last is not None and last.kind is Kind.OTHER and "softmax" in last.label.lower():
+            raise InputError(
+                f"The {last.label} at the end of the torch network is not known to be one of each "
+                "row; give it dim=1."
+            )
         names = ", ".join(step.label for step in operations)
         raise InputError(
             "A torch network must compute Linear, ReLU, Linear, got a "
