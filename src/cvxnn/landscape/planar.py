@@ -34,7 +34,7 @@ from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
 from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.pruning import columns_of, prune_scales
 from cvxnn.oracle.outputs.rank_two import RankTwoOutputsOracle
 from cvxnn.oracle.price import Proposals
 from cvxnn.patterns.reduction import reduce_rows
@@ -242,8 +242,7 @@ def _best_of(problem: Problem[Layer], starts: Iterable[Neurons]) -> _Polished:
 
 def _columns(layer: Layer, directions: FloatArray, outputs: FloatArray) -> FloatArray:
     """``vec(phi(u_j) a_j')``, shape (n c, k)."""
-    columns = layer.activations(directions)[:, None, :] * outputs.T
-    return columns.reshape(columns.shape[0] * columns.shape[1], len(outputs))
+    return columns_of(layer.activations(directions), outputs)
 
 
 def _check_arcs(layer: Layer, V: FloatArray, directions: FloatArray) -> None:

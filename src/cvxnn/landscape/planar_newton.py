@@ -8,6 +8,7 @@ import numpy as np
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.layers import Layer
+from cvxnn.networks.pruning import columns_of
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import sides_of
 
@@ -71,7 +72,7 @@ class PlanarNetwork:
         phi, psi = self._frame
         (k, c), n = self.A.shape, len(phi)
         V, sizes = self.problem.Y - phi @ self.A, np.linalg.norm(self.A, axis=1)
-        turns = (psi[:, None, :] * self.A.T).reshape(n * c, k)
+        turns = columns_of(psi, self.A)
         weights = np.einsum("nj,lm->nljm", phi, np.eye(c)).reshape(n * c, k * c)
         J = np.hstack([turns, weights])
         hessian = J.T @ J

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.pruning import columns_of, prune_scales
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,7 @@ def pruning(balanced: TwoLayerNetwork, X: FloatArray) -> FloatArray:
     """
     output = balanced.output_weights
     activations = np.maximum(X @ balanced.hidden_weights.T, 0.0)
-    columns = activations[:, None, :] * output.T
-    columns = columns.reshape(columns.shape[0] * columns.shape[1], len(output))
+    columns = columns_of(activations, output)
     sizes = _heights(output) ** 2
     seen = columns.any(axis=0)
     corners = [np.where(sizes > 0.0, 1.0, 0.0)]

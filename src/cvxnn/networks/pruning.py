@@ -15,6 +15,32 @@ from cvxnn.interrupts import Deadline, check_interrupt
 DEPENDENT = 1e-12
 
 
+def columns_of(activations: FloatArray, outputs: FloatArray) -> FloatArray:
+    """What neurons add to predictions, all outputs of a row one after the other.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (n, k)
+        The ``z_j``.
+    outputs : ndarray, shape (k,) or (k, c)
+        The ``a_j``.
+
+    Returns
+    -------
+    ndarray, shape (n c, k)
+        ``vec(z_j a_j')``.
+
+    Examples
+    --------
+    >>> columns_of(np.array([[2.0], [3.0]]), np.array([[1.0, -1.0]])).T
+    array([[ 2., -2.,  3., -3.]])
+    """
+    if outputs.ndim == 1:
+        return activations * outputs
+    columns = activations[:, None, :] * outputs.T
+    return columns.reshape(columns.shape[0] * columns.shape[1], len(outputs))
+
+
 def prune_scales(
     columns: FloatArray,
     sizes: FloatArray,

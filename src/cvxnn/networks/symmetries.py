@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
-from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.pruning import columns_of, prune_scales
 from cvxnn.networks.weights import DenseNetwork
 from cvxnn.validation import as_real_array, check_count
 
@@ -282,11 +282,7 @@ class NeuronSymmetries(DenseNetwork):
 
     def _signed_activations(self, rows: FloatArray) -> FloatArray:
         """Columns ``s(X u_j) a_j'``, shape (n c, m): their sum is the output of the neurons."""
-        activations, output = self._activate(rows), self.output_weights
-        if output.ndim == 1:
-            return activations * output
-        columns = activations[:, None, :] * output.T
-        return columns.reshape(len(rows) * output.shape[1], len(output))
+        return columns_of(self._activate(rows), self.output_weights)
 
     def _labels(self, X: ArrayLike | None) -> IntArray:
         """Which neurons of a balanced network are merged: the first of its group, for each."""

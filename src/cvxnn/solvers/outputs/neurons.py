@@ -7,7 +7,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.networks.pruning import prune_scales
+from cvxnn.networks.pruning import columns_of, prune_scales
 from cvxnn.oracle.price import Proposals
 from cvxnn.problems import Neurons, Problem
 
@@ -73,7 +73,7 @@ def independent_scales(
     >>> independent_scales(parallel, np.ones((2, 1)), np.array([1.0, 1.0]), Deadline())
     array([0. , 1.5])
     """
-    columns = (active[:, None, :] * outputs.T).reshape(-1, len(sizes))
+    columns = columns_of(active, outputs)
     scales = np.ones(len(sizes))
     for moved in prune_scales(columns, sizes, deadline=deadline):
         scales = moved
