@@ -114,6 +114,7 @@ print(solution.status.name, solution.elapsed, time.perf_counter() - begun)
 """
 
 
+@pytest.mark.long
 def test_a_time_limit_is_not_for_compiling(tmp_path):
     """In a process without compiled kernels: they take seconds, a hundred times the solution."""
     output, errors = python("-c", FIRST, NUMBA_CACHE_DIR=str(tmp_path))

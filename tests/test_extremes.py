@@ -73,6 +73,7 @@ def test_certify_beside_a_tiny_beta(beta):
     assert certificate.objective == pytest.approx(16.5) and 0.0 <= certificate.dual_bound <= 1e-6
 
 
+@pytest.mark.long
 def test_a_penalised_line_that_is_not_needed():
     """The equation ||w|| = eta has the root 0: no interval holds its logarithm."""
     rng = np.random.default_rng(3)

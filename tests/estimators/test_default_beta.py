@@ -29,6 +29,7 @@ def test_it_is_fitted_and_leaves_neurons():
     assert again.beta_ == model.beta_ and again.network_ == model.network_
 
 
+@pytest.mark.long
 def test_it_follows_the_units_of_data_that_are_left_as_they_are():
     # Without the column of ones, which has no units.
     options = {"scale_X": False, "scale_y": False, "hidden_bias": False}

@@ -34,6 +34,7 @@ def test_equal_weights_change_beta_and_nothing_else(kind, y, weight):
     )
 
 
+@pytest.mark.long
 def test_a_classifier_leaves_neurons_whatever_the_weights_are():
     for weight in (1e-50, 1e50):
         model = cvxnn.ConvexReLUClassifier().fit(X, Y > 0.5, sample_weight=weight)

@@ -44,6 +44,7 @@ def objective(network, X, y, beta):
     return 0.5 * (left**2).sum() + 0.5 * beta * ((hidden**2).sum() + (output**2).sum())
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(st.integers(0, len(KINDS) - 1), st.integers(0, 10**6), st.integers(0, 20), st.booleans())
 def test_the_objective_never_rises(which, seed, more, begins_with_one):

@@ -120,8 +120,18 @@ def lowest(patches, Y, beta, loss, *, slope, intercept, starts=40, k=8):
     [
         ({"filter_size": 2}, SquaredLoss(), False),
         ({"filter_size": (2, 2), "pooling": "average"}, SoftmaxLoss(), True),
-        ({"filter_size": (2, 1), "bias": True, "slope": 0.1, "stride": 2}, HuberLoss(0.4), True),
-        ({"filter_size": 2, "slope": -1.0, "padding": 1}, SoftmaxLoss(), False),
+        pytest.param(
+            {"filter_size": (2, 1), "bias": True, "slope": 0.1, "stride": 2},
+            HuberLoss(0.4),
+            True,
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            {"filter_size": 2, "slope": -1.0, "padding": 1},
+            SoftmaxLoss(),
+            False,
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["sums", "averages", "leaky", "moduli"],
 )
@@ -189,7 +199,7 @@ def test_many_patches_are_searched_on_a_part_of_them_at_first():
     assert exact.dual_bound <= solution.objective <= 1.005 * exact.objective
 
 
-@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("pooling", ["sum", pytest.param("average", marks=pytest.mark.long)])
 def test_large_filters_have_a_bound_by_the_relaxation(pooling):
     signals, Y = drawn((10, 8), 2, seed=9)
     patches = patches_by_loops(signals, (7,))

@@ -42,6 +42,7 @@ def largest_where_fixed(X, w, signs, U):
     return float((active @ (w / top)).max(initial=0.0)) * size * top
 
 
+@pytest.mark.long
 def test_never_below_what_is_found_on_nasty_instances():
     rng = np.random.default_rng(0)
     for _ in range(1500):
@@ -143,7 +144,9 @@ def levels(blocks, admm):
     ]
 
 
-@pytest.mark.parametrize(("size", "n_workers"), [(10, 1), (5, 4)])
+@pytest.mark.parametrize(
+    ("size", "n_workers"), [(10, 1), pytest.param(5, 4, marks=pytest.mark.long)]
+)
 def test_children_inherit_the_bound_and_what_is_fixed_is_nothing(size, n_workers):
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((10, 3)), rng.standard_normal(10)
@@ -204,6 +207,7 @@ def test_a_tree_is_tighter_and_never_above_the_optimum(n, d, seed):
     assert (tree.bounds >= exact * (1.0 - 1e-9)).all()
 
 
+@pytest.mark.long
 def test_a_tree_for_labels():
     X, y = small(12, 3, 5)
     y = np.where(y > 0.0, 1.0, -1.0)
@@ -216,6 +220,7 @@ def test_a_tree_for_labels():
     assert tree.bound(problem) <= solution.objective + solution.objective_error
 
 
+@pytest.mark.long
 def test_a_tree_has_no_more_leaves_than_a_file_holds(monkeypatch):
     X, y = small(10, 3, 1)
     beta = 0.05 * cvxnn.largest_beta(X, y)

@@ -158,6 +158,7 @@ def test_rows_of_zeros_cost_no_bound():
     assert 0.9 * optimum <= bound <= optimum + solution.objective_error
 
 
+@pytest.mark.long
 def test_blocks_are_merged_where_they_bring_no_more():
     X, y = small()
     beta = 0.1 * cvxnn.largest_beta(X, y)
@@ -169,6 +170,7 @@ def test_blocks_are_merged_where_they_bring_no_more():
     assert 0.0 <= gaps[1] < 0.8 * gaps[0]
 
 
+@pytest.mark.long
 def test_what_is_worked_on_is_said_until_there_is_no_more():
     X, y = small(n=16)
     problem = Problem.of(Layer(X), y, 0.1 * cvxnn.largest_beta(X, y), SquaredLoss())

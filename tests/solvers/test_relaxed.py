@@ -147,7 +147,7 @@ def test_nothing_is_claimed_that_is_not_so(part):
         assert proof.bound(problem) <= nothing * (1.0 + 1e-12), seed
 
 
-@pytest.mark.parametrize("skip", ["free", "penalised"])
+@pytest.mark.parametrize("skip", ["free", pytest.param("penalised", marks=pytest.mark.long)])
 def test_never_above_the_optimum_beside_a_line_of_nasty_rows(skip):
     checked = 0
     for seed in range(16):

@@ -58,7 +58,7 @@ def least_of_starts(X, Y, beta, loss, *, intercept, starts=10, k=8):
     return min(minimize(function, x, jac=True, method="L-BFGS-B").fun for x in first)
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("intercept", [pytest.param(False, marks=pytest.mark.long), True])
 @pytest.mark.parametrize("loss", [SquaredLoss(), SoftmaxLoss()], ids=["squared", "softmax"])
 def test_bounds_of_solve_beyond_trees(loss, intercept):
     X, Y = drawn(loss)

@@ -156,7 +156,14 @@ def rank_two(n: int) -> np.ndarray:
     return np.column_stack([x, np.ones(n), x + 1.0])
 
 
-@pytest.mark.parametrize("X", [rank_two(200)[:, :1], rank_two(200)[:, :2], rank_two(2000)])
+@pytest.mark.parametrize(
+    "X",
+    [
+        rank_two(200)[:, :1],
+        rank_two(200)[:, :2],
+        pytest.param(rank_two(2000), marks=pytest.mark.long),
+    ],
+)
 def test_rank_two_is_priced_without_a_tree(X, monkeypatch):
     y = np.sin(3.0 * X[:, 0])
     network = perturbed(solve(X, y, BETA).network)

@@ -102,6 +102,7 @@ def test_optimum_is_concave_in_beta():
     assert (np.diff(slopes) <= 1e-6).all()
 
 
+@pytest.mark.long
 def test_warm_starts_on_three_features():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.standard_normal((100, 3)), np.ones(100)])
@@ -134,6 +135,7 @@ def test_a_path_refuses_arguments_before_any_work(option, monkeypatch):
         regularization_path([[1.0]], [1.0], 2, **option)
 
 
+@pytest.mark.long
 def test_relaxations_go_on_from_one_another(monkeypatch):
     """More rows than a search over signs takes."""
     rng = np.random.default_rng(0)

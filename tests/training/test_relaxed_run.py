@@ -77,7 +77,7 @@ def test_a_time_limit_holds_for_the_proof_too():
     assert solution.elapsed < 20.0 and bounds_of(solution) != []
 
 
-@pytest.mark.parametrize("seconds", ["auto", 0.6])
+@pytest.mark.parametrize("seconds", ["auto", pytest.param(0.6, marks=pytest.mark.long)])
 def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
     solution = solve_quietly(
         X, Y, 1.0, method=Global(proof_time=seconds), time_limit=2.0, tol=1e-12

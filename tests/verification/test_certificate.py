@@ -117,7 +117,7 @@ def test_a_free_skip_connection(plane, slope, intercept):
     assert not report.accepted and report.bound <= solution.objective
 
 
-@pytest.mark.parametrize("apart", [0.0, 1e-9])
+@pytest.mark.parametrize("apart", [0.0, pytest.param(1e-9, marks=pytest.mark.long)])
 def test_a_free_skip_connection_on_columns_that_depend_on_each_other(plane, apart):
     """A combination of columns that is next to nothing moves the dual point by next to nothing."""
     X, y = plane

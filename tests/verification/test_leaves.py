@@ -37,6 +37,7 @@ def random_evidence(rng, n, d, count, depth=3):
     return LeavesEvidence.of(places, splits, given, 1.0, 1.0)
 
 
+@pytest.mark.long
 def test_any_multipliers_of_any_tree_give_a_bound():
     rng = np.random.default_rng(0)
     for _ in range(12):

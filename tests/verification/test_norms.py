@@ -56,6 +56,7 @@ def random_multipliers(rng, count, b, d):
     return Multipliers(*(rng.standard_normal(shape) for shape in shapes))
 
 
+@pytest.mark.long
 def test_any_multipliers_give_a_bound():
     rng = np.random.default_rng(3)
     for _ in range(40):

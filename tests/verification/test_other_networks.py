@@ -140,7 +140,16 @@ def test_a_report_names_the_settings():
         assert solution.certificate.verify(data, y).problem.startswith(words), name
 
 
-@pytest.mark.parametrize("name", ["rank two", "rank two, intercept", "leaky", "gates", "images"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rank two",
+        "rank two, intercept",
+        "leaky",
+        "gates",
+        pytest.param("images", marks=pytest.mark.long),
+    ],
+)
 def test_changes_of_networks_are_found_and_no_wrong_gap_is_accepted(name):
     """Also where the objective that is claimed is changed with the network."""
     case = tampering.case_of(name)

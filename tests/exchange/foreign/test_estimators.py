@@ -68,6 +68,7 @@ def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
             cvxnn.certify(model, X, np.ones(30), beta)
 
 
+@pytest.mark.long
 def test_the_loss_may_be_another_one():
     model = cvxnn.ConvexReLURegressor(beta=0.1, loss="huber", delta=0.2).fit(X, Y)
     certificate = cvxnn.certify(model, X, Y, 0.1, loss="squared", time_limit=5.0)

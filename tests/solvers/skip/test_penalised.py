@@ -47,6 +47,7 @@ def test_the_optimum_is_that_of_cvxpy(loss, slope):
         assert float(np.linalg.norm(X.T @ proof.v)) <= proof.oracle_bound
 
 
+@pytest.mark.long
 def test_the_optimum_is_the_least_over_eta():
     """``min over eta`` of a search with the ridge ``beta / eta``, and ``beta eta / 2``."""
     X, y = data()

@@ -58,6 +58,7 @@ def test_networks_of_other_outputs_or_settings_are_refused():
         assert not report.accepted and words in report.reason
 
 
+@pytest.mark.long
 def test_changes_are_found_and_nothing_wrong_is_accepted():
     rng, case = np.random.default_rng(1), tampering.case_of("outputs, images")
     for index in range(16):
