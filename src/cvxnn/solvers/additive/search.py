@@ -1,0 +1,151 @@
+"""Global search for neurons that see one group of columns each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.layers.groups import GroupedLayer
+from cvxnn.oracle.groups import GroupOracle, GroupPrice
+from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.additive.members import Members
+from cvxnn.solvers.additive.newton import descend, stationary_residual
+from cvxnn.solvers.additive.objective import GroupedObjective
+from cvxnn.solvers.search import IncumbentSearch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that the search over groups goes by.
+
+    Attributes
+    ----------
+    batch, each : int
+        New neurons of one round at most, and of one group.
+    margin : float
+        Directions that improve by less than this are rounding.
+    newton_steps : int
+        Of a round, at most.
+    few_rows : int
+        Up to so many explicit columns give the sizes, else a Gram matrix.
+    """
+
+    batch: int = 200
+    each: int = 8
+    margin: float = 1e-10
+    newton_steps: int = 10
+    few_rows: int = 3000
+
+
+SETTINGS = Settings()
+
+
+@final
+class AdditiveSearch(IncumbentSearch):
+    """Global search: the best new neurons of all groups, best sizes, Newton steps, certificate.
+
+    Parameters
+    ----------
+    problem : Problem of GroupedLayer
+        With the squared loss.
+    oracle : GroupOracle
+        Of its rows.
+    rank : int
+        The largest of the groups.
+    deadline : Deadline, optional
+        Cuts a round short.
+    start : Neurons, optional
+        Each in a group.
+    """
+
+    def __init__(
+        self,
+        problem: Problem[GroupedLayer],
+        oracle: GroupOracle,
+        rank: int,
+        deadline: Deadline = UNLIMITED,
+        *,
+        start: Neurons | None = None,
+    ) -> None:
+        assert problem.is_least_squares
+        layer = problem.rows
+        super().__init__(problem, Neurons.none(layer.n_features), "groups", deadline)
+        self.basis, self.rank = np.eye(layer.n_features), rank
+        self._oracle, self._objective = oracle, GroupedObjective(problem)
+        self._few_rows = len(problem.y) <= SETTINGS.few_rows
+        self.is_cheap = self._few_rows and oracle.is_quick
+        self._members = Members.of(layer, self.neurons)
+        if start is not None and len(start):
+            self._offer(Members.of(layer, self._reweighed(start)))
+        self._last_price = self._price(self._objective.residual(self._members), 1.0)
+
+    def step(self, tol: float) -> None:
+        """One round: new neurons, sizes, Newton steps, pricing."""
+        before = (self.objective, self.bound)
+        found = self._chosen()
+        self.n_blocks = len(found)
+        members = self._improved(found)
+        v = self._offer(members)
+        self._last_price = self._price(v, tol)
+        if self._few_rows and tol < self.gap and not self.deadline.passed:
+            price, best = self._last_price, self.bound
+            corrected = self._price(stationary_residual(self._objective, members), tol)
+            self._last_price = corrected if self.bound > best else price
+        improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
+        self.stalled = 0.0 if improved else self.stalled + 1.0
+
+    def finish(self, tol: float, *, quick: bool) -> None:
+        """Leave a minimal network."""
+        if not quick and len(self._members):
+            neurons = self._reweighed(self.neurons)
+            self._offer(Members.of(self.problem.rows, neurons), at_most=1e-12)
+
+    def _chosen(self) -> Neurons:
+        """The best proposals, few of each group."""
+        price = self._last_price
+        place = np.zeros(len(price.groups), dtype=np.int64)
+        for group in np.unique(price.groups):
+            own = np.flatnonzero(price.groups == group)
+            place[own] = np.arange(len(own))
+        kept = np.flatnonzero(place < SETTINGS.each)[: SETTINGS.batch]
+        found = price.proposals.select(kept)
+        return Neurons(found.directions, np.zeros(len(found)), found.outputs)
+
+    def _improved(self, found: Neurons) -> Members:
+        layer, objective = self.problem.rows, self._objective
+        joined = self.neurons.joined(found.directions, found.outputs)
+        members = Members.of(layer, self._reweighed(joined))
+        members = objective.merged(members, self.deadline)
+        members = descend(objective, members, SETTINGS.newton_steps, self.deadline)
+        return Members.of(layer, self._reweighed(members.neurons(layer)))
+
+    def _reweighed(self, neurons: Neurons) -> Neurons:
+        return self._objective.reweighed(
+            neurons, self.deadline, through_gram=not self._few_rows
+        )
+
+    def _price(self, v: FloatArray, tol: float) -> GroupPrice:
+        """Price v, and keep what is proven of it if it is the best."""
+        threshold = self.problem.beta * (1.0 + SETTINGS.margin)
+        price = self._oracle.price(v[:, None], threshold, tol=tol, deadline=self.deadline)
+        self._take(DualProof.priced(v[:, None], price))
+        return price
+
+    def _offer(self, members: Members, at_most: float = 0.0) -> FloatArray:
+        """Keep these neurons if they are the best so far; returns their residual."""
+        v = self._objective.residual(members)
+        objective = 0.5 * float(v @ v) + self.problem.beta * float(members.lengths.sum())
+        if objective < self.objective * (1.0 + at_most):
+            self._members, self.objective = members, objective
+            self.neurons = members.neurons(self.problem.rows)
+        return v
+
+
+def first_proof(problem: Problem[GroupedLayer]) -> DualProof:
+    """What is proven of the network without neurons at once."""
+    return spectral_proof(problem.rows, problem.residual_at_zero, quick=True)
