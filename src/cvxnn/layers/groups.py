@@ -88,6 +88,11 @@ class GroupedLayer(Rows):
         """Number of predictions n."""
         return len(self.rows)
 
+    @property
+    def width(self) -> int:
+        """Columns of the largest group."""
+        return max(map(len, self.groups))
+
     @cached_property
     def layer(self) -> Layer:
         """The rows, for neurons that see all columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, final
 
 import numpy as np
@@ -18,57 +18,75 @@ _NOTHING = 1e-13
 @final
 @dataclass(frozen=True)
 class Members:
-    """Neurons ``s_j (X_g w_j)_+`` with the group g of each.
+    """Neurons ``s_j c_j (X_g u_j)_+`` with the group g of each.
 
     Attributes
     ----------
     groups : ndarray of int, shape (k,)
-    rays : ndarray, shape (k, r)
-        The ``w_j``, zero beyond the columns of a group that has fewer than the largest.
+    units : ndarray, shape (k, r)
+        The ``u_j``, zero beyond the columns of a group that has fewer than the largest.
+    sizes : ndarray, shape (k,)
+        The ``c_j``, zero for candidates.
     signs : ndarray, shape (k,)
     """
 
     groups: IntArray
-    rays: FloatArray
+    units: FloatArray
+    sizes: FloatArray
     signs: FloatArray
 
     @classmethod
     def of(cls, layer: GroupedLayer, neurons: Neurons, groups: IntArray | None = None) -> Self:
         """Neurons of which each is in a group."""
         groups = layer.group_of(neurons.directions) if groups is None else groups
-        width, whole = max(map(len, layer.groups)), neurons.rays
-        rays = np.zeros((len(neurons), width))
-        for ray, own, group in zip(whole, rays, groups, strict=True):
+        units = np.zeros((len(neurons), layer.width))
+        for whole, own, group in zip(neurons.directions, units, groups, strict=True):
             columns = list(layer.groups[group])
-            own[: len(columns)] = ray[columns]
-        return cls(groups, rays, neurons.signs)
+            own[: len(columns)] = whole[columns]
+        return cls(groups, units, neurons.sizes, neurons.signs)
 
     def __len__(self) -> int:
         """The number of neurons k."""
         return len(self.signs)
 
     @property
-    def lengths(self) -> FloatArray:
-        """Of the rays, shape (k,)."""
-        return np.asarray(np.linalg.norm(self.rays, axis=1))
+    def rays(self) -> FloatArray:
+        """``c_j u_j``, shape (k, r)."""
+        return self.units * self.sizes[:, None]
+
+    @property
+    def total(self) -> float:
+        """The sum of the sizes."""
+        return float(self.sizes.sum())
 
     def select(self, index: BoolArray | IntArray) -> Members:
         """The neurons in `index`."""
-        return Members(self.groups[index], self.rays[index], self.signs[index])
+        return Members(self.groups[index], self.units[index], self.sizes[index], self.signs[index])
+
+    def sized(self, sizes: FloatArray) -> Members:
+        """With other sizes; those of size zero are dropped."""
+        return replace(self, sizes=sizes).select(sizes > 0.0)
 
     def moved(self, rays: FloatArray) -> Members:
         """With other rays; those of no length are dropped."""
         lengths = np.linalg.norm(rays, axis=1)
         alive = lengths > _NOTHING * lengths.max(initial=0.0)
-        return Members(self.groups[alive], rays[alive], self.signs[alive])
+        units = rays[alive] / lengths[alive, None]
+        return Members(self.groups[alive], units, lengths[alive], self.signs[alive])
+
+    def joined(self, other: Members) -> Members:
+        """These, and others."""
+        return Members(
+            np.concatenate([self.groups, other.groups]),
+            np.vstack([self.units, other.units]),
+            np.concatenate([self.sizes, other.sizes]),
+            np.concatenate([self.signs, other.signs]),
+        )
 
     def neurons(self, layer: GroupedLayer) -> Neurons:
         """In the coordinates of all columns."""
-        lengths = self.lengths
         directions = np.zeros((len(self), layer.n_features))
-        for ray, length, whole, group in zip(
-            self.rays, lengths, directions, self.groups, strict=True
-        ):
+        for unit, whole, group in zip(self.units, directions, self.groups, strict=True):
             columns = list(layer.groups[group])
-            whole[columns] = ray[: len(columns)] / length
-        return Neurons(directions, lengths, self.signs[:, None])
+            whole[columns] = unit[: len(columns)]
+        return Neurons(directions, self.sizes, self.signs[:, None])

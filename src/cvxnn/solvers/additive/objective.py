@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import row_chunks
 from cvxnn.layers.groups import GroupedLayer
@@ -20,7 +20,7 @@ from cvxnn.solvers.lasso.gram_lasso import gram_lasso
 @final
 @dataclass(eq=False)
 class GroupedObjective:
-    """``1/2 ||sum_j s_j (X_g(j) w_j)_+ - y||^2 + beta sum_j ||w_j||``.
+    """``1/2 ||sum_j s_j c_j (X_g(j) u_j)_+ - y||^2 + beta sum_j c_j``.
 
     Attributes
     ----------
@@ -37,74 +37,70 @@ class GroupedObjective:
         return self.problem.rows
 
     def seen(self, group: int) -> FloatArray:
-        """The columns of a group with as many columns as the largest has, shape (n, r)."""
+        """The columns of a group one below the other, shape (r, n).
+
+        As many as the largest group has: others have columns of zeros.
+        """
         if group not in self._seen:
-            columns = self.layer.seen(group)
-            width = max(map(len, self.layer.groups))
-            padded = np.zeros((len(columns), width))
-            padded[:, : columns.shape[1]] = columns
-            self._seen[group] = padded
+            columns = np.zeros((self.layer.width, self.layer.n_outputs))
+            columns[: len(self.layer.groups[group])] = self.layer.seen(group).T
+            self._seen[group] = columns
         return self._seen[group]
 
     def residual(self, members: Members) -> FloatArray:
         """``y - f``, shape (n,); O(n k)."""
-        left = self.problem.y.copy()
-        for group in np.unique(members.groups):
-            own = members.groups == group
-            rays, signs, X = members.rays[own].T, members.signs[own], self.seen(int(group))
-            for part in row_chunks(len(left), len(signs)):
-                active = X[part] @ rays
-                left[part] -= np.maximum(active, 0.0, out=active) @ signs
+        left, rays = self.problem.y.copy(), members.rays
+        for group, ray, sign in zip(members.groups, rays, members.signs, strict=True):
+            active = ray @ self.seen(int(group))
+            np.maximum(active, 0.0, out=active)
+            left -= np.multiply(active, sign, out=active)
         return left
+
+    def value_of(self, left: FloatArray, members: Members) -> float:
+        """The objective of neurons with this residual."""
+        return 0.5 * float(left @ left) + self.problem.beta * members.total
 
     def value(self, members: Members) -> float:
         """The objective."""
-        left = self.residual(members)
-        return 0.5 * float(left @ left) + self.problem.beta * float(members.lengths.sum())
+        return self.value_of(self.residual(members), members)
 
     def reweighed(
-        self, neurons: Neurons, deadline: Deadline = UNLIMITED, *, through_gram: bool
-    ) -> Neurons:
+        self, members: Members, deadline: Deadline = UNLIMITED, *, through_gram: bool
+    ) -> Members:
         """The best sizes for these directions, without the neurons they drop.
 
         Through the Gram matrix it takes less time, and the answer has half of the digits.
         """
-        if not len(neurons):
-            return neurons
+        if not len(members):
+            return members
         if through_gram:
-            sizes = self._gram_sizes(neurons, deadline)
-        else:
-            sizes = best_weights(self.problem, neurons, deadline)
-        return neurons.sized(sizes).select(sizes > 0.0)
+            return members.sized(self._gram_sizes(members, deadline))
+        return members.sized(best_weights(self.problem, members.neurons(self.layer), deadline))
 
-    def _gram_sizes(self, neurons: Neurons, deadline: Deadline) -> FloatArray:
-        k, y = len(neurons), self.problem.y
+    def _gram_sizes(self, members: Members, deadline: Deadline) -> FloatArray:
+        k, left = len(members), self.residual(members.select(members.sizes > 0.0))
         gram, pull = np.zeros((k, k)), np.zeros(k)
-        for outputs, part in self.layer.tiles(k):
+        for rows in row_chunks(len(left), k):
             deadline.check()
-            columns = part.activations(neurons.directions) * neurons.signs
-            gram += columns.T @ columns
-            pull += columns.T @ (y[outputs] - columns @ neurons.sizes)
-        start = neurons.sizes
-        return gram_lasso(gram, pull - self.problem.beta, start, start, deadline)
+            columns = np.empty((k, len(left[rows])))
+            for own, group, unit, sign in zip(
+                columns, members.groups, members.units, members.signs, strict=True
+            ):
+                np.matmul(sign * unit, self.seen(int(group))[:, rows], out=own)
+                (np.maximum if sign > 0.0 else np.minimum)(own, 0.0, out=own)
+            gram += columns @ columns.T
+            pull += columns @ left[rows]
+        return gram_lasso(gram, pull - self.problem.beta, members.sizes, members.sizes, deadline)
 
     def merged(self, members: Members, deadline: Deadline = UNLIMITED) -> Members:
         """Neurons of one sign and group that share a closed cell become one."""
-        parts = [members.select(np.zeros(0, dtype=np.int64))]
+        parts = members.select(np.zeros(0, dtype=np.int64))
         for group in np.unique(members.groups):
             own = members.select(members.groups == group)
             if len(own) > 1:
-                rays = Neurons.of(own.rays, own.signs[:, None])
-                found = merge_cells(self.seen(int(group)), rays, deadline)
-                own = Members(np.full(len(found), group), found.rays, found.signs)
-            parts.append(own)
-        return Members(
-            np.concatenate([part.groups for part in parts]),
-            np.vstack([part.rays for part in parts]),
-            np.concatenate([part.signs for part in parts]),
-        )
-
-
-def as_members(layer: GroupedLayer, neurons: Neurons, groups: IntArray | None = None) -> Members:
-    """Neurons in the coordinates of their groups."""
-    return Members.of(layer, neurons, groups)
+                neurons = Neurons(own.units, own.sizes, own.signs[:, None])
+                found = merge_cells(self.seen(int(group)).T, neurons, deadline)
+                groups = np.full(len(found), group)
+                own = Members(groups, found.directions, found.sizes, found.signs)
+            parts = parts.joined(own)
+        return parts

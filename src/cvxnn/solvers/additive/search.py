@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.groups import GroupedLayer
 from cvxnn.oracle.groups import GroupOracle, GroupPrice
@@ -81,7 +81,7 @@ class AdditiveSearch(IncumbentSearch):
         self.is_cheap = self._few_rows and oracle.is_quick
         self._members = Members.of(layer, self.neurons)
         if start is not None and len(start):
-            self._offer(Members.of(layer, self._reweighed(start)))
+            self._offer(self._reweighed(Members.of(layer, start)))
         self._last_price = self._price(self._objective.residual(self._members), 1.0)
 
     def step(self, tol: float) -> None:
@@ -102,11 +102,10 @@ class AdditiveSearch(IncumbentSearch):
     def finish(self, tol: float, *, quick: bool) -> None:
         """Leave a minimal network."""
         if not quick and len(self._members):
-            neurons = self._reweighed(self.neurons)
-            self._offer(Members.of(self.problem.rows, neurons), at_most=1e-12)
+            self._offer(self._reweighed(self._members), at_most=1e-12)
 
-    def _chosen(self) -> Neurons:
-        """The best proposals, few of each group."""
+    def _chosen(self) -> Members:
+        """The best proposals as candidates, few of each group."""
         price = self._last_price
         place = np.zeros(len(price.groups), dtype=np.int64)
         for group in np.unique(price.groups):
@@ -114,20 +113,19 @@ class AdditiveSearch(IncumbentSearch):
             place[own] = np.arange(len(own))
         kept = np.flatnonzero(place < SETTINGS.each)[: SETTINGS.batch]
         found = price.proposals.select(kept)
-        return Neurons(found.directions, np.zeros(len(found)), found.outputs)
+        candidates = Neurons(found.directions, np.zeros(len(found)), found.outputs)
+        return Members.of(self.problem.rows, candidates, price.groups[kept])
 
-    def _improved(self, found: Neurons) -> Members:
-        layer, objective = self.problem.rows, self._objective
-        joined = self.neurons.joined(found.directions, found.outputs)
-        members = Members.of(layer, self._reweighed(joined))
-        members = objective.merged(members, self.deadline)
-        members = descend(objective, members, SETTINGS.newton_steps, self.deadline)
-        return Members.of(layer, self._reweighed(members.neurons(layer)))
+    def _improved(self, found: Members) -> Members:
+        """Neurons and candidates with their best sizes, merged, and moved."""
+        members = self._reweighed(self._members.joined(found))
+        members = self._objective.merged(members, self.deadline)
+        members = descend(self._objective, members, SETTINGS.newton_steps, self.deadline)
+        return self._reweighed(members)
 
-    def _reweighed(self, neurons: Neurons) -> Neurons:
-        return self._objective.reweighed(
-            neurons, self.deadline, through_gram=not self._few_rows
-        )
+    def _reweighed(self, members: Members) -> Members:
+        through_gram = not self._few_rows
+        return self._objective.reweighed(members, self.deadline, through_gram=through_gram)
 
     def _price(self, v: FloatArray, tol: float) -> GroupPrice:
         """Price v, and keep what is proven of it if it is the best."""
@@ -139,13 +137,9 @@ class AdditiveSearch(IncumbentSearch):
     def _offer(self, members: Members, at_most: float = 0.0) -> FloatArray:
         """Keep these neurons if they are the best so far; returns their residual."""
         v = self._objective.residual(members)
-        objective = 0.5 * float(v @ v) + self.problem.beta * float(members.lengths.sum())
+        objective = self._objective.value_of(v, members)
         if objective < self.objective * (1.0 + at_most):
             self._members, self.objective = members, objective
             self.neurons = members.neurons(self.problem.rows)
         return v
 
-
-def first_proof(problem: Problem[GroupedLayer]) -> DualProof:
-    """What is proven of the network without neurons at once."""
-    return spectral_proof(problem.rows, problem.residual_at_zero, quick=True)
