@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -10,6 +10,7 @@ from math import comb
 from typing import Self, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
@@ -17,18 +18,16 @@ from cvxnn.layers.relu import Layer
 from cvxnn.layers.rows import Rows, row_chunks
 
 Group = tuple[int, ...]
-# Features of a neuron: how many, or groups of columns.
-Features = int | tuple[Group, ...]
 # Each has an oracle of its own.
 MOST_GROUPS = 10_000
 
 
-def groups_of(features: Features, X: FloatArray) -> tuple[Group, ...]:
+def groups_of(features: int | Sequence[Sequence[int]], X: FloatArray) -> tuple[Group, ...]:
     """The columns that neurons see together, with the last column where that is of ones.
 
     Parameters
     ----------
-    features : int or tuple of tuple of int
+    features : int or sequence of sequence of int
         So many columns each, all choices of them; or the groups.
     X : ndarray, shape (n, d)
 
@@ -56,7 +55,7 @@ def groups_of(features: Features, X: FloatArray) -> tuple[Group, ...]:
             )
         groups = list(combinations(own, size))
     else:
-        groups = list(features)
+        groups = [tuple(group) for group in features]
     largest = max(max(group, default=0) for group in groups)
     if largest >= d:
         raise InputError(f"features must be columns of X, 0 to {d - 1}, got {largest}.")
@@ -172,7 +171,7 @@ class GroupedLayer(Rows):
     def weighted(self, root: FloatArray) -> Self:
         return type(self)(self.rows * root[:, None], self.groups)
 
-    def take(self, outputs: slice | IntArray) -> Self:
+    def take(self, outputs: slice | NDArray[np.integer]) -> Self:
         return type(self)(self.rows[outputs], self.groups)
 
     @cached_property

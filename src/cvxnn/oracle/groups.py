@@ -80,9 +80,7 @@ class GroupGeometry:
         """The largest of all groups."""
         return max(2 if part.circle is not None else part.reduction.rank for part in self.parts)
 
-    def oracle(
-        self, layer: GroupedLayer, scales: FloatArray | None, effort: Effort
-    ) -> GroupOracle:
+    def oracle(self, layer: GroupedLayer, scales: FloatArray | None, effort: Effort) -> GroupOracle:
         """The oracle of the same rows multiplied by `scales`, which are those of `layer`."""
 
         def one(group: int) -> VectorOracle[Price]:
@@ -155,9 +153,7 @@ class GroupOracle(VectorOracle[GroupPrice]):
         finished = all(price.finished for price in prices.values())
         return self._joined(bounds, finished, prices)
 
-    def _joined(
-        self, bounds: FloatArray, finished: bool, prices: dict[int, Price]
-    ) -> GroupPrice:
+    def _joined(self, bounds: FloatArray, finished: bool, prices: dict[int, Price]) -> GroupPrice:
         found, groups = Proposals.none(self.layer.n_features), np.zeros(0, dtype=np.int64)
         parts = [(group, price.proposals) for group, price in prices.items()]
         parts = [(group, part) for group, part in parts if len(part)]

@@ -27,6 +27,9 @@ class Settings:
     ----------
     batch, each : int
         New neurons of one round at most, and of one group.
+    most, depth : int, float
+        Of those that the oracle of a group finds, see
+        :class:`~cvxnn.oracle.rank_two.RankTwoOracle`.
     margin : float
         Directions that improve by less than this are rounding.
     newton_steps : int
@@ -37,6 +40,8 @@ class Settings:
 
     batch: int = 200
     each: int = 8
+    most: int = 20
+    depth: float = 0.05
     margin: float = 1e-10
     newton_steps: int = 10
     few_rows: int = 3000
@@ -142,4 +147,3 @@ class AdditiveSearch(IncumbentSearch):
             self._members, self.objective = members, objective
             self.neurons = members.neurons(self.problem.rows)
         return v
-
