@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, TypeVar, final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.layers import spectral_bound
 from cvxnn.layers.groups import GroupedLayer
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.oracle.choice import Effort, RowGeometry, tree_of
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.tree_search import worker_map
+
+# Of the ascent in a group of a higher rank than two: its tree finds what that misses.
+_STARTS = 16
+# Of a sum and a product, relative.
+_ROUNDING = 1.0 + 8.0 * EPS
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -92,7 +99,9 @@ class GroupGeometry:
             reduction = part.reduction if scales is None else part.reduction.weighted(scales)
             tree = tree_of(rows, reduction, effort.max_nodes)
             assert effort.random_state is not None
-            return ClimbAndBound(rows, tree, effort.random_state, most=effort.most)
+            return ClimbAndBound(
+                rows, tree, effort.random_state, most=effort.most, n_starts=_STARTS
+            )
 
         return GroupOracle(layer, [one(group) for group in range(len(layer.groups))])
 
@@ -112,7 +121,9 @@ class GroupOracle(VectorOracle[GroupPrice]):
     A direction is of one group, so that the largest value is that of one of the groups, and the
     largest of proven bounds is a proven bound: no rounding joins those of the oracles. Groups of
     rank two are priced side by side, O(n) each; one of a higher rank is searched only
-    where an eigenvalue does not show that it is below the threshold.
+    where nothing quicker shows that it is below the threshold, or, where there is none, below
+    the largest value that is known: an eigenvalue, or the price of an earlier dual point w,
+    from which the value of a neuron differs by ``||v - w|| ||X_g||`` at most.
 
     Examples
     --------
@@ -125,33 +136,64 @@ class GroupOracle(VectorOracle[GroupPrice]):
     def __init__(self, layer: GroupedLayer, oracles: list[VectorOracle[Price]]) -> None:
         self.layer, self._oracles = layer, oracles
         flat = [isinstance(oracle, RankTwoOracle) for oracle in oracles]
-        self._flat = [group for group, is_flat in enumerate(flat) if is_flat]
-        self._deep = [group for group, is_flat in enumerate(flat) if not is_flat]
+        self._flat = {group for group, is_flat in enumerate(flat) if is_flat}
+        self._earlier: dict[int, tuple[FloatArray, float]] = {}
 
     @property
     def is_quick(self) -> bool:
         """Whether all groups are of rank two at most."""
-        return not self._deep
+        return len(self._flat) == len(self._oracles)
+
+    @cached_property
+    def _lengths(self) -> list[float]:
+        """Bounds on ``||X_g||``."""
+        return [_norm(self.layer.seen(group)) for group in range(len(self._oracles))]
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
         """Price v, shape (n,)."""
+        drifts = _Drifts(v)
+        prices: dict[int, Price] = {}
+        bounds = np.zeros(2)
+        left = []
+        for group in range(len(self._oracles)):
+            quick = self._quick_bound(group, drifts)
+            if quick <= wanted.threshold:
+                bounds = np.maximum(bounds, quick)
+            else:
+                left.append(group)
+        flat = [group for group in left if group in self._flat]
 
         def priced(group: int) -> Price:
             return self._oracles[group].price_vector(v, wanted)
 
-        prices = dict(zip(self._flat, side_by_side(priced, self._flat), strict=True))
-        bounds = np.max([price.bounds for price in prices.values()], axis=0, initial=0.0)
-        bounds = np.broadcast_to(bounds, (2,)).copy()
-        for group in self._deep:
+        prices = dict(zip(flat, side_by_side(priced, flat), strict=True))
+        known = max((price.bound for price in prices.values()), default=0.0)
+        deep = {
+            group: spectral_bound(self.layer.seen(group), v)
+            for group in left
+            if group not in self._flat
+        }
+        for group in sorted(deep, key=lambda group: -deep[group]):
             check_interrupt()
-            quick = spectral_bound(self.layer.seen(group), v)
-            if quick <= wanted.threshold:
-                bounds = np.maximum(bounds, quick)
+            least = wanted.threshold if wanted.threshold > 0.0 else known
+            if deep[group] <= least:
+                bounds = np.maximum(bounds, deep[group])
                 continue
-            prices[group] = priced(group)
-            bounds = np.maximum(bounds, prices[group].bounds)
+            price = self._oracles[group].price_vector(v, replace(wanted, threshold=least))
+            prices[group], known = price, max(known, price.proposals.largest)
+        for group, price in prices.items():
+            bounds = np.maximum(bounds, price.bounds)
+            self._earlier[group] = (v, price.bound)
         finished = all(price.finished for price in prices.values())
         return self._joined(bounds, finished, prices)
+
+    def _quick_bound(self, group: int, drifts: _Drifts) -> float:
+        """From what was proven of another dual point; inf where there was none."""
+        if group not in self._earlier:
+            return np.inf
+        w, bound = self._earlier[group]
+        drift = drifts.to(w)
+        return bound if drift == 0.0 else (bound + drift * self._lengths[group]) * _ROUNDING
 
     def _joined(self, bounds: FloatArray, finished: bool, prices: dict[int, Price]) -> GroupPrice:
         found, groups = Proposals.none(self.layer.n_features), np.zeros(0, dtype=np.int64)
@@ -172,6 +214,32 @@ class GroupOracle(VectorOracle[GroupPrice]):
         whole = np.zeros((len(directions), self.layer.n_features))
         whole[:, self.layer.groups[group]] = directions
         return whole
+
+
+class _Drifts:
+    """Bounds on the distances of a dual point from others, each found once."""
+
+    def __init__(self, v: FloatArray) -> None:
+        self._v, self._known = v, list[tuple[FloatArray, float]]()
+
+    def to(self, w: FloatArray) -> float:
+        for known, distance in self._known:
+            if known is w:
+                return distance
+        difference = self._v - w
+        # A sum of n squares errs by n eps of it, each entry by eps of its own.
+        rounding = 1.0 + 2.0 * (len(w) + 8) * EPS
+        distance = float(np.sqrt(difference @ difference)) * rounding
+        self._known.append((w, distance))
+        return distance
+
+
+def _norm(X: FloatArray) -> float:
+    """A bound on the largest singular value."""
+    unit = power_of_two(X)
+    gram = (X / unit).T @ (X / unit)
+    rounding = 1.0 + 4.0 * (len(X) + 8) * X.shape[1] * EPS
+    return float(np.sqrt(np.linalg.norm(gram))) * unit * rounding
 
 
 def side_by_side(task: Callable[[S], T], each: Iterable[S]) -> list[T]:
