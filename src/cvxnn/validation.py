@@ -9,7 +9,7 @@ its size; an array that is float64 and C-contiguous already is not copied.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -276,31 +276,6 @@ def check_count(value: object, name: str, minimum: int = 1) -> int:
     ):
         return count
     raise InputError(f"{name} must be an integer of at least {minimum}, got {_shown(value)}.")
-
-
-def check_features(value: object) -> int | tuple[tuple[int, ...], ...]:
-    """Return how many features there are to see, or groups of columns, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_features([[0], [2, 1]])
-    ((0,), (2, 1))
-    """
-    if isinstance(value, numbers.Integral) or not isinstance(value, Iterable):
-        return check_count(value, "features")
-    groups = [group if isinstance(group, Iterable) else None for group in value]
-    if not groups or any(group is None or isinstance(group, str) for group in groups):
-        raise InputError(
-            "features must be None, an integer, or a list of lists of columns such as [[0], "
-            f"[1, 2]], got {_shown(value)}."
-        )
-    found = tuple(
-        tuple(check_count(column, "A column of features", 0) for column in group or ())
-        for group in groups
-    )
-    if not all(found):
-        raise InputError("features must have a column in each of its groups, got an empty one.")
-    return found
 
 
 def check_choice(value: object, name: str, choices: Collection[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -16,10 +17,36 @@ from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
 from cvxnn.layers.relu import Layer
 from cvxnn.layers.rows import Rows, row_chunks
+from cvxnn.validation import check_count
 
 Group = tuple[int, ...]
 # Each has an oracle of its own.
 MOST_GROUPS = 10_000
+
+
+def check_features(value: object) -> int | tuple[tuple[int, ...], ...]:
+    """Return how many features there are to see, or groups of columns, or raise `InputError`.
+
+    Examples
+    --------
+    >>> check_features([[0], [2, 1]])
+    ((0,), (2, 1))
+    """
+    if isinstance(value, numbers.Integral) or not isinstance(value, Iterable):
+        return check_count(value, "features")
+    groups = [group if isinstance(group, Iterable) else None for group in value]
+    if not groups or any(group is None or isinstance(group, str) for group in groups):
+        raise InputError(
+            "features must be None, an integer, or a list of lists of columns such as [[0], "
+            f"[1, 2]], got {value!r}."
+        )
+    found = tuple(
+        tuple(check_count(column, "A column of features", 0) for column in group or ())
+        for group in groups
+    )
+    if not all(found):
+        raise InputError("features must have a column in each of its groups, got an empty one.")
+    return found
 
 
 def groups_of(features: int | Sequence[Sequence[int]], X: FloatArray) -> tuple[Group, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.layers.groups import GroupedLayer, groups_of
+from cvxnn.layers.groups import GroupedLayer, check_features, groups_of
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
@@ -19,7 +19,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.additive.strategy import AdditiveStrategy
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_choice, check_data, check_features, check_number
+from cvxnn.validation import check_choice, check_data, check_number
 
 SKIPS = ("penalised", "free")
 
