@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self, final
 
 import numpy as np
@@ -15,7 +16,10 @@ from cvxnn.layers import row_chunks
 from cvxnn.solvers.additive.members import Members
 from cvxnn.solvers.additive.objective import GroupedObjective
 from cvxnn.solvers.atoms import TIGHT
+from cvxnn.solvers.newton.faces import solve_normal
 
+# Curvature along a neuron as a share of that across, where the objective has none.
+_ALONG = 1e-10
 # Of the diagonal: what rounding takes from a Gram matrix.
 _RIDGE = 1e-14
 # Singular values of unit rows below this are of rows that depend on the others.
@@ -59,18 +63,41 @@ class Faces:
         parts = [slice(end - basis.shape[1], end) for end, basis in zip(ends, bases, strict=True)]
         return cls(objective, members, bases, tight, parts)
 
-    @property
+    @cached_property
     def along(self) -> FloatArray:
         """The unit directions in the bases of their faces, stacked, shape (p,)."""
         pairs = zip(self.bases, self.members.units, strict=True)
         return np.concatenate([basis.T @ unit for basis, unit in pairs])
 
-    def moves(self, coordinates: FloatArray) -> FloatArray:
-        """Moves of the rays, shape (k, r)."""
-        pairs = zip(self.parts, self.bases, strict=True)
-        return np.array([basis @ coordinates[part] for part, basis in pairs])
+    def newton(self, left: FloatArray, beta: float) -> FloatArray:
+        """Moves of the rays to the minimum, as if the faces went on for ever, shape (k, r).
 
-    def gram_and_pull(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+        O(n p^2); of few rows through their QR factorisation, which keeps all digits.
+        """
+        roots = [
+            np.sqrt(beta / size) * _root_across(self.along[part])
+            for part, size in zip(self.parts, self.members.sizes, strict=True)
+        ]
+        across = scipy.linalg.block_diag(*roots)
+        if self.objective.has_few_rows:
+            J = self._columns(slice(0, len(left)))
+            found = solve_normal(np.vstack([J.T, across]), J @ left - beta * self.along)
+        else:
+            gram, pull = self._gram_and_pull(left)
+            found = _solved(gram + across @ across, pull - beta * self.along)
+        pairs = zip(self.parts, self.bases, strict=True)
+        return np.array([basis @ found[part] for part, basis in pairs])
+
+    def stationary(self, v: FloatArray, beta: float) -> FloatArray:
+        """The nearest dual point with ``J'v = beta u``, shape (n,)."""
+        if self.objective.has_few_rows:
+            J = self._columns(slice(0, len(v)))
+            return v + np.asarray(np.linalg.lstsq(J, beta * self.along - J @ v, rcond=1e-12)[0])
+        gram, pull = self._gram_and_pull(v)
+        coordinates = _solved(gram, beta * self.along - pull)
+        return v + np.concatenate([coordinates @ J for _, J in self._chunks()])
+
+    def _gram_and_pull(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``J'J`` and ``J'v`` for the columns J of all faces; O(n p^2)."""
         p = self.parts[-1].stop
         gram, pull = np.zeros((p, p)), np.zeros(p)
@@ -79,23 +106,19 @@ class Faces:
             pull += J @ v[rows]
         return gram, pull
 
-    def forward(self, coordinates: FloatArray) -> FloatArray:
-        """``J m``, shape (n,)."""
-        total = np.empty(self.objective.layer.n_outputs)
-        for rows, J in self._chunks():
-            total[rows] = coordinates @ J
-        return total
-
     def _chunks(self) -> Iterator[tuple[slice, FloatArray]]:
         """The columns J of some of the rows after the other, transposed."""
         for rows in row_chunks(self.objective.layer.n_outputs, self.parts[-1].stop):
             check_interrupt()
-            J = np.empty((self.parts[-1].stop, rows.stop - rows.start))
-            for j, part in enumerate(self.parts):
-                X = self.objective.seen(int(self.members.groups[j]))[:, rows]
-                np.matmul(self.members.signs[j] * self.bases[j].T, X, out=J[part])
-                J[part] *= self._active(j, X, rows)
-            yield rows, J
+            yield rows, self._columns(rows)
+
+    def _columns(self, rows: slice) -> FloatArray:
+        J = np.empty((self.parts[-1].stop, rows.stop - rows.start))
+        for j, part in enumerate(self.parts):
+            X = self.objective.seen(int(self.members.groups[j]))[:, rows]
+            np.matmul(self.members.signs[j] * self.bases[j].T, X, out=J[part])
+            J[part] *= self._active(j, X, rows)
+        return J
 
     def _active(self, j: int, X: FloatArray, rows: slice) -> BoolArray:
         """On which rows a neuron is active: not on those whose hyperplanes it lies on."""
@@ -129,7 +152,13 @@ def _face_basis(tight: FloatArray, unit: FloatArray, width: int) -> FloatArray:
     return unit[:, None] if rank >= width - 1 else whole @ right[rank:].T
 
 
-def solved(gram: FloatArray, right: FloatArray) -> FloatArray:
+def _root_across(b: FloatArray) -> FloatArray:
+    """The root of ``(1 + a) I - b b'`` for a unit vector b and a small a."""
+    far, near = np.sqrt(1.0 + _ALONG), np.sqrt(_ALONG)
+    return np.asarray(far * np.eye(len(b)) - (far - near) * np.outer(b, b))
+
+
+def _solved(gram: FloatArray, right: FloatArray) -> FloatArray:
     """``G x = b`` for a Gram matrix; about the shortest x where G is singular."""
     size = np.sqrt(np.maximum(np.diag(gram), 0.0))
     scale = 1.0 / np.where(size > 0.0, size, 1.0)

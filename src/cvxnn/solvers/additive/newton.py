@@ -12,14 +12,12 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
-from cvxnn.solvers.additive.faces import Faces, solved
+from cvxnn.solvers.additive.faces import Faces
 from cvxnn.solvers.additive.members import Members
 from cvxnn.solvers.additive.objective import GroupedObjective
 
 # Trial steps that do not look at kinks.
 _LENGTHS = (1.0, 0.3, 0.1)
-# Curvature along a neuron as a share of that across, where the objective has none.
-_ALONG = 1e-10
 # Gains below this share of the objective are not worth another step.
 _SMALL_GAIN = 1e-13
 
@@ -63,8 +61,7 @@ def stationary_residual(objective: GroupedObjective, members: Members) -> FloatA
         return v
     faces = Faces.of(objective, members)
     for _ in range(2):
-        gram, pull = faces.gram_and_pull(v)
-        v = v + faces.forward(solved(gram, objective.problem.beta * faces.along - pull))
+        v = faces.stationary(v, objective.problem.beta)
     return v
 
 
@@ -72,13 +69,8 @@ def _step(
     objective: GroupedObjective, members: Members, left: FloatArray
 ) -> tuple[Members, FloatArray]:
     """The neurons after a step, and their residual; as they were where none gains."""
-    faces, beta = Faces.of(objective, members), objective.problem.beta
-    along, value = faces.along, objective.value_of(left, members)
-    gram, pull = faces.gram_and_pull(left)
-    for part, size in zip(faces.parts, members.sizes, strict=True):
-        b = along[part]
-        gram[part, part] += beta / size * ((1.0 + _ALONG) * np.eye(len(b)) - np.outer(b, b))
-    moves = faces.moves(solved(gram, pull - beta * along))
+    faces, value = Faces.of(objective, members), objective.value_of(left, members)
+    moves = faces.newton(left, objective.problem.beta)
     # A neuron that would turn round stops at zero, and is gone.
     shrinking = -(moves * members.units).sum(axis=1) / members.sizes
     ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)

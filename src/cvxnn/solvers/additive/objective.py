@@ -13,8 +13,12 @@ from cvxnn.layers import row_chunks
 from cvxnn.layers.groups import GroupedLayer
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.additive.members import Members
-from cvxnn.solvers.atoms import best_weights, merge_cells
+from cvxnn.solvers.atoms import atoms, best_weights, merge_cells
 from cvxnn.solvers.lasso.gram_lasso import gram_lasso
+from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
+
+# Up to so many rows are few.
+_FEW_ROWS = 3000
 
 
 @final
@@ -30,6 +34,11 @@ class GroupedObjective:
 
     problem: Problem[GroupedLayer]
     _seen: dict[int, FloatArray] = field(default_factory=dict, init=False)
+
+    @property
+    def has_few_rows(self) -> bool:
+        """Whether explicit columns, which keep all digits, cost little."""
+        return self.layer.n_outputs <= _FEW_ROWS
 
     @property
     def layer(self) -> GroupedLayer:
@@ -65,17 +74,25 @@ class GroupedObjective:
         return self.value_of(self.residual(members), members)
 
     def reweighed(
-        self, members: Members, deadline: Deadline = UNLIMITED, *, through_gram: bool
+        self, members: Members, deadline: Deadline = UNLIMITED, *, precise: bool = False
     ) -> Members:
         """The best sizes for these directions, without the neurons they drop.
 
-        Through the Gram matrix it takes less time, and the answer has half of the digits.
+        Of many rows through their Gram matrix, with half of the digits; of few rows with all, and
+        some more if `precise`.
         """
         if not len(members):
             return members
-        if through_gram:
+        if not self.has_few_rows:
             return members.sized(self._gram_sizes(members, deadline))
-        return members.sized(best_weights(self.problem, members.neurons(self.layer), deadline))
+        neurons = members.neurons(self.layer)
+        if not precise:
+            return members.sized(best_weights(self.problem, neurons, deadline))
+        columns, problem = atoms(self.layer, neurons), self.problem
+        sizes = nonnegative_lasso(
+            columns, problem.y, problem.beta, members.sizes, deadline, precise=True
+        )
+        return members.sized(sizes)
 
     def _gram_sizes(self, members: Members, deadline: Deadline) -> FloatArray:
         k, left = len(members), self.residual(members.select(members.sizes > 0.0))

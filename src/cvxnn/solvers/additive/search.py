@@ -34,8 +34,6 @@ class Settings:
         Directions that improve by less than this are rounding.
     newton_steps : int
         Of a round, at most.
-    few_rows : int
-        Up to so many explicit columns give the sizes, else a Gram matrix.
     """
 
     batch: int = 200
@@ -44,7 +42,6 @@ class Settings:
     depth: float = 0.05
     margin: float = 1e-10
     newton_steps: int = 10
-    few_rows: int = 3000
 
 
 SETTINGS = Settings()
@@ -82,7 +79,7 @@ class AdditiveSearch(IncumbentSearch):
         super().__init__(problem, Neurons.none(layer.n_features), "groups", deadline)
         self.basis, self.rank = np.eye(layer.n_features), rank
         self._oracle, self._objective = oracle, GroupedObjective(problem)
-        self._few_rows = len(problem.y) <= SETTINGS.few_rows
+        self._few_rows, self._precise = self._objective.has_few_rows, False
         self.is_cheap = self._few_rows and oracle.is_quick
         self._members = Members.of(layer, self.neurons)
         if start is not None and len(start):
@@ -103,6 +100,8 @@ class AdditiveSearch(IncumbentSearch):
             self._last_price = corrected if self.bound > best else price
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         self.stalled = 0.0 if improved else self.stalled + 1.0
+        if self._few_rows and not self._precise and self.stalled >= 1.0:
+            self._precise, self.stalled = True, 0.0
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Leave a minimal network."""
@@ -129,8 +128,7 @@ class AdditiveSearch(IncumbentSearch):
         return self._reweighed(members)
 
     def _reweighed(self, members: Members) -> Members:
-        through_gram = not self._few_rows
-        return self._objective.reweighed(members, self.deadline, through_gram=through_gram)
+        return self._objective.reweighed(members, self.deadline, precise=self._precise)
 
     def _price(self, v: FloatArray, tol: float) -> GroupPrice:
         """Price v, and keep what is proven of it if it is the best."""
