@@ -144,7 +144,7 @@ class Activations:
         above = np.concatenate([won[:, None] - self.patches, won[:, None]], axis=1)
         return won, above.reshape(-1, won.shape[1])
 
-    def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False):
+    def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
         """Of the program on all cells, by Clarabel; with or without a free intercept."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
@@ -162,7 +162,8 @@ class Activations:
         objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
         constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
         program = cp.Problem(cp.Minimize(objective), constraints)
-        return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
+        goals = {"tol_gap_rel": accuracy, "tol_gap_abs": accuracy}
+        return float(program.solve(solver="CLARABEL", **goals))
 
     def lowest(self, loss, y, beta, m=5):
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""

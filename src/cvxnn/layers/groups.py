@@ -34,8 +34,11 @@ def check_features(value: object) -> int | tuple[tuple[int, ...], ...]:
     """
     if isinstance(value, numbers.Integral) or not isinstance(value, Iterable):
         return check_count(value, "features")
-    groups = [group if isinstance(group, Iterable) else None for group in value]
-    if not groups or any(group is None or isinstance(group, str) for group in groups):
+    groups = [
+        None if isinstance(group, str) or not isinstance(group, Iterable) else list(group)
+        for group in value
+    ]
+    if not groups or any(group is None for group in groups):
         raise InputError(
             "features must be None, an integer, or a list of lists of columns such as [[0], "
             f"[1, 2]], got {value!r}."
