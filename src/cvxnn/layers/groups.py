@@ -20,8 +20,8 @@ from cvxnn.layers.rows import Rows, row_chunks
 from cvxnn.validation import check_count
 
 Group = tuple[int, ...]
-# Each has an oracle of its own.
-MOST_GROUPS = 10_000
+# Each has an oracle of its own, whose proof ends up to so many columns.
+MOST_GROUPS, MOST_COLUMNS = 10_000, 6
 
 
 def check_features(value: object) -> int | tuple[tuple[int, ...], ...]:
@@ -64,7 +64,7 @@ def groups_of(features: int | Sequence[Sequence[int]], X: FloatArray) -> tuple[G
     Raises
     ------
     InputError
-        If X has no such columns, or there are more than 10000 groups.
+        If X has no such columns, there are more than 10000 groups, or one of more than 6 columns.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def groups_of(features: int | Sequence[Sequence[int]], X: FloatArray) -> tuple[G
     ones: Group = (d - 1,) if bool((X[:, -1] == 1.0).all()) else ()
     own = range(d - len(ones))
     if isinstance(features, int):
-        size = min(features, len(own))
+        size = min(features, len(own), MOST_COLUMNS + 1)
         if comb(len(own), size) > MOST_GROUPS:
             raise InputError(
                 f"features={features} of {len(own)} columns is {comb(len(own), size)} groups, "
@@ -89,7 +89,14 @@ def groups_of(features: int | Sequence[Sequence[int]], X: FloatArray) -> tuple[G
     largest = max(max(group, default=0) for group in groups)
     if largest >= d:
         raise InputError(f"features must be columns of X, 0 to {d - 1}, got {largest}.")
-    return tuple(dict.fromkeys(tuple(sorted({*group, *ones})) for group in groups))
+    found = tuple(dict.fromkeys(tuple(sorted({*group, *ones})) for group in groups))
+    width = max(map(len, found))
+    if width > MOST_COLUMNS:
+        raise InputError(
+            f"features must be groups of at most {MOST_COLUMNS} columns with that of ones, up to "
+            f"which optima are proven, got one of {width}."
+        )
+    return found
 
 
 @final

@@ -104,9 +104,7 @@ class AdditiveSearch(IncumbentSearch):
             self._precise, self.stalled = True, 0.0
 
     def finish(self, tol: float, *, quick: bool) -> None:
-        """Leave a minimal network."""
-        if not quick and len(self._members):
-            self._offer(self._reweighed(self._members), at_most=1e-12)
+        """Nothing: the sizes that every round ends with are those of a minimal network."""
 
     def _chosen(self) -> Members:
         """The best proposals as candidates, few of each group."""
@@ -137,11 +135,11 @@ class AdditiveSearch(IncumbentSearch):
         self._take(DualProof.priced(v[:, None], price))
         return price
 
-    def _offer(self, members: Members, at_most: float = 0.0) -> FloatArray:
+    def _offer(self, members: Members) -> FloatArray:
         """Keep these neurons if they are the best so far; returns their residual."""
         v = self._objective.residual(members)
         objective = self._objective.value_of(v, members)
-        if objective < self.objective * (1.0 + at_most):
+        if objective < self.objective:
             self._members, self.objective = members, objective
             self.neurons = members.neurons(self.problem.rows)
         return v
