@@ -66,7 +66,7 @@ def plot_shapes(
     >>> figure = plot_shapes(network, [[0.0, 1.0, 1.0], [2.0, 3.0, 1.0]], ["age", "size"])
     >>> [ax.get_xlabel() for ax in figure.axes]
     ['size', 'age']
-    >>> figure.axes[1].get_lines()[0].get_xydata().tolist()
+    >>> figure.axes[1].get_lines()[1].get_xydata().tolist()
     [[0.0, -0.5], [1.0, -0.5], [2.0, 0.5]]
     """
     sums = _Sums.read(model, X)

@@ -69,8 +69,12 @@ class AdditiveStrategy(RowsStrategy):
             oracle = geometry.oracle(problem.rows, scales, effort)
             return AdditiveSearch(problem, oracle, geometry.rank, deadline, start=start)
 
-        polishes = self._method.polish
-        return search_for(problem, open_model, deadline, start, polishes=polishes)
+        return search_for(problem, open_model, deadline, start, polishes=self.polishes)
+
+    @property
+    def polishes(self) -> bool:
+        """Also where nobody asks for it, if oracles are exact: a proof costs next to nothing."""
+        return self._method.polish or self._problem.rows.width <= 2
 
     def opening(self) -> Neurons:
         """A first network on the group that a bound says most of."""
