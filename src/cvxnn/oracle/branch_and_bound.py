@@ -174,10 +174,17 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> SearchPrice:
         """Price v, shape (n,): the tree starts from what the ascent has found."""
-        climbed = self._ascent.search(
+        return self.bounded(v, wanted, self.climbed(v, wanted))
+
+    def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
+        """What the ascent finds."""
+        return self._ascent.search(
             v[:, None], wanted.threshold, self._n_starts,
             most=self._most, polish=True, deadline=wanted.deadline,
         ).turned(self._basis.T)  # fmt: skip
+
+    def bounded(self, v: FloatArray, wanted: Wanted, climbed: Proposals) -> SearchPrice:
+        """The price by the tree, from what the ascent has found and beside it."""
         given = [] if wanted.starts is None else [wanted.starts]
         starts = np.vstack([climbed.directions, *given])
         price = self._tree.price_vector(v, replace(wanted, starts=starts))

@@ -90,7 +90,7 @@ class GroupGeometry:
     def oracle(self, layer: GroupedLayer, scales: FloatArray | None, effort: Effort) -> GroupOracle:
         """The oracle of the same rows multiplied by `scales`, which are those of `layer`."""
 
-        def one(group: int) -> VectorOracle[Price]:
+        def one(group: int) -> RankTwoOracle | ClimbAndBound:
             part = self.parts[group]
             if part.circle is not None:
                 circle = part.circle if scales is None else part.circle.weighted(scales)
@@ -113,17 +113,18 @@ class GroupOracle(VectorOracle[GroupPrice]):
     Parameters
     ----------
     layer : GroupedLayer
-    oracles : list of VectorOracle
+    oracles : list of RankTwoOracle or ClimbAndBound
         One for each group, of its columns.
 
     Notes
     -----
     A direction is of one group, so that the largest value is that of one of the groups, and the
     largest of proven bounds is a proven bound: no rounding joins those of the oracles. Groups of
-    rank two are priced side by side, O(n) each; one of a higher rank is searched only
-    where nothing quicker shows that it is below the threshold, or, where there is none, below
-    the largest value that is known: an eigenvalue, or the price of an earlier dual point w,
-    from which the value of a neuron differs by ``||v - w|| ||X_g||`` at most.
+    rank two are priced side by side, O(n) each. One of a higher rank is searched, beyond the
+    threshold or the largest value that is known of any group. A group is left out where
+    something quicker shows that it is below the threshold: an eigenvalue, or the price of an
+    earlier dual point w, from which the value of a neuron differs by ``||v - w|| ||X_g||``
+    at most.
 
     Examples
     --------
@@ -133,16 +134,21 @@ class GroupOracle(VectorOracle[GroupPrice]):
     (7.0, [0, 1], [[1.0, 0.0], [0.0, 1.0]])
     """
 
-    def __init__(self, layer: GroupedLayer, oracles: list[VectorOracle[Price]]) -> None:
+    def __init__(self, layer: GroupedLayer, oracles: list[RankTwoOracle | ClimbAndBound]) -> None:
         self.layer, self._oracles = layer, oracles
-        flat = [isinstance(oracle, RankTwoOracle) for oracle in oracles]
-        self._flat = {group for group, is_flat in enumerate(flat) if is_flat}
+        self._flat: dict[int, RankTwoOracle] = {}
+        self._deep: dict[int, ClimbAndBound] = {}
+        for group, oracle in enumerate(oracles):
+            if isinstance(oracle, RankTwoOracle):
+                self._flat[group] = oracle
+            else:
+                self._deep[group] = oracle
         self._earlier: dict[int, tuple[FloatArray, float]] = {}
 
     @property
     def is_quick(self) -> bool:
         """Whether all groups are of rank two at most."""
-        return len(self._flat) == len(self._oracles)
+        return not self._deep
 
     @cached_property
     def _lengths(self) -> list[float]:
@@ -151,41 +157,51 @@ class GroupOracle(VectorOracle[GroupPrice]):
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
         """Price v, shape (n,)."""
-        drifts = _Drifts(v)
-        prices: dict[int, Price] = {}
-        bounds = np.zeros(2)
-        left = []
+        drifts, bounds = _Drifts(v), np.zeros(2)
+        flat: list[int] = []
+        deep: list[int] = []
         for group in range(len(self._oracles)):
             quick = self._quick_bound(group, drifts)
             if quick <= wanted.threshold:
                 bounds = np.maximum(bounds, quick)
             else:
-                left.append(group)
-        flat = [group for group in left if group in self._flat]
+                (flat if group in self._flat else deep).append(group)
 
         def priced(group: int) -> Price:
-            return self._oracles[group].price_vector(v, wanted)
+            return self._flat[group].price_vector(v, wanted)
 
         prices = dict(zip(flat, side_by_side(priced, flat), strict=True))
         known = max((price.bound for price in prices.values()), default=0.0)
-        deep = {
-            group: spectral_bound(self.layer.seen(group), v)
-            for group in left
-            if group not in self._flat
-        }
-        for group in sorted(deep, key=lambda group: -deep[group]):
-            check_interrupt()
-            least = wanted.threshold if wanted.threshold > 0.0 else known
-            if deep[group] <= least:
-                bounds = np.maximum(bounds, deep[group])
-                continue
-            price = self._oracles[group].price_vector(v, replace(wanted, threshold=least))
-            prices[group], known = price, max(known, price.proposals.largest)
+        quick_bounds, deep_prices = self._searched(v, wanted, deep, known)
+        prices |= deep_prices
         for group, price in prices.items():
-            bounds = np.maximum(bounds, price.bounds)
             self._earlier[group] = (v, price.bound)
+        all_bounds = [bounds, *quick_bounds, *(price.bounds for price in prices.values())]
         finished = all(price.finished for price in prices.values())
-        return self._joined(bounds, finished, prices)
+        return self._joined(np.max(all_bounds, axis=0), finished, prices)
+
+    def _searched(
+        self, v: FloatArray, wanted: Wanted, groups: list[int], known: float
+    ) -> tuple[list[FloatArray], dict[int, Price]]:
+        """Bounds without a search, and prices of groups of a higher rank.
+
+        Neurons are looked for in all groups first: what they reach is what others have to be
+        proven not to exceed.
+        """
+        quick = {group: spectral_bound(self.layer.seen(group), v) for group in groups}
+        climbed = {}
+        for group in groups:
+            if quick[group] > wanted.threshold:
+                check_interrupt()
+                climbed[group] = self._deep[group].climbed(v, wanted)
+                known = max(known, climbed[group].largest)
+        wanted = replace(wanted, threshold=max(wanted.threshold, known))
+        prices: dict[int, Price] = {}
+        for group, found in climbed.items():
+            check_interrupt()
+            prices[group] = self._deep[group].bounded(v, wanted, found)
+        left = [np.full(2, quick[group]) for group in groups if group not in climbed]
+        return left, prices
 
     def _quick_bound(self, group: int, drifts: _Drifts) -> float:
         """From what was proven of another dual point; inf where there was none."""

@@ -34,6 +34,10 @@ class Settings:
         Directions that improve by less than this are rounding.
     newton_steps : int
         Of a round, at most.
+    accuracy : float
+        Of a price that takes a search, as a share of the gap.
+    small_gap : float
+        Below it the rounding of a residual may matter.
     """
 
     batch: int = 200
@@ -42,6 +46,8 @@ class Settings:
     depth: float = 0.05
     margin: float = 1e-10
     newton_steps: int = 10
+    accuracy: float = 0.02
+    small_gap: float = 1e-4
 
 
 SETTINGS = Settings()
@@ -88,20 +94,31 @@ class AdditiveSearch(IncumbentSearch):
 
     def step(self, tol: float) -> None:
         """One round: new neurons, sizes, Newton steps, pricing."""
-        before = (self.objective, self.bound)
+        before = (self.objective, self.bound, self.gap)
         found = self._chosen()
         self.n_blocks = len(found)
         members = self._improved(found)
         v = self._offer(members)
-        self._last_price = self._price(v, tol)
+        accuracy = max(SETTINGS.accuracy * min(before[2], 1.0), 0.3 * tol)
+        self._last_price = self._price(v, accuracy)
         if self._few_rows and tol < self.gap and not self.deadline.passed:
-            price, best = self._last_price, self.bound
-            corrected = self._price(stationary_residual(self._objective, members), tol)
-            self._last_price = corrected if self.bound > best else price
+            self._price_stationary(members, accuracy)
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         self.stalled = 0.0 if improved else self.stalled + 1.0
         if self._few_rows and not self._precise and self.stalled >= 1.0:
             self._precise, self.stalled = True, 0.0
+
+    def _price_stationary(self, members: Members, accuracy: float) -> None:
+        """Price the corrected residual too; where it is the better one, it is the truth.
+
+        Rounding and what Newton's steps have left matter where the gap is small, or progress
+        ends; far from there it is worth its time where that is short.
+        """
+        if self._oracle.is_quick or self.stalled or self.gap <= SETTINGS.small_gap:
+            best = self.bound
+            price = self._price(stationary_residual(self._objective, members), accuracy)
+            if self.bound > best:
+                self._last_price = price
 
     def finish(self, tol: float, *, quick: bool) -> None:
         """Nothing: the sizes that every round ends with are those of a minimal network."""
