@@ -175,13 +175,14 @@ class GroupedLayer(Rows):
         return 0.0
 
     def bound(self, v: FloatArray, *, quick: bool = False) -> float:
-        """The largest of those of the groups."""
-        return max(self.bounds(v, quick=quick))
+        """The largest of the groups, from one eigenvalue for each sign of each.
 
-    def bounds(self, v: FloatArray, *, quick: bool = False) -> list[float]:
-        """From one eigenvalue for each sign of each group."""
+        In a `quick` that of directions that see all columns.
+        """
+        if quick:
+            return self.layer.bound(v, quick=True)
         groups = range(len(self.groups))
-        return [Layer(self.seen(group)).bound(v, quick=quick) for group in groups]
+        return max(Layer(self.seen(group)).bound(v) for group in groups)
 
     @cached_property
     def lengths(self) -> FloatArray:

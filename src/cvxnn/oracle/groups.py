@@ -156,7 +156,7 @@ class GroupOracle(VectorOracle[GroupPrice]):
         return [_norm(self.layer.seen(group)) for group in range(len(self._oracles))]
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
-        """Price v, shape (n,)."""
+        """Price v, shape (n,); OutOfTimeError if the deadline passes before the planes are done."""
         drifts, bounds = _Drifts(v), np.zeros(2)
         flat: list[int] = []
         deep: list[int] = []
@@ -168,6 +168,7 @@ class GroupOracle(VectorOracle[GroupPrice]):
                 (flat if group in self._flat else deep).append(group)
 
         def priced(group: int) -> Price:
+            wanted.deadline.check()
             return self._flat[group].price_vector(v, wanted)
 
         prices = dict(zip(flat, side_by_side(priced, flat), strict=True))

@@ -77,11 +77,11 @@ class AdditiveStrategy(RowsStrategy):
         return self._method.polish or self._problem.rows.width <= 2
 
     def opening(self) -> Neurons:
-        """A first network on the group that a bound says most of."""
+        """A first network on the group that the dual point of none is most correlated with."""
         problem = self._problem
         layer = problem.rows
-        bounds = layer.bounds(problem.residual_at_zero, quick=True)
-        group = int(np.argmax(bounds))
+        pulls = (layer.rows.T @ problem.residual_at_zero) ** 2
+        group = int(np.argmax([pulls[list(columns)].sum() for columns in layer.groups]))
         neurons = opening(problem.on(Layer(layer.seen(group))))
         directions = np.zeros((len(neurons), layer.n_features))
         directions[:, layer.groups[group]] = neurons.directions
