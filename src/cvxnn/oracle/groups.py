@@ -43,7 +43,7 @@ class GroupPrice(Price):
     """
 
     kind: ClassVar[str] = "groups"
-    is_exact: ClassVar[bool] = True
+    is_exact: ClassVar[bool] = False
 
     found: Proposals
     groups: IntArray
