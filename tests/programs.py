@@ -144,7 +144,7 @@ class Activations:
         above = np.concatenate([won[:, None] - self.patches, won[:, None]], axis=1)
         return won, above.reshape(-1, won.shape[1])
 
-    def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False):
+    def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
         """Of the program on all cells, by Clarabel; with or without a free intercept."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
@@ -162,7 +162,8 @@ class Activations:
         objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
         constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
         program = cp.Problem(cp.Minimize(objective), constraints)
-        return float(program.solve(solver="CLARABEL", tol_gap_rel=1e-9, tol_gap_abs=1e-9))
+        goals = {"tol_gap_rel": accuracy, "tol_gap_abs": accuracy}
+        return float(program.solve(solver="CLARABEL", **goals))
 
     def lowest(self, loss, y, beta, m=5):
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
@@ -198,3 +199,41 @@ class Activations:
             places = np.arange(products.shape[1])[:, None]
             return (places == products.argmax(axis=1)[:, None]) & (products > 0.0)
         return np.where(products > 0.0, 1.0, self.slope)
+
+
+@dataclass(frozen=True)
+class Grouped(Activations):
+    """Neurons on rows, shape (n, 1, d), that see one group of columns each."""
+
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def cells(self):
+        rows, found = self.patches[:, 0], []
+        for group in self.groups:
+            inside = Activations(self.patches[:, :, list(group)]).cells
+            for columns, inequalities in inside:
+                whole = [np.zeros(rows.shape) for _ in range(2)]
+                whole[0][:, list(group)], whole[1][:, list(group)] = columns, inequalities
+                found.append(tuple(whole))
+        return found
+
+    def lowest(self, loss, y, beta, m=6):
+        """What :func:`search` finds on the weights of m neurons of random groups."""
+        rows, chosen = self.patches[:, 0], as_loss(loss)
+        rng = np.random.default_rng(2)
+        masks = np.zeros((m, rows.shape[1]))
+        for mask in masks:
+            mask[list(self.groups[rng.integers(len(self.groups))])] = 1.0
+
+        def objective(weights):
+            U, a = weights[:-m].reshape(m, -1) * masks, weights[-m:]
+            active = np.maximum(rows @ U.T, 0.0)
+            prediction = active @ a
+            pulled = chosen.gradient(prediction, y)
+            slopes = (((active > 0.0) * pulled[:, None] * a).T @ rows) * masks
+            value = chosen.value(prediction, y) + 0.5 * beta * float(np.vdot(U, U) + a @ a)
+            slope = np.concatenate([(slopes + beta * U).ravel(), active.T @ pulled + beta * a])
+            return value, slope
+
+        return search(objective, masks.size + m, jac=True)

@@ -11,6 +11,7 @@ from networks.cases import penalty, values
 from programs import (
     LOSSES,
     Activations,
+    Grouped,
     draw,
     draw_images,
     draw_rows,
@@ -72,6 +73,10 @@ class Case:
     def formula(self, X):
         """What networks of the model are on X, written out anew."""
         match self.model:
+            case cvxnn.ReLU(features=1):
+                return Grouped(X[:, None], groups=tuple((j,) for j in range(X.shape[1])))
+            case cvxnn.ReLU(features=tuple() as groups):
+                return Grouped(X[:, None], groups=groups)
             case cvxnn.ReLU(slope=slope, skip=skip):
                 linear = None if skip is None else X
                 return Activations(X[:, None], slope, linear=linear, is_free=skip == "free")
@@ -114,6 +119,8 @@ CASES = {
         # A line separates the labels of fewer rows.
         Case("free skip", ReLU(0.2, "free"), (9, 2), (20, 3), (*LOSSES[2:], *LOSSES[:2])),
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
+        Case("features", ReLU(features=1), (7, 3), (30, 3)),
+        Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), LOSSES),
         Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
@@ -138,7 +145,7 @@ ALL = tuple(CASES.values())
 FEW = [
     CASES[name]
     for name in (
-        "ReLU", "leaky", "penalised skip", "free skip", "gates", "drawn gates", "filters",
+        "ReLU", "leaky", "penalised skip", "free skip", "groups", "gates", "drawn gates", "filters",
         "averages and biases", "maxima", "linear", "circular",
     )
 ]  # fmt: skip

@@ -95,6 +95,14 @@ SETTINGS = [
     (lambda: ReLU(np.nan), "slope must be a finite number"),
     (lambda: ReLU("leaky"), "slope must be a finite number"),
     (lambda: ReLU(skip="some"), "skip must be one of 'penalised', 'free', got 'some'"),
+    (lambda: ReLU(features=0), "features must be an integer of at least 1, got 0"),
+    (lambda: ReLU(features="one"), "features must be None, an integer, or a list of lists"),
+    (lambda: ReLU(features=[0, 1]), "features must be None, an integer, or a list of lists"),
+    (lambda: ReLU(features=[]), "features must be None, an integer, or a list of lists"),
+    (lambda: ReLU(features=[[0], []]), "features must have a column in each of its groups"),
+    (lambda: ReLU(features=[[-1]]), "A column of features must be an integer of at least 0"),
+    (lambda: ReLU(0.1, features=1), "features must be None for neurons of another slope"),
+    (lambda: ReLU(skip="free", features=1), "features must be None for .* a skip connection"),
     (lambda: Gated([[np.nan, 1.0]]), "gates must be finite"),
     (lambda: Gated([1.0]), "gates must be 2-D"),
     (lambda: Gated(n_gates=0), "n_gates must be an integer of at least 1"),
@@ -131,6 +139,8 @@ def test_empty_patterns_are_refused():
         (ReLU(), np.ones(3), "X must be 2-D"),
         (ReLU(), np.zeros((0, 2)), "X must"),
         (ReLU(0.1, "free"), np.ones((2, 2, 2)), "X must be 2-D"),
+        (ReLU(features=[[0, 2]]), np.eye(2), "features must be columns of X, 0 to 1, got 2"),
+        (ReLU(features=3), np.ones((2, 100)), "features=3 of 99 columns is 156849 groups"),
         (
             Gated([[1.0]]),
             np.ones((3, 2)),
@@ -174,7 +184,8 @@ def test_labels_that_a_line_separates_have_no_best_free_skip_connection():
 
 @each_of_few
 def test_a_warm_start_is_a_network_of_the_model(case):
-    others = [other for other in FEW if other is not case]
+    # Neurons that see few columns are neurons of ReLU.
+    others = [other for other in FEW if other is not case and other.name != "groups"]
     networks = [solved(other.name, "squared", other.methods[0]).network for other in others]
     for network in [*networks, "network"]:
         says = f"warm_start|{case.model.kind.__name__}"
@@ -305,5 +316,9 @@ def test_the_capabilities_are_those_of_the_functions(case):
     call = partial(cvxnn.certify, network, X, y, case.beta)
     if model.capabilities.certify:
         assert call().verdict is cvxnn.Verdict.OPTIMAL
+    elif case.name in ("features", "groups"):
+        # Held against all networks of ReLU, which it is one of.
+        solution = solved(case.name, "squared", case.methods[0])
+        assert call().dual_bound <= solution.dual_bound * (1.0 + 1e-9)
     else:
         assert_refused(call, "network must be a")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
+from cvxnn.errors import InputError
 from cvxnn.layers import Layer
+from cvxnn.layers.groups import GroupedLayer, check_features, groups_of
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.additive.strategy import AdditiveStrategy
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_data, check_number
@@ -36,6 +40,11 @@ class ReLU(Model):
         neuron; ``"free"`` costs nothing: columns of X that depend on others up to rounding
         then have the weight 0 in w. With the logistic loss a free w needs labels that no
         linear function separates.
+    features : int or list of lists of int, optional
+        How many columns of X a neuron sees: 1 is an additive model, a sum of functions of one
+        column each, 2 has functions of pairs; or groups of columns, such as ``[[0], [1, 2]]``.
+        A last column of ones, the bias, is seen by all neurons. By default they see all columns.
+        With them slope is 0, and there is no skip connection.
 
     Raises
     ------
@@ -49,6 +58,10 @@ class ReLU(Model):
     regression inside the loss, whose strength Brent's method finds in some ten searches;
     O(n d) more for each product with the activations.
 
+    With `features` the dual constraint is a maximum over groups of columns, each of which an
+    oracle of low rank decides: one feature and the bias have rank two, where it is exact, so
+    that the optimum is proven in any dimension. A bound is one on networks of such neurons.
+
     References
     ----------
     M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (2) and (5).
@@ -61,19 +74,41 @@ class ReLU(Model):
     >>> solution = solve(X, np.abs(X[:, 0]), beta=1e-3, model=ReLU(slope=-1.0))
     >>> print(solution.status.name, f"{solution.objective:.6f}")
     OPTIMAL 0.001000
+
+    Functions of one feature each:
+
+    >>> X = np.array([[-1.0, 2.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [2.0, -1.0, 1.0]])
+    >>> solution = solve(X, X[:, 0] ** 2, beta=0.01, model=ReLU(features=1))
+    >>> bool((solution.network.hidden_weights[:, :2] != 0.0).sum(axis=1).max() == 1)
+    True
     """
 
     slope: float = 0.0
     skip: str | None = None
+    features: int | Sequence[Sequence[int]] | None = None
     kind: ClassVar[type[TwoLayerNetwork]] = TwoLayerNetwork
 
     def __post_init__(self) -> None:
         check_number(self.slope, "slope")
         if self.skip is not None:
             check_choice(self.skip, "skip", SKIPS)
+        if self.features is not None:
+            # In numbers of Python, which files and certificates hold.
+            object.__setattr__(self, "features", check_features(self.features))
+            if self.skip is not None or self.slope != 0.0:
+                raise InputError(
+                    "features must be None for neurons of another slope or beside a skip "
+                    f"connection, got {self!r}."
+                )
+
+    def __repr__(self) -> str:
+        features = "" if self.features is None else f", features={self.features!r}"
+        return f"ReLU(slope={self.slope!r}, skip={self.skip!r}{features})"
 
     @property
     def capabilities(self) -> Capabilities:
+        if self.features is not None:
+            return Capabilities(warm_start=True)
         plain = self.skip is None and self.slope == 0.0
         return Capabilities(
             methods=tuple(METHODS),
@@ -83,13 +118,17 @@ class ReLU(Model):
             landscape=plain,
         )
 
-    def rows(self, data: ArrayLike) -> Layer | SkipLayer:
+    def rows(self, data: ArrayLike) -> Layer | SkipLayer | GroupedLayer:
         """The rows of X, and those of -X for the slope; X as it is for a skip connection."""
         X = check_data(data)
+        if self.features is not None:
+            return GroupedLayer(X, groups_of(self.features, X))
         layer = Layer(X).with_slope(float(self.slope))
         return layer if self.skip is None else SkipLayer(layer, X, is_free=self.skip == "free")
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
+        if self.features is not None:
+            return AdditiveStrategy(problem, choices.method, choices.random_state, choices.start)
         if self.skip is None:
             return choices.on_layer(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))
@@ -107,6 +146,17 @@ class ReLU(Model):
             return super().strategy_of(problem, choices, shape, intercept=intercept)
         with_constant = replace(problem.rows, has_constant=True)
         return self.strategy(problem.on(with_constant), choices)
+
+    def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
+        """Also InputError if a neuron sees more than one of the groups of `features`."""
+        super().check_warm_start(network, rows, shape)
+        if self.features is not None:
+            outside = rows.group_of(self.neurons(network).directions) < 0
+            if outside.any():
+                raise InputError(
+                    f"warm_start must have neurons that see one group of columns each for "
+                    f"{self!r}, and {int(outside.sum())} of them see more."
+                )
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
         hidden, output = neurons.balanced()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
-from cvxnn.layers import Layer, row_chunks
+from cvxnn.layers import Layer, Rows, row_chunks
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
@@ -215,8 +215,8 @@ class TwoLayerNetwork(NeuronSymmetries):
         layer = Layer(X).with_slope(self.slope)
         return layer if self.skip_weights is None else SkipLayer(layer, X, self.skip_is_free)
 
-    def _neurons_on(self, rows: Layer | SkipLayer) -> Prediction:
-        if isinstance(rows, Layer):
+    def _neurons_on(self, rows: Rows | SkipLayer) -> Prediction:
+        if not isinstance(rows, SkipLayer):
             return predict(rows, self.hidden_weights, self.output_weights)
         w = np.zeros(rows.linear.shape[1]) if self.skip_weights is None else self.skip_weights
         linear = rows.linear, w

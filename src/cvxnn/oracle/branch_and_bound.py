@@ -147,6 +147,8 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
         Where the ascent starts.
     most : int
         Neurons of each sign that it proposes.
+    n_starts : int
+        Of the ascent.
 
     Examples
     --------
@@ -164,17 +166,25 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
         random_state: np.random.Generator,
         *,
         most: int,
+        n_starts: int = _STARTS,
     ) -> None:
         basis = tree.reduction.basis
-        self._basis, self._tree, self._most = basis, tree, most
+        self._basis, self._tree, self._most, self._n_starts = basis, tree, most, n_starts
         self._ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, random_state)
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> SearchPrice:
         """Price v, shape (n,): the tree starts from what the ascent has found."""
-        climbed = self._ascent.search(
-            v[:, None], wanted.threshold, _STARTS,
+        return self.bounded(v, wanted, self.climbed(v, wanted))
+
+    def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
+        """What the ascent finds."""
+        return self._ascent.search(
+            v[:, None], wanted.threshold, self._n_starts,
             most=self._most, polish=True, deadline=wanted.deadline,
         ).turned(self._basis.T)  # fmt: skip
+
+    def bounded(self, v: FloatArray, wanted: Wanted, climbed: Proposals) -> SearchPrice:
+        """The price by the tree, from what the ascent has found and beside it."""
         given = [] if wanted.starts is None else [wanted.starts]
         starts = np.vstack([climbed.directions, *given])
         price = self._tree.price_vector(v, replace(wanted, starts=starts))

@@ -2,7 +2,7 @@
 
 Each function draws on the axes it is given, or on those of a new figure, and
 returns them; ``ax.figure.savefig(path)`` writes the figure. Of many pictures,
-`plot_filters` takes and returns a figure, `plot_neurons` a list of axes. Nothing is
+`plot_filters` and `plot_shapes` take and return a figure, `plot_neurons` a list of axes. Nothing is
 shown and no state of ``pyplot`` is touched. Colours are those of Okabe and Ito, and what
 they tell apart differs in line style, marker or luminance as well; weights of filters are
 blue below zero and red above.
@@ -13,6 +13,7 @@ from cvxnn.plotting.filter_images import plot_filters
 from cvxnn.plotting.optima import plot_descent, plot_neurons, plot_predictions
 from cvxnn.plotting.planes import plot_breakpoints, plot_decision_regions
 from cvxnn.plotting.regularization_paths import plot_cv, plot_path
+from cvxnn.plotting.shapes import plot_shapes
 from cvxnn.plotting.styles import STYLES, Style
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "plot_path",
     "plot_predictions",
     "plot_scores",
+    "plot_shapes",
 ]

@@ -123,6 +123,9 @@ def solve(
     dozen distinct rows are certified at any rank, by fixing their signs.
     Where it cannot finish, the status is STATIONARY.
 
+    Neurons that see few features, of ``ReLU(features=1)`` or groups, have an oracle for each group:
+    their optimum is certified in any dimension, in O(n) a round for each feature.
+
     Several outputs are for plain and leaky ReLU, filters of these whose activations are summed
     or averaged, and :class:`Gated`. ReLU neurons are found by ascents on ``||V'(Xu)_+||``,
     moved together and brought to rest by Newton's method; the optimum is certified exactly in

@@ -11,9 +11,17 @@ import numpy as np
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.deadline import Deadline
-from cvxnn.verification.evidence import Pieces
+from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
+from cvxnn.verification.groups import (
+    Groups,
+    groups_in,
+    largest_of_groups,
+    outside,
+    stated_features,
+    supports_of,
+)
 from cvxnn.verification.kinds import (
     CheckedModel,
     Claim,
@@ -38,6 +46,8 @@ class CheckedReLU(KinkedModel):
     """``f(X) = sum_j s(X u_j) a_j + X w``; a penalised w is one more, linear, neuron.
 
     On a free one dual points have to vanish: :class:`~cvxnn.verification.projection.Projection`.
+    Where there are groups of columns, each u is zero outside of one; of a network there are the
+    columns that its neurons see.
     """
 
     kind: ClassVar[str] = "relu"
@@ -45,20 +55,33 @@ class CheckedReLU(KinkedModel):
 
     slope: float
     skip: str | None
+    features: int | Groups | None = None
+    groups: Groups = ()
+    supports: Groups = ()
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         skip = settings.get("skip")
         if skip not in (None, "penalised", "free"):
             raise InputError("The certificate has a skip connection of no kind.")
-        return cls(number(settings, "slope"), skip)
+        slope, features = number(settings, "slope"), stated_features(settings)
+        if features is not None and (skip is not None or slope != 0.0):
+            raise InputError("The certificate has features beside a slope or a skip connection.")
+        return cls(slope, skip, features)
 
     @classmethod
     def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
         skip = arrays.get("skip_weights")
         kind = "free" if settings.get("skip_is_free") else "penalised"
+        supports = supports_of(*_dense_weights(arrays, 1, 2))
         # Weights of zero are none, whatever they would cost.
-        return cls(number(settings, "slope"), kind if skip is not None and skip.any() else None)
+        own = kind if skip is not None and skip.any() else None
+        return cls(number(settings, "slope"), own, supports=supports)
+
+    def on(self, data: FloatArray) -> Self:
+        if self.features is None:
+            return self
+        return replace(self, groups=groups_in(self.features, table(data)))
 
     @property
     def has_free_skip(self) -> bool:
@@ -66,17 +89,20 @@ class CheckedReLU(KinkedModel):
 
     @property
     def takes_outputs(self) -> bool:
-        return self.skip is None
+        return self.skip is None and self.features is None
 
     @property
     def words(self) -> tuple[str, ...]:
+        if self.features is not None:
+            return (f"neurons that see one of {len(self.groups)} groups of columns",)
         slope = () if self.slope == 0.0 else (f"slope {self.slope:g}",)
         return slope if self.skip is None else (*slope, f"a {self.skip} skip connection")
 
     def difference(self, given: Self) -> str:
         # Those without a skip connection are among those that have one.
         if given.skip in (None, self.skip):
-            return unlike("the slope", given.slope, self.slope)
+            seen = "" if self.features is None else outside(given.supports, self.groups)
+            return unlike("the slope", given.slope, self.slope) or seen
         stated = "none" if self.skip is None else f"a {self.skip} one"
         return (
             f"The network has a {given.skip} skip connection, and the certificate is about "
@@ -89,8 +115,13 @@ class CheckedReLU(KinkedModel):
     def largest(
         self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
+        if self.features is not None:
+            return largest_of_groups(table(data), v, self.groups, claim[0], deadline)
         bound, how = super().largest(data, v, claim, deadline)
         return (max(bound, _linear(data, v)), how) if self.skip == "penalised" else (bound, how)
+
+    def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
+        return super().recorded(data, v, level) if self.features is None else None
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
         X, (hidden, output) = table(data), self._weights(arrays)

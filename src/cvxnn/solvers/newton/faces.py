@@ -210,7 +210,7 @@ def _newton_step(
     for part, c in zip(faces.parts, neurons.sizes, strict=True):
         b = along[part]
         curvature[part, part] = np.sqrt(beta / c) * (np.eye(len(b)) - np.outer(b, b))
-    step = _solve_normal(np.vstack([faces.J, curvature]), -gradient)
+    step = solve_normal(np.vstack([faces.J, curvature]), -gradient)
     moves = np.array(
         [basis @ step[part] for part, basis in zip(faces.parts, faces.bases, strict=True)]
     )
@@ -230,7 +230,7 @@ def _face_basis(tight: FloatArray, u: FloatArray) -> FloatArray:
     return right[rank:].T if rank < r else u[:, None]
 
 
-def _solve_normal(tall: FloatArray, rhs: FloatArray) -> FloatArray:
+def solve_normal(tall: FloatArray, rhs: FloatArray) -> FloatArray:
     """Solve ``T'T x = rhs`` through the triangle of T, refined; least norm if singular."""
     triangle = scipy.linalg.qr(tall, mode="r", check_finite=False)[0][: tall.shape[1]]
     diagonal = np.abs(np.diag(triangle))

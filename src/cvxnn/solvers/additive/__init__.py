@@ -1,0 +1,1 @@
+"""The search for networks whose neurons see one group of columns each."""

@@ -1,0 +1,122 @@
+"""Networks whose neurons see one group of columns each: the groups, and the largest value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.errors import InputError
+from cvxnn.verification.arcs import bound_in_plane
+from cvxnn.verification.deadline import Deadline
+from cvxnn.verification.evidence import Pieces
+from cvxnn.verification.largest import SLACK, bound_at_once, largest_of_kinks
+from cvxnn.verification.workers import on_all_cores
+
+Groups = tuple[tuple[int, ...], ...]
+# More take too long to list.
+_MOST = 10_000
+
+
+def stated_features(settings: Mapping[str, Any]) -> int | Groups | None:
+    """What a neuron sees, as a certificate says it; InputError if that is nothing."""
+    features = settings.get("features")
+    if features is None or (_is_count(features) and features > 0):
+        return features
+    if isinstance(features, (list, tuple)) and features:
+        groups = [tuple(g) if isinstance(g, (list, tuple)) else () for g in features]
+        if all(g and all(_is_count(column) for column in g) for g in groups):
+            return tuple(groups)
+    raise InputError("The certificate has features that are none.")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def groups_in(features: int | Groups, data: FloatArray) -> Groups:
+    """The columns of each group: with a last column of ones, which all neurons see."""
+    width = data.shape[1]
+    has_ones = bool(np.all(data[:, width - 1] == 1.0))
+    own = width - 1 if has_ones else width
+    if isinstance(features, int):
+        size = min(features, own)
+        if math.comb(own, size) > _MOST:
+            raise InputError(f"The certificate has more than {_MOST} groups of features.")
+        chosen: Groups = tuple(combinations(range(own), size))
+    else:
+        chosen = features
+    if any(column >= width for group in chosen for column in group):
+        raise InputError("The certificate has features that X has no columns for.")
+    ones = (width - 1,) if has_ones else ()
+    return tuple(sorted({tuple(sorted({*group, *ones})) for group in chosen}))
+
+
+def largest_of_groups(
+    data: FloatArray, v: FloatArray, groups: Groups, level: float, deadline: Deadline
+) -> tuple[float, str]:
+    """A bound on ``|v'(X u)_+|`` over unit u that are zero outside of one group, and how.
+
+    Parameters
+    ----------
+    data : ndarray, shape (n, d)
+    v : ndarray, shape (n,)
+    groups : tuple of tuple of int
+    level : float
+        A bound that is said to hold.
+    deadline : Deadline
+        Of all groups together.
+
+    Notes
+    -----
+    The largest of the bounds of the groups, each computed anew from its columns.
+    """
+    wanted = level * (1.0 + SLACK) if np.isfinite(level) else np.inf
+    pieces = [Pieces(data[:, list(group)], v, np.zeros_like(v)) for group in groups]
+    bounds, deep = [0.0], []
+    for part, quick in zip(pieces, on_all_cores(_quick_bound, pieces), strict=True):
+        if quick <= wanted:
+            bounds.append(quick)
+        else:
+            deep.append(part)
+    how = "rows of each group sorted by angle"
+    for k, part in enumerate(deep):
+        function = part.reduced()
+        if function.rank <= 2:
+            bounds.append(bound_at_once(function)[0])
+            continue
+        share = deadline.share(len(deep) - k)
+        bound, found = largest_of_kinks(part, level, None, share)
+        bounds.append(bound)
+        how = f"for each group {found}"
+    return max(bounds), how
+
+
+def _quick_bound(pieces: Pieces) -> float:
+    function = pieces.reduced()
+    if function.rank > 2:
+        return bound_at_once(function)[0]
+    return function.total(bound_in_plane(function))
+
+
+def supports_of(hidden: FloatArray, output: FloatArray) -> tuple[tuple[int, ...], ...]:
+    """The columns that each neuron of a network sees, of those that do anything."""
+    used = output != 0.0 if output.ndim == 1 else output.any(axis=1)
+    return tuple(sorted({tuple(np.flatnonzero(u).tolist()) for u in hidden[used]}))
+
+
+def outside(supports: Groups, groups: Groups) -> str:
+    """The sentence for neurons that see columns of no one group, if there are any."""
+    sets = [set(group) for group in groups]
+    others = [s for s in supports if not any(set(s) <= group for group in sets)]
+    if not others:
+        return ""
+    columns = ", ".join(map(str, others[0]))
+    return (
+        f"The network has a neuron that sees the columns {columns}, and the certificate is about "
+        f"networks whose neurons see one of {len(groups)} groups of columns each."
+    )

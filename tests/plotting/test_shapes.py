@@ -1,0 +1,72 @@
+"""Shape functions: their values are those of the network, kinks and units included."""
+
+import numpy as np
+import pytest
+from sentences import refused
+
+import cvxnn
+
+pytest.importorskip("matplotlib")
+from cvxnn.plotting import plot_shapes
+
+
+def data(n=80):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 4)) * [1.0, 20.0, 3.0, 1.0] + [0.0, 500.0, -7.0, 0.0]
+    return X, 30.0 * np.abs(X[:, 0]) + np.maximum(X[:, 1] - 500.0, 0.0) + rng.standard_normal(n)
+
+
+def sums_at(figure, names, X):
+    """The sum of all curves, by linear interpolation between their points."""
+    total = np.zeros(len(X))
+    for ax in figure.axes:
+        at, values = ax.get_lines()[1].get_xydata().T
+        total += np.interp(X[:, names.index(ax.get_xlabel())], at, values)
+    return total
+
+
+def test_curves_of_a_solution_add_up_to_the_network():
+    X, y = data()
+    rows = np.column_stack([X / 20.0, np.ones(len(X))])
+    solution = cvxnn.solve(rows, y, 1.0, model=cvxnn.ReLU(features=1))
+    names = ["a", "b", "c", "d"]
+    for model in (solution, solution.network):
+        total = sums_at(plot_shapes(model, rows, names), names, rows)
+        values = solution.network(rows)
+        np.testing.assert_allclose(total, values - values.mean(), atol=1e-8 * np.ptp(values))
+
+
+def test_curves_of_an_estimator_are_in_the_units_of_the_data():
+    X, y = data()
+    estimator = cvxnn.ConvexReLURegressor(1.0, model=cvxnn.ReLU(features=1)).fit(X, y)
+    figure = plot_shapes(estimator, X)
+    values = estimator.predict(X)
+    total = sums_at(figure, [f"x{j}" for j in range(4)], X)
+    np.testing.assert_allclose(total, values - values.mean(), atol=1e-8 * np.ptp(values))
+    first = figure.axes[0]
+    assert first.get_xlabel() == "x0"
+    low, high = first.get_lines()[1].get_xdata()[[0, -1]]
+    assert (low, high) == (X[:, 0].min(), X[:, 0].max())
+
+
+def test_curves_are_drawn_from_kink_to_kink():
+    network = cvxnn.TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [1.0, 9.0]], [1.0, 1.0, 1.0])
+    figure = plot_shapes(network, [[0.0, 1.0], [3.0, 1.0]])
+    at, values = figure.axes[0].get_lines()[1].get_xydata().T
+    assert at.tolist() == [0.0, 0.5, 1.0, 3.0]
+    np.testing.assert_allclose(np.diff(values), [-0.5, 0.5, 4.0])
+
+
+def test_a_network_without_neurons_has_no_curves():
+    network = cvxnn.TwoLayerNetwork(np.zeros((0, 2)), [])
+    assert plot_shapes(network, [[0.0, 1.0], [3.0, 1.0]]).axes == []
+
+
+def test_what_has_no_shapes_is_said():
+    network = cvxnn.TwoLayerNetwork([[1.0, 1.0, 0.0]], [1.0])
+    X = [[0.0, 2.0, 1.0]]
+    refused(lambda: plot_shapes(network, X), "a neuron sees the columns 0, 1")
+    refused(lambda: plot_shapes(network, [[0.0, 1.0]]), "X must have the 3 columns")
+    refused(lambda: plot_shapes("network", X), "plot_shapes draws a TwoLayerNetwork")
+    one = cvxnn.TwoLayerNetwork([[1.0, 0.0, 0.0]], [1.0])
+    refused(lambda: plot_shapes(one, X, ["a"]), "feature_names must have 2 names")
