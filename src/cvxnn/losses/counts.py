@@ -1,0 +1,274 @@
+"""Losses of counts and of amounts, whose logarithm is predicted: Poisson and gamma."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import final
+
+import numpy as np
+from scipy.special import wrightomega, xlogy
+
+from cvxnn.array_types import EPS, FloatArray
+from cvxnn.errors import InputError
+from cvxnn.losses.base import Loss
+
+# Targets that have a logarithm in float32, in which searches work.
+_SMALLEST, _LARGEST = 1e-30, 1e30
+# Of gradients the exponential ends at the third root of the largest number: squares of it, and
+# sums of them, are numbers. Nothing is minimal there.
+_ROOT = 3.0
+# At the ends of the domains of conjugates the prediction is infinite: as far as squares of what
+# belongs to it are numbers.
+_NEXT_TO_ZERO = 1e-100
+# Where ``e^r - 1 - r`` is summed up as a series, and the last term of it.
+_NEAR, _LAST = 0.5, 16
+
+
+class LogLinkLoss(Loss):
+    """A loss of targets and ``mu = e^f``: half of a deviance, 0 where they are the same.
+
+    An exponential has no parabola above it. That of :meth:`majorizer` is nowhere below the
+    loss between f and log y, where it is least, and beyond f on the other side.
+    """
+
+    has_log_link = True
+    has_majorizer = False
+
+    def check(self, y: FloatArray) -> None:
+        known = (y >= _SMALLEST) & (y <= _LARGEST)
+        if not (known | self._is_allowed(y)).all():
+            raise InputError(self._wanted)
+
+    _wanted: str
+
+    @abstractmethod
+    def _is_allowed(self, y: FloatArray) -> FloatArray:
+        """Which targets are fine beside ordinary numbers above 0."""
+
+    def unit(self, y: FloatArray) -> float:
+        # What y is multiplied by is added to f, and no loss of another y.
+        return 1.0
+
+    def moves(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return -self.gradient(prediction, y) / self.majorizer(prediction, y)
+
+
+@final
+class PoissonLoss(LogLinkLoss):
+    """``sum_i e^f_i - y_i f_i + y_i log y_i - y_i``: half of the deviance of counts y >= 0.
+
+    Up to a constant minus the log-likelihood of counts with the mean ``e^f``. Rows of y / t with
+    the weight t are those of counts y in times t.
+
+    Notes
+    -----
+    With ``w = y - v >= 0`` the conjugate at -v is ``w log(w / y) + v``, and ``w log w + v`` where
+    y = 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PoissonLoss().values(np.array([0.0, np.log(3.0)]), np.array([0.0, 3.0]))
+    array([1., 0.])
+    """
+
+    _wanted = (
+        "y must have counts for this loss, numbers >= 0, and those above 0 between 1e-30 and 1e30."
+    )
+
+    def check_intercept(self, y: FloatArray) -> None:
+        if not y.any(axis=0).all():
+            raise InputError(
+                "y must have a count above 0 for an intercept, got zeros only: it has no best "
+                "value."
+            )
+
+    def _is_allowed(self, y: FloatArray) -> FloatArray:
+        return np.asarray(y == 0.0)
+
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.values_of_pair(prediction, np.zeros_like(prediction), y)
+
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
+        with np.errstate(over="ignore"):
+            # Of two numbers that are nearly the same the difference has all digits.
+            above = y * _excess((high - np.log(_positive(y))) + low)
+            return np.where(y > 0.0, above, np.exp(high) * (1.0 + low))
+
+    def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        slopes = self.slopes(prediction, np.zeros_like(y), y)
+        return _of_logarithms(np.where(y > 0.0, slopes, 0.0), prediction, np.log(_positive(y)))
+
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return _power(prediction) - y
+
+    def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
+        ends = _whole_power(prediction + reach) - y, y - _whole_power(prediction - reach)
+        return np.maximum(*ends)
+
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return _power(prediction)
+
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        # That of all below f, and up to log y.
+        return np.maximum(_positive(_power(prediction)), y)
+
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        mean = y - dual
+        inside = mean >= 0.0
+        return np.where(inside, self._entropy(np.where(inside, mean, 0.0), y) + dual, np.inf)
+
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        mean = np.maximum(y - dual, 0.0)
+        return np.abs(self._entropy(mean, y)) + np.abs(dual) + mean
+
+    @staticmethod
+    def _entropy(mean: FloatArray, y: FloatArray) -> FloatArray:
+        return np.asarray(xlogy(mean, mean / np.where(y > 0.0, y, 1.0)))
+
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return np.log(np.maximum(y - dual, _NEXT_TO_ZERO))
+
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return np.minimum(dual, y)
+
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
+        rising = direction > 0.0
+        return _least_quotient(y[rising], direction[rising])
+
+    def proximal(
+        self, prediction: FloatArray, y: FloatArray, theta: float | FloatArray
+    ) -> FloatArray:
+        # The e with ``e + theta exp(e) = f + theta y``.
+        return _root(prediction + theta * y, theta * np.ones_like(y))
+
+
+@final
+class GammaLoss(LogLinkLoss):
+    """``sum_i y_i e^-f_i + f_i - log y_i - 1``: half of the deviance of amounts y > 0.
+
+    Up to a constant, minus the log-likelihood of amounts of the mean ``e^f`` and a deviation in
+    proportion to it. A factor of y is a number that is added to f.
+
+    Notes
+    -----
+    With ``s = 1 + v >= 0`` the conjugate at -v is ``s log s - v - v log y``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> GammaLoss().values(np.log([2.0, 3.0]), np.array([2.0, 3.0]))
+    array([0., 0.])
+    """
+
+    _wanted = "y must have amounts above 0 for this loss, between 1e-30 and 1e30."
+
+    def _is_allowed(self, y: FloatArray) -> FloatArray:
+        return np.zeros_like(y, dtype=bool)
+
+    def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.values_of_pair(prediction, np.zeros_like(prediction), y)
+
+    def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
+        with np.errstate(over="ignore"):
+            return _excess((np.log(y) - high) - low)
+
+    def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        slopes = self.slopes(prediction, np.zeros_like(y), y)
+        return _of_logarithms(slopes, prediction, np.log(y))
+
+    def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return 1.0 - _power(np.log(y) - prediction)
+
+    def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
+        r = np.log(y) - prediction
+        return np.maximum(_whole_power(r + reach) - 1.0, 1.0 - _whole_power(r - reach))
+
+    def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return _power(np.log(y) - prediction)
+
+    def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        # That of all above f, and down to log y.
+        return np.maximum(self.curvature(prediction, y), 1.0)
+
+    def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        share = 1.0 + dual
+        inside = share >= 0.0
+        share = np.where(inside, share, 0.0)
+        return np.where(inside, xlogy(share, share) - dual - dual * np.log(y), np.inf)
+
+    def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        share = np.maximum(1.0 + dual, 0.0)
+        terms = np.abs(xlogy(share, share)) + np.abs(dual) * (1.0 + 2.0 * np.abs(np.log(y)))
+        return np.asarray(terms + share)
+
+    def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return np.log(y) - np.log(np.maximum(1.0 + dual, _NEXT_TO_ZERO))
+
+    def project(self, dual: FloatArray, y: FloatArray) -> FloatArray:
+        return np.maximum(dual, -1.0)
+
+    def longest(self, direction: FloatArray, y: FloatArray) -> float:
+        falling = direction[direction < 0.0]
+        return _least_quotient(np.ones_like(falling), -falling)
+
+    def proximal(
+        self, prediction: FloatArray, y: FloatArray, theta: float | FloatArray
+    ) -> FloatArray:
+        # The e with ``-e + theta y exp(-e) = theta - f``.
+        return -_root(theta - prediction, theta * y)
+
+
+def _power(exponent: FloatArray) -> FloatArray:
+    """``e^x``, and the same for all x from some hundred on."""
+    return np.asarray(np.exp(np.minimum(exponent, _longest(exponent) / _ROOT)))
+
+
+def _whole_power(exponent: FloatArray) -> FloatArray:
+    """``e^x``, up to the largest number."""
+    return np.asarray(np.exp(np.minimum(exponent, _longest(exponent))))
+
+
+def _longest(exponent: FloatArray) -> float:
+    """The logarithm of the largest number of its type, about."""
+    return 88.0 if exponent.dtype == np.float32 else 709.0
+
+
+def _positive(y: FloatArray) -> FloatArray:
+    """Numbers >= 0, and a small one in place of 0."""
+    return np.maximum(y, np.finfo(y.dtype).tiny)
+
+
+def _excess(r: FloatArray) -> FloatArray:
+    """``e^r - 1 - r >= 0`` up to a few roundings of the whole."""
+    near = np.clip(r, -_NEAR, _NEAR)
+    total = np.ones_like(near)
+    for k in range(_LAST, 2, -1):
+        total = 1.0 + near / k * total
+    return np.where(np.abs(r) < _NEAR, 0.5 * near**2 * total, np.expm1(r) - r)
+
+
+def _of_logarithms(slopes: FloatArray, prediction: FloatArray, logarithm: FloatArray) -> FloatArray:
+    """What the roundings of log y, and of its difference from f, change the losses by."""
+    with np.errstate(over="ignore"):
+        return 2.0 * EPS * slopes * (np.abs(prediction) + 2.0 * np.abs(logarithm))
+
+
+def _least_quotient(above: FloatArray, below: FloatArray) -> float:
+    """The least of quotients of numbers >= 0 and > 0; inf where there are none."""
+    with np.errstate(over="ignore"):
+        return float((above / below).min(initial=np.inf))
+
+
+def _root(c: FloatArray, factor: FloatArray) -> FloatArray:
+    """The e with ``e + factor exp(e) = c``, for factors >= 0.
+
+    ``w = factor exp(e)`` has ``w + log w = c + log factor``: Wright's function, which does not
+    leave the range of numbers where Lambert's does (R. Corless and D. Jeffrey, AISC 2002).
+    """
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(factor)
+    w = np.asarray(wrightomega(c + logarithm))
+    # Of a large w the logarithm has the digits that the difference has not.
+    large = w > 1.0
+    return np.where(large, np.log(np.where(large, w, 1.0)) - np.where(large, logarithm, 0.0), c - w)
