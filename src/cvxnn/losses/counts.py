@@ -62,8 +62,8 @@ class PoissonLoss(LogLinkLoss):
 
     Notes
     -----
-    With ``w = y - v >= 0`` the conjugate at -v is ``w log(w / y) + v``, and ``w log w + v`` where
-    y = 0.
+    With ``w = y - v >= 0`` the conjugate at -v is ``w log(w / y) + v - v log y``, and ``w log w + v``
+    where y = 0.
 
     Examples
     --------
@@ -92,12 +92,12 @@ class PoissonLoss(LogLinkLoss):
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
             # Of two numbers that are nearly the same the difference has all digits.
-            above = y * _excess((high - np.log(_positive(y))) + low)
-            return np.where(y > 0.0, above, np.exp(high) * (1.0 + low))
+            above = _excess((high - _logarithm(y)) + low)
+            return np.where(y > 0.0, y * np.where(y > 0.0, above, 0.0), np.exp(high) * (1.0 + low))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         slopes = self.slopes(prediction, np.zeros_like(y), y)
-        return _of_logarithms(np.where(y > 0.0, slopes, 0.0), prediction, np.log(_positive(y)))
+        return _of_logarithms(np.where(y > 0.0, slopes, 0.0), prediction, _logarithm(y))
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return _power(prediction) - y
@@ -116,15 +116,17 @@ class PoissonLoss(LogLinkLoss):
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         mean = y - dual
         inside = mean >= 0.0
-        return np.where(inside, self._entropy(np.where(inside, mean, 0.0), y) + dual, np.inf)
+        terms = self._entropy(np.where(inside, mean, 0.0), y) + dual - dual * _logarithm(y)
+        return np.where(inside, terms, np.inf)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         mean = np.maximum(y - dual, 0.0)
-        return np.abs(self._entropy(mean, y)) + np.abs(dual) + mean
+        terms = np.abs(self._entropy(mean, y)) + np.abs(dual) * (1.0 + 2.0 * np.abs(_logarithm(y)))
+        return np.asarray(terms + mean)
 
     @staticmethod
     def _entropy(mean: FloatArray, y: FloatArray) -> FloatArray:
-        return np.asarray(xlogy(mean, mean / np.where(y > 0.0, y, 1.0)))
+        return np.asarray(xlogy(mean, mean / _or_one(y)))
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y - dual, _NEXT_TO_ZERO))
@@ -237,6 +239,15 @@ def _longest(exponent: FloatArray) -> float:
 def _positive(y: FloatArray) -> FloatArray:
     """Numbers >= 0, and a small one in place of 0."""
     return np.maximum(y, np.finfo(y.dtype).tiny)
+
+
+def _or_one(y: FloatArray) -> FloatArray:
+    return np.where(y > 0.0, y, np.ones_like(y))
+
+
+def _logarithm(y: FloatArray) -> FloatArray:
+    """``log y``, and 0 where y is 0."""
+    return np.asarray(np.log(_or_one(y)))
 
 
 def _excess(r: FloatArray) -> FloatArray:
