@@ -35,6 +35,12 @@ class WeightedLoss(Loss):
         self.joins_outputs = loss.joins_outputs
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
 
+    def check(self, y: FloatArray) -> None:
+        self.loss.check(y)
+
+    def check_intercept(self, y: FloatArray) -> None:
+        self.loss.check_intercept(y)
+
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 

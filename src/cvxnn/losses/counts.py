@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from scipy.special import wrightomega, xlogy
 
-from cvxnn.array_types import EPS, FloatArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 
@@ -42,7 +42,7 @@ class LogLinkLoss(Loss):
     _wanted: str
 
     @abstractmethod
-    def _is_allowed(self, y: FloatArray) -> FloatArray:
+    def _is_allowed(self, y: FloatArray) -> BoolArray:
         """Which targets are fine beside ordinary numbers above 0."""
 
     def unit(self, y: FloatArray) -> float:
@@ -62,8 +62,8 @@ class PoissonLoss(LogLinkLoss):
 
     Notes
     -----
-    With ``w = y - v >= 0`` the conjugate at -v is ``w log(w / y) + v - v log y``, and ``w log w + v``
-    where y = 0.
+    With ``w = y - v >= 0`` the conjugate at -v is ``w log(w / y) + v - v log y``, where y = 0 it
+    is ``w log w + v``.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class PoissonLoss(LogLinkLoss):
                 "value."
             )
 
-    def _is_allowed(self, y: FloatArray) -> FloatArray:
+    def _is_allowed(self, y: FloatArray) -> BoolArray:
         return np.asarray(y == 0.0)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
@@ -165,7 +165,7 @@ class GammaLoss(LogLinkLoss):
 
     _wanted = "y must have amounts above 0 for this loss, between 1e-30 and 1e30."
 
-    def _is_allowed(self, y: FloatArray) -> FloatArray:
+    def _is_allowed(self, y: FloatArray) -> BoolArray:
         return np.zeros_like(y, dtype=bool)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:

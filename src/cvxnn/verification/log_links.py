@@ -34,9 +34,7 @@ class LogLinkDual(Dual):
         each = zip(self._v.tolist(), self._y.tolist(), self._w.tolist(), strict=True)
         for a, y, w in each:
             size, weight = Decimal(a), Decimal(w)
-            ends = {
-                context.divide(context.multiply(t, size), weight) for context in (DOWN, UP)
-            }
+            ends = {context.divide(context.multiply(t, size), weight) for context in (DOWN, UP)}
             least = min(self._of_row(u, Decimal(y)) for u in ends)
             total = DOWN.add(total, DOWN.multiply(weight, least))
         return floor(total)

@@ -93,7 +93,9 @@ def _poisson(f: FloatArray, errors: FloatArray, y: FloatArray) -> tuple[FloatArr
     with np.errstate(over="ignore"):
         powers = np.exp(f - off), np.exp(f + off)
         sizes = _excess_between(f - logarithm, off)
-    least, most = (np.where(y > 0.0, y * size, power) for size, power in zip(sizes, powers, strict=True))
+    least, most = (
+        np.where(y > 0.0, y * size, power) for size, power in zip(sizes, powers, strict=True)
+    )
     return least, most
 
 

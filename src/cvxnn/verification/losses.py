@@ -13,7 +13,13 @@ from cvxnn.verification.outputs.softmax import SoftmaxDual
 DUALS: dict[str, type[Dual]] = {
     kind.name: kind
     for kind in (
-        SquaredDual, HuberDual, SquaredHingeDual, LogisticDual, SoftmaxDual, PoissonDual, GammaDual
+        SquaredDual,
+        HuberDual,
+        SquaredHingeDual,
+        LogisticDual,
+        SoftmaxDual,
+        PoissonDual,
+        GammaDual,
     )
 }
 
