@@ -126,7 +126,7 @@ def test_ends_of_the_domain_where_the_logarithm_is_predicted(kind):
     v = y * weights if kind is PoissonDual else -weights
     dual = kind(v, y, weights)
     t = dual.longest
-    # With the mean 0, or the share, a row has minus the conjugate ``y log y - y``, or ``- log y - 1``.
+    # With the mean 0, or the share, minus the conjugate is ``y log y - y``, or ``- log y - 1``.
     expected = y * np.log(y) - y if kind is PoissonDual else -np.log(y) - 1.0
     assert abs(float(t) - 1.0) <= 1e-15
     assert dual.value(t) == pytest.approx(float(weights @ expected), rel=1e-12)

@@ -57,8 +57,8 @@ class Dual(ABC):
     def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray) -> None:
         self._v, self._y, self._w = v, y, weights
 
-    @classmethod
-    def check(cls, targets: FloatArray) -> None:  # noqa: B027
+    @classmethod  # noqa: B027
+    def check(cls, targets: FloatArray) -> None:
         """InputError if targets are none for the loss."""
 
     @property
