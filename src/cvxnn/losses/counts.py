@@ -96,8 +96,9 @@ class PoissonLoss(LogLinkLoss):
             return np.where(y > 0.0, y * np.where(y > 0.0, above, 0.0), np.exp(high) * (1.0 + low))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        slopes = self.slopes(prediction, np.zeros_like(y), y)
-        return _of_logarithms(np.where(y > 0.0, slopes, 0.0), prediction, _logarithm(y))
+        reach = _of_logarithm(prediction, _logarithm(y))
+        with np.errstate(over="ignore"):
+            return np.where(y > 0.0, self.slopes(prediction, reach, y) * reach, 0.0)
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return _power(prediction) - y
@@ -176,8 +177,9 @@ class GammaLoss(LogLinkLoss):
             return _excess((np.log(y) - high) - low)
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        slopes = self.slopes(prediction, np.zeros_like(y), y)
-        return _of_logarithms(slopes, prediction, np.log(y))
+        reach = _of_logarithm(prediction, np.log(y))
+        with np.errstate(over="ignore"):
+            return self.slopes(prediction, reach, y) * reach
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return 1.0 - _power(np.log(y) - prediction)
@@ -259,10 +261,9 @@ def _excess(r: FloatArray) -> FloatArray:
     return np.where(np.abs(r) < _NEAR, 0.5 * near**2 * total, np.expm1(r) - r)
 
 
-def _of_logarithms(slopes: FloatArray, prediction: FloatArray, logarithm: FloatArray) -> FloatArray:
-    """What the roundings of log y, and of its difference from f, change the losses by."""
-    with np.errstate(over="ignore"):
-        return 2.0 * EPS * slopes * (np.abs(prediction) + 2.0 * np.abs(logarithm))
+def _of_logarithm(prediction: FloatArray, logarithm: FloatArray) -> FloatArray:
+    """What the rounding of log y, and of its difference from f, is at most."""
+    return 2.0 * EPS * (np.abs(prediction) + 2.0 * np.abs(logarithm))
 
 
 def _least_quotient(above: FloatArray, below: FloatArray) -> float:

@@ -94,7 +94,11 @@ def best_multiple(longest: Decimal, slope: Callable[[float], float]) -> Decimal:
     >>> float(best_multiple(Decimal(3), lambda t: 2.0 - t))
     2.0
     """
-    low, high = 0.0, min(floor(longest), 1e300)
+    low, end = 0.0, min(floor(longest), 1e300)
+    # It may be far below the end, which need not be near anything.
+    high = min(1.0, end)
+    while high < end and slope(high) > 0.0:
+        high = min(2.0 * high, end)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if slope(middle) > 0.0 else (low, middle)

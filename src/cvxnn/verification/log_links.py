@@ -16,7 +16,14 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 class LogLinkDual(Dual):
-    """A sum of concave functions of ``u_i = t v_i / w_i``: least at an end of what u_i may be."""
+    """A sum of concave functions of ``u_i = t v_i / w_i``: least at an end of what u_i may be.
+
+    The loss is half of a deviance, and nowhere below 0.
+    """
+
+    def lower_bound(self, largest: float, beta: float) -> float:
+        found = super().lower_bound(largest, beta)
+        return max(found, 0.0) if np.isfinite(found) else found
 
     @property
     def longest(self) -> Decimal:
