@@ -104,8 +104,12 @@ class PoissonLoss(LogLinkLoss):
         return _power(prediction) - y
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
-        ends = _whole_power(prediction + reach) - y, y - _whole_power(prediction - reach)
-        return np.maximum(*ends)
+        logarithm = _logarithm(y)
+        with np.errstate(over="ignore"):
+            slopes = y * _slopes(
+                prediction - logarithm, reach + _of_logarithm(prediction, logarithm)
+            )
+            return np.where(y > 0.0, slopes, _whole_power(prediction + reach))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return _power(prediction)
@@ -185,8 +189,8 @@ class GammaLoss(LogLinkLoss):
         return 1.0 - _power(np.log(y) - prediction)
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
-        r = np.log(y) - prediction
-        return np.maximum(_whole_power(r + reach) - 1.0, 1.0 - _whole_power(r - reach))
+        logarithm = np.log(y)
+        return _slopes(logarithm - prediction, reach + _of_logarithm(prediction, logarithm))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return _power(np.log(y) - prediction)
@@ -231,6 +235,12 @@ def _power(exponent: FloatArray) -> FloatArray:
 def _whole_power(exponent: FloatArray) -> FloatArray:
     """``e^x``, up to the largest number."""
     return np.asarray(np.exp(np.minimum(exponent, _longest(exponent))))
+
+
+def _slopes(r: FloatArray, reach: FloatArray) -> FloatArray:
+    """The largest modulus of ``e^r - 1`` within a reach."""
+    above = np.expm1(np.minimum(r + reach, _longest(r)))
+    return np.maximum(above, -np.expm1(np.minimum(r - reach, 0.0)))
 
 
 def _longest(exponent: FloatArray) -> float:
