@@ -26,6 +26,9 @@ def row_loss(name: str, f: Fraction, y: Fraction) -> tuple[Fraction, Fraction]:
             return power * (1 - _ERROR), power * (1 + _ERROR)
         logarithm = (Decimal(y.numerator) / Decimal(y.denominator)).ln()
         r = value - logarithm if name == "poisson" else logarithm - value
+        if r == 0:
+            # The logarithm of 1 is 0, exactly.
+            return Fraction(0), Fraction(0)
         size = Fraction(r.exp() - 1 - r) * (y if name == "poisson" else 1)
     # A difference may have lost thirty of the digits, and be next to nothing.
     return max(size * (1 - _ERROR) - _ERROR, Fraction(0)), size * (1 + _ERROR) + _ERROR
