@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import final
 
 import numpy as np
-from scipy.special import wrightomega, xlogy
+from scipy.special import wrightomega, xlog1py, xlogy
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.errors import InputError
@@ -20,6 +20,8 @@ _ROOT = 3.0
 # At the ends of the domains of conjugates the prediction is infinite: as far as squares of what
 # belongs to it are numbers.
 _NEXT_TO_ZERO = 1e-100
+# Rows whose losses are numbers, and so is their sum.
+_MOST_ROWS = 1e9
 # Where ``e^r - 1 - r`` is summed up as a series, and the last term of it.
 _NEAR, _LAST = 0.5, 16
 
@@ -93,7 +95,8 @@ class PoissonLoss(LogLinkLoss):
         with np.errstate(over="ignore"):
             # Of two numbers that are nearly the same the difference has all digits.
             above = _excess((high - _logarithm(y)) + low)
-            return np.where(y > 0.0, y * np.where(y > 0.0, above, 0.0), np.exp(high) * (1.0 + low))
+            above = y * np.where(y > 0.0, above, 0.0)
+            return _summable(np.where(y > 0.0, above, np.exp(high) * (1.0 + low)))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         reach = _of_logarithm(prediction, _logarithm(y))
@@ -119,19 +122,20 @@ class PoissonLoss(LogLinkLoss):
         return np.maximum(_positive(_power(prediction)), y)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        mean = y - dual
-        inside = mean >= 0.0
-        terms = self._entropy(np.where(inside, mean, 0.0), y) + dual - dual * _logarithm(y)
-        return np.where(inside, terms, np.inf)
+        terms = self._entropy(dual, y) + dual - dual * _logarithm(y)
+        return np.where(dual <= y, terms, np.inf)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        mean = np.maximum(y - dual, 0.0)
-        terms = np.abs(self._entropy(mean, y)) + np.abs(dual) * (1.0 + 2.0 * np.abs(_logarithm(y)))
-        return np.asarray(terms + mean)
+        rest = 2.0 * np.abs(dual) * (1.0 + np.abs(_logarithm(y)))
+        return np.asarray(np.abs(self._entropy(dual, y)) + rest)
 
     @staticmethod
-    def _entropy(mean: FloatArray, y: FloatArray) -> FloatArray:
-        return np.asarray(xlogy(mean, mean / _or_one(y)))
+    def _entropy(dual: FloatArray, y: FloatArray) -> FloatArray:
+        """``w log(w / y)``, next to nothing beside small dual points; ``w log w`` where y is 0."""
+        mean = np.maximum(y - dual, 0.0)
+        with np.errstate(over="ignore"):
+            beside = xlog1py(mean, -dual / _or_one(y))
+        return np.where(y > 0.0, beside, xlogy(mean, mean))
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y - dual, _NEXT_TO_ZERO))
@@ -178,7 +182,7 @@ class GammaLoss(LogLinkLoss):
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
-            return _excess((np.log(y) - high) - low)
+            return _summable(_excess((np.log(y) - high) - low))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         reach = _of_logarithm(prediction, np.log(y))
@@ -200,15 +204,18 @@ class GammaLoss(LogLinkLoss):
         return np.maximum(self.curvature(prediction, y), 1.0)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        share = 1.0 + dual
-        inside = share >= 0.0
-        share = np.where(inside, share, 0.0)
-        return np.where(inside, xlogy(share, share) - dual - dual * np.log(y), np.inf)
+        terms = self._entropy(dual) - dual - dual * np.log(y)
+        return np.where(dual >= -1.0, terms, np.inf)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
-        share = np.maximum(1.0 + dual, 0.0)
-        terms = np.abs(xlogy(share, share)) + np.abs(dual) * (1.0 + 2.0 * np.abs(np.log(y)))
-        return np.asarray(terms + share)
+        rest = 2.0 * np.abs(dual) * (1.0 + np.abs(np.log(y)))
+        return np.asarray(np.abs(self._entropy(dual)) + rest)
+
+    @staticmethod
+    def _entropy(dual: FloatArray) -> FloatArray:
+        """``s log s``, with all digits beside small dual points."""
+        inside = np.maximum(dual, -1.0)
+        return np.asarray(xlog1py(1.0 + inside, inside))
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.log(y) - np.log(np.maximum(1.0 + dual, _NEXT_TO_ZERO))
@@ -269,6 +276,11 @@ def _excess(r: FloatArray) -> FloatArray:
     for k in range(_LAST, 2, -1):
         total = 1.0 + near / k * total
     return np.where(np.abs(r) < _NEAR, 0.5 * near**2 * total, np.expm1(r) - r)
+
+
+def _summable(values: FloatArray) -> FloatArray:
+    """Losses that are infinite where sums of them might be beyond the largest number."""
+    return np.where(values < np.finfo(values.dtype).max / _MOST_ROWS, values, np.inf)
 
 
 def _of_logarithm(prediction: FloatArray, logarithm: FloatArray) -> FloatArray:
