@@ -87,9 +87,11 @@ def test_ends_of_the_domains_are_in_them():
 
 @each_loss
 @given(
-    v=st.floats(-50.0, 1.0), share=st.floats(0.0, 1.0), decades=st.floats(-20.0, 20.0),
+    v=st.floats(-50.0, 1.0).filter(is_number),
+    share=st.floats(0.0, 1.0),
+    decades=st.floats(-20.0, 20.0),
     weight=st.floats(0.01, 100.0),
-)  # fmt: skip
+)
 def test_errors_of_the_conjugate_are_covered(loss, v, share, decades, weight):
     """Against the same formula with eighty digits, weights included."""
     y = np.array([10.0**decades])
@@ -98,7 +100,7 @@ def test_errors_of_the_conjugate_are_covered(loss, v, share, decades, weight):
     weighted = WeightedLoss(loss, np.array([weight]))
     v = weighted.project(v * (1.0 - 1e-15), y)
     found, error = weighted.conjugate(v, y), weighted.conjugate_error(v, y)
-    with localcontext(prec=80):
+    with localcontext(prec=150):
         a, b, w = (Decimal(float(x)) for x in (v[0], y[0], weight))
         u = a / w
         mean = b - u if poisson else 1 + u
