@@ -192,6 +192,22 @@ def test_what_targets_are_none():
     )
 
 
+def test_a_free_line_along_which_zeros_fall_for_ever():
+    model = cvxnn.ReLU(skip="free")
+    for X, y in (
+        ([[-1.0, 1.0], [0.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [0.0, 3.0, 0.0, 2.0]),
+        ([[-1.0], [0.0], [-2.0]], [0.0, 3.0, 0.0]),
+    ):
+        refused(
+            lambda X=X, y=y: cvxnn.solve(X, y, 0.1, loss="poisson", model=model), "no best weights"
+        )
+        penalised = cvxnn.solve(X, y, 0.1, loss="poisson", model=cvxnn.ReLU(skip="penalised"))
+        assert penalised.status is cvxnn.Status.OPTIMAL
+    # A row on the other side holds it.
+    X, y = [[-1.0], [0.0], [-2.0], [1.0]], [0.0, 3.0, 0.0, 1.0]
+    assert cvxnn.solve(X, y, 0.1, loss="poisson", model=model).status is cvxnn.Status.OPTIMAL
+
+
 @each_loss
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("intercept", [False, True])
