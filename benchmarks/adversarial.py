@@ -38,6 +38,7 @@ from typing import Any
 
 from adversary.calls import call
 from adversary.checks import Call, Outcome, check
+from adversary.counts import draw_counts
 from adversary.families import FAMILIES
 from adversary.instances import KINDS, Instance, draw
 from adversary.outputs.checks import check as check_outputs
@@ -81,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), help="skip others")
     parser.add_argument("--relaxed", action="store_true", help="bounds of a relaxation everywhere")
     parser.add_argument("--outputs", action="store_true", help="two and three outputs everywhere")
+    parser.add_argument("--counts", action="store_true", help="counts and amounts everywhere")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=2.0, help="of each call, in seconds")
     parser.add_argument("--out", type=Path, help="a JSON file with counts and every failure")
@@ -125,7 +127,8 @@ def _checked(arguments: argparse.Namespace, indices: Iterable[int]) -> Iterator[
             yield check_outputs(draw_outputs(arguments.seed, index), arguments.time_limit)
         else:
             called = relaxed_call if arguments.relaxed else call
-            yield check(draw(arguments.seed, index), arguments.time_limit, called)
+            drawn = draw_counts if arguments.counts else draw
+            yield check(drawn(arguments.seed, index), arguments.time_limit, called)
 
 
 def _warm_up() -> None:

@@ -10,18 +10,23 @@ from numpy.typing import NDArray
 from problems import brute_force_cells
 from scipy.optimize import minimize
 from scipy.sparse import block_diag
+from scipy.special import xlogy
 
 from cvxnn.array_types import FloatArray
 from cvxnn.losses import as_loss
 
 LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+# Of which the logarithm of targets is predicted.
+COUNTS = ("poisson", "gamma")
 
 
 # ------------------------------------------------------------------ data
 
 
 def targets(loss, y, threshold=0.0):
-    """Targets, or the labels that they are on both sides of a threshold."""
+    """Targets, the labels that they are on both sides of a threshold, counts or amounts."""
+    if loss in COUNTS:
+        return np.floor(np.exp(0.5 * y + 0.5)) if loss == "poisson" else np.exp(0.5 * y)
     return np.where(y > threshold, 1.0, -1.0) if as_loss(loss).has_labels else y
 
 
@@ -89,6 +94,8 @@ def in_cvxpy(cp, loss, prediction, y, weights=1.0):
         "huber": lambda: 0.5 * cp.huber(prediction - y),
         "logistic": lambda: cp.logistic(-cp.multiply(y, prediction)),
         "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1.0 - cp.multiply(y, prediction))),
+        "poisson": lambda: cp.exp(prediction) - cp.multiply(y, prediction) + xlogy(y, y) - y,
+        "gamma": lambda: cp.multiply(y, cp.exp(-prediction)) + prediction - np.log(y) - 1.0,
     }
     return cp.sum(cp.multiply(weights, rows[loss]()))
 

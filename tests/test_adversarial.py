@@ -7,15 +7,18 @@ from fractions import Fraction
 import adversarial
 import numpy as np
 import pytest
-from adversary import oracle
+from adversary import deviances, oracle
 from adversary.calls import call, weights_of
 from adversary.checks import check
+from adversary.counts import draw_counts
 from adversary.dual_point import dual_faults
 from adversary.dyadic import Dyadic, root_between
 from adversary.instances import KINDS, WITHOUT_INTERCEPT, Instance, draw, problem_of
 from adversary.intercept import with_best_intercept
 from adversary.problem import Weights, objective
 from adversary.relaxed import relaxed_call
+
+from cvxnn.losses import as_loss
 
 # Instances (seed, index) that failed once, for what.
 ONCE_FAILED = [
@@ -109,12 +112,16 @@ def test_a_dual_point_that_does_not_vanish_on_the_constant_is_seen():
     assert "sum of the dual point" in " ".join(faults)
 
 
-@pytest.mark.parametrize("loss", ["squared", "huber", "squared_hinge", "logistic"])
+@pytest.mark.parametrize(
+    "loss", ["squared", "huber", "squared_hinge", "logistic", "poisson", "gamma"]
+)
 def test_no_intercept_is_better_than_the_best(loss):
     instance = replace(plain(), intercept=True, loss=loss, delta=0.3)
     instance.weights = np.linspace(0.5, 3.0, 6)
     if loss in ("squared_hinge", "logistic"):
         instance.y = np.sign(instance.y)
+    if loss in ("poisson", "gamma"):
+        instance.y = np.round(np.exp(2.0 * instance.y)) + (loss == "gamma")
     problem = problem_of(instance)
     network = Weights(np.array([[0.3, -0.2]]), np.array([0.7]))
     best = with_best_intercept(problem, network)
@@ -252,3 +259,25 @@ def test_bounds_of_a_relaxation_are_checked_like_others():
 @pytest.mark.long
 def test_bounds_of_a_relaxation_of_seventy_rows_are_checked_like_others():
     assert check(draw(16, 6), 1.0, relaxed_call).failures == []
+
+
+def test_counts_and_amounts_are_drawn_and_hold():
+    found = [check(draw_counts(1, index), 2.0) for index in range(12)]
+    assert not [outcome.failures for outcome in found if outcome.failures]
+    losses = {draw_counts(1, index).loss for index in range(12)}
+    assert {"poisson", "gamma"} <= losses
+    # Those beside a free linear part are as they were.
+    free = next(k for k in range(200) if draw(1, k).kind == "skip_free")
+    assert draw_counts(1, free).loss == "squared"
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma"])
+def test_deviances_in_rational_numbers(name):
+    loss = as_loss(name)
+    for f, y in ((0.3, 2.0), (-4.0, 1e-9), (2.0, 1e5), (1.0, 1.0)):
+        low, high = deviances.row_loss(name, Fraction(f), Fraction(y))
+        assert low <= high <= low + Fraction(1, 10**40)
+        assert float(low) == pytest.approx(loss.value(np.array([f]), np.array([y])), rel=1e-12)
+    low, high = deviances.row_loss("poisson", Fraction(-3), Fraction(0))
+    assert low <= high and float(low) == pytest.approx(np.exp(-3.0))
+    assert deviances.row_loss(name, Fraction(0), Fraction(1)) == (0, 0)

@@ -12,6 +12,7 @@ from cvxnn import losses
 
 PLAIN = [
     losses.SquaredLoss(), losses.HuberLoss(1.5), losses.LogisticLoss(), losses.SquaredHingeLoss(),
+    losses.PoissonLoss(), losses.GammaLoss(),
 ]  # fmt: skip
 WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
 
@@ -38,13 +39,25 @@ scalars = st.floats(-10.0, 10.0).filter(lambda value: abs(value) > 1e-6 or value
 vectors = arrays(np.float64, 4, elements=scalars)
 
 
+def inner(loss):
+    return inner(loss.loss) if hasattr(loss, "loss") else loss
+
+
 def targets(loss, y):
-    """Labels, where the loss wants them."""
+    """Labels, counts or amounts, where the loss wants them."""
+    if loss.has_log_link:
+        return np.abs(y) + (0.1 if isinstance(inner(loss), losses.GammaLoss) else 0.0)
     return np.where(y >= 0.0, 1.0, -1.0) if loss.has_labels else y
+
+
+def of_size(loss, f):
+    """Predictions whose exponentials are of the size of the targets, where they are logarithms."""
+    return 0.3 * f if loss.has_log_link else f
 
 
 def away_from_kinks(loss, f, y):
     """Predictions moved off the points where a second derivative jumps."""
+    f = of_size(loss, f)
     f = np.where(np.abs(np.abs(f - y) - 1.5) < 1e-3, f + 0.01, f)
     return np.where(np.abs(y * f - 1.0) < 1e-3, f + 0.01, f) if loss.has_labels else f
 
@@ -84,7 +97,12 @@ def test_curvature_is_the_slope_of_the_gradient(loss, f, y):
 @given(f=vectors, g=vectors, y=vectors)
 def test_majorizing_parabola_is_nowhere_below(loss, f, g, y):
     y = targets(loss, y)
+    f, g = of_size(loss, f), of_size(loss, g)
     curvature = loss.majorizer(f, y)
+    if not loss.has_majorizer:
+        # Nowhere below it on the way to where the loss of the row is least.
+        best = loss.prediction(np.zeros_like(y), y)
+        g = np.clip(g, np.minimum(f, best), np.maximum(f, best))
     assert (curvature > 0.0).all() and (curvature >= loss.curvature(f, y) * (1.0 - 1e-9)).all()
     parabola = loss.values(f, y) + loss.gradient(f, y) * (g - f) + 0.5 * curvature * (g - f) ** 2
     assert (loss.values(g, y) <= parabola + 1e-9 * (1.0 + parabola)).all()
@@ -127,7 +145,7 @@ def test_domain(loss, v, y):
 @given(f=vectors, v=vectors, y=vectors)
 def test_fenchel_young(loss, f, v, y):
     # l(f) + l*(-v) >= -v'f, with equality at v = -gradient: what makes a dual bound a bound.
-    y = targets(loss, y)
+    y, f = targets(loss, y), of_size(loss, f)
     assert (loss.value(f, y) + loss.conjugate(v, y) + float(v @ f)) >= -1e-9
     dual = -loss.gradient(f, y)
     tight = loss.value(f, y) + loss.conjugate(dual, y) + float(dual @ f)

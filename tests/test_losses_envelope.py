@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from programs import LOSSES as NAMES
+from programs import COUNTS, LOSSES, targets
 from scipy.optimize import minimize, minimize_scalar
 
 from cvxnn.losses import SkipLoss, SoftmaxLoss, SquaredLoss, WeightedLoss, as_loss
@@ -10,14 +10,14 @@ from cvxnn.losses.envelope import MoreauEnvelope, envelope, nearest_jointly
 
 THETA = np.array([1e-6, 0.1, 1.0, 3.0, 50.0, 1e3, 0.0])
 F = np.array([-3.0, 0.2, 1.7, -0.4, 5.0, 0.0, 0.3])
-each_name = pytest.mark.parametrize("name", NAMES)
+each_name = pytest.mark.parametrize("name", (*LOSSES, *COUNTS))
 
 
 def case(name, seed=0):
     loss, rng = as_loss(name), np.random.default_rng(seed)
     y = rng.standard_normal(len(F))
     weighted = WeightedLoss(loss, np.exp2(rng.integers(-3, 4, len(F)).astype(float)))
-    return weighted, np.sign(y) if loss.has_labels else 2.0 * y
+    return weighted, targets(name, 2.0 * y)
 
 
 @each_name
@@ -31,9 +31,12 @@ def test_values_are_the_least_of_the_sums(name):
 
         # Between where the loss pulls and the square holds.
         width = THETA[i] * abs(loss.gradient(F, y)[i]) + 1e-3
-        best = minimize_scalar(
-            both, bounds=(F[i] - width, F[i] + width), method="bounded", options={"xatol": 1e-12}
-        )
+        bounds = F[i] - width, F[i] + width
+        if loss.has_log_link:
+            # Nor beyond where the loss is least.
+            ends = F[i], loss.prediction(np.zeros_like(y), y)[i]
+            bounds = min(ends) - 1e-3, max(ends) + 1e-3
+        best = minimize_scalar(both, bounds=bounds, method="bounded", options={"xatol": 1e-12})
         assert values[i] == pytest.approx(best.fun, rel=1e-8, abs=1e-12)
     assert values[-1] == loss.values(F, y)[-1]
 
@@ -47,7 +50,11 @@ def test_slopes_and_parabolas(name):
     bend = (smooth.gradient(F + step, y) - smooth.gradient(F - step, y)) / (2.0 * step)
     np.testing.assert_allclose(smooth.curvature(F, y), bend, rtol=1e-5, atol=1e-6)
     above = smooth.majorizer(F, y)
+    best = loss.prediction(np.zeros_like(y), y)
     for g in np.random.default_rng(1).standard_normal((30, len(F))) * 4.0:
+        if not loss.has_majorizer:
+            # Only on the way to where the loss is least.
+            g = np.clip(g, np.minimum(F, best), np.maximum(F, best))
         parabola = (
             smooth.values(F, y) + smooth.gradient(F, y) * (g - F) + 0.5 * above * (g - F) ** 2
         )
@@ -76,12 +83,12 @@ def test_parts_units_and_targets(name):
     np.testing.assert_allclose(smooth.take(some).values(F[some], y[some]), values[some])
     np.testing.assert_allclose(MoreauEnvelope(loss, 2.0).take(some).values(F[some], y[some]),
                                MoreauEnvelope(loss, 2.0).values(F, y)[some])  # fmt: skip
-    unit = 1.0 if loss.has_labels else 4.0
+    unit = 4.0 if loss.unit(4.0 * y) > loss.unit(y) else 1.0
     assert smooth.unit(y) == loss.unit(y)
     scaled = smooth.in_units(unit).values(F / unit, y / unit)
     np.testing.assert_allclose(unit**2 * scaled, values)
     moved = smooth.moved(y, 0.5)
-    assert (moved is None) == loss.has_labels
+    assert (moved is None) == (loss.has_labels or loss.has_log_link)
     if moved is not None:
         np.testing.assert_allclose(smooth.values(F - 0.5, moved), smooth.values(F, y))
 

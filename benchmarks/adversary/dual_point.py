@@ -100,7 +100,7 @@ def dual_faults(
     total = abs(sum((Fraction(float(value)) for value in v), Fraction(0)))
     if problem.intercept and total > _NO_SUM * Fraction(float(np.abs(v).sum())):
         yield f"the sum of the dual point is {nearest(total)!r} beside an intercept"
-    if problem.loss == "logistic" or not np.isfinite(bound):
+    if problem.loss == "logistic" or problem.has_log_link or not np.isfinite(bound):
         return
     charged = total * abs(Fraction(network.intercept)) if problem.intercept else Fraction(0)
     largest = Fraction(problem.beta) / least if least else None

@@ -62,7 +62,7 @@ class Instance:
         """Whether the documentation promises that the call is accepted."""
         arrays = [self.X, self.y] + ([] if self.weights is None else [self.weights])
         beta, x, y = self.beta, _largest(self.X), _largest(self.y)
-        if self.loss in ("logistic", "squared_hinge"):
+        if self.loss in ("logistic", "squared_hinge", "gamma"):
             y = 1.0
         with np.errstate(over="ignore"):
             proportion = np.float64(beta) / (x or 1.0) / (y or 1.0)
@@ -74,8 +74,10 @@ class Instance:
         return numbers and in_proportion and near and not self._lacks_labels()
 
     def _lacks_labels(self) -> bool:
-        """Labels of one kind have no best intercept."""
+        """Labels of one kind have no best intercept, nor have counts of 0."""
         weights = np.ones(len(self.y)) if self.weights is None else self.weights
+        if self.loss == "poisson":
+            return self.intercept and not (weights @ self.y > 0.0)
         labels = np.unique(self.y[weights > 0.0])
         is_classified = self.loss in ("logistic", "squared_hinge")
         return self.intercept and is_classified and len(labels) < 2

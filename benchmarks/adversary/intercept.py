@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import brentq
 
+from adversary import deviances
 from adversary.dyadic import nearest
 from adversary.problem import Problem, Weights, predictions
 
@@ -20,8 +22,22 @@ _FLAT = 800.0
 def with_best_intercept(problem: Problem, network: Weights) -> Weights:
     """The network with the best intercept for its neurons; as it is where there is none."""
     f = predictions(problem, replace(network, intercept=0.0))
-    best = _best_logistic(problem, f) if problem.loss == "logistic" else _best(problem, f)
+    best = _best_of(problem)(problem, f)
     return network if best is None else replace(network, intercept=best)
+
+
+def _best_of(problem: Problem) -> Callable[[Problem, Vector], Fraction | None]:
+    if problem.has_log_link:
+        return _best_deviance
+    return _best_logistic if problem.loss == "logistic" else _best
+
+
+def _best_deviance(problem: Problem, f: Vector) -> Fraction | None:
+    """In float64, as the next."""
+    values = np.array([nearest(value) for value in f])
+    if not np.isfinite(values).all() or not problem.weights @ problem.y > 0.0:
+        return None
+    return Fraction(deviances.best_intercept(problem.loss, values, problem.y, problem.weights))
 
 
 def _best(problem: Problem, f: Vector) -> Fraction | None:

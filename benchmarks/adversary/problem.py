@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adversary import deviances
 from adversary.dyadic import Dyadic, root_between
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -40,7 +41,7 @@ class Problem:
     skip : {None, "penalised", "free"}
     y, weights : ndarray, shape (n,)
     beta : float
-    loss : {"squared", "huber", "logistic", "squared_hinge"}
+    loss : {"squared", "huber", "logistic", "squared_hinge", "poisson", "gamma"}
     delta : float
         Of the Huber loss.
     intercept : bool
@@ -65,6 +66,16 @@ class Problem:
     @property
     def has_labels(self) -> bool:
         return self.loss in ("logistic", "squared_hinge")
+
+    @property
+    def has_log_link(self) -> bool:
+        """Whether the logarithm of targets is predicted."""
+        return self.loss in ("poisson", "gamma")
+
+    @property
+    def has_units(self) -> bool:
+        """Whether targets have the unit of predictions."""
+        return not (self.has_labels or self.has_log_link)
 
 
 @dataclass(frozen=True)
@@ -181,12 +192,19 @@ def rounding_of_loss(problem: Problem, network: Weights) -> Fraction:
     for f, size, y, weight in zip(
         predictions(problem, network), moduli, problem.y, problem.weights, strict=True
     ):
-        error = _EPS * (size + abs(Fraction(float(y))))
         target = Fraction(float(y))
+        error = _EPS * (size + abs(_of_prediction(problem, target)))
         most = max(row_loss(problem, f + sign * error, target)[1] for sign in (-1, 1))
         rise = most - row_loss(problem, f, target)[0] + error**2
         total += Fraction(float(weight)) * rise
     return total
+
+
+def _of_prediction(problem: Problem, y: Fraction) -> Fraction:
+    """A target in the unit of predictions."""
+    if not problem.has_log_link:
+        return y
+    return Fraction(float(np.log(float(y)))) if y > 0 else Fraction(0)
 
 
 class LossOfNumbers(Protocol):
@@ -202,6 +220,8 @@ def row_loss(problem: LossOfNumbers, f: Fraction, y: Fraction) -> Interval:
     """The loss of one number."""
     if problem.loss == "logistic":
         return _logistic(y * f)
+    if problem.loss in ("poisson", "gamma"):
+        return deviances.row_loss(problem.loss, f, y)
     if problem.loss == "squared":
         value = (f - y) ** 2 / 2
     elif problem.loss == "squared_hinge":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from adversary import deviances
 from adversary.dyadic import Dyadic, nearest
 from adversary.problem import FloatArray, Problem, Weights
 
@@ -27,10 +28,10 @@ class ScaledProblem:
         self.problem = problem
         self.power_x = _power(problem.rows)
         self.center = 0.0
-        if problem.intercept and not problem.has_labels:
+        if problem.intercept and problem.has_units:
             self.center = float(np.sort(problem.y)[len(problem.y) // 2])
         targets = problem.y - self.center
-        self.power_y = 0 if problem.has_labels else _power(targets)
+        self.power_y = _power(targets) if problem.has_units else 0
         if (self.power_y - self.power_x) % 2:
             self.power_x += 1
         power_w = _power(problem.weights)
@@ -154,6 +155,8 @@ class ScaledProblem:
     def loss(self, f: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its gradient."""
         y, weights, name = self.y, self.weights, self.problem.loss
+        if self.problem.has_log_link:
+            return deviances.losses(name, f, y, weights)
         if name == "logistic":
             margin = y * f
             pull = 1.0 / (1.0 + np.exp(np.minimum(margin, 700.0)))

@@ -202,7 +202,7 @@ class LocalSearch:
     def _refine(self) -> None:
         """Corrections of the output weights beyond float64, towards an interpolation."""
         network, problem = self.best.network, self.problem
-        if problem.has_labels or problem.read == "bilinear" or not network.size:
+        if not problem.has_units or problem.read == "bilinear" or not network.size:
             return
         for _ in range(2):
             residual = [

@@ -216,4 +216,4 @@ def _spread(
     slopes = loss.slopes(values, reach, y)
     # Squares of the smallest numbers vanish.
     underflow = y.size * 1e-300 if slopes.any() else 0.0
-    return float(np.vdot(slopes, error)) + underflow
+    return float(np.vdot(slopes, error) + loss.value_errors(values, y).sum()) + underflow

@@ -268,7 +268,7 @@ class Problem(Generic[R]):
         They are not where a target is between half and twice as large (Sterbenz 1974). With
         others there is nothing to gain: they are not far from 0, as their distances are.
         """
-        if self.loss.has_labels:
+        if self.loss.has_labels or self.loss.has_log_link:
             return 0.0
         middle = np.sort(self.Y, axis=0)[len(self.Y) // 2]
         shares = self.Y / np.where(middle != 0.0, middle, 1.0)

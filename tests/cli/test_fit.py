@@ -96,6 +96,27 @@ def test_regression_and_its_scores(run, data):
     assert "R2 " in page and "root mean square, on 6 rows held out" in page and "huber" in page
 
 
+def test_counts_and_their_scores(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(60)
+    counts, table = rng.poisson(np.exp(1.0 + x)), tmp_path / "counts.csv"
+    lines = [f"{a!r},{b}" for a, b in zip(x.tolist(), counts.tolist(), strict=True)]
+    table.write_text("\n".join(["x,visits", *lines]))
+    out = tmp_path / "counts.skops"
+    options = ("--target", "visits", "--loss", "poisson", "--holdout", 0.25, "--out", out)
+    found = json.loads(run("fit", table, *options, "--json").stdout)
+    assert (found["task"], found["loss"]) == ("regression", "poisson")
+    assert found["holdout"]["d2"] > 0.5 and "r2" not in found["holdout"]
+    assert "cv D2" in run("fit", table, *options).stdout
+    predicted = [float(row["prediction"]) for row in rows(run("predict", out, table).stdout)]
+    assert min(predicted) > 0.0 and np.corrcoef(np.log(predicted), x)[0, 1] > 0.95
+    assert json.loads(run("certify", out, table, "--json").stdout)["loss"] == "poisson"
+    lines[3] = f"{x[3]!r},-1"
+    table.write_text("\n".join(["x,visits", *lines]))
+    refusal = run("fit", table, "--target", "visits", "--loss", "poisson")
+    assert refusal.exit_code != 0 and "y must have counts for this loss" in words(refusal.stderr)
+
+
 def test_cross_validation_is_the_default(run, tmp_path):
     lines = people(60).splitlines()
     table = tmp_path / "small.csv"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from networks.cases import penalty, values
 from programs import (
+    COUNTS,
     LOSSES,
     Activations,
     Grouped,
@@ -109,22 +110,22 @@ Conv, ReLU, Gated = cvxnn.Conv, cvxnn.ReLU, cvxnn.Gated
 CASES = {
     case.name: case
     for case in (
-        Case("ReLU", ReLU(), (7, 3), (30, 3), LOSSES),
+        Case("ReLU", ReLU(), (7, 3), (30, 3), (*LOSSES, *COUNTS)),
         Case("leaky", ReLU(0.2), (7, 3), (30, 3)),
         Case("modulus", ReLU(-1.0), (7, 3), (30, 3)),
         Case("linear neurons", ReLU(1.0), (7, 3), (30, 3)),
         Case("steep", ReLU(1.7), (7, 3), (30, 3)),
-        Case("penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), LOSSES),
+        Case("penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), (*LOSSES, *COUNTS)),
         Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
         # A line separates the labels of fewer rows.
-        Case("free skip", ReLU(0.2, "free"), (9, 2), (20, 3), (*LOSSES[2:], *LOSSES[:2])),
+        Case("free skip", ReLU(0.2, "free"), (9, 2), (20, 3), (*LOSSES[2:], *LOSSES[:2], *COUNTS)),
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
-        Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), LOSSES),
-        Case("gates", Gated(GATES), (9, 3), (60, 3), LOSSES),
+        Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), (*LOSSES, *COUNTS)),
+        Case("gates", Gated(GATES), (9, 3), (60, 3), (*LOSSES, *COUNTS)),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
-        Case("filters", Conv(2), (5, 5), (12, 4, 4), LOSSES),
+        Case("filters", Conv(2), (5, 5), (12, 4, 4), (*LOSSES, *COUNTS)),
         Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),
         Case("leaky filters", Conv(2, slope=0.2), (5, 5), (12, 4, 4)),
         Case("moduli of filters", Conv(2, slope=-1.0), (5, 5), (12, 4, 4)),
@@ -135,7 +136,7 @@ CASES = {
             Conv(2, pooling="max", bias=True, stride=2, padding=1), (5, 6), (20, 5, 5),
             ("squared",),
         ),
-        Case("linear", cvxnn.LinearConv(), (8, 3, 2), (30, 8, 6), LOSSES),
+        Case("linear", cvxnn.LinearConv(), (8, 3, 2), (30, 8, 6), (*LOSSES, *COUNTS)),
         Case("circular", cvxnn.CircularConv(), (8, 4), (30, 20), LOSSES),
         Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
     )

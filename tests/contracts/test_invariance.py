@@ -63,7 +63,8 @@ def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
         cases.solved(case.name, loss, case.methods[0]),
         getattr(case.model, "bias", False),
     )
-    if as_loss(loss).has_labels:
+    if as_loss(loss).has_labels or as_loss(loss).has_log_link:
+        # Labels, and what a logarithm is predicted of, have no unit that predictions have.
         b = 1.0
     if has_bias:
         # The constant of a bias has no unit.

@@ -36,9 +36,16 @@ def large(case, **options):
     return {"X": X, "y": y, "model": case.model, "method": cases.method_of(case)} | STRICT | options
 
 
+def _name_of(loss):
+    """A loss of the same kind of targets."""
+    inner = getattr(loss, "loss", loss)
+    names = [name for name in cases.COUNTS if type(as_loss(name)) is type(inner)]
+    return names[0] if names else ("logistic" if loss.has_labels else "squared")
+
+
 def assert_cut_short(case, solution, status, loss="squared"):
     chosen = as_loss(loss)
-    X, y = case.data("logistic" if chosen.has_labels else "squared", case.large)
+    X, y = case.data(_name_of(chosen), case.large)
     assert solution.status is status and solution.status.value in solution.message
     cases.assert_consistent(solution, X, y, chosen)
     assert solution.gap > solution.tol and solution.n_neurons > 0

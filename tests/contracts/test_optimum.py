@@ -96,7 +96,10 @@ def test_forty_random_starts_are_not_below(case, loss):
     assert solution.objective * (1.0 - 1e-6) <= found <= 1.05 * solution.objective
 
 
-@cases.pairs(lambda case: [loss for loss in cases.LOSSES if loss not in case.losses], few_only=True)
+@cases.pairs(
+    lambda case: [loss for loss in (*cases.LOSSES, *cases.COUNTS) if loss not in case.losses],
+    few_only=True,
+)
 def test_random_starts_are_not_below_with_any_other_loss(case, loss):
     X, y = case.data(loss)
     solution = case.solve(loss)

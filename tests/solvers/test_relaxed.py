@@ -8,7 +8,7 @@ from dataclasses import replace
 import cvxpy as cp
 import numpy as np
 import pytest
-from programs import LOSSES, Activations, targets
+from programs import COUNTS, LOSSES, Activations, targets
 from relaxation_instances import rows_and_weights
 from scipy.sparse import csr_array
 
@@ -48,6 +48,8 @@ PAIRS += [
     pytest.param(name, loss, marks=pytest.mark.long)
     for name, loss in zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
 ]
+PAIRS += [("relu", "poisson"), ("intercept", "gamma")]
+PAIRS += [pytest.param("penalised", loss, marks=pytest.mark.long) for loss in COUNTS]
 
 
 def draw(name, loss, seed=3):
@@ -96,8 +98,10 @@ def nasty(seed):
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(2, 8)), int(rng.integers(1, 4))
     X, _ = rows_and_weights(rng, n, d)
-    loss = as_loss(str(rng.choice(LOSSES)))
-    y = rng.standard_normal(n) * float(rng.choice([1.0, 1e-3, 1e5]))
+    name = str(rng.choice((*LOSSES, *COUNTS)))
+    loss, y = as_loss(name), rng.standard_normal(n) * float(rng.choice([1.0, 1e-3, 1e5]))
+    if name in COUNTS:
+        y = targets(name, np.clip(3.0 * y, -9.0, 9.0))
     if loss.has_labels:
         y = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
     if rng.random() < 0.4:

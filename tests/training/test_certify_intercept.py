@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from programs import Activations, draw_rows
+from programs import COUNTS, LOSSES, Activations, draw_rows
 from sentences import refused
 
 import cvxnn
 from cvxnn.results import Verdict
 
 
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
+@pytest.mark.parametrize("loss", (*LOSSES, *COUNTS))
 def test_the_optimum_is_proven_and_the_same_as_that_of_the_training(loss):
     cp = pytest.importorskip("cvxpy")
     X, y = draw_rows(loss, 9, 3)
-    y = y if loss in ("logistic", "squared_hinge") else y + 2.0
+    y = y + 2.0 if loss in ("squared", "huber") else y
     solution = cvxnn.solve(X, y, 0.2, loss=loss, intercept=True)
     certificate = cvxnn.certify(solution.network, X, y, 0.2, loss=loss)
     assert certificate.verdict is Verdict.OPTIMAL

@@ -1,20 +1,33 @@
 """Values of dual points: exactly for squares, against the losses for all of them."""
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from sentences import refused
 
-from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
+from cvxnn.losses import (
+    GammaLoss,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+    WeightedLoss,
+)
 from cvxnn.verification.duals import HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
-from cvxnn.verification.losses import DUALS
+from cvxnn.verification.log_links import GammaDual, PoissonDual
+from cvxnn.verification.losses import DUALS, check_targets
 
 PAIRS = [
     (SquaredLoss(), SquaredDual, {}),
     (HuberLoss(0.7), HuberDual, {"delta": 0.7}),
     (LogisticLoss(), LogisticDual, {}),
     (SquaredHingeLoss(), SquaredHingeDual, {}),
+    (PoissonLoss(), PoissonDual, {}),
+    (GammaLoss(), GammaDual, {}),
 ]
 each_loss = pytest.mark.parametrize(
     ("loss", "dual", "numbers"), PAIRS, ids=[pair[1].name for pair in PAIRS]
@@ -25,6 +38,8 @@ def drawn(loss, seed, n=9):
     rng = np.random.default_rng(seed)
     y, weights = rng.standard_normal(n), rng.uniform(0.1, 3.0, n)
     y = np.sign(y) if loss.has_labels else y
+    if loss.has_log_link:
+        y = np.floor(np.exp(y)) if isinstance(loss, PoissonLoss) else np.exp(y)
     weighted = WeightedLoss(loss, weights)
     v = weighted.project(-weighted.gradient(rng.standard_normal(n), y), y)
     return v, y, weights
@@ -100,4 +115,51 @@ def test_a_point_outside_of_the_domain_proves_what_0_does():
 
 
 def test_every_loss_by_its_name():
-    assert set(DUALS) == {"squared", "huber", "logistic", "squared_hinge", "softmax"}
+    names = {"squared", "huber", "logistic", "squared_hinge", "softmax", "poisson", "gamma"}
+    assert set(DUALS) == names
+
+
+@pytest.mark.parametrize("kind", [PoissonDual, GammaDual])
+def test_ends_of_the_domain_where_the_logarithm_is_predicted(kind):
+    """A dual point at the end of its domain, to which float64 has rounded it."""
+    y, weights = np.array([3.0, 0.1, 1e6, 1e-20]), np.array([1.0, 0.3, 3.0, 7.0])
+    v = y * weights if kind is PoissonDual else -weights
+    dual = kind(v, y, weights)
+    t = dual.longest
+    # With the mean 0, or the share, minus the conjugate is ``y log y - y``, or ``- log y - 1``.
+    expected = y * np.log(y) - y if kind is PoissonDual else -np.log(y) - 1.0
+    assert abs(float(t) - 1.0) <= 1e-15
+    assert dual.value(t) == pytest.approx(float(weights @ expected), rel=1e-12)
+    assert dual.value(t) <= -conjugate_in_decimals(kind, t, v, y, weights)
+
+
+def conjugate_in_decimals(kind, t, v, y, weights):
+    """With sixty digits, and rounded to the nearest."""
+    with localcontext(prec=60):
+        total = Decimal(0)
+        for a, b, c in zip(v.tolist(), y.tolist(), weights.tolist(), strict=True):
+            u, target = t * Decimal(a) / Decimal(c), Decimal(b)
+            mean = max(target - u if kind is PoissonDual else 1 + u, Decimal(0))
+            entropy = mean * mean.ln() if mean else Decimal(0)
+            if kind is PoissonDual:
+                total += Decimal(c) * (entropy + u - (target * target.ln() if target else 0))
+            else:
+                total += Decimal(c) * (entropy - u - u * target.ln())
+        return float(total)
+
+
+@pytest.mark.parametrize("kind", [PoissonDual, GammaDual])
+def test_values_are_rounded_down_where_the_logarithm_is_predicted(kind):
+    loss = PoissonLoss() if kind is PoissonDual else GammaLoss()
+    for seed in range(30):
+        v, y, weights = drawn(loss, seed)
+        dual, t = kind(v, y, weights), Decimal(float(np.random.default_rng(seed).random()))
+        value, exact = dual.value(t), -conjugate_in_decimals(kind, t, v, y, weights)
+        assert exact - 1e-12 <= value <= exact
+
+
+def test_targets_whose_logarithm_is_predicted():
+    check_targets("poisson", np.array([0.0, 2.0]))
+    check_targets("gamma", np.array([0.1, 2.0]))
+    refused(lambda: check_targets("poisson", np.array([-1.0])), "counts for this loss")
+    refused(lambda: check_targets("gamma", np.array([0.0])), "amounts above 0")

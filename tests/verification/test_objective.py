@@ -1,11 +1,13 @@
 """Objectives between two numbers, held against rational arithmetic."""
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.verification.loss_values import losses_between
 from cvxnn.verification.objective import GivenNetwork
 
 
@@ -40,3 +42,31 @@ def test_an_objective_is_between_its_bounds(loss, size):
             total += Fraction(weight) * exact_loss(loss, value, Fraction(target), Fraction(delta))
         assert Fraction(low) <= total <= Fraction(high)
         assert high - low <= 1e-13 * size * max(high, 1.0) * 50
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma"])
+@pytest.mark.parametrize("off", [0.0, 1e-12, 1e-3, 3.0])
+def test_deviances_are_between_their_bounds(name, off):
+    """Beside rounded logarithms, and where the loss is next to nothing."""
+    rng = np.random.default_rng(1)
+    y = np.concatenate([[0.0, 1.0], 10.0 ** rng.uniform(-20.0, 20.0, 12)])
+    y = y[1:] if name == "gamma" else y
+    f = np.log(np.where(y > 0.0, y, 0.1)) + off * rng.standard_normal(len(y))
+    for error in (0.0, 1e-15, 1e-6):
+        moved = f + error * rng.uniform(-1.0, 1.0, len(y))
+        least, most = losses_between({"name": name}, f, np.full(len(y), error), y)
+        for k, target in enumerate(y.tolist()):
+            value = float(moved[k]) if abs(moved[k] - f[k]) <= error else float(f[k])
+            exact = deviance(name, value, target)
+            rounding = Fraction(1, 10**14) * Fraction(float(most[k]))
+            assert Fraction(float(least[k])) - rounding <= exact
+            assert exact <= Fraction(float(most[k])) + rounding
+
+
+def deviance(name, f, y):
+    with localcontext(prec=120):
+        f, y = Decimal(f), Decimal(y)
+        if y == 0:
+            return Fraction(f.exp())
+        r = f - y.ln() if name == "poisson" else y.ln() - f
+        return Fraction((y if name == "poisson" else 1) * (r.exp() - 1 - r))

@@ -13,6 +13,7 @@ from cvxnn import __version__
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted, draw_page, figures, write_json
 from cvxnn.cli.reporting import say
+from cvxnn.losses import as_loss
 from cvxnn.progress import format_gap
 
 if TYPE_CHECKING:
@@ -99,23 +100,28 @@ def _column_rows(fitted: Fitted) -> list[Row]:
     return rows if n_cut <= 0 else [*rows[:_LISTED], ("", "", f"and {n_cut} lines more, in --json")]
 
 
+_SCORES = {
+    "r2": "R2", "d2": "D2", "rmse": "error", "accuracy": "accuracy", "log_loss": "log loss",
+}  # fmt: skip
+
+
 def _score_rows(fitted: Fitted) -> list[Row]:
     known, is_numbers = fitted.model.figures, fitted.model.task is Task.REGRESSION
     rows = []
     held = known.get("holdout")
     if held is not None:
         where = f"on {counted(held['n_rows'], 'row')} held out"
-        named = {"r2": "R2", "rmse": "error", "accuracy": "accuracy", "log_loss": "log loss"}
         meaning = {"rmse": f"root mean square, {where}"}
         if "commonest" in held:
             meaning["accuracy"] = f"{where}; {held['commonest']:.4g} by the commonest class"
-        for key in named:
+        for key, name in _SCORES.items():
             rows += [
-                (named[key] + of, f"{value:.4g}", meaning.get(key, where))
+                (name + of, f"{value:.4g}", meaning.get(key, where))
                 for of, value in _by_target(held.get(key))
             ]
     if known["cv_score"] is not None:
-        name = "R2" if is_numbers else "accuracy"
+        has_log_link = as_loss(fitted.model.loss).has_log_link
+        name = ("D2" if has_log_link else "R2") if is_numbers else "accuracy"
         rows.append((f"cv {name}", f"{known['cv_score']:.4g}", "mean of cross-validation"))
     return rows
 

@@ -26,6 +26,8 @@ class Loss(StrEnum):
     HUBER = "huber"
     LOGISTIC = "logistic"
     SQUARED_HINGE = "squared_hinge"
+    POISSON = "poisson"
+    GAMMA = "gamma"
 
 
 class NetworkLoss(StrEnum):
@@ -35,6 +37,8 @@ class NetworkLoss(StrEnum):
     HUBER = "huber"
     LOGISTIC = "logistic"
     SQUARED_HINGE = "squared_hinge"
+    POISSON = "poisson"
+    GAMMA = "gamma"
     SOFTMAX = "softmax"
 
 

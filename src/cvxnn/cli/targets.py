@@ -23,7 +23,7 @@ _FEW_NUMBERS = 10
 
 # What a loss is for; the squared one is for both. The first one is the default.
 LOSSES: Mapping[Task, tuple[str, ...]] = {
-    Task.REGRESSION: ("squared", "huber"),
+    Task.REGRESSION: ("squared", "huber", "poisson", "gamma"),
     Task.CLASSIFICATION: ("logistic", "squared_hinge", "squared"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ from cvxnn.estimators import (
     ConvexReLURegressor,
     ConvexReLURegressorCV,
 )
+from cvxnn.estimators.deviance import explained_deviance
+from cvxnn.losses import as_loss
 
 # Rows, and of a class its members, without which there are no five folds.
 _FEWEST = 10
@@ -213,7 +215,8 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
             dict(zip(model.targets, errors, strict=True)) if model.others else errors[0]
         )
         # One row has no variance to explain.
-        figures["r2"] = float(r2_score(values, predictions)) if len(values) > 1 else None
+        explained, name = _explained(model.loss)
+        figures[name] = explained(values, predictions) if len(values) > 1 else None
         return figures
     figures["accuracy"] = accuracy(predictions, values)
     # What the answer that is right most often would score.
@@ -223,6 +226,19 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
             log_loss(values, model.probabilities(encoded), labels=model.classes)
         )
     return figures
+
+
+def _explained(loss: str) -> tuple[Callable[[Array, Array], float], str]:
+    """What share of the variance, or of the deviance of this loss, predictions explain."""
+    chosen = as_loss(loss)
+    if not chosen.has_log_link:
+        return lambda y, predictions: float(r2_score(y, predictions)), "r2"
+
+    def of_deviance(y: Array, predictions: Array) -> float:
+        logarithms = np.log(np.maximum(predictions, np.finfo(float).tiny))
+        return explained_deviance(chosen, logarithms, y, None)
+
+    return of_deviance, "d2"
 
 
 def _figures(model: TableModel, settings: Settings, n_rows: int, elapsed: float) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     models than plain ReLU, and the fewest samples, get the beta of 1.
     """
     variance, unit = _sizes(samples)
-    samples = _oriented(samples)
+    samples = _oriented(samples, turns_targets=not training.loss.has_log_link)
     held_out = _ordered_fold(len(samples.y))
     if not held_out.any() or variance == 0.0 or not training.has_plain_rows(samples):
         return Guess(unit)
@@ -164,7 +164,7 @@ def _ordered_fold(n: int) -> BoolArray:
     return np.asarray(from_an_end % _PARTS == _HELD_OUT)
 
 
-def _oriented(samples: Samples) -> Samples:
+def _oriented(samples: Samples, *, turns_targets: bool) -> Samples:
     """In the order of y, with columns and targets whose largest entries are positive.
 
     So a rough search, which is not the same for other signs, is the same for them.
@@ -172,7 +172,10 @@ def _oriented(samples: Samples) -> Samples:
     n_targets = samples.n_outputs
     columns = np.column_stack([samples.y, samples.X.reshape(len(samples.y), -1)])
     middle = 0.5 * (columns.max(axis=0) + columns.min(axis=0))
-    columns = columns * np.where((columns - middle).sum(axis=0) > 0.0, -1.0, 1.0)
+    turned = (columns - middle).sum(axis=0) > 0.0
+    # Counts have one sign.
+    turned[:n_targets] &= turns_targets
+    columns = columns * np.where(turned, -1.0, 1.0)
     order = np.lexsort(columns.T[::-1])
     X = columns[order, n_targets:].reshape(samples.X.shape)
     y = columns[order, :n_targets].reshape(samples.y.shape)

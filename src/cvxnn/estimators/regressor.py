@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from cvxnn.array_types import FloatArray
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
+from cvxnn.estimators.deviance import explained_deviance
 from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
@@ -29,15 +30,49 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     loss: str = "squared"
     delta: float = 1.0
     scale_y: bool = True
-    _losses = ("squared", "huber")
+    _losses = ("squared", "huber", "poisson", "gamma")
 
     def __sklearn_tags__(self) -> Any:
         tags = self._tagged(super().__sklearn_tags__())
         tags.target_tags.multi_output = self._takes_outputs
+        tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Values of the network in the units of y, shape (n,), or (n, c) for c targets."""
+        """What is expected of y, in its units, shape (n,), or (n, c) for c targets.
+
+        Values of the network; with ``loss="poisson"`` or ``"gamma"`` their exponentials.
+        """
+        values = self._shaped_values(X)
+        if not self._loss().has_log_link:
+            return values
+        with np.errstate(over="ignore"):
+            return np.exp(values)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None) -> float:
+        """R^2; with ``loss="poisson"`` or ``"gamma"`` D^2, the share of the deviance explained.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for `fit`.
+        sample_weight : array-like, shape (n,), optional
+
+        Returns
+        -------
+        float
+            1 at best, 0 for the mean of y, of several targets the mean of each.
+        """
+        if not self._loss().has_log_link:
+            return float(super().score(X, y, sample_weight))
+        values = self._shaped_values(X)
+        target = np.asarray(y, dtype=np.float64).reshape(values.shape)
+        self._loss().check(target)
+        return explained_deviance(
+            self._loss(), values, target, weights_of(sample_weight, len(values))
+        )
+
+    def _shaped_values(self, X: ArrayLike) -> FloatArray:
         values = self._values(X)
         return values[:, 0] if self.network_.n_outputs is None else values
 
@@ -66,7 +101,8 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
     def _scaling_of(self, samples: Samples) -> Scaling:
         scaling = super()._scaling_of(samples)
-        return scaling.of_target(samples) if self.scale_y else scaling
+        has_units = self.scale_y and not self._loss().has_log_link
+        return scaling.of_target(samples) if has_units else scaling
 
     def _problems(self, merged: Samples) -> list[Samples]:
         return [self._as_read(merged)]
@@ -91,7 +127,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
-    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2`` or Huber's. By default
+    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2``, Huber's, or half of the
+    deviance of counts or of amounts beside ``exp f``. By default
     x and y are standardised inside, so that units do not matter: predictions follow
     ``y -> a y + b`` and columns in other units. Several targets, y of shape (n, c), share the
     neurons of one network with an output for each: the a_j and b are vectors, the penalty has
@@ -104,7 +141,10 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         corresponds to n times the weight decay of a mean loss. "auto" is a guess from the
         errors on a fifth of the samples, which costs 0.6 % of the root mean square error on
         average against :class:`ConvexReLURegressorCV`; 1 for other models than plain ReLU.
-    loss : {"squared", "huber"}, default "squared"
+    loss : {"squared", "huber", "poisson", "gamma"}, default "squared"
+        "poisson" is for counts y >= 0, or rates with what they are counted in as
+        `sample_weight`, "gamma" for amounts y > 0: f is the logarithm of what is expected,
+        predictions are ``exp f``, and `score` is D^2.
     delta : float, default 1.0
         Where the Huber loss becomes linear, in deviations of y if `scale_y`, else in its units.
     scale_X : bool, default True
@@ -113,7 +153,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         mean square of all their entries.
     scale_y : bool, default True
         Whether y gets mean 0 and deviation 1, each target by itself. Predictions are in the
-        units of y.
+        units of y. Not for "poisson" and "gamma", where a factor of y is added to the intercept.
     fit_intercept : bool, default True
         Whether the network has an intercept b, which is not penalised.
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"

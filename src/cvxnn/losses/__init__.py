@@ -7,15 +7,18 @@ from collections.abc import Callable
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 from cvxnn.losses.composed import WeightedLoss
+from cvxnn.losses.counts import GammaLoss, PoissonLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
 from cvxnn.losses.skip import SkipLoss
 from cvxnn.losses.softmax import SoftmaxLoss
 
 __all__ = [
+    "GammaLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
+    "PoissonLoss",
     "SkipLoss",
     "SoftmaxLoss",
     "SquaredHingeLoss",
@@ -30,6 +33,8 @@ LOSSES: dict[str, Callable[[], Loss]] = {
     "logistic": LogisticLoss,
     "squared_hinge": SquaredHingeLoss,
     "softmax": SoftmaxLoss,
+    "poisson": PoissonLoss,
+    "gamma": GammaLoss,
 }
 
 

@@ -91,6 +91,10 @@ class Loss(ABC):
         Whether the curvature is the same everywhere.
     has_labels : bool
         Whether targets stand for labels instead of real numbers: they have no unit.
+    has_log_link : bool
+        Whether predictions are logarithms of what is expected of targets: those have no unit.
+    has_majorizer : bool
+        Whether parabolas can be nowhere below it: without, steps have to be tried.
     joins_outputs : bool
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods
@@ -99,6 +103,8 @@ class Loss(ABC):
 
     is_quadratic: bool = False
     has_labels: bool = False
+    has_log_link: bool = False
+    has_majorizer: bool = True
     joins_outputs: bool = False
 
     def check(self, y: FloatArray) -> None:  # noqa: B027
@@ -142,7 +148,20 @@ class Loss(ABC):
 
     @abstractmethod
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        """Curvatures h > 0 of parabolas that touch ``l_i`` at f and are nowhere below it."""
+        """Curvatures h > 0 of parabolas that touch ``l_i`` at f and are nowhere below it.
+
+        Of a loss that has none: not between f and where ``l_i`` is least.
+        """
+
+    def moves(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """How far the rows are from where each would be right, about, shape (n,)."""
+        return y - prediction
+
+    def proximal(
+        self, prediction: FloatArray, y: FloatArray, theta: float | FloatArray
+    ) -> FloatArray | None:
+        """The e with the least ``l(e, y) + (e - f)^2 / (2 theta)``, or None without a formula."""
+        return None
 
     @abstractmethod
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
@@ -187,6 +206,10 @@ class Loss(ABC):
     def value(self, prediction: FloatArray, y: FloatArray) -> float:
         """``l(f, y)``, summed over the rows."""
         return float(self.values(prediction, y).sum())
+
+    def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        """Bounds on the errors of :meth:`values` beyond a few roundings of each, their shape."""
+        return np.zeros(len(y) if self.joins_outputs else y.shape)
 
     def value_and_gradient(self, prediction: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
         """Both at once, for a loss that has parts in common; in the precision of the prediction."""

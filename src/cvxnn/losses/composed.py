@@ -33,6 +33,13 @@ class WeightedLoss(Loss):
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs = loss.joins_outputs
+        self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
+
+    def check(self, y: FloatArray) -> None:
+        self.loss.check(y)
+
+    def check_intercept(self, y: FloatArray) -> None:
+        self.loss.check_intercept(y)
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
@@ -45,6 +52,9 @@ class WeightedLoss(Loss):
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.values_of_pair(high, low, y))
+
+    def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self._times(self.loss.value_errors(prediction, y))
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.gradient(prediction, y))
@@ -60,6 +70,14 @@ class WeightedLoss(Loss):
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.majorizer(prediction, y))
+
+    def moves(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.moves(prediction, y)
+
+    def proximal(
+        self, prediction: FloatArray, y: FloatArray, theta: float | FloatArray
+    ) -> FloatArray | None:
+        return self.loss.proximal(prediction, y, self._times(theta * np.ones_like(prediction)))
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.conjugates(self._over(dual), y))

@@ -40,6 +40,7 @@ class MoreauEnvelope(Loss):
         self._last: tuple[FloatArray, FloatArray, FloatArray] | None = None
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs = loss.joins_outputs
+        self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
 
     def nearest(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The e where the sum is least, shape (n,).
@@ -52,6 +53,10 @@ class MoreauEnvelope(Loss):
         known = self._last
         if known is not None and np.array_equal(known[:2], (prediction, y)):
             return known[2]
+        formula = self.loss.proximal(prediction, y, self.theta)
+        if formula is not None:
+            self._last = prediction.copy(), y.copy(), formula
+            return formula
         if self.joins_outputs:
             point = nearest_jointly(self.loss, self.theta, prediction, y)
             self._last = prediction.copy(), y.copy(), point
@@ -99,6 +104,9 @@ class MoreauEnvelope(Loss):
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The envelope of a parabola above the loss: it touches the loss at the same point."""
         return self._flattened(self.loss.majorizer(self.nearest(prediction, y), y))
+
+    def moves(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.moves(prediction, y)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.conjugates(dual, y) + 0.5 * self._of_rows(self.theta * dual**2)

@@ -39,6 +39,7 @@ class OffsetLoss(Loss):
         self.loss, self.offset = loss, offset
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs = loss.joins_outputs
+        self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
 
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
         offset = self.offset[rows] if isinstance(self.offset, np.ndarray) else self.offset
@@ -54,6 +55,9 @@ class OffsetLoss(Loss):
         left = (high - (total - moved)) + (self.offset - moved)
         return self.loss.values_of_pair(total, low + left, y)
 
+    def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.value_errors(prediction + self.offset, y)
+
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.gradient(prediction + self.offset, y)
 
@@ -67,6 +71,15 @@ class OffsetLoss(Loss):
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.majorizer(prediction + self.offset, y)
+
+    def moves(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        return self.loss.moves(prediction + self.offset, y)
+
+    def proximal(
+        self, prediction: FloatArray, y: FloatArray, theta: float | FloatArray
+    ) -> FloatArray | None:
+        point = self.loss.proximal(prediction + self.offset, y, theta)
+        return None if point is None else point - self.offset
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.conjugates(dual, y) + self.offset * dual

@@ -68,6 +68,7 @@ class SkipLoss(Loss):
         self.loss, self.skip, self.ridge, self.n_free = loss, skip, ridge, n_free
         self._ridges = _ridges(skip.shape[1], ridge, n_free)
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
+        self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
         self.last, self._near = np.zeros(skip.shape[1]), 0.0
         self._factor: tuple[FloatArray, bool] | None = None
 

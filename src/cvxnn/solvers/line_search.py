@@ -10,6 +10,9 @@ from scipy.optimize import brentq
 from cvxnn.array_types import FloatArray
 from cvxnn.problems import Problem
 
+# Halves of an interval, at most: where a loss grows exponentially, other steps bring little.
+_MOST_STEPS = 1000
+
 
 def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -> float:
     """The c > 0 with the least ``l(f + c move, y) + beta c``, convex in c; 0 if there is none.
@@ -35,7 +38,8 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     weight = float(np.vdot(loss.majorizer(prediction, y), move**2))
     if slope_at_zero >= 0.0 or weight == 0.0:
         return 0.0
-    # The minimum of the parabola that majorizes the loss: that of a quadratic loss.
+    # The minimum of the parabola that majorizes the loss, where it has one: that of a quadratic
+    # loss. Further on it is not asked for more than a sign.
     unit = -slope_at_zero / weight
 
     def slope(t: float) -> float:
@@ -46,4 +50,4 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     end = 1.0
     while slope(end) < 0.0:
         end *= 2.0
-    return unit * float(brentq(slope, 0.0, end))
+    return unit * float(brentq(slope, 0.0, end, maxiter=_MOST_STEPS))

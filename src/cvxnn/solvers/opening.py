@@ -22,6 +22,8 @@ _FEWEST, _MOST, _ENTRIES = 4, 16, 1 << 24
 _SAME = 1.0 - 1e-6
 # Parabolas above the loss, one after the other; a squared loss needs one.
 _PARABOLAS = 3
+# Of a step, where they may be below the loss.
+_HALVINGS = 20
 _TINY = 1e-300
 
 
@@ -123,6 +125,12 @@ def _weights(problem: Problem[Any], columns: FloatArray) -> FloatArray:
         moved = nonnegative_lasso(table[:, :-1], table[:, -1], beta, weights)
         ahead = columns @ moved
         reached = problem.value(ahead, float(moved.sum()))
+        for _ in range(0 if loss.has_majorizer else _HALVINGS):
+            if reached < value:
+                break
+            moved = 0.5 * (weights + moved)
+            ahead = columns @ moved
+            reached = problem.value(ahead, float(moved.sum()))
         if not reached < value:
             break
         weights, prediction, value = moved, ahead, reached

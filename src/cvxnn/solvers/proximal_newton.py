@@ -34,8 +34,8 @@ class Settings:
     Attributes
     ----------
     least_share, share_at_rest, share_factor : float
-        Share of the majorizing curvature that every row has: some have none of their own.
-        The first model has all of it, each further one a tenth of the last, down to the
+        Share of the curvature of ``Loss.majorizer`` that every row has: some have none of their
+        own. The first model has all of it, each further one a tenth of the last, down to the
         smaller share for rows that do not pull: only the square of a gradient over a small
         curvature is a large offset, in which the digits of the objective would drown.
     corrections, small_gain : int, float
@@ -54,6 +54,8 @@ class Settings:
         What a model can reach.
     patience : int
         Rounds of a model without progress after which it is taken as it is.
+    most_halvings : int
+        Steps of a line search at most; where a loss grows exponentially, each may be a halving.
     quick_entries : int
         Of activations that are looked through in no time.
     """
@@ -70,6 +72,7 @@ class Settings:
     aim: float = 0.3
     least_tolerance: float = 1e-13
     patience: int = 3
+    most_halvings: int = 1000
     quick_entries: int = 1 << 22
 
 
@@ -324,7 +327,9 @@ class ProximalNewton(IncumbentSearch):
 
         if slope(1.0) <= 0.0:
             return 1.0
-        return float(brentq(slope, 0.0, 1.0)) if slope(0.0) < 0.0 else 0.0
+        if slope(0.0) >= 0.0:
+            return 0.0
+        return float(brentq(slope, 0.0, 1.0, maxiter=SETTINGS.most_halvings))
 
     def _move(self, neurons: Neurons, end: FloatArray, t: float) -> None:
         """Take a network t of the way to a prediction, if it is better than the present one."""

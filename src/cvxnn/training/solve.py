@@ -65,10 +65,13 @@ def solve(
         so that n may be large; :class:`Exact` has the same optimum from the program on all
         patterns, which must fit into memory; :class:`Sampled` has only the patterns of
         random directions, and is optimal for those.
-    loss : {"squared", "huber", "logistic", "squared_hinge", "softmax"} or Loss, default "squared"
-        ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for another. The next
-        two are for labels, and ``"softmax"`` is for classes: y has a column for each, with 1 for
-        the class of a row and 0 elsewhere. Each is a sum over the rows.
+    loss : str or Loss, default "squared"
+        ``"squared"``, ``"huber"``, ``"logistic"``, ``"squared_hinge"``, ``"softmax"``,
+        ``"poisson"`` or ``"gamma"``. ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for
+        another. The next two are for labels, and ``"softmax"`` is for classes: y has a column for
+        each, with 1 for the class of a row and 0 elsewhere. The last two are half of a deviance,
+        of counts y >= 0 and of amounts y > 0: predictions are logarithms of what is expected, and
+        an `intercept` is in order. Each is a sum over the rows.
     intercept : bool, default False
         Whether a number is added to every prediction that costs nothing, one for each output:
         then the objective is that of the best one, and the bound that over all of them. The

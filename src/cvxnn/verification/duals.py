@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, final
@@ -56,6 +57,10 @@ class Dual(ABC):
     def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray) -> None:
         self._v, self._y, self._w = v, y, weights
 
+    @classmethod  # noqa: B027
+    def check(cls, targets: FloatArray) -> None:
+        """InputError if targets are none for the loss."""
+
     @property
     @abstractmethod
     def longest(self) -> Decimal:
@@ -79,6 +84,26 @@ class Dual(ABC):
         if not (end > 0 and self._v.any()):
             return self.value(Decimal(0))
         return self.value(self.best(end))
+
+
+def best_multiple(longest: Decimal, slope: Callable[[float], float]) -> Decimal:
+    """The t up to `longest` where the slope of a concave function changes its sign, about.
+
+    Examples
+    --------
+    >>> float(best_multiple(Decimal(3), lambda t: 2.0 - t))
+    2.0
+    """
+    low, end = 0.0, min(floor(longest), 1e300)
+    # It may be far below the end, which need not be near anything.
+    high = min(1.0, end)
+    while high < end and slope(high) > 0.0:
+        high = min(2.0 * high, end)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if slope(middle) > 0.0 else (low, middle)
+    t = Decimal(high)
+    return min(t, longest) if t > 0 else Decimal(0)
 
 
 def floor(number: Decimal) -> float:
@@ -207,16 +232,14 @@ class LogisticDual(Dual):
         return _longest(np.abs(self._v), self._w, 1.0)
 
     def best(self, longest: Decimal) -> Decimal:
-        low, high = 0.0, min(floor(longest), 1e300)
         shares = np.abs(self._v) / self._w
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            s = np.clip(middle * shares, 1e-300, 1.0 - 1e-16)
-            # The derivative of the sum of entropies in t.
-            rises = float(np.abs(self._v) @ (np.log1p(-s) - np.log(s))) > 0.0
-            low, high = (middle, high) if rises else (low, middle)
-        t = Decimal(high)
-        return min(t, longest) if t > 0 else Decimal(0)
+
+        def slope(t: float) -> float:
+            """Of the sum of entropies."""
+            s = np.clip(t * shares, 1e-300, 1.0 - 1e-16)
+            return float(np.abs(self._v) @ (np.log1p(-s) - np.log(s)))
+
+        return best_multiple(longest, slope)
 
     def value(self, t: Decimal) -> float:
         total = Decimal(0)

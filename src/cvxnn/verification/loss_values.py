@@ -31,12 +31,18 @@ def losses_between(
     """
     if loss["name"] == "softmax":
         return _softmax(values, errors, y)
+    if loss["name"] in _OF_LOGARITHMS:
+        return _of_rows(*_OF_LOGARITHMS[loss["name"]](values, errors, y))
     ends = (values - errors, values + errors)
     losses = [_OF_NUMBERS[loss["name"]](end, y, loss) for end in ends]
     # Of a margin they are monotone; of a residual they are 0 between two signs of it.
     between = (ends[0] <= y) & (y <= ends[1])
     worst, best = np.maximum(*losses), np.where(between, 0.0, np.minimum(*losses))
-    if y.ndim == 1:
+    return _of_rows(best, worst)
+
+
+def _of_rows(best: FloatArray, worst: FloatArray) -> tuple[FloatArray, FloatArray]:
+    if best.ndim == 1:
         return best, worst
     return best.sum(axis=1), worst.sum(axis=1)
 
@@ -79,6 +85,51 @@ def _logistic(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArr
 def _squared_hinge(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
     return 0.5 * np.maximum(1.0 - y * f, 0.0) ** 2
 
+
+def _poisson(f: FloatArray, errors: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``y (e^r - 1 - r)`` for ``r = f - log y``; ``e^f`` where y is 0."""
+    logarithm = np.log(np.where(y > 0.0, y, 1.0))
+    off = _with_logarithm(f, errors, logarithm)
+    with np.errstate(over="ignore"):
+        powers = np.exp(f - off), np.exp(f + off)
+        sizes = _excess_between(f - logarithm, off)
+    least, most = (
+        np.where(y > 0.0, y * size, power) for size, power in zip(sizes, powers, strict=True)
+    )
+    return least, most
+
+
+def _gamma(f: FloatArray, errors: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``e^r - 1 - r`` for ``r = log y - f``."""
+    logarithm = np.log(y)
+    with np.errstate(over="ignore"):
+        return _excess_between(logarithm - f, _with_logarithm(f, errors, logarithm))
+
+
+def _with_logarithm(f: FloatArray, errors: FloatArray, logarithm: FloatArray) -> FloatArray:
+    """What ``f - log y`` and the ends of it may err by."""
+    return (errors + gamma(8) * (np.abs(f) + np.abs(logarithm))) * (1.0 + 1e-9)
+
+
+def _excess_between(r: FloatArray, off: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``e^r - 1 - r``, which is least at 0, between two numbers."""
+    ends = (r - off, r + off)
+    sizes = [_excess(end) for end in ends]
+    between = (ends[0] <= 0.0) & (ends[1] >= 0.0)
+    return np.where(between, 0.0, np.minimum(*sizes)), np.maximum(*sizes)
+
+
+def _excess(r: FloatArray) -> FloatArray:
+    """As a series near 0, where differences have no digits; the first term left out is 1e-18."""
+    near = np.clip(r, -0.5, 0.5)
+    term, total = near, np.zeros_like(near)
+    for k in range(2, 17):
+        term = term * near / k
+        total = total + term
+    return np.where(np.abs(r) <= 0.5, total, np.expm1(r) - r)
+
+
+_OF_LOGARITHMS = {"poisson": _poisson, "gamma": _gamma}
 
 # As computed: with a few roundings, and of a difference of floats one, relative to it.
 _OF_NUMBERS: dict[str, Callable[[FloatArray, FloatArray, Mapping[str, Any]], FloatArray]] = {

@@ -7,11 +7,20 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.duals import Dual, HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
+from cvxnn.verification.log_links import GammaDual, PoissonDual
 from cvxnn.verification.outputs.softmax import SoftmaxDual
 
 DUALS: dict[str, type[Dual]] = {
     kind.name: kind
-    for kind in (SquaredDual, HuberDual, SquaredHingeDual, LogisticDual, SoftmaxDual)
+    for kind in (
+        SquaredDual,
+        HuberDual,
+        SquaredHingeDual,
+        LogisticDual,
+        SoftmaxDual,
+        PoissonDual,
+        GammaDual,
+    )
 }
 
 
@@ -20,6 +29,7 @@ def check_targets(loss: object, targets: FloatArray) -> None:
     if not isinstance(loss, str) or loss not in DUALS:
         raise InputError(f"A certificate of the loss {loss} cannot be checked independently yet.")
     kind = DUALS[loss]
+    kind.check(targets)
     if kind.has_signs and not np.isin(targets, (-1.0, 1.0)).all():
         raise InputError("y must have the labels -1 and 1 only for this loss.")
     if kind.joins_outputs and (

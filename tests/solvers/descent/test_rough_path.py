@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from planted_rows import planted
+from programs import COUNTS, LOSSES, targets
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -35,10 +36,10 @@ def objective(X, y, loss, beta, neurons):
     return as_loss(loss).value(prediction(X, neurons), y) + beta * neurons.sizes.sum()
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic", "huber", "squared_hinge"])
+@pytest.mark.parametrize("loss", (*LOSSES, *COUNTS))
 def test_objectives_are_near_certified_optima(loss):
     X, y = planted(60, 2)
-    y = np.where(y > 0.5, 1.0, -1.0) if as_loss(loss).has_labels else y
+    y = targets(loss, y, 0.5)
     path = path_on(X, y, loss)
     for share in SHARES:
         beta = share * path.largest_beta

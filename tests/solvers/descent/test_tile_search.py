@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from least_squares import least_squares
 from planted_rows import planted
+from programs import COUNTS, LOSSES, targets
 from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
 
@@ -99,12 +100,12 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     assert search.objective <= before and len(search.neurons) > 0
 
 
-@pytest.mark.parametrize("name", ["logistic", "huber", "squared_hinge"])
+@pytest.mark.parametrize("name", (*LOSSES[1:], *COUNTS))
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_other_losses_with_and_without_weights(name, is_weighted):
     X, y = planted()
     loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))
-    y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
+    y = targets(name, y)
     problem = Problem.of(Layer(X), y, 1.0, WeightedLoss(loss, weights) if is_weighted else loss)
     search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
     objectives = run(search)
@@ -137,11 +138,11 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
 
 
-@pytest.mark.parametrize("name", ["squared", "logistic", "huber", "squared_hinge"])
+@pytest.mark.parametrize("name", (*LOSSES, *COUNTS))
 def test_with_an_intercept_the_residual_sums_to_zero(name):
     X, y = planted()
     loss = as_loss(name)
-    y = np.where(y > 0.5, 1.0, -1.0) if loss.has_labels else y + 5.0
+    y = targets(name, y, 0.5) + (5.0 if name in ("squared", "huber") else 0.0)
     problem = Problem.of(Layer(X), y, 1.0, loss)
     plain = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
     search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline(), intercept=True)

@@ -10,7 +10,15 @@ from scipy.optimize import brentq
 
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
-from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
+from cvxnn.losses import (
+    GammaLoss,
+    HuberLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+    WeightedLoss,
+)
 from cvxnn.losses.offset import best_offset
 from cvxnn.oracle.choice import Effort, oracle_for
 from cvxnn.problems import Problem
@@ -22,7 +30,9 @@ from cvxnn.solvers.intercept.proof import (
     mixed,
 )
 
-LOSSES = [SquaredLoss(), HuberLoss(0.3), LogisticLoss(), SquaredHingeLoss()]
+LOSSES = [
+    SquaredLoss(), HuberLoss(0.3), LogisticLoss(), SquaredHingeLoss(), PoissonLoss(), GammaLoss(),
+]  # fmt: skip
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 
 

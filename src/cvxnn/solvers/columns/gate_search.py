@@ -119,7 +119,8 @@ class GateSearch(IncumbentSearch):
         # Blocks of this size would reach y together.
         squares = (self._rows.X**2).sum(axis=1)
         reach = np.sqrt(float((self._rows.masks[first] @ squares).sum()))
-        mu = max(float(np.linalg.norm(self.problem.y)), 1e-300) / max(reach, 1e-300)
+        moves = self.problem.loss.moves(np.zeros_like(self.problem.y), self.problem.y)
+        mu = max(float(np.linalg.norm(moves)), 1e-300) / max(reach, 1e-300)
         nothing = np.zeros((len(first), self.basis.shape[1]))
         self._work_on(first, SmoothedPoint(nothing, nothing, mu))
 

@@ -81,6 +81,8 @@ class RoughPath:
     ) -> None:
         if intercept and problem.loss.has_labels:
             _check_labels(problem.loss, problem.Y)
+        elif intercept:
+            problem.loss.check_intercept(problem.target)
         # The search is in float32, whose range the weights may be far outside.
         loss = problem.loss.in_weight_units()
         scaled, self._units = replace(problem, loss=loss).in_units()

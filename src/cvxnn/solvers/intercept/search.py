@@ -131,7 +131,8 @@ class InterceptSearch(IncumbentSearch):
         self.bound = self.proof.bound(problem)
         self._inner: _Inner | None = None
         self._valley: Valley | None = None
-        self._deviation = float(np.sqrt(np.mean((problem.y - nothing.intercept) ** 2)))
+        moves = problem.loss.moves(np.full_like(problem.y, nothing.intercept), problem.y)
+        self._deviation = float(np.sqrt(np.mean(moves**2)))
         self._is_balanced = False
 
     def step(self, tol: float) -> None:
@@ -247,9 +248,11 @@ class InterceptSearch(IncumbentSearch):
         if search.gap >= 1.0 or (self._certifies and self._searches.asks):
             return False
         total = math.fsum(self.problem.residual(prediction))
-        # It is largest where a prediction is right, or a margin is 0.
         loss, y = self.problem.loss, self.problem.y
-        curvature = float(loss.majorizer(np.zeros_like(y) if loss.has_labels else y, y).sum())
+        if loss.has_majorizer:
+            # It is largest where a prediction is right, or a margin is 0.
+            prediction = np.zeros_like(y) if loss.has_labels else y
+        curvature = float(loss.majorizer(prediction, y).sum())
         return 2.0 * search.gap * search.objective * curvature <= (_SURE * total) ** 2
 
     def _first_step(self, prediction: FloatArray, total: float) -> float:

@@ -111,7 +111,8 @@ class PricedLine:
     def _start(self) -> float:
         """An eta of the size of w."""
         y, S = self._problem.y, self._problem.rows.linear
-        return float(np.linalg.norm(y)) / max(float(np.linalg.norm(S)), 1e-300)
+        moves = self._problem.loss.moves(np.zeros_like(y), y)
+        return float(np.linalg.norm(moves)) / max(float(np.linalg.norm(S)), 1e-300)
 
     def _loss(self, eta: float) -> SkipLoss:
         problem = self._problem

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Self, final
 
 import numpy as np
+import scipy.linalg
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack
 
@@ -115,6 +116,12 @@ class ProfiledProblem:
         all of them, or of some and between the others.
         """
         problem, basis = self.problem, self.space.basis
+        if problem.loss.has_log_link and _falls(basis, problem.y):
+            raise InputError(
+                "y has counts of 0 where a linear function of X is below 0, and others only where "
+                'it is 0, so that skip="free" has no best weights with this loss; use '
+                'skip="penalised".'
+            )
         if not problem.loss.has_labels or np.isfinite(self._reach):
             return
         line = basis @ self._coordinates(np.zeros_like(problem.y))
@@ -210,6 +217,18 @@ class ProfiledProblem:
         left = 1.0 - float(np.linalg.norm(errors))
         rounding = 1.0 + 4.0 * (len(y) + 32) * EPS
         return float(np.linalg.norm(constants)) / left * rounding if left > 0.0 else np.inf
+
+
+def _falls(S: FloatArray, y: FloatArray) -> bool:
+    """Whether some w has ``s_i'w <= 0`` where y is 0, below 0 for one, and 0 elsewhere.
+
+    Along it an exponential falls for ever.
+    """
+    is_zero = y == 0.0
+    if not is_zero.any():
+        return False
+    kept = scipy.linalg.null_space(S[~is_zero])
+    return kept.shape[1] > 0 and _separates(S[is_zero] @ kept, np.full(int(is_zero.sum()), -1.0))
 
 
 def _separates(S: FloatArray, y: FloatArray) -> bool:
