@@ -7,15 +7,19 @@ from collections.abc import Callable
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 from cvxnn.losses.composed import WeightedLoss
+from cvxnn.losses.kinked import AbsoluteLoss, HingeLoss, QuantileLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
 from cvxnn.losses.skip import SkipLoss
 from cvxnn.losses.softmax import SoftmaxLoss
 
 __all__ = [
+    "AbsoluteLoss",
+    "HingeLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
+    "QuantileLoss",
     "SkipLoss",
     "SoftmaxLoss",
     "SquaredHingeLoss",
@@ -27,8 +31,11 @@ __all__ = [
 LOSSES: dict[str, Callable[[], Loss]] = {
     "squared": SquaredLoss,
     "huber": HuberLoss,
+    "absolute": AbsoluteLoss,
+    "quantile": QuantileLoss,
     "logistic": LogisticLoss,
     "squared_hinge": SquaredHingeLoss,
+    "hinge": HingeLoss,
     "softmax": SoftmaxLoss,
 }
 

@@ -91,6 +91,9 @@ class Loss(ABC):
         Whether the curvature is the same everywhere.
     has_labels : bool
         Whether targets stand for labels instead of real numbers: they have no unit.
+    is_kinked : bool
+        Whether it has kinks, where there is no gradient: those of
+        :class:`~cvxnn.losses.kinked.KinkedLoss`, and others made of them.
     joins_outputs : bool
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods
@@ -99,6 +102,7 @@ class Loss(ABC):
 
     is_quadratic: bool = False
     has_labels: bool = False
+    is_kinked: bool = False
     joins_outputs: bool = False
 
     def check(self, y: FloatArray) -> None:  # noqa: B027
@@ -178,6 +182,14 @@ class Loss(ABC):
 
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
         """Targets z with ``l(f, z) = l(f + offset, y)``, a number or one for each row, or None."""
+        return None
+
+    def smoothed(self, width: float) -> Loss:
+        """Of a loss with kinks: a smooth one that is `width` times the loss but next to them."""
+        return self
+
+    def kinks(self, y: FloatArray) -> FloatArray | None:
+        """The predictions at which a loss has its kinks, of the shape of y; None without any."""
         return None
 
     def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray | None:

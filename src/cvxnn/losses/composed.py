@@ -32,7 +32,13 @@ class WeightedLoss(Loss):
     def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
-        self.joins_outputs = loss.joins_outputs
+        self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
+
+    def smoothed(self, width: float) -> WeightedLoss:
+        return WeightedLoss(self.loss.smoothed(width), self.weights)
+
+    def kinks(self, y: FloatArray) -> FloatArray | None:
+        return self.loss.kinks(y)
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])

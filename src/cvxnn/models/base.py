@@ -26,6 +26,7 @@ from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.outputs.strategy import OutputsStrategy
 from cvxnn.solvers.proof_time import ProofTime
+from cvxnn.solvers.smoothing.strategy import SmoothingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
 
@@ -147,7 +148,28 @@ class Model(Settings, ABC):
         *,
         intercept: bool,
     ) -> Strategy:
-        """The same with or without an intercept beside the neurons, for samples of this shape."""
+        """The same for any loss, with or without an intercept, for samples of this shape."""
+
+        def smooth(problem: Problem[Any]) -> Strategy:
+            return self.smooth_strategy(problem, choices, shape, intercept=intercept)
+
+        def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
+            network = self.network(neurons, shape)
+            return network.predict_on(problem.rows).values, network.penalty()
+
+        if not problem.loss.is_kinked:
+            return smooth(problem)
+        return SmoothingStrategy(problem, smooth, evaluated, choices.start)
+
+    def smooth_strategy(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """The same for a loss without kinks."""
         if problem.n_outputs > 1:
             return choices.on_outputs(problem, intercept=intercept)
         if not intercept:

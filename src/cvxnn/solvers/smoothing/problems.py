@@ -1,0 +1,66 @@
+"""A problem with kinks as one that is smooth, and what that says about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cvxnn.array_types import FloatArray
+from cvxnn.certificates import DualProof
+from cvxnn.problems import Problem
+
+
+@dataclass(frozen=True)
+class SmoothedProblem:
+    """A problem of a loss with kinks, smoothed over a width, and multiplied by it.
+
+    Attributes
+    ----------
+    whole : Problem
+    width : float
+        A power of two, so that nothing is rounded on the way.
+    """
+
+    whole: Problem[Any]
+    width: float
+
+    @cached_property
+    def problem(self) -> Problem[Any]:
+        """The smooth problem: of curvature 1 next to the kinks, as rows of size one are used to."""
+        whole = self.whole
+        loss = whole.loss.smoothed(self.width)
+        return replace(whole, loss=loss, beta=whole.beta * self.width)
+
+    def proof(self, found: DualProof) -> DualProof:
+        """A proof for the smooth problem as one for the whole: of its dual point over the width.
+
+        That is in the box of the loss, as the conjugate of the smooth one is infinite outside.
+        """
+        scaled = found.in_units(1.0, 1.0 / self.width)
+        return replace(scaled, slack=found.slack / self.width)
+
+    def excess(self, prediction: FloatArray) -> float:
+        """What the width costs at a prediction: ``l(f) + l*(-v) + v'f >= 0``.
+
+        v is the dual point of the smooth loss there. Only rows within the width of their kink
+        have a part in it, for each of which it is proportional to the width at most.
+        """
+        loss, y = self.whole.loss, self.whole.target
+        v = self.problem.residual(prediction) / self.width
+        conjugate = loss.conjugate(loss.project(v, y), y)
+        return max(loss.value(prediction, y) + conjugate + float(np.vdot(v, prediction)), 0.0)
+
+
+def power_below(width: float) -> float:
+    """The largest power of two that is not above a number.
+
+    Examples
+    --------
+    >>> power_below(0.3)
+    0.25
+    """
+    return math.ldexp(1.0, math.frexp(width)[1] - 1)
