@@ -13,8 +13,10 @@ from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
+from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
+from cvxnn.losses.offset import best_offset
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.choice import RowGeometry
@@ -30,7 +32,13 @@ from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
+from cvxnn.solvers.skip.free import FreeSkipSearch
+from cvxnn.solvers.skip.profile import ProfiledProblem
 from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
+
+
+# Share of the rows with a curvature up to which an intercept is looked for with the neurons.
+_FEW_CURVED = 0.2
 
 
 @final
@@ -86,11 +94,7 @@ class LayerStrategy(RowsStrategy):
         certifies: bool = True,
     ) -> Search:
         """The same for another problem on the same rows: the patterns are listed once."""
-        if self._patterns is None:
-            arrangement = RowArrangement(problem.rows.rows)
-            self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
-        patterns = self._patterns
-        self.n_patterns = 0 if patterns is None else len(patterns)
+        patterns = self._listed(problem, deadline)
 
         def search(patterns: PatternSet | None, by_cells: bool) -> Search:
             searches = self._searches(problem, patterns, deadline, by_cells=by_cells)
@@ -98,6 +102,39 @@ class LayerStrategy(RowsStrategy):
 
         first = search(patterns, True)
         return WithFallback(first, lambda: self._second(problem, first, deadline, search))
+
+    def _listed(self, problem: Problem[Layer], deadline: Deadline) -> PatternSet | None:
+        if self._patterns is None:
+            arrangement = RowArrangement(problem.rows.rows)
+            self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
+        self.n_patterns = 0 if self._patterns is None else len(self._patterns)
+        return self._patterns
+
+    def jointly(
+        self,
+        problem: Problem[Layer],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search | None:
+        """A search for neurons alone whose loss follows the best intercept.
+
+        Where few rows have a curvature a dual point tells where the intercept is to go only near
+        its optimum, and searches beside given ones are too many. In rank two they take no time,
+        and a loss that joins the rows would take the sums over arcs away.
+        """
+        if not self._method.polish or _share_of_curved(problem) > _FEW_CURVED:
+            return None
+        patterns = self._listed(problem, deadline)
+        if self._searches(problem, patterns, deadline, by_cells=True).is_rank_two:
+            return None
+        rows = SkipLayer(problem.rows, np.zeros((len(problem.y), 0)), True, has_constant=True)
+
+        def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:
+            return self.open_for(problem, start, deadline, certifies=certifies)
+
+        return FreeSkipSearch(ProfiledProblem.of(problem.on(rows)), open_alone, start)
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
@@ -192,6 +229,12 @@ class Searches:
     polishes: bool = field(default=True, kw_only=True)
     proof_time: ProofTime | None = field(default=None, kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
+
+    @property
+    def is_rank_two(self) -> bool:
+        """Whether a search for plain predictions is one by sums over arcs."""
+        is_read = self.layer.readout is not None
+        return self._geometry.kind(is_read=is_read) == "rank two"
 
     @cached_property
     def _read(self) -> Layer:
@@ -290,3 +333,12 @@ class Searches:
             None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous
+
+
+def _share_of_curved(problem: Problem[Layer]) -> float:
+    """Share of the rows that have a curvature of their own beside the best constant."""
+    loss, y = problem.loss, problem.y
+    if loss.is_quadratic:
+        return 1.0
+    constant = best_offset(loss, np.zeros_like(y), y)
+    return float(np.mean(loss.curvature(np.full_like(y, constant), y) > 0.0))

@@ -61,6 +61,20 @@ class Strategy(ABC):
         """A rough search for neurons and an intercept at once, where that is worth it."""
         return None
 
+    def jointly(
+        self,
+        problem: Problem[Any],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search | None:
+        """A search for neurons and an intercept at once to the end, where that is better.
+
+        Than one beside each of some intercepts, which is what there is for all rows.
+        """
+        return None
+
     @property
     def arrays(self) -> dict[str, FloatArray]:
         """What else, beside the model's settings, says which networks a proof is about."""

@@ -69,6 +69,9 @@ class InterceptStrategy(Strategy):
         certifies: bool = True,
     ) -> Search:
         """The same for another problem on the same rows."""
+        joint = self._inner.jointly(problem, start, deadline, certifies=certifies)
+        if joint is not None:
+            return joint
 
         def open_beside(offset: float, start: Neurons | None, certifies: bool) -> Search:
             return self._inner.open_for(
