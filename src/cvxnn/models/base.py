@@ -159,7 +159,7 @@ class Model(Settings, ABC):
 
         if not problem.loss.is_kinked:
             return smooth(problem)
-        return SmoothingStrategy(problem, smooth, evaluated, choices.start)
+        return SmoothingStrategy(problem, smooth, evaluated, choices.start, intercept=intercept)
 
     def smooth_strategy(
         self,

@@ -13,22 +13,23 @@ from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import IncumbentSearch, Search
+from cvxnn.solvers.smoothing.interpolation import interpolated
 from cvxnn.solvers.smoothing.problems import SmoothedProblem, power_below
 
-# Share of the tolerance that a width may cost, and that a search may leave.
-_WIDTH, _SEARCH = 0.4, 0.4
-# Of a width that is not the last: the share of its cost to which it is searched, and the least
-# and the most of the next one, in shares of it.
-_COARSE, _NARROWEST, _WIDEST = 0.3, 2.0**-10, 0.5
-_FIRST_TOLERANCE, _LEAST_TOLERANCE = 1e-2, 1e-13
-# Widths below this one, for targets of size one, are rounding.
-_LEAST_WIDTH = 2.0**-45
+# Share of the tolerance that a search with a smooth loss may leave, and that a width may cost.
+_SEARCH, _WIDTH = 0.4, 0.4
+# The first width, for targets of size one: what it may cost divided by so many rows next to their
+# kinks, between these two.
+_ROWS, _NARROW, _WIDE = 32.0, 2.0**-12, 2.0**-8
+# The next one, in shares of the last; and one that is rounding.
+_NARROWEST, _WIDEST, _NOTHING = 2.0**-10, 0.5, 2.0**-40
+_LEAST_TOLERANCE = 1e-13
 
 
 class SmoothOpener(Protocol):
     """Opens the search for a smooth problem, from neurons where there are some."""
 
-    def __call__(self, smooth: Problem[Any], start: Neurons | None, certified: bool) -> Search: ...
+    def __call__(self, smooth: Problem[Any], start: Neurons | None) -> Search: ...
 
 
 # Predictions of neurons, of the shape of the targets, and what beta multiplies.
@@ -42,7 +43,6 @@ class _Stage:
     smoothed: SmoothedProblem
     search: Search
     tol: float
-    is_last: bool
 
     @property
     def is_done(self) -> bool:
@@ -66,16 +66,17 @@ class SmoothingSearch(IncumbentSearch):
         The network without neurons.
     open_smooth : SmoothOpener
     evaluated : callable
-    width : float
-        Of the first search.
     deadline : Deadline
+    intercept : bool
+        Whether there is one beside the neurons.
 
     Notes
     -----
     The gap of a network and a dual point of a smooth loss is, for the loss itself, the gap of
     the search and what the width costs at the predictions: a sum over the rows within the width
-    of their kink, which at an optimum are about as many as the network has parameters.
-    So the next width follows from that cost, and a few are enough. Every network is judged by
+    of their kink, which at an optimum are about as many as the network has parameters. That
+    is the network's part: :func:`interpolated` makes it one of the second order, as that
+    of the dual point is, so that one width is enough as a rule. Every network is judged by
     the loss itself, and every bound comes from its own conjugate.
     """
 
@@ -85,19 +86,18 @@ class SmoothingSearch(IncumbentSearch):
         nothing: Neurons,
         open_smooth: SmoothOpener,
         evaluated: Evaluated,
-        width: float,
         deadline: Deadline,
+        *,
+        intercept: bool,
     ) -> None:
         super().__init__(problem, nothing, "spectral", deadline)
         self.basis = np.eye(problem.rows.n_features)
-        self._open, self._evaluated, self._width = open_smooth, evaluated, width
+        self._open, self._evaluated, self._intercept = open_smooth, evaluated, intercept
+        self._width: float | None = None
         self._stage: _Stage | None = None
         self._start: Neurons | None = None
-        self._is_last = False
-        self._cost = np.inf
         f, penalty = evaluated(nothing)
         self.objective = problem.value(f, penalty)
-        self._prediction = f
 
     def start_from(self, neurons: Neurons | None, proof: DualProof) -> None:
         """Neurons to begin with, if there are some, and what is proven without a search."""
@@ -131,65 +131,68 @@ class SmoothingSearch(IncumbentSearch):
         return self.proof, self._space_proof
 
     def _begin(self, tol: float) -> _Stage:
+        if self._width is None:
+            first = _WIDTH * tol * self.objective / _ROWS
+            self._width = power_below(min(max(first, _NARROW), _WIDE))
         smoothed = SmoothedProblem(self.problem, self._width)
-        left = min(_FIRST_TOLERANCE, _COARSE * self._cost / max(self.objective, 1e-300))
-        stage_tol = _SEARCH * tol if self._is_last else max(left, _SEARCH * tol)
-        start = self._start if self._start is not None else self.neurons
-        self._start = None
-        search = self._open(smoothed.problem, start if len(start) else None, self._is_last)
+        start, self._start = self.neurons if self._start is None else self._start, None
+        search = self._open(smoothed.problem, start if len(start) else None)
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        self._stage = _Stage(smoothed, search, max(stage_tol, _LEAST_TOLERANCE), self._is_last)
+        self._stage = _Stage(smoothed, search, max(_SEARCH * tol, _LEAST_TOLERANCE))
         return self._stage
 
     def _end(self, stage: _Stage, tol: float) -> None:
-        """Take over a search, and choose the next width."""
-        before = (self.objective, self.bound)
-        search = stage.search
-        f = self._close(stage, quick=not (stage.is_last or self.reaches(tol)))
+        """Take over a search, and choose the next width, or none where it is not the reason."""
+        neurons = self._close(stage, quick=False)
         if self.reaches(tol) or self.deadline.passed:
             return
+        before = self.objective
+        self._interpolate(stage, neurons)
         allowed = _WIDTH * tol * self.objective
-        self._cost = stage.smoothed.excess(f)
-        self._log(stage, f)
-        if stage.is_last and self._cost <= allowed and self._width_is_spent(stage, search):
+        left = self.objective - self.bound - stage.search.gap * self.objective
+        self._log(stage, left)
+        if self.reaches(tol):
             return
-        share = min(max(allowed / max(self._cost, 1e-300), _NARROWEST), _WIDEST)
-        if self._cost > allowed:
-            self._width = power_below(share * self._width)
-        # As much as the width is narrower costs fall.
-        self._is_last = stage.smoothed.width * allowed >= self._width * self._cost
-        better = self.objective < before[0] or self.bound > before[1]
-        self.stalled = 0.0 if better else self.stalled + 1.0
+        width = stage.smoothed.width
+        if left <= allowed or width <= _NOTHING:
+            # A narrower one would not help.
+            self.stationary = stage.search.stationary
+            self.stalled = stage.search.stalled if self.stationary else np.inf
+            return
+        # Of the second order in the width where predictions have been made right.
+        order = 2.0 if self.objective < before else 1.0
+        share = min(max((allowed / left) ** (1.0 / order), _NARROWEST), _WIDEST)
+        self._width = power_below(max(share * width, _NOTHING))
 
-    def _log(self, stage, f):
+    def _interpolate(self, stage: _Stage, neurons: Neurons) -> None:
+        """Offer the neurons that are right in the rows next to their kinks."""
+        moved = interpolated(stage.smoothed.problem, neurons, intercept=self._intercept)
+        if moved is not None:
+            self._offer(moved)
+
+    def _log(self, stage, left):
         import os
         if os.environ.get("KLOG"):
             import time
-            print(f"   w {stage.smoothed.width:.2g} tol {stage.tol:.1e} last {stage.is_last} gap {stage.search.gap:.1e} {stage.search.stationary} {stage.search.stalled} true {self.gap:.2e} cost {self._cost/self.objective:.1e} n {len(self.neurons)} {time.time()%1000:.2f}")
+            print(f"   w {stage.smoothed.width:.2g} tol {stage.tol:.1e} gap {stage.search.gap:.1e} {stage.search.stationary} {stage.search.stalled} true {self.gap:.2e} left {left/self.objective:.1e} n {len(self.neurons)} {time.time()%1000:.2f}")
 
-    def _width_is_spent(self, stage: _Stage, search: Search) -> bool:
-        """Whether no narrower width would help: the search itself has come to its end."""
-        self.stationary = search.stationary
-        self.stalled = search.stalled
-        return True
-
-    def _close(self, stage: _Stage, *, quick: bool) -> FloatArray:
-        """Network and proofs of a search, which is over; its predictions."""
+    def _close(self, stage: _Stage, *, quick: bool) -> Neurons:
+        """Network and proofs of a search, which is over; its neurons."""
         self._stage = None
         search = stage.search
         search.finish(stage.tol, quick=quick)
-        f = self._offer(search.incumbent())
+        neurons = search.incumbent()
+        self._offer(neurons)
         program, space = search.final_proofs(quick=quick)
         self._take(stage.smoothed.proof(program))
         proofs = (self._space_proof, stage.smoothed.proof(space))
         self._space_proof = max(proofs, key=lambda proof: proof.bound(self.problem))
         self.is_cheap = search.is_cheap
-        return f
+        return neurons
 
-    def _offer(self, neurons: Neurons) -> FloatArray:
-        """Keep neurons if they are the best; their predictions."""
+    def _offer(self, neurons: Neurons) -> None:
+        """Keep neurons if they are the best."""
         f, penalty = self._evaluated(neurons)
         value = self.problem.value(f, penalty)
         if value <= self.objective:
             self.neurons, self.objective = neurons, value
-        return f

@@ -32,6 +32,8 @@ class SmoothingStrategy(Strategy):
         Predictions of neurons, with all that is beside them, and what beta multiplies.
     start : Neurons, optional
         Where the search starts.
+    intercept : bool
+        Whether there is one beside the neurons.
     """
 
     def __init__(
@@ -40,7 +42,10 @@ class SmoothingStrategy(Strategy):
         inner: Callable[[Problem[Any]], Strategy],
         evaluated: Evaluated,
         start: Neurons | None = None,
+        *,
+        intercept: bool,
     ) -> None:
+        self._intercept = intercept
         self._problem, self._evaluated, self._start = problem, evaluated, start
         self._strategy_for = inner
         self._inner = inner(SmoothedProblem(problem, _FIRST).problem)
@@ -85,14 +90,13 @@ class SmoothingStrategy(Strategy):
     ) -> Search:
         """The same for another problem on the same rows."""
 
-        def open_smooth(
-            smooth: Problem[Any], start: Neurons | None, certified: bool
-        ) -> Search:
-            return self._inner.open_for(smooth, start, deadline, certifies=certified and certifies)
+        def open_smooth(smooth: Problem[Any], start: Neurons | None) -> Search:
+            return self._inner.open_for(smooth, start, deadline, certifies=certifies)
 
         search = SmoothingSearch(
-            problem, self.nothing(), open_smooth, self._evaluated, _FIRST, deadline
-        )
+            problem, self.nothing(), open_smooth, self._evaluated, deadline,
+            intercept=self._intercept,
+        )  # fmt: skip
         search.start_from(start, self.first_proof())
         return search
 
