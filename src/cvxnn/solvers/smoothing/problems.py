@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.problems import Problem
 
@@ -40,19 +37,15 @@ class SmoothedProblem:
 
         That is in the box of the loss, as the conjugate of the smooth one is infinite outside.
         """
-        scaled = found.in_units(1.0, 1.0 / self.width)
-        return replace(scaled, slack=found.slack / self.width)
+        return _scaled(found, 1.0 / self.width)
 
-    def excess(self, prediction: FloatArray) -> float:
-        """What the width costs at a prediction: ``l(f) + l*(-v) + v'f >= 0``.
+    def lifted(self, proof: DualProof) -> DualProof:
+        """A proof for the whole problem as one for the smooth one."""
+        return _scaled(proof, self.width)
 
-        v is the dual point of the smooth loss there. Only rows within the width of their kink
-        have a part in it, for each of which it is proportional to the width at most.
-        """
-        loss, y = self.whole.loss, self.whole.target
-        v = self.problem.residual(prediction) / self.width
-        conjugate = loss.conjugate(loss.project(v, y), y)
-        return max(loss.value(prediction, y) + conjugate + float(np.vdot(v, prediction)), 0.0)
+
+def _scaled(proof: DualProof, factor: float) -> DualProof:
+    return replace(proof.in_units(1.0, factor), slack=proof.slack * factor)
 
 
 def power_below(width: float) -> float:
