@@ -192,6 +192,10 @@ class Loss(ABC):
         """The predictions at which a loss has its kinks, of the shape of y; None without any."""
         return None
 
+    def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Slopes g and constants c, of the shape of y, with ``l_i(f) >= g |f - y| - c``, or None."""
+        return None
+
     def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray | None:
         """Targets z with ``l(f, z) = sum_i w_i l_i(f_i, y_i)`` for weights > 0, or None."""
         return None

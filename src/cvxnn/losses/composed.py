@@ -40,6 +40,10 @@ class WeightedLoss(Loss):
     def kinks(self, y: FloatArray) -> FloatArray | None:
         return self.loss.kinks(y)
 
+    def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        growth = self.loss.growth(y)
+        return None if growth is None else (self._times(growth[0]), self._times(growth[1]))
+
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 

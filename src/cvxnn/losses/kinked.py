@@ -269,6 +269,11 @@ class SmoothedKink(Loss):
     def longest(self, direction: FloatArray, y: FloatArray) -> float:
         return longest_in_box(direction, *self._sides(y))
 
+    def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = self._sides(y)
+        least, most = np.minimum(-low, high), np.maximum(-low, high)
+        return np.broadcast_to(least, y.shape), np.broadcast_to(0.5 * most**2, y.shape)
+
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
         return self.loss.moved(y, offset)
 

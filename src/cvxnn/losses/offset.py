@@ -141,9 +141,8 @@ def best_offset(loss: Loss, prediction: FloatArray, y: FloatArray, start: float 
     >>> round(best_offset(LogisticLoss(), np.zeros(3), np.array([1.0, 1.0, -1.0])), 6)  # log 2
     0.693147
     """
-    kinks = loss.kinks(y)
-    if kinks is not None:
-        return _best_kink(loss, kinks, prediction, y)
+    if loss.is_kinked:
+        return least_along(loss, prediction, np.ones_like(y), y)
     low, high, b, length = -np.inf, np.inf, start, 0.0
     for _ in range(_STEPS):
         gradient = loss.gradient(prediction + b, y)
@@ -166,14 +165,40 @@ def best_offset(loss: Loss, prediction: FloatArray, y: FloatArray, start: float 
     return b
 
 
-def _best_kink(loss: Loss, kinks: FloatArray, prediction: FloatArray, y: FloatArray) -> float:
-    """The first kink beyond which a sum of functions that are linear beside theirs rises."""
+def least_along(
+    loss: Loss, prediction: FloatArray, move: FloatArray, y: FloatArray, price: float = 0.0
+) -> float:
+    """The t with the least ``l(f + t move, y) + price t``, for a loss that is linear but for kinks.
+
+    Parameters
+    ----------
+    loss : Loss
+        With a minimum in t.
+    prediction, move, y : ndarray, of one shape
+    price : float
+
+    Notes
+    -----
+    The first kink beyond which the function rises; O(n log n).
+
+    Examples
+    --------
+    >>> from cvxnn.losses import AbsoluteLoss
+    >>> least_along(AbsoluteLoss(), np.zeros(2), np.array([2.0, 1.0]), np.array([4.0, 9.0]))
+    2.0
+    """
+    kinks = loss.kinks(y)
+    assert kinks is not None
     before = loss.gradient(np.nextafter(kinks, -np.inf), y)
     after = loss.gradient(np.nextafter(kinks, np.inf), y)
-    offsets = kinks - prediction
-    order = np.argsort(offsets, kind="stable")
-    slopes = float(before.sum()) + np.cumsum((after - before)[order])
-    return float(offsets[order[min(int(np.searchsorted(slopes, 0.0)), len(order) - 1)]])
+    moved = move != 0.0
+    along = move[moved]
+    steps = (kinks - prediction)[moved] / along
+    order = np.argsort(steps, kind="stable")
+    first = along * np.where(along > 0.0, before[moved], after[moved])
+    rises = (np.abs(along) * (after - before)[moved])[order]
+    slopes = float(first.sum()) + price + np.cumsum(rises)
+    return float(steps[order[min(int(np.searchsorted(slopes, 0.0)), len(order) - 1)]])
 
 
 def best_offsets(
