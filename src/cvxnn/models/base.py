@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
+from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
@@ -48,6 +49,8 @@ class Capabilities:
     landscape : bool
         Whether there are a :class:`cvxnn.ConvexProgram`, a :class:`cvxnn.OptimalSet` and
         a :func:`cvxnn.descent_path` for it.
+    kinks : bool
+        Whether a loss may have kinks.
     """
 
     methods: tuple[str, ...] = ("global",)
@@ -55,6 +58,7 @@ class Capabilities:
     certify: bool = False
     outputs: tuple[str, ...] = ()
     landscape: bool = False
+    kinks: bool = True
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,15 @@ class Model(Settings, ABC):
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
+
+    def check_loss(self, loss: Loss) -> None:
+        """InputError if such networks are not trained with a loss; says with which."""
+        if loss.is_kinked and not self.capabilities.kinks:
+            instead = "SquaredHingeLoss()" if loss.has_labels else "HuberLoss(0.01)"
+            raise InputError(
+                f"{self!r} is trained with smooth losses: take {instead}, for targets of size 1, "
+                "instead of one with kinks."
+            )
 
     def check_outputs(self, n_outputs: int, method: Method) -> None:
         """InputError if such networks are not trained with so many outputs; says what can be."""

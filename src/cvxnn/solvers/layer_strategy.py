@@ -13,7 +13,6 @@ from cvxnn.certificates import DualProof
 from cvxnn.errors import InputError
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
-from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
 from cvxnn.losses.offset import best_offset
@@ -28,12 +27,12 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
+from cvxnn.solvers.intercept.free import FreeConstant
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
 from cvxnn.solvers.skip.free import FreeSkipSearch
-from cvxnn.solvers.skip.profile import ProfiledProblem
 from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
 
@@ -129,12 +128,10 @@ class LayerStrategy(RowsStrategy):
         patterns = self._listed(problem, deadline)
         if self._searches(problem, patterns, deadline, by_cells=True).is_rank_two:
             return None
-        rows = SkipLayer(problem.rows, np.zeros((len(problem.y), 0)), True, has_constant=True)
-
         def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:
             return self.open_for(problem, start, deadline, certifies=certifies)
 
-        return FreeSkipSearch(ProfiledProblem.of(problem.on(rows)), open_alone, start)
+        return FreeSkipSearch(FreeConstant.of(problem), open_alone, start)
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline

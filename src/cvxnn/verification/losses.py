@@ -6,12 +6,24 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.duals import Dual, HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
+from cvxnn.verification.duals import (
+    AbsoluteDual,
+    Dual,
+    HingeDual,
+    HuberDual,
+    LogisticDual,
+    QuantileDual,
+    SquaredDual,
+    SquaredHingeDual,
+)
 from cvxnn.verification.outputs.softmax import SoftmaxDual
 
 DUALS: dict[str, type[Dual]] = {
     kind.name: kind
-    for kind in (SquaredDual, HuberDual, SquaredHingeDual, LogisticDual, SoftmaxDual)
+    for kind in (
+        SquaredDual, HuberDual, AbsoluteDual, QuantileDual, SquaredHingeDual, HingeDual,
+        LogisticDual, SoftmaxDual,
+    )
 }
 
 
