@@ -100,7 +100,9 @@ _NAMES = {
     "cvxnn.exchange": "from_torch save_onnx to_onnx to_torch",
     "cvxnn.landscape": "DescentPath OptimalSet SmallestNetwork descent_path",
     "cvxnn.layers.images": "image_patches",
-    "cvxnn.losses": "AbsoluteLoss HingeLoss HuberLoss LogisticLoss QuantileLoss SquaredHingeLoss SquaredLoss",
+    "cvxnn.losses": (
+        "AbsoluteLoss HingeLoss HuberLoss LogisticLoss QuantileLoss SquaredHingeLoss SquaredLoss"
+    ),
     "cvxnn.methods": "Exact Global Sampled",
     "cvxnn.models.base": "Model load_network",
     "cvxnn.models.circular_conv": "CircularCNN",

@@ -193,7 +193,7 @@ class Loss(ABC):
         return None
 
     def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """Slopes g and constants c, of the shape of y, with ``l_i(f) >= g |f - y| - c``, or None."""
+        """Slopes g and constants c, shaped as y, with ``l_i(f) >= g |f - y| - c``, or None."""
         return None
 
     def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray | None:

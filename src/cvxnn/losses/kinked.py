@@ -77,7 +77,9 @@ class KinkedLoss(Loss):
         return longest_in_box(direction, *self.sides(y))
 
 
-def longest_in_box(direction: FloatArray, low: float | FloatArray, high: float | FloatArray) -> float:
+def longest_in_box(
+    direction: FloatArray, low: float | FloatArray, high: float | FloatArray
+) -> float:
     """The largest t, possibly inf, with ``low <= t v <= high`` in every entry.
 
     Examples

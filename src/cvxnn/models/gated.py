@@ -13,7 +13,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
 from cvxnn.layers.gated import GatedRows, open_gates
-from cvxnn.models.base import Choices, Model
+from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.models.cone_decomposition import relu_network
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.stages import Affine, Gate, Stages
@@ -209,6 +209,11 @@ class Gated(Model):
     n_gates: int = 500
     skip: str | None = None
     kind: ClassVar[type[GatedNetwork]] = GatedNetwork
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(kinks=False)
+
     proof_advice: ClassVar[str] = "fewer gates"
 
     def __post_init__(self) -> None:

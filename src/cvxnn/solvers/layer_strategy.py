@@ -35,7 +35,6 @@ from cvxnn.solvers.search import Search, WithFallback
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
-
 # Share of the rows with a curvature up to which an intercept is looked for with the neurons.
 _FEW_CURVED = 0.2
 
@@ -128,6 +127,7 @@ class LayerStrategy(RowsStrategy):
         patterns = self._listed(problem, deadline)
         if self._searches(problem, patterns, deadline, by_cells=True).is_rank_two:
             return None
+
         def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:
             return self.open_for(problem, start, deadline, certifies=certifies)
 

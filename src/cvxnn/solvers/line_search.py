@@ -34,7 +34,9 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     loss, y, beta = problem.loss, problem.target, problem.beta
     slope_at_zero = float(np.vdot(loss.gradient(prediction, y), move)) + beta
     if loss.is_kinked:
-        return 0.0 if slope_at_zero >= 0.0 else max(least_along(loss, prediction, move, y, beta), 0.0)
+        return (
+            0.0 if slope_at_zero >= 0.0 else max(least_along(loss, prediction, move, y, beta), 0.0)
+        )
     weight = float(np.vdot(loss.majorizer(prediction, y), move**2))
     if slope_at_zero >= 0.0 or weight == 0.0:
         return 0.0

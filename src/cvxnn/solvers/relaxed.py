@@ -53,21 +53,28 @@ class SmoothingProver:
 
     smoothed: SmoothedProblem
     inner: SmoothProver
-    on_stage: Callable[..., object] | None = None
+    on_stage: Callable[[bool], object] | None = None
 
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
     ) -> DualProof:
         """The better of a proof and what is found; bounds are those of the loss with kinks."""
-        inner = self.inner
-        if self.on_stage is not None and not isinstance(inner, PartsProver):
-            inner = replace(inner, on_stage=self.on_stage)
+        inner: AnyProver = self.inner
+        if self.on_stage is not None:
+            inner = staged(inner, self.on_stage)
         found = inner.improve(incumbent, self.smoothed.lifted(proof), tol, deadline)
         proofs = (proof, self.smoothed.proof(found))
         return max(proofs, key=lambda proof: proof.bound(self.smoothed.whole))
 
 
 AnyProver: TypeAlias = SmoothProver | SmoothingProver
+
+
+def staged(prover: AnyProver, on_stage: Callable[[bool], object]) -> AnyProver:
+    """A prover that says when a stage begins, unless it is in parts."""
+    if isinstance(prover, PartsProver):
+        return prover
+    return replace(prover, on_stage=on_stage)
 
 
 def is_in_parts(prover: AnyProver) -> bool:

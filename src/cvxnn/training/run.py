@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from cvxnn.solvers.relaxed import (
     may_need_relaxation,
     needs_relaxation,
     relaxation_prover,
+    staged,
 )
 from cvxnn.solvers.search import Pursuit, Search
 from cvxnn.training.advice import advice
@@ -260,8 +261,7 @@ class Run:
         )
         if prover is None:
             return status
-        if not is_in_parts(prover):
-            prover = replace(prover, on_stage=lambda is_last: outlook.begin(is_last=is_last))
+        prover = staged(prover, lambda is_last: outlook.begin(is_last=is_last))
         neurons = self._units.reduced(self._model.neurons(network))
         self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
         if interrupt_pending():

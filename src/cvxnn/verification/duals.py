@@ -264,7 +264,7 @@ def _small_entropy(s: Decimal) -> Decimal:
 
 
 class _Linear(Dual):
-    """``t B`` with ``B = sum_i v_i y_i``, on a box: of a loss that is linear but for a kink at y."""
+    """``t B`` with ``B = sum_i v_i y_i``, on a box: of a loss with a kink at y, and else linear."""
 
     def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray) -> None:
         super().__init__(v, y, weights)

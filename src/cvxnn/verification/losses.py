@@ -21,8 +21,14 @@ from cvxnn.verification.outputs.softmax import SoftmaxDual
 DUALS: dict[str, type[Dual]] = {
     kind.name: kind
     for kind in (
-        SquaredDual, HuberDual, AbsoluteDual, QuantileDual, SquaredHingeDual, HingeDual,
-        LogisticDual, SoftmaxDual,
+        SquaredDual,
+        HuberDual,
+        AbsoluteDual,
+        QuantileDual,
+        SquaredHingeDual,
+        HingeDual,
+        LogisticDual,
+        SoftmaxDual,
     )
 }
 

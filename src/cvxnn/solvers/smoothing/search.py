@@ -150,7 +150,6 @@ class SmoothingSearch(IncumbentSearch):
         self._interpolate(stage, neurons)
         allowed = _WIDTH * tol * self.objective
         left = self.objective - self.bound - stage.search.gap * self.objective
-        self._log(stage, left)
         if self.reaches(tol):
             return
         width = stage.smoothed.width
@@ -169,12 +168,6 @@ class SmoothingSearch(IncumbentSearch):
         moved = interpolated(stage.smoothed.problem, neurons, intercept=self._intercept)
         if moved is not None:
             self._offer(moved)
-
-    def _log(self, stage, left):
-        import os
-        if os.environ.get("KLOG"):
-            import time
-            print(f"   w {stage.smoothed.width:.2g} tol {stage.tol:.1e} gap {stage.search.gap:.1e} {stage.search.stationary} {stage.search.stalled} true {self.gap:.2e} left {left/self.objective:.1e} n {len(self.neurons)} {time.time()%1000:.2f}")
 
     def _close(self, stage: _Stage, *, quick: bool) -> Neurons:
         """Network and proofs of a search, which is over; its neurons."""
