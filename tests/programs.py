@@ -12,9 +12,10 @@ from scipy.optimize import minimize
 from scipy.sparse import block_diag
 
 from cvxnn.array_types import FloatArray
-from cvxnn.losses import as_loss
+from cvxnn.losses import QuantileLoss, as_loss
 
 LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+KINKED = ("absolute", "quantile", QuantileLoss(0.9), "hinge")
 
 
 # ------------------------------------------------------------------ data
@@ -89,8 +90,12 @@ def in_cvxpy(cp, loss, prediction, y, weights=1.0):
         "huber": lambda: 0.5 * cp.huber(prediction - y),
         "logistic": lambda: cp.logistic(-cp.multiply(y, prediction)),
         "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1.0 - cp.multiply(y, prediction))),
+        "absolute": lambda: cp.abs(prediction - y),
+        "quantile": lambda: level * cp.pos(y - prediction) + (1.0 - level) * cp.pos(prediction - y),
+        "hinge": lambda: cp.pos(1.0 - cp.multiply(y, prediction)),
     }
-    return cp.sum(cp.multiply(weights, rows[loss]()))
+    level = getattr(loss, "level", 0.5)
+    return cp.sum(cp.multiply(weights, rows[loss if isinstance(loss, str) else "quantile"]()))
 
 
 def search(objective, size, starts=40, *, jac=False):
