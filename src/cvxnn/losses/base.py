@@ -184,6 +184,11 @@ class Loss(ABC):
         """Targets z with ``l(f, z) = l(f + offset, y)``, a number or one for each row, or None."""
         return None
 
+    @property
+    def steepness(self) -> float:
+        """Of a loss with kinks: the largest modulus of its slopes in a row of weight 1."""
+        return 1.0
+
     def smoothed(self, width: float) -> Loss:
         """Of a loss with kinks: a smooth one that is `width` times the loss but next to them."""
         return self

@@ -34,6 +34,10 @@ class WeightedLoss(Loss):
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
 
+    @property
+    def steepness(self) -> float:
+        return self.loss.steepness
+
     def smoothed(self, width: float) -> WeightedLoss:
         return WeightedLoss(self.loss.smoothed(width), self.weights)
 

@@ -103,6 +103,11 @@ class ResidualKink(KinkedLoss, RegressionLoss):
     def sides(self, y: FloatArray) -> Sides:
         return self.ends
 
+    @property
+    def steepness(self) -> float:
+        low, high = self.ends
+        return max(-low, high)
+
     def in_units(self, unit: float) -> Loss:
         low, high = self.ends
         return TiltedLoss(low / unit, high / unit)

@@ -40,6 +40,10 @@ class OffsetLoss(Loss):
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
 
+    @property
+    def steepness(self) -> float:
+        return self.loss.steepness
+
     def smoothed(self, width: float) -> OffsetLoss:
         return OffsetLoss(self.loss.smoothed(width), self.offset)
 

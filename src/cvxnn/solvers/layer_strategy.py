@@ -37,6 +37,8 @@ from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
 
 # Share of the rows with a curvature up to which an intercept is looked for with the neurons.
 _FEW_CURVED = 0.2
+# Rows up to which that is so in rank two as well.
+_FEW_ROWS = 150
 
 
 @final
@@ -119,13 +121,14 @@ class LayerStrategy(RowsStrategy):
         """A search for neurons alone whose loss follows the best intercept.
 
         Where few rows have a curvature a dual point tells where the intercept is to go only near
-        its optimum, and searches beside given ones are too many. In rank two they take no time,
-        and a loss that joins the rows would take the sums over arcs away.
+        its optimum, and searches beside given ones are too many. In rank two they take no time
+        where rows are many, and a loss that joins the rows would take the sums over arcs away.
         """
         if not self._method.polish or _share_of_curved(problem) > _FEW_CURVED:
             return None
         patterns = self._listed(problem, deadline)
-        if self._searches(problem, patterns, deadline, by_cells=True).is_rank_two:
+        searches = self._searches(problem, patterns, deadline, by_cells=True)
+        if len(problem.y) > _FEW_ROWS and searches.is_rank_two:
             return None
 
         def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:

@@ -34,8 +34,8 @@ from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 OnBound = Callable[[DualProof], object] | None
 SmoothProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
-# The width of a kink, for targets of size one: of bounds it costs the square.
-_WIDTH = 2.0**-12
+# Residuals next to a kink, for targets of size one: bounds lose the square of it.
+_STRIP = 2.0**-12
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def relaxation_prover(
         return None
     if not problem.loss.is_kinked:
         return _smooth_prover(problem, intercept, on_bound, memory)
-    smoothed = SmoothedProblem(problem, _WIDTH)
+    smoothed = SmoothedProblem.over(problem, _STRIP)
 
     def note(found: DualProof) -> None:
         if on_bound is not None:

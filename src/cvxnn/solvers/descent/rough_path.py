@@ -21,8 +21,8 @@ from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 # Roundings that the best intercept may be off by.
 _OF_INTERCEPT = 1_000
-# The width of kinks, for targets of size one: far from rounding in float32.
-_KINK = 2.0**-7
+# Residuals next to a kink, for targets of size one: far from rounding in float32.
+_STRIP = 2.0**-7
 
 
 @final
@@ -90,8 +90,9 @@ class RoughPath:
         # Of a beta of the data over one of the search.
         self._beta_unit = problem.loss.weight_unit * self._units.rows * self._units.targets
         if loss.is_kinked:
-            scaled = SmoothedProblem(scaled, _KINK).problem
-            self._beta_unit /= _KINK
+            smoothed = SmoothedProblem.over(scaled, _STRIP)
+            scaled = smoothed.problem
+            self._beta_unit /= smoothed.width
         self._basis, to_direction = row_space(scaled.rows.rows)
         reduced = scaled.on(scaled.rows.turned(self._basis))
         arguments = (self._basis.T @ to_direction, random_state)

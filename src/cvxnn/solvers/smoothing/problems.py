@@ -25,6 +25,19 @@ class SmoothedProblem:
     whole: Problem[Any]
     width: float
 
+    @classmethod
+    def over(cls, whole: Problem[Any], strip: float) -> SmoothedProblem:
+        """With kinks that are smoothed over residuals of this size, or somewhat less.
+
+        The residuals next to a kink are those below the width times a slope.
+        """
+        return cls(whole, power_below(strip / whole.loss.steepness))
+
+    @property
+    def strip(self) -> float:
+        """The residuals next to a kink are at most this."""
+        return self.width * self.whole.loss.steepness
+
     @cached_property
     def problem(self) -> Problem[Any]:
         """The smooth problem: of curvature 1 next to the kinks, as rows of size one are used to."""

@@ -14,12 +14,12 @@ from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.search import IncumbentSearch, Search
 from cvxnn.solvers.smoothing.interpolation import interpolated
-from cvxnn.solvers.smoothing.problems import SmoothedProblem, power_below
+from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 # Share of the tolerance that a search with a smooth loss may leave, and that a width may cost.
 _SEARCH, _WIDTH = 0.4, 0.4
-# The first width, for targets of size one: what it may cost divided by so many rows next to their
-# kinks, between these two.
+# The first strip of residuals next to a kink, for targets of size one: what it may cost divided
+# by so many rows in it, between these two.
 _ROWS, _NARROW, _WIDE = 32.0, 2.0**-12, 2.0**-8
 # The next one, in shares of the last; and one that is rounding.
 _NARROWEST, _WIDEST, _NOTHING = 2.0**-10, 0.5, 2.0**-40
@@ -93,7 +93,7 @@ class SmoothingSearch(IncumbentSearch):
         super().__init__(problem, nothing, "spectral", deadline)
         self.basis = np.eye(problem.rows.n_features)
         self._open, self._evaluated, self._intercept = open_smooth, evaluated, intercept
-        self._width: float | None = None
+        self._strip: float | None = None
         self._stage: _Stage | None = None
         self._start: Neurons | None = None
         f, penalty = evaluated(nothing)
@@ -131,10 +131,10 @@ class SmoothingSearch(IncumbentSearch):
         return self.proof, self._space_proof
 
     def _begin(self, tol: float) -> _Stage:
-        if self._width is None:
-            first = _WIDTH * tol * self.objective / _ROWS
-            self._width = power_below(min(max(first, _NARROW), _WIDE))
-        smoothed = SmoothedProblem(self.problem, self._width)
+        if self._strip is None:
+            first = _WIDTH * tol * self.objective / (_ROWS * self.problem.loss.steepness)
+            self._strip = min(max(first, _NARROW), _WIDE)
+        smoothed = SmoothedProblem.over(self.problem, self._strip)
         start, self._start = self.neurons if self._start is None else self._start, None
         search = self._open(smoothed.problem, start if len(start) else None)
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
@@ -152,16 +152,16 @@ class SmoothingSearch(IncumbentSearch):
         left = self.objective - self.bound - stage.search.gap * self.objective
         if self.reaches(tol):
             return
-        width = stage.smoothed.width
-        if left <= allowed or width <= _NOTHING:
+        strip = stage.smoothed.strip
+        if left <= allowed or strip <= _NOTHING:
             # A narrower one would not help.
             self.stationary = stage.search.stationary
             self.stalled = stage.search.stalled if self.stationary else np.inf
             return
-        # Of the second order in the width where predictions have been made right.
+        # Of the second order in the strip where predictions have been made right.
         order = 2.0 if self.objective < before else 1.0
         share = min(max((allowed / left) ** (1.0 / order), _NARROWEST), _WIDEST)
-        self._width = power_below(max(share * width, _NOTHING))
+        self._strip = max(share * strip, _NOTHING)
 
     def _interpolate(self, stage: _Stage, neurons: Neurons) -> None:
         """Offer the neurons that are right in the rows next to their kinks."""

@@ -15,7 +15,8 @@ from cvxnn.solvers.smoothing.problems import SmoothedProblem
 from cvxnn.solvers.smoothing.search import Evaluated, SmoothingSearch
 from cvxnn.solvers.strategy import Strategy
 
-# Widths for targets of size one: of the first search, and of what is as good as the loss itself.
+# Residuals next to a kink, for targets of size one: of a first network, and of what is as good as
+# the loss itself.
 _FIRST, _NOTHING = 2.0**-10, 2.0**-40
 
 
@@ -48,12 +49,12 @@ class SmoothingStrategy(Strategy):
         self._intercept = intercept
         self._problem, self._evaluated, self._start = problem, evaluated, start
         self._strategy_for = inner
-        self._inner = inner(SmoothedProblem(problem, _FIRST).problem)
+        self._inner = inner(SmoothedProblem.over(problem, _FIRST).problem)
 
     @cached_property
     def _sharp(self) -> tuple[SmoothedProblem, Strategy]:
         """The problem with hardly any width, for what takes no search."""
-        smoothed = SmoothedProblem(self._problem, _NOTHING)
+        smoothed = SmoothedProblem.over(self._problem, _NOTHING)
         return smoothed, self._strategy_for(smoothed.problem)
 
     @property
