@@ -38,7 +38,9 @@ def test_an_objective_is_between_its_bounds(loss, size):
         y = np.sign(f) if "hinge" in loss else f + rng.standard_normal(6)
         weights, delta, beta = rng.uniform(0.5, 2.0, 6), 0.7, 0.1
         given = GivenNetwork.of(TwoLayerNetwork(hidden, output, intercept=offset))
-        low, high = given.objective_between(X, y, weights, {"name": loss, "delta": delta, "level": delta}, beta)
+        low, high = given.objective_between(
+            X, y, weights, {"name": loss, "delta": delta, "level": delta}, beta
+        )
         total = Fraction(beta) * sum(Fraction(a) ** 2 for a in [*hidden.flat, *output]) / 2
         for row, target, weight in zip(X, y, weights, strict=True):
             pairs = (zip(row, u, strict=True) for u in hidden)

@@ -33,10 +33,10 @@ from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
 from cvxnn.solvers.skip.free import FreeSkipSearch
-from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
+from cvxnn.solvers.strategy import Join, RowsStrategy, sharp_proof
 
 # Share of the rows with a curvature up to which an intercept is looked for with the neurons.
-_FEW_CURVED = 0.2
+_FEW_CURVED, _PLACES = 0.2, 5
 # Rows up to which that is so in rank two as well.
 _FEW_ROWS = 150
 
@@ -118,23 +118,26 @@ class LayerStrategy(RowsStrategy):
         *,
         certifies: bool = True,
     ) -> Search | None:
-        """A search for neurons alone whose loss follows the best intercept.
-
-        Where few rows have a curvature a dual point tells where the intercept is to go only near
-        its optimum, and searches beside given ones are too many. In rank two they take no time
-        where rows are many, and a loss that joins the rows would take the sums over arcs away.
-        """
-        if not self._method.polish or _share_of_curved(problem) > _FEW_CURVED:
-            return None
-        patterns = self._listed(problem, deadline)
-        searches = self._searches(problem, patterns, deadline, by_cells=True)
-        if len(problem.y) > _FEW_ROWS and searches.is_rank_two:
-            return None
+        """A search for neurons alone whose loss follows the best intercept."""
 
         def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:
             return self.open_for(problem, start, deadline, certifies=certifies)
 
         return FreeSkipSearch(FreeConstant.of(problem), open_alone, start)
+
+    def join(self, problem: Problem[Layer], deadline: Deadline) -> Join:
+        """At once where few rows have a curvature.
+
+        There a dual point tells where the intercept is to go only near its optimum, and searches
+        beside given ones are too many. In rank two they take no time where rows are many, and a
+        loss that joins the rows would take the sums over arcs away.
+        """
+        if not self._method.polish or _share_of_curved(problem) > _FEW_CURVED:
+            return Join.NEVER
+        patterns = self._listed(problem, deadline)
+        searches = self._searches(problem, patterns, deadline, by_cells=True)
+        is_quick = len(problem.y) > _FEW_ROWS and searches.is_rank_two
+        return Join.AFTER if is_quick else Join.FIRST
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
@@ -336,9 +339,12 @@ class Searches:
 
 
 def _share_of_curved(problem: Problem[Layer]) -> float:
-    """Share of the rows that have a curvature of their own beside the best constant."""
+    """Share of the rows that have a curvature of their own, beside constants around the best."""
     loss, y = problem.loss, problem.y
     if loss.is_quadratic:
         return 1.0
     constant = best_offset(loss, np.zeros_like(y), y)
-    return float(np.mean(loss.curvature(np.full_like(y, constant), y) > 0.0))
+    deviation = float(np.sqrt(np.mean((y - constant) ** 2)))
+    # A constant may be at the kinks of many rows, as 1 and -1 are of labels.
+    places = constant + deviation * np.linspace(-1.0, 1.0, _PLACES)
+    return float(np.mean([loss.curvature(np.full_like(y, b), y) > 0.0 for b in places]))
