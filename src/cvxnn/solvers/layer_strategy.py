@@ -37,8 +37,8 @@ from cvxnn.solvers.strategy import Join, RowsStrategy, sharp_proof
 
 # Share of the rows with a curvature up to which an intercept is looked for with the neurons.
 _FEW_CURVED, _PLACES = 0.2, 5
-# Rows up to which that is so in rank two as well.
-_FEW_ROWS = 150
+# Rows up to which that is so in rank two as well, and beyond which it never is.
+_FEW_ROWS, _MANY_ROWS = 150, 600
 
 
 @final
@@ -136,8 +136,10 @@ class LayerStrategy(RowsStrategy):
             return Join.NEVER
         patterns = self._listed(problem, deadline)
         searches = self._searches(problem, patterns, deadline, by_cells=True)
-        is_quick = len(problem.y) > _FEW_ROWS and searches.is_rank_two
-        return Join.AFTER if is_quick else Join.FIRST
+        n = len(problem.y)
+        if n <= _FEW_ROWS or not searches.is_rank_two:
+            return Join.FIRST
+        return Join.AFTER if n <= _MANY_ROWS else Join.NEVER
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline

@@ -82,7 +82,7 @@ class Strategy(ABC):
         return None
 
     def join(self, problem: Problem[Any], deadline: Deadline) -> Join:
-        """Whether that is better than searches beside some intercepts, as there are for all rows."""
+        """Whether that is better than searches beside given intercepts."""
         return Join.NEVER
 
     @property

@@ -24,6 +24,8 @@ _ROWS, _NARROW, _WIDE = 32.0, 2.0**-12, 2.0**-8
 # The next one, in shares of the last; and one that is rounding.
 _NARROWEST, _WIDEST, _NOTHING = 2.0**-10, 0.5, 2.0**-40
 _LEAST_TOLERANCE = 1e-13
+# Rounds of a search that are one round, where they take no time.
+_AT_ONCE = 8
 
 
 class SmoothOpener(Protocol):
@@ -109,8 +111,9 @@ class SmoothingSearch(IncumbentSearch):
         """One round of a search; of the next, where that is at its end."""
         check_interrupt()
         stage = self._begin(tol) if self._stage is None else self._stage
-        if not stage.is_done:
-            stage.search.step(stage.tol)
+        for _ in range(_AT_ONCE if stage.search.is_cheap else 1):
+            if not stage.is_done:
+                stage.search.step(stage.tol)
         self.n_blocks = stage.search.n_blocks
         self._offer(stage.search.incumbent())
         self._take(stage.smoothed.proof(stage.search.proof))
