@@ -31,7 +31,6 @@ LEVELS = (0.05, 0.95)
 N_TEST = 20_000
 
 METHODS: dict[str, Callable[[float], Any]] = {
-    "cvxnn": lambda level: cvxnn.ConvexReLURegressor(loss="quantile", quantile=level),
     "boosting": lambda level: HistGradientBoostingRegressor(loss="quantile", quantile=level),
     "linear": lambda level: QuantileRegressor(quantile=level, alpha=0.0, solver="highs"),
 }
@@ -80,10 +79,17 @@ def main() -> None:
     parser.add_argument("--d", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--beta", default="auto", help='a number, or "auto"')
     options = parser.parse_args()
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in METHODS}
+    beta = options.beta if options.beta == "auto" else float(options.beta)
+
+    def ours(level: float) -> Any:
+        return cvxnn.ConvexReLURegressor(beta, loss="quantile", quantile=level)
+
+    methods = {"cvxnn": ours, **METHODS}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
     for seed in range(options.repetitions):
-        for name, make in METHODS.items():
+        for name, make in methods.items():
             results[name].append(measure(make, options.n, options.d, seed))
     rows = []
     for name, runs in results.items():
