@@ -13,11 +13,12 @@ from scipy.sparse import block_diag
 from scipy.special import xlogy
 
 from cvxnn.array_types import FloatArray
-from cvxnn.losses import as_loss
+from cvxnn.losses import QuantileLoss, as_loss
 
 LOSSES = ("squared", "huber", "logistic", "squared_hinge")
 # Of which the logarithm of targets is predicted.
 COUNTS = ("poisson", "gamma")
+KINKED = ("absolute", "quantile", QuantileLoss(0.9), "hinge")
 
 
 # ------------------------------------------------------------------ data
@@ -96,8 +97,12 @@ def in_cvxpy(cp, loss, prediction, y, weights=1.0):
         "squared_hinge": lambda: 0.5 * cp.square(cp.pos(1.0 - cp.multiply(y, prediction))),
         "poisson": lambda: cp.exp(prediction) - cp.multiply(y, prediction) + xlogy(y, y) - y,
         "gamma": lambda: cp.multiply(y, cp.exp(-prediction)) + prediction - np.log(y) - 1.0,
+        "absolute": lambda: cp.abs(prediction - y),
+        "quantile": lambda: level * cp.pos(y - prediction) + (1.0 - level) * cp.pos(prediction - y),
+        "hinge": lambda: cp.pos(1.0 - cp.multiply(y, prediction)),
     }
-    return cp.sum(cp.multiply(weights, rows[loss]()))
+    level = getattr(loss, "level", 0.5)
+    return cp.sum(cp.multiply(weights, rows[loss if isinstance(loss, str) else "quantile"]()))
 
 
 def search(objective, size, starts=40, *, jac=False):

@@ -9,7 +9,7 @@ import numpy as np
 
 import cvxnn
 from adversary.instances import Instance
-from adversary.problem import Weights
+from adversary.problem import LEVEL, Weights
 
 _N_SAMPLES = 50
 
@@ -92,4 +92,6 @@ def _given(instance: Instance, options: dict[str, Any]) -> Any:
 
 
 def _loss(instance: Instance) -> Any:
+    if instance.loss == "quantile":
+        return cvxnn.QuantileLoss(LEVEL)
     return cvxnn.HuberLoss(instance.delta) if instance.loss == "huber" else instance.loss

@@ -19,7 +19,7 @@ import numpy as np
 
 from adversary import oracle
 from adversary.dyadic import Dyadic, nearest, root_between
-from adversary.problem import FloatArray, Problem, Weights, predictions
+from adversary.problem import FloatArray, Problem, Weights, kink_sides, predictions
 
 _EXACT_LOOKS = 6
 # What rounding leaves of a sum that vanishes, in shares of that of the moduli.
@@ -120,13 +120,19 @@ def _best_dual_value(
     linear, square = -charged, Fraction(0)
     for value, y, weight in zip(v, problem.y, problem.weights, strict=True):
         value, y, weight = Fraction(float(value)), Fraction(float(y)), Fraction(float(weight))
+        sides = kink_sides(problem.loss, y)
+        if sides is not None and value:
+            end = weight * sides[value > 0] / value
+            largest = end if largest is None else min(largest, end)
         if problem.loss == "squared_hinge" and y * value < 0:
             return Fraction(0)
         if problem.loss == "huber" and value:
             end = weight * Fraction(problem.delta) / abs(value)
             largest = end if largest is None else min(largest, end)
         linear += value * y
-        square += value * value / weight
+        square += value * value / weight if sides is None else 0
+    if sides is not None:
+        return max(linear, Fraction(0)) * largest if largest is not None else Fraction(0)
     if linear <= 0 or square == 0:
         return Fraction(0)
     t = linear / square

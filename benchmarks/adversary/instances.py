@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adversary.families import FAMILIES, Data
-from adversary.problem import FloatArray, Problem
+from adversary.problem import OF_LABELS, FloatArray, Problem
 
 KINDS = {
     "relu": 0.33,
@@ -23,6 +23,16 @@ KINDS = {
     "certify": 0.08,
 }
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge")
+# For a share of the instances, those with kinks in the place of these.
+_KINKED = {
+    "squared": "absolute",
+    "huber": "quantile",
+    "logistic": "hinge",
+    "squared_hinge": "hinge",
+}
+_SHARE_KINKED = 0.3
+# Fixed gates take smooth losses, and certificates of free parts are for the squared one.
+WITHOUT_KINKS = ("gated", "skip_free")
 WITHOUT_INTERCEPT = ("skip_penalised", "skip_free", "certify")
 _WITH_INTERCEPT = 1.0 / 3.0
 _TOLERANCES = (1e-3, 1e-6, 1e-6, 1e-6, 1e-8, 1e-10, 1e-13)
@@ -62,7 +72,7 @@ class Instance:
         """Whether the documentation promises that the call is accepted."""
         arrays = [self.X, self.y] + ([] if self.weights is None else [self.weights])
         beta, x, y = self.beta, _largest(self.X), _largest(self.y)
-        if self.loss in ("logistic", "squared_hinge", "gamma"):
+        if self.loss in OF_LABELS or self.loss == "gamma":
             y = 1.0
         with np.errstate(over="ignore"):
             proportion = np.float64(beta) / (x or 1.0) / (y or 1.0)
@@ -79,7 +89,7 @@ class Instance:
         if self.loss == "poisson":
             return self.intercept and not (weights @ self.y > 0.0)
         labels = np.unique(self.y[weights > 0.0])
-        is_classified = self.loss in ("logistic", "squared_hinge")
+        is_classified = self.loss in OF_LABELS
         return self.intercept and is_classified and len(labels) < 2
 
     def short(self) -> str:
@@ -112,8 +122,12 @@ def draw(seed: int, index: int) -> Instance:
         loss, delta = "huber", data.delta
     if kind == "skip_free":
         loss = "squared"
+    # Of a stream of its own, so that all else is drawn as before.
+    has_kinks = np.random.default_rng([seed, index, 1]).random() < _SHARE_KINKED
+    if has_kinks and kind not in WITHOUT_KINKS:
+        loss = _KINKED[loss]
     y = data.y
-    if loss in ("logistic", "squared_hinge"):
+    if loss in OF_LABELS:
         y = np.where(y - (np.median(y) if rng.random() < 0.7 else 0.0) > 0.0, 1.0, -1.0)
     instance = Instance(
         seed, index, family, kind, data.X, y, _weights(rng, data, kind),
@@ -192,7 +206,7 @@ def _intercept(rng: np.random.Generator, instance: Instance) -> None:
         return
     instance.intercept = True
     choice, size = rng.random(), 10.0 ** rng.uniform(0.0, 6.0)
-    if choice < 0.4 and instance.loss in ("squared", "huber"):
+    if choice < 0.4 and instance.loss not in OF_LABELS:
         instance.y = instance.y + rng.choice([-1.0, 1.0]) * size * _largest(instance.y)
 
 
@@ -219,7 +233,7 @@ def _beta(rng: np.random.Generator, instance: Instance, power: float | None) -> 
     x, y = _largest(instance.X) or 1.0, _largest(instance.y) or 1.0
     if instance.loss == "huber":
         y = min(y, instance.delta)
-    elif instance.loss in ("logistic", "squared_hinge"):
+    elif instance.loss in (*OF_LABELS, "absolute", "quantile"):
         y = 1.0
     weight = 1.0 if instance.weights is None else _largest(instance.weights)
     exponent = np.log10(x) + np.log10(y) + np.log10(weight) + power

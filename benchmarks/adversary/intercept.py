@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from adversary import deviances
 from adversary.dyadic import nearest
-from adversary.problem import Problem, Weights, predictions
+from adversary.problem import Problem, Weights, kink_sides, predictions
 
 Vector = list[Fraction]
 
@@ -45,7 +45,7 @@ def _best(problem: Problem, f: Vector) -> Fraction | None:
     y = [Fraction(float(target)) for target in problem.y]
     distances = [target - value for target, value in zip(y, f, strict=True)]
     # Where the slope bends, and a point on either side of all of them.
-    moves = {"squared": (), "huber": (-1, 1), "squared_hinge": (0,)}[problem.loss]
+    moves = {"squared": (), "huber": (-1, 1)}.get(problem.loss, (0,))
     bends = {d + s * Fraction(problem.delta) for d in distances for s in moves}
     most = 2 * max(map(abs, [*distances, *bends])) + 1
     points = [-most, *sorted(bends), most]
@@ -69,7 +69,10 @@ def _slope(problem: Problem, distances: Vector, b: Fraction) -> Fraction:
     total, delta = Fraction(0), Fraction(problem.delta)
     for distance, y, weight in zip(distances, problem.y, problem.weights, strict=True):
         pull = distance - b
-        if problem.loss == "huber":
+        sides = kink_sides(problem.loss, Fraction(float(y)))
+        if sides is not None:
+            pull = sides[pull > 0] if pull else Fraction(0)
+        elif problem.loss == "huber":
             pull = max(-delta, min(delta, pull))
         elif problem.loss == "squared_hinge":
             # 1 - y (f + b) is y (distance - b), as y^2 = 1.

@@ -21,6 +21,9 @@ Interval = tuple[Fraction, Fraction]
 
 _CONTEXT = Context(prec=60, Emin=-(10**15), Emax=10**15)
 _LOGISTIC_ERROR = Fraction(1, 10**50)
+OF_LABELS = ("logistic", "squared_hinge", "hinge")
+# Of the quantile loss; no binary number.
+LEVEL = 0.9
 # Some dozens of roundings.
 _EPS = Fraction(1, 2**46)
 _NEGLIGIBLE = Fraction(1, 10**4000)
@@ -41,7 +44,9 @@ class Problem:
     skip : {None, "penalised", "free"}
     y, weights : ndarray, shape (n,)
     beta : float
-    loss : {"squared", "huber", "logistic", "squared_hinge", "poisson", "gamma"}
+    loss : str
+        One of those of :func:`cvxnn.solve` for one output. The quantile is that of the level of
+        :data:`LEVEL`.
     delta : float
         Of the Huber loss.
     intercept : bool
@@ -65,7 +70,7 @@ class Problem:
 
     @property
     def has_labels(self) -> bool:
-        return self.loss in ("logistic", "squared_hinge")
+        return self.loss in OF_LABELS
 
     @property
     def has_log_link(self) -> bool:
@@ -216,8 +221,23 @@ class LossOfNumbers(Protocol):
     def delta(self) -> float: ...
 
 
+def kink_sides(loss: str, y: Fraction) -> tuple[Fraction, Fraction] | None:
+    """Minus the slopes of a loss beyond its kink at y and before it; None of one without."""
+    if loss == "absolute":
+        return Fraction(-1), Fraction(1)
+    if loss == "quantile":
+        return Fraction(LEVEL) - 1, Fraction(LEVEL)
+    if loss == "hinge":
+        return min(y, Fraction(0)), max(y, Fraction(0))
+    return None
+
+
 def row_loss(problem: LossOfNumbers, f: Fraction, y: Fraction) -> Interval:
     """The loss of one number."""
+    sides = kink_sides(problem.loss, y)
+    if sides is not None:
+        value = max(sides[0] * (y - f), sides[1] * (y - f))
+        return value, value
     if problem.loss == "logistic":
         return _logistic(y * f)
     if problem.loss in ("poisson", "gamma"):

@@ -10,9 +10,10 @@ import numpy as np
 import cvxnn
 from adversary.calls import call, model_of
 from adversary.instances import Instance
+from adversary.problem import LEVEL
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import HuberLoss
+from cvxnn.losses import HuberLoss, QuantileLoss
 from cvxnn.problems import Problem
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
@@ -57,7 +58,8 @@ def relaxed_call(instance: Instance, time_limit: float | None) -> Any:
 
 
 def _problem(instance: Instance) -> Problem[Any]:
-    loss: Any = HuberLoss(instance.delta) if instance.loss == "huber" else instance.loss
+    named = {"huber": HuberLoss(instance.delta), "quantile": QuantileLoss(LEVEL)}
+    loss: Any = named.get(instance.loss, instance.loss)
     rows = model_of(instance).rows(instance.X)
     return Problem.checked(
         rows, instance.y, instance.beta, loss, instance.weights, instance.intercept

@@ -9,7 +9,7 @@ import numpy as np
 
 from adversary import deviances
 from adversary.dyadic import Dyadic, nearest
-from adversary.problem import FloatArray, Problem, Weights
+from adversary.problem import FloatArray, Problem, Weights, kink_sides
 
 _TINY = 1e-300
 # Activations below this share of row and neuron are on the kink of the ReLU.
@@ -165,6 +165,13 @@ class ScaledProblem:
             pull = np.maximum(1.0 - y * f, 0.0)
             return 0.5 * float(weights @ pull**2), -weights * y * pull
         residual = f - y
+        if name in ("absolute", "quantile", "hinge"):
+            sides = [kink_sides(name, Fraction(float(target))) for target in self.problem.y]
+            # Of the first degree, where the others are of the second.
+            unit = self.delta / self.problem.delta
+            low, high = (unit * np.array(part, dtype=float) for part in zip(*sides, strict=True))
+            pull = np.where(residual < 0.0, high, np.where(residual > 0.0, low, 0.0))
+            return float(weights @ (-pull * residual)), -weights * pull
         if name == "squared":
             return 0.5 * float(weights @ residual**2), weights * residual
         clipped = np.clip(residual, -self.delta, self.delta)

@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from cvxnn.landscape import SmallestNetwork as SmallestNetwork
     from cvxnn.landscape import descent_path as descent_path
     from cvxnn.layers.images import image_patches as image_patches
+    from cvxnn.losses import AbsoluteLoss as AbsoluteLoss
     from cvxnn.losses import GammaLoss as GammaLoss
+    from cvxnn.losses import HingeLoss as HingeLoss
     from cvxnn.losses import HuberLoss as HuberLoss
     from cvxnn.losses import LogisticLoss as LogisticLoss
     from cvxnn.losses import PoissonLoss as PoissonLoss
+    from cvxnn.losses import QuantileLoss as QuantileLoss
     from cvxnn.losses import SquaredHingeLoss as SquaredHingeLoss
     from cvxnn.losses import SquaredLoss as SquaredLoss
     from cvxnn.methods import Exact as Exact
@@ -99,7 +102,10 @@ _NAMES = {
     "cvxnn.exchange": "from_torch save_onnx to_onnx to_torch",
     "cvxnn.landscape": "DescentPath OptimalSet SmallestNetwork descent_path",
     "cvxnn.layers.images": "image_patches",
-    "cvxnn.losses": ("GammaLoss HuberLoss LogisticLoss PoissonLoss SquaredHingeLoss SquaredLoss"),
+    "cvxnn.losses": (
+        "AbsoluteLoss GammaLoss HingeLoss HuberLoss LogisticLoss PoissonLoss QuantileLoss "
+        "SquaredHingeLoss SquaredLoss"
+    ),
     "cvxnn.methods": "Exact Global Sampled",
     "cvxnn.models.base": "Model load_network",
     "cvxnn.models.circular_conv": "CircularCNN",

@@ -117,6 +117,21 @@ def test_counts_and_their_scores(run, tmp_path):
     assert refusal.exit_code != 0 and "y must have counts for this loss" in words(refusal.stderr)
 
 
+def test_a_quantile(run, refused, data, tmp_path):
+    out, drop = tmp_path / "model.skops", ("--drop", "born", "--drop", "rich", "--drop", "job")
+    options = ("--target", "income", *drop, "--beta", 0.5, "--loss", "quantile")
+    found = json.loads(run("fit", data, *options, "--quantile", 0.8, "--out", out, "--json").stdout)
+    assert (found["loss"], found["status"]) == ("quantile", "OPTIMAL")
+    # With the level of the model, and confirmed by the checker.
+    certified = json.loads(run("certify", out, data, "--json").stdout)
+    assert certified["verdict"] == "OPTIMAL" and certified["loss"] == "quantile"
+    assert "quantile(level=0.8)" in run("verify", out, data).stdout
+    assert "--quantile is for --loss quantile" in refused(
+        "fit", data, "--target", "income", "--quantile", 0.8
+    )
+    assert "--quantile must be between 0 and 1" in refused("fit", data, *options, "--quantile", 2)
+
+
 def test_cross_validation_is_the_default(run, tmp_path):
     lines = people(60).splitlines()
     table = tmp_path / "small.csv"

@@ -43,7 +43,7 @@ DATA = [
     ({"beta": "much"}, "beta must be a finite number above 0"),
     ({"beta": 1e200}, r"beta = 1e\+200 is out of all proportion to X and y"),
     ({"beta": 1e-300}, "beta = 1e-300 is out of all proportion to X and y"),
-    ({"loss": "absolute"}, "loss must be one of 'squared', 'huber', .*got 'absolute'"),
+    ({"loss": "cubic"}, "loss must be one of 'squared', 'huber', .*got 'cubic'"),
     ({"sample_weight": [1.0]}, "sample_weight must have shape"),
     ({"tol": 0.0}, "tol must be a finite number above 0"),
     ({"tol": 2.0}, "tol must be below 1"),

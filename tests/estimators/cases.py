@@ -112,6 +112,8 @@ ESTIMATORS = {
     **{f"{k}, numbers": (case.regressor(), case.data, case.target) for k, case in CASES.items()},
     **{f"{k}, classes": (case.classifier(), case.data, case.classes) for k, case in CASES.items()},
     "huber": (_RELU.regressor(loss="huber"), _FLOWERS, _RELU.target),
+    "quantile": (_RELU.regressor(loss="quantile", quantile=0.7), _FLOWERS, _RELU.target),
+    "hinge": (_RELU.classifier(loss="hinge"), _FLOWERS, _SPECIES == 0),
     "two classes": (_RELU.classifier(), _FLOWERS, _SPECIES == 0),
     "as they are": (_RELU.regressor(scale_X=False, scale_y=False), _FLOWERS, _RELU.target),
     "no intercept": (_RELU.classifier(fit_intercept=False), _FLOWERS, _SPECIES),

@@ -8,16 +8,28 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sentences import refused
 
+from cvxnn.errors import InputError
 from cvxnn.losses import (
+    AbsoluteLoss,
     GammaLoss,
+    HingeLoss,
     HuberLoss,
     LogisticLoss,
     PoissonLoss,
+    QuantileLoss,
     SquaredHingeLoss,
     SquaredLoss,
     WeightedLoss,
 )
-from cvxnn.verification.duals import HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
+from cvxnn.verification.duals import (
+    AbsoluteDual,
+    HingeDual,
+    HuberDual,
+    LogisticDual,
+    QuantileDual,
+    SquaredDual,
+    SquaredHingeDual,
+)
 from cvxnn.verification.log_links import GammaDual, PoissonDual
 from cvxnn.verification.losses import DUALS, check_targets
 
@@ -28,6 +40,9 @@ PAIRS = [
     (SquaredHingeLoss(), SquaredHingeDual, {}),
     (PoissonLoss(), PoissonDual, {}),
     (GammaLoss(), GammaDual, {}),
+    (AbsoluteLoss(), AbsoluteDual, {}),
+    (QuantileLoss(0.9), QuantileDual, {"level": 0.9}),
+    (HingeLoss(), HingeDual, {}),
 ]
 each_loss = pytest.mark.parametrize(
     ("loss", "dual", "numbers"), PAIRS, ids=[pair[1].name for pair in PAIRS]
@@ -108,15 +123,17 @@ def test_entropies_are_rounded_down():
 
 def test_a_point_outside_of_the_domain_proves_what_0_does():
     y = np.array([1.0, -1.0])
-    for kind in (LogisticDual, SquaredHingeDual):
+    for kind in (LogisticDual, SquaredHingeDual, HingeDual):
         assert kind(-y, y, np.ones(2)).lower_bound(1.0, 1.0) == 0.0
     assert SquaredDual(np.array([np.nan]), np.ones(1), np.ones(1)).lower_bound(1.0, 1.0) == -np.inf
     assert SquaredDual(y, y, np.ones(2)).lower_bound(np.inf, 1.0) == -np.inf
 
 
 def test_every_loss_by_its_name():
-    names = {"squared", "huber", "logistic", "squared_hinge", "softmax", "poisson", "gamma"}
-    assert set(DUALS) == names
+    assert set(DUALS) == {
+        "squared", "huber", "absolute", "quantile", "logistic", "squared_hinge", "hinge", "softmax",
+        "poisson", "gamma",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [PoissonDual, GammaDual])
@@ -163,3 +180,17 @@ def test_targets_whose_logarithm_is_predicted():
     check_targets("gamma", np.array([0.1, 2.0]))
     refused(lambda: check_targets("poisson", np.array([-1.0])), "counts for this loss")
     refused(lambda: check_targets("gamma", np.array([0.0])), "amounts above 0")
+
+
+def test_the_box_of_a_quantile_in_rational_numbers():
+    """A level that is no float on the other side: 1 - 0.05 is rounded there, and not here."""
+    v, y, w = np.array([0.03, -0.7]), np.array([1.0, -2.0]), np.array([1.0, 0.8])
+    dual = QuantileDual(v, y, w, 0.05)
+    level, numbers = Fraction(0.05), [Fraction(float(a)) for a in (v[0], -v[1], w[0], w[1])]
+    end = min(level * numbers[2] / numbers[0], (1 - level) * numbers[3] / numbers[1])
+    assert end * (1 - Fraction(1, 10**30)) <= Fraction(dual.longest) <= end
+    value = end * (numbers[0] + 2 * numbers[1])
+    assert value * (1 - Fraction(1, 2**50)) <= Fraction(dual.lower_bound(0.0, 1.0)) <= value
+    for level in (1.0, 1.5):
+        with pytest.raises(InputError, match="which is none"):
+            QuantileDual(v, y, w, level)

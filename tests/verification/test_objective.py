@@ -12,15 +12,23 @@ from cvxnn.verification.objective import GivenNetwork
 
 
 def exact_loss(name, f, y, delta=0.0):
+    if name == "hinge":
+        return max(1 - y * f, Fraction(0))
+    if name == "quantile":
+        return max(Fraction(delta) * (y - f), (1 - Fraction(delta)) * (f - y))
     if name == "squared_hinge":
         return max(1 - y * f, Fraction(0)) ** 2 / 2
     size = abs(f - y)
+    if name == "absolute":
+        return size
     if name == "huber" and size > delta:
         return delta * (size - delta / 2)
     return size * size / 2
 
 
-@pytest.mark.parametrize("loss", ["squared", "huber", "squared_hinge"])
+@pytest.mark.parametrize(
+    "loss", ["squared", "huber", "squared_hinge", "absolute", "quantile", "hinge"]
+)
 @pytest.mark.parametrize("size", [1.0, 1e11])
 def test_an_objective_is_between_its_bounds(loss, size):
     """Residuals that are next to nothing beside the predictions, too."""
@@ -29,10 +37,12 @@ def test_an_objective_is_between_its_bounds(loss, size):
         X, hidden = rng.standard_normal((6, 2)), rng.standard_normal((3, 2))
         output, offset = rng.standard_normal(3), size * rng.standard_normal()
         f = np.maximum(X @ hidden.T, 0.0) @ output + offset
-        y = np.sign(f) if loss == "squared_hinge" else f + rng.standard_normal(6)
+        y = np.sign(f) if "hinge" in loss else f + rng.standard_normal(6)
         weights, delta, beta = rng.uniform(0.5, 2.0, 6), 0.7, 0.1
         given = GivenNetwork.of(TwoLayerNetwork(hidden, output, intercept=offset))
-        low, high = given.objective_between(X, y, weights, {"name": loss, "delta": delta}, beta)
+        low, high = given.objective_between(
+            X, y, weights, {"name": loss, "delta": delta, "level": delta}, beta
+        )
         total = Fraction(beta) * sum(Fraction(a) ** 2 for a in [*hidden.flat, *output]) / 2
         for row, target, weight in zip(X, y, weights, strict=True):
             pairs = (zip(row, u, strict=True) for u in hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,9 @@ from cvxnn.cli.options import (
     JsonOption,
     ModelArgument,
     NetworkLoss,
+    QuantileOption,
     argument,
+    check_quantile,
     option,
 )
 from cvxnn.cli.reporting import end_code, say
@@ -54,8 +57,8 @@ _Beta = Annotated[
 _Loss = Annotated[
     NetworkLoss | None,
     option(
-        "Loss it was trained with: the model's own, or squared; logistic and squared_hinge are for "
-        "labels -1 and 1, softmax is for an output for each class.", PROBLEM,
+        "Loss it was trained with: the model's own, or squared; logistic, hinge and squared_hinge "
+        "are for labels -1 and 1, softmax is for an output for each class.", PROBLEM,
     ),
 ]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
@@ -71,6 +74,7 @@ def certify(
     target: _Target = None,
     beta: _Beta = None,
     loss: _Loss = None,
+    quantile: QuantileOption = None,
     tol: _Tol = 1e-6,
     time_limit: _TimeLimit = 60.0,
     proof_time: _ProofTime = None,
@@ -91,17 +95,23 @@ def certify(
 
     if proof_time is not None:
         check_proof_time(proof_time, "--proof-time")
+    level = check_quantile(quantile, loss)
     read = _table_problem if model.suffix.lower() == ".skops" else _network_problem
     problem = read(model, data, target or [], beta, loss)
     features = problem.features
     with live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import speaking
+        from cvxnn.losses import QuantileLoss
         from cvxnn.training.certification import certify as compute
 
+        if level is not None:
+            problem = replace(problem, level=level)
+        of_quantile = problem.loss is NetworkLoss.QUANTILE
         with speaking():
             certificate = compute(
-                problem.network, problem.X, problem.y, problem.beta, loss=problem.loss.value,
+                problem.network, problem.X, problem.y, problem.beta,
+                loss=QuantileLoss(problem.level) if of_quantile else problem.loss.value,
                 tol=tol, time_limit=time_limit, callback=callback,
                 proof_time="auto" if proof_time is None else proof_time,
             )  # fmt: skip

@@ -60,6 +60,7 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
         beta=float(estimator.beta_) if beta is None else beta,
         # Of several classes the logistic loss of an estimator is that of their probabilities.
         loss=NetworkLoss.SOFTMAX if shares_neurons else NetworkLoss(loaded.loss),
+        level=getattr(estimator, "quantile", 0.5),
     )
 
 

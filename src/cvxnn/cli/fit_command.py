@@ -15,8 +15,10 @@ from cvxnn.cli.options import (
     RUN,
     JsonOption,
     Loss,
+    QuantileOption,
     Task,
     argument,
+    check_quantile,
     option,
 )
 from cvxnn.cli.reporting import interruption, say
@@ -72,6 +74,7 @@ def fit(
     target: _Target,
     task: _Task = None,
     loss: _Loss = None,
+    quantile: QuantileOption = None,
     beta: _Beta = "cv",
     drop: _Drop = None,
     keep: _Keep = None,
@@ -102,6 +105,7 @@ def fit(
         targets=tuple(target),
         task=task,
         loss=None if loss is None else loss.value,
+        quantile=check_quantile(quantile, loss),
         beta=_beta(beta),
         wishes=wishes,
         holdout=_share(holdout),

@@ -31,6 +31,8 @@ _ESTIMATORS: dict[Task, tuple[type, ...]] = {
 }
 # What a fitted estimator predicts with, besides its parameters and networks.
 _FITTED = {"n_features_in_", "sample_shape_", "_inputs", "scaling_"}
+# Parameters that models of earlier versions lack, and then have by default.
+_LATER = {"quantile"}
 # What is in a column of one cell that is missing.
 _MISSING: dict[Kind, Any] = {
     Kind.NUMBER: np.array([np.nan]),
@@ -75,7 +77,7 @@ def check_model(
 def _check_estimator(estimator: Any, task: Task, loss: str, n_targets: int) -> None:
     _require(isinstance(estimator, _ESTIMATORS[task]), "estimator")
     known = vars(estimator)
-    needed = _FITTED | set(estimator.get_params(deep=False))
+    needed = _FITTED | set(estimator.get_params(deep=False)) - _LATER
     needed |= {"classes_", "networks_"} if task is Task.CLASSIFICATION else {"network_"}
     _require(needed <= set(known), f"{needed - set(known)} of the estimator")
     _require(known["loss"] == loss, "loss of the estimator")

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cvxnn.errors import InputError
+
 PROBLEM, RUN, OUTPUT = "Problem", "Run", "Output"
 
 
@@ -24,8 +26,11 @@ class Loss(StrEnum):
 
     SQUARED = "squared"
     HUBER = "huber"
+    ABSOLUTE = "absolute"
+    QUANTILE = "quantile"
     LOGISTIC = "logistic"
     SQUARED_HINGE = "squared_hinge"
+    HINGE = "hinge"
     POISSON = "poisson"
     GAMMA = "gamma"
 
@@ -35,11 +40,25 @@ class NetworkLoss(StrEnum):
 
     SQUARED = "squared"
     HUBER = "huber"
+    ABSOLUTE = "absolute"
+    QUANTILE = "quantile"
     LOGISTIC = "logistic"
     SQUARED_HINGE = "squared_hinge"
+    HINGE = "hinge"
     POISSON = "poisson"
     GAMMA = "gamma"
     SOFTMAX = "softmax"
+
+
+def check_quantile(quantile: float | None, loss: Loss | NetworkLoss | None) -> float | None:
+    """The level of a quantile, if one is given; InputError if it is none, or has no use."""
+    if quantile is None:
+        return None
+    if loss is None or loss.value != "quantile":
+        raise InputError("--quantile is for --loss quantile.")
+    from cvxnn.losses.kinked import check_level
+
+    return check_level(quantile, "--quantile")
 
 
 class Task(StrEnum):
@@ -61,6 +80,9 @@ def argument(text: str, metavar: str) -> Any:
     return typer.Argument(metavar=metavar, help=text)
 
 
+QuantileOption = Annotated[
+    float | None, option("Of --loss quantile, between 0 and 1 (0.5).", PROBLEM, "LEVEL")
+]
 ModelArgument = Annotated[Path, argument("What 'cvxnn fit' or 'cvxnn solve' saved.", "MODEL")]
 MethodOption = Annotated[
     Method,

@@ -25,6 +25,8 @@ class Problem:
         Names of the outputs of the network: targets, or classes.
     beta : float
     loss : NetworkLoss
+    level : float
+        Of the quantile loss.
     """
 
     network: Any
@@ -34,3 +36,4 @@ class Problem:
     outputs: tuple[str, ...]
     beta: float
     loss: NetworkLoss
+    level: float = 0.5

@@ -23,8 +23,8 @@ _FEW_NUMBERS = 10
 
 # What a loss is for; the squared one is for both. The first one is the default.
 LOSSES: Mapping[Task, tuple[str, ...]] = {
-    Task.REGRESSION: ("squared", "huber", "poisson", "gamma"),
-    Task.CLASSIFICATION: ("logistic", "squared_hinge", "squared"),
+    Task.REGRESSION: ("squared", "huber", "absolute", "quantile", "poisson", "gamma"),
+    Task.CLASSIFICATION: ("logistic", "squared_hinge", "hinge", "squared"),
 }
 
 

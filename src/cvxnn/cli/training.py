@@ -51,6 +51,7 @@ class Settings:
     targets: Sequence[str]
     task: Task | None = None
     loss: str | None = None
+    quantile: float | None = None
     beta: str | float = "cv"
     wishes: Wishes = field(default_factory=Wishes)
     holdout: float | None = None
@@ -194,6 +195,7 @@ def _estimator(target: Target, settings: Settings) -> Any:
     by_cv = settings.beta == "cv"
     wanted: dict[str, Any] = {
         "loss": target.loss,
+        "quantile": settings.quantile,
         "random_state": settings.seed,
         "verbose": int(settings.show_progress),
         "time_limit": settings.time_limit,

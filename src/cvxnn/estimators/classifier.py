@@ -40,7 +40,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     loss: str = "logistic"
     multi_class: str = "auto"
     class_weight: dict[Any, float] | str | None = None
-    _losses = ("logistic", "squared_hinge", "squared")
+    _losses = ("logistic", "squared_hinge", "hinge", "squared")
 
     def __sklearn_tags__(self) -> Any:
         return self._tagged(super().__sklearn_tags__())
@@ -178,7 +178,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         accuracy on average against :class:`ConvexReLUClassifierCV`; of half the rank for several
         classes in one network, which costs half a point; a hundredth of the largest beta for
         other models than plain ReLU.
-    loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
+    loss : {"logistic", "squared_hinge", "hinge", "squared"}, default "logistic"
         ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``. "logistic" is
         minus the log-likelihood, so of several outputs that of their softmax.
     multi_class : {"auto", "softmax", "ovr"}, default "auto"

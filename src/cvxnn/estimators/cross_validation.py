@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, make_scorer, mean_pinball_loss
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -204,7 +204,8 @@ class CrossValidated(ConvexEstimator):
         """One for each split; all have the scaling of all samples."""
         weights = self._score_weights(table)
         splits, of_scorer = self._splits(table, weights, params)
-        scorer = check_scoring(self._of_one_beta(), self.scoring)
+        default = self._default_scoring if self.scoring is None else self.scoring
+        scorer = check_scoring(self._of_one_beta(), default)
         if self.scoring is None and weights is not None:
             of_scorer = {"sample_weight": weights}
         scoring = Scoring(scorer, self._labels, of_scorer, weights)
@@ -237,6 +238,11 @@ class CrossValidated(ConvexEstimator):
         groups = groups if groups is None or len(rows) == len(groups) else np.asarray(groups)[rows]
         splits = splits_of(splitter, table.X[rows], labels, groups)
         return [(rows[train], rows[test]) for train, test in splits], of_scorer
+
+    @property
+    def _default_scoring(self) -> Any:
+        """What folds are scored by, where nobody says: None is the score of the estimator."""
+        return None
 
     def _score_weights(self, table: Table) -> FloatArray | None:
         """What samples count in the loss on test rows, and in the score of the estimator."""
@@ -279,7 +285,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         have less than two rows, or none of a class, and from 10 000 rows on one fifth that is
         held out.
     scoring : str, callable or None, default None
-        None is the score of the estimator, which counts `sample_weight`. The loss on the
+        None is the score of the estimator, which counts `sample_weight`; with the absolute loss
+        and that of a quantile minus the mean of these, in the units of y. The loss on the
         test rows, with the weights of the training, decides between equal scores.
     n_jobs : int or None, default None
         Folds at the same time, in threads.
@@ -287,9 +294,9 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
         it at most goes to the folds: where that ends them, the best beta so far is taken,
         and the status is TIME_LIMIT.
-    loss, delta, scale_X, scale_y, fit_intercept, model, method, hidden_bias, tol, max_iter
+    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias, tol
         As for :class:`ConvexReLURegressor`.
-    proof_time, warm_start, random_state, verbose
+    max_iter, proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
     Attributes
@@ -316,6 +323,15 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     """
 
     _plain = ConvexReLURegressor
+
+    @property
+    def _default_scoring(self) -> Any:
+        # Squared errors, of which R2 is made, are for means.
+        if self.loss == "absolute":
+            return "neg_mean_absolute_error"
+        if self.loss == "quantile":
+            return make_scorer(mean_pinball_loss, alpha=self.quantile, greater_is_better=False)
+        return super()._default_scoring
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -142,7 +142,9 @@ def _errors_along(
         for path in paths:
             check_interrupt()
             prediction = path.advance(share * beta).forward(outer.X)
-            errors.append(2.0 * problem.loss.value(prediction, outer.y) / _total(outer))
+            error = 2.0 * problem.loss.value(prediction, outer.y) / _total(outer)
+            # A loss that grows like the error says of beta what its square does.
+            errors.append(error**2 if problem.loss.is_kinked else error)
         # A network that fits exactly is no reason to take the logarithm of zero.
         yield beta, float(np.exp(np.mean(np.log(np.maximum(errors, least)))))
 

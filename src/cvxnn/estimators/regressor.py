@@ -18,7 +18,8 @@ from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import HuberLoss, Loss
+from cvxnn.losses import HuberLoss, Loss, QuantileLoss
+from cvxnn.losses.kinked import check_level
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
 
@@ -29,8 +30,9 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
     loss: str = "squared"
     delta: float = 1.0
+    quantile: float = 0.5
     scale_y: bool = True
-    _losses = ("squared", "huber", "poisson", "gamma")
+    _losses = ("squared", "huber", "absolute", "quantile", "poisson", "gamma")
 
     def __sklearn_tags__(self) -> Any:
         tags = self._tagged(super().__sklearn_tags__())
@@ -81,8 +83,12 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         return (*super()._flags, "scale_y")
 
     def _loss(self) -> Loss:
-        huber = HuberLoss(self.delta)
-        return huber if self.loss == "huber" else super()._loss()
+        # Both are checked whatever the loss.
+        huber, quantile = (
+            HuberLoss(self.delta),
+            QuantileLoss(check_level(self.quantile, "quantile")),
+        )
+        return {"huber": huber, "quantile": quantile}.get(self.loss) or super()._loss()
 
     def _check_target(self, y: Any) -> None:
         check_numbers(y)
@@ -127,8 +133,9 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
-    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2``, Huber's, or half of the
-    deviance of counts or of amounts beside ``exp f``. By default
+    samples, not a mean, with ``l`` the squared loss ``1/2 (f - y)^2``, Huber's, ``|f - y|``, that
+    of a quantile of y given x, or half of the deviance of counts or of amounts beside ``exp f``.
+    By default
     x and y are standardised inside, so that units do not matter: predictions follow
     ``y -> a y + b`` and columns in other units. Several targets, y of shape (n, c), share the
     neurons of one network with an output for each: the a_j and b are vectors, the penalty has
@@ -141,12 +148,16 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         corresponds to n times the weight decay of a mean loss. "auto" is a guess from the
         errors on a fifth of the samples, which costs 0.6 % of the root mean square error on
         average against :class:`ConvexReLURegressorCV`; 1 for other models than plain ReLU.
-    loss : {"squared", "huber", "poisson", "gamma"}, default "squared"
-        "poisson" is for counts y >= 0, or rates with what they are counted in as
-        `sample_weight`, "gamma" for amounts y > 0: f is the logarithm of what is expected,
+    loss : {"squared", "huber", "absolute", "quantile", "poisson", "gamma"}, default "squared"
+        ``"absolute"`` is for medians, and twice ``"quantile"`` with ``quantile=0.5``.
+        ``"poisson"`` is for counts y >= 0, or rates with what they are counted in as
+        `sample_weight`, ``"gamma"`` for amounts y > 0: f is the logarithm of what is expected,
         predictions are ``exp f``, and `score` is D^2.
     delta : float, default 1.0
         Where the Huber loss becomes linear, in deviations of y if `scale_y`, else in its units.
+    quantile : float, default 0.5
+        Between 0 and 1: the share of the targets that are to be below the predictions, for
+        ``loss="quantile"``, which is :class:`QuantileLoss`. Two of them make an interval.
     scale_X : bool, default True
         Whether the columns of X get mean 0 and deviation 1 (weighted by `sample_weight`;
         constant ones only mean 0). Images, signals and patches are divided by the root
@@ -245,6 +256,18 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ('OPTIMAL', True)
     >>> [round(float(value), 2) for value in model.predict([[-0.5], [2.0]])]
     [0.5, 2.0]
+
+    An interval that has nine of ten targets, from two quantiles:
+
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(0.0, 1.0, (200, 1))
+    >>> y = x[:, 0] * rng.standard_normal(200)
+    >>> low, high = (
+    ...     ConvexReLURegressor(beta=1.0, loss="quantile", quantile=level).fit(x, y).predict(x)
+    ...     for level in (0.05, 0.95)
+    ... )
+    >>> abs(np.mean((low <= y) & (y <= high)) - 0.9) <= 0.02
+    np.True_
 
     Two targets, whose network has two outputs:
 

@@ -8,17 +8,21 @@ from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 from cvxnn.losses.composed import WeightedLoss
 from cvxnn.losses.counts import GammaLoss, PoissonLoss
+from cvxnn.losses.kinked import AbsoluteLoss, HingeLoss, QuantileLoss
 from cvxnn.losses.margin import LogisticLoss, SquaredHingeLoss
 from cvxnn.losses.regression import HuberLoss, SquaredLoss
 from cvxnn.losses.skip import SkipLoss
 from cvxnn.losses.softmax import SoftmaxLoss
 
 __all__ = [
+    "AbsoluteLoss",
     "GammaLoss",
+    "HingeLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
     "PoissonLoss",
+    "QuantileLoss",
     "SkipLoss",
     "SoftmaxLoss",
     "SquaredHingeLoss",
@@ -30,8 +34,11 @@ __all__ = [
 LOSSES: dict[str, Callable[[], Loss]] = {
     "squared": SquaredLoss,
     "huber": HuberLoss,
+    "absolute": AbsoluteLoss,
+    "quantile": QuantileLoss,
     "logistic": LogisticLoss,
     "squared_hinge": SquaredHingeLoss,
+    "hinge": HingeLoss,
     "softmax": SoftmaxLoss,
     "poisson": PoissonLoss,
     "gamma": GammaLoss,

@@ -95,6 +95,9 @@ class Loss(ABC):
         Whether predictions are logarithms of what is expected of targets: those have no unit.
     has_majorizer : bool
         Whether parabolas can be nowhere below it: without, steps have to be tried.
+    is_kinked : bool
+        Whether it has kinks, where there is no gradient: those of
+        :class:`~cvxnn.losses.kinked.KinkedLoss`, and others made of them.
     joins_outputs : bool
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods
@@ -105,6 +108,7 @@ class Loss(ABC):
     has_labels: bool = False
     has_log_link: bool = False
     has_majorizer: bool = True
+    is_kinked: bool = False
     joins_outputs: bool = False
 
     def check(self, y: FloatArray) -> None:  # noqa: B027
@@ -197,6 +201,23 @@ class Loss(ABC):
 
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
         """Targets z with ``l(f, z) = l(f + offset, y)``, a number or one for each row, or None."""
+        return None
+
+    @property
+    def steepness(self) -> float:
+        """Of a loss with kinks: the largest modulus of its slopes in a row of weight 1."""
+        return 1.0
+
+    def smoothed(self, width: float) -> Loss:
+        """Of a loss with kinks: a smooth one that is `width` times the loss but next to them."""
+        return self
+
+    def kinks(self, y: FloatArray) -> FloatArray | None:
+        """The predictions at which a loss has its kinks, of the shape of y; None without any."""
+        return None
+
+    def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Slopes g and constants c, shaped as y, with ``l_i(f) >= g |f - y| - c``, or None."""
         return None
 
     def repeated(self, y: FloatArray, weights: FloatArray) -> FloatArray | None:

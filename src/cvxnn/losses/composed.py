@@ -32,7 +32,7 @@ class WeightedLoss(Loss):
     def __init__(self, loss: Loss, weights: FloatArray) -> None:
         self.loss, self.weights = loss, weights
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
-        self.joins_outputs = loss.joins_outputs
+        self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
 
     def check(self, y: FloatArray) -> None:
@@ -40,6 +40,20 @@ class WeightedLoss(Loss):
 
     def check_intercept(self, y: FloatArray) -> None:
         self.loss.check_intercept(y)
+
+    @property
+    def steepness(self) -> float:
+        return self.loss.steepness
+
+    def smoothed(self, width: float) -> WeightedLoss:
+        return WeightedLoss(self.loss.smoothed(width), self.weights)
+
+    def kinks(self, y: FloatArray) -> FloatArray | None:
+        return self.loss.kinks(y)
+
+    def growth(self, y: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        growth = self.loss.growth(y)
+        return None if growth is None else (self._times(growth[0]), self._times(growth[1]))
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])

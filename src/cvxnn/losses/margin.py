@@ -12,8 +12,8 @@ from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 
 
-class MarginLoss(Loss):
-    """A loss of the margin ``m = y f``; dual points are ``v = y s`` with ``s = -l'(m) >= 0``."""
+class LabelLoss(Loss):
+    """A loss for labels -1 and 1, which have no unit."""
 
     has_labels = True
 
@@ -29,15 +29,19 @@ class MarginLoss(Loss):
                     "it has no best value."
                 )
 
+    def unit(self, y: FloatArray) -> float:
+        return 1.0
+
+
+class MarginLoss(LabelLoss):
+    """A loss of the margin ``m = y f``; dual points are ``v = y s`` with ``s = -l'(m) >= 0``."""
+
     @abstractmethod
     def _pull(self, margin: FloatArray) -> FloatArray:
         """``s = -dl/dm``."""
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return -y * self._pull(y * prediction)
-
-    def unit(self, y: FloatArray) -> float:
-        return 1.0
 
 
 class LogisticLoss(MarginLoss):

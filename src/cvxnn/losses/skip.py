@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer, Mixture
 from cvxnn.losses.base import Loss, Root
-from cvxnn.losses.offset import beside
+from cvxnn.losses.offset import beside, best_offset
 
 _EPS = float(np.finfo(float).eps)
 _NEWTON_STEPS, _HALVINGS = 100, 10
@@ -71,6 +71,8 @@ class SkipLoss(Loss):
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
         self.last, self._near = np.zeros(skip.shape[1]), 0.0
         self._factor: tuple[FloatArray, bool] | None = None
+        is_constant = n_free == skip.shape[1] == 1 and (skip == skip[0]).all()
+        self._constant = float(skip[0, 0]) if is_constant and len(skip) else None
 
     def weights(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         """The best w, shape (p,)."""
@@ -108,7 +110,11 @@ class SkipLoss(Loss):
         return w
 
     def _searched(self, prediction: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
-        """For any other loss: Newton's method."""
+        """For any other loss: Newton's method, in one variable for a constant alone."""
+        if self._constant is not None:
+            b = best_offset(self.loss, prediction, y, float(start[0]) * self._constant)
+            w = np.array([b / self._constant])
+            return self._ended(prediction, y, w, self._values(prediction, y, w)[0])
         point = (start, *self._values(prediction, y, start))
         for _ in range(_NEWTON_STEPS):
             # Beyond the range of float64 there is no way on.

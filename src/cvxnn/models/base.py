@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
+from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
@@ -26,6 +27,7 @@ from cvxnn.solvers.intercept.strategy import InterceptStrategy
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.outputs.strategy import OutputsStrategy
 from cvxnn.solvers.proof_time import ProofTime
+from cvxnn.solvers.smoothing.strategy import SmoothingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice
 
@@ -47,6 +49,8 @@ class Capabilities:
     landscape : bool
         Whether there are a :class:`cvxnn.ConvexProgram`, a :class:`cvxnn.OptimalSet` and
         a :func:`cvxnn.descent_path` for it.
+    kinks : bool
+        Whether a loss may have kinks.
     """
 
     methods: tuple[str, ...] = ("global",)
@@ -54,6 +58,7 @@ class Capabilities:
     certify: bool = False
     outputs: tuple[str, ...] = ()
     landscape: bool = False
+    kinks: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,28 @@ class Model(Settings, ABC):
         *,
         intercept: bool,
     ) -> Strategy:
-        """The same with or without an intercept beside the neurons, for samples of this shape."""
+        """The same for any loss, with or without an intercept, for samples of this shape."""
+
+        def smooth(problem: Problem[Any]) -> Strategy:
+            return self.smooth_strategy(problem, choices, shape, intercept=intercept)
+
+        def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
+            network = self.network(neurons, shape)
+            return network.predict_on(problem.rows).values, network.penalty()
+
+        if not problem.loss.is_kinked:
+            return smooth(problem)
+        return SmoothingStrategy(problem, smooth, evaluated, choices.start, intercept=intercept)
+
+    def smooth_strategy(
+        self,
+        problem: Problem[Any],
+        choices: Choices,
+        shape: tuple[int, ...],
+        *,
+        intercept: bool,
+    ) -> Strategy:
+        """The same for a loss without kinks."""
         if problem.n_outputs > 1:
             return choices.on_outputs(problem, intercept=intercept)
         if not intercept:
@@ -184,6 +210,15 @@ class Model(Settings, ABC):
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
+
+    def check_loss(self, loss: Loss) -> None:
+        """InputError if such networks are not trained with a loss; says with which."""
+        if loss.is_kinked and not self.capabilities.kinks:
+            instead = "SquaredHingeLoss()" if loss.has_labels else "HuberLoss(0.01)"
+            raise InputError(
+                f"{self!r} is trained with smooth losses: take {instead}, for targets of size 1, "
+                "instead of one with kinks."
+            )
 
     def check_outputs(self, n_outputs: int, method: Method) -> None:
         """InputError if such networks are not trained with so many outputs; says what can be."""

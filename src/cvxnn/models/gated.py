@@ -243,6 +243,7 @@ class Gated(Model):
     n_gates: int = 500
     skip: str | None = None
     kind: ClassVar[type[GatedNetwork]] = GatedNetwork
+
     proof_advice: ClassVar[str] = "fewer gates"
 
     def __post_init__(self) -> None:
@@ -284,7 +285,7 @@ class Gated(Model):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(outputs=("global",))
+        return Capabilities(outputs=("global",), kinks=False)
 
     def strategy(self, problem: Problem[GatedRows], choices: Choices) -> GateStrategy:
         return GateStrategy(problem, self._draws(problem, choices))

@@ -133,7 +133,7 @@ class ReLU(Model):
             return choices.on_layer(problem)
         return SkipStrategy(problem, choices.on_layer(problem.on(problem.rows.layer)))
 
-    def strategy_of(
+    def smooth_strategy(
         self,
         problem: Problem[Any],
         choices: Choices,
@@ -143,7 +143,7 @@ class ReLU(Model):
     ) -> Strategy:
         """Beside a skip connection an intercept is one weight more, that is free."""
         if not intercept or self.skip is None:
-            return super().strategy_of(problem, choices, shape, intercept=intercept)
+            return super().smooth_strategy(problem, choices, shape, intercept=intercept)
         with_constant = replace(problem.rows, has_constant=True)
         return self.strategy(problem.on(with_constant), choices)
 

@@ -15,6 +15,7 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.base import Root
+from cvxnn.losses.offset import best_offset
 from cvxnn.methods import Method
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.choice import RowGeometry
@@ -26,11 +27,18 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
 from cvxnn.solvers.global_search import GlobalSearch
+from cvxnn.solvers.intercept.free import FreeConstant
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
-from cvxnn.solvers.strategy import RowsStrategy, sharp_proof
+from cvxnn.solvers.skip.free import FreeSkipSearch
+from cvxnn.solvers.strategy import Join, RowsStrategy, sharp_proof
+
+# Share of the rows with a curvature up to which an intercept is looked for with the neurons.
+_FEW_CURVED, _PLACES = 0.2, 5
+# Rows up to which that is so in rank two as well, and beyond which it never is.
+_FEW_ROWS, _MANY_ROWS = 150, 600
 
 
 @final
@@ -86,11 +94,7 @@ class LayerStrategy(RowsStrategy):
         certifies: bool = True,
     ) -> Search:
         """The same for another problem on the same rows: the patterns are listed once."""
-        if self._patterns is None:
-            arrangement = RowArrangement(problem.rows.rows)
-            self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
-        patterns = self._patterns
-        self.n_patterns = 0 if patterns is None else len(patterns)
+        patterns = self._listed(problem, deadline)
 
         def search(patterns: PatternSet | None, by_cells: bool) -> Search:
             searches = self._searches(problem, patterns, deadline, by_cells=by_cells)
@@ -98,6 +102,44 @@ class LayerStrategy(RowsStrategy):
 
         first = search(patterns, True)
         return WithFallback(first, lambda: self._second(problem, first, deadline, search))
+
+    def _listed(self, problem: Problem[Layer], deadline: Deadline) -> PatternSet | None:
+        if self._patterns is None:
+            arrangement = RowArrangement(problem.rows.rows)
+            self._patterns = self._method.list_patterns(arrangement, self._random_state, deadline)
+        self.n_patterns = 0 if self._patterns is None else len(self._patterns)
+        return self._patterns
+
+    def jointly(
+        self,
+        problem: Problem[Layer],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search | None:
+        """A search for neurons alone whose loss follows the best intercept."""
+
+        def open_alone(problem: Problem[Layer], start: Neurons | None) -> Search:
+            return self.open_for(problem, start, deadline, certifies=certifies)
+
+        return FreeSkipSearch(FreeConstant.of(problem), open_alone, start)
+
+    def join(self, problem: Problem[Layer], deadline: Deadline) -> Join:
+        """At once where few rows have a curvature.
+
+        There a dual point tells where the intercept is to go only near its optimum, and searches
+        beside given ones are too many. In rank two they take no time where rows are many, and a
+        loss that joins the rows would take the sums over arcs away.
+        """
+        if not self._method.polish or _share_of_curved(problem) > _FEW_CURVED:
+            return Join.NEVER
+        patterns = self._listed(problem, deadline)
+        searches = self._searches(problem, patterns, deadline, by_cells=True)
+        n = len(problem.y)
+        if n <= _FEW_ROWS or not searches.is_rank_two:
+            return Join.FIRST
+        return Join.AFTER if n <= _MANY_ROWS else Join.NEVER
 
     def rough(
         self, problem: Problem[Layer], start: Neurons | None, deadline: Deadline
@@ -192,6 +234,12 @@ class Searches:
     polishes: bool = field(default=True, kw_only=True)
     proof_time: ProofTime | None = field(default=None, kw_only=True)
     _previous: WorkingSet | None = field(default=None, init=False)
+
+    @property
+    def is_rank_two(self) -> bool:
+        """Whether a search for plain predictions is one by sums over arcs."""
+        is_read = self.layer.readout is not None
+        return self._geometry.kind(is_read=is_read) == "rank two"
 
     @cached_property
     def _read(self) -> Layer:
@@ -290,3 +338,15 @@ class Searches:
             None if previous is None else start, previous,
         )  # fmt: skip
         return self._previous
+
+
+def _share_of_curved(problem: Problem[Layer]) -> float:
+    """Share of the rows that have a curvature of their own, beside constants around the best."""
+    loss, y = problem.loss, problem.y
+    if loss.is_quadratic:
+        return 1.0
+    constant = best_offset(loss, np.zeros_like(y), y)
+    deviation = float(np.sqrt(np.mean((y - constant) ** 2)))
+    # A constant may be at the kinks of many rows, as 1 and -1 are of labels.
+    places = constant + deviation * np.linspace(-1.0, 1.0, _PLACES)
+    return float(np.mean([loss.curvature(np.full_like(y, b), y) > 0.0 for b in places]))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
+from cvxnn.losses.offset import least_along
 from cvxnn.problems import Problem
 
 # Halves of an interval, at most: where a loss grows exponentially, other steps bring little.
@@ -35,6 +36,10 @@ def best_size(problem: Problem[Any], prediction: FloatArray, move: FloatArray) -
     """
     loss, y, beta = problem.loss, problem.target, problem.beta
     slope_at_zero = float(np.vdot(loss.gradient(prediction, y), move)) + beta
+    if loss.is_kinked:
+        return (
+            0.0 if slope_at_zero >= 0.0 else max(least_along(loss, prediction, move, y, beta), 0.0)
+        )
     weight = float(np.vdot(loss.majorizer(prediction, y), move**2))
     if slope_at_zero >= 0.0 or weight == 0.0:
         return 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -30,9 +30,56 @@ from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
 from cvxnn.solvers.skip.free import evaluated
 from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
+from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 OnBound = Callable[[DualProof], object] | None
-AnyProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
+SmoothProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
+# Residuals next to a kink, for targets of size one: bounds lose the square of it.
+_STRIP = 2.0**-12
+
+
+@dataclass(frozen=True)
+class SmoothingProver:
+    """A :class:`~cvxnn.certificates.Prover` for a loss with kinks, by that for a smooth one.
+
+    Attributes
+    ----------
+    smoothed : SmoothedProblem
+    inner : RelaxationProver, PartsProver or OutputsProver
+        For the smooth problem.
+    on_stage : callable, optional
+        As for those that are not in parts.
+    """
+
+    smoothed: SmoothedProblem
+    inner: SmoothProver
+    on_stage: Callable[[bool], object] | None = None
+
+    def improve(
+        self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
+    ) -> DualProof:
+        """The better of a proof and what is found; bounds are those of the loss with kinks."""
+        inner: AnyProver = self.inner
+        if self.on_stage is not None:
+            inner = staged(inner, self.on_stage)
+        found = inner.improve(incumbent, self.smoothed.lifted(proof), tol, deadline)
+        proofs = (proof, self.smoothed.proof(found))
+        return max(proofs, key=lambda proof: proof.bound(self.smoothed.whole))
+
+
+AnyProver: TypeAlias = SmoothProver | SmoothingProver
+
+
+def staged(prover: AnyProver, on_stage: Callable[[bool], object]) -> AnyProver:
+    """A prover that says when a stage begins, unless it is in parts."""
+    if isinstance(prover, PartsProver):
+        return prover
+    return replace(prover, on_stage=on_stage)
+
+
+def is_in_parts(prover: AnyProver) -> bool:
+    """Whether a prover divides the rows and its time."""
+    return isinstance(getattr(prover, "inner", prover), PartsProver)
 
 
 def relaxation_prover(
@@ -49,8 +96,8 @@ def relaxation_prover(
     problem : Problem
         There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse readout or without
         one (ReLU, leaky and absolute values, sums and averages over patches), alone or, for one
-        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any smooth loss that is a sum
-        over the rows; none for maxima of patches, gates and dense readouts.
+        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any loss that is a sum over
+        the rows; none for maxima of patches, gates and dense readouts.
         Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
         other data are weaker, by what is charged for rounding.
     intercept : bool
@@ -63,7 +110,7 @@ def relaxation_prover(
 
     Returns
     -------
-    RelaxationProver, PartsProver, OutputsProver or None
+    RelaxationProver, PartsProver, OutputsProver, SmoothingProver or None
         Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
 
     Raises
@@ -90,9 +137,23 @@ def relaxation_prover(
     >>> round(proof.bound(problem), 2)  # two neurons of output 2 - 1/2, and the intercept 3
     1.75
     """
-    rows = problem.rows
     if _relaxed_layer(problem) is None:
         return None
+    if not problem.loss.is_kinked:
+        return _smooth_prover(problem, intercept, on_bound, memory)
+    smoothed = SmoothedProblem.over(problem, _STRIP)
+
+    def note(found: DualProof) -> None:
+        if on_bound is not None:
+            on_bound(smoothed.proof(found))
+
+    return SmoothingProver(smoothed, _smooth_prover(smoothed.problem, intercept, note, memory))
+
+
+def _smooth_prover(
+    problem: Problem[Any], intercept: bool, on_bound: OnBound, memory: Memory | None
+) -> SmoothProver:
+    rows = problem.rows
     if problem.n_outputs > 1:
         return OutputsProver(problem, intercept, on_bound=on_bound)
     if isinstance(rows, SkipLayer):

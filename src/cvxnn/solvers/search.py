@@ -257,6 +257,10 @@ class WithFallback(Search):
         if not self._best.reaches(tol):
             self._show_network(min(self._searches, key=lambda search: search.objective))
 
+    def incumbent(self) -> Neurons:
+        """That of the search whose network is shown, with what is beside its neurons."""
+        return self._shown.incumbent()
+
     def final_proofs(self, *, quick: bool) -> tuple[DualProof, DualProof]:
         """Those of the better search."""
         return self._best.final_proofs(quick=quick)
@@ -279,4 +283,5 @@ class WithFallback(Search):
         self.stalled = 0.0 if awaits else current.stalled
 
     def _show_network(self, search: Search) -> None:
+        self._shown = search
         self.basis, self.neurons, self.objective = search.basis, search.neurons, search.objective

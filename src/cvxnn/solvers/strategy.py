@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,14 @@ from cvxnn.solvers.search import Search
 # bound on another day.
 SHARP, _WORK = 1e-6, 100_000_000
 _MOST_NODES = 100_000
+
+
+class Join(Enum):
+    """When neurons and an intercept are searched for at once."""
+
+    NEVER = "never"
+    AFTER = "after searches beside intercepts that came to no end"
+    FIRST = "first"
 
 
 class Strategy(ABC):
@@ -60,6 +69,21 @@ class Strategy(ABC):
     ) -> TileSearch | None:
         """A rough search for neurons and an intercept at once, where that is worth it."""
         return None
+
+    def jointly(
+        self,
+        problem: Problem[Any],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> Search | None:
+        """A search for neurons and an intercept at once, to the end, where there is one."""
+        return None
+
+    def join(self, problem: Problem[Any], deadline: Deadline) -> Join:
+        """Whether that is better than searches beside given intercepts."""
+        return Join.NEVER
 
     @property
     def arrays(self) -> dict[str, FloatArray]:

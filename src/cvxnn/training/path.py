@@ -118,7 +118,8 @@ def largest_beta(
         free linear part alone. Up to 1e-6 for rows and patches, in closed form for gates
         that are given and for linear networks. An upper bound, from which on the same
         holds, where the exact oracle does not finish within some seconds' work or the time
-        limit, where the rank is above 9, with max pooling, and where gates are drawn.
+        limit, where the rank is above 9, with max pooling, where gates are drawn, and
+        where a loss has a kink at the predictions of that network in several rows.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,15 @@ from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.memory import Memory
-from cvxnn.relaxation.parts import PartsProver
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.proof_time import ProofTime
-from cvxnn.solvers.relaxed import may_need_relaxation, needs_relaxation, relaxation_prover
+from cvxnn.solvers.relaxed import (
+    is_in_parts,
+    may_need_relaxation,
+    needs_relaxation,
+    relaxation_prover,
+    staged,
+)
 from cvxnn.solvers.search import Pursuit, Search
 from cvxnn.training.advice import advice
 from cvxnn.training.certificate import bound_certificate
@@ -256,14 +261,13 @@ class Run:
         )
         if prover is None:
             return status
-        if not isinstance(prover, PartsProver):
-            prover = replace(prover, on_stage=lambda is_last: outlook.begin(is_last=is_last))
+        prover = staged(prover, lambda is_last: outlook.begin(is_last=is_last))
         neurons = self._units.reduced(self._model.neurons(network))
         self._proof = prover.improve(neurons, self._proof, self._limits.tol, deadline)
         if interrupt_pending():
             return Status.INTERRUPTED
         # Parts end where their shares of the time do.
-        outlook.at_rest = not isinstance(prover, PartsProver) and not deadline.passed
+        outlook.at_rest = not is_in_parts(prover) and not deadline.passed
         return status
 
     @property

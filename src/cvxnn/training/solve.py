@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.errors import warn_of_convergence
-from cvxnn.losses import Loss
+from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
@@ -66,12 +66,13 @@ def solve(
         patterns, which must fit into memory; :class:`Sampled` has only the patterns of
         random directions, and is optimal for those.
     loss : str or Loss, default "squared"
-        ``"squared"``, ``"huber"``, ``"logistic"``, ``"squared_hinge"``, ``"softmax"``,
-        ``"poisson"`` or ``"gamma"``. ``"huber"`` has ``delta=1``; give ``HuberLoss(delta)`` for
-        another. The next two are for labels, and ``"softmax"`` is for classes: y has a column for
-        each, with 1 for the class of a row and 0 elsewhere. The last two are half of a deviance,
-        of counts y >= 0 and of amounts y > 0: predictions are logarithms of what is expected, and
-        an `intercept` is in order. Each is a sum over the rows.
+        For numbers ``"squared"``; ``"huber"`` with ``delta=1``, give ``HuberLoss(delta)`` for
+        another; ``"absolute"``; or ``"quantile"`` of the level 0.5, give ``QuantileLoss(level)``
+        for another. For labels ``"logistic"``, ``"squared_hinge"`` or ``"hinge"``. And
+        ``"softmax"`` is for classes: y has a column for each, with 1 for the class of a row
+        and 0 elsewhere. ``"poisson"`` and ``"gamma"`` are half of a deviance, of counts y >= 0
+        and of amounts y > 0: predictions are logarithms of what is expected, and an `intercept`
+        is in order. Each is a sum over the rows.
     intercept : bool, default False
         Whether a number is added to every prediction that costs nothing, one for each output:
         then the objective is that of the best one, and the bound that over all of them. The
@@ -135,7 +136,9 @@ def solve(
     rank two, where a round costs O(n c), and by branch and bound up to rank 5 or so.
 
     Any other loss of one output is a sequence of weighted squares, which are squared losses on
-    scaled rows (proximal Newton): some ten times the work.
+    scaled rows (proximal Newton): some ten times the work. Absolute, quantile and hinge losses
+    have kinks, which are smoothed over a width that falls until the gap is within tol: objective
+    and bound are those of the loss itself (the bound by its own conjugate, on a box).
 
     A round of the others solves the program on a working set by a structured
     interior-point method, and prices every cell of the arrangement by conic
@@ -200,6 +203,7 @@ def prepare(
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
     model.check_method(method)
+    model.check_loss(as_loss(loss))
     problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight, intercept)
     model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]

@@ -12,6 +12,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.errors import InputError
 
 # Digits that are kept, and the step of shares of which logarithms are taken.
 _DIGITS, _STEP = 40, Decimal("1e-26")
@@ -285,9 +286,94 @@ def _small_entropy(s: Decimal) -> Decimal:
     return DOWN.add(rest, DOWN.minus(UP.multiply(s, logarithm)))
 
 
-def _longest(sizes: FloatArray, weights: FloatArray, delta: float) -> Decimal:
+class _Linear(Dual):
+    """``t B`` with ``B = sum_i v_i y_i``, on a box: of a loss with a kink at y, and else linear."""
+
+    def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray) -> None:
+        super().__init__(v, y, weights)
+        self._product = Decimal(0)
+        for a, b in zip(v.tolist(), y.tolist(), strict=True):
+            self._product = DOWN.add(self._product, DOWN.multiply(Decimal(a), Decimal(b)))
+
+    def _longest_in(self, low: Decimal, high: Decimal) -> Decimal:
+        """The t up to which ``-w low <= t v <= w high``, rounded down."""
+        v, w = self._v, self._w
+        return min(_longest(np.maximum(v, 0.0), w, high), _longest(np.maximum(-v, 0.0), w, low))
+
+    def best(self, longest: Decimal) -> Decimal:
+        # Without an end nothing is known of predictions, and v is 0.
+        return longest if self._product > 0 and longest.is_finite() else Decimal(0)
+
+    def value(self, t: Decimal) -> float:
+        return floor(DOWN.multiply(t, self._product))
+
+
+@final
+class AbsoluteDual(_Linear):
+    """``w |f - y|``: the conjugate at -v is ``-v y`` for ``|v| <= w``.
+
+    Examples
+    --------
+    >>> y = np.array([2.0])
+    >>> AbsoluteDual(0.5 * y, y, np.ones(1)).lower_bound(2.0, 0.5)  # |y| 0.25
+    0.5
+    """
+
+    name: ClassVar[str] = "absolute"
+
+    @property
+    def longest(self) -> Decimal:
+        return self._longest_in(Decimal(1), Decimal(1))
+
+
+@final
+class QuantileDual(_Linear):
+    """The same for ``w (level - 1) <= v <= w level``.
+
+    Examples
+    --------
+    >>> y = np.array([2.0])
+    >>> QuantileDual(y, y, np.ones(1), 0.75).lower_bound(0.0, 1.0)  # all of the loss at 0
+    1.5
+    """
+
+    name: ClassVar[str] = "quantile"
+
+    def __init__(self, v: FloatArray, y: FloatArray, weights: FloatArray, level: float) -> None:
+        if not 0.0 < level < 1.0:
+            raise InputError(f"The loss of the certificate has the level {level:g}, which is none.")
+        super().__init__(v, y, weights)
+        self._level = Decimal(level)
+
+    @property
+    def longest(self) -> Decimal:
+        return self._longest_in(DOWN.subtract(Decimal(1), self._level), self._level)
+
+
+@final
+class HingeDual(_Linear):
+    """``w max(0, 1 - y f)``: for ``s = y v`` in [0, w] the conjugate is ``-s``.
+
+    Examples
+    --------
+    >>> y = np.array([-1.0])
+    >>> HingeDual(y, y, np.ones(1)).lower_bound(0.0, 1.0)
+    1.0
+    """
+
+    name: ClassVar[str] = "hinge"
+    has_signs: ClassVar[bool] = True
+
+    @property
+    def longest(self) -> Decimal:
+        if (self._y * self._v < 0.0).any():
+            return Decimal(0)
+        return _longest(np.abs(self._v), self._w, 1.0)
+
+
+def _longest(sizes: FloatArray, weights: FloatArray, delta: float | Decimal) -> Decimal:
     """The least of ``delta weights / sizes``, rounded down."""
-    shares = sizes / (weights * delta)
+    shares = sizes / (weights * float(delta))
     # Only those that are near the largest as floats can be the largest.
     near = np.flatnonzero((shares >= shares.max(initial=0.0) * (1.0 - 1e-12)) & (sizes > 0.0))
     ends = [

@@ -82,6 +82,19 @@ def _logistic(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArr
     return np.logaddexp(0.0, -y * f)
 
 
+def _absolute(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    return np.abs(f - y)
+
+
+def _quantile(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    level = float(loss["level"])
+    return level * np.maximum(y - f, 0.0) + (1.0 - level) * np.maximum(f - y, 0.0)
+
+
+def _hinge(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
+    return np.maximum(1.0 - y * f, 0.0)
+
+
 def _squared_hinge(f: FloatArray, y: FloatArray, loss: Mapping[str, Any]) -> FloatArray:
     return 0.5 * np.maximum(1.0 - y * f, 0.0) ** 2
 
@@ -135,6 +148,9 @@ _OF_LOGARITHMS = {"poisson": _poisson, "gamma": _gamma}
 _OF_NUMBERS: dict[str, Callable[[FloatArray, FloatArray, Mapping[str, Any]], FloatArray]] = {
     "squared": _squared,
     "huber": _huber,
+    "absolute": _absolute,
+    "quantile": _quantile,
     "logistic": _logistic,
     "squared_hinge": _squared_hinge,
+    "hinge": _hinge,
 }

@@ -6,7 +6,16 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.verification.duals import Dual, HuberDual, LogisticDual, SquaredDual, SquaredHingeDual
+from cvxnn.verification.duals import (
+    AbsoluteDual,
+    Dual,
+    HingeDual,
+    HuberDual,
+    LogisticDual,
+    QuantileDual,
+    SquaredDual,
+    SquaredHingeDual,
+)
 from cvxnn.verification.log_links import GammaDual, PoissonDual
 from cvxnn.verification.outputs.softmax import SoftmaxDual
 
@@ -15,7 +24,10 @@ DUALS: dict[str, type[Dual]] = {
     for kind in (
         SquaredDual,
         HuberDual,
+        AbsoluteDual,
+        QuantileDual,
         SquaredHingeDual,
+        HingeDual,
         LogisticDual,
         SoftmaxDual,
         PoissonDual,

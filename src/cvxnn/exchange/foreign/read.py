@@ -15,7 +15,7 @@ from cvxnn.errors import InputError
 from cvxnn.exchange.foreign.labels import Columns, Labels, Signs
 from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, detached, from_layers, weights
 from cvxnn.exchange.foreign.torch_network import read_module
-from cvxnn.losses import HuberLoss, Loss, SoftmaxLoss, as_loss
+from cvxnn.losses import Loss, SoftmaxLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.validation import as_real_array
 
@@ -184,8 +184,7 @@ def _check_perceptron(model: Any, name: str) -> None:
 def read_regressor(model: Any) -> ReadNetwork:
     """A fitted ``ConvexReLURegressor``, or the one that chose its beta."""
     _check_convex(model, "ConvexReLURegressor", "network_")
-    loss = HuberLoss(model.delta) if model.loss == "huber" else as_loss(model.loss)
-    return _read_convex(model, model.network_, loss)
+    return _read_convex(model, model.network_, model._loss())
 
 
 def read_classifier(model: Any) -> ReadNetwork:

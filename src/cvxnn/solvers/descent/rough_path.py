@@ -17,9 +17,12 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 # Roundings that the best intercept may be off by.
 _OF_INTERCEPT = 1_000
+# Residuals next to a kink, for targets of size one: far from rounding in float32.
+_STRIP = 2.0**-7
 
 
 @final
@@ -88,6 +91,10 @@ class RoughPath:
         scaled, self._units = replace(problem, loss=loss).in_units()
         # Of a beta of the data over one of the search.
         self._beta_unit = problem.loss.weight_unit * self._units.rows * self._units.targets
+        if loss.is_kinked:
+            smoothed = SmoothedProblem.over(scaled, _STRIP)
+            scaled = smoothed.problem
+            self._beta_unit /= smoothed.width
         self._basis, to_direction = row_space(scaled.rows.rows)
         reduced = scaled.on(scaled.rows.turned(self._basis))
         arguments = (self._basis.T @ to_direction, random_state)

@@ -102,6 +102,11 @@ class InterceptSearch(IncumbentSearch):
     start : Neurons, optional
         Neurons to begin with, and the intercept beside them.
 
+    Attributes
+    ----------
+    most_rounds : float
+        After so many it says that it is stuck.
+
     Notes
     -----
     Exact oracles are asked only beside the intercept that is a root without them; where
@@ -118,6 +123,7 @@ class InterceptSearch(IncumbentSearch):
         start: Neurons | None = None,
     ) -> None:
         super().__init__(problem, nothing, proof.kind, deadline)
+        self.most_rounds = np.inf
         self.basis = np.eye(problem.rows.n_features)
         self._searches, self._rough, self._start = searches, searches.rough, start
         # Where no oracle is asked there is nothing to add to the first searches.
@@ -138,6 +144,10 @@ class InterceptSearch(IncumbentSearch):
     def step(self, tol: float) -> None:
         """One round of a search beside an intercept; of the next, where that is at its end."""
         check_interrupt()
+        self.most_rounds -= 1.0
+        if self.most_rounds < 0.0:
+            self.stalled = np.inf
+            return
         inner_tol = _inner_tolerance(tol)
         if self._rough is not None:
             self._advance_roughly(self._rough)

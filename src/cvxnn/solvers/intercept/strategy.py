@@ -15,8 +15,12 @@ from cvxnn.losses.offset import best_offset
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
 from cvxnn.solvers.intercept.search import BesideOffsets, Evaluated, InterceptSearch
-from cvxnn.solvers.search import Search
-from cvxnn.solvers.strategy import Strategy
+from cvxnn.solvers.search import Search, WithFallback
+from cvxnn.solvers.strategy import Join, Strategy
+
+# Rounds beside intercepts after which neurons and an intercept are searched for at once, where
+# that may be quicker.
+_MOST_ROUNDS = 80
 
 
 @final
@@ -69,6 +73,12 @@ class InterceptStrategy(Strategy):
         certifies: bool = True,
     ) -> Search:
         """The same for another problem on the same rows."""
+        join = self._inner.join(problem, deadline)
+        joint = None
+        if join is Join.FIRST:
+            joint = self._inner.jointly(problem, start, deadline, certifies=certifies)
+        if joint is not None:
+            return joint
 
         def open_beside(offset: float, start: Neurons | None, certifies: bool) -> Search:
             return self._inner.open_for(
@@ -80,7 +90,16 @@ class InterceptStrategy(Strategy):
             asks=self._inner.asks and certifies, polishes=self._inner.polishes,
         )  # fmt: skip
         proof = self._inner.first_proof()
-        return InterceptSearch(problem, self.nothing(), searches, proof, deadline, start)
+        search = InterceptSearch(problem, self.nothing(), searches, proof, deadline, start)
+        if join is not Join.AFTER:
+            return search
+        search.most_rounds = _MOST_ROUNDS
+
+        def open_second() -> Search | None:
+            found = search.incumbent()
+            return self._inner.jointly(problem, found, deadline, certifies=certifies)
+
+        return WithFallback(search, open_second)
 
     def opening(self) -> Neurons:
         """A first network beside the best constant, and then the best intercept beside it."""

@@ -57,7 +57,8 @@ def evaluated(problem: Problem[SkipLayer], neurons: Neurons, w: FloatArray) -> E
 def with_linear(rows: SkipLayer, neurons: Neurons, w: FloatArray) -> Neurons:
     """The neurons with a linear part beside them, and an intercept where there is one."""
     if rows.has_constant:
-        return replace(neurons, linear=w[:-1], intercept=float(w[-1]))
+        linear = w[:-1] if rows.linear.size else None
+        return replace(neurons, linear=linear, intercept=float(w[-1]))
     return replace(neurons, linear=w)
 
 
@@ -73,6 +74,8 @@ class FreeSkipSearch(Search):
     free : FreeProblem
     open_search : Opener
         Opens the search for neurons alone.
+    start : Neurons, optional
+        Where that starts.
 
     Attributes
     ----------
@@ -80,10 +83,12 @@ class FreeSkipSearch(Search):
         The w beside `neurons`.
     """
 
-    def __init__(self, free: FreeProblem, open_search: Opener) -> None:
+    def __init__(
+        self, free: FreeProblem, open_search: Opener, start: Neurons | None = None
+    ) -> None:
         self._free = free
         self.basis = np.eye(free.problem.rows.n_features)
-        self._inner = open_search(free.inner, None)
+        self._inner = open_search(free.inner, start)
         self._take_over()
 
     def step(self, tol: float) -> None:

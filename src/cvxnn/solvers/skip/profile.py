@@ -173,8 +173,22 @@ class ProfiledProblem:
             return np.inf
         total, lengths = self._line.values, self.problem.rows.layer.lengths
         sizes = lengths * (reached / self.problem.beta)
+        by_growth = self._reach_by_growth(reached, sizes)
+        if np.isfinite(by_growth):
+            return by_growth
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return min(self._reach_by(total, moves, reached, sizes) for moves in self._moves(total))
+
+    def _reach_by_growth(self, reached: float, sizes: FloatArray) -> float:
+        """The same from ``l(f + B c) >= g ||B c||_1 - g ||y||_1 - g ||f||_1 - (constants)``."""
+        y, growth = self.problem.y, self.problem.loss.growth(self.problem.y)
+        slope = 0.0 if growth is None else float(growth[0].min())
+        if growth is None or slope <= 0.0:
+            return np.inf
+        others = float(growth[0] @ (np.abs(y) + sizes)) + float(growth[1].sum())
+        rounding = 1.0 + 4.0 * (len(y) + 32) * EPS
+        # On an orthonormal basis, nearly, the length of c is that of B c.
+        return (reached + others) / (slope * self.space.least) * rounding
 
     @property
     def _line(self) -> Prediction:

@@ -1,0 +1,1 @@
+"""Losses with kinks, by a sequence of smooth ones."""
