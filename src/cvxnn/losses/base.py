@@ -111,6 +111,9 @@ class Loss(ABC):
     is_kinked: bool = False
     joins_outputs: bool = False
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def check(self, y: FloatArray) -> None:  # noqa: B027
         """InputError if targets are none for this loss."""
 

@@ -180,6 +180,9 @@ class QuantileLoss(ResidualKink):
     def __init__(self, level: float = 0.5) -> None:
         self.level = check_level(level, "level")
 
+    def __repr__(self) -> str:
+        return f"QuantileLoss({self.level:g})"
+
     @property
     def ends(self) -> tuple[float, float]:
         return self.level - 1.0, self.level

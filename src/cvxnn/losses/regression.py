@@ -95,6 +95,9 @@ class HuberLoss(RegressionLoss):
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = check_positive(delta, "delta")
 
+    def __repr__(self) -> str:
+        return f"HuberLoss({self.delta:g})"
+
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         size = np.abs(prediction - y)
         inner = np.minimum(size, self.delta)
