@@ -208,3 +208,9 @@ def test_balanced_sums_of_losses(v, labels):
     dual = hinge.balanced(0.3 * v, y)
     assert all(sum(map(Fraction, column)) == 0 for column in dual.T)
     assert np.isfinite(hinge.conjugate(dual, y))
+
+
+def test_probabilities_that_are_lost_beside_a_large_weight():
+    dual, y = np.array([[7e-319, 0.0, -7e-319]]), np.array([[3e5, 0.0, 0.0]])
+    assert abs(SOFTMAX.conjugate(dual, y)) <= 1e-300
+    assert 0.0 <= SOFTMAX.conjugate_error(dual, y) < np.inf

@@ -303,7 +303,7 @@ def test_the_empty_network_and_zero_targets():
         ({"random_state": -1}, "random_state must be"),
         ({"callback": 3}, "callback must be callable"),
         ({"network": ([[1e200] * 3], [1e200])}, "objective of the network is beyond float64"),
-        ({"loss": "hinge"}, "loss must be one of"),
+        ({"loss": "magic"}, "loss must be one of"),
         ({"loss": "logistic", "y": np.arange(20.0)}, "labels -1 and 1"),
         ({"sample_weight": -np.ones(20)}, "at least 0"),
         ({"sample_weight": np.ones(3)}, "shape"),

@@ -266,7 +266,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ...     ConvexReLURegressor(beta=1.0, loss="quantile", quantile=level).fit(x, y).predict(x)
     ...     for level in (0.05, 0.95)
     ... )
-    >>> abs(np.mean((low <= y) & (y <= high)) - 0.9) <= 0.02
+    >>> 0.85 < np.mean((low <= y) & (y <= high)) < 0.95  # up to the rows that are on the curves
     np.True_
 
     Two targets, whose network has two outputs:

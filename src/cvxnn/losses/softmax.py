@@ -14,6 +14,7 @@ from cvxnn.losses.base import Loss
 # thousand of them are not rounded.
 _BITS = 40
 _TINY = 1e-300
+_SMALLEST = 5e-324
 # Scalings of rows and columns, and the share that is mixed in at most: it makes room for what is
 # shared out.
 _SCALINGS, _MIXED = 2_000, 1e-7
@@ -114,16 +115,16 @@ class SoftmaxLoss(Loss):
         # Rows of the sum 0 are asked for by `longest`: those of a multiple are rounded.
         inside = (p >= -4.0 * EPS * np.abs(y)).all(axis=1)
         p = np.maximum(p, 0.0)
-        return np.where(inside, xlogy(p, p / _total(y)).sum(axis=1), np.inf)
+        return np.where(inside, _entropies(p, y).sum(axis=1), np.inf)
 
     def conjugate_moduli(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         p = np.maximum(y - dual, 0.0)
-        return np.asarray((np.abs(xlogy(p, p / _total(y))) + p).sum(axis=1))
+        return np.asarray((np.abs(_entropies(p, y)) + p).sum(axis=1))
 
     def conjugate_error(self, dual: FloatArray, y: FloatArray) -> float:
         # A difference errs by eps of its terms, and ``x log x`` by no more than it would at 0.
         error = 2.0 * EPS * (np.abs(y) + np.abs(dual))
-        of_differences = np.abs(xlogy(error, error / _total(y))) + error
+        of_differences = np.abs(_entropies(error, y)) + error
         return super().conjugate_error(dual, y) + 2.0 * float(of_differences.sum())
 
     def prediction(self, dual: FloatArray, y: FloatArray) -> FloatArray:
@@ -186,6 +187,11 @@ def _cancels(v: FloatArray) -> BoolArray:
     unit = _units(np.abs(v).max(axis=1, keepdims=True))
     # Of multiples of one number, and not too large ones, no sum is rounded.
     return np.asarray((np.rint(v / unit) * unit == v).all(axis=1) & (v.sum(axis=1) == 0.0))
+
+
+def _entropies(p: FloatArray, y: FloatArray) -> FloatArray:
+    """``p log(p / total)`` of numbers p >= 0, where a share that is lost counts as the smallest."""
+    return np.asarray(xlogy(p, np.maximum(p / _total(y), _SMALLEST)))
 
 
 def _total(y: FloatArray) -> FloatArray:

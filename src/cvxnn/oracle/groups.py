@@ -24,6 +24,8 @@ from cvxnn.oracle.tree_search import worker_map
 _STARTS = 16
 # Of a sum and a product, relative.
 _ROUNDING = 1.0 + 8.0 * EPS
+# More than the root of the smallest number.
+_TINY = 1e-150
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -247,6 +249,9 @@ class _Drifts:
         # A sum of n squares errs by n eps of it, each entry by eps of its own.
         rounding = 1.0 + 2.0 * (len(w) + 8) * EPS
         distance = float(np.sqrt(difference @ difference)) * rounding
+        if difference.any():
+            # Squares of the smallest differences are lost.
+            distance += _TINY * len(w)
         self._known.append((w, distance))
         return distance
 

@@ -55,11 +55,11 @@ def test_what_are_no_classes_is_refused(y, words):
 def test_losses_of_classes():
     for loss in ("softmax", "squared", "huber", SoftmaxLoss()):
         KINDS.check_loss(loss)
-    for loss in ("logistic", "squared_hinge"):
+    for loss in ("logistic", "squared_hinge", "hinge"):
         refused(lambda loss=loss: KINDS.check_loss(loss), f"got '{loss}', which is for labels -1")
     for labels in (KINDS, Signs((0, 1))):
         with pytest.raises(InputError, match="loss must be one of"):
-            labels.check_loss("hinge")
+            labels.check_loss("magic")
 
 
 def test_notes_name_the_classes():
