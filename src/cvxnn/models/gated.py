@@ -19,8 +19,9 @@ from cvxnn.networks import TwoLayerNetwork
 from cvxnn.networks.stages import Affine, Gate, Stages
 from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
 from cvxnn.problems import Problem
+from cvxnn.solvers.columns.gate_draws import GateDraws
 from cvxnn.solvers.columns.gate_search import GatedNeurons
-from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
+from cvxnn.solvers.columns.gate_strategy import GateStrategy
 from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_count, check_data

@@ -13,7 +13,8 @@ from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows
 from cvxnn.losses import as_loss
 from cvxnn.problems import Problem
-from cvxnn.solvers.columns.gate_strategy import GateDraws, GateStrategy
+from cvxnn.solvers.columns.gate_draws import GateDraws
+from cvxnn.solvers.columns.gate_strategy import GateStrategy
 
 any_loss = pytest.mark.parametrize("loss", LOSSES)
 

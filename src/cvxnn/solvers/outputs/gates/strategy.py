@@ -13,17 +13,16 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers.gated import GatedRows
 from cvxnn.oracle.outputs.gates import OutputsGateOracle
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.columns.gate_draws import GateDraws, GatesStrategy
 from cvxnn.solvers.columns.gate_search import GatedNeurons
-from cvxnn.solvers.columns.gate_strategy import GateDraws
 from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.outputs.gates.search import GatedOutputsSearch
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
-from cvxnn.solvers.strategy import Strategy
 
 
 @final
-class GatedOutputsStrategy(Strategy):
-    """One search, on the gates of the rows and those that are drawn when it opens.
+class GatedOutputsStrategy(GatesStrategy):
+    """One search for several outputs, on the gates of the rows and those that are drawn.
 
     Parameters
     ----------
@@ -37,12 +36,8 @@ class GatedOutputsStrategy(Strategy):
     def __init__(
         self, problem: Problem[GatedRows], draws: GateDraws | None = None, *, intercept: bool
     ) -> None:
-        self._problem, self._draws, self._intercept = problem, draws, intercept
-        self.n_patterns = problem.rows.n_gates
-
-    def open(self, deadline: Deadline) -> GatedOutputsSearch:
-        """Draw the gates and price the network without neurons."""
-        return self.open_for(self._problem, None, deadline)
+        super().__init__(problem, draws)
+        self._intercept = intercept
 
     def open_for(
         self,
@@ -53,16 +48,8 @@ class GatedOutputsStrategy(Strategy):
         certifies: bool = True,
     ) -> GatedOutputsSearch:
         """The same for another problem on the rows, whose gates are drawn once."""
-        if self._draws is not None:
-            rows = self._draws.drawn_for(self._problem.rows, deadline)
-            self._problem, self._draws, self.n_patterns = self._problem.on(rows), None, rows.n_gates
-        on_gates = problem.on(self._problem.rows)
+        on_gates = self._on_gates(problem, deadline)
         return GatedOutputsSearch(on_gates, deadline, intercept=self._intercept)
-
-    @property
-    def arrays(self) -> dict[str, FloatArray]:
-        """The gates, once they are known."""
-        return {} if self._draws is not None else {"gates": self._problem.rows.gates}
 
     def opening(self) -> Neurons:
         """The best neuron of the gate of the largest singular value, of the best size.
