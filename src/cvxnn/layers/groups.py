@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
+from cvxnn.layers.costs import Costs
 from cvxnn.layers.relu import Layer
 from cvxnn.layers.rows import Rows, row_chunks
 from cvxnn.validation import check_count
@@ -108,6 +109,8 @@ class GroupedLayer(Rows):
     ----------
     rows : ndarray, shape (n, d)
     groups : tuple of tuple of int
+    costs : Costs, optional
+        Cones of directions and a norm other than the Euclidean one.
 
     Examples
     --------
@@ -118,6 +121,7 @@ class GroupedLayer(Rows):
 
     rows: FloatArray
     groups: tuple[Group, ...]
+    costs: Costs | None = None
 
     @property
     def n_predictions(self) -> int:
@@ -207,10 +211,10 @@ class GroupedLayer(Rows):
         return self.layer.precisely(hidden, weights)
 
     def weighted(self, root: FloatArray) -> Self:
-        return type(self)(self.rows * root[:, None], self.groups)
+        return replace(self, rows=self.rows * root[:, None])
 
     def take(self, outputs: slice | NDArray[np.integer]) -> Self:
-        return type(self)(self.rows[outputs], self.groups)
+        return replace(self, rows=self.rows[outputs])
 
     @cached_property
     def _columns(self) -> FloatArray:
