@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -54,6 +55,19 @@ class Costs:
     def cone(self, sign: float) -> FloatArray:
         """The t_j of the directions ``t_j u_j >= 0`` of a sign, 0 for no constraint, shape (d,)."""
         return sign * np.array(self.monotone, dtype=np.float64) + 0.0
+
+    def of(self, columns: Sequence[int]) -> Costs:
+        """Those of neurons that see some columns only."""
+        return replace(self, monotone=tuple(self.monotone[column] for column in columns))
+
+    def projected(self, directions: FloatArray, sign: float) -> FloatArray:
+        """The rows of `directions` moved into the cone of a sign, of ``N(u) = 1``.
+
+        Entries outside of it become 0, and so does a direction of which nothing is left.
+        """
+        moved = np.where(self.cone(sign) * directions < 0.0, 0.0, directions)
+        norms = self.norms(moved)
+        return np.asarray(moved / np.where(norms > 0.0, norms, 1.0)[:, None])
 
     def norms(self, directions: FloatArray) -> FloatArray:
         """``N(u)`` for the rows u of `directions`, shape (k,)."""
