@@ -164,8 +164,9 @@ class Side:
         return isinstance(oracle, ClimbAndBound) and oracle.reduction.rank > SURE_RANK
 
     def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
-        """What an ascent finds, as the oracle would have it."""
+        """What an ascent finds, as the oracle would have it; all of it, however close."""
         assert isinstance(self.oracle, ClimbAndBound)
+        wanted = replace(wanted, tol=0.0)
         if self.prices is None:
             return self.oracle.climbed(v, wanted)
         prices = self.prices
