@@ -161,6 +161,8 @@ def climb_slowly(
         if step < 1e-7 or length == 0.0:
             break
         trial = (1.0 - step) * u + step * gradient / length
+        if np.linalg.norm(trial) < 1e-12:
+            break
         trial = trial / np.linalg.norm(trial)
         ahead = paid(trial)
         if ahead > reached + 1e-15 * abs(reached):
