@@ -344,6 +344,9 @@ class GroupOracle(VectorOracle[GroupPrice]):
                 prices[k] = SearchPrice(bounds, finished=False, found=found, n_nodes=0)
             else:
                 prices[k] = sides[k].bounded(v, wanted, found)
+                if sides[k].may_not_end and not prices[k].finished:
+                    # Nobody could check in a like time what a search has shown by then.
+                    prices[k] = replace(prices[k], bounds=np.full(2, quick[k]))
         left = [side.bounds(np.full(2, quick[k])) for k, side in sides.items() if k not in climbed]
         return left, prices
 
