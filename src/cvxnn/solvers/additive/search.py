@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -207,6 +207,9 @@ class AdditiveSearch(IncumbentSearch):
             deadline = Deadline(min(deadline.remaining, self._proof_time.exact(ends=False)))
         with nullcontext() if self.rank <= SURE_RANK else self._proof_time.taking():
             price = self._oracle.prove(v, threshold, tol=tol, deadline=deadline)
+        if self.rank > SURE_RANK and not price.finished:
+            # Nobody could check in a like time what a search has shown by then.
+            price = replace(price, bounds=self._oracle.bound_at_once(v, threshold).bounds)
         self._take(DualProof.priced(v[:, None], price))
         return price
 
