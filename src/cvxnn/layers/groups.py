@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.errors import InputError
+from cvxnn.layers.costs import Costs
 from cvxnn.layers.relu import Layer
 from cvxnn.layers.rows import Rows, row_chunks
+from cvxnn.layers.spectral import PaidBound
 from cvxnn.validation import check_count
 
 Group = tuple[int, ...]
@@ -108,6 +110,8 @@ class GroupedLayer(Rows):
     ----------
     rows : ndarray, shape (n, d)
     groups : tuple of tuple of int
+    costs : Costs, optional
+        Cones of directions and a norm other than the Euclidean one.
 
     Examples
     --------
@@ -118,6 +122,7 @@ class GroupedLayer(Rows):
 
     rows: FloatArray
     groups: tuple[Group, ...]
+    costs: Costs | None = None
 
     @property
     def n_predictions(self) -> int:
@@ -182,7 +187,15 @@ class GroupedLayer(Rows):
         if quick:
             return self.layer.bound(v, quick=True)
         groups = range(len(self.groups))
-        return max(Layer(self.seen(group)).bound(v) for group in groups)
+        if self.costs is None:
+            return max(Layer(self.seen(group)).bound(v) for group in groups)
+        signs = self.costs.signs
+        return max(self._paid_bound(group, sign, v) for group in groups for sign in signs)
+
+    def _paid_bound(self, group: int, sign: float, v: FloatArray) -> float:
+        assert self.costs is not None
+        cone = self.costs.of(self.groups[group]).cone(sign)
+        return PaidBound.of(self.seen(group), sign * v, cone).largest(self.costs.l1_ratio)
 
     @cached_property
     def lengths(self) -> FloatArray:
@@ -207,10 +220,10 @@ class GroupedLayer(Rows):
         return self.layer.precisely(hidden, weights)
 
     def weighted(self, root: FloatArray) -> Self:
-        return type(self)(self.rows * root[:, None], self.groups)
+        return replace(self, rows=self.rows * root[:, None])
 
     def take(self, outputs: slice | NDArray[np.integer]) -> Self:
-        return type(self)(self.rows[outputs], self.groups)
+        return replace(self, rows=self.rows[outputs])
 
     @cached_property
     def _columns(self) -> FloatArray:
