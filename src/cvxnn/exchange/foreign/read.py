@@ -220,8 +220,8 @@ def _read_convex(
     if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
         raise InputError(
             f"The network of the {type(model).__name__} is {network!r}, not one of two layers "
-            "with ReLU; its own objective_, dual_bound_ and dual_gap_ say how far it is from the "
-            "best one."
+            "with ReLU and squares as its penalty; its own objective_, dual_bound_ and dual_gap_ "
+            "say how far it is from the best one."
         )
     # As fitted, whatever was set since.
     has_ones = network.n_features > int(model.n_features_in_)
