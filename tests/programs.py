@@ -158,6 +158,11 @@ class Activations:
 
     def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
         """Of the program on all cells, by Clarabel; with or without a free intercept."""
+        options = {"intercept": intercept, "accuracy": accuracy}
+        return self.solved(cp, loss, y, beta, weights, **options)[0]
+
+    def solved(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
+        """The same, and the predictions there."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
         parts = cp.Variable(size), cp.Variable(size)
@@ -175,7 +180,7 @@ class Activations:
         constraints += [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
         program = cp.Problem(cp.Minimize(objective), constraints)
         goals = {"tol_gap_rel": accuracy, "tol_gap_abs": accuracy}
-        return float(program.solve(solver="CLARABEL", **goals))
+        return float(program.solve(solver="CLARABEL", **goals)), prediction.value
 
     def _priced(self, cp, parts):
         """The penalty of the parts of either sign, and what else is asked of them."""
@@ -287,9 +292,7 @@ class Constrained(Grouped):
         for sign, part in zip((1, -1), parts, strict=True):
             norms = (1.0 - r) * cp.norm(part, axis=1) + r * cp.norm(part, 1, axis=1)
             penalty = penalty + cp.sum(norms)
-            constraints += [
-                sign * m * part[:, j] >= 0.0 for j, m in enumerate(self.monotone) if m
-            ]
+            constraints += [sign * m * part[:, j] >= 0.0 for j, m in enumerate(self.monotone) if m]
             if sign not in self.signs:
                 constraints.append(part == 0.0)
         return penalty, constraints

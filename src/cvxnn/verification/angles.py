@@ -96,12 +96,15 @@ def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair,
 
 def _largest_square(p: Pair, g: Pair, q: Pair) -> int:
     """The square of the largest ``g'u`` on an arc, times ``2^_BITS``, rounded up; or 0."""
-    if (cross(p, g) >= 0 and cross(g, q) >= 0) or cross(p, q) < 0:
+    values = [g[0] * x + g[1] * y for x, y in (p, q)]
+    # Of an arc of one point a slope that points away from it is not inside.
+    is_inside = cross(p, g) >= 0 and cross(g, q) >= 0 and max(values) >= 0
+    if is_inside or cross(p, q) < 0:
         return (g[0] * g[0] + g[1] * g[1]) << _BITS
     best = 0
-    for x, y in (p, q):
-        value = max(g[0] * x + g[1] * y, 0)
-        best = max(best, -((-value * value << _BITS) // (x * x + y * y)))
+    for value, (x, y) in zip(values, (p, q), strict=True):
+        if value > 0:
+            best = max(best, -((-value * value << _BITS) // (x * x + y * y)))
     return best
 
 

@@ -67,8 +67,10 @@ def _largest(begins: FloatArray, slopes: FloatArray, ends: FloatArray) -> float:
     """The largest ``g'u`` on arcs between unit vectors, each with a slope g, and 0."""
     lengths = np.sqrt((slopes * slopes).sum(axis=1))
     slack = _INSIDE * lengths
-    inside = (_cross(begins, slopes) >= -slack) & (_cross(slopes, ends) >= -slack)
     at_ends = np.maximum((begins * slopes).sum(axis=1), (ends * slopes).sum(axis=1))
+    inside = (_cross(begins, slopes) >= -slack) & (_cross(slopes, ends) >= -slack)
+    # Of an arc of one point a slope that points away from it is not inside.
+    inside &= at_ends >= -slack
     return float(np.where(inside, lengths, at_ends).max(initial=0.0))
 
 

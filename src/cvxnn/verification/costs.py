@@ -46,7 +46,7 @@ class Costs:
         monotone, shape = settings.get("monotonic_cst") or (), settings.get("shape")
         if not isinstance(monotone, (list, tuple)) or not all(map(_is_direction, monotone)):
             raise InputError("The certificate has monotone columns that are none.")
-        if shape not in _SIGNS:
+        if not (shape is None or (isinstance(shape, str) and shape in _SIGNS)):
             raise InputError("The certificate has a shape that is none.")
         return cls(tuple(monotone), shape, ratio_of(settings))
 
