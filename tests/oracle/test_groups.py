@@ -74,7 +74,7 @@ def test_groups_that_are_skipped_are_below_the_threshold():
     oracle, v = oracle_of(layer), rng.standard_normal(60)
     threshold = 0.9 * oracle.price(v[:, None], 1e-3).bound
     priced = []
-    for oracle_of_group in oracle._oracles:
+    for oracle_of_group in (side.oracle for side in oracle._sides):
         price_vector = oracle_of_group.price_vector
 
         def counted(*arguments, price_vector=price_vector):

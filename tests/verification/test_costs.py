@@ -141,19 +141,20 @@ def test_the_dual_point_of_a_conic_program_proves_its_optimum(settings, features
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    "changed",
     [
-        ({"monotonic_cst": None}, "proves"),
-        ({"monotonic_cst": (1, 0)}, "proves"),
-        ({"shape": None}, "proves"),
-        ({"l1_ratio": 0.0}, "proves"),
-        ({"l1_ratio": 0.4}, "proves"),
-        ({"features": None}, "proves"),
+        {"monotonic_cst": None},
+        {"monotonic_cst": (0, -1)},
+        {"shape": None},
+        {"shape": "concave"},
+        {"l1_ratio": 0.0},
+        {"l1_ratio": 0.4},
+        {"features": None},
     ],
     ids=str,
 )
-def test_a_certificate_of_larger_classes_proves_less(changed, says):
-    X, y = problem(1)
+def test_a_certificate_of_larger_classes_proves_less(changed):
+    X, y = problem(3)
     model = ReLU(monotonic_cst=[1, -1], shape="convex", l1_ratio=0.5, features=1)
     draft, _ = stated(model, X, y, 0.1)
     certificate = replace(draft, dual_bound=draft.verify(X, y, fingerprint=False).bound)
@@ -161,7 +162,7 @@ def test_a_certificate_of_larger_classes_proves_less(changed, says):
     other = replace(certificate, settings={**certificate.settings, **changed})
     assert not other.verify(X, y).accepted
     report = other.sealed().verify(X, y)
-    assert not report.accepted and says in report.reason
+    assert not report.accepted and "proves" in report.reason
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -80,7 +80,7 @@ class Costs:
     l1_ratio: float = 0.0
 
     @classmethod
-    def of(
+    def for_data(
         cls, X: FloatArray, monotone: Sequence[int] | None, shape: str | None, l1_ratio: float
     ) -> Self:
         """From the settings of a model, for data X of shape (n, d).
@@ -109,6 +109,19 @@ class Costs:
     def cone(self, sign: float) -> FloatArray:
         """The t_j of the directions ``t_j u_j >= 0`` of a sign, 0 for no constraint, shape (d,)."""
         return sign * np.array(self.monotone, dtype=np.float64) + 0.0
+
+    def of(self, columns: Sequence[int]) -> Costs:
+        """Those of neurons that see some columns only."""
+        return replace(self, monotone=tuple(self.monotone[column] for column in columns))
+
+    def projected(self, directions: FloatArray, sign: float) -> FloatArray:
+        """The rows of `directions` moved into the cone of a sign, of ``N(u) = 1``.
+
+        Entries outside of it become 0, and so does a direction of which nothing is left.
+        """
+        moved = np.where(self.cone(sign) * directions < 0.0, 0.0, directions)
+        norms = self.norms(moved)
+        return np.asarray(moved / np.where(norms > 0.0, norms, 1.0)[:, None])
 
     def norms(self, directions: FloatArray) -> FloatArray:
         """``N(u)`` for the rows u of `directions`, shape (k,)."""

@@ -18,6 +18,7 @@ from cvxnn.errors import InputError
 from cvxnn.layers.costs import Costs
 from cvxnn.layers.relu import Layer
 from cvxnn.layers.rows import Rows, row_chunks
+from cvxnn.layers.spectral import PaidBound
 from cvxnn.validation import check_count
 
 Group = tuple[int, ...]
@@ -186,7 +187,15 @@ class GroupedLayer(Rows):
         if quick:
             return self.layer.bound(v, quick=True)
         groups = range(len(self.groups))
-        return max(Layer(self.seen(group)).bound(v) for group in groups)
+        if self.costs is None:
+            return max(Layer(self.seen(group)).bound(v) for group in groups)
+        signs = self.costs.signs
+        return max(self._paid_bound(group, sign, v) for group in groups for sign in signs)
+
+    def _paid_bound(self, group: int, sign: float, v: FloatArray) -> float:
+        assert self.costs is not None
+        cone = self.costs.of(self.groups[group]).cone(sign)
+        return PaidBound.of(self.seen(group), sign * v, cone).largest(self.costs.l1_ratio)
 
     @cached_property
     def lengths(self) -> FloatArray:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
+
+_EPS = float(np.finfo(float).eps)
+# Of the Euclidean norm, where a level is looked for.
+_LEAST_SHARE = 1e-3
 
 
 def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> float:
@@ -38,7 +45,6 @@ def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> floa
     >>> bool(spectral_bound(np.eye(2), np.array([3.0, -4.0])) >= 4.0)
     True
     """
-    n, d = X.shape
     # Scaled by a power of two, so without rounding: squares of a small v would vanish.
     largest = float(np.abs(v).max(initial=0.0))
     if largest == 0.0:
@@ -48,18 +54,95 @@ def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> floa
     lengths = np.linalg.norm(X, axis=1)
     units = X / np.where(lengths > 0.0, lengths, 1.0)[:, None]
     linear = float(np.linalg.norm(X.T @ v))
-    worst = 0.0
-    for sign in (1.0, -1.0):
-        weights = np.maximum(sign * v, 0.0) * lengths
-        top = float(weights.sum()) if quick else largest_eigenvalue(units, weights)
-        worst = max(worst, float(np.sqrt(weights.sum() * top)))
+    worst = max(_root(units, lengths, sign * v, quick=quick) for sign in (1.0, -1.0))
+    return (0.5 * linear + 0.5 * worst + _margin(X, v, lengths)) * unit
+
+
+@dataclass(frozen=True)
+class PaidBound:
+    """Upper bounds on ``v'(Xu)_+ - p ||u||_1`` over a cone and ``||u|| <= 1``, for prices p.
+
+    As in :func:`spectral_bound`, but for this sign of v only, and the linear part
+
+        1/2 (X'v)'u - p ||u||_1 <= 1/2 ||h||,    |h_j| = (|(X'v)_j| - 2 p)_+,
+
+    with ``h_j = 0`` where the cone has no u_j of the sign of ``(X'v)_j``.
+
+    Attributes
+    ----------
+    pull : ndarray, shape (d,)
+        ``X'v``, 0 where the cone does not let u follow it.
+    root : float
+        Of the second part.
+    margin : float
+        The rounding.
+    """
+
+    pull: FloatArray
+    root: float
+    margin: float
+
+    @classmethod
+    def of(cls, X: FloatArray, v: FloatArray, cone: FloatArray) -> PaidBound:
+        """For the cone ``t_j u_j >= 0`` of `cone`, shape (d,); O(n d m), m = min(n, d)."""
+        largest = float(np.abs(v).max(initial=0.0))
+        unit = float(np.exp2(np.floor(np.log2(largest)))) if largest > 0.0 else 1.0
+        v = v / unit
+        lengths = np.linalg.norm(X, axis=1)
+        units = X / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        pull = X.T @ v
+        pull[cone * pull < 0.0] = 0.0
+        root = _root(units, lengths, v, quick=False)
+        return cls(pull * unit, root * unit, _margin(X, v, lengths) * unit)
+
+    def at(self, price: float) -> float:
+        """The bound for a price p >= 0, rounding included.
+
+        Examples
+        --------
+        >>> X, v = np.array([[3.0, 4.0]]), np.ones(1)
+        >>> bounds = PaidBound.of(X, v, np.array([0.0, -1.0]))
+        >>> bounds.at(0.0) >= 3.0, bounds.at(1.0) >= 2.0
+        (True, True)
+        """
+        h = np.maximum(np.abs(self.pull) - 2.0 * price, 0.0)
+        return float(0.5 * np.linalg.norm(h) + 0.5 * self.root + self.margin)
+
+    def largest(self, l1_ratio: float) -> float:
+        """Of ``v'(Xu)_+`` where ``(1 - r) ||u|| + r ||u||_1 <= 1``, for the r of `l1_ratio`.
+
+        At most ``max(at(L r) + L r, L)`` for any level L; the least of these is where both are
+        the same. Dekker and Brent's method is as good as any: every level proves a bound.
+        """
+        start = self.at(0.0)
+        if l1_ratio == 0.0 or start == 0.0:
+            return start
+
+        def above(level: float) -> float:
+            return self.at(level * l1_ratio) - level * (1.0 - l1_ratio)
+
+        end = start / max(1.0 - l1_ratio, _LEAST_SHARE)
+        level = brentq(above, 0.0, end) if above(end) < 0.0 else 0.0
+        price = level * l1_ratio
+        return min(start, max(self.at(price) + price, level) * (1.0 + 8.0 * _EPS))
+
+
+def _root(units: FloatArray, lengths: FloatArray, v: FloatArray, *, quick: bool) -> float:
+    """``(sum_i w_i)^(1/2) lambda_max(A)^(1/2)`` for one sign."""
+    weights = np.maximum(v, 0.0) * lengths
+    top = float(weights.sum()) if quick else largest_eigenvalue(units, weights)
+    return float(np.sqrt(weights.sum() * top))
+
+
+def _margin(X: FloatArray, v: FloatArray, lengths: FloatArray) -> float:
+    """What rounding may take."""
+    n, d = X.shape
     # The sums err by n + d eps of their moduli at most, the largest eigenvalue by m^3 eps of
     # itself, m the order of the matrix; it is at least a share 1 / m of the trace, so that
     # its root errs by m^(1/2) times as much as the entries.
     order = min(n, d)
     share = (n + d) * (order + 1.0) ** 0.5 + order**3 + 8
-    margin = 4.0 * share * float(np.finfo(float).eps) * float(np.abs(v) @ lengths)
-    return (0.5 * linear + 0.5 * worst + margin) * unit
+    return 4.0 * share * _EPS * float(np.abs(v) @ lengths)
 
 
 def largest_eigenvalue(units: FloatArray, weights: FloatArray) -> float:

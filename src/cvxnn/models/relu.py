@@ -164,7 +164,7 @@ class ReLU(Model):
     def rows(self, data: ArrayLike) -> Layer | SkipLayer | GroupedLayer:
         """The rows of X, and those of -X for the slope; X as it is for a skip connection."""
         X = check_data(data)
-        costs = Costs.of(X, self.monotonic_cst, self.shape, self.l1_ratio)
+        costs = Costs.for_data(X, self.monotonic_cst, self.shape, self.l1_ratio)
         if self._is_grouped:
             every = (tuple(range(X.shape[1])),)
             groups = every if self.features is None else groups_of(self.features, X)

@@ -11,7 +11,7 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
-from cvxnn.oracle.price import Proposals
+from cvxnn.oracle.price import BOTH, Proposals
 from cvxnn.patterns.cone_kernels import project_on_cell
 from cvxnn.problems import Neurons
 
@@ -97,8 +97,9 @@ class AscentOracle:
         most: int = 100,
         polish: bool = False,
         deadline: Deadline = UNLIMITED,
+        signs: tuple[float, ...] = BOTH,
     ) -> Proposals:
-        """Local maxima above a threshold for both signs, at most `most` for each.
+        """Local maxima above a threshold for each sign, at most `most` for each.
 
         Parameters
         ----------
@@ -115,23 +116,25 @@ class AscentOracle:
             Whether to end at the exact maximiser over the closed cell, where a
             projection on it takes a fraction of a second.
         deadline : Deadline, optional
+        signs : tuple of float, optional
         """
         (v,) = V.T
         drawn = self.draw(n_starts)
-        both = [drawn, drawn]
+        starts = [drawn for _ in signs]
         if neurons is not None:
-            parts = (neurons.signs > 0.0, neurons.signs < 0.0)
-            both = [np.vstack([drawn, neurons.directions[part]]) for part in parts]
+            parts = (neurons.signs == sign for sign in signs)
+            starts = [np.vstack([drawn, neurons.directions[part]]) for part in parts]
         found = []
-        climbed = self._climb_both(v, both, threshold, most, deadline)
-        for sign, (directions, values) in zip((1.0, -1.0), climbed, strict=True):
+        duals = [sign * v for sign in signs]
+        climbed = self._climb_all(duals, starts, threshold, most, deadline)
+        for sign, (directions, values) in zip(signs, climbed, strict=True):
             if polish and self.X.size * self.X.shape[1] <= SETTINGS.polish_work:
                 directions, values = self._polish(sign * v, directions, values, deadline)
             above = values > threshold
             found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
-        directions, signs, values = (np.concatenate(part) for part in zip(*found, strict=True))
+        directions, heads, values = (np.concatenate(part) for part in zip(*found, strict=True))
         best = np.argsort(-values, kind="stable")
-        return Proposals(directions, signs[:, None], values).select(best)
+        return Proposals(directions, heads[:, None], values).select(best)
 
     def draw(self, n_starts: int) -> FloatArray:
         """Unit directions, spread evenly over the hyperplanes of the data."""
@@ -140,32 +143,35 @@ class AscentOracle:
         norms = np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(drawn / np.where(norms > 0.0, norms, 1.0))
 
-    def _climb_both(
+    def _climb_all(
         self,
-        v: FloatArray,
+        duals: list[FloatArray],
         starts: list[FloatArray],
         threshold: float,
         most: int,
         deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Short climbs from all starts, then longer ones where they promise something."""
-        short = self._climb(v, starts, SETTINGS.short_steps, deadline)
+        short = self._climb(duals, starts, SETTINGS.short_steps, deadline)
         promising = []
         for directions, values in short:
             good = values > SETTINGS.promising * threshold
             found = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
             promising.append(found[0])
-        climbed = self._climb(v, promising, SETTINGS.climb_steps, deadline)
+        climbed = self._climb(duals, promising, SETTINGS.climb_steps, deadline)
         return [distinct(*reached, most, SETTINGS.same) for reached in climbed]
 
     def _climb(
-        self, v: FloatArray, starts: list[FloatArray], n_steps: int, deadline: Deadline
+        self,
+        duals: list[FloatArray],
+        starts: list[FloatArray],
+        n_steps: int,
+        deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
-        """Climb from `starts` for v and for -v, in pieces that an interrupt gets between."""
+        """Climb from `starts` for each dual point, in pieces that an interrupt gets between."""
         directions = [np.ascontiguousarray(part).copy() for part in starts]
         steps = [np.ones(len(part)) for part in starts]
         values = [np.full(len(part), -np.inf) for part in starts]
-        duals = [v, -v]
         size = max(1, SETTINGS.chunk_work // max(self.X.size * n_steps, 1))
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:

@@ -117,11 +117,11 @@ class BranchAndBound(VectorOracle[TreePrice]):
         weights = HyperplaneWeights.of(self.reduction, v)
         rank = self.reduction.rank
         if rank > MAX_RANK:
-            bounds = np.full(2, spectral_bound(self._X, v))
+            bounds = wanted.bounds(spectral_bound(self._X, v))
             return TreePrice(bounds, not v.any(), Proposals.none(self._X.shape[1]), 0)
         search = TreeSearch(
             self.reduction.normals, weights, max(wanted.threshold, 0.0) / weights.unit,
-            wanted.tol, wanted.deadline, self._max_nodes,
+            wanted.tol, wanted.deadline, self._max_nodes, wanted.signs,
         )  # fmt: skip
         if rank > 0 and search.mass > 0.0:
             search.seed(starting_points(self._X, self.reduction, v, wanted.starts))
@@ -131,7 +131,7 @@ class BranchAndBound(VectorOracle[TreePrice]):
         if not finished:
             bound = min(bound, spectral_bound(self._X, v))
         found = proposals_of(self._X, self.reduction, v, wanted.threshold, search.found)
-        return TreePrice(np.full(2, bound), finished, found, search.n_nodes)
+        return TreePrice(wanted.bounds(bound), finished, found, search.n_nodes)
 
 
 @final
@@ -180,7 +180,7 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
         """What the ascent finds."""
         return self._ascent.search(
             v[:, None], wanted.threshold, self._n_starts,
-            most=self._most, polish=True, deadline=wanted.deadline,
+            most=self._most, polish=True, deadline=wanted.deadline, signs=wanted.signs,
         ).turned(self._basis.T)  # fmt: skip
 
     def bounded(self, v: FloatArray, wanted: Wanted, climbed: Proposals) -> SearchPrice:

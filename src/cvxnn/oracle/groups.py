@@ -16,6 +16,7 @@ from cvxnn.layers.groups import GroupedLayer
 from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
 from cvxnn.oracle.choice import Effort, RowGeometry, tree_of
+from cvxnn.oracle.costs import PricedRows, Prices
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.tree_search import worker_map
@@ -26,6 +27,9 @@ _STARTS = 16
 _ROUNDING = 1.0 + 8.0 * EPS
 # More than the root of the smallest number.
 _TINY = 1e-150
+
+# Levels of a largest quotient: it is superlinear.
+_MOST_LEVELS = 30
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -77,7 +81,7 @@ class GroupGeometry:
 
         def found(group: int) -> RowGeometry:
             deadline.check()
-            part = RowGeometry(layer.seen(group), deadline, lists_cells=False)
+            part = RowGeometry(_looked_at(layer, group), deadline, lists_cells=False)
             if part.circle is None:
                 part.reduction  # noqa: B018
             return part
@@ -91,21 +95,69 @@ class GroupGeometry:
 
     def oracle(self, layer: GroupedLayer, scales: FloatArray | None, effort: Effort) -> GroupOracle:
         """The oracle of the same rows multiplied by `scales`, which are those of `layer`."""
+        sides = []
+        for group in range(len(layer.groups)):
+            priced = priced_rows(layer, group)
+            own = scales if priced is None or scales is None else priced.scaled(scales)
+            oracle = self._oracle_of(layer, group, own, effort)
+            if priced is None:
+                sides.append(Side(group, oracle))
+            else:
+                signs = priced.costs.signs
+                sides += [Side(group, oracle, Prices(priced, sign, 0.0)) for sign in signs]
+        return GroupOracle(layer, sides)
 
-        def one(group: int) -> RankTwoOracle | ClimbAndBound:
-            part = self.parts[group]
-            if part.circle is not None:
-                circle = part.circle if scales is None else part.circle.weighted(scales)
-                return RankTwoOracle(circle, most=effort.most, depth=effort.depth)
-            rows = layer.seen(group)
-            reduction = part.reduction if scales is None else part.reduction.weighted(scales)
-            tree = tree_of(rows, reduction, effort.max_nodes)
-            assert effort.random_state is not None
-            return ClimbAndBound(
-                rows, tree, effort.random_state, most=effort.most, n_starts=_STARTS
-            )
+    def _oracle_of(
+        self, layer: GroupedLayer, group: int, scales: FloatArray | None, effort: Effort
+    ) -> RankTwoOracle | ClimbAndBound:
+        part = self.parts[group]
+        if part.circle is not None:
+            circle = part.circle if scales is None else part.circle.weighted(scales)
+            return RankTwoOracle(circle, most=effort.most, depth=effort.depth)
+        rows = _looked_at(layer, group)
+        reduction = part.reduction if scales is None else part.reduction.weighted(scales)
+        tree = tree_of(rows, reduction, effort.max_nodes)
+        assert effort.random_state is not None
+        return ClimbAndBound(rows, tree, effort.random_state, most=effort.most, n_starts=_STARTS)
 
-        return GroupOracle(layer, [one(group) for group in range(len(layer.groups))])
+
+@final
+@dataclass(frozen=True)
+class Side:
+    """Neurons of a group, and of one sign where they pay prices, with the oracle for them.
+
+    Attributes
+    ----------
+    group : int
+    oracle : RankTwoOracle or ClimbAndBound
+        Of its columns, or of the rows of `prices`.
+    prices : Prices, optional
+    """
+
+    group: int
+    oracle: RankTwoOracle | ClimbAndBound
+    prices: Prices | None = None
+
+    def at(self, level: float) -> Side:
+        """With prices of a level."""
+        return self if self.prices is None else replace(self, prices=self.prices.at(level))
+
+    def dual(self, v: FloatArray) -> FloatArray:
+        """The dual point that the oracle is asked about."""
+        return v if self.prices is None else self.prices.dual(v)
+
+    def asked(self, wanted: Wanted) -> Wanted:
+        """What the oracle is asked."""
+        return wanted if self.prices is None else self.prices.asked(wanted)
+
+    def bounds(self, bounds: FloatArray) -> FloatArray:
+        """Bounds of the oracle as bounds for both signs, shape (2,); 0 for one that is not its."""
+        return bounds if self.prices is None else self.prices.bounds(float(bounds[0]))
+
+    def proposals(self, price: Price, v: FloatArray, threshold: float) -> Proposals:
+        """What the oracle has found."""
+        found = price.proposals
+        return found if self.prices is None else self.prices.proposals(found, v, threshold)
 
 
 @final
@@ -115,8 +167,8 @@ class GroupOracle(VectorOracle[GroupPrice]):
     Parameters
     ----------
     layer : GroupedLayer
-    oracles : list of RankTwoOracle or ClimbAndBound
-        One for each group, of its columns.
+    sides : list of Side
+        Of each group one, or where neurons pay prices one of each sign that there is.
 
     Notes
     -----
@@ -128,6 +180,11 @@ class GroupOracle(VectorOracle[GroupPrice]):
     earlier dual point w, from which the value of a neuron differs by ``||v - w|| ||X_g||``
     at most.
 
+    The threshold is the level of a 1-norm, see :class:`~cvxnn.oracle.costs.PricedRows`. Without
+    one the level rises from zero to the value of the best neuron that is found, until nothing
+    is above it: W. Dinkelbach's method (Management Science 13, 1967) for the largest quotient
+    ``v'(X u)_+ / N(u)``.
+
     Examples
     --------
     >>> layer = GroupedLayer(np.array([[3.0, 0.0], [4.0, 1.0]]), ((0,), (1,)))
@@ -136,87 +193,111 @@ class GroupOracle(VectorOracle[GroupPrice]):
     (7.0, [0, 1], [[1.0, 0.0], [0.0, 1.0]])
     """
 
-    def __init__(self, layer: GroupedLayer, oracles: list[RankTwoOracle | ClimbAndBound]) -> None:
-        self.layer, self._oracles = layer, oracles
-        self._flat: dict[int, RankTwoOracle] = {}
-        self._deep: dict[int, ClimbAndBound] = {}
-        for group, oracle in enumerate(oracles):
-            if isinstance(oracle, RankTwoOracle):
-                self._flat[group] = oracle
-            else:
-                self._deep[group] = oracle
-        self._earlier: dict[int, tuple[FloatArray, float]] = {}
+    def __init__(self, layer: GroupedLayer, sides: list[Side]) -> None:
+        self.layer, self._sides = layer, sides
+        self._ratio = 0.0 if layer.costs is None else layer.costs.l1_ratio
+        # Of each side a dual point, the level it was priced at, and what was proven of it.
+        self._earlier: dict[int, tuple[FloatArray, float, FloatArray]] = {}
 
     @property
     def is_quick(self) -> bool:
         """Whether all groups are of rank two at most."""
-        return not self._deep
+        return all(isinstance(side.oracle, RankTwoOracle) for side in self._sides)
 
     @cached_property
     def _lengths(self) -> list[float]:
         """Bounds on ``||X_g||``."""
-        return [_norm(self.layer.seen(group)) for group in range(len(self._oracles))]
+        return [_norm(self.layer.seen(group)) for group in range(len(self.layer.groups))]
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
         """Price v, shape (n,); OutOfTimeError if the deadline passes before the planes are done."""
+        if self._ratio == 0.0 or wanted.threshold > 0.0:
+            return self._price_at(v, wanted, wanted.threshold)
+        level = 0.0
+        for _ in range(_MOST_LEVELS):
+            price = self._price_at(v, replace(wanted, threshold=level), level)
+            best = price.proposals.largest
+            if price.bound <= best * (1.0 + wanted.tol) or best <= level * (1.0 + 4.0 * EPS):
+                break
+            level = best
+        return price
+
+    def _price_at(self, v: FloatArray, wanted: Wanted, level: float) -> GroupPrice:
+        sides = [side.at(level) for side in self._sides]
         drifts, bounds = _Drifts(v), np.zeros(2)
         flat: list[int] = []
         deep: list[int] = []
-        for group in range(len(self._oracles)):
-            quick = self._quick_bound(group, drifts)
-            if quick <= wanted.threshold:
-                bounds = np.maximum(bounds, quick)
+        for k, side in enumerate(sides):
+            quick = self._quick_bounds(k, drifts, level)
+            if quick[0] <= side.asked(wanted).threshold:
+                bounds = np.maximum(bounds, side.bounds(quick))
             else:
-                (flat if group in self._flat else deep).append(group)
+                (flat if isinstance(side.oracle, RankTwoOracle) else deep).append(k)
 
-        def priced(group: int) -> Price:
+        def priced(k: int) -> Price:
             wanted.deadline.check()
-            return self._flat[group].price_vector(v, wanted)
+            side = sides[k]
+            return side.oracle.price_vector(side.dual(v), side.asked(wanted))
 
         prices = dict(zip(flat, side_by_side(priced, flat), strict=True))
-        known = max((price.bound for price in prices.values()), default=0.0)
-        quick_bounds, deep_prices = self._searched(v, wanted, deep, known)
+        known = max((sides[k].bounds(price.bounds).max() for k, price in prices.items()), default=0)
+        quick_bounds, deep_prices = self._searched(v, wanted, {k: sides[k] for k in deep}, known)
         prices |= deep_prices
-        for group, price in prices.items():
-            self._earlier[group] = (v, price.bound)
-        all_bounds = [bounds, *quick_bounds, *(price.bounds for price in prices.values())]
+        for k, price in prices.items():
+            self._earlier[k] = (v, level, price.bounds)
+        all_bounds = [bounds, *quick_bounds]
+        all_bounds += [sides[k].bounds(price.bounds) for k, price in prices.items()]
         finished = all(price.finished for price in prices.values())
-        return self._joined(np.max(all_bounds, axis=0), finished, prices)
+        found = [
+            (sides[k].group, sides[k].proposals(price, v, wanted.threshold))
+            for k, price in prices.items()
+        ]
+        return self._joined(np.max(all_bounds, axis=0), finished, found)
 
     def _searched(
-        self, v: FloatArray, wanted: Wanted, groups: list[int], known: float
+        self, v: FloatArray, wanted: Wanted, sides: dict[int, Side], known: float
     ) -> tuple[list[FloatArray], dict[int, Price]]:
         """Bounds without a search, and prices of groups of a higher rank.
 
         Neurons are looked for in all groups first: what they reach is what others have to be
         proven not to exceed.
         """
-        quick = {group: spectral_bound(self.layer.seen(group), v) for group in groups}
+        quick = {k: self._bound_at_once(side, v) for k, side in sides.items()}
         climbed = {}
-        for group in groups:
-            if quick[group] > wanted.threshold:
+        for k, side in sides.items():
+            if quick[k] > side.asked(wanted).threshold:
                 check_interrupt()
-                climbed[group] = self._deep[group].climbed(v, wanted)
-                known = max(known, climbed[group].largest)
+                assert isinstance(side.oracle, ClimbAndBound)
+                climbed[k] = side.oracle.climbed(side.dual(v), side.asked(wanted))
+                known = max(known, side.bounds(np.full(2, climbed[k].largest)).max())
         wanted = replace(wanted, threshold=max(wanted.threshold, known))
         prices: dict[int, Price] = {}
-        for group, found in climbed.items():
+        for k, found in climbed.items():
             check_interrupt()
-            prices[group] = self._deep[group].bounded(v, wanted, found)
-        left = [np.full(2, quick[group]) for group in groups if group not in climbed]
+            side = sides[k]
+            assert isinstance(side.oracle, ClimbAndBound)
+            prices[k] = side.oracle.bounded(side.dual(v), side.asked(wanted), found)
+        left = [side.bounds(np.full(2, quick[k])) for k, side in sides.items() if k not in climbed]
         return left, prices
 
-    def _quick_bound(self, group: int, drifts: _Drifts) -> float:
-        """From what was proven of another dual point; inf where there was none."""
-        if group not in self._earlier:
-            return np.inf
-        w, bound = self._earlier[group]
-        drift = drifts.to(w)
-        return bound if drift == 0.0 else (bound + drift * self._lengths[group]) * _ROUNDING
+    def _bound_at_once(self, side: Side, v: FloatArray) -> float:
+        if side.prices is None:
+            return spectral_bound(self.layer.seen(side.group), v)
+        return side.prices.bound_at_once(v)
 
-    def _joined(self, bounds: FloatArray, finished: bool, prices: dict[int, Price]) -> GroupPrice:
+    def _quick_bounds(self, k: int, drifts: _Drifts, level: float) -> FloatArray:
+        """From what was proven of another dual point; inf where there was none."""
+        if k not in self._earlier or (self._ratio > 0.0 and self._earlier[k][1] != level):
+            return np.full(2, np.inf)
+        w, _, bounds = self._earlier[k]
+        drift = drifts.to(w)
+        length = self._lengths[self._sides[k].group]
+        return bounds if drift == 0.0 else (bounds + drift * length) * _ROUNDING
+
+    def _joined(
+        self, bounds: FloatArray, finished: bool, parts: list[tuple[int, Proposals]]
+    ) -> GroupPrice:
         found, groups = Proposals.none(self.layer.n_features), np.zeros(0, dtype=np.int64)
-        parts = [(group, price.proposals) for group, price in prices.items()]
         parts = [(group, part) for group, part in parts if len(part)]
         if parts:
             directions = [self._embedded(group, part.directions) for group, part in parts]
@@ -233,6 +314,19 @@ class GroupOracle(VectorOracle[GroupPrice]):
         whole = np.zeros((len(directions), self.layer.n_features))
         whole[:, self.layer.groups[group]] = directions
         return whole
+
+
+def priced_rows(layer: GroupedLayer, group: int) -> PricedRows | None:
+    """The rows of a group with those of prices; None where there are none."""
+    if layer.costs is None:
+        return None
+    return PricedRows(layer.seen(group), layer.costs.of(layer.groups[group]))
+
+
+def _looked_at(layer: GroupedLayer, group: int) -> FloatArray:
+    """The rows that an oracle looks at."""
+    priced = priced_rows(layer, group)
+    return layer.seen(group) if priced is None else priced.augmented
 
 
 class _Drifts:

@@ -116,11 +116,11 @@ class SignedFunction:
         return u, value
 
 
-def both_signs(
-    normals: FloatArray, weights: HyperplaneWeights
+def signed_functions(
+    normals: FloatArray, weights: HyperplaneWeights, signs: tuple[float, ...]
 ) -> tuple[list[SignedFunction], float]:
-    """The functions of both signs of one output, and the sum of the moduli of all weights."""
-    functions = [SignedFunction(normals, weights, sign) for sign in (1.0, -1.0)]
+    """The functions of some signs of one output, and the sum of the moduli of all weights."""
+    functions = [SignedFunction(normals, weights, sign) for sign in signs]
     return functions, float(np.abs(weights.positive).sum() + 2.0 * np.abs(weights.negative).sum())
 
 

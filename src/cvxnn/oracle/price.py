@@ -13,6 +13,9 @@ from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Rows
 
+# Signs of one output, in the order of their bounds.
+BOTH = (1.0, -1.0)
+
 
 @dataclass(frozen=True)
 class Proposals:
@@ -172,12 +175,23 @@ class Oracle(Protocol[P]):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an oracle is to prove and to find: the arguments of :meth:`Oracle.price`."""
+    """What an oracle is to prove and to find: the arguments of :meth:`Oracle.price`.
+
+    Attributes
+    ----------
+    signs : tuple of float
+        Of one output: the signs of neurons that are asked about. Nothing is proven of others.
+    """
 
     threshold: float
     tol: float
     starts: FloatArray | None
     deadline: Deadline
+    signs: tuple[float, ...] = BOTH
+
+    def bounds(self, bound: float) -> FloatArray:
+        """A bound that holds for the signs that are asked about as one for each, shape (2,)."""
+        return np.array([bound if sign in self.signs else np.inf for sign in BOTH])
 
 
 class VectorOracle(ABC, Generic[P]):

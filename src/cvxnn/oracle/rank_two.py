@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,7 +11,7 @@ from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.compensated import dot
 from cvxnn.interrupts import check_interrupt
 from cvxnn.oracle.circle import CircularRows
-from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
+from cvxnn.oracle.price import BOTH, Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two_kernels import (
     end_walk,
     precise_sum,
@@ -130,16 +130,19 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
 
         It takes no time to speak of: whatever the deadline, the price is there.
         """
-        return self.price_sorted(v[self.circle.order], wanted.threshold)
+        price = self.price_sorted(v[self.circle.order], wanted.threshold, wanted.signs)
+        return replace(price, bounds=wanted.bounds(price.bound))
 
-    def price_sorted(self, v: FloatArray, threshold: float = 0.0) -> RankTwoPrice:
+    def price_sorted(
+        self, v: FloatArray, threshold: float = 0.0, signs: tuple[float, ...] = BOTH
+    ) -> RankTwoPrice:
         """The same for the entries of v at the rows of `circle`, in their order."""
         circle = self.circle
         largest = float(np.abs(v).max(initial=0.0))
         if circle.n_classes == 0 or largest == 0.0:
             return self._price(0.0, np.zeros(0), np.zeros((0, 3)))
         unit = float(np.exp2(np.floor(np.log2(largest))))
-        wanted = (1.0 / unit, threshold / unit)
+        wanted = (1.0 / unit, threshold / unit, signs)
         if circle.frame is None or not circle.allows_precision:
             error = float(np.abs(v) @ circle.row_error) * (1.0 + 1e-9)
             top, values, points = self._walk(v, *wanted, precise=False)
@@ -182,9 +185,11 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
         return totals * np.array([[1.0], [-1.0]])
 
     def _walk(
-        self, v: FloatArray, unit: float, threshold: float, *, precise: bool
-    ) -> tuple[float, FloatArray, FloatArray]:
+        self, v: FloatArray, unit: float, threshold: float, signs: tuple[float, ...], *,
+        precise: bool,
+    ) -> tuple[float, FloatArray, FloatArray]:  # fmt: skip
         """The largest value on the circle, and the largest local maxima, best first."""
+        sides = (0 if 1.0 in signs else 1, 2 if -1.0 in signs else 1)
         circle, most = self.circle, self._most
         totals = self._totals(v, unit, precise)
         if precise:
@@ -202,7 +207,7 @@ class RankTwoOracle(VectorOracle[RankTwoPrice]):
         while at < p:
             at, found = walk(
                 circle.rows, circle.starts, normals, v, unit, totals,
-                at, min(at + _CHUNK_ROWS, p), threshold, self._depth, state, values, points,
+                at, min(at + _CHUNK_ROWS, p), threshold, self._depth, *sides, state, values, points,
             )  # fmt: skip
             check_interrupt()
             kept = _best(*_joined(kept, values[:found], points[:found]), most)

@@ -67,7 +67,8 @@ def meet(
 @kernel
 def walk_circle(
     rows: Array, starts: Array, normals: Array, v: Array, unit: float, totals: Array,
-    begin: int, end: int, enough: float, depth: float, state: Array, values: Array, points: Array,
+    begin: int, end: int, enough: float, depth: float, first: int, last: int,
+    state: Array, values: Array, points: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Local maxima of ``s v'(Xu)_+`` on the circle, from class `begin` until `end`.
 
@@ -77,6 +78,7 @@ def walk_circle(
     both. On the second half, walked at -u, it is ``G = -B - C``. A slope is
     ``-s G'n``, so that a maximum is where ``s G'n`` turns from - to +.
 
+    Of the sides first:last of s = 1 and s = -1, both or one.
     Stops where the buffers may overflow; returns the class to go on with and
     the number of maxima written.
     """
@@ -111,12 +113,12 @@ def walk_circle(
             before = gx * nx + gy * ny
             after = hx * nx + hy * ny
             turn = hy * nx - hx * ny
-            for side in range(2):
+            for side in range(first, last):
                 f = 2 * half + side
                 at = 5 + 5 * f
                 s = 1.0 if side == 0 else -1.0
-                last = s * state[at + 4]
-                if last < 0.0 and s * before > 0.0:
+                slope = s * state[at + 4]
+                if slope < 0.0 and s * before > 0.0:
                     value = np.sqrt(gx * gx + gy * gy)
                     found = meet(
                         value, s * gx / value, s * gy / value, f, enough, depth,
@@ -167,7 +169,8 @@ def _minus(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float
 @kernel
 def walk_precisely(
     rows: Array, starts: Array, leaders: Array, v: Array, unit: float, totals: Array,
-    begin: int, end: int, enough: float, depth: float, state: Array, values: Array, points: Array,
+    begin: int, end: int, enough: float, depth: float, first: int, last: int,
+    state: Array, values: Array, points: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Like ``walk_circle``; a maximum on hyperplane k is written as the point ``(k + 2, 0)``.
 
@@ -198,12 +201,12 @@ def walk_precisely(
             before = dot(gx, gx_low, gy, gy_low, nx, ny)
             after = dot(hx, hx_low, hy, hy_low, nx, ny)
             turn = dot(hy, hy_low, -hx, -hx_low, nx, ny) / length
-            for side in range(2):
+            for side in range(first, last):
                 f = 2 * half + side
                 at = 5 + 5 * f
                 s = 1.0 if side == 0 else -1.0
-                last = s * state[at + 4]
-                if last < 0.0 and s * before > 0.0:
+                slope = s * state[at + 4]
+                if slope < 0.0 and s * before > 0.0:
                     x, y = gx + gx_low, gy + gy_low
                     value = np.hypot(x, y)
                     found = meet(

@@ -10,7 +10,8 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle import sign_tree as tree
-from cvxnn.oracle.peaks import PeakJob, PeakSearch, SignedFunction, both_signs
+from cvxnn.oracle.peaks import PeakJob, PeakSearch, SignedFunction, signed_functions
+from cvxnn.oracle.price import BOTH
 from cvxnn.oracle.tree_kernels import CLOSING, FOUND, FULL, LARGEST, LOST
 from cvxnn.oracle.tree_search import worker_map
 from cvxnn.patterns.reduction import HyperplaneWeights
@@ -124,11 +125,12 @@ class SignSearch(PeakSearch[SignedFunction]):
 
     def __init__(
         self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
-        deadline: Deadline, max_nodes: int | None,
+        deadline: Deadline, max_nodes: int | None, signs: tuple[float, ...] = BOTH,
     ) -> None:  # fmt: skip
-        super().__init__(*both_signs(normals, weights), threshold, tol, deadline, max_nodes)
+        functions, mass = signed_functions(normals, weights, signs)
+        super().__init__(functions, mass, threshold, tol, deadline, max_nodes)
         p, r = normals.shape
-        self._bounds = np.full(2, np.inf if self.mass > 0.0 else 0.0)
+        self._bounds = np.full(len(functions), np.inf if self.mass > 0.0 else 0.0)
         # Nothing can be decided below the rounding.
         self.floor = 32.0 * (p + r + 16.0) * EPS * self.mass
 

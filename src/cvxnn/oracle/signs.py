@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers import spectral_bound
 from cvxnn.oracle.peaks import SearchPrice, proposals_of, starting_points
@@ -122,7 +120,7 @@ class SignTree(VectorOracle[SignPrice]):
         rank = self.reduction.rank
         search = SignSearch(
             self.reduction.normals, weights, max(wanted.threshold, 0.0) / weights.unit,
-            wanted.tol, wanted.deadline, self._max_nodes,
+            wanted.tol, wanted.deadline, self._max_nodes, wanted.signs,
         )  # fmt: skip
         if search.mass > 0.0:
             search.seed(starting_points(self._X, self.reduction, v, wanted.starts))
@@ -132,4 +130,4 @@ class SignTree(VectorOracle[SignPrice]):
         if not search.finished:
             bound = min(bound, spectral_bound(self._X, v))
         found = proposals_of(self._X, self.reduction, v, wanted.threshold, search.found)
-        return SignPrice(np.full(2, bound), search.finished, found, search.n_nodes)
+        return SignPrice(wanted.bounds(bound), search.finished, found, search.n_nodes)

@@ -16,7 +16,8 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.interrupts import Deadline
 from cvxnn.oracle import tree_kernels as tree
-from cvxnn.oracle.peaks import F, PeakJob, PeakSearch, SignedFunction, both_signs
+from cvxnn.oracle.peaks import F, PeakJob, PeakSearch, SignedFunction, signed_functions
+from cvxnn.oracle.price import BOTH
 from cvxnn.patterns.reduction import HyperplaneWeights
 
 WorkerMap = Callable[..., Iterator[Any]]
@@ -183,10 +184,11 @@ class TreeSearch(ConeSearch[SignedFunction]):
 
     def __init__(
         self, normals: FloatArray, weights: HyperplaneWeights, threshold: float, tol: float,
-        deadline: Deadline, max_nodes: int | None,
+        deadline: Deadline, max_nodes: int | None, signs: tuple[float, ...] = BOTH,
     ) -> None:  # fmt: skip
         r = normals.shape[1]
-        super().__init__(*both_signs(normals, weights), r, threshold, tol, deadline, max_nodes)
+        functions, mass = signed_functions(normals, weights, signs)
+        super().__init__(functions, mass, r, threshold, tol, deadline, max_nodes)
         # Nothing can be decided below the rounding at the largest depth.
         self.floor = 4.0 * r * (2.0 * max_depth(r) + 50.0) * EPS * self.mass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.linalg
 
 from cvxnn.array_types import FloatArray
 from cvxnn.layers import Rows
+from cvxnn.layers.costs import Costs
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
@@ -27,12 +29,14 @@ _HALVINGS = 20
 _TINY = 1e-300
 
 
-def opening(problem: Problem[Any]) -> Neurons:
+def opening(problem: Problem[Any], costs: Costs | None = None) -> Neurons:
     """Local maxima of ``|v'(Xu)_+|`` above beta at the network 0, with their best weights.
 
     Parameters
     ----------
     problem : Problem of Rows
+    costs : Costs, optional
+        What neurons must not do and what they pay: maxima are moved to where they may be.
 
     Returns
     -------
@@ -58,11 +62,23 @@ def opening(problem: Problem[Any]) -> Neurons:
     """
     layer = problem.rows
     found = _peaks(layer, problem.residual_at_zero, problem.beta)
+    if costs is not None:
+        found = _within(found, costs)
     if len(found.signs) == 0:
         return found
     columns = layer.activations(found.directions) * found.signs
     weights = _weights(problem, columns)
     return found.sized(weights).select(weights > 0.0)
+
+
+def _within(found: Neurons, costs: Costs) -> Neurons:
+    """Those of the signs that there are, in their cones, of the norm that is paid."""
+    directions = found.directions.copy()
+    for sign in costs.signs:
+        own = found.signs == sign
+        directions[own] = costs.projected(directions[own], sign)
+    alive = np.isin(found.signs, costs.signs) & directions.any(axis=1)
+    return replace(found, directions=directions).select(alive)
 
 
 def _peaks(layer: Rows, v: FloatArray, beta: float) -> Neurons:

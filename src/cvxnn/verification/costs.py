@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
@@ -15,7 +15,8 @@ from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.groups import Groups, Kinds, largest_of_parts, quick_bound
 from cvxnn.verification.largest import SLACK
-from cvxnn.verification.rounding import U, gamma
+from cvxnn.verification.rounding import TINY, U, gamma, norms_up, power_of_two
+from cvxnn.verification.spectral import curved_part
 from cvxnn.verification.workers import on_all_cores
 
 _SIGNS = {None: (1, -1), "convex": (1,), "concave": (-1,)}
@@ -133,9 +134,9 @@ class Costs:
         """
         if self.l1_ratio == 0.0 or not 0.0 < level < math.inf:
             return self._at(data, v, groups, 0.0, level, deadline)
-        quick = max(on_all_cores(quick_bound, list(self._parts(data, v, groups, 0.0))))
-        plain = quick, "a bound for the Euclidean norm"
-        if quick <= level * (1.0 + SLACK):
+        parts = self._parts(data, v, groups, 0.0)
+        plain = max(on_all_cores(_Part.quick_bound, parts)), "a bound for the Euclidean norm"
+        if plain[0] <= level * (1.0 + SLACK):
             return plain
         return min(plain, self._at(data, v, groups, self.l1_ratio * level, level, deadline))
 
@@ -149,30 +150,81 @@ class Costs:
         deadline: Deadline,
     ) -> tuple[float, str]:
         """The bound from a price of the 1-norm."""
-        parts = list(self._parts(data, v, groups, price))
+        parts = self._parts(data, v, groups, price)
         # The slack is a share of the level, not of what the price leaves of it.
-        goal = level - price / (1.0 + SLACK)
-        largest, how = largest_of_parts(parts, goal, deadline)
+        goal, quick = level - price / (1.0 + SLACK), on_all_cores(_Part.quick_bound, parts)
+        largest, how = largest_of_parts([part.pieces for part in parts], goal, deadline, quick)
         total = (largest + price) * (1.0 + 4.0 * U)
         if price > 0.0:
             total = max(total, price / self.l1_ratio * (1.0 + 4.0 * U))
         return float(np.nextafter(total, np.inf)) if total > 0.0 else 0.0, how
 
-    def _parts(
-        self, data: FloatArray, v: FloatArray, groups: Groups, price: float
-    ) -> Iterator[Pieces]:
+    def _parts(self, data: FloatArray, v: FloatArray, groups: Groups, price: float) -> list[_Part]:
         """The functions of kinks, one for each group and sign."""
         slopes = np.array(self.monotone or (0,) * data.shape[1], dtype=np.float64)
-        for group in groups:
-            own, X = slopes[list(group)], data[:, list(group)]
-            bent, units = np.flatnonzero(own), np.eye(len(group))
-            prices = np.maximum(-own[bent] * X[:, bent] * v[:, None], 0.0).sum(axis=0)
-            norm = np.vstack([units, -units]) if price > 0.0 else units[:0]
-            for sign in self.signs:
-                cone = -sign * own[bent, None] * units[bent]
-                weights = np.concatenate([sign * v, -prices, np.full(len(norm), -price)])
-                rows = np.vstack([X, cone, norm])
-                yield Pieces(rows, weights, np.zeros_like(weights), is_one_sided=True)
+        return [
+            _Part(data[:, list(group)], sign * v, sign * slopes[list(group)], price)
+            for group in groups
+            for sign in self.signs
+        ]
+
+
+@final
+@dataclass(frozen=True)
+class _Part:
+    """``v'(X u)_+ - p ||u||_1`` on the cone ``t_j u_j >= 0``, of the neurons of a group and a sign.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, r)
+    v : ndarray, shape (n,)
+        Times the sign.
+    cone : ndarray, shape (r,)
+        The t.
+    price : float
+        The p.
+    """
+
+    X: FloatArray
+    v: FloatArray
+    cone: FloatArray
+    price: float
+
+    @property
+    def pieces(self) -> Pieces:
+        """With prices for what is outside of the cone, on the ball."""
+        bent, units = np.flatnonzero(self.cone), np.eye(len(self.cone))
+        falls = -self.cone[bent] * self.X[:, bent] * self.v[:, None]
+        prices = np.maximum(falls, 0.0).sum(axis=0)
+        norm = np.vstack([units, -units]) if self.price > 0.0 else units[:0]
+        outside = -self.cone[bent, None] * units[bent]
+        weights = np.concatenate([self.v, -prices, np.full(len(norm), -self.price)])
+        rows = np.vstack([self.X, outside, norm])
+        return Pieces(rows, weights, np.zeros_like(weights), is_one_sided=True)
+
+    def quick_bound(self) -> float:
+        """A bound that needs no search."""
+        found = quick_bound(self.pieces)
+        return found if len(self.cone) <= 2 else min(found, self._spectral_bound())
+
+    def _spectral_bound(self) -> float:
+        """The spectral bound with what cone and price leave of its linear part.
+
+        ``1/2 (X'v)'u - p ||u||_1 <= 1/2 ||h||`` with ``h_j = (|X'v|_j - 2 p)_+``, and for an
+        entry that the cone does not let u_j follow ``h_j = 0``.
+        """
+        plain = Pieces(self.X, self.v, np.zeros_like(self.v), is_one_sided=True).reduced()
+        unit, weight_unit = power_of_two(self.X), power_of_two(self.v)
+        X, v = self.X / unit, self.v / weight_unit
+        pull, moduli = v @ X, np.abs(v) @ np.abs(X)
+        follows = np.where(self.cone * pull < 0.0, 0.0, np.abs(pull))
+        reach = follows + 2.0 * gamma(len(v) + 4) * moduli + len(v) * TINY
+        # Rounded down.
+        price = self.price / unit / weight_unit * (1.0 - 8.0 * U)
+        h = np.maximum(reach - 2.0 * price, 0.0) * (1.0 + 8.0 * U)
+        straight = 0.5 * float(norms_up(h)) * unit * weight_unit
+        total = (straight + plain.total(curved_part(plain))) * (1.0 + 8.0 * U)
+        return float(np.nextafter(total, np.inf))
 
 
 NO_COSTS = Costs()

@@ -83,12 +83,20 @@ def largest_of_groups(
 
 
 def largest_of_parts(
-    parts: Sequence[Pieces], level: float, deadline: Deadline
+    parts: Sequence[Pieces],
+    level: float,
+    deadline: Deadline,
+    quick_bounds: Sequence[float] | None = None,
 ) -> tuple[float, str]:
-    """The largest of bounds on functions of kinks on the unit ball, and how."""
+    """The largest of bounds on functions of kinks on the unit ball, and how.
+
+    Where they are known already, `quick_bounds` are bounds that need no search.
+    """
     wanted = level * (1.0 + SLACK) if np.isfinite(level) else np.inf
     bounds, deep = [0.0], []
-    for part, quick in zip(parts, on_all_cores(quick_bound, parts), strict=True):
+    if quick_bounds is None:
+        quick_bounds = on_all_cores(quick_bound, parts)
+    for part, quick in zip(parts, quick_bounds, strict=True):
         if quick <= wanted:
             bounds.append(quick)
         else:

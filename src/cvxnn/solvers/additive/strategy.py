@@ -82,7 +82,8 @@ class AdditiveStrategy(RowsStrategy):
         layer = problem.rows
         pulls = (layer.rows.T @ problem.residual_at_zero) ** 2
         group = int(np.argmax([pulls[list(columns)].sum() for columns in layer.groups]))
-        neurons = opening(problem.on(Layer(layer.seen(group))))
+        costs = None if layer.costs is None else layer.costs.of(layer.groups[group])
+        neurons = opening(problem.on(Layer(layer.seen(group))), costs)
         directions = np.zeros((len(neurons), layer.n_features))
         directions[:, layer.groups[group]] = neurons.directions
         return replace(neurons, directions=directions)
