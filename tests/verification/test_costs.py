@@ -81,7 +81,7 @@ def test_one_side_of_a_function_in_the_plane():
 
 def test_prices_of_any_size_of_data_lose_few_digits():
     rng = np.random.default_rng(1)
-    X, v = np.column_stack([rng.standard_normal(5000), np.ones(5000)]), rng.standard_normal(5000)
+    X, v = np.column_stack([rng.standard_normal(400), np.ones(400)]), rng.standard_normal(400)
     costs = Costs((1, 0))
     bound, how = costs.largest(X, v, ((0, 1),), np.inf, FOREVER)
     assert how == "rows of each group sorted by angle"
