@@ -22,6 +22,10 @@ from cvxnn.solvers.newton.faces import solve_normal
 _ALONG = 1e-10
 # Of the diagonal: what rounding takes from a Gram matrix.
 _RIDGE = 1e-14
+# An entry that a step leaves of less than this share stops at zero.
+_STOPPED = 1e-12
+# Beyond its price, over beta: a smaller pull is rounding.
+_LEAST_PULL = 1e-7
 # Singular values of unit rows below this are of rows that depend on the others.
 _DEPENDENT = 1e-7
 
@@ -38,6 +42,8 @@ class Faces:
     bases : list of ndarray, shape (r, q_j)
     tight : list of ndarray of int
         The rows on whose hyperplanes a neuron lies.
+    orthants : ndarray, shape (k, r)
+        Signs of the entries that have a price or a cone; 0 for those held at zero.
     parts : list of slice
         Of each among all p coordinates.
     """
@@ -46,38 +52,62 @@ class Faces:
     members: Members
     bases: list[FloatArray]
     tight: list[IntArray]
+    orthants: FloatArray
     parts: list[slice]
 
     @classmethod
-    def of(cls, objective: GroupedObjective, members: Members) -> Self:
-        """Those of one neuron at least."""
-        bases, tight = [], []
-        for group, unit in zip(members.groups, members.units, strict=True):
+    def of(
+        cls, objective: GroupedObjective, members: Members, left: FloatArray | None = None
+    ) -> Self:
+        """Those of one neuron at least; entries at zero are let go where a residual pulls them."""
+        bases, tight, orthants = [], [], np.zeros_like(members.units)
+        for j, (group, unit) in enumerate(zip(members.groups, members.units, strict=True)):
             X = objective.seen(int(group))
-            on = np.abs(unit @ X) <= TIGHT * (np.abs(unit) @ np.abs(X))
+            at = unit @ X
+            on = np.abs(at) <= TIGHT * (np.abs(unit) @ np.abs(X))
             rows = np.flatnonzero(on)
             rows = rows[X[:, rows].any(axis=0)]
-            bases.append(_face_basis(X[:, rows].T, unit, len(objective.layer.groups[group])))
+            width = len(objective.layer.groups[group])
+            free = np.arange(width)
+            if members.costs is not None:
+                pull = None
+                if left is not None and not unit[:width].all():
+                    pull = members.signs[j] * (X @ np.where((at > 0.0) & ~on, left, 0.0))
+                held, orthants[j] = _held(members, j, objective.problem.beta, pull)
+                free = np.flatnonzero(~held[:width])
+                unit = unit / np.linalg.norm(unit)
+            bases.append(_face_basis(X[:, rows].T, unit, free))
             tight.append(rows)
         ends = np.cumsum([basis.shape[1] for basis in bases])
         parts = [slice(end - basis.shape[1], end) for end, basis in zip(ends, bases, strict=True)]
-        return cls(objective, members, bases, tight, parts)
+        return cls(objective, members, bases, tight, orthants, parts)
 
     @cached_property
     def along(self) -> FloatArray:
-        """The unit directions in the bases of their faces, stacked, shape (p,)."""
-        pairs = zip(self.bases, self.members.units, strict=True)
-        return np.concatenate([basis.T @ unit for basis, unit in pairs])
+        """Gradients of the norms in the bases of their faces, stacked, shape (p,)."""
+        members, costs = self.members, self.members.costs
+        units = members.units
+        if costs is not None:
+            pairs = zip(units, self.orthants, strict=True)
+            units = np.array([costs.gradient(unit, orthant) for unit, orthant in pairs])
+        return np.concatenate([B.T @ unit for B, unit in zip(self.bases, units, strict=True)])
+
+    def _root_across(self, j: int, beta: float) -> FloatArray:
+        """A root of the curvature of the norm of a ray, in the basis of its face."""
+        size, unit, costs = self.members.sizes[j], self.members.units[j], self.members.costs
+        if costs is None:
+            return np.asarray(np.sqrt(beta / size) * _root_across(self.along[self.parts[j]]))
+        length = np.linalg.norm(unit)
+        share = max(1.0 - costs.l1_ratio, _ALONG)
+        across = _root_across(self.bases[j].T @ (unit / length))
+        return np.asarray(np.sqrt(beta * share / (size * length)) * across)
 
     def newton(self, left: FloatArray, beta: float) -> FloatArray:
         """Moves of the rays to the minimum, as if the faces went on for ever, shape (k, r).
 
         O(n p^2); of few rows through their QR factorisation, which keeps all digits.
         """
-        roots = [
-            np.sqrt(beta / size) * _root_across(self.along[part])
-            for part, size in zip(self.parts, self.members.sizes, strict=True)
-        ]
+        roots = [self._root_across(j, beta) for j in range(len(self.members))]
         across = scipy.linalg.block_diag(*roots)
         if self.objective.has_few_rows:
             J = self._columns(slice(0, len(left)))
@@ -136,20 +166,59 @@ class Faces:
             ahead = at * rate < 0.0
             ahead[self.tight[j]] = False
             steps[j] = float((-at[ahead] / rate[ahead]).min(initial=np.inf))
+            if members.costs is not None:
+                ahead = self.orthants[j] * ray * move * self.orthants[j] < 0.0
+                first = float((-ray[ahead] / move[ahead]).min(initial=np.inf))
+                steps[j] = min(steps[j], first)
         return steps
 
+    def moved(self, steps: FloatArray, moves: FloatArray) -> FloatArray:
+        """Rays after so long a step each: entries that would leave their orthants stop at zero."""
+        before = self.members.rays
+        rays = before + steps[:, None] * moves
+        if self.members.costs is not None:
+            nothing = np.abs(rays) <= _STOPPED * np.abs(before)
+            rays[(self.orthants * rays < 0.0) | (nothing & (self.orthants != 0.0))] = 0.0
+        return rays
 
-def _face_basis(tight: FloatArray, unit: FloatArray, width: int) -> FloatArray:
-    """Orthonormal basis of the directions that keep the tight rows tight, shape (r, q)."""
-    whole = np.eye(len(unit))[:, :width]
+
+def _held(
+    members: Members, j: int, beta: float, pull: FloatArray | None
+) -> tuple[BoolArray, FloatArray]:
+    """The entries of a neuron that stay at zero, and the signs of the others where they matter.
+
+    An entry has a cone, or a kink of the 1-norm at zero; one that is pulled by more than its
+    price leaves it.
+    """
+    costs, unit, cone = members.costs, members.units[j], members.cones[j]
+    assert costs is not None
+    price = beta * costs.l1_ratio
+    has_kink = np.ones(len(unit), dtype=np.bool_) if price > 0.0 else cone != 0.0
+    orthant = np.where(has_kink, np.sign(unit), 0.0)
+    held = has_kink & (unit == 0.0)
+    if pull is not None:
+        leaves = held & (cone * pull >= 0.0) & (np.abs(pull) > price + _LEAST_PULL * beta)
+        orthant[leaves] = np.sign(pull[leaves])
+        held &= ~leaves
+    return held, orthant
+
+
+def _face_basis(tight: FloatArray, unit: FloatArray, free: IntArray) -> FloatArray:
+    """Orthonormal basis of the directions that keep the tight rows tight, shape (r, q).
+
+    Entries that are not `free` are zero.
+    """
+    whole = np.eye(len(unit))[:, free]
+    tight = tight[:, free]
+    lengths = np.linalg.norm(tight, axis=1, keepdims=True)
+    tight, lengths = tight[lengths[:, 0] > 0.0], lengths[lengths[:, 0] > 0.0]
     if len(tight) == 0:
         return whole
-    if width <= 2:
+    if len(free) <= 2:
         return unit[:, None]
-    rows = tight[:, :width] / np.linalg.norm(tight, axis=1, keepdims=True)
-    _, singular, right = np.linalg.svd(rows)
+    _, singular, right = np.linalg.svd(tight / lengths)
     rank = int(np.count_nonzero(singular > _DEPENDENT))
-    return unit[:, None] if rank >= width - 1 else whole @ right[rank:].T
+    return unit[:, None] if rank >= len(free) - 1 else whole @ right[rank:].T
 
 
 def _root_across(b: FloatArray) -> FloatArray:

@@ -17,6 +17,42 @@ _NOTHING = 1e-13
 
 @final
 @dataclass(frozen=True)
+class GroupCosts:
+    """The costs of neurons in the coordinates of their groups.
+
+    Attributes
+    ----------
+    monotone : ndarray, shape (g, r)
+        The m_j of the columns of each group, 0 beyond the last.
+    l1_ratio : float
+    """
+
+    monotone: FloatArray
+    l1_ratio: float
+
+    @classmethod
+    def of(cls, layer: GroupedLayer) -> Self | None:
+        """Those of a layer; None where neurons pay their Euclidean norm."""
+        if layer.costs is None:
+            return None
+        monotone = np.zeros((len(layer.groups), layer.width))
+        for own, group in zip(monotone, layer.groups, strict=True):
+            own[: len(group)] = layer.costs.of(group).monotone
+        return cls(monotone, layer.costs.l1_ratio)
+
+    def norms(self, rays: FloatArray) -> FloatArray:
+        """``N(w)`` of each row, shape (k,)."""
+        euclidean, sums = np.linalg.norm(rays, axis=1), np.abs(rays).sum(axis=1)
+        return np.asarray((1.0 - self.l1_ratio) * euclidean + self.l1_ratio * sums)
+
+    def gradient(self, unit: FloatArray, orthant: FloatArray) -> FloatArray:
+        """Of N at a direction, with the signs of its entries, 0 for those that are held at 0."""
+        along = unit / np.linalg.norm(unit)
+        return np.asarray((1.0 - self.l1_ratio) * along + self.l1_ratio * orthant)
+
+
+@final
+@dataclass(frozen=True)
 class Members:
     """Neurons ``s_j c_j (X_g u_j)_+`` with the group g of each.
 
@@ -28,12 +64,15 @@ class Members:
     sizes : ndarray, shape (k,)
         The ``c_j``, zero for candidates.
     signs : ndarray, shape (k,)
+    costs : GroupCosts, optional
+        With them ``N(u_j) = 1``.
     """
 
     groups: IntArray
     units: FloatArray
     sizes: FloatArray
     signs: FloatArray
+    costs: GroupCosts | None = None
 
     @classmethod
     def of(cls, layer: GroupedLayer, neurons: Neurons, groups: IntArray | None = None) -> Self:
@@ -43,7 +82,7 @@ class Members:
         for whole, own, group in zip(neurons.directions, units, groups, strict=True):
             columns = list(layer.groups[group])
             own[: len(columns)] = whole[columns]
-        return cls(groups, units, neurons.sizes, neurons.signs)
+        return cls(groups, units, neurons.sizes, neurons.signs, GroupCosts.of(layer))
 
     def __len__(self) -> int:
         """The number of neurons k."""
@@ -59,20 +98,34 @@ class Members:
         """The sum of the sizes."""
         return float(self.sizes.sum())
 
+    @property
+    def cones(self) -> FloatArray:
+        """The t of the cones ``t_i u_i >= 0`` of each, 0 where there is none, shape (k, r)."""
+        if self.costs is None:
+            return np.zeros_like(self.units)
+        return np.asarray(self.signs[:, None] * self.costs.monotone[self.groups])
+
     def select(self, index: BoolArray | IntArray) -> Members:
         """The neurons in `index`."""
-        return Members(self.groups[index], self.units[index], self.sizes[index], self.signs[index])
+        return replace(
+            self, groups=self.groups[index], units=self.units[index], sizes=self.sizes[index],
+            signs=self.signs[index],
+        )  # fmt: skip
 
     def sized(self, sizes: FloatArray) -> Members:
         """With other sizes; those of size zero are dropped."""
         return replace(self, sizes=sizes).select(sizes > 0.0)
 
     def moved(self, rays: FloatArray) -> Members:
-        """With other rays; those of no length are dropped."""
-        lengths = np.linalg.norm(rays, axis=1)
+        """With other rays, moved into their cones; those of no length are dropped."""
+        if self.costs is None:
+            lengths = np.linalg.norm(rays, axis=1)
+        else:
+            rays = np.where(self.cones * rays < 0.0, 0.0, rays)
+            lengths = self.costs.norms(rays)
         alive = lengths > _NOTHING * lengths.max(initial=0.0)
         units = rays[alive] / lengths[alive, None]
-        return Members(self.groups[alive], units, lengths[alive], self.signs[alive])
+        return replace(self.select(alive), units=units, sizes=lengths[alive])
 
     def joined(self, other: Members) -> Members:
         """These, and others."""
@@ -81,6 +134,7 @@ class Members:
             np.vstack([self.units, other.units]),
             np.concatenate([self.sizes, other.sizes]),
             np.concatenate([self.signs, other.signs]),
+            self.costs,
         )
 
     def neurons(self, layer: GroupedLayer) -> Neurons:

@@ -69,13 +69,15 @@ def _step(
     objective: GroupedObjective, members: Members, left: FloatArray
 ) -> tuple[Members, FloatArray]:
     """The neurons after a step, and their residual; as they were where none gains."""
-    faces, value = Faces.of(objective, members), objective.value_of(left, members)
+    faces, value = Faces.of(objective, members, left), objective.value_of(left, members)
     moves = faces.newton(left, objective.problem.beta)
     # A neuron that would turn round stops at zero, and is gone.
     shrinking = -(moves * members.units).sum(axis=1) / members.sizes
+    if members.costs is not None:
+        shrinking /= (members.units**2).sum(axis=1)
     ends = np.where(shrinking > 0.0, 1.0 / np.maximum(shrinking, 1e-300), np.inf)
     for steps in _trials(faces, moves, ends):
-        rays = members.rays + steps[:, None] * moves
+        rays = faces.moved(steps, moves)
         rays[steps >= ends] = 0.0
         moved = members.moved(rays)
         reached = objective.residual(moved)

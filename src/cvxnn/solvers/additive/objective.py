@@ -118,6 +118,7 @@ class GroupedObjective:
                 neurons = Neurons(own.units, own.sizes, own.signs[:, None])
                 found = merge_cells(self.seen(int(group)).T, neurons, deadline)
                 groups = np.full(len(found), group)
-                own = Members(groups, found.directions, found.sizes, found.signs)
+                merged = Members(groups, found.directions, found.sizes, found.signs, own.costs)
+                own = merged if own.costs is None else merged.moved(merged.rays)
             parts = parts.joined(own)
         return parts
