@@ -42,7 +42,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         Whether the skip connection is left out of the penalty.
     l1_ratio : float, default 0.0
         The r of the norm ``N(u) = (1 - r) ||u|| + r ||u||_1`` by which the penalty measures
-        hidden weights, in [0, 1]; above 0 for one output without a skip connection.
+        hidden weights, in [0, 1]; above 0 for one output.
     intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
@@ -104,10 +104,8 @@ class TwoLayerNetwork(NeuronSymmetries):
         super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings, intercept)
         if w is not None and self.n_outputs is not None:
             raise InputError("skip_weights must be None for a network of several outputs.")
-        if self.l1_ratio and (w is not None or self.n_outputs is not None):
-            raise InputError(
-                "l1_ratio must be 0 for a network of several outputs or with a skip connection."
-            )
+        if self.l1_ratio and self.n_outputs is not None:
+            raise InputError("l1_ratio must be 0 for a network of several outputs.")
         if w is not None and len(w) != self.n_features:
             raise InputError(
                 f"skip_weights must be None or of shape ({self.n_features},), one for each "

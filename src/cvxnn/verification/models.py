@@ -151,9 +151,8 @@ class CheckedReLU(KinkedModel):
         return found.plus(X, skip)
 
     def penalty(self, arrays: Weights) -> tuple[float, float]:
-        if self.costs.l1_ratio:
-            return half_of_norms(*self._weights(arrays), self.costs.l1_ratio)
-        low, high = half_of_squares(self._weights(arrays))
+        weights, ratio = self._weights(arrays), self.costs.l1_ratio
+        low, high = half_of_norms(*weights, ratio) if ratio else half_of_squares(weights)
         if self.skip != "penalised":
             return low, high
         skip = weights_of(arrays, "skip_weights", 1)
