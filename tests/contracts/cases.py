@@ -121,7 +121,7 @@ CASES = {
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
         Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), (*LOSSES, *COUNTS)),
-        Case("monotone", ReLU(monotonic_cst=[1, -1, 0]), (6, 3), (20, 3), (*LOSSES, *COUNTS)),
+        Case("monotone", ReLU(monotonic_cst=[1, -1, 0]), (7, 3), (20, 3), (*LOSSES, *COUNTS)),
         Case("l1 ratio", ReLU(l1_ratio=0.5), (6, 3), (20, 3)),
         Case(
             "convex and additive",

@@ -217,11 +217,12 @@ def _read_convex(
     labels: Labels | None = None,
     remarks: tuple[str, ...] = (),
 ) -> ReadNetwork:
-    if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
+    is_dense = isinstance(network, TwoLayerNetwork)
+    if not is_dense or network.slope != 0.0 or network.skip_weights is not None:
         raise InputError(
             f"The network of the {type(model).__name__} is {network!r}, not one of two layers "
-            "with ReLU and squares as its penalty; its own objective_, dual_bound_ and dual_gap_ "
-            "say how far it is from the best one."
+            "with ReLU; its own objective_, dual_bound_ and dual_gap_ say how far it is from the "
+            "best one."
         )
     # As fitted, whatever was set since.
     has_ones = network.n_features > int(model.n_features_in_)
