@@ -169,7 +169,7 @@ def test_the_kernel_against_its_twin(n, r):
     starts = rng.standard_normal((20, r))
     starts /= np.linalg.norm(starts, axis=1, keepdims=True)
     directions, steps, values = starts.copy(), np.ones(20), np.empty(20)
-    climb(np.ascontiguousarray(X.T), v, directions, steps, values, 6)
+    climb(np.ascontiguousarray(X.T), v, np.zeros(r), 0.0, directions, steps, values, 6)
     for k, start in enumerate(starts):
         u, reached, step = climb_slowly(X, v, start, 6)
         np.testing.assert_allclose(directions[k], u, atol=1e-9)

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.ascent_kernels import climb
 from cvxnn.oracle.price import BOTH, Proposals
@@ -44,6 +44,29 @@ class Settings:
 
 
 SETTINGS = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class Paid:
+    """What directions must not do and pay: they stay in ``t_j u_j >= 0``, at a price of a 1-norm.
+
+    Attributes
+    ----------
+    cone : ndarray, shape (r,)
+        The t, 0 for no constraint.
+    price : float
+        p of ``v'(Xu)_+ - p ||u||_1``.
+    """
+
+    cone: FloatArray
+    price: float = 0.0
+
+    def projected(self, directions: FloatArray) -> FloatArray:
+        """Unit directions of the cone; those of which nothing is left are dropped."""
+        moved = np.where(self.cone * directions < 0.0, 0.0, directions)
+        lengths = np.linalg.norm(moved, axis=1)
+        return np.asarray(moved[lengths > 0.0] / lengths[lengths > 0.0, None])
 
 
 @final
@@ -98,6 +121,7 @@ class AscentOracle:
         polish: bool = False,
         deadline: Deadline = UNLIMITED,
         signs: tuple[float, ...] = BOTH,
+        paid: Paid | None = None,
     ) -> Proposals:
         """Local maxima above a threshold for each sign, at most `most` for each.
 
@@ -117,19 +141,24 @@ class AscentOracle:
             projection on it takes a fraction of a second.
         deadline : Deadline, optional
         signs : tuple of float, optional
+        paid : Paid, optional
+            What each direction must not do and pays, for one sign.
         """
         (v,) = V.T
         drawn = self.draw(n_starts)
+        paid = Paid(np.zeros(self.X.shape[1])) if paid is None else paid
+        if paid.cone.any():
+            drawn = paid.projected(drawn)
         starts = [drawn for _ in signs]
         if neurons is not None:
             parts = (neurons.signs == sign for sign in signs)
             starts = [np.vstack([drawn, neurons.directions[part]]) for part in parts]
         found = []
         duals = [sign * v for sign in signs]
-        climbed = self._climb_all(duals, starts, threshold, most, deadline)
+        climbed = self._climb_all(duals, paid, starts, threshold, most, deadline)
         for sign, (directions, values) in zip(signs, climbed, strict=True):
             if polish and self.X.size * self.X.shape[1] <= SETTINGS.polish_work:
-                directions, values = self._polish(sign * v, directions, values, deadline)
+                directions, values = self._polish(sign * v, paid, directions, values, deadline)
             above = values > threshold
             found.append((directions[above], np.full(int(above.sum()), sign), values[above]))
         directions, heads, values = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -138,7 +167,7 @@ class AscentOracle:
 
     def draw(self, n_starts: int) -> FloatArray:
         """Unit directions, spread evenly over the hyperplanes of the data."""
-        r = self.X.shape[1]
+        r = self.to_direction.shape[1]
         drawn = self.random_state.standard_normal((n_starts, r)) @ self.to_direction.T
         norms = np.linalg.norm(drawn, axis=1, keepdims=True)
         return np.asarray(drawn / np.where(norms > 0.0, norms, 1.0))
@@ -146,24 +175,26 @@ class AscentOracle:
     def _climb_all(
         self,
         duals: list[FloatArray],
+        paid: Paid,
         starts: list[FloatArray],
         threshold: float,
         most: int,
         deadline: Deadline,
     ) -> list[tuple[FloatArray, FloatArray]]:
         """Short climbs from all starts, then longer ones where they promise something."""
-        short = self._climb(duals, starts, SETTINGS.short_steps, deadline)
+        short = self._climb(duals, paid, starts, SETTINGS.short_steps, deadline)
         promising = []
         for directions, values in short:
             good = values > SETTINGS.promising * threshold
             found = distinct(directions[good], values[good], 4 * most, SETTINGS.same_short)
             promising.append(found[0])
-        climbed = self._climb(duals, promising, SETTINGS.climb_steps, deadline)
+        climbed = self._climb(duals, paid, promising, SETTINGS.climb_steps, deadline)
         return [distinct(*reached, most, SETTINGS.same) for reached in climbed]
 
     def _climb(
         self,
         duals: list[FloatArray],
+        paid: Paid,
         starts: list[FloatArray],
         n_steps: int,
         deadline: Deadline,
@@ -173,12 +204,13 @@ class AscentOracle:
         steps = [np.ones(len(part)) for part in starts]
         values = [np.full(len(part), -np.inf) for part in starts]
         size = max(1, SETTINGS.chunk_work // max(self.X.size * n_steps, 1))
+        costs = paid.cone, paid.price
         # One thread for each sign; the kernels release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:
             for begin in range(0, max(map(len, starts)), size):
                 part = slice(begin, begin + size)
                 tasks = [
-                    pool.submit(climb, self._columns, w, d[part], s[part], f[part], n_steps)
+                    pool.submit(climb, self._columns, w, *costs, d[part], s[part], f[part], n_steps)
                     for w, d, s, f in zip(duals, directions, steps, values, strict=True)
                 ]
                 for task in tasks:
@@ -189,22 +221,50 @@ class AscentOracle:
         return list(zip(directions, values, strict=True))
 
     def _polish(
-        self, v: FloatArray, directions: FloatArray, values: FloatArray, deadline: Deadline
+        self,
+        v: FloatArray,
+        paid: Paid,
+        directions: FloatArray,
+        values: FloatArray,
+        deadline: Deadline,
     ) -> tuple[FloatArray, FloatArray]:
         """Move every direction to the maximiser of its closed cell, by conic projection."""
         directions, values = directions.copy(), values.copy()
         for k, u in enumerate(directions):
             on = self.X @ u > 0.0
             g = (v * on) @ self.X
-            norm, z, _, _ = project_on_cell(g, self._normals, on, self._rows)
+            if paid.price > 0.0 or paid.cone.any():
+                norm, z = self._project_in_orthant(g, on, u, paid)
+            else:
+                norm, z, _, _ = project_on_cell(g, self._normals, on, self._rows)
             if norm > 0.0:
                 reached = float(v @ np.maximum(self.X @ (z / norm), 0.0))
+                if paid.price > 0.0:
+                    reached -= paid.price * float(np.abs(z / norm).sum())
                 if reached > values[k]:
                     directions[k], values[k] = z / norm, reached
             check_interrupt()
             if deadline.passed:
                 break
         return directions, values
+
+    def _project_in_orthant(
+        self, g: FloatArray, on: BoolArray, u: FloatArray, paid: Paid
+    ) -> tuple[float, FloatArray]:
+        """The same where entries with a price or a cone keep their signs, zeros included."""
+        has_sign = (paid.cone != 0.0) | (paid.price > 0.0)
+        free = np.flatnonzero(~has_sign | (u != 0.0))
+        held = np.flatnonzero(has_sign[free])
+        normals = np.vstack([self.X[:, free], np.eye(len(free))[held]])
+        lengths = np.linalg.norm(normals, axis=1)
+        alive = np.flatnonzero(lengths > 0.0)
+        normals = normals[alive] / lengths[alive, None]
+        sides = np.concatenate([on, u[free][held] > 0.0])[alive]
+        pull = (g - paid.price * np.sign(u))[free]
+        norm, z, _, _ = project_on_cell(pull, normals, sides, np.arange(len(alive)))
+        whole = np.zeros(len(u))
+        whole[free] = z
+        return norm, whole
 
 
 def distinct(

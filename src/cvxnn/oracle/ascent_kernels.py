@@ -43,6 +43,20 @@ def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array)
 
 
 @kernel
+def _pay(u: Array, gradient: Array, cone: Array, price: float, target: Array) -> float:
+    """The price of u, and the point of a cone that is best for the linear part less its price.
+
+    That is the gradient with entries nearer to zero by the price, and zero outside of the cone.
+    """
+    total = 0.0
+    for j in range(len(u)):
+        total += abs(u[j])
+        t = max(abs(gradient[j]) - price, 0.0) * np.sign(gradient[j])
+        target[j] = 0.0 if cone[j] * t < 0.0 else t
+    return price * total
+
+
+@kernel
 def _move(u: Array, target: Array, step: float, out: Array) -> bool:
     """The unit vector along ``(1 - step) u + step target / ||target||``; False if it is zero."""
     length = 0.0
@@ -65,21 +79,25 @@ def _move(u: Array, target: Array, step: float, out: Array) -> bool:
 
 @kernel
 def climb(
-    columns: Array, v: Array, directions: Array, steps: Array, values: Array, n_steps: int
-) -> None:
-    """Raise ``v'(Xu)_+`` from every row of `directions`, in place.
+    columns: Array, v: Array, cone: Array, price: float, directions: Array, steps: Array,
+    values: Array, n_steps: int,
+) -> None:  # fmt: skip
+    """Raise ``v'(Xu)_+ - p ||u||_1`` from every row of `directions`, in place.
 
     Each step goes from u towards its normalised gradient, the fixed point at a
     local maximum inside a cell; the step doubles when it raised the value and
-    halves when it did not, which is what happens at a kink.
+    halves when it did not, which is what happens at a kink. Directions of a cone stay in it.
 
     Parameters
     ----------
     columns : ndarray, shape (r, n)
         The transpose of X.
     v : ndarray, shape (n,)
+    cone : ndarray, shape (r,)
+        The t of ``t_j u_j >= 0``, 0 for no constraint.
+    price : float
     directions : ndarray, shape (m, r)
-        Unit vectors.
+        Unit vectors of the cone.
     steps : ndarray, shape (m,)
         Step sizes, kept between calls; 1 at the beginning.
     values : ndarray, shape (m,)
@@ -88,18 +106,20 @@ def climb(
         Evaluations for each start, O(n r) each.
     """
     m, r = directions.shape
-    gradient, trial, ahead = np.empty(r), np.empty(r), np.empty(r)
+    gradient, trial, ahead, target = np.empty(r), np.empty(r), np.empty(r), np.empty(r)
     block = np.empty(_BLOCK)
     for k in range(m):
         u = directions[k]
         values[k] = _evaluate(columns, v, u, gradient, block)
+        values[k] -= _pay(u, gradient, cone, price, target)
         for _ in range(n_steps):
-            if steps[k] < 1e-7 or not _move(u, gradient, steps[k], trial):
+            if steps[k] < 1e-7 or not _move(u, target, steps[k], trial):
                 break
-            value = _evaluate(columns, v, trial, ahead, block)
+            value = _evaluate(columns, v, trial, gradient, block)
+            value -= _pay(trial, gradient, cone, price, ahead)
             if value > values[k] + 1e-15 * abs(values[k]):
                 values[k] = value
-                u[:], gradient[:] = trial, ahead
+                u[:], target[:] = trial, ahead
                 steps[k] = min(1.0, 2.0 * steps[k])
             else:
                 steps[k] *= 0.5

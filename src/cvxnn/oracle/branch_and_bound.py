@@ -9,7 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers import spectral_bound
-from cvxnn.oracle.ascent import AscentOracle
+from cvxnn.oracle.ascent import AscentOracle, Paid
 from cvxnn.oracle.peaks import SearchPrice, proposals_of, starting_points
 from cvxnn.oracle.price import Proposals, VectorOracle, Wanted
 from cvxnn.oracle.signs import SignTree
@@ -149,6 +149,8 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
         Neurons of each sign that it proposes.
     n_starts : int
         Of the ascent.
+    ascent : AscentOracle, optional
+        On other rows than those of the tree, in the same coordinates of directions.
 
     Examples
     --------
@@ -167,20 +169,25 @@ class ClimbAndBound(VectorOracle[SearchPrice]):
         *,
         most: int,
         n_starts: int = _STARTS,
+        ascent: AscentOracle | None = None,
     ) -> None:
-        basis = tree.reduction.basis
-        self._basis, self._tree, self._most, self._n_starts = basis, tree, most, n_starts
-        self._ascent = AscentOracle(X @ basis, basis.T @ tree.reduction.to_direction, random_state)
+        self._tree, self._most, self._n_starts = tree, most, n_starts
+        self.reduction = tree.reduction
+        self._basis = basis = self.reduction.basis if ascent is None else np.eye(X.shape[1])
+        if ascent is None:
+            ascent = AscentOracle(X @ basis, basis.T @ self.reduction.to_direction, random_state)
+        self._ascent = ascent
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> SearchPrice:
         """Price v, shape (n,): the tree starts from what the ascent has found."""
         return self.bounded(v, wanted, self.climbed(v, wanted))
 
-    def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
-        """What the ascent finds."""
+    def climbed(self, v: FloatArray, wanted: Wanted, paid: Paid | None = None) -> Proposals:
+        """What the ascent finds for a dual point of its rows, perhaps of directions that pay."""
         return self._ascent.search(
             v[:, None], wanted.threshold, self._n_starts,
             most=self._most, polish=True, deadline=wanted.deadline, signs=wanted.signs,
+            paid=paid,
         ).turned(self._basis.T)  # fmt: skip
 
     def bounded(self, v: FloatArray, wanted: Wanted, climbed: Proposals) -> SearchPrice:

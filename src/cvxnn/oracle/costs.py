@@ -11,6 +11,7 @@ import numpy as np
 from cvxnn.array_types import EPS, FloatArray, IntArray
 from cvxnn.layers.costs import Costs
 from cvxnn.layers.spectral import PaidBound
+from cvxnn.oracle.ascent import Paid
 from cvxnn.oracle.price import BOTH, Proposals, Wanted
 
 # An entry that adds less than this share to what a neuron sees is rounding of a zero.
@@ -133,6 +134,11 @@ class Prices:
     def dual(self, v: FloatArray) -> FloatArray:
         """That of :meth:`PricedRows.dual`."""
         return self.rows.dual(v, self.sign, self.level)
+
+    @property
+    def paid(self) -> Paid:
+        """The same for an ascent on the rows of X at ``s v``."""
+        return Paid(self.rows.costs.cone(self.sign), self._share)
 
     def asked(self, wanted: Wanted) -> Wanted:
         """What is wanted of ``s v'(X u)_+`` as what is wanted of phi.

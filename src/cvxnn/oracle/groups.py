@@ -14,15 +14,18 @@ from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.layers import spectral_bound
 from cvxnn.layers.groups import GroupedLayer
 from cvxnn.layers.rows import power_of_two
+from cvxnn.oracle.ascent import AscentOracle
 from cvxnn.oracle.branch_and_bound import ClimbAndBound
-from cvxnn.oracle.choice import Effort, RowGeometry, tree_of
+from cvxnn.oracle.choice import SURE_RANK, Effort, RowGeometry, tree_of
 from cvxnn.oracle.costs import PricedRows, Prices
+from cvxnn.oracle.peaks import SearchPrice
 from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.tree_search import worker_map
 
-# Of the ascent in a group of a higher rank than two: its tree finds what that misses.
-_STARTS = 16
+# Of the ascent in a group of a higher rank than two: its tree finds what that misses, where it
+# comes to an end.
+_STARTS, _MANY_STARTS = 16, 128
 # Of a sum and a product, relative.
 _ROUNDING = 1.0 + 8.0 * EPS
 # More than the root of the smallest number.
@@ -114,11 +117,15 @@ class GroupGeometry:
         if part.circle is not None:
             circle = part.circle if scales is None else part.circle.weighted(scales)
             return RankTwoOracle(circle, most=effort.most, depth=effort.depth)
-        rows = _looked_at(layer, group)
+        rows, priced = _looked_at(layer, group), priced_rows(layer, group)
         reduction = part.reduction if scales is None else part.reduction.weighted(scales)
-        tree = tree_of(rows, reduction, effort.max_nodes)
-        assert effort.random_state is not None
-        return ClimbAndBound(rows, tree, effort.random_state, most=effort.most, n_starts=_STARTS)
+        tree, state = tree_of(rows, reduction, effort.max_nodes), effort.random_state
+        assert state is not None
+        ascent = None
+        if priced is not None:
+            ascent = AscentOracle(priced.rows, reduction.to_direction, state)
+        starts = _STARTS if reduction.rank <= SURE_RANK else _MANY_STARTS
+        return ClimbAndBound(rows, tree, state, most=effort.most, n_starts=starts, ascent=ascent)
 
 
 @final
@@ -149,6 +156,25 @@ class Side:
     def asked(self, wanted: Wanted) -> Wanted:
         """What the oracle is asked."""
         return wanted if self.prices is None else self.prices.asked(wanted)
+
+    @property
+    def may_not_end(self) -> bool:
+        """Whether a proof of the oracle may take for ever."""
+        oracle = self.oracle
+        return isinstance(oracle, ClimbAndBound) and oracle.reduction.rank > SURE_RANK
+
+    def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
+        """What an ascent finds, as the oracle would have it."""
+        assert isinstance(self.oracle, ClimbAndBound)
+        if self.prices is None:
+            return self.oracle.climbed(v, wanted)
+        prices = self.prices
+        return self.oracle.climbed(prices.sign * v, self.asked(wanted), prices.paid)
+
+    def bounded(self, v: FloatArray, wanted: Wanted, found: Proposals) -> Price:
+        """The price by a search that starts from what an ascent has found."""
+        assert isinstance(self.oracle, ClimbAndBound)
+        return self.oracle.bounded(self.dual(v), self.asked(wanted), found)
 
     def bounds(self, bounds: FloatArray) -> FloatArray:
         """Bounds of the oracle as bounds for both signs, shape (2,); 0 for one that is not its."""
@@ -210,19 +236,33 @@ class GroupOracle(VectorOracle[GroupPrice]):
         return [_norm(self.layer.seen(group)) for group in range(len(self.layer.groups))]
 
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
-        """Price v, shape (n,); OutOfTimeError if the deadline passes before the planes are done."""
+        """Price v, shape (n,); OutOfTimeError if the deadline passes before the planes are done.
+
+        Of groups where a proof may not end the bound is one without a search.
+        """
+        return self._price(v, wanted, thorough=False)
+
+    def prove(
+        self, v: FloatArray, threshold: float, *, tol: float, deadline: Deadline
+    ) -> GroupPrice:
+        """The same with a search in all groups where an ascent finds nothing."""
+        return self._price(v, Wanted(threshold, tol, None, deadline), thorough=True)
+
+    def _price(self, v: FloatArray, wanted: Wanted, *, thorough: bool) -> GroupPrice:
         if self._ratio == 0.0 or wanted.threshold > 0.0:
-            return self._price_at(v, wanted, wanted.threshold)
+            return self._price_at(v, wanted, wanted.threshold, thorough=thorough)
         level = 0.0
         for _ in range(_MOST_LEVELS):
-            price = self._price_at(v, replace(wanted, threshold=level), level)
+            price = self._price_at(v, replace(wanted, threshold=level), level, thorough=thorough)
             best = price.proposals.largest
             if price.bound <= best * (1.0 + wanted.tol) or best <= level * (1.0 + 4.0 * EPS):
                 break
             level = best
         return price
 
-    def _price_at(self, v: FloatArray, wanted: Wanted, level: float) -> GroupPrice:
+    def _price_at(
+        self, v: FloatArray, wanted: Wanted, level: float, *, thorough: bool
+    ) -> GroupPrice:
         sides = [side.at(level) for side in self._sides]
         drifts, bounds = _Drifts(v), np.zeros(2)
         flat: list[int] = []
@@ -241,7 +281,9 @@ class GroupOracle(VectorOracle[GroupPrice]):
 
         prices = dict(zip(flat, side_by_side(priced, flat), strict=True))
         known = max((sides[k].bounds(price.bounds).max() for k, price in prices.items()), default=0)
-        quick_bounds, deep_prices = self._searched(v, wanted, {k: sides[k] for k in deep}, known)
+        quick_bounds, deep_prices = self._searched(
+            v, wanted, {k: sides[k] for k in deep}, known, thorough
+        )  # fmt: skip
         prices |= deep_prices
         for k, price in prices.items():
             self._earlier[k] = (v, level, price.bounds)
@@ -255,7 +297,7 @@ class GroupOracle(VectorOracle[GroupPrice]):
         return self._joined(np.max(all_bounds, axis=0), finished, found)
 
     def _searched(
-        self, v: FloatArray, wanted: Wanted, sides: dict[int, Side], known: float
+        self, v: FloatArray, wanted: Wanted, sides: dict[int, Side], known: float, thorough: bool
     ) -> tuple[list[FloatArray], dict[int, Price]]:
         """Bounds without a search, and prices of groups of a higher rank.
 
@@ -267,16 +309,17 @@ class GroupOracle(VectorOracle[GroupPrice]):
         for k, side in sides.items():
             if quick[k] > side.asked(wanted).threshold:
                 check_interrupt()
-                assert isinstance(side.oracle, ClimbAndBound)
-                climbed[k] = side.oracle.climbed(side.dual(v), side.asked(wanted))
+                climbed[k] = side.climbed(v, wanted)
                 known = max(known, side.bounds(np.full(2, climbed[k].largest)).max())
         wanted = replace(wanted, threshold=max(wanted.threshold, known))
         prices: dict[int, Price] = {}
         for k, found in climbed.items():
             check_interrupt()
-            side = sides[k]
-            assert isinstance(side.oracle, ClimbAndBound)
-            prices[k] = side.oracle.bounded(side.dual(v), side.asked(wanted), found)
+            if sides[k].may_not_end and (len(found) or not thorough):
+                bounds = np.full(2, quick[k])
+                prices[k] = SearchPrice(bounds, finished=False, found=found, n_nodes=0)
+            else:
+                prices[k] = sides[k].bounded(v, wanted, found)
         left = [side.bounds(np.full(2, quick[k])) for k, side in sides.items() if k not in climbed]
         return left, prices
 
