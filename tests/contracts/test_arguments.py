@@ -101,7 +101,7 @@ SETTINGS = [
     (lambda: ReLU(features=[]), "features must be None, an integer, or a list of lists"),
     (lambda: ReLU(features=[[0], []]), "features must have a column in each of its groups"),
     (lambda: ReLU(features=[[-1]]), "A column of features must be an integer of at least 0"),
-    (lambda: ReLU(0.1, features=1), "features must be None for neurons of another slope"),
+    (lambda: ReLU(0.1, features=1), "features must be left out for neurons of another slope"),
     (lambda: ReLU(skip="free", features=1), "features must be None for .* a skip connection"),
     (lambda: Gated([[np.nan, 1.0]]), "gates must be finite"),
     (lambda: Gated([1.0]), "gates must be 2-D"),
