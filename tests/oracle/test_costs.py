@@ -72,14 +72,14 @@ def test_bounds_are_the_largest_values(name, d):
     X, v = rows(d, seed=1)
     layer = GroupedLayer(X, (tuple(range(d)),), costs)
     brute = largest(X, v, costs)
-    price = oracle_of(layer).price(v[:, None], tol=1e-7)
+    price = oracle_of(layer).prove(v, tol=1e-7)
     assert price.bound == pytest.approx(brute.max(), rel=1e-5) and price.bound >= brute.max()
     if costs.l1_ratio == 0.0 and d == 2:
         np.testing.assert_allclose(price.bounds, brute, rtol=1e-6, atol=1e-6 * brute.max())
     # At a level above it nothing is left to find, and below it the best is found.
-    above = oracle_of(layer).price(v[:, None], price.bound * 1.01, tol=1e-7)
+    above = oracle_of(layer).prove(v, price.bound * 1.01, tol=1e-7)
     assert above.bound <= price.bound * 1.01 * (1.0 + 2e-7) and len(above.proposals) == 0
-    below = oracle_of(layer).price(v[:, None], 0.9 * price.bound, tol=1e-7)
+    below = oracle_of(layer).prove(v, 0.9 * price.bound, tol=1e-7)
     assert below.proposals.largest == pytest.approx(
         price.bound, rel=1e-5 if costs.l1_ratio == 0.0 else 1e-2
     )
@@ -92,7 +92,7 @@ def test_proposals_are_in_the_class(name):
     costs = COSTS[name]
     X, v = rows(3)
     layer = GroupedLayer(X, ((0, 2), (1, 2), (0, 1, 2)), costs)
-    price = oracle_of(layer).price(v[:, None], 2.0, tol=1e-6)
+    price = oracle_of(layer).prove(v, 2.0, tol=1e-6)
     found = price.proposals
     assert len(found) > 0 and set(found.signs) <= set(costs.signs)
     cones = np.array([costs.cone(sign) for sign in found.signs])
@@ -109,8 +109,8 @@ def test_weighted_rows_are_priced_as_they_are(name):
     X, v = rows(3)
     layer = GroupedLayer(X, ((0, 2), (0, 1, 2)), COSTS[name])
     scales = np.random.default_rng(1).random(len(X)) + 0.1
-    weighted = oracle_of(layer, scales).price(v[:, None], tol=1e-8)
-    plain = oracle_of(layer.weighted(scales)).price(v[:, None], tol=1e-8)
+    weighted = oracle_of(layer, scales).prove(v, tol=1e-8)
+    plain = oracle_of(layer.weighted(scales)).prove(v, tol=1e-8)
     assert weighted.bound == pytest.approx(plain.bound, rel=1e-7)
 
 
@@ -119,14 +119,14 @@ def test_groups_that_are_skipped_are_below_the_threshold(name):
     X, v = rows(3)
     layer = GroupedLayer(X, ((0, 2), (1, 2), (0, 1, 2)), COSTS[name])
     oracle = oracle_of(layer)
-    level = 0.9 * oracle.price(v[:, None], tol=1e-7).bound
+    level = 0.9 * oracle.prove(v, tol=1e-7).bound
     rng = np.random.default_rng(3)
     for step in (0.0, 1e-9, 1e-5, 1e-2, 1.0):
         near = v + step * rng.standard_normal(len(v))
-        price = oracle.price(near[:, None], level, tol=1e-6)
-        exact = oracle_of(layer).price(near[:, None], tol=1e-7).bound
+        price = oracle.prove(near, level, tol=1e-6)
+        exact = oracle_of(layer).prove(near, tol=1e-7).bound
         assert price.bound >= min(exact, level) * (1.0 - 1e-6)
-        again = oracle_of(layer).price(near[:, None], level, tol=1e-6)
+        again = oracle_of(layer).prove(near, level, tol=1e-6)
         assert price.bound == pytest.approx(again.bound, rel=1e-3)
 
 
@@ -171,6 +171,6 @@ def by_milp(X, v, cone, sign):
 )
 def test_the_one_norm_against_a_mixed_integer_program(costs):
     X, v = rows(4, n=12)
-    price = oracle_of(GroupedLayer(X, (tuple(range(4)),), costs)).price(v[:, None], tol=1e-8)
+    price = oracle_of(GroupedLayer(X, (tuple(range(4)),), costs)).prove(v, tol=1e-8)
     exact = max(by_milp(X, v, costs.cone(sign), sign) for sign in (1.0, -1.0))
     assert price.bound == pytest.approx(exact, rel=1e-6)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
 
 _EPS = float(np.finfo(float).eps)
-# Of the Euclidean norm, where a level is looked for.
-_LEAST_SHARE = 1e-3
+# Of a level, to four digits.
+_BISECTIONS = 15
 
 
 def spectral_bound(X: FloatArray, v: FloatArray, *, quick: bool = False) -> float:
@@ -112,19 +111,20 @@ class PaidBound:
         """Of ``v'(Xu)_+`` where ``(1 - r) ||u|| + r ||u||_1 <= 1``, for the r of `l1_ratio`.
 
         At most ``max(at(L r) + L r, L)`` for any level L; the least of these is where both are
-        the same. Dekker and Brent's method is as good as any: every level proves a bound.
+        the same, between the values of a bisection.
         """
         start = self.at(0.0)
         if l1_ratio == 0.0 or start == 0.0:
             return start
-
-        def above(level: float) -> float:
-            return self.at(level * l1_ratio) - level * (1.0 - l1_ratio)
-
-        end = start / max(1.0 - l1_ratio, _LEAST_SHARE)
-        level = brentq(above, 0.0, end) if above(end) < 0.0 else 0.0
-        price = level * l1_ratio
-        return min(start, max(self.at(price) + price, level) * (1.0 + 8.0 * _EPS))
+        low, high = 0.0, start
+        for _ in range(_BISECTIONS):
+            level = 0.5 * (low + high)
+            if self.at(level * l1_ratio) > level * (1.0 - l1_ratio):
+                low = level
+            else:
+                high = level
+        price = high * l1_ratio
+        return min(start, max(self.at(price) + price, high) * (1.0 + 8.0 * _EPS))
 
 
 def _root(units: FloatArray, lengths: FloatArray, v: FloatArray, *, quick: bool) -> float:

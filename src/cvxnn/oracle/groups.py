@@ -23,8 +23,8 @@ from cvxnn.oracle.price import Price, Proposals, VectorOracle, Wanted
 from cvxnn.oracle.rank_two import RankTwoOracle
 from cvxnn.oracle.tree_search import worker_map
 
-# Of the ascent in a group of a higher rank than two: its tree finds what that misses, where it
-# comes to an end.
+# Of the ascent in a group of a higher rank than two: its tree finds what that misses. In one
+# group of all columns the tree is asked last.
 _STARTS, _MANY_STARTS = 16, 128
 # Of a sum and a product, relative.
 _ROUNDING = 1.0 + 8.0 * EPS
@@ -124,7 +124,7 @@ class GroupGeometry:
         ascent = None
         if priced is not None:
             ascent = AscentOracle(priced.rows, reduction.to_direction, state)
-        starts = _STARTS if reduction.rank <= SURE_RANK else _MANY_STARTS
+        starts = _STARTS if len(layer.groups) > 1 or layer.costs is None else _MANY_STARTS
         return ClimbAndBound(rows, tree, state, most=effort.most, n_starts=starts, ascent=ascent)
 
 
@@ -230,6 +230,15 @@ class GroupOracle(VectorOracle[GroupPrice]):
         """Whether all groups are of rank two at most."""
         return all(isinstance(side.oracle, RankTwoOracle) for side in self._sides)
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether :meth:`price` only climbs in deep groups, and :meth:`prove` searches them.
+
+        In one group of all columns a search takes longer than all else of a round.
+        """
+        is_one = self.layer.costs is not None and len(self.layer.groups) == 1
+        return (is_one and not self.is_quick) or any(side.may_not_end for side in self._sides)
+
     @cached_property
     def _lengths(self) -> list[float]:
         """Bounds on ``||X_g||``."""
@@ -238,14 +247,19 @@ class GroupOracle(VectorOracle[GroupPrice]):
     def price_vector(self, v: FloatArray, wanted: Wanted) -> GroupPrice:
         """Price v, shape (n,); OutOfTimeError if the deadline passes before the planes are done.
 
-        Of groups where a proof may not end the bound is one without a search.
+        Where that :attr:`is_lazy` the bounds of deep groups are those without a search.
         """
         return self._price(v, wanted, thorough=False)
 
     def prove(
-        self, v: FloatArray, threshold: float, *, tol: float, deadline: Deadline
+        self,
+        v: FloatArray,
+        threshold: float = 0.0,
+        *,
+        tol: float = 1e-6,
+        deadline: Deadline = UNLIMITED,
     ) -> GroupPrice:
-        """The same with a search in all groups where an ascent finds nothing."""
+        """The same with a search in all groups; not where it may never end and others help."""
         return self._price(v, Wanted(threshold, tol, None, deadline), thorough=True)
 
     def _price(self, v: FloatArray, wanted: Wanted, *, thorough: bool) -> GroupPrice:
@@ -315,7 +329,7 @@ class GroupOracle(VectorOracle[GroupPrice]):
         prices: dict[int, Price] = {}
         for k, found in climbed.items():
             check_interrupt()
-            if sides[k].may_not_end and (len(found) or not thorough):
+            if (not thorough and self.is_lazy) or (sides[k].may_not_end and len(found)):
                 bounds = np.full(2, quick[k])
                 prices[k] = SearchPrice(bounds, finished=False, found=found, n_nodes=0)
             else:

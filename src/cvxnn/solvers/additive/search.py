@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import final
 
@@ -11,11 +12,15 @@ from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.groups import GroupedLayer
+from cvxnn.methods import Global
+from cvxnn.oracle.choice import SURE_RANK
 from cvxnn.oracle.groups import GroupOracle, GroupPrice
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.additive.members import Members
 from cvxnn.solvers.additive.newton import descend, stationary_residual
 from cvxnn.solvers.additive.objective import GroupedObjective
+from cvxnn.solvers.additive.slide import slide
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -38,6 +43,12 @@ class Settings:
         Of a price that takes a search, as a share of the gap.
     small_gap : float
         Below it the rounding of a residual may matter.
+    few : int
+        Proposals of ascents in one group, below which a search is asked for more.
+    slide_rank, slide_steps : int
+        Rank above which neurons move by a quasi-Newton method first, and its steps.
+    newton_work : float
+        Products of one Newton step up to which it follows.
     """
 
     batch: int = 200
@@ -48,6 +59,10 @@ class Settings:
     newton_steps: int = 10
     accuracy: float = 0.02
     small_gap: float = 1e-4
+    few: int = 4
+    slide_rank: int = 6
+    slide_steps: int = 100
+    newton_work: float = 2e8
 
 
 SETTINGS = Settings()
@@ -69,6 +84,11 @@ class AdditiveSearch(IncumbentSearch):
         Cuts a round short.
     start : Neurons, optional
         Each in a group.
+    certifies : bool
+        Whether a group in which ascents find nothing is searched, where that takes longer than
+        all else; without that the end is stationary.
+    proof_time : ProofTime, optional
+        Of the run, where a proof may not end.
     """
 
     def __init__(
@@ -79,6 +99,8 @@ class AdditiveSearch(IncumbentSearch):
         deadline: Deadline = UNLIMITED,
         *,
         start: Neurons | None = None,
+        certifies: bool = True,
+        proof_time: ProofTime | None = None,
     ) -> None:
         assert problem.is_least_squares
         layer = problem.rows
@@ -86,6 +108,8 @@ class AdditiveSearch(IncumbentSearch):
         self.basis, self.rank = np.eye(layer.n_features), rank
         self._oracle, self._objective = oracle, GroupedObjective(problem)
         self._few_rows, self._precise = self._objective.has_few_rows, False
+        self._exact, self._certifies = not oracle.is_lazy, certifies
+        self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
         self.is_cheap = self._few_rows and oracle.is_quick
         self._members = Members.of(layer, self.neurons)
         if start is not None and len(start):
@@ -101,8 +125,10 @@ class AdditiveSearch(IncumbentSearch):
         v = self._offer(members)
         accuracy = max(SETTINGS.accuracy * min(before[2], 1.0), 0.3 * tol)
         self._last_price = self._price(v, accuracy)
-        if self._few_rows and tol < self.gap and not self.deadline.passed:
+        if self._few_rows and self._exact and tol < self.gap and not self.deadline.passed:
             self._price_stationary(members, accuracy)
+        if self.rank > SURE_RANK or not (self._certifies or self._exact):
+            self.stationary = len(self._last_price.proposals) == 0 and self.gap > tol
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         self.stalled = 0.0 if improved else self.stalled + 1.0
         if self._few_rows and not self._precise and self.stalled >= 1.0:
@@ -130,7 +156,8 @@ class AdditiveSearch(IncumbentSearch):
         for group in np.unique(price.groups):
             own = np.flatnonzero(price.groups == group)
             place[own] = np.arange(len(own))
-        kept = np.flatnonzero(place < SETTINGS.each)[: SETTINGS.batch]
+        each = SETTINGS.batch if self._oracle.is_lazy else SETTINGS.each
+        kept = np.flatnonzero(place < each)[: SETTINGS.batch]
         found = price.proposals.select(kept)
         candidates = Neurons(found.directions, np.zeros(len(found)), found.outputs)
         return Members.of(self.problem.rows, candidates, price.groups[kept])
@@ -139,7 +166,13 @@ class AdditiveSearch(IncumbentSearch):
         """Neurons and candidates with their best sizes, merged, and moved."""
         members = self._reweighed(self._members.joined(found))
         members = self._objective.merged(members, self.deadline)
-        members = descend(self._objective, members, SETTINGS.newton_steps, self.deadline)
+        if self.rank > SETTINGS.slide_rank:
+            members = slide(self._objective, members, SETTINGS.slide_steps, self.deadline)
+            members = self._objective.merged(self._reweighed(members), self.deadline)
+        dimensions = sum(len(self.problem.rows.groups[group]) for group in members.groups)
+        work = float(len(self.problem.y)) * dimensions**2
+        if self.rank <= SETTINGS.slide_rank or work <= SETTINGS.newton_work:
+            members = descend(self._objective, members, SETTINGS.newton_steps, self.deadline)
         return self._reweighed(members)
 
     def _reweighed(self, members: Members) -> Members:
@@ -148,7 +181,17 @@ class AdditiveSearch(IncumbentSearch):
     def _price(self, v: FloatArray, tol: float) -> GroupPrice:
         """Price v, and keep what is proven of it if it is the best."""
         threshold = self.problem.beta * (1.0 + SETTINGS.margin)
-        price = self._oracle.price(v[:, None], threshold, tol=tol, deadline=self.deadline)
+        if not (self._exact and self._oracle.is_lazy):
+            price = self._oracle.price(v[:, None], threshold, tol=tol, deadline=self.deadline)
+            self._take(DualProof.priced(v[:, None], price))
+            if self._exact or len(price.proposals) >= SETTINGS.few or not self._certifies:
+                return price
+            self._exact = True
+        deadline = self.deadline
+        if self.rank > SURE_RANK:
+            deadline = Deadline(min(deadline.remaining, self._proof_time.exact(ends=False)))
+        with nullcontext() if self.rank <= SURE_RANK else self._proof_time.taking():
+            price = self._oracle.prove(v, threshold, tol=tol, deadline=deadline)
         self._take(DualProof.priced(v[:, None], price))
         return price
 

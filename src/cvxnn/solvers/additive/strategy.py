@@ -18,6 +18,7 @@ from cvxnn.oracle.groups import GroupGeometry
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.additive.search import SETTINGS, AdditiveSearch
 from cvxnn.solvers.opening import opening
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import SHARP, RowsStrategy, some_seconds
@@ -46,6 +47,7 @@ class AdditiveStrategy(RowsStrategy):
         super().__init__(problem, method, random_state)
         self._start = start
         self._geometry: GroupGeometry | None = None
+        self._proof_time = ProofTime(method)
 
     def open(self, deadline: Deadline) -> Search:
         return self.open_for(self._problem, self._start, deadline)
@@ -67,8 +69,12 @@ class AdditiveStrategy(RowsStrategy):
             deadline.check()
             scales = None if root is None else root.root
             oracle = geometry.oracle(problem.rows, scales, effort)
-            return AdditiveSearch(problem, oracle, geometry.rank, deadline, start=start)
+            return AdditiveSearch(
+                problem, oracle, geometry.rank, deadline,
+                start=start, certifies=certifies and asks, proof_time=self._proof_time,
+            )  # fmt: skip
 
+        asks = certifies and self._method.certify
         return search_for(problem, open_model, deadline, start, polishes=self.polishes)
 
     @property
@@ -89,10 +95,11 @@ class AdditiveStrategy(RowsStrategy):
         return replace(neurons, directions=directions)
 
     def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
-        layer, v = self._problem.rows, self._problem.residual_at_zero[:, None]
+        layer, v = self._problem.rows, self._problem.residual_at_zero
         effort = replace(some_seconds(Layer(layer.rows)), random_state=self._random_state)
         oracle = self._geometry_of(layer, deadline).oracle(layer, None, effort)
-        return DualProof.priced(v, oracle.price(v, tol=SHARP, deadline=deadline))
+        price = oracle.prove(v, tol=SHARP, deadline=deadline)
+        return DualProof.priced(v[:, None], price)
 
     def _geometry_of(self, layer: GroupedLayer, deadline: Deadline) -> GroupGeometry:
         if self._geometry is None or self._geometry.layer is not layer:
