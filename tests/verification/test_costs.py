@@ -68,6 +68,23 @@ def test_the_bound_is_next_to_the_largest_of_dense_directions(settings, d):
             assert costs.largest(X, v, (tuple(range(d)),), other, FOREVER)[0] >= largest
 
 
+@each_setting
+def test_bounds_without_a_search_are_above_the_function_itself(settings):
+    rng = np.random.default_rng(5)
+    costs, groups = replace(Costs.read(settings)), ((0, 1, 2),)
+    for n in (1, 4, 30):
+        X, v = rng.standard_normal((n, 3)), rng.standard_normal(n)
+        largest = sampled(X, v, costs)
+        for price in (0.0, 0.2 * largest, 2.0 * largest):
+            for part in costs._parts(X, v, groups, price):
+                U = directions(X)
+                U = U[(part.cone * U >= 0.0).all(axis=1)]
+                values = part.v @ np.maximum(X @ U.T, 0.0) - price * np.abs(U).sum(axis=1)
+                found = part._bound_at_once()
+                assert max(values.max(), 0.0) <= found
+                assert found <= np.abs(v) @ np.linalg.norm(X, axis=1) * (1.0 + 1e-9)
+
+
 def test_one_side_of_a_function_in_the_plane():
     rng = np.random.default_rng(0)
     for n in (1, 2, 5, 20):

@@ -205,26 +205,31 @@ class _Part:
     def quick_bound(self) -> float:
         """A bound that needs no search."""
         found = quick_bound(self.pieces)
-        return found if len(self.cone) <= 2 else min(found, self._spectral_bound())
+        return found if len(self.cone) <= 2 else min(found, self._bound_at_once())
 
-    def _spectral_bound(self) -> float:
-        """The spectral bound with what cone and price leave of its linear part.
+    def _bound_at_once(self) -> float:
+        """Two bounds without rows of prices, the spectral one and one entry by entry.
 
+        In both ``v'(X u)_+ <= 1/2 (X'v)'u + 1/2 v_+'|X u|``. In the first
         ``1/2 (X'v)'u - p ||u||_1 <= 1/2 ||h||`` with ``h_j = (|X'v|_j - 2 p)_+``, and for an
-        entry that the cone does not let u_j follow ``h_j = 0``.
+        entry that the cone does not let u_j follow ``h_j = 0``. In the second
+        ``|X u| <= |X| |u|``, so that all of it is ``<= ||g||`` for
+        ``g_j = (1/2 t |X'v|_j + 1/2 (|X|'v_+)_j - p)_+``, with t = -1 for these entries, else 1.
         """
         plain = Pieces(self.X, self.v, np.zeros_like(self.v), is_one_sided=True).reduced()
         unit, weight_unit = power_of_two(self.X), power_of_two(self.v)
         X, v = self.X / unit, self.v / weight_unit
         pull, moduli = v @ X, np.abs(v) @ np.abs(X)
-        follows = np.where(self.cone * pull < 0.0, 0.0, np.abs(pull))
-        reach = follows + 2.0 * gamma(len(v) + 4) * moduli + len(v) * TINY
+        rising = np.maximum(v, 0.0) @ np.abs(X)
+        follows = np.where(self.cone * pull < 0.0, -1.0, 1.0) * np.abs(pull)
+        rounding = 4.0 * gamma(len(v) + 4) * moduli + len(v) * TINY
         # Rounded down.
         price = self.price / unit / weight_unit * (1.0 - 8.0 * U)
-        h = np.maximum(reach - 2.0 * price, 0.0) * (1.0 + 8.0 * U)
-        straight = 0.5 * float(norms_up(h)) * unit * weight_unit
-        total = (straight + plain.total(curved_part(plain))) * (1.0 + 8.0 * U)
-        return float(np.nextafter(total, np.inf))
+        h = np.maximum(np.maximum(follows, 0.0) + rounding - 2.0 * price, 0.0) * (1.0 + 8.0 * U)
+        g = np.maximum(0.5 * (follows + rising) + rounding - price, 0.0) * (1.0 + 8.0 * U)
+        curved = plain.total(curved_part(plain)) / unit / weight_unit
+        total = min(0.5 * float(norms_up(h)) + curved, float(norms_up(g))) * (1.0 + 8.0 * U)
+        return float(np.nextafter(total * unit * weight_unit, np.inf))
 
 
 NO_COSTS = Costs()
