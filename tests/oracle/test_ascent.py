@@ -142,20 +142,31 @@ def test_chunks_change_nothing(monkeypatch):
 
 
 def climb_slowly(
-    X: FloatArray, v: FloatArray, u: FloatArray, n_steps: int
+    X: FloatArray, v: FloatArray, u: FloatArray, n_steps: int, cone: FloatArray, price: float
 ) -> tuple[FloatArray, float, float]:
     """A twin of the kernel for one start: direction, value and step size."""
     step = 1.0
-    reached, gradient = value(X, v, u), (v * (X @ u > 0.0)) @ X
+
+    def paid(u: FloatArray) -> float:
+        return value(X, v, u) - price * float(np.abs(u).sum())
+
+    def target(u: FloatArray) -> FloatArray:
+        slope = (v * (X @ u > 0.0)) @ X
+        slope = np.sign(slope) * np.maximum(np.abs(slope) - price, 0.0)
+        return np.where(cone * slope < 0.0, 0.0, slope)
+
+    reached, gradient = paid(u), target(u)
     for _ in range(n_steps):
         length = np.linalg.norm(gradient)
         if step < 1e-7 or length == 0.0:
             break
         trial = (1.0 - step) * u + step * gradient / length
+        if np.linalg.norm(trial) < 1e-12:
+            break
         trial = trial / np.linalg.norm(trial)
-        ahead = value(X, v, trial)
+        ahead = paid(trial)
         if ahead > reached + 1e-15 * abs(reached):
-            u, reached, gradient = trial, ahead, (v * (X @ trial > 0.0)) @ X
+            u, reached, gradient = trial, ahead, target(trial)
             step = min(1.0, 2.0 * step)
         else:
             step *= 0.5
@@ -163,16 +174,22 @@ def climb_slowly(
 
 
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (7, 3), (128, 2), (300, 4)])
-def test_the_kernel_against_its_twin(n, r):
+@pytest.mark.parametrize("price", [0.0, 0.8])
+def test_the_kernel_against_its_twin(n, r, price):
     X, v = data(n, n, r)
     rng = np.random.default_rng(n)
     starts = rng.standard_normal((20, r))
+    cone = np.zeros(r)
+    if price > 0.0:
+        cone[0] = 1.0
+        starts[:, 0] = np.abs(starts[:, 0])
     starts /= np.linalg.norm(starts, axis=1, keepdims=True)
     directions, steps, values = starts.copy(), np.ones(20), np.empty(20)
-    climb(np.ascontiguousarray(X.T), v, np.zeros(r), 0.0, directions, steps, values, 6)
+    climb(np.ascontiguousarray(X.T), v, cone, price, directions, steps, values, 6)
     for k, start in enumerate(starts):
-        u, reached, step = climb_slowly(X, v, start, 6)
+        u, reached, step = climb_slowly(X, v, start, 6, cone, price)
         np.testing.assert_allclose(directions[k], u, atol=1e-9)
         assert values[k] == pytest.approx(reached, rel=1e-9, abs=1e-12)
         assert steps[k] == step
-        assert values[k] >= value(X, v, start) - 1e-12
+        assert values[k] >= value(X, v, start) - price * np.abs(start).sum() - 1e-12
+        assert (cone * directions[k] >= 0.0).all()

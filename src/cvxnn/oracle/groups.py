@@ -164,8 +164,9 @@ class Side:
         return isinstance(oracle, ClimbAndBound) and oracle.reduction.rank > SURE_RANK
 
     def climbed(self, v: FloatArray, wanted: Wanted) -> Proposals:
-        """What an ascent finds, as the oracle would have it."""
+        """What an ascent finds, as the oracle would have it; all of it, however close."""
         assert isinstance(self.oracle, ClimbAndBound)
+        wanted = replace(wanted, tol=0.0)
         if self.prices is None:
             return self.oracle.climbed(v, wanted)
         prices = self.prices
@@ -261,6 +262,15 @@ class GroupOracle(VectorOracle[GroupPrice]):
     ) -> GroupPrice:
         """The same with a search in all groups; not where it may never end and others help."""
         return self._price(v, Wanted(threshold, tol, None, deadline), thorough=True)
+
+    def bound_at_once(self, v: FloatArray, level: float) -> GroupPrice:
+        """What is proven of v, shape (n,), without a search or proposals."""
+        bounds = np.zeros(2)
+        for side in self._sides:
+            own = side.at(level)
+            found = np.full(2, self._bound_at_once(own, v))
+            bounds = np.maximum(bounds, own.bounds(found))
+        return self._joined(bounds, finished=False, parts=[])
 
     def _price(self, v: FloatArray, wanted: Wanted, *, thorough: bool) -> GroupPrice:
         if self._ratio == 0.0 or wanted.threshold > 0.0:
