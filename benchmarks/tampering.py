@@ -152,7 +152,8 @@ def _of_outputs(
 NAMES = (
     "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
     "features", "monotone", "constraints", "gates", "images", "multipliers", "leaves",
-    "outputs, rank two", "outputs, classes", "outputs, cones", "outputs, leaky", "outputs, softmax", "outputs, images",
+    "outputs, rank two", "outputs, classes", "outputs, cones",
+    "outputs, leaky", "outputs, softmax", "outputs, images",
 )  # fmt: skip
 
 

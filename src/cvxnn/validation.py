@@ -219,20 +219,6 @@ def check_number(value: object, name: str) -> float:
     raise InputError(f"{name} must be a finite number, got {_shown(value)}.")
 
 
-def check_share(value: object, name: str) -> float:
-    """Return `value` as a float, or raise `InputError` unless it is in [0, 1].
-
-    Examples
-    --------
-    >>> check_share(1, "l1_ratio")
-    1.0
-    """
-    number = check_number(value, name)
-    if not 0.0 <= number <= 1.0:
-        raise InputError(f"{name} must be between 0 and 1, got {value!r}.")
-    return number
-
-
 def check_optional_positive(value: object, name: str) -> float | None:
     """Return None for None, and otherwise what :func:`check_positive` does.
 

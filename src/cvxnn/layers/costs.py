@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.validation import check_number
 
 # Signs of the output weights of a function of one curvature.
 SHAPES: dict[str, tuple[float, ...]] = {"convex": (1.0,), "concave": (-1.0,)}
@@ -31,6 +32,20 @@ def check_monotone(value: object) -> tuple[int, ...]:
             f"{value!r}."
         )
     return tuple(map(int, entries))
+
+
+def check_l1_ratio(value: object) -> float:
+    """Return the share of a 1-norm as a float, or raise `InputError` unless it is in [0, 1].
+
+    Examples
+    --------
+    >>> check_l1_ratio(1)
+    1.0
+    """
+    ratio = check_number(value, "l1_ratio")
+    if not 0.0 <= ratio <= 1.0:
+        raise InputError(f"l1_ratio must be between 0 and 1, got {value!r}.")
+    return ratio
 
 
 def _is_direction(entry: object) -> bool:

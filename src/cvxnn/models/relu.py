@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
-from cvxnn.layers.costs import SHAPES, Costs, check_monotone
+from cvxnn.layers.costs import SHAPES, Costs, check_l1_ratio, check_monotone
 from cvxnn.layers.groups import GroupedLayer, check_features, groups_of
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
@@ -20,7 +20,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.additive.strategy import AdditiveStrategy
 from cvxnn.solvers.skip.strategy import SkipStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_choice, check_data, check_number, check_share
+from cvxnn.validation import check_choice, check_data, check_number
 
 SKIPS = ("penalised", "free")
 
@@ -121,7 +121,7 @@ class ReLU(Model):
             object.__setattr__(self, "monotonic_cst", check_monotone(self.monotonic_cst))
         if self.shape is not None:
             check_choice(self.shape, "shape", tuple(SHAPES))
-        object.__setattr__(self, "l1_ratio", check_share(self.l1_ratio, "l1_ratio"))
+        object.__setattr__(self, "l1_ratio", check_l1_ratio(self.l1_ratio))
         names = [name for name, value in self._beside.items() if value]
         if names and (self.skip is not None or self.slope != 0.0):
             raise InputError(

@@ -12,12 +12,12 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, Rows, row_chunks
-from cvxnn.layers.costs import mixed_norms
+from cvxnn.layers.costs import check_l1_ratio, mixed_norms
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
 from cvxnn.networks.weights import activate, dense_layers, frozen
-from cvxnn.validation import as_real_array, check_finite, check_flag, check_number, check_share
+from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
 
 class TwoLayerNetwork(NeuronSymmetries):
@@ -99,7 +99,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         settings = {
             "slope": check_number(slope, "slope"),
             "skip_is_free": check_flag(skip_is_free, "skip_is_free"),
-            "l1_ratio": check_share(l1_ratio, "l1_ratio"),
+            "l1_ratio": check_l1_ratio(l1_ratio),
         }
         super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings, intercept)
         if w is not None and self.n_outputs is not None:
