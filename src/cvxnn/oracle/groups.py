@@ -275,13 +275,17 @@ class GroupOracle(VectorOracle[GroupPrice]):
     def _price(self, v: FloatArray, wanted: Wanted, *, thorough: bool) -> GroupPrice:
         if self._ratio == 0.0 or wanted.threshold > 0.0:
             return self._price_at(v, wanted, wanted.threshold, thorough=thorough)
-        level = 0.0
+        level, searches = 0.0, not self.is_lazy
         for _ in range(_MOST_LEVELS):
-            price = self._price_at(v, replace(wanted, threshold=level), level, thorough=thorough)
+            asked = replace(wanted, threshold=level)
+            price = self._price_at(v, asked, level, thorough=thorough and searches)
             best = price.proposals.largest
-            if price.bound <= best * (1.0 + wanted.tol) or best <= level * (1.0 + 4.0 * EPS):
+            if price.bound > best * (1.0 + wanted.tol) and best > level * (1.0 + 4.0 * EPS):
+                level = best
+            elif thorough and not searches:
+                searches = True
+            else:
                 break
-            level = best
         return price
 
     def _price_at(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -44,6 +44,8 @@ class Settings:
         Of a price that takes a search, as a share of the gap.
     small_gap : float
         Below it the rounding of a residual may matter.
+    patience : int
+        Rounds without progress after which proposals are taken to be rounding, at high ranks.
     few : int
         Proposals of ascents in one group, below which a search is asked for more.
     slide_rank, slide_steps : int
@@ -60,6 +62,7 @@ class Settings:
     newton_steps: int = 10
     accuracy: float = 0.02
     small_gap: float = 1e-4
+    patience: int = 2
     few: int = 4
     slide_rank: int = 6
     slide_steps: int = 100
@@ -128,12 +131,14 @@ class AdditiveSearch(IncumbentSearch):
         self._last_price = self._price(v, accuracy)
         if self._few_rows and self._exact and tol < self.gap and not self.deadline.passed:
             self._price_stationary(members, accuracy)
-        if self.rank > SURE_RANK or not (self._certifies or self._exact):
-            self.stationary = len(self._last_price.proposals) == 0 and self.gap > tol
         improved = self.objective < before[0] * (1.0 - 1e-9) or self.bound > before[1] * (1 + 1e-9)
         self.stalled = 0.0 if improved else self.stalled + 1.0
         if self._few_rows and not self._precise and self.stalled >= 1.0:
             self._precise, self.stalled = True, 0.0
+        if self.rank > SURE_RANK or not (self._certifies or self._exact):
+            # No proposals, or none that the rounding lets help.
+            is_over = len(self._last_price.proposals) == 0 or self.stalled >= SETTINGS.patience
+            self.stationary = is_over and self.gap > tol
 
     def _price_stationary(self, members: Members, accuracy: float) -> None:
         """Price the corrected residual too; where it is the better one, it is the truth.
@@ -202,6 +207,9 @@ class AdditiveSearch(IncumbentSearch):
             deadline = Deadline(min(deadline.remaining, self._proof_time.exact(ends=False)))
         with nullcontext() if self.rank <= SURE_RANK else self._proof_time.taking():
             price = self._oracle.prove(v, threshold, tol=tol, deadline=deadline)
+        if self.rank > SURE_RANK and not price.finished:
+            # Nobody could check in a like time what a search has shown by then.
+            price = replace(price, bounds=self._oracle.bound_at_once(v, threshold).bounds)
         self._take(DualProof.priced(v[:, None], price))
         return price
 
