@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from programs import Constrained
 from sentences import refused
+from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
 from cvxnn import ReLU, Status, TwoLayerNetwork
@@ -144,6 +145,19 @@ def test_a_certificate_is_checked_with_its_network(tmp_path):
     turned = TwoLayerNetwork(hidden, network.output_weights, l1_ratio=0.5)
     report = solution.certificate.verify(X, y, network=turned)
     assert not report.accepted and "does not rise with column 0" in report.reason
+
+
+@pytest.mark.parametrize("settings", [{"l1_ratio": 1.0}, {"monotonic_cst": [1] * 12}], ids=str)
+def test_at_high_ranks_the_bound_is_what_its_check_proves(settings):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)
+    y += np.abs(X[:, 0])
+    model = ReLU(**settings)
+    with pytest.warns(ConvergenceWarning):
+        solution = cvxnn.solve(X, y, 8.0, model=model, time_limit=2.0)
+    assert 1e-6 < solution.gap < 0.8 and solution.n_neurons > 0
+    report = solution.certificate.verify(X, y, network=solution.network, time_limit=5.0)
+    assert report.accepted and report.how == "bounds without a search"
 
 
 # ------------------------------------------------------------------ what does not go together

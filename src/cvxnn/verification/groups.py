@@ -101,7 +101,8 @@ def largest_of_parts(
             bounds.append(quick)
         else:
             deep.append(part)
-    how = "rows of each group sorted by angle"
+    in_planes = all(part.rows.shape[1] <= 2 for part in parts)
+    how = "rows of each group sorted by angle" if in_planes else "bounds without a search"
     for k, part in enumerate(deep):
         function = part.reduced()
         if function.rank <= 2:
