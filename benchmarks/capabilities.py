@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- end of capabilities -->)", re.DOTALL)
 # Settings that change what can be done with a kind; every kind has a line without any.
 SETTINGS: dict[str, list[Model]] = {
-    "ReLU": [ReLU(slope=0.1), ReLU(skip="penalised"), ReLU(features=1)],
+    "ReLU": [ReLU(slope=0.1), ReLU(skip="penalised"), ReLU(features=1), ReLU(shape="convex")],
     "Conv": [Conv(pooling="max")],
 }
 

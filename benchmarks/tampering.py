@@ -113,6 +113,14 @@ def case_of(name: str) -> Case:
         "cones": (many, rng.standard_normal(30), None, {}),
         "weights": (plane, y, weights, {"loss": HuberLoss(0.7)}),
         "leaky": (plane, y, None, {"model": cvxnn.ReLU(slope=0.1, skip="penalised")}),
+        "features": (plane, y, None, {"model": cvxnn.ReLU(features=1)}),
+        "monotone": (plane, y, None, {"model": cvxnn.ReLU(monotonic_cst=[1, -1])}),
+        "constraints": (
+            plane,
+            y,
+            weights,
+            {"model": cvxnn.ReLU(features=1, monotonic_cst=[1, 0], shape="convex", l1_ratio=0.5)},
+        ),
         "gates": (plane, y, None, {"model": cvxnn.Gated(n_gates=20)}),
         "images": (images, y[:8], None, {"model": cvxnn.Conv(2)}),
         **_of_outputs(line, plane, images, weights, rng),
@@ -143,8 +151,9 @@ def _of_outputs(
 
 NAMES = (
     "rank two", "rank two, intercept", "signs", "signs, intercept", "cones", "weights", "leaky",
-    "gates", "images", "multipliers", "leaves", "outputs, rank two", "outputs, classes",
-    "outputs, cones", "outputs, leaky", "outputs, softmax", "outputs, images",
+    "features", "monotone", "constraints", "gates", "images", "multipliers", "leaves",
+    "outputs, rank two", "outputs, classes", "outputs, cones",
+    "outputs, leaky", "outputs, softmax", "outputs, images",
 )  # fmt: skip
 
 
@@ -253,6 +262,14 @@ def _setting(case: Case, rng: np.random.Generator) -> Change:
     ]
     if certificate.evidence is not None:
         choices.append({"evidence": None})
+    if "features" in certificate.settings:
+        others = [
+            {"features": None}, {"features": 1}, {"features": 2}, {"monotonic_cst": None},
+            {"monotonic_cst": (1, 1)}, {"monotonic_cst": (-1, 0)}, {"monotonic_cst": (0, 0, 1)},
+            {"shape": None}, {"shape": "convex"}, {"shape": "concave"}, {"shape": "round"},
+            {"l1_ratio": 0.0}, {"l1_ratio": 0.45}, {"l1_ratio": 1.0}, {"l1_ratio": 2.0},
+        ]  # fmt: skip
+        choices += [{"settings": {**certificate.settings, **other}} for other in others]
     # Not what is there already.
     choices = [
         choice
@@ -301,6 +318,8 @@ def other_networks(case: Case) -> list[Any]:
         others += [{"gates": -arrays["gates"]}, {"gates": arrays["gates"] + 0.5}]
     # Networks of several outputs have no skip connection.
     if "skip_is_free" in settings and case.network.n_outputs is None:
+        others += [{"l1_ratio": 0.25}, {"hidden_weights": -arrays["hidden_weights"]}]
+        others.append({"output_weights": -arrays["output_weights"]})
         skip = np.full(arrays["hidden_weights"].shape[1], 0.1)
         others += [{"skip_weights": skip, "skip_is_free": is_free} for is_free in (False, True)]
     return [type(case.network)(**{**arrays, **settings, **other}) for other in others]
@@ -372,20 +391,27 @@ def _objectives(case: Case, change: Change) -> list[float]:
 
 def _objectives_like(case: Case, change: Change) -> list[float]:
     """The same for networks of the kind that the changed one is of; its own is one of them."""
-    state, (_, loss) = change.network.__getstate__(), _stated(change.certificate)
+    state, (stated, loss) = change.network.__getstate__(), _stated(change.certificate)
     arrays, settings = state["arrays"], state["settings"]
-    model = {
+    kinds: dict[str, Callable[[], Any]] = {
         "TwoLayerNetwork": lambda: cvxnn.ReLU(
             settings["slope"],
             None if "skip_weights" not in arrays
             else "free" if settings["skip_is_free"] else "penalised",
+            # What a network cannot say of itself: where its neurons have to be.
+            stated.features, stated.monotonic_cst, stated.shape, settings["l1_ratio"],
         ),
         "GatedNetwork": lambda: cvxnn.Gated(gates=arrays["gates"]),
         "ConvolutionalNetwork": lambda: cvxnn.Conv(
             arrays["filters"].shape[1:-1], bias="biases" in arrays,
             **{name: value for name, value in settings.items() if name != "intercept"},
         ),
-    }[type(change.network).__name__]()  # fmt: skip
+    }  # fmt: skip
+    try:
+        model = kinds[type(change.network).__name__]()
+    except InputError:
+        # No model trains these.
+        return [_objective(case, change)]
     found = _trained(case, change, model, loss, bool(np.any(settings["intercept"])))
     return [*found, _objective(case, change)]
 

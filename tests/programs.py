@@ -158,12 +158,17 @@ class Activations:
 
     def optimum(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
         """Of the program on all cells, by Clarabel; with or without a free intercept."""
+        options = {"intercept": intercept, "accuracy": accuracy}
+        return self.solved(cp, loss, y, beta, weights, **options)[0]
+
+    def solved(self, cp, loss, y, beta, weights=1.0, *, intercept=False, accuracy=1e-9):
+        """The same, and the predictions there."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
         parts = cp.Variable(size), cp.Variable(size)
+        penalty, constraints = self._priced(cp, parts)
         flat = [cp.vec(part, order="C") for part in parts]
         prediction = np.concatenate(columns, axis=1) @ (flat[0] - flat[1])
-        penalty = sum(cp.sum(cp.norm(part, axis=1)) for part in parts)
         cones = block_diag(inequalities, format="csr")
         if self.linear is not None:
             w = cp.Variable(self.linear.shape[1])
@@ -172,10 +177,14 @@ class Activations:
         if intercept or self.has_constant:
             prediction = prediction + cp.Variable()
         objective = in_cvxpy(cp, loss, prediction, y, weights) + beta * penalty
-        constraints = [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
+        constraints += [cones @ part >= 0.0 for part in flat] if cones.shape[0] else []
         program = cp.Problem(cp.Minimize(objective), constraints)
         goals = {"tol_gap_rel": accuracy, "tol_gap_abs": accuracy}
-        return float(program.solve(solver="CLARABEL", **goals))
+        return float(program.solve(solver="CLARABEL", **goals)), prediction.value
+
+    def _priced(self, cp, parts):
+        """The penalty of the parts of either sign, and what else is asked of them."""
+        return sum(cp.sum(cp.norm(part, axis=1)) for part in parts), []
 
     def lowest(self, loss, y, beta, m=5):
         """What :func:`search` finds on the weights of m neurons, or of one for each mask."""
@@ -248,3 +257,69 @@ class Grouped(Activations):
             return value, slope
 
         return search(objective, masks.size + m, jac=True)
+
+
+@dataclass(frozen=True)
+class Constrained(Grouped):
+    """Those in cones, of some signs, or with a share of a 1-norm."""
+
+    monotone: tuple[int, ...] = ()
+    signs: tuple[int, ...] = (1, -1)
+    l1_ratio: float = 0.0
+
+    @classmethod
+    def of(cls, X, model):
+        """What networks of ``ReLU(...)`` are on X; a last column of ones is none by itself."""
+        d = X.shape[1]
+        has_ones = bool((X[:, -1] == 1.0).all())
+        ones = (d - 1,) if has_ones else ()
+        match model.features:
+            case None:
+                groups = (tuple(range(d)),)
+            case int() as size:
+                own = itertools.combinations(range(d - len(ones)), size)
+                groups = tuple((*group, *ones) for group in own)
+            case given:
+                groups = tuple(tuple(sorted({*group, *ones})) for group in given)
+        monotone = (*(model.monotonic_cst or ()), *(0,) * d)[:d]
+        signs = {None: (1, -1), "convex": (1,), "concave": (-1,)}[model.shape]
+        return cls(
+            X[:, None], groups=groups, monotone=monotone, signs=signs, l1_ratio=model.l1_ratio
+        )
+
+    def _priced(self, cp, parts):
+        penalty, constraints, r = 0.0, [], self.l1_ratio
+        for sign, part in zip((1, -1), parts, strict=True):
+            norms = (1.0 - r) * cp.norm(part, axis=1) + r * cp.norm(part, 1, axis=1)
+            penalty = penalty + cp.sum(norms)
+            constraints += [sign * m * part[:, j] >= 0.0 for j, m in enumerate(self.monotone) if m]
+            if sign not in self.signs:
+                constraints.append(part == 0.0)
+        return penalty, constraints
+
+    def lowest(self, loss, y, beta, m=6):
+        """What :func:`search` finds: squares of weights where these have a sign."""
+        rows, chosen = self.patches[:, 0], as_loss(loss)
+        d = rows.shape[1]
+        heads = np.array([self.signs[j % len(self.signs)] for j in range(m)], dtype=float)
+        masks = np.zeros((m, d))
+        for j, mask in enumerate(masks):
+            mask[list(self.groups[j // len(self.signs) % len(self.groups)])] = 1.0
+        slopes = heads[:, None] * np.array(self.monotone)
+
+        def objective(weights):
+            free = weights.reshape(m, d) * masks
+            U = np.where(slopes == 0.0, free, slopes * free**2)
+            active = np.maximum(rows @ U.T, 0.0)
+            prediction, pulled = active @ heads, None
+            pulled = chosen.gradient(prediction, y)
+            norms = np.sqrt((U * U).sum(axis=1) + 1e-300)
+            price = (1.0 - self.l1_ratio) * norms + self.l1_ratio * np.abs(U).sum(axis=1)
+            value = chosen.value(prediction, y) + beta * float(price.sum())
+            towards = ((active > 0.0) * pulled[:, None] * heads).T @ rows
+            towards = towards + beta * (1.0 - self.l1_ratio) * U / norms[:, None]
+            towards = (towards + beta * self.l1_ratio * np.sign(U)) * masks
+            chain = np.where(slopes == 0.0, 1.0, 2.0 * slopes * free)
+            return value, (towards * chain).ravel()
+
+        return search(objective, m * d, jac=True)

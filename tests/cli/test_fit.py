@@ -366,3 +366,59 @@ def test_many_columns_share_lines(run, tmp_path, table):
     data = table(tmp_path / "wide.csv", header, values)
     result = run("fit", data, "--target", "y", "--beta", 1000)
     assert "c0 ... c7  number  8 columns" in result.stdout
+
+
+def of_houses(tmp_path, n=60):
+    """Sizes, ages and towns, and prices that rise with the size, in noise."""
+    rng = np.random.default_rng(0)
+    sizes, ages = rng.uniform(30.0, 200.0, n).round(1), rng.uniform(0.0, 80.0, n).round(1)
+    prices = (3.0 * sizes - ages + 100.0 * rng.standard_normal(n)).round(1)
+    lines = ["size,age=,town,price"]
+    lines += [
+        f"{size},{age},{'ab'[k % 2]},{price}"
+        for k, (size, age, price) in enumerate(zip(sizes, ages, prices, strict=True))
+    ]
+    path = tmp_path / "houses.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_monotone_columns_and_neurons_of_one_column(run, tmp_path):
+    path, out = of_houses(tmp_path), tmp_path / "m.skops"
+    options = ["--target", "price", "--beta", 0.3, "--features", 1, "--monotone", "size=+1"]
+    options += ["--monotone", "age==-1", "--l1-ratio", 0.25, "--out", out, "--json"]
+    result = run("fit", path, *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["status"] == "OPTIMAL"
+    model = load_table_model(out).estimator
+    assert model.monotonic_cst == [1, -1, 0] and model.model.features == 1
+    grid = np.tile(np.median([[100.0, 40.0, 0.0]], axis=0), (50, 1))
+    grid[:, 0] = np.linspace(0.0, 250.0, 50)
+    assert (np.diff(model.predict(grid)) >= 0.0).all()
+    verified = run("verify", out, path)
+    assert verified.exit_code == 0, verified.output
+
+
+def test_a_convex_function_of_a_table(run, tmp_path):
+    path, out = of_houses(tmp_path), tmp_path / "m.skops"
+    options = ("--target", "price", "--drop", "town", "--beta", 1.0, "--shape", "convex")
+    assert run("fit", path, *options, "--out", out).exit_code == 0
+    network = load_table_model(out).estimator.network_
+    assert (network.output_weights > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--monotone", "size"], "must be COLUMN=+1 or COLUMN=-1, got 'size'"),
+        (["--monotone", "size=2"], "must be COLUMN=+1 or COLUMN=-1, got 'size=2'"),
+        (["--monotone", "town=+1"], "a column of numbers, and 'town' is none"),
+        (["--monotone", "place=+1"], "place"),
+        (["--monotone", "price=+1"], "none of the columns to learn from"),
+        (["--l1-ratio", 1.5], "--l1-ratio must be between 0 and 1, got 1.5"),
+        (["--target", "size", "--l1-ratio", 0.5], "are for one target"),
+    ],
+    ids=str,
+)
+def test_constraints_that_are_none_are_sentences(refused, tmp_path, options, says):
+    assert says in refused("fit", of_houses(tmp_path), "--target", "price", *options)

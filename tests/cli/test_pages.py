@@ -31,11 +31,11 @@ def test_commands_and_their_options_are_there(page, commands):
     lines += re.findall(r"`cvxnn (\w+)([^`]*)`", text)
     assert commands <= {command for command, _ in lines}
     for command, rest in lines:
-        assert set(re.findall(r"--[a-z-]+", rest)) <= options(command), (command, rest)
+        assert set(re.findall(r"--[a-z0-9-]+", rest)) <= options(command), (command, rest)
 
 
 def test_options_in_the_text_are_those_of_fit_or_predict():
     text = (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(--[a-z-]+)", text))
+    named = set(re.findall(r"`(--[a-z0-9-]+)", text))
     assert {"--drop", "--keep", "--category", "--holdout", "--task"} <= named
     assert named <= options("fit") | options("predict")

@@ -12,7 +12,7 @@ from programs import (
     COUNTS,
     LOSSES,
     Activations,
-    Grouped,
+    Constrained,
     draw,
     draw_images,
     draw_rows,
@@ -74,13 +74,12 @@ class Case:
     def formula(self, X):
         """What networks of the model are on X, written out anew."""
         match self.model:
-            case cvxnn.ReLU(features=1):
-                return Grouped(X[:, None], groups=tuple((j,) for j in range(X.shape[1])))
-            case cvxnn.ReLU(features=tuple() as groups):
-                return Grouped(X[:, None], groups=groups)
-            case cvxnn.ReLU(slope=slope, skip=skip):
-                linear = None if skip is None else X
-                return Activations(X[:, None], slope, linear=linear, is_free=skip == "free")
+            case cvxnn.ReLU(features=None, monotonic_cst=None, shape=None, l1_ratio=0.0) as model:
+                linear = None if model.skip is None else X
+                free = model.skip == "free"
+                return Activations(X[:, None], model.slope, linear=linear, is_free=free)
+            case cvxnn.ReLU() as model:
+                return Constrained.of(X, model)
             case cvxnn.Gated(gates=gates, skip=skip, n_gates=n_gates):
                 if gates is None:
                     gates = cvxnn.sample_patterns(X, n_gates, 0).directions
@@ -122,6 +121,13 @@ CASES = {
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
         Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), (*LOSSES, *COUNTS)),
+        Case("monotone", ReLU(monotonic_cst=[1, -1, 0]), (7, 3), (20, 3), (*LOSSES, *COUNTS)),
+        Case("l1 ratio", ReLU(l1_ratio=0.5), (6, 3), (20, 3)),
+        Case(
+            "convex and additive",
+            ReLU(features=1, shape="convex", monotonic_cst=[0, 1, 0], l1_ratio=0.3),
+            (7, 3), (30, 3),
+        ),
         Case("gates", Gated(GATES), (9, 3), (60, 3), (*LOSSES, *COUNTS)),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),

@@ -63,6 +63,8 @@ def test_neurons_are_balanced(case, loss):
     hidden = [arrays[name] for name in ("hidden_weights", "filters", "biases") if name in arrays]
     weights = np.column_stack([part.reshape(network.n_neurons, -1) for part in hidden])
     lengths = [np.linalg.norm(part, axis=1) for part in (weights, output)]
+    r = getattr(network, "l1_ratio", 0.0)
+    lengths[0] = (1.0 - r) * lengths[0] + r * np.abs(weights).sum(axis=1)
     np.testing.assert_allclose(*lengths, rtol=1e-9)
     assert (lengths[0] > 0.0).all()
 

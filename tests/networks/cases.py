@@ -172,13 +172,25 @@ def values(network, data):
     return FORMULAS[type(network)][0](network, data) + Fraction(network.intercept)
 
 
+def square_of_norm(vector, l1_ratio):
+    """``((1 - r) ||u|| + r ||u||_1)^2``, to 60 digits."""
+    r = Fraction(l1_ratio)
+    return ((1 - r) * root(sum_of_squares(vector)) + r * sum(map(abs, vector))) ** 2
+
+
 def penalty(network):
     """What beta multiplies, to 60 digits."""
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
+    if getattr(network, "l1_ratio", 0.0):
+        hidden, *squared = squared
+        norms = [square_of_norm(u, network.l1_ratio) for u in exact(hidden)]
+    else:
+        norms = []
     squares = [sum_of_squares(exact(array)) for array in squared if array is not None]
     w = getattr(network, "skip_weights", None)
     paid = w is not None and not network.skip_is_free
-    return Fraction(sum(squares)) / 2 + (root(sum_of_squares(exact(w))) if paid else 0)
+    total = Fraction(sum(squares) + sum(norms)) / 2
+    return total + (root(sum_of_squares(exact(w))) if paid else 0)
 
 
 # ------------------------------------------------------------------ the networks
@@ -252,6 +264,8 @@ ROWS = _named(
     dense("slope 0.2 and skip", skip=True, slope=0.2),
     dense("modulus and skip", skip=True, slope=-1.0),
     dense("free skip", skip=True, skip_is_free=True),
+    dense("l1 ratio 0.375", l1_ratio=0.375),
+    dense("l1 ratio 1 and skip", skip=True, l1_ratio=1.0),
     Case("gated", gated, (6, 4)),
     *map(circular, (2, 5, 6)),
 )

@@ -17,7 +17,7 @@ from cvxnn.networks import TwoLayerNetwork
 # Other values of the settings, each for a network that differs in nothing else.
 OTHERS = {
     "slope": (0.7,), "skip_is_free": (False, True), "stride": (4,), "padding": (3,),
-    "pooling": ("max", "sum"), "intercept": (0.5,),
+    "pooling": ("max", "sum"), "intercept": (0.5,), "l1_ratio": (0.25,),
 }  # fmt: skip
 
 

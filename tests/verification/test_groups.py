@@ -10,10 +10,10 @@ from cvxnn.verification.deadline import FOREVER
 from cvxnn.verification.evidence import Pieces
 from cvxnn.verification.groups import (
     groups_in,
+    kinds_of,
     largest_of_groups,
     outside,
     stated_features,
-    supports_of,
 )
 
 
@@ -78,7 +78,7 @@ def test_features_that_are_none_are_refused(features):
 def test_neurons_outside_of_the_groups_are_named():
     hidden = np.array([[1.0, 0.0, 2.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
     # The last one does nothing.
-    supports = supports_of(hidden, np.array([1.0, 1.0, 0.0]))
-    assert supports == ((0, 1), (0, 2))
-    assert outside(supports, ((0, 2), (0, 1))) == ""
-    assert "a neuron that sees the columns 0, 1" in outside(supports, ((0, 2), (1, 2)))
+    kinds = kinds_of(hidden, np.array([1.0, -1.0, 0.0]))
+    assert kinds == ((-1, (1, 1, 0)), (1, (1, 0, 1)))
+    assert outside(kinds, ((0, 2), (0, 1))) == ""
+    assert "a neuron that sees the columns 0, 1" in outside(kinds, ((0, 2), (1, 2)))

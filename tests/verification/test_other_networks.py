@@ -146,6 +146,7 @@ def test_a_report_names_the_settings():
         "rank two",
         "rank two, intercept",
         "leaky",
+        "constraints",
         "gates",
         pytest.param("images", marks=pytest.mark.long),
     ],

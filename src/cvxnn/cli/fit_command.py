@@ -16,6 +16,7 @@ from cvxnn.cli.options import (
     JsonOption,
     Loss,
     QuantileOption,
+    Shape,
     Task,
     argument,
     check_quantile,
@@ -27,7 +28,7 @@ from cvxnn.errors import InputError
 if TYPE_CHECKING:
     from cvxnn.cli.training import Fitted, Settings
 
-COLUMNS = "Columns"
+COLUMNS, NETWORK = "Columns", "Network"
 
 _Data = Annotated[Path, argument("Table with a header, also .gz; - is stdin.", "DATA.csv")]
 _Target = Annotated[
@@ -52,6 +53,22 @@ _Keep = Annotated[
 _Category = Annotated[
     list[str] | None, option("Numbers of this column are names of things.", COLUMNS, "COLUMN")
 ]
+_Features = Annotated[
+    int | None,
+    option("Columns that a neuron sees: 1 is a sum of functions of one column each, 2 has pairs.",
+           NETWORK, "N", min=1),
+]  # fmt: skip
+_Monotone = Annotated[
+    list[str] | None,
+    option("The prediction does not fall (+1) or rise (-1) with a column of numbers; several "
+           "times.", NETWORK, "COLUMN=+1"),
+]  # fmt: skip
+_Shape = Annotated[Shape | None, option("A prediction that is a function of this kind.", NETWORK)]
+_L1Ratio = Annotated[
+    float,
+    option("Share of a 1-norm in the penalty, 0 to 1: more of it leaves columns out.", NETWORK,
+           "R"),
+]  # fmt: skip
 _Holdout = Annotated[
     float | None,
     option("Share of the rows to score on, not to train on.", RUN, "SHARE"),
@@ -79,6 +96,10 @@ def fit(
     drop: _Drop = None,
     keep: _Keep = None,
     category: _Category = None,
+    features: _Features = None,
+    monotone: _Monotone = None,
+    shape: _Shape = None,
+    l1_ratio: _L1Ratio = 0.0,
     holdout: _Holdout = None,
     seed: _Seed = 0,
     time_limit: _TimeLimit = None,
@@ -95,6 +116,7 @@ def fit(
     """
     check_packages()
     from cvxnn.cli.columns import Wishes
+    from cvxnn.cli.constraints import Constraints
     from cvxnn.cli.training import Settings
     from cvxnn.validation import check_positive, check_proof_time
 
@@ -108,6 +130,9 @@ def fit(
         quantile=check_quantile(quantile, loss),
         beta=_beta(beta),
         wishes=wishes,
+        constraints=Constraints.read(
+            features, monotone or (), None if shape is None else shape.value, l1_ratio
+        ),
         holdout=_share(holdout),
         seed=seed,
         time_limit=None if time_limit is None else check_positive(time_limit, "--time-limit"),

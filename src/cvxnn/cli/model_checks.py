@@ -23,6 +23,7 @@ from cvxnn.estimators import (
     ConvexReLURegressorCV,
 )
 from cvxnn.estimators.scaling import Scaling
+from cvxnn.models.relu import ReLU
 from cvxnn.networks import TwoLayerNetwork
 
 _ESTIMATORS: dict[Task, tuple[type, ...]] = {
@@ -32,7 +33,7 @@ _ESTIMATORS: dict[Task, tuple[type, ...]] = {
 # What a fitted estimator predicts with, besides its parameters and networks.
 _FITTED = {"n_features_in_", "sample_shape_", "_inputs", "scaling_"}
 # Parameters that models of earlier versions lack, and then have by default.
-_LATER = {"quantile"}
+_LATER = {"quantile", "monotonic_cst"}
 # What is in a column of one cell that is missing.
 _MISSING: dict[Kind, Any] = {
     Kind.NUMBER: np.array([np.nan]),
@@ -81,6 +82,8 @@ def _check_estimator(estimator: Any, task: Task, loss: str, n_targets: int) -> N
     needed |= {"classes_", "networks_"} if task is Task.CLASSIFICATION else {"network_"}
     _require(needed <= set(known), f"{needed - set(known)} of the estimator")
     _require(known["loss"] == loss, "loss of the estimator")
+    model = known["model"]
+    _require(model == "relu" or (isinstance(model, ReLU) and ReLU(**vars(model)) == model), "model")
     networks, n_values = [known.get("network_")], n_targets
     if task is Task.CLASSIFICATION:
         networks, n_classes = known["networks_"], len(known["classes_"])

@@ -68,6 +68,13 @@ class Task(StrEnum):
     CLASSIFICATION = "classification"
 
 
+class Shape(StrEnum):
+    """What a function may be."""
+
+    CONVEX = "convex"
+    CONCAVE = "concave"
+
+
 def option(
     text: str, panel: str | None, metavar: str | None = None, *names: str, **more: Any
 ) -> Any:

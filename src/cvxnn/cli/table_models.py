@@ -41,6 +41,7 @@ TRUSTED = (
     "cvxnn.estimators.cross_validation.ConvexReLURegressorCV",
     "cvxnn.estimators.regressor.ConvexReLURegressor",
     "cvxnn.estimators.scaling.Scaling",
+    "cvxnn.models.relu.ReLU",
     "cvxnn.networks.two_layer.TwoLayerNetwork",
     "numpy.dtype",
     # A list of names, in scikit-learn before 1.7.

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Wishes, features, planned
+from cvxnn.cli.constraints import Constraints
 from cvxnn.cli.encoder import encoder
 from cvxnn.cli.fitting import Ending, fitted
 from cvxnn.cli.options import Task
@@ -54,6 +55,7 @@ class Settings:
     quantile: float | None = None
     beta: str | float = "cv"
     wishes: Wishes = field(default_factory=Wishes)
+    constraints: Constraints = field(default_factory=Constraints)
     holdout: float | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -100,12 +102,17 @@ def train(source: Source, settings: Settings) -> Fitted:
     frame, _ = features(cells, columns)
     learnt, held_out = _split(target, settings)
     _check_rows(target, learnt, settings, source.name)
-    pipeline = Pipeline([("columns", encoder(columns)), ("network", _estimator(target, settings))])
+    n_classes = len(np.unique(target.values)) if target.task is Task.CLASSIFICATION else 0
+    settings.constraints.check(len(settings.targets), n_classes)
+    encode, learning = encoder(columns), frame.iloc[learnt]
+    constraints = settings.constraints.parameters(columns, encode, learning)
+    estimator = _estimator(target, settings, constraints)
+    pipeline = Pipeline([("columns", encode), ("network", estimator)])
     model = TableModel(
         pipeline, tuple(columns), target.name, target.task, target.loss, target.style,
         others=tuple((other.name, other.style) for other in others),
     )  # fmt: skip
-    ending = fitted(pipeline, frame.iloc[learnt], target.values[learnt])
+    ending = fitted(pipeline, learning, target.values[learnt])
     score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
     if score is not None:
@@ -118,7 +125,8 @@ def train(source: Source, settings: Settings) -> Fitted:
 
 def _cells(source: Source, settings: Settings) -> Cells:
     """The cells of a table that has all columns of the settings."""
-    targets, named = settings.targets, settings.wishes.named()
+    targets = settings.targets
+    named = [*settings.wishes.named(), *settings.constraints.monotone]
     cells = Cells.read(source, text=settings.wishes.category, targets=targets)
     for name in (*targets, *named):
         require(name, tuple(cells.frame), source.name)
@@ -191,7 +199,7 @@ def _check_rows(target: Target, learnt: IntArray, settings: Settings, source: st
         )
 
 
-def _estimator(target: Target, settings: Settings) -> Any:
+def _estimator(target: Target, settings: Settings, constraints: dict[str, Any]) -> Any:
     by_cv = settings.beta == "cv"
     wanted: dict[str, Any] = {
         "loss": target.loss,
@@ -203,7 +211,7 @@ def _estimator(target: Target, settings: Settings) -> Any:
         "beta": None if by_cv else settings.beta,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    return _ESTIMATORS[target.task, by_cv](**given)
+    return _ESTIMATORS[target.task, by_cv](**given, **constraints)
 
 
 def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:

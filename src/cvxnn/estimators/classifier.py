@@ -112,6 +112,11 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
             raise InputError(f"y must have two classes at least, got 1 class: {classes[0]}.")
         if self.warm_start and not np.array_equal(getattr(self, "classes_", classes), classes):
             raise InputError("With warm_start=True y must have the classes of the last fit.")
+        if len(classes) > 2 and any(self._model().get_params().get("monotonic_cst") or ()):
+            raise InputError(
+                f"monotonic_cst is for two classes, the second of which becomes more likely with "
+                f"a feature or less; y has {len(classes)}."
+            )
         self.classes_ = classes
         return Table(data, numbers.reshape(-1), weights)
 
@@ -192,6 +197,9 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         classes the same total weight.
     scale_X, fit_intercept, model, method, hidden_bias, tol, max_iter
         As for :class:`ConvexReLURegressor`.
+    monotonic_cst : array-like of int or dict, default None
+        As for :class:`ConvexReLURegressor`, of two classes: with a feature of 1 the second class
+        does not become less likely.
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for all classes together. "auto" proves where
         k networks have ``k n^(r - 2) <= 300``, one for each class by "ovr", else a single one; one

@@ -294,7 +294,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
         it at most goes to the folds: where that ends them, the best beta so far is taken,
         and the status is TIME_LIMIT.
-    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias, tol
+    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias,
+    monotonic_cst, tol
         As for :class:`ConvexReLURegressor`.
     max_iter, proof_time, warm_start, random_state, verbose
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
@@ -351,7 +352,8 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         that the training rows of a fold lack has probability 0 there. The score of the
         estimator itself counts samples as `sample_weight` and `class_weight` do, other
         scores do not.
-    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias
+    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias,
+    monotonic_cst
         As for :class:`ConvexReLUClassifier`.
     tol, max_iter
         As for :class:`ConvexReLUClassifier`.

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import Samples, check_entries
+from cvxnn.estimators.monotonicity import check_features, constrained
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.exchange import to_onnx, to_torch
 from cvxnn.methods import Method, as_method
@@ -43,6 +44,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
     method: str | Method = "global"
     hidden_bias: bool = True
     scale_X: bool = True
+    monotonic_cst: Any = None
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and settings of the model and the method.
@@ -83,9 +85,16 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _model(self) -> Model:
-        """The kind of network, with the bias that it has by a setting."""
+        """The kind of network, with the bias that it has by a setting, and constraints."""
         model = as_model(self.model)
-        return model.with_bias() if self.hidden_bias else model
+        model = model.with_bias() if self.hidden_bias else model
+        return constrained(model, self.monotonic_cst, self._names)
+
+    @property
+    def _names(self) -> Array | None:
+        """Of the features of the last data."""
+        names: Array | None = getattr(self, "feature_names_in_", None)
+        return names
 
     @property
     def _takes_outputs(self) -> bool:
@@ -117,6 +126,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         check_entries(X)
         self._check_target(y)
         data, target = validate_data(self, X, y, dtype=np.float64, allow_nd=True, **options)
+        check_features(self.monotonic_cst, self._names, data.shape[1])
         model = self._model()
         if data.ndim not in model.data_axes:
             axes = " or ".join(map(str, model.data_axes))

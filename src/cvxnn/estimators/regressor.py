@@ -170,7 +170,11 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
         The kind of network, see :func:`cvxnn.solve`. Its settings are parameters, too, such
         as ``model__filter_size`` in a grid search. Gates that are given are for the
-        standardised columns.
+        standardised columns, and so are the norms of an ``l1_ratio``.
+    monotonic_cst : array-like of int or dict, default None
+        For each feature 1 where predictions must not fall with it, -1 where they must not rise,
+        and 0 for either; or a dict of these by names of features, as a data frame has them, the
+        others being 0. See :class:`ReLU`: each neuron is so by itself.
     method : {"global", "exact", "sampled"} or Method, default "global"
         See :func:`cvxnn.solve`; ``method__n_samples`` is a setting of :class:`Sampled`.
     hidden_bias : bool, default True
@@ -268,6 +272,13 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     ... )
     >>> 0.85 < np.mean((low <= y) & (y <= high)) < 0.95  # up to the rows that are on the curves
     np.True_
+
+    A fit that must not fall with a feature:
+
+    >>> noisy = x[:, 0] ** 2 + 0.1 * rng.standard_normal(200)
+    >>> model = ConvexReLURegressor(beta=0.1, monotonic_cst=[1]).fit(x, noisy)
+    >>> model.status_.name, bool((np.diff(model.predict(np.sort(x, axis=0))) >= 0.0).all())
+    ('OPTIMAL', True)
 
     Two targets, whose network has two outputs:
 

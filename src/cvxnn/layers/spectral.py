@@ -65,7 +65,12 @@ class PaidBound:
 
         1/2 (X'v)'u - p ||u||_1 <= 1/2 ||h||,    |h_j| = (|(X'v)_j| - 2 p)_+,
 
-    with ``h_j = 0`` where the cone has no u_j of the sign of ``(X'v)_j``.
+    with ``h_j = 0`` where the cone has no u_j of the sign of ``(X'v)_j``. With a price it is
+    often better to bound the second part entry by entry, too: for ``c = |X|'v_+``
+
+        v'(Xu)_+ - p ||u||_1 <= sum_j |u_j| (1/2 sign(u_j) (X'v)_j + 1/2 c_j - p) <= ||g||,
+
+    where ``g_j >= 0`` is the best that the cone allows. The smaller one is taken.
 
     Attributes
     ----------
@@ -75,11 +80,14 @@ class PaidBound:
         Of the second part.
     margin : float
         The rounding.
+    reach : ndarray, shape (d,)
+        The ``g_j`` without a price, rounding included; may be below 0.
     """
 
     pull: FloatArray
     root: float
     margin: float
+    reach: FloatArray
 
     @classmethod
     def of(cls, X: FloatArray, v: FloatArray, cone: FloatArray) -> PaidBound:
@@ -89,10 +97,14 @@ class PaidBound:
         v = v / unit
         lengths = np.linalg.norm(X, axis=1)
         units = X / np.where(lengths > 0.0, lengths, 1.0)[:, None]
-        pull = X.T @ v
-        pull[cone * pull < 0.0] = 0.0
+        pull, moduli = X.T @ v, np.abs(X).T @ np.abs(v)
+        against = cone * pull < 0.0
+        rounding = 4.0 * (len(v) + 8) * _EPS * moduli
+        reach = 0.5 * (np.where(against, -1.0, 1.0) * np.abs(pull) + np.abs(X).T @ np.maximum(v, 0))
+        pull[against] = 0.0
         root = _root(units, lengths, v, quick=False)
-        return cls(pull * unit, root * unit, _margin(X, v, lengths) * unit)
+        margin = _margin(X, v, lengths)
+        return cls(pull * unit, root * unit, margin * unit, (reach + rounding) * unit)
 
     def at(self, price: float) -> float:
         """The bound for a price p >= 0, rounding included.
@@ -105,7 +117,9 @@ class PaidBound:
         (True, True)
         """
         h = np.maximum(np.abs(self.pull) - 2.0 * price, 0.0)
-        return float(0.5 * np.linalg.norm(h) + 0.5 * self.root + self.margin)
+        g = np.maximum(self.reach - price, 0.0)
+        spectral = 0.5 * np.linalg.norm(h) + 0.5 * self.root + self.margin
+        return float(min(spectral, np.linalg.norm(g) * (1.0 + 4.0 * (len(g) + 8) * _EPS)))
 
     def largest(self, l1_ratio: float) -> float:
         """Of ``v'(Xu)_+`` where ``(1 - r) ||u|| + r ||u||_1 <= 1``, for the r of `l1_ratio`.

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers import Layer
+from cvxnn.layers.costs import SHAPES, Costs, check_l1_ratio, check_monotone
 from cvxnn.layers.groups import GroupedLayer, check_features, groups_of
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.methods import METHODS
@@ -29,7 +30,7 @@ class ReLU(Model):
     """``f(X) = sum_j s(X u_j) a_j + X w`` with ``s(t) = t`` for t > 0, else ``slope t``.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + a_j^2)``, and ``||w||`` for a penalised skip
-    connection.
+    connection. The last four settings are for ReLU without a skip connection.
 
     Parameters
     ----------
@@ -44,7 +45,16 @@ class ReLU(Model):
         How many columns of X a neuron sees: 1 is an additive model, a sum of functions of one
         column each, 2 has functions of pairs; or groups of columns, such as ``[[0], [1, 2]]``.
         A last column of ones, the bias, is seen by all neurons. By default they see all columns.
-        With them slope is 0, and there is no skip connection.
+    monotonic_cst : array-like of int, optional
+        For each column of X 1 if the function must not fall with it, -1 if it must not rise, and
+        0 if it may do either; a last column of ones needs none. Each neuron by itself does what
+        is asked: ``a_j u_jk >= 0``, or ``<= 0``.
+    shape : {None, "convex", "concave"}
+        The curvature of the function: output weights are all ``>= 0``, or all ``<= 0``.
+    l1_ratio : float, default 0.0
+        r in [0, 1]: of hidden weights the penalty takes
+        ``1/2 ((1 - r) ||u_j|| + r ||u_j||_1)^2``, so that neurons see few columns, and the network
+        fewer.
 
     Raises
     ------
@@ -60,11 +70,20 @@ class ReLU(Model):
 
     With `features` the dual constraint is a maximum over groups of columns, each of which an
     oracle of low rank decides: one feature and the bias have rank two, where it is exact, so
-    that the optimum is proven in any dimension. A bound is one on networks of such neurons.
+    that the optimum is proven in any dimension. A bound is one on networks of such neurons, and
+    so it is with `monotonic_cst` and `shape`: a function can be monotone, or convex, without
+    each of its neurons being so, and no bound is about those networks.
+
+    Constraints and the 1-norm are a few rows more that the oracle looks at, so that what is
+    proven of plain networks is proven of these: groups of two columns in any dimension, others
+    up to rank five or so.
 
     References
     ----------
-    M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (2) and (5).
+    M. Pilanci and T. Ergen, ICML 2020, arXiv 2002.10553; seed paper, (2) and (5). The 1-norm of
+    hidden weights: F. Bach, "Breaking the curse of dimensionality with convex neural networks",
+    JMLR 18, 2017. Convex networks: B. Amos, L. Xu and J. Z. Kolter, "Input convex neural
+    networks", ICML 2017.
 
     Examples
     --------
@@ -86,28 +105,52 @@ class ReLU(Model):
     slope: float = 0.0
     skip: str | None = None
     features: int | Sequence[Sequence[int]] | None = None
+    monotonic_cst: Sequence[int] | None = None
+    shape: str | None = None
+    l1_ratio: float = 0.0
     kind: ClassVar[type[TwoLayerNetwork]] = TwoLayerNetwork
 
     def __post_init__(self) -> None:
         check_number(self.slope, "slope")
         if self.skip is not None:
             check_choice(self.skip, "skip", SKIPS)
+        # In numbers of Python, which files and certificates hold.
         if self.features is not None:
-            # In numbers of Python, which files and certificates hold.
             object.__setattr__(self, "features", check_features(self.features))
-            if self.skip is not None or self.slope != 0.0:
-                raise InputError(
-                    "features must be None for neurons of another slope or beside a skip "
-                    f"connection, got {self!r}."
-                )
+        if self.monotonic_cst is not None:
+            object.__setattr__(self, "monotonic_cst", check_monotone(self.monotonic_cst))
+        if self.shape is not None:
+            check_choice(self.shape, "shape", tuple(SHAPES))
+        object.__setattr__(self, "l1_ratio", check_l1_ratio(self.l1_ratio))
+        names = [name for name, value in self._beside.items() if value]
+        if names and (self.skip is not None or self.slope != 0.0):
+            raise InputError(
+                f"{' and '.join(names)} must be left out for neurons of another slope or beside a "
+                f"skip connection, got {self!r}."
+            )
+
+    @property
+    def _beside(self) -> dict[str, Any]:
+        """The settings of neurons that see, do or pay something else, by name."""
+        names = ("features", "monotonic_cst", "shape", "l1_ratio")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def _is_constrained(self) -> bool:
+        """Whether neurons have costs: see :class:`~cvxnn.layers.costs.Costs`."""
+        return any(self.monotonic_cst or ()) or self.shape is not None or self.l1_ratio > 0.0
+
+    @property
+    def _is_grouped(self) -> bool:
+        return self.features is not None or self._is_constrained
 
     def __repr__(self) -> str:
-        features = "" if self.features is None else f", features={self.features!r}"
-        return f"ReLU(slope={self.slope!r}, skip={self.skip!r}{features})"
+        shown = "".join(f", {name}={value!r}" for name, value in self._beside.items() if value)
+        return f"ReLU(slope={self.slope!r}, skip={self.skip!r}{shown})"
 
     @property
     def capabilities(self) -> Capabilities:
-        if self.features is not None:
+        if self._is_grouped:
             return Capabilities(warm_start=True)
         plain = self.skip is None and self.slope == 0.0
         return Capabilities(
@@ -121,13 +164,16 @@ class ReLU(Model):
     def rows(self, data: ArrayLike) -> Layer | SkipLayer | GroupedLayer:
         """The rows of X, and those of -X for the slope; X as it is for a skip connection."""
         X = check_data(data)
-        if self.features is not None:
-            return GroupedLayer(X, groups_of(self.features, X))
+        costs = Costs.for_data(X, self.monotonic_cst, self.shape, self.l1_ratio)
+        if self._is_grouped:
+            every = (tuple(range(X.shape[1])),)
+            groups = every if self.features is None else groups_of(self.features, X)
+            return GroupedLayer(X, groups, costs if self._is_constrained else None)
         layer = Layer(X).with_slope(float(self.slope))
         return layer if self.skip is None else SkipLayer(layer, X, is_free=self.skip == "free")
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
-        if self.features is not None:
+        if self._is_grouped:
             return AdditiveStrategy(problem, choices.method, choices.random_state, choices.start)
         if self.skip is None:
             return choices.on_layer(problem)
@@ -148,14 +194,23 @@ class ReLU(Model):
         return self.strategy(problem.on(with_constant), choices)
 
     def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
-        """Also InputError if a neuron sees more than one of the groups of `features`."""
+        """Also InputError if a neuron sees or does what it must not."""
         super().check_warm_start(network, rows, shape)
-        if self.features is not None:
-            outside = rows.group_of(self.neurons(network).directions) < 0
-            if outside.any():
+        if not self._is_grouped:
+            return
+        neurons = self.neurons(network)
+        outside = rows.group_of(neurons.directions) < 0
+        if outside.any():
+            raise InputError(
+                f"warm_start must have neurons that see one group of columns each for "
+                f"{self!r}, and {int(outside.sum())} of them see more."
+            )
+        if rows.costs is not None:
+            fit = rows.costs.fit(neurons.directions, neurons.signs)
+            if not fit.all():
                 raise InputError(
-                    f"warm_start must have neurons that see one group of columns each for "
-                    f"{self!r}, and {int(outside.sum())} of them see more."
+                    f"warm_start must have neurons that are each as {self!r} asks, and "
+                    f"{int((~fit).sum())} of them are not."
                 )
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> TwoLayerNetwork:
@@ -163,7 +218,14 @@ class ReLU(Model):
         return TwoLayerNetwork(
             hidden, output[:, 0] if output.shape[1] == 1 else output, slope=self.slope,
             skip_weights=neurons.linear, skip_is_free=self.skip == "free",
+            l1_ratio=self.l1_ratio,
         )  # fmt: skip
 
     def _neurons(self, network: TwoLayerNetwork) -> Neurons:
-        return Neurons.of_weights(network.hidden_weights, network.output_weights)
+        neurons = Neurons.of_weights(network.hidden_weights, network.output_weights)
+        if self.l1_ratio == 0.0:
+            return neurons
+        norms = network.norms(neurons.directions)
+        return replace(
+            neurons, directions=neurons.directions / norms[:, None], sizes=neurons.sizes * norms
+        )

@@ -160,6 +160,11 @@ class Network(ABC):
         """The number of weights that are trained."""
         return sum(part.size for part in self._squared)
 
+    @property
+    def penalty_roundings(self) -> int:
+        """Operations that round a term of the penalty, at most."""
+        return self.n_weights
+
     def penalty(self) -> float:
         """Half the sum of all squared weights, what beta multiplies in the objective."""
         return 0.5 * sum(float(np.vdot(part, part)) for part in self._squared)
@@ -212,7 +217,8 @@ class Network(ABC):
                 f"got shape {target.shape}."
             )
         loss.check(target)
-        return evaluate(loss, target, prediction, beta * self.penalty(), self.n_weights, tol)
+        price, roundings = beta * self.penalty(), self.penalty_roundings
+        return evaluate(loss, target, prediction, price, roundings, tol)
 
     @classmethod
     def stages(cls, networks: Sequence[Self]) -> Stages:

@@ -27,7 +27,8 @@ class NeuronSymmetries(DenseNetwork):
 
     Each returns another network and states its invariant. The first three keep
     the function everywhere; merging and pruning with data X keep its values on X.
-    None raises the penalty ``1/2 sum_j (||u_j||^2 + ||a_j||^2)``. All that is used of the
+    None raises the penalty ``1/2 sum_j (||u_j||^2 + ||a_j||^2)``, in which :meth:`norms` may be
+    others than the Euclidean ones. All that is used of the
     activation is that it is positively homogeneous: linear on each side of 0, and 0 there.
     What the sign of a_j is for one output, its direction ``a_j / ||a_j||`` is for several.
     A skip connection is left as it is.
@@ -47,6 +48,10 @@ class NeuronSymmetries(DenseNetwork):
     @abstractmethod
     def _activate(self, rows: FloatArray) -> FloatArray:
         """The activations of rows, shape (n, m)."""
+
+    def norms(self, vectors: FloatArray) -> FloatArray:
+        """What the penalty takes for the lengths of hidden weights, shape (k,) for (k, d)."""
+        return np.asarray(np.linalg.norm(vectors, axis=1))
 
     def balance(self) -> Self:
         """Return the same function with ``||u_j|| = ||a_j||`` for every neuron; O(md).
@@ -79,7 +84,7 @@ class NeuronSymmetries(DenseNetwork):
         # Neither ||u_j||^2 nor ||u_j|| |a_j| is formed: both may leave the range of float64
         # where the balanced weights do not.
         direction = self.hidden_weights[alive] / largest[:, np.newaxis]
-        norm = np.linalg.norm(direction, axis=1)
+        norm = self.norms(direction)
         scale = np.sqrt(largest) * np.sqrt(lengths) * np.sqrt(norm)
         hidden = direction * (scale / norm)[:, np.newaxis]
         return self._renewed(hidden, _each(scale, units) * units)

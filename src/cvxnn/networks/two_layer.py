@@ -12,6 +12,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, Rows, row_chunks
+from cvxnn.layers.costs import check_l1_ratio, mixed_norms
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
@@ -39,6 +40,9 @@ class TwoLayerNetwork(NeuronSymmetries):
         The w of a linear skip connection; none by default.
     skip_is_free : bool, default False
         Whether the skip connection is left out of the penalty.
+    l1_ratio : float, default 0.0
+        The r of the norm ``N(u) = (1 - r) ||u|| + r ||u||_1`` by which the penalty measures
+        hidden weights, in [0, 1]; above 0 for one output.
     intercept : float or array-like of shape (c,), default 0.0
         What is added to every value, without a penalty.
 
@@ -88,16 +92,20 @@ class TwoLayerNetwork(NeuronSymmetries):
         slope: float = 0.0,
         skip_weights: ArrayLike | None = None,
         skip_is_free: bool = False,
+        l1_ratio: float = 0.0,
         intercept: float | ArrayLike = 0.0,
     ) -> None:
         w = None if skip_weights is None else frozen(skip_weights, "skip_weights", 1, of="feature")
         settings = {
             "slope": check_number(slope, "slope"),
             "skip_is_free": check_flag(skip_is_free, "skip_is_free"),
+            "l1_ratio": check_l1_ratio(l1_ratio),
         }
         super().__init__(hidden_weights, output_weights, {"skip_weights": w}, settings, intercept)
         if w is not None and self.n_outputs is not None:
             raise InputError("skip_weights must be None for a network of several outputs.")
+        if self.l1_ratio and self.n_outputs is not None:
+            raise InputError("l1_ratio must be 0 for a network of several outputs.")
         if w is not None and len(w) != self.n_features:
             raise InputError(
                 f"skip_weights must be None or of shape ({self.n_features},), one for each "
@@ -120,9 +128,18 @@ class TwoLayerNetwork(NeuronSymmetries):
         return bool(self._settings["skip_is_free"])
 
     @property
+    def l1_ratio(self) -> float:
+        """The share of the 1-norm in the norm of hidden weights."""
+        return float(self._settings["l1_ratio"])
+
+    @property
     def is_plain(self) -> bool:
-        """Whether the activation is ReLU, and there is no skip connection."""
-        return self.slope == 0.0 and self.skip_weights is None
+        """Whether the activation is ReLU, without a skip connection and a norm of its own."""
+        return self.slope == 0.0 and self.skip_weights is None and self.l1_ratio == 0.0
+
+    def norms(self, vectors: FloatArray) -> FloatArray:
+        """``N(u)`` of the rows of `vectors`, shape (k,)."""
+        return mixed_norms(vectors, self.l1_ratio)
 
     # Any: a vector or a float, which the static type of X does not tell.
     def forward(self, X: ArrayLike) -> Any:
@@ -181,7 +198,9 @@ class TwoLayerNetwork(NeuronSymmetries):
         return self._activate(self._check_rows(X))
 
     def penalty(self) -> float:
-        """``1/2 sum_j (||u_j||^2 + ||a_j||^2)``, and ``||w||`` for a penalised skip; O(md).
+        """``1/2 sum_j (N(u_j)^2 + ||a_j||^2)``, and ``||w||`` for a penalised skip; O(md).
+
+        N is the Euclidean norm, or that of `l1_ratio`.
 
         Examples
         --------
@@ -189,11 +208,22 @@ class TwoLayerNetwork(NeuronSymmetries):
         13.0
         >>> TwoLayerNetwork([[3.0, 4.0]], [1.0], skip_weights=[0.0, -2.0]).penalty()
         15.0
+        >>> TwoLayerNetwork([[3.0, 4.0]], [1.0], l1_ratio=1.0).penalty()
+        25.0
         """
-        neurons = super().penalty()
+        neurons = self._penalty_of_norms() if self.l1_ratio else super().penalty()
         if self.skip_weights is None or self.skip_is_free:
             return neurons
         return neurons + float(np.linalg.norm(self.skip_weights))
+
+    def _penalty_of_norms(self) -> float:
+        norms, output = self.norms(self.hidden_weights), self.output_weights
+        return 0.5 * (float(norms @ norms) + float(output @ output))
+
+    @property
+    def penalty_roundings(self) -> int:
+        """Also those of a norm, which count twice in its square."""
+        return self.n_weights + (2 * self.n_features + 8 if self.l1_ratio else 0)
 
     @property
     def n_weights(self) -> int:
@@ -208,6 +238,8 @@ class TwoLayerNetwork(NeuronSymmetries):
             shown["slope"] = self.slope
         if self.skip_weights is not None:
             shown["skip"] = "free" if self.skip_is_free else "penalised"
+        if self.l1_ratio != 0.0:
+            shown["l1_ratio"] = self.l1_ratio
         return shown
 
     def rows(self, data: ArrayLike) -> Layer | SkipLayer:
@@ -262,7 +294,7 @@ def check_plain(
     intercept: bool = False,
     n_outputs: int | None = 1,
 ) -> TwoLayerNetwork:
-    """A network of ReLU without a skip connection, for what exists for no other.
+    """A network of ReLU without a skip connection or a 1-norm, for what exists for no other.
 
     Parameters
     ----------
@@ -285,13 +317,14 @@ def check_plain(
     --------
     >>> check_plain(TwoLayerNetwork([[1.0]], [1.0], slope=0.1), "target")
     Traceback (most recent call last):
-    cvxnn.errors.InputError: target must be a TwoLayerNetwork of slope 0 without a skip connection,
-    got TwoLayerNetwork(n_neurons=1, n_features=1, slope=0.1).
+    cvxnn.errors.InputError: target must be a TwoLayerNetwork of slope 0 without a skip connection
+    or an l1_ratio, got TwoLayerNetwork(n_neurons=1, n_features=1, slope=0.1).
     """
     if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
         got = repr(network) if isinstance(network, TwoLayerNetwork) else type(network).__name__
         raise InputError(
-            f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection, got {got}."
+            f"{name} must be a TwoLayerNetwork of slope 0 without a skip connection or an "
+            f"l1_ratio, got {got}."
         )
     if n_outputs not in (None, network.n_outputs or 1):
         number = "one output" if n_outputs == 1 else f"{n_outputs} outputs"

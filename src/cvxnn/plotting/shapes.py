@@ -137,7 +137,8 @@ class _Sums:
     @classmethod
     def read(cls, model: Any, X: ArrayLike) -> _Sums:
         network = getattr(model, "network_", getattr(model, "network", model))
-        if not isinstance(network, TwoLayerNetwork) or not network.is_plain or network.n_outputs:
+        is_sum = isinstance(network, TwoLayerNetwork) and network.slope == 0.0
+        if not is_sum or network.skip_weights is not None or network.n_outputs:
             raise InputError(
                 "plot_shapes draws a TwoLayerNetwork of one output, a Solution or an estimator "
                 f"with one, got {type(model).__name__}."

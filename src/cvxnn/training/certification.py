@@ -11,6 +11,7 @@ from cvxnn.exchange.foreign import detached, read_network
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
+from cvxnn.networks import check_plain
 from cvxnn.problems import Problem
 from cvxnn.results import NetworkCertificate
 from cvxnn.training.certification_run import CertificationRun
@@ -156,6 +157,7 @@ def certify(
     OPTIMAL 0.9000
     """
     read = read_network(network)
+    check_plain(read.network, "network", intercept=True, n_outputs=None)
     loss = read.loss if loss is None else loss
     read = read.labelled_for(loss)
     data = read.data(X)

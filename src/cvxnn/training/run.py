@@ -346,7 +346,7 @@ class Run:
         """The objective, from the weights."""
         problem = self._problem
         prediction = network.predict_on(problem.rows)
-        price = problem.beta * network.penalty()
+        price, roundings = problem.beta * network.penalty(), network.penalty_roundings
         return evaluate(
-            problem.loss, problem.target, prediction, price, network.n_weights, self._limits.tol
+            problem.loss, problem.target, prediction, price, roundings, self._limits.tol
         )

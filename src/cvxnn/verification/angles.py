@@ -22,6 +22,8 @@ Pair = tuple[int, int]
 def largest_in_plane(function: Kinked) -> float:
     """``max |f(u)|`` over ``||u|| <= 1`` in R^2 or less, rounded up by one float.
 
+    Of one side, ``max f(u)``.
+
     Notes
     -----
     Between two neighbouring lines ``x_i'u = 0`` the function is linear, ``g'u``: its largest
@@ -48,6 +50,8 @@ def largest_in_plane(function: Kinked) -> float:
     best = 0
     for p, g, q in _arcs(rows, slopes, start):
         best = max(best, _largest_square(p, g, q))
+        if not function.is_one_sided:
+            best = max(best, _largest_square(p, (-g[0], -g[1]), q))
     root = isqrt(best)
     root += root * root < best
     return float_up(Fraction(root, 1 << (_BITS // 2)) / Fraction(2) ** scale)
@@ -91,14 +95,16 @@ def _arcs(rows: Array, slopes: Array, base: Array) -> Iterator[tuple[Pair, Pair,
 
 
 def _largest_square(p: Pair, g: Pair, q: Pair) -> int:
-    """The square of the largest ``|g'u|`` on an arc, times ``2^_BITS``, rounded up."""
-    inside = [cross(p, g) >= 0 and cross(g, q) >= 0, cross(p, g) <= 0 and cross(g, q) <= 0]
-    if any(inside) or cross(p, q) < 0:
+    """The square of the largest ``g'u`` on an arc, times ``2^_BITS``, rounded up; or 0."""
+    values = [g[0] * x + g[1] * y for x, y in (p, q)]
+    # Of an arc of one point a slope that points away from it is not inside.
+    is_inside = cross(p, g) >= 0 and cross(g, q) >= 0 and max(values) >= 0
+    if is_inside or cross(p, q) < 0:
         return (g[0] * g[0] + g[1] * g[1]) << _BITS
     best = 0
-    for x, y in (p, q):
-        value = g[0] * x + g[1] * y
-        best = max(best, -((-value * value << _BITS) // (x * x + y * y)))
+    for value, (x, y) in zip(values, (p, q), strict=True):
+        if value > 0:
+            best = max(best, -((-value * value << _BITS) // (x * x + y * y)))
     return best
 
 

@@ -17,6 +17,8 @@ _INSIDE = 1e-12
 def bound_in_plane(function: Kinked) -> float:
     """An upper bound on ``max |f(u)|`` over ``||u|| <= 1`` in R^2 or less, rounding covered.
 
+    Of one side, on ``max f(u)``.
+
     Notes
     -----
     As :func:`~cvxnn.verification.angles.largest_in_plane`, whose whole numbers take longer, with
@@ -50,20 +52,26 @@ def bound_in_plane(function: Kinked) -> float:
     begins = np.vstack([-ends[-1:], ends[:-1]])
     # The second half of the circle is the first one turned.
     halves = (first + passed, (first + last) - passed)
-    largest = max(_largest(begins, slope, ends) for slope in halves)
+    arcs = [
+        (turn * begins, slope, turn * ends) for turn, slope in zip((1.0, -1.0), halves, strict=True)
+    ]
+    largest = max(_largest(*arc) for arc in arcs)
+    if not function.is_one_sided:
+        largest = max(largest, *(_largest(begin, -slope, end) for begin, slope, end in arcs))
     mass = sum_up(np.abs(function.weights) * norms_up(function.rows)) + float(norms_up(base))
     error = (2.0 * gamma(2 * len(rows) + 16) + 2.0 * _ANGLE) * mass
     return float((largest + error) * (1.0 + 16.0 * U)) + TINY
 
 
 def _largest(begins: FloatArray, slopes: FloatArray, ends: FloatArray) -> float:
-    """The largest ``|g'u|`` on arcs between unit vectors, each with a slope g."""
+    """The largest ``g'u`` on arcs between unit vectors, each with a slope g, and 0."""
     lengths = np.sqrt((slopes * slopes).sum(axis=1))
     slack = _INSIDE * lengths
-    before, after = _cross(begins, slopes), _cross(slopes, ends)
-    inside = ((before >= -slack) & (after >= -slack)) | ((before <= slack) & (after <= slack))
-    at_ends = np.maximum(np.abs((begins * slopes).sum(axis=1)), np.abs((ends * slopes).sum(axis=1)))
-    return float(np.where(inside, lengths, at_ends).max())
+    at_ends = np.maximum((begins * slopes).sum(axis=1), (ends * slopes).sum(axis=1))
+    inside = (_cross(begins, slopes) >= -slack) & (_cross(slopes, ends) >= -slack)
+    # Of an arc of one point a slope that points away from it is not inside.
+    inside &= at_ends >= -slack
+    return float(np.where(inside, lengths, at_ends).max(initial=0.0))
 
 
 def _cross(one: FloatArray, other: FloatArray) -> FloatArray:

@@ -31,16 +31,20 @@ class Pieces:
     weights, base : ndarray, shape (N,), or (N, c) for several outputs
     roundings : int
         Of weights and base, relative.
+    is_one_sided : bool
+        Whether its largest value is asked for, and not its largest modulus.
     """
 
     rows: FloatArray
     weights: FloatArray
     base: FloatArray
     roundings: int = 0
+    is_one_sided: bool = False
 
     def reduced(self) -> Kinked:
         """Of one output, in as few dimensions as the rows have."""
-        return Kinked.of(self.rows, self.weights, self.base, self.roundings)
+        found = Kinked.of(self.rows, self.weights, self.base, self.roundings)
+        return replace(found, is_one_sided=self.is_one_sided)
 
 
 class Evidence(ABC):

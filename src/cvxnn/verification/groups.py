@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -18,6 +18,9 @@ from cvxnn.verification.largest import SLACK, bound_at_once, largest_of_kinks
 from cvxnn.verification.workers import on_all_cores
 
 Groups = tuple[tuple[int, ...], ...]
+# The sign of an output weight, 0 for several outputs, and those of a direction: of each kind of
+# neuron that a network has.
+Kinds = tuple[tuple[int, tuple[int, ...]], ...]
 # More take too long to list.
 _MOST = 10_000
 
@@ -75,15 +78,31 @@ def largest_of_groups(
     -----
     The largest of the bounds of the groups, each computed anew from its columns.
     """
+    parts = [Pieces(data[:, list(group)], v, np.zeros_like(v)) for group in groups]
+    return largest_of_parts(parts, level, deadline)
+
+
+def largest_of_parts(
+    parts: Sequence[Pieces],
+    level: float,
+    deadline: Deadline,
+    quick_bounds: Sequence[float] | None = None,
+) -> tuple[float, str]:
+    """The largest of bounds on functions of kinks on the unit ball, and how.
+
+    Where they are known already, `quick_bounds` are bounds that need no search.
+    """
     wanted = level * (1.0 + SLACK) if np.isfinite(level) else np.inf
-    pieces = [Pieces(data[:, list(group)], v, np.zeros_like(v)) for group in groups]
     bounds, deep = [0.0], []
-    for part, quick in zip(pieces, on_all_cores(_quick_bound, pieces), strict=True):
+    if quick_bounds is None:
+        quick_bounds = on_all_cores(quick_bound, parts)
+    for part, quick in zip(parts, quick_bounds, strict=True):
         if quick <= wanted:
             bounds.append(quick)
         else:
             deep.append(part)
-    how = "rows of each group sorted by angle"
+    in_planes = all(part.rows.shape[1] <= 2 for part in parts)
+    how = "rows of each group sorted by angle" if in_planes else "bounds without a search"
     for k, part in enumerate(deep):
         function = part.reduced()
         if function.rank <= 2:
@@ -92,26 +111,30 @@ def largest_of_groups(
         share = deadline.share(len(deep) - k)
         bound, found = largest_of_kinks(part, level, None, share)
         bounds.append(bound)
-        how = f"for each group {found}"
+        how = f"for each group and sign {found}" if part.is_one_sided else f"for each group {found}"
     return max(bounds), how
 
 
-def _quick_bound(pieces: Pieces) -> float:
+def quick_bound(pieces: Pieces) -> float:
+    """What needs no search."""
     function = pieces.reduced()
     if function.rank > 2:
         return bound_at_once(function)[0]
     return function.total(bound_in_plane(function))
 
 
-def supports_of(hidden: FloatArray, output: FloatArray) -> tuple[tuple[int, ...], ...]:
-    """The columns that each neuron of a network sees, of those that do anything."""
+def kinds_of(hidden: FloatArray, output: FloatArray) -> Kinds:
+    """The signs of the neurons of a network, of those that do anything."""
     used = output != 0.0 if output.ndim == 1 else output.any(axis=1)
-    return tuple(sorted({tuple(np.flatnonzero(u).tolist()) for u in hidden[used]}))
+    heads = np.sign(output[used]) if output.ndim == 1 else np.zeros(int(used.sum()))
+    pairs = zip(heads.astype(int).tolist(), np.sign(hidden[used]).astype(int).tolist(), strict=True)
+    return tuple(sorted({(head, tuple(entries)) for head, entries in pairs}))
 
 
-def outside(supports: Groups, groups: Groups) -> str:
+def outside(kinds: Kinds, groups: Groups) -> str:
     """The sentence for neurons that see columns of no one group, if there are any."""
     sets = [set(group) for group in groups]
+    supports = [np.flatnonzero(signs).tolist() for _, signs in kinds]
     others = [s for s in supports if not any(set(s) <= group for group in sets)]
     if not others:
         return ""

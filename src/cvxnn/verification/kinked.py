@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -22,7 +22,8 @@ class Kinked:
     """``f(u) = base'u + sum_i weights_i (rows_i'u)_+`` for ``||u|| <= 1``.
 
     What is to be bounded, the largest ``|v'phi(u)|`` over ``||u|| <= 1``, is at most
-    ``unit (stretch max |f| + error)``.
+    ``unit (stretch max |f| + error)``. Of one side it is the largest ``v'phi(u)``, with f for
+    ``|f|``.
 
     Attributes
     ----------
@@ -32,6 +33,7 @@ class Kinked:
         Of size one.
     base : ndarray, shape (r,)
     error, stretch, unit : float
+    is_one_sided : bool
     """
 
     rows: FloatArray
@@ -40,6 +42,7 @@ class Kinked:
     error: float = 0.0
     stretch: float = 1.0
     unit: float = 1.0
+    is_one_sided: bool = False
 
     @classmethod
     def of(
@@ -79,7 +82,12 @@ class Kinked:
 
     def negative(self) -> Kinked:
         """``-f``."""
-        return Kinked(self.rows, -self.weights, -self.base, self.error, self.stretch, self.unit)
+        return replace(self, weights=-self.weights, base=-self.base)
+
+    @property
+    def sides(self) -> tuple[Kinked, ...]:
+        """The functions whose largest values are asked for: f, and ``-f`` unless of one side."""
+        return (self,) if self.is_one_sided else (self, self.negative())
 
     @cached_property
     def mass(self) -> float:

@@ -37,6 +37,7 @@ def largest_of_kinks(
     Parameters
     ----------
     pieces : Pieces
+        Of one side for a bound on ``v'phi(u)``.
     level : float
         A bound that is said to hold: what is not above it need not be any closer.
     evidence : Evidence, optional
@@ -73,8 +74,7 @@ def bound_at_once(function: Kinked) -> tuple[float, str]:
     """What needs neither evidence nor a search, and what it is."""
     if function.rank <= 2:
         return function.total(largest_in_plane(function)), "rows sorted by angle, exactly"
-    both = (function, function.negative())
-    return function.total(max(map(spectral_bound, both))), "a spectral bound"
+    return function.total(max(map(spectral_bound, function.sides))), "a spectral bound"
 
 
 def recorded_evidence(pieces: Pieces, level: float) -> Evidence | None:
@@ -105,10 +105,10 @@ def _searches(
     for k, kind in enumerate(kinds):
         most = int(min(MOST, MOST_ENTRIES / max(1, function.rows.size)))
         most = most if kind is kinds[-1] else min(most, _FIRST)
-        left, both = deadline.share(len(kinds) - k), []
-        for parts, f in ((2, function), (1, function.negative())):
-            both.append(kind(f, target, left.share(parts)).searched(most))
-        bound = function.total(max(part for part, _ in both))
-        yield kind, bound, [splits for _, splits in both]
+        left, found, sides = deadline.share(len(kinds) - k), [], function.sides
+        for place, f in enumerate(sides):
+            found.append(kind(f, target, left.share(len(sides) - place)).searched(most))
+        bound = function.total(max(part for part, _ in found))
+        yield kind, bound, [splits for _, splits in found]
         if bound <= level:
             return

@@ -10,17 +10,19 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.costs import NO_COSTS, Costs, half_of_norms, ratio_of
 from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.gates import largest_of_gates
 from cvxnn.verification.gauges import largest_of_circles, largest_of_patches
 from cvxnn.verification.groups import (
     Groups,
+    Kinds,
     groups_in,
+    kinds_of,
     largest_of_groups,
     outside,
     stated_features,
-    supports_of,
 )
 from cvxnn.verification.kinds import (
     CheckedModel,
@@ -46,8 +48,8 @@ class CheckedReLU(KinkedModel):
     """``f(X) = sum_j s(X u_j) a_j + X w``; a penalised w is one more, linear, neuron.
 
     On a free one dual points have to vanish: :class:`~cvxnn.verification.projection.Projection`.
-    Where there are groups of columns, each u is zero outside of one; of a network there are the
-    columns that its neurons see.
+    Where there are groups of columns, each u is zero outside of one, and where there are costs,
+    it is in their cone and pays their norm; of a network there are the signs of its neurons.
     """
 
     kind: ClassVar[str] = "relu"
@@ -56,8 +58,9 @@ class CheckedReLU(KinkedModel):
     slope: float
     skip: str | None
     features: int | Groups | None = None
+    costs: Costs = NO_COSTS
     groups: Groups = ()
-    supports: Groups = ()
+    kinds: Kinds = ()
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -65,23 +68,34 @@ class CheckedReLU(KinkedModel):
         if skip not in (None, "penalised", "free"):
             raise InputError("The certificate has a skip connection of no kind.")
         slope, features = number(settings, "slope"), stated_features(settings)
-        if features is not None and (skip is not None or slope != 0.0):
-            raise InputError("The certificate has features beside a slope or a skip connection.")
-        return cls(slope, skip, features)
+        costs = Costs.read(settings)
+        if (features is not None or costs) and (skip is not None or slope != 0.0):
+            raise InputError(
+                "The certificate has features or costs beside a slope or a skip connection."
+            )
+        return cls(slope, skip, features, costs)
 
     @classmethod
     def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
         skip = arrays.get("skip_weights")
         kind = "free" if settings.get("skip_is_free") else "penalised"
-        supports = supports_of(*_dense_weights(arrays, 1, 2))
+        kinds, costs = kinds_of(*_dense_weights(arrays, 1, 2)), Costs(l1_ratio=ratio_of(settings))
         # Weights of zero are none, whatever they would cost.
         own = kind if skip is not None and skip.any() else None
-        return cls(number(settings, "slope"), own, supports=supports)
+        return cls(number(settings, "slope"), own, costs=costs, kinds=kinds)
 
     def on(self, data: FloatArray) -> Self:
-        if self.features is None:
+        if not self.is_grouped:
             return self
-        return replace(self, groups=groups_in(self.features, table(data)))
+        X = table(data)
+        every: Groups = (tuple(range(X.shape[1])),)
+        groups = every if self.features is None else groups_in(self.features, X)
+        return replace(self, groups=groups, costs=self.costs.on(X))
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether each neuron sees one group of columns, perhaps all of them, at its costs."""
+        return self.features is not None or bool(self.costs)
 
     @property
     def has_free_skip(self) -> bool:
@@ -89,20 +103,22 @@ class CheckedReLU(KinkedModel):
 
     @property
     def takes_outputs(self) -> bool:
-        return self.skip is None and self.features is None
+        return self.skip is None and not self.is_grouped
 
     @property
     def words(self) -> tuple[str, ...]:
-        if self.features is not None:
-            return (f"neurons that see one of {len(self.groups)} groups of columns",)
+        if self.is_grouped:
+            seen = f"neurons that see one of {len(self.groups)} groups of columns"
+            return (*((seen,) if self.features is not None else ()), *self.costs.words)
         slope = () if self.slope == 0.0 else (f"slope {self.slope:g}",)
         return slope if self.skip is None else (*slope, f"a {self.skip} skip connection")
 
     def difference(self, given: Self) -> str:
         # Those without a skip connection are among those that have one.
         if given.skip in (None, self.skip):
-            seen = "" if self.features is None else outside(given.supports, self.groups)
-            return unlike("the slope", given.slope, self.slope) or seen
+            seen = "" if self.features is None else outside(given.kinds, self.groups)
+            costs = self.costs.difference(given.kinds, given.costs.l1_ratio)
+            return unlike("the slope", given.slope, self.slope) or seen or costs
         stated = "none" if self.skip is None else f"a {self.skip} one"
         return (
             f"The network has a {given.skip} skip connection, and the certificate is about "
@@ -115,13 +131,15 @@ class CheckedReLU(KinkedModel):
     def largest(
         self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
+        if self.costs:
+            return self.costs.largest(table(data), v, self.groups, claim[0], deadline)
         if self.features is not None:
             return largest_of_groups(table(data), v, self.groups, claim[0], deadline)
         bound, how = super().largest(data, v, claim, deadline)
         return (max(bound, _linear(data, v)), how) if self.skip == "penalised" else (bound, how)
 
     def recorded(self, data: FloatArray, v: FloatArray, level: float) -> Evidence | None:
-        return super().recorded(data, v, level) if self.features is None else None
+        return None if self.is_grouped else super().recorded(data, v, level)
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
         X, (hidden, output) = table(data), self._weights(arrays)
@@ -133,7 +151,8 @@ class CheckedReLU(KinkedModel):
         return found.plus(X, skip)
 
     def penalty(self, arrays: Weights) -> tuple[float, float]:
-        low, high = half_of_squares(self._weights(arrays))
+        weights, ratio = self._weights(arrays), self.costs.l1_ratio
+        low, high = half_of_norms(*weights, ratio) if ratio else half_of_squares(weights)
         if self.skip != "penalised":
             return low, high
         skip = weights_of(arrays, "skip_weights", 1)

@@ -33,8 +33,17 @@ def spectral_bound(function: Kinked) -> float:
     rows, weights = function.rows, function.weights
     if len(rows) == 0:
         return float(norms_up(function.base))
-    lengths = norms_up(rows)
     linear = function.base + 0.5 * (weights @ rows)
+    straight = float(norms_up(linear)) + gamma(len(rows) + 4) * function.mass
+    return float((straight + curved_part(function)) * (1.0 + 16.0 * U)) + TINY
+
+
+def curved_part(function: Kinked) -> float:
+    """An upper bound on ``1/2 sum_i weights_i |y_i'u|`` over the unit ball, see above."""
+    rows, weights = function.rows, function.weights
+    if len(rows) == 0:
+        return 0.0
+    lengths = norms_up(rows)
     rising = np.maximum(weights, 0.0)
     roots = np.sqrt(rising / lengths)[:, None] * rows
     if len(rows) < rows.shape[1]:
@@ -44,6 +53,4 @@ def spectral_bound(function: Kinked) -> float:
     moduli = np.abs(roots).T @ np.abs(roots)
     rounding = share * float(np.sqrt((moduli * moduli).sum())) * 1.001
     top = largest_eigenvalue(roots.T @ roots) + rounding
-    curved = 0.5 * np.sqrt(sum_up(rising * lengths) * top)
-    straight = float(norms_up(linear)) + gamma(len(rows) + 4) * function.mass
-    return float((straight + curved) * (1.0 + 16.0 * U)) + TINY
+    return float(0.5 * np.sqrt(sum_up(rising * lengths) * top) * (1.0 + 8.0 * U)) + TINY

@@ -217,7 +217,8 @@ def _read_convex(
     labels: Labels | None = None,
     remarks: tuple[str, ...] = (),
 ) -> ReadNetwork:
-    if not isinstance(network, TwoLayerNetwork) or not network.is_plain:
+    is_dense = isinstance(network, TwoLayerNetwork)
+    if not is_dense or network.slope != 0.0 or network.skip_weights is not None:
         raise InputError(
             f"The network of the {type(model).__name__} is {network!r}, not one of two layers "
             "with ReLU; its own objective_, dual_bound_ and dual_gap_ say how far it is from the "
