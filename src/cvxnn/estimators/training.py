@@ -158,6 +158,7 @@ class Training:
         if prover is None:
             return solution
         objective, error = solution.objective, solution.objective_error
+        floor = solution.objective_floor
         neurons = self.model.neurons(solution.network)
         nothing = DualProof(problem.Y, np.array([np.inf]), KIND)
         proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
@@ -170,8 +171,8 @@ class Training:
         )  # fmt: skip
         return replace(
             solution, dual_bound=bound, certificate=certificate,
-            program_gap=relative_gap(objective, bound, error),
-            status=checked_status(solution.status, objective, bound, bound, self.tol, error),
+            program_gap=relative_gap(objective, bound, error, floor),
+            status=checked_status(solution.status, objective, bound, bound, self.tol, error, floor),
         )  # fmt: skip
 
     def helps(self, network: Network, samples: Samples, beta: float) -> bool:
