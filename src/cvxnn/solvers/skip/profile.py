@@ -238,13 +238,10 @@ class ProfiledProblem:
             return None
         # Away from the end of the domain, where conjugates are large.
         longest = 0.5 * min(loss.longest(y, y), 1.0)
-        found = [
-            [_along(sign * self.space.basis, y, j) for j in range(self.space.basis.shape[1])]
-            for sign in (1.0, -1.0)
-        ]
-        if any(each is None for side in found for each in side):
-            return None
-        return np.array([[loss.project(longest * each, y) for each in side] for side in found])
+        basis = self.space.basis
+        found = [_along(s * basis, y, j) for s in (1.0, -1.0) for j in range(basis.shape[1])]
+        duals = [loss.project(longest * each, y) for each in found if each is not None]
+        return np.reshape(duals, (2, -1, len(y))) if len(duals) == len(found) else None
 
     def _reach_by(self, duals: FloatArray, reached: float, lengths: FloatArray) -> float:
         """The bound by dual points that pull on B along the axes, and against them."""
@@ -268,7 +265,10 @@ class ProfiledProblem:
 
 
 def _along(S: FloatArray, y: FloatArray, j: int) -> FloatArray | None:
-    """The v with ``0 <= y v <= 1`` and ``S'v = -t e_j`` for the largest t > 0, or None: by HiGHS."""
+    """The v with ``0 <= y v <= 1`` and ``S'v = -t e_j`` for the largest t, None if that is 0.
+
+    By HiGHS.
+    """
     signed = y[:, None] * S
     others = np.delete(signed, j, axis=1)
     found = linprog(
