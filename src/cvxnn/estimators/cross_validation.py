@@ -179,7 +179,7 @@ class CrossValidated(ConvexEstimator):
         except KeyboardInterrupt:
             return Walk([], deadline, cut_short=Status.INTERRUPTED)
         with live_progress(bool(self.verbose), COLUMNS, lines=True) as show:
-            walk = Walk(folds, deadline, self.n_jobs, show)
+            walk = Walk(folds, deadline, self.n_jobs, training.patience(problems[0]), show)
             walk.run(map(float, betas), stops=stops)
         return walk
 

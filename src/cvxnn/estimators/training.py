@@ -12,6 +12,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.estimators.inputs import Samples
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.layers.groups import GroupedLayer
 from cvxnn.losses import Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
@@ -33,6 +34,9 @@ OnRound = Callable[[Progress], None] | None
 # Work of the proofs of all networks up to which they take seconds. For labels more has to be tried
 # until the best intercept is known.
 _PROVABLE, _PROVABLE_LABELS = 1_000, 300
+# A walk along falling beta ends when so many have not gained anything: where neurons see groups
+# of columns errors rest for a while between two groups that come in.
+_PATIENCE, _PATIENCE_OF_GROUPS = 3, 6
 # Rounds and tolerance of a network whose only use is its score.
 _ROUNDS, _TOLERANCE = 3, 1e-2
 # Seconds in which a relaxation comes to a first bound, at least, and for each row.
@@ -235,6 +239,14 @@ class Training:
         """Whether neurons look at rows one by one, by a search among all directions."""
         rows = self.model.rows(samples.X)
         return self.can_search and isinstance(rows, Layer) and rows.readout is None
+
+    def patience(self, samples: Samples) -> int:
+        """Betas on a falling path without a gain after which it ends."""
+        return _PATIENCE_OF_GROUPS if self.is_grouped(samples) else _PATIENCE
+
+    def is_grouped(self, samples: Samples) -> bool:
+        """Whether each neuron sees one group of columns of plain rows."""
+        return self.can_search and isinstance(self.model.rows(samples.X), GroupedLayer)
 
     @property
     def _program(self) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Settings:
         :class:`~cvxnn.oracle.rank_two.RankTwoOracle`.
     margin : float
         Directions that improve by less than this are rounding.
-    newton_steps : int
-        Of a round, at most.
+    newton_steps, rough_steps : int
+        Of a round, at most; and where no proof is asked for.
     accuracy : float
         Of a price that takes a search, as a share of the gap.
     small_gap : float
@@ -46,6 +46,7 @@ class Settings:
     depth: float = 0.05
     margin: float = 1e-10
     newton_steps: int = 10
+    rough_steps: int = 2
     accuracy: float = 0.02
     small_gap: float = 1e-4
 
@@ -69,6 +70,8 @@ class AdditiveSearch(IncumbentSearch):
         Cuts a round short.
     start : Neurons, optional
         Each in a group.
+    newton_steps : int, optional
+        Of a round, at most.
     """
 
     def __init__(
@@ -79,12 +82,14 @@ class AdditiveSearch(IncumbentSearch):
         deadline: Deadline = UNLIMITED,
         *,
         start: Neurons | None = None,
+        newton_steps: int = SETTINGS.newton_steps,
     ) -> None:
         assert problem.is_least_squares
         layer = problem.rows
         super().__init__(problem, Neurons.none(layer.n_features), "groups", deadline)
         self.basis, self.rank = np.eye(layer.n_features), rank
         self._oracle, self._objective = oracle, GroupedObjective(problem)
+        self._newton_steps = newton_steps
         self._few_rows, self._precise = self._objective.has_few_rows, False
         self.is_cheap = self._few_rows and oracle.is_quick
         self._members = Members.of(layer, self.neurons)
@@ -139,7 +144,7 @@ class AdditiveSearch(IncumbentSearch):
         """Neurons and candidates with their best sizes, merged, and moved."""
         members = self._reweighed(self._members.joined(found))
         members = self._objective.merged(members, self.deadline)
-        members = descend(self._objective, members, SETTINGS.newton_steps, self.deadline)
+        members = descend(self._objective, members, self._newton_steps, self.deadline)
         return self._reweighed(members)
 
     def _reweighed(self, members: Members) -> Members:

@@ -59,6 +59,8 @@ class AdditiveStrategy(RowsStrategy):
         certifies: bool = True,
     ) -> Search:
         geometry = self._geometry_of(problem.rows, deadline)
+        # For a score the most of what steps gain is enough.
+        steps = SETTINGS.newton_steps if self._method.certify else SETTINGS.rough_steps
         effort = Effort(SETTINGS.most, SETTINGS.depth, random_state=self._random_state)
 
         def open_model(
@@ -67,7 +69,9 @@ class AdditiveStrategy(RowsStrategy):
             deadline.check()
             scales = None if root is None else root.root
             oracle = geometry.oracle(problem.rows, scales, effort)
-            return AdditiveSearch(problem, oracle, geometry.rank, deadline, start=start)
+            return AdditiveSearch(
+                problem, oracle, geometry.rank, deadline, start=start, newton_steps=steps
+            )
 
         return search_for(problem, open_model, deadline, start, polishes=self.polishes)
 
