@@ -37,8 +37,9 @@ _PROVABLE, _PROVABLE_LABELS = 1_000, 300
 # A walk along falling beta ends when so many have not gained anything: where neurons see groups
 # of columns errors rest for a while between two groups that come in.
 _PATIENCE, _PATIENCE_OF_GROUPS = 3, 6
-# Rounds and tolerance of a network whose only use is its score.
-_ROUNDS, _TOLERANCE = 3, 1e-2
+# Rounds and tolerance of a network whose only use is its score. A loss with kinks takes rounds of
+# several smooth ones: after few of them a large beta looks worse than it is.
+_ROUNDS, _ROUNDS_OF_KINKS, _TOLERANCE = 3, 40, 1e-2
 # Seconds in which a relaxation comes to a first bound, at least, and for each row.
 _LEAST_BOUND, _ROW_BOUND = 0.2, 1e-3
 # Seconds for a network when time is over: its first one, and no more.
@@ -149,7 +150,8 @@ class Training:
     ) -> Solution[Any]:
         """A few rounds without a proof, for a score."""
         tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
-        return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+        rounds = _ROUNDS_OF_KINKS if self.loss.is_kinked else _ROUNDS
+        return self.solve(samples, beta, deadline, start, method=method, max_iter=rounds, tol=tol)
 
     def proven(
         self, solution: Solution[Any], samples: Samples, beta: float, seconds: float
