@@ -246,3 +246,47 @@ def test_an_exposure_is_a_weight():
     assert rates.objective == pytest.approx(
         beside.value(f, float(rates.network.penalty())), rel=1e-9
     )
+
+
+@each_loss
+@pytest.mark.parametrize("size", [1e-3, 3.0, 1e6])
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 30)], ids=["plain", "weights"])
+def test_a_constant_is_optimal_for_targets_that_are_all_the_same(loss, size, weights):
+    """Its logarithm is no float, so that no objective is 0 in exact arithmetic."""
+    X, y = np.column_stack([np.linspace(-1.0, 1.0, 30), np.ones(30)]), np.full(30, size)
+    solution = cvxnn.solve(X, y, 0.1, loss=loss, intercept=True, sample_weight=weights)
+    assert solution.status is cvxnn.Status.OPTIMAL and solution.n_neurons == 0
+    assert solution.network.intercept == pytest.approx(np.log(size), rel=1e-15)
+    of_weights = np.ones(30) if weights is None else weights
+    zero = float(of_weights @ loss.values(np.zeros(30), y))
+    assert solution.objective_floor == pytest.approx(2.0**-52 * zero, rel=1e-9)
+    assert solution.objective + solution.objective_error <= 1e-6 * solution.objective_floor
+    certificate = cvxnn.certify(solution.network, X, y, 0.1, loss=loss, sample_weight=weights)
+    assert certificate.verdict is cvxnn.Verdict.OPTIMAL and certificate.gap <= 1e-6
+    assert solution.certificate.verify(X, y, weights, network=solution.network).accepted
+
+
+@each_loss
+def test_an_objective_that_is_small_has_no_floor_beside_ordinary_targets(loss):
+    X, y = np.array([[-1.0, 1.0], [1.0, 1.0]]), np.array([1.0, 3.0])
+    solution = cvxnn.solve(X, y, 1e-6, loss=loss, intercept=True)
+    assert solution.status is cvxnn.Status.OPTIMAL
+    assert 0.0 < solution.objective_floor < 1e-6 * solution.objective
+    assert solution.gap == pytest.approx(
+        max(solution.objective + solution.objective_error - solution.dual_bound, 0.0)
+        / solution.objective,
+        abs=1e-12,
+    )
+
+
+@pytest.mark.parametrize("largest", [1e3, 1e6])
+@pytest.mark.parametrize("model", [cvxnn.ReLU(), cvxnn.ReLU(features=1)], ids=["all", "one"])
+def test_one_large_count_among_small_ones(largest, model):
+    rng = np.random.default_rng(5)
+    X = np.column_stack([rng.standard_normal((40, 2)), np.ones(40)])
+    y = rng.poisson(1.0, 40).astype(float)
+    y[7] = largest
+    for share in (0.3, 0.01):
+        beta = share * cvxnn.largest_beta(X, y, model=model, loss="poisson")
+        solution = cvxnn.solve(X, y, beta, model=model, loss="poisson")
+        assert solution.status is cvxnn.Status.OPTIMAL

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.array_types import BoolArray, FloatArray
+from cvxnn.array_types import EPS, BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import Loss, SquaredLoss, as_loss
@@ -288,6 +288,17 @@ class Problem(Generic[R]):
     def value(self, prediction: FloatArray, total_size: float = 0.0) -> float:
         """The objective of a prediction, shaped as targets, by neurons of this size in all."""
         return self.loss.value(prediction, self.target) + self.beta * total_size
+
+    @property
+    def floor(self) -> float:
+        """An objective that cannot be told from 0, where it is known what it can be told from.
+
+        The best predictions of counts and amounts are logarithms, which no float is: a loss of
+        0 is out of reach. This is the rounding unit times the loss of the predictions 0.
+        """
+        if not self.loss.has_log_link:
+            return 0.0
+        return EPS * self.value(np.zeros_like(self.target))
 
     def residual(self, prediction: FloatArray) -> FloatArray:
         """Minus the gradient of the loss, shaped as targets: the dual point of a prediction."""

@@ -57,16 +57,19 @@ class Status(Enum):
         return self in (Status.OPTIMAL, Status.OPTIMAL_FOR_PATTERNS)
 
 
-def relative_gap(objective: float, dual_bound: float, error: float = 0.0) -> float:
-    """``(objective + error - dual_bound) / |objective|``, and 0 where both are 0.
+def relative_gap(
+    objective: float, dual_bound: float, error: float = 0.0, floor: float = 0.0
+) -> float:
+    """``(objective + error - dual_bound) / max(|objective|, floor)``, and 0 where both are 0.
 
-    `error` is what rounding may hide of the objective. Clipped below at 0: a bound that
-    exceeds the objective by rounding is not a negative gap. ``inf`` where there is no bound.
+    `error` is what rounding may hide of the objective, and an objective below `floor` cannot be
+    told from 0. Clipped below at 0: a bound that exceeds the objective by rounding is not a
+    negative gap. ``inf`` where there is no bound.
     """
     difference = max(objective + error - dual_bound, 0.0)
     if difference == 0.0:
         return 0.0
-    return difference / max(abs(objective), 1e-300)
+    return difference / max(abs(objective), floor, 1e-300)
 
 
 def described(status: Status, n_neurons: int) -> str:
@@ -83,6 +86,7 @@ def checked_status(
     dual_bound: float,
     tol: float,
     error: float,
+    floor: float = 0.0,
 ) -> Status:
     """The status of a run, held against the numbers that it returns.
 
@@ -94,10 +98,10 @@ def checked_status(
         return Status.NUMERICAL_ERROR
     if status is Status.INTERRUPTED:
         return status
-    if relative_gap(objective, dual_bound, error) <= tol:
+    if relative_gap(objective, dual_bound, error, floor) <= tol:
         return Status.OPTIMAL
     if status.is_success:
-        solved = relative_gap(objective, program_bound, error) <= tol
+        solved = relative_gap(objective, program_bound, error, floor) <= tol
         return Status.OPTIMAL_FOR_PATTERNS if solved else Status.NUMERICAL_ERROR
     return status
 
@@ -120,17 +124,21 @@ class Certificate:
         ``||R'(Xu)_+||``. Optimality needs ``beta``.
     objective_error : float
         The exact objective of the network differs from `objective` by this at most.
+    objective_floor : float
+        As for :class:`Solution`.
     """
 
     objective: float
     dual_bound: float
     oracle_bound: float
     objective_error: float
+    objective_floor: float = field(default=0.0, kw_only=True)
 
     @property
     def gap(self) -> float:
         """Relative gap, with the error of the objective, see :func:`relative_gap`."""
-        return relative_gap(self.objective, self.dual_bound, self.objective_error)
+        error, floor = self.objective_error, self.objective_floor
+        return relative_gap(self.objective, self.dual_bound, error, floor)
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,10 @@ class Solution(Generic[N]):
     objective_error : float
         The exact objective of the network differs from `objective` by this at most:
         rounding, which counts only beside a tiny beta.
+    objective_floor : float
+        An objective below it counts as 0: with losses of counts and amounts, whose best
+        predictions are logarithms and no floats, the rounding unit times the loss of the
+        predictions 0; else 0.
     certificate : BoundCertificate, optional
         What it takes to recompute `dual_bound` from the data alone.
     advice : str
@@ -223,13 +235,18 @@ class Solution(Generic[N]):
     elapsed: float
     history: tuple[Progress, ...] = field(default=(), repr=False)
     objective_error: float = field(default=0.0, repr=False)
+    objective_floor: float = field(default=0.0, repr=False)
     certificate: BoundCertificate | None = field(default=None, repr=False, compare=False)
     advice: str = field(default="", repr=False, compare=False)
 
     @property
     def gap(self) -> float:
-        """Relative gap ``(objective + objective_error - dual_bound) / |objective|``."""
-        return relative_gap(self.objective, self.dual_bound, self.objective_error)
+        """Relative gap ``(objective + objective_error - dual_bound) / |objective|``.
+
+        Relative to `objective_floor` where the objective is below that.
+        """
+        error, floor = self.objective_error, self.objective_floor
+        return relative_gap(self.objective, self.dual_bound, error, floor)
 
     @property
     def n_neurons(self) -> int:

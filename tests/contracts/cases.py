@@ -10,6 +10,7 @@ import pytest
 from networks.cases import penalty, values
 from programs import (
     COUNTS,
+    KINKED,
     LOSSES,
     Activations,
     Constrained,
@@ -104,12 +105,14 @@ class Case:
         return cvxnn.solve(X, y, beta, model=self.model, loss=loss, **options)
 
 
+# Those with a name.
+KINKS = tuple(loss for loss in KINKED if isinstance(loss, str))
 GATES = np.random.default_rng(1).standard_normal((9, 3))
 Conv, ReLU, Gated = cvxnn.Conv, cvxnn.ReLU, cvxnn.Gated
 CASES = {
     case.name: case
     for case in (
-        Case("ReLU", ReLU(), (7, 3), (30, 3), (*LOSSES, *COUNTS)),
+        Case("ReLU", ReLU(), (7, 3), (30, 3), (*LOSSES, *COUNTS, *KINKS)),
         Case("leaky", ReLU(0.2), (7, 3), (30, 3)),
         Case("modulus", ReLU(-1.0), (7, 3), (30, 3)),
         Case("linear neurons", ReLU(1.0), (7, 3), (30, 3)),
@@ -120,7 +123,10 @@ CASES = {
         Case("free skip", ReLU(0.2, "free"), (9, 2), (20, 3), (*LOSSES[2:], *LOSSES[:2], *COUNTS)),
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
-        Case("groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3), (*LOSSES, *COUNTS)),
+        Case(
+            "groups", ReLU(features=[[0, 1], [2], [1, 2]]), (7, 3), (40, 3),
+            (*LOSSES, *COUNTS, *KINKS),
+        ),
         Case("monotone", ReLU(monotonic_cst=[1, -1, 0]), (7, 3), (20, 3), (*LOSSES, *COUNTS)),
         Case("l1 ratio", ReLU(l1_ratio=0.5), (6, 3), (20, 3)),
         Case(

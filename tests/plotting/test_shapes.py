@@ -63,10 +63,41 @@ def test_a_network_without_neurons_has_no_curves():
 
 
 def test_what_has_no_shapes_is_said():
-    network = cvxnn.TwoLayerNetwork([[1.0, 1.0, 0.0]], [1.0])
+    network = cvxnn.TwoLayerNetwork([[1.0, 1.0, -1.0, 0.0]], [1.0])
+    refused(lambda: plot_shapes(network, [[0.0, 2.0, 0.0, 1.0]]), "a neuron sees the columns 0, 1")
     X = [[0.0, 2.0, 1.0]]
-    refused(lambda: plot_shapes(network, X), "a neuron sees the columns 0, 1")
-    refused(lambda: plot_shapes(network, [[0.0, 1.0]]), "X must have the 3 columns")
+    refused(lambda: plot_shapes(network, [[0.0, 1.0]]), "X must have the 4 columns")
     refused(lambda: plot_shapes("network", X), "plot_shapes draws a TwoLayerNetwork")
     one = cvxnn.TwoLayerNetwork([[1.0, 0.0, 0.0]], [1.0])
     refused(lambda: plot_shapes(one, X, ["a"]), "feature_names must have 2 names")
+
+
+def test_pairs_are_maps_that_add_up_to_the_network_with_the_curves():
+    """At the corners of the data, which are points of all grids."""
+    low, high = np.array([0.0, -1.0, 2.0]), np.array([3.0, 1.0, 4.0])
+    corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
+    X = np.column_stack([corners, np.ones(8)])
+    hidden = [
+        [1.0, 2.0, 0.0, 0.5],
+        [0.0, 1.0, -1.0, 3.0],
+        [1.0, 0.0, 0.0, -1.0],
+        [-1.0, 1.0, 0.0, 2.0],
+    ]
+    network = cvxnn.TwoLayerNetwork(hidden, [1.0, -2.0, 3.0, 0.5])
+    figure, total = plot_shapes(network, X, list("abc")), np.zeros(8)
+    maps = {}
+    for ax in figure.axes:
+        if ax.collections and ax.get_xlabel():
+            maps[ax.get_xlabel(), ax.get_ylabel()] = ax.collections[0]
+        elif ax.get_xlabel():
+            at, values = ax.get_lines()[1].get_xydata().T
+            total += np.interp(X[:, "abc".index(ax.get_xlabel())], at, values)
+    assert sorted(maps) == [("a", "b"), ("b", "c")]
+    for names, mesh in maps.items():
+        values = mesh.get_array().reshape(80, 80)
+        i, j = ("abc".index(name) for name in names)
+        total += values[-(X[:, j] == high[j]).astype(int), -(X[:, i] == high[i]).astype(int)]
+        # One scale of colours.
+        assert mesh.get_clim() == maps["a", "b"].get_clim()
+    f = network(X)
+    np.testing.assert_allclose(total, f - f.mean(), atol=1e-12)

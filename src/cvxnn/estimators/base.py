@@ -364,7 +364,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.objective_ = float(sum(solution.objective for solution in solutions))
         self.dual_bound_ = float(sum(solution.dual_bound for solution in solutions))
         error = float(sum(solution.objective_error for solution in solutions))
-        self.dual_gap_ = relative_gap(self.objective_, self.dual_bound_, error)
+        floor = float(sum(solution.objective_floor for solution in solutions))
+        self.dual_gap_ = relative_gap(self.objective_, self.dual_bound_, error, floor)
         self.status_ = max((solution.status for solution in solutions), key=list(Status).index)
         self.n_iter_ = max(max(solution.n_iter for solution in solutions), 1)
 

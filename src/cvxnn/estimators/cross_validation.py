@@ -179,7 +179,7 @@ class CrossValidated(ConvexEstimator):
         except KeyboardInterrupt:
             return Walk([], deadline, cut_short=Status.INTERRUPTED)
         with live_progress(bool(self.verbose), COLUMNS, lines=True) as show:
-            walk = Walk(folds, deadline, self.n_jobs, show)
+            walk = Walk(folds, deadline, self.n_jobs, training.patience(problems[0]), show)
             walk.run(map(float, betas), stops=stops)
         return walk
 
@@ -276,7 +276,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     ----------
     betas : int, array-like or None, default None
         None is three in a decade, down from the largest, where the network without
-        neurons is optimal, until the mean score has not improved for three of them, at
+        neurons is optimal, until the mean score has not improved for three of them (six where
+        neurons see groups of columns), at
         most to a millionth. Values of beta, or how many, down to 1e-5 of the largest, are all
         tried. They are those of all samples: in a fold they are multiplied by its share
         of the weights, because the objective is a sum.

@@ -12,6 +12,7 @@ from cvxnn.certificates import DualProof
 from cvxnn.estimators.inputs import Samples
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
+from cvxnn.layers.groups import GroupedLayer
 from cvxnn.losses import Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
@@ -33,8 +34,12 @@ OnRound = Callable[[Progress], None] | None
 # Work of the proofs of all networks up to which they take seconds. For labels more has to be tried
 # until the best intercept is known.
 _PROVABLE, _PROVABLE_LABELS = 1_000, 300
-# Rounds and tolerance of a network whose only use is its score.
-_ROUNDS, _TOLERANCE = 3, 1e-2
+# A walk along falling beta ends when so many have not gained anything: where neurons see groups
+# of columns errors rest for a while between two groups that come in.
+_PATIENCE, _PATIENCE_OF_GROUPS = 3, 6
+# Rounds and tolerance of a network whose only use is its score. A loss with kinks takes rounds of
+# several smooth ones: after few of them a large beta looks worse than it is.
+_ROUNDS, _ROUNDS_OF_KINKS, _TOLERANCE = 3, 40, 1e-2
 # Seconds in which a relaxation comes to a first bound, at least, and for each row.
 _LEAST_BOUND, _ROW_BOUND = 0.2, 1e-3
 # Seconds for a network when time is over: its first one, and no more.
@@ -145,7 +150,8 @@ class Training:
     ) -> Solution[Any]:
         """A few rounds without a proof, for a score."""
         tol, method = max(_TOLERANCE, self.tol), self.method.uncertified()
-        return self.solve(samples, beta, deadline, start, method=method, max_iter=_ROUNDS, tol=tol)
+        rounds = _ROUNDS_OF_KINKS if self.loss.is_kinked else _ROUNDS
+        return self.solve(samples, beta, deadline, start, method=method, max_iter=rounds, tol=tol)
 
     def proven(
         self, solution: Solution[Any], samples: Samples, beta: float, seconds: float
@@ -158,6 +164,7 @@ class Training:
         if prover is None:
             return solution
         objective, error = solution.objective, solution.objective_error
+        floor = solution.objective_floor
         neurons = self.model.neurons(solution.network)
         nothing = DualProof(problem.Y, np.array([np.inf]), KIND)
         proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
@@ -170,8 +177,8 @@ class Training:
         )  # fmt: skip
         return replace(
             solution, dual_bound=bound, certificate=certificate,
-            program_gap=relative_gap(objective, bound, error),
-            status=checked_status(solution.status, objective, bound, bound, self.tol, error),
+            program_gap=relative_gap(objective, bound, error, floor),
+            status=checked_status(solution.status, objective, bound, bound, self.tol, error, floor),
         )  # fmt: skip
 
     def helps(self, network: Network, samples: Samples, beta: float) -> bool:
@@ -234,6 +241,14 @@ class Training:
         """Whether neurons look at rows one by one, by a search among all directions."""
         rows = self.model.rows(samples.X)
         return self.can_search and isinstance(rows, Layer) and rows.readout is None
+
+    def patience(self, samples: Samples) -> int:
+        """Betas on a falling path without a gain after which it ends."""
+        return _PATIENCE_OF_GROUPS if self.is_grouped(samples) else _PATIENCE
+
+    def is_grouped(self, samples: Samples) -> bool:
+        """Whether each neuron sees one group of columns of plain rows."""
+        return self.can_search and isinstance(self.model.rows(samples.X), GroupedLayer)
 
     @property
     def _program(self) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from cvxnn.results import Status
 
 # The grid of somebody who has none: betas in a decade, and how far it may go down.
 _PER_DECADE, _DECADES = 3, 6
-# It ends when so many betas have not gained this share of the best mean score.
-_PATIENCE, _GAIN = 3, 1e-4
+# It ends when some betas have not gained this share of the best mean score.
+_GAIN = 1e-4
 # Means that differ by this share are equal: sums of the same scores in another order.
 _SAME = 1e-12
 
@@ -84,6 +84,8 @@ class Walk:
         When it passes, the walk ends with what it has.
     n_jobs : int or None
         Folds at the same time, in threads.
+    patience : int
+        Betas without a gain after which it ends.
     show : callable or None
         Called with every :class:`Step`.
     steps : list of Step
@@ -96,6 +98,7 @@ class Walk:
     folds: list[Fold]
     deadline: Deadline
     n_jobs: int | None = None
+    patience: int = 3
     show: Callable[[Step], None] | None = None
     steps: list[Step] = field(default_factory=list)
     best: int = 0
@@ -183,9 +186,9 @@ class Walk:
 
     def _has_stopped(self) -> bool:
         """Whether the latest betas have gained nothing worth waiting for."""
-        if len(self.steps) <= _PATIENCE:
+        if len(self.steps) <= self.patience:
             return False
-        before, latest = self.steps[:-_PATIENCE], self.steps[-_PATIENCE:]
+        before, latest = self.steps[: -self.patience], self.steps[-self.patience :]
         # Some scores are no number for a constant, which networks of large betas are.
         known = [step.score for step in before if not np.isnan(step.score)]
         if not known:

@@ -1,15 +1,15 @@
-"""The functions of one feature each that an additive network is a sum of."""
+"""The functions of one feature or two that an additive network is a sum of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.styles import BLUE, new_figure
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _COLUMNS = 4
+# Points of a side of the grid that a function of two features is drawn on.
+_GRID = 80
 # Rows of the data that are marked below a function, at most.
 _MARKS = 200
 
@@ -36,7 +38,8 @@ def plot_shapes(
     Parameters
     ----------
     model : TwoLayerNetwork, Solution or estimator
-        Whose neurons see one feature each, and a bias or not: of ``ReLU(features=1)``.
+        Whose neurons see one feature each, or two, and a bias or not: of ``ReLU(features=1)``,
+        ``ReLU(features=2)``, or groups of that size.
     X : array-like, shape (n, d)
         Data as it takes them: with the column of ones of a network, without that of a
         fitted estimator.
@@ -52,12 +55,14 @@ def plot_shapes(
         For each feature that is used its function ``f_j`` on the range of the data, less its
         mean there: ``f(x) = constant + sum_j f_j(x_j)``. It is piecewise linear and drawn from
         kink to kink, so exactly. All have one scale; of an estimator that standardises both
-        axes are in the units of the data. Marks below are rows, 200 at most.
+        axes are in the units of the data. Marks below are rows, 200 at most. What neurons of
+        two features add up to is a map of colours, less its mean as well, with rows as dots; maps
+        have one scale, too.
 
     Raises
     ------
     InputError
-        If `model` is none of these, a neuron sees several features, or Matplotlib is not
+        If `model` is none of these, a neuron sees more than two features, or Matplotlib is not
         installed.
 
     Examples
@@ -76,18 +81,15 @@ def plot_shapes(
             f"feature_names must have {sums.data.shape[1]} names, one for each feature, "
             f"got {len(names)}."
         )
-    curves = sorted(map(sums.curve, sums.used), key=lambda curve: -curve.deviation)
-    rows = -(-max(len(curves), 1) // _COLUMNS)
-    columns = min(max(len(curves), 1), _COLUMNS)
+    shapes = sorted(map(sums.shape, sums.used), key=lambda shape: -shape.deviation)
+    rows = -(-max(len(shapes), 1) // _COLUMNS)
+    columns = min(max(len(shapes), 1), _COLUMNS)
     if figure is None:
         figure = new_figure((2.4 * columns + 0.6, 2.2 * rows + 0.2))
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for ax in axes[len(curves) :]:
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(shapes) :]:
         ax.remove()
-    for ax, curve in zip(axes, curves, strict=False):
-        _draw(ax, curve, sums.data[:, curve.feature], names[curve.feature])
-    for ax in axes[: len(curves) : columns]:
-        ax.set_ylabel("contribution to f")
+    _draw_all(axes[: len(shapes)], shapes, sums.data, names)
     return figure
 
 
@@ -99,6 +101,47 @@ class _Curve:
     at: FloatArray
     values: FloatArray
     deviation: float
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A function of two features on a grid over the data, shape (of the second, of the first)."""
+
+    features: tuple[int, int]
+    at: tuple[FloatArray, FloatArray]
+    values: FloatArray
+    deviation: float
+
+
+def _draw_all(
+    axes: Iterable[Axes], shapes: Sequence[_Curve | _Map], data: FloatArray, names: Sequence[str]
+) -> None:
+    """Each on axes of its own; curves have one scale, and maps."""
+    curves = [shape.values for shape in shapes if isinstance(shape, _Curve)]
+    largest = max((np.abs(s.values).max() for s in shapes if isinstance(s, _Map)), default=0.0)
+    for place, (ax, shape) in enumerate(zip(axes, shapes, strict=True)):
+        if isinstance(shape, _Map):
+            _draw_map(ax, shape, data[:, shape.features], float(largest), names)
+            continue
+        _draw(ax, shape, data[:, shape.feature], names[shape.feature])
+        ends = float(np.min([v.min() for v in curves])), float(np.max([v.max() for v in curves]))
+        margin = 0.05 * (ends[1] - ends[0]) or 1.0
+        ax.set_ylim(ends[0] - margin, ends[1] + margin)
+        if place % _COLUMNS == 0:
+            ax.set_ylabel("contribution to f")
+
+
+def _draw_map(
+    ax: Axes, shape: _Map, columns: FloatArray, largest: float, names: Sequence[str]
+) -> None:
+    mesh = ax.pcolormesh(
+        *shape.at, shape.values, cmap="RdBu_r", vmin=-largest, vmax=largest, shading="gouraud"
+    )
+    marked = columns[:: -(-len(columns) // _MARKS)]
+    ax.plot(*marked.T, ".", color="0.2", markersize=1.5)
+    ax.set_xlabel(names[shape.features[0]])
+    ax.set_ylabel(names[shape.features[1]])
+    ax.figure.colorbar(mesh, ax=ax)
 
 
 def _draw(ax: Axes, curve: _Curve, column: FloatArray, name: str) -> None:
@@ -117,7 +160,7 @@ def _draw(ax: Axes, curve: _Curve, column: FloatArray, name: str) -> None:
 @final
 @dataclass(frozen=True)
 class _Sums:
-    """Neurons ``(slope_j (x_k - centre_k) / scale_k + bias_j)_+ a_j`` of a feature k each.
+    """Neurons ``(slope_j (x_k - centre_k) / scale_k + bias_j)_+ a_j`` of one or two features k.
 
     Attributes
     ----------
@@ -164,24 +207,45 @@ class _Sums:
                 0.0 if scaling.centre is None else scaling.centre, data.shape[1]
             )
             output = output * scaling.target_scale
-        several = np.flatnonzero((slopes != 0.0).sum(axis=1) > 1)
+        several = np.flatnonzero((slopes != 0.0).sum(axis=1) > 2)
         if len(several):
             seen = ", ".join(map(str, np.flatnonzero(slopes[several[0]])))
             raise InputError(
-                "plot_shapes draws functions of one feature each, and a neuron sees the columns "
-                f"{seen}: train ReLU(features=1)."
+                "plot_shapes draws functions of one feature or two, and a neuron sees the columns "
+                f"{seen}: train ReLU(features=1) or ReLU(features=2)."
             )
         names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(data.shape[1])])
         return cls(data, slopes, biases, output, list(names))
 
     @property
-    def used(self) -> list[int]:
-        """Features that a neuron sees."""
-        return np.flatnonzero(self.slopes.any(axis=0)).tolist()
+    def used(self) -> list[tuple[int, ...]]:
+        """The features, or pairs of them, that neurons see."""
+        seen = {tuple(np.flatnonzero(slopes).tolist()) for slopes in self.slopes}
+        return sorted(seen - {()})
 
-    def curve(self, feature: int) -> _Curve:
-        """The function of a feature, less its mean on the data."""
-        own = self.slopes[:, feature] != 0.0
+    def shape(self, features: tuple[int, ...]) -> _Curve | _Map:
+        """The function of a feature or a pair, less its mean on the data."""
+        others = np.delete(self.slopes, features, axis=1)
+        own = np.asarray(self.slopes[:, features].all(axis=1) & ~others.any(axis=1))
+        return self._curve(features[0], own) if len(features) == 1 else self._map(features, own)
+
+    def _map(self, features: tuple[int, ...], own: BoolArray) -> _Map:
+        first, second = features
+        slopes, biases = self.slopes[own][:, features], self.biases[own]
+
+        def values(x: FloatArray) -> FloatArray:
+            return np.asarray(np.maximum(x @ slopes.T + biases, 0.0) @ self.output[own])
+
+        columns = self.data[:, features]
+        ends = zip(columns.min(axis=0), columns.max(axis=0), strict=True)
+        at = tuple(np.linspace(low, high, _GRID) for low, high in ends)
+        grid = np.stack(np.meshgrid(*at), axis=-1)
+        on_data = values(columns)
+        return _Map(
+            (first, second), (at[0], at[1]), values(grid) - on_data.mean(), float(on_data.std())
+        )
+
+    def _curve(self, feature: int, own: BoolArray) -> _Curve:
         slopes, biases, output = self.slopes[own, feature], self.biases[own], self.output[own]
 
         def values(x: FloatArray) -> FloatArray:

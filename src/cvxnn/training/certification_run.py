@@ -152,6 +152,7 @@ class CertificationRun:
             dual_bound=bound,
             oracle_bound=self.of_residual.oracle_bound,
             objective_error=self.objective_error,
+            objective_floor=self.problem.floor,
             verdict=self._verdict(),
             network=self.network,
             has_ones=self.read.has_ones,
@@ -168,7 +169,8 @@ class CertificationRun:
         )
 
     def _gap(self) -> float:
-        return relative_gap(self.objective, self._bound_of(self.proof), self.objective_error)
+        bound, floor = self._bound_of(self.proof), self.problem.floor
+        return relative_gap(self.objective, bound, self.objective_error, floor)
 
     def _is_better(self, other: Evaluation) -> bool:
         """Whether an objective is lower by more than tol, whatever rounding hides of the two."""

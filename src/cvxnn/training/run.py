@@ -213,7 +213,8 @@ class Run:
             # It may not be of the program; a bound over all networks covers that, too.
             program_bound = bound
         tol = self._limits.tol
-        status = checked_status(status, objective, program_bound, bound, tol, error)
+        floor = self._problem.floor
+        status = checked_status(status, objective, program_bound, bound, tol, error, floor)
         limited = self._deadline.passed
         return Solution(
             network=network,
@@ -224,10 +225,11 @@ class Run:
             beta=self._problem.beta,
             tol=tol,
             n_patterns=self._strategy.n_patterns,
-            program_gap=relative_gap(objective, program_bound, error),
+            program_gap=relative_gap(objective, program_bound, error, floor),
             elapsed=clock() - self._start,
             history=tuple(self._history),
             objective_error=error,
+            objective_floor=floor,
             certificate=self._certificate(bound, objective + error),
             advice=advice(status, self._method, self._model, self.outlook, limited=limited),
         )
@@ -239,7 +241,9 @@ class Run:
         """
         assert self._proof is not None
         objective, unit = evaluation.value, self._units.objective
-        gap = relative_gap(objective, self._bound(self._proof), evaluation.error)
+        gap = relative_gap(
+            objective, self._bound(self._proof), evaluation.error, self._problem.floor
+        )
         deadline = Deadline(min(self._proof_time.relaxed(), self._deadline.remaining))
         if gap <= self._limits.tol or not self._method.covers_all:
             return status

@@ -13,7 +13,7 @@ import cvxnn
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import HuberLoss, Loss, WeightedLoss, as_loss
+from cvxnn.losses import HingeLoss, HuberLoss, Loss, WeightedLoss, as_loss
 from cvxnn.problems import Problem
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.skip.profile import ProfiledProblem
@@ -83,7 +83,7 @@ def test_dual_points_are_moved_to_vanish_on_the_line_within_the_domain(loss, see
     np.testing.assert_allclose(again, moved, atol=1e-7)
 
 
-@each_loss
+@pytest.mark.parametrize("loss", [*LOSSES, *COUNTS, HingeLoss().smoothed(2.0**-20)], ids=str)
 def test_no_better_network_has_a_longer_line_than_its_reach(loss):
     """The longest lines of a loss below that without neurons, beside the largest neurons."""
     X, y = overlapping(loss)

@@ -38,8 +38,8 @@ class Settings:
         :class:`~cvxnn.oracle.rank_two.RankTwoOracle`.
     margin : float
         Directions that improve by less than this are rounding.
-    newton_steps : int
-        Of a round, at most.
+    newton_steps, rough_steps : int
+        Of a round, at most; and where no proof is asked for.
     accuracy : float
         Of a price that takes a search, as a share of the gap.
     small_gap : float
@@ -60,6 +60,7 @@ class Settings:
     depth: float = 0.05
     margin: float = 1e-10
     newton_steps: int = 10
+    rough_steps: int = 2
     accuracy: float = 0.02
     small_gap: float = 1e-4
     patience: int = 2
@@ -93,6 +94,8 @@ class AdditiveSearch(IncumbentSearch):
         all else; without that the end is stationary.
     proof_time : ProofTime, optional
         Of the run, where a proof may not end.
+    newton_steps : int, optional
+        Of a round, at most.
     """
 
     def __init__(
@@ -105,12 +108,14 @@ class AdditiveSearch(IncumbentSearch):
         start: Neurons | None = None,
         certifies: bool = True,
         proof_time: ProofTime | None = None,
+        newton_steps: int = SETTINGS.newton_steps,
     ) -> None:
         assert problem.is_least_squares
         layer = problem.rows
         super().__init__(problem, Neurons.none(layer.n_features), "groups", deadline)
         self.basis, self.rank = np.eye(layer.n_features), rank
         self._oracle, self._objective = oracle, GroupedObjective(problem)
+        self._newton_steps = newton_steps
         self._few_rows, self._precise = self._objective.has_few_rows, False
         self._exact, self._certifies = not oracle.is_lazy, certifies
         self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
@@ -187,7 +192,7 @@ class AdditiveSearch(IncumbentSearch):
         dimensions = sum(len(self.problem.rows.groups[group]) for group in members.groups)
         work = float(len(self.problem.y)) * dimensions**2
         if self.rank <= SETTINGS.slide_rank or work <= SETTINGS.newton_work:
-            members = descend(self._objective, members, SETTINGS.newton_steps, self.deadline)
+            members = descend(self._objective, members, self._newton_steps, self.deadline)
         return self._reweighed(members)
 
     def _reweighed(self, members: Members) -> Members:

@@ -61,6 +61,8 @@ class AdditiveStrategy(RowsStrategy):
         certifies: bool = True,
     ) -> Search:
         geometry = self._geometry_of(problem.rows, deadline)
+        # For a score the most of what steps gain is enough.
+        steps = SETTINGS.newton_steps if self._method.certify else SETTINGS.rough_steps
         effort = Effort(SETTINGS.most, SETTINGS.depth, random_state=self._random_state)
 
         def open_model(
@@ -72,6 +74,7 @@ class AdditiveStrategy(RowsStrategy):
             return AdditiveSearch(
                 problem, oracle, geometry.rank, deadline,
                 start=start, certifies=certifies and asks, proof_time=self._proof_time,
+                newton_steps=steps,
             )  # fmt: skip
 
         asks = certifies and self._method.certify

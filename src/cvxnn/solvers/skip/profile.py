@@ -177,7 +177,13 @@ class ProfiledProblem:
         if np.isfinite(by_growth):
             return by_growth
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return min(self._reach_by(total, moves, reached, sizes) for moves in self._moves(total))
+            bounds = [
+                self._reach_by(self._slopes(total, moves), reached, sizes)
+                for moves in self._moves(total)
+            ]
+        if min(bounds) == np.inf and self._axial_slopes is not None:
+            return self._reach_by(self._axial_slopes, reached, sizes)
+        return min(bounds)
 
     def _reach_by_growth(self, reached: float, sizes: FloatArray) -> float:
         """The same from ``l(f + B c) >= g ||B c||_1 - g ||y||_1 - g ||f||_1 - (constants)``."""
@@ -209,15 +215,40 @@ class ProfiledProblem:
         for k in range(_NEAREST, _FARTHEST + 1):
             yield _BASE**k * steps
 
-    def _reach_by(
-        self, total: FloatArray, moves: FloatArray, reached: float, lengths: FloatArray
-    ) -> float:
-        """The bound by the slopes at predictions moved so, and by the opposite ones."""
-        loss, y, count = self.problem.loss, self.problem.y, moves.shape[1]
+    def _slopes(self, total: FloatArray, moves: FloatArray) -> FloatArray:
+        """Minus the slopes at predictions moved so, and at the opposite ones, shape (2, k, n)."""
+        loss, y = self.problem.loss, self.problem.y
+        return np.array(
+            [
+                [loss.project(-loss.gradient(total + sign * move, y), y) for move in moves.T]
+                for sign in (1.0, -1.0)
+            ]
+        )
+
+    @cached_property
+    def _axial_slopes(self) -> FloatArray | None:
+        """Slopes of a loss of labels that pull on B along the axes, (2, k, n); None without any.
+
+        A loss that ends at a margin has no slope beyond it, so that those at moved predictions may
+        pull on one side only. There are slopes for all axes where no linear part is on the right
+        side of all labels.
+        """
+        loss, y = self.problem.loss, self.problem.y
+        if not loss.has_labels:
+            return None
+        # Away from the end of the domain, where conjugates are large.
+        longest = 0.5 * min(loss.longest(y, y), 1.0)
+        basis = self.space.basis
+        found = [_along(s * basis, y, j) for s in (1.0, -1.0) for j in range(basis.shape[1])]
+        duals = [loss.project(longest * each, y) for each in found if each is not None]
+        return np.reshape(duals, (2, -1, len(y))) if len(duals) == len(found) else None
+
+    def _reach_by(self, duals: FloatArray, reached: float, lengths: FloatArray) -> float:
+        """The bound by dual points that pull on B along the axes, and against them."""
+        loss, y, count = self.problem.loss, self.problem.y, duals.shape[1]
         constants, errors = np.zeros(count), np.zeros(count)
         for j in range(count):
-            for sign in (1.0, -1.0):
-                dual = loss.project(-loss.gradient(total + sign * moves[:, j], y), y)
+            for sign, dual in zip((1.0, -1.0), duals[:, j], strict=True):
                 conjugate = abs(loss.conjugate(dual, y)) + loss.conjugate_error(dual, y)
                 size = reached + conjugate + float(np.abs(dual) @ lengths)
                 # What d pulls on c: -d'B c <= size.
@@ -231,6 +262,20 @@ class ProfiledProblem:
         left = 1.0 - float(np.linalg.norm(errors))
         rounding = 1.0 + 4.0 * (len(y) + 32) * EPS
         return float(np.linalg.norm(constants)) / left * rounding if left > 0.0 else np.inf
+
+
+def _along(S: FloatArray, y: FloatArray, j: int) -> FloatArray | None:
+    """The v with ``0 <= y v <= 1`` and ``S'v = -t e_j`` for the largest t, None if that is 0.
+
+    By HiGHS.
+    """
+    signed = y[:, None] * S
+    others = np.delete(signed, j, axis=1)
+    found = linprog(
+        signed[:, j], A_eq=others.T, b_eq=np.zeros(others.shape[1]), bounds=(0.0, 1.0),
+        method="highs",
+    )  # fmt: skip
+    return y * np.clip(found.x, 0.0, 1.0) if found.success and found.fun < 0.0 else None
 
 
 def _falls(S: FloatArray, y: FloatArray) -> bool:
