@@ -39,7 +39,9 @@ class Settings:
     margin : float
         Directions that improve by less than this are rounding.
     newton_steps, rough_steps : int
-        Of a round, at most; and where no proof is asked for.
+        Of a round, at most; and where no proof is asked for, and most of what they gain is enough.
+    at_rest : float
+        Share of the objective below which the gain of a round is little.
     accuracy : float
         Of a price that takes a search, as a share of the gap.
     small_gap : float
@@ -61,6 +63,7 @@ class Settings:
     margin: float = 1e-10
     newton_steps: int = 10
     rough_steps: int = 2
+    at_rest: float = 1e-4
     accuracy: float = 0.02
     small_gap: float = 1e-4
     patience: int = 2
@@ -94,6 +97,9 @@ class AdditiveSearch(IncumbentSearch):
         all else; without that the end is stationary.
     proof_time : ProofTime, optional
         Of the run, where a proof may not end.
+    polishes : bool
+        Whether neurons come to rest to the last digits; without that the end is where a round
+        gains little, and nothing is searched.
     newton_steps : int, optional
         Of a round, at most.
     """
@@ -108,6 +114,7 @@ class AdditiveSearch(IncumbentSearch):
         start: Neurons | None = None,
         certifies: bool = True,
         proof_time: ProofTime | None = None,
+        polishes: bool = True,
         newton_steps: int = SETTINGS.newton_steps,
     ) -> None:
         assert problem.is_least_squares
@@ -115,9 +122,9 @@ class AdditiveSearch(IncumbentSearch):
         super().__init__(problem, Neurons.none(layer.n_features), "groups", deadline)
         self.basis, self.rank = np.eye(layer.n_features), rank
         self._oracle, self._objective = oracle, GroupedObjective(problem)
-        self._newton_steps = newton_steps
+        self._polishes, self._newton_steps = polishes, newton_steps
         self._few_rows, self._precise = self._objective.has_few_rows, False
-        self._exact, self._certifies = not oracle.is_lazy, certifies
+        self._exact, self._certifies = not oracle.is_lazy, certifies and polishes
         self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
         self.is_cheap = self._few_rows and oracle.is_quick
         self._members = Members.of(layer, self.neurons)
@@ -144,6 +151,8 @@ class AdditiveSearch(IncumbentSearch):
             # No proposals, or none that the rounding lets help.
             is_over = len(self._last_price.proposals) == 0 or self.stalled >= SETTINGS.patience
             self.stationary = is_over and self.gap > tol
+        if not self._polishes:
+            self.stationary = before[0] - self.objective <= SETTINGS.at_rest * before[0]
 
     def _price_stationary(self, members: Members, accuracy: float) -> None:
         """Price the corrected residual too; where it is the better one, it is the truth.

@@ -74,7 +74,7 @@ class AdditiveStrategy(RowsStrategy):
             return AdditiveSearch(
                 problem, oracle, geometry.rank, deadline,
                 start=start, certifies=certifies and asks, proof_time=self._proof_time,
-                newton_steps=steps,
+                polishes=self.polishes, newton_steps=steps,
             )  # fmt: skip
 
         asks = certifies and self._method.certify
