@@ -347,7 +347,8 @@ class GroupOracle(VectorOracle[GroupPrice]):
                 bounds = np.full(2, quick[k])
                 prices[k] = SearchPrice(bounds, finished=False, found=found, n_nodes=0)
             else:
-                prices[k] = sides[k].bounded(v, wanted, found)
+                price = sides[k].bounded(v, wanted, found)
+                prices[k] = replace(price, bounds=np.minimum(price.bounds, quick[k]))
         left = [side.bounds(np.full(2, quick[k])) for k, side in sides.items() if k not in climbed]
         return left, prices
 

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from cvxnn.certificates import DualProof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
 from cvxnn.layers.groups import GroupedLayer
@@ -99,7 +99,10 @@ class AdditiveStrategy(RowsStrategy):
         effort = replace(some_seconds(Layer(layer.rows)), random_state=self._random_state)
         oracle = self._geometry_of(layer, deadline).oracle(layer, None, effort)
         price = oracle.prove(v, tol=SHARP, deadline=deadline)
-        return DualProof.priced(v[:, None], price)
+        proof = DualProof.priced(v[:, None], price)
+        if price.finished:
+            return proof
+        return min(proof, spectral_proof(layer, v), key=lambda proof: proof.oracle_bound)
 
     def _geometry_of(self, layer: GroupedLayer, deadline: Deadline) -> GroupGeometry:
         if self._geometry is None or self._geometry.layer is not layer:
