@@ -9,7 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import BoolArray, FloatArray, IntArray
 from cvxnn.estimators.inputs import Samples
-from cvxnn.estimators.paths import Path, path_of
+from cvxnn.estimators.paths import Path, SearchPath, path_of
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.validation import check_random_state
@@ -180,11 +180,9 @@ def _largest_of_equals(betas: Sequence[float], losses: Sequence[FloatArray]) -> 
 def _paths(training: Training, samples: Samples, deadline: Deadline) -> list[Path]:
     """Independent ones; one where the search depends on no chance."""
     count = min(max(_ROWS // len(samples.y), 1), _NETWORKS)
-    if training.is_grouped(samples):
-        count = 1
     training = replace(training, random_state=check_random_state(training.random_state))
-    paths = []
-    for _ in range(count):
+    paths = [path_of(training, samples, deadline)]
+    while len(paths) < count and isinstance(paths[0], SearchPath):
         check_interrupt()
         paths.append(path_of(training, samples, deadline))
     return paths
