@@ -183,8 +183,14 @@ each_of_few_with_long = each(FEW, SLOW)
 
 
 def pairs(losses_of, chosen=ALL, *, few_only=False):
-    """Cases and losses; perhaps with those whose search is like that of another among the long."""
-    long = LIKE_OTHERS if few_only else ()
+    """Cases and losses; perhaps with those whose search is like that of another among the long.
+
+    These are cases that are like others, and of the others but the first two losses.
+    """
+
+    def is_like_another(case, place):
+        return few_only and (case.name in LIKE_OTHERS or (place > 1 and case.name != FEW[0].name))
+
     return pytest.mark.parametrize(
         ("case", "loss"),
         [
@@ -192,10 +198,10 @@ def pairs(losses_of, chosen=ALL, *, few_only=False):
                 case,
                 loss,
                 id=f"{case.name}-{loss}",
-                marks=pytest.mark.long if case.name in long else (),
+                marks=pytest.mark.long if is_like_another(case, place) else (),
             )
             for case in chosen
-            for loss in losses_of(case)
+            for place, loss in enumerate(losses_of(case))
         ],
     )
 

@@ -5,6 +5,7 @@ import pytest
 from sentences import refused
 from sklearn.linear_model import GammaRegressor, PoissonRegressor
 from sklearn.metrics import d2_tweedie_score
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvexReLURegressor, ConvexReLURegressorCV
@@ -49,8 +50,11 @@ def test_predictions_are_means_and_the_score_is_that_of_scikit_learn(loss):
     np.testing.assert_array_equal(again.predict(X), predicted)
 
 
-@each_loss
-@pytest.mark.parametrize("beta", ["auto", "cv"])
+@with_long(
+    ("loss,beta"),
+    [("poisson", "cv"), ("gamma", "auto"), ("poisson", "auto"), ("gamma", "cv")],
+    always=2,
+)
 def test_beta_is_chosen_by_the_deviance(loss, beta):
     X, y = drawn(loss)
     model = ConvexReLURegressorCV(loss=loss) if beta == "cv" else ConvexReLURegressor(loss=loss)

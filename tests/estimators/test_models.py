@@ -13,13 +13,20 @@ from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Stat
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
-each_case_with_long = pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=name, marks=pytest.mark.long if name in LIKE_OTHERS else ())
-        for name, case in CASES.items()
-    ],
-)
+
+
+def but_for(names):
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(case, id=name, marks=pytest.mark.long if name in names else ())
+            for name, case in CASES.items()
+        ],
+    )
+
+
+each_case_with_long = but_for(LIKE_OTHERS)
+each_case_but_images = but_for((*LIKE_OTHERS, "images"))
 
 
 @each_case
@@ -53,7 +60,7 @@ def test_labels_are_signs(case):
     assert not hasattr(model, "transform")
 
 
-@each_case_with_long
+@each_case_but_images
 def test_three_classes_are_one_against_the_rest(case):
     names = np.array(["first", "second", "third"])[case.classes]
     model = case.classifier(multi_class="ovr").fit(case.data, names)
@@ -73,7 +80,7 @@ def test_three_classes_are_one_against_the_rest(case):
     assert model.fit(case.data, case.classes == 0).network_ == model.networks_[0]
 
 
-@each_case_with_long
+@each_case_but_images
 def test_order_weights_and_repetition_give_the_same_numbers(case):
     X, y = case.data, case.classes == 0
     rng = np.random.default_rng(1)
@@ -95,7 +102,7 @@ def test_order_weights_and_repetition_give_the_same_numbers(case):
                 np.testing.assert_array_equal(weighted.decision_function(X), expected)
 
 
-@each_case_with_long
+@each_case_but_images
 def test_class_weight_is_a_weight_of_samples(case):
     X, y = case.data, case.classes == 0
     by_class = case.classifier(class_weight={True: 3.0, False: 1.0}).fit(X, y)
@@ -104,7 +111,7 @@ def test_class_weight_is_a_weight_of_samples(case):
     assert case.classifier(class_weight="balanced").fit(X, y).objective_ != by_sample.objective_
 
 
-@each_case_with_long
+@each_case_but_images
 def test_cross_validation_is_for_every_model(case):
     options = {"cv": 2} | {name: case.options[name] for name in case.options if name != "beta"}
     betas = [3.0 * case.beta, case.beta]

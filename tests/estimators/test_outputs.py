@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import log_loss, r2_score
 from sklearn.utils.estimator_checks import check_regressor_multioutput, check_supervised_y_2d
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressor, Status
@@ -137,13 +138,10 @@ def test_what_has_no_softmax_is_refused(options, words):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
+@with_long(
     "options",
-    [
-        {"loss": "squared_hinge", "time_limit": 60.0},
-        {"method": cvxnn.Sampled(10)},
-    ],
-    ids=["loss", "method"],
+    [{"method": cvxnn.Sampled(10)}, {"loss": "squared_hinge", "time_limit": 60.0}],
+    ids=str,
 )
 def test_what_has_none_is_one_against_the_rest_by_itself(options):
     options = {"beta": 1.0} | options
@@ -288,7 +286,7 @@ def test_exports_may_end_in_probabilities(run):
     )
 
 
-@pytest.mark.parametrize("export", ["to_torch", "to_onnx"])
+@with_long("export", ["to_torch", "to_onnx"])
 def test_what_has_no_probabilities_says_so(export):
     each = RELU.classifier(multi_class="ovr").fit(X, NAMES)
     numbers = RELU.regressor().fit(X, TARGETS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.model_selection import PredefinedSplit
+from variants import with_long
 
 import cvxnn
 
@@ -14,7 +15,7 @@ X = RNG.standard_normal((60, 4))
 Y = np.abs(X[:, 0]) + X[:, 1] + 0.1 * RNG.standard_normal(60)
 
 
-@pytest.mark.parametrize("weight", [2.0**-332, 2.0**-166, 2.0**66, 2.0**332])
+@with_long("weight", [2.0**-332, 2.0**66, 2.0**-166, 2.0**332], always=2)
 @pytest.mark.parametrize(
     ("kind", "y"),
     [

@@ -4,6 +4,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from variants import with_long
 
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons
@@ -65,7 +66,7 @@ def relaxation(blocks, y, beta):
 
 
 @pytest.mark.parametrize(("n_workers", "xp"), [(1, np), (4, np)])
-@pytest.mark.parametrize("size", [4, 8])
+@with_long("size", [4, 8])
 def test_it_comes_to_the_value_of_the_relaxation(size, n_workers, xp):
     rng = np.random.default_rng(3)
     X, y, beta = rng.standard_normal((8, 2)), rng.standard_normal(8), 0.5

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn import interrupts
@@ -36,7 +37,7 @@ def improved(problem, neurons, *, block=50, largest=50, most=400, tol=1e-6, dead
 
 
 @pytest.mark.parametrize("block", [5, 14])
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4), always=2)
 def test_never_above_the_optimum_and_close(seed, block):
     X, y = small(seed=seed)
     beta = 0.1 * cvxnn.largest_beta(X, y)

@@ -62,6 +62,12 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     samples are held out does not depend on their order, nor on signs of columns and targets. Other
     models than plain ReLU, and the fewest samples, get the beta of 1.
     """
+    # Rough searches depend on the last digit, and equal weights shall change beta and nothing else.
+    guess = _regression_beta(training, replace(samples, weights=samples.shares), deadline)
+    return replace(guess, beta=guess.beta * samples.heaviest)
+
+
+def _regression_beta(training: Training, samples: Samples, deadline: Deadline) -> Guess:
     variance, unit = _sizes(samples)
     samples = _oriented(samples, turns_targets=not training.loss.has_log_link)
     held_out = _ordered_fold(len(samples.y))

@@ -124,6 +124,16 @@ class Samples:
         """Outputs c of a network for them."""
         return 1 if self.y.ndim == 1 else self.y.shape[1]
 
+    @property
+    def heaviest(self) -> float:
+        """The largest weight."""
+        return 1.0 if self.weights is None else float(self.weights.max(initial=0.0)) or 1.0
+
+    @property
+    def shares(self) -> FloatArray | None:
+        """Weights as shares of the largest: so equal ones are those of none to the last digit."""
+        return None if self.weights is None else self.weights / self.heaviest
+
 
 @dataclass(frozen=True, eq=False)
 class Table:

@@ -42,21 +42,21 @@ class Scaling:
 
     def of_rows(self, samples: Samples) -> Scaling:
         """With the means and deviations of the columns of X, of shape (n, d)."""
-        centre, scale = _moments(samples.X, samples.weights)
+        centre, scale = _moments(samples.X, samples.shares)
         return replace(self, centre=centre, scale=scale)
 
     def of_entries(self, samples: Samples) -> Scaling:
         """With one scale for all entries of X, of any shape."""
         squares = np.mean(samples.X.reshape(len(samples.X), -1) ** 2, axis=1)
-        root = float(np.sqrt(np.average(squares, weights=samples.weights)))
+        root = float(np.sqrt(np.average(squares, weights=samples.shares)))
         return replace(self, scale=root if root > 0.0 else 1.0)
 
     def of_target(self, samples: Samples) -> Scaling:
         """With mean and deviation of y, or of each of its columns."""
         if samples.y.ndim == 1:
-            centre, scale = _moments(samples.y[:, None], samples.weights)
+            centre, scale = _moments(samples.y[:, None], samples.shares)
             return replace(self, target_centre=float(centre[0]), target_scale=float(scale[0]))
-        centre, scale = _moments(samples.y, samples.weights)
+        centre, scale = _moments(samples.y, samples.shares)
         return replace(self, target_centre=centre, target_scale=scale)
 
     def equals(self, other: Scaling) -> bool:

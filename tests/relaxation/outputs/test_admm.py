@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from relaxation_instances import random_moments
 from scipy.optimize import minimize
+from variants import with_long
 
 from cvxnn.losses import HuberLoss, SoftmaxLoss, SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons
@@ -91,7 +92,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("n_workers", [1, 4])
-@pytest.mark.parametrize("size", [4, 8])
+@with_long("size", [4, 8])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_comes_to_the_value_of_the_relaxation(name, size, n_workers):
     rng = np.random.default_rng(3)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from oracle.outputs.norms import climbed, norms
+from variants import with_long
 
 import cvxnn
 from cvxnn import interrupts
@@ -60,7 +61,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("block", [5, 12])
+@with_long("block", [5, 12])
 @pytest.mark.parametrize(("name", "d", "c", "weighted", "intercept"), CASES)
 def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
     loss = LOSSES[name]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rational
 from scipy.optimize import brentq
+from variants import with_long
 
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
@@ -106,7 +107,7 @@ def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
 
 
 @each_loss
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4), always=2)
 def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
     problem, rng = drawn(loss, seed)
     loss, y = problem.loss, problem.y

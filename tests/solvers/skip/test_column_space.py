@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from variants import with_long
 
 from cvxnn import ReLU, solve
 from cvxnn.results import Status
@@ -92,7 +93,7 @@ def test_timestamps_of_a_tenth_of_a_second():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("weight", [1e-10, 1e-6, 1.0])
+@with_long("weight", [1e-10, 1e-6, 1.0])
 def test_columns_that_one_light_row_tells_apart(weight):
     """The difference of two columns fits the only target: the optimum is 0."""
     x = np.arange(1.0, 6.0)

@@ -10,6 +10,7 @@ import pytest
 from programs import LOSSES
 from scipy.optimize import minimize_scalar
 from skip_problems import BETA, FloatArray, data, opener, reference, run, skip_rows, value
+from variants import with_long
 
 from cvxnn.certificates import spectral_proof
 from cvxnn.interrupts import Deadline, OutOfTimeError, deferred_interrupts
@@ -109,7 +110,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary():
 
 
 @pytest.mark.parametrize("place", ["_around", "_advance", "_end", "_first_guess"])
-@pytest.mark.parametrize("count", [1, 2])
+@with_long("count", [1, 2])
 def test_ctrl_c_within_and_between_searches_keeps_the_best(place, count, monkeypatch):
     _, y = data()
     original: Callable[..., Any] = getattr(PenalisedSkipSearch, place)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from programs import KINKED, Activations, draw_rows
 from runs import quietly
+from variants import with_long
 
 import cvxnn
 from cvxnn.losses import WeightedLoss, as_loss
@@ -13,6 +14,8 @@ from cvxnn.losses.offset import best_offset
 from cvxnn.results import Status
 
 each_loss = pytest.mark.parametrize("loss", KINKED, ids=str)
+# Of what each loss is treated alike in.
+each_loss_with_long = with_long("loss", KINKED[::-1], ids=str)
 
 
 def optimum(X, y, beta, loss, weights=1.0, **options):
@@ -53,7 +56,7 @@ def test_weights_of_rows(loss):
     assert solution.certificate.verify(X, y, weights, network=solution.network).accepted
 
 
-@each_loss
+@each_loss_with_long
 @pytest.mark.parametrize("model", [cvxnn.ReLU(slope=0.3), cvxnn.ReLU(skip="penalised")], ids=str)
 def test_other_activations(loss, model):
     X, y = rows(loss, 2, 12, 1)
@@ -64,7 +67,7 @@ def test_other_activations(loss, model):
     assert solution.dual_bound <= known * (1.0 + 1e-7)
 
 
-@each_loss
+@each_loss_with_long
 def test_a_free_skip_connection(loss):
     X, y = rows(loss, 2, 12, 1)
     if loss == "hinge":
@@ -77,7 +80,7 @@ def test_a_free_skip_connection(loss):
     assert solution.dual_bound <= known * (1.0 + 1e-7)
 
 
-@each_loss
+@each_loss_with_long
 @pytest.mark.parametrize("method", ["exact", "sampled"])
 def test_other_methods(loss, method):
     X, y = rows(loss, 2)
@@ -90,7 +93,7 @@ def test_other_methods(loss, method):
         assert solution.objective == pytest.approx(known, rel=1e-6)
 
 
-@each_loss
+@each_loss_with_long
 @pytest.mark.parametrize("intercept", [False, True])
 def test_several_outputs(loss, intercept):
     """Two equal columns are one whose neurons have the heads (a, a): of a smaller beta."""
@@ -104,7 +107,7 @@ def test_several_outputs(loss, intercept):
     assert solution.dual_bound <= 2.0 * known * (1.0 + 1e-7)
 
 
-@each_loss
+@each_loss_with_long
 @pytest.mark.parametrize("intercept", [False, True])
 def test_the_largest_beta(loss, intercept):
     X, y = rows(loss, 2, 15)
@@ -124,7 +127,7 @@ def test_the_largest_beta(loss, intercept):
             assert (solution.n_neurons > 0) == has_neurons
 
 
-@each_loss
+@each_loss_with_long
 def test_a_path_and_a_warm_start(loss):
     X, y = rows(loss, 2)
     path = cvxnn.regularization_path(X, y, [3.0, 1.0, 0.3], loss=loss, intercept=True)
@@ -133,7 +136,7 @@ def test_a_path_and_a_warm_start(loss):
         assert solution.objective == pytest.approx(known, rel=1e-6)
 
 
-@each_loss
+@each_loss_with_long
 def test_certify(loss):
     X, y = rows(loss, 2)
     solution = cvxnn.solve(X, y, 0.3, loss=loss)
@@ -146,7 +149,7 @@ def test_certify(loss):
     assert found.dual_bound <= known * (1.0 + 1e-7) and found.objective > known
 
 
-@each_loss
+@each_loss_with_long
 def test_a_relaxation_in_high_rank(loss):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 12))
@@ -158,7 +161,7 @@ def test_a_relaxation_in_high_rank(loss):
     assert solution.gap < 0.5
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_a_line_with_outliers(intercept):
     """Rank two beyond a few cells, by the conic program on all arcs."""
     rng = np.random.default_rng(0)
