@@ -78,8 +78,7 @@ class Training:
 
     def problem(self, samples: Samples) -> Problem[Any]:
         """The problem on rows of the model, for a beta of 1."""
-        rows = self.model.rows(samples.X)
-        return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
+        return self.model.problem(samples.X, samples.y, 1.0, self.loss, samples.weights)
 
     def check_beta(self, problems: Sequence[Samples], beta: float) -> None:
         """Raise InputError if a beta is out of all proportion to the samples."""
