@@ -87,6 +87,17 @@ def test_targets_that_are_none():
     assert fitted.__sklearn_tags__().target_tags.positive_only
 
 
+def test_a_fold_whose_training_rows_have_no_counts_is_named():
+    X, _ = drawn("poisson", 30)
+    y = np.zeros(30)
+    y[4] = 3.0
+    sentence = refused(
+        lambda: ConvexReLURegressorCV(loss="poisson").fit(X, y), "got zeros only: it has no best"
+    )
+    assert sentence.startswith("The fold") and "has training rows without" in sentence
+    assert ConvexReLURegressor(beta=1.0, loss="poisson").fit(X, y).status_.is_success
+
+
 @each_loss
 @pytest.mark.parametrize("model", [ConvexReLURegressor, ConvexReLURegressorCV])
 def test_targets_that_are_all_the_same(loss, model):
