@@ -180,6 +180,5 @@ def test_names_and_refusals():
     for level in (0.0, 1.0, -1.0, np.nan, "half"):
         refused(lambda level=level: QuantileLoss(level), "level must be")
     refused(lambda: HingeLoss().check(f), "labels -1 and 1 only")
-    refused(lambda: SmoothedKink(HingeLoss(), 1.0).check_intercept(np.ones(2)), "both labels")
     with pytest.raises(TypeError, match="no parabola"):
         AbsoluteLoss().majorizer(f, y)

@@ -114,7 +114,9 @@ def test_counts_and_their_scores(run, tmp_path):
     lines[3] = f"{x[3]!r},-1"
     table.write_text("\n".join(["x,visits", *lines]))
     refusal = run("fit", table, "--target", "visits", "--loss", "poisson")
-    assert refusal.exit_code != 0 and "y must have counts for this loss" in words(refusal.stderr)
+    assert refusal.exit_code != 0 and "line 5, column 'visits': '-1' is not a count" in words(
+        refusal.stderr
+    )
 
 
 def test_a_quantile(run, refused, data, tmp_path):
@@ -122,6 +124,10 @@ def test_a_quantile(run, refused, data, tmp_path):
     options = ("--target", "income", *drop, "--beta", 0.5, "--loss", "quantile")
     found = json.loads(run("fit", data, *options, "--quantile", 0.8, "--out", out, "--json").stdout)
     assert (found["loss"], found["status"]) == ("quantile", "OPTIMAL")
+    options = (*options, "--quantile", 0.8)
+    held = json.loads(run("fit", data, *options, "--holdout", 0.25, "--json").stdout)["holdout"]
+    assert 0.0 < held["pinball"] < held["rmse"]
+    assert "pinball loss" in run("fit", data, *options, "--holdout", 0.25).stdout
     # With the level of the model, and confirmed by the checker.
     certified = json.loads(run("certify", out, data, "--json").stdout)
     assert certified["verdict"] == "OPTIMAL" and certified["loss"] == "quantile"

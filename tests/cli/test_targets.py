@@ -106,7 +106,7 @@ def test_few_numbers_may_be_classes():
             ["a", "b"],
             {"loss": "huber"},
             "line 2, column 'y': 'a' is not a number, which --loss "
-            "huber needs; for classes give --loss logistic or squared_hinge.",
+            "huber needs; for classes give --loss logistic or squared_hinge or hinge.",
         ),
         (
             ["a", "b"],
@@ -119,6 +119,12 @@ def test_few_numbers_may_be_classes():
         (["None", "None"], {}, "column 'y' has the same value in every row."),
         (["a", "NA"], {}, "every row that has one ('NA' in 1 row is read as missing)."),
         (["", "N/A"], {}, "column 'y' is empty"),
+        (
+            [1, "", -2, 3],
+            {"loss": "poisson"},
+            "line 4, column 'y': '-2' is not a count of 0 or more, which --loss poisson needs.",
+        ),
+        ([1.5, 0, 2], {"loss": "gamma"}, "line 3, column 'y': '0' is not an amount above 0, which"),
         (["a", "a"], {}, "column 'y' has the same value in every row"),
         ([2, 2], {}, "column 'y' has the same value in every row"),
         ([f"w{i}" for i in range(101)], {}, "has 101 different values, too many for classes"),

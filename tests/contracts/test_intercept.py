@@ -136,6 +136,18 @@ def test_labels_of_one_kind_have_no_intercept():
     refused(lambda: cvxnn.solve(X, y, 0.1, intercept="yes"), "intercept must be")
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("label", [1.0, -1.0])
+def test_labels_of_one_kind_are_all_met_by_an_intercept(loss, label):
+    X, y = cases.draw_rows("squared", 5, 2)[0], np.full(5, label)
+    solution = cvxnn.solve(X, y, 0.1, loss=loss, intercept=True)
+    assert solution.status is Status.OPTIMAL and solution.n_neurons == 0
+    assert solution.objective == 0.0 == solution.dual_bound == solution.gap
+    assert label * solution.network.intercept >= 1.0
+    assert solution.certificate.verify(X, y, network=solution.network).accepted
+    assert cvxnn.largest_beta(X, y, loss=loss, intercept=True) == 0.0
+
+
 def test_a_run_that_is_cut_short_has_the_best_intercept():
     X, y = cases.draw_rows("squared", 400, 6)
     y = y + 10.0

@@ -87,6 +87,27 @@ def test_targets_that_are_none():
     assert fitted.__sklearn_tags__().target_tags.positive_only
 
 
+def test_a_fold_whose_training_rows_have_no_counts_is_named():
+    X, _ = drawn("poisson", 30)
+    y = np.zeros(30)
+    y[4] = 3.0
+    sentence = refused(
+        lambda: ConvexReLURegressorCV(loss="poisson").fit(X, y), "got zeros only: it has no best"
+    )
+    assert sentence.startswith("The fold") and "has training rows without" in sentence
+    assert ConvexReLURegressor(beta=1.0, loss="poisson").fit(X, y).status_.is_success
+
+
+@each_loss
+@pytest.mark.parametrize("model", [ConvexReLURegressor, ConvexReLURegressorCV])
+def test_targets_that_are_all_the_same(loss, model):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    fitted = model(loss=loss).fit(X, np.full(40, 3.3))
+    assert fitted.status_ is cvxnn.Status.OPTIMAL and fitted.n_neurons_ == 0
+    assert fitted.dual_gap_ <= 1e-6
+    np.testing.assert_allclose(fitted.predict(X), 3.3, rtol=1e-14)
+
+
 def test_scores_without_anything_to_explain():
     X, y = drawn("poisson", 30)
     model = ConvexReLURegressor(beta=1.0, loss="poisson").fit(X, y)

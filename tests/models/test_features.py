@@ -76,6 +76,24 @@ def test_weights_of_rows_count_them():
     assert one.certificate.verify(X, y, weights, network=one.network).accepted
 
 
+def test_rows_of_weight_0_do_not_tell_whether_there_is_a_column_of_ones():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((12, 2)), np.ones(12)])
+    y, weights = X[:, 0] ** 2, np.ones(12)
+    X[3], weights[3] = 5.0, 0.0
+    kept = weights > 0.0
+    alone = cvxnn.solve(X[kept], y[kept], 0.1, model=ReLU(features=1))
+    solution = cvxnn.solve(X, y, 0.1, model=ReLU(features=1), sample_weight=weights)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(alone.objective, rel=1e-9)
+    assert solution.certificate.verify(X, y, weights, network=solution.network).accepted
+    assert cvxnn.largest_beta(X, y, model=ReLU(features=1), sample_weight=weights) == pytest.approx(
+        cvxnn.largest_beta(X[kept], y[kept], model=ReLU(features=1)), rel=1e-9
+    )
+    X[3, 0] = np.nan
+    refused(lambda: cvxnn.solve(X, y, 0.1, sample_weight=weights), "X must be finite")
+
+
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 @pytest.mark.parametrize(
     ("kept", "features"),

@@ -49,6 +49,25 @@ def test_curves_of_an_estimator_are_in_the_units_of_the_data():
     assert (low, high) == (X[:, 0].min(), X[:, 0].max())
 
 
+def test_an_estimator_may_have_the_column_of_ones_in_its_data():
+    X, y = data()
+    rows = np.column_stack([X[:, [0, 3]], np.ones(len(X))])
+    estimator = cvxnn.ConvexReLURegressor(
+        1.0, model=cvxnn.ReLU(features=1), scale_X=False, hidden_bias=False
+    ).fit(rows, y)
+    figure, values = plot_shapes(estimator, rows), estimator.predict(rows)
+    total = sums_at(figure, ["x0", "x1"], rows)
+    np.testing.assert_allclose(total, values - values.mean(), atol=1e-8 * np.ptp(values))
+
+
+def test_a_feature_that_is_1_in_all_rows_is_no_bias():
+    network = cvxnn.TwoLayerNetwork([[2.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    figure = plot_shapes(network, [[-1.0, 1.0], [3.0, 1.0]], ["a", "b"])
+    assert [ax.get_xlabel() for ax in figure.axes] == ["a", "b"]
+    at, values = figure.axes[0].get_lines()[1].get_xydata().T
+    assert at.tolist() == [-1.0, 0.0, 3.0] and values.tolist() == [-3.0, -3.0, 3.0]
+
+
 def test_curves_are_drawn_from_kink_to_kink():
     network = cvxnn.TwoLayerNetwork([[1.0, -1.0], [-2.0, 1.0], [1.0, 9.0]], [1.0, 1.0, 1.0])
     figure = plot_shapes(network, [[0.0, 1.0], [3.0, 1.0]])
@@ -59,7 +78,8 @@ def test_curves_are_drawn_from_kink_to_kink():
 
 def test_a_network_without_neurons_has_no_curves():
     network = cvxnn.TwoLayerNetwork(np.zeros((0, 2)), [])
-    assert plot_shapes(network, [[0.0, 1.0], [3.0, 1.0]]).axes == []
+    figure = plot_shapes(network, [[0.0, 1.0], [3.0, 1.0]])
+    assert figure.axes == [] and figure.texts[0].get_text() == "no neurons: f is constant"
 
 
 def test_what_has_no_shapes_is_said():

@@ -101,8 +101,12 @@ def _column_rows(fitted: Fitted) -> list[Row]:
 
 
 _SCORES = {
-    "r2": "R2", "d2": "D2", "rmse": "error", "accuracy": "accuracy", "log_loss": "log loss",
+    "r2": "R2", "d2": "D2", "rmse": "error", "mae": "absolute error", "pinball": "pinball loss",
+    "accuracy": "accuracy", "log_loss": "log loss",
 }  # fmt: skip
+
+# Losses whose errors are what beta is chosen by.
+_ERRORS = {"absolute": "mae", "quantile": "pinball"}
 
 
 def _score_rows(fitted: Fitted) -> list[Row]:
@@ -120,9 +124,12 @@ def _score_rows(fitted: Fitted) -> list[Row]:
                 for of, value in _by_target(held.get(key))
             ]
     if known["cv_score"] is not None:
-        has_log_link = as_loss(fitted.model.loss).has_log_link
-        name = ("D2" if has_log_link else "R2") if is_numbers else "accuracy"
-        rows.append((f"cv {name}", f"{known['cv_score']:.4g}", "mean of cross-validation"))
+        loss, score = fitted.model.loss, known["cv_score"]
+        name = ("D2" if as_loss(loss).has_log_link else "R2") if is_numbers else "accuracy"
+        if loss in _ERRORS:
+            # As a score it is negative.
+            name, score = _SCORES[_ERRORS[loss]], -score
+        rows.append((f"cv {name}", f"{score:.4g}", "mean of cross-validation"))
     return rows
 
 

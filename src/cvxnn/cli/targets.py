@@ -14,6 +14,8 @@ from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import counted
 from cvxnn.errors import InputError
+from cvxnn.losses import as_loss
+from cvxnn.losses.counts import LogLinkLoss
 
 # Classes that a network tells apart; a column of more words is no target.
 _MOST_CLASSES = 100
@@ -21,6 +23,8 @@ _MOST_CLASSES = 100
 _FEW_NUMBERS = 10
 
 
+# What the targets of losses with a logarithm are.
+_TARGETS = {"poisson": "a count of 0 or more", "gamma": "an amount above 0"}
 # What a loss is for; the squared one is for both. The first one is the default.
 LOSSES: Mapping[Task, tuple[str, ...]] = {
     Task.REGRESSION: ("squared", "huber", "absolute", "quantile", "poisson", "gamma"),
@@ -91,7 +95,9 @@ def read_target(
     if loss is not None and loss not in LOSSES[task]:
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
     if task is Task.REGRESSION:
-        values = _numbers(cells, name, style, _wanted(wanted, loss))[known]
+        values = _numbers(cells, name, style, _wanted(wanted, loss))
+        _check_for_loss(cells, name, values, known, loss)
+        values = values[known]
         remarks = cells.remarks(name, style)
         notes += [f"{name!r} is read as numbers: {', '.join(remarks)}."] if remarks else []
         notes += _advice(name, values)
@@ -204,7 +210,8 @@ def _wanted(task: Task | None, loss: str | None) -> str:
     if task is not None:
         return f"which --task {task} needs; for classes give --task {Task.CLASSIFICATION}"
     if loss is not None and _task_of(loss) is Task.REGRESSION:
-        losses = " or ".join(LOSSES[Task.CLASSIFICATION][:2])
+        own = [name for name in LOSSES[Task.CLASSIFICATION] if _task_of(name) is not None]
+        losses = " or ".join(own)
         return f"which --loss {loss} needs; for classes give --loss {losses}"
     return f"as most are; for classes give --task {Task.CLASSIFICATION}"
 
@@ -219,6 +226,21 @@ def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
             f"not a number, {wanted}."
         )
     return values
+
+
+def _check_for_loss(cells: Cells, name: str, values: Array, known: Array, loss: str | None) -> None:
+    """InputError with the line of a number that is no count or amount, where these are wanted."""
+    if loss not in _TARGETS:
+        return
+    chosen = as_loss(loss)
+    assert isinstance(chosen, LogLinkLoss)
+    bad = known & ~chosen.takes(np.where(known, values, 1.0))
+    if bad.any():
+        raise InputError(
+            f"{cells.source}, line {cells.line(bad)}, column {name!r}: "
+            f"{shown(cells.frame[name][bad])} is not {_TARGETS[loss]}, which --loss {loss} "
+            "needs."
+        )
 
 
 def _classes(cells: Cells, name: str, style: str) -> dict[str, str]:

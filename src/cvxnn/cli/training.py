@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
+from sklearn.metrics import (
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    r2_score,
+    root_mean_squared_error,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
@@ -219,11 +225,11 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
     predictions = model.predict(encoded)
     figures: dict[str, Any] = {"n_rows": len(values)}
     if model.task is Task.REGRESSION:
-        errors = root_mean_squared_error(values, predictions, multioutput="raw_values").tolist()
-        # They have units of their own.
-        figures["rmse"] = (
-            dict(zip(model.targets, errors, strict=True)) if model.others else errors[0]
-        )
+        for name, errors in _errors(model, values, predictions).items():
+            # They have units of their own.
+            figures[name] = (
+                dict(zip(model.targets, errors, strict=True)) if model.others else errors[0]
+            )
         # One row has no variance to explain.
         explained, name = _explained(model.loss)
         figures[name] = explained(values, predictions) if len(values) > 1 else None
@@ -236,6 +242,18 @@ def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
             log_loss(values, model.probabilities(encoded), labels=model.classes)
         )
     return figures
+
+
+def _errors(model: TableModel, values: Array, predictions: Array) -> dict[str, list[float]]:
+    """Errors of each target, in its units: of squares, and those that the loss is a sum of."""
+    each = {"multioutput": "raw_values"}
+    found = {"rmse": root_mean_squared_error(values, predictions, **each)}
+    if model.loss == "absolute":
+        found["mae"] = mean_absolute_error(values, predictions, **each)
+    if model.loss == "quantile":
+        level = model.estimator.quantile
+        found["pinball"] = mean_pinball_loss(values, predictions, alpha=level, **each)
+    return {name: errors.tolist() for name, errors in found.items()}
 
 
 def _explained(loss: str) -> tuple[Callable[[Array, Array], float], str]:

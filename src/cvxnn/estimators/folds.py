@@ -117,7 +117,7 @@ class Fold:
         Raises
         ------
         InputError
-            If there is nothing to train on; it names the fold.
+            If there is nothing to train on, as counts that are all 0; it names the fold.
         """
         rows, test = split
         train = table.take(rows)
@@ -125,6 +125,14 @@ class Fold:
             what = "no training rows" if len(train) == 0 else "training rows of weight 0 only"
             raise InputError(f"The {name} has {what}; take another cv.")
         problems = estimator._problems(estimator._merged(train))
+        for samples in problems:
+            try:
+                training.check_intercept(samples)
+            except InputError as error:
+                raise InputError(
+                    f"The {name} has training rows without a best intercept: {error} Take another "
+                    "cv, or the estimator without CV."
+                ) from error
         paths = [path_of(training, samples, deadline) for samples in problems]
         share = train.total / table.total
         return cls(name, estimator, paths, table.take(test), test, share, scoring)

@@ -66,7 +66,7 @@ class LastFit:
                 f"With warm_start=True hidden_bias must be that of the last fit, {self.has_ones}."
             )
         for network, samples in zip(self.networks, problems, strict=True):
-            rows, shape = training.model.rows(samples.X), samples.X.shape[1:]
+            rows, shape = training.problem(samples).rows, samples.X.shape[1:]
             try:
                 training.model.check_warm_start(network, rows, shape)
             except InputError as error:

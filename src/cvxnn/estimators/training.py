@@ -83,8 +83,13 @@ class Training:
 
     def problem(self, samples: Samples) -> Problem[Any]:
         """The problem on rows of the model, for a beta of 1."""
-        rows = self.model.rows(samples.X)
-        return Problem.checked(rows, samples.y, 1.0, self.loss, samples.weights)
+        return self.model.problem(samples.X, samples.y, 1.0, self.loss, samples.weights)
+
+    def check_intercept(self, samples: Samples) -> None:
+        """Raise InputError where it has no best value, labels that are all the same apart."""
+        if self.intercept and not self.loss.has_labels:
+            weights = samples.weights
+            self.loss.check_intercept(samples.y if weights is None else samples.y[weights > 0.0])
 
     def check_beta(self, problems: Sequence[Samples], beta: float) -> None:
         """Raise InputError if a beta is out of all proportion to the samples."""

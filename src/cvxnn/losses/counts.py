@@ -37,9 +37,13 @@ class LogLinkLoss(Loss):
     has_majorizer = False
 
     def check(self, y: FloatArray) -> None:
-        known = (y >= _SMALLEST) & (y <= _LARGEST)
-        if not (known | self._is_allowed(y)).all():
+        if not self.takes(y).all():
             raise InputError(self._wanted)
+
+    def takes(self, y: FloatArray) -> BoolArray:
+        """Which targets it is for."""
+        known = (y >= _SMALLEST) & (y <= _LARGEST)
+        return np.asarray(known | self._is_allowed(y))
 
     _wanted: str
 

@@ -21,14 +21,6 @@ class LabelLoss(Loss):
         if not np.isin(y, (-1.0, 1.0)).all():
             raise InputError("y must have the labels -1 and 1 only for this loss.")
 
-    def check_intercept(self, y: FloatArray) -> None:
-        for column in np.atleast_2d(y.T):
-            if (column == column[0]).all():
-                raise InputError(
-                    f"y must have both labels -1 and 1 for an intercept, got only {column[0]:g}: "
-                    "it has no best value."
-                )
-
     def unit(self, y: FloatArray) -> float:
         return 1.0
 
@@ -56,6 +48,14 @@ class LogisticLoss(MarginLoss):
     >>> round(LogisticLoss().value(np.zeros(2), np.array([1.0, -1.0])), 6)  # 2 log 2
     1.386294
     """
+
+    def check_intercept(self, y: FloatArray) -> None:
+        for column in np.atleast_2d(y.T):
+            if (column == column[0]).all():
+                raise InputError(
+                    f"y must have both labels -1 and 1 for an intercept, got only {column[0]:g}: "
+                    "it has no best value."
+                )
 
     def _pull(self, margin: FloatArray) -> FloatArray:
         return np.asarray(expit(-margin))

@@ -133,7 +133,7 @@ def best_offset(loss: Loss, prediction: FloatArray, y: FloatArray, start: float 
     Parameters
     ----------
     loss : Loss
-        With a minimum in b: for the losses of labels there must be both labels.
+        With a minimum in b: for the logistic loss there must be both labels.
     prediction, y : ndarray, shape (n,)
     start : float
         A guess.

@@ -29,7 +29,7 @@ from cvxnn.solvers.outputs.strategy import OutputsStrategy
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.smoothing.strategy import SmoothingStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_choice
+from cvxnn.validation import as_real_array, check_choice, check_range
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,27 @@ class Model(Settings, ABC):
         InputError
             If they are no data for such a network.
         """
+
+    def problem(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        beta: float,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+        intercept: bool = False,
+    ) -> Problem[Any]:
+        """The problem on the rows of weight above 0, from arguments of :func:`cvxnn.solve`.
+
+        The others say nothing of the columns either, as which one is of ones.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described there.
+        """
+        rows = self.rows(X if sample_weight is None else _without_others(X, sample_weight))
+        return Problem.checked(rows, y, beta, loss, sample_weight, intercept)
 
     @abstractmethod
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
@@ -363,3 +384,15 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
             f"it reads {', '.join(kinds)}."
         )
     return kinds[file.kind].from_file(file), file.metadata
+
+
+def _without_others(X: ArrayLike, sample_weight: ArrayLike) -> ArrayLike:
+    """Data in whose rows of weight 0 there is nothing new, after checks of what there was."""
+    data, weights = as_real_array(X, "X"), np.asarray(sample_weight)
+    if data.ndim == 0 or weights.shape != data.shape[:1]:
+        return X
+    others = np.asarray(weights == 0.0)
+    if not others.any() or others.all():
+        return X
+    check_range(data, "X")
+    return np.where(others.reshape(-1, *[1] * (data.ndim - 1)), data[np.argmin(others)], data)

@@ -86,6 +86,8 @@ def plot_shapes(
     columns = min(max(len(shapes), 1), _COLUMNS)
     if figure is None:
         figure = new_figure((2.4 * columns + 0.6, 2.2 * rows + 0.2))
+    if not shapes:
+        figure.text(0.5, 0.5, "no neurons: f is constant", ha="center", va="center")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(shapes) :]:
         ax.remove()
@@ -188,11 +190,9 @@ class _Sums:
             )
         data, hidden = check_data(X), network.hidden_weights
         scaling, output = getattr(model, "scaling_", None), network.output_weights
-        if scaling is None:
-            has_bias = bool((data[:, -1] == 1.0).all())
-            data = data[:, :-1] if has_bias else data
-        else:
-            has_bias = hidden.shape[1] == data.shape[1] + 1
+        # An estimator may have a column of ones of its own, which X is without.
+        has_bias = scaling is not None and hidden.shape[1] == data.shape[1] + 1
+        own_ones = not has_bias and _is_bias(data, hidden)
         if hidden.shape[1] != data.shape[1] + has_bias:
             raise InputError(
                 f"X must have the {hidden.shape[1]} columns that the network reads, its column of "
@@ -207,6 +207,8 @@ class _Sums:
                 0.0 if scaling.centre is None else scaling.centre, data.shape[1]
             )
             output = output * scaling.target_scale
+        if own_ones:
+            data, slopes, biases = data[:, :-1], slopes[:, :-1], biases + slopes[:, -1]
         several = np.flatnonzero((slopes != 0.0).sum(axis=1) > 2)
         if len(several):
             seen = ", ".join(map(str, np.flatnonzero(slopes[several[0]])))
@@ -215,7 +217,7 @@ class _Sums:
                 f"{seen}: train ReLU(features=1) or ReLU(features=2)."
             )
         names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(data.shape[1])])
-        return cls(data, slopes, biases, output, list(names))
+        return cls(data, slopes, biases, output, list(names)[: data.shape[1]])
 
     @property
     def used(self) -> list[tuple[int, ...]]:
@@ -258,3 +260,14 @@ class _Sums:
         on_data = values(column)
         mean = float(on_data.mean())
         return _Curve(feature, at, values(at) - mean, float(on_data.std()))
+
+
+def _is_bias(data: FloatArray, hidden: FloatArray) -> bool:
+    """Whether the last column is one of ones, and for the network too.
+
+    A feature that happens to be 1 in all of these rows is seen by neurons of its own.
+    """
+    if hidden.shape[1] != data.shape[1] or not (data[:, -1] == 1.0).all():
+        return False
+    seen = hidden[:, -1] != 0.0
+    return not seen.any() or bool(hidden[seen, :-1].any())

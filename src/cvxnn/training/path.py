@@ -16,7 +16,7 @@ from cvxnn.losses import Loss
 from cvxnn.methods import METHODS, Method
 from cvxnn.models.base import Choices, Model, as_model
 from cvxnn.networks.base import Network
-from cvxnn.problems import SMALLEST_BETA, Problem
+from cvxnn.problems import SMALLEST_BETA
 from cvxnn.relaxation.memory import Memory
 from cvxnn.results import Solution, Status
 from cvxnn.training.solve import executed, prepare
@@ -138,7 +138,7 @@ def largest_beta(
     3.0
     """
     deadline, model = Deadline(check_optional_positive(time_limit, "time_limit")), as_model(model)
-    problem = Problem.checked(model.rows(X), y, 1.0, loss, sample_weight, intercept)
+    problem = model.problem(X, y, 1.0, loss, sample_weight, intercept)
     # Any beta has the same dual point: the unit of beta is one that fits the data.
     unit = problem.rows.unit * problem.loss.unit(problem.Y)
     scaled, units = replace(problem, beta=unit).in_units(intercept=intercept)

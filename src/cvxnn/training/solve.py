@@ -12,7 +12,6 @@ from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import Method, as_method
 from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
-from cvxnn.problems import Problem
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
 from cvxnn.validation import check_random_state
@@ -204,7 +203,7 @@ def prepare(
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     model.check_loss(as_loss(loss))
-    problem = Problem.checked(model.rows(X), y, beta, loss, sample_weight, intercept)
+    problem = model.problem(X, y, beta, loss, sample_weight, intercept)
     model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]
     if warm_start is not None:

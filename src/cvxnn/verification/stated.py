@@ -83,7 +83,7 @@ class StatedProblem:
                 f"A certificate of {name} with several outputs cannot be checked independently yet."
             )
         check_targets(certificate.loss.get("name"), targets)
-        return cls(model.on(data), data[alive], targets[alive], counts[alive])
+        return cls(model.on(data[alive]), data[alive], targets[alive], counts[alive])
 
     def bound(self, certificate: Statement, deadline: Deadline) -> tuple[float, str]:
         """The lower bound that the dual point proves, and how."""

@@ -35,6 +35,15 @@ def test_a_kink_does_not_end_it():
     assert moduli(end)[0] < 1e-3 * moduli(start)[0]
 
 
+def test_gradients_whose_squares_are_0_say_nothing_of_the_curvature():
+    def squares(x):
+        return 0.005 * float(x @ x), 0.01 * x
+
+    # Those of slopes are some ten times the smallest number, those of their changes 0.
+    end = minimise(squares, np.array([7e-160]), **SETTINGS)
+    assert abs(end[0]) <= 7e-160
+
+
 def test_values_fall_and_steps_are_counted():
     values = []
 

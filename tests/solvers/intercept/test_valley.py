@@ -49,6 +49,19 @@ def test_a_kink_is_met_at_once():
     assert min(abs(point - 0.2) for point in points[:4]) <= 1e-15
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_it_turns_back_where_there_are_no_values(sign):
+    def function(point: float) -> tuple[float, float]:
+        if sign * point > 50.0:
+            return np.inf, sign * np.inf
+        return (point - sign * 30.0) ** 2, 2.0 * (point - sign * 30.0)
+
+    points, valley = asked(function)
+    assert max(sign * point for point in points) > 50.0
+    assert points[-1] == pytest.approx(sign * 30.0, rel=1e-12)
+    assert valley.next_point is None
+
+
 def test_a_minimum_at_the_start_ends_the_search():
     points, valley = asked(lambda t: (t * t, 2.0 * t))
     assert points == [0.0]

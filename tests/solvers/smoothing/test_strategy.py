@@ -67,7 +67,7 @@ def test_other_activations(loss, model):
     assert solution.dual_bound <= known * (1.0 + 1e-7)
 
 
-@with_long("loss", KINKED[-2::-1], ids=str)
+@each_loss_with_long
 def test_a_free_skip_connection(loss):
     X, y = rows(loss, 2, 12, 1)
     if loss == "hinge":

@@ -21,6 +21,8 @@ _FALL, _LEFT = 1e-4, 0.9
 _TRIALS = 12
 # Pairs with a smaller cosine say nothing of the curvature.
 _FLAT = 1e-12
+# The least number with all digits.
+_TINY = float(np.finfo(np.float64).tiny)
 _SUMS = {"reassoc", "contract", "nsz"}
 
 
@@ -142,8 +144,10 @@ class _Descent:
         move, change = self._moves[i], self._changes[i]
         np.subtract(point, self.point, out=move)
         np.subtract(gradient, self._gradient, out=change)
-        product = float(move @ change)
-        if product > _FLAT * np.sqrt(float(move @ move) * float(change @ change)):
+        product, square = float(move @ change), float(change @ change)
+        # Of changes whose square is no number any more it says nothing either.
+        flat = _FLAT * np.sqrt(float(move @ move)) * np.sqrt(square)
+        if square >= _TINY and product > max(flat, _TINY):
             self._products[i] = product
             self._kept += 1
         self.value, self.point, self._gradient = value, point, gradient

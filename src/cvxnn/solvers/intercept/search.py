@@ -23,6 +23,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.intercept.proof import Mixing, beside_any_offset, intercept_reach
 from cvxnn.solvers.intercept.valley import Valley
+from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.search import IncumbentSearch, Pursuit, Search
 
 # Share of the tolerance that a search beside one intercept may use up, and the least that it
@@ -161,7 +162,11 @@ class InterceptSearch(IncumbentSearch):
             f = self._offer(search.incumbent(), self._inner.offset)
             if not self._is_sure(f + self._inner.offset, search):
                 return
-        if self._inner.has_start and search.is_stuck and not search.reaches(inner_tol):
+        if not np.isfinite(search.objective):
+            self._leave(self._inner)
+            self._begin(tol)
+            return
+        if self._may_begin_anew(self._inner) and not search.reaches(inner_tol):
             # The start may be the reason.
             self._open(self._inner.offset, None, tol)
             return
@@ -210,11 +215,41 @@ class InterceptSearch(IncumbentSearch):
 
     def _open(self, offset: float, start: Neurons | None, tol: float) -> None:
         """The search beside an intercept, from neurons or anew, and its first round."""
+        if start is not None and not self.problem.loss.has_majorizer:
+            start = self._sized(start, offset)
         search = self._searches.open(offset, start, self._certifies)
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
         self._inner = _Inner(Pursuit(search), offset, start is not None)
         self._inner.pursuit.advance(_inner_tolerance(tol))
         self.n_blocks = search.n_blocks
+
+    def _may_begin_anew(self, inner: _Inner) -> bool:
+        alone = self.problem.value(np.full_like(self.problem.y, inner.offset))
+        return inner.has_start and inner.pursuit.search.is_stuck and bool(np.isfinite(alone))
+
+    def _sized(self, neurons: Neurons, offset: float) -> Neurons:
+        """Neurons that make up for another intercept, by one factor of all.
+
+        Exponentials of predictions that are off by the step from one intercept to the next
+        leave the numbers, or a search comes back from there by a step of 1 a round.
+        """
+        f, penalty = self._searches.evaluated(neurons)
+        if not penalty > 0.0:
+            return neurons
+        problem = self.problem.beside(offset)
+        factor = best_size(problem, np.zeros_like(f), f / penalty) / penalty
+        return neurons.sized(factor * neurons.sizes) if factor > 0.0 else neurons
+
+    def _leave(self, inner: _Inner) -> None:
+        """Turn back from an intercept beside which the search is without numbers.
+
+        It counts as the end of a rise: no sum of a dual point tells where to go from there.
+        """
+        self._inner, best = None, float(self.neurons.intercept)
+        if self._valley is None:
+            self._valley = Valley(best, self._deviation)
+        else:
+            self._valley.note(inner.offset, np.inf, float(np.copysign(np.inf, inner.offset - best)))
 
     def _advance_roughly(self, rough: TileSearch) -> None:
         """One round of the rough search, whose neurons are taken over when it ends."""

@@ -10,6 +10,7 @@ import scipy.linalg
 
 from cvxnn.array_types import BoolArray, FloatArray
 from cvxnn.layers import Layer
+from cvxnn.layers.groups import GroupedLayer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.problems import Neurons, Problem
 
@@ -27,7 +28,8 @@ def interpolated(problem: Problem[Any], neurons: Neurons, *, intercept: bool) ->
     ----------
     problem : Problem
         Smooth, next to the kinks of another: there rows have a curvature. Moved are neurons on
-        a :class:`~cvxnn.layers.Layer`, and a linear part beside them, of one output.
+        a :class:`~cvxnn.layers.Layer`, and a linear part beside them, or such as see groups of
+        columns, of one output.
     neurons : Neurons
         In the coordinates of the rows, near the optimum.
     intercept : bool
@@ -64,10 +66,14 @@ def interpolated(problem: Problem[Any], neurons: Neurons, *, intercept: bool) ->
 
 @dataclass(frozen=True)
 class _Parts:
-    """The layer of neurons, and S of a linear part beside them, shape (n, p)."""
+    """The layer of neurons, and S of a linear part beside them, shape (n, p).
+
+    Entries of directions that are 0 stay 0 where they say what a neuron sees.
+    """
 
     layer: Layer
     linear: FloatArray
+    keeps_zeros: bool = False
 
     @classmethod
     def of(cls, problem: Problem[Any]) -> _Parts | None:
@@ -76,7 +82,10 @@ class _Parts:
             return None
         if isinstance(rows, SkipLayer):
             return cls(rows.layer, rows.linear)
-        return cls(rows, np.zeros((len(problem.y), 0))) if isinstance(rows, Layer) else None
+        none = np.zeros((len(problem.y), 0))
+        if isinstance(rows, GroupedLayer):
+            return cls(rows.layer, none, keeps_zeros=True)
+        return cls(rows, none) if isinstance(rows, Layer) else None
 
     def prediction(self, neurons: Neurons) -> FloatArray:
         f = self.layer.forward(neurons.rays, neurons.signs) + neurons.intercept
@@ -91,15 +100,17 @@ class _Parts:
         """
         M, U, (k, d) = self.layer.rows, neurons.directions, neurons.directions.shape
         of_predictions = self.layer.take(np.flatnonzero(inside))
-        read = of_predictions.rows
+        read, moves = of_predictions.rows, self._moves(neurons)
         weights = (read @ U.T > 0.0) * (neurons.signs * neurons.sizes)
-        slopes = weights[:, :, None] * read[:, None, :]
+        slopes = weights[:, :, None] * read[:, None, :] * moves
         of_rays = of_predictions.read(slopes.reshape(len(read), k * d))
         ones = np.full((len(of_rays), 1), float(intercept))
         tight = np.abs(M @ U.T) <= _TIGHT * (np.abs(M) @ np.abs(U).T)
         rows, places = np.nonzero(tight)
         of_tight = np.zeros((len(rows), k, d))
-        of_tight[np.arange(len(rows)), places] = M[rows] * neurons.sizes[places, None]
+        of_tight[np.arange(len(rows)), places] = (
+            M[rows] * neurons.sizes[places, None] * moves[places]
+        )
         count = 1 + self.linear.shape[1]
         equations = np.vstack(
             [
@@ -112,7 +123,13 @@ class _Parts:
 
     def moved(self, neurons: Neurons, move: FloatArray) -> Neurons:
         k, d = neurons.directions.shape
-        rays = neurons.rays + move[: k * d].reshape(k, d) * neurons.sizes[:, None]
+        by_size = move[: k * d].reshape(k, d) * self._moves(neurons)
+        rays = neurons.rays + by_size * neurons.sizes[:, None]
         intercept = neurons.intercept + float(move[k * d])
         linear = None if neurons.linear is None else neurons.linear + move[k * d + 1 :]
         return replace(Neurons.of(rays, neurons.outputs), intercept=intercept, linear=linear)
+
+    def _moves(self, neurons: Neurons) -> FloatArray:
+        """1 for entries of directions that may move, else 0, shape (k, d)."""
+        U = neurons.directions
+        return (U != 0.0).astype(np.float64) if self.keeps_zeros else np.ones_like(U)
