@@ -84,7 +84,8 @@ class _Parts:
             return cls(rows.layer, rows.linear)
         none = np.zeros((len(problem.y), 0))
         if isinstance(rows, GroupedLayer):
-            return cls(rows.layer, none, keeps_zeros=True)
+            # A move might lead out of a cone, and changes a norm other than that of rays.
+            return cls(rows.layer, none, keeps_zeros=True) if rows.costs is None else None
         return cls(rows, none) if isinstance(rows, Layer) else None
 
     def prediction(self, neurons: Neurons) -> FloatArray:
