@@ -417,6 +417,7 @@ def test_a_convex_function_of_a_table(run, tmp_path):
     ("options", "says"),
     [
         (["--monotone", "size"], "must be COLUMN=+1 or COLUMN=-1, got 'size'"),
+        (["--monotone", "size=1", "--monotone", "size=-1"], "one thing of a column"),
         (["--monotone", "size=2"], "must be COLUMN=+1 or COLUMN=-1, got 'size=2'"),
         (["--monotone", "town=+1"], "a column of numbers, and 'town' is none"),
         (["--monotone", "place=+1"], "place"),

@@ -102,7 +102,6 @@ def test_the_other_settings_are_those_of_the_model():
         ("no", "with -1, 0 or 1"),
         ({"size": 3}, "with -1, 0 or 1"),
         ({"length": 1}, "'length' is none"),
-        ({}, "with -1, 0 or 1"),
     ],
     ids=str,
 )
@@ -122,3 +121,12 @@ def test_what_does_not_go_together_is_refused():
     both = np.column_stack([y, y])
     joint = ConvexReLURegressor(1.0, monotonic_cst=[1, 0, 0])
     refused(lambda: joint.fit(X, both), "has one output")
+
+
+def test_an_empty_dict_is_no_constraint():
+    X, y = prices()
+    model = ConvexReLURegressor(beta=1.0, model=ReLU(features=1))
+    free = model.fit(X, y).predict(X)
+    np.testing.assert_array_equal(
+        clone(model).set_params(monotonic_cst={}).fit(X, y).predict(X), free
+    )

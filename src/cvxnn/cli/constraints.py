@@ -50,7 +50,8 @@ class Constraints:
             name, _, way = text.rpartition("=")
             if not name or way not in _WAYS:
                 raise InputError(f"--monotone must be COLUMN=+1 or COLUMN=-1, got {text!r}.")
-            ways[name] = _WAYS[way]
+            if ways.setdefault(name, _WAYS[way]) != _WAYS[way]:
+                raise InputError(f"--monotone must say one thing of a column, got two of {name!r}.")
         if not 0.0 <= l1_ratio <= 1.0:
             raise InputError(f"--l1-ratio must be between 0 and 1, got {l1_ratio:g}.")
         return cls(features, ways, shape, l1_ratio)

@@ -44,6 +44,8 @@ def constrained(model: Model, monotonic_cst: Any, names: Array | None) -> Model:
     if own[_NAME] is not None:
         raise InputError(f"{_NAME} must be None where model has one already, got {model!r}.")
     if isinstance(monotonic_cst, Mapping):
+        if not monotonic_cst:
+            return model
         # Before the data are known only the values can be looked at.
         check_monotone(list(monotonic_cst.values()))
         known = list(monotonic_cst) if names is None else names
@@ -63,7 +65,10 @@ def check_features(monotonic_cst: Any, names: Array | None, n_features: int) -> 
     """
     if isinstance(monotonic_cst, Mapping):
         if names is None:
-            raise InputError(f"{_NAME} must be a list where X has no names of its features.")
+            raise InputError(
+                f"{_NAME} must be a list where X has no names of its features; "
+                'set_output(transform="pandas") makes a transformer keep them.'
+            )
         unknown = [name for name in monotonic_cst if name not in names]
         if unknown:
             raise InputError(f"{_NAME} must be for features of X, and {unknown[0]!r} is none.")

@@ -82,8 +82,8 @@ class Costs:
         """The sentence for a network that is none of these, by its neurons and its norm, if so."""
         if l1_ratio != self.l1_ratio:
             return (
-                f"The network has an l1 ratio of {l1_ratio:g}, and the certificate is about "
-                f"networks with {self.l1_ratio:g}."
+                f"The network has an l1 ratio of {l1_ratio:.12g}, and the certificate is about "
+                f"networks with {self.l1_ratio:.12g}."
             )
         if any(sign not in self.signs for sign, _ in kinds if sign):
             return (
