@@ -45,7 +45,7 @@ class Constraints:
         >>> Constraints.read(1, ["age=-1", "size=+1"], None, 0.0).monotone
         {'age': -1, 'size': 1}
         """
-        ways = {}
+        ways: dict[str, int] = {}
         for text in monotone:
             name, _, way = text.rpartition("=")
             if not name or way not in _WAYS:
