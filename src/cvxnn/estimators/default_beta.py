@@ -61,22 +61,26 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     samples are held out does not depend on their order, nor on signs of columns and targets. Other
     models than ReLU, and the fewest samples, get the beta of 1.
     """
-    # Rough searches depend on the last digit, and equal weights shall change beta and nothing else.
-    guess = _regression_beta(training, replace(samples, weights=samples.shares), deadline)
-    return replace(guess, beta=guess.beta * samples.heaviest)
-
-
-def _regression_beta(training: Training, samples: Samples, deadline: Deadline) -> Guess:
     variance, unit = _sizes(samples)
-    samples = _oriented(samples, turns_targets=not training.loss.has_log_link)
+    oriented = _oriented(samples, turns_targets=not training.loss.has_log_link)
     held_out = _ordered_fold(len(samples.y))
     walks = training.has_plain_rows(samples) or training.is_grouped(samples)
     if not held_out.any() or variance == 0.0 or not walks:
         return Guess(unit)
+    # Rough searches depend on the last digit, and equal weights shall change beta and nothing else.
+    relative = replace(oriented, weights=oriented.shares)
+    guess = _walked_beta(training, relative, held_out, 1e-12 * variance, deadline)
+    return replace(guess, beta=guess.beta * samples.heaviest if guess.beta > 0.0 else unit)
+
+
+def _walked_beta(
+    training: Training, samples: Samples, held_out: BoolArray, least: float, deadline: Deadline
+) -> Guess:
+    """From a walk along falling beta; 0 where it has not begun."""
     betas, errors, losses, is_interrupted = [], [], [], False
     patience = training.patience(samples)
     try:
-        walk = _errors_along(training, samples, held_out, 1e-12 * variance, deadline)
+        walk = _errors_along(training, samples, held_out, least, deadline)
         for beta, error, of_rows in walk:
             betas.append(beta)
             errors.append(error)
@@ -86,7 +90,7 @@ def _regression_beta(training: Training, samples: Samples, deadline: Deadline) -
     except KeyboardInterrupt:
         is_interrupted = True
     if not betas:
-        return Guess(unit, is_interrupted)
+        return Guess(0.0, is_interrupted)
     if training.loss.is_kinked:
         return Guess(_largest_of_equals(betas, losses), is_interrupted)
     logs = np.log(errors)
