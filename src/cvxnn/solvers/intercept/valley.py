@@ -14,8 +14,6 @@ _MOST_AWAY, _LEAST_GROWTH, _MOST_GROWTH = 9, 4.0, 64.0
 _MOST_BETWEEN = 40
 # Share of the smallest slope so far that a new one has to be if it is said to fall.
 _FASTER = 0.3
-# Share of an interval that is left of it at most, where tangents that meet are of use.
-_SHRINKS = 0.7
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,10 @@ class Valley:
 
     def note(self, point: float, value: float, slope: float) -> None:
         """The function at a point that was asked for."""
-        width, falls = self.width, False
-        if width < np.inf:
+        if self.width < np.inf:
             falls = abs(slope) <= _FASTER * min(abs(point.slope) for point in self._points)
-            self._n_between += 1
+            self._n_between, self._has_kink = self._n_between + 1, not (falls or self._has_kink)
         self._points.append(_Point(point, value, slope))
-        if width < np.inf:
-            # Where tangents have met they may go on, as long as the interval shrinks.
-            self._has_kink = not falls and (not self._has_kink or self.width <= _SHRINKS * width)
 
     @property
     def width(self) -> float:
