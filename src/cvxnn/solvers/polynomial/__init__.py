@@ -1,0 +1,1 @@
+"""Networks of polynomial activation: neurons as factors of semidefinite matrices."""
