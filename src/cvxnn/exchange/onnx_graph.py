@@ -101,6 +101,14 @@ class Graph:
         slope = self._weight("slope", np.array([stage.slope]))
         return self._add("PRelu", [value, slope], "activations")
 
+    def quadratic(self, stage: stages.Quadratic, value: str) -> str:
+        a, b, c = (self._weight(n, np.array([getattr(stage, n)])) for n in ("a", "b", "c"))
+        # Horner's scheme.
+        scaled = self._add("Mul", [value, a], "scaled")
+        shifted = self._add("Add", [scaled, b], "shifted")
+        product = self._add("Mul", [shifted, value], "products")
+        return self._add("Add", [product, c], "activations")
+
     def gate(self, stage: stages.Gate, value: str) -> str:
         sides, sums = self.affine(stage.gates, value), self.affine(stage.sums, value)
         zero = self._weight("zero", np.zeros(1))
@@ -142,6 +150,7 @@ _REDUCTIONS = {"average": "ReduceMean", "max": "ReduceMax"}
 OPERATORS: dict[type[stages.Stage], Callable[[Graph, Any, str], str]] = {
     stages.Affine: Graph.affine,
     stages.Activation: Graph.activation,
+    stages.Quadratic: Graph.quadratic,
     stages.Gate: Graph.gate,
     stages.Sum: Graph.sum,
     stages.Convolution: Graph.convolution,

@@ -33,6 +33,28 @@ class GatedLinear(Module):  # type: ignore[misc]
         return self.hidden(X) * (linear(X, self.gates, self.gate_biases) >= 0.0)
 
 
+class Quadratic(Module):  # type: ignore[misc]
+    """``a t^2 + b t + c``, entry by entry.
+
+    Attributes
+    ----------
+    a, b, c : float
+        Not trained.
+    """
+
+    def __init__(self, a: float, b: float, c: float) -> None:
+        super().__init__()
+        self.a, self.b, self.c = a, b, c
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """Activations of the shape of the sums."""
+        return (self.a * sums + self.b) * sums + self.c
+
+    def extra_repr(self) -> str:
+        """The coefficients."""
+        return f"a={self.a}, b={self.b}, c={self.c}"
+
+
 class Sum(Module):  # type: ignore[misc]
     """The sum of what several modules make of the same rows.
 

@@ -59,6 +59,11 @@ class Writer:
     def activation(self, stage: stages.Activation) -> Module:
         return self.torch.nn.LeakyReLU(stage.slope) if stage.slope else self.torch.nn.ReLU()
 
+    def quadratic(self, stage: stages.Quadratic) -> Module:
+        from cvxnn.exchange.torch_layers import Quadratic
+
+        return Quadratic(stage.a, stage.b, stage.c)
+
     def gate(self, stage: stages.Gate) -> Module:
         from cvxnn.exchange.torch_layers import GatedLinear
 
@@ -114,6 +119,7 @@ _ADAPTIVE = {"average": "AdaptiveAvgPool", "max": "AdaptiveMaxPool"}
 MODULES: dict[type[stages.Stage], Callable[[Writer, Any], Module]] = {
     stages.Affine: Writer.affine,
     stages.Activation: Writer.activation,
+    stages.Quadratic: Writer.quadratic,
     stages.Gate: Writer.gate,
     stages.Sum: Writer.sum,
     stages.Convolution: Writer.convolution,

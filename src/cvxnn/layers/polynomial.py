@@ -125,6 +125,22 @@ class PolynomialRows:
             found[part] = self.pooled((a * sums + b) * sums) + c
         return found
 
+    def forward(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+        """``sum_j alpha_j phi(u_j)``, shape (n,), or (n, c) for weights of shape (m, c)."""
+        (a, b, c), shape = self.coefficients, weights.shape[1:]
+        found = np.empty((self.n_predictions, *shape))
+        for part, patches in self.chunks(len(hidden)):
+            sums = patches @ hidden.T
+            found[part] = self.pooled(((a * sums + b) * sums) @ weights)
+        found += c * weights.sum(axis=0)
+        return found
+
+    def moduli(self, hidden: FloatArray, weights: FloatArray) -> FloatArray:
+        """Sums of the moduli of all terms of :meth:`forward`, of its shape."""
+        a, b, c = (abs(part) for part in self.coefficients)
+        sizes = PolynomialRows(np.abs(self.patches), (a, b, c))
+        return sizes.forward(np.abs(hidden), np.abs(weights))
+
     def adjoint(self, v: FloatArray) -> Lifted:
         """``v'phi(u)`` as a function of u, for v of shape (n,); O(n K h^2).
 

@@ -130,6 +130,15 @@ class Activation(Stage):
 
 
 @dataclass(frozen=True)
+class Quadratic(Stage):
+    """``a t^2 + b t + c``."""
+
+    a: float
+    b: float
+    c: float
+
+
+@dataclass(frozen=True)
 class Probabilities(Stage):
     """Probabilities of classes: ``exp t_k / sum_j exp t_j`` of each row t.
 
