@@ -109,12 +109,15 @@ class Model(Settings, ABC):
         has a bias by :meth:`with_bias`, or none.
     takes_any_size : bool
         Whether a network reads images of any size, so that exports are told which.
+    smooths_gradually : bool
+        Whether a loss with kinks is smoothed over widths that fall step by step.
     """
 
     kind: ClassVar[type[Network]]
     proof_advice: ClassVar[str] = "fewer or projected features"
     takes_ones: ClassVar[bool] = True
     takes_any_size: ClassVar[bool] = False
+    smooths_gradually: ClassVar[bool] = False
 
     @property
     def data_axes(self) -> tuple[int, ...]:
@@ -184,7 +187,10 @@ class Model(Settings, ABC):
 
         if not problem.loss.is_kinked:
             return smooth(problem)
-        return SmoothingStrategy(problem, smooth, evaluated, choices.start, intercept=intercept)
+        return SmoothingStrategy(
+            problem, smooth, evaluated, choices.start,
+            intercept=intercept, gradual=self.smooths_gradually,
+        )  # fmt: skip
 
     def smooth_strategy(
         self,

@@ -271,6 +271,7 @@ class Polynomial(Model):
     padding: int = 0
     kind: ClassVar[type[PolynomialNetwork]] = PolynomialNetwork
     proof_advice: ClassVar[str] = "a larger beta"
+    smooths_gradually: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _checked_coefficients(self.a, self.b, self.c)

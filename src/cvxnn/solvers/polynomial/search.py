@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from scipy.optimize import nnls
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers.polynomial import PolynomialRows
@@ -22,6 +22,9 @@ from cvxnn.solvers.outputs.intercept import dual_point
 from cvxnn.solvers.polynomial.decomposition import reduced
 from cvxnn.solvers.polynomial.factors import FactorObjective, Factors
 from cvxnn.solvers.search import IncumbentSearch
+
+# Share of an objective that making neurons fewer may cost.
+_ROUNDING = 64.0 * EPS
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class PolynomialSearch(IncumbentSearch):
         before = self.objective, self.bound
         grown = self._with_proposals(self._factors)
         moved = self._descended(grown, tol)
-        for found in (moved, reduced(self._without_spare(moved))):
-            self._offer(found)
+        self._offer(moved)
+        self._offer(reduced(self._without_spare(moved)), rounding=_ROUNDING)
         self._price = self._priced()
         self.n_blocks = len(grown.W)
         advanced = (self.objective, self.bound) != before
@@ -140,10 +143,10 @@ class PolynomialSearch(IncumbentSearch):
         objective = FactorObjective(self._turned, factors, Deadline(), intercept=False)
         return objective.at(factors.vector(intercept=False)).value
 
-    def _offer(self, factors: Factors) -> None:
-        """Keep factors if they are the best."""
+    def _offer(self, factors: Factors, rounding: float = 0.0) -> None:
+        """Keep factors if they are the best, up to rounding."""
         value = self._value(factors)
-        if value <= self.objective:
+        if value <= self.objective * (1.0 + rounding):
             self._factors, self.objective = factors, value
             self.neurons = factors.neurons
 

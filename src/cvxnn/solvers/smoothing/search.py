@@ -23,6 +23,9 @@ _SEARCH, _WIDTH = 0.4, 0.4
 _ROWS, _NARROW, _WIDE = 32.0, 2.0**-12, 2.0**-8
 # The next one, in shares of the last; and one that is rounding.
 _NARROWEST, _WIDEST, _NOTHING = 2.0**-10, 0.5, 2.0**-40
+# Of searches by Newton's method, which is at a loss where hardly a row has a curvature: the first
+# strip, the next one in shares of the last, and the gap that is enough, in shares of the strip.
+_FIRST, _FALL, _ENOUGH = 2.0**-2, 2.0**-3, 2.0**-7
 _LEAST_TOLERANCE = 1e-13
 # Rounds of a search that are one round, where they take no time.
 _AT_ONCE = 8
@@ -71,6 +74,8 @@ class SmoothingSearch(IncumbentSearch):
     deadline : Deadline
     intercept : bool
         Whether there is one beside the neurons.
+    gradual : bool
+        Whether widths fall step by step, from one where all rows have a curvature.
 
     Notes
     -----
@@ -91,8 +96,10 @@ class SmoothingSearch(IncumbentSearch):
         deadline: Deadline,
         *,
         intercept: bool,
+        gradual: bool = False,
     ) -> None:
         super().__init__(problem, nothing, "spectral", deadline)
+        self._gradual = gradual
         self.basis = np.eye(problem.rows.n_features)
         self._open, self._evaluated, self._intercept = open_smooth, evaluated, intercept
         self._strip: float | None = None
@@ -134,14 +141,19 @@ class SmoothingSearch(IncumbentSearch):
         return self.proof, self._space_proof
 
     def _begin(self, tol: float) -> _Stage:
-        if self._strip is None:
+        if self._strip is None and self._gradual:
+            self._strip = _FIRST
+        elif self._strip is None:
             first = _WIDTH * tol * self.objective / (_ROWS * self.problem.loss.steepness)
             self._strip = min(max(first, _NARROW), _WIDE)
         smoothed = SmoothedProblem.over(self.problem, self._strip)
         start, self._start = self.neurons if self._start is None else self._start, None
         search = self._open(smoothed.problem, start if len(start) else None)
         self.deadline, self.rank = search.deadline, max(self.rank, search.rank)
-        self._stage = _Stage(smoothed, search, max(_SEARCH * tol, _LEAST_TOLERANCE))
+        enough = max(_SEARCH * tol, _LEAST_TOLERANCE)
+        if self._gradual:
+            enough = max(enough, _ENOUGH * self._strip)
+        self._stage = _Stage(smoothed, search, enough)
         return self._stage
 
     def _end(self, stage: _Stage, tol: float) -> None:
@@ -156,6 +168,9 @@ class SmoothingSearch(IncumbentSearch):
         if self.reaches(tol):
             return
         strip = stage.smoothed.strip
+        if self._gradual and strip > _NOTHING and stage.tol > _SEARCH * tol:
+            self._strip = _FALL * strip
+            return
         if left <= allowed or strip <= _NOTHING:
             # A narrower one would not help.
             self.stationary = stage.search.stationary
@@ -163,7 +178,8 @@ class SmoothingSearch(IncumbentSearch):
             return
         # Of the second order in the strip where predictions have been made right.
         order = 2.0 if self.objective < before else 1.0
-        share = min(max((allowed / left) ** (1.0 / order), _NARROWEST), _WIDEST)
+        least = _FALL if self._gradual else _NARROWEST
+        share = min(max((allowed / left) ** (1.0 / order), least), _WIDEST)
         self._strip = max(share * strip, _NOTHING)
 
     def _interpolate(self, stage: _Stage, neurons: Neurons) -> None:

@@ -35,6 +35,8 @@ class SmoothingStrategy(Strategy):
         Where the search starts.
     intercept : bool
         Whether there is one beside the neurons.
+    gradual : bool
+        Whether widths fall step by step, for searches by Newton's method.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class SmoothingStrategy(Strategy):
         start: Neurons | None = None,
         *,
         intercept: bool,
+        gradual: bool = False,
     ) -> None:
-        self._intercept = intercept
+        self._intercept, self._gradual = intercept, gradual
         self._problem, self._evaluated, self._start = problem, evaluated, start
         self._strategy_for = inner
         self._inner = inner(SmoothedProblem.over(problem, _FIRST).problem)
@@ -96,7 +99,7 @@ class SmoothingStrategy(Strategy):
 
         search = SmoothingSearch(
             problem, self.nothing(), open_smooth, self._evaluated, deadline,
-            intercept=self._intercept,
+            intercept=self._intercept, gradual=self._gradual,
         )  # fmt: skip
         search.start_from(start, self.first_proof())
         return search
