@@ -24,6 +24,7 @@ from cvxnn.verification.groups import (
     outside,
     stated_features,
 )
+from cvxnn.verification.images import patches_in, sides_of
 from cvxnn.verification.kinds import (
     CheckedModel,
     Claim,
@@ -38,6 +39,7 @@ from cvxnn.verification.kinds import (
     weights_of,
 )
 from cvxnn.verification.outputs.gates import largest_norm_of_gates
+from cvxnn.verification.polynomial import CheckedPolynomial
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
@@ -185,10 +187,8 @@ class CheckedConv(KinkedModel):
             raise InputError(
                 f"A certificate of {pooling} pooling cannot be checked independently yet."
             )
-        sides = settings.get("filter_size")
-        sides = tuple(map(int, sides)) if isinstance(sides, (list, tuple)) else count(sides, 1)
         return cls(
-            sides, count(settings.get("stride"), 1), count(settings.get("padding"), 0),
+            sides_of(settings), count(settings.get("stride"), 1), count(settings.get("padding"), 0),
             pooling, number(settings, "slope"), bool(settings.get("bias")),
         )  # fmt: skip
 
@@ -257,24 +257,8 @@ class CheckedConv(KinkedModel):
 
     def patches(self, data: FloatArray) -> FloatArray:
         """What filters look at, shape (n, K, h)."""
-        sides = self.sides
-        assert isinstance(sides, tuple)
-        space = len(sides)
-        if data.ndim - space not in (1, 2) or min(sides) < 1:
-            raise InputError("X must have the shape of the images of the certificate.")
-        pixels = data.reshape(*data.shape[: space + 1], -1)
-        around = [(0, 0), *[(self.padding, self.padding)] * space, (0, 0)]
-        pixels = np.pad(pixels, around)
-        if any(side > whole for side, whole in zip(sides, pixels.shape[1:], strict=False)):
-            raise InputError("X must have images that are not smaller than the filters.")
-        axes = tuple(range(1, space + 1))
-        windows = np.lib.stride_tricks.sliding_window_view(pixels, sides, axis=axes)
-        windows = windows[(slice(None), *[slice(None, None, self.stride)] * space)]
-        # The channels last.
-        windows = np.moveaxis(windows, space + 1, -1)
-        return np.ascontiguousarray(windows).reshape(
-            len(data), -1, int(np.prod(sides)) * pixels.shape[-1]
-        )
+        assert isinstance(self.sides, tuple)
+        return patches_in(data, self.sides, self.stride, self.padding)
 
 
 @final
@@ -380,8 +364,11 @@ class CheckedCircularConv(BilinearModel):
 
 CHECKED: dict[str, type[CheckedModel]] = {
     model.kind: model
-    for model in (CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv)
-}
+    for model in (
+        CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv,
+        CheckedPolynomial,
+    )
+}  # fmt: skip
 
 
 def _linear(data: FloatArray, v: FloatArray) -> float:

@@ -23,7 +23,7 @@ from cvxnn.solvers.polynomial.decomposition import reduced
 from cvxnn.solvers.polynomial.factors import FactorObjective, Factors
 from cvxnn.solvers.search import IncumbentSearch
 
-# Share of an objective that making neurons fewer may cost.
+# Of the sums behind an objective: the share that making neurons fewer may cost.
 _ROUNDING = 64.0 * EPS
 
 
@@ -130,7 +130,9 @@ class PolynomialSearch(IncumbentSearch):
         grown = self._with_proposals(self._factors)
         moved = self._descended(grown, tol)
         self._offer(moved)
-        self._offer(reduced(self._without_spare(moved)), rounding=_ROUNDING)
+        allowed = self._rounding()
+        for fewer in (reduced(moved), reduced(self._without_spare(moved))):
+            self._offer(fewer, allowed)
         self._price = self._priced()
         self.n_blocks = len(grown.W)
         advanced = (self.objective, self.bound) != before
@@ -143,10 +145,16 @@ class PolynomialSearch(IncumbentSearch):
         objective = FactorObjective(self._turned, factors, Deadline(), intercept=False)
         return objective.at(factors.vector(intercept=False)).value
 
-    def _offer(self, factors: Factors, rounding: float = 0.0) -> None:
-        """Keep factors if they are the best, up to rounding."""
+    def _rounding(self) -> float:
+        """What rounding may change the objective by, about."""
+        prediction = self._prediction(self._factors)
+        moduli = float(np.abs(self.problem.residual(prediction) * prediction).sum())
+        return _ROUNDING * (abs(self.objective) + moduli)
+
+    def _offer(self, factors: Factors, allowed: float = 0.0) -> None:
+        """Keep factors if they are the best, but for an amount that is allowed."""
         value = self._value(factors)
-        if value <= self.objective * (1.0 + rounding):
+        if value <= self.objective + allowed:
             self._factors, self.objective = factors, value
             self.neurons = factors.neurons
 
