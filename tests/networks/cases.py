@@ -15,7 +15,14 @@ import pytest
 from programs import patches_by_loops
 from scipy.linalg import circulant
 
-from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
+from cvxnn import (
+    CircularCNN,
+    ConvolutionalNetwork,
+    GatedNetwork,
+    LinearCNN,
+    PolynomialNetwork,
+    TwoLayerNetwork,
+)
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,21 @@ def circular_values(network, X):
     return sum((product(product(exact(X), exact(circulant(u))), exact(w)) for u, w in pairs), zeros)
 
 
+def polynomial_values(network, data):
+    """With directions of the length 1, to 60 digits."""
+    hidden, (a, b, c) = network.hidden_weights, map(Fraction, network.coefficients)
+    strides = network.stride, network.padding
+    patches = data[:, None] if hidden.ndim == 2 else patches_by_loops(
+        data, hidden.shape[1:-1], *strides
+    )  # fmt: skip
+    units = exact(hidden.reshape(len(hidden), patches.shape[2]))
+    for u in units:
+        u /= root(sum_of_squares(u))
+    sums = product(exact(patches), units.T)
+    means = (a * sums**2 + b * sums + c).sum(axis=1) * Fraction(1, patches.shape[1])
+    return product(means, exact(network.output_weights))
+
+
 # The values of a kind, and what is in its penalty: arrays by name.
 FORMULAS = {
     TwoLayerNetwork: (dense_values, ("hidden_weights", "output_weights")),
@@ -164,6 +186,7 @@ FORMULAS = {
     ConvolutionalNetwork: (convolutional_values, ("filters", "output_weights", "biases")),
     LinearCNN: (linear_values, ("filters", "output_weights")),
     CircularCNN: (circular_values, ("filters", "output_weights")),
+    PolynomialNetwork: (polynomial_values, ()),
 }
 
 
@@ -180,6 +203,8 @@ def square_of_norm(vector, l1_ratio):
 
 def penalty(network):
     """What beta multiplies, to 60 digits."""
+    if isinstance(network, PolynomialNetwork):
+        return Fraction(sum(map(abs, exact(network.output_weights).ravel())))
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
     if getattr(network, "l1_ratio", 0.0):
         hidden, *squared = squared
@@ -243,6 +268,14 @@ def circular(d):
     return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
 
 
+def polynomial(name, shape, hidden_shape, **settings):
+    def make(m):
+        return PolynomialNetwork(normal(m, *hidden_shape), normal(m), 0.3, -0.5, 0.7, **settings)
+
+    sides = shape[1 : len(hidden_shape)] if len(hidden_shape) > 1 else None
+    return Case(name, make, shape, sides)
+
+
 def with_intercept(case):
     """The same networks beside an intercept; those without neurons have none."""
 
@@ -268,9 +301,11 @@ ROWS = _named(
     dense("l1 ratio 1 and skip", skip=True, l1_ratio=1.0),
     Case("gated", gated, (6, 4)),
     *map(circular, (2, 5, 6)),
+    polynomial("polynomial", (6, 4), (4,)),
 )
 ROWS |= _named(
-    *(with_intercept(ROWS[name]) for name in ("ReLU", "modulus and skip", "gated", "circular 5"))
+    *(with_intercept(ROWS[name]) for name in
+      ("ReLU", "modulus and skip", "gated", "circular 5", "polynomial"))
 )
 POOLINGS = ("sum", "average", "max")
 IMAGES = _named(
@@ -282,11 +317,15 @@ IMAGES = _named(
 IMAGES |= _named(
     *(with_intercept(IMAGES[f"geometry {i}, {kind}"]) for i, kind in ((0, "sum"), (2, "max")))
 )
+IMAGES |= _named(
+    polynomial("polynomial filters", (4, 7, 6), (3, 2, 1)),
+    polynomial("polynomial steps", (4, 9, 2), (4, 2), stride=2, padding=1),
+)
 LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 3))
 CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR, with_intercept(LINEAR))}
 RELU = ROWS["ReLU"]
 # One of each kind, small.
-KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"]]
+KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"], ROWS["polynomial"]]
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.kind.__name__)

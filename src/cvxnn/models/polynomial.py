@@ -108,6 +108,16 @@ class PolynomialNetwork(Network):
         return a, b, c
 
     @property
+    def stride(self) -> int:
+        """Of filters: pixels from one patch to the next."""
+        return int(self._settings["stride"])
+
+    @property
+    def padding(self) -> int:
+        """Of filters: zeros on each side of an image."""
+        return int(self._settings["padding"])
+
+    @property
     def is_convolutional(self) -> bool:
         """Whether it reads images or signals."""
         return self.hidden_weights.ndim > 2
@@ -146,8 +156,8 @@ class PolynomialNetwork(Network):
                 f"images must have the {channels} channels of the filters at the end of their "
                 f"shape, got shape {shape}."
             )
-        strides = self._settings["stride"], self._settings["padding"]
-        return PolynomialRows(image_patches(data, sides, *strides), self.coefficients)
+        patches = image_patches(data, sides, self.stride, self.padding)
+        return PolynomialRows(patches, self.coefficients)
 
     def _neurons_on(self, rows: PolynomialRows) -> Prediction:
         hidden, weights = self.flat(), self.output_weights
@@ -188,8 +198,7 @@ class PolynomialNetwork(Network):
             # No library has convolutions of no filters: one that counts nothing stands for them.
             hidden = np.zeros((1, *hidden.shape[1:]))
             output = steps.Affine("output", np.zeros((len(output.weight), 1)))
-        strides = int(first._settings["stride"]), int(first._settings["padding"])
-        windows = steps.Windows(hidden.shape[1:-1], *strides)
+        windows = steps.Windows(hidden.shape[1:-1], first.stride, first.padding)
         convolution = steps.Convolution(np.moveaxis(hidden, -1, 1), None, windows)
         pooling = steps.Pooling("average", windows)
         return convolution, activation, pooling, steps.Flatten(), output
@@ -202,7 +211,7 @@ class PolynomialNetwork(Network):
             size = {"n_features": hidden.shape[1]}
         outputs = {} if self.n_outputs is None else {"n_outputs": self.n_outputs}
         a, b, c = self.coefficients
-        strides = {"stride": self._settings["stride"], "padding": self._settings["padding"]}
+        strides = {"stride": self.stride, "padding": self.padding}
         others = {name: value for name, value in strides.items() if value != (name == "stride")}
         return {"n_neurons": self.n_neurons, **size, **outputs, "a": a, "b": b, "c": c, **others}
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
-from cvxnn.certificates import DualProof
 from cvxnn.layers.polynomial import Lifted, PolynomialRows
 from cvxnn.layers.rows import power_of_two
-from cvxnn.oracle.price import BOTH
+from cvxnn.oracle.price import BOTH, Price
 from cvxnn.oracle.sphere import SpherePeak, peaks
 
 # What a neuron has to be worth to be proposed, in units of beta.
@@ -20,19 +19,18 @@ _WORTH = 1.0 + 1e-9
 
 @final
 @dataclass(frozen=True)
-class PolynomialPrice:
-    """What dual points make of neurons.
+class PolynomialPrice(Price):
+    """Bounds on ``|v'phi(u)|`` over ``||u|| = 1``: of both signs, or the largest of all outputs.
 
     Attributes
     ----------
-    proof : DualProof
-        Bounds on ``|v'phi(u)|`` over ``||u|| = 1``: for one output of both signs, for several
-        the largest.
     lifted : tuple of Lifted
         ``v'phi(u)`` as a function of u, for each output.
     """
 
-    proof: DualProof
+    kind: ClassVar[str] = "sphere"
+    is_exact: ClassVar[bool] = True
+
     lifted: tuple[Lifted, ...]
 
     @classmethod
@@ -42,7 +40,7 @@ class PolynomialPrice:
         Examples
         --------
         >>> rows = PolynomialRows(np.array([[[1.0, 0.0]]]), (1.0, 2.0, 3.0))
-        >>> PolynomialPrice.of(rows, np.ones((1, 1))).proof.bounds.round(9).tolist()
+        >>> PolynomialPrice.of(rows, np.ones((1, 1))).bounds.round(9).tolist()
         [6.0, -2.0]
         """
         # Scaled by a power of two, so without rounding: products with a small v would vanish.
@@ -56,7 +54,7 @@ class PolynomialPrice:
             )
         found = np.array(bounds) * unit
         kept = found[0] if V.shape[1] == 1 else np.array([found.max()])
-        return cls(DualProof(V, kept, "sphere"), tuple(lifted))
+        return cls(kept, finished=True, lifted=tuple(lifted))
 
     def proposals(self, basis: FloatArray, beta: float, most: int) -> tuple[FloatArray, FloatArray]:
         """Neurons worth more than beta, in coordinates of orthonormal columns.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -80,17 +80,18 @@ class SearchedProblem:
     reach: float | None
     intercept: bool
 
-    def price(self, V: FloatArray) -> PolynomialPrice:
-        """What a dual point next to V proves, beside any intercept where there is one."""
-        problem = self.problem
+    def price(self, V: FloatArray) -> tuple[PolynomialPrice, DualProof]:
+        """Of a dual point next to V, and what that proves, beside any intercept if there is one."""
+        problem, V = self.problem, V.reshape(len(self.problem.Y), -1)
         if problem.n_outputs > 1:
-            return PolynomialPrice.of(
-                problem.rows, dual_point(problem, V, intercept=self.intercept)
-            )
-        if self.reach is None:
-            return PolynomialPrice.of(problem.rows, V.reshape(-1, 1))
-        price = PolynomialPrice.of(problem.rows, balanced(V.ravel())[:, None])
-        return replace(price, proof=beside_any_offset(price.proof, problem, self.reach))
+            V = dual_point(problem, V, intercept=self.intercept)
+        elif self.reach is not None:
+            V = balanced(V.ravel())[:, None]
+        price = PolynomialPrice.of(problem.rows, V)
+        proof = DualProof.priced(V, price)
+        if self.reach is not None:
+            proof = beside_any_offset(proof, problem, self.reach)
+        return price, proof
 
 
 @final
@@ -161,8 +162,8 @@ class PolynomialSearch(IncumbentSearch):
     def _priced(self) -> PolynomialPrice:
         """The oracle at the residual of the best factors, its bound kept if it is the best."""
         prediction = self._prediction(self._factors)
-        price = self._searched.price(self.problem.residual(prediction))
-        self._take(price.proof)
+        price, proof = self._searched.price(self.problem.residual(prediction))
+        self._take(proof)
         return price
 
     def _prediction(self, factors: Factors) -> FloatArray:

@@ -82,7 +82,8 @@ class PolynomialStrategy(Strategy):
         problem, none = self._problem, np.zeros((self._problem.rows.n_features, 0))
         searched = self._searched(problem, none, problem.rows)
         prediction = np.zeros_like(problem.target) + self.nothing().intercept
-        return searched.price(problem.residual(prediction)).proof
+        _, proof = searched.price(problem.residual(prediction))
+        return proof
 
     def _nothing(self, problem: Problem[PolynomialRows]) -> Neurons:
         if problem.n_outputs == 1 and not self._intercept:
