@@ -1,5 +1,6 @@
 """Polynomial networks: their semidefinite program, and the plain problem, written out anew."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from programs import in_cvxpy, search
 
 from cvxnn.array_types import FloatArray
+from cvxnn.losses import as_loss
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,15 @@ class Spectrahedron:
             predictions.append(flat @ cp.vec(pair[0] - pair[1], order="C") + b)
         f = predictions[0] if y.ndim == 1 else cp.vstack(predictions).T
         program = cp.Problem(cp.Minimize(in_cvxpy(cp, loss, f, y) + beta * price), constraints)
-        return float(program.solve(solver="CLARABEL"))
+        with warnings.catch_warnings():
+            # It stops short of its goal of 1e-8 at times; the tests ask for 1e-6.
+            warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
+            return float(program.solve(solver="CLARABEL"))
 
     def lowest(self, loss: Any, y: FloatArray, beta: float, m: int = 6) -> float:
         """Of forty random starts, over ``w_j = alpha_j^(1/2) u_j`` of both signs."""
         _, _, h = self.patches.shape
-        a, b, c = self.coefficients
+        (a, b, c), loss = self.coefficients, as_loss(loss)
         signs = np.resize([1.0, -1.0], m)
 
         def values(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

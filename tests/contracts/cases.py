@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import pytest
 from networks.cases import penalty, values
+from polynomials import Spectrahedron
 from programs import (
     COUNTS,
     KINKED,
@@ -70,7 +71,16 @@ class Case:
                 return draw_images(loss, shape)
             case cvxnn.LinearConv():
                 return draw(loss, *shape)
+            case cvxnn.Polynomial(filter_size=size) if size is not None:
+                return draw_images(loss, shape)
         return draw_rows(loss, *shape)
+
+    def scaled(self, size):
+        """The same for data times a number, where the activation is not homogeneous."""
+        match self.model:
+            case cvxnn.Polynomial(a=a, b=b, c=c) as model:
+                return replace(self, model=model.replaced(a=a / size, b=b, c=c * size))
+        return self
 
     def formula(self, X):
         """What networks of the model are on X, written out anew."""
@@ -85,6 +95,12 @@ class Case:
                 if gates is None:
                     gates = cvxnn.sample_patterns(X, n_gates, 0).directions
                 return Activations(X[:, None], masks=masks_of(X, gates, skip is not None))
+            case cvxnn.Polynomial(a=a, b=b, c=c) as model:
+                size, patches = model.filter_size, X[:, None]
+                if size is not None:
+                    sides = size if isinstance(size, tuple) else (size,) * (X.ndim - 1)
+                    patches = patches_by_loops(X, sides, model.stride, model.padding)
+                return Spectrahedron(patches, (a, b, c))
             case cvxnn.Conv() as conv:
                 size = conv.filter_size
                 sides = size if isinstance(size, tuple) else (size,) * (X.ndim - 1)
@@ -151,6 +167,14 @@ CASES = {
         Case("linear", cvxnn.LinearConv(), (8, 3, 2), (30, 8, 6), (*LOSSES, *COUNTS)),
         Case("circular", cvxnn.CircularConv(), (8, 4), (30, 20), LOSSES),
         Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
+        Case(
+            "polynomial", cvxnn.Polynomial(), (9, 3), (60, 6),
+            (*LOSSES[:2], *KINKS, *LOSSES[2:], *COUNTS),
+        ),
+        Case(
+            "quadratic filters", cvxnn.Polynomial(0.4, -0.2, 0.0, filter_size=2, stride=2, padding=1),
+            (9, 4), (20, 4, 4),
+        ),
     )
 }  # fmt: skip
 ALL = tuple(CASES.values())
@@ -159,7 +183,7 @@ FEW = [
     CASES[name]
     for name in (
         "ReLU", "leaky", "penalised skip", "free skip", "groups", "gates", "drawn gates", "filters",
-        "averages and biases", "maxima", "linear", "circular",
+        "averages and biases", "maxima", "linear", "circular", "polynomial",
     )
 ]  # fmt: skip
 

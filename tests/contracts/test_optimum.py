@@ -60,6 +60,9 @@ def test_neurons_are_balanced(case, loss):
     network = cases.solved(case.name, loss, case.methods[0]).network
     arrays = dict(network._arrays)
     output = arrays.pop("output_weights").reshape(network.n_neurons, -1)
+    if isinstance(network, cvxnn.PolynomialNetwork):
+        # These have the length 1 instead.
+        output = np.ones((network.n_neurons, 1))
     hidden = [arrays[name] for name in ("hidden_weights", "filters", "biases") if name in arrays]
     weights = np.column_stack([part.reshape(network.n_neurons, -1) for part in hidden])
     lengths = [np.linalg.norm(part, axis=1) for part in (weights, output)]
@@ -154,7 +157,9 @@ def test_nothing_is_learned_from_a_large_beta(case, loss):
 def test_blank_data(case, blank):
     X, y = case.data()
     data = {"X": X, "y": y} | {blank: 0.0 * (X if blank == "X" else y)}
-    is_nothing = blank == "y" or not getattr(case.model, "bias", False)
+    is_nothing = blank == "y" or not (
+        getattr(case.model, "bias", False) or getattr(case.model, "c", 0.0)
+    )
     # Of a constant the sampled patterns may miss some.
     for method in case.methods if is_nothing else case.methods[:1]:
         solution = case.solve(**data, method=method, tol=1e-12)

@@ -187,4 +187,5 @@ class PolynomialRows:
         return values if K == 1 else np.repeat(values / K, K, axis=0)
 
     def _chunk_rows(self, width: int = 0) -> int:
-        return max(1, _CHUNK // (self.n_patches * max(self.n_features, width)))
+        most = _CHUNK // (self.n_patches * max(self.n_features, width))
+        return min(max(1, most), self.n_predictions)

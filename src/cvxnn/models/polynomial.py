@@ -108,6 +108,21 @@ class PolynomialNetwork(Network):
         return a, b, c
 
     @property
+    def a(self) -> float:
+        """Of the square."""
+        return self.coefficients[0]
+
+    @property
+    def b(self) -> float:
+        """Of the linear term."""
+        return self.coefficients[1]
+
+    @property
+    def c(self) -> float:
+        """The constant of the activation."""
+        return self.coefficients[2]
+
+    @property
     def stride(self) -> int:
         """Of filters: pixels from one patch to the next."""
         return int(self._settings["stride"])

@@ -96,7 +96,8 @@ class FactorObjective:
         Which neurons there are.
     intercept : bool
         Whether intercepts move, too.
-    deadline : Deadline
+    deadline : Deadline, optional
+        When a descent is to end; without one neither that nor Ctrl-C is looked at.
 
     Notes
     -----
@@ -108,19 +109,19 @@ class FactorObjective:
         self,
         problem: Problem[PolynomialRows],
         factors: Factors,
-        deadline: Deadline,
+        deadline: Deadline | None = None,
         *,
-        intercept: bool,
+        intercept: bool = False,
     ) -> None:
         self._problem, self._factors, self._deadline = problem, factors, deadline
         self.intercept = intercept
-        self._at: _Point | None = None
+        self._at: FactorPoint | None = None
 
-    def at(self, point: FloatArray) -> _Point:
+    def at(self, point: FloatArray) -> FactorPoint:
         """What products with one Hessian share."""
         if self._at is None or not np.array_equal(self._at.point, point):
             self.check()
-            self._at = _Point(self._problem, self._factors.moved(point), point, self)
+            self._at = FactorPoint(self._problem, self._factors.moved(point), point, self)
         return self._at
 
     def value_and_gradient(self, point: FloatArray) -> tuple[float, FloatArray]:
@@ -128,19 +129,26 @@ class FactorObjective:
         found = self.at(point)
         return found.value, found.gradient
 
-    def curvature(self, point: FloatArray) -> _Point:
+    def curvature(self, point: FloatArray) -> FactorPoint:
         """The Hessian as a map."""
         return self.at(point)
 
     def check(self) -> None:
         """OutOfTimeError when time is up or Ctrl-C has been pressed."""
-        if self._deadline.passed or interrupt_pending():
+        if self._deadline is not None and (self._deadline.passed or interrupt_pending()):
             raise OutOfTimeError
 
 
 @final
-class _Point:
-    """Value, gradient and Hessian at factors."""
+class FactorPoint:
+    """Value, gradient and Hessian at factors.
+
+    Attributes
+    ----------
+    point : ndarray, shape (p,)
+        The factors, and perhaps intercepts, in one vector.
+    prediction : ndarray, shape (n, c)
+    """
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from cvxnn.solvers.intercept.proof import beside_any_offset
 from cvxnn.solvers.line_search import best_size
 from cvxnn.solvers.outputs.intercept import dual_point
 from cvxnn.solvers.polynomial.decomposition import reduced
-from cvxnn.solvers.polynomial.factors import FactorObjective, Factors
+from cvxnn.solvers.polynomial.factors import FactorObjective, FactorPoint, Factors
 from cvxnn.solvers.search import IncumbentSearch
 
 # Of the sums behind an objective: the share that making neurons fewer may cost.
@@ -51,7 +51,7 @@ class SearchSettings:
     steps: int = 30
     products: int = 200
     rest: float = 0.03
-    last: float = 1e-10
+    last: float = 1e-15
     spare: float = 1e-2
     worth: float = 1.0 - 1e-3
 
@@ -124,6 +124,10 @@ class PolynomialSearch(IncumbentSearch):
             self._offer(Factors.of(start.turned(basis)))
         self._price = self._priced()
 
+    def begin(self) -> None:
+        """The neurons of the first round at their best sizes, in a few passes over the data."""
+        self._offer(self._with_proposals(self._factors))
+
     def step(self, tol: float) -> None:
         """One round; one that is cut short leaves the best so far."""
         check_interrupt()
@@ -143,8 +147,7 @@ class PolynomialSearch(IncumbentSearch):
         """Nothing is left to do: neurons are as few as their ranks allow."""
 
     def _value(self, factors: Factors) -> float:
-        objective = FactorObjective(self._turned, factors, Deadline(), intercept=False)
-        return objective.at(factors.vector(intercept=False)).value
+        return self._at(factors).value
 
     def _rounding(self) -> float:
         """What rounding may change the objective by, about."""
@@ -167,9 +170,10 @@ class PolynomialSearch(IncumbentSearch):
         return price
 
     def _prediction(self, factors: Factors) -> FloatArray:
-        objective = FactorObjective(self._turned, factors, Deadline(), intercept=False)
-        prediction = objective.at(factors.vector(intercept=False)).prediction
-        return prediction.reshape(self.problem.target.shape)
+        return self._at(factors).prediction.reshape(self.problem.target.shape)
+
+    def _at(self, factors: Factors) -> FactorPoint:
+        return FactorObjective(self._turned, factors).at(factors.vector(intercept=False))
 
     def _with_proposals(self, factors: Factors) -> Factors:
         """With the neurons that the oracle finds, at sizes that are best for them alone."""

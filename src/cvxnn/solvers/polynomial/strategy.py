@@ -70,7 +70,7 @@ class PolynomialStrategy(Strategy):
     def opening(self) -> Neurons:
         """The network of the first round's neurons, at their best sizes."""
         search = self.open_for(self._problem, None, Deadline())
-        search.step(1.0)
+        search.begin()
         return search.incumbent()
 
     def nothing(self) -> Neurons:
