@@ -172,7 +172,8 @@ CASES = {
             (*LOSSES[:2], *KINKS, *LOSSES[2:], *COUNTS),
         ),
         Case(
-            "quadratic filters", cvxnn.Polynomial(0.4, -0.2, 0.0, filter_size=2, stride=2, padding=1),
+            "quadratic filters",
+            cvxnn.Polynomial(0.4, -0.2, 0.0, filter_size=2, stride=2, padding=1),
             (9, 4), (20, 4, 4),
         ),
     )

@@ -304,8 +304,10 @@ ROWS = _named(
     polynomial("polynomial", (6, 4), (4,)),
 )
 ROWS |= _named(
-    *(with_intercept(ROWS[name]) for name in
-      ("ReLU", "modulus and skip", "gated", "circular 5", "polynomial"))
+    *(
+        with_intercept(ROWS[name])
+        for name in ("ReLU", "modulus and skip", "gated", "circular 5", "polynomial")
+    )
 )
 POOLINGS = ("sum", "average", "max")
 IMAGES = _named(
@@ -325,7 +327,14 @@ LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 
 CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR, with_intercept(LINEAR))}
 RELU = ROWS["ReLU"]
 # One of each kind, small.
-KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"], ROWS["polynomial"]]
+KINDS = [
+    RELU,
+    ROWS["gated"],
+    IMAGES["geometry 0, sum"],
+    LINEAR,
+    ROWS["circular 5"],
+    ROWS["polynomial"],
+]
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.kind.__name__)

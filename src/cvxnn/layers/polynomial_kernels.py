@@ -68,7 +68,8 @@ def precise_values(
 
     Examples
     --------
-    >>> high, low = precise_values(np.array([[3.0]]), np.ones((1, 1)), np.ones(1), (1.0, 2.0, 3.0), 1)
+    >>> one = np.ones((1, 1))
+    >>> high, low = precise_values(np.array([[3.0]]), one, np.ones(1), (1.0, 2.0, 3.0), 1)
     >>> high
     array([18.])
     """

@@ -193,7 +193,9 @@ class PolynomialNetwork(Network):
                 precise_values(rows.table, hidden, column, rows.coefficients, rows.n_patches)
                 for column in columns.T
             ]
-            high, low = (np.column_stack(part).reshape(values.shape) for part in zip(*pairs))
+            high, low = (
+                np.column_stack([pair[k] for pair in pairs]).reshape(values.shape) for k in (0, 1)
+            )
             return PrecisePrediction(high, low, precise_error(rows.n_patches * m + h) * moduli)
 
         return Prediction(values, moduli, roundings, precise)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import Self, final
 
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.layers.polynomial import Lifted, PolynomialRows
 from cvxnn.layers.rows import power_of_two
-from cvxnn.oracle.price import BOTH, Price
+from cvxnn.oracle.price import BOTH
 from cvxnn.oracle.sphere import SpherePeak, peaks
 
 # What a neuron has to be worth to be proposed, in units of beta.
@@ -19,18 +19,19 @@ _WORTH = 1.0 + 1e-9
 
 @final
 @dataclass(frozen=True)
-class PolynomialPrice(Price):
-    """Bounds on ``|v'phi(u)|`` over ``||u|| = 1``: of both signs, or the largest of all outputs.
+class PolynomialPrice:
+    """What dual points make of neurons.
 
     Attributes
     ----------
+    bounds : ndarray
+        On ``|v'phi(u)|`` over ``||u|| = 1``, rounding included: of one output for both signs,
+        shape (2,), of several the largest, (1,).
     lifted : tuple of Lifted
         ``v'phi(u)`` as a function of u, for each output.
     """
 
-    kind: ClassVar[str] = "sphere"
-    is_exact: ClassVar[bool] = True
-
+    bounds: FloatArray
     lifted: tuple[Lifted, ...]
 
     @classmethod
@@ -54,9 +55,9 @@ class PolynomialPrice(Price):
             )
         found = np.array(bounds) * unit
         kept = found[0] if V.shape[1] == 1 else np.array([found.max()])
-        return cls(kept, finished=True, lifted=tuple(lifted))
+        return cls(kept, tuple(lifted))
 
-    def proposals(self, basis: FloatArray, beta: float, most: int) -> tuple[FloatArray, FloatArray]:
+    def neurons(self, basis: FloatArray, beta: float, most: int) -> tuple[FloatArray, FloatArray]:
         """Neurons worth more than beta, in coordinates of orthonormal columns.
 
         Returns

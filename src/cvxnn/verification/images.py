@@ -18,9 +18,7 @@ def sides_of(settings: Mapping[str, Any]) -> int | tuple[int, ...]:
     return tuple(map(int, sides)) if isinstance(sides, (list, tuple)) else count(sides, 1)
 
 
-def patches_in(
-    data: FloatArray, sides: tuple[int, ...], stride: int, padding: int
-) -> FloatArray:
+def patches_in(data: FloatArray, sides: tuple[int, ...], stride: int, padding: int) -> FloatArray:
     """What filters look at, shape (n, K, h); InputError if data are no images for them.
 
     Examples

@@ -53,7 +53,7 @@ def decomposed(P: FloatArray, nothing: float = _NOTHING) -> FloatArray:
 
     Examples
     --------
-    >>> decomposed(np.array([[1.0, 1.0], [2.0, 2.0]])).round(6) ** 2
+    >>> (decomposed(np.array([[1.0, 1.0], [2.0, 2.0]])) ** 2).round(6)
     array([[5.]])
     """
     _, values, vectors = np.linalg.svd(P, full_matrices=False)

@@ -88,7 +88,7 @@ class SearchedProblem:
         elif self.reach is not None:
             V = balanced(V.ravel())[:, None]
         price = PolynomialPrice.of(problem.rows, V)
-        proof = DualProof.priced(V, price)
+        proof = DualProof(V, price.bounds, "sphere")
         if self.reach is not None:
             proof = beside_any_offset(proof, problem, self.reach)
         return price, proof
@@ -178,7 +178,7 @@ class PolynomialSearch(IncumbentSearch):
     def _with_proposals(self, factors: Factors) -> Factors:
         """With the neurons that the oracle finds, at sizes that are best for them alone."""
         beta = self.problem.beta
-        directions, outputs = self._price.proposals(self.basis, beta, SETTINGS.most)
+        directions, outputs = self._price.neurons(self.basis, beta, SETTINGS.most)
         if not len(directions):
             return factors
         sizes = self._sizes(self._prediction(factors), directions, outputs)
