@@ -397,9 +397,8 @@ def _normalised(hidden: FloatArray) -> FloatArray:
     if not (largest > 0.0).all():
         raise InputError("hidden_weights must have rows of a length above 0.")
     relative = flat / largest[:, None]
-    squares = (flat * flat).sum(axis=1)
-    is_unit = np.abs(squares - 1.0) <= 4.0 * (flat.shape[1] + 4) * EPS
     lengths = np.linalg.norm(relative, axis=1)
+    is_unit = np.abs(lengths * largest - 1.0) <= 2.0 * (flat.shape[1] + 4) * EPS
     scaled = np.where(is_unit[:, None], flat, relative / lengths[:, None])
     found = scaled.reshape(hidden.shape)
     found.setflags(write=False)

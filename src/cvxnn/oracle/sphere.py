@@ -84,6 +84,8 @@ def peaks(matrix: FloatArray, vector: FloatArray, least: float, most: int) -> Fl
     >>> np.abs(peaks(np.diag([3.0, 1.0, 2.0]), np.zeros(3), 1.5, 9)).round(3).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    unit = _unit(matrix, vector)
+    matrix, vector, least = matrix / unit, vector / unit, least / unit
     found: list[FloatArray] = []
     basis = np.eye(len(vector))
     while len(found) < min(most, len(vector)):

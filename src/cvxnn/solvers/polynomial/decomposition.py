@@ -11,14 +11,16 @@ from cvxnn.solvers.polynomial.factors import Factors
 _NOTHING = 1e-14
 
 
-def reduced(factors: Factors, nothing: float = _NOTHING) -> Factors:
-    """The same function and price with as many neurons as ranks, at most h + 1 for each sign.
+def reduced(factors: Factors, coefficients: tuple[float, float, float]) -> Factors:
+    """The same function at no higher a price, with as many neurons as ranks.
+
+    These are at most h + 1 for each sign and output, of a square alone h for both signs.
 
     Parameters
     ----------
     factors : Factors
-    nothing : float
-        Share of the largest eigenvalue below which one is dropped.
+    coefficients : tuple of float
+        a, b and c.
 
     Notes
     -----
@@ -28,13 +30,17 @@ def reduced(factors: Factors, nothing: float = _NOTHING) -> Factors:
     (handbook B.7; B. Bartan and M. Pilanci, Neural spectrahedra and semidefinite lifts,
     Math. Program. 2025).
     """
+    a, b, c = coefficients
+    if c == 0.0 and (a == 0.0 or b == 0.0):
+        return _of_both_signs(factors, is_square=b == 0.0)
     parts: list[FloatArray] = []
     outputs: list[FloatArray] = []
     for head in np.unique(factors.outputs, axis=0):
         mine = (factors.outputs == head).all(axis=1)
         W = factors.W[mine]
         if len(W) > 1:
-            W = decomposed(np.column_stack([W, factors.lengths[mine]]), nothing)
+            lengths = factors.lengths[mine]
+            W = _axes(W) if b == 0.0 else decomposed(np.column_stack([W, lengths]))
         parts.append(W)
         outputs.append(np.broadcast_to(head, (len(W), len(head))))
     if not parts:
@@ -42,14 +48,39 @@ def reduced(factors: Factors, nothing: float = _NOTHING) -> Factors:
     return Factors(np.vstack(parts), np.vstack(outputs), factors.intercept)
 
 
-def decomposed(P: FloatArray, nothing: float = _NOTHING) -> FloatArray:
+def _of_both_signs(factors: Factors, *, is_square: bool) -> Factors:
+    """Of a square alone the eigenvectors of the quadratic form, of a line alone its slope."""
+    h, count = factors.W.shape[1], factors.outputs.shape[1]
+    parts, outputs = [np.zeros((0, h))], [np.zeros((0, count))]
+    for k, signs in enumerate(factors.outputs.T):
+        scaled = signs[:, None] * factors.W
+        if is_square:
+            values, vectors = np.linalg.eigh(scaled.T @ factors.W)
+        else:
+            slope = factors.lengths @ scaled
+            length = np.linalg.norm(slope)
+            values = np.array([length])
+            vectors = slope[:, None] / length if length > 0.0 else slope[:, None]
+        kept = np.abs(values) > _NOTHING * np.abs(values).max(initial=0.0)
+        parts.append(np.sqrt(np.abs(values[kept]))[:, None] * vectors.T[kept])
+        outputs.append(np.sign(values[kept])[:, None] * np.eye(count)[k])
+    return Factors(np.vstack(parts), np.vstack(outputs), factors.intercept)
+
+
+def _axes(W: FloatArray) -> FloatArray:
+    """Orthogonal factors of the same ``W'W``."""
+    _, values, vectors = np.linalg.svd(W, full_matrices=False)
+    kept = values > np.sqrt(_NOTHING) * values[0]
+    return np.asarray(values[kept, None] * vectors[kept])
+
+
+def decomposed(P: FloatArray) -> FloatArray:
     """Factors w of ``P'P = sum_j (w_j, ||w_j||)(w_j, ||w_j||)'``, shape (rank, h).
 
     Parameters
     ----------
     P : ndarray, shape (k, h + 1)
         With ``tr(P diag(I, -1) P') = 0``.
-    nothing : float
 
     Examples
     --------
@@ -57,7 +88,7 @@ def decomposed(P: FloatArray, nothing: float = _NOTHING) -> FloatArray:
     array([[5.]])
     """
     _, values, vectors = np.linalg.svd(P, full_matrices=False)
-    kept = values > np.sqrt(nothing) * values[0]
+    kept = values > np.sqrt(_NOTHING) * values[0]
     left = list(values[kept, None] * vectors[kept])
     found: list[FloatArray] = []
     while left:

@@ -136,8 +136,9 @@ class PolynomialSearch(IncumbentSearch):
         moved = self._descended(grown, tol)
         self._offer(moved)
         allowed = self._rounding()
-        for fewer in (reduced(moved), reduced(self._without_spare(moved))):
-            self._offer(fewer, allowed)
+        coefficients = self.problem.rows.coefficients
+        for factors in (moved, self._without_spare(moved)):
+            self._offer(reduced(factors, coefficients), allowed)
         self._price = self._priced()
         self.n_blocks = len(grown.W)
         advanced = (self.objective, self.bound) != before
