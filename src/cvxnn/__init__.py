@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from cvxnn.models.gated import GatedNetwork as GatedNetwork
     from cvxnn.models.linear_conv import LinearCNN as LinearCNN
     from cvxnn.models.linear_conv import LinearConv as LinearConv
+    from cvxnn.models.quantized import Quantized as Quantized
+    from cvxnn.models.quantized import QuantizedNetwork as QuantizedNetwork
     from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network as Network
     from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
@@ -112,6 +114,7 @@ _NAMES = {
     "cvxnn.models.conv": "ConvolutionalNetwork",
     "cvxnn.models.gated": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
+    "cvxnn.models.quantized": "QuantizedNetwork",
     "cvxnn.networks": "Network TwoLayerNetwork",
     "cvxnn.networks.storage": "load_certificate",
     "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",

@@ -33,6 +33,23 @@ class GatedLinear(Module):  # type: ignore[misc]
         return self.hidden(X) * (linear(X, self.gates, self.gate_biases) >= 0.0)
 
 
+class Product(Module):  # type: ignore[misc]
+    """The product, entry by entry, of what two layers make of the same rows.
+
+    Attributes
+    ----------
+    left, right : torch.nn.Linear
+    """
+
+    def __init__(self, left: Linear, right: Linear) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Activations of shape (n, m) for X of shape (n, d)."""
+        return cast(Tensor, self.left(X) * self.right(X))
+
+
 class Sum(Module):  # type: ignore[misc]
     """The sum of what several modules make of the same rows.
 

@@ -65,6 +65,11 @@ class Writer:
         biases = None if stage.gates.bias is None else self._tensor(stage.gates.bias)
         return GatedLinear(self._tensor(stage.gates.weight), biases, self.affine(stage.sums))
 
+    def product(self, stage: stages.Product) -> Module:
+        from cvxnn.exchange.torch_layers import Product
+
+        return Product(self.affine(stage.left), self.affine(stage.right))
+
     def sum(self, stage: stages.Sum) -> Module:
         from cvxnn.exchange.torch_layers import Sum
 
@@ -115,6 +120,7 @@ MODULES: dict[type[stages.Stage], Callable[[Writer, Any], Module]] = {
     stages.Affine: Writer.affine,
     stages.Activation: Writer.activation,
     stages.Gate: Writer.gate,
+    stages.Product: Writer.product,
     stages.Sum: Writer.sum,
     stages.Convolution: Writer.convolution,
     stages.Pooling: Writer.pooling,

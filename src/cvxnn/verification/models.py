@@ -38,6 +38,7 @@ from cvxnn.verification.kinds import (
     weights_of,
 )
 from cvxnn.verification.outputs.gates import largest_norm_of_gates
+from cvxnn.verification.quantized import CheckedQuantized
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
@@ -380,7 +381,14 @@ class CheckedCircularConv(BilinearModel):
 
 CHECKED: dict[str, type[CheckedModel]] = {
     model.kind: model
-    for model in (CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv)
+    for model in (
+        CheckedReLU,
+        CheckedConv,
+        CheckedGates,
+        CheckedLinearConv,
+        CheckedCircularConv,
+        CheckedQuantized,
+    )
 }
 
 
