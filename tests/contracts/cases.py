@@ -22,6 +22,7 @@ from programs import (
     patches_by_loops,
 )
 from solvers.gauge.linear_networks import Circular, Patches, local_search
+from solvers.quantized.sign_networks import Pairs
 
 import cvxnn
 from cvxnn.losses import as_loss
@@ -60,6 +61,11 @@ class Case:
     beta: float = 0.2
 
     @property
+    def degree(self):
+        """Of the neurons in X."""
+        return 2 if isinstance(self.model, cvxnn.Quantized) else 1
+
+    @property
     def methods(self):
         return self.model.capabilities.methods
 
@@ -94,6 +100,8 @@ class Case:
                 if conv.pooling == "average":
                     patches = patches / patches.shape[1]
                 return Activations(patches, conv.slope, conv.pooling == "max")
+            case cvxnn.Quantized():
+                return Pairs(X)
         return Bilinear(Circular(X) if X.ndim == 2 else Patches(X))
 
     def solve(self, loss="squared", X=None, y=None, **options):
@@ -151,6 +159,7 @@ CASES = {
         Case("linear", cvxnn.LinearConv(), (8, 3, 2), (30, 8, 6), (*LOSSES, *COUNTS)),
         Case("circular", cvxnn.CircularConv(), (8, 4), (30, 20), LOSSES),
         Case("odd circle", cvxnn.CircularConv(), (8, 5), (30, 21)),
+        Case("signs", cvxnn.Quantized(), (8, 3), (60, 18), (*LOSSES, *COUNTS)),
     )
 }  # fmt: skip
 ALL = tuple(CASES.values())
@@ -159,7 +168,7 @@ FEW = [
     CASES[name]
     for name in (
         "ReLU", "leaky", "penalised skip", "free skip", "groups", "gates", "drawn gates", "filters",
-        "averages and biases", "maxima", "linear", "circular",
+        "averages and biases", "maxima", "linear", "circular", "signs",
     )
 ]  # fmt: skip
 

@@ -15,7 +15,14 @@ import pytest
 from programs import patches_by_loops
 from scipy.linalg import circulant
 
-from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
+from cvxnn import (
+    CircularCNN,
+    ConvolutionalNetwork,
+    GatedNetwork,
+    LinearCNN,
+    QuantizedNetwork,
+    TwoLayerNetwork,
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,12 @@ class Case:
     def settings(self):
         """Its other arguments."""
         return dict(self.network._settings)
+
+    def other(self, name):
+        """An array that this argument may be, too."""
+        # The opposite of a sign is one.
+        factor = -1.0 if name.endswith("_signs") else 2.0
+        return factor * self.arrays[name]
 
     def made(self, **changed):
         """A network of this kind with some arguments changed."""
@@ -157,6 +170,13 @@ def circular_values(network, X):
     return sum((product(product(exact(X), exact(circulant(u))), exact(w)) for u, w in pairs), zeros)
 
 
+def quantized_values(network, X):
+    left, right = (
+        product(exact(X), exact(signs).T) for signs in (network.left_signs, network.right_signs)
+    )
+    return product(left * right, exact(network.output_weights))
+
+
 # The values of a kind, and what is in its penalty: arrays by name.
 FORMULAS = {
     TwoLayerNetwork: (dense_values, ("hidden_weights", "output_weights")),
@@ -164,6 +184,7 @@ FORMULAS = {
     ConvolutionalNetwork: (convolutional_values, ("filters", "output_weights", "biases")),
     LinearCNN: (linear_values, ("filters", "output_weights")),
     CircularCNN: (circular_values, ("filters", "output_weights")),
+    QuantizedNetwork: (quantized_values, ()),
 }
 
 
@@ -180,6 +201,8 @@ def square_of_norm(vector, l1_ratio):
 
 def penalty(network):
     """What beta multiplies, to 60 digits."""
+    if isinstance(network, QuantizedNetwork):
+        return sum(abs(exact(network.output_weights)), Fraction(0))
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
     if getattr(network, "l1_ratio", 0.0):
         hidden, *squared = squared
@@ -239,6 +262,11 @@ def convolutional(geometry, pooling, slope, has_biases):
     return Case(f"geometry {geometry}, {pooling}", make, shape, shape[1 : len(filter_shape)])
 
 
+def quantized(m):
+    left, right = (np.where(normal(m, 4, k) >= 0.0, 1.0, -1.0)[..., 0] for k in (1, 2))
+    return QuantizedNetwork(left, right, normal(m))
+
+
 def circular(d):
     return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
 
@@ -268,9 +296,10 @@ ROWS = _named(
     dense("l1 ratio 1 and skip", skip=True, l1_ratio=1.0),
     Case("gated", gated, (6, 4)),
     *map(circular, (2, 5, 6)),
+    Case("signs", quantized, (6, 4)),
 )
 ROWS |= _named(
-    *(with_intercept(ROWS[name]) for name in ("ReLU", "modulus and skip", "gated", "circular 5"))
+    *(with_intercept(ROWS[name]) for name in ("ReLU", "modulus and skip", "gated", "circular 5", "signs"))
 )
 POOLINGS = ("sum", "average", "max")
 IMAGES = _named(
@@ -286,7 +315,9 @@ LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 
 CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR, with_intercept(LINEAR))}
 RELU = ROWS["ReLU"]
 # One of each kind, small.
-KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"]]
+KINDS = [
+    RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"], ROWS["signs"],
+]  # fmt: skip
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.kind.__name__)
