@@ -15,9 +15,11 @@ from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
 
 # Steps at most, the gain of one, relative, at which the rest is rounding, and how many such.
 _STEPS, _GAIN, _PATIENCE = 100, 1e-15, 3
+# Distance of the slopes from what an optimum has, in shares of beta, at which sizes are right.
+_SLOPE = 1e-11
 # Shares of the curvature of the parabolas above the loss that are taken where it has less: the
 # first, the last, and from one step to the next.
-_FIRST, _LAST, _FACTOR = 1.0, 1e-9, 0.1
+_FIRST, _LAST, _FACTOR = 0.1, 1e-9, 0.01
 _MOST_HALVINGS = 1000
 
 
@@ -68,6 +70,8 @@ def best_sizes(
     for _ in range(_STEPS):
         deadline.check()
         gradient = problem.loss.gradient(prediction, y)
+        if _is_optimal(columns.T @ -gradient, sizes, beta):
+            break
         root = np.sqrt(_curvature(problem, prediction, gradient, share))
         target = root * prediction - gradient / root
         ahead = nonnegative_lasso(root[:, None] * columns, target, beta, sizes, deadline)
@@ -77,14 +81,22 @@ def best_sizes(
         reached_at = end if t == 1.0 else (1.0 - t) * prediction + t * end
         reached = problem.value(reached_at, float(moved.sum()))
         gain = value - reached
-        if gain > 0.0:
-            sizes, prediction, value = moved, reached_at, reached
         is_small = gain <= _GAIN * abs(value)
-        idle = idle + 1 if is_small and share <= _LAST else 0
-        if idle == _PATIENCE or (is_small and problem.loss.is_quadratic):
+        # Where only rounding is left of values, slopes still come closer.
+        if gain >= -_GAIN * abs(value):
+            sizes, prediction, value = moved, reached_at, reached
+        idle = idle + 1 if is_small else 0
+        if idle == _PATIENCE:
             break
         share = max(share * _FACTOR, _LAST) if t > 0.5 else min(1.0, share / _FACTOR)
     return sizes
+
+
+def _is_optimal(values: FloatArray, sizes: FloatArray, beta: float) -> bool:
+    """Whether no column is above beta, and those of a size are at it."""
+    above = float(values.max(initial=beta)) - beta
+    below = beta - float(values[sizes > 0.0].min(initial=beta))
+    return max(above, below) <= _SLOPE * beta
 
 
 def _curvature(
