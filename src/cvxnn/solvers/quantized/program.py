@@ -40,6 +40,8 @@ class SemidefiniteProgram:
     problem : Problem of QuantizedRows
         With a smooth loss.
     random_state : numpy.random.Generator
+    constant : float, optional
+        A first intercept, where a number is added to all predictions.
 
     Attributes
     ----------
@@ -63,13 +65,17 @@ class SemidefiniteProgram:
     """
 
     def __init__(
-        self, problem: Problem[QuantizedRows], random_state: np.random.Generator
+        self,
+        problem: Problem[QuantizedRows],
+        random_state: np.random.Generator,
+        constant: float | None = None,
     ) -> None:
         self._problem, self._random_state = problem, random_state
         self._X = problem.rows.X
         n, d = self._X.shape
         self._rank = min(d, int(np.sqrt(2.0 * (n + d))) + 1)
         self._oracle = QuantizedOracle(problem.rows, random_state)
+        self._has_intercept, self._intercept = constant is not None, constant or 0.0
         self._root, self._factors = self._start()
         self.value, self.is_done = self._objective(self._packed())[0], False
 
@@ -86,11 +92,11 @@ class SemidefiniteProgram:
 
     @property
     def prediction(self) -> FloatArray:
-        """``x_i'Z x_i``, shape (n,)."""
+        """``x_i'Z x_i``, and the intercept, shape (n,)."""
         A, B = self._split(self._factors)
         squares = ((self._X @ part) ** 2 for part in (A, B))
         plus, minus = (part.sum(axis=1) for part in squares)
-        return np.asarray(self.rho * (plus - minus))
+        return np.asarray(self.rho * (plus - minus) + self._intercept)
 
     def advance(self, steps: int, deadline: Deadline) -> None:
         """So many steps of L-BFGS; fewer when time is up or Ctrl-C was pressed."""
@@ -122,37 +128,38 @@ class SemidefiniteProgram:
     def _start(self) -> tuple[float, FloatArray]:
         """What the residual without neurons wants, with noise."""
         problem, d = self._problem, self._X.shape[1]
-        N = problem.rows.pull(problem.residual_at_zero)
+        alone = np.full_like(problem.y, self._intercept)
+        N = problem.rows.pull(problem.residual(alone))
         drawn = self._random_state.standard_normal((3, d, self._rank))
         left, right = unit_vectors(N, drawn[0], drawn[1], _SWEEPS)
         factors = np.hstack([left + right, left - right]) / 2.0
         factors += _NOISE * self._random_state.standard_normal(factors.shape) / np.sqrt(self._rank)
         factors /= np.linalg.norm(factors, axis=1)[:, None]
         self._root, self._factors = 1.0, factors
-        size = best_size(problem, np.zeros_like(problem.y), self.prediction)
+        size = best_size(problem, alone, self.prediction - alone)
         return float(np.sqrt(size)) or 1e-3, factors
 
     def _split(self, factors: FloatArray) -> tuple[FloatArray, FloatArray]:
         return factors[:, : self._rank], factors[:, self._rank :]
 
     def _packed(self) -> FloatArray:
-        return np.concatenate([[self._root], self._factors.ravel()])
+        return np.concatenate([[self._root, self._intercept], self._factors.ravel()])
 
     def _unpack(self, point: FloatArray) -> None:
-        factors = point[1:].reshape(self._factors.shape)
-        self._root = float(point[0])
+        factors = point[2:].reshape(self._factors.shape)
+        self._root, self._intercept = float(point[0]), float(point[1])
         self._factors = factors / np.linalg.norm(factors, axis=1)[:, None]
 
     def _objective(self, point: FloatArray) -> tuple[float, FloatArray]:
         """Of a root of rho and rows that need not be of length one, and its gradient in them."""
         problem, root = self._problem, float(point[0])
-        factors = point[1:].reshape(self._factors.shape)
+        factors = point[2:].reshape(self._factors.shape)
         lengths = np.linalg.norm(factors, axis=1)[:, None]
         units = factors / lengths
         A, B = self._split(units)
         XA, XB = self._X @ A, self._X @ B
         shape = (XA**2).sum(axis=1) - (XB**2).sum(axis=1)
-        prediction = root**2 * shape
+        prediction = root**2 * shape + float(point[1])
         slope = problem.loss.gradient(prediction, problem.y)
         pulled = np.hstack(
             [self._X.T @ (slope[:, None] * XA), -(self._X.T @ (slope[:, None] * XB))]
@@ -161,4 +168,6 @@ class SemidefiniteProgram:
         # Along a row nothing changes.
         pulled = (pulled - (pulled * units).sum(axis=1)[:, None] * units) / lengths
         of_root = 2.0 * root * (float(slope @ shape) + problem.beta)
-        return problem.value(prediction, root**2), np.concatenate([[of_root], pulled.ravel()])
+        of_intercept = float(slope.sum()) if self._has_intercept else 0.0
+        gradient = np.concatenate([[of_root, of_intercept], pulled.ravel()])
+        return problem.value(prediction, root**2), gradient

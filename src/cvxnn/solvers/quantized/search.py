@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, check_interrupt
 from cvxnn.layers.quantized import QuantizedRows
 from cvxnn.oracle.quantized.oracle import Bound, QuantizedOracle, SignPairs
 from cvxnn.problems import Problem
 from cvxnn.results import relative_gap
+from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.quantized.krivine import krivine_draws
 from cvxnn.solvers.quantized.neurons import QuantizedNeurons
 from cvxnn.solvers.quantized.program import SemidefiniteProgram
 from cvxnn.solvers.quantized.proofs import proof_of
 from cvxnn.solvers.quantized.settings import SETTINGS
-from cvxnn.solvers.quantized.sizes import best_sizes
+from cvxnn.solvers.quantized.sizes import Sizes, best_sizes
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -28,6 +30,8 @@ class QuantizedSearch(IncumbentSearch):
     """Column generation over pairs of vectors of signs.
 
         min  l(sum_j s_j (X u_j)(X v_j), y) + beta sum_j s_j,   s_j >= 0
+
+    or the same beside a number b that is added to all predictions.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ class QuantizedSearch(IncumbentSearch):
         For trees that may not end.
     certifies : bool
         Whether trees that may take seconds, and the relaxation, are asked.
+    constant : float, optional
+        The best intercept without neurons, where there is one beside them.
 
     Notes
     -----
@@ -60,6 +66,7 @@ class QuantizedSearch(IncumbentSearch):
         proof_time: ProofTime | None = None,
         *,
         certifies: bool = True,
+        constant: float | None = None,
     ) -> None:
         d = problem.rows.n_features
         none = np.zeros((0, d))
@@ -67,15 +74,21 @@ class QuantizedSearch(IncumbentSearch):
             problem, QuantizedNeurons.pairs(none, none, np.zeros(0)), "sign pairs", deadline
         )
         self._random_state, self._proof_time, self._certifies = random_state, proof_time, certifies
+        self._constant, self._reach = constant, 0.0
+        self._prediction = np.zeros_like(problem.y)
+        if constant is not None:
+            self._prediction += constant
+            self.neurons = replace(self.neurons, intercept=constant)
+            self.objective = problem.value(self._prediction)
+            self._reach = intercept_reach(problem, constant, self.objective)
         self._oracle = QuantizedOracle(problem.rows, random_state)
         self._left = self._right = none
         self._columns = np.zeros((problem.rows.n_predictions, 0))
-        self._sizes = np.zeros(0)
+        self._sizes = Sizes(np.zeros(0), constant or 0.0)
         self._program: SemidefiniteProgram | None = None
         self.is_cheap = d <= SETTINGS.few
-        self._prediction = np.zeros_like(problem.y)
-        v = problem.residual_at_zero
-        self._take(proof_of(v, self._oracle.exact(v) if self.is_cheap else self._oracle.quick(v)))
+        v = self._residual
+        self._note(v, self._oracle.exact(v) if self.is_cheap else self._oracle.quick(v))
         if start is not None and len(start):
             pairs = SignPairs.of(start.directions, start.partners * start.signs[:, None],
                                  start.sizes)  # fmt: skip
@@ -111,12 +124,11 @@ class QuantizedSearch(IncumbentSearch):
 
     def _found(self, tol: float) -> SignPairs:
         """Pairs above beta, which are not there yet."""
-        v = self.problem.residual(self._prediction)
-        least = self.problem.beta * (1.0 + SETTINGS.margin * min(tol, 1.0))
+        v, least = self._residual, self._least(tol)
         found = self._fresh(self._oracle.walk(v, least, SETTINGS.walks))
         if self.is_cheap:
             bound = self._oracle.exact(v)
-            self._take(proof_of(v, bound))
+            self._note(v, bound)
             if not len(found):
                 found = self._fresh(self._pair_of(bound, v).above(least))
         elif not len(found):
@@ -142,29 +154,51 @@ class QuantizedSearch(IncumbentSearch):
         if not len(pairs):
             return
         columns = self.problem.rows.activations(pairs.left, pairs.right)
-        start = np.concatenate([self._sizes, np.zeros(len(pairs))])
+        values = np.concatenate([self._sizes.values, np.zeros(len(pairs))])
+        start = Sizes(values, self._sizes.intercept)
         left, right = np.vstack([self._left, pairs.left]), np.vstack([self._right, pairs.right])
         columns = np.hstack([self._columns, columns])
-        sizes = best_sizes(self.problem, columns, start, self.deadline)
+        has_intercept = self._constant is not None
+        sizes = best_sizes(
+            self.problem, columns, start, self.deadline, intercept=has_intercept
+        )
         kept = self._kept(columns, sizes)
-        self._left, self._right, self._sizes = left[kept], right[kept], sizes[kept]
-        self._columns = columns[:, kept]
-        self._prediction = self._columns @ self._sizes
-        value = self.problem.value(self._prediction, float(self._sizes.sum()))
+        self._left, self._right, self._columns = left[kept], right[kept], columns[:, kept]
+        self._sizes = sizes = Sizes(sizes.values[kept], sizes.intercept)
+        self._prediction = sizes.prediction(self._columns)
+        value = self.problem.value(self._prediction, sizes.total)
         if value < self.objective:
-            alive = self._sizes > 0.0
-            self.neurons = QuantizedNeurons.pairs(
-                self._left[alive], self._right[alive], self._sizes[alive]
+            alive = sizes.values > 0.0
+            neurons = QuantizedNeurons.pairs(
+                self._left[alive], self._right[alive], sizes.values[alive]
             )
-            self.objective = value
+            self.neurons, self.objective = replace(neurons, intercept=sizes.intercept), value
 
-    def _kept(self, columns: FloatArray, sizes: FloatArray) -> FloatArray:
+    @property
+    def _residual(self) -> FloatArray:
+        return self.problem.residual(self._prediction)
+
+    def _least(self, tol: float) -> float:
+        """What a pair has to be above to be worth a round."""
+        return self.problem.beta * (1.0 + SETTINGS.margin * min(tol, 1.0))
+
+    def _note(self, v: FloatArray, bound: Bound) -> None:
+        """Take what is proven of a dual point, if it is the best proof."""
+        self._take(self._beside_all(proof_of(v, bound)))
+
+    def _beside_all(self, proof: DualProof) -> DualProof:
+        """A proof for neurons alone as one beside any intercept, where there is one."""
+        if self._constant is None:
+            return proof
+        return beside_any_offset(proof, self.problem, self._reach)
+
+    def _kept(self, columns: FloatArray, sizes: Sizes) -> IntArray:
         """The columns of a size, and of the others those that are nearest to one."""
-        alive = sizes > 0.0
+        alive = sizes.values > 0.0
         most = 2 * int(alive.sum()) + SETTINGS.spare
-        if len(sizes) <= most:
-            return np.arange(len(sizes))
-        values = columns.T @ self.problem.residual(columns @ sizes)
+        if len(alive) <= most:
+            return np.arange(len(alive))
+        values = columns.T @ self.problem.residual(sizes.prediction(columns))
         order = np.argsort(-np.where(alive, np.inf, values), kind="stable")
         return np.sort(order[:most])
 
@@ -175,16 +209,15 @@ class QuantizedSearch(IncumbentSearch):
     def _relax(self) -> None:
         """Some steps on the relaxation: its bound, and pairs drawn from it."""
         if self._program is None:
-            self._program = SemidefiniteProgram(self.problem, self._random_state)
+            self._program = SemidefiniteProgram(self.problem, self._random_state, self._constant)
         program = self._program
         program.advance(SETTINGS.steps, self.deadline)
-        proof = program.proof()
+        proof = self._beside_all(program.proof())
         self._take(proof)
         left = relative_gap(program.value, proof.bound(self.problem))
         program.is_done = program.is_done or left <= SETTINGS.closed
         u, _ = krivine_draws(*program.vectors, SETTINGS.draws, self._random_state)
-        v = self.problem.residual(self._prediction)
-        found = self._fresh(self._oracle.walk(v, self.problem.beta, 0, u))
+        found = self._fresh(self._oracle.walk(self._residual, self.problem.beta, 0, u))
         self._join(found.head(SETTINGS.most_new))
 
     def _conclude(self, tol: float) -> None:
@@ -192,13 +225,11 @@ class QuantizedSearch(IncumbentSearch):
         if not self._certifies:
             self.stationary = True
             return
-        v = self.problem.residual(self._prediction)
+        v = self._residual
         bound = self._by_tree(v)
         if bound.finished:
-            self._take(proof_of(v, bound))
-            least = self.problem.beta * (1.0 + SETTINGS.margin * min(tol, 1.0))
-            pairs = self._fresh(self._pair_of(bound, v).above(least))
-            self._join(pairs)
+            self._note(v, bound)
+            self._join(self._fresh(self._pair_of(bound, v).above(self._least(tol))))
             return
         if not self._is_relaxed:
             self._relax()

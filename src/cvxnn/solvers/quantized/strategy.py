@@ -9,6 +9,7 @@ import numpy as np
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers.quantized import QuantizedRows
+from cvxnn.losses.offset import best_offset
 from cvxnn.methods import Method
 from cvxnn.oracle.quantized.oracle import QuantizedOracle
 from cvxnn.problems import Neurons, Problem
@@ -17,8 +18,8 @@ from cvxnn.solvers.quantized.neurons import QuantizedNeurons
 from cvxnn.solvers.quantized.proofs import proof_of
 from cvxnn.solvers.quantized.search import QuantizedSearch
 from cvxnn.solvers.quantized.settings import SETTINGS
-from cvxnn.solvers.quantized.sizes import best_sizes
-from cvxnn.solvers.strategy import Strategy
+from cvxnn.solvers.quantized.sizes import Sizes, best_sizes
+from cvxnn.solvers.strategy import Join, Strategy
 
 # Pairs of a first network, at most.
 _FIRST = 16
@@ -61,17 +62,38 @@ class QuantizedStrategy(Strategy):
         certifies: bool = True,
     ) -> QuantizedSearch:
         """The same for another problem on the same rows."""
+        return self._search(problem, start, deadline, certifies)
+
+    def jointly(
+        self,
+        problem: Problem[QuantizedRows],
+        start: Neurons | None,
+        deadline: Deadline,
+        *,
+        certifies: bool = True,
+    ) -> QuantizedSearch:
+        """The same with an intercept, which is one more column, without a price."""
+        constant = best_offset(problem.loss, np.zeros_like(problem.y), problem.y)
+        return self._search(problem, start, deadline, certifies, constant)
+
+    def join(self, problem: Problem[QuantizedRows], deadline: Deadline) -> Join:
+        """At once: an intercept costs nothing."""
+        return Join.FIRST
+
+    def _search(
+        self,
+        problem: Problem[QuantizedRows],
+        start: Neurons | None,
+        deadline: Deadline,
+        certifies: bool,
+        constant: float | None = None,
+    ) -> QuantizedSearch:
         assert start is None or isinstance(start, QuantizedNeurons)
         certifies = certifies and self._method.certify and self._method.polish
         return QuantizedSearch(
-            problem, self._random_state, deadline, start, self._proof_time, certifies=certifies
-        )
-
-    @property
-    def asks(self) -> bool:
-        """Where trees, and relaxations, take longer than the rest."""
-        is_cheap = self._problem.rows.n_features <= SETTINGS.few
-        return self._method.certify and self._method.polish and not is_cheap
+            problem, self._random_state, deadline, start, self._proof_time,
+            certifies=certifies, constant=constant,
+        )  # fmt: skip
 
     def opening(self) -> QuantizedNeurons:
         """A few pairs that walks find for the residual without neurons."""
@@ -79,7 +101,7 @@ class QuantizedStrategy(Strategy):
         oracle = QuantizedOracle(rows, np.random.default_rng(0))
         found = oracle.walk(problem.residual_at_zero, problem.beta).head(_FIRST)
         columns = rows.activations(found.left, found.right)
-        sizes = best_sizes(problem, columns, np.zeros(len(found)))
+        sizes = best_sizes(problem, columns, Sizes(np.zeros(len(found)))).values
         neurons = QuantizedNeurons.pairs(found.left, found.right, sizes)
         return neurons.select(sizes > 0.0)
 
