@@ -299,7 +299,10 @@ ROWS = _named(
     Case("signs", quantized, (6, 4)),
 )
 ROWS |= _named(
-    *(with_intercept(ROWS[name]) for name in ("ReLU", "modulus and skip", "gated", "circular 5", "signs"))
+    *(
+        with_intercept(ROWS[name])
+        for name in ("ReLU", "modulus and skip", "gated", "circular 5", "signs")
+    )
 )
 POOLINGS = ("sum", "average", "max")
 IMAGES = _named(

@@ -93,7 +93,9 @@ def test_networks_without_what_they_may_have(stated):
     assert report.bound <= plain.objective
 
 
-@pytest.mark.parametrize("name", ["plain", "free", "penalised", "gates", "circular", "signs", "biases"])
+@pytest.mark.parametrize(
+    "name", ["plain", "free", "penalised", "gates", "circular", "signs", "biases"]
+)
 def test_objectives_are_those_of_the_formula(name):
     data, y, solution = solved(name)
     given = GivenNetwork.of(solution.network)

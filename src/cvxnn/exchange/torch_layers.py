@@ -34,20 +34,28 @@ class GatedLinear(Module):  # type: ignore[misc]
 
 
 class Product(Module):  # type: ignore[misc]
-    """The product, entry by entry, of what two layers make of the same rows.
+    """``(X u_j + b_j) (X v_j + c_j)`` for every pair of weights u_j and v_j.
 
     Attributes
     ----------
-    left, right : torch.nn.Linear
+    left, right : Tensor, shape (m, d)
+        Buffers: stored, moved and not trained.
+    left_biases, right_biases : Tensor, shape (m,), or None
+        The same.
     """
 
-    def __init__(self, left: Linear, right: Linear) -> None:
+    def __init__(
+        self, left: tuple[Tensor, Tensor | None], right: tuple[Tensor, Tensor | None]
+    ) -> None:
         super().__init__()
-        self.left, self.right = left, right
+        for name, (weights, biases) in {"left": left, "right": right}.items():
+            self.register_buffer(name, weights)
+            self.register_buffer(f"{name}_biases", biases)
 
     def forward(self, X: Tensor) -> Tensor:
         """Activations of shape (n, m) for X of shape (n, d)."""
-        return cast(Tensor, self.left(X) * self.right(X))
+        sides = linear(X, self.left, self.left_biases), linear(X, self.right, self.right_biases)
+        return sides[0] * sides[1]
 
 
 class Sum(Module):  # type: ignore[misc]

@@ -68,7 +68,10 @@ class Writer:
     def product(self, stage: stages.Product) -> Module:
         from cvxnn.exchange.torch_layers import Product
 
-        return Product(self.affine(stage.left), self.affine(stage.right))
+        sides = (stage.left, stage.right)
+        weights = [self._tensor(side.weight) for side in sides]
+        biases = [None if side.bias is None else self._tensor(side.bias) for side in sides]
+        return Product(*zip(weights, biases, strict=True))
 
     def sum(self, stage: stages.Sum) -> Module:
         from cvxnn.exchange.torch_layers import Sum
@@ -189,7 +192,8 @@ def to_torch(
     Notes
     -----
     The parameters are the weights of the network, so that what is trained further has
-    the same penalty; gates are buffers, which are stored and not trained. The sum over
+    the same penalty; gates, and the signs of a :class:`QuantizedNetwork`, are buffers, which
+    are stored and not trained. The sum over
     an image is an ``LPPool`` of norm 1. A convolutional network without filters becomes
     one of one filter that is zero: PyTorch has no convolutions of none. A
     :class:`LinearCNN` or :class:`CircularCNN` becomes the linear function that it is, one

@@ -108,7 +108,7 @@ class Gate(RowStage):
 
 @dataclass(frozen=True, eq=False)
 class Product(RowStage):
-    """``left(X) * right(X)``, entry by entry."""
+    """``left(X) * right(X)``, entry by entry; neither is trained."""
 
     left: Affine
     right: Affine

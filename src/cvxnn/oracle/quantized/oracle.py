@@ -169,9 +169,7 @@ class QuantizedOracle:
         N = self.rows.pull(v / unit)
         return self._pairs(N, left, signs_of(left @ N), unit)
 
-    def _pairs(
-        self, N: FloatArray, left: FloatArray, right: FloatArray, unit: float
-    ) -> SignPairs:
+    def _pairs(self, N: FloatArray, left: FloatArray, right: FloatArray, unit: float) -> SignPairs:
         return SignPairs.of(left, right, ((left @ N) * right).sum(axis=1) * unit)
 
     def exact(

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, FloatArray
+from cvxnn.array_types import EPS, Array, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.quantized.kernels import explore, length_of
 
@@ -139,7 +139,7 @@ def _extend(columns: FloatArray, best: FloatArray, first: int) -> None:
         best[first] = 1.0
 
 
-def _back(signs: FloatArray, order: FloatArray) -> FloatArray:
+def _back(signs: FloatArray, order: Array) -> FloatArray:
     found = np.empty_like(signs)
     found[order] = signs
     return found

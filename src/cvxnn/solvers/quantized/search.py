@@ -159,9 +159,7 @@ class QuantizedSearch(IncumbentSearch):
         left, right = np.vstack([self._left, pairs.left]), np.vstack([self._right, pairs.right])
         columns = np.hstack([self._columns, columns])
         has_intercept = self._constant is not None
-        sizes = best_sizes(
-            self.problem, columns, start, self.deadline, intercept=has_intercept
-        )
+        sizes = best_sizes(self.problem, columns, start, self.deadline, intercept=has_intercept)
         kept = self._kept(columns, sizes)
         self._left, self._right, self._columns = left[kept], right[kept], columns[:, kept]
         self._sizes = sizes = Sizes(sizes.values[kept], sizes.intercept)

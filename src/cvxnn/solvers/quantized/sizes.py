@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from scipy.optimize import brentq
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.problems import Problem
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
@@ -120,7 +120,7 @@ def best_sizes(
         target = root * prediction - gradient / root
         ahead = _lasso(root[:, None] * columns, target, root, beta, sizes, deadline, intercept)
         end = ahead.prediction(columns)
-        t = _step(problem, prediction, end, ahead.total - sizes.total)
+        t = _step(problem, prediction, end, sizes.total, ahead.total)
         moved = sizes.towards(ahead, t)
         reached_at = end if t == 1.0 else (1.0 - t) * prediction + t * end
         reached = problem.value(reached_at, moved.total)
@@ -172,16 +172,20 @@ def _curvature(
     return np.maximum(own, np.maximum(shares, max(share, _LAST)) * above)
 
 
-def _step(problem: Problem[Any], start: FloatArray, end: FloatArray, growth: float) -> float:
-    """Where the objective is least on the way between two predictions, sizes growing by so much."""
-    move = end - start
+def _step(
+    problem: Problem[Any], start: FloatArray, end: FloatArray, before: float, after: float
+) -> float:
+    """Where the objective is least on the way between two predictions of these total sizes."""
+    move, growth, totals = end - start, after - before, before + after
 
     @cache
     def slope(t: float) -> float:
         gradient = problem.loss.gradient(start + t * move, problem.y)
         return float(gradient @ move) + problem.beta * growth
 
-    if slope(1.0) <= 0.0:
+    # What the slope is a difference of: its sign is none where it is the rounding of that.
+    size = float(np.abs(problem.loss.gradient(end, problem.y)) @ (np.abs(start) + np.abs(end)))
+    if slope(1.0) <= 8.0 * EPS * (size + problem.beta * totals):
         return 1.0
     if slope(0.0) >= 0.0:
         return 0.0
