@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from cvxnn.models.linear_conv import LinearConv as LinearConv
     from cvxnn.models.polynomial import Polynomial as Polynomial
     from cvxnn.models.polynomial import PolynomialNetwork as PolynomialNetwork
+    from cvxnn.models.quantized import Quantized as Quantized
+    from cvxnn.models.quantized import QuantizedNetwork as QuantizedNetwork
     from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network as Network
     from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
@@ -115,6 +117,7 @@ _NAMES = {
     "cvxnn.models.gated": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
     "cvxnn.models.polynomial": "PolynomialNetwork",
+    "cvxnn.models.quantized": "QuantizedNetwork",
     "cvxnn.networks": "Network TwoLayerNetwork",
     "cvxnn.networks.storage": "load_certificate",
     "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",

@@ -23,6 +23,7 @@ from programs import (
     patches_by_loops,
 )
 from solvers.gauge.linear_networks import Circular, Patches, local_search
+from solvers.quantized.sign_networks import Pairs
 
 import cvxnn
 from cvxnn.losses import as_loss
@@ -59,6 +60,11 @@ class Case:
     large: tuple[int, ...]
     losses: tuple[str, ...] = ("squared", "logistic")
     beta: float = 0.2
+
+    @property
+    def degree(self):
+        """Of the neurons in X."""
+        return 2 if isinstance(self.model, cvxnn.Quantized) else 1
 
     @property
     def methods(self):
@@ -110,6 +116,8 @@ class Case:
                 if conv.pooling == "average":
                     patches = patches / patches.shape[1]
                 return Activations(patches, conv.slope, conv.pooling == "max")
+            case cvxnn.Quantized():
+                return Pairs(X)
         return Bilinear(Circular(X) if X.ndim == 2 else Patches(X))
 
     def solve(self, loss="squared", X=None, y=None, **options):
@@ -176,6 +184,7 @@ CASES = {
             cvxnn.Polynomial(0.4, -0.2, 0.0, filter_size=2, stride=2, padding=1),
             (9, 4), (20, 4, 4),
         ),
+        Case("signs", cvxnn.Quantized(), (8, 3), (60, 18), (*LOSSES, *COUNTS)),
     )
 }  # fmt: skip
 ALL = tuple(CASES.values())
@@ -185,6 +194,7 @@ FEW = [
     for name in (
         "ReLU", "leaky", "penalised skip", "free skip", "groups", "gates", "drawn gates", "filters",
         "averages and biases", "maxima", "linear", "circular", "polynomial",
+        "signs",
     )
 ]  # fmt: skip
 

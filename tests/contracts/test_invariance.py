@@ -71,7 +71,7 @@ def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
         a = 1.0
     scaled_loss = HuberLoss(b) if loss == "huber" else loss
     solution = cvxnn.solve(
-        a * X, b * y, case.beta * a * b, model=case.scaled(a).model, loss=scaled_loss,
+        a * X, b * y, case.beta * a**case.degree * b, model=case.scaled(a).model, loss=scaled_loss,
         method=plain.method, tol=plain.tol,
     )  # fmt: skip
     assert solution.status is Status.OPTIMAL
@@ -86,7 +86,8 @@ def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
     if getattr(case.model, "bias", False):
         pytest.skip("The constant of a bias has no unit.")
-    solution = case.scaled(size).solve(X=size * X, y=y, beta=case.beta * size)
+    beta = case.beta * size**case.degree
+    solution = case.scaled(size).solve(X=size * X, y=y, beta=beta)
     assert solution.status is Status.OPTIMAL
     plain = cases.solved(case.name, "squared", case.methods[0])
     assert solution.objective == pytest.approx(plain.objective, rel=1e-6)
@@ -117,6 +118,7 @@ def test_the_optimum_does_not_depend_on_the_random_state(case):
 STRINGS = {
     "relu": cases.CASES["ReLU"], "gated": cases.CASES["drawn gates"],
     "linear_conv": cases.CASES["linear"], "circular_conv": cases.CASES["circular"],
+    "quantized": cases.CASES["signs"],
 }  # fmt: skip
 
 

@@ -59,6 +59,12 @@ def test_the_network_has_the_objective_and_is_of_its_model(case, loss, method):
 def test_neurons_are_balanced(case, loss):
     network = cases.solved(case.name, loss, case.methods[0]).network
     arrays = dict(network._arrays)
+    if isinstance(network, cvxnn.QuantizedNetwork):
+        # Signs have one length. The first of each vector is 1, and no pair is there twice.
+        assert (network.left_signs[:, 0] == 1.0).all() and (network.right_signs[:, 0] == 1.0).all()
+        pairs = [{*map(bytes, pair)} for pair in zip(*list(arrays.values())[:2], strict=True)]
+        assert all(pairs.count(pair) == 1 for pair in pairs) and network.output_weights.all()
+        return
     output = arrays.pop("output_weights").reshape(network.n_neurons, -1)
     if isinstance(network, cvxnn.PolynomialNetwork):
         # These have the length 1 instead.

@@ -101,6 +101,7 @@ CASES = {
     ),
     "patches": Case("linear_conv", cvxnn.image_patches(IMAGES, 3), BARS, 0.2, score=0.7),
     "circular": Case("circular_conv", FLOWERS, SPECIES, score=0.7),
+    "signs": Case("quantized", FLOWERS, SPECIES),
 }
 
 _RELU = CASES["ReLU"]

@@ -23,6 +23,10 @@ NETWORKS = {
     "skip": (cvxnn.TwoLayerNetwork(HIDDEN, OUTPUT, slope=0.1, skip_weights=OUTPUT[:3]), COLUMNS, X),
     "gated": (cvxnn.GatedNetwork(HIDDEN[::-1], HIDDEN, OUTPUT), COLUMNS, X),
     "circular": (cvxnn.CircularCNN(HIDDEN, HIDDEN[::-1]), ENTRIES, X),
+    "signs": (
+        cvxnn.QuantizedNetwork(np.sign(HIDDEN), np.sign(HIDDEN[::-1]), OUTPUT, intercept=0.7),
+        COLUMNS, X,
+    ),
     "patches": (
         cvxnn.LinearCNN(HIDDEN, RNG.standard_normal((4, 2))), ENTRIES,
         RNG.standard_normal((5, 2, 3)),

@@ -25,7 +25,7 @@ def module_of(kind, m=7, dtype=None):
 
 
 # The penalty of others is a gauge, or of another norm.
-OTHERS = ("linear", "circular", "l1")
+OTHERS = ("linear", "circular", "l1", "signs")
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(OTHERS)])
@@ -57,6 +57,14 @@ def test_gates_are_stored_and_not_trained():
     module = to_torch(CASES["gated"].make(7), has_ones=True)
     assert {"0.gates", "0.gate_biases"} <= set(module.state_dict())
     assert {name for name, _ in module.named_buffers()} == {"0.gates", "0.gate_biases"}
+
+
+def test_signs_are_stored_and_not_trained():
+    module = module_of(CASES["signs"])
+    assert {name for name, _ in module.named_parameters()} == {"1.weight"}
+    assert set(module.state_dict()) == {"0.left", "0.right", "1.weight"}
+    biased = {name for name, _ in to_torch(CASES["signs"].make(7), has_ones=True).named_buffers()}
+    assert biased == {"0.left", "0.right", "0.left_biases", "0.right_biases"}
 
 
 @pytest.mark.parametrize("name", IMAGES)

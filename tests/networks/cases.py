@@ -21,6 +21,7 @@ from cvxnn import (
     GatedNetwork,
     LinearCNN,
     PolynomialNetwork,
+    QuantizedNetwork,
     TwoLayerNetwork,
 )
 
@@ -74,6 +75,14 @@ class Case:
     def settings(self):
         """Its other arguments."""
         return dict(self.network._settings)
+
+    def other(self, name):
+        """An array that this argument may be, too."""
+        # The opposite of a sign is one.
+        if name.endswith("_signs"):
+            return -self.arrays[name]
+        # Directions that are twice as long may be the same.
+        return 2.0 * self.arrays[name] + 0.5
 
     def made(self, **changed):
         """A network of this kind with some arguments changed."""
@@ -179,6 +188,13 @@ def polynomial_values(network, data):
     return product(means, exact(network.output_weights))
 
 
+def quantized_values(network, X):
+    left, right = (
+        product(exact(X), exact(signs).T) for signs in (network.left_signs, network.right_signs)
+    )
+    return product(left * right, exact(network.output_weights))
+
+
 # The values of a kind, and what is in its penalty: arrays by name.
 FORMULAS = {
     TwoLayerNetwork: (dense_values, ("hidden_weights", "output_weights")),
@@ -187,6 +203,7 @@ FORMULAS = {
     LinearCNN: (linear_values, ("filters", "output_weights")),
     CircularCNN: (circular_values, ("filters", "output_weights")),
     PolynomialNetwork: (polynomial_values, ()),
+    QuantizedNetwork: (quantized_values, ()),
 }
 
 
@@ -205,6 +222,8 @@ def penalty(network):
     """What beta multiplies, to 60 digits."""
     if isinstance(network, PolynomialNetwork):
         return Fraction(sum(map(abs, exact(network.output_weights).ravel())))
+    if isinstance(network, QuantizedNetwork):
+        return sum(abs(exact(network.output_weights)), Fraction(0))
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
     if getattr(network, "l1_ratio", 0.0):
         hidden, *squared = squared
@@ -264,6 +283,11 @@ def convolutional(geometry, pooling, slope, has_biases):
     return Case(f"geometry {geometry}, {pooling}", make, shape, shape[1 : len(filter_shape)])
 
 
+def quantized(m):
+    left, right = (np.where(normal(m, 4, k) >= 0.0, 1.0, -1.0)[..., 0] for k in (1, 2))
+    return QuantizedNetwork(left, right, normal(m))
+
+
 def circular(d):
     return Case(f"circular {d}", lambda m: CircularCNN(normal(m, d), normal(m, d)), (4, d))
 
@@ -302,11 +326,12 @@ ROWS = _named(
     Case("gated", gated, (6, 4)),
     *map(circular, (2, 5, 6)),
     polynomial("polynomial", (6, 4), (4,)),
+    Case("signs", quantized, (6, 4)),
 )
 ROWS |= _named(
     *(
         with_intercept(ROWS[name])
-        for name in ("ReLU", "modulus and skip", "gated", "circular 5", "polynomial")
+        for name in ("ReLU", "modulus and skip", "gated", "circular 5", "polynomial", "signs")
     )
 )
 POOLINGS = ("sum", "average", "max")
@@ -334,6 +359,7 @@ KINDS = [
     LINEAR,
     ROWS["circular 5"],
     ROWS["polynomial"],
+    ROWS["signs"],
 ]
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -9,7 +9,14 @@ import pytest
 from networks.cases import CASES, each_case, each_kind, exact, penalty, values
 from sentences import refused
 
-from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, PolynomialNetwork
+from cvxnn import (
+    CircularCNN,
+    ConvolutionalNetwork,
+    GatedNetwork,
+    LinearCNN,
+    PolynomialNetwork,
+    QuantizedNetwork,
+)
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
@@ -135,8 +142,7 @@ def test_weights_are_private_and_cannot_be_written(case):
 def test_equality_is_of_kind_weights_and_settings(case):
     again = case.made(**{name: array.tolist() for name, array in case.arrays.items()})
     assert again == case.network and hash(again) == hash(case.network)
-    # Directions that are twice as long are the same.
-    others = [case.made(**{name: 2.0 * a + 0.5}) for name, a in case.arrays.items()]
+    others = [case.made(**{name: case.other(name)}) for name in case.arrays]
     for name, value in case.settings.items():
         others.append(case.made(**{name: next(o for o in OTHERS[name] if o != value)}))
     for name in {"biases", "skip_weights"} & case.arrays.keys():
@@ -152,7 +158,8 @@ def test_equality_is_of_kind_weights_and_settings(case):
 def test_zeros_of_both_signs_are_equal(case):
     if case.kind is PolynomialNetwork:
         pytest.skip("Its directions have the length 1.")
-    zeros = {name: 0.0 * np.abs(array) for name, array in case.arrays.items()}
+    arrays = {name: a for name, a in case.arrays.items() if not name.endswith("_signs")}
+    zeros = {name: 0.0 * np.abs(array) for name, array in arrays.items()}
     first, second = case.made(**zeros), case.made(**{name: -z for name, z in zeros.items()})
     assert first == second and hash(first) == hash(second)
     for name, array in zeros.items():
@@ -173,6 +180,7 @@ TEXTS = {
     "free skip": "TwoLayerNetwork(n_neurons=4, n_features=4, skip='free')",
     "gated": "GatedNetwork(n_neurons=4, n_features=4)",
     "circular 5": "CircularCNN(n_neurons=4, n_features=5)",
+    "signs": "QuantizedNetwork(n_neurons=4, n_features=4)",
     "linear": "LinearCNN(n_neurons=4, filter_size=3, n_patches=5)",
     "geometry 2, max": (
         "ConvolutionalNetwork(n_neurons=4, filter_shape=(3, 2, 1), pooling='max', slope=0.1)"
@@ -220,6 +228,9 @@ PLAIN = {
     ConvolutionalNetwork: {"filters": [[[1.0]]], "output_weights": [1.0]},
     LinearCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
     CircularCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
+    QuantizedNetwork: {
+        "left_signs": [[1.0, -1.0]], "right_signs": [[1.0, 1.0]], "output_weights": [1.0],
+    },
 }  # fmt: skip
 HIDDEN, HEADS, FILTERS = "hidden_weights", "output_weights", "filters"
 WRONG = [
@@ -249,6 +260,11 @@ WRONG = [
     (LinearCNN, {HEADS: [[1.0], [2.0]]}, "a row for each of the 1 filters"),
     (LinearCNN, {FILTERS: [[np.nan]]}, "filters must be finite"),
     (CircularCNN, {HEADS: [[1.0, 2.0]]}, "the same shape"),
+    (QuantizedNetwork, {"left_signs": [[1.0, 0.0]]}, "left_signs must be of -1 and 1"),
+    (QuantizedNetwork, {"right_signs": [[1.0, np.nan]]}, "right_signs must be finite"),
+    (QuantizedNetwork, {"right_signs": [[1.0]]}, r"one shape, got \(1, 2\) and \(1, 1\)"),
+    (QuantizedNetwork, {HEADS: [1.0, 2.0]}, "a row for each of the 2 output_weights"),
+    (QuantizedNetwork, {HEADS: [[1.0]]}, "output_weights must be 1-D"),
     (ConvolutionalNetwork, {FILTERS: [[1.0]]}, "filters must be 3-D or 4-D with a row"),
     (ConvolutionalNetwork, {FILTERS: np.ones((1, 2, 0))}, "filters must be 3-D or 4-D"),
     (ConvolutionalNetwork, {FILTERS: [[[np.nan]]]}, "filters must be finite"),
@@ -283,6 +299,7 @@ def test_bad_arguments_are_one_sentence(kind, changed, says):
         (LinearCNN, np.ones((2, 1, 3)), r"\(n, 1, 1\)"),
         (LinearCNN, np.ones((2, 3)), "patches must be 3-D"),
         (CircularCNN, np.ones((2, 3)), "the 1 features"),
+        (QuantizedNetwork, np.ones((2, 3)), "the 2 features"),
         (ConvolutionalNetwork, np.ones(5), r"images must be of shape \(n, length"),
         (ConvolutionalNetwork, np.ones((5, 7, 6)), "must have the 1 channels of the filters"),
         (ConvolutionalNetwork, np.ones((5, 1)), "at most 1, "),

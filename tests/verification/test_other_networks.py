@@ -31,6 +31,7 @@ def solved(name):
         "gates": (False, {"model": Gated(GATES)}),
         "other gates": (False, {"model": Gated(GATES + 0.1)}),
         "circular": (False, {"model": cvxnn.CircularConv()}),
+        "signs": (False, {"model": cvxnn.Quantized()}),
         "filters": (True, {"model": Conv(2)}),
         "biases": (True, {"model": Conv(2, bias=True)}),
         "averages": (True, {"model": Conv(2, pooling="average")}),
@@ -57,6 +58,7 @@ def solved(name):
         ("plain", "gates", "is a GatedNetwork, .* kind TwoLayerNetwork"),
         ("gates", "plain", "is a TwoLayerNetwork, .* kind GatedNetwork"),
         ("plain", "circular", "is a CircularCNN, "),
+        ("signs", "plain", "is a TwoLayerNetwork, .* kind QuantizedNetwork"),
         ("filters", "biases", "has biases: True, .* biases: False"),
         ("biases", "filters", "has biases: False, .* biases: True"),
         ("filters", "averages", "the pooling average, .* the pooling sum"),
@@ -91,7 +93,9 @@ def test_networks_without_what_they_may_have(stated):
     assert report.bound <= plain.objective
 
 
-@pytest.mark.parametrize("name", ["plain", "free", "penalised", "gates", "circular", "biases"])
+@pytest.mark.parametrize(
+    "name", ["plain", "free", "penalised", "gates", "circular", "signs", "biases"]
+)
 def test_objectives_are_those_of_the_formula(name):
     data, y, solution = solved(name)
     given = GivenNetwork.of(solution.network)

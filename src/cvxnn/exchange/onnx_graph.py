@@ -115,6 +115,10 @@ class Graph:
         is_open = self._add("GreaterOrEqual", [sides, zero], "is_open")
         return self._add("Where", [is_open, sums, zero], "activations")
 
+    def product(self, stage: stages.Product, value: str) -> str:
+        sides = [self.affine(side, value) for side in (stage.left, stage.right)]
+        return self._add("Mul", sides, "activations")
+
     def sum(self, stage: stages.Sum, value: str) -> str:
         return self._add("Sum", [self.chain(branch, value) for branch in stage.branches], "sums")
 
@@ -152,6 +156,7 @@ OPERATORS: dict[type[stages.Stage], Callable[[Graph, Any, str], str]] = {
     stages.Activation: Graph.activation,
     stages.Quadratic: Graph.quadratic,
     stages.Gate: Graph.gate,
+    stages.Product: Graph.product,
     stages.Sum: Graph.sum,
     stages.Convolution: Graph.convolution,
     stages.Pooling: Graph.pooling,

@@ -9,7 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.networks.stages import Affine, Convolution, Flatten, Gate, Stage, Stages, Sum
+from cvxnn.networks.stages import (
+    Affine,
+    Convolution,
+    Flatten,
+    Gate,
+    Product,
+    Stage,
+    Stages,
+    Sum,
+)
 
 
 class Scaling(Protocol):
@@ -83,6 +92,12 @@ def _(stage: Affine, scaling: Scaling) -> Affine:
 def _(stage: Gate, scaling: Scaling) -> Gate:
     gates, sums = (_on_raw(part, scaling) for part in (stage.gates, stage.sums))
     return replace(stage, gates=gates, sums=sums)
+
+
+@_on_raw.register
+def _(stage: Product, scaling: Scaling) -> Product:
+    left, right = (_on_raw(part, scaling) for part in (stage.left, stage.right))
+    return replace(stage, left=left, right=right)
 
 
 @_on_raw.register

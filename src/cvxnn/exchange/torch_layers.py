@@ -55,6 +55,31 @@ class Quadratic(Module):  # type: ignore[misc]
         return f"a={self.a}, b={self.b}, c={self.c}"
 
 
+class Product(Module):  # type: ignore[misc]
+    """``(X u_j + b_j) (X v_j + c_j)`` for every pair of weights u_j and v_j.
+
+    Attributes
+    ----------
+    left, right : Tensor, shape (m, d)
+        Buffers: stored, moved and not trained.
+    left_biases, right_biases : Tensor, shape (m,), or None
+        The same.
+    """
+
+    def __init__(
+        self, left: tuple[Tensor, Tensor | None], right: tuple[Tensor, Tensor | None]
+    ) -> None:
+        super().__init__()
+        for name, (weights, biases) in {"left": left, "right": right}.items():
+            self.register_buffer(name, weights)
+            self.register_buffer(f"{name}_biases", biases)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Activations of shape (n, m) for X of shape (n, d)."""
+        sides = linear(X, self.left, self.left_biases), linear(X, self.right, self.right_biases)
+        return sides[0] * sides[1]
+
+
 class Sum(Module):  # type: ignore[misc]
     """The sum of what several modules make of the same rows.
 

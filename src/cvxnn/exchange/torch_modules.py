@@ -70,6 +70,14 @@ class Writer:
         biases = None if stage.gates.bias is None else self._tensor(stage.gates.bias)
         return GatedLinear(self._tensor(stage.gates.weight), biases, self.affine(stage.sums))
 
+    def product(self, stage: stages.Product) -> Module:
+        from cvxnn.exchange.torch_layers import Product
+
+        sides = (stage.left, stage.right)
+        weights = [self._tensor(side.weight) for side in sides]
+        biases = [None if side.bias is None else self._tensor(side.bias) for side in sides]
+        return Product(*zip(weights, biases, strict=True))
+
     def sum(self, stage: stages.Sum) -> Module:
         from cvxnn.exchange.torch_layers import Sum
 
@@ -121,6 +129,7 @@ MODULES: dict[type[stages.Stage], Callable[[Writer, Any], Module]] = {
     stages.Activation: Writer.activation,
     stages.Quadratic: Writer.quadratic,
     stages.Gate: Writer.gate,
+    stages.Product: Writer.product,
     stages.Sum: Writer.sum,
     stages.Convolution: Writer.convolution,
     stages.Pooling: Writer.pooling,
@@ -189,7 +198,8 @@ def to_torch(
     Notes
     -----
     The parameters are the weights of the network, so that what is trained further has
-    the same penalty; gates are buffers, which are stored and not trained. The sum over
+    the same penalty; gates, and the signs of a :class:`QuantizedNetwork`, are buffers, which
+    are stored and not trained. The sum over
     an image is an ``LPPool`` of norm 1. A convolutional network without filters becomes
     one of one filter that is zero: PyTorch has no convolutions of none. A
     :class:`LinearCNN` or :class:`CircularCNN` becomes the linear function that it is, one

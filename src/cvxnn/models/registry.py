@@ -10,4 +10,5 @@ MODELS = {
     "linear_conv": "LinearConv",
     "circular_conv": "CircularConv",
     "polynomial": "Polynomial",
+    "quantized": "Quantized",
 }

@@ -107,6 +107,21 @@ class Gate(RowStage):
 
 
 @dataclass(frozen=True, eq=False)
+class Product(RowStage):
+    """``left(X) * right(X)``, entry by entry; neither is trained."""
+
+    left: Affine
+    right: Affine
+
+    @property
+    def input_shape(self) -> tuple[int]:
+        return self.left.input_shape
+
+    def without_ones(self) -> Self:
+        return replace(self, left=self.left.without_ones(), right=self.right.without_ones())
+
+
+@dataclass(frozen=True, eq=False)
 class Sum(RowStage):
     """The sum of what several branches make of the same rows."""
 

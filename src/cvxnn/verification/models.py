@@ -40,6 +40,7 @@ from cvxnn.verification.kinds import (
 )
 from cvxnn.verification.outputs.gates import largest_norm_of_gates
 from cvxnn.verification.polynomial import CheckedPolynomial
+from cvxnn.verification.quantized import CheckedQuantized
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
@@ -365,10 +366,15 @@ class CheckedCircularConv(BilinearModel):
 CHECKED: dict[str, type[CheckedModel]] = {
     model.kind: model
     for model in (
-        CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv,
+        CheckedReLU,
+        CheckedConv,
+        CheckedGates,
+        CheckedLinearConv,
+        CheckedCircularConv,
         CheckedPolynomial,
+        CheckedQuantized,
     )
-}  # fmt: skip
+}
 
 
 def _linear(data: FloatArray, v: FloatArray) -> float:

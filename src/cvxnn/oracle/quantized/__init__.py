@@ -1,0 +1,1 @@
+"""The largest ``v'phi`` of a pair of sign vectors: exactly by a tree, or bounded at any size."""
