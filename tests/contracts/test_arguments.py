@@ -54,7 +54,7 @@ DATA = [
     ({"random_state": "zero"}, "random_state must be"),
     ({"model": "lenet"}, "model must be one of 'relu', 'gated', 'conv', .*got 'lenet'"),
     ({"model": ReLU}, "model must be one of"),
-    ({"method": "magic"}, "method must be one of 'global', 'exact', 'sampled', got 'magic'"),
+    ({"method": "magic"}, "method must be one of 'global', 'exact', 'sampled', 'frank_wolfe', 'incremental', got 'magic'"),
     ({"method": Global}, "method must be one of"),
 ]
 

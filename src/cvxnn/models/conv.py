@@ -27,7 +27,7 @@ from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks import stages as steps
 from cvxnn.networks.weights import FilterNetwork, activate, frozen
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.columns.max_search import MaxPoolingStrategy
+from cvxnn.solvers.maxima.strategy import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
 
@@ -381,7 +381,7 @@ class Conv(Model):
     @property
     def capabilities(self) -> Capabilities:
         if self.pooling == "max":
-            return Capabilities(methods=("exact", "sampled"))
+            return Capabilities(methods=("global", "exact", "sampled"), warm_start=True)
         return Capabilities(methods=tuple(METHODS), warm_start=True, outputs=("global",))
 
     @property
@@ -403,7 +403,7 @@ class Conv(Model):
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.pooling == "max":
-            return MaxPoolingStrategy(problem, choices.method, choices.random_state)
+            return MaxPoolingStrategy(problem, choices.method, choices.random_state, choices.start)
         return choices.on_layer(problem)
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:

@@ -76,7 +76,7 @@ class StepwiseSearch(IncumbentSearch):
 
     @abstractmethod
     def _advance(self, found: Proposals) -> bool:
-        """Take the best of the neurons found, if there is one, and weigh all; whether that helps."""
+        """Take the best of the neurons found, if there is one; whether that changes anything."""
 
     def _note(self, proof: DualProof) -> None:
         """Keep a proof if it gives the best bound."""
