@@ -54,7 +54,10 @@ DATA = [
     ({"random_state": "zero"}, "random_state must be"),
     ({"model": "lenet"}, "model must be one of 'relu', 'gated', 'conv', .*got 'lenet'"),
     ({"model": ReLU}, "model must be one of"),
-    ({"method": "magic"}, "method must be one of 'global', 'exact', 'sampled', 'frank_wolfe', 'incremental', got 'magic'"),
+    (
+        {"method": "magic"},
+        f"method must be one of {', '.join(map(repr, METHODS))}, got 'magic'",
+    ),
     ({"method": Global}, "method must be one of"),
 ]
 

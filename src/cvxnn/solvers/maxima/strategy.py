@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from cvxnn.errors import InputError
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
 from cvxnn.layers.max_pooling import MaxLayer
 from cvxnn.losses.base import Root
 from cvxnn.methods import Method
@@ -17,6 +17,7 @@ from cvxnn.patterns.max_pooling import MaxArrangement, MaxPatterns
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.max_search import MaxSearch
 from cvxnn.solvers.maxima.search import MaximaSearch
+from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import RowsStrategy
@@ -41,6 +42,8 @@ class MaxPoolingStrategy(RowsStrategy):
     random_state : numpy.random.Generator
     start : Neurons, optional
         Where the search starts.
+    proof_time : ProofTime, optional
+        Of the run, in which cells may be listed at the end; its own by default.
     """
 
     def __init__(
@@ -49,9 +52,11 @@ class MaxPoolingStrategy(RowsStrategy):
         method: Method,
         random_state: np.random.Generator,
         start: Neurons | None = None,
+        proof_time: ProofTime | None = None,
     ) -> None:
         super().__init__(problem, method, random_state)
         self._start = start
+        self._proof_time = ProofTime(method) if proof_time is None else proof_time
         self._listed: list[Cells | None] = []
         self._proofs: list[MaxCellOracle | None] = []
 
@@ -87,9 +92,14 @@ class MaxPoolingStrategy(RowsStrategy):
         )  # fmt: skip
 
     def _oracle(self, deadline: Deadline) -> MaxCellOracle | None:
-        """That over all cells, listed once, or None where they are too many."""
+        """That over all cells, listed once, or None where they are too many for the time."""
         if not self._proofs:
-            found = self._arrangement.enumerate_few(_MANY_CELLS, deadline)
+            seconds = Deadline(min(deadline.remaining, self._proof_time.relaxed()))
+            try:
+                found = self._arrangement.enumerate_few(_MANY_CELLS, seconds)
+            except OutOfTimeError:
+                deadline.check()
+                found = None
             self._proofs.append(None if found is None else self._priced(found)[1])
         return self._proofs[0]
 
