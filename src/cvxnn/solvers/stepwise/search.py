@@ -9,6 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
+from cvxnn.clocks import clock
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.oracle import Proposals
 from cvxnn.problems import Neurons, Problem
@@ -51,6 +52,7 @@ class StepwiseSearch(IncumbentSearch):
         self.layer, self.basis = problem.rows, np.eye(problem.rows.n_features)
         self._next, self._certifies = next_neuron, certifies
         self._rounds, self._next_proof = 0, 1
+        self._begun, self._proving = clock(), 0.0
         self._take(spectral_proof(self.layer, problem.residual_at_zero, quick=True))
 
     def step(self, tol: float) -> None:
@@ -60,10 +62,11 @@ class StepwiseSearch(IncumbentSearch):
         proof, found = self._next.at(v, threshold)
         self._note(proof)
         self._rounds += 1
-        if self._is_due(found):
-            proof, more = self._searched(v, tol, found, self.deadline)
+        if len(found) == 0 and self._searches:
+            proof, found = self._searched(v, tol, found, self.deadline)
             self._note(proof)
-            found = Proposals.joined(found, more)
+        elif len(found) and self._is_due:
+            self._look_ahead(v, tol, found)
         self.n_blocks = min(len(found), 1)
         moved = self._advance(found)
         improved = moved or self.bound > before
@@ -82,20 +85,26 @@ class StepwiseSearch(IncumbentSearch):
         """Keep a proof if it gives the best bound."""
         self._take(proof)
 
-    def _is_due(self, found: Proposals) -> bool:
-        """Whether it is time for an oracle that searches.
+    @property
+    def _searches(self) -> bool:
+        """Whether an oracle may be asked that has to search."""
+        return self._certifies and not self._next.is_exact
 
-        Where nothing is found it says whether there is something; and after 1, 2, 4 ... rounds
-        it tells how far there is to go, where it usually comes to an end.
-        """
-        if not self._certifies or self._next.is_exact:
-            return False
-        if len(found) == 0:
-            return True
-        if self._rounds < self._next_proof or not self._next.ends:
-            return False
-        self._next_proof *= 2
-        return True
+    @property
+    def _is_due(self) -> bool:
+        """Whether it is time for a bound by such an oracle: after 1, 2, 4 ... rounds."""
+        return self._searches and self._next.ends and self._rounds >= self._next_proof
+
+    def _look_ahead(self, v: FloatArray, tol: float, found: Proposals) -> None:
+        """How far there is to go, in half of the time of the search at most."""
+        self._next_proof = 2 * self._rounds
+        begun = clock()
+        seconds = begun - self._begun - 2.0 * self._proving
+        if seconds <= 0.0:
+            return
+        deadline = Deadline(min(seconds, self.deadline.remaining))
+        self._note(self._searched(v, tol, found, deadline)[0])
+        self._proving += clock() - begun
 
     def _searched(
         self, v: FloatArray, tol: float, found: Proposals, deadline: Deadline
