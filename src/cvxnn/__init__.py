@@ -55,7 +55,9 @@ if TYPE_CHECKING:
     from cvxnn.losses import SquaredHingeLoss as SquaredHingeLoss
     from cvxnn.losses import SquaredLoss as SquaredLoss
     from cvxnn.methods import Exact as Exact
+    from cvxnn.methods import FrankWolfe as FrankWolfe
     from cvxnn.methods import Global as Global
+    from cvxnn.methods import Incremental as Incremental
     from cvxnn.methods import Sampled as Sampled
     from cvxnn.models.base import Model as Model
     from cvxnn.models.base import load_network as load_network
@@ -110,7 +112,7 @@ _NAMES = {
         "AbsoluteLoss GammaLoss HingeLoss HuberLoss LogisticLoss PoissonLoss QuantileLoss "
         "SquaredHingeLoss SquaredLoss"
     ),
-    "cvxnn.methods": "Exact Global Sampled",
+    "cvxnn.methods": "Exact FrankWolfe Global Incremental Sampled",
     "cvxnn.models.base": "Model load_network",
     "cvxnn.models.circular_conv": "CircularCNN",
     "cvxnn.models.conv": "ConvolutionalNetwork",

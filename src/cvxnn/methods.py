@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
+from cvxnn.losses import Loss
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.sampling import SCHEMES
 from cvxnn.settings import Settings
@@ -19,6 +20,8 @@ from cvxnn.validation import check_choice, check_count, check_flag, check_proof_
 LEAST_PROOF = 2.0
 # Share of them that exact oracles leave for a relaxation.
 _RELAXED_SHARE = 0.5
+# Of Frank and Wolfe's method.
+STEPS = ("line_search", "open_loop")
 
 
 class Arrangement(Protocol):
@@ -91,9 +94,59 @@ class Method(Settings, ABC):
         """The same with so long for that bound, where it looks for one."""
         return self
 
+    def check_problem(self, loss: Loss, *, intercept: bool) -> None:
+        """InputError if it does not train with a loss, or beside an intercept; says what does."""
+
+
+class Proving(Method):
+    """A method over all networks, whose bound may be looked for when its search has ended.
+
+    Attributes
+    ----------
+    proof_time : "auto" or float
+        Seconds for that.
+    """
+
+    proof_time: float | str
+
+    def proof_seconds(self, searched: float, proved: float = 0.0) -> float:
+        """As long as the search took, 2 at least, unless the user has said otherwise.
+
+        What exact oracles took is part of it, but for a half that is left in any case.
+        """
+        if not isinstance(self.proof_time, str):
+            return float(self.proof_time)
+        if not (self.certify and self.polish):
+            return 0.0
+        seconds = max(searched, LEAST_PROOF)
+        return max(seconds - proved, _RELAXED_SHARE * seconds)
+
+    @property
+    def may_prove_longer(self) -> bool:
+        """Unless nobody wants a proof."""
+        return (self.certify and self.polish) or self.proof_seconds(0.0) > 0.0
+
+    def with_proof_time(self, seconds: float | str) -> Self:
+        """With another `proof_time`."""
+        return self.replaced(proof_time=seconds)
+
+    @property
+    def covers_all(self) -> bool:
+        """True."""
+        return True
+
+    def list_patterns(
+        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
+    ) -> None:
+        """None: neurons are not bound to patterns."""
+
+    def uncertified(self) -> Self:
+        """With ``certify=False``."""
+        return self.replaced(certify=False)
+
 
 @dataclass(frozen=True)
-class Global(Method):
+class Global(Proving):
     """The optimum over all networks: neurons are generated until a proof shows none is missing.
 
     Parameters
@@ -134,41 +187,6 @@ class Global(Method):
         check_flag(self.certify, "certify")
         check_flag(self.polish, "polish")
         check_proof_time(self.proof_time)
-
-    def proof_seconds(self, searched: float, proved: float = 0.0) -> float:
-        """As long as the search took, 2 at least, unless the user has said otherwise.
-
-        What exact oracles took is part of it, but for a half that is left in any case.
-        """
-        if not isinstance(self.proof_time, str):
-            return float(self.proof_time)
-        if not (self.certify and self.polish):
-            return 0.0
-        seconds = max(searched, LEAST_PROOF)
-        return max(seconds - proved, _RELAXED_SHARE * seconds)
-
-    @property
-    def may_prove_longer(self) -> bool:
-        """Unless nobody wants a proof."""
-        return (self.certify and self.polish) or self.proof_seconds(0.0) > 0.0
-
-    def with_proof_time(self, seconds: float | str) -> Self:
-        """With another `proof_time`."""
-        return self.replaced(proof_time=seconds)
-
-    @property
-    def covers_all(self) -> bool:
-        """True."""
-        return True
-
-    def list_patterns(
-        self, arrangement: Arrangement, random_state: np.random.Generator, deadline: Deadline
-    ) -> None:
-        """None: neurons are not bound to patterns."""
-
-    def uncertified(self) -> Self:
-        """With ``certify=False``."""
-        return self.replaced(certify=False)
 
 
 @dataclass(frozen=True)
@@ -262,7 +280,135 @@ class Sampled(Method):
         return arrangement.sample(self.n_samples, self.scheme, random_state, deadline)
 
 
-METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (Global, Exact, Sampled)}
+@dataclass(frozen=True)
+class FrankWolfe(Proving):
+    """Steps towards one neuron after the other: a conditional gradient, by Frank and Wolfe.
+
+    The problem is ``min l(f) + beta t`` over predictions f and sizes t with
+    ``gauge(f) <= t <= T``, where T is what the best objective so far leaves for t. A step goes
+    from ``(f, t)`` towards ``(T s phi(u), T)``, of the neuron that an oracle says is the best at
+    the residual, or towards 0 where none helps.
+
+    Parameters
+    ----------
+    step : {"line_search", "open_loop"}
+        How far: to the lowest objective on the way, or a share ``2 / (k + 2)`` in round k.
+    certify : bool, default True
+        False spares exact oracles, as long as they would have to search.
+    proof_time : "auto" or float, default 0.0
+        As for :class:`Global`. Such a gap is more often that of the network than of the bound.
+
+    Raises
+    ------
+    InputError
+        If a setting is not as described.
+
+    Notes
+    -----
+    The objective is within ``O(L (T R)^2 / k)`` of the optimum after k rounds, for a loss of
+    curvature L and activations of length R, and no faster as a rule: most runs end with
+    ITERATION_LIMIT and the gap that is proven. The gap of the method itself, ``t beta - v'f + T
+    max(M - beta, 0)`` at the residual v, is in :attr:`cvxnn.results.Progress.method_bound`, with
+    an upper bound of an oracle for M; the bound of the house, of the same v, is never below that.
+    It has no intercept, and no loss with kinks or of counts.
+
+    References
+    ----------
+    M. Frank and P. Wolfe, Naval Research Logistics Quarterly 3 (1956), 95-110. F. Bach, Breaking
+    the curse of dimensionality with convex neural networks, JMLR 18 (2017), 1-53. M. Jaggi,
+    Revisiting Frank-Wolfe, ICML 2013.
+
+    Examples
+    --------
+    >>> from cvxnn import solve
+    >>> X, y = [[-1.0, 1.0], [2.0, 1.0]], [0.0, 1.0]
+    >>> solution = solve(X, y, 0.1, method="frank_wolfe", max_iter=100)
+    >>> solution.gap < 0.05, solution.n_iter <= 100
+    (True, True)
+    """
+
+    step: str = "line_search"
+    certify: bool = True
+    proof_time: float | str = 0.0
+    name: ClassVar[str] = "frank_wolfe"
+
+    def __post_init__(self) -> None:
+        check_choice(self.step, "step", STEPS)
+        check_flag(self.certify, "certify")
+        check_proof_time(self.proof_time)
+
+    def check_problem(self, loss: Loss, *, intercept: bool) -> None:
+        """InputError for an intercept, kinks and logarithmic links."""
+        what = ""
+        if intercept:
+            what = "no intercept: a column of ones in X gives neurons a bias"
+        elif loss.is_kinked:
+            what = "no loss with kinks, on which its gradient says nothing of the step"
+        elif loss.has_log_link:
+            what = "no loss of counts or amounts, whose curvature has no bound"
+        if what:
+            raise InputError(
+                f"method='frank_wolfe' takes {what}; method='global' and "
+                "method='incremental' are for that."
+            )
+
+
+@dataclass(frozen=True)
+class Incremental(Proving):
+    """One neuron after the other, and the best weights of all of them after each.
+
+    The next neuron is the best at the residual: exactly, where rows are of rank two or of few
+    patterns; else the best of what an ascent finds, from the linear classifier that separates
+    residuals above 0 from those below, each weighted with its modulus, and from random
+    directions. Neurons stay where they are: they get other weights, and may be dropped. The end
+    is where no neuron has ``|v'phi(u)| > beta``, by the bound of an oracle.
+
+    Parameters
+    ----------
+    n_starts : int, default 16
+        Random directions beside the classifier, of either sign.
+    certify : bool, default True
+        False spares exact oracles, as long as they would have to search.
+    proof_time : "auto" or float
+        As for :class:`Global`.
+
+    Raises
+    ------
+    InputError
+        If a setting is not as described.
+
+    Notes
+    -----
+    A fully corrective conditional gradient. A round costs a Lasso of O(n k^2) for k neurons
+    beside the oracle. :class:`Global` moves the neurons, too, and needs fewer of both.
+
+    References
+    ----------
+    Y. Bengio, N. Le Roux, P. Vincent, O. Delalleau and P. Marcotte, Convex neural networks,
+    NIPS 2005.
+
+    Examples
+    --------
+    >>> from cvxnn import solve
+    >>> X, y = [[-1.0, 1.0], [2.0, 1.0]], [0.0, 1.0]
+    >>> solve(X, y, 0.1, method="incremental").status.name
+    'OPTIMAL'
+    """
+
+    n_starts: int = 16
+    certify: bool = True
+    proof_time: float | str = "auto"
+    name: ClassVar[str] = "incremental"
+
+    def __post_init__(self) -> None:
+        check_count(self.n_starts, "n_starts")
+        check_flag(self.certify, "certify")
+        check_proof_time(self.proof_time)
+
+
+METHODS: dict[str, type[Method]] = {
+    kind.name: kind for kind in (Global, Exact, Sampled, FrankWolfe, Incremental)
+}
 
 
 def as_method(method: object) -> Method:

@@ -159,6 +159,9 @@ class Progress:
         Blocks in the working set.
     n_neurons : int
         Neurons of the best network so far.
+    method_bound : float, optional
+        The best lower bound that the method itself comes with, where it has one: Frank and
+        Wolfe's. Up to rounding it is not above `dual_bound`.
     """
 
     iteration: int
@@ -167,6 +170,7 @@ class Progress:
     dual_bound: float
     n_blocks: int
     n_neurons: int
+    method_bound: float | None = None
 
     @property
     def gap(self) -> float:
@@ -198,7 +202,7 @@ class Solution(Generic[N]):
     status : Status
         How the run ended.
     method : str
-        ``"global"``, ``"exact"`` or ``"sampled"``.
+        The name of the method, ``"global"`` or another one.
     beta, tol : float
         The arguments of the run.
     n_patterns : int

@@ -132,7 +132,7 @@ def test_strings_are_models_with_their_defaults(name):
         assert cvxnn.solve(X, y, 0.3).network == by_name.network
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in cases.STEPWISE])
 @pytest.mark.parametrize("loss", cases.CASES["ReLU"].losses)
 def test_strings_are_methods_and_losses_with_their_defaults(name, loss):
     by_name = cases.solved("ReLU", loss, name)

@@ -15,7 +15,7 @@ from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
-from cvxnn.methods import METHODS, Method
+from cvxnn.methods import METHODS, FrankWolfe, Incremental, Method
 from cvxnn.models.registry import MODELS
 from cvxnn.networks.base import Network
 from cvxnn.networks.storage import read_file
@@ -28,6 +28,7 @@ from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.outputs.strategy import OutputsStrategy
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.smoothing.strategy import SmoothingStrategy
+from cvxnn.solvers.stepwise.strategy import StepwiseStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import as_real_array, check_choice, check_range
 
@@ -80,9 +81,12 @@ class Choices:
     start: Neurons | None
     proof_time: ProofTime | None = None
 
-    def on_layer(self, problem: Problem[Layer]) -> LayerStrategy:
+    def on_layer(self, problem: Problem[Layer]) -> Strategy:
         """How the optimum on the rows of a layer is looked for, of one output."""
-        return LayerStrategy(problem, self.method, self.random_state, self.start, self.proof_time)
+        arguments = (self.random_state, self.start, self.proof_time)
+        if isinstance(self.method, FrankWolfe | Incremental):
+            return StepwiseStrategy(problem, self.method, *arguments)
+        return LayerStrategy(problem, self.method, *arguments)
 
     def on_outputs(self, problem: Problem[Layer], *, intercept: bool) -> OutputsStrategy:
         """The same of several outputs, with or without intercepts beside the neurons."""

@@ -27,7 +27,7 @@ from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks import stages as steps
 from cvxnn.networks.weights import FilterNetwork, activate, frozen
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.columns.max_search import MaxPoolingStrategy
+from cvxnn.solvers.maxima.strategy import MaxPoolingStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_choice, check_flag, check_number
 
@@ -316,8 +316,8 @@ class Conv(Model):
     stride, padding : int, default 1 and 0
         Pixels from one patch to the next; zeros around every image.
     pooling : {"sum", "average", "max"}, default "sum"
-        Of the activations of a filter. ``"max"`` is trained by ``"exact"``, for few images
-        with few patches, and ``"sampled"``: no oracle is known for it otherwise.
+        Of the activations of a filter. ``"max"`` is trained by ``"global"``, which proves its
+        end for few images with few patches, ``"exact"``, for these, and ``"sampled"``.
     slope : float, default 0.0
         Of the activation ``phi(t) = max(t, 0) + slope * min(t, 0)``: 0 is the ReLU,
         -1 the absolute value, between 0 and 1 a leaky ReLU. 0 for ``pooling="max"``.
@@ -343,6 +343,10 @@ class Conv(Model):
     Max pooling has its own oracle, over the patterns that are listed: O(M n K h) for each
     cone row that matters, of M patterns and K patches. The bound of ``"exact"`` is proven
     for all networks, that of ``"sampled"`` for them takes every image at its longest patch.
+    ``"global"`` climbs along subgradients, in which each image counts with its largest patch,
+    moves all filters at once and lets them rest in their patterns; up to 1000 patterns it is
+    ``"exact"``, up to 10 000 are listed for a proof at the end, as far as the time for it goes,
+    and beyond its bound is that of ``"sampled"``.
     More than 30 000 patterns of max pooling are a TooManyPatternsError.
 
     References
@@ -381,7 +385,7 @@ class Conv(Model):
     @property
     def capabilities(self) -> Capabilities:
         if self.pooling == "max":
-            return Capabilities(methods=("exact", "sampled"))
+            return Capabilities(methods=("global", "exact", "sampled"), warm_start=True)
         return Capabilities(methods=tuple(METHODS), warm_start=True, outputs=("global",))
 
     @property
@@ -403,7 +407,7 @@ class Conv(Model):
 
     def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
         if self.pooling == "max":
-            return MaxPoolingStrategy(problem, choices.method, choices.random_state)
+            return MaxPoolingStrategy(problem, choices.method, choices.random_state, choices.start)
         return choices.on_layer(problem)
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ConvolutionalNetwork:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.errors import TooManyPatternsError
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns import PatternSet
 from cvxnn.patterns.max_pooling_walk import MaxCellWalk, first_equal
@@ -79,8 +80,26 @@ class MaxArrangement:
         TooManyPatternsError
             If they do not fit into memory, or are too many to be listed.
         """
+        return self._listed(deadline)
+
+    def enumerate_few(self, most: int, deadline: Deadline) -> MaxPatterns | None:
+        """All cells where they are so many at most, else None; OutOfTimeError as above."""
+        try:
+            return self._listed(deadline, most)
+        except TooManyPatternsError:
+            return None
+
+    def cells_of(self, directions: FloatArray, deadline: Deadline) -> MaxPatterns:
+        """The cells of directions, shape (k, d); OutOfTimeError if the deadline passes."""
         rows, n_patches = self.rows, self.n_patches
-        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline)
+        winners = _winners(rows, n_patches, directions, deadline)
+        first = np.sort(np.unique(winners, axis=0, return_index=True)[1])
+        packed = _pack(winners[first], n_patches)
+        return MaxPatterns(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
+
+    def _listed(self, deadline: Deadline, *most: int) -> MaxPatterns:
+        rows, n_patches = self.rows, self.n_patches
+        walk = MaxCellWalk(rows.reshape(-1, n_patches, rows.shape[1]), deadline, *most)
         cells = walk.list_cells()
         packed = _pack(cells.winners - 1, n_patches)
         return MaxPatterns(
@@ -106,10 +125,7 @@ class MaxArrangement:
             other = image * n_patches + (first + steps) % n_patches
             hyperplanes = np.concatenate([rows, rows - rows[other]])
         directions = sample_until(hyperplanes, deadline, n_samples, random_state, scheme).directions
-        winners = _winners(rows, n_patches, directions, deadline)
-        first = np.sort(np.unique(winners, axis=0, return_index=True)[1])
-        packed = _pack(winners[first], n_patches)
-        return MaxPatterns(packed, directions[first], len(rows), n_patches, np.zeros(len(first)))
+        return self.cells_of(directions, deadline)
 
 
 def _pack(winners: IntArray, n_patches: int) -> NDArray[np.uint8]:

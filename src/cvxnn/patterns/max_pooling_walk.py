@@ -62,6 +62,9 @@ class MaxCellWalk:
     Parameters
     ----------
     patches : ndarray, shape (n, K, h)
+    deadline : Deadline, optional
+    most : int
+        Cells to list.
 
     Raises
     ------
@@ -85,14 +88,16 @@ class MaxCellWalk:
     ([0, 1, 2], True)
     """
 
-    def __init__(self, patches: FloatArray, deadline: Deadline = UNLIMITED) -> None:
-        self._deadline = deadline
+    def __init__(
+        self, patches: FloatArray, deadline: Deadline = UNLIMITED, most: int = _MOST_CELLS
+    ) -> None:
+        self._deadline, self._most = deadline, most
         n, n_patches, h = patches.shape
         needed = 4 * n * h * n_patches * (n_patches + 1)
         if needed > _MOST_BYTES:
             raise TooManyPatternsError(
                 f"max pooling over {n_patches} patches of {n} images has {needed / 8 / h:.3g} "
-                "hyperplanes, too many to list their cells: use method='sampled'."
+                "hyperplanes, too many to list their cells: use method='global'."
             )
         self._patches = np.concatenate([np.zeros((n, 1, h)), patches], axis=1)
         self._images = np.arange(n)
@@ -125,7 +130,7 @@ class MaxCellWalk:
         Raises
         ------
         TooManyPatternsError
-            If they are more than 30 000: at once, if hardly any two of a thousand random
+            If they are more than `most`: at once, if hardly any two of a thousand random
             directions share a cell, else when the walk has found as many.
         """
         first, direction = self._start()
@@ -135,7 +140,7 @@ class MaxCellWalk:
         while len(reaches) < len(self._winners):
             reaches.append(self._visit(len(reaches)))
             self._deadline.check()
-            _refuse_more_than_most(len(self._winners))
+            _refuse_more_than(self._most, len(self._winners))
         # Nothing in the unit ball is farther than 1 from a hyperplane.
         reach = np.minimum(np.array(reaches), 1.0) * (1.0 + 1e-12)
         return MaxCells(np.stack(self._winners), np.stack(self._directions), reach)
@@ -147,7 +152,7 @@ class MaxCellWalk:
         winners = self._first[self._images, winners]
         # Of N equally likely cells k directions share one in k^2 / 2N cases; of others in more.
         shared = _N_PROBES - len(np.unique(winners, axis=0))
-        _refuse_more_than_most(_N_PROBES**2 / (2 * max(shared, 1)))
+        _refuse_more_than(self._most, _N_PROBES**2 / (2 * max(shared, 1)))
         return winners[0], probes[0] / np.linalg.norm(probes[0])
 
     def _cone(self, winners: IntArray) -> tuple[IntArray, FloatArray]:
@@ -236,11 +241,11 @@ class MaxCellWalk:
         return most + self._error
 
 
-def _refuse_more_than_most(n_cells: float) -> None:
-    if n_cells > _MOST_CELLS:
+def _refuse_more_than(most: int, n_cells: float) -> None:
+    if n_cells > most:
         raise TooManyPatternsError(
-            f"max pooling has more than {_MOST_CELLS} patterns on these images: "
-            "use method='sampled'."
+            f"max pooling has more than {most} patterns on these images: "
+            "use method='global' or method='sampled'."
         )
 
 

@@ -10,21 +10,20 @@ same, so that every method for the squared loss is one for all smooth losses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol, final
 
 import numpy as np
-from scipy.optimize import brentq
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import Deadline
-from cvxnn.losses import SquaredLoss
 from cvxnn.losses.base import DiagonalRoot, Root
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
 from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.search import IncumbentSearch, Search
+from cvxnn.solvers.squares import SETTINGS as SQUARES
+from cvxnn.solvers.squares import model_problem, squares, step_length
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,6 @@ class Settings:
 
     Attributes
     ----------
-    least_share, share_at_rest, share_factor : float
-        Share of the curvature of ``Loss.majorizer`` that every row has: some have none of their
-        own. The first model has all of it, each further one a tenth of the last, down to the
-        smaller share for rows that do not pull: only the square of a gradient over a small
-        curvature is a large offset, in which the digits of the objective would drown.
-    corrections, small_gain : int, float
-        Steps on the weights of given neurons, and the relative gain at which they end: they
-        cost little beside a model, and tell which rows have a curvature at the optimum.
     slow : float
         A model that is not certified is left when a round gains less than this share of
         what all its rounds did: the next model knows better.
@@ -54,17 +45,10 @@ class Settings:
         What a model can reach.
     patience : int
         Rounds of a model without progress after which it is taken as it is.
-    most_halvings : int
-        Steps of a line search at most; where a loss grows exponentially, each may be a halving.
     quick_entries : int
         Of activations that are looked through in no time.
     """
 
-    least_share: float = 1e-3
-    share_at_rest: float = 1e-8
-    share_factor: float = 0.1
-    corrections: int = 40
-    small_gain: float = 1e-9
     slow: float = 0.1
     first_tolerance: float = 1e-2
     forcing: float = 0.1
@@ -72,7 +56,6 @@ class Settings:
     aim: float = 0.3
     least_tolerance: float = 1e-13
     patience: int = 3
-    most_halvings: int = 1000
     quick_entries: int = 1 << 22
 
 
@@ -238,23 +221,10 @@ class ProximalNewton(IncumbentSearch):
         return model
 
     def _squares(self, least: float) -> tuple[Root[Any], FloatArray, float]:
-        """The loss at the best network so far as squares: root of curvature, targets, offset."""
-        loss = self.problem.loss
-        gradient = loss.gradient(self._prediction, self.problem.y)
-        root = loss.root(self._curvature(gradient, least))
-        pull = root.solved(gradient)
-        return root, root.times(self._prediction) - pull, 0.5 * float(pull @ pull)
+        return squares(self.problem, self._prediction, least)
 
     def _model_problem(self, root: Root[Any], target: FloatArray) -> Problem[Any]:
-        rows = root.applied(self.layer)
-        return Problem.of(rows, target, self.problem.beta, SquaredLoss())
-
-    def _curvature(self, gradient: FloatArray, least: float) -> FloatArray:
-        loss, y, pull = self.problem.loss, self.problem.y, np.abs(gradient)
-        share = SETTINGS.least_share * pull / max(float(pull.max()), 1e-300)
-        share = np.maximum(share, max(least, SETTINGS.share_at_rest))
-        own = loss.curvature(self._prediction, y)
-        return np.maximum(own, share * loss.majorizer(self._prediction, y))
+        return model_problem(self.problem, root, target)
 
     def _is_done(self, model: Search) -> bool:
         reached = model.gap <= self._model_tol or model.stationary or self._slow
@@ -268,7 +238,7 @@ class ProximalNewton(IncumbentSearch):
         self._correct(self._take_over(model, quick=not self._certifies))
         self._model = None
         self._gain = (before[0] - self.objective) / max(self.objective, 1e-300)
-        self._share *= SETTINGS.share_factor
+        self._share *= SQUARES.share_factor
         small = self._gain <= 0.1 * tol
         self.stationary = small and self._certifies and model.stationary and self.gap > tol
         self._certifies |= small
@@ -297,8 +267,8 @@ class ProximalNewton(IncumbentSearch):
     def _correct(self, found: Neurons) -> None:
         """Find the best weights for the present neurons and these: the same steps, but cheap."""
         neurons = self.neurons.joined(found.directions, found.outputs)
-        factor = share = SETTINGS.share_factor
-        for _ in range(SETTINGS.corrections):
+        factor = share = SQUARES.share_factor
+        for _ in range(SQUARES.corrections):
             if self.deadline.passed:
                 break
             before = self.objective
@@ -311,25 +281,13 @@ class ProximalNewton(IncumbentSearch):
             mixed = (1.0 - t) * neurons.sizes + t * weights
             neurons = neurons.sized(mixed)
             self._move(neurons.select(mixed > 0.0), end, t)
-            if before - self.objective <= SETTINGS.small_gain * self.objective:
+            if before - self.objective <= SQUARES.small_gain * self.objective:
                 break
             share = share * factor if t > 0.5 else min(1.0, share / factor)
 
     def _step_length(self, end: FloatArray, growth: float) -> float:
         """Where the objective is least on the way to a prediction, with weights that grow so."""
-        start, move = self._prediction, end - self._prediction
-
-        # Asked twice for the ends, of which the signs must stay.
-        @cache
-        def slope(t: float) -> float:
-            gradient = self.problem.loss.gradient(start + t * move, self.problem.y)
-            return float(gradient @ move) + self.problem.beta * growth
-
-        if slope(1.0) <= 0.0:
-            return 1.0
-        if slope(0.0) >= 0.0:
-            return 0.0
-        return float(brentq(slope, 0.0, 1.0, maxiter=SETTINGS.most_halvings))
+        return step_length(self.problem, self._prediction, end, growth)
 
     def _move(self, neurons: Neurons, end: FloatArray, t: float) -> None:
         """Take a network t of the way to a prediction, if it is better than the present one."""

@@ -56,6 +56,8 @@ class Search(ABC):
         Of the rows; 0 where the search need not know.
     deadline : Deadline
         When no further round should start.
+    method_bound : float, optional
+        The best lower bound that the method itself comes with, where it has one.
     alternative : str, optional
         What may still reach the optimum where rounding stops this search: one over "cells",
         or neurons that move freely, with a "tree" for the proof.
@@ -72,6 +74,7 @@ class Search(ABC):
     is_cheap: bool = False
     rank: int = 0
     deadline: Deadline
+    method_bound: float | None = None
     alternative: Kind | None = None
 
     @abstractmethod

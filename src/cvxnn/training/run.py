@@ -188,6 +188,7 @@ class Run:
             dual_bound=search.bound * unit,
             n_blocks=search.n_blocks,
             n_neurons=len(search.neurons),
+            method_bound=None if search.method_bound is None else search.method_bound * unit,
         )
         self._note(progress)
 

@@ -56,14 +56,16 @@ def solve(
         summed over them.
     beta : float
         Regularisation, > 0.
-    model : {"relu", "gated", "conv", "linear_conv", "circular_conv", "quantized"} or Model
-        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`, :class:`LinearConv`,
-        :class:`CircularConv` or :class:`Quantized`; a string is the one with its defaults.
-    method : {"global", "exact", "sampled"} or Method
+    model : str or Model
+        The kind of network: :class:`ReLU` ("relu"), :class:`Gated`, :class:`Conv`,
+        :class:`LinearConv`, :class:`CircularConv`, :class:`Polynomial`, :class:`Quantized` or
+        :class:`Parallel`; a string, as "linear_conv", is the one with its defaults.
+    method : {"global", "exact", "sampled", "frank_wolfe", "incremental"} or Method
         How the optimum is looked for: :class:`Global` generates neurons as they are needed,
         so that n may be large; :class:`Exact` has the same optimum from the program on all
         patterns, which must fit into memory; :class:`Sampled` has only the patterns of
-        random directions, and is optimal for those.
+        random directions, and is optimal for those. :class:`FrankWolfe` and
+        :class:`Incremental` add one neuron a round, and are there to compare with.
     loss : str or Loss, default "squared"
         For numbers ``"squared"``; ``"huber"`` with ``delta=1``, give ``HuberLoss(delta)`` for
         another; ``"absolute"``; or ``"quantile"`` of the level 0.5, give ``QuantileLoss(level)``
@@ -204,6 +206,7 @@ def prepare(
     model.check_method(method)
     model.check_loss(as_loss(loss))
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
+    method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]
     if warm_start is not None:

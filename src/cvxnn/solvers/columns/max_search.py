@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.layers.max_pooling import MaxLayer
-from cvxnn.losses.base import Root
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.oracle.cells import CellPrice
-from cvxnn.patterns.max_pooling import MaxArrangement, MaxPatterns
+from cvxnn.patterns.max_pooling import MaxPatterns
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import prune, reweigh
 from cvxnn.solvers.columns.blocks import Blocks, ReadBlocks
 from cvxnn.solvers.columns.column_generation import ColumnGeneration, ColumnSettings, as_neurons
 from cvxnn.solvers.columns.interior_point import InteriorPointResult
-from cvxnn.solvers.proximal_newton import search_for
-from cvxnn.solvers.search import Search
-from cvxnn.solvers.strategy import RowsStrategy
 
 
 @dataclass(frozen=True)
@@ -155,42 +150,3 @@ class MaxSearch(ColumnGeneration):
             self._taken[cell] = np.union1d(self._taken[cell], worst)
             found |= len(worst) > 0
         return found
-
-
-@final
-class MaxPoolingStrategy(RowsStrategy):
-    """The search over the cells of a :class:`MaxLayer`, by a method that lists patterns."""
-
-    _cells: tuple[MaxPatterns, MaxCellOracle] | None = None
-
-    def open(self, deadline: Deadline) -> Search:
-        return self.open_for(self._problem, None, deadline)
-
-    def open_for(
-        self,
-        problem: Problem[MaxLayer],
-        start: Neurons | None,
-        deadline: Deadline,
-        *,
-        certifies: bool = True,
-    ) -> Search:
-        """The same for another problem on the same rows: the cells are listed once."""
-        if self._cells is None:
-            self._cells = self._listed(deadline)
-        cells, oracle = self._cells
-
-        def open_search(
-            problem: Problem[Any], start: Neurons | None, root: Root[Any] | None, certifies: bool
-        ) -> Search:
-            return MaxSearch(problem, cells, oracle, deadline, start)
-
-        return search_for(problem, open_search, deadline, start)
-
-    def _listed(self, deadline: Deadline) -> tuple[MaxPatterns, MaxCellOracle]:
-        layer = self._problem.rows
-        arrangement = MaxArrangement(layer.rows, layer.n_patches)
-        cells = self._method.list_patterns(arrangement, self._random_state, deadline)
-        if not isinstance(cells, MaxPatterns):
-            raise InputError("patterns of rows are none of max pooling, which lists its own cells.")
-        self.n_patterns = len(cells)
-        return cells, MaxCellOracle(layer.patches, cells.winners(), cells.reach)

@@ -15,7 +15,6 @@ from cvxnn.layers import Layer
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.opening import opening
 from cvxnn.solvers.search import Search
 from cvxnn.solvers.skip.free import FreeProblem, FreeSkipSearch, evaluated, with_linear
@@ -33,7 +32,7 @@ class SkipStrategy(Strategy):
     Parameters
     ----------
     problem : Problem of SkipLayer
-    inner : LayerStrategy
+    inner : Strategy
         For the neurons alone.
 
     Raises
@@ -42,7 +41,7 @@ class SkipStrategy(Strategy):
         If a free linear part has no best weights.
     """
 
-    def __init__(self, problem: Problem[SkipLayer], inner: LayerStrategy) -> None:
+    def __init__(self, problem: Problem[SkipLayer], inner: Strategy) -> None:
         self._problem, self._rows, self._inner = problem, problem.rows, inner
         self._free = free_problem(problem) if problem.rows.is_free else None
         self._line = PricedLine(problem)

@@ -1,0 +1,1 @@
+"""Searches for filters whose activations are pooled by their maximum."""

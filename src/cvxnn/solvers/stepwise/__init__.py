@@ -1,0 +1,1 @@
+"""Methods that add one neuron a round: Frank and Wolfe's, and the fully corrective one."""
