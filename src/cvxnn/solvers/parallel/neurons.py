@@ -18,7 +18,8 @@ from cvxnn.problems import Neurons
 class SubNetworks(Neurons):
     """Sub-networks ``size_k s_k ((X W_k)_+ b_k)_+`` with ``||W_k||_F = ||b_k|| = 1``.
 
-    They are the neurons of a :class:`~cvxnn.problems.Problem` on the rows X of a layer: the
+    They are the neurons of a :class:`~cvxnn.problems.Problem` on
+    :class:`~cvxnn.layers.parallel.ParallelRows` (no ``Layer``, whose relaxations do not hold): the
     prediction is their sum, and the penalty ``beta sum_k size_k`` is the FRO penalty
     ``beta sum_k ||W_k||_F ||b_k|| |a_k|``. Rows and targets in other units change the sizes
     as those of a neuron of two layers, because a sub-network is homogeneous of degree one in X.
