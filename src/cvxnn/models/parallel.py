@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.layers.line import Line
 from cvxnn.models.base import Capabilities, Choices, Model

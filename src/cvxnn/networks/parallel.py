@@ -12,6 +12,8 @@ from scipy.linalg import block_diag
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction
+from cvxnn.layers.line import Line
+from cvxnn.layers.parallel import ParallelRows
 from cvxnn.layers.rows import power_of_two, row_chunks
 from cvxnn.networks.base import Network
 from cvxnn.networks.stages import Activation, Affine, Stages, common, output_layer
@@ -131,9 +133,9 @@ class ParallelNetwork(Network):
         """Hidden units m1 of a sub-network, those of zeros included."""
         return int(self.hidden_weights.shape[1])
 
-    def rows(self, data: ArrayLike) -> FloatArray:
+    def rows(self, data: ArrayLike) -> ParallelRows:
         """Rows of features, shape (n, d)."""
-        return rows_of(data, self.n_features)
+        return ParallelRows(rows_of(data, self.n_features))
 
     def penalty(self) -> float:
         """``1/3 sum_k (||W_k||_F^3 + ||b_k||^3 + |a_k|^3)``; O(K m1 d).
@@ -240,13 +242,14 @@ class ParallelNetwork(Network):
             intercept=self.intercept,
         )
 
-    def _neurons_on(self, rows: FloatArray) -> Prediction:
-        values = np.empty(len(rows))
-        for chunk in row_chunks(len(rows), self.n_neurons * self.width):
-            values[chunk] = self._activations(rows[chunk]) @ self.output_weights
+    def _neurons_on(self, rows: ParallelRows | Line) -> Prediction:
+        X = rows.x[:, None] if isinstance(rows, Line) else rows.X
+        values = np.empty(len(X))
+        for chunk in row_chunks(len(X), self.n_neurons * self.width):
+            values[chunk] = self._activations(X[chunk]) @ self.output_weights
         outer, inner = np.abs(self.output_weights), np.abs(self.inner_weights)
         paths = np.einsum("k,kj,kjd->d", outer, inner, np.abs(self.hidden_weights))
-        moduli = np.abs(rows) @ paths
+        moduli = np.abs(X) @ paths
         if self.hidden_biases is not None:
             moduli += np.einsum("k,kj,kj->", outer, inner, np.abs(self.hidden_biases))
         if self.inner_biases is not None:

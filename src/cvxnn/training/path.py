@@ -25,6 +25,7 @@ from cvxnn.validation import (
     check_callback,
     check_count,
     check_finite,
+    check_flag,
     check_optional_positive,
     check_random_state,
 )

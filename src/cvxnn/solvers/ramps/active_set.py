@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -203,7 +204,7 @@ class QuadraticModel:
         for sign in (1.0, -1.0):
             excess = sign * (D - level) - allowed
             excess[index] = -np.inf
-            for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+            for low, high in itertools.pairwise(bounds):
                 if low < high:
                     best = low + int(np.argmax(excess[low:high]))
                     if excess[best] > 0.0:
