@@ -28,9 +28,9 @@ class Parallel(Model):
 
     With ``bias="free"``, on one feature, every hidden unit and every sub-network has a bias
     that costs nothing. A sub-network of one hidden unit is then a ramp
-    ``s clip(x - t, 0, t' - t)`` or a constant, at the price ``beta |s|`` or for nothing: there
-    is an intercept whether it is asked for or not. The optimum over sub-networks of one hidden
-    unit is that of the convex program
+    ``s clip(x - t, 0, t' - t)`` at the price ``beta |s|``, or a constant for nothing: there is
+    an intercept whether it is asked for or not. Wider sub-networks are sums of ramps at no
+    lower a price, so that the optimum over all widths is that of the convex program
 
         min_f l(f, y) + beta/2 (|s_1| + sum_j |s_{j+1} - s_j| + |s_{m-1}|)
 
@@ -57,6 +57,12 @@ class Parallel(Model):
     ``D_j = sum_{i > j} v_i (x_i - x_j)`` the largest is ``max D - min D``, summed in twice the
     precision, rounding included. The turns of f are matched on a stack: each pair is a ramp.
     Where x is beyond the data, f is constant.
+
+    Why width does not help: ``(g)_+`` for a g of two layers and the price ``sum_j |w_j b_j|``,
+    which is at least the sum of the moduli of its turns, has half of the turns of its slope from
+    0 to 0 to pay as ramps. Where it is positive between two zeros, the slopes at both ends are
+    turns in between at most; from the last zero on, the slope there is a turn since the zero
+    before, or of units that face it.
 
     References
     ----------

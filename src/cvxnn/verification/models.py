@@ -39,6 +39,7 @@ from cvxnn.verification.kinds import (
 )
 from cvxnn.verification.outputs.gates import largest_norm_of_gates
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
+from cvxnn.verification.subnetworks import CheckedParallel
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
 
@@ -378,10 +379,15 @@ class CheckedCircularConv(BilinearModel):
         return circular(table(data), *_bilinear_weights(arrays))
 
 
-CHECKED: dict[str, type[CheckedModel]] = {
-    model.kind: model
-    for model in (CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv)
-}
+_KINDS: tuple[type[CheckedModel], ...] = (
+    CheckedReLU,
+    CheckedConv,
+    CheckedGates,
+    CheckedLinearConv,
+    CheckedCircularConv,
+    CheckedParallel,
+)
+CHECKED: dict[str, type[CheckedModel]] = {model.kind: model for model in _KINDS}
 
 
 def _linear(data: FloatArray, v: FloatArray) -> float:
