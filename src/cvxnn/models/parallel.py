@@ -133,4 +133,8 @@ class Parallel(Model):
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ParallelNetwork:
         assert isinstance(neurons, Ramps)
-        return ParallelNetwork(**neurons.layers())
+        parts = neurons.layers()
+        return ParallelNetwork(
+            parts["hidden_weights"], parts["inner_weights"], parts["output_weights"],
+            hidden_biases=parts["hidden_biases"], inner_biases=parts["inner_biases"],
+        )  # fmt: skip

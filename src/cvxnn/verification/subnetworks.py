@@ -11,9 +11,16 @@ import numpy as np
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.deadline import Deadline
-from cvxnn.verification.kinds import CheckedModel, Claim, Weights, table, weights_of
+from cvxnn.verification.kinds import (
+    CheckedModel,
+    Claim,
+    Weights,
+    table,
+    third_of_cubes,
+    weights_of,
+)
 from cvxnn.verification.ramps import largest_of_ramps
-from cvxnn.verification.rounding import gamma, power_of_two
+from cvxnn.verification.rounding import gamma
 from cvxnn.verification.values import Values
 
 
@@ -57,15 +64,8 @@ class CheckedParallel(CheckedModel):
         return _values(table(data), arrays)
 
     def penalty(self, arrays: Weights) -> tuple[float, float]:
-        low = high = 0.0
-        for name, axes in (("hidden_weights", 3), ("inner_weights", 2), ("output_weights", 1)):
-            part = weights_of(arrays, name, axes)
-            flat = part.reshape(len(part), int(np.prod(part.shape[1:])))
-            unit = power_of_two(flat)
-            cubes = float((np.sqrt(((flat / unit) ** 2).sum(axis=1)) ** 3).sum()) * unit**3 / 3.0
-            rounding = gamma(3 * (flat.shape[1] + 8) + len(flat))
-            low, high = low + cubes * (1.0 - rounding), high + cubes * (1.0 + rounding)
-        return low, high
+        layers = (("hidden_weights", 3), ("inner_weights", 2), ("output_weights", 1))
+        return third_of_cubes(weights_of(arrays, name, axes) for name, axes in layers)
 
 
 def _values(X: FloatArray, arrays: Weights) -> Values:
