@@ -71,6 +71,14 @@ class Goal(ABC):
     def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
         """The factor t at which ``t v``, of price ``t largest``, is best, and what it proves."""
 
+    def unit(self, v: FloatArray) -> float:
+        """What a point between two others is divided by before it is priced."""
+        return 1.0
+
+    def placed(self, v: FloatArray) -> FloatArray:
+        """The point divided by its unit."""
+        return v
+
     @abstractmethod
     def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
         """What the dual point of a prediction is, or v."""
@@ -116,9 +124,15 @@ class GaugeGoal(Goal):
         self.aim = Aim(v[:, None], np.ones(1), 0.0)
 
     def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        size = float(v @ self._v) / float(self._v @ self._v)
         t = 1.0 / largest if largest > 0.0 else np.inf
-        return t, t * size
+        return t, t
+
+    def unit(self, v: FloatArray) -> float:
+        return float(v @ self._v) / float(self._v @ self._v)
+
+    def placed(self, v: FloatArray) -> FloatArray:
+        """The given v itself, so that what is proven of it needs no division."""
+        return self._v
 
     def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
         return v
@@ -218,8 +232,11 @@ class JointDual:
         share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
-        trial = self.leaves.with_coefficients(coefficients)
-        threshold = self._goal.beta * (1.0 + 1e-9)
+        unit = self._goal.unit(v)
+        if not unit > 0.0:
+            unit, v, coefficients = 1.0, self.v, self.leaves.coefficients
+        trial, v = self.leaves.with_coefficients(coefficients / unit), self._goal.placed(v)
+        threshold = self._goal.beta / unit * (1.0 + 1e-9)
         price = self._oracle.price(trial, v, threshold, deadline=deadline)
         self._point, self.promised = point, point.value
         self._note(trial, v, price)
