@@ -67,9 +67,11 @@ if TYPE_CHECKING:
     from cvxnn.models.gated import GatedNetwork as GatedNetwork
     from cvxnn.models.linear_conv import LinearCNN as LinearCNN
     from cvxnn.models.linear_conv import LinearConv as LinearConv
+    from cvxnn.models.parallel import Parallel as Parallel
     from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network as Network
     from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
+    from cvxnn.networks.parallel import ParallelNetwork as ParallelNetwork
     from cvxnn.networks.storage import load_certificate as load_certificate
     from cvxnn.patterns import PatternSet as PatternSet
     from cvxnn.patterns import count_patterns_bound as count_patterns_bound
@@ -113,6 +115,7 @@ _NAMES = {
     "cvxnn.models.gated": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
     "cvxnn.networks": "Network TwoLayerNetwork",
+    "cvxnn.networks.parallel": "ParallelNetwork",
     "cvxnn.networks.storage": "load_certificate",
     "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",
     "cvxnn.program": "ConvexProgram",

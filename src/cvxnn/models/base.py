@@ -117,6 +117,11 @@ class Model(Settings, ABC):
     takes_any_size: ClassVar[bool] = False
 
     @property
+    def has_intercept(self) -> bool:
+        """Whether there is an intercept even where none is asked for, as biases cost nothing."""
+        return False
+
+    @property
     def data_axes(self) -> tuple[int, ...]:
         """How many axes the data may have: 2 for rows of shape (n, d)."""
         return (2,)
@@ -179,12 +184,18 @@ class Model(Settings, ABC):
             return self.smooth_strategy(problem, choices, shape, intercept=intercept)
 
         def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
-            network = self.network(neurons, shape)
-            return network.predict_on(problem.rows).values, network.penalty()
+            return self.evaluated(problem, shape, neurons)
 
         if not problem.loss.is_kinked:
             return smooth(problem)
         return SmoothingStrategy(problem, smooth, evaluated, choices.start, intercept=intercept)
+
+    def evaluated(
+        self, problem: Problem[Any], shape: tuple[int, ...], neurons: Neurons
+    ) -> tuple[FloatArray, float]:
+        """Predictions of neurons with all that is beside them, and what beta multiplies."""
+        network = self.network(neurons, shape)
+        return network.predict_on(problem.rows).values, network.penalty()
 
     def smooth_strategy(
         self,

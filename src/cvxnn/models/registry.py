@@ -9,4 +9,5 @@ MODELS = {
     "conv": "Conv",
     "linear_conv": "LinearConv",
     "circular_conv": "CircularConv",
+    "parallel": "Parallel",
 }

@@ -14,7 +14,7 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_random_state
+from cvxnn.validation import check_flag, check_random_state
 from cvxnn.verification.data import fingerprint_of
 
 
@@ -56,9 +56,9 @@ def solve(
         summed over them.
     beta : float
         Regularisation, > 0.
-    model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model
-        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`,
-        :class:`LinearConv` or :class:`CircularConv`; a string is the one with its defaults.
+    model : {"relu", "gated", "conv", "linear_conv", "circular_conv", "parallel"} or Model
+        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`, :class:`LinearConv`,
+        :class:`CircularConv` or :class:`Parallel`; a string is the one with its defaults.
     method : {"global", "exact", "sampled"} or Method
         How the optimum is looked for: :class:`Global` generates neurons as they are needed,
         so that n may be large; :class:`Exact` has the same optimum from the program on all
@@ -203,6 +203,7 @@ def prepare(
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     model.check_loss(as_loss(loss))
+    intercept = check_flag(intercept, "intercept") or model.has_intercept
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
     model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]
