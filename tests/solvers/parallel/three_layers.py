@@ -54,10 +54,15 @@ def plain_objective(X, y, beta, neurons):
     return 0.5 * float((f - y) @ (f - y)) + beta * penalty
 
 
-def patterns_in_plane(X):
+def arcs_in_plane(X):
+    """Where the arcs between lines begin and end, as angles."""
     angles = np.arctan2(X[:, 1], X[:, 0])
     ends = np.sort(np.concatenate([angles + np.pi / 2, angles - np.pi / 2]) % (2 * np.pi))
-    middles = (ends + np.append(ends[1:], ends[0] + 2 * np.pi)) / 2
+    return ends, np.append(ends[1:], ends[0] + 2 * np.pi)
+
+
+def patterns_in_plane(X):
+    middles = np.mean(arcs_in_plane(X), axis=0)
     return np.unique(X @ np.array([np.cos(middles), np.sin(middles)]) > 0.0, axis=1).T
 
 
@@ -122,11 +127,11 @@ def descended(X, y, beta, count, width, seed):
 
 
 def largest_by_choices(X, v):
-    """``max v'(g)_+`` over G by all choices of signs, each a program over neurons on a fine grid.
+    """``max v'(g)_+`` over G by all choices of signs, each a program over neurons of all arcs.
 
-    In the plane: from below, because the grid leaves neurons out.
+    In the plane: from below, because only some directions of each arc are there.
     """
-    angles = np.linspace(0.0, 2.0 * np.pi, 720, endpoint=False)
+    angles = np.linspace(*arcs_in_plane(X), 60).ravel()
     H = np.maximum(X @ np.array([np.cos(angles), np.sin(angles)]), 0.0)
     atoms, best = np.hstack([H, -H]), 0.0
     weights = cp.Variable(atoms.shape[1], nonneg=True)

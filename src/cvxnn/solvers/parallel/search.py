@@ -116,6 +116,7 @@ class ParallelSearch(IncumbentSearch):
     random_state : numpy.random.Generator
     deadline : Deadline
     start : SubNetworks, optional
+        A network to begin with, in the place of one of two layers.
 
     Notes
     -----
@@ -139,15 +140,16 @@ class ParallelSearch(IncumbentSearch):
         super().__init__(problem, SubNetworks.nothing(X.shape[1]), "choices", deadline)
         self.basis, self._random_state = np.eye(X.shape[1]), random_state
         self._take(quick_proof(X, problem.y))
-        layer = Layer(X)
         self._oracle = two_layer_oracle(X, deadline)
-        strategy = LayerStrategy(problem.on(layer), Global(), random_state)
-        self._first = strategy.open_for(problem.on(layer), None, deadline, certifies=False)
-        self._pursuit: Pursuit | None = Pursuit(self._first)
         self._rounds = self._climbed = 0
         self._joint: JointDual | None = None
+        self._pursuit: Pursuit | None = None
         if start is not None:
             self._offer(start.trimmed())
+        if len(self.neurons) == 0:
+            two = problem.on(Layer(X))
+            strategy = LayerStrategy(two, Global(), random_state)
+            self._pursuit = Pursuit(strategy.open_for(two, None, deadline, certifies=False))
 
     def step(self, tol: float) -> None:
         """One round; of two layers first."""
@@ -171,11 +173,12 @@ class ParallelSearch(IncumbentSearch):
         """Of the network of two layers, whose proofs say nothing of three."""
         assert self._pursuit is not None
         self._rounds += 1
+        search = self._pursuit.search
         more = self._pursuit.advance(SETTINGS.first_tolerance)
         if not more or self._rounds >= SETTINGS.first_rounds:
             self._pursuit = None
-        self._offer(of_neurons(self._first.incumbent()))
-        self.n_blocks = self._first.n_blocks
+        self._offer(of_neurons(search.incumbent()))
+        self.n_blocks = search.n_blocks
 
     @property
     def _residual(self) -> FloatArray:
