@@ -19,7 +19,8 @@ from cvxnn.problems import Neurons, Problem, Units
 from cvxnn.results import Solution
 from cvxnn.solvers.parallel.gauge import gauge_interval
 from cvxnn.solvers.parallel.neurons import SubNetworks
-from cvxnn.solvers.parallel.search import ParallelSearch, of_neurons, proof_of
+from cvxnn.solvers.parallel.proofs import proof_of
+from cvxnn.solvers.parallel.search import ParallelSearch
 from cvxnn.solvers.search import Pursuit
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import (
@@ -197,7 +198,7 @@ class _Comparison:
         self._tol, self._deadline = tol, deadline
         network = two.network
         neurons = Neurons.of_weights(network.hidden_weights, network.output_weights)
-        self.neurons = of_neurons(units.reduced(neurons))
+        self.neurons = SubNetworks.of_neurons(units.reduced(neurons))
         self.objective, self.dual_bound = two.objective + two.objective_error, -np.inf
 
     def check_criterion(self, random: np.random.Generator) -> tuple[float, float]:

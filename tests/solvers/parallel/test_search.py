@@ -15,7 +15,7 @@ from variants import with_long
 
 import cvxnn
 from cvxnn.interrupts import Deadline, OutOfTimeError
-from cvxnn.solvers.parallel.search import ParallelStrategy
+from cvxnn.solvers.parallel.strategy import ParallelStrategy
 
 
 @with_long("seed", range(6), always=1)

@@ -11,7 +11,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.layers.parallel import ParallelRows
 from cvxnn.losses import SquaredLoss
 from cvxnn.problems import Problem
-from cvxnn.solvers.parallel.search import ParallelStrategy
+from cvxnn.solvers.parallel.strategy import ParallelStrategy
 from cvxnn.solvers.search import Pursuit
 
 

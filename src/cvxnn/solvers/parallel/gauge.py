@@ -10,12 +10,13 @@ import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline, OutOfTimeError
+from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.parallel.leaves import two_layer_oracle
 from cvxnn.oracle.price import BOTH
 from cvxnn.solvers.parallel.descent import climb
 from cvxnn.solvers.parallel.joint_dual import GaugeGoal, JointDual, PricedPoint
 from cvxnn.solvers.parallel.neurons import SubNetworks
-from cvxnn.solvers.parallel.search import root_proof
+from cvxnn.solvers.parallel.proofs import root_proof
 
 # Ascents of each sign, hidden units of each, and their steps.
 _STARTS, _WIDTH, _STEPS = 100, 8, 400
@@ -35,7 +36,7 @@ class GaugeInterval:
     best : SubNetworks
         The one of size one that has the lower bound.
     point : PricedPoint
-        The leaves that prove the upper bound, at v over its largest modulus.
+        The leaves that prove the upper bound, at v divided by :func:`power_of_two` of it.
     n_leaves : int
     """
 
@@ -90,7 +91,7 @@ def gauge_interval(
     >>> print(f"{interval.lower:.4f} {interval.upper:.4f}")
     5.0000 5.0000
     """
-    size = float(np.abs(v).max())
+    size = power_of_two(v)
     scaled = v / size
     lower, best = _climbed(X, scaled, random_state)
     oracle = two_layer_oracle(X, deadline)
@@ -111,8 +112,7 @@ def gauge_interval(
         except OutOfTimeError:
             # What there is, is proven.
             pass
-    rounding = 1.0 + 8.0 * EPS
-    return GaugeInterval(lower * size / rounding, upper * size * rounding, best, point, count)
+    return GaugeInterval(lower * size, upper * size, best, point, count)
 
 
 def _rounds(joint: JointDual, deadline: Deadline, most_leaves: int) -> Iterator[None]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.certificates import DualProof
 from cvxnn.interrupts import Deadline, OutOfTimeError, check_interrupt
-from cvxnn.layers import Layer, spectral_bound
+from cvxnn.layers import Layer
 from cvxnn.layers.parallel import ParallelRows
 from cvxnn.methods import Global
-from cvxnn.oracle.parallel.leaves import LeafOracle, Leaves, two_layer_oracle
-from cvxnn.oracle.price import BOTH, VectorOracle
-from cvxnn.problems import Neurons, Problem
+from cvxnn.oracle.parallel.leaves import two_layer_oracle
+from cvxnn.oracle.price import BOTH
+from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
-from cvxnn.solvers.opening import opening
 from cvxnn.solvers.parallel.descent import climb, descend, weighed
-from cvxnn.solvers.parallel.joint_dual import JointDual, PricedPoint, SquaredGoal
+from cvxnn.solvers.parallel.joint_dual import JointDual, SquaredGoal
 from cvxnn.solvers.parallel.neurons import SubNetworks
+from cvxnn.solvers.parallel.proofs import proof_of, quick_proof, root_proof
 from cvxnn.solvers.search import IncumbentSearch, Pursuit
-from cvxnn.solvers.strategy import Strategy
-from cvxnn.verification.sign_choices import SignChoices
 
 
 @dataclass(frozen=True)
@@ -59,50 +56,6 @@ class Settings:
 
 
 SETTINGS = Settings()
-# Shares of negative entries that the bound without choices tries as coefficients.
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-def of_neurons(neurons: Neurons) -> SubNetworks:
-    """Neurons of two layers as sub-networks of one hidden unit: ``((X u)_+ 1)_+ = (X u)_+``."""
-    return SubNetworks(
-        neurons.directions[:, None, :], neurons.sizes, neurons.outputs,
-        inner=np.ones((len(neurons), 1)),
-    )  # fmt: skip
-
-
-def proof_of(point: PricedPoint) -> DualProof:
-    """What leaves have proven, with themselves as the evidence."""
-    leaves = point.leaves
-    evidence = SignChoices(leaves.signs, leaves.choices, leaves.coefficients)
-    return DualProof(point.v[:, None], point.bounds, "choices", evidence=evidence)
-
-
-def quick_proof(X: FloatArray, v: FloatArray) -> DualProof:
-    """What one eigenvalue for each vector of the leaves without choices proves of any v."""
-    leaves = _without_choices(v, 1.0)
-    bounds = [
-        max(spectral_bound(X, over), spectral_bound(X, under))
-        for over, under in zip(leaves.over(v), -leaves.coefficients, strict=True)
-    ]
-    return proof_of(PricedPoint(v, np.array(bounds), leaves))
-
-
-def _without_choices(v: FloatArray, share: float) -> Leaves:
-    roots = Leaves.roots(len(v))
-    return roots.with_coefficients(share * np.minimum(roots.signs[:, None] * v, 0.0))
-
-
-def root_proof(
-    oracle: VectorOracle[Any], v: FloatArray, beta: float, deadline: Deadline
-) -> PricedPoint:
-    """The best bound without choices, of coefficients that are shares of the negative entries."""
-    leaf_oracle, found = LeafOracle(oracle), []
-    for share in _SHARES:
-        leaves = _without_choices(v, share)
-        price = leaf_oracle.price(leaves, v, beta, deadline=deadline)
-        found.append(PricedPoint(v, price.of_signs(leaves), leaves))
-    return min(found, key=lambda point: float(point.bounds.max()))
 
 
 @final
@@ -177,7 +130,7 @@ class ParallelSearch(IncumbentSearch):
         more = self._pursuit.advance(SETTINGS.first_tolerance)
         if not more or self._rounds >= SETTINGS.first_rounds:
             self._pursuit = None
-        self._offer(of_neurons(search.incumbent()))
+        self._offer(SubNetworks.of_neurons(search.incumbent()))
         self.n_blocks = search.n_blocks
 
     @property
@@ -262,51 +215,3 @@ class ParallelSearch(IncumbentSearch):
         objective = self.problem.value(prediction, float(neurons.sizes.sum()))
         if objective < self.objective:
             self.neurons, self.objective = neurons, objective
-
-
-@final
-class ParallelStrategy(Strategy):
-    """One search for sub-networks of three layers, under the squared loss.
-
-    Parameters
-    ----------
-    problem : Problem of ParallelRows
-    random_state : numpy.random.Generator
-    start : SubNetworks, optional
-    """
-
-    def __init__(
-        self,
-        problem: Problem[ParallelRows],
-        random_state: np.random.Generator,
-        start: SubNetworks | None = None,
-    ) -> None:
-        self._problem, self._random_state, self._start = problem, random_state, start
-
-    def open(self, deadline: Deadline) -> ParallelSearch:
-        """The search, once its oracle is ready."""
-        return self.open_for(self._problem, self._start, deadline)
-
-    def open_for(
-        self,
-        problem: Problem[ParallelRows],
-        start: Neurons | None,
-        deadline: Deadline,
-        *,
-        certifies: bool = True,
-    ) -> ParallelSearch:
-        """The same for another problem on the same rows."""
-        known = start if isinstance(start, SubNetworks) else None
-        return ParallelSearch(problem, self._random_state, deadline, known)
-
-    def opening(self) -> SubNetworks:
-        """Neurons of two layers."""
-        return of_neurons(opening(self._problem.on(Layer(self._problem.rows.X))))
-
-    def nothing(self) -> SubNetworks:
-        """No sub-networks."""
-        return SubNetworks.nothing(self._problem.rows.n_features)
-
-    def first_proof(self) -> DualProof:
-        """What the residual of the network without sub-networks proves, by eigenvalues."""
-        return quick_proof(self._problem.rows.X, self._problem.residual_at_zero)
