@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from cvxnn.results import Verdict as Verdict
     from cvxnn.training import solve as solve
     from cvxnn.training.certification import certify as certify
+    from cvxnn.training.depth import DepthGain as DepthGain
+    from cvxnn.training.depth import depth_gain as depth_gain
     from cvxnn.training.path import RegularizationPath as RegularizationPath
     from cvxnn.training.path import largest_beta as largest_beta
     from cvxnn.training.path import regularization_path as regularization_path
@@ -124,6 +126,7 @@ _NAMES = {
     ),
     "cvxnn.training": "solve",
     "cvxnn.training.certification": "certify",
+    "cvxnn.training.depth": "DepthGain depth_gain",
     "cvxnn.training.path": "RegularizationPath largest_beta regularization_path",
     "cvxnn.verification": "BoundCertificate Verification",
 }

@@ -24,8 +24,11 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.oracle.choice import Effort, RowGeometry
 from cvxnn.oracle.price import BOTH, Price, VectorOracle, Wanted
 
+# Nodes of a tree, and nodes times rows.
+_MOST_NODES, _WORK = 100_000, 100_000_000
 # What is said of a row of a leaf.
 ACTIVE, INACTIVE, OPEN = 1, -1, 0
 
@@ -173,6 +176,20 @@ class LeafOracle:
                 sides.append(_upwards(price))
             found.append((sides[0], sides[1]))
         return LeafPrice(bounds, found, finished)
+
+
+def two_layer_oracle(X: FloatArray, deadline: Deadline = UNLIMITED) -> VectorOracle[Any]:
+    """The oracle of two layers that suits X, whose trees end after some seconds.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the deadline passes while cells are listed.
+    """
+    nodes = min(_MOST_NODES, max(1, _WORK // max(len(X), 1)))
+    oracle = RowGeometry(X, deadline).oracle(Effort(max_nodes=nodes))
+    assert isinstance(oracle, VectorOracle)
+    return oracle
 
 
 def _upwards(price: Price) -> FloatArray:

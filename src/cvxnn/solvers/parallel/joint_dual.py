@@ -71,6 +71,14 @@ class Goal(ABC):
     def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
         """The factor t at which ``t v``, of price ``t largest``, is best, and what it proves."""
 
+    def unit(self, v: FloatArray) -> float:
+        """What a point between two others is divided by before it is priced."""
+        return 1.0
+
+    def placed(self, v: FloatArray) -> FloatArray:
+        """The point divided by its unit."""
+        return v
+
     @abstractmethod
     def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
         """What the dual point of a prediction is, or v."""
@@ -116,12 +124,36 @@ class GaugeGoal(Goal):
         self.aim = Aim(v[:, None], np.ones(1), 0.0)
 
     def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        size = float(v @ self._v) / float(self._v @ self._v)
         t = 1.0 / largest if largest > 0.0 else np.inf
-        return t, t * size
+        return t, t
+
+    def unit(self, v: FloatArray) -> float:
+        return float(v @ self._v) / float(self._v @ self._v)
+
+    def placed(self, v: FloatArray) -> FloatArray:
+        """The given v itself, so that what is proven of it needs no division."""
+        return self._v
 
     def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
         return v
+
+
+@final
+@dataclass(frozen=True)
+class PricedPoint:
+    """A dual point with bounds on ``s v'f``, f of a sub-network of size one, for both signs s.
+
+    Attributes
+    ----------
+    v : ndarray, shape (n,)
+    bounds : ndarray, shape (2,)
+    leaves : Leaves
+        That prove them.
+    """
+
+    v: FloatArray
+    bounds: FloatArray
+    leaves: Leaves
 
 
 @final
@@ -145,10 +177,10 @@ class JointDual:
         With the coefficients of the best dual point.
     v : ndarray, shape (n,)
         The best dual point so far, scaled to be feasible.
-    bounds : ndarray, shape (2,)
-        Proven of it for each sign of the output.
+    priced : PricedPoint, optional
+        The same before it was scaled, with what is proven of it.
     proven : float
-        What it proves, without rounding.
+        What it proves, but for the rounding of the scaling.
     promised : float
         What it would prove without an error of the cuts; inf before the first round.
     is_closed : bool
@@ -181,9 +213,9 @@ class JointDual:
         self._cuts = [Cuts(every, every) for _ in range(len(self.leaves))]
         self._assumed = np.where(residual >= 0.0, 1.0, -1.0)
         self._flips = np.zeros(len(X), dtype=np.int64)
-        self.v, self.bounds = np.zeros(len(X)), np.zeros(2)
+        self.v = np.zeros(len(X))
+        self.priced: PricedPoint | None = None
         self.proven, self.promised, self.is_closed = -np.inf, np.inf, False
-        self._has_point = False
         self._point: MasterPoint | None = None
 
     def refine(self, deadline: Deadline = UNLIMITED) -> None:
@@ -197,11 +229,14 @@ class JointDual:
         check_interrupt()
         master = Master(self._goal.aim, self._goal.beta, self.leaves, self._assumed)
         point = master.solve(self._activations, self._cuts)
-        share = SETTINGS.share if self._has_point else 1.0
+        share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
-        trial = self.leaves.with_coefficients(coefficients)
-        threshold = self._goal.beta * (1.0 + 1e-9)
+        unit = self._goal.unit(v)
+        if not unit > 0.0:
+            unit, v, coefficients = 1.0, self.v, self.leaves.coefficients
+        trial, v = self.leaves.with_coefficients(coefficients / unit), self._goal.placed(v)
+        threshold = self._goal.beta / unit * (1.0 + 1e-9)
         price = self._oracle.price(trial, v, threshold, deadline=deadline)
         self._point, self.promised = point, point.value
         self._note(trial, v, price)
@@ -211,9 +246,8 @@ class JointDual:
         t, proven = self._goal.scale(v, price.largest)
         if np.isfinite(t) and proven > self.proven:
             self.proven, self.v = proven, t * v
-            self.bounds = t * price.of_signs(trial)
+            self.priced = PricedPoint(v, price.of_signs(trial), trial)
             self.leaves = trial.with_coefficients(t * trial.coefficients)
-            self._has_point = True
 
     def _cut(self, price: LeafPrice) -> None:
         for k, (over, under) in enumerate(price.found):

@@ -76,6 +76,14 @@ class SubNetworks(Neurons):
         return cls(np.zeros((0, 1, n_features)), np.zeros(0), np.zeros((0, 1)), inner=inner)
 
     @classmethod
+    def of_neurons(cls, neurons: Neurons) -> SubNetworks:
+        """Neurons of two layers as sub-networks of one hidden unit: ``((X u)_+ 1)_+``."""
+        return cls(
+            neurons.directions[:, None, :], neurons.sizes, neurons.outputs,
+            inner=np.ones((len(neurons), 1)),
+        )  # fmt: skip
+
+    @classmethod
     def stacked(cls, parts: Sequence[SubNetworks]) -> SubNetworks:
         """Those of all parts, one after another, padded to the widest."""
         widest = max(part.width for part in parts)
