@@ -66,9 +66,10 @@ if TYPE_CHECKING:
     from cvxnn.models.conv import Conv as Conv
     from cvxnn.models.conv import ConvolutionalNetwork as ConvolutionalNetwork
     from cvxnn.models.gated import Gated as Gated
-    from cvxnn.models.gated import GatedNetwork as GatedNetwork
+    from cvxnn.models.gated_network import GatedNetwork as GatedNetwork
     from cvxnn.models.linear_conv import LinearCNN as LinearCNN
     from cvxnn.models.linear_conv import LinearConv as LinearConv
+    from cvxnn.models.parallel import Parallel as Parallel
     from cvxnn.models.polynomial import Polynomial as Polynomial
     from cvxnn.models.polynomial import PolynomialNetwork as PolynomialNetwork
     from cvxnn.models.quantized import Quantized as Quantized
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from cvxnn.models.relu import ReLU as ReLU
     from cvxnn.networks import Network as Network
     from cvxnn.networks import TwoLayerNetwork as TwoLayerNetwork
+    from cvxnn.networks.parallel import ParallelNetwork as ParallelNetwork
     from cvxnn.networks.storage import load_certificate as load_certificate
     from cvxnn.patterns import PatternSet as PatternSet
     from cvxnn.patterns import count_patterns_bound as count_patterns_bound
@@ -91,6 +93,8 @@ if TYPE_CHECKING:
     from cvxnn.results import Verdict as Verdict
     from cvxnn.training import solve as solve
     from cvxnn.training.certification import certify as certify
+    from cvxnn.training.depth import DepthGain as DepthGain
+    from cvxnn.training.depth import depth_gain as depth_gain
     from cvxnn.training.path import RegularizationPath as RegularizationPath
     from cvxnn.training.path import largest_beta as largest_beta
     from cvxnn.training.path import regularization_path as regularization_path
@@ -116,11 +120,12 @@ _NAMES = {
     "cvxnn.models.base": "Model load_network",
     "cvxnn.models.circular_conv": "CircularCNN",
     "cvxnn.models.conv": "ConvolutionalNetwork",
-    "cvxnn.models.gated": "GatedNetwork",
+    "cvxnn.models.gated_network": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
     "cvxnn.models.polynomial": "PolynomialNetwork",
     "cvxnn.models.quantized": "QuantizedNetwork",
     "cvxnn.networks": "Network TwoLayerNetwork",
+    "cvxnn.networks.parallel": "ParallelNetwork",
     "cvxnn.networks.storage": "load_certificate",
     "cvxnn.patterns": "PatternSet count_patterns_bound enumerate_patterns sample_patterns",
     "cvxnn.program": "ConvexProgram",
@@ -129,6 +134,7 @@ _NAMES = {
     ),
     "cvxnn.training": "solve",
     "cvxnn.training.certification": "certify",
+    "cvxnn.training.depth": "DepthGain depth_gain",
     "cvxnn.training.path": "RegularizationPath largest_beta regularization_path",
     "cvxnn.verification": "BoundCertificate Verification",
 }

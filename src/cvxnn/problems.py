@@ -113,6 +113,13 @@ class Neurons:
         """Directions times a matrix with orthonormal columns or rows, shape (d, r)."""
         return replace(self, directions=self.directions @ matrix)
 
+    def rescaled(self, rows: float, targets: float) -> Self:
+        """The neurons of the problem whose rows and targets are multiplied by powers of two."""
+        factor = targets / rows
+        linear = None if self.linear is None else self.linear * factor
+        intercept = self.intercept * targets
+        return replace(self, sizes=self.sizes * factor, linear=linear, intercept=intercept)
+
     def select(self, index: BoolArray | NDArray[np.intp]) -> Self:
         """The neurons in `index`."""
         beside = ("linear", "intercept")
@@ -341,13 +348,13 @@ class Units:
 
     def restored(self, neurons: Neurons) -> Neurons:
         """Neurons of the scaled problem as neurons of the original one."""
-        intercept = neurons.intercept * self.targets + self.offset
-        return _scaled(neurons, self.sizes, intercept)
+        found = neurons.rescaled(self.rows, self.targets)
+        return replace(found, intercept=found.intercept + self.offset)
 
     def reduced(self, neurons: Neurons) -> Neurons:
         """Neurons of the original problem as neurons of the scaled one."""
-        intercept = (neurons.intercept - self.offset) / self.targets
-        return _scaled(neurons, 1.0 / self.sizes, intercept)
+        less = replace(neurons, intercept=neurons.intercept - self.offset)
+        return less.rescaled(1.0 / self.rows, 1.0 / self.targets)
 
 
 def as_intercept(values: FloatArray) -> float | FloatArray:
@@ -359,9 +366,3 @@ def as_intercept(values: FloatArray) -> float | FloatArray:
     (2.0, array([2., 3.]))
     """
     return float(values[0]) if len(values) == 1 else values
-
-
-def _scaled(neurons: Neurons, factor: float, intercept: float | FloatArray) -> Neurons:
-    """With sizes, and the weights of a linear part, times a factor, beside an intercept."""
-    linear = None if neurons.linear is None else neurons.linear * factor
-    return replace(neurons, sizes=neurons.sizes * factor, linear=linear, intercept=intercept)

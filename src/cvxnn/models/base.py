@@ -124,6 +124,11 @@ class Model(Settings, ABC):
     smooths_gradually: ClassVar[bool] = False
 
     @property
+    def has_intercept(self) -> bool:
+        """Whether there is an intercept even where none is asked for, as biases cost nothing."""
+        return False
+
+    @property
     def data_axes(self) -> tuple[int, ...]:
         """How many axes the data may have: 2 for rows of shape (n, d)."""
         return (2,)
@@ -186,8 +191,7 @@ class Model(Settings, ABC):
             return self.smooth_strategy(problem, choices, shape, intercept=intercept)
 
         def evaluated(neurons: Neurons) -> tuple[FloatArray, float]:
-            network = self.network(neurons, shape)
-            return network.predict_on(problem.rows).values, network.penalty()
+            return self.evaluated(problem, shape, neurons)
 
         if not problem.loss.is_kinked:
             return smooth(problem)
@@ -195,6 +199,13 @@ class Model(Settings, ABC):
             problem, smooth, evaluated, choices.start,
             intercept=intercept, gradual=self.smooths_gradually,
         )  # fmt: skip
+
+    def evaluated(
+        self, problem: Problem[Any], shape: tuple[int, ...], neurons: Neurons
+    ) -> tuple[FloatArray, float]:
+        """Predictions of neurons with all that is beside them, and what beta multiplies."""
+        network = self.network(neurons, shape)
+        return network.predict_on(problem.rows).values, network.penalty()
 
     def smooth_strategy(
         self,

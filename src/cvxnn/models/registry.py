@@ -11,4 +11,5 @@ MODELS = {
     "circular_conv": "CircularConv",
     "polynomial": "Polynomial",
     "quantized": "Quantized",
+    "parallel": "Parallel",
 }

@@ -25,6 +25,7 @@ from cvxnn.validation import (
     check_callback,
     check_count,
     check_finite,
+    check_flag,
     check_optional_positive,
     check_random_state,
 )
@@ -138,6 +139,7 @@ def largest_beta(
     3.0
     """
     deadline, model = Deadline(check_optional_positive(time_limit, "time_limit")), as_model(model)
+    intercept = check_flag(intercept, "intercept") or model.has_intercept
     problem = model.problem(X, y, 1.0, loss, sample_weight, intercept)
     # Any beta has the same dual point: the unit of beta is one that fits the data.
     unit = problem.rows.unit * problem.loss.unit(problem.Y)

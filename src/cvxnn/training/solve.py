@@ -14,7 +14,7 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_random_state
+from cvxnn.validation import check_flag, check_random_state
 from cvxnn.verification.data import fingerprint_of
 
 
@@ -205,6 +205,7 @@ def prepare(
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     model.check_loss(as_loss(loss))
+    intercept = check_flag(intercept, "intercept") or model.has_intercept
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
     method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)

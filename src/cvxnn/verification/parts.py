@@ -22,6 +22,7 @@ from cvxnn.verification.largest import bound_at_once, largest_of_kinks
 from cvxnn.verification.leaves import LeavesEvidence
 from cvxnn.verification.outputs.evidence import OutputsSplits, PairsEvidence
 from cvxnn.verification.rounding import sum_up
+from cvxnn.verification.sign_choices import SignChoices
 from cvxnn.verification.sign_multipliers import SignMultipliers
 
 
@@ -127,6 +128,6 @@ def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidenc
 
 _KINDS: tuple[type[Evidence], ...] = (
     ConeSplits, SignSplits, RelaxationEvidence, LeavesEvidence, PartsEvidence, OutputsSplits,
-    PairsEvidence, SignMultipliers,
+    PairsEvidence, SignMultipliers, SignChoices,
 )  # fmt: skip
 EVIDENCE = {kind.kind: kind for kind in _KINDS}

@@ -1,0 +1,1 @@
+"""Three layers on one feature with free biases: piecewise linear functions with few knots."""
