@@ -14,7 +14,8 @@ from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.parallel.leaves import two_layer_oracle
 from cvxnn.oracle.price import BOTH
 from cvxnn.solvers.parallel.descent import climb
-from cvxnn.solvers.parallel.joint_dual import GaugeGoal, JointDual, PricedPoint
+from cvxnn.solvers.parallel.goals import GaugeGoal
+from cvxnn.solvers.parallel.joint_dual import JointDual, PricedPoint
 from cvxnn.solvers.parallel.neurons import SubNetworks
 from cvxnn.solvers.parallel.proofs import root_proof
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,8 +11,8 @@ from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.parallel.leaves import OPEN, LeafOracle, LeafPrice, Leaves
 from cvxnn.oracle.price import VectorOracle
-from cvxnn.problems import Problem
-from cvxnn.solvers.parallel.master import Aim, Cuts, Master, MasterPoint
+from cvxnn.solvers.parallel.goals import Goal
+from cvxnn.solvers.parallel.master import Cuts, Master, MasterPoint
 from cvxnn.solvers.parallel.neurons import SubNetworks
 
 
@@ -53,89 +52,6 @@ class Settings:
 
 
 SETTINGS = Settings()
-
-
-class Goal(ABC):
-    """What the dual point of a joint dual is to maximise.
-
-    Attributes
-    ----------
-    aim : Aim
-    beta : float
-    """
-
-    aim: Aim
-    beta: float
-
-    @abstractmethod
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        """The factor t at which ``t v``, of price ``t largest``, is best, and what it proves."""
-
-    def unit(self, v: FloatArray) -> float:
-        """What a point between two others is divided by before it is priced."""
-        return 1.0
-
-    def placed(self, v: FloatArray) -> FloatArray:
-        """The point divided by its unit."""
-        return v
-
-    @abstractmethod
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        """What the dual point of a prediction is, or v."""
-
-
-@final
-class SquaredGoal(Goal):
-    """The bound on the optimum of a problem with the squared loss.
-
-    Parameters
-    ----------
-    problem : Problem
-    """
-
-    def __init__(self, problem: Problem[Any]) -> None:
-        self._y, self.beta = problem.y, problem.beta
-        self.aim = Aim(np.eye(len(self._y)), self._y, 1.0)
-
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        square = float(v @ v)
-        if square == 0.0:
-            return 1.0, 0.0
-        product = float(v @ self._y)
-        t = max(product / square, 0.0)
-        t = min(t, self.beta / largest) if largest > 0.0 else t
-        return t, t * product - 0.5 * t * t * square
-
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        return self._y - prediction
-
-
-@final
-class GaugeGoal(Goal):
-    """The largest t with ``M3(t v) <= 1`` for a given v, whose inverse is ``M3(v)``.
-
-    Parameters
-    ----------
-    v : ndarray, shape (n,)
-    """
-
-    def __init__(self, v: FloatArray) -> None:
-        self._v, self.beta = v, 1.0
-        self.aim = Aim(v[:, None], np.ones(1), 0.0)
-
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        t = 1.0 / largest if largest > 0.0 else np.inf
-        return t, t
-
-    def unit(self, v: FloatArray) -> float:
-        return float(v @ self._v) / float(self._v @ self._v)
-
-    def placed(self, v: FloatArray) -> FloatArray:
-        """The given v itself, so that what is proven of it needs no division."""
-        return self._v
-
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        return v
 
 
 @final
@@ -238,7 +154,7 @@ class JointDual:
         trial, v = self.leaves.with_coefficients(coefficients / unit), self._goal.placed(v)
         threshold = self._goal.beta / unit * (1.0 + 1e-9)
         price = self._oracle.price(trial, v, threshold, deadline=deadline)
-        self._point, self.promised = point, point.value
+        self._point, self.promised = point, point.value + self._goal.offset
         self._note(trial, v, price)
         self._cut(price)
 

@@ -20,18 +20,17 @@ _TOLERANCE = 1e-9
 @final
 @dataclass(frozen=True)
 class Aim:
-    """What is maximised: ``linear'x - 1/2 quadratic ||x||^2`` at the dual point ``v = span x``.
+    """What is maximised: ``linear'x - 1/2 x'diag(quadratic) x`` at the dual point ``v = span x``.
 
     Attributes
     ----------
     span : ndarray, shape (n, k)
-    linear : ndarray, shape (k,)
-    quadratic : float
+    linear, quadratic : ndarray, shape (k,)
     """
 
     span: FloatArray
     linear: FloatArray
-    quadratic: float
+    quadratic: FloatArray
 
 
 @final
@@ -101,7 +100,7 @@ class _Rows:
 class Master:
     """The program over ``v = span x`` and the coefficients of the leaves, in units of beta.
 
-        max  linear'x - 1/2 quadratic ||x||^2    with  a_l'h <= beta, -c_l'h <= beta
+        max  linear'x - 1/2 x'diag(quadratic) x    with  a_l'h <= beta, -c_l'h <= beta
 
     for the activations h of the cuts of each leaf l, with a and c as in
     :mod:`cvxnn.oracle.parallel.leaves`. On a row of which nothing is said the best c depends
