@@ -29,8 +29,10 @@ class Settings:
         Cuts for each vector of a leaf and price, at most.
     near : float
         Cuts are dropped after a split whose slack is above this share of beta.
+    fine : float
+        Relative distance to what is promised from which on programs are solved finely.
     settled : float
-        Leaves are split once refining them would gain less than this share of what splits may.
+        Leaves are split once cuts may gain less than this share of what splits may.
     worth : float
         Splits are for leaves whose score is this share of the largest at least.
     split_share, fewest_splits : float, int
@@ -43,7 +45,8 @@ class Settings:
     share: float = 0.5
     most: int = 3
     near: float = 0.1
-    settled: float = 0.3
+    fine: float = 1e-4
+    settled: float = 1.0
     worth: float = 0.3
     split_share: float = 0.25
     fewest_splits: int = 4
@@ -144,7 +147,8 @@ class JointDual:
         """
         check_interrupt()
         master = Master(self._goal.aim, self._goal.beta, self.leaves, self._assumed)
-        point = master.solve(self._activations, self._cuts)
+        near = self.promised - self.proven < SETTINGS.fine * abs(self.proven)
+        point = master.solve(self._activations, self._cuts, finely=near)
         share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
@@ -178,11 +182,13 @@ class JointDual:
         self._activations = np.vstack([self._activations, activations])
         return np.arange(first, first + len(directions))
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether cuts have little left to say."""
-        gains = float(self._scores().sum())
-        return self.promised - self.proven < SETTINGS.settled * gains
+    def is_settled(self, best: float) -> bool:
+        """Whether cuts have less to say than splits, where no goal is above the best known value.
+
+        What cuts may still add is what is promised and not proven, and what splits may add is
+        beyond that.
+        """
+        return self.promised - self.proven < SETTINGS.settled * max(best - self.promised, 0.0)
 
     def _sums(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """p and q of each leaf, shape (L, n), and the sums of the multipliers, (L,)."""

@@ -13,8 +13,8 @@ import scipy.sparse
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.oracle.parallel.leaves import ACTIVE, OPEN, Leaves
 
-# Relative and absolute, in units in which beta is 1.
-_TOLERANCE = 1e-9
+# Relative and absolute, in units in which beta is 1: far from the end, and near it.
+_COARSE, _FINE = 1e-9, 1e-11
 
 
 @final
@@ -119,7 +119,7 @@ class Master:
         self._aim, self._beta, self._leaves, self._assumed = aim, beta, leaves, assumed
         self._rows = _Rows(width=aim.span.shape[1])
 
-    def solve(self, activations: FloatArray, cuts: Sequence[Cuts]) -> MasterPoint:
+    def solve(self, activations: FloatArray, cuts: Sequence[Cuts], *, finely: bool) -> MasterPoint:
         """The solution for neurons of these activations, shape (N, n)."""
         rows, aim = self._rows, self._aim
         n, k = aim.span.shape
@@ -131,7 +131,9 @@ class Master:
         linear = np.concatenate([-aim.linear, np.zeros(rows.width - k)])
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_threads = False, 1
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = (
+            _FINE if finely else _COARSE
+        )
         solution = clarabel.DefaultSolver(
             scipy.sparse.diags(curvature, format="csc"), linear, rows.matrix(),
             np.concatenate(rows.right), [clarabel.NonnegativeConeT(rows.count)], settings,

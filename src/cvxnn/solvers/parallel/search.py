@@ -156,14 +156,15 @@ class ParallelSearch(IncumbentSearch):
             self._weigh(joint.sub_networks())
             if self.gap <= tol:
                 return
-            if joint.is_settled:
+            if joint.is_settled(self.objective):
                 break
         self.n_blocks = len(joint.leaves)
         if self._climbed < SETTINGS.climbs:
             self._climbed += 1
             self._weigh(self._ascend())
         self._polish()
-        if joint.is_settled or joint.promised - joint.proven < 0.1 * tol * self.objective:
+        near = joint.promised - joint.proven < 0.1 * tol * abs(self.objective)
+        if joint.is_settled(self.objective) or near:
             joint.branch()
 
     def _opened(self) -> JointDual:
