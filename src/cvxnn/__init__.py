@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from cvxnn.models.conv import Conv as Conv
     from cvxnn.models.conv import ConvolutionalNetwork as ConvolutionalNetwork
     from cvxnn.models.gated import Gated as Gated
-    from cvxnn.models.gated import GatedNetwork as GatedNetwork
+    from cvxnn.models.gated_network import GatedNetwork as GatedNetwork
     from cvxnn.models.linear_conv import LinearCNN as LinearCNN
     from cvxnn.models.linear_conv import LinearConv as LinearConv
     from cvxnn.models.parallel import Parallel as Parallel
@@ -114,7 +114,7 @@ _NAMES = {
     "cvxnn.models.base": "Model load_network",
     "cvxnn.models.circular_conv": "CircularCNN",
     "cvxnn.models.conv": "ConvolutionalNetwork",
-    "cvxnn.models.gated": "GatedNetwork",
+    "cvxnn.models.gated_network": "GatedNetwork",
     "cvxnn.models.linear_conv": "LinearCNN",
     "cvxnn.networks": "Network TwoLayerNetwork",
     "cvxnn.networks.parallel": "ParallelNetwork",

@@ -15,7 +15,14 @@ import pytest
 from programs import patches_by_loops
 from scipy.linalg import circulant
 
-from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, TwoLayerNetwork
+from cvxnn import (
+    CircularCNN,
+    ConvolutionalNetwork,
+    GatedNetwork,
+    LinearCNN,
+    ParallelNetwork,
+    TwoLayerNetwork,
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,24 @@ def dense_values(network, X):
 def gated_values(network, X):
     gates = product(exact(X), exact(network.gates).T) >= 0
     products = product(exact(X), exact(network.hidden_weights).T)
+    if network.second_gates is not None:
+        gates = gates & (product(exact(X), exact(network.second_gates).T) >= 0)
+        products = products * exact(network.inner_weights)
     return product(gates * products, exact(network.output_weights))
+
+
+def parallel_values(network, X):
+    total = exact(np.zeros(len(X)))
+    for k, (W, b, a) in enumerate(
+        zip(network.hidden_weights, network.inner_weights, network.output_weights, strict=True)
+    ):
+        sums, offset = product(exact(X), exact(W).T), Fraction(0)
+        if network.hidden_biases is not None:
+            sums = sums + exact(network.hidden_biases[k])
+        if network.inner_biases is not None:
+            offset = Fraction(network.inner_biases[k])
+        total = total + leaky(product(leaky(sums, 0), exact(b)) + offset, 0) * Fraction(a)
+    return total
 
 
 def maps_by_loops(network, data):
@@ -164,6 +188,7 @@ FORMULAS = {
     ConvolutionalNetwork: (convolutional_values, ("filters", "output_weights", "biases")),
     LinearCNN: (linear_values, ("filters", "output_weights")),
     CircularCNN: (circular_values, ("filters", "output_weights")),
+    ParallelNetwork: (parallel_values, ("hidden_weights", "inner_weights", "output_weights")),
 }
 
 
@@ -180,6 +205,10 @@ def square_of_norm(vector, l1_ratio):
 
 def penalty(network):
     """What beta multiplies, to 60 digits."""
+    if getattr(network, "inner_weights", None) is not None:
+        layers = (network.hidden_weights, network.inner_weights, network.output_weights)
+        squares = [sum_of_squares(exact(row)) for layer in layers for row in layer]
+        return Fraction(sum(square * root(square) for square in squares)) / 3
     squared = [getattr(network, name) for name in FORMULAS[type(network)][1]]
     if getattr(network, "l1_ratio", 0.0):
         hidden, *squared = squared
@@ -215,6 +244,24 @@ def gated(m):
     gates[:1] = [1.0, 0.0, 0.0, 0.0]
     gates[1:][-1:] = 0.0
     return GatedNetwork(gates, normal(m, 4), normal(m))
+
+
+def deep_gated(m):
+    """The gates of the second layer are those of the first in another order, and one of all."""
+    first = gated(m)
+    second = {"second_gates": first.gates[::-1], "inner_weights": normal(m, 1)[:, 0]}
+    return GatedNetwork(first.gates, first.hidden_weights, first.output_weights, **second)
+
+
+def parallel(m):
+    return ParallelNetwork(normal(m, 3, 4), normal(m, 3), normal(m))
+
+
+def with_biases(m):
+    plain, biases = parallel(m), {"hidden_biases": normal(m, 3) + 0.5, "inner_biases": normal(m)}
+    return ParallelNetwork(
+        plain.hidden_weights, plain.inner_weights, plain.output_weights, **biases
+    )
 
 
 GEOMETRIES = [
@@ -267,6 +314,9 @@ ROWS = _named(
     dense("l1 ratio 0.375", l1_ratio=0.375),
     dense("l1 ratio 1 and skip", skip=True, l1_ratio=1.0),
     Case("gated", gated, (6, 4)),
+    Case("deep and gated", deep_gated, (6, 4)),
+    Case("parallel", parallel, (6, 4)),
+    Case("parallel and biases", with_biases, (6, 4)),
     *map(circular, (2, 5, 6)),
 )
 ROWS |= _named(
@@ -286,7 +336,14 @@ LINEAR = Case("linear", lambda m: LinearCNN(normal(m, 3), normal(m, 5)), (5, 5, 
 CASES = {**ROWS, **IMAGES, **_named(circular(1), LINEAR, with_intercept(LINEAR))}
 RELU = ROWS["ReLU"]
 # One of each kind, small.
-KINDS = [RELU, ROWS["gated"], IMAGES["geometry 0, sum"], LINEAR, ROWS["circular 5"]]
+KINDS = [
+    RELU,
+    ROWS["gated"],
+    ROWS["parallel"],
+    IMAGES["geometry 0, sum"],
+    LINEAR,
+    ROWS["circular 5"],
+]
 
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 each_kind = pytest.mark.parametrize("case", KINDS, ids=lambda case: case.kind.__name__)

@@ -9,7 +9,7 @@ import pytest
 from networks.cases import CASES, each_case, each_kind, exact, penalty, values
 from sentences import refused
 
-from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN
+from cvxnn import CircularCNN, ConvolutionalNetwork, GatedNetwork, LinearCNN, ParallelNetwork
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, LogisticLoss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
@@ -74,7 +74,7 @@ def test_the_error_covers_the_exact_objective(case, size):
 @each_case
 def test_penalty_is_the_formula(case):
     assert case.network.penalty() == pytest.approx(float(penalty(case.network)), rel=1e-14)
-    trained = case.arrays.keys() - {"gates"}
+    trained = case.arrays.keys() - {"gates", "second_gates"}
     assert case.network.n_weights == sum(case.arrays[name].size for name in trained)
 
 
@@ -168,6 +168,8 @@ TEXTS = {
     "modulus and skip": "TwoLayerNetwork(n_neurons=4, n_features=4, slope=-1.0, skip='penalised')",
     "free skip": "TwoLayerNetwork(n_neurons=4, n_features=4, skip='free')",
     "gated": "GatedNetwork(n_neurons=4, n_features=4)",
+    "deep and gated": "GatedNetwork(n_neurons=4, n_features=4, depth=3)",
+    "parallel": "ParallelNetwork(n_neurons=4, n_features=4, width=3)",
     "circular 5": "CircularCNN(n_neurons=4, n_features=5)",
     "linear": "LinearCNN(n_neurons=4, filter_size=3, n_patches=5)",
     "geometry 2, max": (
@@ -216,6 +218,9 @@ PLAIN = {
     ConvolutionalNetwork: {"filters": [[[1.0]]], "output_weights": [1.0]},
     LinearCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
     CircularCNN: {"filters": [[1.0]], "output_weights": [[1.0]]},
+    ParallelNetwork: {
+        "hidden_weights": [[[1.0, 2.0]]], "inner_weights": [[1.0]], "output_weights": [1.0],
+    },
 }  # fmt: skip
 HIDDEN, HEADS, FILTERS = "hidden_weights", "output_weights", "filters"
 WRONG = [
@@ -241,6 +246,17 @@ WRONG = [
     (GatedNetwork, {HIDDEN: [[np.inf, 1.0]]}, "hidden_weights must be finite"),
     (GatedNetwork, {HEADS: [1.0, 2.0]}, "one for each row of hidden_weights"),
     (GatedNetwork, {HEADS: ["a"]}, "output_weights must be numeric"),
+    (GatedNetwork, {"inner_weights": [1.0]}, "second_gates and inner_weights belong together"),
+    (
+        GatedNetwork,
+        {"inner_weights": [1.0], "second_gates": [[1.0]]},
+        r"second_gates must be of shape \(1, 2\)",
+    ),
+    (ParallelNetwork, {HIDDEN: [[1.0, 2.0]]}, "hidden_weights must be 3-D"),
+    (ParallelNetwork, {"inner_weights": [[1.0, 2.0]]}, r"inner_weights must be of shape \(1, 1\)"),
+    (ParallelNetwork, {HEADS: [1.0, 2.0]}, r"output_weights must be of shape \(1,\)"),
+    (ParallelNetwork, {"hidden_biases": [[np.nan]]}, "hidden_biases must be finite"),
+    (ParallelNetwork, {"inner_biases": [[1.0]]}, "inner_biases must be 1-D"),
     (LinearCNN, {FILTERS: [1.0]}, "filters must be 2-D"),
     (LinearCNN, {HEADS: [[1.0], [2.0]]}, "a row for each of the 1 filters"),
     (LinearCNN, {FILTERS: [[np.nan]]}, "filters must be finite"),

@@ -102,7 +102,8 @@ class Graph:
         return self._add("PRelu", [value, slope], "activations")
 
     def gate(self, stage: stages.Gate, value: str) -> str:
-        sides, sums = self.affine(stage.gates, value), self.affine(stage.sums, value)
+        sides = self.affine(stage.gates, value)
+        sums = OPERATORS[type(stage.sums)](self, stage.sums, value)
         zero = self._weight("zero", np.zeros(1))
         is_open = self._add("GreaterOrEqual", [sides, zero], "is_open")
         return self._add("Where", [is_open, sums, zero], "activations")

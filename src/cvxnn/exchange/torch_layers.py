@@ -19,10 +19,12 @@ class GatedLinear(Module):  # type: ignore[misc]
         A buffer: stored, moved and not trained.
     gate_biases : Tensor, shape (m,), or None
         A buffer.
-    hidden : torch.nn.Linear
+    hidden : torch.nn.Linear or GatedLinear
     """
 
-    def __init__(self, gates: Tensor, gate_biases: Tensor | None, hidden: Linear) -> None:
+    def __init__(
+        self, gates: Tensor, gate_biases: Tensor | None, hidden: Linear | GatedLinear
+    ) -> None:
         super().__init__()
         self.register_buffer("gates", gates)
         self.register_buffer("gate_biases", gate_biases)

@@ -63,7 +63,8 @@ class Writer:
         from cvxnn.exchange.torch_layers import GatedLinear
 
         biases = None if stage.gates.bias is None else self._tensor(stage.gates.bias)
-        return GatedLinear(self._tensor(stage.gates.weight), biases, self.affine(stage.sums))
+        sums = MODULES[type(stage.sums)](self, stage.sums)
+        return GatedLinear(self._tensor(stage.gates.weight), biases, sums)
 
     def sum(self, stage: stages.Sum) -> Module:
         from cvxnn.exchange.torch_layers import Sum

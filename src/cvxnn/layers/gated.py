@@ -25,10 +25,12 @@ class GatedRows:
     Attributes
     ----------
     X : ndarray, shape (n, d)
-    gates : ndarray, shape (G, d)
-        The ``g_i``; only their directions matter.
+    gates : ndarray, shape (G, d) or (G, 2 d)
+        The ``g_i``, or pairs of them one after the other, which are open where both are; only
+        their directions matter.
     masks : ndarray of bool, shape (G, n)
-        The diagonals of the ``D_i``: ``X g_i >= 0``, a different one for each gate.
+        The diagonals of the ``D_i``: ``X g_i >= 0``, of pairs the products of two; a different
+        one for each gate.
 
     Examples
     --------
@@ -61,6 +63,12 @@ class GatedRows:
             part = slice(start, start + step)
             masks[part] = open_gates(X, gates[part]).T
         return cls(X, gates, masks)._distinct()
+
+    def opened(self, directions: FloatArray) -> GatedRows:
+        """The rows with gates in these directions, shape (k, d), before those that they have."""
+        width = self.gates.shape[1] - directions.shape[1]
+        first = np.pad(directions, ((0, 0), (0, width)))
+        return GatedRows.of(self.X, np.vstack([first, self.gates]))
 
     def _distinct(self) -> GatedRows:
         # The gate 0 counts as a pattern of its own: it is open on other rows, too.
@@ -104,5 +112,18 @@ class GatedRows:
 
 
 def open_gates(X: FloatArray, gates: FloatArray) -> BoolArray:
-    """``X g >= 0`` for every row and gate, shape (n, m)."""
-    return np.asarray(X @ gates.T >= 0.0)
+    """``X g >= 0`` for every row and gate, of pairs for both, shape (n, m)."""
+    d = X.shape[1]
+    opened = np.asarray(X @ gates[:, :d].T >= 0.0)
+    return opened if gates.shape[1] == d else opened & (X @ gates[:, d:].T >= 0.0)
+
+
+def pairs_of(gates: FloatArray, second: FloatArray) -> FloatArray:
+    """Every gate of the first layer beside every one of the second, shape (G G', 2 d).
+
+    Examples
+    --------
+    >>> pairs_of(np.array([[1.0], [2.0]]), np.array([[5.0], [6.0]])).tolist()
+    [[1.0, 5.0], [2.0, 5.0], [1.0, 6.0], [2.0, 6.0]]
+    """
+    return np.hstack([np.tile(gates, (len(second), 1)), np.repeat(second, len(gates), axis=0)])

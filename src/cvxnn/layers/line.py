@@ -74,7 +74,7 @@ class Line:
 
     def gathered(self, values: FloatArray) -> FloatArray:
         """Sums over the rows at each point, shape (m,)."""
-        return np.bincount(self.places, values, len(self.points))
+        return np.asarray(np.bincount(self.places, values, len(self.points)), dtype=np.float64)
 
     def turns(self, v: FloatArray) -> FloatArray:
         """``D_j = sum_{x_i > t_j} v_i (x_i - t_j)`` for every point ``t_j``, shape (m,); O(n).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -59,3 +60,11 @@ class ParallelRows:
     def weighted(self, root: FloatArray) -> ParallelRows:
         """The rows with predictions multiplied by `root` > 0, shape (n,)."""
         return replace(self, X=self.X * root[:, None])
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Bounds on the moduli of predictions of a sub-network of size 1, shape (n,).
+
+        ``|((x'W)_+ b)_+| <= ||x'W|| ||b|| <= ||x|| ||W||_F ||b||``.
+        """
+        return np.asarray(np.linalg.norm(self.X, axis=1))

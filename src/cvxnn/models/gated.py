@@ -1,172 +1,25 @@
-"""Gated ReLU networks: fixed gates decide which rows a neuron sees."""
+"""Gated ReLU networks: training on fixed gates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
-from cvxnn.evaluation import Prediction
-from cvxnn.layers.gated import GatedRows, open_gates
+from cvxnn.layers.gated import GatedRows, pairs_of
 from cvxnn.models.base import Capabilities, Choices, Model
-from cvxnn.models.cone_decomposition import relu_network, shared_relu_network
-from cvxnn.networks import TwoLayerNetwork
-from cvxnn.networks.stages import Affine, Gate, Stages
-from cvxnn.networks.weights import DenseNetwork, dense_layers, frozen
+from cvxnn.models.gated_network import GatedNetwork as GatedNetwork
 from cvxnn.problems import Problem
 from cvxnn.solvers.columns.gate_draws import GateDraws
 from cvxnn.solvers.columns.gate_search import GatedNeurons
 from cvxnn.solvers.columns.gate_strategy import GateStrategy
 from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_choice, check_count, check_data
-
-
-class GatedNetwork(DenseNetwork):
-    """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j``: ReLU with gates apart from the weights.
-
-    A gate is open on its boundary, so that the gate 0 is open everywhere and its
-    neurons are a linear skip connection. Gates are fixed: no penalty counts them.
-
-    Parameters
-    ----------
-    gates : array-like, shape (m, d)
-        Row j is ``g_j``.
-    hidden_weights : array-like, shape (m, d)
-        Row j is ``u_j``.
-    output_weights : array-like, shape (m,), or (m, c) for c outputs
-        Entry or row j is ``a_j``; neurons are shared by the outputs.
-    intercept : float or array-like of shape (c,), default 0.0
-        What is added to every value, without a penalty.
-
-    Raises
-    ------
-    InputError
-        If the arrays are not finite numbers of these shapes.
-
-    References
-    ----------
-    A. Mishkin, A. Sahiner and M. Pilanci, Fast Convex Optimization for Two-Layer ReLU
-    Networks, ICML 2022.
-
-    Examples
-    --------
-    >>> network = GatedNetwork([[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], [2.0, 1.0])
-    >>> network
-    GatedNetwork(n_neurons=2, n_features=2)
-    >>> network.forward([[1.0, 3.0], [-1.0, 3.0]])
-    array([10.,  2.])
-    >>> GatedNetwork([[1.0]], [[2.0]], [[3.0, -1.0]]).forward([[1.0], [-1.0]])
-    array([[ 6., -2.],
-           [ 0.,  0.]])
-    """
-
-    __slots__ = ()
-    _output_axes = (1, 2)
-
-    def __init__(
-        self,
-        gates: ArrayLike,
-        hidden_weights: ArrayLike,
-        output_weights: ArrayLike,
-        *,
-        intercept: float | ArrayLike = 0.0,
-    ) -> None:
-        arrays = {"gates": frozen(gates, "gates", 2, of="neuron")}
-        super().__init__(hidden_weights, output_weights, arrays, {}, intercept)
-        if self.gates.shape != self.hidden_weights.shape:
-            raise InputError(
-                f"gates must be of shape {self.hidden_weights.shape}, one for each row of "
-                f"hidden_weights, got shape {self.gates.shape}."
-            )
-
-    @property
-    def gates(self) -> FloatArray:
-        """The ``g_j`` as rows: read-only array, shape (m, d)."""
-        return self._arrays["gates"]
-
-    def rows(self, data: ArrayLike) -> GatedRows:
-        """Rows of features, shape (n, d)."""
-        return GatedRows.of(self._check_data(data), self.gates[:0])
-
-    def _neurons_on(self, rows: GatedRows) -> Prediction:
-        # Which gates are open is part of the network: that of float64.
-        size = np.abs(self.hidden_weights).T @ np.abs(self.output_weights)
-        moduli = np.abs(rows.X) @ size
-        on = open_gates(rows.X, self.gates)
-        values = (on * (rows.X @ self.hidden_weights.T)) @ self.output_weights
-        return Prediction(values, moduli, self.n_features + self.n_neurons)
-
-    def to_relu(self, X: ArrayLike, method: str = "closed_form") -> TwoLayerNetwork:
-        """A ReLU network with the same outputs on the rows of X.
-
-        On these rows a neuron ``w = u_j a_j`` is linear where its gate is open. Two
-        ReLU neurons with its pattern, v and u of its cone with ``v - u = w``, are the
-        same; elsewhere than on X they may differ. Of several outputs it is ``u_j`` that is
-        taken apart, and both have the outputs of the neuron.
-
-        Parameters
-        ----------
-        X : array-like, shape (n, d)
-            The data of the training.
-        method : {"closed_form", "minimum_norm"}
-            ``"closed_form"``: u (or v) on the ray through the middle of the cone, as
-            short as it can be. ``"minimum_norm"``: the pair with the least ``||v|| + ||u||``,
-            from a small conic program for each pattern.
-
-        Returns
-        -------
-        TwoLayerNetwork
-            Balanced, with at most two neurons for each pattern of the gates on X, or of several
-            outputs for each neuron. Its penalty is at least that of this network and can be far
-            above the least that a ReLU network needs. The gate 0 gives the exact pair ``(w, -w)``.
-
-        Raises
-        ------
-        InputError
-            If an argument is not as described, or a row lies on the boundary of a gate.
-
-        Notes
-        -----
-        The middle is the u of length 1 with the largest ``min_k |x_k'u|``, by
-        non-negative least squares; O(n d^2) a gate about. The rounding of the
-        conic solver is mended by a step towards the middle.
-
-        References
-        ----------
-        A. Mishkin, A. Sahiner and M. Pilanci, ICML 2022, section 3 (cone decompositions);
-        C. Lawson and R. Hanson, Solving Least Squares Problems, 1974, chapter 23.
-
-        Examples
-        --------
-        >>> network = GatedNetwork([[2.0]], [[-1.0]], [1.0])
-        >>> network.forward([[3.0], [-3.0]])
-        array([-3.,  0.])
-        >>> network.to_relu([[3.0], [-3.0]])
-        TwoLayerNetwork(n_neurons=1, n_features=1)
-        """
-        rows = self._check_data(X)
-        method = check_choice(method, "method", ("closed_form", "minimum_norm"))
-        least = method == "minimum_norm"
-        if self.n_outputs is not None:
-            network = shared_relu_network(
-                rows, self.gates, self.hidden_weights, self.output_weights, least=least
-            )
-        else:
-            products = self.hidden_weights * self.output_weights[:, None]
-            network = relu_network(rows, self.gates, products, least=least)
-        return network.with_intercept(self.intercept)
-
-    @classmethod
-    def _stages(cls, networks: Sequence[Self]) -> Stages:
-        hidden, output = dense_layers(networks)
-        gates = np.concatenate([network.gates for network in networks])
-        return Gate(Affine("gate", gates), hidden), output
+from cvxnn.validation import check_count, check_data
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,6 +43,13 @@ class Gated(Model):
     alone, ``Gated(gates=np.zeros((1, d)))``, is the linear network of two layers, a regression
     of low rank.
 
+    With ``depth=3`` a neuron has a gate in each of two layers,
+    ``f(X) = sum_j 1[X h_j >= 0] (1[X g_j >= 0] (X u_j) b_j) a_j``, and the penalty
+    ``1/3 sum_j (||u_j||^3 + |b_j|^3 + |a_j|^3)``. The program is the same on the distinct products
+    ``E_l D_i`` of the patterns of both layers, and its blocks give the weights
+    ``u = t w / ||w||``, ``b = a = t`` with ``t = ||w||^(1/3)``: gated depth only means more
+    patterns.
+
     Parameters
     ----------
     gates : array-like, shape (G, d), optional
@@ -200,6 +60,13 @@ class Gated(Model):
         Directions drawn if `gates` is None.
     skip : {None, "penalised"}
         Adds the gate 0, which is always open: ``x'w`` at the price ``beta ||w||``.
+    depth : {2, 3}
+        Layers.
+    second_gates : array-like, shape (G', d), optional
+        Rows ``h_l``, gates of the second of three layers, each of which goes with each ``g_i``.
+        If None, directions of :func:`cvxnn.sample_patterns`.
+    n_second_gates : int, default 10
+        Directions drawn if `second_gates` is None.
 
     Raises
     ------
@@ -245,6 +112,10 @@ class Gated(Model):
     skip: str | None = None
     kind: ClassVar[type[GatedNetwork]] = GatedNetwork
 
+    depth: int = 2
+    second_gates: ArrayLike | None = None
+    n_second_gates: int = 10
+
     proof_advice: ClassVar[str] = "fewer gates"
 
     def __post_init__(self) -> None:
@@ -253,36 +124,67 @@ class Gated(Model):
         check_count(self.n_gates, "n_gates")
         if self.skip not in (None, "penalised"):
             raise InputError(f"skip must be None or 'penalised', got {self.skip!r}.")
+        if self.depth not in (2, 3):
+            raise InputError(f"depth must be 2 or 3, got {self.depth!r}.")
+        if self.second_gates is not None:
+            if self.depth == 2:
+                raise InputError("second_gates are for depth=3.")
+            check_data(self.second_gates, "second_gates")
+        check_count(self.n_second_gates, "n_second_gates")
 
     def __repr__(self) -> str:
         # In a sentence their shape says enough.
-        gates = None if self.gates is None else f"array of shape {np.shape(self.gates)}"
-        return f"Gated(gates={gates}, n_gates={self.n_gates}, skip={self.skip!r})"
+        shown = f"gates={_shape(self.gates)}, n_gates={self.n_gates}, skip={self.skip!r}"
+        if self.depth == 2:
+            return f"Gated({shown})"
+        second = f"second_gates={_shape(self.second_gates)}, n_second_gates={self.n_second_gates}"
+        return f"Gated({shown}, depth=3, {second})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Gated):
             return NotImplemented
-        same = (self.n_gates, self.skip) == (other.n_gates, other.skip)
-        if self.gates is None or other.gates is None:
-            return same and self.gates is other.gates
-        return same and np.array_equal(self.gates, other.gates)
+        own, others = self._parts, other._parts
+        return own[0] == others[0] and all(
+            one is two if one is None or two is None else np.array_equal(one, two)
+            for one, two in zip(own[1], others[1], strict=True)
+        )
 
     def __hash__(self) -> int:
-        shape = None if self.gates is None else np.shape(self.gates)
-        return hash((shape, self.n_gates, self.skip))
+        settings, arrays = self._parts
+        return hash((settings, *(None if each is None else np.shape(each) for each in arrays)))
+
+    @property
+    def _parts(self) -> tuple[tuple[Any, ...], tuple[ArrayLike | None, ...]]:
+        """The settings that are no arrays, and those that are."""
+        settings = (self.n_gates, self.skip, self.depth, self.n_second_gates)
+        return settings, (self.gates, self.second_gates)
 
     def rows(self, data: ArrayLike) -> GatedRows:
         """The rows of X with the gates that are known before the search begins."""
         X = check_data(data)
-        gates = np.zeros((0, X.shape[1])) if self.gates is None else check_data(self.gates, "gates")
-        if gates.shape[1] != X.shape[1]:
+        d = X.shape[1]
+        first, second = self._given("gates", d), self._given("second_gates", d)
+        gates = np.zeros((0, (self.depth - 1) * d))
+        if self.depth == 2 and first is not None:
+            gates = first
+        elif first is not None and second is not None:
+            gates = pairs_of(first, second)
+        if self.skip is not None:
+            gates = np.vstack([gates, np.zeros(gates.shape[1])])
+        return GatedRows.of(X, gates)
+
+    def _given(self, name: str, d: int) -> FloatArray | None:
+        """The gates of a layer, if they are given; InputError if they do not suit X."""
+        given = getattr(self, name)
+        if given is None:
+            return None
+        gates = check_data(given, name)
+        if gates.shape[1] != d:
             raise InputError(
-                f"gates must have the {X.shape[1]} features of X, its column of ones included, "
+                f"{name} must have the {d} features of X, its column of ones included, "
                 f"got {gates.shape[1]}."
             )
-        if self.skip is not None:
-            gates = np.vstack([gates, np.zeros(X.shape[1])])
-        return GatedRows.of(X, gates)
+        return gates
 
     @property
     def capabilities(self) -> Capabilities:
@@ -307,22 +209,45 @@ class Gated(Model):
 
     def _draws(self, problem: Problem[GatedRows], choices: Choices) -> GateDraws | None:
         """The gates that are still to be drawn, where none are given."""
-        if self.gates is not None:
+        rng, d = choices.random_state, problem.rows.n_features
+        first = self._given("gates", d)
+        if self.depth == 2:
+            return None if first is not None else GateDraws(problem.rows.X, self.n_gates, rng)
+        second = self._given("second_gates", d)
+        if first is not None and second is not None:
             return None
-        return GateDraws(problem.rows.X, self.n_gates, choices.random_state)
+        above = self.n_second_gates if second is None else second
+        return GateDraws(problem.rows.X, self.n_gates, rng, first, above)
 
     def _neurons(self, network: GatedNetwork) -> GatedNeurons:
-        hidden, output = network.hidden_weights, network.output_weights
+        hidden, output = network.products, network.output_weights
         output = output[:, None] if output.ndim == 1 else output
         lengths = [np.linalg.norm(part, axis=1)[:, None] for part in (hidden, output)]
         sizes = (lengths[0] * lengths[1])[:, 0]
         alive = sizes > 0.0
         return GatedNeurons(
             hidden[alive] / lengths[0][alive], sizes[alive], output[alive] / lengths[1][alive],
-            gates=network.gates[alive],
+            gates=network.all_gates[alive],
         )  # fmt: skip
 
     def _network(self, neurons: Any, shape: tuple[int, ...]) -> GatedNetwork:
-        hidden, output = neurons.balanced()
-        output = output[:, 0] if output.shape[1] == 1 else output
-        return GatedNetwork(neurons.gates, hidden, output)
+        if self.depth == 2:
+            hidden, output = neurons.balanced()
+            return GatedNetwork(neurons.gates, hidden, _heads(output))
+        root, d = np.cbrt(neurons.sizes), neurons.gates.shape[1] // 2
+        return GatedNetwork(
+            neurons.gates[:, :d],
+            neurons.directions * root[:, None],
+            _heads(neurons.outputs * root[:, None]),
+            second_gates=neurons.gates[:, d:],
+            inner_weights=root,
+        )
+
+
+def _heads(output: FloatArray) -> FloatArray:
+    """Output weights of shape (m, c), of one output (m,)."""
+    return output[:, 0] if output.shape[1] == 1 else output
+
+
+def _shape(gates: ArrayLike | None) -> str | None:
+    return None if gates is None else f"array of shape {np.shape(gates)}"

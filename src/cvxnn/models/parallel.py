@@ -9,9 +9,13 @@ from numpy.typing import ArrayLike
 
 from cvxnn.errors import InputError
 from cvxnn.layers.line import Line
+from cvxnn.layers.parallel import ParallelRows
+from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.parallel import ParallelNetwork
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.parallel.neurons import SubNetworks
+from cvxnn.solvers.parallel.strategy import ParallelStrategy
 from cvxnn.solvers.ramps.neurons import Ramps
 from cvxnn.solvers.ramps.search import RampStrategy
 from cvxnn.solvers.strategy import Strategy
@@ -26,11 +30,15 @@ class Parallel(Model):
     ``1/3 sum_k (||W_k||_F^3 + ||b_k||^3 + |a_k|^3)``, at the best balance
     ``sum_k ||W_k||_F ||b_k|| |a_k|``.
 
+    Without biases the optimum is certified where a tree over the signs of sub-networks gets to
+    its end: few rows, of low rank; beyond, the best network is local search's, and the gap is
+    what the tree has proven. A column of ones in X is a bias of hidden units, which is penalised.
+
     With ``bias="free"``, on one feature, every hidden unit and every sub-network has a bias
     that costs nothing. A sub-network of one hidden unit is then a ramp
-    ``s clip(x - t, 0, t' - t)`` or a constant, at the price ``beta |s|`` or for nothing: there
-    is an intercept whether it is asked for or not. The optimum over sub-networks of one hidden
-    unit is that of the convex program
+    ``s clip(x - t, 0, t' - t)`` at the price ``beta |s|``, or a constant for nothing: there is
+    an intercept whether it is asked for or not. Wider sub-networks are sums of ramps at no
+    lower a price, so that the optimum over all widths is that of the convex program
 
         min_f l(f, y) + beta/2 (|s_1| + sum_j |s_{j+1} - s_j| + |s_{m-1}|)
 
@@ -41,8 +49,8 @@ class Parallel(Model):
     depth : {3}
         Layers. Those of two are :class:`ReLU`; three with fixed gates are
         ``Gated(depth=3)``.
-    bias : {"free"}
-        Of hidden units and of sub-networks.
+    bias : {None, "free"}
+        Of hidden units and of sub-networks, at no cost: for X of one column.
 
     Raises
     ------
@@ -57,6 +65,12 @@ class Parallel(Model):
     ``D_j = sum_{i > j} v_i (x_i - x_j)`` the largest is ``max D - min D``, summed in twice the
     precision, rounding included. The turns of f are matched on a stack: each pair is a ramp.
     Where x is beyond the data, f is constant.
+
+    Why width does not help: ``(g)_+`` for a g of two layers and the price ``sum_j |w_j b_j|``,
+    which is at least the sum of the moduli of its turns, has half of the turns of its slope from
+    0 to 0 to pay as ramps. Where it is positive between two zeros, the slopes at both ends are
+    turns in between at most; from the last zero on, the slope there is a turn since the zero
+    before, or of units that face it.
 
     References
     ----------
@@ -75,29 +89,52 @@ class Parallel(Model):
     """
 
     depth: int = 3
-    bias: str | None = "free"
+    bias: str | None = None
     kind: ClassVar[type[ParallelNetwork]] = ParallelNetwork
     proof_advice: ClassVar[str] = "fewer rows"
-    takes_ones: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.depth != 3:
             instead = ": networks of two layers are ReLU()" if self.depth == 2 else ""
             raise InputError(f"depth must be 3{instead}, got {self.depth!r}.")
-        if self.bias != "free":
-            raise InputError(f"bias must be 'free', got {self.bias!r}.")
+        if self.bias not in (None, "free"):
+            raise InputError(f"bias must be None or 'free', got {self.bias!r}.")
 
     @property
     def has_intercept(self) -> bool:
         return self.bias == "free"
 
     @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
+    def takes_ones(self) -> bool:  # type: ignore[override]
+        return self.bias is None
 
-    def rows(self, data: ArrayLike) -> Line:
-        """The points of the one feature."""
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(kinks=self.bias == "free")
+
+    def check_loss(self, loss: Loss) -> None:
+        if self.bias is None and not isinstance(loss, SquaredLoss):
+            raise InputError(f"{self!r} is trained with the squared loss, not with {loss!r}.")
+
+    def problem(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        beta: float,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+        intercept: bool = False,
+    ) -> Problem[Any]:
+        found = super().problem(X, y, beta, loss, sample_weight, intercept)
+        if self.bias is None and not found.is_least_squares:
+            raise InputError(f"{self!r} is trained without sample_weight.")
+        return found
+
+    def rows(self, data: ArrayLike) -> Line | ParallelRows:
+        """The rows, or with free biases the points of the one feature."""
         X = check_data(data)
+        if self.bias is None:
+            return ParallelRows(X)
         if X.shape[1] != 1:
             raise InputError(
                 f"X must have one column for {self!r}, as biases that cost nothing are for one "
@@ -105,19 +142,24 @@ class Parallel(Model):
             )
         return Line(X[:, 0])
 
-    def strategy(self, problem: Problem[Line], choices: Choices) -> Strategy:
-        return RampStrategy(problem, choices.start)
+    def strategy(self, problem: Problem[Any], choices: Choices) -> Strategy:
+        if self.bias == "free":
+            return RampStrategy(problem, choices.start)
+        start = choices.start if isinstance(choices.start, SubNetworks) else None
+        return ParallelStrategy(problem, choices.random_state, start)
 
     def smooth_strategy(
         self,
-        problem: Problem[Line],
+        problem: Problem[Any],
         choices: Choices,
         shape: tuple[int, ...],
         *,
         intercept: bool,
     ) -> Strategy:
         """Ramps and an intercept are one program."""
-        return self.strategy(problem, choices)
+        if self.bias == "free":
+            return self.strategy(problem, choices)
+        return super().smooth_strategy(problem, choices, shape, intercept=intercept)
 
     def evaluated(self, problem: Problem[Any], shape: tuple[int, ...], neurons: Neurons) -> Any:
         """Predictions of neurons, and what beta multiplies."""
@@ -126,5 +168,11 @@ class Parallel(Model):
         return super().evaluated(problem, shape, neurons)
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ParallelNetwork:
+        if isinstance(neurons, SubNetworks):
+            return ParallelNetwork(*neurons.balanced())
         assert isinstance(neurons, Ramps)
-        return ParallelNetwork(**neurons.layers())
+        parts = neurons.layers()
+        return ParallelNetwork(
+            parts["hidden_weights"], parts["inner_weights"], parts["output_weights"],
+            hidden_biases=parts["hidden_biases"], inner_biases=parts["inner_biases"],
+        )  # fmt: skip

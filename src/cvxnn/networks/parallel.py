@@ -273,6 +273,11 @@ class ParallelNetwork(Network):
         return self.hidden_weights, self.inner_weights, self.output_weights
 
     @property
+    def n_weights(self) -> int:
+        """The number of weights, biases and the zeros of narrower sub-networks included."""
+        return sum(part.size for part in self._arrays.values())
+
+    @property
     def penalty_roundings(self) -> int:
         """Of a length, which count three times in its cube, and of the sums."""
         return 3 * (self.width * (self.n_features + 1) + 8) + self.n_neurons

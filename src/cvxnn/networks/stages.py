@@ -93,10 +93,13 @@ class Affine(RowStage):
 
 @dataclass(frozen=True, eq=False)
 class Gate(RowStage):
-    """``1[gates(X) >= 0] * sums(X)``, entry by entry; the gates are not trained."""
+    """``1[gates(X) >= 0] * sums(X)``, entry by entry; the gates are not trained.
+
+    The sums may be behind gates of their own.
+    """
 
     gates: Affine
-    sums: Affine
+    sums: Affine | Gate
 
     @property
     def input_shape(self) -> tuple[int]:

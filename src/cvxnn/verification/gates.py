@@ -14,6 +14,8 @@ _CHUNK = 1 << 21
 def largest_of_gates(X: FloatArray, gates: FloatArray, v: FloatArray) -> float:
     """``max_i ||X'D_i v||`` with ``D_i = diag(X g_i >= 0)``, rounded up; O(G n d).
 
+    Of pairs of gates ``D_i`` is the product of two.
+
     A neuron u of gate i has ``v'D_i X u <= ||X'D_i v||``. Rows whose product with a gate is
     nothing but rounding may be on either side of it: they add ``|v_k| ||x_k||``.
 
@@ -46,7 +48,7 @@ def largest_of_gates(X: FloatArray, gates: FloatArray, v: FloatArray) -> float:
 def sides_of(X: FloatArray, gates: FloatArray) -> tuple[BoolArray, BoolArray]:
     """Rows on which gates are open, and those that may be on either side of them, (G, n).
 
-    The first are without the second.
+    The first are without the second. Gates of the width 2 d are pairs, open where both are.
 
     Examples
     --------
@@ -54,6 +56,11 @@ def sides_of(X: FloatArray, gates: FloatArray) -> tuple[BoolArray, BoolArray]:
     >>> opened.tolist(), doubt.tolist()
     ([[True, False]], [[False, True]])
     """
+    if gates.shape[1] > X.shape[1]:
+        opened, doubt = sides_of(X, gates[:, : X.shape[1]])
+        above, unsure = sides_of(X, gates[:, X.shape[1] :])
+        either = (opened | doubt) & (above | unsure) & (doubt | unsure)
+        return opened & above, either
     gates = gates / np.array([power_of_two(gate) for gate in gates])[:, None]
     products = gates @ X.T
     moduli = np.abs(gates) @ np.abs(X).T

@@ -14,7 +14,7 @@ from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.largest import largest_of_kinks, recorded_evidence
 from cvxnn.verification.outputs.largest import largest_of_outputs, recorded_splits
-from cvxnn.verification.rounding import gamma
+from cvxnn.verification.rounding import gamma, power_of_two
 from cvxnn.verification.values import Values
 
 Weights = Mapping[str, FloatArray]
@@ -144,6 +144,19 @@ def half_of_squares(parts: Iterable[FloatArray]) -> tuple[float, float]:
     low = high = 0.0
     for part in parts:
         total, rounding = 0.5 * float(np.vdot(part, part)), gamma(part.size + 8)
+        low, high = low + total * (1.0 - rounding), high + total * (1.0 + rounding)
+    return low, high
+
+
+def third_of_cubes(parts: Iterable[FloatArray]) -> tuple[float, float]:
+    """A third of the sum of the cubes of the lengths of all rows, from below and from above."""
+    low = high = 0.0
+    for part in parts:
+        flat = part.reshape(len(part), int(np.prod(part.shape[1:])))
+        unit = power_of_two(flat)
+        lengths = np.sqrt(((flat / unit) ** 2).sum(axis=1))
+        total = float((lengths**3).sum()) * unit**3 / 3.0
+        rounding = gamma(3 * (flat.shape[1] + 8) + len(flat))
         low, high = low + total * (1.0 - rounding), high + total * (1.0 + rounding)
     return low, high
 

@@ -34,11 +34,13 @@ from cvxnn.verification.kinds import (
     leaky,
     number,
     table,
+    third_of_cubes,
     unlike,
     weights_of,
 )
 from cvxnn.verification.outputs.gates import largest_norm_of_gates
 from cvxnn.verification.rounding import U, exact_sums, gamma, norms_up, power_of_two
+from cvxnn.verification.subnetworks import CheckedParallel
 from cvxnn.verification.values import Values, check_width, circular, dense, gated, patchwise
 
 
@@ -286,6 +288,7 @@ class CheckedGates(CheckedModel):
     network: ClassVar[str] = "GatedNetwork"
 
     gates: FloatArray
+    depth: int = 2
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -294,11 +297,15 @@ class CheckedGates(CheckedModel):
             raise InputError("A certificate without its gates cannot be checked independently yet.")
         if gates.ndim != 2 or gates.dtype != np.float64 or not np.isfinite(gates).all():
             raise InputError("The gates of the certificate are none.")
-        return cls(gates)
+        # Certificates of an earlier release do not say it.
+        return cls(gates, count(settings.get("depth", 2), 2))
 
     @classmethod
     def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
-        return cls(weights_of(arrays, "gates", 2))
+        gates = weights_of(arrays, "gates", 2)
+        if "inner_weights" not in arrays:
+            return cls(gates)
+        return cls(np.hstack([gates, weights_of(arrays, "second_gates", 2)]), 3)
 
     @property
     def takes_outputs(self) -> bool:
@@ -306,9 +313,11 @@ class CheckedGates(CheckedModel):
 
     @property
     def words(self) -> tuple[str, ...]:
-        return (f"{len(self.gates)} gates",)
+        return (f"{len(self.gates)} gates{' of three layers' if self.depth == 3 else ''}",)
 
     def difference(self, given: Self) -> str:
+        if given.depth != self.depth:
+            return unlike("the depth", given.depth, self.depth)
         # Of zeros either sign is the same gate.
         known = {(gate + 0.0).tobytes() for gate in self.gates}
         others = sum((gate + 0.0).tobytes() not in known for gate in given.gates)
@@ -323,17 +332,24 @@ class CheckedGates(CheckedModel):
         self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
         X = table(data)
-        if self.gates.shape[1] != X.shape[1]:
+        if self.gates.shape[1] != (self.depth - 1) * X.shape[1]:
             raise InputError("X must have as many columns as the gates of the certificate.")
         if v.ndim == 1:
             return largest_of_gates(X, self.gates, v), "a norm for each gate"
         return largest_norm_of_gates(X, self.gates, v), "a singular value for each gate"
 
     def values(self, data: FloatArray, arrays: Weights) -> Values:
-        return gated(table(data), self.gates, *_dense_weights(arrays, 1, 2))
+        X, (hidden, output) = table(data), _dense_weights(arrays, 1, 2)
+        if self.depth == 2:
+            return gated(X, self.gates, hidden, output)
+        inner = weights_of(arrays, "inner_weights", 1)
+        return gated(X, self.gates, hidden * inner[:, None], output)
 
     def penalty(self, arrays: Weights) -> tuple[float, float]:
-        return half_of_squares(_dense_weights(arrays, 1, 2))
+        parts = _dense_weights(arrays, 1, 2)
+        if self.depth == 2:
+            return half_of_squares(parts)
+        return third_of_cubes((*parts, weights_of(arrays, "inner_weights", 1)))
 
 
 class BilinearModel(CheckedModel):
@@ -378,10 +394,15 @@ class CheckedCircularConv(BilinearModel):
         return circular(table(data), *_bilinear_weights(arrays))
 
 
-CHECKED: dict[str, type[CheckedModel]] = {
-    model.kind: model
-    for model in (CheckedReLU, CheckedConv, CheckedGates, CheckedLinearConv, CheckedCircularConv)
-}
+_KINDS: tuple[type[CheckedModel], ...] = (
+    CheckedReLU,
+    CheckedConv,
+    CheckedGates,
+    CheckedLinearConv,
+    CheckedCircularConv,
+    CheckedParallel,
+)
+CHECKED: dict[str, type[CheckedModel]] = {model.kind: model for model in _KINDS}
 
 
 def _linear(data: FloatArray, v: FloatArray) -> float:

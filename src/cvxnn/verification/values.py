@@ -9,6 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.gates import sides_of
 from cvxnn.verification.rounding import U, gamma
 
 
@@ -69,7 +70,8 @@ def dense(X: FloatArray, hidden: FloatArray, output: FloatArray, slope: float) -
 def gated(X: FloatArray, gates: FloatArray, hidden: FloatArray, output: FloatArray) -> Values:
     """``sum_j 1[X g_j >= 0] (X u_j) a_j``; rows on the boundary of a gate may be on either side.
 
-    Of output weights (m, c) there are c values in a row.
+    Gates of twice the width are pairs, open where both are. Of output weights (m, c)
+    there are c values in a row.
 
     Examples
     --------
@@ -77,13 +79,13 @@ def gated(X: FloatArray, gates: FloatArray, hidden: FloatArray, output: FloatArr
     array([2., 0.])
     """
     check_width(hidden, output, X.shape[1])
-    if gates.shape != hidden.shape:
+    if len(gates) != len(hidden) or gates.shape[1] not in (X.shape[1], 2 * X.shape[1]):
         raise InputError("network must be a Network of cvxnn: it has not one gate for each neuron.")
-    sides, moduli = X @ gates.T, np.abs(X) @ np.abs(gates).T
     terms, size = np.abs(X) @ np.abs(hidden).T, np.abs(output)
-    doubt = (np.abs(sides) <= gamma(X.shape[1] + 2) * moduli) & (moduli > 0.0)
-    values = ((sides >= 0.0) * (X @ hidden.T)) @ output
-    errors = gamma(X.shape[1] + len(output) + 8) * (terms @ size) + (doubt * terms) @ size
+    opened, doubt = (part.T for part in sides_of(X, gates))
+    # In doubt it is taken to be open.
+    values = ((opened | doubt) * (X @ hidden.T)) @ output
+    errors = gamma(X.shape[1] + len(output) + 12) * (terms @ size) + (doubt * terms) @ size
     return Values(values, errors)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
-from cvxnn.layers.gated import GatedRows
+from cvxnn.layers.gated import GatedRows, pairs_of
 from cvxnn.patterns.sampling import sample_until
 from cvxnn.problems import Problem
 from cvxnn.solvers.search import Search
@@ -26,16 +26,36 @@ class GateDraws:
     X : ndarray, shape (n, d)
         Rows through which the directions go; their unit does not matter.
     count : int
+        Of the first layer.
     random_state : numpy.random.Generator
+    first : ndarray, shape (G, d), optional
+        The gates of the first layer, where they are given.
+    second : ndarray, shape (G', d), or int, optional
+        Those of a second layer, or how many there are to be.
     """
 
     X: FloatArray
     count: int
     random_state: np.random.Generator
+    first: FloatArray | None = None
+    second: FloatArray | int | None = None
 
     def draw(self, deadline: Deadline) -> FloatArray:
-        """Gates of distinct patterns, shape (G, d); OutOfTimeError if the deadline passes."""
-        return sample_until(self.X, deadline, self.count, self.random_state, "data").directions
+        """Gates of distinct patterns, shape (G, d), or pairs of them, shape (G G', 2 d).
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes.
+        """
+        gates = self._drawn(self.count, deadline) if self.first is None else self.first
+        if self.second is None:
+            return gates
+        second = self.second
+        return pairs_of(gates, self._drawn(second, deadline) if isinstance(second, int) else second)
+
+    def _drawn(self, count: int, deadline: Deadline) -> FloatArray:
+        return sample_until(self.X, deadline, count, self.random_state, "data").directions
 
     def drawn_for(self, rows: GatedRows, deadline: Deadline) -> GatedRows:
         """The rows with these gates, and then those that they have."""

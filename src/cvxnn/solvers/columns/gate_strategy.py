@@ -45,7 +45,7 @@ class GateStrategy(GatesStrategy):
         else:
             v = problem.residual_at_zero
             pull = rows.X.T @ v
-            rows = GatedRows.of(rows.X, np.vstack([pull, -pull, rows.gates]))
+            rows = rows.opened(np.array([pull, -pull]))
             price = GateOracle(rows).price(v[:, None])
         gate = int(np.argmax(price.norms))
         if price.norms[gate] <= problem.beta:
@@ -58,8 +58,8 @@ class GateStrategy(GatesStrategy):
 
     def nothing(self) -> GatedNeurons:
         """The network without neurons."""
-        gates = self._problem.rows.gates[:0]
-        return GatedNeurons.on(gates, gates)
+        rows = self._problem.rows
+        return GatedNeurons.on(rows.gates[:0], rows.X[:0])
 
     def first_proof(self) -> DualProof:
         """Over the gates; over all that there can be where they have not been drawn."""

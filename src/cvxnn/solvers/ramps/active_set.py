@@ -24,10 +24,13 @@ class Settings:
         Share of beta by which a turn may be too large where no knot is.
     least_gain : float
         Relative gain of a round below which rounding is all that is left.
+    rounding : float
+        The same of a step.
     """
 
     violation: float = 1e-11
     least_gain: float = 1e-15
+    rounding: float = 1e-19
 
 
 SETTINGS = Settings()
@@ -154,7 +157,10 @@ class QuadraticModel:
             crossing = turns + gains < 0.0
             if not crossing.any():
                 return replace(now, values=now.values + step)
-            now = self._step(now, step, turns, gains)
+            moved = self._step(now, step, turns, gains)
+            if moved is None:
+                break
+            now = moved
         return now
 
     def _newton(self, now: Broken) -> tuple[FloatArray, FloatArray]:
@@ -164,11 +170,18 @@ class QuadraticModel:
         step = knots.solve(self.h, pull - 0.5 * self.beta * knots.turns(now.signs))
         return step, now.signs * knots.turns(step)
 
-    def _step(self, now: Broken, step: FloatArray, turns: FloatArray, gains: FloatArray) -> Broken:
-        """The best point on the way of a step along which turns vanish, and grow again."""
+    def _step(
+        self, now: Broken, step: FloatArray, turns: FloatArray, gains: FloatArray
+    ) -> Broken | None:
+        """The best point on the way of a step along which turns vanish, and grow again.
+
+        None where the objective falls by rounding only: such steps may go round in a circle.
+        """
         move = now.knots.expand(step)
         slope = -float(self.residual(now.expand()) @ move) + 0.5 * self.beta * float(gains.sum())
         curvature = float(self.h @ move**2)
+        if slope >= 0.0 or 0.5 * slope**2 <= SETTINGS.rounding * abs(self.value(now)) * curvature:
+            return None
         falling = np.flatnonzero(turns + gains < 0.0)
         ends = turns[falling] / -gains[falling]
         order = np.argsort(ends, kind="stable")

@@ -31,7 +31,10 @@ class Settings:
     ----------
     first_share, share_factor, least_share : float
         Of the curvature of ``Loss.majorizer`` that every row has in the first model, in each
-        further one, and at last: some rows have none of their own.
+        further one, and at last: some rows have none of their own. After a short step the model
+        has been too flat, and the next has the square of the factor more.
+    long : float
+        A step from which on a model is taken to be good.
     fall : float
         Share of the fall that a model promises, which a step has to reach.
     most_halvings : int
@@ -41,6 +44,7 @@ class Settings:
     first_share: float = 1e-3
     share_factor: float = 0.1
     least_share: float = 1e-8
+    long: float = 0.25
     fall: float = 1e-4
     most_halvings: int = 60
 
@@ -89,8 +93,11 @@ class RampSearch(IncumbentSearch):
         model = self._model()
         solution = model.solve(self._now, self.deadline)
         promised = model.value(self._now) - model.value(solution)
-        self._go_towards(solution, promised)
-        self._share = max(SETTINGS.share_factor * self._share, SETTINGS.least_share)
+        factor = SETTINGS.share_factor
+        if self._go_towards(solution, promised):
+            self._share = max(factor * self._share, SETTINGS.least_share)
+        else:
+            self._share = min(self._share / factor**2, 1.0)
         self._take(proof_of(self.problem, self._residual()))
         improved = self.objective < before[0] or self.bound > before[1]
         self.stalled = 0.0 if improved else self.stalled + 1.0
@@ -126,17 +133,18 @@ class RampSearch(IncumbentSearch):
         pull = line.gathered(problem.residual(f))
         return QuadraticModel(line, line.gathered(h), self._now.expand(), pull, problem.beta)
 
-    def _go_towards(self, solution: Broken, promised: float) -> None:
-        """The first of the steps 1, 1/2, ... that falls by enough; none where none does."""
+    def _go_towards(self, solution: Broken, promised: float) -> bool:
+        """The first of the steps 1, 1/2, ... that falls by enough; whether that is a long one."""
         t, now = 1.0, self._now
         for _ in range(SETTINGS.most_halvings):
             candidate = solution if t == 1.0 else _between(now, solution, t)
             if self._value(candidate) <= self.objective - SETTINGS.fall * t * promised:
                 self._keep(candidate)
-                return
+                return t >= SETTINGS.long
             if self.deadline.passed:
-                return
+                break
             t *= 0.5
+        return False
 
     def _keep(self, candidate: Broken) -> None:
         value = self._value(candidate)

@@ -95,7 +95,7 @@ class GatedOutputsStrategy(GatesStrategy):
         """The rows with a gate that opens where V pulls, and its opposite."""
         rows, pulls = self._problem.rows, V.T @ self._problem.rows.X
         pull = pulls[int(np.argmax(np.linalg.norm(pulls, axis=1)))]
-        return GatedRows.of(rows.X, np.vstack([pull, -pull, rows.gates]))
+        return rows.opened(np.array([pull, -pull]))
 
     @property
     def _residual(self) -> FloatArray:
