@@ -1,13 +1,13 @@
-"""``cvxnn study``: the experiments of the paper, with a report."""
+"""``cvxnn study``: the experiments of the paper and pages beside them, with a report."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from cvxnn.study import ExperimentResult, StudyResult
+    from cvxnn.study import ExperimentResult, PageResult, StudyResult
 
 # Columns of the summary, by their names in the tables of the study.
 _SHOWN = ("data", "method", "neurons", "objective", "lower bound", "gap", "time (s)")
 
 
 class Section(StrEnum):
-    """A section of the paper's experiments."""
+    """A section of the report: one of the paper's experiments, or a page beside them."""
 
     FIVE_POINTS = "4.1"
     LINE = "4.2"
     RING = "4.3"
     IMAGES = "4.4"
+    DEEP = "deep"
+    QUANTISED = "quantised"
+    POLYNOMIAL = "polynomial"
+    INCREMENTAL = "incremental"
 
 
 _Sections = Annotated[
     list[Section] | None,
-    argument("Which experiments; all if none.", "[4.1|4.2|4.3|4.4]..."),
+    argument("Which parts; all if none.", f"[{'|'.join(Section)}]..."),
 ]
 _Out = Annotated[
     Path,
@@ -59,11 +63,13 @@ def study(
     cifar: _Cifar = None,
     seed: _Seed = 0,
 ) -> None:
-    """Run the experiments of the paper and write a report with figures and tables.
+    """Run the experiments of the paper and more, and write a report with figures and tables.
 
     4.1 five points, 4.2 more points of the line, 4.3 the ring in the plane, 4.4
     images of CIFAR-10; convex training with its lower bounds against gradient
-    methods. About ten minutes on two cores, --quick under one. Needs the packages
+    methods. Beside them: deep, three layers against two; quantised, weights of -1
+    and 1; polynomial, activations of degree two; incremental, networks grown neuron
+    by neuron. About ten minutes on two cores, --quick under one. Needs the packages
     of the extra "study".
 
     Exit codes: 0 success; 1 no experiment could be run; 2 a mistake in the
@@ -72,10 +78,10 @@ def study(
     """
     with _progress_bar() as progress:
         # Here and not above: it takes seconds, which the bar shows passing.
-        from cvxnn.study import EXPERIMENTS, run_study
+        from cvxnn.study import run_study
 
         result = run_study(
-            [section.value for section in sections] if sections else tuple(EXPERIMENTS),
+            [section.value for section in sections or Section],
             out=out,
             quick=quick,
             cifar=cifar,
@@ -85,7 +91,7 @@ def study(
     for name, reason in result.skipped.items():
         say(f"{name} was skipped. {reason}", "warning")
     _show(result)
-    if not result.experiments:
+    if not result.experiments and not result.pages:
         raise typer.Exit(int(ExitCode.STOPPED_EARLY))
 
 
@@ -124,19 +130,32 @@ def _show(result: StudyResult) -> None:
     for experiment in result.experiments:
         title = Text(f"{experiment.name}  {experiment.title}", style="bold")
         parts += [title, _summary(experiment)]
+    for page in result.pages:
+        parts += [Text(page.title, style="bold"), *_tables(page)]
     draw_page([*parts, Text.assemble(("report ", "cyan"), str(result.report))])
 
 
 def _summary(experiment: ExperimentResult) -> Table:
+    from cvxnn.study.report import record
+
+    return _draw(_SHOWN, [record(row) for row in experiment.rows])
+
+
+def _tables(page: PageResult) -> Iterator[Table]:
+    for table in page.tables:
+        yield _draw(table.summary, table.records)
+
+
+def _draw(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from cvxnn.study.report import record, show
+    from cvxnn.study.report import show
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for name in _SHOWN:
-        table.add_column(name, justify="left" if name in ("data", "method") else "right")
-    for row in experiment.rows:
-        values = record(row)
-        table.add_row(*(show(name, values[name]) for name in _SHOWN))
+    for name in columns:
+        is_text = any(isinstance(values[name], str) for values in records)
+        table.add_column(name, justify="left" if is_text else "right")
+    for values in records:
+        table.add_row(*(show(name, values[name]) for name in columns))
     return table

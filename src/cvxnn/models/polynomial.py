@@ -102,6 +102,11 @@ class PolynomialNetwork(Network):
         return self._arrays["hidden_weights"]
 
     @property
+    def n_features(self) -> int:
+        """Weights of a neuron: the features d, or those of a filter."""
+        return int(np.prod(self.hidden_weights.shape[1:]))
+
+    @property
     def coefficients(self) -> tuple[float, float, float]:
         """a, b and c."""
         a, b, c = (float(self._settings[name]) for name in "abc")

@@ -52,6 +52,8 @@ STYLES: dict[str, Style] = {
     "optimal": Style("optimal", BLUE, "-", "o", 2.2),
     "sampled": Style("sampled", ORANGE, "--", "s", 2.2),
     "global": Style("global", GREEN, (0, (5, 1, 1, 1)), "X", 2.2),
+    "incremental": Style("incremental", PURPLE, "-", "P", 1.6),
+    "frank_wolfe": Style("Frank-Wolfe", SKY, "-", "D", 1.6),
     "sgd": Style("SGD", VERMILLION, "-", "v"),
     "adam": Style("Adam", SKY, (0, (4, 1.5)), "D"),
     "lbfgs": Style("L-BFGS", BLACK, "-.", "P"),

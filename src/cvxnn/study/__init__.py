@@ -1,4 +1,4 @@
-"""The experiments of section 4 of the seed paper, run again: with bounds beside the numbers."""
+"""The experiments of section 4 of the seed paper, run again with bounds, and pages beside them."""
 
 from cvxnn.study.experiments import EXPERIMENTS
 from cvxnn.study.outcomes import (
@@ -9,15 +9,21 @@ from cvxnn.study.outcomes import (
     StudyError,
     StudyResult,
 )
+from cvxnn.study.pages.registry import PAGES
+from cvxnn.study.pages.result import PageResult, PageTable
 from cvxnn.study.paper_data import DataUnavailable
-from cvxnn.study.reproduction import run_study
+from cvxnn.study.reproduction import SECTIONS, run_study
 
 __all__ = [
     "EXPERIMENTS",
+    "PAGES",
+    "SECTIONS",
     "DataResult",
     "DataUnavailable",
     "ExperimentResult",
     "NormsRow",
+    "PageResult",
+    "PageTable",
     "Row",
     "StudyError",
     "StudyResult",

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cvxnn import plotting
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.curves import sign_accuracy
-from cvxnn.plotting.styles import legend_above, new_figure
+from cvxnn.plotting.styles import new_figure
+from cvxnn.study.drawing import INCHES, StudyFigure, finish, slug
 from cvxnn.study.outcomes import DataResult, ExperimentResult
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_INCHES = (5.2, 4.2)
-
-
-@dataclass(frozen=True)
-class StudyFigure:
-    """A figure, drawn.
-
-    Attributes
-    ----------
-    name : str
-        Of its files, without a suffix.
-    caption : str
-        What is shown.
-    alt : str
-        What it shows, for readers who do not see it.
-    png, svg : bytes
-        The files.
-    """
-
-    name: str
-    caption: str
-    alt: str
-    png: bytes
-    svg: bytes
 
 
 def draw_figures(experiment: ExperimentResult) -> tuple[StudyFigure, ...]:
@@ -74,16 +44,16 @@ def _objectives(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
         searches = {
             label: search for label, search in result.searches.items() if search.width == width
         }
-        ax = new_figure(_INCHES).add_subplot()
+        ax = new_figure(INCHES).add_subplot()
         plotting.plot_objective(searches, levels=levels, bound=result.lower_bound, ax=ax)
         ends = "; ".join(
             f"{label} ends between {search.objectives.min():.4g} and {search.objectives.max():.4g}"
             for label, search in searches.items()
         )
         lines = ", ".join(f"{name} at {value:.4g}" for name, value in levels.items())
-        yield _finish(
+        yield finish(
             ax,
-            f"{experiment}-objective-{_slug(result.data.name)}-m{width}",
+            f"{experiment}-objective-{slug(result.data.name)}-m{width}",
             f"Objective (2) of every trial with m = {width} neurons on {result.data.name}. "
             "Horizontal: convex training, and the bound below which no network can be.",
             f"Curves of the objective over the iterations on a logarithmic axis: {ends}. "
@@ -93,11 +63,11 @@ def _objectives(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
 
 def _function(experiment: str, result: DataResult) -> StudyFigure:
     data, solution = result.data, result.solutions["optimal"]
-    ax = new_figure(_INCHES).add_subplot()
+    ax = new_figure(INCHES).add_subplot()
     plotting.plot_breakpoints(solution.network, data.X, data.y, ax=ax)
-    return _finish(
+    return finish(
         ax,
-        f"{experiment}-function-{_slug(data.name)}",
+        f"{experiment}-function-{slug(data.name)}",
         f"The optimal network on {data.name}: its function, the data, and where its "
         f"{solution.n_neurons} neurons switch.",
         f"A piecewise linear function of one feature through the labels of {data.n} points, "
@@ -110,12 +80,12 @@ def _regions(experiment: str, result: DataResult) -> Iterator[StudyFigure]:
     networks = {name: solution.network for name, solution in result.solutions.items()}
     networks |= {f"best {label}": search.best for label, search in result.searches.items()}
     for name, network in networks.items():
-        ax = new_figure(_INCHES).add_subplot()
+        ax = new_figure(INCHES).add_subplot()
         plotting.plot_decision_regions(network, data.X, data.y, ax=ax)
         wrong = _count_wrong(network, result)
-        yield _finish(
+        yield finish(
             ax,
-            f"{experiment}-regions-{_slug(name)}",
+            f"{experiment}-regions-{slug(name)}",
             f"Labels that the network predicts over the plane: {name}.",
             f"The plane of two features, divided by the sign of the network ({name}), with "
             f"{data.n} labelled points, {wrong} of them on the wrong side.",
@@ -129,10 +99,10 @@ def _test_accuracy(experiment: str, result: DataResult) -> StudyFigure:
         name: sign_accuracy(data.y_test, solution.network.forward(data.X_test))
         for name, solution in result.solutions.items()
     }
-    ax = new_figure(_INCHES).add_subplot()
+    ax = new_figure(INCHES).add_subplot()
     plotting.plot_scores(result.searches, data.y_test, levels=levels, ax=ax)
     lines = ", ".join(f"{name} {100.0 * value:.0f} %" for name, value in levels.items())
-    return _finish(
+    return finish(
         ax,
         f"{experiment}-test-accuracy",
         f"Accuracy on {len(data.y_test)} test images of every trial. Horizontal: convex training.",
@@ -143,21 +113,3 @@ def _test_accuracy(experiment: str, result: DataResult) -> StudyFigure:
 def _count_wrong(network: TwoLayerNetwork, result: DataResult) -> int:
     share = sign_accuracy(result.data.y, network.forward(result.data.X))
     return round((1.0 - share) * result.data.n)
-
-
-def _finish(ax: Axes, name: str, caption: str, alt: str) -> StudyFigure:
-    from matplotlib import rc_context
-
-    legend_above(ax, columns=2)
-    figure, png, svg = ax.get_figure(root=True), io.BytesIO(), io.BytesIO()
-    assert figure is not None, "the axes are those of a new figure"
-    figure.savefig(png, format="png", dpi=160)
-    # Without dates and random identifiers, so that the same figure is the same file.
-    with rc_context({"svg.hashsalt": "cvxnn"}):
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return StudyFigure(name, caption, alt, png.getvalue(), svg.getvalue())
-
-
-def _slug(name: str) -> str:
-    """A name as part of a file name."""
-    return "".join(letter if letter.isalnum() else "-" for letter in name).replace("--", "-")

@@ -10,6 +10,7 @@ from typing import Any
 
 from cvxnn.baselines import LocalSearch
 from cvxnn.results import Solution, relative_gap
+from cvxnn.study.pages.result import PageResult
 from cvxnn.study.paper_data import Dataset
 
 # By what share of its size rounding may put an objective below a bound.
@@ -235,6 +236,7 @@ class StudyResult:
     Attributes
     ----------
     experiments : tuple of ExperimentResult
+    pages : tuple of PageResult
     norms : tuple of NormsRow
         Why the objectives of the paper are others.
     skipped : mapping of str to str
@@ -248,6 +250,7 @@ class StudyResult:
     """
 
     experiments: tuple[ExperimentResult, ...]
+    pages: tuple[PageResult, ...]
     norms: tuple[NormsRow, ...]
     skipped: Mapping[str, str]
     quick: bool

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from cvxnn import __version__
-from cvxnn.study.figures import StudyFigure
+from cvxnn.study.drawing import StudyFigure
 from cvxnn.study.outcomes import (
     BETA,
     DATA_SEED,
@@ -24,6 +24,7 @@ from cvxnn.study.outcomes import (
     Row,
     StudyResult,
 )
+from cvxnn.study.pages.result import PageResult
 
 # Columns that the page tells below the table.
 _BELOW = ("status", "parameters")
@@ -123,7 +124,7 @@ def show(name: str, value: Any) -> str:
         return "diverged"
     if "accuracy" in name:
         return f"{100.0 * value:.1f} %"
-    if name == "gap":
+    if name in ("gap", "excess"):
         return f"{value:.1e}"
     if name == "beta":
         return f"{value:g}"
@@ -145,6 +146,35 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     numeric: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page as the template reads it.
+
+    Attributes
+    ----------
+    heading : str
+    paragraphs : sequence of str
+        Before the tables.
+    tables : sequence of (str, Table)
+        With their captions.
+    findings : sequence of str
+        A sentence each.
+    certificate : str
+        What the proofs are about, in a sentence; empty where the head of the page says it.
+    runs : sequence of str
+        How the methods were run.
+    figures : sequence of StudyFigure
+    """
+
+    heading: str
+    paragraphs: Sequence[str]
+    tables: Sequence[tuple[str, Table]]
+    findings: Sequence[str]
+    certificate: str
+    runs: Sequence[str]
+    figures: Sequence[StudyFigure]
 
 
 def render_report(study: StudyResult, figures: Mapping[str, Sequence[StudyFigure]]) -> str:
@@ -173,8 +203,10 @@ def render_report(study: StudyResult, figures: Mapping[str, Sequence[StudyFigure
     environment.filters["image"] = _data_uri
     return environment.get_template("report.html.jinja").render(
         study=study,
-        sections=[_section(experiment) for experiment in study.experiments],
-        figures=figures,
+        sections=[
+            *(_section(each, figures[each.name]) for each in study.experiments),
+            *(_page_section(page) for page in study.pages),
+        ],
         norms_table=_table([norms_record(row) for row in study.norms]) if study.norms else None,
         norms=study.norms,
         explained=[row for row in study.norms if row.is_paper_data and row.beta == TABLE_BETA],
@@ -187,16 +219,33 @@ def render_report(study: StudyResult, figures: Mapping[str, Sequence[StudyFigure
     )
 
 
-def _section(experiment: ExperimentResult) -> dict[str, Any]:
-    """What the template needs of an experiment."""
-    return {
-        "name": experiment.name,
-        "title": experiment.title,
-        "sources": list(dict.fromkeys(result.data.source for result in experiment.results)),
-        "table": _table([record(row) for row in experiment.rows], leave_out=_BELOW),
-        "findings": [sentence for result in experiment.results for sentence in _findings(result)],
-        "rows": experiment.rows,
-    }
+def _section(experiment: ExperimentResult, figures: Sequence[StudyFigure]) -> Section:
+    caption = f"Objectives, bounds and times of section {experiment.name}"
+    table = _table([record(row) for row in experiment.rows], leave_out=_BELOW)
+    return Section(
+        heading=f"{experiment.name} {experiment.title}",
+        paragraphs=list(dict.fromkeys(result.data.source for result in experiment.results)),
+        tables=[(caption, table)],
+        findings=[sentence for result in experiment.results for sentence in _findings(result)],
+        certificate="",
+        runs=[
+            f"{row.data}, {row.method}, m = {row.n_neurons}: {row.parameters}; {row.status}."
+            for row in experiment.rows
+        ],
+        figures=figures,
+    )
+
+
+def _page_section(page: PageResult) -> Section:
+    return Section(
+        heading=page.title,
+        paragraphs=page.introduction,
+        tables=[(table.caption, _table(table.records)) for table in page.tables],
+        findings=page.findings,
+        certificate=page.certificate,
+        runs=(),
+        figures=page.figures,
+    )
 
 
 def _findings(result: DataResult) -> list[str]:
@@ -250,7 +299,8 @@ def _doubled(study: StudyResult) -> list[Row]:
 
 def _count_networks(study: StudyResult) -> int:
     """How many networks were compared with a certified bound."""
-    return sum(
+    of_pages = sum(page.n_checked for page in study.pages)
+    return of_pages + sum(
         len(result.solutions) + sum(search.n_trials for search in result.searches.values())
         for experiment in study.experiments
         for result in experiment.results

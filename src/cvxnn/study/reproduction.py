@@ -14,9 +14,11 @@ from pathlib import Path
 from cvxnn.errors import InputError
 from cvxnn.files import atomic_write
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
+from cvxnn.study.drawing import StudyFigure
 from cvxnn.study.experiments import EXPERIMENTS, compare_norms
 from cvxnn.study.figures import draw_figures
 from cvxnn.study.outcomes import ExperimentResult, StudyResult
+from cvxnn.study.pages.registry import PAGES
 from cvxnn.study.paper_data import Dataset, DataUnavailable
 from cvxnn.study.paper_data import cifar as load_cifar
 from cvxnn.study.report import norms_record, record, render_report, to_csv
@@ -26,12 +28,14 @@ from cvxnn.validation import check_callback, check_choice, check_count
 _PACKAGES = {"torch": "PyTorch", "matplotlib": "Matplotlib", "jinja2": "Jinja"}
 # The sections whose objectives the paper prints.
 _WITH_OBJECTIVES = {"4.1", "4.2"}
+# What can be run, in the order of the report.
+SECTIONS = (*EXPERIMENTS, *PAGES)
 # Seeds of numpy.random.RandomState.
 _LARGEST_SEED = 2**32 - 1
 
 
 def run_study(
-    experiments: Iterable[str] = tuple(EXPERIMENTS),
+    experiments: Iterable[str] = SECTIONS,
     *,
     out: str | os.PathLike[str],
     quick: bool = False,
@@ -39,9 +43,9 @@ def run_study(
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> StudyResult:
-    """Run the experiments of section 4 of the seed paper and write a report.
+    """Run the experiments of section 4 of the seed paper, and more, and write a report.
 
-    Every method minimises objective (2), ``1/2 ||f(X) - y||^2 + beta/2 sum_j
+    In the experiments every method minimises objective (2), ``1/2 ||f(X) - y||^2 + beta/2 sum_j
     (||u_j||^2 + a_j^2)``, a sum over the rows, with beta = 1e-4: convex training,
     which proves a lower bound, and gradient methods from random weights.
 
@@ -49,7 +53,8 @@ def run_study(
     ----------
     experiments : iterable of str
         Of ``"4.1"`` (five points), ``"4.2"`` (50 and 100 points of the line),
-        ``"4.3"`` (the ring) and ``"4.4"`` (images of CIFAR-10).
+        ``"4.3"`` (the ring), ``"4.4"`` (images of CIFAR-10) and the pages about other networks
+        and methods, see ``SECTIONS``; all by default.
     out : str or path-like
         Folder for ``report.html``, ``tables/*.csv`` and ``figures/*``; it is
         made if missing, and files of these names in it are replaced.
@@ -105,27 +110,29 @@ def run_study(
     data, skipped = _load_images(names, cifar, download=not quick)
     names = [name for name in names if name not in skipped]
     compares = not _WITH_OBJECTIVES.isdisjoint(names)
-    n_steps = sum(EXPERIMENTS[name].n_steps for name in names) + compares + 1
+    n_steps = sum((EXPERIMENTS | PAGES)[name].n_steps for name in names) + compares + 1
     runner = Runner(QUICK if quick else FULL, random_state, n_steps, progress)
     done = tuple(
         ExperimentResult(name, EXPERIMENTS[name].title, EXPERIMENTS[name].run(runner, data))
         for name in names
+        if name in EXPERIMENTS
     )
+    pages = tuple(PAGES[name].run(runner) for name in names if name in PAGES)
     norms = compare_norms(runner) if compares else ()
     with runner.step("figures and report"):
         elapsed = time.perf_counter() - start
-        study = StudyResult(done, norms, skipped, quick, random_state, elapsed)
+        study = StudyResult(done, pages, norms, skipped, quick, random_state, elapsed)
         return replace(study, files=_write(study, folder))
 
 
 def _check_experiments(experiments: Iterable[str]) -> list[str]:
-    """The names without repetitions, in the order of the paper."""
+    """The names without repetitions, in the order of the report."""
     if isinstance(experiments, str):
         raise InputError(f"experiments must be several names, got the text {experiments!r}.")
-    chosen = {check_choice(name, "an experiment", tuple(EXPERIMENTS)) for name in experiments}
+    chosen = {check_choice(name, "an experiment", SECTIONS) for name in experiments}
     if not chosen:
         raise InputError("experiments must name one at least.")
-    return sorted(chosen)
+    return [name for name in SECTIONS if name in chosen]
 
 
 def _check_seed(random_state: object) -> int:
@@ -174,20 +181,31 @@ def _write(study: StudyResult, folder: Path) -> tuple[Path, ...]:
     contents: dict[str, bytes] = {}
     figures = {experiment.name: draw_figures(experiment) for experiment in study.experiments}
     for experiment in study.experiments:
-        table = [record(row) for row in experiment.rows]
-        contents[f"tables/experiment-{experiment.name}.csv"] = to_csv(table)
-        for figure in figures[experiment.name]:
-            contents[f"figures/{figure.name}.png"] = figure.png
-            contents[f"figures/{figure.name}.svg"] = figure.svg
+        records = [record(row) for row in experiment.rows]
+        contents[f"tables/experiment-{experiment.name}.csv"] = to_csv(records)
+        contents |= _figure_files(figures[experiment.name])
+    for page in study.pages:
+        for table in page.tables:
+            contents[f"tables/{page.name}-{table.name}.csv"] = to_csv(table.records)
+        contents |= _figure_files(page.figures)
     if study.norms:
-        table = [norms_record(row) for row in study.norms]
-        contents["tables/squared-norms.csv"] = to_csv(table)
+        records = [norms_record(row) for row in study.norms]
+        contents["tables/squared-norms.csv"] = to_csv(records)
     contents["report.html"] = render_report(study, figures).encode()
     files = {folder / name: content for name, content in contents.items()}
     with deferred_interrupts():
         _write_together(files)
         forget_interrupt()
     return tuple(files)
+
+
+def _figure_files(figures: Iterable[StudyFigure]) -> dict[str, bytes]:
+    """The contents by the names of the files."""
+    files: dict[str, bytes] = {}
+    for figure in figures:
+        files |= {f"figures/{figure.name}.png": figure.png}
+        files |= {f"figures/{figure.name}.svg": figure.svg}
+    return files
 
 
 def _write_together(files: dict[Path, bytes]) -> None:

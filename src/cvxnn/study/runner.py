@@ -98,6 +98,11 @@ class Runner:
                 X_monitor=data.X_test, callback=lambda fraction: self._say(fraction, what),
             )  # fmt: skip
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether all shall only be seen to work."""
+        return self.settings is QUICK
+
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
         """One more step, which the block does."""

@@ -1,0 +1,1 @@
+"""Pages about networks and methods that the paper names beside its experiments."""
