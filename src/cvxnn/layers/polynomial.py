@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self, final
 
 import numpy as np
@@ -87,7 +88,7 @@ class PolynomialRows:
         """The power of two next to the largest activation."""
         return power_of_two(self.lengths)
 
-    @property
+    @cached_property
     def lengths(self) -> FloatArray:
         """Bounds on the moduli of predictions over ``||u|| = 1``, shape (n,)."""
         a, b, c = (abs(part) for part in self.coefficients)
