@@ -250,7 +250,7 @@ def main() -> None:
     if options.figure is not None:
         draw_distances(options.figure)
         return
-    from sklearn.datasets import load_diabetes
+    from sklearn.datasets import load_diabetes, make_friedman1
 
     X, y = drawn(0, 20, 4)
     cvxnn.solve(X, y, 1.0, model="quantized")
@@ -265,7 +265,10 @@ def main() -> None:
     show(many)
     beside = [beside_clarabel(d, 100) for d in ((5, 10) if options.quick else (5, 10, 15, 20))]
     show(beside)
-    data = [("diabetes", *load_diabetes(return_X_y=True))]
+    data = [
+        ("diabetes", *load_diabetes(return_X_y=True)),
+        ("friedman1", *make_friedman1(600, noise=1.0, random_state=0)),
+    ]
     sized = [one for each in data for one in bits(*each, 2 if options.quick else 5)]
     show(sized)
     if options.out is not None:

@@ -1,13 +1,14 @@
 """The tree over signs against all signs, and its bound against exact arithmetic."""
 
 import itertools
+import signal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from solvers.quantized.sign_networks import all_signs
 
-from cvxnn.interrupts import Deadline
+from cvxnn.interrupts import Deadline, deferred_interrupts
 from cvxnn.oracle.quantized.tree import widest
 
 
@@ -80,3 +81,9 @@ def test_what_is_cut_short_is_a_bound(limits):
         found = widest(N, 0.0, start, **limits)
         assert not found.finished and found.bound >= widest(N).bound
         assert set(np.abs(found.signs)) == {1.0}
+
+
+def test_ctrl_c_ends_it():
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        widest(drawn(0, 12, "normal"))

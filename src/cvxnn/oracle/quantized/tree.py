@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import EPS, Array, FloatArray
-from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.quantized.kernels import explore, length_of
 
 # Nodes between two looks at the clock: some hundredths of a second.
@@ -61,6 +61,11 @@ def widest(
     Widest
         Unfinished, with a bound that is loose, where the deadline passes or nodes run out.
 
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C was pressed.
+
     Notes
     -----
     A node has the signs of the first columns, the longest ones; ``||c||_1`` of their sum c plus the
@@ -94,6 +99,7 @@ def widest(
         reached = length_of(columns, best, first)
         tree = _Tree(columns, first, max(reached, level) if first == 0 else reached)
         while not tree.is_done and nodes < most_nodes and not deadline.passed:
+            check_interrupt()
             nodes += tree.advance(rest, best)
         if not tree.is_done:
             # What the columns up to this one may add at most.
