@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -78,6 +79,22 @@ def test_convolutional_networks_of_several_outputs(run, pooling):
     for several in (networks, networks[:1], networks[1:2]):
         values = np.column_stack([network(images) for network in several])
         np.testing.assert_allclose(run(several, images[:, None], **shape), values, atol=1e-12)
+
+
+@each_run
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
+def test_a_trained_network_of_images_with_an_intercept(run, pooling):
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((6, 4, 3))
+    model = cvxnn.Conv(2, pooling=pooling, bias=True)
+    method = cvxnn.Global(certify=False, polish=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        solution = cvxnn.solve(
+            images, rng.standard_normal(6), 0.2, model=model, method=method, intercept=True
+        )
+    values = run(solution.network, images[:, None], image_shape=(4, 3))
+    np.testing.assert_allclose(values[:, 0], solution.network(images), atol=1e-12)
 
 
 @each_run
