@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from cvxnn.errors import InputError
 from cvxnn.layers.line import Line
 from cvxnn.layers.parallel import ParallelRows
-from cvxnn.losses import Loss, SquaredLoss
 from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.parallel import ParallelNetwork
 from cvxnn.problems import Neurons, Problem
@@ -110,25 +109,7 @@ class Parallel(Model):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(kinks=self.bias == "free")
-
-    def check_loss(self, loss: Loss) -> None:
-        if self.bias is None and not isinstance(loss, SquaredLoss):
-            raise InputError(f"{self!r} is trained with the squared loss, not with {loss!r}.")
-
-    def problem(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        beta: float,
-        loss: str | Loss,
-        sample_weight: ArrayLike | None = None,
-        intercept: bool = False,
-    ) -> Problem[Any]:
-        found = super().problem(X, y, beta, loss, sample_weight, intercept)
-        if self.bias is None and not found.is_least_squares:
-            raise InputError(f"{self!r} is trained without sample_weight.")
-        return found
+        return Capabilities()
 
     def rows(self, data: ArrayLike) -> Line | ParallelRows:
         """The rows, or with free biases the points of the one feature."""

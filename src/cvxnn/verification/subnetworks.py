@@ -21,13 +21,14 @@ from cvxnn.verification.kinds import (
 )
 from cvxnn.verification.ramps import largest_of_ramps
 from cvxnn.verification.rounding import gamma
+from cvxnn.verification.sign_choices import largest_of_sub_networks
 from cvxnn.verification.values import Values
 
 
 @final
 @dataclass(frozen=True)
 class CheckedParallel(CheckedModel):
-    """``f(X) = sum_k ((X W_k + c_k)_+ b_k + e_k)_+ a_k``, on one feature with free biases."""
+    """``f(X) = sum_k ((X W_k + c_k)_+ b_k + e_k)_+ a_k``: free biases on one feature, or none."""
 
     kind: ClassVar[str] = "parallel"
     network: ClassVar[str] = "ParallelNetwork"
@@ -36,12 +37,10 @@ class CheckedParallel(CheckedModel):
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        if settings.get("bias") != "free":
-            raise InputError(
-                "A certificate of three layers without free biases cannot be checked "
-                "independently yet."
-            )
-        return cls("free")
+        bias = settings.get("bias")
+        if bias not in (None, "free"):
+            raise InputError("The certificate has biases of no kind.")
+        return cls(bias)
 
     @classmethod
     def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
@@ -50,12 +49,20 @@ class CheckedParallel(CheckedModel):
 
     @property
     def words(self) -> tuple[str, ...]:
-        return (f"{self.bias} biases",)
+        return (f"{self.bias or 'no'} biases",)
+
+    def difference(self, given: Self) -> str:
+        # Those without biases are among those that have some.
+        if given.bias in (None, self.bias):
+            return ""
+        return "The network has biases, and the certificate is about networks without."
 
     def largest(
         self, data: FloatArray, v: FloatArray, claim: Claim, deadline: Deadline
     ) -> tuple[float, str]:
         X = table(data)
+        if self.bias is None:
+            return largest_of_sub_networks(X, v, *claim, deadline)
         if X.shape[1] != 1:
             raise InputError("X must have one column, as the certificate is about one feature.")
         return largest_of_ramps(X[:, 0], v), "turns along a line, exactly"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import final
 
 import numpy as np
+from scipy.optimize import brentq
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import UNLIMITED, Deadline
@@ -12,10 +14,13 @@ from cvxnn.layers.parallel import ParallelRows
 from cvxnn.problems import Problem
 from cvxnn.solvers.descent.lbfgs import minimise
 from cvxnn.solvers.lasso.nonnegative_lasso import nonnegative_lasso
+from cvxnn.solvers.parallel.goals import curvature_at
 from cvxnn.solvers.parallel.neurons import SubNetworks
 
 # Steps at most, the share of the value that so many of them have to gain, and pairs kept.
 _STEPS, _ENOUGH, _STRETCH, _MEMORY = 400, 1e-9, 20, 20
+# Weighted squares for sizes, and the relative gain that ends them.
+_SQUARES, _SMALL = 20, 1e-12
 
 
 @final
@@ -102,16 +107,57 @@ def descend(
 def weighed(
     problem: Problem[ParallelRows], pool: SubNetworks, deadline: Deadline = UNLIMITED
 ) -> tuple[SubNetworks, float]:
-    """The best sizes of given sub-networks under the squared loss, without those of size zero.
+    """The best sizes of given sub-networks, without those of size zero; with the objective.
 
-    At most n are left. The objective comes with them.
+    At most n are left. A loss that is not quadratic has a sequence of weighted squares, each step
+    to the least objective on the way.
+
+    Parameters
+    ----------
+    problem : Problem of ParallelRows
+        With a loss without kinks.
+    pool : SubNetworks
+        Their sizes are where it starts.
+    deadline : Deadline
+        OutOfTimeError is raised if it passes before the end.
     """
-    if len(pool) == 0:
-        return pool, problem.value(np.zeros_like(problem.y))
     columns = pool.activations(problem.rows.X) * pool.signs
-    sizes = nonnegative_lasso(columns, problem.y, problem.beta, pool.sizes, deadline)
-    kept = pool.sized(sizes).select(sizes > 0.0)
-    return kept.trimmed(), problem.value(columns @ sizes, float(sizes.sum()))
+    sizes, beta = pool.sizes, problem.beta
+    value = problem.value(columns @ sizes, float(sizes.sum()))
+    for _ in range(1 if problem.loss.is_quadratic else _SQUARES):
+        prediction = columns @ sizes
+        root = np.sqrt(curvature_at(problem, prediction))
+        target = root * prediction + problem.residual(prediction) / root
+        found = nonnegative_lasso(columns * root[:, None], target, beta, sizes, deadline)
+        move = found - sizes
+        t = _step_length(problem, prediction, columns @ move, float(move.sum()))
+        ahead = found if t == 1.0 else sizes + t * move
+        reached = problem.value(columns @ ahead, float(ahead.sum()))
+        if not reached < value:
+            break
+        gained, value, sizes = value - reached, reached, ahead
+        if gained <= _SMALL * abs(value):
+            break
+    return pool.sized(sizes).select(sizes > 0.0).trimmed(), value
+
+
+def _step_length(
+    problem: Problem[ParallelRows], prediction: FloatArray, move: FloatArray, growth: float
+) -> float:
+    """Where the objective is least on the way to sizes that move predictions so."""
+    if problem.loss.is_quadratic:
+        return 1.0
+
+    @cache
+    def slope(t: float) -> float:
+        pull = problem.residual(prediction + t * move)
+        return problem.beta * growth - float(pull @ move)
+
+    if slope(1.0) <= 0.0:
+        return 1.0
+    if slope(0.0) >= 0.0:
+        return 0.0
+    return float(brentq(slope, 0.0, 1.0))
 
 
 def climb(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -14,7 +13,8 @@ from cvxnn.layers.rows import power_of_two
 from cvxnn.oracle.parallel.leaves import two_layer_oracle
 from cvxnn.oracle.price import BOTH
 from cvxnn.solvers.parallel.descent import climb
-from cvxnn.solvers.parallel.joint_dual import GaugeGoal, JointDual, PricedPoint
+from cvxnn.solvers.parallel.goals import GaugeGoal
+from cvxnn.solvers.parallel.joint_dual import JointDual, PricedPoint
 from cvxnn.solvers.parallel.neurons import SubNetworks
 from cvxnn.solvers.parallel.proofs import root_proof
 
@@ -99,33 +99,25 @@ def gauge_interval(
     upper, count = float(point.bounds.max()), 2
     if len(v) <= _MOST_ROWS and not _is_decided(lower, upper, threshold, size, tol):
         joint = JointDual(X, GaugeGoal(scaled), oracle, _directions(best), scaled)
+        stalled = 0
         try:
-            for _ in _rounds(joint, deadline, most_leaves):
+            while stalled < _PATIENCE and not _is_decided(lower, upper, threshold, size, tol):
+                joint.refine(deadline)
                 lower, best = max(
                     (lower, best), *_values(X, scaled, joint.sub_networks()), key=lambda b: b[0]
                 )
                 assert joint.priced is not None
-                if (found := float(joint.priced.bounds.max())) < upper:
-                    upper, point, count = found, joint.priced, len(joint.leaves)
-                if _is_decided(lower, upper, threshold, size, tol):
-                    break
+                stalled += 1
+                if (found := float(joint.priced.bounds.max())) < upper * (1.0 - 1e-12):
+                    upper, point, count, stalled = found, joint.priced, len(joint.leaves), 0
+                near = joint.promised - joint.proven <= 1e-8 * abs(joint.proven)
+                is_ready = near or joint.is_settled(1.0 / max(lower, 1e-300))
+                if is_ready and len(joint.leaves) < most_leaves:
+                    joint.branch()
         except OutOfTimeError:
             # What there is, is proven.
             pass
     return GaugeInterval(lower * size, upper * size, best, point, count)
-
-
-def _rounds(joint: JointDual, deadline: Deadline, most_leaves: int) -> Iterator[None]:
-    """A program after the other, with splits between; ends where nothing gets better."""
-    stalled, best = 0, -np.inf
-    while stalled < _PATIENCE:
-        joint.refine(deadline)
-        yield
-        stalled = 0 if joint.proven > best * (1.0 + 1e-12) else stalled + 1
-        best = max(best, joint.proven)
-        near = joint.promised - joint.proven <= 1e-8 * abs(joint.proven)
-        if (joint.is_settled or near) and len(joint.leaves) < most_leaves:
-            joint.branch()
 
 
 def _is_decided(

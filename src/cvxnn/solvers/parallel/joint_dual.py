@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,8 +11,8 @@ from cvxnn.array_types import FloatArray, IntArray
 from cvxnn.interrupts import UNLIMITED, Deadline, check_interrupt
 from cvxnn.oracle.parallel.leaves import OPEN, LeafOracle, LeafPrice, Leaves
 from cvxnn.oracle.price import VectorOracle
-from cvxnn.problems import Problem
-from cvxnn.solvers.parallel.master import Aim, Cuts, Master, MasterPoint
+from cvxnn.solvers.parallel.goals import Goal
+from cvxnn.solvers.parallel.master import Cuts, Master, MasterPoint
 from cvxnn.solvers.parallel.neurons import SubNetworks
 
 
@@ -30,8 +29,10 @@ class Settings:
         Cuts for each vector of a leaf and price, at most.
     near : float
         Cuts are dropped after a split whose slack is above this share of beta.
+    fine : float
+        Relative distance to what is promised from which on programs are solved finely.
     settled : float
-        Leaves are split once refining them would gain less than this share of what splits may.
+        Leaves are split once cuts may gain less than this share of what splits may.
     worth : float
         Splits are for leaves whose score is this share of the largest at least.
     split_share, fewest_splits : float, int
@@ -44,7 +45,8 @@ class Settings:
     share: float = 0.5
     most: int = 3
     near: float = 0.1
-    settled: float = 0.3
+    fine: float = 1e-4
+    settled: float = 1.0
     worth: float = 0.3
     split_share: float = 0.25
     fewest_splits: int = 4
@@ -53,89 +55,6 @@ class Settings:
 
 
 SETTINGS = Settings()
-
-
-class Goal(ABC):
-    """What the dual point of a joint dual is to maximise.
-
-    Attributes
-    ----------
-    aim : Aim
-    beta : float
-    """
-
-    aim: Aim
-    beta: float
-
-    @abstractmethod
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        """The factor t at which ``t v``, of price ``t largest``, is best, and what it proves."""
-
-    def unit(self, v: FloatArray) -> float:
-        """What a point between two others is divided by before it is priced."""
-        return 1.0
-
-    def placed(self, v: FloatArray) -> FloatArray:
-        """The point divided by its unit."""
-        return v
-
-    @abstractmethod
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        """What the dual point of a prediction is, or v."""
-
-
-@final
-class SquaredGoal(Goal):
-    """The bound on the optimum of a problem with the squared loss.
-
-    Parameters
-    ----------
-    problem : Problem
-    """
-
-    def __init__(self, problem: Problem[Any]) -> None:
-        self._y, self.beta = problem.y, problem.beta
-        self.aim = Aim(np.eye(len(self._y)), self._y, 1.0)
-
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        square = float(v @ v)
-        if square == 0.0:
-            return 1.0, 0.0
-        product = float(v @ self._y)
-        t = max(product / square, 0.0)
-        t = min(t, self.beta / largest) if largest > 0.0 else t
-        return t, t * product - 0.5 * t * t * square
-
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        return self._y - prediction
-
-
-@final
-class GaugeGoal(Goal):
-    """The largest t with ``M3(t v) <= 1`` for a given v, whose inverse is ``M3(v)``.
-
-    Parameters
-    ----------
-    v : ndarray, shape (n,)
-    """
-
-    def __init__(self, v: FloatArray) -> None:
-        self._v, self.beta = v, 1.0
-        self.aim = Aim(v[:, None], np.ones(1), 0.0)
-
-    def scale(self, v: FloatArray, largest: float) -> tuple[float, float]:
-        t = 1.0 / largest if largest > 0.0 else np.inf
-        return t, t
-
-    def unit(self, v: FloatArray) -> float:
-        return float(v @ self._v) / float(self._v @ self._v)
-
-    def placed(self, v: FloatArray) -> FloatArray:
-        """The given v itself, so that what is proven of it needs no division."""
-        return self._v
-
-    def residual(self, prediction: FloatArray, v: FloatArray) -> FloatArray:
-        return v
 
 
 @final
@@ -228,7 +147,8 @@ class JointDual:
         """
         check_interrupt()
         master = Master(self._goal.aim, self._goal.beta, self.leaves, self._assumed)
-        point = master.solve(self._activations, self._cuts)
+        near = self.promised - self.proven < SETTINGS.fine * abs(self.proven)
+        point = master.solve(self._activations, self._cuts, finely=near)
         share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
@@ -238,7 +158,7 @@ class JointDual:
         trial, v = self.leaves.with_coefficients(coefficients / unit), self._goal.placed(v)
         threshold = self._goal.beta / unit * (1.0 + 1e-9)
         price = self._oracle.price(trial, v, threshold, deadline=deadline)
-        self._point, self.promised = point, point.value
+        self._point, self.promised = point, point.value + self._goal.offset
         self._note(trial, v, price)
         self._cut(price)
 
@@ -262,11 +182,13 @@ class JointDual:
         self._activations = np.vstack([self._activations, activations])
         return np.arange(first, first + len(directions))
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether cuts have little left to say."""
-        gains = float(self._scores().sum())
-        return self.promised - self.proven < SETTINGS.settled * gains
+    def is_settled(self, best: float) -> bool:
+        """Whether cuts have less to say than splits, where no goal is above the best known value.
+
+        What cuts may still add is what is promised and not proven, and what splits may add is
+        beyond that.
+        """
+        return self.promised - self.proven < SETTINGS.settled * max(best - self.promised, 0.0)
 
     def _sums(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """p and q of each leaf, shape (L, n), and the sums of the multipliers, (L,)."""

@@ -13,25 +13,24 @@ import scipy.sparse
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.oracle.parallel.leaves import ACTIVE, OPEN, Leaves
 
-# Relative and absolute, in units in which beta is 1.
-_TOLERANCE = 1e-9
+# Relative and absolute, in units in which beta is 1: far from the end, and near it.
+_COARSE, _FINE = 1e-9, 1e-11
 
 
 @final
 @dataclass(frozen=True)
 class Aim:
-    """What is maximised: ``linear'x - 1/2 quadratic ||x||^2`` at the dual point ``v = span x``.
+    """What is maximised: ``linear'x - 1/2 x'diag(quadratic) x`` at the dual point ``v = span x``.
 
     Attributes
     ----------
     span : ndarray, shape (n, k)
-    linear : ndarray, shape (k,)
-    quadratic : float
+    linear, quadratic : ndarray, shape (k,)
     """
 
     span: FloatArray
     linear: FloatArray
-    quadratic: float
+    quadratic: FloatArray
 
 
 @final
@@ -101,7 +100,7 @@ class _Rows:
 class Master:
     """The program over ``v = span x`` and the coefficients of the leaves, in units of beta.
 
-        max  linear'x - 1/2 quadratic ||x||^2    with  a_l'h <= beta, -c_l'h <= beta
+        max  linear'x - 1/2 x'diag(quadratic) x    with  a_l'h <= beta, -c_l'h <= beta
 
     for the activations h of the cuts of each leaf l, with a and c as in
     :mod:`cvxnn.oracle.parallel.leaves`. On a row of which nothing is said the best c depends
@@ -120,7 +119,7 @@ class Master:
         self._aim, self._beta, self._leaves, self._assumed = aim, beta, leaves, assumed
         self._rows = _Rows(width=aim.span.shape[1])
 
-    def solve(self, activations: FloatArray, cuts: Sequence[Cuts]) -> MasterPoint:
+    def solve(self, activations: FloatArray, cuts: Sequence[Cuts], *, finely: bool) -> MasterPoint:
         """The solution for neurons of these activations, shape (N, n)."""
         rows, aim = self._rows, self._aim
         n, k = aim.span.shape
@@ -132,7 +131,9 @@ class Master:
         linear = np.concatenate([-aim.linear, np.zeros(rows.width - k)])
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_threads = False, 1
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = (
+            _FINE if finely else _COARSE
+        )
         solution = clarabel.DefaultSolver(
             scipy.sparse.diags(curvature, format="csc"), linear, rows.matrix(),
             np.concatenate(rows.right), [clarabel.NonnegativeConeT(rows.count)], settings,

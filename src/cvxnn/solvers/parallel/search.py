@@ -17,7 +17,8 @@ from cvxnn.oracle.price import BOTH
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
 from cvxnn.solvers.parallel.descent import climb, descend, weighed
-from cvxnn.solvers.parallel.joint_dual import JointDual, SquaredGoal
+from cvxnn.solvers.parallel.goals import BoundGoal
+from cvxnn.solvers.parallel.joint_dual import JointDual
 from cvxnn.solvers.parallel.neurons import SubNetworks
 from cvxnn.solvers.parallel.proofs import proof_of, quick_proof, root_proof
 from cvxnn.solvers.search import IncumbentSearch, Pursuit
@@ -65,7 +66,7 @@ class ParallelSearch(IncumbentSearch):
     Parameters
     ----------
     problem : Problem of ParallelRows
-        With the squared loss.
+        Of one output, with a loss without kinks.
     random_state : numpy.random.Generator
     deadline : Deadline
     start : SubNetworks, optional
@@ -81,6 +82,7 @@ class ParallelSearch(IncumbentSearch):
     """
 
     neurons: SubNetworks
+    _joint: JointDual | None
 
     def __init__(
         self,
@@ -92,10 +94,10 @@ class ParallelSearch(IncumbentSearch):
         X = problem.rows.X
         super().__init__(problem, SubNetworks.nothing(X.shape[1]), "choices", deadline)
         self.basis, self._random_state = np.eye(X.shape[1]), random_state
-        self._take(quick_proof(X, problem.y))
+        self._take(quick_proof(X, problem.residual_at_zero))
         self._oracle = two_layer_oracle(X, deadline)
         self._rounds = self._climbed = 0
-        self._joint: JointDual | None = None
+        self._goal, self._joint = BoundGoal(problem), None
         self._pursuit: Pursuit | None = None
         if start is not None:
             self._offer(start.trimmed())
@@ -107,7 +109,7 @@ class ParallelSearch(IncumbentSearch):
     def step(self, tol: float) -> None:
         """One round; of two layers first."""
         check_interrupt()
-        before = self.objective, self.bound
+        before = self.objective, self.bound, self._n_leaves
         if self._pursuit is not None:
             self._first_round()
             self.stalled = 0.0
@@ -117,6 +119,8 @@ class ParallelSearch(IncumbentSearch):
         else:
             self._joint_round(tol)
         gained = before[0] - self.objective > 1e-12 * abs(before[0]) or self.bound > before[1]
+        # The first splits of many let the bound be.
+        gained |= self._n_leaves > before[2]
         self.stalled = 0.0 if gained else self.stalled + SETTINGS.idle
 
     def finish(self, tol: float, *, quick: bool) -> None:
@@ -134,6 +138,10 @@ class ParallelSearch(IncumbentSearch):
         self.n_blocks = search.n_blocks
 
     @property
+    def _n_leaves(self) -> int:
+        return 0 if self._joint is None else len(self._joint.leaves)
+
+    @property
     def _residual(self) -> FloatArray:
         return self.problem.residual(self.neurons.predict(self.problem.rows.X))
 
@@ -141,20 +149,22 @@ class ParallelSearch(IncumbentSearch):
         """Programs until the leaves are settled, networks from them, and splits."""
         joint = self._opened()
         for _ in range(SETTINGS.masters):
+            self._goal.around(self.neurons.predict(self.problem.rows.X))
             joint.refine(self.deadline)
             assert joint.priced is not None
             self._take(proof_of(joint.priced))
             self._weigh(joint.sub_networks())
             if self.gap <= tol:
                 return
-            if joint.is_settled:
+            if joint.is_settled(self.objective):
                 break
         self.n_blocks = len(joint.leaves)
         if self._climbed < SETTINGS.climbs:
             self._climbed += 1
             self._weigh(self._ascend())
         self._polish()
-        if joint.is_settled or joint.promised - joint.proven < 0.1 * tol * self.objective:
+        near = joint.promised - joint.proven < 0.1 * tol * abs(self.objective)
+        if joint.is_settled(self.objective) or near:
             joint.branch()
 
     def _opened(self) -> JointDual:
@@ -164,7 +174,7 @@ class ParallelSearch(IncumbentSearch):
             lengths = np.linalg.norm(directions, axis=1)
             directions = directions[lengths > 0.0] / lengths[lengths > 0.0, None]
             self._joint = JointDual(
-                self.problem.rows.X, SquaredGoal(self.problem), self._oracle, directions,
+                self.problem.rows.X, self._goal, self._oracle, directions,
                 self._residual,
             )  # fmt: skip
         return self._joint

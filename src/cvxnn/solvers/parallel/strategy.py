@@ -25,7 +25,7 @@ _MOST_LEAVES = 60
 
 @final
 class ParallelStrategy(Strategy):
-    """One search for sub-networks of three layers, under the squared loss.
+    """One search for sub-networks of three layers.
 
     Parameters
     ----------
