@@ -22,8 +22,6 @@ FREE = Parallel(bias="free")
         (lambda: Parallel(depth=4), "depth must be 3, got 4"),
         (lambda: Parallel(bias="penalised"), "bias must be None or 'free', got 'penalised'"),
         (lambda: cvxnn.solve(np.ones((3, 2)), [1.0, 2.0, 3.0], 1.0, model=FREE), "one column"),
-        (lambda: cvxnn.solve(X, Y, 1.0, model="parallel", loss="huber"), "with the squared loss"),
-        (lambda: cvxnn.solve(X, Y, 1.0, model="parallel", sample_weight=np.arange(30)), "without"),
         (lambda: cvxnn.solve(X, np.stack([Y, Y], 1), 1.0, model=FREE), "has one output"),
         (lambda: cvxnn.solve(X, Y, 1.0, model=FREE, method="exact"), "by method='global'"),
     ],

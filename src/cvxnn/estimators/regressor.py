@@ -168,7 +168,6 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     fit_intercept : bool, default True
         Whether the network has an intercept b, which is not penalised.
     model : str or Model, default "relu"
-        "relu", "gated", "conv", "linear_conv", "circular_conv" or "quantized".
         The kind of network, see :func:`cvxnn.solve`. Its settings are parameters, too, such
         as ``model__filter_size`` in a grid search. Gates that are given are for the
         standardised columns, and so are the norms of an ``l1_ratio``.
