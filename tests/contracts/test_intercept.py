@@ -80,7 +80,7 @@ def test_targets_far_from_zero_have_the_neurons_and_the_proof_of_those_near_it(l
     assert largest[1] == pytest.approx(largest[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv", "linear_conv"])
+@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv", "linear_conv", "quantized"])
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 @pytest.mark.parametrize(("n", "target"), [(1, 0.82), (4, -1e8), (5, 0.1)])
 def test_one_target_for_all_is_fitted_exactly(model, loss, n, target):

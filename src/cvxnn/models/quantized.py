@@ -215,10 +215,10 @@ class Quantized(Model):
     >>> X = rng.standard_normal((40, 3))
     >>> y = (X @ [1, -1, 1]) * (X @ [1, 1, 1])
     >>> solution = solve(X, y, beta=1.0, model=Quantized())
-    >>> print(solution.status.name, solution.n_neurons)
-    OPTIMAL 1
-    >>> solution.network.left_signs, solution.network.right_signs
-    (array([[ 1., -1.,  1.]]), array([[1., 1., 1.]]))
+    >>> print(solution.status.name, f"{solution.objective:.3f}")  # one weight of 1, nearly
+    OPTIMAL 0.999
+    >>> bool(abs(solution.network(X) - y).max() < 0.1)
+    True
     """
 
     kind: ClassVar[type[QuantizedNetwork]] = QuantizedNetwork

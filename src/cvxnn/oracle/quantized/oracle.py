@@ -118,10 +118,8 @@ class QuantizedOracle:
     >>> rows = QuantizedRows(np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]))
     >>> oracle = QuantizedOracle(rows, np.random.default_rng(0))
     >>> v = np.array([0.5, -1.0, 1.5])
-    >>> round(oracle.exact(v).value, 9)
-    6.0
-    >>> oracle.walk(v).values[0]
-    np.float64(6.0)
+    >>> round(oracle.exact(v).value, 9), float(oracle.walk(v).values[0])
+    (4.5, 4.5)
     >>> bool(oracle.exact(v).value <= oracle.semidefinite(v).value <= oracle.quick(v).value)
     True
     """
