@@ -56,9 +56,9 @@ def solve(
         summed over them.
     beta : float
         Regularisation, > 0.
-    model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model
-        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`,
-        :class:`LinearConv` or :class:`CircularConv`; a string is the one with its defaults.
+    model : {"relu", "gated", "conv", "linear_conv", "circular_conv", "polynomial"} or Model
+        The kind of network: :class:`ReLU`, :class:`Gated`, :class:`Conv`, :class:`LinearConv`,
+        :class:`CircularConv` or :class:`Polynomial`; a string is the one with its defaults.
     method : {"global", "exact", "sampled"} or Method
         How the optimum is looked for: :class:`Global` generates neurons as they are needed,
         so that n may be large; :class:`Exact` has the same optimum from the program on all
