@@ -68,14 +68,30 @@ def clarabel(X: FloatArray, y: FloatArray, beta: float) -> dict[str, Any]:
 
 
 def beside_clarabel() -> list[dict[str, Any]]:
-    """n = 1000, d = 40."""
-    X, y = teacher(1000, 40)
-    largest = cvxnn.largest_beta(X, y, model="polynomial")
+    """n = 1000, for some d: Clarabel takes minutes for the largest."""
     found = []
-    for share in SHARES:
-        own, theirs = ours(X, y, share * largest), clarabel(X, y, share * largest)
-        found.append({"share": share, "ours": own, "clarabel": theirs})
+    for d in (10, 20, 40):
+        X, y = teacher(1000, d)
+        beta = SHARES[0] * cvxnn.largest_beta(X, y, model="polynomial")
+        row = {
+            "d": d,
+            "share": SHARES[0],
+            "ours": ours(X, y, beta),
+            "clarabel": clarabel(X, y, beta),
+        }
+        print(_compared(row), flush=True)
+        found.append(row)
     return found
+
+
+def _compared(row: dict[str, Any]) -> str:
+    own, theirs = row["ours"], row["clarabel"]
+    return (
+        f"n=1000 d={row['d']} share {row['share']:g}: {own['cpu_seconds']:.3f} and "
+        f"{theirs['cpu_seconds']:.1f} CPU s ({theirs['solver_seconds']:.1f} s in Clarabel), ratio "
+        f"{theirs['cpu_seconds'] / own['cpu_seconds']:.0f}; objectives {own['objective']:.8g} "
+        f"{theirs['objective']:.8g}"
+    )
 
 
 def errors() -> list[dict[str, Any]]:
@@ -128,12 +144,6 @@ def main() -> None:
         print(f"n=100000 d=100 share {row['share']:g}: {row['seconds']:.1f} s, "
               f"{row['cpu_seconds']:.1f} CPU s, gap {row['gap']:.1e}, {row['neurons']} neurons, "
               f"{row['status']}")  # fmt: skip
-    for row in report.get("clarabel", []):
-        own, theirs = row["ours"], row["clarabel"]
-        print(f"n=1000 d=40 share {row['share']:g}: {own['seconds']:.3f} s and "
-              f"{theirs['seconds']:.1f} s ({theirs['solver_seconds']:.1f} s in Clarabel), ratio "
-              f"{theirs['seconds'] / own['seconds']:.0f}; objectives {own['objective']:.8g} "
-              f"{theirs['objective']:.8g}")  # fmt: skip
     for row in report.get("errors", []):
         print(f"{row['data']}, {row['method']}: RMSE {row['rmse']:.3f} +- {row['spread']:.3f}, "
               f"{row['seconds']:.2f} s")  # fmt: skip

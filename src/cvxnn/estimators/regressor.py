@@ -240,7 +240,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     Notes
     -----
     Several targets need a model and a method that have several outputs, which are :class:`ReLU`
-    without a skip connection or :class:`Conv` with sums or averages, and :class:`Global`.
+    without a skip connection, :class:`Conv` with sums or averages or :class:`Polynomial`, and
+    :class:`Global`.
 
     X has what the model reads: rows of shape (n, d); images of shape (n, height, width[, C])
     or signals of shape (n, length[, C]) for :class:`Conv`; patches for :class:`LinearConv`.
