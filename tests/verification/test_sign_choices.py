@@ -85,3 +85,18 @@ def test_overlaps_are_no_cover():
     assert covers(np.zeros((1, 3), dtype=np.int8))
     assert not covers(np.zeros((2, 3), dtype=np.int8))
     assert not covers(np.zeros((0, 3), dtype=np.int8))
+
+
+def test_mixtures_prove_a_mixture():
+    X, y = drawn(0, n=5)
+    beta = 0.03 * cvxnn.largest_beta(X, y)
+    one, other = solved(X, y, beta).proof, solved(X, y[::-1].copy(), beta).proof
+    share = 0.3
+    v = share * one.v + (1.0 - share) * other.v
+    mixture = one.evidence.mixed(other.evidence, share)
+    for sign in (1.0, -1.0):
+        assert covers(mixture.choices[mixture.signs == sign])
+    bound, _ = largest_of_sub_networks(X, v, 1.0, mixture)
+    most = share * one.oracle_bound + (1.0 - share) * other.oracle_bound
+    assert bound <= most * (1.0 + 1e-12)
+    assert one.evidence.mixed(None, share) is None

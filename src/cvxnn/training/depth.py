@@ -80,9 +80,12 @@ class DepthGain:
 
     @property
     def ratio(self) -> tuple[float, float]:
-        """Proven bounds on the optimum of three layers over that of two, at most 1."""
-        low = self.dual_bound / (self.two.objective + self.two.objective_error)
-        return max(low, 0.0), min(self.objective / self.two.dual_bound, 1.0)
+        """Proven bounds on the optimum of three layers over that of two, at most 1; 1 for 0."""
+        highest, lowest = self.two.objective + self.two.objective_error, self.two.dual_bound
+        if highest == 0.0:
+            return 1.0, 1.0
+        high = min(self.objective / lowest, 1.0) if lowest > 0.0 else 1.0
+        return min(max(self.dual_bound / highest, 0.0), high), high
 
     @property
     def message(self) -> str:

@@ -107,6 +107,10 @@ class Evidence(ABC):
         """The same for rows and a dual point multiplied by powers of two."""
         return self
 
+    def mixed(self, other: Evidence | None, share: float) -> Evidence | None:
+        """For `share` of this dual point and the rest of that of another; None where none is."""
+        return None
+
 
 @final
 @dataclass(frozen=True, eq=False)

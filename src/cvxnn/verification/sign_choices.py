@@ -14,6 +14,9 @@ from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import Evidence, Pieces
 from cvxnn.verification.largest import largest_of_kinks
 
+# Pairs of leaves of two dual points, up to which their choices are put together.
+_MOST_PAIRS = 100_000
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,21 @@ class SignChoices(Evidence):
 
     def in_units(self, rows: float, weights: float) -> SignChoices:
         return replace(self, coefficients=self.coefficients * weights)
+
+    def mixed(self, other: Evidence | None, share: float) -> SignChoices | None:
+        """Choices of both: what they prove is convex in v and c.
+
+        Each pair of leaves that agree is one, unless there are too many.
+        """
+        if not isinstance(other, SignChoices) or len(self.signs) * len(other.signs) > _MOST_PAIRS:
+            return None
+        products = np.abs(self.choices[:, None].astype(np.int16) - other.choices[None])
+        agree = (products < 2).all(axis=2) & (self.signs[:, None] == other.signs[None])
+        first, second = np.nonzero(agree)
+        choices = self.choices[first]
+        choices = np.where(choices == 0, other.choices[second], choices)
+        coefficients = share * self.coefficients[first] + (1.0 - share) * other.coefficients[second]
+        return SignChoices(self.signs[first], choices, coefficients)
 
 
 def covers(choices: Array) -> bool:

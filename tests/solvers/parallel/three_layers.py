@@ -66,7 +66,11 @@ def patterns_in_plane(X):
     return np.unique(X @ np.array([np.cos(middles), np.sin(middles)]) > 0.0, axis=1).T
 
 
-def optimum_of_blocks(X, y, beta):
+def squares(f, y):
+    return 0.5 * cp.sum_squares(f - y)
+
+
+def optimum_of_blocks(X, y, beta, loss=squares, intercept=False):
     """Handbook B.6 for rank two and two hidden units, with the FRO penalty, by cvxpy.
 
     Two hidden units of the same sign are sums of sub-networks of one, so that what is left are
@@ -95,7 +99,8 @@ def optimum_of_blocks(X, y, beta):
         cp.multiply(2 * D2 - 1, V2 @ X.T) >= 0,
         cp.multiply(2 * E - 1, first - second) >= 0,
     ]
-    program = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(f - y) + beta * penalty), constraints)
+    f = f + cp.Variable() if intercept else f
+    program = cp.Problem(cp.Minimize(loss(f, y) + beta * penalty), constraints)
     return float(program.solve(solver="CLARABEL"))
 
 

@@ -46,7 +46,9 @@ def mixed(above: DualProof, below: DualProof, problem: Problem[Any]) -> DualProo
     kinds = (above.kind, below.kind)
     kind = kinds[0] if above.bounds.max() >= below.bounds.max() else kinds[1]
     slack = max(above.slack, below.slack)
-    return DualProof(v[:, None], bounds * (1.0 + 8.0 * EPS) + 2.0 * rounding, kind, slack)
+    evidence = None if above.evidence is None else above.evidence.mixed(below.evidence, share)
+    bounds = bounds * (1.0 + 8.0 * EPS) + 2.0 * rounding
+    return DualProof(v[:, None], bounds, kind, slack, evidence)
 
 
 def beside_any_offset(proof: DualProof, problem: Problem[Any], reach: float) -> DualProof:
