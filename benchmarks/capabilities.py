@@ -10,7 +10,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from cvxnn import Conv, Model, ReLU
+from cvxnn import Conv, Model, Parallel, ReLU
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, known_models
 
@@ -21,6 +21,7 @@ PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- end of capabilities -->)"
 SETTINGS: dict[str, list[Model]] = {
     "ReLU": [ReLU(slope=0.1), ReLU(skip="penalised"), ReLU(features=1), ReLU(shape="convex")],
     "Conv": [Conv(pooling="max")],
+    "Parallel": [Parallel(bias="free")],
 }
 
 

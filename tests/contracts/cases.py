@@ -21,6 +21,7 @@ from programs import (
     masks_of,
     patches_by_loops,
 )
+from ramped import Ramped
 from solvers.gauge.linear_networks import Circular, Patches, local_search
 
 import cvxnn
@@ -81,6 +82,13 @@ class Case:
                 return Activations(X[:, None], model.slope, linear=linear, is_free=free)
             case cvxnn.ReLU() as model:
                 return Constrained.of(X, model)
+            case cvxnn.Parallel(bias="free"):
+                return Ramped(X[:, 0])
+            case cvxnn.Gated(depth=3, gates=gates, second_gates=second):
+                one, two = (masks_of(X, each) for each in (gates, second))
+                both = one[:, :, None] * two[:, None]
+                distinct = np.unique(both.reshape(len(X), -1), axis=1)
+                return Activations(X[:, None], masks=distinct)
             case cvxnn.Gated(gates=gates, skip=skip, n_gates=n_gates):
                 if gates is None:
                     gates = cvxnn.sample_patterns(X, n_gates, 0).directions
@@ -137,6 +145,11 @@ CASES = {
         Case("gates", Gated(GATES), (9, 3), (60, 3), (*LOSSES, *COUNTS)),
         Case("gates and skip", Gated(GATES, skip="penalised"), (9, 3), (60, 3)),
         Case("drawn gates", Gated(n_gates=12), (9, 3), (60, 5)),
+        Case(
+            "deep gates", Gated(GATES[:4], depth=3, second_gates=GATES[4:7]), (9, 3), (60, 3),
+            LOSSES[:2],
+        ),
+        Case("ramps", cvxnn.Parallel(bias="free"), (9, 1), (60, 1), (*LOSSES, *COUNTS)),
         Case("filters", Conv(2), (5, 5), (12, 4, 4), (*LOSSES, *COUNTS)),
         Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),
         Case("leaky filters", Conv(2, slope=0.2), (5, 5), (12, 4, 4)),
@@ -159,7 +172,7 @@ FEW = [
     CASES[name]
     for name in (
         "ReLU", "leaky", "penalised skip", "free skip", "groups", "gates", "drawn gates", "filters",
-        "averages and biases", "maxima", "linear", "circular",
+        "ramps", "averages and biases", "maxima", "linear", "circular",
     )
 ]  # fmt: skip
 

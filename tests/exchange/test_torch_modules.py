@@ -24,8 +24,8 @@ def module_of(kind, m=7, dtype=None):
     return to_torch(kind.make(m), image_shape=kind.image_shape, dtype=dtype)
 
 
-# The penalty of others is a gauge, or of another norm.
-OTHERS = ("linear", "circular", "l1")
+# The penalty of others is a gauge, of another norm, or of the cubes of three layers.
+OTHERS = ("linear", "circular", "l1", "deep", "parallel")
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(OTHERS)])

@@ -5,6 +5,7 @@ import pytest
 from programs import LOSSES, draw_rows
 from sklearn.exceptions import ConvergenceWarning
 
+import cvxnn
 from cvxnn import Gated, Status, enumerate_patterns, solve
 from cvxnn.losses import as_loss
 from cvxnn.solvers.columns.group_lasso import GroupLasso
@@ -137,3 +138,81 @@ def test_models_with_the_same_settings_are_equal():
     for k, model in enumerate(models):
         assert [model == other for other in again] == [k == j for j in range(len(again))]
     assert Gated() != "gated" and len({*models[:4], *again}) == 4
+
+
+# ------------------------------------------------------------------ gates in two layers
+
+DEEP = np.random.default_rng(7)
+ROWS, SINES = DEEP.standard_normal((40, 3)), DEEP.standard_normal(40)
+FIRST, SECOND = DEEP.standard_normal((5, 3)), DEEP.standard_normal((4, 3))
+
+
+def deep(**settings):
+    return cvxnn.Gated(FIRST, depth=3, second_gates=SECOND, **settings)
+
+
+def test_three_layers_are_a_group_lasso_over_products_of_patterns():
+    cp = pytest.importorskip("cvxpy")
+    one, two = (ROWS @ gates.T >= 0.0 for gates in (FIRST, SECOND))
+    masks = np.unique((one[:, :, None] & two[:, None]).reshape(40, -1), axis=1)
+    solution = cvxnn.solve(ROWS, SINES, 1.0, model=deep())
+    assert solution.status is cvxnn.Status.OPTIMAL and solution.n_patterns == masks.shape[1]
+    W = cp.Variable((masks.shape[1], 3))
+    f = sum((mask[:, None] * ROWS) @ W[j] for j, mask in enumerate(masks.T))
+    size = cp.sum(cp.norm(W, axis=1))
+    program = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(f - SINES) + size))
+    assert solution.objective == pytest.approx(program.solve(solver="CLARABEL"), rel=1e-6)
+    network, again = solution.network, solution.certificate
+    assert network.depth == 3 and again.verify(ROWS, SINES, network=network).accepted
+    sizes = [np.linalg.norm(network.hidden_weights, axis=1), np.abs(network.inner_weights)]
+    for each in sizes:
+        np.testing.assert_allclose(each, np.abs(network.output_weights), rtol=1e-12)
+
+
+def test_gates_of_zeros_in_the_second_layer_are_two_layers():
+    shallow = cvxnn.solve(ROWS, SINES, 1.0, model=cvxnn.Gated(FIRST))
+    same = cvxnn.Gated(FIRST, depth=3, second_gates=np.zeros((1, 3)))
+    assert cvxnn.solve(ROWS, SINES, 1.0, model=same).objective == pytest.approx(
+        shallow.objective, rel=1e-6
+    )
+    both = cvxnn.Gated(FIRST, depth=3, second_gates=np.vstack([SECOND, np.zeros(3)]))
+    assert cvxnn.solve(ROWS, SINES, 1.0, model=both).objective < shallow.objective
+
+
+def test_gates_of_both_layers_may_be_drawn_or_given():
+    for model in (
+        cvxnn.Gated(n_gates=6, depth=3, n_second_gates=3),
+        cvxnn.Gated(FIRST, depth=3, n_second_gates=3),
+        cvxnn.Gated(n_gates=6, depth=3, second_gates=SECOND),
+        deep(skip="penalised"),
+    ):
+        solution = cvxnn.solve(ROWS, SINES, 1.0, model=model, intercept=True)
+        assert solution.status is cvxnn.Status.OPTIMAL
+        assert solution.certificate.verify(ROWS, SINES, network=solution.network).accepted
+    outputs = cvxnn.solve(ROWS, np.stack([SINES, ROWS[:, 0]], 1), 1.0, model=deep())
+    assert outputs.status is cvxnn.Status.OPTIMAL and outputs.network.n_outputs == 2
+
+
+def test_depth_is_refused_where_it_is_none_and_told_in_a_sentence():
+    refusals = {
+        "depth must be 2 or 3, got 4": lambda: cvxnn.Gated(depth=4),
+        "second_gates are for depth=3": lambda: cvxnn.Gated(FIRST, second_gates=SECOND),
+        "second_gates must have the 3 features": lambda: cvxnn.Gated(
+            FIRST, depth=3, second_gates=np.ones((2, 2))
+        ).rows(ROWS),
+        "to_relu is for networks of two layers": lambda: cvxnn.solve(
+            ROWS, SINES, 1.0, model=deep()
+        ).network.to_relu(ROWS),
+    }
+    for says, refused in refusals.items():
+        with pytest.raises(cvxnn.InputError, match=says):
+            refused()
+    assert repr(deep()).endswith("depth=3, second_gates=array of shape (4, 3), n_second_gates=10)")
+    assert deep() == deep() != cvxnn.Gated(FIRST, depth=3, second_gates=-SECOND)
+    assert hash(deep()) == hash(deep())
+
+
+def test_a_certificate_of_three_layers_is_none_of_two():
+    solution = cvxnn.solve(ROWS, SINES, 1.0, model=deep())
+    shallow = cvxnn.solve(ROWS, SINES, 1.0, model=cvxnn.Gated(FIRST))
+    assert "depth 2" in solution.certificate.verify(ROWS, SINES, network=shallow.network).reason

@@ -167,7 +167,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         units of y. Not for "poisson" and "gamma", where a factor of y is added to the intercept.
     fit_intercept : bool, default True
         Whether the network has an intercept b, which is not penalised.
-    model : {"relu", "gated", "conv", "linear_conv", "circular_conv"} or Model, default "relu"
+    model : {"relu", "gated", "conv", "linear_conv", "circular_conv", "parallel"} or Model
         The kind of network, see :func:`cvxnn.solve`. Its settings are parameters, too, such
         as ``model__filter_size`` in a grid search. Gates that are given are for the
         standardised columns, and so are the norms of an ``l1_ratio``.

@@ -198,7 +198,8 @@ class RampStrategy(Strategy):
         h = line.gathered(np.maximum(problem.loss.majorizer(f, problem.y), 1e-300))
         pull = line.gathered(problem.residual(f))
         model = QuadraticModel(line, h, np.full(len(h), self._constant), pull, problem.beta)
-        return Ramps.of_function(knots.places, model.rest(both).values)
+        best = model.rest(both)
+        return Ramps.of_function(best.knots.places, best.values)
 
     def nothing(self) -> Ramps:
         """No ramps, and the best constant."""
