@@ -148,7 +148,7 @@ class JointDual:
         check_interrupt()
         master = Master(self._goal.aim, self._goal.beta, self.leaves, self._assumed)
         near = self.promised - self.proven < SETTINGS.fine * abs(self.proven)
-        point = master.solve(self._activations, self._cuts, finely=near)
+        point = master.solve(self._activations, self._cuts, finely=near, deadline=deadline)
         share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
