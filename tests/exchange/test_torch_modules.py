@@ -67,7 +67,7 @@ def test_signs_are_stored_and_not_trained():
     assert biased == {"0.left", "0.right", "0.left_biases", "0.right_biases"}
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", [name for name in IMAGES if not name.startswith("polynomial")])
 def test_layers_of_a_convolutional_network(name):
     slope = CASES[name].make(1).slope
     kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
