@@ -277,7 +277,7 @@ def test_a_walk_that_finds_too_many_patterns_ends(monkeypatch):
     assert case.solve(method="exact").n_patterns > 10
     monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._MOST_CELLS", 10)
     monkeypatch.setattr("cvxnn.patterns.max_pooling_walk._N_PROBES", 2)
-    with pytest.raises(TooManyPatternsError, match="use method='sampled'"):
+    with pytest.raises(TooManyPatternsError, match="use method='global' or method='sampled'"):
         case.solve(method="exact")
 
 

@@ -63,8 +63,8 @@ class MaxCellWalk:
     ----------
     patches : ndarray, shape (n, K, h)
     deadline : Deadline, optional
-    most : int
-        Cells to list.
+    most : int, optional
+        Cells to list, 30 000 by default.
 
     Raises
     ------
@@ -89,9 +89,9 @@ class MaxCellWalk:
     """
 
     def __init__(
-        self, patches: FloatArray, deadline: Deadline = UNLIMITED, most: int = _MOST_CELLS
+        self, patches: FloatArray, deadline: Deadline = UNLIMITED, most: int | None = None
     ) -> None:
-        self._deadline, self._most = deadline, most
+        self._deadline, self._most = deadline, _MOST_CELLS if most is None else most
         n, n_patches, h = patches.shape
         needed = 4 * n * h * n_patches * (n_patches + 1)
         if needed > _MOST_BYTES:
