@@ -161,7 +161,12 @@ def _step_length(
 
 
 def climb(
-    X: FloatArray, v: FloatArray, hidden: FloatArray, inner: FloatArray, steps: int = 200
+    X: FloatArray,
+    v: FloatArray,
+    hidden: FloatArray,
+    inner: FloatArray,
+    steps: int = 200,
+    deadline: Deadline = UNLIMITED,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Ascent on ``v'((X W)_+ b)_+`` over ``||W||_F ||b|| <= 1`` from several starts.
 
@@ -172,6 +177,8 @@ def climb(
     hidden : ndarray, shape (K, m1, d)
     inner : ndarray, shape (K, m1)
     steps : int
+    deadline : Deadline
+        When to hand over what there is.
 
     Returns
     -------
@@ -203,7 +210,7 @@ def climb(
         ]
         values = np.where(better, found, values)
         rate = np.where(better, 1.3 * rate, 0.5 * rate)
-        if rate.max() < 1e-10:
+        if rate.max() < 1e-10 or deadline.passed:
             break
     return values, hidden, inner
 

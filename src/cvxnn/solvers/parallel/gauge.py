@@ -93,7 +93,7 @@ def gauge_interval(
     """
     size = power_of_two(v)
     scaled = v / size
-    lower, best = _climbed(X, scaled, random_state)
+    lower, best = _climbed(X, scaled, random_state, deadline)
     oracle = two_layer_oracle(X, deadline)
     point = root_proof(oracle, scaled, 0.0, deadline)
     upper, count = float(point.bounds.max()), 2
@@ -137,14 +137,14 @@ def _directions(best: SubNetworks) -> FloatArray:
 
 
 def _climbed(
-    X: FloatArray, v: FloatArray, random_state: np.random.Generator
+    X: FloatArray, v: FloatArray, random_state: np.random.Generator, deadline: Deadline
 ) -> tuple[float, SubNetworks]:
     """The best sub-network of ascents from random weights, and what is proven of its value."""
     d, found = X.shape[1], []
     for sign in BOTH:
         hidden = random_state.standard_normal((_STARTS, _WIDTH, d))
         inner = random_state.standard_normal((_STARTS, _WIDTH))
-        values, hidden, inner = climb(X, sign * v, hidden, inner, _STEPS)
+        values, hidden, inner = climb(X, sign * v, hidden, inner, _STEPS, deadline)
         at = [int(values.argmax())]
         one = SubNetworks.of_layers(hidden[at], inner[at], np.array([sign]))
         found += _values(X, v, one)

@@ -148,7 +148,7 @@ class JointDual:
         check_interrupt()
         master = Master(self._goal.aim, self._goal.beta, self.leaves, self._assumed)
         near = self.promised - self.proven < SETTINGS.fine * abs(self.proven)
-        point = master.solve(self._activations, self._cuts, finely=near)
+        point = master.solve(self._activations, self._cuts, finely=near, deadline=deadline)
         share = 1.0 if self.priced is None else SETTINGS.share
         v = share * point.v + (1.0 - share) * self.v
         coefficients = share * point.coefficients + (1.0 - share) * self.leaves.coefficients
@@ -265,7 +265,8 @@ class JointDual:
         p, q, _ = self._sums()
         prediction = (self.leaves.signs[:, None] * np.maximum(p - q, 0.0)).sum(axis=0)
         residual = self._goal.residual(prediction, point.v)
-        size = float(np.abs(point.v).max(initial=0.0))
+        # With all signs wrong v is zero, but for the rounding of the master.
+        size = max(float(np.abs(point.v).max()), SETTINGS.wrong * float(np.abs(residual).max()))
         is_zero = np.abs(point.v) < SETTINGS.zero * size
         wrong = is_zero & (self._assumed * residual < -SETTINGS.wrong * size)
         self._flips += wrong

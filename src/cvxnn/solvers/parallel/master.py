@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from cvxnn.array_types import Array, FloatArray, IntArray
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.oracle.parallel.leaves import ACTIVE, OPEN, Leaves
 
 # Relative and absolute, in units in which beta is 1: far from the end, and near it.
@@ -119,25 +120,42 @@ class Master:
         self._aim, self._beta, self._leaves, self._assumed = aim, beta, leaves, assumed
         self._rows = _Rows(width=aim.span.shape[1])
 
-    def solve(self, activations: FloatArray, cuts: Sequence[Cuts], *, finely: bool) -> MasterPoint:
-        """The solution for neurons of these activations, shape (N, n)."""
+    def solve(
+        self,
+        activations: FloatArray,
+        cuts: Sequence[Cuts],
+        *,
+        finely: bool,
+        deadline: Deadline = UNLIMITED,
+    ) -> MasterPoint:
+        """The solution for neurons of these activations, shape (N, n).
+
+        Raises
+        ------
+        OutOfTimeError
+            If the deadline passes before.
+        """
         rows, aim = self._rows, self._aim
         n, k = aim.span.shape
         signed = np.flatnonzero(self._assumed)
         rows.add(-(aim.span * self._assumed[:, None])[signed], np.arange(k), 0.0)
-        pieces = [self._add_leaf(index, activations, cut) for index, cut in enumerate(cuts)]
+        pieces = []
+        for index, cut in enumerate(cuts):
+            deadline.check()
+            pieces.append(self._add_leaf(index, activations, cut))
         curvature = np.zeros(rows.width)
         curvature[:k] = aim.quadratic * self._beta
         linear = np.concatenate([-aim.linear, np.zeros(rows.width - k)])
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_threads = False, 1
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = (
-            _FINE if finely else _COARSE
-        )
+        settings.time_limit = deadline.remaining
+        tolerance = _FINE if finely else _COARSE
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
         solution = clarabel.DefaultSolver(
             scipy.sparse.diags(curvature, format="csc"), linear, rows.matrix(),
             np.concatenate(rows.right), [clarabel.NonnegativeConeT(rows.count)], settings,
         ).solve()  # fmt: skip
+        deadline.check()
         x, z = np.array(solution.x), np.maximum(np.array(solution.z), 0.0)
         coefficients = np.zeros((len(self._leaves), n))
         for index, (columns, under_map, _, _) in enumerate(pieces):

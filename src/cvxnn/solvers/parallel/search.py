@@ -48,7 +48,7 @@ class Settings:
     first_tolerance: float = 1e-3
     first_rounds: int = 30
     masters: int = 6
-    most_rows: int = 200
+    most_rows: int = 1000
     starts: int = 60
     width: int = 8
     climbs: int = 3
@@ -195,7 +195,7 @@ class ParallelSearch(IncumbentSearch):
         for sign in BOTH:
             hidden = rng.standard_normal((SETTINGS.starts, SETTINGS.width, d))
             inner = rng.standard_normal((SETTINGS.starts, SETTINGS.width))
-            values, hidden, inner = climb(X, sign * v, hidden, inner)
+            values, hidden, inner = climb(X, sign * v, hidden, inner, deadline=self.deadline)
             kept = np.argsort(-values)[: SETTINGS.starts // 4]
             kept = kept[values[kept] > self.problem.beta]
             signs = np.full((len(kept), 1), sign)
