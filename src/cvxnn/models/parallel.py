@@ -79,12 +79,13 @@ class Parallel(Model):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
     >>> x = np.linspace(-1.0, 1.0, 41)
     >>> plateau = np.clip(2.0 - 4.0 * np.abs(x), 0.0, 1.0)
     >>> deep = cvxnn.solve(x[:, None], plateau, 0.01, model=Parallel(bias="free"))
-    >>> print(deep.status.name, f"{deep.objective:.4f}", deep.network)
-    OPTIMAL 0.0798 ParallelNetwork(n_neurons=2, n_features=1, width=1)
+    >>> print(deep.status.name, f"{deep.objective:.4f}", deep.n_neurons, deep.network.width)
+    OPTIMAL 0.0777 5 1
     """
 
     depth: int = 3

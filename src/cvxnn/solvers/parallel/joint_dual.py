@@ -265,7 +265,8 @@ class JointDual:
         p, q, _ = self._sums()
         prediction = (self.leaves.signs[:, None] * np.maximum(p - q, 0.0)).sum(axis=0)
         residual = self._goal.residual(prediction, point.v)
-        size = float(np.abs(point.v).max(initial=0.0))
+        # With all signs wrong v is zero, but for the rounding of the master.
+        size = max(float(np.abs(point.v).max()), SETTINGS.wrong * float(np.abs(residual).max()))
         is_zero = np.abs(point.v) < SETTINGS.zero * size
         wrong = is_zero & (self._assumed * residual < -SETTINGS.wrong * size)
         self._flips += wrong
