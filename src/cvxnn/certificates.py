@@ -67,7 +67,8 @@ class DualProof:
     kind : str
         What has proven it: "cells", "rank two", "tree", "signs", "spectral", "gates",
         "gauge", "ramps", "sphere", "relaxation", "parts" of the rows, "groups" of columns,
-        "choices" of signs; of quantised networks "sign pairs", "semidefinite", or "entries" of a matrix.
+        "choices" of signs; of quantised networks "sign pairs", "semidefinite", or "entries" of a
+        matrix.
     slack : float
         By how much ``V'f`` may be above what the bounds say, for any network that is better
         than the best one known: where a free linear part has to vanish on V, what rounding
