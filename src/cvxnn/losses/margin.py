@@ -39,7 +39,7 @@ class MarginLoss(LabelLoss):
 class LogisticLoss(MarginLoss):
     """``sum_i log(1 + exp(-y_i f_i))``: minus the log-likelihood of ``P(y = 1) = 1 / (1 + e^-f)``.
 
-    Its conjugate is the negative entropy of ``s = y v`` in [0, 1] (handbook B.4). The
+    Its conjugate is the negative entropy of ``s = y v`` in [0, 1]. The
     majorizing curvature is that of T. Jaakkola and M. Jordan (Stat. Comput. 10, 2000).
 
     Examples

@@ -78,7 +78,7 @@ class HuberLoss(RegressionLoss):
 
     Minus its gradient is the residual, clipped: a row far off pulls with delta at
     most (P. J. Huber, Ann. Math. Statist. 35, 1964). The conjugate is that of the
-    squared loss on ``|v_i| <= delta`` (handbook B.4).
+    squared loss on ``|v_i| <= delta``.
 
     Parameters
     ----------

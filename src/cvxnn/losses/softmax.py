@@ -35,7 +35,7 @@ class SoftmaxLoss(Loss):
     Notes
     -----
     The conjugate at -V is ``sum_ik p_ik log(p_ik / s_i)`` for ``P = Y - V >= 0``, on the V
-    whose rows have the sum 0 exactly (handbook B.4). The curvature of a row is
+    whose rows have the sum 0 exactly. The curvature of a row is
     ``s (diag(p) - p p')``, at most ``s / 2`` (D. Böhning, Ann. Inst. Statist. Math. 44, 1992).
 
     Examples

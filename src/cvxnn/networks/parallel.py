@@ -52,7 +52,7 @@ class ParallelNetwork(Network):
     References
     ----------
     T. Ergen and M. Pilanci, Global Optimality Beyond Two Layers: Training Deep ReLU Networks via
-    Convex Programs, ICML 2021; handbook B.6, the Frobenius form.
+    Convex Programs, ICML 2021.
 
     Examples
     --------

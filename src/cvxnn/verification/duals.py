@@ -32,7 +32,7 @@ class Dual(ABC):
 
     For any t >= 0 with ``t max_{||u|| <= 1} |v'phi(u)| <= beta`` it is a lower bound on the
     optimum: by Fenchel's inequality ``l(f) >= -l*(-t v) - t v'f``, and
-    ``t v'f <= beta sum_j sizes_j`` for every network (seed paper, (8) and (11); handbook B.4). The
+    ``t v'f <= beta sum_j sizes_j`` for every network (seed paper, (8) and (11)). The
     conjugate of ``w l`` at ``-v`` is ``w l*(-v / w)``. Decimal numbers of forty digits hold every
     float, and each of their operations is rounded in the direction that is asked for.
 

@@ -29,8 +29,8 @@ def multiplier_bound(N: FloatArray, multipliers: FloatArray) -> float:
 
     as ``||p_i||^2 + ||q_i||^2 = 4`` for every i; and ``||p||^2 + ||q||^2 = 4 d``. So it is at most
     ``sum m + d t`` for t above both largest eigenvalues. The best m gives the value of the
-    relaxation ``max { u'N v : u_i, v_i unit vectors }``: handbook B.7 (f), with the two copies of
-    each constraint merged by symmetry.
+    relaxation ``max { u'N v : u_i, v_i unit vectors }``, with the two copies
+    of each constraint merged by symmetry.
 
     Examples
     --------

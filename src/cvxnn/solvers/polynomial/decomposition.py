@@ -27,7 +27,7 @@ def reduced(factors: Factors, coefficients: tuple[float, float, float]) -> Facto
     Neurons of one sign and output are on the rows what ``Z = sum_j p_j p_j'`` with
     ``p = (w, ||w||)`` is, and cost its last entry: any other factors of Z with
     ``p'diag(I, -1) p = 0`` each are as good. They are made of its eigenvectors, two at a time
-    (handbook B.7; B. Bartan and M. Pilanci, Neural spectrahedra and semidefinite lifts,
+    (B. Bartan and M. Pilanci, Neural spectrahedra and semidefinite lifts,
     Math. Program. 2025).
     """
     a, b, c = coefficients

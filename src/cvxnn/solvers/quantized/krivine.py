@@ -38,7 +38,7 @@ def krivine_draws(
     References
     ----------
     J.-L. Krivine, Constantes de Grothendieck et fonctions de type positif sur les spheres, Adv.
-    Math. 31 (1979); B. Bartan and M. Pilanci, ICML 2021; handbook B.7 (f).
+    Math. 31 (1979); B. Bartan and M. Pilanci, ICML 2021.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class SemidefiniteProgram:
         min  l(f, y) + beta rho,   f_i = x_i'Z x_i,   Z = P - Q,
              P, Q positive semidefinite,   P_kk + Q_kk = rho for all k
 
-    It is that of the handbook, B.7 (f), in two matrices of size d in the place of one of 2 d: Z may
+    It is that of Bartan and Pilanci, in two matrices of size d in the place of one of 2 d: Z may
     be symmetric, and so may the two diagonal blocks be the same, P + Q.
 
     Parameters

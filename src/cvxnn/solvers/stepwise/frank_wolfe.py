@@ -36,7 +36,7 @@ class FrankWolfeSearch(StepwiseSearch):
         l(f*) + beta t*  >=  l(f) + beta t - g,    g = beta t - v'f + T max(M - beta, 0),
 
     because ``v'f* <= M t*``. By Fenchel's equality the right side is ``D(1) - T max(M - beta,
-    0)`` with ``D(s) = -l*(-s v)``. The bound of the house is D at the best ``s <= beta / M``, and
+    0)`` with ``D(s) = -l*(-s v)``. That of all methods is D at the best ``s <= beta / M``, and
     never below that: for ``s = beta / M < 1`` concavity makes D(s) at least ``D(1) - (1 - s)
     (D(1) - D(0))``, where ``s (D(1) - D(0)) <= D(s) - D(0)`` is at most the best objective minus
     D(0), which is ``beta T``.
