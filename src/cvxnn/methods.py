@@ -309,7 +309,7 @@ class FrankWolfe(Proving):
     curvature L and activations of length R, and no faster as a rule: most runs end with
     ITERATION_LIMIT and the gap that is proven. The gap of the method itself, ``t beta - v'f + T
     max(M - beta, 0)`` at the residual v, is in :attr:`cvxnn.results.Progress.method_bound`, with
-    an upper bound of an oracle for M; the bound of the other methods, at the same v, is never below it.
+    an upper bound of an oracle for M; that of the other methods, at the same v, is never below it.
     It has no intercept, and no loss with kinks or of counts.
 
     References

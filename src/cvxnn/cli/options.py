@@ -19,6 +19,8 @@ class Method(StrEnum):
     GLOBAL = "global"
     EXACT = "exact"
     SAMPLED = "sampled"
+    FRANK_WOLFE = "frank_wolfe"
+    INCREMENTAL = "incremental"
 
 
 class Loss(StrEnum):
@@ -93,6 +95,10 @@ QuantileOption = Annotated[
 ModelArgument = Annotated[Path, argument("What 'cvxnn fit' or 'cvxnn solve' saved.", "MODEL")]
 MethodOption = Annotated[
     Method,
-    option("Generate neurons until none is missing; list all patterns; or sample some.", RUN),
+    option(
+        "Generate neurons until none is missing; list all patterns; sample some; or add one "
+        "neuron a round.",
+        RUN,
+    ),
 ]
 JsonOption = Annotated[bool, option("Print one JSON object instead.", OUTPUT, None, "--json")]

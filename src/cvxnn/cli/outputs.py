@@ -187,6 +187,6 @@ def _rows(solution: Solution[Any]) -> list[tuple[str, str, str]]:
     if solution.method == "sampled":
         rows.append(("program gap", format_gap(solution.program_gap), "for these patterns only"))
     rows.append(("neurons", str(solution.n_neurons), "of the network found"))
-    if solution.method != "global":
+    if solution.n_patterns:
         rows.append(("patterns", str(solution.n_patterns), "activation patterns in the program"))
     return [*rows, ("time", f"{solution.elapsed:.2f} s", counted(solution.n_iter, "round"))]
