@@ -58,6 +58,12 @@ class Parallel(Model):
 
     Notes
     -----
+    Without biases: the joint dual over leaves of sign choices, whose constraints are neurons
+    that an oracle of two layers finds; a round solves a few quadratic programs of O(L n)
+    variables for L leaves by Clarabel, and prices 2 L vectors. It ends for few rows of low rank;
+    above 1000 rows there are ascents, descents and a bound without choices. ``docs/deep.md``
+    has the proof.
+
     With free biases: an active set of knots, whose steps are tridiagonal systems in the basis
     of hats, exact for the squared loss; O(n) for every knot that comes or goes. The bound is
     that of ``v = -t grad l`` of the sum 0, with t such that no ramp violates it: with
