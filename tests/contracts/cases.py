@@ -25,6 +25,7 @@ from programs import (
 from ramped import Ramped
 from solvers.gauge.linear_networks import Circular, Patches, local_search
 from solvers.quantized.sign_networks import Pairs
+from sub_networks import SubNetworks
 
 import cvxnn
 from cvxnn.losses import as_loss
@@ -103,6 +104,8 @@ class Case:
                 return Constrained.of(X, model)
             case cvxnn.Parallel(bias="free"):
                 return Ramped(X[:, 0])
+            case cvxnn.Parallel():
+                return SubNetworks(X)
             case cvxnn.Gated(depth=3, gates=gates, second_gates=second):
                 one, two = (masks_of(X, each) for each in (gates, second))
                 both = one[:, :, None] * two[:, None]
@@ -176,6 +179,7 @@ CASES = {
             "deep gates", Gated(GATES[:4], depth=3, second_gates=GATES[4:7]), (9, 3), (60, 3),
             LOSSES[:2],
         ),
+        Case("sub-networks", cvxnn.Parallel(), (4, 2), (12, 2)),
         Case("ramps", cvxnn.Parallel(bias="free"), (9, 1), (60, 1), (*LOSSES, *COUNTS)),
         Case("filters", Conv(2), (5, 5), (12, 4, 4), (*LOSSES, *COUNTS)),
         Case("steps", Conv((2, 1), stride=2, padding=1), (5, 4, 4), (20, 6, 6)),

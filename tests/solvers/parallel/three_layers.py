@@ -71,7 +71,7 @@ def squares(f, y):
 
 
 def optimum_of_blocks(X, y, beta, loss=squares, intercept=False):
-    """Handbook B.6 for rank two and two hidden units, with the FRO penalty, by cvxpy.
+    """The program of all blocks, for rank two and two hidden units, by cvxpy.
 
     Two hidden units of the same sign are sums of sub-networks of one, so that what is left are
     single patterns, and pairs of which one is taken away from the other on the rows E.

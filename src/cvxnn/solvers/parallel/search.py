@@ -16,6 +16,7 @@ from cvxnn.oracle.parallel.leaves import two_layer_oracle
 from cvxnn.oracle.price import BOTH
 from cvxnn.problems import Problem
 from cvxnn.solvers.layer_strategy import LayerStrategy
+from cvxnn.solvers.opening import opening
 from cvxnn.solvers.parallel.descent import climb, descend, weighed
 from cvxnn.solvers.parallel.goals import BoundGoal
 from cvxnn.solvers.parallel.joint_dual import JointDual
@@ -103,6 +104,7 @@ class ParallelSearch(IncumbentSearch):
             self._offer(start.trimmed())
         if len(self.neurons) == 0:
             two = problem.on(Layer(X))
+            self._offer(SubNetworks.of_neurons(opening(two)))
             strategy = LayerStrategy(two, Global(), random_state)
             self._pursuit = Pursuit(strategy.open_for(two, None, deadline, certifies=False))
 
