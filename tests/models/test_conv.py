@@ -85,7 +85,7 @@ def test_one_image_has_a_closed_form(images, options, value):
 # ------------------------------------------------------------------ the network
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", [name for name in IMAGES if not name.startswith("polynomial")])
 def test_feature_maps_are_the_formula(name):
     network, data = IMAGES[name].network, IMAGES[name].data
     maps = maps_by_loops(network, data).astype(float)

@@ -33,7 +33,7 @@ def test_a_page_says_what_is_proven_and_writes_its_files(name, tmp_path):
     text = study.report.read_text(encoding="utf-8")
     for words in (page.title, "What is proven.", "Networks and methods beside"):
         assert words in text
-    assert "section 4, with" not in text
+    assert "the experiments of section 4" not in text
     assert len(page.figures) >= 1 and len(page.findings) >= 2
     assert page.n_checked >= len(page.tables[0].records)
     for table in page.tables:

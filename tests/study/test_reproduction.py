@@ -21,7 +21,7 @@ pytest.importorskip("jinja2")
 import cvxnn
 from cvxnn.errors import InputError
 from cvxnn.results import Status
-from cvxnn.study import DataUnavailable, StudyError, reproduction, run_study, runner
+from cvxnn.study import EXPERIMENTS, DataUnavailable, StudyError, reproduction, run_study, runner
 
 # cvxnn/tests/data/optima.json: an independent solver.
 OPTIMA = {
@@ -54,12 +54,13 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def study(images, tmp_path_factory):
-    """A quick run of everything, with what it said of its progress."""
+    """A quick run of the paper's experiments, with what it said of its progress."""
     said = []
     out = tmp_path_factory.mktemp("study") / "new" / "folder"
     result = run_study(
-        out=out, quick=True, cifar=images, progress=lambda share, what: said.append((share, what))
-    )
+        EXPERIMENTS, out=out, quick=True, cifar=images,
+        progress=lambda share, what: said.append((share, what)),
+    )  # fmt: skip
     return result, said
 
 
@@ -118,7 +119,7 @@ def test_the_paper_solved_another_program(study):
 
 @pytest.mark.long
 def test_two_runs_write_the_same_tables_but_for_times(study, images, tmp_path):
-    again = run_study(out=tmp_path, quick=True, cifar=images)
+    again = run_study(EXPERIMENTS, out=tmp_path, quick=True, cifar=images)
     tables = [path for path in study[0].files if path.suffix == ".csv"]
     assert len(tables) == 5
     for path in tables:

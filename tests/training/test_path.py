@@ -64,9 +64,9 @@ def test_labels_are_looked_at_before_the_work():
 
 def test_a_path_refuses_a_method_that_the_model_has_not():
     with pytest.raises(
-        InputError, match=r"pooling='max'.* is trained by .* not by method='global'"
+        InputError, match=r"CircularConv.* is trained by .* not by method='sampled'"
     ):
-        regularization_path(np.eye(4), np.ones(4), 2, model=cvxnn.Conv(2, pooling="max"))
+        regularization_path(np.eye(4), np.ones(4), 2, model="circular_conv", method="sampled")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)

@@ -49,7 +49,9 @@ class PolynomialPrice:
         lifted, bounds = [], []
         for v in V.T / unit:
             function, error = rows.adjoint(v), rows.adjoint_error(v)
-            bounds.append([_bound(function, sign, error) for sign in BOTH])
+            # Of zeros nothing is rounded.
+            pair = [_bound(function, sign, error) for sign in BOTH] if v.any() else [0.0, 0.0]
+            bounds.append(pair)
             lifted.append(
                 Lifted(function.matrix * unit, function.vector * unit, function.number * unit)
             )

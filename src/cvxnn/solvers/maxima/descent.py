@@ -41,7 +41,7 @@ def descended(
     >>> from cvxnn.losses import SquaredLoss
     >>> problem = Problem.of(MaxLayer(np.eye(2), 2), np.array([2.0]), 0.5, SquaredLoss())
     >>> moved = descended(problem, Neurons(np.array([[0.8, 0.6]]), np.ones(1), np.ones((1, 1))), 50)
-    >>> moved.sizes.round(4).tolist(), moved.directions.round(4).tolist()
+    >>> moved.sizes.round(4).tolist(), np.abs(moved.directions).round(4).tolist()
     ([1.5], [[1.0, 0.0]])
     """
     layer: MaxLayer = problem.rows

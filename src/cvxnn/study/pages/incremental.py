@@ -232,7 +232,8 @@ def _finish(ax: Axes, case: _Case, what: str, caption: str) -> StudyFigure:
         for name, solution in case.solutions.items()
     )
     name = f"incremental-{what}-{slug(case.data.name)}"
-    return finish(ax, name, f"{caption}: {case.data.name}.", f"Lines on logarithmic axes: {ends}.")
+    alt = f"{caption}, on {case.data.name}, as lines on logarithmic axes: {ends}."
+    return finish(ax, name, f"{caption}: {case.data.name}.", alt)
 
 
 PAGE = Page(_TITLE, 2 * (len(_METHODS) + 1), run)
