@@ -27,7 +27,7 @@ def test_directions_are_divided_by_their_length():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: Polynomial(0.0, 0.0, 0.0), "must not be 0"),
+        (lambda: Polynomial(0.0, 0.0, 0.0), "must not all be 0"),
         (lambda: Polynomial(np.nan), "a must be"),
         (lambda: Polynomial(filter_size=0), "filter_size"),
         (lambda: Polynomial(stride=0), "stride"),

@@ -18,7 +18,7 @@ from cvxnn.solvers.parallel.strategy import ParallelStrategy
 from cvxnn.solvers.ramps.neurons import Ramps
 from cvxnn.solvers.ramps.search import RampStrategy
 from cvxnn.solvers.strategy import Strategy
-from cvxnn.validation import check_data
+from cvxnn.validation import check_count, check_data
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Parallel(Model):
     proof_advice: ClassVar[str] = "fewer rows"
 
     def __post_init__(self) -> None:
-        if self.depth != 3:
+        if check_count(self.depth, "depth") != 3:
             instead = ": networks of two layers are ReLU()" if self.depth == 2 else ""
             raise InputError(f"depth must be 3{instead}, got {self.depth!r}.")
         if self.bias not in (None, "free"):

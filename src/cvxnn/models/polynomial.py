@@ -390,7 +390,7 @@ class Polynomial(Model):
 def _checked_coefficients(a: object, b: object, c: object) -> tuple[float, float, float]:
     found = check_number(a, "a"), check_number(b, "b"), check_number(c, "c")
     if not any(found):
-        raise InputError("One of a, b and c must not be 0: the activation would be 0.")
+        raise InputError("a, b and c must not all be 0: the activation would be 0.")
     return found
 
 

@@ -145,3 +145,15 @@ def test_a_time_limit_ends_a_run_with_a_network_and_a_bound(method):
     solution = cvxnn.solve(X, y, 0.01, method=method, time_limit=0.3)
     assert solution.status is Status.TIME_LIMIT
     assert 0.0 <= solution.dual_bound <= solution.objective < 0.5 * float(y @ y)
+
+
+@pytest.mark.parametrize("step", RULES)
+def test_a_network_to_start_from_is_where_it_starts(step):
+    X, y = cvxnn.load_ring()
+    best = cvxnn.solve(X, y, 1.0)
+    method = FrankWolfe(step=step)
+    solution = cvxnn.solve(X, y, 1.0, method=method, max_iter=3, warm_start=best.network)
+    assert solution.objective == pytest.approx(best.objective, rel=1e-12)
+    assert solution.dual_bound <= best.objective
+    for line in solution.history:
+        assert line.method_bound <= best.objective * (1.0 + 1e-12)

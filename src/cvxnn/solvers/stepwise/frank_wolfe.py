@@ -27,6 +27,8 @@ class FrankWolfeSearch(StepwiseSearch):
     ----------
     is_open_loop : bool
         Whether steps are ``2 / (k + 2)``, and no line is searched.
+    start : Neurons, optional
+        Where to begin, if that is better than 0.
 
     Notes
     -----
@@ -50,13 +52,23 @@ class FrankWolfeSearch(StepwiseSearch):
         *,
         certifies: bool,
         is_open_loop: bool,
+        start: Neurons | None = None,
     ) -> None:
         super().__init__(problem, next_neuron, deadline, certifies=certifies)
         self._is_open_loop = is_open_loop
         self._current, self._f = self.neurons, np.zeros_like(problem.y)
+        if start is not None:
+            self._begin_at(start)
         # The least value of the loss, from below.
         self._least = -problem.loss.conjugate(np.zeros_like(problem.y), problem.y)
         self.method_bound = -np.inf
+
+    def _begin_at(self, start: Neurons) -> None:
+        prediction = self.layer.forward(start.rays, start.signs)
+        objective = self.problem.value(prediction, float(start.sizes.sum()))
+        if objective < self.objective:
+            self._current, self._f = start, prediction
+            self.neurons, self.objective = start, objective
 
     @property
     def _largest_size(self) -> float:

@@ -32,7 +32,7 @@ class StepwiseStrategy(RowsStrategy):
     method : FrankWolfe or Incremental
     random_state : numpy.random.Generator
     start : Neurons, optional
-        Where a fully corrective search starts; the other one starts from 0.
+        Where the search starts.
     proof_time : ProofTime, optional
         Of the run; its own by default.
     """
@@ -67,7 +67,7 @@ class StepwiseStrategy(RowsStrategy):
         if isinstance(method, FrankWolfe):
             return FrankWolfeSearch(
                 problem, neuron, deadline,
-                certifies=certifies, is_open_loop=method.step == "open_loop",
+                certifies=certifies, is_open_loop=method.step == "open_loop", start=start,
             )  # fmt: skip
         return IncrementalSearch(problem, neuron, deadline, certifies=certifies, start=start)
 
