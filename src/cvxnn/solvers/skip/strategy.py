@@ -64,7 +64,12 @@ class SkipStrategy(Strategy):
         *,
         certifies: bool = True,
     ) -> Search:
-        """The same for another problem on the same rows."""
+        """The same for another problem on the same rows.
+
+        They are those of the strategy: whether a constant is among the columns is nothing that
+        a problem of other losses has to know.
+        """
+        problem = self._problem if problem is self._problem else problem.on(self._rows)
 
         def open_search(problem: Problem[Layer], start: Neurons | None) -> Search:
             return self._inner.open_for(problem, start, deadline, certifies=certifies)
