@@ -156,13 +156,14 @@ CASES = {
         Case("linear neurons", ReLU(1.0), (7, 3), (30, 3)),
         Case("steep", ReLU(1.7), (7, 3), (30, 3)),
         Case(
-            "penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3), (*LOSSES, *COUNTS, "absolute")
+            "penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3),
+            (*LOSSES, "absolute", *COUNTS),
         ),
         Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
         # A line separates the labels of fewer rows.
         Case(
             "free skip", ReLU(0.2, "free"), (9, 2), (20, 3),
-            (*LOSSES[2:], *LOSSES[:2], *COUNTS, "absolute"),
+            (*LOSSES[2:], *LOSSES[:2], "absolute", *COUNTS),
         ),
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
