@@ -56,7 +56,8 @@ class DepthGain:
         Of three layers: what the network has, and what no other is below.
     criterion : tuple of float
         Proven bounds on ``M3(v) / beta`` at the dual point v of the optimum of two layers,
-        scaled to ``M2(v) <= beta``: a third layer helps where it is above 1.
+        scaled to ``M2(v) <= beta``: a third layer helps where it is above 1. They are no closer
+        than it takes to tell, and the second is inf where nothing was proven in time.
     beta, tol, elapsed : float
 
     Examples
