@@ -248,8 +248,8 @@ class Polynomial(Model):
 
         f_i = a x_i'(Z_1 - Z'_1) x_i + b x_i'(Z_2 - Z'_2) + c (Z_4 - Z'_4),
 
-    over positive semidefinite Z and Z' of order d + 1, each ``[[Z_1, Z_2 / 2], [Z_2' / 2, Z_4]]``
-    with ``tr Z_1 = Z_4``, and needs at most 2 (d + 1) neurons. Of several outputs each neuron
+    over positive semidefinite Z and Z' of order d + 1, each ``[[Z_1, Z_2], [Z_2', Z_4]]`` with
+    ``tr Z_1 = Z_4``, and needs at most 2 (d + 1) neurons. Of several outputs each neuron
     has one, and each output its own Z and Z'.
 
     Parameters

@@ -15,6 +15,7 @@ from cvxnn.layers.polynomial import PolynomialRows
 from cvxnn.losses.balance import balanced
 from cvxnn.oracle.polynomial import PolynomialPrice
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.levenberg import levenberg_minimise
 from cvxnn.solvers.descent.newton_cg import Rest, newton_minimise
 from cvxnn.solvers.intercept.proof import beside_any_offset
 from cvxnn.solvers.line_search import best_size
@@ -42,6 +43,8 @@ class SearchSettings:
         the root of the gap before it.
     last : float
         The least of these shares.
+    variables, entries : int
+        Of factors, and of the Jacobian of the predictions, up to which the Hessian is a matrix.
     spare, worth : float
         Neurons of sizes below this share of the largest one are dropped, if what they are worth
         is below that share of beta.
@@ -52,6 +55,8 @@ class SearchSettings:
     products: int = 200
     rest: float = 0.03
     last: float = 1e-15
+    variables: int = 200
+    entries: int = 1 << 20
     spare: float = 1e-2
     worth: float = 1.0 - 1e-3
 
@@ -224,8 +229,11 @@ class PolynomialSearch(IncumbentSearch):
         share = max(SETTINGS.rest * min(self.gap, 1.0), SETTINGS.last)
         length = float(np.linalg.norm(factors.W)) + 1e-300
         rest = Rest(share * self.problem.beta * length, SETTINGS.steps, SETTINGS.products)
-        point = newton_minimise(objective, factors.vector(intercept=intercept), rest)
-        return factors.moved(point)
+        start = factors.vector(intercept=intercept)
+        entries = len(start) * self._prediction(factors).size
+        is_small = len(start) <= SETTINGS.variables and entries <= SETTINGS.entries
+        minimise = levenberg_minimise if is_small else newton_minimise
+        return factors.moved(minimise(objective, start, rest))
 
     def _without_spare(self, factors: Factors) -> Factors:
         """Without small neurons that are worth less than they cost."""
