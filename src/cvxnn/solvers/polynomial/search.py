@@ -72,7 +72,8 @@ class SearchedProblem:
     ----------
     problem : Problem of PolynomialRows
     turned : PolynomialRows
-        In coordinates of the basis.
+        In coordinates of the basis; beside an intercept, which makes up for it, without the
+        constant of the activation. Neurons that are nearly that constant are well conditioned.
     basis : ndarray, shape (h, r)
     reach : float or None
         Of one output: bound on the modulus of an intercept, where there is one.
@@ -84,6 +85,11 @@ class SearchedProblem:
     basis: FloatArray
     reach: float | None
     intercept: bool
+
+    @property
+    def constant(self) -> float:
+        """What the searched activation lacks."""
+        return self.problem.rows.coefficients[2] - self.turned.coefficients[2]
 
     def price(self, V: FloatArray) -> tuple[PolynomialPrice, DualProof]:
         """Of a dual point next to V, and what that proves, beside any intercept if there is one."""
@@ -123,10 +129,10 @@ class PolynomialSearch(IncumbentSearch):
         super().__init__(problem, nothing.turned(basis), "sphere", deadline)
         self.basis, self._searched = basis, searched
         self._turned = problem.on(searched.turned)
-        self._factors = Factors.of(self.neurons)
+        self._factors = Factors.of(self.neurons, searched.constant)
         self.objective = self._value(self._factors)
         if start is not None and len(start):
-            self._offer(Factors.of(start.turned(basis)))
+            self._offer(Factors.of(start.turned(basis), searched.constant))
         self._price = self._priced()
 
     def begin(self) -> None:
@@ -141,7 +147,7 @@ class PolynomialSearch(IncumbentSearch):
         moved = self._descended(grown, tol)
         self._offer(moved)
         allowed = self._rounding()
-        coefficients = self.problem.rows.coefficients
+        coefficients = self._turned.rows.coefficients
         for factors in (moved, self._without_spare(moved)):
             self._offer(reduced(factors, coefficients), allowed)
         self._price = self._priced()
@@ -166,7 +172,7 @@ class PolynomialSearch(IncumbentSearch):
         value = self._value(factors)
         if value <= self.objective + allowed:
             self._factors, self.objective = factors, value
-            self.neurons = factors.neurons
+            self.neurons = factors.shifted(-self._searched.constant).neurons
 
     def _priced(self) -> PolynomialPrice:
         """The oracle at the residual of the best factors, its bound kept if it is the best."""
