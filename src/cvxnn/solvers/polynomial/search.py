@@ -38,6 +38,8 @@ class SearchSettings:
         Neurons of each sign and output that join in a round.
     steps, products : int
         Of Newton's method in a round, and with the Hessian in a step, at most.
+    dense_steps : int
+        In a round where the Hessian is a matrix, at most: they are cheap.
     rest : float
         Gradients in shares of beta and the length of the factors, at which a round ends, times
         the root of the gap before it.
@@ -53,6 +55,7 @@ class SearchSettings:
     most: int = 16
     steps: int = 30
     products: int = 200
+    dense_steps: int = 200
     rest: float = 0.03
     last: float = 1e-15
     variables: int = 200
@@ -234,10 +237,11 @@ class PolynomialSearch(IncumbentSearch):
         objective = FactorObjective(self._turned, factors, self.deadline, intercept=intercept)
         share = max(SETTINGS.rest * min(self.gap, 1.0), SETTINGS.last)
         length = float(np.linalg.norm(factors.W)) + 1e-300
-        rest = Rest(share * self.problem.beta * length, SETTINGS.steps, SETTINGS.products)
         start = factors.vector(intercept=intercept)
         entries = len(start) * self._prediction(factors).size
         is_small = len(start) <= SETTINGS.variables and entries <= SETTINGS.entries
+        steps = SETTINGS.dense_steps if is_small else SETTINGS.steps
+        rest = Rest(share * self.problem.beta * length, steps, SETTINGS.products)
         minimise = levenberg_minimise if is_small else newton_minimise
         return factors.moved(minimise(objective, start, rest))
 
