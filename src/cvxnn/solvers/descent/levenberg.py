@@ -16,7 +16,7 @@ _FALL, _GOOD = 1e-4, 0.5
 # Damping, in shares of the largest curvature: at first, at least, what it grows and falls by.
 _FIRST, _LEAST, _MORE, _LESS = 1e-4, 1e-14, 8.0, 0.05
 # Tries of one step.
-_TRIES = 20
+_TRIES = 24
 # Falls below this share of the value are rounding: there the gradient tells what is better.
 _NOISE = 64.0 * EPS
 

@@ -302,15 +302,17 @@ class FactorPoint:
 
     @cached_property
     def sizes(self) -> FloatArray:
-        """About the diagonal of the Hessian."""
+        """About the diagonal of the Hessian, of parabolas that are nowhere below the loss.
+
+        The loss itself may have no curvature at any row, but only next to its kinks.
+        """
         rows, factors = self._rows, self._factors
-        h = rows.spread(self._factors_of_loss[0] @ np.abs(factors.outputs).T)
-        bends = np.einsum("ij,ij,ij->j", h, self._slopes, self._slopes)
-        squares = _mean_squares(rows)
-        found = bends[:, None] * squares + 2.0 * self._problem.beta
+        bends = self._of_loss(self._problem.loss.majorizer)
+        h = rows.spread(bends @ np.abs(factors.outputs).T)
+        squares = np.einsum("ij,ij,ij->j", h, self._slopes, self._slopes)
+        found = squares[:, None] * _mean_squares(rows) + 2.0 * self._problem.beta
         found += 4.0 * rows.coefficients[2] ** 2 * h.sum(axis=0)[:, None] * factors.W**2
-        of_intercept = self._factors_of_loss[0].sum(axis=0)
-        return self._joined(found, np.maximum(of_intercept, EPS))
+        return self._joined(found, np.maximum(bends.sum(axis=0), EPS))
 
     def _joined(self, of_factors: FloatArray, of_intercept: FloatArray) -> FloatArray:
         last = of_intercept if self._objective.intercept else np.zeros(0)
