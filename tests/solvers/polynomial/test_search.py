@@ -165,3 +165,17 @@ def test_an_activation_without_a_square_beside_an_intercept():
     value = Spectrahedron(X[:, None], (0.0, 0.5, 0.5)).optimum(cp, "huber", y, beta, intercept=True)
     assert solution.status is Status.OPTIMAL
     assert solution.objective == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_without_curvature_beside_an_intercept(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((6, 4)), rng.standard_normal(6)
+    options = {"model": Polynomial(), "loss": "absolute", "intercept": True}
+    beta = 0.1 * cvxnn.largest_beta(X, y, **options)
+    solution = cvxnn.solve(X, y, beta, **options)
+    value = Spectrahedron(X[:, None], (0.09, 0.5, 0.47)).optimum(
+        cp, "absolute", y, beta, intercept=True
+    )
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(value, rel=1e-5)
