@@ -248,8 +248,8 @@ class Polynomial(Model):
 
         f_i = a x_i'(Z_1 - Z'_1) x_i + b x_i'(Z_2 - Z'_2) + c (Z_4 - Z'_4),
 
-    over positive semidefinite Z and Z' of order d + 1, each ``[[Z_1, Z_2 / 2], [Z_2' / 2, Z_4]]``
-    with ``tr Z_1 = Z_4``, and needs at most 2 (d + 1) neurons. Of several outputs each neuron
+    over positive semidefinite Z and Z' of order d + 1, each ``[[Z_1, Z_2], [Z_2', Z_4]]`` with
+    ``tr Z_1 = Z_4``, and needs at most 2 (d + 1) neurons. Of several outputs each neuron
     has one, and each output its own Z and Z'.
 
     Parameters
@@ -275,9 +275,9 @@ class Polynomial(Model):
     equation, the hard case included, O(n d^2 + d^3), of any rank. What is proven comes from weak
     duality of that problem in float64, rounding charged. Column generation adds the neurons that
     the oracle finds; Newton's method moves all of them at once, as ``w_j = alpha_j^(1/2) u_j``,
-    by products with the Hessian of O(n d m). Neurons are then as few as the ranks of Z and Z'
-    (neural decomposition). With the plain penalty ``sum_j ||u_j||^2 + alpha_j^2`` instead the
-    problem is NP-hard.
+    by products with the Hessian of O(n d m), or with that itself where it is small. Neurons
+    are then as few as the ranks of Z and Z' (neural decomposition). With the plain penalty
+    ``sum_j ||u_j||^2 + alpha_j^2`` instead the problem is NP-hard.
 
     References
     ----------

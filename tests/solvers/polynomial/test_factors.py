@@ -43,6 +43,9 @@ def test_derivatives_are_those_of_differences(loss, c, K, intercept):
     assert (above[0] - below[0]) / 2e-5 == pytest.approx(gradient @ move, rel=1e-7)
     product = objective.curvature(point).product(move)
     np.testing.assert_allclose((above[1] - below[1]) / 2e-5, product, rtol=1e-5, atol=1e-6)
+    matrix = objective.curvature(point).matrix
+    np.testing.assert_allclose(matrix @ move, product, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-10, atol=1e-10)
     assert (objective.curvature(point).sizes > 0.0).all()
     neurons = factors.neurons
     f = problem.rows.activations(neurons.directions) @ (neurons.sizes[:, None] * neurons.outputs)

@@ -115,3 +115,67 @@ def test_a_start_is_used():
     again = solved(X, y, 0.3, Polynomial(), warm_start=first.network)
     assert again.n_iter <= 1 < first.n_iter
     assert again.objective == pytest.approx(first.objective, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("seed", "coefficients", "scale"), [(3, (0.09, 0.5, 0.47), 100.0), (4, (1.0, 1.0, -1.0), 1.0)]
+)
+def test_kinks_beside_an_intercept(seed, coefficients, scale):
+    rng = np.random.default_rng(seed)
+    X, y = scale * rng.standard_normal((12, 3)), np.sign(rng.standard_normal(12))
+    options = {"model": Polynomial(*coefficients), "loss": "hinge", "intercept": True}
+    beta = 0.05 * cvxnn.largest_beta(X, y, **options)
+    solution = cvxnn.solve(X, y, beta, **options)
+    value = Spectrahedron(X[:, None], coefficients).optimum(cp, "hinge", y, beta, intercept=True)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(value, rel=1e-5)
+
+
+@with_long("seed", range(6), always=3)
+def test_an_activation_that_is_nearly_the_intercept(seed):
+    rng = np.random.default_rng(seed)
+    X, y = 0.002 * rng.standard_normal((5, 1)), rng.standard_normal(5)
+    model = Polynomial(1.0, 0.0, -1.0)
+    beta = 0.01 * cvxnn.largest_beta(X, y, model=model, intercept=True)
+    solution = solved(X, y, beta, model, intercept=True)
+    # Without the constant, and for rows of length one, it is the same problem.
+    units = Spectrahedron(500.0 * X[:, None], (1.0, 0.0, 0.0))
+    value = units.optimum(cp, "squared", y, 500.0**2 * beta, intercept=True)
+    assert solution.objective == pytest.approx(value, rel=1e-6)
+
+
+@with_long("share", [1e-5, 1e-6, 1e-8], always=2)
+@pytest.mark.parametrize("seed", range(2))
+def test_small_betas(seed, share):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-3, 4, (12, 3)).astype(float), rng.integers(-3, 4, 12).astype(float)
+    beta = share * cvxnn.largest_beta(X, y, model="polynomial")
+    solution = cvxnn.solve(X, y, beta, model="polynomial")
+    value = Spectrahedron(X[:, None], (0.09, 0.5, 0.47)).optimum(cp, "squared", y, beta)
+    assert solution.status is Status.OPTIMAL and solution.n_iter <= 20
+    assert solution.objective == pytest.approx(value, rel=1e-5)
+
+
+def test_an_activation_without_a_square_beside_an_intercept():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((59, 1)), rng.standard_normal(59)
+    options = {"model": Polynomial(0.0, 0.5, 0.5), "loss": "huber", "intercept": True}
+    beta = 0.01 * cvxnn.largest_beta(X, y, **options)
+    solution = cvxnn.solve(X, y, beta, **options)
+    value = Spectrahedron(X[:, None], (0.0, 0.5, 0.5)).optimum(cp, "huber", y, beta, intercept=True)
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_without_curvature_beside_an_intercept(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((6, 4)), rng.standard_normal(6)
+    options = {"model": Polynomial(), "loss": "absolute", "intercept": True}
+    beta = 0.1 * cvxnn.largest_beta(X, y, **options)
+    solution = cvxnn.solve(X, y, beta, **options)
+    value = Spectrahedron(X[:, None], (0.09, 0.5, 0.47)).optimum(
+        cp, "absolute", y, beta, intercept=True
+    )
+    assert solution.status is Status.OPTIMAL
+    assert solution.objective == pytest.approx(value, rel=1e-5)

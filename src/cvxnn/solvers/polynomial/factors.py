@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self, final
@@ -35,11 +36,17 @@ class Factors:
     intercept: FloatArray
 
     @classmethod
-    def of(cls, neurons: Neurons) -> Self:
-        """Those of neurons and an intercept."""
+    def of(cls, neurons: Neurons, constant: float = 0.0) -> Self:
+        """Those of neurons and an intercept, which takes over this constant of each neuron."""
         W, _ = neurons.balanced()
         intercept = np.broadcast_to(np.ravel(neurons.intercept), neurons.outputs.shape[1:])
-        return cls(W, neurons.outputs, intercept.copy())
+        found = cls(W, neurons.outputs, intercept.copy())
+        return found.shifted(constant)
+
+    def shifted(self, constant: float) -> Factors:
+        """The same with ``constant sum_j alpha_j`` added to the intercept."""
+        moved = constant * (self.lengths**2 @ self.outputs)
+        return Factors(self.W, self.outputs, self.intercept + moved)
 
     def moved(self, point: FloatArray) -> Factors:
         """The same neurons elsewhere, from factors and intercepts in one vector."""
@@ -232,6 +239,48 @@ class FactorPoint:
             )
         return self._joined(found, bent.sum(axis=0))
 
+    @cached_property
+    def matrix(self) -> FloatArray:
+        """The Hessian, shape (p, p); O(n c p^2) for c outputs."""
+        J, (h, g) = self._jacobian, self._factors_of_loss
+        p = J.shape[2]
+        flat = J.reshape(-1, p)
+        found = flat.T @ (h.reshape(-1, 1) * flat)
+        if g is not None:
+            joined = np.einsum("ic,icp->ip", g, J)
+            found -= joined.T @ joined
+        size = self._factors.W.shape[1]
+        for j, block in enumerate(self._blocks()):
+            part = slice(j * size, (j + 1) * size)
+            found[part, part] += block
+        return np.asarray(found)
+
+    @property
+    def _jacobian(self) -> FloatArray:
+        """Of the predictions in all variables, shape (n, c, p)."""
+        _, b, c = self._rows.coefficients
+        factors, rows = self._factors, self._rows
+        n, count = self.prediction.shape
+        (k, size), table = factors.W.shape, rows.table
+        found = np.zeros((n, count, k * size + (count if self._objective.intercept else 0)))
+        for j, (w, unit) in enumerate(zip(factors.W, factors.units, strict=True)):
+            slopes = self._slopes[:, j, None] * table + b * self._sums[:, j, None] * unit
+            mine = rows.pooled(slopes) + 2.0 * c * w
+            found[:, :, j * size : (j + 1) * size] = mine[:, None] * factors.outputs[j][:, None]
+        if self._objective.intercept:
+            found[:, :, k * size :] = np.eye(count)
+        return found
+
+    def _blocks(self) -> Iterator[FloatArray]:
+        """The second derivative of each neuron at its slopes of the loss, shape (h, h)."""
+        factors, eye = self._factors, np.eye(self._factors.W.shape[1])
+        for signs, unit in zip(factors.outputs, factors.units, strict=True):
+            block = 2.0 * self._problem.beta * eye
+            for lifted, sign in zip(self._adjoints, signs, strict=True):
+                if sign != 0.0:
+                    block += sign * _bent(lifted, np.tile(unit, (len(eye), 1)), eye, unit)
+            yield 0.5 * (block + block.T)
+
     def _bent(self, change: FloatArray) -> FloatArray:
         """The Hessian of the loss times changes of the predictions."""
         h, g = self._factors_of_loss
@@ -253,15 +302,17 @@ class FactorPoint:
 
     @cached_property
     def sizes(self) -> FloatArray:
-        """About the diagonal of the Hessian."""
+        """About the diagonal of the Hessian, of parabolas that are nowhere below the loss.
+
+        The loss itself may have no curvature at any row, but only next to its kinks.
+        """
         rows, factors = self._rows, self._factors
-        h = rows.spread(self._factors_of_loss[0] @ np.abs(factors.outputs).T)
-        bends = np.einsum("ij,ij,ij->j", h, self._slopes, self._slopes)
-        squares = _mean_squares(rows)
-        found = bends[:, None] * squares + 2.0 * self._problem.beta
+        bends = self._of_loss(self._problem.loss.majorizer)
+        h = rows.spread(bends @ np.abs(factors.outputs).T)
+        squares = np.einsum("ij,ij,ij->j", h, self._slopes, self._slopes)
+        found = squares[:, None] * _mean_squares(rows) + 2.0 * self._problem.beta
         found += 4.0 * rows.coefficients[2] ** 2 * h.sum(axis=0)[:, None] * factors.W**2
-        of_intercept = self._factors_of_loss[0].sum(axis=0)
-        return self._joined(found, np.maximum(of_intercept, EPS))
+        return self._joined(found, np.maximum(bends.sum(axis=0), EPS))
 
     def _joined(self, of_factors: FloatArray, of_intercept: FloatArray) -> FloatArray:
         last = of_intercept if self._objective.intercept else np.zeros(0)

@@ -15,6 +15,7 @@ from cvxnn.layers.polynomial import PolynomialRows
 from cvxnn.losses.balance import balanced
 from cvxnn.oracle.polynomial import PolynomialPrice
 from cvxnn.problems import Neurons, Problem
+from cvxnn.solvers.descent.levenberg import levenberg_minimise
 from cvxnn.solvers.descent.newton_cg import Rest, newton_minimise
 from cvxnn.solvers.intercept.proof import beside_any_offset
 from cvxnn.solvers.line_search import best_size
@@ -37,11 +38,15 @@ class SearchSettings:
         Neurons of each sign and output that join in a round.
     steps, products : int
         Of Newton's method in a round, and with the Hessian in a step, at most.
+    dense_steps : int
+        In a round where the Hessian is a matrix, at most: they are cheap.
     rest : float
         Gradients in shares of beta and the length of the factors, at which a round ends, times
         the root of the gap before it.
     last : float
         The least of these shares.
+    variables, entries : int
+        Of factors, and of the Jacobian of the predictions, up to which the Hessian is a matrix.
     spare, worth : float
         Neurons of sizes below this share of the largest one are dropped, if what they are worth
         is below that share of beta.
@@ -50,8 +55,11 @@ class SearchSettings:
     most: int = 16
     steps: int = 30
     products: int = 200
+    dense_steps: int = 200
     rest: float = 0.03
     last: float = 1e-15
+    variables: int = 200
+    entries: int = 1 << 20
     spare: float = 1e-2
     worth: float = 1.0 - 1e-3
 
@@ -67,7 +75,8 @@ class SearchedProblem:
     ----------
     problem : Problem of PolynomialRows
     turned : PolynomialRows
-        In coordinates of the basis.
+        In coordinates of the basis; beside an intercept, which makes up for it, without the
+        constant of the activation. Neurons that are nearly that constant are well conditioned.
     basis : ndarray, shape (h, r)
     reach : float or None
         Of one output: bound on the modulus of an intercept, where there is one.
@@ -79,6 +88,11 @@ class SearchedProblem:
     basis: FloatArray
     reach: float | None
     intercept: bool
+
+    @property
+    def constant(self) -> float:
+        """What the searched activation lacks."""
+        return self.problem.rows.coefficients[2] - self.turned.coefficients[2]
 
     def price(self, V: FloatArray) -> tuple[PolynomialPrice, DualProof]:
         """Of a dual point next to V, and what that proves, beside any intercept if there is one."""
@@ -118,10 +132,10 @@ class PolynomialSearch(IncumbentSearch):
         super().__init__(problem, nothing.turned(basis), "sphere", deadline)
         self.basis, self._searched = basis, searched
         self._turned = problem.on(searched.turned)
-        self._factors = Factors.of(self.neurons)
+        self._factors = Factors.of(self.neurons, searched.constant)
         self.objective = self._value(self._factors)
         if start is not None and len(start):
-            self._offer(Factors.of(start.turned(basis)))
+            self._offer(Factors.of(start.turned(basis), searched.constant))
         self._price = self._priced()
 
     def begin(self) -> None:
@@ -136,7 +150,7 @@ class PolynomialSearch(IncumbentSearch):
         moved = self._descended(grown, tol)
         self._offer(moved)
         allowed = self._rounding()
-        coefficients = self.problem.rows.coefficients
+        coefficients = self._turned.rows.coefficients
         for factors in (moved, self._without_spare(moved)):
             self._offer(reduced(factors, coefficients), allowed)
         self._price = self._priced()
@@ -161,7 +175,7 @@ class PolynomialSearch(IncumbentSearch):
         value = self._value(factors)
         if value <= self.objective + allowed:
             self._factors, self.objective = factors, value
-            self.neurons = factors.neurons
+            self.neurons = factors.shifted(-self._searched.constant).neurons
 
     def _priced(self) -> PolynomialPrice:
         """The oracle at the residual of the best factors, its bound kept if it is the best."""
@@ -223,9 +237,13 @@ class PolynomialSearch(IncumbentSearch):
         objective = FactorObjective(self._turned, factors, self.deadline, intercept=intercept)
         share = max(SETTINGS.rest * min(self.gap, 1.0), SETTINGS.last)
         length = float(np.linalg.norm(factors.W)) + 1e-300
-        rest = Rest(share * self.problem.beta * length, SETTINGS.steps, SETTINGS.products)
-        point = newton_minimise(objective, factors.vector(intercept=intercept), rest)
-        return factors.moved(point)
+        start = factors.vector(intercept=intercept)
+        entries = len(start) * self._prediction(factors).size
+        is_small = len(start) <= SETTINGS.variables and entries <= SETTINGS.entries
+        steps = SETTINGS.dense_steps if is_small else SETTINGS.steps
+        rest = Rest(share * self.problem.beta * length, steps, SETTINGS.products)
+        minimise = levenberg_minimise if is_small else newton_minimise
+        return factors.moved(minimise(objective, start, rest))
 
     def _without_spare(self, factors: Factors) -> Factors:
         """Without small neurons that are worth less than they cost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import final
 
@@ -38,7 +39,10 @@ class PolynomialStrategy(Strategy):
     def _coordinates(self) -> tuple[FloatArray, PolynomialRows]:
         """Principal axes of the rows, in which the Hessian is nearly diagonal, and the rows."""
         basis = principal_axes(self._problem.rows.table)
-        return basis, self._problem.rows.turned(basis)
+        turned = self._problem.rows.turned(basis)
+        if self._intercept:
+            turned = replace(turned, coefficients=(*turned.coefficients[:2], 0.0))
+        return basis, turned
 
     def open(self, deadline: Deadline) -> PolynomialSearch:
         """The search, in the time of a few passes over the data."""
