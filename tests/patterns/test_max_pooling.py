@@ -5,7 +5,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from programs import max_winners
 
-from cvxnn.interrupts import Deadline
+from cvxnn.errors import TooManyPatternsError
+from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.oracle import MaxCellOracle
 from cvxnn.patterns import enumerate_patterns, max_pooling
 from cvxnn.patterns.max_pooling import MaxArrangement
@@ -108,3 +109,13 @@ def test_sampled_cells_are_among_all_and_follow_the_random_state(monkeypatch):
         assert np.array_equal(drawn[0].packed, drawn[1].packed)
         assert not drawn[0].is_complete
         assert {row.tobytes() for row in drawn[0].packed} <= {row.tobytes() for row in every.packed}
+
+
+def test_too_many_cells_are_refused_before_the_differences_of_patches(monkeypatch):
+    patches = np.random.default_rng(0).standard_normal((100, 20, 4))
+    walk = MaxCellWalk(patches)
+    monkeypatch.setattr(MaxCellWalk, "_sort_differences", lambda self: pytest.fail("sorted"))
+    with pytest.raises(TooManyPatternsError, match="more than 30000 patterns"):
+        walk.list_cells()
+    with pytest.raises(OutOfTimeError):
+        MaxCellWalk(patches, Deadline(0.0))

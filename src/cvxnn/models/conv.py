@@ -345,8 +345,9 @@ class Conv(Model):
     for all networks, that of ``"sampled"`` for them takes every image at its longest patch.
     ``"global"`` climbs along subgradients, in which each image counts with its largest patch,
     moves all filters at once and lets them rest in their patterns; up to 1000 patterns it is
-    ``"exact"``, up to 10 000 are listed for a proof at the end, as far as the time for it goes,
-    and beyond its bound is that of ``"sampled"``.
+    ``"exact"``, whether it certifies or not, if a quarter of the time limit is enough to list
+    them, up to 10 000 are listed for a proof at the end, as far as the time for it goes, and
+    beyond its bound is that of ``"sampled"``.
     More than 30 000 patterns of max pooling are a TooManyPatternsError.
 
     References

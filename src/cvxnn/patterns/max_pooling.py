@@ -138,7 +138,7 @@ def _winners(
 ) -> IntArray:
     """The first patch of each image with the largest product, or -1 if none is positive."""
     winners = np.empty((len(directions), len(rows) // n_patches), dtype=np.int64)
-    first = first_equal(rows.reshape(winners.shape[1], n_patches, -1))
+    first = first_equal(rows.reshape(winners.shape[1], n_patches, -1), deadline)
     for part in deadline.chunks(len(directions), _CHUNK // len(rows)):
         products = (directions[part] @ rows.T).reshape(-1, winners.shape[1], n_patches)
         best = products.argmax(axis=2)

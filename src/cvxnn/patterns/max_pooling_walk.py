@@ -18,9 +18,11 @@ from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.patterns.cone_kernels import project_all
 from cvxnn.patterns.reduction import reduce_rows
 
-# Cells that are listed at most, some milliseconds each, directions that tell whether they
-# are more, and bytes of all differences of patches.
-_MOST_CELLS, _N_PROBES, _MOST_BYTES = 30_000, 1_000, 1 << 31
+# Cells that are listed at most, some milliseconds each, and bytes of all differences of patches.
+_MOST_CELLS, _MOST_BYTES = 30_000, 1 << 31
+# Directions that tell whether cells are more, so many at a time, and how many of them may share
+# one by chance before the last; products of patches and directions that are held at a time.
+_N_PROBES, _AT_A_TIME, _BY_CHANCE, _ENTRIES = 1_000, 128, 16, 1 << 22
 # A row that cuts off less than this from the cone of the others is no facet.
 _REDUNDANT = 1e-9
 
@@ -101,8 +103,7 @@ class MaxCellWalk:
             )
         self._patches = np.concatenate([np.zeros((n, 1, h)), patches], axis=1)
         self._images = np.arange(n)
-        self._first = first_equal(self._patches)
-        self._sort_differences()
+        self._first = first_equal(self._patches, deadline)
 
     def _sort_differences(self) -> None:
         """Hyperplane, side and length of the difference of any two patches of an image."""
@@ -133,7 +134,9 @@ class MaxCellWalk:
             If they are more than `most`: at once, if hardly any two of a thousand random
             directions share a cell, else when the walk has found as many.
         """
+        # Before the differences, which take longer than to see that there are too many cells.
         first, direction = self._start()
+        self._sort_differences()
         self._known = {first.tobytes(): 0}
         self._winners, self._directions = [first], [direction]
         reaches: list[float] = []
@@ -148,12 +151,28 @@ class MaxCellWalk:
     def _start(self) -> tuple[IntArray, FloatArray]:
         """The cell of a direction that is on no hyperplane."""
         probes = np.random.default_rng(0).standard_normal((_N_PROBES, self._patches.shape[2]))
-        winners = np.stack([(self._patches @ probe).argmax(axis=1) for probe in probes])
-        winners = self._first[self._images, winners]
-        # Of N equally likely cells k directions share one in k^2 / 2N cases; of others in more.
-        shared = _N_PROBES - len(np.unique(winners, axis=0))
-        _refuse_more_than(self._most, _N_PROBES**2 / (2 * max(shared, 1)))
-        return winners[0], probes[0] / np.linalg.norm(probes[0])
+        seen: set[bytes] = set()
+        first = np.zeros(0, dtype=np.int64)
+        for begin in range(0, _N_PROBES, _AT_A_TIME):
+            drawn = probes[begin : begin + _AT_A_TIME]
+            winners = self._winners_of(drawn)
+            first = first if begin else winners[0].copy()
+            seen.update(row.tobytes() for row in winners)
+            count = begin + len(drawn)
+            # Of N equally likely cells k directions share one in k^2 / 2N cases; of others in more.
+            least = 1 if count == _N_PROBES else _BY_CHANCE
+            _refuse_more_than(self._most, count**2 / (2 * max(count - len(seen), least)))
+        return first, probes[0] / np.linalg.norm(probes[0])
+
+    def _winners_of(self, directions: FloatArray) -> IntArray:
+        """The patch of each image that wins, shape (k, n)."""
+        n, size, h = self._patches.shape
+        winners = np.empty((len(directions), n), dtype=np.int64)
+        for part in self._deadline.chunks(n, _ENTRIES // (size * len(directions))):
+            patches = self._patches[part]
+            products = (patches.reshape(-1, h) @ directions.T).reshape(len(patches), size, -1)
+            winners[:, part] = products.argmax(axis=1).T
+        return np.ascontiguousarray(self._first[self._images, winners])
 
     def _cone(self, winners: IntArray) -> tuple[IntArray, FloatArray]:
         """The hyperplanes of a cell's cone, shape (p,), and its rows, shape (p, h)."""
@@ -249,8 +268,10 @@ def _refuse_more_than(most: int, n_cells: float) -> None:
         )
 
 
-def first_equal(patches: FloatArray) -> IntArray:
+def first_equal(patches: FloatArray, deadline: Deadline = UNLIMITED) -> IntArray:
     """For each patch the first one of its image that is equal, shape (n, K).
+
+    OutOfTimeError if the deadline passes before the end.
 
     Examples
     --------
@@ -259,6 +280,7 @@ def first_equal(patches: FloatArray) -> IntArray:
     """
     first = np.empty(patches.shape[:2], dtype=np.int64)
     for row, image in zip(first, patches, strict=True):
+        deadline.check()
         _, index, inverse = np.unique(image, axis=0, return_index=True, return_inverse=True)
         row[:] = index[inverse.reshape(-1)]
     return first

@@ -83,6 +83,19 @@ def test_without_a_list_the_end_is_the_optimum_of_all_cells(loss, seed, monkeypa
     assert alone.dual_bound <= best.objective + best.objective_error
 
 
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_few_cells_are_listed_without_a_proof_too(loss):
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    y = X[:, 1] - 0.5 * X[:, 2]
+    beta = 0.3 * cvxnn.largest_beta(X, y, model=MODEL, loss=loss, intercept=True)
+    problem = {"model": MODEL, "loss": loss, "intercept": True}
+    best = cvxnn.solve(X, y, beta, method="exact", **problem)
+    found = cvxnn.solve(X, y, beta, method=cvxnn.Global(certify=False), **problem)
+    assert best.status is found.status is Status.OPTIMAL
+    assert found.objective == pytest.approx(best.objective, rel=2e-6)
+    assert found.dual_bound <= best.objective + best.objective_error
+
+
 def test_random_starts_are_not_below():
     X, y = draw(14, 6)
     method = cvxnn.Global(certify=False)

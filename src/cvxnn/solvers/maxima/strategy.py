@@ -24,6 +24,8 @@ from cvxnn.solvers.strategy import RowsStrategy
 
 # Cells up to which they are listed rather than searched for: they take some milliseconds each.
 _FEW_CELLS = 1_000
+# Share of the time that they may take: the search has use for the rest.
+_LIST_SHARE = 0.25
 # Those up to which they are listed for a proof, once a search has ended.
 _MANY_CELLS = 10_000
 
@@ -112,14 +114,25 @@ class MaxPoolingStrategy(RowsStrategy):
         """The cells of the method; None where it lists none."""
         method = self._method
         if method.covers_all and method.name == "global":
-            few = method.certify and method.polish
-            found = self._arrangement.enumerate_few(_FEW_CELLS, deadline) if few else None
-            return None if found is None else self._priced(found)
+            return self._few_cells(deadline) if method.polish else None
         cells = method.list_patterns(self._arrangement, self._random_state, deadline)
         if not isinstance(cells, MaxPatterns):
             raise InputError("patterns of rows are none of max pooling, which lists its own cells.")
         self.n_patterns = len(cells)
         return self._priced(cells)
+
+    def _few_cells(self, deadline: Deadline) -> Cells | None:
+        """All cells; None where they are many.
+
+        Not for the proof alone: without a list an end is off by what climbs have missed, and
+        beside an intercept or for a loss with kinks there are many searches to come to one.
+        """
+        try:
+            found = self._arrangement.enumerate_few(_FEW_CELLS, deadline.share(_LIST_SHARE))
+        except OutOfTimeError:
+            deadline.check()
+            return None
+        return None if found is None else self._priced(found)
 
     def _priced(self, cells: MaxPatterns) -> Cells:
         patches = self._problem.rows.patches
