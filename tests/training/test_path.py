@@ -29,6 +29,8 @@ BOUNDED = {"drawn gates", "maxima"}
         )
         for case in FEW
         for loss in case.losses
+        # A linear part is right in some rows exactly, where a loss with kinks has many slopes.
+        if not (as_loss(loss).is_kinked and getattr(case.model, "skip", None))
     ],
 )
 def test_paths_of_every_model(case, loss):
