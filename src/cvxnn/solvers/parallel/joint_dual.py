@@ -102,8 +102,6 @@ class JointDual:
         What it proves, but for the rounding of the scaling.
     promised : float
         What it would prove without an error of the cuts; inf before the first round.
-    is_closed : bool
-        Whether no split promises anything.
 
     Notes
     -----
@@ -134,7 +132,7 @@ class JointDual:
         self._flips = np.zeros(len(X), dtype=np.int64)
         self.v = np.zeros(len(X))
         self.priced: PricedPoint | None = None
-        self.proven, self.promised, self.is_closed = -np.inf, np.inf, False
+        self.proven, self.promised = -np.inf, np.inf
         self._point: MasterPoint | None = None
 
     def refine(self, deadline: Deadline = UNLIMITED) -> None:
@@ -241,14 +239,13 @@ class JointDual:
         point = self._point
         assert point is not None
         scores = self._scores()
-        mended = self._mend_signs(point)
+        self._mend_signs(point)
         self._drop(point)
         best = scores.max(axis=1)
         worthy = np.flatnonzero(best > max(SETTINGS.worth * best.max(), self._floor))
         most = max(SETTINGS.fewest_splits, int(SETTINGS.split_share * len(self.leaves)))
         worthy = worthy[np.argsort(-best[worthy], kind="stable")][:most]
         places = [(int(k), int(scores[k].argmax())) for k in worthy]
-        self.is_closed = not places and not mended
         if places:
             parents = Leaves.parents(len(self.leaves), places)
             self.leaves = self.leaves.split(places)
@@ -260,7 +257,7 @@ class JointDual:
         """Scores below this are rounding of the master."""
         return 1e-10 * max(abs(self.promised), 1e-300)
 
-    def _mend_signs(self, point: MasterPoint) -> bool:
+    def _mend_signs(self, point: MasterPoint) -> None:
         """Turn assumed signs that hold a dual variable at zero, and drop them the second time."""
         p, q, _ = self._sums()
         prediction = (self.leaves.signs[:, None] * np.maximum(p - q, 0.0)).sum(axis=0)
@@ -272,7 +269,6 @@ class JointDual:
         self._flips += wrong
         turned = np.where(self._flips > 1, 0.0, -self._assumed)
         self._assumed = np.where(wrong, turned, self._assumed)
-        return bool(wrong.any())
 
     def _drop(self, point: MasterPoint) -> None:
         """Forget cuts that were far from tight at the last point of the master."""
