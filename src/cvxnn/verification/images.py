@@ -18,6 +18,16 @@ def sides_of(settings: Mapping[str, Any]) -> int | tuple[int, ...]:
     return tuple(map(int, sides)) if isinstance(sides, (list, tuple)) else count(sides, 1)
 
 
+def sides_on(sides: int | tuple[int, ...], data: FloatArray) -> tuple[int, ...]:
+    """The same for each axis of data: a number is that of all sides."""
+    return (sides,) * (1 if data.ndim == 2 else 2) if isinstance(sides, int) else sides
+
+
+def steps_of(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Stride and padding of a certificate or a network; InputError if they are none."""
+    return count(settings.get("stride"), 1), count(settings.get("padding"), 0)
+
+
 def patches_in(data: FloatArray, sides: tuple[int, ...], stride: int, padding: int) -> FloatArray:
     """What filters look at, shape (n, K, h); InputError if data are no images for them.
 

@@ -24,7 +24,7 @@ from cvxnn.verification.groups import (
     outside,
     stated_features,
 )
-from cvxnn.verification.images import patches_in, sides_of
+from cvxnn.verification.images import patches_in, sides_of, sides_on, steps_of
 from cvxnn.verification.kinds import (
     CheckedModel,
     Claim,
@@ -191,8 +191,8 @@ class CheckedConv(KinkedModel):
                 f"A certificate of {pooling} pooling cannot be checked independently yet."
             )
         return cls(
-            sides_of(settings), count(settings.get("stride"), 1), count(settings.get("padding"), 0),
-            pooling, number(settings, "slope"), bool(settings.get("bias")),
+            sides_of(settings), *steps_of(settings), pooling, number(settings, "slope"),
+            bool(settings.get("bias")),
         )  # fmt: skip
 
     @classmethod
@@ -201,8 +201,7 @@ class CheckedConv(KinkedModel):
         if filters is None or filters.ndim not in (3, 4):
             raise InputError("network must be a Network of cvxnn: its filters are none.")
         return cls(
-            filters.shape[1:-1], count(settings.get("stride"), 1),
-            count(settings.get("padding"), 0), pooling, number(settings, "slope"),
+            filters.shape[1:-1], *steps_of(settings), pooling, number(settings, "slope"),
             arrays.get("biases") is not None,
         )  # fmt: skip
 
@@ -211,9 +210,7 @@ class CheckedConv(KinkedModel):
         return True
 
     def on(self, data: FloatArray) -> Self:
-        if not isinstance(self.sides, int):
-            return self
-        return replace(self, sides=(self.sides,) * (1 if data.ndim == 2 else 2))
+        return replace(self, sides=sides_on(self.sides, data))
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -12,12 +12,11 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.eigenvalues import largest_eigenvalue
-from cvxnn.verification.images import patches_in, sides_of
+from cvxnn.verification.images import patches_in, sides_of, sides_on, steps_of
 from cvxnn.verification.kinds import (
     CheckedModel,
     Claim,
     Weights,
-    count,
     number,
     table,
     unlike,
@@ -50,22 +49,20 @@ class CheckedPolynomial(CheckedModel):
     @classmethod
     def read(cls, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         sides = None if settings.get("filter_size") is None else sides_of(settings)
-        return cls(_coefficients(settings), sides, *_steps(settings))
+        return cls(_coefficients(settings), sides, *steps_of(settings))
 
     @classmethod
     def of_network(cls, settings: Mapping[str, Any], arrays: Weights) -> Self:
         hidden = weights_of(arrays, "hidden_weights", 2, 3, 4)
         sides = hidden.shape[1:-1] if hidden.ndim > 2 else None
-        return cls(_coefficients(settings), sides, *_steps(settings))
+        return cls(_coefficients(settings), sides, *steps_of(settings))
 
     @property
     def takes_outputs(self) -> bool:
         return True
 
     def on(self, data: FloatArray) -> Self:
-        if not isinstance(self.sides, int):
-            return self
-        return replace(self, sides=(self.sides,) * (1 if data.ndim == 2 else 2))
+        return self if self.sides is None else replace(self, sides=sides_on(self.sides, data))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -231,7 +228,3 @@ def _averages(
 
 def _coefficients(settings: Mapping[str, Any]) -> Coefficients:
     return number(settings, "a"), number(settings, "b"), number(settings, "c")
-
-
-def _steps(settings: Mapping[str, Any]) -> tuple[int, int]:
-    return count(settings.get("stride"), 1), count(settings.get("padding"), 0)
