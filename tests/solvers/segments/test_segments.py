@@ -1,5 +1,7 @@
 """Sums over rows in segments are those over all rows, in one order whoever adds them up."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ def test_sums_have_the_same_digits_however_segments_are_dealt_out(numbers, data)
     alone = total_of(nodes_of(each))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(each)), max_size=6)))
     ends = [0, *cuts, len(each)]
-    parts = [nodes_of(each[a:b], first=a) for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [nodes_of(each[a:b], first=a) for a, b in pairwise(ends)]
     together = total_of(joined(parts))
     assert together[0] == alone[0] and (together[1] == alone[1]).all()
     assert together[1][1] == len(each)
@@ -42,7 +44,7 @@ class SeveralMemories(SegmentedRows):
         self.n_rows, self.n_features = self.whole.n_rows, self.whole.n_features
         self.n_outputs, self.loss = self.whole.n_outputs, self.whole.loss
         ends = [0, *cuts, len(self.whole._segments)]
-        self.runs = list(zip(ends, ends[1:], strict=False))
+        self.runs = list(pairwise(ends))
 
     def keep(self, method, kept, *arguments, check=never):
         return self.whole.keep(method, kept, *arguments, check=check)
