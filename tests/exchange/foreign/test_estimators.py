@@ -28,8 +28,8 @@ def hidden(model, target=Y, data=X):
     return quietly(model.fit, data, target)
 
 
-def fitted(model):
-    return cvxnn.ConvexReLURegressor(beta=0.5, model=model).fit(X, Y)
+def with_network(model):
+    return cvxnn.ConvexReLURegressor(beta=0.5, model=model)
 
 
 # ------------------------------------------------------------------ estimators of this library
@@ -138,17 +138,27 @@ class Doubled(cvxnn.ConvexReLURegressor):
         (cvxnn.ConvexReLURegressor(), "The ConvexReLURegressor is not fitted"),
         (cvxnn.ConvexReLUClassifierCV(), "The ConvexReLUClassifierCV is not fitted"),
         (Doubled(), "The network is a Doubled, .* the ConvexReLURegressor it is derived from"),
-        (fitted(cvxnn.Conv(1)), "is ConvolutionalNetwork.* dual_gap_ say how far"),
-        (fitted(cvxnn.ReLU(0.1)), "is TwoLayerNetwork.*slope=0.1.*, not one of two layers with"),
         (make_pipeline(StandardScaler(), cvxnn.ConvexReLURegressor()), "is not fitted"),
         (make_pipeline(StandardScaler(), "passthrough"), "got a str"),
         (make_pipeline(StandardScaler()), "got a StandardScaler"),
-        (hidden(GridSearchCV(mlp(), {}, cv=2)), "pass its attribute best_estimator_"),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_others_are_refused(model, words):
     refused(lambda: read_network(model), words)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (with_network(cvxnn.Conv(1)), "is ConvolutionalNetwork.* dual_gap_ say how far"),
+        (with_network(cvxnn.ReLU(0.1)), "is TwoLayerNetwork.*slope=0.1.*, not one of two layers"),
+        (GridSearchCV(mlp(), {}, cv=2), "pass its attribute best_estimator_"),
+    ],
+    ids=["filters", "leaky", "search"],
+)
+def test_others_are_refused_once_they_are_fitted(model, words):
+    refused(lambda: read_network(hidden(model)), words)
 
 
 def test_names_of_columns_are_those_of_the_fit():
