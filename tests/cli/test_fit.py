@@ -104,7 +104,7 @@ def test_counts_and_their_scores(run, tmp_path):
     table.write_text("\n".join(["x,visits", *lines]))
     out = tmp_path / "counts.skops"
     options = ("--target", "visits", "--loss", "poisson", "--holdout", 0.25, "--out", out)
-    found = json.loads(run("fit", table, *options, "--json").stdout)
+    found = json.loads(run("fit", table, *options, "--beta", 1.0, "--json").stdout)
     assert (found["task"], found["loss"]) == ("regression", "poisson")
     assert found["holdout"]["d2"] > 0.5 and "r2" not in found["holdout"]
     assert "cv D2" in run("fit", table, *options).stdout

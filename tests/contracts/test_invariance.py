@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from contracts import cases
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -132,8 +133,15 @@ def test_strings_are_models_with_their_defaults(name):
         assert cvxnn.solve(X, y, 0.3).network == by_name.network
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in cases.STEPWISE])
-@pytest.mark.parametrize("loss", cases.CASES["ReLU"].losses)
+OF_RELU = cases.CASES["ReLU"].losses
+KINDS = cases.first_of_their_kind(OF_RELU)
+NAMES = [name for name in METHODS if name not in cases.STEPWISE]
+TOGETHER = dict.fromkeys(
+    [*zip(NAMES * 2, KINDS, strict=False), *((name, loss) for loss in OF_RELU for name in NAMES)]
+)
+
+
+@with_long("name, loss", TOGETHER, always=len(KINDS))
 def test_strings_are_methods_and_losses_with_their_defaults(name, loss):
     by_name = cases.solved("ReLU", loss, name)
     assert by_name.method == name

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, make_scorer, max_error, mean_absolut
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from variants import with_long
 
 from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressorCV, Status
 from cvxnn.errors import InputError
@@ -151,7 +152,7 @@ def test_many_rows_are_held_out_once():
     assert model.scores_path_.shape == (2, 1)
 
 
-@pytest.mark.parametrize("routing", [False, True])
+@with_long("routing", [True, False])
 def test_groups_go_to_the_splitter(routing):
     X, y = RING[::4], SIDES[::4]
     groups = np.arange(len(X)) % 5
@@ -170,6 +171,7 @@ def test_groups_go_to_the_splitter(routing):
                 model.fit(X, y, teams=groups)
 
 
+@pytest.mark.long
 def test_a_scorer_may_ask_for_the_weights():
     X, y = RING[::4], SIDES[::4]
     weights = np.arange(len(X)) % 3 + 1.0
@@ -185,9 +187,9 @@ def test_a_scorer_may_ask_for_the_weights():
     assert weighted == pytest.approx(repeated)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("loss", "multi_class"),
-    [("logistic", "ovr"), ("logistic", "softmax"), ("squared_hinge", "auto")],
+    [("logistic", "softmax"), ("logistic", "ovr"), ("squared_hinge", "auto")],
 )
 def test_a_fold_that_lacks_a_class_gives_it_nothing(loss, multi_class):
     X, _ = load_iris(return_X_y=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sentences import refused
 from sklearn.base import clone
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ReLU
@@ -35,7 +36,7 @@ def rises(model, X, column, by, predict="predict", pairs=100_000):
     return float((second - first).min()) / float(np.abs(first).max())
 
 
-@pytest.mark.parametrize(("features", "n"), [(None, 30), (1, 80), (2, 30)])
+@with_long(("features", "n"), [(1, 80), (None, 30), (2, 30)])
 def test_predictions_are_monotone_on_many_pairs(features, n):
     X, y = prices(n)
     settings = {"model": ReLU(features=features), "time_limit": 60.0}

@@ -150,7 +150,7 @@ def test_what_has_none_is_one_against_the_rest_by_itself(options):
     assert len(model.networks_) == 3 and model.networks_ == each.networks_
 
 
-@pytest.mark.parametrize("multi_class", ["softmax", "ovr"])
+@with_long("multi_class", ["softmax", "ovr"])
 def test_two_classes_are_one_output(multi_class):
     model = ConvexReLUClassifier(1.0, multi_class=multi_class).fit(X, KINDS > 0)
     assert model.network_ == ConvexReLUClassifier(1.0).fit(X, KINDS > 0).network_
@@ -191,7 +191,7 @@ def test_outputs_of_the_same_target_are_the_same():
     assert two.predict(X)[:, 1] == pytest.approx(one.predict(X), abs=1e-2)
 
 
-@pytest.mark.parametrize("loss", ["squared", "huber"])
+@with_long("loss", ["squared", "huber"])
 def test_the_default_beta_of_several_targets(loss):
     rows = RNG.standard_normal((60, 4))
     Y = np.column_stack([np.abs(rows[:, 0]), 50.0 * rows[:, 1] + rng_noise(60)])

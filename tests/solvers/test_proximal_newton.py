@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_programs import NAMES, data, reference, target_for
+from variants import with_long
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
@@ -22,7 +23,7 @@ from cvxnn.solvers.search import Search
 from cvxnn.training import solve
 
 
-@pytest.mark.parametrize("d", [2, 3])
+@with_long("d", [3, 2])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     X, y = data(d)
@@ -43,7 +44,7 @@ def test_sampled_solves_its_own_program(name):
 
 
 @pytest.mark.parametrize("beta", [0.3, 3.0])
-@pytest.mark.parametrize("d", [2, 3])
+@with_long("d", [3, 2])
 def test_nearly_absolute_values(d, beta):
     """Huber's loss with a delta of a five-hundredth of the targets."""
     X, y = data(d)

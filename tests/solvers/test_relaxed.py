@@ -11,6 +11,7 @@ import pytest
 from programs import COUNTS, LOSSES, Activations, targets
 from relaxation_instances import rows_and_weights
 from scipy.sparse import csr_array
+from variants import with_long
 
 import cvxnn
 from cvxnn.certificates import DualProof
@@ -205,7 +206,7 @@ def test_units_of_the_data(name):
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["squared", "squared_hinge"])
+@with_long("loss", ["squared", "squared_hinge"])
 @pytest.mark.parametrize("name", ["modulus", "free", "penalised"])
 def test_any_beta_and_any_network(name, loss):
     model, _, intercept = CASES[name]

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Global, InputError, Status
@@ -66,7 +67,7 @@ def test_a_certificate_keeps_its_multipliers():
         assert not solution.certificate.verify(rows, Y + 1e-9).accepted
 
 
-@pytest.mark.parametrize("options", [{"certify": False}, {"polish": False}])
+@with_long("options", [{"certify": False}, {"polish": False}])
 def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
     assert bounds_of(solve(method=Global(**options))) == []
     assert bounds_of(solve(method=Global(**options, proof_time=0.5))) != []
@@ -91,7 +92,7 @@ def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
     assert run._search_deadline() is run._deadline
 
 
-@pytest.mark.parametrize(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
+@with_long(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
 def test_other_losses_and_an_intercept(loss, beta):
     y = np.where(Y > 0.3, 1.0, -1.0) if loss == "logistic" else Y + 100.0
     gaps = [
@@ -153,10 +154,10 @@ def test_advice_without_a_warning_is_sentences():
     assert solve_quietly(x, Y, BETA).advice == ""
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("seconds", "limit", "parameter"),
     [(0.0, None, "proof_time"), (0.0, 1.0, "proof_time"), (0.3, 1.0, "proof_time"),
-     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")],
+     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")], always=2,
 )  # fmt: skip
 def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, parameter):
     # So small a beta that no search ends within a limit, and so large a one that it does.
@@ -226,7 +227,7 @@ def test_estimators_prove_for_as_long_as_they_are_told():
     assert long.solution_.gap == pytest.approx(long.dual_gap_)
 
 
-@pytest.mark.parametrize("multi_class", ["softmax", "ovr"])
+@with_long("multi_class", ["softmax", "ovr"])
 def test_networks_of_classes_share_the_time(multi_class):
     labels = np.digitize(Y, [0.0, 1.0])
     plain, long = (

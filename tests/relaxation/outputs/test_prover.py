@@ -59,10 +59,13 @@ CASES = [
     for name in LOSSES
     for d, c, weighted, intercept in [(2, 2, False, False), (3, 3, True, False), (3, 2, True, True)]
 ]
+# Each loss with one of the shapes, and each shape with some loss, before the others.
+ORDER = [3 * k + k % 3 for k in range(len(LOSSES))]
+ORDER += [k for k in range(len(CASES)) if k not in ORDER]
 
 
 @with_long("block", [5, 12])
-@pytest.mark.parametrize(("name", "d", "c", "weighted", "intercept"), CASES)
+@with_long("name, d, c, weighted, intercept", [CASES[k] for k in ORDER], always=len(LOSSES))
 def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
     loss = LOSSES[name]
     X, Y = drawn(d + c, loss, d=d, c=c)
@@ -137,7 +140,7 @@ def test_a_readout(slope):
     assert proof.bounds[0] >= np.linalg.norm(proof.V.T @ layer.activations(units), axis=0).max()
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_rows_of_zeros_and_copies(loss, intercept):
     X, Y = drawn(7, loss)

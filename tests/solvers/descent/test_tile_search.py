@@ -7,6 +7,7 @@ from planted_rows import planted
 from programs import COUNTS, LOSSES, targets
 from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn.interrupts import Deadline, OutOfTimeError
@@ -101,7 +102,7 @@ def test_a_deadline_ends_it_with_the_best_so_far():
 
 
 @pytest.mark.parametrize("name", (*LOSSES[1:], *COUNTS))
-@pytest.mark.parametrize("is_weighted", [False, True])
+@with_long("is_weighted", [True, False])
 def test_other_losses_with_and_without_weights(name, is_weighted):
     X, y = planted()
     loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))
@@ -121,7 +122,7 @@ def test_other_losses_with_and_without_weights(name, is_weighted):
     assert optimum * (1.0 - 1e-6) <= search.objective <= 1.02 * optimum
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@with_long("loss", ["squared", "logistic"])
 def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     X, y = planted(60, 10)
     y = np.where(y > 0.0, 1.0, -1.0) if loss == "logistic" else y

@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from sentences import refused
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 from cvxnn import ReLU, Status, solve
 from cvxnn.errors import InputError
@@ -69,7 +70,7 @@ def test_rounds_do_not_drown_in_neurons(seed):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("beta", [1e-17, 1e-20, 3e-29])
+@with_long("beta", [3e-29, 1e-17, 1e-20])
 def test_a_beta_that_leaves_no_curvature(beta):
     # Predictions cost nothing, and those of the targets themselves are the best.
     X, _ = drawn(2, 4, 3, 0)

@@ -109,7 +109,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary():
     assert search.gap <= 1e-9
 
 
-@pytest.mark.parametrize("place", ["_around", "_advance", "_end", "_first_guess"])
+@with_long("place", ["_advance", "_first_guess", "_around", "_end"])
 @with_long("count", [1, 2])
 def test_ctrl_c_within_and_between_searches_keeps_the_best(place, count, monkeypatch):
     _, y = data()

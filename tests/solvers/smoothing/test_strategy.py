@@ -1,6 +1,7 @@
 """Losses with kinks: the same optimum as cvxpy on the full program, and certificates of it."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ def rows(loss, d, n=14, seed=0):
     return np.column_stack([X, np.ones(n)]), y
 
 
-@each_loss
-@pytest.mark.parametrize("d", [1, 2])
-@pytest.mark.parametrize("intercept", [False, True])
+OPTIMA = [*zip(KINKED, (1, 2, 1, 2), (True, False, False, True), strict=True)]
+OPTIMA += [each for each in product(KINKED, (1, 2), (False, True)) if each not in OPTIMA]
+
+
+@with_long("loss, d, intercept", OPTIMA, always=len(KINKED), ids=str)
 def test_objective_and_bound_are_the_optimum(loss, d, intercept):
     X, y = rows(loss, d)
     known = optimum(X, y, 0.3, loss, has_constant=intercept)
@@ -45,7 +48,7 @@ def test_objective_and_bound_are_the_optimum(loss, d, intercept):
     assert value == pytest.approx(solution.objective, rel=1e-12)
 
 
-@each_loss
+@each_loss_with_long
 def test_weights_of_rows(loss):
     X, y = rows(loss, 2)
     weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
@@ -108,7 +111,7 @@ def test_several_outputs(loss, intercept):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_the_largest_beta(loss, intercept):
     X, y = rows(loss, 2, 15)
     largest = cvxnn.largest_beta(X, y, loss=loss, intercept=intercept)
