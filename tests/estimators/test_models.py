@@ -11,7 +11,6 @@ from variants import with_long
 import cvxnn
 from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Status
 
-each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
 # One case of each: neurons that are searched for, given ones, and those of a finite set.
@@ -33,7 +32,7 @@ each_case_with_long = but_for(LIKE_OTHERS)
 each_of_few = but_for(name for name in CASES if name not in FEW)
 
 
-@each_case
+@each_case_with_long
 def test_attributes_are_those_of_the_solution(case):
     model = case.regressor().fit(case.data, case.target)
     mean, deviation = case.target.mean(), case.target.std()
@@ -48,7 +47,7 @@ def test_attributes_are_those_of_the_solution(case):
     assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
-@each_case_with_long
+@each_of_few
 def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)

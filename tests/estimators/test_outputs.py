@@ -140,7 +140,7 @@ def test_what_has_no_softmax_is_refused(options, words):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @with_long(
     "options",
-    [{"method": cvxnn.Sampled(10)}, {"loss": "squared_hinge", "time_limit": 60.0}],
+    [{"method": cvxnn.Sampled(3)}, {"loss": "squared_hinge", "time_limit": 60.0}],
     ids=str,
 )
 def test_what_has_none_is_one_against_the_rest_by_itself(options):
@@ -183,6 +183,7 @@ def test_predictions_follow_the_units_of_each_target():
     assert raw.scaling_.target_scale == 1.0 and raw.predict(X).shape == TARGETS.shape
 
 
+@pytest.mark.long
 def test_outputs_of_the_same_target_are_the_same():
     """One target twice, at half of beta^2: neurons of length sqrt(2) in the outputs."""
     one = RELU.regressor(beta=1.0).fit(X, TARGETS[:, 0])

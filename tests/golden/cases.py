@@ -58,7 +58,7 @@ def reference_problems():
         rows = problem.X, problem.y, problem.beta
         ends = WITHIN_TOL if problem.beta == 1e-4 else {}
         for how, method in methods().items():
-            is_long = how != "global" and len(problem.y) == 100
+            is_long = how != "global" and len(problem.y) >= 50
             name = f"reference, {problem.name}, {how}"
             yield Case.of(name, *rows, method=method, is_long=is_long, ends=ends)
 

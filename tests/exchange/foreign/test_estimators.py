@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -35,7 +36,7 @@ def with_network(model):
 # ------------------------------------------------------------------ estimators of this library
 
 
-@pytest.mark.parametrize("hidden_bias", [True, False])
+@with_long("hidden_bias", [True, False])
 @pytest.mark.parametrize(
     "model",
     [
@@ -81,6 +82,7 @@ def test_parameters_that_were_set_later_do_not_count_for_the_column_of_ones():
     assert read_network(model).has_ones
 
 
+@pytest.mark.long
 def test_class_weights_are_for_the_user_to_pass():
     model = cvxnn.ConvexReLUClassifier(beta=0.5, class_weight="balanced").fit(X, LABELS)
     _, member, counts = np.unique(LABELS, return_inverse=True, return_counts=True)
@@ -171,7 +173,7 @@ def test_names_of_columns_are_those_of_the_fit():
 # ------------------------------------------------------------------ pipelines
 
 
-@pytest.mark.parametrize(
+@with_long(
     "last", [mlp(), cvxnn.ConvexReLURegressor(beta=0.5)], ids=lambda last: type(last).__name__
 )
 @pytest.mark.parametrize(

@@ -102,12 +102,13 @@ def local_optimum(X, Y, beta, loss, rng, *, intercept, k=20):
     return minimize(function, start, jac=True, method="L-BFGS-B").fun
 
 
-@pytest.mark.parametrize(
-    ("loss", "c"),
-    [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)],
-    ids=["squared", "softmax", "huber"],
-)
-@pytest.mark.parametrize(("d", "intercept"), [(2, False), (3, False), (2, True), (3, True)])
+LOSSES = [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)]
+ROWS = [(3, True), (2, False), (3, False), (2, True)]
+# Each loss with other rows before the rest.
+PAIRS = [(*LOSSES[k % 3], *ROWS[k % 4]) for k in range(12)]
+
+
+@with_long("loss, c, d, intercept", PAIRS, always=3, ids=str)
 def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     X, Y = drawn(25, d, c, 3, labels=loss.has_labels)
     solution = solve(X, Y, 0.3, loss=loss, tol=1e-5, intercept=intercept)

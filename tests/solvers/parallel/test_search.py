@@ -43,6 +43,7 @@ def test_small_problems_are_certified_and_no_local_search_is_below(seed):
     assert best >= search.bound * (1.0 - 1e-9)
 
 
+@pytest.mark.long
 def test_depth_helps_on_a_tent():
     X, y = noisy_tent(12)
     two = cvxnn.solve(X, y, beta=0.02)

@@ -31,7 +31,7 @@ def penalised(
     return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
-@pytest.mark.parametrize("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)])
+@with_long("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)], always=2)
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
