@@ -23,7 +23,6 @@ from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
-from numba.core.types import unliteral
 
 from cvxnn.clocks import stopped_clock
 from cvxnn.files import DAMAGE, locked
@@ -125,7 +124,7 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
         # would be compiled once more.
         arguments, result = normalize_signature(sig)
         if result is None:
-            sig = tuple(unliteral(each) for each in arguments)
+            sig = tuple(numba.types.unliteral(each) for each in arguments)
         # The lock of this process before those of the cache: kernels are compiled within the
         # compilation of those that call them, and threads would wait for each other.
         with stopped_clock(), global_compiler_lock, self._alone():
