@@ -105,6 +105,7 @@ def test_models_without_plain_rows_end_roughly_too():
     assert leaky.status_ is Status.STATIONARY and leaky.n_neurons_ > 0
 
 
+@pytest.mark.long
 def test_ten_seeds_and_orders_end_near_each_other():
     """A rough search joins independent ones: the optimum, which is unique in predictions."""
     found = [cvxnn.ConvexReLURegressor(2.0, random_state=seed).fit(X, Y) for seed in range(3)]

@@ -115,7 +115,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@with_long("loss", LOSSES.values(), ids=LOSSES, always=2)
 def test_every_loss(loss):
     X, y = plane()
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y

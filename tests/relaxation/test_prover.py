@@ -68,7 +68,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@with_long("loss", LOSSES.values(), ids=LOSSES, always=2)
 def test_every_loss(loss):
     X, y = small()
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y

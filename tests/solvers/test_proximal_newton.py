@@ -33,7 +33,7 @@ def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     assert_optimum(solution, reference(X, y, 0.1, name, weights))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@with_long("name", NAMES, always=2)
 def test_sampled_solves_its_own_program(name):
     X, y = data(3)
     y = target_for(name, y)
@@ -43,7 +43,7 @@ def test_sampled_solves_its_own_program(name):
     assert_optimum(solution, reference(X, y, 0.1, name, patterns=patterns), optimum)
 
 
-@pytest.mark.parametrize("beta", [0.3, 3.0])
+@with_long("beta", [0.3, 3.0])
 @with_long("d", [3, 2])
 def test_nearly_absolute_values(d, beta):
     """Huber's loss with a delta of a five-hundredth of the targets."""

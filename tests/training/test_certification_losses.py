@@ -66,7 +66,7 @@ def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     assert best.improving_neuron is best.better_network is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@with_long("name", NAMES, always=2)
 def test_weights_count_rows(name):
     X, y = data(3)
     y = target_for(name, y)

@@ -186,6 +186,7 @@ def test_few_rows_whose_exact_search_was_cut_short_may_be_proven(monkeypatch):
     assert cut.dual_bound <= proven.objective <= cut.objective * (1.0 + 1e-9)
 
 
+@pytest.mark.long
 def test_estimators_say_what_solve_says():
     labels = np.where(Y > 0.3, 1, 0)
     for model, y in ((cvxnn.ConvexReLURegressor, Y), (cvxnn.ConvexReLUClassifier, labels)):

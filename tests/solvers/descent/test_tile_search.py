@@ -101,7 +101,7 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     assert search.objective <= before and len(search.neurons) > 0
 
 
-@pytest.mark.parametrize("name", (*LOSSES[1:], *COUNTS))
+@with_long("name", (*LOSSES[1:], *COUNTS), always=2)
 @with_long("is_weighted", [True, False])
 def test_other_losses_with_and_without_weights(name, is_weighted):
     X, y = planted()

@@ -152,6 +152,7 @@ def test_certify(loss):
     assert found.dual_bound <= known * (1.0 + 1e-7) and found.objective > known
 
 
+@pytest.mark.long
 @each_loss_with_long
 def test_a_relaxation_in_high_rank(loss):
     rng = np.random.default_rng(0)
@@ -164,7 +165,8 @@ def test_a_relaxation_in_high_rank(loss):
     assert solution.gap < 0.5
 
 
-@with_long("intercept", [True, False])
+@pytest.mark.long
+@pytest.mark.parametrize("intercept", [True, False])
 def test_a_line_with_outliers(intercept):
     """Rank two beyond a few cells, by the conic program on all arcs."""
     rng = np.random.default_rng(0)
@@ -178,6 +180,7 @@ def test_a_line_with_outliers(intercept):
         assert solution.dual_bound == pytest.approx(known, rel=1e-6)
 
 
+@pytest.mark.long
 def test_targets_of_any_size_and_offset():
     X, y = rows("absolute", 2)
     first = cvxnn.solve(X, y, 0.3, loss="absolute", intercept=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.optimize
+from variants import with_long
 
 import cvxnn
 from cvxnn import Incremental, Status
@@ -60,7 +61,7 @@ def test_other_losses_have_their_optimum(loss, kind):
     ],
     ids=repr,
 )  # fmt: skip
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_other_models_and_intercepts_have_theirs(model, intercept):
     X, y = draw(14, 3)
     y = y + intercept * 3.0
