@@ -38,7 +38,7 @@ def test_weights_that_float64_cannot_tell_apart_are_refused_in_a_sentence():
 
 
 @with_long("method", ["global", "exact"])
-@pytest.mark.parametrize("beta", [3e-19, 1e-30])
+@with_long("beta", [3e-19, 1e-30])
 def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     # Without a bias five points are fitted by (x)_+ and (-x)_+ up to 16/13 at best: least
     # squares on each half line, in fractions: 1/2 (3 - 25/13) ... = 16/13.

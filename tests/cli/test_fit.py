@@ -119,6 +119,7 @@ def test_counts_and_their_scores(run, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_a_quantile(run, refused, data, tmp_path):
     out, drop = tmp_path / "model.skops", ("--drop", "born", "--drop", "rich", "--drop", "job")
     options = ("--target", "income", *drop, "--beta", 0.5, "--loss", "quantile")

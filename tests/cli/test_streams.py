@@ -68,6 +68,7 @@ def test_help_without_an_output_is_an_error_as_well(shell):
     assert (code, stdout) == (2, "") and stderr == ["error: Bad file descriptor."]
 
 
+@pytest.mark.long
 def test_mistakes_keep_their_exit_code_and_their_sentence(shell):
     code, stdout, stderr = shell(("predict", "nothing.npz", "DATA"), ">&-")
     assert (code, stdout, len(stderr)) == (2, "", 1)

@@ -248,7 +248,7 @@ LIKE_OTHERS = [case.name for case in ALL if case.name not in [few.name for few i
 
 each_case = each(ALL)
 each_case_with_long = each(ALL, (*LIKE_OTHERS, *SLOWEST))
-each_of_few = each(FEW)
+each_of_few = each(FEW, SLOWEST)
 each_of_few_with_long = each(FEW, SLOW)
 
 

@@ -11,6 +11,7 @@ from contracts import cases
 from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -225,11 +226,11 @@ def test_a_warm_start_is_never_lost(case):
     cases.assert_consistent(solution, *case.data())
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("model", "shape", "fewer"),
     [
-        (cvxnn.ReLU(), (600, 11), "fewer or projected features"),
         (cvxnn.Conv(4), (140, 5, 5), "smaller filters"),
+        (cvxnn.ReLU(), (600, 11), "fewer or projected features"),
     ],
     ids=repr,
 )

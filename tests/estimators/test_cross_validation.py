@@ -144,6 +144,7 @@ def test_a_score_that_is_no_number_does_not_end_the_walk():
     assert means[-1] < np.nanmax(means) == means[model.betas_ == model.beta_][0]
 
 
+@pytest.mark.long
 def test_many_rows_are_held_out_once():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((10_000, 1))

@@ -13,8 +13,8 @@ from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Stat
 
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
-# One case of each: neurons that are searched for, given ones, and those of a finite set.
-FEW = ("ReLU", "gated", "signs")
+# The quickest: what these tests are about is the same for all.
+FEW = ("gated", "signs")
 
 
 def but_for(names):
@@ -28,11 +28,10 @@ def but_for(names):
     )
 
 
-each_case_with_long = but_for(LIKE_OTHERS)
 each_of_few = but_for(name for name in CASES if name not in FEW)
 
 
-@each_case_with_long
+@but_for((*LIKE_OTHERS, "images"))
 def test_attributes_are_those_of_the_solution(case):
     model = case.regressor().fit(case.data, case.target)
     mean, deviation = case.target.mean(), case.target.std()
@@ -47,7 +46,7 @@ def test_attributes_are_those_of_the_solution(case):
     assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
-@each_of_few
+@but_for(name for name in CASES if name not in ("ReLU", *FEW))
 def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)
@@ -130,7 +129,7 @@ def test_cross_validation_is_for_every_model(case):
     assert empty.n_neurons_ == 0
 
 
-@each_case_with_long
+@but_for((*LIKE_OTHERS, "images"))
 def test_data_of_another_shape_are_refused(case):
     model = case.regressor().fit(case.data, case.target)
     with pytest.raises(ValueError, match=r"features, but Convex|as when it was fitted"):

@@ -78,6 +78,7 @@ def test_the_second_class_becomes_more_likely():
     assert list(model.classes_) == ["cheap", "dear"]
 
 
+@pytest.mark.long
 def test_cross_validation_keeps_the_constraints():
     X, y = prices()
     model = cvxnn.ConvexReLURegressorCV(
@@ -86,6 +87,7 @@ def test_cross_validation_keeps_the_constraints():
     assert rises(model, X, 0, 50.0, pairs=10_000) >= -1e-12
 
 
+@pytest.mark.long
 def test_the_other_settings_are_those_of_the_model():
     X, y = prices()
     model = ConvexReLURegressor(1.0, model=ReLU(l1_ratio=0.5)).fit(X, y)

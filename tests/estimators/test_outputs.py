@@ -207,6 +207,7 @@ def rng_noise(n):
     return 0.1 * np.random.default_rng(5).standard_normal(n)
 
 
+@pytest.mark.long
 def test_one_column_is_one_target():
     with pytest.warns(DataConversionWarning):
         model = RELU.regressor().fit(X, TARGETS[:, :1])

@@ -98,6 +98,7 @@ def test_other_limits_are_refused(limit):
         cvxnn.ConvexReLURegressor(time_limit=limit).fit(X, Y)
 
 
+@pytest.mark.long
 def test_models_without_plain_rows_end_roughly_too():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

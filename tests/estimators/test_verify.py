@@ -41,6 +41,7 @@ def test_bounds_of_a_regression(estimator, data):
     assert estimator.__dict__ == before
 
 
+@pytest.mark.long
 def test_bounds_of_a_network_for_each_class(data):
     X, _, _ = data
     labels = np.array(list("abc"))[np.digitize(X[:, 0], [-2.0, 8.0])]

@@ -62,6 +62,7 @@ def test_networks_have_the_curvature_on_many_pairs(shape):
     assert (sign * bend >= -1e-12 * np.abs(network(one)).max()).all()
 
 
+@pytest.mark.long
 def test_each_constraint_costs_and_the_optima_are_in_order():
     X, y = rows(12)
     options = {"beta": 0.1, "intercept": True, "tol": TOL}

@@ -155,6 +155,7 @@ def test_no_random_start_is_below_the_bound(settings, loss, intercept):
     assert network.objective(images, Y, 0.2, loss) == pytest.approx(solution.objective, rel=1e-12)
 
 
+@pytest.mark.long
 def test_weights_count_like_equal_images_and_starts_may_be_given():
     images, Y = drawn((9, 4, 4), 3, seed=6, labels=True)
     weights, options = np.array([1, 2, 0] * 3), {"model": Conv(2), "loss": "softmax", "tol": 1e-6}
@@ -183,6 +184,7 @@ def test_the_largest_beta_and_a_path():
     assert all(each.status is Status.OPTIMAL for each in path.solutions)
 
 
+@pytest.mark.long
 def test_many_patches_are_searched_on_a_part_of_them_at_first():
     rng = np.random.default_rng(8)
     signals = rng.standard_normal((160, 20))
@@ -199,6 +201,7 @@ def test_many_patches_are_searched_on_a_part_of_them_at_first():
     assert exact.dual_bound <= solution.objective <= 1.005 * exact.objective
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pooling", ["sum", pytest.param("average", marks=pytest.mark.long)])
 def test_large_filters_have_a_bound_by_the_relaxation(pooling):
     signals, Y = drawn((10, 8), 2, seed=9)

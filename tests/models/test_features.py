@@ -134,6 +134,7 @@ def test_many_features_are_certified_and_neurons_see_one_each(n):
     assert report.bound == pytest.approx(solution.dual_bound, rel=1e-7)
 
 
+@pytest.mark.long
 def test_pairs_are_certified():
     X, y = friedman(200, 5)
     model = ReLU(features=2)

@@ -24,7 +24,7 @@ from cvxnn.patterns.cell_walk import flippable_rows, index_cells, walk_flats
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, reduce_rows
 
 # A linear program for every cell and row: few examples of each kind are enough.
-few = settings(max_examples=12)
+few = settings(max_examples=6)
 
 
 CONCURRENT = KINDS["concurrent"]

@@ -24,7 +24,7 @@ from cvxnn.training import solve
 
 
 @with_long("d", [3, 2])
-@pytest.mark.parametrize("name", NAMES)
+@with_long("name", NAMES, always=2)
 def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     X, y = data(d)
     y = target_for(name, y)

@@ -59,6 +59,7 @@ def least_of_starts(X, Y, beta, loss, *, intercept, starts=10, k=8):
     return min(minimize(function, x, jac=True, method="L-BFGS-B").fun for x in first)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("intercept", [pytest.param(False, marks=pytest.mark.long), True])
 @with_long("loss", [SoftmaxLoss(), SquaredLoss()], ids=["squared", "softmax"])
 def test_bounds_of_solve_beyond_trees(loss, intercept):

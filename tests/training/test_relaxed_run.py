@@ -54,6 +54,7 @@ def test_the_gap_is_that_of_the_relaxation_and_its_bounds_are_in_the_history():
     assert other.objective >= solution.dual_bound
 
 
+@pytest.mark.long
 def test_a_certificate_keeps_its_multipliers():
     for rows, options in ((X, {}), (X[:, :-1], {"intercept": True})):
         solution = solve_quietly(
@@ -78,6 +79,7 @@ def test_a_time_limit_holds_for_the_proof_too():
     assert solution.elapsed < 20.0 and bounds_of(solution) != []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", ["auto", pytest.param(0.6, marks=pytest.mark.long)])
 def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
     solution = solve_quietly(
@@ -171,6 +173,7 @@ def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, par
     assert f"with a larger {parameter}" in said or "with more time" in said
 
 
+@pytest.mark.long
 def test_few_rows_whose_exact_search_was_cut_short_may_be_proven(monkeypatch):
     rng = np.random.default_rng(70)
     X, y = rng.standard_normal((70, 12)), rng.standard_normal(70)
@@ -209,6 +212,7 @@ def test_seconds_that_are_none(seconds):
         cvxnn.certify(network, X, Y, BETA, proof_time=seconds)
 
 
+@pytest.mark.long
 def test_certify_says_what_more_time_would_bring():
     network = solve(method=Global(certify=False)).network
     certificate = cvxnn.certify(network, X, Y, BETA, proof_time=0.5)

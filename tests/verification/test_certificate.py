@@ -168,6 +168,7 @@ def test_multipliers_of_the_relaxation():
     assert not other.accepted and other.bound < report.bound
 
 
+@pytest.mark.long
 def test_leaves_above_the_relaxation():
     case = tampering.case_of("leaves")
     certificate = case.certificate

@@ -103,6 +103,7 @@ def test_an_output_of_zeros_changes_little():
     assert bound == pytest.approx(known, rel=0.02)
 
 
+@pytest.mark.long
 def test_what_is_worked_on_is_said_until_there_is_no_more():
     X, Y = drawn(5, SquaredLoss(), n=16)
     problem = Problem(Layer(X), Y, 0.4, SquaredLoss())
@@ -114,6 +115,7 @@ def test_what_is_worked_on_is_said_until_there_is_no_more():
         assert seen == stages
 
 
+@pytest.mark.long
 def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     X, Y = drawn(5, SquaredLoss(), n=16)
     problem = Problem(Layer(X), Y, 0.4, SquaredLoss())

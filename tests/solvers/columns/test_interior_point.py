@@ -72,6 +72,7 @@ def test_both_factorisations_agree_with_clarabel(n_samples):
     assert program.dual_objective(result.v) == pytest.approx(reference.objective, rel=1e-7)
 
 
+@pytest.mark.long
 def test_filled_up_rows_change_nothing():
     problem = problem_named("d3_no_bias_n16")
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))

@@ -130,6 +130,7 @@ def test_the_largest_beta(loss, intercept):
             assert (solution.n_neurons > 0) == has_neurons
 
 
+@pytest.mark.long
 @each_loss_with_long
 def test_a_path_and_a_warm_start(loss):
     X, y = rows(loss, 2)

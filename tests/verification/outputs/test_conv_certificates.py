@@ -42,6 +42,7 @@ def test_certificates_are_accepted(loss, settings, options):
         assert report.bound <= found
 
 
+@pytest.mark.long
 def test_networks_of_other_outputs_or_settings_are_refused():
     images, Y = drawn((8, 3, 3), 2, seed=12)
     solution = cvxnn.solve(images, Y, 0.2, model=Conv(2), tol=1e-4)
